@@ -6,6 +6,7 @@ import secrets
 import msgspec
 
 from lapinq_api.batching.changes import Changes
+from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.batching.shared_figure import SharedFigure
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_cache import KeyCache
@@ -86,6 +87,7 @@ class State:
         self.refusals = RefusalLimits()
         self.open_errors = SharedFigure(OPEN_ERRORS_SECONDS)
         """How many groups of errors are open or regressed."""
+        self.long_windows = LongWindows()
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """The key with which session tokens are hashed."""

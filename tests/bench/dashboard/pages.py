@@ -17,6 +17,7 @@ import click
 import httpx
 import psycopg
 
+from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.overload.database import Database
@@ -123,7 +124,10 @@ async def _looks(url: str, pages: list[str], times: int) -> Iterator[tuple[str, 
     database.is_ready = True
     # All of the application's state that loads use.
     watched = SimpleNamespace(wake=list)  # of a running task's page; the loads here tell no worker
-    state = cast("State", SimpleNamespace(settings=settings, database=database, watched=watched))
+    state = cast(
+        "State",
+        SimpleNamespace(settings=settings, database=database, watched=watched, long_windows=LongWindows()),
+    )
     views = Views(VIEWS)
     found: dict[str, list[float]] = {}
     try:

@@ -4,6 +4,7 @@ from typing import Any
 
 import psycopg
 
+from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.tiles import tiles_of_task
 from lapinq_api.dashboard.views.overview import window_of
@@ -24,19 +25,20 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "name": name,
         "window": window,
         "windows": list(Window),
-        **await state.database.scan(_read, name, window),
+        **await state.database.scan(_read, state.long_windows, name, window),
     }
 
 
-async def _read(conn: psycopg.AsyncConnection, name: str, window: Window) -> dict[str, Any]:
+async def _read(
+    conn: psycopg.AsyncConnection, long: LongWindows, name: str, window: Window
+) -> dict[str, Any]:
     async with snapshot(conn):
-        series = await task_rollups.series(conn, window, name)
-        registered = await operators.list_registered(conn)
+        series = await long.read(task_rollups.series, conn, window, name)
         return {
             "series": series,
             "tiles": tiles_of_task(series),
-            "places": await task_rollups.of_task(conn, window, name),
-            "registered": [each for each in registered if each.task_name == name],
+            "places": await long.read(task_rollups.of_task, conn, window, name),
+            "registered": await operators.find_registered(conn, name),
             "groups": await trends.top(conn, window.seconds, task_name=name),
             "slowest": await slowest.slowest(conn, task_name=name),
         }

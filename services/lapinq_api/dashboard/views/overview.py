@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.sorting import sorting
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.tiles import tiles_of
@@ -47,7 +48,7 @@ class Line(msgspec.Struct, frozen=True):
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     window = window_of(address)
     order = sorting(address.query, {name: name != "name" for name in _COLUMNS}, "name")
-    found = await state.database.scan(_read, window)
+    found = await state.database.scan(_read, state.long_windows, window)
     by_name = sorted(found["lines"], key=_COLUMNS["name"])
     return {
         **found,
@@ -67,13 +68,13 @@ def window_of(address: PageAddress) -> Window:
     return Window(text)
 
 
-async def _read(conn: psycopg.AsyncConnection, window: Window) -> dict[str, Any]:
+async def _read(conn: psycopg.AsyncConnection, long: LongWindows, window: Window) -> dict[str, Any]:
     async with snapshot(conn):
         now = await overview.read(conn, NOW_MINUTES, max_newest=MAX_NEWEST)
         names = [queue.queue_name for queue in now.queues]
         since = await measure.waiting_since(conn, [queue.queue_name for queue in now.queues if queue.pending])
         history = await rollups.sparklines(conn, names)
-        series = await rollups.series(conn, window)
+        series = await long.read(rollups.series, conn, window)
         levels_seen = await levels.series(conn, window)
         told = await alerts.current(conn)
         running, usual = now.running[:MAX_RUNNING], await usual_of(conn, now.running[:MAX_RUNNING])

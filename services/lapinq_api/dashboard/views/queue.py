@@ -4,6 +4,7 @@ from typing import Any
 
 import psycopg
 
+from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.tiles import tiles_of
 from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, usual_of, window_of
@@ -26,16 +27,18 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "window": window,
         "windows": list(Window),
         "max_reason": MAX_REASON,
-        **await state.database.scan(_read, name, window),
+        **await state.database.scan(_read, state.long_windows, name, window),
     }
 
 
-async def _read(conn: psycopg.AsyncConnection, name: str, window: Window) -> dict[str, Any]:
+async def _read(
+    conn: psycopg.AsyncConnection, long: LongWindows, name: str, window: Window
+) -> dict[str, Any]:
     async with snapshot(conn):
         queue = await queues.get_queue(conn, name)
         seen = await overview.read(conn, NOW_MINUTES, name, max_newest=MAX_NEWEST)
         since = await measure.waiting_since(conn, [name])
-        series = await rollups.series(conn, window, name)
+        series = await long.read(rollups.series, conn, window, name)
         sampled = await levels.series(conn, window, name)
         return {
             "queue": queue,
@@ -45,7 +48,7 @@ async def _read(conn: psycopg.AsyncConnection, name: str, window: Window) -> dic
             "series": series,
             "levels": sampled,
             "tiles": tiles_of(series, sampled, seen.ready, seen.totals["running"]),
-            "tasks": await task_rollups.of_queue(conn, window, name),
+            "tasks": await long.read(task_rollups.of_queue, conn, window, name),
             "groups": await trends.top(conn, window.seconds, queue=name),
             "slowest": await slowest.slowest(conn, queue=name),
             "running": seen.running[:MAX_RUNNING],

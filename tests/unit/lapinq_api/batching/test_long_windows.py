@@ -1,0 +1,64 @@
+"""Figures of a long window are read once for many looks; those of a short one at each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import psycopg
+import pytest
+
+from lapinq_api.batching import long_windows
+from lapinq_api.batching.long_windows import LongWindows
+from lapinq_core.domain.figures import Window
+
+CONN = cast("psycopg.AsyncConnection", None)
+
+Read = Callable[[psycopg.AsyncConnection, Window, str], Awaitable[int]]
+
+
+def reader() -> tuple[list[tuple[Window, str]], Read]:
+    asked: list[tuple[Window, str]] = []
+
+    async def read(conn: psycopg.AsyncConnection, window: Window, queue: str) -> int:
+        del conn
+        asked.append((window, queue))
+        return len(asked)
+
+    return asked, read
+
+
+def looks(windows: LongWindows, read: Read, *wanted: tuple[Window, str]) -> list[int]:
+    async def run() -> list[int]:
+        return [await windows.read(read, CONN, window, queue) for window, queue in wanted]
+
+    return asyncio.run(run())
+
+
+def test_a_long_window_is_read_once_and_a_short_one_at_each_look() -> None:
+    _, read = reader()
+    assert looks(LongWindows(), read, *[(Window.WEEK, "a")] * 3) == [1, 1, 1]
+    _, read = reader()
+    assert looks(LongWindows(), read, *[(Window.HOUR, "a")] * 3) == [1, 2, 3]
+
+
+def test_each_window_and_queue_and_question_has_its_own() -> None:
+    asked, read = reader()
+    other_asked, other = reader()
+    windows = LongWindows()
+    wanted = [(Window.WEEK, "a"), (Window.WEEK, "b"), (Window.DAY, "a")]
+    assert looks(windows, read, *wanted, *wanted) == [1, 2, 3, 1, 2, 3]
+    assert asked == wanted
+    assert looks(windows, other, *wanted) == [1, 2, 3]
+    assert other_asked == wanted
+
+
+def test_what_is_old_is_read_again() -> None:
+    _, read = reader()
+    assert looks(LongWindows(kept_share=0), read, *[(Window.WEEK, "a")] * 3) == [1, 2, 3]
+
+
+def test_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_windows, "MAX_KEPT", 2)
+    _, read = reader()
+    wanted = [(Window.WEEK, queue) for queue in ("a", "b", "c", "b", "a")]
+    assert looks(LongWindows(), read, *wanted) == [1, 2, 3, 2, 4]

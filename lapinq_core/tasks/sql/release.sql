@@ -1,9 +1,10 @@
 -- Releases tasks whose function was never called: out of running, into ready at their old place.
 -- Takes arrays of ids, tokens and places; returns the queues with ready tasks. Records no attempt and uses up no start.
--- A task that ran before waits since its last attempt ended or was requeued: running has forgotten the exact time.
+-- A task that ran before waits since its last attempt ended or was requeued, one that somebody ran before its time from
+-- now on: running has forgotten the exact time.
 -- Cancels instead if somebody asked the task to stop.
 -- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
--- Relies on lapinq_running_pkey and lapinq_attempts_earlier; joins as report_logs.sql does.
+-- Relies on lapinq_running_pkey, lapinq_attempts_earlier and lapinq_tasks_pkey; joins as report_logs.sql does.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seqs)s::bigint[]))
@@ -29,10 +30,15 @@ WITH input AS MATERIALIZED (
     INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since)
     OVERRIDING SYSTEM VALUE
     SELECT queue_name, rank, seq, id, attempt - 1, expires_at, isolation,
-           (SELECT max(coalesce(a.requeued_at, a.finished_at))
-              FROM lapinq_attempts a
-             WHERE a.task_id = ended.id
-               AND NOT a.final)
+           coalesce((SELECT max(coalesce(a.requeued_at, a.finished_at))
+                       FROM lapinq_attempts a
+                      WHERE a.task_id = ended.id
+                        AND NOT a.final),
+                    (SELECT lapinq_now()
+                       FROM lapinq_tasks t
+                      WHERE t.id = ended.id
+                        AND t.scheduled_at > lapinq_now()
+                      LIMIT 1))
       FROM ended
      WHERE NOT cancelled
 ), recorded AS (

@@ -197,8 +197,11 @@ def test_a_retry_waits_from_when_it_was_due_and_a_release_changes_no_wait(databa
 
         await enqueue(conn, queue_name="first")
         await make_older(conn, "first", 500)
-        for queue in ("delayed", "immediate", "first"):
+        [early] = await enqueue(conn, queue_name="early", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+        await actions.run_now(conn, early)
+        for queue in ("delayed", "immediate", "first", "early"):
             await worker_verbs.release(conn, await claim(conn, worker, queue=queue))
+        fresh |= {"early": pytest.approx(0, abs=5)}
         assert (await measure(conn, 200)).ages == fresh | {"first": pytest.approx(500, abs=5)}
 
     on_connections(database, test)

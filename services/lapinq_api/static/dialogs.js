@@ -41,7 +41,7 @@ export function ask(question, yes, { danger = false, count } = {}) {
   check();
   dialog.returnValue = "";
   dialog.showModal();
-  no.focus();
+  (count === undefined ? no : typed).focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });

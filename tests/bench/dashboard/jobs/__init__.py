@@ -1,0 +1,1 @@
+"""What operators do at the dashboard, and how many clicks and seconds it takes them."""

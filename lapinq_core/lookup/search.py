@@ -36,7 +36,7 @@ from lapinq_core.tasks.inspect import TaskLine
 
 _PACKAGE = "lapinq_core.lookup"
 
-SEARCH_SECONDS = 0.04
+SEARCH_SECONDS = 0.035
 """How long a search scans. Loading the page takes a few milliseconds more."""
 COUNT_SECONDS = 0.03
 MAX_COUNTED = 10_000

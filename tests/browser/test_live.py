@@ -2,8 +2,9 @@
 
 import re
 
+import psycopg
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.browser.conftest import Enqueue
 
@@ -75,6 +76,25 @@ def test_selected_text_stays_selected(page: Page, enqueue: Enqueue) -> None:
     assert page.evaluate("getSelection().toString()") == chosen
     page.evaluate("getSelection().removeAllRanges()")
     expect(count).to_have_text("2")
+
+
+def test_rows_stay_while_searches_run_out_of_time(page: Page, enqueue: Enqueue, server_database: str) -> None:
+    task_id = enqueue(queue_name="sought", scheduled_at="2100-01-01T00:00:00Z")
+    page.goto("/tasks?queue=sought")
+    expect(state_of(page)).to_have_text("Live")
+    line = page.locator(f"#task-{task_id}")
+    expect(line).to_be_visible()
+    with psycopg.connect(server_database) as conn, page.expect_websocket() as opened:
+        page.reload()
+        socket: WebSocket = opened.value
+        expect(line).to_be_visible()
+        with socket.expect_event("framereceived", lambda frame: "data-out-of-time" in str(frame)):
+            conn.execute("LOCK TABLE lapinq_tasks")
+        page.evaluate("new Promise((done) => setTimeout(done))")  # the page has handled it, too
+        assert page.locator(f"#task-{task_id}:not(.gone)").count() == 1
+        conn.rollback()
+        line.get_by_role("link", name="factorial").click()
+        expect(page).to_have_url(re.compile(rf"/tasks/{task_id}$"))
 
 
 def test_whoever_logs_out_in_another_tab_is_led_to_the_login(page: Page) -> None:

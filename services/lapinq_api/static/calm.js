@@ -1,13 +1,16 @@
 // Calm lists (data-calm). Under a reader's eyes rows change in place, rows that left the list fade, and new ones wait behind
 // a button. The list is replaced at the push of that button, or when its reader has looked on from its top for a while.
+// Rows also stay for a while if a search ran out of time before it found any: that says nothing about them.
 
 import { counted } from "./formats.js";
 import { text } from "./page.js";
 
 const IDLE_MS = 5000;
+const UNFOUND_MS = 10000;
 const INPUTS = ["pointermove", "pointerdown", "keydown", "wheel", "touchmove"];
 
 const replaced = new WeakMap(); // part → when it was last replaced
+const unfound = new WeakMap(); // part → since when searches have run out of time before they found any of its rows
 let lastInput = -Infinity;
 
 function rowsOf(part) {
@@ -22,6 +25,19 @@ function contentOf(html) {
 
 function idsOf(part) {
   return rowsOf(part).map((row) => row.id).join(" ");
+}
+
+// Whether `html` has no rows because a search ran out of time, while the part shows some. A busy database may be why, so
+// the rows stay until a search succeeds or too many have failed.
+export function isUnfound(part, html) {
+  if (!("calm" in part.dataset) || !rowsOf(part).length) return false;
+  const next = contentOf(html);
+  if (rowsOf(next).length || !next.querySelector("[data-out-of-time]")) {
+    unfound.delete(part);
+    return false;
+  }
+  if (!unfound.has(part)) unfound.set(part, performance.now());
+  return performance.now() - unfound.get(part) < UNFOUND_MS;
 }
 
 // Whether `html` may replace the part as a whole. Without other rows nothing moves.

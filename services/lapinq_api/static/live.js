@@ -3,7 +3,7 @@
 
 import { Idiomorph } from "./vendor/idiomorph.esm.js";
 import { drawBars } from "./bars.js";
-import { listenForCalm, mayReplace, noteReplaced, updateInPlace } from "./calm.js";
+import { isUnfound, listenForCalm, mayReplace, noteReplaced, updateInPlace } from "./calm.js";
 import { drawCharts } from "./charts.js";
 import { drawLogs } from "./log.js";
 import { pageAddress, root, text } from "./page.js";
@@ -20,7 +20,7 @@ const SESSION_ENDED = 1008;
 
 const state = document.getElementById("live-state");
 const pauseButton = document.getElementById("pause");
-const deferred = new Map(); // part → its update, delayed by a pause, a selection, or its reader
+const deferred = new Map(); // part → its update, delayed by a pause, a selection, its reader, or because rows were not found
 const inPlace = new Map(); // part → the update that the rows of a calm list show
 let socket, reconnectTimer;
 let pause = INITIAL_PAUSE_MS;
@@ -77,7 +77,7 @@ function updateRow(shown, next) {
 function show(id, html) {
   const part = document.getElementById(id);
   if (!part) return;
-  if (isPaused || isReading(part)) {
+  if (isPaused || isReading(part) || isUnfound(part, html)) {
     deferred.set(id, html);
   } else if (mayReplace(part, html)) {
     deferred.delete(id);

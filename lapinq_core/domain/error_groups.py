@@ -7,7 +7,7 @@ COUNT_SPANS = {300: 2 * 86_400, 3600: 30 * 86_400}
 """The spans for which failures are counted, and how long the counts are kept, in seconds."""
 
 FLUSH_SECONDS = 10.0
-"""So often a worker writes what it has counted."""
+"""So often a worker writes what it has counted while tasks keep failing."""
 
 MAX_GROUPS = 10_000
 KEPT_SECONDS = 90 * 86_400

@@ -32,7 +32,8 @@ async def run_every(
     observe: Callable[[float, float | None], None] = lambda _seconds, _pause: None,
     wake: asyncio.Event | None = None,
     rest: float = 0.0,
-    floor: float = 0.0,
+    floor: float | Callable[[], float] = 0.0,
+    hurry: asyncio.Event | None = None,
 ) -> None:
     """Calls `turn` until `stop` is set, whatever a turn raises.
 
@@ -40,7 +41,7 @@ async def run_every(
     grows from 0.2 to 3 s. `expected` failures are logged in one line, others with a traceback the first time in a row.
     `observe` gets the seconds that each turn took and the pause that follows; None if the turn failed.
     `wake` ends a pause once `floor` seconds of it are over, but not one after a failure. It is cleared before each
-    turn.
+    turn. `hurry` ends those seconds; the turn clears it.
 
     A turn that took long is followed by a pause of `rest` times as long, up to a minute: a scan over dead rows, which
     finds nothing, then uses little of the database. A turn that returned 0, because there is more to do, is not.
@@ -74,9 +75,10 @@ async def run_every(
                 pause = max(pause, min(rest * took, MAX_REST_SECONDS))
             observe(took, pause)
             backoff, last_reason = INITIAL_BACKOFF_SECONDS, ""
-        if floor > 0 and len(wakers) > 1:
-            await pause_for(min(floor, pause), stop)
-            pause -= min(floor, pause)
+        least = min(pause, floor() if callable(floor) else floor)
+        if least > 0 and len(wakers) > 1:
+            await pause_for(least, *([stop] if hurry is None else [stop, hurry]))
+            pause -= least
         await pause_for(pause, *wakers)
 
 

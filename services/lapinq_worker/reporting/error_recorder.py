@@ -1,12 +1,15 @@
-"""Writes the failures that a worker counted to the error groups: the first within two seconds, then every ten seconds.
+"""Writes the failures that a worker counted to the error groups, the first of a group within two seconds.
 
-A worker without failures writes nothing. During a database outage the counts wait in bounded memory. A killed process
-loses the counts since its last write; if the answer to a statement is lost, its counts may be written twice.
+A worker without failures writes nothing. While failures keep coming, the pauses between writes grow from one second to
+ten; the first failure of another group ends a pause. During a database outage the counts wait in bounded memory. A
+killed process loses the counts since its last write; if the answer to a statement is lost, its counts may be written
+twice.
 """
 
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -21,6 +24,7 @@ from lapinq_worker.running.failures import FailureTally
 
 GATHER_SECONDS = (0.2, 1.2)
 """So long failures are gathered before they are written, at random: when everything begins to fail, workers spread."""
+INITIAL_PAUSE_SECONDS = 1.0
 IDLE_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,8 @@ class ErrorRecorder:
         self._times = times
         self._stop = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._pause = INITIAL_PAUSE_SECONDS
+        self._turn_ended = -IDLE_SECONDS
 
     async def run(self) -> None:
         """Writes, until cancelled. The first failure starts it."""
@@ -56,7 +62,8 @@ class ErrorRecorder:
             expected=is_away,
             observe=self._times.of("errors"),
             wake=self._tally.some,
-            floor=FLUSH_SECONDS,
+            floor=lambda: self._pause,
+            hurry=self._tally.new,
         )
 
     async def flush(self) -> None:
@@ -77,5 +84,8 @@ class ErrorRecorder:
                 raise
 
     async def _turn(self) -> None:
+        is_busy = time.monotonic() - self._turn_ended < 2 * self._pause
+        self._pause = min(self._pause * 2, FLUSH_SECONDS) if is_busy else INITIAL_PAUSE_SECONDS
         await pause_for(random.uniform(*GATHER_SECONDS), self._stop)  # noqa: S311  # no secret
         await self.flush()
+        self._turn_ended = time.monotonic()

@@ -1,7 +1,7 @@
 """Counts failed and retried attempts by the kind of their error, until they are written to the error groups.
 
-Tens of thousands of attempts may fail in a second, so they are counted by their whole error; kinds are made of errors
-when they are many, and when they are taken.
+Tens of thousands of attempts may fail in a second, so they are counted by their whole error; a kind is only made of an
+error that has not been counted since the last write.
 """
 
 import asyncio
@@ -19,15 +19,22 @@ MAX_GROUPS = 500
 """Beyond it the errors of a task function are counted together."""
 MAX_OTHER = 500
 """Queues and task names of which errors are counted together. Beyond it they are not counted."""
+MAX_KNOWN = 1000
+"""Groups that are remembered. Beyond it no further one counts as new."""
 
 _Key = tuple[str, str, str]
 
 
 class FailureTally:
-    """Bounded, however many attempts fail in however many ways. `some` is set when there is something to take."""
+    """Bounded, however many attempts fail in however many ways.
+
+    `some` is set when there is something to take, `new` when that includes the first failure of a group.
+    """
 
     def __init__(self) -> None:
         self.some = asyncio.Event()
+        self.new = asyncio.Event()
+        self._known: set[_Key] = set()
         self._errors: dict[_Key, Failures] = {}
         self._groups: dict[_Key, Failures] = {}
 
@@ -47,6 +54,7 @@ class FailureTally:
 
     def take(self) -> list[Failures]:
         """The failures since the last call, one for each group. The caller may `give_back` them."""
+        self.new.clear()
         self._group()
         taken, self._groups = self._groups, {}
         return list(taken.values())
@@ -60,10 +68,15 @@ class FailureTally:
         if len(self._errors) >= MAX_ERRORS:
             self._group()
         self.some.set()
+        kind = kind_of(first_line(error))
+        group = claim.queue_name, claim.task_name, kind
+        if group not in self._known and len(self._known) < MAX_KNOWN:
+            self._known.add(group)
+            self.new.set()
         failures = self._errors[claim.queue_name, claim.task_name, error] = Failures(
             queue_name=claim.queue_name,
             task_name=claim.task_name,
-            kind="",
+            kind=kind,
             first=time.monotonic(),
             error=error,
         )
@@ -72,7 +85,6 @@ class FailureTally:
     def _group(self) -> None:
         errors, self._errors = self._errors, {}
         for failures in errors.values():
-            failures.kind = kind_of(first_line(failures.error))
             self._add(failures)
 
     def _add(self, failures: Failures) -> None:

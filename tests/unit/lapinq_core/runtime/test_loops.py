@@ -18,6 +18,7 @@ def run(
     stop: asyncio.Event,
     **options: float
     | asyncio.Event
+    | Callable[[], float]
     | Callable[[BaseException], bool]
     | Callable[[float, float | None], None],
 ) -> None:
@@ -88,6 +89,17 @@ def test_a_woken_loop_keeps_its_floor() -> None:
 
     run(turns_until(stop, 3, look), stop, wake=wake, floor=0.01)
     assert all(later - earlier >= 0.009 for earlier, later in itertools.pairwise(turned))
+
+
+def test_a_hurry_ends_the_floor() -> None:
+    stop, wake, hurry = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def look(_: int) -> float:
+        wake.set()
+        hurry.set()
+        return 3600.0
+
+    run(turns_until(stop, 3, look), stop, wake=wake, floor=lambda: 3600.0, hurry=hurry)
 
 
 def test_waking_shortens_no_pause_after_a_failure() -> None:

@@ -42,6 +42,22 @@ def test_what_is_given_back_is_taken_with_what_came_since() -> None:
     assert (failures.failed, failures.retried, failures.error) == (1, 1, "ValueError: no 2")
 
 
+def test_only_the_first_failure_of_a_group_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures_module, "MAX_KNOWN", 2)
+    tally = FailureTally()
+    news = list[bool]()
+    for error in (
+        "ValueError: no 1",
+        "ValueError: no 2",
+        "KeyError: no",
+        "TypeError: one too many to remember",
+    ):
+        tally.ended(SEND, Fail(error))
+        news.append(tally.new.is_set())
+        tally.take()
+    assert news == [True, False, True, False]
+
+
 def test_many_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, most in (("MAX_ERRORS", 5), ("MAX_GROUPS", 10), ("MAX_OTHER", 2)):
         monkeypatch.setattr(failures_module, name, most)

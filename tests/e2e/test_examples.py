@@ -11,6 +11,7 @@ import zipfile
 from calendar import month_name
 from collections import defaultdict
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
 
@@ -76,6 +77,21 @@ def in_the_guide(name: str, folder: Path) -> str:
     found = re.search(rf"^\$ python -m examples\.{name}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     assert found
     return found[1].replace(f"/home/me/lapinq/output/{name}", str(folder))
+
+
+def test_without_a_server_each_example_says_what_to_start(tmp_path: Path) -> None:
+    """All at once, for the client tries again for half a minute."""
+
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        return run_example(name, url, tmp_path / name)
+
+    with socket.socket() as unused, ThreadPoolExecutor() as pool:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        for done in pool.map(run, ["thumbnails", "link_checker", "report"]):
+            assert done.returncode == 1, done.args
+            assert done.stderr.startswith(f"no answer from {url}/")
+            assert done.stderr.endswith("Start it with: lapinq server --worker\n")
 
 
 def test_every_photograph_gets_a_thumbnail_of_each_size(server_url: str, tmp_path: Path) -> None:
@@ -198,17 +214,6 @@ def test_the_figures_are_those_known_of_the_flights(flights: Flights) -> None:
     arrived = [int(row["arr_delay"]) for row in flights if row["arr_delay"] != "NA"]
     assert (len(flights), len(flights) - len(departed)) == (336_776, 8_255)
     assert (fmean(departed), fmean(arrived)) == (pytest.approx(12.63907), pytest.approx(6.895377))
-
-
-@pytest.mark.parametrize("name", ["thumbnails", "link_checker", "report"])
-def test_without_a_server_the_example_says_what_to_start(name: str, tmp_path: Path) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        done = run_example(name, url, tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"no answer from {url}/")
-    assert done.stderr.endswith("Start it with: lapinq server --worker\n")
 
 
 def test_without_a_worker_the_example_says_what_to_start(database: str, tmp_path: Path) -> None:

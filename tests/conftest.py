@@ -12,8 +12,8 @@ import pytest
 from tests.support.database import postgres
 from tests.support.programs.previous_release import unpack
 
-# From those that take longest to those that take no time.
-KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit"]
+# From those that take longest to those that take no time. Of the unit tests, those of the worker start processes.
+KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
 
 
 def pytest_configure() -> None:
@@ -39,11 +39,13 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests, those that take long come first: none is left with one at the end."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: KINDS.index(kind) if (kind := _kind(item)) in KINDS else -1)
+        items.sort(key=_place_in_order)
 
 
-def _kind(item: pytest.Item) -> str:
-    return item.nodeid.split("/", 2)[1]
+def _place_in_order(item: pytest.Item) -> int:
+    """Tests of no kind come first."""
+    kinds = enumerate(KINDS)
+    return next((place for place, kind in kinds if item.nodeid.startswith(f"tests/{kind}/")), -1)
 
 
 @pytest.fixture(scope="session")

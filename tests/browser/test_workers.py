@@ -1,11 +1,21 @@
 """Steering workers in a browser."""
 
+from collections.abc import Generator
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue
+from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
+
+
+@pytest.fixture(scope="module")
+def server(server_database: str) -> Generator[ApiProcess]:
+    """Its worker learns with each heartbeat what it is told."""
+    with ApiProcess(server_database, "--worker", env={"LAPINQ_HEARTBEAT_INTERVAL": "1"}) as api:
+        yield api
 
 
 def test_a_worker_is_quieted_and_resumed_and_goes_on(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
@@ -14,11 +24,11 @@ def test_a_worker_is_quieted_and_resumed_and_goes_on(page: Page, enqueue: Enqueu
     expect(row).to_have_count(1)
     row.get_by_role("button", name="it claims no new tasks").click()
     expect(page.locator(".toast p").last).to_contain_text("claims no new tasks")
-    expect(row.locator(".status")).to_have_text("quiet", timeout=20_000)
+    expect(row.locator(".status")).to_have_text("quiet")
     axe(page)
     task = enqueue(task_name="gcd", args=[12, 18])
     row.get_by_role("button", name="it claims tasks again").click()
-    expect(row.locator(".status")).to_have_text("alive", timeout=20_000)
+    expect(row.locator(".status")).to_have_text("alive")
     page.wait_for_function(
         "id => fetch(`api/v1/tasks/${id}`).then((answer) => answer.json())"
         ".then((task) => task.status === 'completed')",

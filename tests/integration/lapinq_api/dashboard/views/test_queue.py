@@ -32,7 +32,8 @@ def _filled(api_database: str) -> None:
         count_into(happened["mail", "send"].runs, [2.0] * 40)
         await task_rollups.record(conn, happened)
         await conn.execute(
-            "UPDATE lapinq_task_rollups SET since = since - interval '2 minutes' WHERE span = 60"
+            "UPDATE lapinq_task_rollups SET since = date_bin(make_interval(secs => span),"
+            " lapinq_now() - interval '2 minutes', to_timestamp(0))"
         )
 
     on_connections(api_database, fill)

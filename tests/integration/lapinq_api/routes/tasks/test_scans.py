@@ -51,6 +51,7 @@ def test_a_page_says_so_too(serve: Serve, api_database: str, monkeypatch: pytest
     monkeypatch.setattr(database, "SCAN_BUDGET_SECONDS", 1.0)
     server = serve(pool_size=1)
     log_in(server)
+    eventually(lambda: server.get("/api/v1/tasks").status_code == 200)  # its connection is open
     with held(api_database), ThreadPoolExecutor(1) as threads:
         stuck = threads.submit(server.get, "/api/v1/tasks")
         eventually(lambda: BUSY in server.get("/workers").text or stuck.done())

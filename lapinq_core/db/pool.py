@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 import psycopg
@@ -88,6 +89,11 @@ class PinnedConnection(psycopg.AsyncConnection):
     """
 
     claims_everywhere_until = 0.0
+
+    @cached_property
+    def governed_until(self) -> dict[str, float]:
+        """Queues whose claims need their lock, and until when that is believed, by `time.monotonic`."""
+        return {}
 
 
 Pool: TypeAlias = AsyncConnectionPool[PooledConnection]

@@ -3,7 +3,18 @@
 The SQL in `lapinq_migrations/versions` has comments that explain the columns.
 """
 
-from lapinq_core.schema import errors, notifying, people, queues, schedules, tasks, webhooks, workers
+from lapinq_core.schema import errors, limits, notifying, people, queues, schedules, tasks, webhooks, workers
 from lapinq_core.schema.base import metadata
 
-__all__ = ["errors", "metadata", "notifying", "people", "queues", "schedules", "tasks", "webhooks", "workers"]
+__all__ = [
+    "errors",
+    "limits",
+    "metadata",
+    "notifying",
+    "people",
+    "queues",
+    "schedules",
+    "tasks",
+    "webhooks",
+    "workers",
+]

@@ -7,6 +7,8 @@ metadata = sa.MetaData()
 
 timestamptz = TIMESTAMP(timezone=True)
 uuid = UUID(as_uuid=True)
+BYTES = sa.Text(collation="C")
+"""Text in the order of its bytes."""
 RANDOM_UUID = sa.text("gen_random_uuid()")
 HOT = {
     "autovacuum_vacuum_scale_factor": "0.01",

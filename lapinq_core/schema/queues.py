@@ -1,7 +1,7 @@
 """Queues: their settings, how many tasks they hold, and statistics over time."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
 from lapinq_core.schema.base import HOT, metadata, timestamptz
 
@@ -13,7 +13,33 @@ queues = sa.Table(
     sa.Column("paused_by", sa.Text),
     sa.Column("pause_reason", sa.Text),
     sa.Column("max_running", sa.Integer),
+    sa.Column("max_running_per_key", sa.Integer),
+    sa.Column("rate", JSONB),
+    sa.Column("rate_per_key", JSONB),
+    sa.Column("start_order", sa.Text, nullable=False, server_default="priority"),
+    sa.Column("weights", JSONB),
+    sa.Column("is_laned", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("tokens", DOUBLE_PRECISION),
+    sa.Column("tokens_at", timestamptz),
+    sa.Column("virtual_time", DOUBLE_PRECISION, nullable=False, server_default="0"),
+    sa.Column("unkeyed_time", DOUBLE_PRECISION, nullable=False, server_default="0"),
+    sa.Column("governed_xid", sa.BigInteger),
+    sa.Column("governed_at", timestamptz),
+    sa.Column(
+        "is_governed",
+        sa.Boolean,
+        sa.Computed(
+            "is_laned OR num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0"
+            " OR start_order <> 'priority'",
+            persisted=True,
+        ),
+        nullable=False,
+    ),
     sa.CheckConstraint("max_running >= 1", name="lapinq_queues_max_running_check"),
+    sa.CheckConstraint("max_running_per_key >= 1", name="lapinq_queues_max_running_per_key_check"),
+    sa.CheckConstraint(
+        "start_order IN ('priority', 'fair', 'strict_per_key')", name="lapinq_queues_start_order_check"
+    ),
 )
 
 counts = sa.Table(

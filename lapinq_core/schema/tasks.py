@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DOUBLE_PRECISION, JSON, JSONB
 
-from lapinq_core.schema.base import HOT, metadata, timestamptz, uuid
+from lapinq_core.schema.base import BYTES, HOT, metadata, timestamptz, uuid
 
 tasks = sa.Table(
     "lapinq_tasks",
@@ -28,6 +28,8 @@ tasks = sa.Table(
     sa.Column("request_id", sa.Text),
     sa.Column("rerun_of", uuid),
     sa.Column("profile", sa.Boolean),
+    sa.Column("key", sa.Text),
+    sa.Column("limits", JSONB),
     sa.Index("lapinq_tasks_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
@@ -43,7 +45,17 @@ ready = sa.Table(
     sa.Column("expires_at", timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("since", timestamptz),
+    sa.Column("lane", BYTES),
+    sa.Column("units", ARRAY(sa.BigInteger)),
     sa.Index("lapinq_ready_claim", "queue_name", "rank", "seq"),
+    sa.Index(
+        "lapinq_ready_lane",
+        "queue_name",
+        "lane",
+        "rank",
+        "seq",
+        postgresql_where=sa.text("lane IS NOT NULL"),
+    ),
     sa.Index("lapinq_ready_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_with=HOT,
 )
@@ -58,6 +70,8 @@ delayed = sa.Table(
     sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("expires_at", timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("lane", BYTES),
+    sa.Column("units", ARRAY(sa.BigInteger)),
     sa.Index("lapinq_delayed_due_at", "due_at", "id"),
     sa.Index("lapinq_delayed_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_with=HOT,
@@ -84,7 +98,16 @@ running = sa.Table(
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("has_webhook", sa.Boolean),
     sa.Column("logs", sa.Text),
+    sa.Column("lane", BYTES),
+    sa.Column("units", ARRAY(sa.BigInteger)),
     sa.CheckConstraint("progress BETWEEN 0 AND 100", name="lapinq_running_progress_check"),
+    sa.Index(
+        "lapinq_running_key",
+        "queue_name",
+        sa.text("split_part(lane, chr(31), 1)"),
+        postgresql_where=sa.text("lane IS NOT NULL"),
+    ),
+    sa.Index("lapinq_running_units", "id", postgresql_where=sa.text("units IS NOT NULL")),
     sa.Index(
         "lapinq_running_cancel_requested",
         "worker_id",

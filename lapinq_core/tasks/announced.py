@@ -69,7 +69,7 @@ _FLUSH_LATER = Statement("lapinq_flush_later", sql(_PACKAGE, "flush_later"))
 _FLUSH = Statement("lapinq_flush", sql(_PACKAGE, "flush"))
 _ENQUEUE: dict[Verb, LiteralString] = {
     "enqueue": sql(_PACKAGE, "enqueue").replace("%(tasks)s", "$1"),
-    "enqueue_profiled": sql(_PACKAGE, "enqueue_profiled").replace("%(tasks)s", "$1"),
+    "enqueue_any": sql(_PACKAGE, "enqueue_any").replace("%(tasks)s", "$1"),
     "enqueue_alike": sql(_PACKAGE, "enqueue_alike").replace("%(tasks)s", "$1"),
 }
 _ANNOUNCE = sql(_PACKAGE, "announce").replace("%(notices)s", "$1")

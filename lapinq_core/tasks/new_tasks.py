@@ -8,7 +8,7 @@ import msgspec
 
 from lapinq_core.domain.tasks.task import NewTask
 
-Verb = Literal["enqueue", "enqueue_alike", "enqueue_profiled"]
+Verb = Literal["enqueue", "enqueue_alike", "enqueue_any"]
 
 _OWN: dict[str, object] = {"args": [], "kwargs": {}, "metadata": None}
 """What each of many tasks may have for itself, and the default of it."""
@@ -18,8 +18,8 @@ _shared = attrgetter(*(name for name in NewTask.__struct_fields__ if name not in
 
 def encoded(tasks: Sequence[NewTask]) -> tuple[Verb, str]:
     """The statement that stores `tasks`, of which none is fire and forget, and the JSON it takes."""
-    if any(task.profile for task in tasks):
-        return "enqueue_profiled", msgspec.json.encode(tasks).decode()
+    if any(task.profile or task.key is not None or task.limits for task in tasks):
+        return "enqueue_any", msgspec.json.encode(tasks).decode()
     if len(tasks) > 1 and _are_alike(tasks):
         return "enqueue_alike", _as_one(tasks)
     return "enqueue", msgspec.json.encode(tasks).decode()

@@ -1,14 +1,10 @@
-"""A worker's verbs: claim tasks, settle their attempts, release them.
+"""A worker's verbs: settle the attempts of claimed tasks (`claiming`), or release them.
 
 Every write matches the claim token, so a worker that lost its claim changes nothing. The caller compares what comes
 back with what it sent.
 """
 
-import time
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import LiteralString, cast
-from uuid import UUID
+from collections.abc import Sequence
 
 import msgspec
 import psycopg
@@ -16,24 +12,11 @@ import psycopg
 from lapinq_core.db.arrays import bool_array, float_array, text_array, uuid_array
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
-from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
+from lapinq_core.tasks.claiming import decoded
 
 _PACKAGE = "lapinq_core.tasks"
-_claims = msgspec.json.Decoder(list[Claim])
-
-LOWEST_MARK = (-(2**40), 0)
-"""Before every (rank, seq)."""
-HIGHEST_RANK = 2**40
-
-PAST_SECONDS, AHEAD_SECONDS = 86_400.0, 3600.0
-"""Tasks so old, and of clocks so far ahead, are looked for first."""
-EVERYWHERE_SECONDS = 1.0
-
-_LIMITED, _ELSEWHERE = '"limited"', '"elsewhere"'
-FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)
-_WEEK_SECONDS = 604_800
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -90,88 +73,11 @@ async def discover(conn: PinnedConnection) -> dict[str, tuple[int, int]]:
     return {queue: (rank, seq) for queue, rank, seq in rows}
 
 
-async def claim(
-    conn: PinnedConnection,
-    queue: str,
-    limit: int,
-    *,
-    worker: str,
-    token: str,
-    lease: float,
-    margin: float = 10.0,
-    mark: tuple[int, int] = LOWEST_MARK,
-    max_rank: int = HIGHEST_RANK,
-) -> list[Claim]:
-    """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order.
-
-    After `lease` seconds the attempt is overdue even if its worker lives; if the task has its own time limit, `margin`
-    seconds after that. `token` is a random UUID for this call: if the answer is lost, `reclaim` asks for it again.
-    """
-    params = {
-        "queue": queue,
-        "limit": limit,
-        "worker": worker,
-        "token": token,
-        "lease": lease,
-        "margin": margin,
-        "mark_rank": mark[0],
-        "mark_seq": mark[1],
-        "max_rank": max_rank,
-    }
-    row = await _claimed(conn, params)
-    claims = _decode(row, token)
-    for claim in claims:
-        claim.queue_name = queue
-    return claims
-
-
-async def _claimed(conn: PinnedConnection, params: Mapping[str, object]) -> tuple[str | None] | None:
-    """The row of claim.sql. It looks for tasks of these days first, so that it locks one partition of many; after it
-    met another task, for a while in all partitions. Of a queue with `max_running`, which has room, it claims under the
-    queue's lock.
-    """
-    unlocked = {**params, "is_locked": False}
-    row: tuple[str | None] | None = (_ELSEWHERE,)
-    if (now := time.monotonic()) >= conn.claims_everywhere_until:
-        statement = _claim_within(*near(time.time()))
-        row = await (await conn.execute(statement, unlocked, prepare=True)).fetchone()
-        if row == (_ELSEWHERE,):
-            conn.claims_everywhere_until = now + EVERYWHERE_SECONDS
-    if row == (_ELSEWHERE,):
-        row = await (
-            await conn.execute(_claim_within(FIRST_ID, END_OF_IDS), unlocked, prepare=True)
-        ).fetchone()
-    if row != (_LIMITED,):
-        return row
-    # In one message to the server, so that a worker that stalls here holds no lock.
-    async with conn.pipeline(), conn.transaction():
-        await conn.execute(sql(_PACKAGE, "lock_queue"), params, prepare=True)
-        locked = {**params, "is_locked": True}
-        cursor = await conn.execute(_claim_within(FIRST_ID, END_OF_IDS), locked, prepare=True)
-    return await cursor.fetchone()
-
-
-def near(now: float) -> tuple[UUID, UUID]:
-    """The ids of this week's partition; with the last or next one's for a while before and after the week begins."""
-    since, until = _monday(now - PAST_SECONDS), _monday(now + AHEAD_SECONDS) + _WEEK_SECONDS
-    return id_at(since * 1000), id_at(until * 1000)
-
-
-def _monday(seconds: float) -> int:
-    """When the week began, in UTC. 1970 began on a Thursday."""
-    return int(seconds - (seconds + 3 * 86_400) % _WEEK_SECONDS)
-
-
-@lru_cache(maxsize=4)
-def _claim_within(since: UUID, until: UUID) -> LiteralString:
-    text = sql(_PACKAGE, "claim").replace("%(since)s", f"'{since}'").replace("%(until)s", f"'{until}'")
-    return cast("LiteralString", text)  # as literal as the digits of a number
-
-
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:
     """What the `claim` with this token took."""
     cursor = await conn.execute(sql(_PACKAGE, "reclaim"), {"worker": worker, "token": token})
-    return _decode(await cursor.fetchone(), token)
+    row = await cursor.fetchone()
+    return decoded(row[0] if row else None, token)
 
 
 async def claim_transient(
@@ -181,7 +87,8 @@ async def claim_transient(
     when those before it have none."""
     params = {"queues": queues, "limit": limit, "in_order": in_order}
     cursor = await conn.execute(sql(_PACKAGE, "claim_transient"), params, prepare=True)
-    return _decode(await cursor.fetchone(), "")
+    row = await cursor.fetchone()
+    return decoded(row[0] if row else None, "")
 
 
 async def complete(
@@ -287,12 +194,3 @@ async def find_own_attempts(
     return {
         row[0] for row in await (await conn.execute(sql(_PACKAGE, "find_own_attempts"), params)).fetchall()
     }
-
-
-def _decode(row: tuple[str | None] | None, token: str) -> list[Claim]:
-    if row is None or row[0] is None:
-        return []
-    claims = _claims.decode(row[0])
-    for claim in claims:
-        claim.token = token
-    return claims

@@ -11,7 +11,7 @@ from lapinq_core.db.statements import sql
 Verb = Literal[
     "enqueue",
     "enqueue_alike",
-    "enqueue_profiled",
+    "enqueue_any",
     "enqueue_transient",
     "claim_keys",
     "find_idempotency_keys",

@@ -27,7 +27,8 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `ttl_seconds` 0 means fire and forget: it leaves no record. `scheduled_at` has an offset. `timeout_seconds` limits
     one attempt; without it the worker's limit applies. `request_id` is the id of the request that enqueues it, if
-    there is one. With `profile`, each attempt keeps a profile.
+    there is one. With `profile`, each attempt keeps a profile. `key` is what the task is about, by which its queue's rules
+    for each key go. `limits` are the units that it takes from named limits.
     """
 
     id: str
@@ -47,6 +48,8 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     timeout_seconds: float | None = None
     request_id: str | None = None
     profile: bool = False
+    key: str | None = None
+    limits: dict[str, int] | None = None
 
     @property
     def is_transient(self) -> bool:

@@ -3,11 +3,11 @@
 WITH gone AS (
     DELETE FROM lapinq_ready
      WHERE id = %(id)s::uuid
-    RETURNING id, queue_name, starts
+    RETURNING id, queue_name, starts, lane
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed
      WHERE id = %(id)s::uuid
-    RETURNING id, queue_name, starts
+    RETURNING id, queue_name, starts, lane
 ), ended AS (
     SELECT * FROM gone
     UNION ALL
@@ -20,5 +20,11 @@ WITH gone AS (
     INSERT INTO lapinq_counts (queue_name, pending, cancelled)
     SELECT queue_name, -1, 1
       FROM ended
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM ended
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
 )
 SELECT queue_name FROM ended

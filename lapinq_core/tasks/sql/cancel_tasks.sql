@@ -19,12 +19,12 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_ready w
      USING locked l
      WHERE w.id = l.id
-    RETURNING w.id, w.queue_name, w.starts
+    RETURNING w.id, w.queue_name, w.starts, w.lane
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed d
      USING locked l
      WHERE d.id = l.id
-    RETURNING d.id, d.queue_name, d.starts
+    RETURNING d.id, d.queue_name, d.starts, d.lane
 ), ended AS MATERIALIZED (
     SELECT * FROM gone_ready
     UNION ALL
@@ -37,6 +37,12 @@ WITH looked AS MATERIALIZED (
     INSERT INTO lapinq_counts (queue_name, pending, cancelled)
     SELECT queue_name, -count(*), count(*)
       FROM ended
+     GROUP BY queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM ended
+     WHERE lane IS NOT NULL
      GROUP BY queue_name
 )
 SELECT (SELECT count(*) FROM ended),

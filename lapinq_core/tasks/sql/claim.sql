@@ -1,45 +1,17 @@
--- Claims up to `limit` tasks of one queue: out of ready, into running, in order of rank and entry.
--- Starts at the mark, the last key this worker claimed, so that it doesn't walk the entries deleted since. `max_rank`
--- keeps it from passing a higher priority in another queue. The row comparison leaves out the queue: with it, beside
--- the equality, PostgreSQL would start at the queue's first entry, dead ones included, and only filter by the mark.
--- Leaves tasks past their time to live to expire.sql. An unknown or dead worker gets nothing, and a paused queue gives
--- nothing. A queue with max_running gives as many as it has room for, and only to a caller that holds its lock
--- (`is_locked`, lock_queue.sql). An attempt is overdue `margin` seconds after its task's own time limit, or after
--- `lease` seconds.
+-- Claims tasks of one queue: out of ready, into running. {picked} picks them: pick_plain.sql or pick_governed.sql.
+-- An unknown or dead worker gets nothing, and a paused queue gives nothing. Leaves tasks past their time to live to
+-- expire.sql. An attempt is overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
 -- Takes nothing if one of the tasks has an id before `since`, or not before `until`. The caller replaces both by
 -- constants, so that the plan has only the partitions between them. OFFSET 0 keeps the lookup a lookup by id: without
 -- it PostgreSQL may read all tasks between the bounds, once.
--- Returns one JSON cell: an array per task; "elsewhere" if it took nothing for that reason; "limited" for a queue with
--- max_running and room, without its lock; else NULL. A task to be profiled runs alone in a fresh process, as if it
--- were isolated. Here date_part costs half of extract, which goes through numeric.
--- Locks the rows it takes, skipping locked ones. Relies on lapinq_ready_claim and lapinq_tasks_pkey, on a pinned
--- connection: by statistics a scan of the task table may look cheaper.
-WITH picked AS MATERIALIZED (
-    SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here
-      FROM lapinq_ready
-     WHERE queue_name = %(queue)s::text
-       AND (rank, seq) >= (%(mark_rank)s::bigint, %(mark_seq)s::bigint)
-       AND rank <= %(max_rank)s::bigint
-       AND (expires_at IS NULL OR expires_at > lapinq_now())
-       AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)
-       AND NOT EXISTS (SELECT
-                         FROM lapinq_queues q
-                        WHERE q.name = %(queue)s::text
-                          AND (q.paused_at IS NOT NULL OR (q.max_running IS NOT NULL AND NOT %(is_locked)s::boolean)))
-     ORDER BY queue_name, rank, seq
-     LIMIT least(%(limit)s::integer,
-                 CASE WHEN %(is_locked)s::boolean THEN
-                      (SELECT greatest(0, q.max_running - (SELECT count(*)
-                                                             FROM lapinq_running r
-                                                            WHERE r.queue_name = q.name))
-                         FROM lapinq_queues q
-                        WHERE q.name = %(queue)s::text)
-                 END)
-       FOR UPDATE SKIP LOCKED
-), taken AS (
+-- Returns one JSON cell: an array per task; "elsewhere" if it took nothing for that reason; else {otherwise}. A task to be
+-- profiled runs alone in a fresh process, as if it were isolated. A task of a lane has its rank without the distance that
+-- keeps it from plain claims. Here date_part costs half of extract, which goes through numeric.
+-- {charged}, {also} and the order of the answer are for pick_governed.sql. Relies on lapinq_tasks_pkey, on a pinned connection: by statistics a scan of the task table may look cheaper.
+WITH RECURSIVE {picked}, taken AS (
     DELETE FROM lapinq_ready r
      WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked HAVING bool_and(is_here))::tid[])
-    RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation, r.since
+    RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation, r.since, r.lane, r.units
 ), claimed AS MATERIALIZED (
     SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, t.task_name, t.module_path, t.args, t.kwargs, t.max_retries,
            t.retry_delay, t.retry_backoff, t.timeout_seconds, t.created_at, t.metadata, t.request_id,
@@ -53,30 +25,26 @@ WITH picked AS MATERIALIZED (
                          OFFSET 0) AS t
 ), leased AS (
     INSERT INTO lapinq_running (id, token, seq, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at,
-                                isolation, has_webhook)
+                                isolation, has_webhook, lane, units)
     SELECT id, %(token)s::uuid, claim_seq, %(worker)s::uuid, %(queue)s::text, rank, starts + 1, lapinq_now(),
            lapinq_now() + coalesce(timeout_seconds + %(margin)s::float8, %(lease)s::float8) * interval '1 second',
-           expires_at, isolation, has_webhook
+           expires_at, isolation, has_webhook, lane, units
       FROM claimed
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending)
     SELECT %(queue)s::text, -count(*)
       FROM taken
     HAVING count(*) > 0
-)
+){charged}
 SELECT coalesce(
            json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
-                                     retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
+                                     retry_backoff, CASE WHEN lane IS NULL THEN rank ELSE rank - 2199023255552 END,
+                                     seq, extract(epoch FROM expires_at - lapinq_now())::float8,
                                      timeout_seconds, claim_seq, date_part('epoch', created_at), metadata,
                                      CASE WHEN profile THEN 2 ELSE isolation END,
                                      CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
                                      request_id, profile)
-                    ORDER BY rank, seq)::text,
+                    ORDER BY {order})::text,
            (SELECT '"elsewhere"' FROM picked HAVING NOT bool_and(is_here)),
-           (SELECT '"limited"'
-              FROM lapinq_queues q
-             WHERE q.name = %(queue)s::text
-               AND NOT %(is_locked)s::boolean
-               AND q.paused_at IS NULL
-               AND q.max_running > (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = q.name)))
-  FROM claimed
+           {otherwise}){also}
+  FROM {ordered}

@@ -13,7 +13,7 @@ WITH ended AS (
      WHERE r.id = ANY (ARRAY[i.id])
        AND r.token = i.token
     RETURNING r.id, r.token, r.queue_name, r.attempt, r.worker_id, r.claimed_at, r.progress, r.progress_message,
-              r.has_webhook, i.run_seconds, i.result, i.logs
+              r.has_webhook, r.lane, i.run_seconds, i.result, i.logs
 ), recorded AS (
     INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, result, run_seconds, claimed_at, finished_at,
                                  worker_id, token, logs, progress, progress_message)
@@ -32,6 +32,12 @@ WITH ended AS (
     INSERT INTO lapinq_counts (queue_name, completed)
     SELECT queue_name, count(*)
       FROM ended
+     GROUP BY queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM ended
+     WHERE lane IS NOT NULL
      GROUP BY queue_name
 )
 SELECT count(*) FROM ended

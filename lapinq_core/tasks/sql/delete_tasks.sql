@@ -21,18 +21,18 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_ready w
      USING locked l
      WHERE w.id = l.id
-    RETURNING l.id, l.queue_name, 'pending' AS status
+    RETURNING l.id, l.queue_name, 'pending' AS status, lane
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed d
      USING locked l
      WHERE d.id = l.id
-    RETURNING l.id, l.queue_name, 'pending' AS status
+    RETURNING l.id, l.queue_name, 'pending' AS status, lane
 ), gone_final AS (
     DELETE FROM lapinq_attempts a
      USING locked l
      WHERE a.task_id = l.id
        AND a.final
-    RETURNING l.id, l.queue_name, a.outcome AS status
+    RETURNING l.id, l.queue_name, a.outcome AS status, NULL AS lane
 ), ended AS MATERIALIZED (
     SELECT * FROM gone_ready
     UNION ALL
@@ -57,6 +57,12 @@ WITH looked AS MATERIALIZED (
            -count(*) FILTER (WHERE status = 'cancelled'),
            -count(*) FILTER (WHERE status = 'expired')
       FROM ended
+     GROUP BY queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM ended
+     WHERE lane IS NOT NULL
      GROUP BY queue_name
 )
 SELECT (SELECT count(*) FROM ended),

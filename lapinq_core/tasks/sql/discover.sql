@@ -16,7 +16,7 @@ WITH RECURSIVE heads AS (
             ORDER BY r.queue_name, r.rank, r.seq
             LIMIT 1) AS next
 )
-SELECT queue_name, rank, seq
+SELECT queue_name, CASE WHEN rank > 1099511627776 THEN rank - 2199023255552 ELSE rank END, seq
   FROM heads
  WHERE NOT EXISTS (SELECT FROM lapinq_queues p WHERE p.name = heads.queue_name AND p.paused_at IS NOT NULL)
  LIMIT 10000

@@ -1,7 +1,7 @@
 -- For each named queue, from its mark on: the rank and seq of the first ready task. Leaves out queues without one, and paused
 -- ones.
 -- Locks nothing. Relies on lapinq_ready_claim, one probe per queue; compares rows as claim.sql does.
-SELECT q.queue_name, head.rank, head.seq
+SELECT q.queue_name, CASE WHEN head.rank > 1099511627776 THEN head.rank - 2199023255552 ELSE head.rank END, head.seq
   FROM unnest(%(queues)s::text[], %(ranks)s::bigint[], %(seqs)s::bigint[]) AS q (queue_name, mark_rank, mark_seq)
  CROSS JOIN LATERAL (
        SELECT r.rank, r.seq

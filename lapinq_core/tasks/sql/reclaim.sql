@@ -1,7 +1,7 @@
 -- What an unanswered claim took, in the form of claim.sql.
 -- Locks nothing. Reads lapinq_running, which is small. Relies on lapinq_attempts_earlier for the time of a requeue.
 SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, r.attempt, t.max_retries,
-                                 t.retry_delay, t.retry_backoff, r.rank, 0,
+                                 t.retry_delay, t.retry_backoff, CASE WHEN r.lane IS NULL THEN r.rank ELSE r.rank - 2199023255552 END, 0,
                                  extract(epoch FROM r.expires_at - lapinq_now())::float8, t.timeout_seconds, r.seq,
                                  date_part('epoch', t.created_at), t.metadata,
                                  CASE WHEN t.profile THEN 2 ELSE r.isolation END,

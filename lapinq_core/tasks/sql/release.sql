@@ -24,10 +24,10 @@ WITH input AS MATERIALIZED (
      USING locked l
      WHERE r.id = ANY (ARRAY[l.id])
        AND r.token = l.token
-    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, l.seq,
+    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, r.lane, r.units, l.seq,
               r.cancel_requested_at IS NOT NULL AS cancelled
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since)
+    INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since, lane, units)
     OVERRIDING SYSTEM VALUE
     SELECT queue_name, rank, seq, id, attempt - 1, expires_at, isolation,
            coalesce((SELECT max(coalesce(a.requeued_at, a.finished_at))
@@ -38,7 +38,8 @@ WITH input AS MATERIALIZED (
                        FROM lapinq_tasks t
                       WHERE t.id = ended.id
                         AND t.scheduled_at > lapinq_now()
-                      LIMIT 1))
+                      LIMIT 1)),
+           lane, units
       FROM ended
      WHERE NOT cancelled
 ), recorded AS (
@@ -51,5 +52,18 @@ WITH input AS MATERIALIZED (
     SELECT queue_name, count(*) FILTER (WHERE NOT cancelled), count(*) FILTER (WHERE cancelled)
       FROM ended
      GROUP BY queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes, returned)
+    SELECT queue_name, array_agg(lane), true
+      FROM ended
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
+), returned_units AS (
+    INSERT INTO lapinq_limit_news (limit_name, units)
+    SELECT need.name, sum(need.units)
+      FROM ended
+     CROSS JOIN LATERAL unnest(string_to_array(split_part(lane, chr(31), 2), ','), ended.units) AS need (name, units)
+     WHERE ended.units IS NOT NULL
+     GROUP BY need.name
 )
 SELECT DISTINCT queue_name FROM ended WHERE NOT cancelled

@@ -10,14 +10,21 @@ WITH reopened AS (
        AND outcome = 'failed'
     RETURNING task_id
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since)
-    SELECT t.queue_name, -t.priority::bigint, t.id, t.expires_at, lapinq_now()
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)
+    SELECT t.queue_name, lapinq_rank(t.priority, lapinq_lane(t.key, t.limits)), t.id, t.expires_at, lapinq_now(),
+           lapinq_lane(t.key, t.limits), lapinq_units(t.limits)
       FROM lapinq_tasks t
       JOIN reopened ON reopened.task_id = t.id
-    RETURNING queue_name
+    RETURNING queue_name, lane
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending, failed)
     SELECT queue_name, 1, -1
       FROM entered
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM entered
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
 )
 SELECT queue_name FROM entered

@@ -10,7 +10,8 @@ WITH looked AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     {picked}
 ), locked AS MATERIALIZED (
-    SELECT t.id, t.queue_name, -t.priority::bigint AS rank, t.expires_at
+    SELECT t.id, t.queue_name, t.priority, t.expires_at, lapinq_lane(t.key, t.limits) AS lane,
+           lapinq_units(t.limits) AS units
       FROM picked p
       JOIN lapinq_tasks t ON t.id = p.id
      ORDER BY t.id
@@ -22,17 +23,23 @@ WITH looked AS MATERIALIZED (
      WHERE a.task_id = l.id
        AND a.final
        AND a.outcome = 'failed'
-    RETURNING l.id, l.queue_name, l.rank, l.expires_at
+    RETURNING l.id, l.queue_name, l.priority, l.expires_at, l.lane, l.units
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since)
-    SELECT queue_name, rank, id, expires_at, lapinq_now()
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)
+    SELECT queue_name, lapinq_rank(priority, lane), id, expires_at, lapinq_now(), lane, units
       FROM reopened
      ORDER BY id
-    RETURNING id, queue_name
+    RETURNING id, queue_name, lane
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending, failed)
     SELECT queue_name, count(*), -count(*)
       FROM entered
+     GROUP BY queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM entered
+     WHERE lane IS NOT NULL
      GROUP BY queue_name
 )
 SELECT (SELECT count(*) FROM entered),

@@ -4,9 +4,15 @@
 WITH gone AS (
     DELETE FROM lapinq_delayed
      WHERE id = %(id)s::uuid
-    RETURNING id, queue_name, rank, starts, expires_at, isolation
+    RETURNING id, queue_name, rank, starts, expires_at, isolation, lane, units
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM gone
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
 )
-INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
-SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now()
+INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)
+SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now(), lane, units
   FROM gone
 RETURNING queue_name

@@ -20,13 +20,19 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_delayed d
      USING locked l
      WHERE d.id = l.id
-    RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation
+    RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
-    SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now()
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)
+    SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now(), lane, units
       FROM gone
      ORDER BY id
     RETURNING id, queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM gone
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
 )
 SELECT (SELECT count(*) FROM entered),
        0::bigint,

@@ -16,7 +16,7 @@ WITH ended AS (
      WHERE r.id = ANY (ARRAY[i.id])
        AND r.token = i.token
     RETURNING r.id, CASE WHEN NOT %(rescued)s::boolean THEN r.token END AS token, r.queue_name, r.rank, r.attempt,
-              r.worker_id, r.claimed_at, r.expires_at, r.progress, r.progress_message, r.has_webhook,
+              r.worker_id, r.claimed_at, r.expires_at, r.progress, r.progress_message, r.has_webhook, r.lane, r.units,
               greatest(r.isolation, i.isolation) AS isolation,
               i.final OR i.cancelled OR r.cancel_requested_at IS NOT NULL AS final,
               i.cancelled OR r.cancel_requested_at IS NOT NULL AS cancelled,
@@ -29,16 +29,17 @@ WITH ended AS (
            error, traceback, run_seconds, claimed_at, lapinq_now(), worker_id, token, logs, progress, progress_message
       FROM ended
 ), ready AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
-    SELECT queue_name, rank, id, CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation, lapinq_now()
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)
+    SELECT queue_name, rank, id, CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation,
+           lapinq_now(), lane, units
       FROM ended
      WHERE NOT final
        AND delay <= 0
      ORDER BY id
 ), delayed AS (
-    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation)
+    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation, lane, units)
     SELECT id, lapinq_now() + delay * interval '1 second', queue_name, rank,
-           CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation
+           CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation, lane, units
       FROM ended
      WHERE NOT final
        AND delay > 0
@@ -57,6 +58,12 @@ WITH ended AS (
     SELECT queue_name, count(*) FILTER (WHERE NOT final), count(*) FILTER (WHERE final AND NOT cancelled),
            count(*) FILTER (WHERE cancelled)
       FROM ended
+     GROUP BY queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM ended
+     WHERE lane IS NOT NULL
      GROUP BY queue_name
 )
 SELECT count(*), coalesce(array_agg(DISTINCT queue_name) FILTER (WHERE NOT final AND delay <= 0), '{}') FROM ended

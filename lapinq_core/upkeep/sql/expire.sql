@@ -18,11 +18,11 @@ WITH late_ready AS MATERIALIZED (
 ), gone AS (
     DELETE FROM lapinq_ready r
      WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM late_ready)::tid[])
-    RETURNING r.id, r.queue_name, r.starts
+    RETURNING r.id, r.queue_name, r.starts, r.lane
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed d
      WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM late_delayed)::tid[])
-    RETURNING d.id, d.queue_name, d.starts
+    RETURNING d.id, d.queue_name, d.starts, d.lane
 ), ended AS (
     SELECT * FROM gone
     UNION ALL
@@ -35,6 +35,12 @@ WITH late_ready AS MATERIALIZED (
     INSERT INTO lapinq_counts (queue_name, pending, expired)
     SELECT queue_name, -count(*), count(*)
       FROM ended
+     GROUP BY queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM ended
+     WHERE lane IS NOT NULL
      GROUP BY queue_name
 )
 SELECT count(*) FROM ended

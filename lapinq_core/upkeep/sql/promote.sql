@@ -16,13 +16,20 @@ WITH due AS MATERIALIZED (
 ), gone AS (
     DELETE FROM lapinq_delayed d
      WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due)::tid[])
-    RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation
+    RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
-    SELECT queue_name, rank, id, starts, expires_at, isolation, CASE WHEN starts > 0 THEN due_at END
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)
+    SELECT queue_name, rank, id, starts, expires_at, isolation, CASE WHEN starts > 0 THEN due_at END,
+           lane, units
       FROM gone
      ORDER BY due_at, id
     RETURNING queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM gone
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
 ), mark AS (
     SELECT due_at, id
       FROM due

@@ -23,7 +23,7 @@ from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.fleet.workers import ALONE, Place
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks import claiming, worker_verbs
 from lapinq_worker.claiming.answering import pause_before_answer
 from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
@@ -41,6 +41,7 @@ STATEMENT_DEADLINE_SECONDS = 20.0
 BUSY_SCAN_INTERVAL_SECONDS = 0.25
 STALL_SECONDS = 1.0
 LEASE_MARGIN_SECONDS = 10.0
+SHORTEST_PAUSE_SECONDS = 0.005
 REST_FACTOR = 10.0
 MAX_REST_SECONDS = 4.0
 """A worker with nothing to do polls so many times as rarely while notifications arrive, up to this pause."""
@@ -61,7 +62,7 @@ class Fetcher:
         Prefetch.bounded          how many tasks are wanted
         FullScans.scan            when due, or when no queue seems to have work
         QueueChoice.next          which queue, and from which mark
-        worker_verbs.claim        ──▸ Arrivals.take_in ──▸ Dispatcher.offer
+        claiming.take             ──▸ Arrivals.take_in ──▸ Dispatcher.offer
         FireAndForget.claim       ──▸ the same
         sleep                     until `heard`, `wake` or `poll_interval`
 
@@ -124,6 +125,7 @@ class Fetcher:
         self._saw_nothing = False  # the last scan found no queue with work, and no claim came back full since
         self._is_rested = False  # the last turn left places free
         self._poll_at = 0.0  # by time.monotonic, while it sleeps
+        self._opens_at = math.inf  # when a rate or a closed limit lets the next task start, by time.monotonic
         self._hinted = 0.0  # how many tasks the hints for the next turn told of; inf: nobody knows
         self._looks_everywhere = False  # the next turn, whatever the hints told of
         self._is_backup = False  # the next turn only follows hints that others answer, too
@@ -221,7 +223,7 @@ class Fetcher:
         is_backup, self._is_backup = self._is_backup and is_early, False
         hinted, self._hinted = self._hinted, 0.0
         expected = hinted if hinted and is_early and not self._looks_everywhere else math.inf
-        self._looks_everywhere = False
+        self._looks_everywhere, self._opens_at = False, math.inf
         if hinted and expected == math.inf:
             self._fire_and_forget.heard()
         try:
@@ -238,7 +240,10 @@ class Fetcher:
                 return
             self._is_rested = got < wanted
             if not is_backup and not got == expected < wanted:
-                self._poll_at = time.monotonic() + self._pause_after(wanted, got)
+                self._poll_at = min(
+                    time.monotonic() + self._pause_after(wanted, got),
+                    max(self._opens_at, time.monotonic() + SHORTEST_PAUSE_SECONDS),
+                )
             self._pause = self._poll_at - time.monotonic()
 
     async def _look(
@@ -347,7 +352,7 @@ class Fetcher:
         worker = self._worker_id()
         token = str(uuid.uuid4())
         self._unanswered.sent(token)
-        claims = await worker_verbs.claim(
+        taken = await claiming.take(
             connection,
             turn.queue,
             turn.limit,
@@ -359,6 +364,9 @@ class Fetcher:
             max_rank=turn.max_rank,
         )
         self._unanswered.answered(token)
+        claims = taken.claims
+        if taken.opens_in is not None:
+            self._opens_at = min(self._opens_at, time.monotonic() + taken.opens_in)
         if worker != self._worker_id():
             return 0  # declared dead meanwhile: others rescue them
         self._hand_over(claims, time.perf_counter() - started)

@@ -24,7 +24,7 @@ import msgspec
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.tasks.worker_verbs import HIGHEST_RANK, LOWEST_MARK
+from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 
 MAX_WEIGHT = 1000
 MAX_REMEMBERED = 1000

@@ -6,7 +6,7 @@ lasts, which is what the user asked for.
 
 from collections.abc import Sequence
 
-from lapinq_core.tasks.worker_verbs import HIGHEST_RANK, LOWEST_MARK
+from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from lapinq_core.tasks.bulk import FIRST
-from lapinq_core.tasks.worker_verbs import END_OF_IDS, HIGHEST_RANK
+from lapinq_core.tasks.claiming import END_OF_IDS, HIGHEST_RANK
 from lapinq_core.upkeep.rescuing import BOTTOM
 from tests.integration.plans.burdened import FEW, QUEUE, WORKER, Rows
 

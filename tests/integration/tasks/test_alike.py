@@ -65,7 +65,7 @@ def test_tasks_that_differ_in_another_field_are_not_alike(value: dict[str, Any])
 
 def test_tasks_of_which_some_are_profiled_are_stored_as_others(shared_database: str) -> None:
     made = [new_task(**ALL_FIELDS, profile=True), new_task()]
-    assert encoded(made)[0] == "enqueue_profiled"
+    assert encoded(made)[0] == "enqueue_any"
 
     async def test(conn: Conn) -> None:
         async with conn.transaction(force_rollback=True):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from lapinq_core.domain.ids import id_at
-from lapinq_core.tasks import enqueueing, worker_verbs
+from lapinq_core.tasks import claiming, enqueueing
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, new_task
 
@@ -70,5 +70,5 @@ def test_the_ids_of_a_week_reach_into_the_next_one_only_near_its_end() -> None:
         (timedelta(days=6, hours=22), (0, 1)),
         (timedelta(days=6, hours=23), (0, 2)),
     ):
-        since, until = worker_verbs.near((monday + after).timestamp())
+        since, until = claiming.near((monday + after).timestamp())
         assert (str(since), str(until)) == tuple(id_of(monday + number * week) for number in weeks)

@@ -10,9 +10,8 @@ import pytest
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.bulk import FIRST
-from lapinq_core.tasks.worker_verbs import END_OF_IDS
+from lapinq_core.tasks.claiming import END_OF_IDS
 from tests.support.database import postgres
 from tests.support.database.plans import blocks, nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
@@ -216,14 +215,14 @@ def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(dat
             "token": str(uuid.uuid4()),
             "lease": 310.0,
             "margin": 10.0,
-            "mark_rank": worker_verbs.LOWEST_MARK[0],
+            "mark_rank": claiming.LOWEST_MARK[0],
             "mark_seq": 0,
             "max_rank": 2**40,
             "is_locked": False,
             "since": FIRST,
             "until": END_OF_IDS,
         }
-        heads = {"queues": ["busy", "other"], "ranks": [worker_verbs.LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
+        heads = {"queues": ["busy", "other"], "ranks": [claiming.LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
         alone = await plan(conn, "claim", params)
         for crowded in ("busy", "zzz"):  # before and after the other queue in the index
             await crowd(conn, crowded, 50_000)

@@ -14,7 +14,7 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Health, WorkerRecord
 from lapinq_core.people.audit import Author
-from lapinq_core.tasks import enqueueing, inspect, worker_verbs
+from lapinq_core.tasks import claiming, enqueueing, inspect, worker_verbs
 from lapinq_core.upkeep import maintenance_jobs
 
 
@@ -75,7 +75,7 @@ async def claim(
 ) -> list[Claim]:
     """What `worker` gets."""
     defaults: dict[str, Any] = {"worker": worker, "token": str(uuid.uuid4()), "lease": 310.0}
-    return await worker_verbs.claim(conn, queue, limit, **{**defaults, **values})
+    return (await claiming.take(conn, queue, limit, **{**defaults, **values})).claims
 
 
 async def complete(conn: Conn, claims: Sequence[Claim], result: str = "null") -> int:

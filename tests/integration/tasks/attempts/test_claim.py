@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from lapinq_core.tasks import worker_verbs
-from lapinq_core.tasks.worker_verbs import LOWEST_MARK
+from lapinq_core.tasks.claiming import LOWEST_MARK
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, status
 

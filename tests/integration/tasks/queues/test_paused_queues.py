@@ -4,7 +4,8 @@ import pytest
 
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import worker_verbs
-from lapinq_core.tasks.worker_verbs import LOWEST_MARK, ended_as
+from lapinq_core.tasks.claiming import LOWEST_MARK
+from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
     Conn,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.tasks.worker_verbs import HIGHEST_RANK, LOWEST_MARK
+from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 from lapinq_worker.claiming.queue_choice import MAX_REMEMBERED, QueueChoice, Turn, parse_queues
 from tests.unit.lapinq_worker.claims import make_claim, scanned
 

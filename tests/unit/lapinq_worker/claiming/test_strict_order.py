@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapinq_core.runtime.settings import Settings, SettingsError
-from lapinq_core.tasks.worker_verbs import HIGHEST_RANK
+from lapinq_core.tasks.claiming import HIGHEST_RANK
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.claiming.strict_order import StrictOrder

@@ -1,33 +1,35 @@
--- Stores new tasks of which some are to be profiled, as enqueue.sql stores others: that one doesn't pay for a field that
--- hardly any task has. Takes one JSON array of objects in ascending order of id. Returns the queues with ready tasks, and the
--- seconds until the first of the delayed ones is due (NULL: none).
--- Locks nothing that exists.
+-- Stores new tasks of which some have fields that few tasks have, as enqueue.sql stores others: that one doesn't pay for
+-- them. Takes one JSON array of objects in ascending order of id. Returns the queues with ready tasks, and the seconds
+-- until the first of the delayed ones is due (NULL: none).
+-- Locks nothing that exists, but the row of a queue that gets its first task with a key or a limit.
 WITH input AS MATERIALIZED (
     SELECT i.id, coalesce(i.queue_name, 'default') AS queue_name, i.task_name, i.module_path,
            coalesce(i.args, '[]') AS args, coalesce(i.kwargs, '{}') AS kwargs,
            coalesce(i.max_retries, 3) AS max_retries, coalesce(i.priority, 0) AS priority,
            coalesce(i.retry_delay, 10) AS retry_delay, coalesce(i.retry_backoff, true) AS retry_backoff,
            i.ttl_seconds, i.metadata, i.webhook_url, i.scheduled_at, i.timeout_seconds, i.request_id, i.profile,
+           i.key, i.limits, lapinq_lane(i.key, i.limits) AS lane, lapinq_units(i.limits) AS units,
+           coalesce(i.scheduled_at > lapinq_now(), false) AS is_delayed,
            CASE WHEN i.ttl_seconds IS NULL THEN NULL ELSE lapinq_now() + i.ttl_seconds * interval '1 second' END
                AS expires_at
       FROM json_to_recordset(%(tasks)s::json) AS i (
            id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, max_retries integer,
            priority integer, retry_delay double precision, retry_backoff boolean, ttl_seconds double precision,
            metadata jsonb, webhook_url text, scheduled_at timestamptz, timeout_seconds double precision,
-           request_id text, profile boolean)
+           request_id text, profile boolean, key text, limits jsonb)
 ), stored AS (
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                               retry_backoff, ttl_seconds, metadata, webhook_url, created_at, scheduled_at,
-                              expires_at, timeout_seconds, request_id, profile)
+                              expires_at, timeout_seconds, request_id, profile, key, limits)
     SELECT id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
            retry_backoff, ttl_seconds, metadata, webhook_url, lapinq_now(), scheduled_at, expires_at, timeout_seconds,
-           request_id, profile
+           request_id, profile, key, limits
       FROM input
 ), delayed AS (
-    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at)
-    SELECT id, scheduled_at, queue_name, -priority::bigint, expires_at
+    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)
+    SELECT id, scheduled_at, queue_name, lapinq_rank(priority, lane), expires_at, lane, units
       FROM input
-     WHERE scheduled_at > lapinq_now()
+     WHERE is_delayed
     RETURNING due_at
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending)
@@ -35,12 +37,26 @@ WITH input AS MATERIALIZED (
       FROM input
      GROUP BY queue_name
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at)
-    SELECT queue_name, -priority::bigint, id, expires_at
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, lane, units)
+    SELECT queue_name, lapinq_rank(priority, lane), id, expires_at, lane, units
       FROM input
-     WHERE scheduled_at IS NULL OR scheduled_at <= lapinq_now()
+     WHERE NOT is_delayed
      ORDER BY id
-    RETURNING queue_name
+    RETURNING queue_name, lane
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(DISTINCT lane)
+      FROM entered
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
+), laned AS (
+    INSERT INTO lapinq_queues (name, is_laned)
+    SELECT DISTINCT queue_name, true
+      FROM input i
+     WHERE lane IS NOT NULL
+       AND NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = i.queue_name AND q.is_laned)
+        ON CONFLICT (name) DO UPDATE
+       SET is_laned = true
 )
 SELECT (SELECT coalesce(array_agg(DISTINCT queue_name), '{}') FROM entered),
        (SELECT date_part('epoch', min(due_at) - lapinq_now()) FROM delayed)

@@ -1,0 +1,96 @@
+-- For claim.sql, after pick_governed.sql: writes what the claim used up. Lanes get the place of their next task, or close.
+-- Locks nothing that the caller has not locked. Relies on the primary keys and lapinq_ready_lane.
+served AS MATERIALIZED (
+    SELECT s.*, c.key, c.weight, c.start_order, c.start, c.most, c.tokens, c.rate_per_key, next.rank, next.seq
+      FROM (SELECT lane, count(*) AS tasks, array_agg(id) AS ids, (array_agg(id ORDER BY rank DESC, seq DESC))[1] AS last,
+                   sum(coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1)) AS cost
+              FROM taken
+             WHERE lane IS NOT NULL
+             GROUP BY lane) AS s
+      JOIN capped c USING (lane)
+      LEFT JOIN LATERAL (
+           SELECT rank, seq
+             FROM lapinq_ready
+            WHERE queue_name = %(queue)s::text
+              AND lane = s.lane
+              AND id <> ALL (s.ids)
+              AND c.head IS NULL
+            ORDER BY queue_name, lane, rank, seq
+            LIMIT 1) AS next ON true
+), moved AS (
+    UPDATE lapinq_lanes l
+       SET is_open = s.seq IS NOT NULL AND (s.most IS NULL OR s.most > s.tasks),
+           rank = CASE WHEN s.start_order = 'priority' THEN coalesce(s.rank, l.rank) ELSE 0 END,
+           place = CASE WHEN s.start_order = 'fair' THEN s.start + s.cost / s.weight ELSE coalesce(s.seq, l.place) END,
+           opens_at = CASE WHEN s.seq IS NOT NULL AND s.tokens - s.tasks < 1
+                           THEN lapinq_now() + (1 - s.tokens + s.tasks) * (s.rate_per_key ->> 'period_seconds')::float8
+                                / (s.rate_per_key ->> 'limit')::float8 * interval '1 second' END,
+           head = NULL,
+           changed_at = lapinq_now()
+      FROM served s
+     CROSS JOIN LATERAL (
+           SELECT ctid AS row_id
+             FROM lapinq_lanes
+            WHERE queue_name = %(queue)s::text
+              AND lane = s.lane
+            LIMIT 1) AS one
+     WHERE l.ctid = one.row_id
+), shut AS (
+    UPDATE lapinq_lanes l
+       SET is_open = false,
+           opens_at = CASE WHEN c.tokens < 1
+                           THEN lapinq_now() + (1 - c.tokens) * (c.rate_per_key ->> 'period_seconds')::float8
+                                / (c.rate_per_key ->> 'limit')::float8 * interval '1 second' END,
+           changed_at = lapinq_now()
+      FROM capped c
+     CROSS JOIN LATERAL (
+           SELECT ctid AS row_id
+             FROM lapinq_lanes
+            WHERE queue_name = %(queue)s::text
+              AND lane = c.lane
+            LIMIT 1) AS one
+     WHERE l.ctid = one.row_id
+       AND NOT c.lane = ANY (ARRAY(SELECT lane FROM offered WHERE lane IS NOT NULL))
+    RETURNING l.lane
+), remembered AS (
+    INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
+    SELECT %(queue)s::text, key, max(start) + sum(cost) / min(weight), min(tokens) - sum(tasks),
+           CASE WHEN min(tokens) IS NOT NULL THEN lapinq_now() END, min(last::text)::uuid, lapinq_now()
+      FROM served
+     WHERE start_order <> 'priority'
+        OR rate_per_key IS NOT NULL
+     GROUP BY key
+        ON CONFLICT (queue_name, key) DO UPDATE
+       SET virtual_time = excluded.virtual_time,
+           tokens = excluded.tokens,
+           tokens_at = excluded.tokens_at,
+           holder = excluded.holder,
+           changed_at = excluded.changed_at
+), charged AS (
+    UPDATE lapinq_limits l
+       SET tokens = lapinq_tokens(l.rate, l.tokens, l.tokens_at) - u.units,
+           tokens_at = lapinq_refilled_at(l.rate, l.tokens_at)
+      FROM (SELECT name, sum(need.units) AS units
+              FROM taken
+             CROSS JOIN LATERAL unnest(string_to_array(split_part(lane, chr(31), 2), ','), taken.units)
+                                AS need (name, units)
+             WHERE taken.units IS NOT NULL
+             GROUP BY name) AS u
+     WHERE l.name = u.name
+       AND l.rate IS NOT NULL
+), went_on AS (
+    UPDATE lapinq_queues x
+       SET tokens = q.tokens - n.tasks,
+           tokens_at = lapinq_refilled_at(x.rate, x.tokens_at),
+           virtual_time = greatest(x.virtual_time, n.reached),
+           unkeyed_time = CASE WHEN n.unkeyed > 0 THEN greatest(x.unkeyed_time, x.virtual_time)
+                                    + n.unkeyed / coalesce((x.weights ->> '')::float8, 1)
+                               ELSE x.unkeyed_time END
+      FROM q,
+           (SELECT count(*) AS tasks, count(*) FILTER (WHERE lane IS NULL) AS unkeyed,
+                   (SELECT max(start + (cost - 1) / weight) FROM served) AS reached
+              FROM taken) AS n
+     WHERE x.name = %(queue)s::text
+       AND n.tasks > 0
+       AND (x.rate IS NOT NULL OR x.start_order = 'fair')
+)

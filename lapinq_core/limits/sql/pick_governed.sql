@@ -1,0 +1,174 @@
+-- For claim.sql: up to `limit` tasks of a queue with a policy, or with tasks in lanes, and the rows of its policy as they
+-- are after that.
+-- First come the open lanes, in their order, and of each as many tasks as may start; tasks without key and limits are
+-- offered beside them, from the mark on. In fair order a task's place is its lane's virtual time and what its lane is
+-- offered before it, over the lane's weight. A limit is taken in that order, too: behind a task for which it has too few
+-- units, no other task that takes from it starts, or that one would wait for ever.
+-- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
+-- The caller holds the locks of the queue's row and of the limits, and has refreshed the lanes. Locks the rows it picks,
+-- skipping locked ones. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim, lapinq_running_key and
+-- lapinq_running_units.
+q AS MATERIALIZED (
+    SELECT start_order, weights, virtual_time, unkeyed_time, max_running_per_key, rate_per_key, rate,
+           lapinq_tokens(rate, tokens, tokens_at) AS tokens,
+           greatest(0, least(%(limit)s::integer,
+                             max_running - (SELECT count(*) FROM lapinq_running WHERE queue_name = %(queue)s::text),
+                             floor(lapinq_tokens(rate, tokens, tokens_at)))) AS room
+      FROM lapinq_queues
+     WHERE name = %(queue)s::text
+       AND paused_at IS NULL
+       AND (governed_xid IS NULL
+            OR governed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+            OR governed_at < lapinq_now() - interval '30 seconds')
+       AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)
+), sets (names) AS (
+    (SELECT names
+       FROM lapinq_lanes
+      WHERE queue_name = %(queue)s::text
+        AND is_open
+      ORDER BY queue_name, names
+      LIMIT 1)
+    UNION ALL
+    SELECT next.names
+      FROM sets
+     CROSS JOIN LATERAL (
+           SELECT l.names
+             FROM lapinq_lanes l
+            WHERE l.queue_name = %(queue)s::text
+              AND l.is_open
+              AND l.names > sets.names
+            ORDER BY l.queue_name, l.names
+            LIMIT 1) AS next
+), limits AS MATERIALIZED (
+    SELECT l.name, l.rate, coalesce(lapinq_tokens(l.rate, l.tokens, l.tokens_at), 'infinity') AS tokens,
+           coalesce(l.max_running - (SELECT count(*)
+                                       FROM lapinq_running r
+                                      WHERE r.units IS NOT NULL
+                                        AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ','))),
+                    2147483647) AS places,
+           greatest(0, extract(epoch FROM l.closed_until - lapinq_now())::float8) AS closed_for
+      FROM lapinq_limits l
+     WHERE l.name = ANY (ARRAY(SELECT unnest(string_to_array(names, ',')) FROM sets WHERE names > ''))
+), lanes AS MATERIALIZED (
+    SELECT l.lane, split_part(l.lane, chr(31), 1) AS key, l.names, l.place, l.head,
+           max(l.rank) OVER () AS last_rank, max(l.place) OVER () AS last_place, count(*) OVER () AS lanes
+      FROM q
+     CROSS JOIN LATERAL (
+           SELECT one.*
+             FROM sets s
+            CROSS JOIN LATERAL (
+                  SELECT lane, names, rank, place, head
+                    FROM lapinq_lanes
+                   WHERE queue_name = %(queue)s::text
+                     AND names = s.names
+                     AND is_open
+                   ORDER BY queue_name, names, rank, place
+                   LIMIT q.room) AS one
+            WHERE NOT EXISTS (SELECT
+                                FROM limits
+                               WHERE name = ANY (string_to_array(s.names, ','))
+                                 AND (closed_for > 0 OR places < 1 OR tokens < 1))
+            ORDER BY one.rank, one.place
+            LIMIT q.room) AS l
+), capped AS MATERIALIZED (
+    SELECT l.*, coalesce((q.weights ->> l.key)::float8, 1) AS weight, q.start_order, q.rate_per_key,
+           greatest(l.place, k.virtual_time) AS start, room.tokens, room.most,
+           greatest(0, least(q.room, room.most)) AS cap
+      FROM lanes l
+     CROSS JOIN q
+      LEFT JOIN LATERAL (
+           SELECT virtual_time, tokens, tokens_at
+             FROM lapinq_keys
+            WHERE queue_name = %(queue)s::text
+              AND key = l.key
+            LIMIT 1) AS k ON true
+      LEFT JOIN LATERAL (
+           SELECT bucket.tokens,
+                  least(floor(bucket.tokens),
+                        CASE WHEN l.head IS NOT NULL THEN 1 END,
+                        q.max_running_per_key - (SELECT count(*)
+                                                   FROM lapinq_running r
+                                                  WHERE r.queue_name = %(queue)s::text
+                                                    AND split_part(r.lane, chr(31), 1) = l.key
+                                                    AND r.lane IS NOT NULL)) AS most
+             FROM lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at) AS bucket (tokens)) AS room ON l.key > ''
+), offered AS MATERIALIZED (
+    SELECT c.lane, c.key, c.names, c.cap, c.weight, c.start_order, c.start AS place,
+           t.ctid AS row_id, t.id, t.rank - 2199023255552 AS rank, t.seq, t.units,
+           coalesce((SELECT max(unit) FROM unnest(t.units) AS unit), 1) AS cost
+      FROM capped c
+     CROSS JOIN q
+     CROSS JOIN LATERAL (
+           SELECT ctid, id, rank, seq, units
+             FROM lapinq_ready
+            WHERE queue_name = %(queue)s::text
+              AND lane = c.lane
+              AND (expires_at IS NULL OR expires_at > lapinq_now())
+              AND (c.start_order <> 'priority' OR c.lanes < q.room OR rank <= c.last_rank)
+              AND c.head IS NULL
+            ORDER BY queue_name, lane, rank, seq
+            LIMIT CASE WHEN c.start_order <> 'fair' THEN c.cap
+                       WHEN c.lanes < q.room THEN least(c.cap, 1 + ceil(2.0 * q.room * c.weight / c.lanes))
+                       ELSE least(c.cap, 1 + ceil((c.last_place - c.place) * c.weight)) END) AS t
+    UNION ALL
+    SELECT c.lane, c.key, c.names, c.cap, c.weight, c.start_order, c.place, t.ctid, t.id, 0, t.seq, t.units, 1
+      FROM capped c
+     CROSS JOIN LATERAL (
+           SELECT ctid, id, seq, units
+             FROM lapinq_ready
+            WHERE id = c.head
+              AND c.cap > 0
+              AND (expires_at IS NULL OR expires_at > lapinq_now())) AS t
+    UNION ALL
+    SELECT NULL, '', '', q.room, coalesce((q.weights ->> '')::float8, 1), q.start_order,
+           greatest(q.unkeyed_time, q.virtual_time), t.ctid, t.id, t.rank, t.seq, NULL, 1
+      FROM q
+     CROSS JOIN LATERAL (
+           SELECT ctid, id, rank, seq
+             FROM lapinq_ready
+            WHERE queue_name = %(queue)s::text
+              AND (rank, seq) >= (%(mark_rank)s::bigint, %(mark_seq)s::bigint)
+              AND rank <= %(max_rank)s::bigint
+              AND (expires_at IS NULL OR expires_at > lapinq_now())
+            ORDER BY queue_name, rank, seq
+            LIMIT q.room) AS t
+), placed AS MATERIALIZED (
+    SELECT o.*,
+           CASE WHEN start_order = 'priority' THEN rank ELSE 0 END AS first_by,
+           CASE WHEN start_order = 'fair'
+                THEN place + (sum(cost) OVER (PARTITION BY lane ORDER BY rank, seq) - cost) / weight
+                ELSE seq END AS then_by
+      FROM offered o
+), turns AS MATERIALIZED (
+    SELECT p.*, row_number() OVER (ORDER BY first_by, then_by, seq) AS turn,
+           row_number() OVER (PARTITION BY key ORDER BY first_by, then_by, seq) AS nth_of_key
+      FROM placed p
+), needs AS MATERIALIZED (
+    SELECT turn, name, need.units, l.tokens, l.places, l.rate,
+           min(CASE WHEN need.units > l.tokens THEN turn END) OVER (PARTITION BY name) AS stop
+      FROM turns
+     CROSS JOIN LATERAL unnest(string_to_array(names, ','), turns.units) AS need (name, units)
+      JOIN limits l USING (name)
+     WHERE turns.units IS NOT NULL
+), stopped AS MATERIALIZED (
+    SELECT n.*, bool_or(turn >= stop) OVER (PARTITION BY turn) IS TRUE AS is_stopped
+      FROM needs n
+), sums AS (
+    SELECT turn, is_stopped, tokens, places,
+           sum(units) FILTER (WHERE NOT is_stopped) OVER (PARTITION BY name ORDER BY turn) AS total,
+           count(*) FILTER (WHERE NOT is_stopped) OVER (PARTITION BY name ORDER BY turn) AS tasks
+      FROM stopped
+), chosen AS MATERIALIZED (
+    SELECT t.row_id, t.id, t.turn
+      FROM turns t
+     WHERE (t.key = '' OR t.nth_of_key <= t.cap)
+       AND (t.units IS NULL
+            OR NOT t.turn = ANY (ARRAY(SELECT turn FROM sums WHERE is_stopped OR total > tokens OR tasks > places)))
+     ORDER BY t.turn
+     LIMIT (SELECT room FROM q)
+), picked AS MATERIALIZED (
+    SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here
+      FROM lapinq_ready
+     WHERE ctid = ANY (ARRAY(SELECT row_id FROM chosen))
+       FOR UPDATE SKIP LOCKED
+)

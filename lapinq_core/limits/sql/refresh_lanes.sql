@@ -1,0 +1,152 @@
+-- Looks again at lanes of a queue in which something happened, and at those whose time has come: whether their first task
+-- may start, and its place in the order. Takes news of about a thousand lanes. The lanes of a key are looked at together.
+-- A lane that opens again has no credit: in fair order it goes on at the queue's virtual time.
+-- The caller holds the lock of the queue's row. Relies on lapinq_lane_news_pkey, lapinq_ready_lane, lapinq_running_key.
+WITH q AS MATERIALIZED (
+    SELECT max_running_per_key, rate_per_key, start_order, virtual_time
+      FROM lapinq_queues
+     WHERE name = %(queue)s::text
+), news AS MATERIALIZED (
+    DELETE FROM lapinq_lane_news
+     WHERE ctid = ANY (ARRAY(SELECT row_id
+                               FROM (SELECT n.ctid AS row_id,
+                                            sum(cardinality(lanes)) OVER (ORDER BY seq) - cardinality(lanes) AS before
+                                       FROM lapinq_lane_news n
+                                      WHERE n.queue_name = %(queue)s::text
+                                      ORDER BY n.queue_name, n.seq
+                                      LIMIT 100) AS first
+                              WHERE before < 1000))
+    RETURNING lanes, returned
+), told AS MATERIALIZED (
+    SELECT lane, split_part(lane, chr(31), 1) AS key, sum(returned) AS returned,
+           sum(sum(returned)) OVER (PARTITION BY split_part(lane, chr(31), 1)) AS returned_to_key
+      FROM (SELECT lane, returned::integer AS returned
+              FROM news
+             CROSS JOIN unnest(lanes) AS lane
+             UNION ALL
+            (SELECT lane, 0
+               FROM lapinq_lanes
+              WHERE queue_name = %(queue)s::text
+                AND opens_at <= lapinq_now()
+              ORDER BY queue_name, opens_at
+              LIMIT 1000)) AS found
+     GROUP BY lane
+), returned_to_keys AS (
+    UPDATE lapinq_keys k
+       SET tokens = k.tokens + t.returned
+      FROM (SELECT key, sum(returned) AS returned FROM told GROUP BY key HAVING sum(returned) > 0) AS t
+     WHERE k.queue_name = %(queue)s::text
+       AND k.key = t.key
+), returned_to_queue AS (
+    UPDATE lapinq_queues
+       SET tokens = tokens + (SELECT sum(returned) FROM told)
+     WHERE name = %(queue)s::text
+       AND (SELECT sum(returned) FROM told) > 0
+), lanes AS MATERIALIZED (
+    SELECT lane, key, returned_to_key
+      FROM told
+     UNION
+    SELECT l.lane, t.key, t.returned_to_key
+      FROM told t
+     CROSS JOIN LATERAL (SELECT lane
+                           FROM lapinq_lanes
+                          WHERE queue_name = %(queue)s::text
+                            AND lane >= t.key
+                            AND lane < t.key || ' '
+                          ORDER BY queue_name, lane
+                          LIMIT 1000) AS l
+), firsts AS MATERIALIZED (
+    SELECT l.lane, l.key, k.holder, q.start_order,
+           q.start_order = 'strict_per_key' AND l.key <> '' AS is_strict,
+           coalesce(strict.id, first.id) AS id,
+           coalesce(strict.rank, first.rank) AS rank,
+           coalesce(strict.seq, first.seq) AS seq,
+           greatest(k.virtual_time, q.virtual_time) AS virtual_time,
+           CASE WHEN l.key <> '' THEN
+                least(q.max_running_per_key, CASE WHEN q.start_order = 'strict_per_key' THEN 1 END)
+           END AS most,
+           CASE WHEN l.key <> '' THEN
+                (1 - l.returned_to_key - lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at))
+                * (q.rate_per_key ->> 'period_seconds')::float8 / (q.rate_per_key ->> 'limit')::float8
+           END AS opens_in
+      FROM lanes l
+     CROSS JOIN q
+      LEFT JOIN LATERAL (
+           SELECT virtual_time, tokens, tokens_at, holder
+             FROM lapinq_keys
+            WHERE queue_name = %(queue)s::text
+              AND key = l.key
+            LIMIT 1) AS k ON true
+      LEFT JOIN LATERAL (
+           SELECT id, rank, seq
+             FROM lapinq_ready
+            WHERE queue_name = %(queue)s::text
+              AND lane = l.lane
+            ORDER BY queue_name, lane, rank, seq
+            LIMIT 1) AS first ON true
+      LEFT JOIN LATERAL (
+           -- The task that started last if it waits again, else the one that waits longest, whatever its priority.
+           WITH RECURSIVE ranks AS (
+               (SELECT id, rank, seq
+                  FROM lapinq_ready
+                 WHERE q.start_order = 'strict_per_key'
+                   AND queue_name = %(queue)s::text
+                   AND lane = l.lane
+                 ORDER BY queue_name, lane, rank, seq
+                 LIMIT 1)
+               UNION ALL
+               SELECT next.id, next.rank, next.seq
+                 FROM ranks
+                CROSS JOIN LATERAL (
+                      SELECT r.id, r.rank, r.seq
+                        FROM lapinq_ready r
+                       WHERE r.queue_name = %(queue)s::text
+                         AND r.lane = l.lane
+                         AND r.rank > ranks.rank
+                       ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                       LIMIT 1) AS next
+           )
+           SELECT id, rank, 0 AS seq
+             FROM lapinq_ready
+            WHERE q.start_order = 'strict_per_key'
+              AND id = k.holder
+              AND lane = l.lane
+            UNION ALL
+           SELECT id, rank, seq
+             FROM ranks
+            ORDER BY seq
+            LIMIT 1) AS strict ON true
+), heads AS MATERIALIZED (
+    SELECT f.*,
+           f.id IS NOT NULL
+           AND (f.most IS NULL OR f.most > (SELECT count(*)
+                                              FROM lapinq_running r
+                                             WHERE r.queue_name = %(queue)s::text
+                                               AND split_part(r.lane, chr(31), 1) = f.key
+                                               AND r.lane IS NOT NULL))
+           AND (NOT f.is_strict
+                OR f.seq = min(f.seq) OVER (PARTITION BY f.key)
+                   AND NOT EXISTS (SELECT FROM lapinq_delayed WHERE id = f.holder)) AS may_start
+      FROM firsts f
+)
+INSERT INTO lapinq_lanes AS l (queue_name, lane, names, is_open, rank, place, head, opens_at, changed_at)
+SELECT %(queue)s::text, lane, split_part(lane, chr(31), 2),
+       may_start AND (opens_in IS NULL OR opens_in <= 0),
+       CASE WHEN start_order = 'priority' THEN coalesce(rank, 0) ELSE 0 END,
+       CASE WHEN start_order = 'fair' THEN virtual_time ELSE coalesce(seq, 0) END,
+       CASE WHEN is_strict THEN id END,
+       CASE WHEN may_start AND opens_in > 0 THEN lapinq_now() + opens_in * interval '1 second' END,
+       lapinq_now()
+  FROM heads
+    ON CONFLICT (queue_name, lane) DO UPDATE
+   SET is_open = excluded.is_open,
+       rank = excluded.rank,
+       place = CASE WHEN l.is_open AND excluded.is_open AND (SELECT start_order = 'fair' FROM q)
+                    THEN least(l.place, excluded.place)
+                    ELSE excluded.place END,
+       head = excluded.head,
+       opens_at = excluded.opens_at,
+       changed_at = excluded.changed_at
+ WHERE (l.is_open, l.rank, l.head, l.opens_at)
+       IS DISTINCT FROM (excluded.is_open, excluded.rank, excluded.head, excluded.opens_at)
+    OR l.place <> excluded.place AND NOT (l.is_open AND (SELECT start_order = 'fair' FROM q))

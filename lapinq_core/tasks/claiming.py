@@ -1,0 +1,191 @@
+"""Claims: how a worker takes tasks of one queue, whether or not a policy governs their starts."""
+
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import LiteralString, cast
+from uuid import UUID
+
+import msgspec
+
+from lapinq_core.db.pool import PinnedConnection
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.ids import id_at
+from lapinq_core.domain.tasks.claim import Claim
+
+_claims = msgspec.json.Decoder(list[Claim])
+
+LOWEST_MARK = (-(2**40), 0)
+"""Before every (rank, seq)."""
+HIGHEST_RANK = 2**40
+
+PAST_SECONDS, AHEAD_SECONDS = 86_400.0, 3600.0
+"""Tasks so old, and of clocks so far ahead, are looked for first."""
+EVERYWHERE_SECONDS = 1.0
+GOVERNED_SECONDS = 1.0
+"""So long a claim takes a queue to be still governed, and doesn't try without its lock."""
+MAX_LOOKS = 20
+
+_GOVERNED, _ELSEWHERE = '"governed"', '"elsewhere"'
+FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)
+_WEEK_SECONDS = 604_800
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What a claim took. If it is less than was asked for, the queue may have more in `opens_in` seconds; None: nobody
+    knows."""
+
+    claims: list[Claim]
+    opens_in: float | None = None
+
+
+async def take(
+    conn: PinnedConnection,
+    queue: str,
+    limit: int,
+    *,
+    worker: str,
+    token: str,
+    lease: float,
+    margin: float = 10.0,
+    mark: tuple[int, int] = LOWEST_MARK,
+    max_rank: int = HIGHEST_RANK,
+) -> Taken:
+    """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order, or as
+    its policy says.
+
+    After `lease` seconds the attempt is overdue even if its worker lives; if the task has its own time limit, `margin`
+    seconds after that. `token` is a random UUID for this call: if the answer is lost, `worker_verbs.reclaim` asks for
+    it again.
+    """
+    params: dict[str, object] = {
+        "queue": queue,
+        "limit": limit,
+        "worker": worker,
+        "token": token,
+        "lease": lease,
+        "margin": margin,
+        "mark_rank": mark[0],
+        "mark_seq": mark[1],
+        "max_rank": max_rank,
+    }
+    text, opens_in = await _answer(conn, queue, params)
+    claims = decoded(text, token)
+    for claim in claims:
+        claim.queue_name = queue
+    return Taken(claims, opens_in)
+
+
+def decoded(text: str | None, token: str) -> list[Claim]:
+    """The claims of an answer to claim.sql."""
+    claims = _claims.decode(text) if text else []
+    for claim in claims:
+        claim.token = token
+    return claims
+
+
+async def _answer(
+    conn: PinnedConnection, queue: str, params: Mapping[str, object]
+) -> tuple[str | None, float | None]:
+    if time.monotonic() >= conn.governed_until.get(queue, 0.0):
+        text = await _near_first(conn, params, governed=False)
+        if text != (_GOVERNED, None):
+            return text
+        if len(conn.governed_until) > 1000:
+            conn.governed_until.clear()
+        conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
+    return await _near_first(conn, params, governed=True)
+
+
+async def _near_first(
+    conn: PinnedConnection, params: Mapping[str, object], *, governed: bool
+) -> tuple[str | None, float | None]:
+    """It looks for tasks of these days first, so that it locks one partition of many; after it met another task, for a
+    while in all partitions."""
+    ask = _governed if governed else _plain
+    if (now := time.monotonic()) >= conn.claims_everywhere_until:
+        answer = await ask(conn, params, *near(time.time()))
+        if answer[0] != _ELSEWHERE:
+            return answer
+        conn.claims_everywhere_until = now + EVERYWHERE_SECONDS
+    return await ask(conn, params, FIRST_ID, END_OF_IDS)
+
+
+async def _plain(
+    conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
+) -> tuple[str | None, None]:
+    cursor = await conn.execute(_plain_within(since, until), params, prepare=True)
+    row = await cursor.fetchone()
+    return row[0] if row else None, None
+
+
+async def _governed(
+    conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
+) -> tuple[str | None, float | None]:
+    text, opens_in = None, None
+    for _ in range(MAX_LOOKS):
+        # In one message to the server, so that a worker that stalls here holds no lock.
+        async with conn.pipeline(), conn.transaction():
+            await conn.execute(_HASH_JOINS, prepare=True)
+            await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params, prepare=True)
+            await conn.execute(sql("lapinq_core.limits", "refresh_lanes"), params, prepare=True)
+            await conn.execute(sql("lapinq_core.limits", "lock_limits"), params, prepare=True)
+            cursor = await conn.execute(_governed_within(since, until), params, prepare=True)
+        row = await cursor.fetchone()
+        assert row is not None
+        text, again, opens_in = row
+        if text is not None or not again:
+            break
+    return text, opens_in
+
+
+def near(now: float) -> tuple[UUID, UUID]:
+    """The ids of this week's partition; with the last or next one's for a while before and after the week begins."""
+    since, until = _monday(now - PAST_SECONDS), _monday(now + AHEAD_SECONDS) + _WEEK_SECONDS
+    return id_at(since * 1000), id_at(until * 1000)
+
+
+def _monday(seconds: float) -> int:
+    """When the week began, in UTC. 1970 began on a Thursday."""
+    return int(seconds - (seconds + 3 * 86_400) % _WEEK_SECONDS)
+
+
+_HASH_JOINS = "SET LOCAL enable_hashjoin = on"  # between the parts of one statement, which have no index
+_IS_GOVERNED = """(SELECT '"governed"'
+              FROM lapinq_queues
+             WHERE name = %(queue)s::text
+               AND is_governed
+               AND paused_at IS NULL)"""
+
+
+@lru_cache(maxsize=4)
+def _plain_within(since: UUID, until: UUID) -> LiteralString:
+    text = (
+        sql("lapinq_core.tasks", "claim")
+        .replace("{picked}", sql("lapinq_core.tasks", "pick_plain"))
+        .replace("{charged}", "")
+        .replace("{otherwise}", _IS_GOVERNED)
+        .replace("{also}", "")
+        .replace("{ordered}", "claimed")
+        .replace("{order}", "rank, seq")
+    )
+    return _within(text, since, until)
+
+
+@lru_cache(maxsize=4)
+def _governed_within(since: UUID, until: UUID) -> LiteralString:
+    text = (
+        sql("lapinq_core.tasks", "claim")
+        .replace("{picked}", sql("lapinq_core.limits", "pick_governed"))
+        .replace("{charged}", ", " + sql("lapinq_core.limits", "charge_governed"))
+        .replace("{otherwise}", "NULL")
+        .replace("{also}", ",\n" + sql("lapinq_core.limits", "when_more"))
+        .replace("{ordered}", "claimed JOIN chosen USING (id)")
+        .replace("{order}", "turn")
+    )
+    return _within(text, since, until)
+
+
+def _within(text: str, since: UUID, until: UUID) -> LiteralString:
+    text = text.replace("%(since)s", f"'{since}'").replace("%(until)s", f"'{until}'")
+    return cast("LiteralString", text)  # as literal as the digits of a number

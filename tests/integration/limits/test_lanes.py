@@ -1,0 +1,190 @@
+"""Which tasks of a queue with a policy start, and in which order."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from lapinq_core.domain.tasks.decide import Retry
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_delayed_ready
+
+
+async def govern(conn: Conn, queue: str = "default", **policy: Any) -> None:
+    names = ", ".join(policy)
+    places = ", ".join(f"%({name})s" for name in policy)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in policy)
+    await conn.execute(
+        f"INSERT INTO lapinq_queues (name, {names}) VALUES (%(queue)s, {places})"
+        f" ON CONFLICT (name) DO UPDATE SET {changes}",
+        {"queue": queue, **policy},
+    )
+
+
+async def keys_of(conn: Conn, claims: list[Any]) -> list[str]:
+    rows = await (
+        await conn.execute(
+            "SELECT id::text, key FROM lapinq_tasks WHERE id::text = ANY (%s)", [[c.id for c in claims]]
+        )
+    ).fetchall()
+    by_id = dict(rows)
+    return [by_id[c.id] for c in claims]
+
+
+def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        for key in "ab":
+            await enqueue(conn, 5, key=key)
+        await enqueue(conn, 2)
+        await govern(conn, max_running_per_key=2)
+        first = await claim(conn, worker, 20)
+        assert Counter(await keys_of(conn, first)) == {"a": 2, "b": 2, None: 2}
+        assert await claim(conn, worker, 20) == []
+        [one] = [c for c, key in zip(first, await keys_of(conn, first), strict=True) if key == "a"][:1]
+        await complete(conn, [one])
+        assert await keys_of(conn, await claim(conn, worker, 20)) == ["a"]
+        assert await claim(conn, worker, 20) == []
+
+    on_connections(database, test)
+
+
+def test_higher_priorities_start_first_whatever_their_key(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 2, key="a", priority=1)
+        await enqueue(conn, 2, key="b", priority=5)
+        await enqueue(conn, 1, priority=3)
+        assert await keys_of(conn, await claim(conn, worker, 4)) == ["b", "b", None, "a"]
+
+    on_connections(database, test)
+
+
+def test_starts_are_shared_by_weight(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 100, key="flood")
+        await enqueue(conn, 30, key="gold")
+        await govern(conn, start_order="fair", weights='{"gold": 3}')
+        got: list[str] = []
+        for _ in range(5):
+            claims = await claim(conn, worker, 8)
+            got += await keys_of(conn, claims)
+        assert Counter(got) == {"gold": 30, "flood": 10}
+        await enqueue(conn, 1, key="late")
+        assert "late" in await keys_of(conn, await claim(conn, worker, 2))
+
+    on_connections(database, test)
+
+
+def test_a_key_in_strict_order_waits_until_its_first_task_has_ended_for_good(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        ids = [await enqueue(conn, 1, key="a", priority=n) for n in range(3)]
+        await enqueue(conn, 1, key="b")
+        await govern(conn, start_order="strict_per_key")
+        claims = await claim(conn, worker, 10)
+        assert len(claims) == 2
+        [head] = [c for c in claims if c.id == ids[0][0]]
+        await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(60.0, "no", None))])
+        assert await claim(conn, worker, 10) == []
+        await make_delayed_ready(conn)
+        [again] = await claim(conn, worker, 10)
+        assert again.id == head.id
+        assert await claim(conn, worker, 10) == []
+        await complete(conn, [again])
+        [second] = await claim(conn, worker, 10)
+        assert second.id == ids[1][0]
+
+    on_connections(database, test)
+
+
+def test_a_rate_gives_its_burst_and_then_says_when_the_next_may_start(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 10)
+        await govern(conn, rate='{"limit": 6, "period_seconds": 3600, "burst": 4}')
+        assert len(await claim(conn, worker, 10)) == 4
+        assert await claim(conn, worker, 10) == []
+        await conn.execute("UPDATE lapinq_queues SET tokens_at = tokens_at - interval '21 minutes'")
+        assert len(await claim(conn, worker, 10)) == 2
+
+    on_connections(database, test)
+
+
+def test_a_rate_per_key_closes_one_key(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 5, key="a")
+        await enqueue(conn, 2, key="b")
+        await govern(conn, rate_per_key='{"limit": 1, "period_seconds": 60, "burst": 3}')
+        assert Counter(await keys_of(conn, await claim(conn, worker, 10))) == {"a": 3, "b": 2}
+        assert await claim(conn, worker, 10) == []
+        await conn.execute("UPDATE lapinq_keys SET tokens_at = tokens_at - interval '60 seconds'")
+        await conn.execute("UPDATE lapinq_lanes SET opens_at = opens_at - interval '60 seconds'")
+        assert await keys_of(conn, await claim(conn, worker, 10)) == ["a"]
+
+    on_connections(database, test)
+
+
+def test_named_limits_are_shared_by_queues_and_hold_back_only_who_takes_from_them(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await conn.execute(
+            "INSERT INTO lapinq_limits (name, max_running, rate, created_at) VALUES ('gpu', 2, NULL, lapinq_now()),"
+            ' (\'tokens\', NULL, \'{"limit": 60, "period_seconds": 3600, "burst": 1000}\', lapinq_now())'
+        )
+        await enqueue(conn, 3, limits={"gpu": 1}, queue_name="one")
+        await enqueue(conn, 3, limits={"gpu": 1, "tokens": 600}, queue_name="two")
+        await enqueue(conn, 3, limits={"tokens": 300}, queue_name="two", key="a")
+        await enqueue(conn, 1, queue_name="two", key="a")
+        assert len(await claim(conn, worker, 1, "one")) == 1
+        # One place of the GPU is left, then 400 tokens, of which one more takes 300.
+        first = await claim(conn, worker, 10, "two")
+        second = await claim(conn, worker, 10, "two")
+        assert [len(first), len(second)] == [2, 1]
+        assert await claim(conn, worker, 10, "two") == []
+        assert await claim(conn, worker, 10, "one") == []
+
+    on_connections(database, test)
+
+
+def test_what_is_released_gives_its_start_back(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await conn.execute(
+            "INSERT INTO lapinq_limits (name, rate, created_at) VALUES"
+            ' (\'tokens\', \'{"limit": 1, "period_seconds": 3600, "burst": 10}\', lapinq_now())'
+        )
+        await enqueue(conn, 4, key="a", limits={"tokens": 5})
+        await govern(
+            conn,
+            rate='{"limit": 1, "period_seconds": 3600, "burst": 2}',
+            rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 2}',
+        )
+        claims = await claim(conn, worker, 10)
+        assert len(claims) == 2
+        assert await claim(conn, worker, 10) == []
+        await worker_verbs.release(conn, claims)
+        await claim(conn, worker, 10)
+        assert (
+            len(await claim(conn, worker, 10))
+            + (await (await conn.execute("SELECT count(*) FROM lapinq_running")).fetchone())[0]
+            == 2
+        )
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
+def test_blocked_keys_cost_those_behind_them_nothing(database: str, order: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 2000, key="blocked")
+        await enqueue(conn, 3, key="free")
+        await govern(conn, max_running_per_key=1, start_order=order)
+        assert set(await keys_of(conn, await claim(conn, worker, 50))) == {"blocked", "free"}
+
+    on_connections(database, test)

@@ -1,4 +1,4 @@
-"""`lapinq queue`: shows, limits, pauses and empties queues."""
+"""`lapinq queue`: shows, limits, pauses and empties queues, and frees keys in them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,21 +13,13 @@ from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
 from lapinq.commands.console.unknown_queue import note_unknown_queue
+from lapinq.commands.queue_policy import policy_flags, told
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.tasks.state import FINAL, Status
 
 _QUEUE = "/api/v1/queues/{}"
 _name = click.argument("name")
 _COUNTS = [status.value for status in Status]
-
-
-def _number_or_none(ctx: click.Context, param: click.Parameter, text: str) -> int | None:
-    if text.lower() == "none":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is neither a whole number nor none", ctx, param) from None
 
 
 @click.group(cls=Group)
@@ -56,7 +48,7 @@ def list_queues(as_json: bool, **given: object) -> None:
 @json_flag
 @api_flags
 def show(name: str, as_json: bool, **given: object) -> None:
-    """Show a queue: its tasks by status, its limit and workers, and whether it is paused, by whom and why."""
+    """Show a queue: its tasks by status, its policy and workers, and whether it is paused, by whom and why."""
     with reached(given) as api:
         found = api.get(path(_QUEUE, name))
     if as_json:
@@ -69,22 +61,17 @@ def show(name: str, as_json: bool, **given: object) -> None:
 
 @queue.command("set")
 @_name
-@click.option(
-    "--max-running",
-    required=True,
-    metavar="N|none",
-    callback=_number_or_none,
-    help="Maximum number of its tasks that run at the same time, on all workers together.",
-)
+@policy_flags
 @json_flag
 @api_flags
-def set_(name: str, max_running: int | None, as_json: bool, **given: object) -> None:
-    """Limit how many tasks of a queue run at the same time. What runs already goes on."""
+def set_(name: str, changes: dict[str, object], as_json: bool, **given: object) -> None:
+    """Set the policy of a queue: limits, rates, order and weights. What runs already goes on."""
+    if not changes:
+        raise click.UsageError("give what to change, such as --max-running or --rate")
     with reached(given) as api:
         note_unknown_queue(api, name)
-        found = api.patch(path(_QUEUE, name), {"max_running": max_running})
-    limit = "no limit" if max_running is None else f"at most {max_running} running"
-    print_done(found, f"{name} has {limit}", as_json=as_json)
+        found = api.patch(path(_QUEUE, name), changes)
+    print_done(found, f"{plain(name)}: {told(found.value['policy'])}", as_json=as_json)
 
 
 @queue.command()

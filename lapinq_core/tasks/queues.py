@@ -1,12 +1,16 @@
-"""Queues: how many tasks they have and may run, pausing and resuming."""
+"""Queues: how many tasks they have, their policy, pausing and resuming."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.limits import policies
+from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
@@ -32,13 +36,6 @@ class QueueState(msgspec.Struct, frozen=True):
     paused_at: datetime | None
     paused_by: str | None
     pause_reason: str | None
-
-
-class QueuePolicy(msgspec.Struct, frozen=True):
-    """A queue's limits and their current use. A limit that is not set is null."""
-
-    max_running: int | None
-    running: int
 
 
 class QueueDetails(QueueState, frozen=True):
@@ -90,22 +87,14 @@ async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueDetails |
     row = await (await conn.execute(sql(_PACKAGE, "get_queue"), {"queue": queue}, prepare=True)).fetchone()
     if row is None:
         return None
-    *details, max_running = row
-    running: int = row[2]
-    return QueueDetails(*details, policy=QueuePolicy(max_running, running))
+    return QueueDetails(*row, policy=await policies.read(conn, queue, running=row[2]))
 
 
-async def limit_running(
-    conn: psycopg.AsyncConnection, queue: str, max_running: int | None, *, by: Author
+async def set_policy(
+    conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any], *, by: Author
 ) -> QueueDetails | None:
-    """Sets how many tasks of the queue may run at the same time, on all workers together; None removes the limit.
-
-    What runs already goes on. No audit entry is written if nothing changes. The caller wakes workers after the commit.
-    """
-    params = {"queue": queue, "max_running": max_running}
-    async with conn.transaction():
-        if await (await conn.execute(sql(_PACKAGE, "limit_queue"), params)).fetchone() is not None:
-            await audit.record(conn, by.did("queue.set", queue, {"max_running": max_running}))
+    """Sets the given fields of the queue's policy, as `policies.change` does. The queue need not have tasks yet."""
+    await policies.change(conn, queue, changes, by=by)
     return await get_queue(conn, queue)
 
 

@@ -27,17 +27,21 @@ def test_queues_are_listed_shown_paused_and_resumed(server: ApiProcess, place: s
     [line] = [line for line in lapinq_at(where, "queue", "list").stdout.splitlines() if line.startswith(name)]
     assert re.search(r"  \d+ s  paused$", line)
     limited = lapinq_at(where, "queue", "set", name, "--max-running", "5")
-    assert (limited.exit_code, limited.stdout) == (0, f"{name} has at most 5 running\n")
+    assert (limited.exit_code, limited.stdout) == (0, f"{name}: at most 5 running\n")
     assert 'policy            {"max_running":5,' in lapinq_at(where, "queue", "show", name).stdout
-    free = lapinq_at(where, "queue", "set", name, "--max-running", "none", "--json")
-    assert json.loads(free.stdout)["policy"]["max_running"] is None
+    more = ("--rate", "100/60/200", "--max-running-per-key", "1", "--order", "fair", "--weight", "gold=3")
+    assert lapinq_at(where, "queue", "set", name, *more, "--max-running", "none").stdout == (
+        f"{name}: at most 1 running of each key, 100 starts per 60 s, 200 at once, fair order, 1 weight\n"
+    )
+    none = [word for flag in ("--rate", "--max-running-per-key", "--weight") for word in (flag, "none")]
+    free = lapinq_at(where, "queue", "set", name, *none, "--order", "priority", "--json")
+    assert not any(json.loads(free.stdout)["policy"][rule] for rule in ("max_running", "rate", "weights"))
     resumed = lapinq_at(where, "queue", "resume", name, "--json")
     assert json.loads(resumed.stdout)["paused_at"] is None
     who = ME if place == "database" else ("anonymous", "anonymous")
-    assert [entry[:4] for entry in noted(server.database)[-4:]] == [
+    assert [entry[:4] for entry in noted(server.database)[-5:]] == [
         (*who, "queue.pause", name),
-        (*who, "queue.set", name),
-        (*who, "queue.set", name),
+        *[(*who, "queue.set", name)] * 3,
         (*who, "queue.resume", name),
     ]
 

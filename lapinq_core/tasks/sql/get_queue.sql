@@ -1,4 +1,4 @@
--- Tasks of one queue by status, exact, whether it is paused or limited, since when its first ready task waits, and the
+-- Tasks of one queue by status, exact, whether it is paused, since when its first ready task waits, and the
 -- names of the living workers that claim its tasks. No row for a queue without tasks that was never paused or limited.
 -- The cost grows with the unfolded deltas, the running tasks and the workers. Locks nothing.
 -- Relies on lapinq_ready_claim and lapinq_tasks_pkey for the first ready task.
@@ -25,8 +25,7 @@ SELECT counted.name,
                 AND w.beat_at >= lapinq_now() - w.lease_seconds * interval '1 second'
                 AND NOT w.is_quiet
                 AND (w.queues IS NULL OR %(queue)s::text = ANY (w.queues))
-              ORDER BY w.name),
-       q.max_running
+              ORDER BY w.name)
   FROM (SELECT %(queue)s::text AS name,
                coalesce(sum(pending), 0)::bigint AS pending,
                coalesce(sum(running), 0)::bigint AS running,

@@ -1,35 +1,90 @@
-"""The body of a request to change a queue's limits."""
+"""The body of a request to change a queue's policy."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lapinq_api.operations.bodies.rate_request import RateRequest
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.limits.policy import (
+    MAX_RUNNING,
+    MAX_WEIGHT,
+    MAX_WEIGHTS,
+    StartOrder,
+    check_places,
+    checked_weights,
+)
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import doc
 
-MAX_RUNNING = 1_000_000
+_PLACES = msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_RUNNING})
 
 
 class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
-    """The fields to change; null removes a limit."""
+    """The fields to change; null removes one."""
 
     max_running: Annotated[
         int | UnsetType | None,
         doc("Maximum number of tasks that run at the same time, on all workers together.", example=5),
-        msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_RUNNING}),
+        _PLACES,
+    ] = UNSET
+    max_running_per_key: Annotated[
+        int | UnsetType | None, doc("The same for the tasks of each key.", example=1), _PLACES
+    ] = UNSET
+    rate: Annotated[
+        RateRequest | UnsetType | None, doc("How often tasks of the queue start, on all workers together.")
+    ] = UNSET
+    rate_per_key: Annotated[RateRequest | UnsetType | None, doc("How often tasks of each key start.")] = UNSET
+    order: Annotated[
+        str | UnsetType | None,
+        doc(
+            "In which order ready tasks start: by `priority`; `fair`: starts are shared among keys by weight;"
+            " `strict_per_key`: a key's tasks one after another, as they were enqueued. Null is `priority`.",
+            example="fair",
+        ),
+        msgspec.Meta(extra_json_schema={"enum": [*StartOrder, None]}),
+    ] = UNSET
+    weights: Annotated[
+        dict[str, float] | UnsetType | None,
+        doc("Shares of keys in `fair` order; 1 for a key that is not named.", example={"gold": 3}),
+        msgspec.Meta(
+            extra_json_schema={
+                "maxProperties": MAX_WEIGHTS,
+                "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_WEIGHT},
+            }
+        ),
     ] = UNSET
 
 
-def read_max_running(body: bytes) -> int | None:
-    """The new limit, None to remove it. Raises `InvalidValue`."""
-    given = decode(_change, body).max_running
-    if given is UNSET:
-        raise InvalidValue("", "must have a field to change: max_running")
-    if given is not None and not 1 <= given <= MAX_RUNNING:
-        raise InvalidValue("max_running", f"must be from 1 to {MAX_RUNNING:,}, or null for no limit")
-    return given
+def read_policy_change(body: bytes) -> dict[str, Any]:
+    """The fields of `Policy` to change. Raises `InvalidValue`."""
+    given = decode(_change, body)
+    changes: dict[str, Any] = {}
+    for name in ("max_running", "max_running_per_key"):
+        number: int | UnsetType | None = getattr(given, name)
+        if isinstance(number, int):
+            check_places(name, number)
+        _add(changes, name, number)
+    for name in ("rate", "rate_per_key"):
+        rate: RateRequest | UnsetType | None = getattr(given, name)
+        _add(changes, name, rate.checked(name) if isinstance(rate, RateRequest) else rate)
+    if isinstance(given.order, str) and given.order not in StartOrder:
+        raise InvalidValue("order", f"must be one of {', '.join(StartOrder)}")
+    _add(changes, "order", StartOrder(given.order or "priority") if given.order is not UNSET else UNSET)
+    _add(
+        changes,
+        "weights",
+        checked_weights(given.weights) if isinstance(given.weights, dict) else given.weights,
+    )
+    if not changes:
+        raise InvalidValue("", f"must have a field to change: {', '.join(PolicyChange.__struct_fields__)}")
+    return changes
+
+
+def _add(changes: dict[str, Any], name: str, value: object) -> None:
+    if value is not UNSET:
+        changes[name] = value
 
 
 _change = msgspec.json.Decoder(PolicyChange)

@@ -1,4 +1,4 @@
-"""Queues: list, get, limit, pause, resume.
+"""Queues: list, get, set their policy, pause, resume.
 
 A queue name may contain any printable character, also a slash, so the name is the rest of the path; the server decodes
 `%2F` before we see it. Names that clients or proxies resolve, such as `..`, cannot be reached.
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from lapinq_api.credentials.caller import author_of, require
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
-from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_max_running
+from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_policy_change
 from lapinq_api.operations.body import read_json, read_json_if_any, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.state import State
@@ -64,8 +64,8 @@ async def set_queue(state: State, request: Request) -> Response:
     queue = _queue(request)
     require(request, Permission.PAUSE, None)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    max_running = read_max_running(body)
-    found = await state.database.run(queues.limit_running, queue, max_running, by=author_of(request))
+    changes = read_policy_change(body)
+    found = await state.database.run(queues.set_policy, queue, changes, by=author_of(request))
     state.notifier.wake([queue])  # more of its tasks may start now
     return Json(found)
 
@@ -163,7 +163,7 @@ OPERATIONS = (
         handler=get_queue,
         needs=Needs.READ,
         tag="queues",
-        summary="Get a queue: its tasks by status, its limits, and whether it is paused",
+        summary="Get a queue: its tasks by status, its policy, and whether it is paused",
         parameters=(QUEUE,),
         answers={200: Answer(description="The queue.", body=QueueDetails)},
         errors=_UNKNOWN,
@@ -174,13 +174,14 @@ OPERATIONS = (
         handler=set_queue,
         needs=Needs.PERMISSION,
         tag="queues",
-        summary="Limit how many tasks of a queue run at the same time",
+        summary="Set the policy of a queue: limits, rates, order and weights",
         description=(
-            "The limit holds for all workers together and applies at once, also to waiting tasks. What runs"
-            " already goes on. The queue need not have tasks yet. It takes an admin or a key with the scope manage."
+            "Fields that are left out stay as they are. The policy holds for all workers together and applies at"
+            " once, also to waiting tasks. What runs already goes on. The queue need not have tasks yet. It takes an"
+            " admin or a key with the scope manage."
         ),
         parameters=(QUEUE,),
         body=PolicyChange,
-        answers={200: Answer(description="The queue, with the limit under `policy`.", body=QueueDetails)},
+        answers={200: Answer(description="The queue, with its `policy`.", body=QueueDetails)},
     ),
 )

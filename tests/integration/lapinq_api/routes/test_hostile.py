@@ -31,7 +31,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "EnqueueRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "RerunRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "ProgressRequest": {"progress": 50},
-    "PolicyChange": {"max_running": 5},
+    "PolicyChange": {"rate": {"limit": 5, "period_seconds": 60}, "order": "fair", "weights": {"gold": 3}},
     "PauseRequest": {"reason": "hostile"},
     "MuteRequest": {"seconds": 60},
     "RuleRequest": {

@@ -3,9 +3,9 @@
 import asyncio
 import random
 
+from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.lookup.why_not_running import QueueFull, find_reason
 from lapinq_core.tasks import queues, worker_verbs
-from lapinq_core.tasks.queues import QueuePolicy
 from tests.integration.tasks.queues.test_queues import noted
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, pause, resume
@@ -13,9 +13,13 @@ from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, comp
 
 async def limit(conn: Conn, max_running: int | None, queue: str = "default") -> QueuePolicy:
     """The policy after the change."""
-    found = await queues.limit_running(conn, queue, max_running, by=SOMEBODY)
+    found = await queues.set_policy(conn, queue, {"max_running": max_running}, by=SOMEBODY)
     assert found is not None
     return found.policy
+
+
+def limited(max_running: int | None, running: int) -> QueuePolicy:
+    return QueuePolicy(max_running=max_running, running=running)
 
 
 def test_a_limit_counts_what_runs_on_all_workers_and_changes_at_once(database: str) -> None:
@@ -24,7 +28,7 @@ def test_a_limit_counts_what_runs_on_all_workers_and_changes_at_once(database: s
         await enqueue(conn, 3, queue_name="other")
         one, other = await add_worker(conn), await add_worker(conn)
         before = await claim(conn, one, 2)
-        assert await limit(conn, 3) == QueuePolicy(3, 2)
+        assert await limit(conn, 3) == limited(3, 2)
         assert len(await claim(conn, other, 5)) == 1
         assert await claim(conn, one, 5) == []
         assert len(await claim(conn, one, 5, "other")) == 3
@@ -35,15 +39,15 @@ def test_a_limit_counts_what_runs_on_all_workers_and_changes_at_once(database: s
         assert released[0].id == before[0].id
         assert len(released) == 2
 
-        assert await limit(conn, 1) == QueuePolicy(1, 3)
+        assert await limit(conn, 1) == limited(1, 3)
         assert await claim(conn, one, 5) == []
-        assert await limit(conn, 4) == QueuePolicy(4, 3)
+        assert await limit(conn, 4) == limited(4, 3)
         await pause(conn, "default")
         assert await claim(conn, one, 5) == []
         await resume(conn, "default")
         assert len(await claim(conn, one, 5)) == 1
-        assert await limit(conn, None) == QueuePolicy(None, 4)
-        assert await limit(conn, None) == QueuePolicy(None, 4)
+        assert await limit(conn, None) == limited(None, 4)
+        assert await limit(conn, None) == limited(None, 4)
         assert len(await claim(conn, one, 5)) == 3
         assert await noted(conn) == [
             ("queue.set", "default", {"max_running": number}) for number in (3, 1, 4, None)
@@ -56,7 +60,7 @@ def test_a_task_that_waits_for_the_limit_says_so(database: str) -> None:
     async def test(conn: Conn) -> None:
         running, *_, waiting = await enqueue(conn, 3)
         worker = await add_worker(conn, concurrency=9)
-        assert await limit(conn, 1) == QueuePolicy(1, 0)
+        assert await limit(conn, 1) == limited(1, 0)
         assert [held.id for held in await claim(conn, worker, 2)] == [running]
         assert await find_reason(conn, waiting) == QueueFull(1, 1, 1, False)
         await limit(conn, 2)

@@ -2,10 +2,11 @@
 
 import msgspec
 
+from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from lapinq_core.tasks import queues
-from lapinq_core.tasks.queues import QueueDetails, QueuePolicy
+from lapinq_core.tasks.queues import QueueDetails
 from tests.integration.lookup.test_measure import make_older
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
@@ -14,7 +15,7 @@ from tests.support.rows.factories import SOMEBODY, Conn, add_worker, beat, claim
 
 def _active(name: str, pending: int = 0) -> QueueDetails:
     """A queue without limits that is not paused, and in which nothing runs or has ended."""
-    return QueueDetails(name, pending, 0, 0, 0, 0, 0, None, None, None, None, [], policy=QueuePolicy(None, 0))
+    return QueueDetails(name, pending, 0, 0, 0, 0, 0, None, None, None, None, [], policy=QueuePolicy())
 
 
 def _counts(queue: QueueDetails | None) -> QueueDetails | None:
@@ -74,7 +75,7 @@ def test_the_counts_of_one_queue_are_those_of_the_list(database: str) -> None:
         await one_of_each(conn, "video")
         await enqueue(conn, 3, queue_name="video")
         expected = QueueDetails(
-            "video", 4, 1, 1, 1, 1, 1, None, None, None, None, [], policy=QueuePolicy(None, 1)
+            "video", 4, 1, 1, 1, 1, 1, None, None, None, None, [], policy=QueuePolicy(running=1)
         )
         assert _counts(await queues.get_queue(conn, "video")) == expected
 

@@ -89,7 +89,21 @@ def test_one_queue_is_counted_as_the_list_does_and_the_list_has_its_published_fi
     assert api.get("/api/v1/queues?details=1").status_code == 400
 
 
-def test_a_queue_is_limited_until_the_limit_is_removed(api: httpx.Client, api_database: str) -> None:
+NO_POLICY: dict[str, Any] = {
+    "max_running": None,
+    "max_running_per_key": None,
+    "rate": None,
+    "rate_per_key": None,
+    "order": "priority",
+    "weights": None,
+    "running": 0,
+    "running_by_key": {},
+    "tokens": None,
+    "next_start_at": None,
+}
+
+
+def test_a_queue_has_a_policy_until_its_fields_are_removed(api: httpx.Client, api_database: str) -> None:
     with psycopg.connect(api_database, autocommit=True) as db:
         db.execute(ready_channels.LISTEN)
         limited = api.patch(path("narrow"), json={"max_running": 2})
@@ -97,18 +111,70 @@ def test_a_queue_is_limited_until_the_limit_is_removed(api: httpx.Client, api_da
             note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "narrow"
         )
     assert limited.status_code == 200
-    assert limited.json()["policy"] == {"max_running": 2, "running": 0}
+    assert limited.json()["policy"] == {**NO_POLICY, "max_running": 2}
     assert api.get(path("narrow")).json() == limited.json()
-    for body, error in (
-        ({}, "the body must have a field to change: max_running"),
+    more = {
+        "max_running_per_key": 1,
+        "rate": {"limit": 100, "period_seconds": 60},
+        "rate_per_key": {"limit": 0.5, "period_seconds": 1.5, "burst": 2.5},
+        "order": "fair",
+        "weights": {"gold": 3, "x/y": 0.5},
+    }
+    changed = api.patch(path("narrow"), json=more).json()["policy"]
+    assert changed == {
+        **NO_POLICY,
+        **more,
+        "max_running": 2,
+        "rate": {"limit": 100, "period_seconds": 60, "burst": 100},
+        "tokens": 100,
+    }
+    with psycopg.connect(api_database) as db:
+        noted = db.execute("SELECT details FROM lapinq_audit ORDER BY id DESC LIMIT 1").fetchone()
+    assert noted == ({**more, "rate": changed["rate"]},)
+    removed = api.patch(path("narrow"), json=dict.fromkeys(["max_running", *more])).json()["policy"]
+    assert removed == NO_POLICY
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (
+            {},
+            "the body must have a field to change: max_running, max_running_per_key, rate, rate_per_key, order,"
+            " weights",
+        ),
         ({"max_running": 0}, "max_running must be from 1 to 1,000,000, or null for no limit"),
-        ({"max_running": 1_000_001}, "max_running must be from 1 to 1,000,000, or null for no limit"),
+        (
+            {"max_running_per_key": 1_000_001},
+            "max_running_per_key must be from 1 to 1,000,000, or null for no limit",
+        ),
         ({"max_running": True}, "max_running must be an integer, not a boolean"),
         ({"max_runing": 1}, "max_runing is not a known field (did you mean 'max_running'?)"),
-    ):
-        refused = api.patch(path("narrow"), json=body)
-        assert (refused.status_code, refused.json()["error"]) == (400, error)
-    assert api.patch(path("narrow"), json={"max_running": None}).json()["policy"]["max_running"] is None
+        ({"rate": 5}, "rate must be an object, not an integer"),
+        ({"rate": {"limit": 5}}, "rate.period_seconds is required"),
+        (
+            {"rate": {"limit": 0, "period_seconds": 1}},
+            "rate.limit must be more than 0, and at most 1,000,000,000",
+        ),
+        ({"rate": {"limit": None, "period_seconds": 1}}, "rate.limit must be a number, not null"),
+        (
+            {"rate_per_key": {"limit": 1, "period_seconds": -1}},
+            "rate_per_key.period_seconds must be more than 0, and at most 31,536,000 (a year)",
+        ),
+        (
+            {"rate": {"limit": 5, "period_seconds": 1, "burst": 0}},
+            "rate.burst must be from 1 to 1,000,000,000: with less than 1 nothing could start",
+        ),
+        ({"order": "random"}, "order must be one of priority, fair, strict_per_key"),
+        ({"weights": {"gold": 0}}, "weights.gold must be more than 0, and at most 1,000"),
+        ({"weights": {"": 1}}, "weights must have keys of 1 to 255 characters"),
+        ({"weights": {"a\0": 1}}, "weights must not contain the character NUL"),
+        ({"weights": {str(n): 1 for n in range(1001)}}, "weights must have at most 1,000 keys"),
+    ],
+)
+def test_a_value_that_no_policy_has_is_refused(api: httpx.Client, body: dict[str, Any], error: str) -> None:
+    refused = api.patch(path("narrow"), json=body)
+    assert (refused.status_code, refused.json()["error"]) == (400, error)
 
 
 def test_a_queue_is_known_by_its_tasks_or_by_having_been_paused(api: httpx.Client) -> None:

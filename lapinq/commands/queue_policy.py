@@ -1,0 +1,131 @@
+"""The policy of a queue on the command line: `--rate 100/60/200`, `--weight gold=3`."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from lapinq_core.domain.limits.policy import StartOrder
+
+
+def policy_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """The flags of `lapinq queue set`. `command` gets those that were given as `changes`, a body for the API."""
+
+    @click.option(
+        "--max-running",
+        metavar="N|none",
+        callback=_number,
+        help="Maximum number of its tasks that run at the same time, on all workers together.",
+    )
+    @click.option(
+        "--max-running-per-key",
+        metavar="N|none",
+        callback=_number,
+        help="The same for the tasks of each key.",
+    )
+    @click.option(
+        "--rate",
+        metavar="N/SECONDS[/BURST]|none",
+        callback=_rate,
+        help="How many of its tasks start per period, and how many at once after a pause.",
+    )
+    @click.option(
+        "--rate-per-key",
+        metavar="N/SECONDS[/BURST]|none",
+        callback=_rate,
+        help="The same for the tasks of each key.",
+    )
+    @click.option(
+        "--order",
+        type=click.Choice([order.value for order in StartOrder]),
+        help="In which order its tasks start.",
+    )
+    @click.option(
+        "--weight",
+        "weights",
+        metavar="KEY=N|none",
+        multiple=True,
+        callback=_weights,
+        help="Share of a key in fair order, instead of 1. Repeat it for all keys: it replaces the weights.",
+    )
+    @functools.wraps(command)
+    def with_changes(**given: Any) -> None:
+        names = ("max_running", "max_running_per_key", "rate", "rate_per_key", "order", "weights")
+        values = {name: given.pop(name) for name in names}
+        changes = {name: value for name, value in values.items() if value is not None}
+        command(**given, changes={name: None if value is _NONE else value for name, value in changes.items()})
+
+    return with_changes
+
+
+def told(policy: Mapping[str, Any]) -> str:
+    """The rules of a policy, for a line of text."""
+    rules = [
+        _places(policy["max_running"], ""),
+        _places(policy["max_running_per_key"], " of each key"),
+        _starts(policy["rate"], ""),
+        _starts(policy["rate_per_key"], " of each key"),
+        f"{policy['order']} order" if policy["order"] != "priority" else None,
+        _counted(len(policy["weights"]), "weight") if policy["weights"] else None,
+    ]
+    return ", ".join(rule for rule in rules if rule is not None) or "no limits"
+
+
+_NONE = object()
+"""Remove it. None is a flag that was not given."""
+
+
+def _number(ctx: click.Context, param: click.Parameter, text: str | None) -> object:
+    if text is None or text.lower() == "none":
+        return _NONE if text else None
+    try:
+        return int(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a whole number nor none", ctx, param) from None
+
+
+def _rate(ctx: click.Context, param: click.Parameter, text: str | None) -> object:
+    if text is None or text.lower() == "none":
+        return _NONE if text else None
+    try:
+        limit, seconds, *burst = map(_plain_number, text.split("/", 2))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is neither N/SECONDS, N/SECONDS/BURST nor none", ctx, param
+        ) from None
+    rate = {"limit": limit, "period_seconds": seconds}
+    return {**rate, "burst": burst[0]} if burst else rate
+
+
+def _weights(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> object:
+    if not texts or texts == ("none",):
+        return _NONE if texts else None
+    weights: dict[str, float] = {}
+    for text in texts:
+        key, _, number = text.rpartition("=")
+        try:
+            weights[key] = _plain_number(number)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not KEY=N", ctx, param) from None
+    return weights
+
+
+def _plain_number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _places(number: int | None, whose: str) -> str | None:
+    return None if number is None else f"at most {number} running{whose}"
+
+
+def _starts(rate: Mapping[str, Any] | None, whose: str) -> str | None:
+    if rate is None:
+        return None
+    burst = "" if rate["burst"] == rate["limit"] else f", {rate['burst']:g} at once"
+    return f"{rate['limit']:g} starts per {rate['period_seconds']:g} s{whose}{burst}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""What limits starts: rates, and the policy of a queue."""

@@ -1,0 +1,42 @@
+"""A rate: a token bucket that says how many starts, or units of a named limit, a period allows."""
+
+import math
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+
+MAX_AMOUNT = 1_000_000_000
+MAX_PERIOD_SECONDS = 31_536_000
+"""A year."""
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """`limit` tokens come in per period, evenly. The bucket holds `burst` of them, and is full at first."""
+
+    limit: float
+    period_seconds: float
+    burst: float
+
+
+def checked_rate(field: str, limit: float, period_seconds: float, burst: float | None) -> Rate:
+    """The rate; `burst` is `limit` if it is None, but at least 1: a start takes a whole token.
+
+    Raises `InvalidValue` that names the place in `field`.
+    """
+    if not 0 < limit <= MAX_AMOUNT:
+        raise InvalidValue(f"{field}.limit", f"must be more than 0, and at most {MAX_AMOUNT:,}")
+    if not 0 < period_seconds <= MAX_PERIOD_SECONDS:
+        raise InvalidValue(
+            f"{field}.period_seconds", f"must be more than 0, and at most {MAX_PERIOD_SECONDS:,} (a year)"
+        )
+    if burst is not None and not 1 <= burst <= MAX_AMOUNT:
+        raise InvalidValue(
+            f"{field}.burst", f"must be from 1 to {MAX_AMOUNT:,}: with less than 1 nothing could start"
+        )
+    return Rate(whole(limit), whole(period_seconds), whole(max(1.0, limit) if burst is None else burst))
+
+
+def whole(number: float) -> float:
+    """An integer if it is one, so that people read 100 and not 100.0."""
+    return int(number) if math.isfinite(number) and number == int(number) else number

@@ -1,0 +1,79 @@
+"""The policy of a queue: set and shown. Claims apply it, `lapinq_core.tasks.claiming`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.limits.policy import Policy, StartOrder
+from lapinq_core.domain.limits.rate import Rate
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Author
+
+_PACKAGE = "lapinq_core.limits"
+_OF_LANES = {"max_running_per_key", "rate_per_key", "order"}
+"""They decide which lanes are open, and their place."""
+
+_policy = msgspec.json.Decoder(Policy)
+
+
+class QueuePolicy(msgspec.Struct, frozen=True):
+    """A queue's policy, null where it has no rule, and what is used of it.
+
+    `running_by_key` are the ten keys of which most tasks run. `tokens` are left of `rate`, with which as many tasks may
+    start now; null without a rate. `next_start_at` is when the next task may start, if a rate holds back all that wait.
+    """
+
+    max_running: int | None = None
+    max_running_per_key: int | None = None
+    rate: Rate | None = None
+    rate_per_key: Rate | None = None
+    order: StartOrder = StartOrder.PRIORITY
+    weights: dict[str, float] | None = None
+    running: int = 0
+    running_by_key: dict[str, int] = {}
+    tokens: float | None = None
+    next_start_at: datetime | None = None
+
+
+_policy_now = msgspec.json.Decoder(QueuePolicy)
+
+
+async def read(conn: psycopg.AsyncConnection, queue: str, running: int) -> QueuePolicy:
+    """The policy of a queue of which `running` tasks run."""
+    row = await (await conn.execute(sql(_PACKAGE, "read_policy"), {"queue": queue}, prepare=True)).fetchone()
+    found = _policy_now.decode(row[0]) if row else QueuePolicy()
+    return msgspec.structs.replace(found, running=running)
+
+
+async def change(
+    conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any], *, by: Author
+) -> None:
+    """Sets the fields of `Policy` that are given. No audit entry is written if nothing changes.
+
+    It holds for all claims after the commit; what runs already goes on. The caller then wakes workers.
+    """
+    async with conn.transaction():
+        row = await (await conn.execute(sql(_PACKAGE, "lock_policy"), {"queue": queue})).fetchone()
+        assert row is not None
+        before = _policy.decode(row[0])
+        changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
+        if not changed:
+            return
+        after: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(before, **changed))
+        params = {
+            **{name: _stored(value) for name, value in after.items()},
+            "queue": queue,
+            "are_stale": not _OF_LANES.isdisjoint(changed),
+            "is_first": before == Policy(weights=before.weights),
+        }
+        await conn.execute(sql(_PACKAGE, "set_policy"), params)
+        await audit.record(conn, by.did("queue.set", queue, {name: after[name] for name in changed}))
+
+
+def _stored(value: object) -> object:
+    """The parameter of the statement: objects as JSON."""
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value

@@ -1,0 +1,22 @@
+-- Gives a queue a policy. If it had none, claims wait for those under way, which may not know it. With `are_stale` claims
+-- look again at all of its lanes, which the old policy opened or closed.
+-- The caller holds the lock of the queue's row. Relies on lapinq_queues_pkey and lapinq_lanes_pkey.
+WITH told AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT %(queue)s::text, array_agg(lane)
+      FROM (SELECT lane, (row_number() OVER (ORDER BY lane) - 1) / 500 AS part
+              FROM lapinq_lanes
+             WHERE queue_name = %(queue)s::text
+               AND %(are_stale)s::boolean) AS parts
+     GROUP BY part
+)
+UPDATE lapinq_queues
+   SET max_running = %(max_running)s::integer,
+       max_running_per_key = %(max_running_per_key)s::integer,
+       rate = %(rate)s::jsonb,
+       rate_per_key = %(rate_per_key)s::jsonb,
+       start_order = %(order)s::text,
+       weights = %(weights)s::jsonb,
+       governed_xid = CASE WHEN %(is_first)s::boolean THEN pg_current_xact_id()::text::bigint ELSE governed_xid END,
+       governed_at = CASE WHEN %(is_first)s::boolean THEN lapinq_now() ELSE governed_at END
+ WHERE name = %(queue)s::text

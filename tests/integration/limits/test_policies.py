@@ -1,0 +1,99 @@
+"""A policy that is set while tasks wait and run."""
+
+from typing import Any
+
+import psycopg
+
+from lapinq_core.domain.limits.policy import StartOrder
+from lapinq_core.domain.limits.rate import Rate
+from lapinq_core.limits import policies
+from lapinq_core.limits.policies import QueuePolicy
+from tests.integration.limits.test_lanes import keys_of
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
+
+
+async def set_policy(conn: Conn, **changes: Any) -> None:
+    await policies.change(conn, "default", changes, by=SOMEBODY)
+
+
+async def policy(conn: Conn) -> QueuePolicy:
+    cursor = await conn.execute("SELECT count(*) FROM lapinq_running")
+    row = await cursor.fetchone()
+    assert row is not None
+    return await policies.read(conn, "default", row[0])
+
+
+def test_waiting_tasks_start_by_the_new_rules(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 6, key="a")
+        await enqueue(conn, 2, key="b")
+        await set_policy(conn, max_running_per_key=1)
+        assert await keys_of(conn, await claim(conn, worker, 9)) == ["a", "b"]
+        await set_policy(conn, max_running_per_key=3)
+        assert sorted(await keys_of(conn, await claim(conn, worker, 9))) == ["a", "a", "b"]
+        await set_policy(conn, rate_per_key=Rate(1, 3600, 1), max_running_per_key=None)
+        assert await keys_of(conn, await claim(conn, worker, 9)) == ["a"]
+        await set_policy(conn, rate_per_key=None, order=StartOrder.STRICT_PER_KEY)
+        assert await claim(conn, worker, 9) == []
+        await set_policy(conn, order=StartOrder.FAIR)
+        assert await keys_of(conn, await claim(conn, worker, 9)) == ["a", "a"]
+
+    on_connections(database, test)
+
+
+def test_a_first_policy_waits_for_the_claims_that_may_not_know_it(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 9)
+        async with other.transaction():
+            assert len(await claim(other, worker, 2)) == 2
+            await set_policy(conn, max_running=3)
+            assert await claim(conn, worker, 9) == []
+        assert len(await claim(conn, worker, 9)) == 1
+
+    on_connections(database, test, 2)
+
+
+def test_a_change_at_the_same_time_changes_other_fields(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await set_policy(conn, max_running=3)
+        await set_policy(conn, weights={"gold": 2})
+        assert await policy(conn) == QueuePolicy(max_running=3, weights={"gold": 2})
+
+    on_connections(database, test)
+
+
+def test_the_use_of_each_rule_is_shown(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 3, key="a")
+        await enqueue(conn, 2, key="b")
+        await set_policy(conn, rate=Rate(60, 3600, 4))
+        assert (await policy(conn)).tokens == 4
+        claims = await claim(conn, worker, 9)
+        shown = await policy(conn)
+        assert shown.running_by_key == {"a": 3, "b": 1}
+        assert list(shown.running_by_key) == ["a", "b"]
+        assert shown.tokens is not None
+        assert shown.tokens < 1
+        assert 50 < await seconds_until(conn, shown) <= 60
+        await set_policy(conn, rate=None, rate_per_key=Rate(60, 7200, 1))
+        await complete(conn, claims)
+        assert await keys_of(conn, await claim(conn, worker, 9)) == ["b"]
+        await enqueue(conn, 1, key="b")
+        assert await claim(conn, worker, 9) == []
+        assert 100 < await seconds_until(conn, await policy(conn)) <= 120
+        await enqueue(conn, 1)
+        assert (await policy(conn)).next_start_at is None
+
+    on_connections(database, test)
+
+
+async def seconds_until(conn: psycopg.AsyncConnection, shown: QueuePolicy) -> float:
+    """How long it is until the next start."""
+    cursor = await conn.execute("SELECT extract(epoch FROM %s - lapinq_now())::float8", [shown.next_start_at])
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0]

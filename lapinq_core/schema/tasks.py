@@ -56,6 +56,11 @@ ready = sa.Table(
         "seq",
         postgresql_where=sa.text("lane IS NOT NULL"),
     ),
+    sa.Index(
+        "lapinq_ready_lost",
+        "queue_name",
+        postgresql_where=sa.text("lane IS NULL AND rank > 1099511627776"),
+    ),
     sa.Index("lapinq_ready_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_with=HOT,
 )

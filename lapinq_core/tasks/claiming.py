@@ -48,11 +48,12 @@ async def take(
     token: str,
     lease: float,
     margin: float = 10.0,
+    free: int | None = None,
     mark: tuple[int, int] = LOWEST_MARK,
     max_rank: int = HIGHEST_RANK,
 ) -> Taken:
     """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order, or as
-    its policy says.
+    its policy says. Of a queue with a rate it takes at most `free`, so that none has to wait for its start.
 
     After `lease` seconds the attempt is overdue even if its worker lives; if the task has its own time limit, `margin`
     seconds after that. `token` is a random UUID for this call: if the answer is lost, `worker_verbs.reclaim` asks for
@@ -65,6 +66,7 @@ async def take(
         "token": token,
         "lease": lease,
         "margin": margin,
+        "free": limit if free is None else free,
         "mark_rank": mark[0],
         "mark_seq": mark[1],
         "max_rank": max_rank,
@@ -94,7 +96,10 @@ async def _answer(
         if len(conn.governed_until) > 1000:
             conn.governed_until.clear()
         conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
-    return await _near_first(conn, params, governed=True)
+    answer = await _near_first(conn, params, governed=True)
+    if answer[0] is None:
+        conn.governed_until.pop(queue, None)  # the next one looks first whether it is worth the lock
+    return answer
 
 
 async def _near_first(
@@ -151,12 +156,6 @@ def _monday(seconds: float) -> int:
 
 
 _HASH_JOINS = "SET LOCAL enable_hashjoin = on"  # between the parts of one statement, which have no index
-_IS_GOVERNED = """(SELECT '"governed"'
-              FROM lapinq_queues
-             WHERE name = %(queue)s::text
-               AND is_governed
-               AND paused_at IS NULL)"""
-
 
 @lru_cache(maxsize=4)
 def _plain_within(since: UUID, until: UUID) -> LiteralString:
@@ -164,7 +163,7 @@ def _plain_within(since: UUID, until: UUID) -> LiteralString:
         sql("lapinq_core.tasks", "claim")
         .replace("{picked}", sql("lapinq_core.tasks", "pick_plain"))
         .replace("{charged}", "")
-        .replace("{otherwise}", _IS_GOVERNED)
+        .replace("{otherwise}", sql("lapinq_core.limits", "may_start"))
         .replace("{also}", "")
         .replace("{ordered}", "claimed")
         .replace("{order}", "rank, seq")

@@ -91,6 +91,13 @@ async def claim_transient(
     return decoded(row[0] if row else None, "")
 
 
+async def adopt_transient(conn: PinnedConnection, limit: int) -> list[str]:
+    """Stores up to `limit` fire-and-forget tasks of queues with a policy as ordinary ones; returns those queues."""
+    cursor = await conn.execute(sql("lapinq_core.limits", "adopt_transient"), {"limit": limit}, prepare=True)
+    row = await cursor.fetchone()
+    return row[0] if row else []
+
+
 async def complete(
     conn: PinnedConnection,
     ids: Sequence[str],

@@ -15,6 +15,7 @@ from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
 from lapinq_core.errors import upkeep as errors_upkeep
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.fleet import workers
+from lapinq_core.limits import lanes
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.notifying import messages
 from lapinq_core.people import logins, sessions
@@ -33,6 +34,7 @@ PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
 FOLD_INTERVAL_SECONDS = 5.0
 FOLD_FIGURES_INTERVAL_SECONDS = 15.0
+TEND_LANES_INTERVAL_SECONDS = 15.0
 PARTITION_INTERVAL_SECONDS = 3600.0
 PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
@@ -66,6 +68,7 @@ async def run_maintenance(
     the number of workers.
     """
     timer, duty = due_timer or DueTimer(), duty or Duty()
+    recheck = lanes.Recheck()
     try:
         async with asyncio.TaskGroup() as group:
 
@@ -114,6 +117,8 @@ async def run_maintenance(
             start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, maintenance_jobs.fold_counts), FOLD_INTERVAL_SECONDS)
             start("vacuum", Vacuuming(pool).turn, VACUUM_INTERVAL_SECONDS)
+            start("tend lanes", lambda: _tend_lanes(pool, recheck), TEND_LANES_INTERVAL_SECONDS)
+            start("prune lanes", lambda: _prune_lanes(pool), PRUNE_INTERVAL_SECONDS)
             start("make partitions", lambda: _make_partitions(pool), PARTITION_INTERVAL_SECONDS)
             start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
             start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
@@ -192,6 +197,17 @@ async def _make_partitions(pool: Pool) -> None:
 async def _forget_keys(pool: Pool) -> float | None:
     async with pool.connection() as conn:
         return 0.0 if await idempotency.forget_keys(conn) >= idempotency.FORGET_LIMIT else None
+
+
+async def _tend_lanes(pool: Pool, recheck: lanes.Recheck) -> float | None:
+    async with pool.connection() as conn:
+        await recheck.step(conn)
+        return 0.0 if await lanes.restore(conn) >= lanes.PASS_LIMIT else None
+
+
+async def _prune_lanes(pool: Pool) -> None:
+    async with pool.connection() as conn:
+        await lanes.prune(conn)
 
 
 async def _fold_figures(pool: Pool) -> float | None:

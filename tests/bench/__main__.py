@@ -19,7 +19,7 @@ from tests.bench.contenders.choice import PEERS, chosen
 from tests.bench.contenders.contender import Contender, Place, Processes
 from tests.bench.contenders.lapinq_contender import Lapinq, lapinq
 from tests.bench.contenders.redis_server import redis_facts
-from tests.bench.measurements import backlog, delayed, drain, enqueue, held, latency, loads, snapshot
+from tests.bench.measurements import backlog, delayed, drain, enqueue, held, latency, limits, loads, snapshot
 from tests.bench.run import page
 from tests.bench.run.facts import machine_facts
 from tests.bench.run.figures import Case, Reading, summed_up
@@ -33,6 +33,7 @@ from tests.bench.run.server import commit_milliseconds, own_server, settings_of
 _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "drain": drain.cases,
     "loads": loads.cases,
+    "limits": limits.cases,
     "backlog": backlog.cases,
     "snapshot": snapshot.cases,
     "latency": latency.cases,

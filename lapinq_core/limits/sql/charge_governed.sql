@@ -1,7 +1,7 @@
 -- For claim.sql, after pick_governed.sql: writes what the claim used up. Lanes get the place of their next task, or close.
 -- Locks nothing that the caller has not locked. Relies on the primary keys and lapinq_ready_lane.
 served AS MATERIALIZED (
-    SELECT s.*, c.key, c.weight, c.start_order, c.start, c.most, c.tokens, c.rate_per_key, next.rank, next.seq
+    SELECT s.*, c.key, c.weight, c.start_order, c.start, c.most, c.tokens, c.tokens_at, c.rate_per_key, next.rank, next.seq
       FROM (SELECT lane, count(*) AS tasks, array_agg(id) AS ids, (array_agg(id ORDER BY rank DESC, seq DESC))[1] AS last,
                    sum(coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1)) AS cost
               FROM taken
@@ -55,7 +55,9 @@ served AS MATERIALIZED (
 ), remembered AS (
     INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
     SELECT %(queue)s::text, key, max(start) + sum(cost) / min(weight), min(tokens) - sum(tasks),
-           CASE WHEN min(tokens) IS NOT NULL THEN lapinq_now() END, min(last::text)::uuid, lapinq_now()
+           CASE WHEN min(tokens) IS NOT NULL
+                THEN lapinq_refilled_at((array_agg(rate_per_key))[1], min(tokens_at)) END,
+           min(last::text)::uuid, lapinq_now()
       FROM served
      WHERE start_order <> 'priority'
         OR rate_per_key IS NOT NULL

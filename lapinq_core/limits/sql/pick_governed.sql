@@ -4,16 +4,15 @@
 -- offered beside them, from the mark on. In fair order a task's place is its lane's virtual time and what its lane is
 -- offered before it, over the lane's weight. A limit is taken in that order, too: behind a task for which it has too few
 -- units, no other task that takes from it starts, or that one would wait for ever.
+-- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
+-- claimed, so it must not wait in the worker.
 -- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
 -- The caller holds the locks of the queue's row and of the limits, and has refreshed the lanes. Locks the rows it picks,
 -- skipping locked ones. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim, lapinq_running_key and
 -- lapinq_running_units.
-q AS MATERIALIZED (
-    SELECT start_order, weights, virtual_time, unkeyed_time, max_running_per_key, rate_per_key, rate,
-           lapinq_tokens(rate, tokens, tokens_at) AS tokens,
-           greatest(0, least(%(limit)s::integer,
-                             max_running - (SELECT count(*) FROM lapinq_running WHERE queue_name = %(queue)s::text),
-                             floor(lapinq_tokens(rate, tokens, tokens_at)))) AS room
+policy AS MATERIALIZED (
+    SELECT start_order, weights, virtual_time, unkeyed_time, max_running, max_running_per_key, rate_per_key, rate,
+           lapinq_tokens(rate, tokens, tokens_at) AS tokens
       FROM lapinq_queues
      WHERE name = %(queue)s::text
        AND paused_at IS NULL
@@ -49,6 +48,15 @@ q AS MATERIALIZED (
            greatest(0, extract(epoch FROM l.closed_until - lapinq_now())::float8) AS closed_for
       FROM lapinq_limits l
      WHERE l.name = ANY (ARRAY(SELECT unnest(string_to_array(names, ',')) FROM sets WHERE names > ''))
+), q AS MATERIALIZED (
+    SELECT p.*,
+           greatest(0, least(%(limit)s::integer,
+                             CASE WHEN num_nonnulls(rate, rate_per_key) > 0
+                                       OR EXISTS (SELECT FROM limits WHERE limits.rate IS NOT NULL)
+                                  THEN %(free)s::integer END,
+                             max_running - (SELECT count(*) FROM lapinq_running WHERE queue_name = %(queue)s::text),
+                             floor(tokens))) AS room
+      FROM policy p
 ), lanes AS MATERIALIZED (
     SELECT l.lane, split_part(l.lane, chr(31), 1) AS key, l.names, l.place, l.head,
            max(l.rank) OVER () AS last_rank, max(l.place) OVER () AS last_place, count(*) OVER () AS lanes
@@ -72,7 +80,7 @@ q AS MATERIALIZED (
             LIMIT q.room) AS l
 ), capped AS MATERIALIZED (
     SELECT l.*, coalesce((q.weights ->> l.key)::float8, 1) AS weight, q.start_order, q.rate_per_key,
-           greatest(l.place, k.virtual_time) AS start, room.tokens, room.most,
+           greatest(l.place, k.virtual_time) AS start, room.tokens, k.tokens_at, room.most,
            greatest(0, least(q.room, room.most)) AS cap
       FROM lanes l
      CROSS JOIN q

@@ -1,6 +1,6 @@
 -- Takes up to `limit` fire-and-forget tasks by deleting their rows: nothing is left of them.
 -- Returns one JSON cell as claim.sql does, without id and time to live, with the queue at the end; NULL for none. Skips
--- paused queues. With `in_order` the queues come in the order given, each by rank and entry. Reads `limit` rows of each
+-- paused queues, and those with a policy (adopt_transient.sql). With `in_order` the queues come in the order given, each by rank and entry. Reads `limit` rows of each
 -- queue, however many wait.
 -- Locks the rows it reads, skipping locked ones. Relies on the primary key.
 WITH RECURSIVE names (name) AS (
@@ -18,7 +18,10 @@ WITH RECURSIVE names (name) AS (
              UNION ALL
             SELECT named.name, named.place
               FROM unnest(%(queues)s::text[]) WITH ORDINALITY AS named (name, place)) AS served
-     WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = served.name AND q.paused_at IS NOT NULL)
+     WHERE NOT EXISTS (SELECT
+                         FROM lapinq_queues q
+                        WHERE q.name = served.name
+                          AND (q.paused_at IS NOT NULL OR q.is_governed))
 ), first AS MATERIALIZED (
     SELECT open.place, t.row_id, t.rank, t.seq
       FROM open

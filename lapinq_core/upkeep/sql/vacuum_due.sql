@@ -3,7 +3,8 @@
 -- Locks nothing. Reads statistics, which lag behind by a second.
 SELECT c.relname, pg_stat_get_dead_tuples(c.oid) AS dead
   FROM pg_class c
- WHERE c.oid = ANY (ARRAY['lapinq_ready', 'lapinq_delayed', 'lapinq_running', 'lapinq_transient']::regclass[])
+ WHERE c.oid = ANY (ARRAY['lapinq_ready', 'lapinq_delayed', 'lapinq_running', 'lapinq_transient', 'lapinq_lanes',
+                            'lapinq_keys', 'lapinq_lane_news', 'lapinq_limit_news']::regclass[])
    AND pg_stat_get_dead_tuples(c.oid) >= %(dead)s::bigint + pg_stat_get_live_tuples(c.oid) / 10
    AND pg_relation_size(c.oid) <= %(bytes)s::bigint
  ORDER BY c.relname

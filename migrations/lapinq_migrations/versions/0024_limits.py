@@ -20,7 +20,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION lapinq_lane(text, jsonb), lapinq_units(jsonb), lapinq_rank(integer, text)")
+    op.execute(
+        "DROP FUNCTION lapinq_lane(text, jsonb), lapinq_units(jsonb), lapinq_rank(integer, text), lapinq_new_id()"
+    )
     op.execute("DROP TABLE lapinq_limit_news, lapinq_limits, lapinq_lane_news, lapinq_keys, lapinq_lanes")
     op.execute("DROP FUNCTION lapinq_tokens, lapinq_refilled_at")
     op.execute(

@@ -12,6 +12,7 @@ depends_on = None
 
 _INDEXES = {
     "lapinq_ready_lane": "lapinq_ready (queue_name, lane, rank, seq) WHERE lane IS NOT NULL",
+    "lapinq_ready_lost": "lapinq_ready (queue_name) WHERE lane IS NULL AND rank > 1099511627776",
     "lapinq_running_key": "lapinq_running (queue_name, split_part(lane, chr(31), 1)) WHERE lane IS NOT NULL",
     "lapinq_running_units": "lapinq_running (id) WHERE units IS NOT NULL",
 }

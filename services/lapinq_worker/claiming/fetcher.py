@@ -360,6 +360,7 @@ class Fetcher:
             token=token,
             lease=self._lease,
             margin=self._margin,
+            free=max(0, self._dispatcher.limit - self._dispatcher.in_hand - self._arrivals.waiting),
             mark=turn.mark,
             max_rank=turn.max_rank,
         )

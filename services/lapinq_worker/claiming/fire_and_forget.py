@@ -47,6 +47,8 @@ class FireAndForget:
         some_wait = self._got_some or await backlog.has_transient(connection, queues)
         if some_wait:
             claims = await worker_verbs.claim_transient(connection, queues, limit, in_order=self._in_order)
+            if not claims:
+                await worker_verbs.adopt_transient(connection, limit)
         self._got_some = bool(claims)
         self.is_used |= some_wait
         self.rests = not some_wait and self._hears()

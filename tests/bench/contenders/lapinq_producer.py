@@ -30,12 +30,14 @@ MODULE = "tests.bench.contenders.lapinq_tasks"
 
 
 QUEUES = 100
+KEYS = 10_000
 
 _VARIANTS: dict[str, Callable[[NewTask, int], NewTask]] = {
     "bulk": lambda task, _: task,
     "bulk-once": lambda task, _: replace(task, max_retries=0),
     "bulk-retried": lambda task, number: replace(task, args=[number], max_retries=1, retry_delay=0.0),
     "bulk-large": lambda task, _: replace(task, args=["x" * 10_000]),
+    "bulk-keyed": lambda task, number: replace(task, key=f"key {number % KEYS}"),
     "bulk-spread": lambda task, number: replace(task, queue_name=f"queue {number % QUEUES}"),
 }
 """What each verb makes of an empty task and its number."""

@@ -45,6 +45,17 @@ INSERT INTO lapinq_ready (queue_name, rank, id) SELECT %(queue)s, 0, id FROM mad
 """
 )
 
+_BLOCKED = (
+    _MADE.replace("'nothing', 'tests", "'blocked', 'tests")
+    + """counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending) VALUES (%(queue)s, %(count)s)
+)
+INSERT INTO lapinq_ready (queue_name, rank, id, lane)
+SELECT %(queue)s, lapinq_rank(0, lane), id, lane
+  FROM (SELECT id, 'blocked ' || row_number() OVER () %% %(keys)s AS lane FROM made) AS m
+"""
+)
+
 _FINISHED = (
     _MADE
     + """counted AS (
@@ -63,6 +74,21 @@ def add_waiting(conn: psycopg.Connection, queue: str, count: int) -> None:
     _add(conn, _WAITING, queue, count)
 
 
+def add_blocked(conn: psycopg.Connection, queue: str, count: int, keys: int, running: int) -> None:
+    """Lets `count` tasks of `keys` keys wait in `queue`, each of which has `running` tasks that run elsewhere."""
+    _add(conn, _BLOCKED, queue, count, keys=keys)
+    conn.execute(
+        "WITH w AS (INSERT INTO lapinq_workers (id, name, hostname, pid, version, pool, concurrency, lease_seconds,"
+        " started_at, beat_at) VALUES (gen_random_uuid(), 'elsewhere', 'elsewhere', 1, '0', 'none', 1, 86400,"
+        " lapinq_now(), lapinq_now()) RETURNING id)"
+        " INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, lane)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), w.id, %s, 0, 1, lapinq_now(),"
+        " lapinq_now() + interval '1 day', 'blocked ' || key"
+        " FROM w, generate_series(0, %s) AS key, generate_series(1, %s)",
+        (queue, keys - 1, running),
+    )
+
+
 def add_many_waiting(database: str, queue: str, count: int) -> None:
     """The same over several connections, and tells how far it is."""
     _add_many(database, _WAITING, queue, count, "waiting")
@@ -73,9 +99,9 @@ def add_many_finished(database: str, queue: str, count: int) -> None:
     _add_many(database, _FINISHED, queue, count, "finished")
 
 
-def _add(conn: psycopg.Connection, statement: str, queue: str, count: int) -> None:
+def _add(conn: psycopg.Connection, statement: str, queue: str, count: int, **more: int) -> None:
     for done in range(0, count, CHUNK):
-        conn.execute(statement.encode(), {"queue": queue, "count": min(CHUNK, count - done)})
+        conn.execute(statement.encode(), {"queue": queue, "count": min(CHUNK, count - done), **more})
 
 
 def _add_many(database: str, statement: str, queue: str, count: int, what: str) -> None:

@@ -15,7 +15,7 @@ CREATE FUNCTION slowly(paused_at timestamptz) RETURNS timestamptz LANGUAGE plpgs
 ALTER TABLE lapinq_queues RENAME TO quick_queues;
 CREATE VIEW lapinq_queues AS
 SELECT name, CASE WHEN name = 'slow to look at' THEN slowly(paused_at) ELSE paused_at END AS paused_at,
-       max_running
+       max_running, rate, tokens, tokens_at, is_governed, is_laned
   FROM quick_queues;
 INSERT INTO quick_queues (name) VALUES ('slow to look at');
 """

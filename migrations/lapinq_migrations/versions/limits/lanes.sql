@@ -63,3 +63,12 @@ CREATE FUNCTION lapinq_rank(priority integer, lane text) RETURNS bigint
     AS $$
 SELECT CASE WHEN lane IS NULL THEN 0 ELSE 2199023255552 END - priority::bigint
 $$;
+
+-- A UUIDv7: 48 bits of milliseconds, 12 of their fraction, and a random rest.
+CREATE FUNCTION lapinq_new_id() RETURNS uuid
+    LANGUAGE sql VOLATILE PARALLEL SAFE
+    AS $$
+SELECT (left(time_60, 8) || '-' || substr(time_60, 9, 4) || '-7' || right(time_60, 3) || '-'
+        || right(gen_random_uuid()::text, 17))::uuid
+  FROM lpad(to_hex(floor(extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') AS time_60
+$$;

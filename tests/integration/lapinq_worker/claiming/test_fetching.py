@@ -22,6 +22,7 @@ from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
 from tests.support.database.invariants import check_invariants
+from tests.support.rows.factories import claim
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
@@ -132,9 +133,7 @@ def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
             )
             # In one transaction, so that the worker can't be quicker.
             token = str(uuid.uuid4())
-            await worker_verbs.claim(
-                desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0
-            )
+            await claim(desk.conn, worker._membership.id, 3, token=token)
             worker._fetcher._unanswered.sent(token)
             ended = await desk.ended(*ids)
         assert {task.status for task in ended} == {"completed"}
@@ -155,9 +154,7 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
             (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
             token = str(uuid.uuid4())
             async with desk.conn.transaction():
-                await worker_verbs.claim(
-                    desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0
-                )
+                await claim(desk.conn, worker._membership.id, 1, token=token)
                 worker._fetcher._unanswered.sent(token)
                 await until(lambda: worker._fetcher._unanswered.due() == [])
             await desk.ended(task)
@@ -195,9 +192,7 @@ def test_handing_back_is_repeated_until_it_succeeds(database: str, gate: Gate) -
             await gate.begun()
             # What a claim brought that was made when the tasks were quick.
             waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
-            claims = await worker_verbs.claim(
-                desk.conn, "default", 10, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
-            )
+            claims = await claim(desk.conn, worker._membership.id, 10, token=str(uuid.uuid4()))
             worker._fetcher._hand_over(claims, 0.01)
             deadline = time.monotonic() + 2.0
             while time.monotonic() < deadline:
@@ -220,9 +215,7 @@ def test_a_task_that_expires_behind_a_slow_one_never_starts(
             await gate.begun()
             late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
             began = time.perf_counter()
-            claims = await worker_verbs.claim(
-                desk.conn, "default", 1, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
-            )
+            claims = await claim(desk.conn, worker._membership.id, 1, token=str(uuid.uuid4()))
             worker._fetcher._hand_over(claims, time.perf_counter() - began)
             await desk.until(
                 "SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL"

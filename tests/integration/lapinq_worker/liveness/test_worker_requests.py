@@ -13,13 +13,12 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import WorkerDetails
-from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming import fetcher as fetcher_module
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
 from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import SOMEBODY
+from tests.support.rows.factories import SOMEBODY, claim
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
@@ -134,9 +133,7 @@ def test_quiet_it_hands_back_what_it_claimed_ahead(
             await gate.begun()
             ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
             token = str(uuid.uuid4())
-            await worker_verbs.claim(
-                desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0
-            )
+            await claim(desk.conn, worker._membership.id, 3, token=token)
             worker._fetcher._unanswered.sent(token)
             worker._fetcher.heard("")
             await until(lambda: len(worker._dispatcher.waiting) == 3)

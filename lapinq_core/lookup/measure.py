@@ -57,13 +57,16 @@ async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str
     """How many seconds the first in line of each queue has waited; queues without ready tasks are left out."""
     if not queues:
         return {}
-    cursor = await conn.execute(sql(_PACKAGE, "measure_ages"), {"queues": list(queues)}, prepare=True)
-    # None: the task was deleted between two queries.
-    return {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
+    return {queue: max(0.0, age) for queue, _, age in await _first_in_line(conn, queues)}
 
 
 async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, datetime]:
     """Since when the first in line of each queue has been waiting; queues without ready tasks are left out."""
+    return {queue: since for queue, since, _ in await _first_in_line(conn, queues)}
+
+
+async def _first_in_line(
+    conn: psycopg.AsyncConnection, queues: Sequence[str]
+) -> list[tuple[str, datetime, float]]:
     cursor = await conn.execute(sql(_PACKAGE, "waiting_since"), {"queues": list(queues)}, prepare=True)
-    # None: the task was deleted between two queries.
-    return {queue: since for queue, since in await cursor.fetchall() if since is not None}
+    return await cursor.fetchall()

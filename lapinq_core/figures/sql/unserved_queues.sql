@@ -1,7 +1,7 @@
 -- Queues that have ready tasks and are not paused, and from which no live worker claims: how many tasks are pending,
 -- how many seconds the first in line has waited, and whether only quiet workers serve the queue. The fullest first, at
 -- most `most`, from the hundred fullest without a worker.
--- Locks nothing. Its cost grows with unfolded counts and workers. Relies on lapinq_ready_claim, one lookup per queue;
+-- Locks nothing. Its cost grows with unfolded counts and workers. Relies on lapinq_ready_claim, two lookups per queue;
 -- without claims there are no dead entries to skip.
 WITH alive AS MATERIALIZED (
     SELECT queues, is_quiet
@@ -21,16 +21,24 @@ WITH alive AS MATERIALIZED (
 )
 SELECT u.queue_name,
        u.waiting,
-       (SELECT date_part('epoch', lapinq_now() - coalesce(head.since, greatest(t.created_at, t.scheduled_at)))
-          FROM lapinq_tasks t
-         WHERE t.id = head.id),
+       date_part('epoch', lapinq_now() - first.since),
        EXISTS (SELECT FROM alive a WHERE a.queues IS NULL OR u.queue_name = ANY (a.queues))
   FROM unserved u
  CROSS JOIN LATERAL (
-       SELECT r.id, r.since
-         FROM lapinq_ready r
-        WHERE r.queue_name = u.queue_name
-        ORDER BY r.queue_name, r.rank, r.seq
-        LIMIT 1) AS head
+       SELECT min(coalesce(head.since,
+                           (SELECT greatest(t.created_at, t.scheduled_at) FROM lapinq_tasks t WHERE t.id = head.id))) AS since
+         FROM ((SELECT r.id, r.since
+                  FROM lapinq_ready r
+                 WHERE r.queue_name = u.queue_name
+                 ORDER BY r.queue_name, r.rank, r.seq
+                 LIMIT 1)
+               UNION ALL
+               (SELECT r.id, r.since
+                  FROM lapinq_ready r
+                 WHERE r.queue_name = u.queue_name
+                   AND r.rank > 1099511627776
+                 ORDER BY r.queue_name, r.rank, r.seq
+                 LIMIT 1)) AS head) AS first
+ WHERE first.since IS NOT NULL
  ORDER BY u.waiting DESC, u.queue_name
  LIMIT %(most)s::integer

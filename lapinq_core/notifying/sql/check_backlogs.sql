@@ -1,8 +1,9 @@
--- Compares the wait of each queue's first task in line with the limit of each enabled rule that asks for backlogs. A wait
--- over the limit that lasts for `lasting` seconds is told once, as a notice; it has ended when the wait is below half the
--- limit. Looks at the `most` fullest queues that are not paused. Returns how many notices it stored.
+-- Compares the wait of each queue's first task in line with the limit of each enabled rule that asks for backlogs: of the
+-- first of all and the first in a lane, the one that waits longer. A wait over the limit that lasts for `lasting` seconds is
+-- told once, as a notice; it has ended when the wait is below half the limit. Looks at the `most` fullest queues that are
+-- not paused. Returns how many notices it stored.
 -- The caller lets one process do this at a time (advisory lock). Locks the conditions that it changes.
--- Relies on lapinq_ready_claim and lapinq_tasks_pkey, one lookup per queue.
+-- Relies on lapinq_ready_claim and lapinq_tasks_pkey, two lookups per queue.
 WITH rules AS MATERIALIZED (
     SELECT id, queues, backlog_seconds
       FROM lapinq_notify_rules
@@ -19,16 +20,24 @@ WITH rules AS MATERIALIZED (
      LIMIT %(most)s::integer
 ), waits AS MATERIALIZED (
     SELECT q.queue_name, q.pending,
-           (SELECT date_part('epoch', lapinq_now() - coalesce(head.since, greatest(t.created_at, t.scheduled_at)))
-              FROM lapinq_tasks t
-             WHERE t.id = head.id) AS seconds
+           date_part('epoch', lapinq_now() - first.since) AS seconds
       FROM full_queues q
      CROSS JOIN LATERAL (
-           SELECT r.id, r.since
-             FROM lapinq_ready r
-            WHERE r.queue_name = q.queue_name
-            ORDER BY r.queue_name, r.rank, r.seq
-            LIMIT 1) AS head
+           SELECT min(coalesce(head.since,
+                               (SELECT greatest(t.created_at, t.scheduled_at) FROM lapinq_tasks t WHERE t.id = head.id))) AS since
+             FROM ((SELECT r.id, r.since
+                      FROM lapinq_ready r
+                     WHERE r.queue_name = q.queue_name
+                     ORDER BY r.queue_name, r.rank, r.seq
+                     LIMIT 1)
+                   UNION ALL
+                   (SELECT r.id, r.since
+                      FROM lapinq_ready r
+                     WHERE r.queue_name = q.queue_name
+                       AND r.rank > 1099511627776
+                     ORDER BY r.queue_name, r.rank, r.seq
+                     LIMIT 1)) AS head) AS first
+     WHERE first.since IS NOT NULL
 ), judged AS MATERIALIZED (
     SELECT r.id, w.queue_name, w.pending, w.seconds, r.backlog_seconds, w.seconds > r.backlog_seconds AS is_late
       FROM rules r

@@ -1,5 +1,6 @@
--- Tasks of one queue by status, exact, whether it is paused, since when its first ready task waits, and the
--- names of the living workers that claim its tasks. No row for a queue without tasks that was never paused or limited.
+-- Tasks of one queue by status, exact, whether it is paused, since when its first ready task waits (of the first of all and
+-- the first in a lane, the one that waits longer), and the names of the living workers that claim its tasks. No row for a
+-- queue without tasks that was never paused or limited.
 -- The cost grows with the unfolded deltas, the running tasks and the workers. Locks nothing.
 -- Relies on lapinq_ready_claim and lapinq_tasks_pkey for the first ready task.
 SELECT counted.name,
@@ -12,13 +13,20 @@ SELECT counted.name,
        q.paused_at,
        q.paused_by,
        q.pause_reason,
-       (SELECT coalesce(head.since, greatest(t.created_at, t.scheduled_at))
-          FROM (SELECT r.id, r.since
-                  FROM lapinq_ready r
-                 WHERE r.queue_name = %(queue)s::text
-                 ORDER BY r.queue_name, r.rank, r.seq
-                 LIMIT 1) AS head
-          JOIN lapinq_tasks t ON t.id = head.id),
+       (SELECT min(coalesce(head.since,
+                            (SELECT greatest(t.created_at, t.scheduled_at) FROM lapinq_tasks t WHERE t.id = head.id)))
+          FROM ((SELECT r.id, r.since
+                   FROM lapinq_ready r
+                  WHERE r.queue_name = %(queue)s::text
+                  ORDER BY r.queue_name, r.rank, r.seq
+                  LIMIT 1)
+                UNION ALL
+                (SELECT r.id, r.since
+                   FROM lapinq_ready r
+                  WHERE r.queue_name = %(queue)s::text
+                    AND r.rank > 1099511627776
+                  ORDER BY r.queue_name, r.rank, r.seq
+                  LIMIT 1)) AS head),
        ARRAY(SELECT w.name
                FROM lapinq_workers w
               WHERE w.dead_at IS NULL

@@ -1,7 +1,7 @@
 -- Queues as the dashboard lists them: those that have tasks or are paused and whose name contains `part`, sorted as
 -- asked, at most `limit`, each with how many match. Counts are exact; `waiting_since` is when the first ready task was
--- enqueued, became due or was requeued. The cost grows with the unfolded deltas, the running tasks and the queues.
--- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one probe per listed queue.
+-- enqueued, became due or was requeued; of the first of all and the first in a lane, the one that waits longer. The cost grows with the unfolded deltas, the running tasks and the queues.
+-- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, two probes per listed queue.
 WITH counted AS (
     SELECT queue_name,
            sum(pending)::bigint AS pending,
@@ -40,13 +40,20 @@ WITH counted AS (
 SELECT l.queue_name, l.pending, l.running, l.completed, l.failed, l.cancelled, l.expired,
        l.paused_at, l.paused_by, l.pause_reason,
        CASE WHEN l.pending > 0 THEN
-            (SELECT coalesce(head.since, greatest(t.created_at, t.scheduled_at))
-               FROM (SELECT r.id, r.since
-                       FROM lapinq_ready r
-                      WHERE r.queue_name = l.queue_name
-                      ORDER BY r.queue_name, r.rank, r.seq
-                      LIMIT 1) AS head
-               JOIN lapinq_tasks t ON t.id = head.id)
+            (SELECT min(coalesce(head.since,
+                                 (SELECT greatest(t.created_at, t.scheduled_at) FROM lapinq_tasks t WHERE t.id = head.id)))
+               FROM ((SELECT r.id, r.since
+                        FROM lapinq_ready r
+                       WHERE r.queue_name = l.queue_name
+                       ORDER BY r.queue_name, r.rank, r.seq
+                       LIMIT 1)
+                     UNION ALL
+                     (SELECT r.id, r.since
+                        FROM lapinq_ready r
+                       WHERE r.queue_name = l.queue_name
+                         AND r.rank > 1099511627776
+                       ORDER BY r.queue_name, r.rank, r.seq
+                       LIMIT 1)) AS head)
        END,
        l.passed
   FROM listed l

@@ -214,7 +214,7 @@ def indexes_of(plan: dict[str, Any]) -> set[str]:
 def test_it_touches_a_row_or_two_a_queue_however_many_wait(database: str) -> None:
     async def test(conn: Conn) -> None:
         await fill(conn)
-        ages = await plan(conn, "measure_ages", {"queues": ["busy", "default", "other"]})
+        ages = await plan(conn, "waiting_since", {"queues": ["busy", "default", "other"]})
         assert touched(ages) <= 12
         assert "lapinq_ready_claim" in indexes_of(ages)
         later = datetime.now(UTC) + timedelta(hours=1)

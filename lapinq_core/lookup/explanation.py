@@ -14,12 +14,33 @@ from lapinq_core.db.statements import sql
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.backward_scan import SETTINGS
+from lapinq_core.lookup.block_words import (
+    before_it,
+    counted,
+    in_words,
+    rate,
+    seconds,
+    words_of_key,
+    words_of_limit,
+)
+from lapinq_core.lookup.blocking import (
+    KeyFull,
+    KeyOrder,
+    KeyRate,
+    LimitClosed,
+    LimitFull,
+    LimitShort,
+    LimitTooSmall,
+    LimitUsed,
+    QueueRate,
+)
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
     CancelRequested,
     CannotImport,
     Expiring,
+    FairTurn,
     InLine,
     Isolated,
     NotDue,
@@ -113,26 +134,36 @@ def words(reason: Reason) -> tuple[str, str | None]:
                 f"All {workers} workers of the queue {queue!r} are quiet.",
                 f"Resume one, or start another: {_start(queue)}",
             )
-        case QueueFull(running, max_running, ahead, is_capped):
+        case KeyOrder() | KeyFull() | KeyRate():
+            return words_of_key(reason)
+        case LimitClosed() | LimitFull() | LimitUsed() | LimitShort() | LimitTooSmall():
+            return words_of_limit(reason)
+        case QueueFull(running, max_running, ahead):
             return (
-                f"Its queue is at its limit: {running} running, at most {max_running} allowed."
-                f" {_ahead(ahead, is_capped=is_capped)}",
+                f"Its queue is at its limit: {running} running, at most {max_running} allowed. {in_words(ahead)}",
                 "Wait for one to end, or raise the queue's max_running.",
             )
-        case AllBusy(running, slots, ahead, is_capped):
+        case QueueRate(limit, period, opens_in, queue, ahead):
             return (
-                f"All workers of its queue are busy ({running} of {slots} slots in use)."
-                f" {_ahead(ahead, is_capped=is_capped)}",
+                f"Its queue starts at most {rate(limit, period)}. The next may start in {seconds(opens_in)}."
+                f" {in_words(ahead)}",
+                f"Wait, or raise the rate: lapinq queue set {shlex.quote(queue)} --rate",
+            )
+        case AllBusy(running, slots, ahead):
+            return (
+                f"All workers of its queue are busy ({running} of {slots} slots in use). {in_words(ahead)}",
                 "Start more workers, or raise their concurrency.",
             )
-        case Isolated(_, ahead, is_capped):
+        case Isolated(_, ahead):
             return (
                 "Its last attempt may have crashed its process, so it waits for a process of its own."
-                f" {_ahead(ahead, is_capped=is_capped)}",
+                f" {in_words(ahead)}",
                 None,
             )
-        case InLine(ahead, is_capped):
-            return f"It waits for its turn. {_ahead(ahead, is_capped=is_capped)}", None
+        case FairTurn(before, ahead):
+            return f"Its queue shares starts among keys. {before_it(before)} {in_words(ahead)}", None
+        case InLine(ahead):
+            return f"It waits for its turn. {in_words(ahead)}", None
         case WorkerDead(worker_id, name, _):
             return (
                 f"Its worker {name or worker_id} is dead. Any live worker moves the task to another within seconds.",
@@ -167,7 +198,7 @@ def _of_status(task_id: str, found: _Whereabouts) -> tuple[str, str | None]:
         case Status.FAILED:
             cause = _IMPORT_REMEDY[:-1] if is_import_error(found.error) else "Fix the cause"
             return (
-                f"It failed{ended} after {_count(found.attempts, 'attempt')}{_error(found.error)}.",
+                f"It failed{ended} after {counted(found.attempts, 'attempt')}{_error(found.error)}.",
                 f"{cause}, then run it again: lapinq task requeue {task_id}",
             )
         case Status.CANCELLED:
@@ -203,16 +234,3 @@ def _error(error: str | None) -> str:
     """The first line of an error, in brackets."""
     lines = (error or "").splitlines()
     return f" ({lines[0][:_MAX_ERROR]})" if lines else ""
-
-
-def _ahead(ahead: int | None, *, is_capped: bool) -> str:
-    if ahead is None:
-        return "Other tasks may be ahead of it."
-    if not ahead:
-        return "It is next in its queue."
-    verb = "is" if ahead == 1 and not is_capped else "are"
-    return f"{'More than ' if is_capped else ''}{_count(ahead, 'task')} {verb} ahead of it."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -7,8 +7,9 @@ For a pending task, in this order:
    else `NotDue`. No other reason can hold it up yet.
 3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts. They come before
    `CannotImport`, whose cause may be fixed by now, which only another attempt can tell.
-4. `CannotImport`.
-5. `QueueFull`, `AllBusy`, then `Isolated`, then `InLine`: it gets its turn.
+4. `LimitTooSmall`, as it never passes by itself, then `CannotImport`.
+5. What its key and its named limits do not allow, in the order of `blocking.py`.
+6. `QueueFull`, `QueueRate`, `AllBusy`, then `Isolated`, then `FairTurn` or `InLine`: it gets its turn.
 
 For a running task: `WorkerDead`, `WorkerLate`, `CancelRequested`; None if all is well. None, too, for a task that has
 ended. Tasks with a higher priority in other queues, which workers take first, are not considered.
@@ -20,16 +21,22 @@ from typing import NamedTuple
 
 import msgspec
 import psycopg
-from psycopg import errors as pg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
+from lapinq_core.lookup.blocking import (
+    Block,
+    LimitTooSmall,
+    QueueRate,
+    find_block,
+    find_short,
+    read_allowances,
+)
+from lapinq_core.lookup.line import Ahead, Place, count_ahead, count_turns_ahead
 
 _PACKAGE = "lapinq_core.lookup"
 
-MAX_AHEAD = 10_000
-AHEAD_SECONDS = 0.02
 LATE_SHARE = 0.5
 """A worker is late when it has sent no heartbeat for this share of its lease."""
 _STATEMENT_SECONDS = 1.0
@@ -80,37 +87,39 @@ class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
 
 
 class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
-    """As many tasks of its queue run as may at the same time, or more after the limit was lowered. `ahead` as in
-    `InLine`."""
+    """As many tasks of its queue run as may at the same time, or more after the limit was lowered."""
 
     running: int
     max_running: int
-    ahead: int | None
-    ahead_is_capped: bool
+    ahead: Ahead
 
 
 class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
-    """The workers of its queue have no free slot. `ahead` as in `InLine`."""
+    """The workers of its queue have no free slot."""
 
     running: int
     slots: int
-    ahead: int | None
-    ahead_is_capped: bool
+    ahead: Ahead
 
 
 class Isolated(msgspec.Struct, frozen=True, tag="isolated"):
-    """Its last attempt crashed its worker or process: it waits for isolation. `ahead` as in `InLine`."""
+    """Its last attempt crashed its worker or process: it waits for isolation."""
 
     isolation: Isolation
-    ahead: int | None
-    ahead_is_capped: bool
+    ahead: Ahead
+
+
+class FairTurn(msgspec.Struct, frozen=True, tag="fair_turn"):
+    """Its queue shares starts among keys: about `before` tasks start before it, `ahead` of them of its own key."""
+
+    before: Ahead
+    ahead: Ahead
 
 
 class InLine(msgspec.Struct, frozen=True, tag="waiting"):
-    """How many tasks of its queue are ahead of it, or more if capped; None if there was no time to count them."""
+    """It gets its turn after those ahead of it."""
 
-    ahead: int | None
-    ahead_is_capped: bool
+    ahead: Ahead
 
 
 class WorkerDead(msgspec.Struct, frozen=True, tag="worker_dead"):
@@ -143,9 +152,12 @@ Reason = (
     | QueuePaused
     | NoWorker
     | AllQuiet
+    | LimitTooSmall
+    | Block
     | QueueFull
     | AllBusy
     | Isolated
+    | FairTurn
     | InLine
     | WorkerDead
     | WorkerLate
@@ -175,22 +187,36 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
         row = await cursor.fetchone()
         assert row is not None
         alive, claiming, slots, running = row
-    if not alive:
-        return NoWorker(facts.queue_name)
-    if not claiming:
-        return AllQuiet(facts.queue_name, alive)
-    if facts.import_error is not None:
-        return CannotImport(facts.module_path, facts.import_error, None)
-    ahead = await _count_ahead(conn, facts)
-    shown = None if ahead is None else min(ahead, MAX_AHEAD)
-    is_capped = ahead is not None and ahead > MAX_AHEAD
+        if not alive:
+            return NoWorker(facts.queue_name)
+        if not claiming:
+            return AllQuiet(facts.queue_name, alive)
+        allowed = await read_allowances(conn, task_id) if facts.is_governed else None
+        if allowed is not None and (too_small := allowed.too_small) is not None:
+            return too_small
+        if facts.import_error is not None:
+            return CannotImport(facts.module_path, facts.import_error, None)
+        place = facts.place
+        if place is None:
+            return InLine(Ahead(None))
+        short = None if allowed is None else await find_short(conn, task_id, place, allowed)
+    block = None
+    if allowed is not None:
+        block = await find_block(conn, task_id, place, allowed, short, facts.now)
+        if block is not None and not isinstance(block, QueueRate):
+            return block
+    ahead = await count_ahead(conn, place)
     if facts.max_running is not None and facts.queue_running >= facts.max_running:
-        return QueueFull(facts.queue_running, facts.max_running, shown, is_capped)
+        return QueueFull(facts.queue_running, facts.max_running, ahead)
+    if block is not None:
+        return block
     if running >= slots:
-        return AllBusy(running, slots, shown, is_capped)
+        return AllBusy(running, slots, ahead)
     if facts.isolation >= Isolation.ISOLATED:
-        return Isolated(Isolation.ISOLATED, shown, is_capped)
-    return InLine(shown, is_capped)
+        return Isolated(Isolation.ISOLATED, ahead)
+    if allowed is not None and allowed.is_fair and place.lane is not None:
+        return FairTurn(await count_turns_ahead(conn, place, ahead.count or 0), ahead)
+    return InLine(ahead)
 
 
 def is_import_error(error: str | None) -> bool:
@@ -208,6 +234,8 @@ class _Facts(NamedTuple):
     expires_at: datetime | None
     rank: int | None
     seq: int | None
+    lane: str | None
+    is_governed: bool | None
     last_error: str | None
     paused_at: datetime | None
     paused_by: str | None
@@ -225,6 +253,13 @@ class _Facts(NamedTuple):
     def import_error(self) -> str | None:
         """The error of its last attempt, if it was an import error. Errors from before a requeue don't count."""
         return self.last_error if self.starts > 0 and is_import_error(self.last_error) else None
+
+    @property
+    def place(self) -> Place | None:
+        """None if it is due, and about to be promoted."""
+        if self.rank is None or self.seq is None:
+            return None
+        return Place(self.queue_name, self.rank, self.seq, self.lane, bool(self.is_governed))
 
 
 def _of_itself(facts: _Facts) -> Reason | None:
@@ -250,20 +285,6 @@ def _of_running(facts: _Facts) -> Reason | None:
     if facts.beat_at + lease * LATE_SHARE < facts.now:
         return WorkerLate(facts.worker_id, facts.worker_name, facts.beat_at, facts.beat_at + lease)
     return None if facts.cancel_requested_at is None else CancelRequested(facts.cancel_requested_at)
-
-
-async def _count_ahead(conn: psycopg.AsyncConnection, facts: _Facts) -> int | None:
-    if facts.seq is None:
-        return None  # due, and about to be promoted
-    params = {"queue": facts.queue_name, "rank": facts.rank, "seq": facts.seq, "most": MAX_AHEAD + 1}
-    try:
-        async with conn.transaction():
-            await conn.execute(SETTINGS)
-            await set_limit(conn, AHEAD_SECONDS)
-            row = await (await conn.execute(sql(_PACKAGE, "count_ahead"), params, prepare=False)).fetchone()
-            return row[0] if row else None
-    except pg.QueryCanceled:
-        return None
 
 
 # The names of the errors that `importing.py` and the import system raise, as `lapinq_worker/outcomes.py` writes them.

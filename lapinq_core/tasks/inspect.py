@@ -214,4 +214,6 @@ def _streamed(
 
 
 def _task_objects(picked: psql.Composable) -> psql.Composed:
-    return psql.SQL(sql(_PACKAGE, "task_objects")).format(picked=picked)
+    return psql.SQL(sql(_PACKAGE, "task_objects")).format(
+        picked=picked, waiting_for=psql.SQL(sql(_PACKAGE, "waiting_for"))
+    )

@@ -2,9 +2,32 @@
 -- ids, newest first (`filters.py`); one snapshot serves the filter by status and the object.
 -- Each object is built when it is read, in the order of the ids: the limit below makes the rows be looked up one by
 -- one, and nothing that contains them is sorted. So a reader that stops early leaves the rest unbuilt.
--- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
+-- Named limits, and what runs in queues with max_running, are looked at once, and only if a pending task may wait for them.
+-- Locks nothing. Relies on the primary keys, lapinq_attempts_final and lapinq_running_units.
 WITH picked AS MATERIALIZED (
     {picked}
+), limits AS MATERIALIZED (
+    SELECT l.name,
+           greatest(l.closed_until, news.closed_until) > lapinq_now() AS is_closed,
+           lapinq_tokens(l.rate, l.tokens + coalesce(news.units, 0), l.tokens_at) AS tokens,
+           l.max_running - (SELECT count(*)
+                              FROM lapinq_running r
+                             WHERE r.units IS NOT NULL
+                               AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ','))) AS places
+      FROM lapinq_limits l
+     CROSS JOIN LATERAL (
+           SELECT sum(units) AS units, max(closed_until) AS closed_until
+             FROM (SELECT units, closed_until
+                     FROM lapinq_limit_news
+                    WHERE limit_name = l.name
+                    ORDER BY limit_name, seq
+                    LIMIT 1000) AS few) AS news
+), full_queues AS MATERIALIZED (
+    SELECT r.queue_name
+      FROM lapinq_running r
+      JOIN lapinq_queues q ON q.name = r.queue_name AND q.max_running IS NOT NULL
+     GROUP BY r.queue_name, q.max_running
+    HAVING count(*) >= q.max_running
 )
 SELECT o.id::text, row_to_json(o)::text
   FROM picked
@@ -38,7 +61,8 @@ SELECT o.id::text, row_to_json(o)::text
                d.completed_at,
                d.timeout_seconds,
                d.request_id,
-               (SELECT t.rerun_of FROM lapinq_tasks t WHERE t.id = d.id) AS rerun_of
+               (SELECT t.rerun_of FROM lapinq_tasks t WHERE t.id = d.id) AS rerun_of,
+               ({waiting_for}) AS waiting_for
           FROM lapinq_task_details d
          WHERE d.id = picked.id
          LIMIT 1) AS o

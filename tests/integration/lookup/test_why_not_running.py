@@ -8,7 +8,7 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.state import FINAL
 from lapinq_core.fleet import workers
-from lapinq_core.lookup import why_not_running
+from lapinq_core.lookup.line import MAX_AHEAD, Ahead
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
@@ -101,20 +101,20 @@ def test_each_reason_gives_way_to_the_next(database: str) -> None:
         await enqueue(conn, 2, queue_name="elsewhere")
         busy = await claim(conn, worker, 2, "elsewhere")
         (before,) = await enqueue(conn, priority=1)
-        assert await find_reason(conn, task_id) == AllBusy(2, 2, 1, False)
+        assert await find_reason(conn, task_id) == AllBusy(2, 2, Ahead(1))
         await conn.execute("UPDATE lapinq_workers SET running = 1 WHERE id = %s", (worker,))
-        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
+        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
         await conn.execute("UPDATE lapinq_workers SET running = NULL")
         await worker_verbs.release(conn, busy[:1])
-        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
+        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
 
         await conn.execute("UPDATE lapinq_ready SET isolation = 2")
-        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
+        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
 
         await conn.execute("UPDATE lapinq_ready SET isolation = 1")
-        assert await find_reason(conn, task_id) == InLine(1, False)
+        assert await find_reason(conn, task_id) == InLine(Ahead(1))
         assert await actions.cancel(conn, before)
-        assert await find_reason(conn, task_id) == InLine(0, False)
+        assert await find_reason(conn, task_id) == InLine(Ahead(0))
 
     on_connections(database, test)
 
@@ -141,7 +141,7 @@ def test_workers_that_do_not_count(database: str, queues: list[str]) -> None:
         await conn.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (dead,))
         assert await find_reason(conn, task_id) == NoWorker("default")
         await add_worker(conn, queues=["other", "default"])
-        assert await find_reason(conn, task_id) == InLine(0, False)
+        assert await find_reason(conn, task_id) == InLine(Ahead(0))
 
     on_connections(database, test)
 
@@ -173,7 +173,7 @@ def test_what_was_before_a_requeue_does_not_count(database: str) -> None:
         (held,) = await claim(conn, worker)
         await worker_verbs.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
         assert await actions.requeue(conn, task_id, by="lisa")
-        assert await find_reason(conn, task_id) == InLine(0, False)
+        assert await find_reason(conn, task_id) == InLine(Ahead(0))
 
     on_connections(database, test)
 
@@ -194,7 +194,7 @@ def test_a_task_that_snoozes_or_was_scheduled_is_not_retried(database: str) -> N
 def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
     async def test(conn: Conn) -> None:
         await add_worker(conn)
-        await crowd(conn, "default", why_not_running.MAX_AHEAD)
+        await crowd(conn, "default", MAX_AHEAD)
         made = await enqueue(conn, 2)
         await crowd(conn, "default", 10)
         await conn.execute("ANALYZE lapinq_ready")
@@ -202,8 +202,7 @@ def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
             reason = await find_reason(conn, task_id)
             assert isinstance(reason, InLine)
             # None is what a busy machine has no time for.
-            assert reason.ahead in (why_not_running.MAX_AHEAD, None)
-            assert reason.ahead is None or reason.ahead_is_capped is is_capped
+            assert reason.ahead in (Ahead(MAX_AHEAD, is_capped), Ahead(None))
 
     on_connections(database, test)
 

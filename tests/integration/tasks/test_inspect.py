@@ -24,7 +24,7 @@ FIELDS = [
     "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts",
     "max_retries", "priority", "metadata", "progress", "progress_message", "retry_delay", "retry_backoff",
     "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id", "created_at", "scheduled_at", "started_at",
-    "completed_at", "timeout_seconds", "request_id", "rerun_of",
+    "completed_at", "timeout_seconds", "request_id", "rerun_of", "waiting_for",
 ]  # fmt: skip
 
 
@@ -132,6 +132,7 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             "timeout_seconds": None,
             "request_id": "r-7",
             "rerun_of": None,
+            "waiting_for": None,
         }
 
     on_connections(database, test)

@@ -14,6 +14,28 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.webhooks.webhook import WebhookState
 
 
+class Blocker(StrEnum):
+    """What blocks a task."""
+
+    SCHEDULE = "schedule"
+    RETRY = "retry"
+    PAUSED = "paused"
+    KEY = "key"
+    LIMIT = "limit"
+    QUEUE = "queue"
+
+
+class WaitingFor(msgspec.Struct, kw_only=True):
+    """What blocks a pending task, as of its own rows: `/why` says more.
+
+    It is due later (`schedule`, or `retry` after an attempt), or its queue is paused; or too many tasks run, or started
+    lately, of its `key`, of the named `limit`, or of its `queue`.
+    """
+
+    kind: Blocker
+    name: Annotated[str | None, doc("Of the limit; null for the other kinds.", example="openai")]
+
+
 class TaskObject(msgspec.Struct, kw_only=True):
     """A task in full. Times are in UTC."""
 
@@ -47,6 +69,9 @@ class TaskObject(msgspec.Struct, kw_only=True):
         str | None, doc("The `X-Request-ID` of the request that enqueued it; null for a schedule's task.")
     ]
     rerun_of: Annotated[Id | None, doc("The earlier task that it repeats, which may have been deleted.")]
+    waiting_for: Annotated[
+        WaitingFor | None, doc("What blocks a pending task; null if nothing does but its turn.")
+    ]
 
 
 class ResultObject(msgspec.Struct, kw_only=True):

@@ -4,6 +4,7 @@ import asyncio
 import random
 
 from lapinq_core.limits.policies import QueuePolicy
+from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import QueueFull, find_reason
 from lapinq_core.tasks import queues, worker_verbs
 from tests.integration.tasks.queues.test_queues import noted
@@ -62,7 +63,7 @@ def test_a_task_that_waits_for_the_limit_says_so(database: str) -> None:
         worker = await add_worker(conn, concurrency=9)
         assert await limit(conn, 1) == limited(1, 0)
         assert [held.id for held in await claim(conn, worker, 2)] == [running]
-        assert await find_reason(conn, waiting) == QueueFull(1, 1, 1, False)
+        assert await find_reason(conn, waiting) == QueueFull(1, 1, Ahead(1))
         await limit(conn, 2)
         assert not isinstance(await find_reason(conn, waiting), QueueFull)
 

@@ -9,12 +9,27 @@ import pytest
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.lookup.blocking import (
+    HeadState,
+    Holder,
+    KeyFull,
+    KeyOrder,
+    KeyRate,
+    LimitClosed,
+    LimitFull,
+    LimitShort,
+    LimitTooSmall,
+    LimitUsed,
+    QueueRate,
+)
+from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
     CancelRequested,
     CannotImport,
     Expiring,
+    FairTurn,
     InLine,
     Isolated,
     NotDue,
@@ -62,23 +77,53 @@ CASES: list[tuple[Reason, str]] = [
     ),
     (AllQuiet("it's <mail>", 2), "All 2 workers of queue it's <mail> are quiet."),
     (
-        QueueFull(5, 5, 3, False),
+        QueueFull(5, 5, Ahead(3)),
         "Queue it's <mail> is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it."
         " Wait for one to end, or raise the limit with lapinq queue set.",
     ),
     (
-        AllBusy(8, 8, 3, False),
+        AllBusy(8, 8, Ahead(3)),
         "All workers of queue it's <mail> are busy (8 of 8 slots in use). 3 tasks are ahead of it."
         " Start more workers, or raise their concurrency: Workers.",
     ),
     (
-        Isolated(Isolation.ISOLATED, None, False),
+        Isolated(Isolation.ISOLATED, Ahead(None)),
         "Its last attempt may have crashed its process, so it waits for a process of its own."
         " Other tasks may be ahead of it.",
     ),
-    (InLine(0, False), "It waits for its turn. It is next in its queue."),
-    (InLine(1, False), "It waits for its turn. 1 task is ahead of it."),
-    (InLine(10_000, True), "It waits for its turn. More than 10\u202f000 tasks are ahead of it."),
+    (InLine(Ahead(0)), "It waits for its turn. It is next in its queue."),
+    (InLine(Ahead(1)), "It waits for its turn. 1 task is ahead of it."),
+    (InLine(Ahead(10_000, is_capped=True)), "It waits for its turn. More than 10\u202f000 tasks are ahead of it."),
+    (
+        QueueRate(100, 60, 0.61, "mail", Ahead(3)),
+        "Queue it's <mail> starts at most 100 tasks in 1 min. The next may start in 610 ms. 3 tasks are ahead of it.",
+    ),
+    (
+        KeyOrder("a1", HeadState.RUNNING, None, "mail", Ahead(0, of_key=True)),
+        "task a1 of its key is running. It is the next of its key. Wait until it ends, or cancel it.",
+    ),
+    (KeyOrder("a1", HeadState.DELAYED, after(600), "mail", Ahead(1, of_key=True)), f"attempt, due {LATER}. 1 task"),
+    (KeyOrder("a1", HeadState.READY, None, "mail", Ahead(2, of_key=True)), "task a1 of its key goes first. 2 tasks of"),
+    (
+        KeyFull(3, 2, [Holder("a1", after(10)), Holder("a2", after(600))], "mail", Ahead(10_000, True, True)),
+        f"3 of at most 2 tasks of its key run: a1 since {AT}, a2 since {LATER} and 1 more."
+        " More than 10\u202f000 tasks of its key are ahead of it. Wait for one to end, or allow more of a key in queue"
+        " it's <mail>.",
+    ),
+    (KeyRate(1, 2, 12.4, "mail", Ahead(0, of_key=True)), "At most 1 task in 2.0 s of its key may start. The next"),
+    (LimitClosed("o<b>", after(600), Ahead(None)), f"It waits for the limit o<b>, which a task closed until {LATER}."),
+    (LimitFull("gpu", 4, 4, [Holder("a1", after(10))], Ahead(0)), f"4 of at most 4 tasks run: a1 since {AT} and 3"),
+    (
+        LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True)),
+        "It waits for the limit openai: 90\u202f000 of 90\u202f000 units are used, and it needs 1\u202f200; enough in 12 s."
+        " 3 tasks of its key are ahead of it.",
+    ),
+    (LimitShort("openai", "a1", 1200, 12, Ahead(0)), "task a1 is before it and needs 1\u202f200 units; enough"),
+    (LimitTooSmall("openai", 1200, 1000), "1\u202f200 units of the limit openai, which never has more than 1\u202f000, so"),
+    (FairTurn(Ahead(1), Ahead(0, of_key=True)), "About 1 task starts before it. It is the next of its key."),
+    (FairTurn(Ahead(10_000, is_capped=True), Ahead(7, of_key=True)), "More than 10\u202f000 tasks start before it."),
+    (FairTurn(Ahead(0), Ahead(0, of_key=True)), "It starts next. It is the next of its key."),
+    (FairTurn(Ahead(None), Ahead(None)), "Tasks of other keys may start before it. Other tasks may be ahead of it."),
     (WorkerDead("38bc81d3", None, None), "Its worker 38bc81d3 is dead. Any live worker moves the task"),
     (WorkerDead("38bc81d3", "box <7>", after(10)), "Its worker box <7> is dead. Any live worker moves the task"),
     (

@@ -3,13 +3,28 @@
 from typing import get_args
 
 from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.lookup.blocking import (
+    HeadState,
+    Holder,
+    KeyFull,
+    KeyOrder,
+    KeyRate,
+    LimitClosed,
+    LimitFull,
+    LimitShort,
+    LimitTooSmall,
+    LimitUsed,
+    QueueRate,
+)
 from lapinq_core.lookup.explanation import words
+from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
     CancelRequested,
     CannotImport,
     Expiring,
+    FairTurn,
     InLine,
     Isolated,
     NotDue,
@@ -69,24 +84,107 @@ CASES: list[tuple[Reason, str, str | None]] = [
         "Resume one, or start another: lapinq worker --queue mail",
     ),
     (
-        QueueFull(5, 5, 3, False),
+        QueueFull(5, 5, Ahead(3)),
         "Its queue is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it.",
         "Wait for one to end, or raise the queue's max_running.",
     ),
     (
-        AllBusy(8, 8, 3, False),
+        AllBusy(8, 8, Ahead(3)),
         "All workers of its queue are busy (8 of 8 slots in use). 3 tasks are ahead of it.",
         "Start more workers, or raise their concurrency.",
     ),
     (
-        Isolated(Isolation.ISOLATED, None, False),
+        Isolated(Isolation.ISOLATED, Ahead(None)),
         "Its last attempt may have crashed its process, so it waits for a process of its own."
         " Other tasks may be ahead of it.",
         None,
     ),
-    (InLine(0, False), "It waits for its turn. It is next in its queue.", None),
-    (InLine(1, False), "It waits for its turn. 1 task is ahead of it.", None),
-    (InLine(10_000, True), "It waits for its turn. More than 10000 tasks are ahead of it.", None),
+    (InLine(Ahead(0)), "It waits for its turn. It is next in its queue.", None),
+    (InLine(Ahead(1)), "It waits for its turn. 1 task is ahead of it.", None),
+    (
+        InLine(Ahead(10_000, is_capped=True)),
+        "It waits for its turn. More than 10000 tasks are ahead of it.",
+        None,
+    ),
+    (
+        QueueRate(100, 60, 0.61, "mail", Ahead(3)),
+        "Its queue starts at most 100 tasks in 60 s. The next may start in 0.6 s. 3 tasks are ahead of it.",
+        "Wait, or raise the rate: lapinq queue set mail --rate",
+    ),
+    (
+        KeyOrder("a1", HeadState.RUNNING, None, "mail", Ahead(0, of_key=True)),
+        "Its queue starts the tasks of a key in order, and task a1 of its key is running. It is the next of its key.",
+        "Wait until it ends, or cancel it: lapinq task cancel a1",
+    ),
+    (
+        KeyOrder("a1", HeadState.DELAYED, after(600), "mail", Ahead(1, of_key=True)),
+        "Its queue starts the tasks of a key in order, and task a1 of its key waits for its next attempt, due"
+        f" {LATER}. 1 task of its key is ahead of it.",
+        "Let it run now (lapinq task run a1), or cancel it: lapinq task cancel a1",
+    ),
+    (
+        KeyOrder("a1", HeadState.READY, None, "mail", Ahead(2, of_key=True)),
+        "Its queue starts the tasks of a key in order, and task a1 of its key goes first. 2 tasks of its key are"
+        " ahead of it.",
+        "See why that one waits: lapinq task why a1",
+    ),
+    (
+        KeyFull(
+            2, 2, [Holder("a1", after(10)), Holder("a2", after(600))], "big mail", Ahead(10_000, True, True)
+        ),
+        "2 of at most 2 tasks of its key run: a1 since 12:00:10, a2 since 12:10:00. More than 10000 tasks of its key"
+        " are ahead of it.",
+        "Wait for one to end, or allow more of a key: lapinq queue set 'big mail' --max-running-per-key",
+    ),
+    (
+        KeyRate(1, 1, 12.4, "mail", Ahead(0, of_key=True)),
+        "At most 1 task a second of its key may start. The next may start in 12 s. It is the next of its key.",
+        "Wait, or raise the rate: lapinq queue set mail --rate-per-key",
+    ),
+    (
+        LimitClosed("openai", after(600), Ahead(None)),
+        "It waits for the limit 'openai', which a task closed until 12:10:00 UTC. Other tasks may be ahead of it.",
+        None,
+    ),
+    (
+        LimitFull("gpu", 5, 4, [Holder("a1", after(10))], Ahead(0)),
+        "It waits for the limit 'gpu': 5 of at most 4 tasks run: a1 since 12:00:10 and 4 more."
+        " It is next in its queue.",
+        "Wait for one to end, or allow more: lapinq limit set gpu --max-running",
+    ),
+    (
+        LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True)),
+        "It waits for the limit 'openai': 90,000 of 90,000 units are used, and it needs 1,200; enough in 12 s."
+        " 3 tasks of its key are ahead of it.",
+        "Wait, or raise the rate: lapinq limit set openai --rate",
+    ),
+    (
+        LimitShort("openai", "a1", 1200, 12, Ahead(0, of_key=True)),
+        "It waits for the limit 'openai': task a1 is before it and needs 1,200 units; enough in 12 s. It is the next"
+        " of its key.",
+        "Wait, or raise the rate: lapinq limit set openai --rate",
+    ),
+    (
+        LimitTooSmall("openai", 1200, 1000),
+        "It needs 1,200 units of the limit 'openai', which never has more than 1,000, so it will never start.",
+        "Raise the burst: lapinq limit set openai --rate",
+    ),
+    (
+        FairTurn(Ahead(1), Ahead(0, of_key=True)),
+        "Its queue shares starts among keys. About 1 task starts before it. It is the next of its key.",
+        None,
+    ),
+    (
+        FairTurn(Ahead(10_000, is_capped=True), Ahead(7, of_key=True)),
+        "Its queue shares starts among keys. More than 10000 tasks start before it."
+        " 7 tasks of its key are ahead of it.",
+        None,
+    ),
+    (
+        FairTurn(Ahead(0), Ahead(0, of_key=True)),
+        "Its queue shares starts among keys. It starts next. It is the next of its key.",
+        None,
+    ),
     (
         WorkerDead("38bc81d3", None, None),
         "Its worker 38bc81d3 is dead. Any live worker moves the task to another within seconds.",

@@ -1,0 +1,101 @@
+"""How many tasks are ahead of a ready task: in its queue, of its key, or by the turns of the keys."""
+
+from typing import Any, LiteralString, NamedTuple
+
+import msgspec
+import psycopg
+from psycopg import errors as pg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
+
+_PACKAGE = "lapinq_core.lookup"
+
+MAX_AHEAD = 10_000
+AHEAD_SECONDS = 0.02
+"""Counting takes no longer."""
+
+
+class Ahead(msgspec.Struct, frozen=True):
+    """How many tasks are ahead, or more if capped; None if there was no time to count them, or nobody can tell.
+
+    Of its key alone if it waits in a lane (`of_key`): tasks of other keys pass it while its own may not start.
+    """
+
+    count: int | None
+    is_capped: bool = False
+    of_key: bool = False
+
+
+class Place(NamedTuple):
+    """Where a ready task waits. `lane` is None without a key and limits."""
+
+    queue: str
+    rank: int
+    seq: int
+    lane: str | None
+    is_governed: bool
+
+    @property
+    def key(self) -> str:
+        """Empty without a key."""
+        return "" if self.lane is None else self.lane.split("\x1f", 1)[0]
+
+
+async def count_ahead(conn: psycopg.AsyncConnection, place: Place) -> Ahead:
+    """Those ahead of a task in a queue that starts tasks by priority, or whose order says nothing of this task.
+
+    `conn` may be in a transaction.
+    """
+    if place.lane is not None:
+        count, _ = await ahead_of_key(conn, place, is_strict=False)
+        return count
+    params = {"queue": place.queue, "rank": place.rank, "seq": place.seq}
+    row = await _counted(conn, "count_ahead", params)
+    if row is None or (place.is_governed and not row[0]):
+        return Ahead(None)  # those in lanes are ahead or not, by priority and by what holds them
+    return _capped(row[0])
+
+
+async def ahead_of_key(
+    conn: psycopg.AsyncConnection, place: Place, *, is_strict: bool
+) -> tuple[Ahead, str | None]:
+    """Those of its key, and the id of the first of them."""
+    of_key = place.key != ""
+    params = {
+        "queue": place.queue,
+        "lane": place.lane,
+        "key": place.key,
+        "rank": place.rank,
+        "seq": place.seq,
+        "is_strict": is_strict,
+    }
+    row = await _counted(conn, "count_ahead_of_key", params)
+    return (
+        (Ahead(None, of_key=of_key), None) if row is None else (_capped(row[0] or 0, of_key=of_key), row[1])
+    )
+
+
+async def count_turns_ahead(conn: psycopg.AsyncConnection, place: Place, of_key: int) -> Ahead:
+    """About how many start before it, in fair order, if so many tasks of its key are ahead."""
+    params = {"queue": place.queue, "lane": place.lane, "key": place.key, "ahead": of_key}
+    row = await _counted(conn, "count_turns_ahead", params)
+    return Ahead(None) if row is None else _capped(row[0])
+
+
+async def _counted(
+    conn: psycopg.AsyncConnection, verb: LiteralString, params: dict[str, Any]
+) -> tuple[Any, ...] | None:
+    """The answer; None if it takes longer than a look may."""
+    try:
+        async with conn.transaction(force_rollback=True):  # with the limit, which is not for what follows
+            await conn.execute(SETTINGS)
+            await set_limit(conn, AHEAD_SECONDS)
+            params = {**params, "most": MAX_AHEAD + 1}
+            return await (await conn.execute(sql(_PACKAGE, verb), params, prepare=False)).fetchone()
+    except pg.QueryCanceled:
+        return None
+
+
+def _capped(count: int, *, of_key: bool = False) -> Ahead:
+    return Ahead(min(count, MAX_AHEAD), count > MAX_AHEAD, of_key)

@@ -1,0 +1,55 @@
+-- The first task of a queue that is before one in the order and needs more units of one of its limits than are left: behind
+-- that, nothing else that takes from the limit starts. Returns its id, the limit and the units it needs.
+-- Looks at the first task of at most fifty open lanes of each set of limits.
+-- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey and lapinq_ready_lane.
+WITH RECURSIVE sets AS (
+    (SELECT names
+       FROM lapinq_lanes
+      WHERE queue_name = %(queue)s::text
+        AND is_open
+        AND names > ''
+      ORDER BY queue_name, names
+      LIMIT 1)
+    UNION ALL
+    SELECT next.names
+      FROM sets
+     CROSS JOIN LATERAL (
+           SELECT l.names
+             FROM lapinq_lanes l
+            WHERE l.queue_name = %(queue)s::text
+              AND l.is_open
+              AND l.names > sets.names
+            ORDER BY l.queue_name, l.names
+            LIMIT 1) AS next
+), own AS MATERIALIZED (
+    SELECT coalesce(max(rank), 9223372036854775807) AS rank, coalesce(max(place), 'infinity') AS place
+      FROM lapinq_lanes
+     WHERE queue_name = %(queue)s::text
+       AND lane = %(lane)s::text
+       AND is_open
+)
+SELECT first.id::text, need.name, need.units
+  FROM sets s
+ CROSS JOIN LATERAL (
+       SELECT lane, rank, place
+         FROM lapinq_lanes
+        WHERE queue_name = %(queue)s::text
+          AND names = s.names
+          AND is_open
+        ORDER BY queue_name, names, rank, place
+        LIMIT 50) AS l
+ CROSS JOIN LATERAL (
+       SELECT id, units
+         FROM lapinq_ready
+        WHERE queue_name = %(queue)s::text
+          AND lane = l.lane
+        ORDER BY queue_name, lane, rank, seq
+        LIMIT 1) AS first
+ CROSS JOIN own
+ CROSS JOIN LATERAL unnest(string_to_array(s.names, ','), first.units) AS need (name, units)
+  JOIN unnest(%(names)s::text[], %(tokens)s::float8[]) AS rest (name, tokens) ON rest.name = need.name
+ WHERE need.units > rest.tokens
+   AND first.id <> %(id)s::uuid
+   AND (l.lane = %(lane)s::text OR (l.rank, l.place) < (own.rank, own.place))
+ ORDER BY l.rank, l.place
+ LIMIT 1

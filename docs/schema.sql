@@ -223,6 +223,18 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_lane(key text, limits jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+SELECT CASE WHEN limits IS NULL OR limits = '{}'
+            THEN key
+            ELSE coalesce(key, '') || chr(31)
+                 || (SELECT string_agg(name, ',' ORDER BY name COLLATE "C") FROM jsonb_object_keys(limits) AS name)
+       END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_lock_week(week text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -249,6 +261,16 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_new_id()
+ RETURNS uuid
+ LANGUAGE sql
+ PARALLEL SAFE
+AS $function$
+SELECT (left(time_60, 8) || '-' || substr(time_60, 9, 4) || '-7' || right(time_60, 3) || '-'
+        || right(gen_random_uuid()::text, 17))::uuid
+  FROM lpad(to_hex(floor(extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') AS time_60
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_note_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -266,6 +288,43 @@ CREATE OR REPLACE FUNCTION lapinq_now()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$SELECT statement_timestamp()$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_rank(priority integer, lane text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+SELECT CASE WHEN lane IS NULL THEN 0 ELSE 2199023255552 END - priority::bigint
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_refilled_at(rate jsonb, tokens_at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+SELECT CASE WHEN tokens_at <= lapinq_now() + (rate ->> 'period_seconds')::float8 * interval '1 second'
+            THEN greatest(tokens_at, lapinq_now())
+            ELSE lapinq_now() END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_tokens(rate jsonb, tokens double precision, tokens_at timestamp with time zone)
+ RETURNS double precision
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+SELECT least((rate ->> 'burst')::float8,
+             coalesce(tokens, (rate ->> 'burst')::float8)
+             + greatest(0, coalesce(extract(epoch FROM lapinq_now() - tokens_at)::float8, 0))
+               * (rate ->> 'limit')::float8 / (rate ->> 'period_seconds')::float8)
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_units(limits jsonb)
+ RETURNS bigint[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+SELECT array_agg(value::bigint ORDER BY key COLLATE "C") FROM jsonb_each_text(limits)
+$function$;
 
 CREATE OR REPLACE FUNCTION lapinq_webhook_of(which uuid, OUT task_name text, OUT webhook_url text)
  RETURNS SETOF record
@@ -340,6 +399,54 @@ CREATE INDEX lapinq_audit_actor ON lapinq_audit USING btree (actor, id);
 CREATE INDEX lapinq_audit_at ON lapinq_audit USING btree (at);
 CREATE INDEX lapinq_audit_target ON lapinq_audit USING btree (target, id);
 
+CREATE TABLE lapinq_breaker_counts (
+    queue_name text NOT NULL,
+    slice      bigint NOT NULL,
+    failures   integer NOT NULL,
+    attempts   integer NOT NULL,
+    CONSTRAINT lapinq_breaker_counts_pkey PRIMARY KEY (queue_name, slice)
+);
+
+CREATE TABLE lapinq_breaker_starts (
+    queue_name text NOT NULL,
+    seq        bigint NOT NULL,
+    task_id    uuid NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_breaker_starts_pkey PRIMARY KEY (queue_name, seq)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_breakers (
+    queue_name          text NOT NULL,
+    failures_in_row     integer,
+    failure_share       double precision,
+    window_seconds      double precision NOT NULL,
+    least_attempts      integer NOT NULL,
+    retry_after_seconds double precision NOT NULL,
+    state               text NOT NULL DEFAULT 'closed'::text,
+    since               timestamp with time zone NOT NULL,
+    since_seq           bigint NOT NULL,
+    in_row              integer NOT NULL DEFAULT 0,
+    failures            integer,
+    attempts            integer,
+    failed_task_id      uuid,
+    opened_at           timestamp with time zone,
+    pause_seconds       double precision,
+    tries_at            timestamp with time zone,
+    probe_id            uuid,
+    probe_seq           bigint,
+    judged_at           timestamp with time zone,
+    told_state          text NOT NULL DEFAULT 'closed'::text,
+    CONSTRAINT lapinq_breakers_failure_share_check CHECK (((failure_share > (0)::double precision) AND (failure_share <= (1)::double precision))),
+    CONSTRAINT lapinq_breakers_failures_in_row_check CHECK ((failures_in_row >= 1)),
+    CONSTRAINT lapinq_breakers_least_attempts_check CHECK ((least_attempts >= 1)),
+    CONSTRAINT lapinq_breakers_open_check CHECK (((state = 'closed'::text) OR (num_nulls(failures, opened_at, pause_seconds, tries_at) = 0))),
+    CONSTRAINT lapinq_breakers_pkey PRIMARY KEY (queue_name),
+    CONSTRAINT lapinq_breakers_retry_after_seconds_check CHECK ((retry_after_seconds > (0)::double precision)),
+    CONSTRAINT lapinq_breakers_rule_check CHECK ((num_nonnulls(failures_in_row, failure_share) > 0)),
+    CONSTRAINT lapinq_breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
+    CONSTRAINT lapinq_breakers_window_seconds_check CHECK ((window_seconds > (0)::double precision))
+);
+
 CREATE TABLE lapinq_counts (
     queue_name text NOT NULL,
     pending    bigint NOT NULL DEFAULT 0,
@@ -357,6 +464,8 @@ CREATE TABLE lapinq_delayed (
     starts     integer NOT NULL DEFAULT 0,
     expires_at timestamp with time zone,
     isolation  smallint NOT NULL DEFAULT 0,
+    lane       text,
+    units      bigint[],
     CONSTRAINT lapinq_delayed_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
@@ -426,6 +535,40 @@ CREATE TABLE lapinq_invitations (
 CREATE INDEX lapinq_invitations_expires_at ON lapinq_invitations USING btree (expires_at);
 CREATE INDEX lapinq_invitations_user_id ON lapinq_invitations USING btree (user_id);
 
+CREATE TABLE lapinq_keys (
+    queue_name   text NOT NULL,
+    key          text NOT NULL,
+    virtual_time double precision NOT NULL DEFAULT 0,
+    tokens       double precision,
+    tokens_at    timestamp with time zone,
+    holder       uuid,
+    changed_at   timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_keys_pkey PRIMARY KEY (queue_name, key)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_lane_news (
+    queue_name text NOT NULL,
+    seq        bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    lanes      text[] NOT NULL,
+    returned   boolean NOT NULL DEFAULT false,
+    CONSTRAINT lapinq_lane_news_pkey PRIMARY KEY (queue_name, seq)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_lanes (
+    queue_name text NOT NULL,
+    lane       text NOT NULL,
+    names      text NOT NULL,
+    is_open    boolean NOT NULL,
+    rank       bigint NOT NULL,
+    place      double precision NOT NULL,
+    head       uuid,
+    opens_at   timestamp with time zone,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_lanes_pkey PRIMARY KEY (queue_name, lane)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_lanes_open ON lapinq_lanes USING btree (queue_name, names, rank, place) WHERE is_open;
+CREATE INDEX lapinq_lanes_opens_at ON lapinq_lanes USING btree (queue_name, opens_at) WHERE (opens_at IS NOT NULL);
+
 CREATE TABLE lapinq_levels (
     span       integer NOT NULL,
     since      timestamp with time zone NOT NULL,
@@ -434,6 +577,26 @@ CREATE TABLE lapinq_levels (
     ready      bigint,
     running    bigint NOT NULL,
     CONSTRAINT lapinq_levels_pkey PRIMARY KEY (span, since, queue_name)
+);
+
+CREATE TABLE lapinq_limit_news (
+    limit_name   text NOT NULL,
+    seq          bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    units        double precision NOT NULL DEFAULT 0,
+    closed_until timestamp with time zone,
+    CONSTRAINT lapinq_limit_news_pkey PRIMARY KEY (limit_name, seq)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_limits (
+    name         text NOT NULL,
+    max_running  integer,
+    rate         jsonb,
+    tokens       double precision,
+    tokens_at    timestamp with time zone,
+    closed_until timestamp with time zone,
+    created_at   timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_limits_max_running_check CHECK ((max_running >= 1)),
+    CONSTRAINT lapinq_limits_pkey PRIMARY KEY (name)
 );
 
 CREATE TABLE lapinq_login_tries (
@@ -490,7 +653,7 @@ CREATE TABLE lapinq_notify_rules (
     next_at         timestamp with time zone NOT NULL,
     taken_until     timestamp with time zone,
     left_out        bigint NOT NULL DEFAULT 0,
-    CONSTRAINT lapinq_notify_rules_events_check CHECK (((events <> '{}'::text[]) AND (events <@ ARRAY['error.new'::text, 'error.regressed'::text, 'backlog'::text, 'worker.dead'::text]))),
+    CONSTRAINT lapinq_notify_rules_events_check CHECK (((events <> '{}'::text[]) AND (events <@ ARRAY['error.new'::text, 'error.regressed'::text, 'backlog'::text, 'worker.dead'::text, 'breaker'::text]))),
     CONSTRAINT lapinq_notify_rules_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'slack'::text, 'mail'::text]))),
     CONSTRAINT lapinq_notify_rules_name_key UNIQUE (name),
     CONSTRAINT lapinq_notify_rules_pkey PRIMARY KEY (id),
@@ -498,13 +661,29 @@ CREATE TABLE lapinq_notify_rules (
 );
 
 CREATE TABLE lapinq_queues (
-    name         text NOT NULL,
-    paused_at    timestamp with time zone,
-    paused_by    text,
-    pause_reason text,
-    max_running  integer,
+    name                text NOT NULL,
+    paused_at           timestamp with time zone,
+    paused_by           text,
+    pause_reason        text,
+    max_running         integer,
+    max_running_per_key integer,
+    rate                jsonb,
+    rate_per_key        jsonb,
+    start_order         text NOT NULL DEFAULT 'priority'::text,
+    weights             jsonb,
+    is_laned            boolean NOT NULL DEFAULT false,
+    tokens              double precision,
+    tokens_at           timestamp with time zone,
+    virtual_time        double precision NOT NULL DEFAULT 0,
+    unkeyed_time        double precision NOT NULL DEFAULT 0,
+    governed_xid        bigint,
+    governed_at         timestamp with time zone,
+    has_breaker         boolean NOT NULL DEFAULT false,
+    is_governed         boolean NOT NULL DEFAULT (is_laned OR (num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0) OR (start_order <> 'priority'::text) OR has_breaker),
     CONSTRAINT lapinq_queues_max_running_check CHECK ((max_running >= 1)),
-    CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name)
+    CONSTRAINT lapinq_queues_max_running_per_key_check CHECK ((max_running_per_key >= 1)),
+    CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name),
+    CONSTRAINT lapinq_queues_start_order_check CHECK ((start_order = ANY (ARRAY['priority'::text, 'fair'::text, 'strict_per_key'::text])))
 );
 
 CREATE TABLE lapinq_ready (
@@ -516,10 +695,14 @@ CREATE TABLE lapinq_ready (
     expires_at timestamp with time zone,
     isolation  smallint NOT NULL DEFAULT 0,
     since      timestamp with time zone,
+    lane       text,
+    units      bigint[],
     CONSTRAINT lapinq_ready_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_ready_claim ON lapinq_ready USING btree (queue_name, rank, seq);
 CREATE INDEX lapinq_ready_expires_at ON lapinq_ready USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX lapinq_ready_lane ON lapinq_ready USING btree (queue_name, lane, rank, seq) WHERE (lane IS NOT NULL);
+CREATE INDEX lapinq_ready_lost ON lapinq_ready USING btree (queue_name) WHERE ((lane IS NULL) AND (rank > '1099511627776'::bigint));
 
 CREATE TABLE lapinq_rollups (
     span       integer NOT NULL,
@@ -552,10 +735,14 @@ CREATE TABLE lapinq_running (
     isolation           smallint NOT NULL DEFAULT 0,
     has_webhook         boolean,
     logs                text,
+    lane                text,
+    units               bigint[],
     CONSTRAINT lapinq_running_pkey PRIMARY KEY (id),
     CONSTRAINT lapinq_running_progress_check CHECK (((progress >= 0) AND (progress <= 100)))
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_running_cancel_requested ON lapinq_running USING btree (worker_id) WHERE (cancel_requested_at IS NOT NULL);
+CREATE INDEX lapinq_running_key ON lapinq_running USING btree (queue_name, split_part(lane, chr(31), 1)) WHERE (lane IS NOT NULL);
+CREATE INDEX lapinq_running_units ON lapinq_running USING btree (id) WHERE (units IS NOT NULL);
 
 CREATE TABLE lapinq_schedule_slots (
     schedule_id bigint NOT NULL,
@@ -662,6 +849,8 @@ CREATE TABLE lapinq_tasks (
     request_id      text,
     rerun_of        uuid,
     profile         boolean,
+    key             text,
+    limits          jsonb,
     CONSTRAINT lapinq_tasks_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WHERE (expires_at IS NOT NULL);

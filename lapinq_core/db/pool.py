@@ -95,6 +95,11 @@ class PinnedConnection(psycopg.AsyncConnection):
         """Queues whose claims need their lock, and until when that is believed, by `time.monotonic`."""
         return {}
 
+    @cached_property
+    def watched_until(self) -> dict[str, float]:
+        """The same for queues with a circuit breaker."""
+        return {}
+
 
 Pool: TypeAlias = AsyncConnectionPool[PooledConnection]
 

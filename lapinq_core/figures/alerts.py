@@ -1,4 +1,5 @@
-"""Alerts as data: queues that stand still or grow, dead workers, late schedules, failed webhooks, slow databases."""
+"""Alerts as data: queues that stand still, grow or fail, dead workers, late schedules, failed webhooks, slow
+databases."""
 
 from datetime import datetime
 
@@ -51,6 +52,20 @@ class PausedQueue(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class OpenBreaker(msgspec.Struct, frozen=True):
+    """A queue whose circuit breaker is `open` or `half_open`: `failures` attempts failed in a row, or of `attempts`
+    within the window. It tries a task at `tries_at`. `waiting` includes delayed tasks."""
+
+    queue_name: str
+    state: str
+    opened_at: datetime
+    tries_at: datetime
+    failures: int
+    attempts: int | None
+    window_seconds: float
+    waiting: int
+
+
 class DeadWorker(msgspec.Struct, frozen=True):
     """A worker that was declared dead: it sent no heartbeat and did not deregister."""
 
@@ -86,8 +101,9 @@ class MissingPartition(msgspec.Struct, frozen=True):
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything to report. Counts of webhooks stop at `MAX_WEBHOOKS`.
 
-    `unserved` and `paused` are the fullest queues, `growing` those that grew most, at most `MAX_QUEUES` each, and no
-    queue is in two of them. `dead_workers` died in the last `DEAD_SECONDS`, at most `MAX_DEAD`.
+    `unserved` and `paused` are the fullest queues, `growing` those that grew most, at most `MAX_QUEUES` each, as of
+    `breakers`. A queue of another list is not in `growing`. `dead_workers` died in the last `DEAD_SECONDS`, at most
+    `MAX_DEAD`.
     `has_worker`: at least one is alive and claims.
     `schedules_late` is how many seconds the earliest tick is overdue, None if none is late.
     `overdue_seconds` is how long the earliest webhook is overdue.
@@ -102,6 +118,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     old_snapshots: list[OldSnapshot]
     default_passwords: list[str]
     paused: list[PausedQueue] = []
+    breakers: list[OpenBreaker] = []
     growing: list[GrowingQueue] = []
     dead_workers: list[DeadWorker] = []
     missing_partition: MissingPartition | None = None
@@ -109,8 +126,8 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
 
 async def current(conn: psycopg.AsyncConnection) -> Alerts:
     """All current alerts."""
-    unserved, paused = await find_unserved(conn), await find_paused(conn)
-    standing = {queue.queue_name for queue in (*unserved, *paused)}
+    unserved, paused, breakers = await find_unserved(conn), await find_paused(conn), await open_breakers(conn)
+    standing = {queue.queue_name for queue in (*unserved, *paused, *breakers)}
     growing = [queue for queue in (await levels.looks(conn)).growing() if queue.queue_name not in standing]
     params = {
         "given_up": GIVEN_UP_SECONDS,
@@ -131,6 +148,7 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
         old_snapshots=await find_old_snapshots(conn),
         default_passwords=usernames,
         paused=paused,
+        breakers=breakers,
         growing=growing[:MAX_QUEUES],
         dead_workers=await find_dead_workers(conn),
         missing_partition=await missing_partition(conn),
@@ -147,6 +165,12 @@ async def find_paused(conn: psycopg.AsyncConnection) -> list[PausedQueue]:
     """Only `Alerts.paused`."""
     cursor = await conn.execute(sql(_PACKAGE, "paused_queues"), {"most": MAX_QUEUES}, prepare=True)
     return [PausedQueue(*row) for row in await cursor.fetchall()]
+
+
+async def open_breakers(conn: psycopg.AsyncConnection) -> list[OpenBreaker]:
+    """Only `Alerts.breakers`."""
+    cursor = await conn.execute(sql(_PACKAGE, "open_breakers"), {"most": MAX_QUEUES}, prepare=True)
+    return [OpenBreaker(*row) for row in await cursor.fetchall()]
 
 
 async def find_dead_workers(conn: psycopg.AsyncConnection) -> list[DeadWorker]:

@@ -1,1 +1,2 @@
-"""Limits on the starts of tasks: the policy of a queue, its lanes and keys, and named limits that queues share."""
+"""Limits on the starts of tasks: the policy of a queue, its lanes and keys, its circuit breaker, and named limits that
+queues share."""

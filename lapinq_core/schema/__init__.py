@@ -3,10 +3,22 @@
 The SQL in `lapinq_migrations/versions` has comments that explain the columns.
 """
 
-from lapinq_core.schema import errors, limits, notifying, people, queues, schedules, tasks, webhooks, workers
+from lapinq_core.schema import (
+    breakers,
+    errors,
+    limits,
+    notifying,
+    people,
+    queues,
+    schedules,
+    tasks,
+    webhooks,
+    workers,
+)
 from lapinq_core.schema.base import metadata
 
 __all__ = [
+    "breakers",
     "errors",
     "limits",
     "metadata",

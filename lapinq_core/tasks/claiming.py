@@ -25,8 +25,10 @@ EVERYWHERE_SECONDS = 1.0
 GOVERNED_SECONDS = 1.0
 """So long a claim takes a queue to be still governed, and doesn't try without its lock."""
 MAX_LOOKS = 20
+JUDGE_SECONDS = 0.02
+"""Claims of a queue with a circuit breaker count how its attempts ended at most so often."""
 
-_GOVERNED, _ELSEWHERE = '"governed"', '"elsewhere"'
+_GOVERNED, _ELSEWHERE, _WATCHED = '"governed"', '"elsewhere"', '"watched"'
 FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)
 _WEEK_SECONDS = 604_800
 
@@ -61,6 +63,7 @@ async def take(
     """
     params: dict[str, object] = {
         "queue": queue,
+        "rest": JUDGE_SECONDS,
         "limit": limit,
         "worker": worker,
         "token": token,
@@ -128,18 +131,27 @@ async def _governed(
     conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
 ) -> tuple[str | None, float | None]:
     text, opens_in = None, None
+    watched = time.monotonic() < conn.watched_until.get(str(params["queue"]), 0.0)
     for _ in range(MAX_LOOKS):
         # In one message to the server, so that a worker that stalls here holds no lock.
         async with conn.pipeline(), conn.transaction():
             await conn.execute(_HASH_JOINS, prepare=True)
             await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params, prepare=True)
+            if watched:
+                await conn.execute(sql("lapinq_core.limits", "judge_breaker"), params, prepare=True)
             await conn.execute(sql("lapinq_core.limits", "refresh_lanes"), params, prepare=True)
             await conn.execute(sql("lapinq_core.limits", "lock_limits"), params, prepare=True)
-            cursor = await conn.execute(_governed_within(since, until), params, prepare=True)
+            statement = _governed_within(since, until, watched=watched)
+            cursor = await conn.execute(statement, params, prepare=True)
         row = await cursor.fetchone()
         assert row is not None
         text, again, opens_in = row
-        if text is not None or not again:
+        if text == _WATCHED and not watched:
+            if len(conn.watched_until) > 1000:
+                conn.watched_until.clear()
+            conn.watched_until[str(params["queue"])] = time.monotonic() + GOVERNED_SECONDS
+            text, watched = None, True
+        elif text is not None or not again:
             break
     return text, opens_in
 
@@ -156,6 +168,25 @@ def _monday(seconds: float) -> int:
 
 
 _HASH_JOINS = "SET LOCAL enable_hashjoin = on"  # between the parts of one statement, which have no index
+_IS_WATCHED = """(SELECT '"watched"'
+              FROM lapinq_queues
+             WHERE name = %(queue)s::text
+               AND has_breaker
+               AND paused_at IS NULL)"""
+_PROBES = """,
+                             (SELECT CASE WHEN state = 'open' OR probe_seq IS NOT NULL THEN 0
+                                          WHEN state = 'half_open' THEN 1
+                                          ELSE %(free)s::integer END
+                                FROM lapinq_breakers
+                               WHERE queue_name = %(queue)s::text
+                                 AND (state <> 'closed' OR in_row > 0))"""
+_NEXT_PROBE = """
+                UNION ALL
+                SELECT extract(epoch FROM tries_at - lapinq_now())::float8
+                  FROM lapinq_breakers
+                 WHERE queue_name = %(queue)s::text
+                   AND state = 'open'"""
+
 
 @lru_cache(maxsize=4)
 def _plain_within(since: UUID, until: UUID) -> LiteralString:
@@ -171,14 +202,20 @@ def _plain_within(since: UUID, until: UUID) -> LiteralString:
     return _within(text, since, until)
 
 
-@lru_cache(maxsize=4)
-def _governed_within(since: UUID, until: UUID) -> LiteralString:
+@lru_cache(maxsize=8)
+def _governed_within(since: UUID, until: UUID, *, watched: bool) -> LiteralString:
+    more = sql("lapinq_core.limits", "when_more").replace("{breaker}", _NEXT_PROBE if watched else "")
+    charged = ", " + sql("lapinq_core.limits", "charge_governed")
+    if watched:
+        charged += ", " + sql("lapinq_core.limits", "follow_claims")
     text = (
         sql("lapinq_core.tasks", "claim")
         .replace("{picked}", sql("lapinq_core.limits", "pick_governed"))
-        .replace("{charged}", ", " + sql("lapinq_core.limits", "charge_governed"))
-        .replace("{otherwise}", "NULL")
-        .replace("{also}", ",\n" + sql("lapinq_core.limits", "when_more"))
+        .replace("{watched}", "true" if watched else "false")
+        .replace("{breaker}", _PROBES if watched else "")
+        .replace("{charged}", charged)
+        .replace("{otherwise}", "NULL" if watched else _IS_WATCHED)
+        .replace("{also}", ",\n" + more)
         .replace("{ordered}", "claimed JOIN chosen USING (id)")
         .replace("{order}", "turn")
     )

@@ -24,6 +24,7 @@ from lapinq_core.schedules import ticks
 from lapinq_core.tasks import idempotency
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep.breaker_watch import watch_breakers
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
@@ -32,6 +33,7 @@ from lapinq_core.webhooks import deliveries
 
 PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
+BREAKER_INTERVAL_SECONDS = 1.0
 FOLD_INTERVAL_SECONDS = 5.0
 FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 TEND_LANES_INTERVAL_SECONDS = 15.0
@@ -115,6 +117,7 @@ async def run_maintenance(
                 rest=0.0,  # it paces its looks from the bottom itself
             )
             start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
+            start("breakers", lambda: _watch_breakers(pool, notifier), BREAKER_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, maintenance_jobs.fold_counts), FOLD_INTERVAL_SECONDS)
             start("vacuum", Vacuuming(pool).turn, VACUUM_INTERVAL_SECONDS)
             start("tend lanes", lambda: _tend_lanes(pool, recheck), TEND_LANES_INTERVAL_SECONDS)
@@ -192,6 +195,12 @@ async def _make_partitions(pool: Pool) -> None:
                 missing.monday,
                 missing.default_bytes / 1e6,
             )
+
+
+async def _watch_breakers(pool: Pool, notifier: Notifier) -> None:
+    async with pool.connection() as conn:
+        if queues := await watch_breakers(conn):
+            notifier.wake(queues)
 
 
 async def _forget_keys(pool: Pool) -> float | None:

@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from lapinq_core.domain.limits.breaker import why_open
 from lapinq_core.domain.notifying.news import (
     MAX_ERROR,
     Backlog,
+    BreakerNews,
     DeadWorker,
     ErrorNews,
     News,
@@ -95,6 +97,14 @@ def sentence_of(news: News) -> str:
             )
         case DeadWorker():
             return f"Worker {news.worker_name} died at {_time(news.dead_at)}"
+        case BreakerNews() if news.next_try_at is None:
+            return f"The circuit breaker of {news.queue_name} is closed: its tasks start again"
+        case BreakerNews():
+            return (
+                f"The circuit breaker of {news.queue_name} opened, because"
+                f" {why_open(news.failures, news.attempts, news.window_seconds)};"
+                f" it tries one task at {_time(news.next_try_at)}"
+            )
         case Trial():
             return f"Test message, sent by {news.sent_by}"
         case _:
@@ -108,7 +118,7 @@ def link_of(news: News, public_url: str | None) -> str | None:
     match news:
         case ErrorNews():
             path = f"errors/{news.group_id}"
-        case Backlog():
+        case Backlog() | BreakerNews():
             path = f"queue?name={quote(news.queue_name, safe='')}"
         case DeadWorker():
             path = f"workers/{news.worker_id}"

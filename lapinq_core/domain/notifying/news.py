@@ -13,6 +13,7 @@ class EventKind(StrEnum):
     REGRESSED_ERROR = "error.regressed"
     BACKLOG = "backlog"
     DEAD_WORKER = "worker.dead"
+    BREAKER = "breaker"
 
 
 class ErrorNews(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,13 +51,29 @@ class DeadWorker(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", t
     dead_at: datetime
 
 
+class BreakerNews(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="breaker"):
+    """The circuit breaker of a queue opened, or closed again (`state`).
+
+    It opened because `failures` attempts failed, of `attempts` within the window, or in a row if that is None.
+    """
+
+    queue_name: str
+    state: str
+    failures: int
+    attempts: int | None
+    window_seconds: float
+    opened_at: datetime
+    next_try_at: datetime | None
+    failed_task_id: str | None
+
+
 class Trial(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="test"):
     """Somebody tries whether a rule's messages arrive."""
 
     sent_by: str
 
 
-News = NewError | RegressedError | Backlog | DeadWorker | Trial
+News = NewError | RegressedError | Backlog | DeadWorker | BreakerNews | Trial
 
 MAX_ERROR = 300
 """Characters of an error in a message."""

@@ -1,6 +1,6 @@
 -- For claim.sql, without the lock: "governed" if a task of a queue with a policy may start, or that has to be looked at; NULL
 -- if surely none may.
--- Relies on lapinq_queues_pkey, lapinq_lane_news_pkey, lapinq_lanes_open, lapinq_lanes_opens_at and lapinq_ready_claim.
+-- Relies on lapinq_lanes_open, lapinq_lanes_opens_at, lapinq_ready_claim and the primary keys.
 (SELECT '"governed"'
               FROM lapinq_queues q
              WHERE q.name = %(queue)s::text
@@ -11,6 +11,17 @@
                AND (q.rate IS NULL
                     OR lapinq_tokens(q.rate, q.tokens, q.tokens_at) >= 1
                     OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text))
+               AND (NOT q.has_breaker
+                    OR EXISTS (SELECT
+                                 FROM lapinq_breakers b
+                                WHERE b.queue_name = q.name
+                                  AND (b.state <> 'open'
+                                       OR b.tries_at NOT BETWEEN lapinq_now()
+                                                             AND lapinq_now() + b.pause_seconds * interval '1 second')
+                                  AND NOT EXISTS (SELECT
+                                                    FROM lapinq_running r
+                                                   WHERE r.id = b.probe_id
+                                                     AND r.seq = b.probe_seq)))
                AND (NOT q.is_laned
                     OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text)
                     OR EXISTS (SELECT FROM lapinq_lanes WHERE queue_name = %(queue)s::text AND is_open)

@@ -7,15 +7,18 @@
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
 -- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
+-- {watched} is whether it takes from queues with a circuit breaker, and {breaker} how many starts that allows: none while
+-- it is open, one probe while it is half open, and `free` after a failure.
 -- The caller holds the locks of the queue's row and of the limits, and has refreshed the lanes. Locks the rows it picks,
 -- skipping locked ones. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim, lapinq_running_key and
 -- lapinq_running_units.
 policy AS MATERIALIZED (
-    SELECT start_order, weights, virtual_time, unkeyed_time, max_running, max_running_per_key, rate_per_key, rate,
+    SELECT start_order, weights, has_breaker, virtual_time, unkeyed_time, max_running, max_running_per_key, rate_per_key, rate,
            lapinq_tokens(rate, tokens, tokens_at) AS tokens
       FROM lapinq_queues
      WHERE name = %(queue)s::text
        AND paused_at IS NULL
+       AND (NOT has_breaker OR {watched})
        AND (governed_xid IS NULL
             OR governed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
             OR governed_at < lapinq_now() - interval '30 seconds')
@@ -55,7 +58,7 @@ policy AS MATERIALIZED (
                                        OR EXISTS (SELECT FROM limits WHERE limits.rate IS NOT NULL)
                                   THEN %(free)s::integer END,
                              max_running - (SELECT count(*) FROM lapinq_running WHERE queue_name = %(queue)s::text),
-                             floor(tokens))) AS room
+                             floor(tokens){breaker})) AS room
       FROM policy p
 ), lanes AS MATERIALIZED (
     SELECT l.lane, split_part(l.lane, chr(31), 1) AS key, l.names, l.place, l.head,

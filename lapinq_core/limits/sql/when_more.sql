@@ -20,5 +20,5 @@
                 SELECT (units - tokens) * (rate ->> 'period_seconds')::float8 / (rate ->> 'limit')::float8
                   FROM needs
                  WHERE turn = stop
-                   AND units <= (rate ->> 'burst')::float8) AS next
+                   AND units <= (rate ->> 'burst')::float8{breaker}) AS next
          WHERE seconds > 0)

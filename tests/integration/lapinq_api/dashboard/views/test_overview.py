@@ -18,6 +18,7 @@ from lapinq_core.figures.alerts import (
     DeadWorker,
     MissingPartition,
     OldSnapshot,
+    OpenBreaker,
     PausedQueue,
     UnservedQueue,
 )
@@ -136,6 +137,8 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
     html = signed_in.get("/").text
     assert "1 task waits in queue mail, which no live worker serves." in html
 
+    now = datetime.now(UTC)
+
     async def everything(_conn: psycopg.AsyncConnection) -> Alerts:
         return Alerts(
             unserved=[UnservedQueue("</li>", 2, 3.0, True)],
@@ -151,6 +154,10 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
             ],
             default_passwords=[],
             paused=[PausedQueue("mail", 2, datetime.now(UTC), "ada", "the receiver is down")],
+            breakers=[
+                OpenBreaker("post", "open", now, now, 5, None, 60.0, 7),
+                OpenBreaker("maps", "half_open", now, now, 12, 20, 60.0, 1),
+            ],
             growing=[GrowingQueue("video", 900, 600, 120.0)],
             dead_workers=[DeadWorker(new_id(), "box-7", datetime.now(UTC))],
             missing_partition=MissingPartition("2026-11-23", 700_000_000),
@@ -172,6 +179,9 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
         "(700 MB)",
         "by ada: the receiver is down. 2 tasks wait.",
         'data-to="api/v1/queues/mail/resume"',
+        "The circuit breaker of queue post opened",
+        "5 attempts failed in a row. It tries one task",
+        "12 of 20 attempts failed within 1 min. It is trying one task. 1 task waits.",
         "Queue video is growing: 900 ready tasks, 600 were ready 2 min earlier",
         'href="queue?name=video"',
         "Worker box-7 died",

@@ -17,10 +17,26 @@ from lapinq_core.domain.notifying.message import (
     text_of,
     webhook_body,
 )
-from lapinq_core.domain.notifying.news import Backlog, DeadWorker, NewError, News, RegressedError, Trial
+from lapinq_core.domain.notifying.news import (
+    Backlog,
+    BreakerNews,
+    DeadWorker,
+    NewError,
+    News,
+    RegressedError,
+    Trial,
+)
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ERROR: dict[str, Any] = {"queue_name": "mail", "task_name": "send", "group_id": 7, "kind": "k"}
+BREAKER: dict[str, Any] = {
+    "queue_name": "mail",
+    "failures": 5,
+    "attempts": None,
+    "window_seconds": 60.0,
+    "opened_at": AT,
+    "failed_task_id": "0199",
+}
 
 
 def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.example.org/") -> Message:
@@ -42,6 +58,17 @@ def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.
             DeadWorker(worker_id="38bc81d3", worker_name="web-1", dead_at=AT),
             "Worker web-1 died at 2026-01-31 12:00:00 UTC",
             "workers/38bc81d3",
+        ),
+        (
+            BreakerNews(**BREAKER, state="open", next_try_at=AT),
+            "The circuit breaker of mail opened, because 5 attempts failed in a row; it tries one task at"
+            " 2026-01-31 12:00:00 UTC",
+            "queue?name=mail",
+        ),
+        (
+            BreakerNews(**{**BREAKER, "attempts": 9}, state="closed", next_try_at=None),
+            "The circuit breaker of mail is closed: its tasks start again",
+            "queue?name=mail",
         ),
         (Trial(sent_by="lisa"), "Test message, sent by lisa", "admin/notifications"),
     ],

@@ -18,6 +18,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.batching.database import Database, Overloaded
+from lapinq_core.batching.known_limits import KnownLimits
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
@@ -61,6 +62,7 @@ class EnqueueBatcher:
         self, database: Database, notifier: Notifier, delayed: Notifier, group: asyncio.TaskGroup
     ) -> None:
         self._database = database
+        self._limits = KnownLimits(database)
         self._notifier = notifier
         self._delayed = delayed
         self._group = group
@@ -74,10 +76,13 @@ class EnqueueBatcher:
         """Returns when `task`, `size` bytes as received, is stored: None, or what an earlier request got
         with the same `key` or the same id of the task.
 
-        Raises `ValueRefused`, `Overloaded`, `KeyHeld` when another request with the same key has not ended within the
-        budget of a write, and `DatabaseUnavailable`, after which the task may be stored anyway.
+        Raises `InvalidValue` for a limit that does not exist or never lets the task start, `ValueRefused`,
+        `Overloaded`, `KeyHeld` when another request with the same key has not ended within the budget of a write, and
+        `DatabaseUnavailable`, after which the task may be stored anyway.
         """
         self._database.check()
+        if task.limits:
+            await self._limits.check([task])
         if len(self._waiting) + self._paused >= MAX_WAITING:
             raise Overloaded
         entry = _Entry(
@@ -87,9 +92,17 @@ class EnqueueBatcher:
         return await entry.stored
 
     async def put_all(
-        self, tasks: Sequence[NewTask], size: int, key: Key | None = None, verb: Store = store
+        self,
+        tasks: Sequence[NewTask],
+        size: int,
+        key: Key | None = None,
+        verb: Store = store,
+        *,
+        numbered: bool = False,
     ) -> Earlier | None:
-        """Like `put`, for several tasks: stores all or none, by `verb`."""
+        """Like `put`, for several tasks: stores all or none, by `verb`. With `numbered` errors name the number of the
+        task."""
+        await self._limits.check(tasks, numbered=numbered)
         budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
         until = self._loop.time() + self._database.budget
         pause = INITIAL_PAUSE_SECONDS

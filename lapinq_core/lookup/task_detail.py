@@ -60,6 +60,8 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None
     cancel_requested_at: datetime | None
     request_id: str | None
+    key: str | None
+    limits: dict[str, int] | None
     is_queue_paused: bool
     args: Value
     kwargs: Value

@@ -20,10 +20,12 @@ from lapinq_core.domain.schedules.schedule import (
     anchor_of,
     changes_times,
     check_definition,
+    task_of,
     when,
 )
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
+from lapinq_core.tasks import limit_check
 
 _PACKAGE = "lapinq_core.schedules"
 
@@ -109,7 +111,7 @@ async def create(
     """Stores a new schedule. Raises `InvalidValue` and `ScheduleExists`."""
     async with conn.transaction():
         now = await _now(conn)
-        checked = check_definition(definition, now)
+        checked = await _checked(conn, definition, now)
         anchor = anchor_of(checked, now)
         params = _columns(checked, anchor, when(checked, anchor).after(now), by, source)
         if await (await conn.execute(sql(_PACKAGE, "create_schedule"), params)).fetchone() is None:
@@ -143,7 +145,7 @@ async def change(
         elif changes.get("every") is not None:
             changes = {"cron": None, **changes}
         before = found.definition
-        checked = check_definition(msgspec.structs.replace(before, **changes), now)
+        checked = await _checked(conn, msgspec.structs.replace(before, **changes), now)
         source = found.source if source is None else source
         if checked == before and source == found.source:
             return found
@@ -208,6 +210,15 @@ def _told(definition: Definition) -> dict[str, Any]:
     return {field: value for field in fields if (value := getattr(definition, field)) is not None}
 
 
+async def _checked(conn: psycopg.AsyncConnection, definition: Definition, now: datetime) -> Definition:
+    """As `check_definition`, and that its limits exist: later it would be too late to say so."""
+    checked = check_definition(definition, now)
+    if checked.limits:
+        task = task_of(checked, "")
+        limit_check.check([task], await limit_check.find_bursts(conn, [task]))
+    return checked
+
+
 async def _existing(conn: psycopg.AsyncConnection, name: str) -> Schedule:
     found = await get_schedule(conn, name)
     if found is None:
@@ -255,7 +266,7 @@ def _columns(
 ) -> dict[str, Any]:
     columns = msgspec.structs.asdict(definition)
     every = columns.pop("every")
-    for field in ("args", "kwargs", "metadata"):
+    for field in ("args", "kwargs", "metadata", "limits"):
         columns[field] = None if columns[field] is None else msgspec.json.encode(columns[field]).decode()
     return {
         **columns,

@@ -23,6 +23,8 @@ schedules = sa.Table(
     sa.Column("metadata", JSONB),
     sa.Column("webhook_url", sa.Text),
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
+    sa.Column("key", sa.Text),
+    sa.Column("limits", JSONB),
     sa.Column("cron", sa.Text),
     sa.Column("every_seconds", sa.Integer),
     sa.Column("timezone", sa.Text, nullable=False),

@@ -71,5 +71,6 @@ _ENQUEUE: dict[Verb, LiteralString] = {
     "enqueue": sql(_PACKAGE, "enqueue").replace("%(tasks)s", "$1"),
     "enqueue_any": sql(_PACKAGE, "enqueue_any").replace("%(tasks)s", "$1"),
     "enqueue_alike": sql(_PACKAGE, "enqueue_alike").replace("%(tasks)s", "$1"),
+    "enqueue_alike_keyed": sql(_PACKAGE, "enqueue_alike_keyed").replace("%(tasks)s", "$1"),
 }
 _ANNOUNCE = sql(_PACKAGE, "announce").replace("%(notices)s", "$1")

@@ -8,21 +8,20 @@ import msgspec
 
 from lapinq_core.domain.tasks.task import NewTask
 
-Verb = Literal["enqueue", "enqueue_alike", "enqueue_any"]
+Verb = Literal["enqueue", "enqueue_alike", "enqueue_any", "enqueue_alike_keyed"]
 
 _OWN: dict[str, object] = {"args": [], "kwargs": {}, "metadata": None}
 """What each of many tasks may have for itself, and the default of it."""
 
-_shared = attrgetter(*(name for name in NewTask.__struct_fields__ if name not in {"id", *_OWN}))
+_shared = attrgetter(*(name for name in NewTask.__struct_fields__ if name not in {"id", "key", *_OWN}))
 
 
 def encoded(tasks: Sequence[NewTask]) -> tuple[Verb, str]:
     """The statement that stores `tasks`, of which none is fire and forget, and the JSON it takes."""
-    if any(task.profile or task.key is not None or task.limits for task in tasks):
-        return "enqueue_any", msgspec.json.encode(tasks).decode()
-    if len(tasks) > 1 and _are_alike(tasks):
-        return "enqueue_alike", _as_one(tasks)
-    return "enqueue", msgspec.json.encode(tasks).decode()
+    is_plain = not any(task.profile or task.key is not None or task.limits for task in tasks)
+    if len(tasks) > 1 and not tasks[0].profile and _are_alike(tasks):
+        return "enqueue_alike" if is_plain else "enqueue_alike_keyed", _as_one(tasks, has_keys=not is_plain)
+    return "enqueue" if is_plain else "enqueue_any", msgspec.json.encode(tasks).decode()
 
 
 def _are_alike(tasks: Sequence[NewTask]) -> bool:
@@ -30,9 +29,12 @@ def _are_alike(tasks: Sequence[NewTask]) -> bool:
     return all(map(first.__eq__, map(_shared, tasks)))
 
 
-def _as_one(tasks: Sequence[NewTask]) -> str:
+def _as_one(tasks: Sequence[NewTask], *, has_keys: bool) -> str:
     fields = msgspec.to_builtins(tasks[0])
     del fields["id"]
+    if has_keys:
+        fields.pop("key", None)
+        fields["keys"] = [task.key for task in tasks]
     fields["ids"] = [task.id for task in tasks]
     for name, default in _OWN.items():
         values = [getattr(task, name) for task in tasks]

@@ -101,7 +101,10 @@ def _enqueue(call: Enqueue) -> Work:
 
 
 async def _put(task: NewTask, size: int, key: Key | None, running: Running) -> Answer:
-    earlier = await running.batcher.put(task, size, key)
+    try:
+        earlier = await running.batcher.put(task, size, key)
+    except InvalidValue as error:
+        return _refused(400, refusals.invalid_value(error))
     if earlier is None:
         task_id = None if task.is_transient else task.id
     elif earlier.is_same:

@@ -15,6 +15,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.requests.enqueue import read_task
 from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, KEY_REUSED, ErrorBody, invalid_value
+from lapinq_core.tasks import limit_check
 from lapinq_core.tasks.new_tasks import encoded
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Insertion:
         self._key = None if call.idempotency_key is None else f"database\n{call.idempotency_key}"
         self._digest = hashlib.sha256(f"POST {path}\n".encode())
         self._ids: list[str | None] = []
+        self._bursts: dict[str, float | None] = {}
+        self._checked = 0
         self._queues: set[str] = set()
         self._is_due_soon = False
         self._is_long = False
@@ -73,6 +76,7 @@ class Insertion:
     def steps(self) -> Steps:
         """The statements. Each is sent its rows. Raises `Refused`."""
         for chunk in itertools.chain([self._first], self._chunks):
+            yield from self._check_limits(chunk)
             if kept := [task for task in chunk if not task.is_transient]:
                 yield from self._store(*encoded(kept))
             if transient := [task for task in chunk if task.is_transient]:
@@ -118,6 +122,17 @@ class Insertion:
                 task.id = task_id
         self._ids.extend(None if task.is_transient else task.id for task in chunk)
         return chunk
+
+    def _check_limits(self, chunk: list[NewTask]) -> Steps:
+        names = limit_check.names_of(chunk)
+        if names - self._bursts.keys():
+            rows = yield Statement("find_limits", limit_check.question(names))
+            self._bursts.update((row[0], row[1]) for row in rows)
+        try:
+            limit_check.check(chunk, self._bursts, first=self._checked if self._is_batch else None)
+        except InvalidValue as error:
+            raise Refused(_refused(400, invalid_value(error))) from error
+        self._checked += len(chunk)
 
     def _store(self, verb: Verb, tasks: str) -> Steps:
         [(queues, due_in)] = yield Statement(verb, tasks)

@@ -11,8 +11,10 @@ from lapinq_core.db.statements import sql
 Verb = Literal[
     "enqueue",
     "enqueue_alike",
+    "enqueue_alike_keyed",
     "enqueue_any",
     "enqueue_transient",
+    "find_limits",
     "claim_keys",
     "find_idempotency_keys",
     "announce",

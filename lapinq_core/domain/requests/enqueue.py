@@ -12,6 +12,8 @@ from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import (
     JSON_LIMITS,
+    Key,
+    Limits,
     ModulePath,
     MoreSeconds,
     Name,
@@ -71,6 +73,14 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     profile: Annotated[
         bool | None, doc("Sample what each attempt spends its time on, and keep that.", default=False)
     ] = None
+    key: Annotated[
+        Key | None,
+        doc("The customer, account or device that it is about: rules for each key go by it.", example="acme"),
+    ] = None
+    limits: Annotated[
+        Limits | None,
+        doc("The units that it takes from named limits, and one place of each.", example={"openai": 1200}),
+    ] = None
 
 
 def read_task(
@@ -126,6 +136,8 @@ def new_task(
     task.request_id = request_id
     if asked.profile:
         task.profile = True
+    task.key = asked.key
+    task.limits = asked.limits or None
     check_task(task, now)
     check_allowed(allowed, module_path=task.module_path, task_name=task.task_name)
     return task

@@ -11,6 +11,8 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.enqueue import EnqueueRequest, new_task
 from lapinq_core.domain.requests.values import (
+    Key,
+    Limits,
     ModulePath,
     MoreSeconds,
     Name,
@@ -55,6 +57,8 @@ class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         bool | UnsetType | None,
         doc("Sample what each attempt spends its time on, and keep that. Default: false."),
     ] = UNSET
+    key: Annotated[Key | UnsetType | None, doc("The customer, account or device that it is about.")] = UNSET
+    limits: Annotated[Limits | UnsetType | None, doc("All units that it takes from named limits.")] = UNSET
 
 
 class Rerun(msgspec.Struct, frozen=True):

@@ -9,6 +9,8 @@ from msgspec import Meta
 
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
+from lapinq_core.domain.tasks.key import KEY_PATTERN, MAX_KEY
+from lapinq_core.domain.tasks.limits import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME, MAX_LIMITS, MAX_UNITS
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_DEPTH, MAX_MODULE_PATH, MAX_NAME, MAX_URL
 
@@ -55,6 +57,22 @@ MoreSeconds = Annotated[float, Meta(extra_json_schema={"exclusiveMinimum": 0, "m
 Retries = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_RETRIES})]
 
 Priority = Annotated[int, Meta(extra_json_schema={"minimum": -(2**31), "maximum": 2**31 - 1})]
+
+KEY_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": KEY_PATTERN}
+
+Key = Annotated[str, Meta(extra_json_schema=KEY_SCHEMA)]
+
+Limits = Annotated[
+    dict[str, Any],
+    Meta(
+        extra_json_schema={
+            "maxProperties": MAX_LIMITS,
+            "propertyNames": {"maxLength": MAX_LIMIT_NAME, "pattern": LIMIT_NAME_PATTERN},
+            "additionalProperties": {"type": "integer", "minimum": 1, "maximum": MAX_UNITS},
+        }
+    ),
+]
+"""Whole units by name. `check_limits` checks their types, to name the limit."""
 
 Percent = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": 100})]
 

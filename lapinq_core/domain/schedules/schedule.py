@@ -34,6 +34,8 @@ _TASK_FIELDS = (
     "retry_backoff",
     "webhook_url",
     "timeout_seconds",
+    "key",
+    "limits",
 )
 _TIME_FIELDS = ("cron", "every", "timezone", "starts_at", "ends_at")
 
@@ -69,6 +71,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     retry_backoff: bool = True
     webhook_url: str | None = None
     timeout_seconds: float | None = None
+    key: str | None = None
+    limits: dict[str, int] | None = None
 
 
 class When(msgspec.Struct, frozen=True):

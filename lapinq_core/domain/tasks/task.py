@@ -11,6 +11,8 @@ import msgspec
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.functions.module_name import is_file, is_module_name, module_of
+from lapinq_core.domain.tasks.key import check_key
+from lapinq_core.domain.tasks.limits import check_lane, check_limits
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 
 MAX_NAME = 255
@@ -27,8 +29,8 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `ttl_seconds` 0 means fire and forget: it leaves no record. `scheduled_at` has an offset. `timeout_seconds` limits
     one attempt; without it the worker's limit applies. `request_id` is the id of the request that enqueues it, if
-    there is one. With `profile`, each attempt keeps a profile. `key` is what the task is about, by which its queue's rules
-    for each key go. `limits` are the units that it takes from named limits.
+    there is one. With `profile`, each attempt keeps a profile. `key` is what the task is about: rules of the queue for
+    each key go by it. `limits` are the units that it takes from named limits.
     """
 
     id: str
@@ -53,8 +55,8 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def is_transient(self) -> bool:
-        """Whether it is fire and forget."""
-        return self.ttl_seconds == 0
+        """Whether it is fire and forget, and leaves no record. With a key or limits it has one until it ends."""
+        return self.ttl_seconds == 0 and self.key is None and not self.limits
 
 
 def check_task(task: NewTask, now: datetime) -> NewTask:
@@ -76,6 +78,8 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
             raise InvalidValue("timeout_seconds", "must be more than 0")
     if task.profile and task.is_transient:
         raise InvalidValue("profile", "cannot be kept of a fire-and-forget task (ttl_seconds 0)")
+    if task.key is not None or task.limits is not None:
+        _check_key_and_limits(task)
     if task.webhook_url is not None:
         check_url("webhook_url", task.webhook_url)
     if task.scheduled_at is not None:
@@ -87,6 +91,14 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
     if task.metadata:
         check_json("metadata", task.metadata)
     return task
+
+
+def _check_key_and_limits(task: NewTask) -> None:
+    if task.key is not None:
+        check_key("key", task.key)
+    if task.limits is not None:
+        check_limits(task.limits)
+    check_lane(task.queue_name, task.key, task.limits)
 
 
 @lru_cache(maxsize=1000)

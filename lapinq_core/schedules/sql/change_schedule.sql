@@ -7,7 +7,7 @@ UPDATE lapinq_schedules
        misfire_limit = %(misfire_limit)s, overlap = %(overlap)s, max_retries = %(max_retries)s, priority = %(priority)s,
        ttl_seconds = %(ttl_seconds)s, metadata = %(metadata)s::jsonb, retry_delay = %(retry_delay)s,
        retry_backoff = %(retry_backoff)s, webhook_url = %(webhook_url)s, timeout_seconds = %(timeout_seconds)s,
-       anchor_at = %(anchor_at)s, source = %(source)s, next_fire_at = %(next_fire_at)s, updated_at = lapinq_now(),
-       updated_by = %(by)s, version = version + 1
+       key = %(key)s, limits = %(limits)s::jsonb, anchor_at = %(anchor_at)s, source = %(source)s,
+       next_fire_at = %(next_fire_at)s, updated_at = lapinq_now(), updated_by = %(by)s, version = version + 1
  WHERE id = %(id)s::bigint AND version = %(version)s::integer
 RETURNING id

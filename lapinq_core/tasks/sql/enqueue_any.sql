@@ -10,8 +10,9 @@ WITH input AS MATERIALIZED (
            i.ttl_seconds, i.metadata, i.webhook_url, i.scheduled_at, i.timeout_seconds, i.request_id, i.profile,
            i.key, i.limits, lapinq_lane(i.key, i.limits) AS lane, lapinq_units(i.limits) AS units,
            coalesce(i.scheduled_at > lapinq_now(), false) AS is_delayed,
-           CASE WHEN i.ttl_seconds IS NULL THEN NULL ELSE lapinq_now() + i.ttl_seconds * interval '1 second' END
-               AS expires_at
+           lapinq_now() + i.ttl_seconds * interval '1 second' AS expires_at,
+           -- Fire and forget with a key or limits: kept until it has ended.
+           CASE WHEN i.ttl_seconds > 0 THEN lapinq_now() + i.ttl_seconds * interval '1 second' END AS waits_until
       FROM json_to_recordset(%(tasks)s::json) AS i (
            id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, max_retries integer,
            priority integer, retry_delay double precision, retry_backoff boolean, ttl_seconds double precision,
@@ -27,7 +28,7 @@ WITH input AS MATERIALIZED (
       FROM input
 ), delayed AS (
     INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)
-    SELECT id, scheduled_at, queue_name, lapinq_rank(priority, lane), expires_at, lane, units
+    SELECT id, scheduled_at, queue_name, lapinq_rank(priority, lane), waits_until, lane, units
       FROM input
      WHERE is_delayed
     RETURNING due_at
@@ -38,7 +39,7 @@ WITH input AS MATERIALIZED (
      GROUP BY queue_name
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, lane, units)
-    SELECT queue_name, lapinq_rank(priority, lane), id, expires_at, lane, units
+    SELECT queue_name, lapinq_rank(priority, lane), id, waits_until, lane, units
       FROM input
      WHERE NOT is_delayed
      ORDER BY id

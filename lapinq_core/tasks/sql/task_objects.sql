@@ -62,6 +62,9 @@ SELECT o.id::text, row_to_json(o)::text
                d.timeout_seconds,
                d.request_id,
                (SELECT t.rerun_of FROM lapinq_tasks t WHERE t.id = d.id) AS rerun_of,
+               d.key,
+               d.limits,
+               NULL::uuid AS workflow_id,
                ({waiting_for}) AS waiting_for
           FROM lapinq_task_details d
          WHERE d.id = picked.id

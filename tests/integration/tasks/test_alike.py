@@ -42,10 +42,22 @@ ALIKE: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ALIKE)
+KEYED: dict[str, list[dict[str, Any]]] = {
+    "keys": [{"key": "b", "args": [1]}, {"key": "é\\\"'"}, {"key": "b"}],
+    "some keys": [{"key": "a"}, {}],
+    "limits": [{"limits": {"z": 1, "a": 2}}, {"limits": {"a": 2, "z": 1}}],
+    "keys and limits": [{"key": "a", "limits": {"z": 1}}, {"limits": {"z": 1}}],
+    "all fields and keys": [{**ALL_FIELDS, "key": "a"}, {**ALL_FIELDS, "key": "b", "metadata": {"a": 1}}],
+    "delayed with keys": [{"scheduled_at": IN_AN_HOUR, "key": "a"}, {"scheduled_at": IN_AN_HOUR, "key": "b"}],
+    "fire and forget": [{"ttl_seconds": 0, "key": "a"}, {"ttl_seconds": 0, "key": "b"}],
+}
+
+
+@pytest.mark.parametrize("name", [*ALIKE, *KEYED])
 def test_alike_tasks_are_stored_as_each_of_them_alone(shared_database: str, name: str) -> None:
-    made = [new_task(**values) for values in ALIKE[name]]
-    assert encoded(made)[0] == "enqueue_alike"
+    made = [new_task(**values) for values in (ALIKE | KEYED)[name]]
+    assert encoded(made)[0] == ("enqueue_alike_keyed" if name in KEYED else "enqueue_alike")
+    assert encoded(made[:1])[0] == ("enqueue_any" if name in KEYED else "enqueue")
 
     async def stored(conn: Conn, *calls: list[NewTask]) -> list[Any]:
         async with conn.transaction(force_rollback=True):
@@ -61,6 +73,7 @@ def test_alike_tasks_are_stored_as_each_of_them_alone(shared_database: str, name
 @pytest.mark.parametrize("value", [{"queue_name": "other"}, {"priority": 1}, {"scheduled_at": IN_AN_HOUR}])
 def test_tasks_that_differ_in_another_field_are_not_alike(value: dict[str, Any]) -> None:
     assert encoded([new_task(), new_task(**value)])[0] == "enqueue"
+    assert encoded([new_task(key="a"), new_task(**value)])[0] == "enqueue_any"
 
 
 def test_tasks_of_which_some_are_profiled_are_stored_as_others(shared_database: str) -> None:
@@ -99,4 +112,10 @@ async def _rows(conn: Conn, tasks: list[NewTask]) -> list[Any]:
     )
     rows = await cursor.fetchall()
     await cursor.execute("SELECT queue_name, sum(pending) FROM lapinq_counts GROUP BY queue_name ORDER BY 1")
+    rows += await cursor.fetchall()
+    await cursor.execute(
+        "SELECT n.queue_name, array_agg(DISTINCT lane) AS told, bool_and(is_laned)"
+        "  FROM lapinq_lane_news n CROSS JOIN unnest(lanes) AS lane JOIN lapinq_queues q ON q.name = n.queue_name"
+        " GROUP BY n.queue_name"
+    )
     return [*rows, *await cursor.fetchall()]

@@ -24,7 +24,7 @@ FIELDS = [
     "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts",
     "max_retries", "priority", "metadata", "progress", "progress_message", "retry_delay", "retry_backoff",
     "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id", "created_at", "scheduled_at", "started_at",
-    "completed_at", "timeout_seconds", "request_id", "rerun_of", "waiting_for",
+    "completed_at", "timeout_seconds", "request_id", "rerun_of", "key", "limits", "workflow_id", "waiting_for",
 ]  # fmt: skip
 
 
@@ -99,6 +99,8 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             retry_delay=2.5,
             webhook_url="https://x/",
             request_id="r-7",
+            key="acme",
+            limits={"openai": 7},
         )
         await enqueueing.enqueue(conn, [task])
         shown = await get(conn, task.id)
@@ -132,6 +134,9 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             "timeout_seconds": None,
             "request_id": "r-7",
             "rerun_of": None,
+            "key": "acme",
+            "limits": {"openai": 7},
+            "workflow_id": None,
             "waiting_for": None,
         }
 

@@ -31,6 +31,8 @@ WHOLE: dict[str, Any] = {
     "retry_backoff": False,
     "webhook_url": "https://a.example/",
     "timeout_seconds": 1,
+    "key": "acme",
+    "limits": {"openai": 1200},
 }
 """A value for each field but the name, none of them the default."""
 

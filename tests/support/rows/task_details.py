@@ -48,6 +48,8 @@ def task(**values: Any) -> TaskDetail:
         "timeout_seconds": None,
         "cancel_requested_at": None,
         "request_id": None,
+        "key": None,
+        "limits": None,
         "is_queue_paused": False,
         "args": json_value("[]"),
         "kwargs": json_value("{}"),

@@ -69,6 +69,9 @@ class TaskObject(msgspec.Struct, kw_only=True):
         str | None, doc("The `X-Request-ID` of the request that enqueued it; null for a schedule's task.")
     ]
     rerun_of: Annotated[Id | None, doc("The earlier task that it repeats, which may have been deleted.")]
+    key: Annotated[str | None, doc("The customer, account or device that it is about.")]
+    limits: Annotated[dict[str, int] | None, doc("The units that it takes from named limits.")]
+    workflow_id: Annotated[Id | None, doc("The workflow that it belongs to.")]
     waiting_for: Annotated[
         WaitingFor | None, doc("What blocks a pending task; null if nothing does but its turn.")
     ]

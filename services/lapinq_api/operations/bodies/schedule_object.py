@@ -47,6 +47,8 @@ class ScheduleObject(msgspec.Struct, kw_only=True):
     retry_backoff: bool
     webhook_url: str | None
     timeout_seconds: float | None
+    key: Annotated[str | None, doc("The customer, account or device that its tasks are about.")]
+    limits: Annotated[dict[str, int] | None, doc("The units that each task takes from named limits.")]
     state: ScheduleState
     description: Annotated[
         str, doc("The expression or interval in words.", example="At 09:00, Monday through Friday")

@@ -17,6 +17,8 @@ from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.schedule_name import ScheduleName
 from lapinq_core.domain.requests.values import (
     JSON_LIMITS,
+    Key,
+    Limits,
     ModulePath,
     MoreSeconds,
     Name,
@@ -128,6 +130,10 @@ class ScheduleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     timeout_seconds: Annotated[
         MoreSeconds | None, doc("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
+    key: Annotated[Key | None, doc("The customer, account or device that its tasks are about.")] = None
+    limits: Annotated[
+        Limits | None, doc("The units that each task takes from named limits.", example={"openai": 1200})
+    ] = None
 
 
 class ScheduleChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -156,6 +162,8 @@ class ScheduleChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     retry_backoff: bool | UnsetType | None = UNSET
     webhook_url: WebhookUrl | UnsetType | None = UNSET
     timeout_seconds: MoreSeconds | UnsetType | None = UNSET
+    key: Key | UnsetType | None = UNSET
+    limits: Limits | UnsetType | None = UNSET
 
 
 def read_definition(body: bytes, allowed: Sequence[str]) -> Definition:
@@ -191,6 +199,8 @@ def _typed(values: dict[str, Any], allowed: Sequence[str]) -> dict[str, Any]:
     for name, choices in (("misfire", Misfire), ("overlap", Overlap)):
         if name in found:
             found[name] = _choice(name, found[name], choices)
+    if found.get("limits") == {}:
+        found["limits"] = None
     check_allowed(allowed, module_path=found.get("module_path"), task_name=found.get("task_name"))
     for name in ("args", "kwargs", "metadata"):
         if name in found and len(msgspec.json.encode(found[name])) > MAX_BYTES:

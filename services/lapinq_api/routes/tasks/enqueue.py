@@ -98,7 +98,8 @@ async def enqueue_batch(state: State, request: Request) -> Response:
         else:
             key = await off_loop_if_large(body, stored_key, request, given, _MANY, body)
         verb = partial(store_for_user, by=author_of(request)) if SESSION_KEY in request.scope else store
-        earlier = await state.enqueue_batcher.put_all(tasks, len(body), key, verb) if tasks or key else None
+        put = partial(state.enqueue_batcher.put_all, tasks, len(body), key, verb, numbered=True)
+        earlier = await put() if tasks or key else None
     if earlier is not None:
         return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)
     state.counters.enqueued(tasks, "batch")

@@ -218,6 +218,12 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "metadata": ([{}, {"a": 1}], [[], 1]),
     "retry_backoff": ([True, False], [0, "true"]),
     "profile": ([True, False], [0, "true"]),
+    "key": (["a", "x" * 255, " ü", "\xa0"], ["", "x" * 256, "a\n", "\x00", "\x85", 1, ["a"]]),
+    "limits": (
+        [{}, {"openai": 1}, {"A.b:c-d_9": 10**12, "x" * 100: 2}, {f"a{n}": 1 for n in range(10)}],
+        [[], "openai", {"openai": 0}, {"openai": 10**12 + 1}, {"openai": 1.5}, {"openai": "1"}, {"openai": True},
+         {"openai": None}, {"": 1}, {"x" * 101: 1}, {"a,b": 1}, {"a b": 1}, {"ü": 1}, {f"a{n}": 1 for n in range(11)}],
+    ),
     "scheduled_at": (["2030-01-31T12:00:00Z", "2030-01-31T12:00:00.5+02:00"], ["", "soon", 5, "2030-13-01T00:00:00Z"]),
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from tests.support.database.postgres import private_database
 from tests.support.database.proxy import proxy
 from tests.support.drivers.urls import plain_url
 from tests.support.eventually import eventually
+from tests.support.rows.named_limits import add_limit
 from tests.support.sample import tasks
 
 
@@ -98,6 +99,19 @@ def test_a_large_batch_is_stored_as_a_whole_or_not_at_all(url: str, queue: TaskQ
     again = queue.batch_enqueue(entries, idempotency_key="all of them " + queue.queue_name)
     assert batch.task_ids == again.task_ids
     assert len(batch) == stored(url, queue) == 3_000
+
+
+def test_an_unknown_limit_is_refused_by_name(url: str, queue: TaskQueue) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        add_limit(conn, "openai", burst=5)
+    add = queue.task(tasks.add).options(key="acme", limits={"openai": 5})
+    add.queue(1, 1)
+    wrong = add.options(limits={"tpu": 1})
+    with pytest.raises(RequestRefused, match=r"limits\.tpu is not a limit that exists"):
+        wrong.queue(1, 1)
+    with pytest.raises(RequestRefused, match=r"\[1\]\.limits\.tpu is not a limit that exists"):
+        queue.batch_enqueue([add.entry(1, 1), wrong.entry(1, 1)])
+    assert stored(url, queue) == 1
 
 
 def test_a_forked_child_has_its_own_connections(url: str, queue: TaskQueue) -> None:

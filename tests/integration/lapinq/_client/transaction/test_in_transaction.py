@@ -21,6 +21,7 @@ from tests.support.database.postgres import private_database
 from tests.support.drivers.django_connection import django_connection
 from tests.support.drivers.for_coroutines import FOR_COROUTINES
 from tests.support.drivers.plain import PLAIN
+from tests.support.rows.named_limits import add_limit
 from tests.support.sample import tasks
 
 
@@ -40,6 +41,10 @@ def listener(url: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("LISTEN lapinq_ready; LISTEN lapinq_delayed")
         yield conn
+
+
+def _customer(a: int, _: int) -> str:
+    return f"customer {a}"
 
 
 class Stored:
@@ -123,6 +128,48 @@ def test_the_same_holds_for_coroutines(driver: str, url: str, queue: TaskQueue, 
             assert stored.ids() == set(kept)
             assert lost not in kept
             assert stored.notices() == ready
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("driver", PLAIN)
+def test_keys_and_limits_are_stored_and_an_unknown_limit_is_refused(
+    driver: str, url: str, queue: TaskQueue, stored: Stored, listener: psycopg.Connection
+) -> None:
+    add_limit(listener, "openai", burst=5)
+    add = queue.task(tasks.add).options(key=_customer, limits={"openai": 5})
+    with PLAIN[driver](url) as user:
+        kept = add.using(user.connection).queue(1, 1).task_id
+        for limits, problem in (({"tpu": 1}, "is not a limit"), ({"openai": 6}, "must be at most 5")):
+            wrong = add.options(limits=limits)
+            with pytest.raises(RequestRefused, match=rf"limits\.{next(iter(limits))} {problem}"):
+                wrong.using(user.connection).queue(2, 2)
+            with pytest.raises(RequestRefused) as refused:
+                queue.using(user.connection).batch_enqueue([*[add.entry(2, 2)] * 1001, wrong.entry(2, 2)])
+            assert refused.value.details[0]["loc"] == f"[1001].limits.{next(iter(limits))}"
+        many = queue.using(user.connection).batch_enqueue([add.entry(n, n) for n in range(3)]).task_ids
+        user.commit()
+        assert stored.ids() == {kept, *many}
+    rows = listener.execute(
+        "SELECT key, limits FROM lapinq_tasks WHERE queue_name = %s ORDER BY id", (queue.queue_name,)
+    ).fetchall()
+    assert rows == [(f"customer {n}", {"openai": 5}) for n in (1, 0, 1, 2)]
+
+
+@pytest.mark.parametrize("driver", FOR_COROUTINES)
+def test_the_same_holds_for_limits_of_coroutines(
+    driver: str, url: str, queue: TaskQueue, stored: Stored, listener: psycopg.Connection
+) -> None:
+    add_limit(listener, "openai", burst=5)
+
+    async def test() -> None:
+        async with FOR_COROUTINES[driver](url) as user:
+            add = queue.task(tasks.add).options(limits={"openai": 5}).using(user.connection)
+            with pytest.raises(RequestRefused, match=r"limits\.tpu is not a limit"):
+                await add.options(limits={"tpu": 1}).aqueue(1, 1)
+            kept = (await add.aqueue(1, 1)).task_id
+            await user.commit()
+            assert stored.ids() == {kept}
 
     asyncio.run(test())
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from tests.support.http.schedules_over_http import WHOLE, create, path
+from tests.support.rows.named_limits import add_limit
 
 
 def test_a_change_sets_what_it_names_and_leaves_the_rest(api: httpx.Client, name: str) -> None:
@@ -29,7 +30,10 @@ def test_an_expression_takes_the_place_of_an_interval_and_the_other_way_round(
     assert cron["next_fire_at"].endswith("T03:00:00+00:00")
 
 
-def test_null_stands_for_what_a_new_one_would_have(api: httpx.Client, name: str) -> None:
+def test_null_stands_for_what_a_new_one_would_have(
+    api: httpx.Client, db: psycopg.Connection, name: str
+) -> None:
+    add_limit(db, "openai", burst=1200)
     create(api, name, **{**WHOLE, "every": None, "cron": "@daily"})
     cleared = {field: None for field in WHOLE if field not in {"task_name", "module_path", "cron", "every"}}
     after = api.patch(path(name), json={"version": 1, **cleared}).json()

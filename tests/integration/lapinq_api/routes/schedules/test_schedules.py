@@ -12,6 +12,7 @@ from lapinq_api.operations.bodies.schedule_request import MAX_BYTES
 from lapinq_core.domain.schedules.schedule import Definition
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.http.schedules_over_http import MINIMAL, PATH, WHOLE, create, pages, path
+from tests.support.rows.named_limits import add_limit
 
 # Creating
 
@@ -33,12 +34,29 @@ def test_a_schedule_shows_what_was_written_and_what_it_means(api: httpx.Client, 
     assert api.get(path(name)).json() == shown
 
 
-def test_every_value_is_kept(api: httpx.Client, name: str) -> None:
+def test_every_value_is_kept(api: httpx.Client, db: psycopg.Connection, name: str) -> None:
+    add_limit(db, "openai", burst=1200)
     shown = create(api, name, **WHOLE)
     assert {field: shown[field] for field in WHOLE} == WHOLE
     assert set(Definition.__struct_fields__) - {"name"} == set(WHOLE)
     assert shown["description"] == "Every 1 hour and 30 minutes"
     assert shown["next_fire_at"] == WHOLE["starts_at"]
+
+
+def test_a_limit_must_exist_when_the_schedule_is_stored(
+    api: httpx.Client, db: psycopg.Connection, name: str
+) -> None:
+    add_limit(db, "openai", burst=1200)
+    for limits, problem in (
+        ({"tpu": 1}, "limits.tpu is not a limit that exists"),
+        ({"openai": 1201}, "limits.openai must be at most 1200"),
+        ({"openai": "1"}, "limits.openai must be an integer, not a string"),
+    ):
+        refused = api.post(PATH, json={"name": name, **MINIMAL, "limits": limits})
+        assert (refused.status_code, refused.json()["error"][: len(problem)]) == (400, problem)
+    create(api, name)
+    changed = api.patch(path(name), json={"version": 1, "limits": {"tpu": 1}})
+    assert changed.json()["error"] == "limits.tpu is not a limit that exists"
 
 
 def test_times_without_an_offset_are_utc_and_intervals_are_written_in_one_way(

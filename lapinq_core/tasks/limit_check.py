@@ -1,0 +1,55 @@
+"""Whether the named limits that new tasks take from exist, and ever let them start.
+
+Clients import it, whichever driver they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.errors import InvalidValue
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from lapinq_core.domain.tasks.task import NewTask
+
+Bursts = Mapping[str, float | None]
+"""The most units that a task can take at once, by the name of the limit; None: any number."""
+
+
+async def find_bursts(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Bursts:
+    """Of the limits from which they take, as far as they exist."""
+    params = {"names": question(names_of(tasks))}
+    cursor = await conn.execute(sql("lapinq_core.tasks", "find_limits"), params, prepare=True)
+    return dict(await cursor.fetchall())
+
+
+def names_of(tasks: Sequence[NewTask]) -> set[str]:
+    """The limits from which they take."""
+    return {name for task in tasks if task.limits for name in task.limits}
+
+
+def question(names: Collection[str]) -> str:
+    """For `find_limits.sql`, whose rows make `Bursts`."""
+    return msgspec.json.encode(sorted(names)).decode()
+
+
+def check(tasks: Sequence[NewTask], bursts: Bursts, *, first: int | None = None) -> None:
+    """Raises `InvalidValue` naming a limit that is not among `bursts`, or of which a task takes too many units.
+
+    `first` is the number of the first task in its batch, None without a batch.
+    """
+    for number, task in enumerate(tasks, first or 0):
+        for name, units in (task.limits or {}).items():
+            if name not in bursts:
+                problem = "is not a limit that exists"
+            elif (burst := bursts[name]) is not None and units > burst:
+                problem = f"must be at most {burst:.15g}, the burst of the limit's rate: it could never start"
+            else:
+                continue
+            raise InvalidValue(f"limits.{name}" if first is None else f"[{number}].limits.{name}", problem)

@@ -1,0 +1,107 @@
+"""`key` and `limits` of a task over HTTP: what is stored, shown, run again and refused."""
+
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.support.rows.named_limits import add_limit
+
+TASK = {"task_name": "send", "module_path": "app.mail"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _limits(db: psycopg.Connection) -> None:
+    add_limit(db, "gpu")
+    add_limit(db, "openai", burst=90_000)
+
+
+def enqueue(api: httpx.Client, **fields: Any) -> httpx.Response:
+    return api.post("/api/v1/enqueue", json={**TASK, **fields})
+
+
+def shown(api: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 201, answer.text
+    return api.get(f"/api/v1/tasks/{answer.json()['task_id']}").json()
+
+
+def test_a_task_shows_its_key_and_limits_and_a_rerun_keeps_them(api: httpx.Client, queue: str) -> None:
+    task = shown(api, enqueue(api, queue_name=queue, key="acme", limits={"openai": 1200, "gpu": 1}))
+    assert (task["key"], task["limits"], task["workflow_id"]) == ("acme", {"openai": 1200, "gpu": 1}, None)
+    again = f"/api/v1/tasks/{task['id']}/rerun"
+    assert shown(api, api.post(again))["key"] == "acme"
+    changed = shown(api, api.post(again, json={"key": None, "limits": {"gpu": 2}}))
+    assert (changed["key"], changed["limits"]) == (None, {"gpu": 2})
+    plain = shown(api, enqueue(api, key=None, limits={}))
+    assert (plain["key"], plain["limits"]) == (None, None)
+    listed = api.get("/api/v1/tasks", params={"queue": queue}).json()
+    assert [task["key"] for task in listed] == [None, "acme", "acme"]
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "number": ({"key": 7}, "key", "must be a string, not an integer"),
+    "empty": ({"key": ""}, "key", "must have 1 to 255 characters"),
+    "control": ({"key": "a\x1fb"}, "key", "must not contain control characters"),
+    "list": ({"limits": ["gpu"]}, "limits", "must be an object, not a list"),
+    "text": ({"limits": {"gpu": "1"}}, "limits.gpu", "must be an integer, not a string"),
+    "null": ({"limits": {"gpu": None}}, "limits.gpu", "must be an integer, not null"),
+    "unknown": ({"limits": {"gpu": 1, "tpu": 1}}, "limits.tpu", "is not a limit that exists"),
+    "burst": (
+        {"limits": {"openai": 90_001}},
+        "limits.openai",
+        "must be at most 90000, the burst of the limit's rate: it could never start",
+    ),
+    "long": (
+        {
+            "key": "\U0001f600" * 255,
+            "queue_name": "\U0001f600" * 255,
+            "limits": {f"{n}{'x' * 90}": 1 for n in range(9)},
+        },
+        "limits",
+        "must not be so long: its queue's name, its key and the names of its limits have more than 2600 bytes together",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_value_is_refused_by_name(api: httpx.Client, db: psycopg.Connection, name: str) -> None:
+    fields, loc, msg = REFUSED[name]
+    detail = {"loc": loc, "msg": msg}
+    answer = enqueue(api, **fields)
+    assert (answer.status_code, answer.json()["details"]) == (400, [detail])
+    many = api.post("/api/v1/enqueue/batch", json=[TASK, {**TASK, **fields}])
+    assert (many.status_code, many.json()["details"]) == (400, [{**detail, "loc": f"[1].{loc}"}])
+    with pytest.raises(psycopg.errors.InvalidParameterValue) as raised, db.transaction(force_rollback=True):
+        db.execute("SELECT lapinq_enqueue(%s)", (Jsonb({**TASK, **fields}),))
+    assert (raised.value.diag.message_primary, raised.value.diag.column_name) == (f"{loc}: {msg}", loc)
+
+
+def test_a_limit_counts_from_its_creation_on(api: httpx.Client, db: psycopg.Connection) -> None:
+    assert (
+        enqueue(api, limits={"gpu": 1}).status_code == 201
+    )  # what the server remembers now has no such limit
+    assert enqueue(api, limits={"new": 1}).status_code == 400
+    add_limit(db, "new")
+    assert enqueue(api, limits={"new": 1, "gpu": 1}).status_code == 201
+
+
+def test_a_fire_and_forget_task_with_a_key_is_kept_until_it_ends(
+    api: httpx.Client, db: psycopg.Connection, queue: str
+) -> None:
+    task = shown(api, enqueue(api, queue_name=queue, key="acme", ttl_seconds=0))
+    assert (task["status"], task["ttl_remaining"]) == ("pending", 0)
+    waits = db.execute("SELECT expires_at FROM lapinq_ready WHERE id = %s", (task["id"],)).fetchone()
+    assert waits == (None,)
+
+
+def test_tasks_are_found_by_their_key(api: httpx.Client, signed_in: httpx.Client, queue: str) -> None:
+    ids = [enqueue(api, queue_name=queue, key=key).json()["task_id"] for key in ("found", "found", "found 2")]
+    enqueue(api, queue_name=queue)
+    found = api.get("/api/v1/tasks", params={"queue": queue, "key": "found"}).json()
+    assert [task["id"] for task in found] == [ids[1], ids[0]]
+    refused = api.get("/api/v1/tasks", params={"key": "a\n"})
+    assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, "key")
+    deleted = signed_in.delete("/api/v1/tasks", params={"queue": queue, "key": "found"})
+    assert deleted.json()["deleted"] == 2

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
+    from lapinq._client.declaring.computed import KeyOption, LimitsOption
     from lapinq._client.declaring.handling import NoRetryFor
     from lapinq._client.declaring.options import TaskOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
@@ -99,6 +100,8 @@ class QueueBase:
         retry: RetrySchedule | Sequence[float] | None = None,
         no_retry_for: NoRetryFor | None = None,
         typed: bool | None = None,
+        key: KeyOption | None = None,
+        limits: LimitsOption | None = None,
     ) -> TaskDecorator: ...
     def task(
         self,
@@ -117,6 +120,8 @@ class QueueBase:
         retry: RetrySchedule | Sequence[float] | None = None,
         no_retry_for: NoRetryFor | None = None,
         typed: bool | None = None,
+        key: KeyOption | None = None,
+        limits: LimitsOption | None = None,
     ) -> Task[P, Any, Any] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
 
@@ -128,7 +133,11 @@ class QueueBase:
         for each retry and so sets their number. An exception listed in `no_retry_for` fails the task without a retry.
         The worker reads both from the code it runs, and also `typed`: whether arguments arrive as annotated.
 
-        Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong `timeout`, `retry` or `no_retry_for`.
+        `key` is the customer, account or device that a call is about: rules of the queue for each key go by it.
+        `limits` are the units that a call takes from named limits. Both may be functions of the call's arguments.
+
+        Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong `timeout`, `retry`, `no_retry_for`,
+        `key` or `limits`.
         """
         typed = self._is_typed if typed is None else typed
         handling = make_handling(retry, no_retry_for, self._middleware, typed=typed)
@@ -146,6 +155,11 @@ class QueueBase:
         }
         check_retry_options(handling, options)
         check_timeout(options)
+        if key is not None or limits is not None:
+            from lapinq._client.declaring.computed import check_computed
+
+            options |= {"key": key, "limits": limits}
+            check_computed(options)
         if name is None or isinstance(name, str):
             return TaskDecorator(self, self._transport, name, options, handling)
         return Task(name, self, self._transport, options=options, handling=handling)

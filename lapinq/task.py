@@ -170,6 +170,10 @@ class Task(Generic[P, R, V]):
         check_retry_options(self._handling, changes)
         check_timeout(changes)
         check_idempotency_key(changes.get("idempotency_key"))
+        if changes.keys() & {"key", "limits"}:
+            from lapinq._client.declaring.computed import check_computed
+
+            check_computed(changes)
         return self._copy({**self._options, **changes}, (), self._sender)
 
     def using(self, connection: object) -> Task[P, R, V]:
@@ -246,7 +250,8 @@ class Task(Generic[P, R, V]):
     def _call(self, entry: dict[str, Any]) -> Enqueue:
         complete = with_defaults(self._queue, self._arguments.encode(entry))
         key = self._options.get("idempotency_key")
-        has_id = self._queue.raise_errors and key is None and complete["ttl_seconds"] != 0
+        is_kept = complete["ttl_seconds"] != 0 or "key" in complete or "limits" in complete
+        has_id = self._queue.raise_errors and key is None and is_kept
         return Enqueue(encode_entry(complete), key, new_id() if has_id else None)
 
     def _ref(self, answer: Answer, *, is_async: bool) -> TaskRef[V]:
@@ -276,6 +281,10 @@ class Task(Generic[P, R, V]):
         self._arguments.check(args, kwargs)
         options = {option: value for option, value in self._options.items() if value is not None}
         options.pop("idempotency_key", None)  # it belongs to the request, not to the task
+        if "key" in options or "limits" in options:
+            from lapinq._client.declaring.computed import with_computed
+
+            options = with_computed(options, self.task_name, args, kwargs)
         if "timeout" in options:
             options["timeout_seconds"] = options.pop("timeout")
         if "max_retries" not in options and (retries := implied_retries(self._handling)) is not None:

@@ -172,7 +172,7 @@ def test_a_task_is_enqueued_with_every_field_and_again_with_changes(
     queue = next(_queues)
     flags = ["--priority", "-2", "--at", "2099-01-01", "--max-retries", "0", "--retry-delay", "1m"]
     flags += ["--no-retry-backoff", "--ttl", "100d", "--timeout", "1.5", "--metadata", '{"a": 1}']
-    flags += ["--webhook", "https://example.org/"]
+    flags += ["--webhook", "https://example.org/", "--task-key", "acme"]
     words = ["20", "007", "ada@example.org", "to=[1]", "x=1e2", "--", "-1", '"1"', "a-b=c"]
     [task_id] = ids(task("enqueue", "app.mail:send", "--queue", queue, *flags, *words))
     fields = {
@@ -190,6 +190,7 @@ def test_a_task_is_enqueued_with_every_field_and_again_with_changes(
         "timeout_seconds": 1.5,
         "metadata": {"a": 1},
         "webhook_url": "https://example.org/",
+        "key": "acme",
     }
     one = shown(task, task_id)
     assert {name: one[name] for name in fields} == fields
@@ -228,6 +229,8 @@ def test_wrong_values_are_refused_with_the_reason(task: Task) -> None:
         (["m:f", "--ttl", "0", "--wait"], "--wait needs a task with a result: --ttl 0 leaves none"),
         (["m:f", "--key", "ü"], "must have 1 to 255 printable ASCII characters"),
         (["m:f", "--priority", "9999999999"], "priority must be between"),
+        (["m:f", "--limit", "openai"], "'openai' is not NAME=UNITS, such as openai=1200"),
+        (["m:f", "--limit", "openai=2", "--limit", "tpu=1"], "limits.openai is not a limit that exists"),
     ):
         refused = task("enqueue", *words)
         assert (refused.exit_code, refused.stdout) == (2, ""), words

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from lapinq._client.declaring.computed import KeyOption, LimitsOption
+
 
 class TaskOptions(TypedDict, total=False):
     """None stands for the queue's default, or the server's."""
@@ -26,6 +28,8 @@ class TaskOptions(TypedDict, total=False):
     timeout: float | None
     idempotency_key: str | None
     profile: bool | None
+    key: KeyOption | None
+    limits: LimitsOption | None
 
 
 SHOWN_OPTIONS = (

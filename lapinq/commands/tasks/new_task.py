@@ -56,6 +56,20 @@ class _Key(click.ParamType[str]):
         return str(value)
 
 
+class _Share(click.ParamType[tuple[str, int]]):
+    """The name of a limit, and the units that a task takes from it."""
+
+    name = "limit"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        name, equals, units = str(value).partition("=")
+        if not (name and equals and units.isdecimal()):
+            self.fail(f"{str(value)!r} is not NAME=UNITS, such as openai=1200", param, ctx)
+        return name, int(units)
+
+
 FUNCTION = _Function()
 _JSON = _Json()
 
@@ -85,6 +99,15 @@ task_flags = section(
     click.option("--metadata", type=_JSON, metavar="JSON", help="Values to store with it, as a JSON object."),
     click.option("--webhook", "webhook_url", metavar="URL", help="Called when it completes or fails."),
     click.option("--profile", is_flag=True, default=None, help="Keep a profile of each attempt."),
+    click.option("--task-key", metavar="KEY", help="The customer, account or device that it is about."),
+    click.option(
+        "--limit",
+        "limits",
+        type=_Share(),
+        multiple=True,
+        metavar="NAME=UNITS",
+        help="Units that it takes from a named limit. Repeatable.",
+    ),
     click.option("--key", type=_Key(), help="Idempotency key: enqueue once, however often this is repeated."),
 )
 """`taken_fields` and `taken_key` take them."""
@@ -104,6 +127,8 @@ def taken_fields(given: dict[str, Any]) -> dict[str, object]:
     if delay is not None:
         at = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat()
     fields["scheduled_at"] = at
+    fields["key"] = given.pop("task_key")
+    fields["limits"] = dict(given.pop("limits")) or None
     return {name: value for name, value in fields.items() if value is not None}
 
 

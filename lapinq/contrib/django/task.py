@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Unpack
 
+    from lapinq._client.declaring.computed import KeyOption, LimitsOption
+
     AnyTask = Task[..., Any]
 else:
     AnyTask = Task  # generic for type checkers alone
@@ -22,13 +24,18 @@ BACKEND_KEY = "django_backend"
 
 
 class Options(TypedDict, total=False):
-    """Options of lapinq for a task or, in `OPTIONS`, for all tasks of a backend. Times are in seconds."""
+    """Options of lapinq for a task or, in `OPTIONS`, for all tasks of a backend. Times are in seconds.
+
+    `key` and `limits` may be functions of the arguments of a call.
+    """
 
     max_retries: int | None
     retry_delay: float | None
     retry_backoff: bool | None
     timeout: float | None
     ttl_seconds: float | None
+    key: KeyOption | None
+    limits: LimitsOption | None
 
 
 OPTIONS = tuple(Options.__annotations__)
@@ -43,6 +50,8 @@ class LapinqTask(AnyTask):
     retry_backoff: bool | None = None
     timeout: float | None = None
     ttl_seconds: float | None = None
+    key: KeyOption | None = None
+    limits: LimitsOption | None = None
 
     def using(
         self,
@@ -72,6 +81,10 @@ def entry_of(
     for name in OPTIONS:
         if (value := getattr(task, name, None)) is not None:
             options[name] = value
+    if "key" in options or "limits" in options:
+        from lapinq._client.declaring.computed import with_computed
+
+        options = with_computed(options, task.func.__qualname__, args, kwargs)
     if "timeout" in options:
         options["timeout_seconds"] = options.pop("timeout")
     return {

@@ -109,6 +109,28 @@ class Timing(Middleware):
 
 
 layered = TaskQueue(middleware=[Timing(), StructuredLogging(), OpenTelemetry(link=True), Sentry()])
+
+
+@queue.task(key=lambda order_id, *_: f"order:{order_id}", limits={"openai": 1200})
+def summarize(order_id: int, note: str = "") -> int:
+    return order_id
+
+
+def tenant_of(order_id: int, *_: object) -> str | None:
+    return f"tenant:{order_id}" if order_id else None
+
+
+def shares_of(order_id: int, *_: object) -> dict[str, int]:
+    return {"openai": order_id}
+
+
+summarize.options(key="acme", limits=lambda order_id, *_: {"openai": order_id, "gpu": 1}).queue(1)
+summarize.options(key=tenant_of, limits=shares_of).queue(1)
+summarize.options(key=None, limits=None).queue(1)
+queue.task(key=7)  # error: reportArgumentType
+summarize.options(limits={"openai": "1"})  # error: reportArgumentType
+summarize.options(key=lambda *_: 7)  # error: reportArgumentType
+
 async_layered = AsyncTaskQueue(middleware=(Timing(),), typed=False)
 
 logging.StreamHandler().addFilter(TaskFilter(outside="-"))

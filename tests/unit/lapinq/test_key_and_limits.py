@@ -1,0 +1,94 @@
+"""The options `key` and `limits` of the client: values, and functions of a call's arguments."""
+
+from typing import Any
+
+import pytest
+
+from lapinq import TaskQueue
+from lapinq.errors import InvalidValue, RequestRefused
+from lapinq.testing import captured
+
+queue = TaskQueue(queue_name="shop")
+
+
+def order_of(order_id: int, *_: object, **__: object) -> str | None:
+    return f"order:{order_id}" if order_id else None
+
+
+def shares_of(order_id: int) -> dict[str, int] | None:
+    return {"mail": 2, "post": order_id} if order_id else None
+
+
+@queue.task(key=order_of, limits={"mail": 1})
+def confirm(order_id: int, note: str = "") -> None: ...
+
+
+def test_both_are_computed_from_the_arguments_of_the_call() -> None:
+    assert confirm.entry(7, note="x")["key"] == "order:7"
+    assert "key" not in confirm.entry(0)
+    assert confirm.entry(7)["limits"] == {"mail": 1}
+    fixed = confirm.options(key="acme", limits=shares_of)
+    assert (fixed.entry(7)["key"], fixed.entry(7)["limits"]) == ("acme", {"mail": 2, "post": 7})
+    none = confirm.options(key=None, limits=shares_of)
+    assert not {"key", "limits"} & none.entry(0).keys()
+    with captured() as tasks:
+        confirm.queue(1)
+        queue.batch_enqueue([confirm.entry(2), none.entry(0)])
+        assert [(task.key, task.limits) for task in tasks] == [
+            ("order:1", {"mail": 1}),
+            ("order:2", {"mail": 1}),
+            (None, None),
+        ]
+
+
+WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"key": 7}, TypeError, "key must be a str, or a function that returns one, not 7"),
+    ({"key": ""}, InvalidValue, "key: must have 1 to 255 characters"),
+    ({"key": "a\n"}, InvalidValue, "key: must not contain control characters"),
+    (
+        {"limits": "openai"},
+        TypeError,
+        "limits must be a dict of units by name, or a function that returns one",
+    ),
+    ({"limits": {1: 1}}, TypeError, "limits must be a dict of units by name"),
+    ({"limits": {"openai": 1.5}}, InvalidValue, "limits.openai: must be an integer, not a decimal fraction"),
+    ({"limits": {"openai": 0}}, InvalidValue, "limits.openai: must be between 1 and 1000000000000"),
+    ({"limits": {"a,b": 1}}, InvalidValue, "limits.a,b: must be a name of 1 to 100 ASCII letters"),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "message"), WRONG)
+def test_a_wrong_value_is_refused_where_it_is_written_or_computed(
+    options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    for declare in (lambda: queue.task(**options), lambda: confirm.options(**options)):
+        with pytest.raises(kind) as raised:
+            declare()
+        assert str(raised.value).startswith(message)
+
+    def returning(value: object) -> Any:
+        return lambda *_: value  # pyright: ignore[reportUnknownLambdaType]
+
+    functions: dict[str, Any] = {name: returning(value) for name, value in options.items()}
+    with pytest.raises(kind, match=next(iter(options))):
+        confirm.options(**functions).queue(7)
+
+
+def test_a_function_that_returns_something_else_is_named() -> None:
+    def wrong(order_id: int, *_: object) -> Any:
+        return order_id
+
+    with pytest.raises(
+        TypeError, match=r"confirm\(\): the function of key must return a str, or None, not 42"
+    ):
+        confirm.options(key=wrong).queue(42)
+    with pytest.raises(TypeError, match=r"confirm\(\): the function of limits must return a dict"):
+        confirm.options(limits=wrong).queue(42)
+
+
+def test_a_fire_and_forget_task_with_a_key_has_an_id() -> None:
+    with captured():
+        assert confirm.options(ttl_seconds=0).queue(1).task_id is not None
+        assert confirm.options(ttl_seconds=0, key=None, limits=None).queue(1).task_id is None
+        with pytest.raises(RequestRefused, match=r"limits must have at most 10 limits, not 11"):
+            queue.batch_enqueue([{**confirm.entry(1), "limits": {f"l{n}": 1 for n in range(11)}}])

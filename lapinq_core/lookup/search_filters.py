@@ -218,7 +218,7 @@ _SOURCES: dict[Place, LiteralString] = {
 # The limits keep the planner from scanning one of these tables for the few rows that match.
 _LOOK_UP: dict[str, LiteralString] = {
     "t": (
-        " LEFT JOIN LATERAL (SELECT queue_name, task_name, module_path, args, kwargs, metadata"
+        " LEFT JOIN LATERAL (SELECT queue_name, task_name, module_path, args, kwargs, metadata, key"
         " FROM lapinq_tasks WHERE id = s.id LIMIT 1) AS t ON true"
     ),
     "f": (

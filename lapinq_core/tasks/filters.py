@@ -21,9 +21,9 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     `error` are ILIKE patterns, `not_task_names` and `not_errors` lists of patterns that must not match.
 
     `states` are the states that a task may be in; none of them, if both `status` and `states` exclude each other.
-    `name` is an exact task name, `error_kind` what `kind_of` makes of an error, `worker` the id of the worker that runs
-    or ended a task. A list continues before the id `before`; `first` and `last` are the lowest and highest ids. A
-    filter by result or error matches only tasks that have ended.
+    `name` is an exact task name, `key` a task's key, `error_kind` what `kind_of` makes of an error, `worker` the id of
+    the worker that runs or ended a task. A list continues before the id `before`; `first` and `last` are the lowest and
+    highest ids. A filter by result or error matches only tasks that have ended.
     """
 
     queue: str | None = None
@@ -40,6 +40,7 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     error_kind: str | None = None
     worker: str | None = None
+    key: str | None = None
     queues: list[str] | None = None
     names: list[str] | None = None
     not_queues: list[str] | None = None
@@ -264,6 +265,7 @@ OF_THE_TASK: dict[str, LiteralString] = {
     "queue": "t.queue_name = %(queue)s::text",
     "task_name": "t.task_name ILIKE %(task_name)s::text",
     "name": "t.task_name = %(name)s::text",
+    "key": "t.key = %(key)s::text",
     "module": "t.module_path ILIKE %(module)s::text",
     "args": "t.args::text ILIKE %(args)s::text",
     "kwargs": "t.kwargs::text ILIKE %(kwargs)s::text",

@@ -40,6 +40,7 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
         click.option("--args", help="Only tasks with this in their positional arguments, as JSON."),
         click.option("--result", help="Only tasks with this in their result, as JSON."),
         click.option("--worker", help="Only tasks that this worker runs or ran last: its name or id."),
+        click.option("--task-key", "key", metavar="KEY", help="Only tasks with exactly this key."),
         click.option("--id", help="Only tasks whose id begins with this."),
         click.option(
             "--state",
@@ -61,8 +62,8 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
 
 
 _NAMES = (
-    "queue", "status", "name", "task_name", "since", "until", "error", "error_kind", "args", "result", "worker", "id",
-    "state", "kwargs", "arguments", "metadata", "queues", "names", "not_queues", "not_names", "not_task_names",
+    "queue", "status", "name", "task_name", "since", "until", "error", "error_kind", "args", "result", "worker", "key",
+    "id", "state", "kwargs", "arguments", "metadata", "queues", "names", "not_queues", "not_names", "not_task_names",
     "not_errors",
 )  # fmt: skip
 

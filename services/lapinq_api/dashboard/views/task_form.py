@@ -14,6 +14,7 @@ from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.annotations.task_parameter import Given, Shape
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.functions.registered import Registered
+from lapinq_core.domain.tasks.key import MAX_KEY
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL, NewTask
 from lapinq_core.fleet import operators
@@ -32,6 +33,7 @@ _OPTIONS = (
     "timeout_seconds",
     "ttl_seconds",
     "webhook_url",
+    "key",
 )
 
 
@@ -140,7 +142,13 @@ async def load_again(state: State, address: PageAddress) -> dict[str, Any]:
         "module": task.module_path,
         "options": {option: getattr(task, option) for option in (*_OPTIONS, "queue_name")},
         "typed": FormValues(
-            task.queue_name, {"args": task.args, "kwargs": task.kwargs, "metadata": task.metadata}
+            task.queue_name,
+            {
+                "args": task.args,
+                "kwargs": task.kwargs,
+                "metadata": task.metadata,
+                "limits": _as_value(task.limits),
+            },
         ),
         "function": FunctionForm(_find(known, task.task_name, task.module_path), task),
         **await _shared(state),
@@ -156,6 +164,13 @@ async def _shared(state: State) -> dict[str, Any]:
         "given": Given,
         "shapes": Shape,
     }
+
+
+def _as_value(limits: Mapping[str, int] | None) -> Value | None:
+    if limits is None:
+        return None
+    text = msgspec.json.encode(limits).decode()
+    return Value(text, len(text))
 
 
 def _find(known: Sequence[Registered], name: str, module: str) -> Registered | None:
@@ -175,6 +190,7 @@ _LIMITS = {
     "name": MAX_NAME,
     "module": MAX_MODULE_PATH,
     "url": MAX_URL,
+    "key": MAX_KEY,
     "retries": MAX_RETRIES,
     "seconds": MAX_SECONDS,
 }

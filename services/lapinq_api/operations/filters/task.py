@@ -26,7 +26,8 @@ from lapinq_api.operations.paging import LIMIT, cursor_parameter
 from lapinq_api.wire.query import moment
 from lapinq_core.domain.ids import BEGIN_OF_ID
 from lapinq_core.domain.redact import PAYLOAD_FILTERS
-from lapinq_core.domain.requests.values import NAME_SCHEMA
+from lapinq_core.domain.requests.values import KEY_SCHEMA, NAME_SCHEMA
+from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import MAX_NAME, check_name
@@ -46,6 +47,8 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
             check_name(name, query[name])
     if (worker := query.get("worker")) is not None:
         worker = read_worker_id(worker)
+    if "key" in query:
+        check_key("key", query["key"])
     if (kind := query.get("error_kind")) is not None:
         check_kind(kind)
     first, last = ids_beginning_with(query["id"]) if "id" in query else (None, None)
@@ -57,6 +60,7 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
             name=query.get("name"),
             error_kind=kind,
             worker=worker,
+            key=query.get("key"),
             first=first,
             last=last,
             since=moment("since", query.get("since")),
@@ -137,6 +141,7 @@ FILTERS = (
         description="Only tasks that this worker runs or ran last.",
         schema={"type": "string", "format": "uuid"},
     ),
+    Parameter(name="key", description="Only tasks with exactly this key.", schema=KEY_SCHEMA),
     Parameter(
         name="since",
         description="Only tasks enqueued at or after this time.",

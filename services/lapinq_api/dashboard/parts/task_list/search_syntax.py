@@ -32,6 +32,7 @@ KEYS = {
     "kind": "error_kind",
     "id": "id",
     "worker": "worker",
+    "key": "key",
     "since": "since",
     "until": "until",
     "sort": "sort",

@@ -21,6 +21,7 @@ from lapinq_api.operations.filters.task_values import (
     read_worker_id,
 )
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
@@ -45,6 +46,8 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
     for name in ("queue", "name"):
         if name in parameters:
             check_name(name, parameters[name])
+    if "key" in parameters:
+        check_key("key", parameters["key"])
     if kind := parameters.get("error_kind"):
         check_kind(kind)
     first, last = ids_beginning_with(parameters["id"]) if "id" in parameters else (None, None)
@@ -60,6 +63,7 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         name=parameters.get("name"),
         error_kind=kind,
         worker=read_worker_id(parameters["worker"]) if "worker" in parameters else None,
+        key=parameters.get("key"),
         before=parameters.get("cursor"),
         first=first,
         last=last,

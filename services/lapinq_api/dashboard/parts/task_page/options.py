@@ -15,6 +15,8 @@ _PLAIN = (
     "ttl_seconds",
     "timeout_seconds",
     "webhook_url",
+    "key",
+    "limits",
 )
 _DEFAULTS = {name: getattr(NewTask(id="", task_name="", module_path=""), name) for name in _PLAIN}
 _EMPTY = {"args": "[]", "kwargs": "{}"}

@@ -16,6 +16,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.schedules.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
 from lapinq_core.domain.schedules.ticks import Misfire, Overlap
+from lapinq_core.domain.tasks.key import MAX_KEY
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL
 from lapinq_core.schedules import schedules
@@ -91,6 +92,7 @@ _LIMITS = {
     "name": MAX_NAME,
     "module": MAX_MODULE_PATH,
     "url": MAX_URL,
+    "key": MAX_KEY,
     "jitter": MAX_JITTER,
     "misfire": MAX_MISFIRE_LIMIT,
     "retries": MAX_RETRIES,

@@ -26,6 +26,9 @@ DECLARE
     address text := task->>'webhook_url';
     moment text := replace(task->>'scheduled_at', ',', '.');
     note jsonb := nullif(task->'metadata', 'null');
+    about text := task->>'key';
+    shares jsonb := nullif(nullif(task->'limits', 'null'), '{}');
+    lane text;
     retries numeric;
     priority numeric;
     delay numeric;
@@ -51,7 +54,8 @@ BEGIN
                    ('max_retries', 'an integer', false), ('priority', 'an integer', false),
                    ('ttl_seconds', 'a number', false), ('metadata', 'an object', false),
                    ('retry_delay', 'a number', false), ('retry_backoff', 'true or false', false),
-                   ('webhook_url', 'a string', false), ('timeout_seconds', 'a number', false)
+                   ('webhook_url', 'a string', false), ('timeout_seconds', 'a number', false),
+                   ('key', 'a string', false), ('limits', 'an object', false)
            ) AS field (name, kind, is_required)
       FULL JOIN (
            SELECT key, value,
@@ -103,6 +107,9 @@ BEGIN
             ('timeout_seconds', time_limit NOT BETWEEN 0 AND ten_years,
              'must be a number of seconds between 0 and 315576000 (ten years)'),
             ('timeout_seconds', time_limit = 0, 'must be more than 0'),
+            ('key', char_length(about) NOT BETWEEN 1 AND 255, 'must have 1 to 255 characters'),
+            ('key', about ~ '[\u0001-\u001F\u007F-\u009F]', 'must not contain control characters'),
+            ('limits', (SELECT count(*) FROM jsonb_object_keys(shares)) > 10, 'must have at most 10 limits'),
             ('webhook_url',
              char_length(address) > 2000 OR address ~ unprintable OR address LIKE '% %' OR address !~* web_address
              OR coalesce(nullif((regexp_match(address, web_address, 'i'))[1], ''), '1')::numeric NOT BETWEEN 1 AND 65535,
@@ -124,7 +131,40 @@ BEGIN
         RAISE EXCEPTION '%: %', wrong.field, wrong.problem USING ERRCODE = '22023', COLUMN = wrong.field;
     END IF;
 
-    IF lifetime = 0 THEN
+    lane := lapinq_lane(about, shares);
+    IF octet_length(queue) + octet_length(lane) > 2600 THEN
+        RAISE EXCEPTION '%: %', CASE WHEN shares IS NULL THEN 'key' ELSE 'limits' END, 'must not be so long: its queue''s'
+            ' name, its key and the names of its limits have more than 2600 bytes together'
+            USING ERRCODE = '22023', COLUMN = CASE WHEN shares IS NULL THEN 'key' ELSE 'limits' END;
+    END IF;
+    IF shares IS NOT NULL THEN
+        SELECT 'limits.' || given.name AS field, rule.problem
+          INTO wrong
+          FROM (SELECT one.key AS name, jsonb_typeof(one.value) AS kind, one.value::text LIKE '%.%' AS is_fraction,
+                       CASE WHEN jsonb_typeof(one.value) = 'number' THEN (one.value#>>'{}')::numeric END AS units
+                  FROM jsonb_each(shares) AS one) AS given
+          LEFT JOIN lapinq_limits l ON l.name = given.name
+         CROSS JOIN LATERAL (VALUES
+               (1, given.name !~ '^[A-Za-z0-9_.:-]{1,100}$',
+                'must be a name of 1 to 100 ASCII letters, digits, _ . : or -'),
+               (2, given.units IS NULL OR given.is_fraction,
+                'must be an integer, not ' || CASE given.kind WHEN 'string' THEN 'a string' WHEN 'array' THEN 'a list'
+                    WHEN 'object' THEN 'an object' WHEN 'null' THEN 'null' WHEN 'boolean' THEN 'a boolean'
+                    ELSE 'a decimal fraction' END),
+               (3, given.units NOT BETWEEN 1 AND 1000000000000, 'must be between 1 and 1000000000000'),
+               (4, l.name IS NULL, 'is not a limit that exists'),
+               (5, given.units > (l.rate->>'burst')::numeric,
+                format('must be at most %s, the burst of the limit''s rate: it could never start', l.rate->>'burst'))
+               ) AS rule (number, is_broken, problem)
+         WHERE rule.is_broken
+         ORDER BY rule.number, given.name
+         LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION '%: %', wrong.field, wrong.problem USING ERRCODE = '22023', COLUMN = wrong.field;
+        END IF;
+    END IF;
+
+    IF lifetime = 0 AND lane IS NULL THEN
         INSERT INTO lapinq_transient (queue_name, rank, task_name, module_path, args, kwargs, metadata, due_at,
                                       timeout_seconds)
         VALUES (queue, -priority, task->>'task_name', task->>'module_path', arguments, keywords, note,
@@ -140,20 +180,34 @@ BEGIN
     expiry := lapinq_now() + lifetime::double precision * interval '1 second';
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                               retry_backoff, ttl_seconds, metadata, webhook_url, created_at, scheduled_at, expires_at,
-                              timeout_seconds)
+                              timeout_seconds, key, limits)
     VALUES (new_id, queue, task->>'task_name', task->>'module_path', arguments, keywords, retries, priority, delay,
             coalesce((task->>'retry_backoff')::boolean, true), lifetime, note, address, lapinq_now(), due, expiry,
-            time_limit);
+            time_limit, about, shares);
+    IF lifetime = 0 THEN
+        expiry := NULL;  -- fire and forget with a key or limits: it is kept until it has ended
+    END IF;
     INSERT INTO lapinq_counts (queue_name, pending) VALUES (queue, 1);
     IF due > lapinq_now() THEN
-        INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at)
-        VALUES (new_id, due, queue, -priority, expiry);
+        INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)
+        VALUES (new_id, due, queue, lapinq_rank(priority::integer, lane), expiry, lane, lapinq_units(shares));
         IF due <= lapinq_now() + interval '1 second' THEN
             PERFORM pg_notify('lapinq_delayed', extract(epoch FROM due - lapinq_now())::text);
         END IF;
     ELSE
-        INSERT INTO lapinq_ready (queue_name, rank, id, expires_at) VALUES (queue, -priority, new_id, expiry);
+        INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, lane, units)
+        VALUES (queue, lapinq_rank(priority::integer, lane), new_id, expiry, lane, lapinq_units(shares));
+        IF lane IS NOT NULL THEN
+            INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (queue, ARRAY[lane]);
+        END IF;
         PERFORM pg_notify('lapinq_ready', queue);
+    END IF;
+    IF lane IS NOT NULL THEN
+        INSERT INTO lapinq_queues (name, is_laned)
+        SELECT queue, true
+         WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = queue AND q.is_laned)
+            ON CONFLICT (name) DO UPDATE
+           SET is_laned = true;
     END IF;
     RETURN new_id;
 END
@@ -786,6 +840,8 @@ CREATE TABLE lapinq_schedules (
     created_at      timestamp with time zone NOT NULL,
     updated_at      timestamp with time zone NOT NULL,
     updated_by      text NOT NULL,
+    key             text,
+    limits          jsonb,
     CONSTRAINT lapinq_schedules_misfire_check CHECK ((misfire = ANY (ARRAY['latest'::text, 'skip'::text, 'all'::text]))),
     CONSTRAINT lapinq_schedules_name_key UNIQUE (name),
     CONSTRAINT lapinq_schedules_overlap_check CHECK ((overlap = ANY (ARRAY['allow'::text, 'skip'::text, 'queue_one'::text, 'cancel_previous'::text]))),
@@ -1012,7 +1068,9 @@ CREATE VIEW lapinq_task_details AS
     t.timeout_seconds,
     r.cancel_requested_at,
     r.seq AS claim_seq,
-    t.request_id
+    t.request_id,
+    t.key,
+    t.limits
    FROM ((((lapinq_tasks t
      LEFT JOIN lapinq_attempts f ON (((f.task_id = t.id) AND f.final)))
      LEFT JOIN lapinq_running r ON ((r.id = t.id)))

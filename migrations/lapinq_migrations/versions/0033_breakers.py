@@ -1,6 +1,6 @@
 """A queue may have a circuit breaker.
 
-Revision ID: 0033 Revises: 0029
+Revision ID: 0033 Revises: 0031
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0033"
-down_revision = "0029"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 

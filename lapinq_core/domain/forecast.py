@@ -1,6 +1,7 @@
-"""Whether a queue empties or grows, from how many tasks were ready in the last minutes."""
+"""Whether a queue empties or grows, from how many tasks were ready in the last minutes, and with more workers."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 GROWING_ABOVE = 50
@@ -11,6 +12,13 @@ SHORTEST_SECONDS = 45.0
 """Looks that are closer together say nothing."""
 FURTHEST_SECONDS = 7 * 86_400.0
 """A queue that needs longer to empty gets no forecast."""
+
+BUSY_SHARE = 0.8
+"""Only workers that use so much of their slots hold a queue back."""
+USED_SHARE = 0.9
+"""A rate of which so much is used holds the queue back, whatever the workers."""
+LEAST_GAIN = 0.95
+"""Else more workers make no difference that is worth to tell."""
 
 
 class Look(NamedTuple):
@@ -48,3 +56,61 @@ def forecast(ready: int, looks: Sequence[Look]) -> Forecast:
         return Forecast()
     seconds = ready * fallen.age / (fallen.ready - ready)
     return Forecast(empties_in=seconds if seconds <= FURTHEST_SECONDS else None)
+
+
+class Cap(StrEnum):
+    """What of a queue's policy holds it back, so that more workers change nothing."""
+
+    MAX_RUNNING = "max_running"
+    RATE = "rate"
+
+
+class Fleet(NamedTuple):
+    """The workers of a queue: how many, their slots, how many of its tasks they run, and how many tasks it starts and
+    gets per second."""
+
+    workers: int
+    slots: int
+    running: int
+    started: float
+    enqueued: float
+
+
+class Outlook(NamedTuple):
+    """`empties_in` with more workers, in seconds; None if they make no difference, or nobody can tell. `cap` is what
+    holds them back."""
+
+    empties_in: float | None = None
+    cap: Cap | None = None
+
+
+def with_more_workers(
+    more: int,
+    ready: int,
+    today: Forecast,
+    fleet: Fleet,
+    *,
+    max_running: int | None = None,
+    rate: float | None = None,
+) -> Outlook:
+    """What becomes of a queue with `more` workers like those it has. `rate` is its policy's, in starts per second.
+
+    Busy workers get through more in proportion to their slots, as far as the policy lets them.
+    """
+    if not ready or (today.empties_in is None and not today.is_growing):
+        return Outlook()
+    if max_running is not None and fleet.running >= max_running:
+        return Outlook(cap=Cap.MAX_RUNNING)
+    if rate is not None and fleet.started >= USED_SHARE * rate:
+        return Outlook(cap=Cap.RATE)
+    if not fleet.workers or fleet.running < BUSY_SHARE * fleet.slots:
+        return Outlook()
+    slots = fleet.slots * (1 + more / fleet.workers)
+    started = fleet.started * min(slots, max_running or slots) / fleet.slots
+    gain = min(started, rate or started) - fleet.started
+    falls = fleet.started - fleet.enqueued if today.empties_in is None else ready / today.empties_in
+    if gain <= 0 or falls + gain <= 0:
+        return Outlook()
+    seconds = ready / (falls + gain)
+    is_worth_it = today.empties_in is None or seconds <= LEAST_GAIN * today.empties_in
+    return Outlook(empties_in=seconds if is_worth_it and seconds <= FURTHEST_SECONDS else None)

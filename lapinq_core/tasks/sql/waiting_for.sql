@@ -3,52 +3,56 @@
 -- strict order, an earlier task of the key; `limit`: the named limit; `queue`: what its queue may run or start. The order is
 -- that of why_not_running.py, which says more.
 -- Locks nothing. Relies on the primary keys, lapinq_ready_lane and lapinq_running_key.
-SELECT CASE WHEN delayed.due_at > lapinq_now()
-            THEN json_build_object('kind', CASE WHEN delayed.starts > 0 THEN 'retry' ELSE 'schedule' END, 'name', NULL)
-            WHEN q.paused_at IS NOT NULL THEN json_build_object('kind', 'paused', 'name', NULL)
-            WHEN q.is_governed IS NOT TRUE OR delayed.id IS NOT NULL THEN NULL
-            WHEN ready.key > ''
-                 AND (least(q.max_running_per_key, CASE WHEN q.start_order = 'strict_per_key' THEN 1 END)
-                      <= (SELECT count(*)
-                            FROM lapinq_running r
-                           WHERE r.queue_name = q.name
-                             AND split_part(r.lane, chr(31), 1) = ready.key
-                             AND r.lane IS NOT NULL)
-                      OR (SELECT lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at) < 1
-                                 OR q.start_order = 'strict_per_key'
-                                    AND k.holder <> d.id
-                                    AND (EXISTS (SELECT FROM lapinq_delayed WHERE id = k.holder)
-                                         OR EXISTS (SELECT FROM lapinq_ready WHERE id = k.holder))
-                            FROM lapinq_keys k
-                           WHERE k.queue_name = q.name
-                             AND k.key = ready.key)
-                      OR q.start_order = 'strict_per_key'
-                         AND coalesce((SELECT l.head <> d.id
-                                         FROM lapinq_lanes l
-                                        WHERE l.queue_name = q.name
-                                          AND l.lane = ready.lane
-                                          AND l.head IS NOT NULL),
-                                      EXISTS (SELECT
-                                                FROM lapinq_ready w
-                                               WHERE w.queue_name = q.name
-                                                 AND w.lane = ready.lane
-                                                 AND (w.rank, w.seq) < (ready.rank, ready.seq))))
-            THEN json_build_object('kind', 'key', 'name', NULL)
-            WHEN ready.names > '' AND limited.name IS NOT NULL
-            THEN json_build_object('kind', 'limit', 'name', limited.name)
-            WHEN lapinq_tokens(q.rate, q.tokens, q.tokens_at) < 1 OR q.name = ANY (ARRAY(SELECT queue_name FROM full_queues))
-            THEN json_build_object('kind', 'queue', 'name', NULL)
-       END
-  FROM (SELECT 1) AS one
-  LEFT JOIN (SELECT id, due_at, starts FROM lapinq_delayed) AS delayed ON delayed.id = d.id
-  LEFT JOIN (SELECT id, rank, seq, lane, units, split_part(lane, chr(31), 1) AS key, split_part(lane, chr(31), 2) AS names
-               FROM lapinq_ready) AS ready ON ready.id = d.id
-  LEFT JOIN lapinq_queues q ON q.name = d.queue_name
-  LEFT JOIN LATERAL (
-       SELECT min(l.name) AS name
-         FROM unnest(string_to_array(nullif(ready.names, ''), ','), ready.units) AS need (name, units)
-         JOIN limits l ON l.name = need.name
-        WHERE l.is_closed
-           OR l.places < 1
-           OR l.tokens < greatest(need.units, 1)) AS limited ON ready.names > ''
- WHERE d.status = 'pending'
+SELECT json_build_object('kind', kind, 'name', CASE kind WHEN 'limit' THEN name END)
+  FROM (SELECT CASE WHEN delayed.due_at > lapinq_now()
+                    THEN CASE WHEN delayed.starts > 0 THEN 'retry' ELSE 'schedule' END
+                    WHEN q.paused_at IS NOT NULL THEN 'paused'
+                    WHEN q.is_governed IS NOT TRUE OR delayed.id IS NOT NULL THEN NULL
+                    WHEN ready.key > ''
+                         AND (least(q.max_running_per_key, CASE WHEN q.start_order = 'strict_per_key' THEN 1 END)
+                              <= (SELECT count(*)
+                                    FROM lapinq_running r
+                                   WHERE r.queue_name = q.name
+                                     AND split_part(r.lane, chr(31), 1) = ready.key
+                                     AND r.lane IS NOT NULL)
+                              OR (SELECT lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at) < 1
+                                         OR q.start_order = 'strict_per_key'
+                                            AND k.holder <> d.id
+                                            AND (EXISTS (SELECT FROM lapinq_delayed WHERE id = k.holder)
+                                                 OR EXISTS (SELECT FROM lapinq_ready WHERE id = k.holder))
+                                    FROM lapinq_keys k
+                                   WHERE k.queue_name = q.name
+                                     AND k.key = ready.key)
+                              OR q.start_order = 'strict_per_key'
+                                 AND coalesce((SELECT l.head <> d.id
+                                                 FROM lapinq_lanes l
+                                                WHERE l.queue_name = q.name
+                                                  AND l.lane = ready.lane
+                                                  AND l.head IS NOT NULL),
+                                              EXISTS (SELECT
+                                                        FROM lapinq_ready w
+                                                       WHERE w.queue_name = q.name
+                                                         AND w.lane = ready.lane
+                                                         AND (w.rank, w.seq) < (ready.rank, ready.seq))))
+                    THEN 'key'
+                    WHEN limited.name IS NOT NULL THEN 'limit'
+                    WHEN lapinq_tokens(q.rate, q.tokens, q.tokens_at) < 1
+                         OR q.name = ANY (ARRAY(SELECT queue_name FROM full_queues))
+                    THEN 'queue'
+               END AS kind,
+               limited.name
+          FROM (SELECT 1) AS one
+          LEFT JOIN (SELECT id, due_at, starts FROM lapinq_delayed) AS delayed ON delayed.id = d.id
+          LEFT JOIN (SELECT id, rank, seq, lane, units, split_part(lane, chr(31), 1) AS key,
+                            split_part(lane, chr(31), 2) AS names
+                       FROM lapinq_ready) AS ready ON ready.id = d.id
+          LEFT JOIN lapinq_queues q ON q.name = d.queue_name
+          LEFT JOIN LATERAL (
+               SELECT min(l.name) AS name
+                 FROM unnest(string_to_array(nullif(ready.names, ''), ','), ready.units) AS need (name, units)
+                 JOIN limits l ON l.name = need.name
+                WHERE l.is_closed
+                   OR l.places < 1
+                   OR l.tokens < greatest(need.units, 1)) AS limited ON ready.names > ''
+         WHERE d.status = 'pending') AS block
+ WHERE kind IS NOT NULL

@@ -1,5 +1,6 @@
 """One queue: what happens in it, which of its tasks are slow or fail, and who works on it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -11,12 +12,16 @@ from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MIN
 from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window
+from lapinq_core.domain.forecast import Fleet, Forecast, Outlook, with_more_workers
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.errors import trends
 from lapinq_core.figures import levels, rollups, task_rollups
 from lapinq_core.lookup import measure, overview, slowest
+from lapinq_core.lookup.overview import QueueNow
 from lapinq_core.tasks import queues
-from lapinq_core.tasks.queues import MAX_REASON
+from lapinq_core.tasks.queues import MAX_REASON, QueueDetails
+
+MORE_WORKERS = 2
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
@@ -40,9 +45,14 @@ async def _read(
         since = await measure.waiting_since(conn, [name])
         series = await long.read(rollups.series, conn, window, name)
         sampled = await levels.series(conn, window, name)
+        now_in = next(iter(seen.queues), None)
+        outlook = Outlook() if queue is None or now_in is None else _outlook(queue, now_in)
         return {
             "queue": queue,
-            "now_in": next(iter(seen.queues), None),
+            "now_in": now_in,
+            "empties_at": _moment_in(now_in.empties_in_seconds) if now_in else None,
+            "outlook": outlook,
+            "sooner_at": _moment_in(outlook.empties_in),
             "seen": seen,
             "oldest": since.get(name),
             "series": series,
@@ -54,6 +64,26 @@ async def _read(
             "running": seen.running[:MAX_RUNNING],
             "usual": await usual_of(conn, seen.running[:MAX_RUNNING]),
         }
+
+
+def _outlook(queue: QueueDetails, now_in: QueueNow) -> Outlook:
+    """What more workers would change."""
+    policy = queue.policy
+    return with_more_workers(
+        MORE_WORKERS,
+        now_in.ready or 0,
+        Forecast(now_in.empties_in_seconds, now_in.is_growing),
+        Fleet(len(queue.workers), now_in.slots, now_in.running, now_in.rates.started, now_in.rates.enqueued),
+        max_running=policy.max_running,
+        rate=policy.rate.limit / policy.rate.period_seconds if policy.rate else None,
+    )
+
+
+def _moment_in(seconds: float | None) -> datetime | None:
+    """To the minute, so that the page stays as it is in between."""
+    if seconds is None:
+        return None
+    return (datetime.now(UTC) + timedelta(seconds=seconds + 30)).replace(second=0, microsecond=0)
 
 
 VIEW = View(

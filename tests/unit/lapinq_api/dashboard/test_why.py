@@ -115,11 +115,11 @@ CASES: list[tuple[Reason, str]] = [
     (LimitFull("gpu", 4, 4, [Holder("a1", after(10))], Ahead(0)), f"4 of at most 4 tasks run: a1 since {AT} and 3"),
     (
         LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True)),
-        "It waits for the limit openai: 90\u202f000 of 90\u202f000 units are used, and it needs 1\u202f200; enough in 12 s."
-        " 3 tasks of its key are ahead of it.",
+        "It waits for the limit openai: 90\u202f000 of 90\u202f000 units are used, and it needs 1\u202f200; enough"
+        " in 12 s. 3 tasks of its key are ahead of it.",
     ),
     (LimitShort("openai", "a1", 1200, 12, Ahead(0)), "task a1 is before it and needs 1\u202f200 units; enough"),
-    (LimitTooSmall("openai", 1200, 1000), "1\u202f200 units of the limit openai, which never has more than 1\u202f000, so"),
+    (LimitTooSmall("openai", 1200, 1000), "units of the limit openai, which never has more than 1\u202f000, so"),
     (FairTurn(Ahead(1), Ahead(0, of_key=True)), "About 1 task starts before it. It is the next of its key."),
     (FairTurn(Ahead(10_000, is_capped=True), Ahead(7, of_key=True)), "More than 10\u202f000 tasks start before it."),
     (FairTurn(Ahead(0), Ahead(0, of_key=True)), "It starts next. It is the next of its key."),

@@ -1,8 +1,10 @@
-"""Whether a queue empties or grows."""
+"""Whether a queue empties or grows, and what more workers would change."""
+
+from typing import Any
 
 import pytest
 
-from lapinq_core.domain.forecast import Forecast, Look, forecast
+from lapinq_core.domain.forecast import Cap, Fleet, Forecast, Look, Outlook, forecast, with_more_workers
 
 NOTHING = Forecast()
 GROWING = Forecast(is_growing=True)
@@ -32,3 +34,32 @@ def test_it_follows_from_the_last_looks(
     ready: int, looks: list[tuple[float, int]], expected: Forecast
 ) -> None:
     assert forecast(ready, [Look(*look) for look in looks]) == expected
+
+
+BUSY = Fleet(workers=2, slots=8, running=8, started=4.0, enqueued=3.0)
+
+
+@pytest.mark.parametrize(
+    ("today", "fleet", "policy", "expected"),
+    [
+        # 600 tasks fall by one a second; twice the workers start four more.
+        pytest.param(Forecast(600), BUSY, {}, Outlook(120), id="they get through more"),
+        pytest.param(Forecast(600), BUSY._replace(workers=4), {}, Outlook(200), id="in proportion"),
+        pytest.param(GROWING, BUSY._replace(enqueued=6.0), {}, Outlook(300), id="it would not grow"),
+        pytest.param(GROWING, BUSY._replace(enqueued=9.0), {}, Outlook(), id="it would still grow"),
+        pytest.param(NOTHING, BUSY, {}, Outlook(), id="nobody can tell"),
+        pytest.param(Forecast(600), BUSY._replace(running=3), {}, Outlook(), id="they are not busy"),
+        pytest.param(Forecast(600), BUSY._replace(workers=0), {}, Outlook(), id="there are none"),
+        pytest.param(
+            Forecast(600), BUSY, {"max_running": 8}, Outlook(cap=Cap.MAX_RUNNING), id="no place is left"
+        ),
+        pytest.param(Forecast(600), BUSY, {"max_running": 12}, Outlook(200), id="some places are left"),
+        pytest.param(Forecast(600), BUSY, {"rate": 4.2}, Outlook(cap=Cap.RATE), id="the rate is used"),
+        pytest.param(Forecast(600), BUSY, {"rate": 6.0}, Outlook(200), id="the rate is soon used"),
+        pytest.param(Forecast(10), BUSY._replace(workers=100), {}, Outlook(), id="it makes no difference"),
+    ],
+)
+def test_more_workers_change_what_the_policy_lets_them(
+    today: Forecast, fleet: Fleet, policy: dict[str, Any], expected: Outlook
+) -> None:
+    assert with_more_workers(2, 600, today, fleet, **policy) == expected

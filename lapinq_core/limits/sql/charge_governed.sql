@@ -42,7 +42,7 @@ served AS MATERIALIZED (
                            THEN lapinq_now() + (1 - c.tokens) * (c.rate_per_key ->> 'period_seconds')::float8
                                 / (c.rate_per_key ->> 'limit')::float8 * interval '1 second' END,
            changed_at = lapinq_now()
-      FROM capped c
+      FROM offered c
      CROSS JOIN LATERAL (
            SELECT ctid AS row_id
              FROM lapinq_lanes
@@ -50,7 +50,7 @@ served AS MATERIALIZED (
               AND lane = c.lane
             LIMIT 1) AS one
      WHERE l.ctid = one.row_id
-       AND NOT c.lane = ANY (ARRAY(SELECT lane FROM offered WHERE lane IS NOT NULL))
+       AND c.row_id IS NULL
     RETURNING l.lane
 ), remembered AS (
     INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)

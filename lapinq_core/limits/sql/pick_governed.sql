@@ -62,7 +62,8 @@ policy AS MATERIALIZED (
       FROM policy p
 ), lanes AS MATERIALIZED (
     SELECT l.lane, split_part(l.lane, chr(31), 1) AS key, l.names, l.place, l.head,
-           max(l.rank) OVER () AS last_rank, max(l.place) OVER () AS last_place, count(*) OVER () AS lanes
+           last_value(l.rank) OVER all_lanes AS last_rank, last_value(l.place) OVER all_lanes AS last_place,
+           count(*) OVER all_lanes AS lanes
       FROM q
      CROSS JOIN LATERAL (
            SELECT one.*
@@ -81,6 +82,7 @@ policy AS MATERIALIZED (
                                  AND (closed_for > 0 OR places < 1 OR tokens < 1))
             ORDER BY one.rank, one.place
             LIMIT q.room) AS l
+    WINDOW all_lanes AS (ORDER BY l.rank, l.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), capped AS MATERIALIZED (
     SELECT l.*, coalesce((q.weights ->> l.key)::float8, 1) AS weight, q.start_order, q.rate_per_key,
            greatest(l.place, k.virtual_time) AS start, room.tokens, k.tokens_at, room.most,
@@ -104,35 +106,45 @@ policy AS MATERIALIZED (
                                                     AND r.lane IS NOT NULL)) AS most
              FROM lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at) AS bucket (tokens)) AS room ON l.key > ''
 ), offered AS MATERIALIZED (
-    SELECT c.lane, c.key, c.names, c.cap, c.weight, c.start_order, c.start AS place,
-           t.ctid AS row_id, t.id, t.rank - 2199023255552 AS rank, t.seq, t.units,
-           coalesce((SELECT max(unit) FROM unnest(t.units) AS unit), 1) AS cost
+    SELECT c.lane, c.key, c.names, c.cap, c.rate_per_key, c.tokens, t.ctid AS row_id, t.id, t.seq, t.units,
+           CASE WHEN c.start_order = 'priority' THEN t.rank - 2199023255552 ELSE 0 END AS first_by,
+           CASE WHEN c.start_order = 'fair' THEN c.start + (t.cost_so_far - t.cost) / c.weight ELSE t.seq END AS then_by
       FROM capped c
      CROSS JOIN q
-     CROSS JOIN LATERAL (
-           SELECT ctid, id, rank, seq, units
-             FROM lapinq_ready
-            WHERE queue_name = %(queue)s::text
-              AND lane = c.lane
-              AND (expires_at IS NULL OR expires_at > lapinq_now())
-              AND (c.start_order <> 'priority' OR c.lanes < q.room OR rank <= c.last_rank)
-              AND c.head IS NULL
-            ORDER BY queue_name, lane, rank, seq
-            LIMIT CASE WHEN c.start_order <> 'fair' THEN c.cap
-                       WHEN c.lanes < q.room THEN least(c.cap, 1 + ceil(2.0 * q.room * c.weight / c.lanes))
-                       ELSE least(c.cap, 1 + ceil((c.last_place - c.place) * c.weight)) END) AS t
+      LEFT JOIN LATERAL (
+           SELECT *, sum(cost) OVER (ROWS UNBOUNDED PRECEDING) AS cost_so_far
+             FROM (SELECT ctid, id, rank, seq, units,
+                          coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1) AS cost
+                     FROM lapinq_ready
+                    WHERE queue_name = %(queue)s::text
+                      AND lane = c.lane
+                      AND (expires_at IS NULL OR expires_at > lapinq_now())
+                      AND (c.start_order <> 'priority'
+                           OR c.lanes < q.room
+                           OR (rank, seq) <= (c.last_rank, c.last_place::bigint))
+                    ORDER BY queue_name, lane, rank, seq
+                    LIMIT CASE WHEN c.start_order <> 'fair' THEN c.cap
+                               WHEN c.lanes < q.room THEN least(c.cap, 1 + ceil(2.0 * q.room * c.weight / c.lanes))
+                               ELSE least(c.cap, 1 + ceil((c.last_place - c.place) * c.weight)) END) AS one) AS t
+           ON true
+     WHERE c.head IS NULL
     UNION ALL
-    SELECT c.lane, c.key, c.names, c.cap, c.weight, c.start_order, c.place, t.ctid, t.id, 0, t.seq, t.units, 1
+    SELECT c.lane, c.key, c.names, c.cap, c.rate_per_key, c.tokens, t.ctid, t.id, t.seq, t.units, 0, t.seq
       FROM capped c
-     CROSS JOIN LATERAL (
+      LEFT JOIN LATERAL (
            SELECT ctid, id, seq, units
              FROM lapinq_ready
             WHERE id = c.head
               AND c.cap > 0
-              AND (expires_at IS NULL OR expires_at > lapinq_now())) AS t
+              AND (expires_at IS NULL OR expires_at > lapinq_now())) AS t ON true
+     WHERE c.head IS NOT NULL
     UNION ALL
-    SELECT NULL, '', '', q.room, coalesce((q.weights ->> '')::float8, 1), q.start_order,
-           greatest(q.unkeyed_time, q.virtual_time), t.ctid, t.id, t.rank, t.seq, NULL, 1
+    SELECT NULL, '', '', q.room, NULL, NULL, t.ctid, t.id, t.seq, NULL,
+           CASE WHEN q.start_order = 'priority' THEN t.rank ELSE 0 END,
+           CASE WHEN q.start_order = 'fair'
+                THEN greatest(q.unkeyed_time, q.virtual_time)
+                     + (row_number() OVER (ORDER BY t.rank, t.seq) - 1) / coalesce((q.weights ->> '')::float8, 1)
+                ELSE t.seq END
       FROM q
      CROSS JOIN LATERAL (
            SELECT ctid, id, rank, seq
@@ -143,17 +155,12 @@ policy AS MATERIALIZED (
               AND (expires_at IS NULL OR expires_at > lapinq_now())
             ORDER BY queue_name, rank, seq
             LIMIT q.room) AS t
-), placed AS MATERIALIZED (
-    SELECT o.*,
-           CASE WHEN start_order = 'priority' THEN rank ELSE 0 END AS first_by,
-           CASE WHEN start_order = 'fair'
-                THEN place + (sum(cost) OVER (PARTITION BY lane ORDER BY rank, seq) - cost) / weight
-                ELSE seq END AS then_by
-      FROM offered o
 ), turns AS MATERIALIZED (
-    SELECT p.*, row_number() OVER (ORDER BY first_by, then_by, seq) AS turn,
+    SELECT o.row_id, o.id, o.key, o.names, o.cap, o.units,
+           row_number() OVER (ORDER BY first_by, then_by, seq) AS turn,
            row_number() OVER (PARTITION BY key ORDER BY first_by, then_by, seq) AS nth_of_key
-      FROM placed p
+      FROM offered o
+     WHERE row_id IS NOT NULL
 ), needs AS MATERIALIZED (
     SELECT turn, name, need.units, l.tokens, l.places, l.rate,
            min(CASE WHEN need.units > l.tokens THEN turn END) OVER (PARTITION BY name) AS stop

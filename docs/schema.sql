@@ -518,7 +518,7 @@ CREATE TABLE lapinq_delayed (
     starts     integer NOT NULL DEFAULT 0,
     expires_at timestamp with time zone,
     isolation  smallint NOT NULL DEFAULT 0,
-    lane       text,
+    lane       text COLLATE "C",
     units      bigint[],
     CONSTRAINT lapinq_delayed_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
@@ -591,7 +591,7 @@ CREATE INDEX lapinq_invitations_user_id ON lapinq_invitations USING btree (user_
 
 CREATE TABLE lapinq_keys (
     queue_name   text NOT NULL,
-    key          text NOT NULL,
+    key          text COLLATE "C" NOT NULL,
     virtual_time double precision NOT NULL DEFAULT 0,
     tokens       double precision,
     tokens_at    timestamp with time zone,
@@ -603,15 +603,15 @@ CREATE TABLE lapinq_keys (
 CREATE TABLE lapinq_lane_news (
     queue_name text NOT NULL,
     seq        bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
-    lanes      text[] NOT NULL,
+    lanes      text[] COLLATE "C" NOT NULL,
     returned   boolean NOT NULL DEFAULT false,
     CONSTRAINT lapinq_lane_news_pkey PRIMARY KEY (queue_name, seq)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE lapinq_lanes (
     queue_name text NOT NULL,
-    lane       text NOT NULL,
-    names      text NOT NULL,
+    lane       text COLLATE "C" NOT NULL,
+    names      text COLLATE "C" NOT NULL,
     is_open    boolean NOT NULL,
     rank       bigint NOT NULL,
     place      double precision NOT NULL,
@@ -634,7 +634,7 @@ CREATE TABLE lapinq_levels (
 );
 
 CREATE TABLE lapinq_limit_news (
-    limit_name   text NOT NULL,
+    limit_name   text COLLATE "C" NOT NULL,
     seq          bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
     units        double precision NOT NULL DEFAULT 0,
     closed_until timestamp with time zone,
@@ -642,7 +642,7 @@ CREATE TABLE lapinq_limit_news (
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE lapinq_limits (
-    name         text NOT NULL,
+    name         text COLLATE "C" NOT NULL,
     max_running  integer,
     rate         jsonb,
     tokens       double precision,
@@ -733,7 +733,7 @@ CREATE TABLE lapinq_queues (
     governed_xid        bigint,
     governed_at         timestamp with time zone,
     has_breaker         boolean NOT NULL DEFAULT false,
-    is_governed         boolean NOT NULL DEFAULT (is_laned OR (num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0) OR (start_order <> 'priority'::text) OR has_breaker),
+    is_governed         boolean NOT NULL GENERATED ALWAYS AS STORED (is_laned OR (num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0) OR (start_order <> 'priority'::text) OR has_breaker),
     CONSTRAINT lapinq_queues_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_queues_max_running_per_key_check CHECK ((max_running_per_key >= 1)),
     CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name),
@@ -749,7 +749,7 @@ CREATE TABLE lapinq_ready (
     expires_at timestamp with time zone,
     isolation  smallint NOT NULL DEFAULT 0,
     since      timestamp with time zone,
-    lane       text,
+    lane       text COLLATE "C",
     units      bigint[],
     CONSTRAINT lapinq_ready_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
@@ -789,7 +789,7 @@ CREATE TABLE lapinq_running (
     isolation           smallint NOT NULL DEFAULT 0,
     has_webhook         boolean,
     logs                text,
-    lane                text,
+    lane                text COLLATE "C",
     units               bigint[],
     CONSTRAINT lapinq_running_pkey PRIMARY KEY (id),
     CONSTRAINT lapinq_running_progress_check CHECK (((progress >= 0) AND (progress <= 100)))
@@ -978,7 +978,7 @@ CREATE TABLE lapinq_webhooks (
     queue_name  text NOT NULL,
     task_name   text NOT NULL,
     url         text NOT NULL,
-    host        text NOT NULL DEFAULT COALESCE(NULLIF(lower("left"("substring"(url, '^[^/]*//(?:[^/?#]*@)?([^/?#]*)'::text), 255)), ''::text), '?'::text),
+    host        text NOT NULL GENERATED ALWAYS AS STORED COALESCE(NULLIF(lower("left"("substring"(url, '^[^/]*//(?:[^/?#]*@)?([^/?#]*)'::text), 255)), ''::text), '?'::text),
     status      text NOT NULL,
     result      text,
     error       text,

@@ -26,7 +26,7 @@ class Recheck:
         self._after = ("", "")
 
     async def step(self, conn: psycopg.AsyncConnection) -> None:
-        """Reads the next lanes; after the last one it begins anew."""
+        """Reads the next lanes; after the last one it begins again."""
         queue, lane = self._after
         row = await (
             await conn.execute(sql(_PACKAGE, "recheck_lanes"), {"queue": queue, "lane": lane})

@@ -12,7 +12,9 @@ from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.limits import governed_claims
 
+_PACKAGE = "lapinq_core.tasks"
 _claims = msgspec.json.Decoder(list[Claim])
 
 LOWEST_MARK = (-(2**40), 0)
@@ -122,7 +124,7 @@ async def _near_first(
 async def _plain(
     conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
 ) -> tuple[str | None, None]:
-    cursor = await conn.execute(_plain_within(since, until), params, prepare=True)
+    cursor = await conn.execute(plain_claim(since, until), params, prepare=True)
     row = await cursor.fetchone()
     return row[0] if row else None, None
 
@@ -135,13 +137,13 @@ async def _governed(
     for _ in range(MAX_LOOKS):
         # In one message to the server, so that a worker that stalls here holds no lock.
         async with conn.pipeline(), conn.transaction():
-            await conn.execute(_HASH_JOINS, prepare=True)
-            await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params, prepare=True)
+            await conn.execute(HASH_JOINS, prepare=True)
+            await conn.execute(sql(_PACKAGE, "lock_queue"), params, prepare=True)
             if watched:
-                await conn.execute(sql("lapinq_core.limits", "judge_breaker"), params, prepare=True)
-            await conn.execute(sql("lapinq_core.limits", "refresh_lanes"), params, prepare=True)
-            await conn.execute(sql("lapinq_core.limits", "lock_limits"), params, prepare=True)
-            statement = _governed_within(since, until, watched=watched)
+                await conn.execute(governed_claims.JUDGE_BREAKER, params, prepare=True)
+            await conn.execute(governed_claims.REFRESH_LANES, params, prepare=True)
+            await conn.execute(governed_claims.LOCK_LIMITS, params, prepare=True)
+            statement = governed_claim(since, until, watched=watched)
             cursor = await conn.execute(statement, params, prepare=True)
         row = await cursor.fetchone()
         assert row is not None
@@ -167,7 +169,7 @@ def _monday(seconds: float) -> int:
     return int(seconds - (seconds + 3 * 86_400) % _WEEK_SECONDS)
 
 
-_HASH_JOINS = "SET LOCAL enable_hashjoin = on"  # between the parts of one statement, which have no index
+HASH_JOINS = "SET LOCAL enable_hashjoin = on"  # between the parts of one statement, which have no index
 _IS_WATCHED = """(SELECT '"watched"'
               FROM lapinq_queues
              WHERE name = %(queue)s::text
@@ -189,12 +191,13 @@ _NEXT_PROBE = """
 
 
 @lru_cache(maxsize=4)
-def _plain_within(since: UUID, until: UUID) -> LiteralString:
+def plain_claim(since: UUID, until: UUID) -> LiteralString:
+    """The claim of tasks with ids between the two, from a queue without a policy."""
     text = (
-        sql("lapinq_core.tasks", "claim")
-        .replace("{picked}", sql("lapinq_core.tasks", "pick_plain"))
+        sql(_PACKAGE, "claim")
+        .replace("{picked}", sql(_PACKAGE, "pick_plain"))
         .replace("{charged}", "")
-        .replace("{otherwise}", sql("lapinq_core.limits", "may_start"))
+        .replace("{otherwise}", governed_claims.MAY_START)
         .replace("{also}", "")
         .replace("{ordered}", "claimed")
         .replace("{order}", "rank, seq")
@@ -203,14 +206,18 @@ def _plain_within(since: UUID, until: UUID) -> LiteralString:
 
 
 @lru_cache(maxsize=8)
-def _governed_within(since: UUID, until: UUID, *, watched: bool) -> LiteralString:
-    more = sql("lapinq_core.limits", "when_more").replace("{breaker}", _NEXT_PROBE if watched else "")
-    charged = ", " + sql("lapinq_core.limits", "charge_governed")
+def governed_claim(since: UUID, until: UUID, *, watched: bool) -> LiteralString:
+    """The claim of tasks with ids between the two, after the locks that a policy needs.
+
+    `watched`: the queue has a circuit breaker.
+    """
+    more = governed_claims.WHEN_MORE.replace("{breaker}", _NEXT_PROBE if watched else "")
+    charged = ", " + governed_claims.CHARGE
     if watched:
-        charged += ", " + sql("lapinq_core.limits", "follow_claims")
+        charged += ", " + governed_claims.FOLLOW_CLAIMS
     text = (
-        sql("lapinq_core.tasks", "claim")
-        .replace("{picked}", sql("lapinq_core.limits", "pick_governed"))
+        sql(_PACKAGE, "claim")
+        .replace("{picked}", governed_claims.PICK)
         .replace("{watched}", "true" if watched else "false")
         .replace("{breaker}", _PROBES if watched else "")
         .replace("{charged}", charged)

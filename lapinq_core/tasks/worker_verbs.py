@@ -14,6 +14,7 @@ from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
+from lapinq_core.limits import governed_claims
 from lapinq_core.tasks.claiming import decoded
 
 _PACKAGE = "lapinq_core.tasks"
@@ -93,7 +94,7 @@ async def claim_transient(
 
 async def adopt_transient(conn: PinnedConnection, limit: int) -> list[str]:
     """Stores up to `limit` fire-and-forget tasks of queues with a policy as ordinary ones; returns those queues."""
-    cursor = await conn.execute(sql("lapinq_core.limits", "adopt_transient"), {"limit": limit}, prepare=True)
+    cursor = await conn.execute(governed_claims.ADOPT_TRANSIENT, {"limit": limit}, prepare=True)
     row = await cursor.fetchone()
     return row[0] if row else []
 

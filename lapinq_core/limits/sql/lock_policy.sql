@@ -1,5 +1,6 @@
 -- The policy of a queue, its row locked until the end of the transaction: claims that the policy governs wait. A queue
--- without a row gets one. Relies on lapinq_queues_pkey.
+-- without a row gets one.
+-- Locks that row. Relies on lapinq_queues_pkey.
 INSERT INTO lapinq_queues AS q (name)
 VALUES (%(queue)s::text)
     ON CONFLICT (name) DO UPDATE

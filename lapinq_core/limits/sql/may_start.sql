@@ -1,6 +1,6 @@
 -- For claim.sql, without the lock: "governed" if a task of a queue with a policy may start, or that has to be looked at; NULL
 -- if surely none may.
--- Relies on lapinq_lanes_open, lapinq_lanes_opens_at, lapinq_ready_claim and the primary keys.
+-- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_opens_at, lapinq_ready_claim and the primary keys.
 (SELECT '"governed"'
               FROM lapinq_queues q
              WHERE q.name = %(queue)s::text

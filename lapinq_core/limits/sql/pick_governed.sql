@@ -3,7 +3,7 @@
 -- First come the open lanes, in their order, and of each as many tasks as may start; tasks without key and limits are
 -- offered beside them, from the mark on. In fair order a task's place is its lane's virtual time and what its lane is
 -- offered before it, over the lane's weight. A limit is taken in that order, too: behind a task for which it has too few
--- units, no other task that takes from it starts, or that one would wait for ever.
+-- units, no other task that takes from it starts, or that one would wait forever.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
 -- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.

@@ -1,6 +1,6 @@
 -- Forgets lanes of a queue in which nothing has waited for an hour, and keys that start afresh without loss: their bucket is
 -- full, their turn is over, and the task that started last has ended. Up to 1,000 of each. Returns how many.
--- The caller holds the lock of the queue's row. Relies on the primary keys and lapinq_ready_lane.
+-- Locks the rows that it deletes; the caller holds the lock of the queue's row. Relies on the primary keys and lapinq_ready_lane.
 WITH empty AS (
     DELETE FROM lapinq_lanes
      WHERE ctid = ANY (ARRAY(SELECT l.ctid

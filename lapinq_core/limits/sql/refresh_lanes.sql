@@ -1,7 +1,8 @@
 -- Looks again at lanes of a queue in which something happened, and at those whose time has come: whether their first task
 -- may start, and its place in the order. Takes news of about a thousand lanes. The lanes of a key are looked at together.
 -- A lane that opens again has no credit: in fair order it goes on at the queue's virtual time.
--- The caller holds the lock of the queue's row. Relies on lapinq_lane_news_pkey, lapinq_ready_lane, lapinq_running_key.
+-- Locks the rows that it writes; the caller holds the lock of the queue's row. Relies on lapinq_lane_news_pkey,
+-- lapinq_ready_lane and lapinq_running_key.
 WITH q AS MATERIALIZED (
     SELECT max_running_per_key, rate_per_key, start_order, virtual_time
       FROM lapinq_queues

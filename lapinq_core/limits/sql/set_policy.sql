@@ -1,6 +1,6 @@
 -- Gives a queue a policy. If it had none, claims wait for those under way, which may not know it. With `are_stale` claims
 -- look again at all of its lanes, which the old policy opened or closed.
--- The caller holds the lock of the queue's row. Relies on lapinq_queues_pkey and lapinq_lanes_pkey.
+-- Locks nothing else: the caller holds the lock of the queue's row. Relies on lapinq_queues_pkey and lapinq_lanes_pkey.
 WITH told AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes)
     SELECT %(queue)s::text, array_agg(lane)

@@ -1,5 +1,5 @@
--- For claim.sql, after charge_governed.sql: whether it is worth to look again at once, and in how many seconds something
--- may start that now waits for a rate or a closed limit (NULL: nothing does).
+-- For claim.sql, after charge_governed.sql: whether it is worth looking again immediately, and in how many seconds something
+-- may start that now waits for a rate or a closed limit (NULL: nothing does). Locks nothing.
 (SELECT count(*) > 0 FROM shut) OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text),
        (SELECT min(seconds)
           FROM (SELECT (1 - q.tokens + (SELECT count(*) FROM taken)) * (q.rate ->> 'period_seconds')::float8

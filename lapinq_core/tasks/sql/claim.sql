@@ -7,7 +7,9 @@
 -- Returns one JSON cell: an array per task; "elsewhere" if it took nothing for that reason; else {otherwise}. A task to be
 -- profiled runs alone in a fresh process, as if it were isolated. A task of a lane has its rank without the distance that
 -- keeps it from plain claims. Here date_part costs half of extract, which goes through numeric.
--- {charged}, {also} and the order of the answer are for pick_governed.sql. Relies on lapinq_tasks_pkey, on a pinned connection: by statistics a scan of the task table may look cheaper.
+-- {charged}, {also} and the order of the answer are for pick_governed.sql.
+-- Locks the rows that {picked} picks. Relies on lapinq_tasks_pkey, on a pinned connection: by statistics a scan of the task
+-- table may look cheaper.
 WITH RECURSIVE {picked}, taken AS (
     DELETE FROM lapinq_ready r
      WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked HAVING bool_and(is_here))::tid[])

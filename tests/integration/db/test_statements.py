@@ -9,10 +9,15 @@ import psycopg
 import pytest
 
 import lapinq_core
-from tests.support.database.statements import prepare_all
+from tests.support.database.statements import CLAIMS, prepare, prepare_all
 
 pytestmark = pytest.mark.version
 
 
 def test_the_server_understands_every_statement(conn: psycopg.Connection) -> None:
     assert prepare_all(conn, Path(lapinq_core.__file__).parent) > 100
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_server_understands_every_claim(conn: psycopg.Connection, name: str) -> None:
+    prepare(conn, name, CLAIMS[name])

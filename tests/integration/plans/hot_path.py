@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from lapinq_core.tasks.bulk import FIRST
-from lapinq_core.tasks.claiming import END_OF_IDS, HIGHEST_RANK
+from lapinq_core.tasks.claiming import HIGHEST_RANK
 from lapinq_core.upkeep.rescuing import BOTTOM
 from tests.integration.plans.burdened import FEW, QUEUE, WORKER, Rows
 
@@ -64,9 +64,6 @@ def _claim(rows: Rows) -> Params:
         "mark_rank": rows.rank,
         "mark_seq": rows.seq,
         "max_rank": HIGHEST_RANK,
-        "is_locked": False,
-        "since": FIRST,
-        "until": END_OF_IDS,
     }
 
 
@@ -159,14 +156,6 @@ _TURN: Params = {"limit": 10, "lease": 30.0, "hosts": [], "places": [], "places_
 
 CLAIMING = [
     Statement(verb="claim", params=_claim, session=Session.PINNED, rows=5 * FEW, pages=100),
-    Statement(
-        verb="claim",
-        use="under the lock of its queue",
-        params=lambda rows: {**_claim(rows), "is_locked": True},
-        session=Session.PINNED,
-        rows=5 * FEW,
-        pages=100,
-    ),
     Statement(
         verb="claim",
         use="from the last task of its queue",

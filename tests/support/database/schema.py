@@ -104,9 +104,11 @@ SELECT c.oid,
 _COLUMNS = """
 SELECT a.attname,
        format_type(a.atttypid, a.atttypmod)
+       || CASE WHEN a.attcollation = '"C"'::regcollation THEN ' COLLATE "C"' ELSE '' END
        || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
        || CASE a.attidentity WHEN 'a' THEN ' GENERATED ALWAYS AS IDENTITY (CACHE ' || s.seqcache || ')' ELSE '' END
-       || coalesce(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), '')
+       || coalesce(CASE a.attgenerated WHEN 's' THEN ' GENERATED ALWAYS AS STORED ' ELSE ' DEFAULT ' END
+                   || pg_get_expr(d.adbin, d.adrelid), '')
   FROM pg_attribute a
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   LEFT JOIN pg_sequence s ON a.attidentity <> ''

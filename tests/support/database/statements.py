@@ -12,6 +12,15 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from lapinq_core.db.statements import sql
+from lapinq_core.tasks.claiming import END_OF_IDS, FIRST_ID, governed_claim, plain_claim
+
+CLAIMS: dict[str, LiteralString] = {
+    "claim": plain_claim(FIRST_ID, END_OF_IDS),
+    "claim_governed": governed_claim(FIRST_ID, END_OF_IDS, watched=False),
+    "claim_watched": governed_claim(FIRST_ID, END_OF_IDS, watched=True),
+}
+"""Put together of several files, for tasks in any partition."""
+_PART = re.compile(r"-- For \w+\.sql\b")
 
 
 @cache
@@ -22,25 +31,29 @@ def package_of(verb: str) -> str:
 
 
 def text_of(verb: str) -> LiteralString:
-    """The statement, as `sql` gives it."""
-    return sql(package_of(verb), verb)
+    """The statement, as it is sent."""
+    return CLAIMS.get(verb) or sql(package_of(verb), verb)
 
 
 def prepare_all(conn: psycopg.Connection, folder: Path) -> int:
     """Prepares every statement below `folder`, and returns how many there are. AssertionError at the first that fails.
 
-    Those with braces are left out: they take their conditions from filters.
+    Those with braces are left out: they take their conditions from filters. So are those that others contain.
     """
     prepared = 0
     for file in sorted(folder.rglob("sql/*.sql")):
-        text = re.sub(r"^\s*--[^\n]*\n", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        if re.search(r"\{\w+\}", text):
+        text = file.read_text(encoding="utf-8")
+        body = re.sub(r"^\s*--[^\n]*\n", "", text, flags=re.MULTILINE)
+        if _PART.match(text) or re.search(r"\{\w+\}", body):
             continue
-        numbers = defaultdict[str, int](count(1).__next__)
-        numbered = re.sub(r"%\((\w+)\)s", lambda name, of=numbers: f"${of[name[1]]}", text)
-        found = conn.pgconn.prepare(b"", numbered.replace("%%", "%").encode())
-        assert found.status == ExecStatus.COMMAND_OK, (
-            f"{file.relative_to(folder)}: {found.error_message.decode()}"
-        )
+        prepare(conn, str(file.relative_to(folder)), body)
         prepared += 1
     return prepared
+
+
+def prepare(conn: psycopg.Connection, name: str, statement: str) -> None:
+    """AssertionError if the server does not understand it."""
+    numbers = defaultdict[str, int](count(1).__next__)
+    numbered = re.sub(r"%\((\w+)\)s", lambda found: f"${numbers[found[1]]}", statement)
+    found = conn.pgconn.prepare(b"", numbered.replace("%%", "%").encode())
+    assert found.status == ExecStatus.COMMAND_OK, f"{name}: {found.error_message.decode()}"

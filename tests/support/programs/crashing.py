@@ -16,7 +16,7 @@ import psycopg
 
 from lapinq.cli import main as lapinq
 from lapinq_core.schedules import firing
-from lapinq_core.tasks import enqueueing, worker_verbs
+from lapinq_core.tasks import claiming, enqueueing, worker_verbs
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.settling.settler import Settler
 
@@ -49,11 +49,11 @@ def arm(step: Step) -> None:
     """From now on this process dies at `step`."""
     match step:
         case Step.BEFORE_CLAIM:
-            worker_verbs.claim = _die
+            claiming.take = _die
         case Step.CLAIM_SENT:
-            worker_verbs.claim = _sent(worker_verbs.claim)
+            claiming.take = _sent(claiming.take)
         case Step.CLAIMED:
-            worker_verbs.claim = _answered(worker_verbs.claim)
+            claiming.take = _answered(claiming.take, lambda taken: bool(taken.claims))
         case Step.BEFORE_FUNCTION:
             # From here on it is the pools' to start.
             Dispatcher.offer = _die

@@ -36,7 +36,7 @@ SELECT least((rate ->> 'burst')::float8,
 $$;
 
 -- Up to when a bucket has been filled, once its tokens are written. A clock that was set back by more than a period starts
--- anew; by less, nothing comes in until it has caught up.
+-- again; by less, nothing comes in until it has caught up.
 CREATE FUNCTION lapinq_refilled_at(rate jsonb, tokens_at timestamptz) RETURNS timestamptz
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from lapinq_core.domain.tasks.key import check_key
@@ -13,19 +13,22 @@ if TYPE_CHECKING:
 
 
 class KeyOf(Protocol):
-    """A function that gets the arguments of a call and returns the key, None for no key."""
+    """A function that gets the arguments of a call and returns the key, None for no key.
 
-    def __call__(self, *args: Any, **kwargs: Any) -> str | None: ...
+    The first parameter is named so that pyright knows the types of `lambda order_id, *_: …`.
+    """
+
+    def __call__(self, first: Any, /, *rest: Any, **named: Any) -> str | None: ...
 
 
 class LimitsOf(Protocol):
     """A function that gets the arguments of a call and returns the units of each limit, None for no limits."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Mapping[str, int] | None: ...
+    def __call__(self, first: Any, /, *rest: Any, **named: Any) -> Mapping[str, int] | None: ...
 
 
-KeyOption: TypeAlias = str | KeyOf
-LimitsOption: TypeAlias = Mapping[str, int] | LimitsOf
+KeyOption: TypeAlias = str | KeyOf | Callable[[], str | None]
+LimitsOption: TypeAlias = Mapping[str, int] | LimitsOf | Callable[[], Mapping[str, int] | None]
 
 
 def check_computed(options: Mapping[str, Any]) -> None:

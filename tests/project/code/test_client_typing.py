@@ -129,7 +129,7 @@ summarize.options(key=tenant_of, limits=shares_of).queue(1)
 summarize.options(key=None, limits=None).queue(1)
 queue.task(key=7)  # error: reportArgumentType
 summarize.options(limits={"openai": "1"})  # error: reportArgumentType
-summarize.options(key=lambda *_: 7)  # error: reportArgumentType
+summarize.options(key=lambda _: 7)  # error: reportArgumentType
 
 async_layered = AsyncTaskQueue(middleware=(Timing(),), typed=False)
 

@@ -1,5 +1,6 @@
 """The options `key` and `limits` of the client: values, and functions of a call's arguments."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,10 @@ def order_of(order_id: int, *_: object, **__: object) -> str | None:
 
 def shares_of(order_id: int) -> dict[str, int] | None:
     return {"mail": 2, "post": order_id} if order_id else None
+
+
+def _value_of(value: Any, order_id: int) -> Any:
+    return value if order_id else None
 
 
 @queue.task(key=order_of, limits={"mail": 1})
@@ -66,10 +71,7 @@ def test_a_wrong_value_is_refused_where_it_is_written_or_computed(
             declare()
         assert str(raised.value).startswith(message)
 
-    def returning(value: object) -> Any:
-        return lambda *_: value  # pyright: ignore[reportUnknownLambdaType]
-
-    functions: dict[str, Any] = {name: returning(value) for name, value in options.items()}
+    functions: dict[str, Any] = {name: partial(_value_of, value) for name, value in options.items()}
     with pytest.raises(kind, match=next(iter(options))):
         confirm.options(**functions).queue(7)
 

@@ -44,6 +44,7 @@ from tests.support.drivers.django_connection import django_connection
 from tests.support.drivers.urls import parts_of, sqlalchemy_url
 from tests.support.http.serving import serving
 from tests.support.programs.embedded import open_directory
+from tests.support.rows.named_limits import add_limit
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,7 @@ def url(postgres_url: str, template_database: str) -> Iterator[str]:
         conn.execute(
             "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, item text, booked boolean)"
         )
+        add_limit(conn, "openai", burst=90_000)
         conn.commit()
         yield url
 

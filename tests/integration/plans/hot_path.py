@@ -118,6 +118,12 @@ def _alike(rows: Rows) -> Params:
     return {"tasks": json.dumps({**values, "ids": _NEW_IDS, "args": [[1]] * FEW, "kwargs": None})}
 
 
+def _keyed(rows: Rows) -> Params:
+    """As `_alike`, each with a key of its own."""
+    values = json.loads(_alike(rows)["tasks"])
+    return {"tasks": json.dumps({**values, "keys": [f"key {number}" for number in range(FEW)]})}
+
+
 def _of(task: str) -> Params:
     """Of one task, for whatever shows or changes it."""
     shown = {"whole": 1000, "part": 100, "limit": 200}
@@ -225,6 +231,7 @@ SETTLING = [
 TASKS = [
     Statement(verb="enqueue", params=_new, rows=0, pages=200),
     Statement(verb="enqueue_alike", params=_alike, rows=0, pages=200),
+    Statement(verb="enqueue_alike_keyed", params=_keyed, rows=2, pages=250),
     Statement(verb="cancel", params=lambda rows: _of(rows.ready), rows=2, pages=20),
     Statement(
         verb="cancel", use="of a delayed task", params=lambda rows: _of(rows.delayed), rows=2, pages=20

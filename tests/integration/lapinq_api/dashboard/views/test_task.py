@@ -105,6 +105,19 @@ def test_what_it_is_and_where_to_find_its_like(
     assert "<dd>0 of 4</dd>" in html
 
 
+def test_its_key_leads_to_its_like_and_its_limits_are_told(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    task_id = made_of(api_database, queue_name=queue, key="a&b", limits={"openai": 1200, "gpu": 1})
+    html = signed_in.get(f"/tasks/{task_id}").text
+    assert 'href="../tasks?key=a%26b"><code>a&amp;b</code></a>' in html
+    assert "<code>gpu</code> 1, <code>openai</code> 1\u202f200</dd>" in html
+    found = signed_in.get("/tasks", params={"q": "key:a&b"}, follow_redirects=True)
+    assert dict(found.url.params) == {"key": "a&b"}
+    assert task_id in found.text
+    assert task_id not in signed_in.get("/tasks", params={"key": "a"}).text
+
+
 def test_a_limit_that_the_task_does_not_set_is_that_of_the_workers_of_its_queue(
     signed_in: httpx.Client, api_database: str, queue: str
 ) -> None:

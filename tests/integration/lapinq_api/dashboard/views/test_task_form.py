@@ -85,6 +85,9 @@ def test_another_run_starts_from_the_values_of_the_earlier_one(
     page = again(signed_in, api_database, task_name="report", args=["Q3"], kwargs={"size": "large"})
     assert 'value="Q3"' in page
     assert '<option value="&#34;large&#34;" selected>' in page
+    keyed = again(signed_in, api_database, task_name="report", key="acme", limits={"openai": 1200})
+    assert 'name="key" data-kind="text" aria-describedby="hint-key wrong-key" value="acme"' in keyed
+    assert "&#34;openai&#34;: 1200" in keyed
     odd = again(signed_in, api_database, task_name="report", args=["Q3", 1, 2, 3])
     assert "data-argument" not in odd
     assert "&#34;Q3&#34;" in odd

@@ -18,14 +18,17 @@ from lapinq_core.runtime.settings import Settings
 
 
 @click.command(cls=Command)
+@click.option(
+    "--verify", is_flag=True, help="Also compare every lane, key and limit with the tasks that wait and run."
+)
 @json_flag
 @api_flags
-def doctor(as_json: bool, **given: object) -> None:
+def doctor(verify: bool, as_json: bool, **given: object) -> None:
     """Say what is wrong with the database, the settings and what runs, and what to do.
 
     Changes and starts nothing. Exits with 1 if there are errors or warnings.
     """
-    report = _report(given)
+    report = _report(given, verify=verify)
     if as_json:
         click.echo(json_of(report))
     else:
@@ -33,19 +36,23 @@ def doctor(as_json: bool, **given: object) -> None:
     sys.exit(0 if report["ok"] else exits.FAILED)
 
 
-def _report(given: Mapping[str, object]) -> dict[str, Any]:
+def _report(given: Mapping[str, object], *, verify: bool) -> dict[str, Any]:
     """The report as the API answers it.
 
     Unlike other commands this one must not need a database, so it doesn't run the API's application.
     """
     with explained():
         settings, server = place_of(given)
+        if server is not None and verify:
+            raise click.UsageError("--verify reads the database itself: leave out --server.")
         if server is not None:
             with remote(server, settings.api_key) as api:
                 return api.get("/api/v1/doctor").value
         from lapinq_core.doctor.examination import examine
 
-        return msgspec.to_builtins(asyncio.run(examine(_with_embedded(settings))), str_keys=True)
+        return msgspec.to_builtins(
+            asyncio.run(examine(_with_embedded(settings), verifying=verify)), str_keys=True
+        )
 
 
 def _with_embedded(settings: Settings) -> Settings:

@@ -26,6 +26,7 @@ from lapinq_core.doctor import (
 )
 from lapinq_core.doctor.finding import CheckResult, Finding, Report, error, info, ok, report_of, warning
 from lapinq_core.doctor.pooler import NAME, check_pooler
+from lapinq_core.doctor.verifying import COMPARED, VERIFY_SECONDS, verify
 from lapinq_core.runtime.settings import Settings
 
 STATEMENT_SECONDS = 2.0
@@ -77,15 +78,16 @@ CHECKS = ("database", *(check.name for check in (*_OF_SERVER, *_OF_SCHEMA)), *_O
 """The names of all checks, in the order of the report."""
 
 
-async def examine(settings: Settings) -> Report:
-    """Runs every check that can run. Raises nothing that a broken set-up can cause."""
-    found = await _examine_database(settings)
+async def examine(settings: Settings, *, verifying: bool = False) -> Report:
+    """Runs every check that can run; with `verifying` also those that compare each lane and key with its tasks. Raises
+    nothing that a broken set-up can cause."""
+    found = await _examine_database(settings, verifying=verifying)
     for name, look in _OF_SETTINGS.items():
         found += _results(name, look(settings))
     return report_of(found)
 
 
-async def _examine_database(settings: Settings) -> list[CheckResult]:
+async def _examine_database(settings: Settings, *, verifying: bool) -> list[CheckResult]:
     if settings.database_url is None:
         return _results(
             "database",
@@ -117,9 +119,14 @@ async def _examine_database(settings: Settings) -> list[CheckResult]:
             found = _results("database", ok(_place(conn)))
             for check in _OF_SERVER:
                 found += _results(check.name, await _run(check.look, conn, settings))
-            if await _has_schema(conn):
+            has_schema = await _has_schema(conn)
+            if has_schema:
                 for check in _OF_SCHEMA:
                     found += _results(check.name, await _run(check.look, conn, settings))
+        if verifying and has_schema:
+            with ended_after(conn, VERIFY_SECONDS):
+                for name, findings in (await _verified(conn)).items():
+                    found += _results(name, findings)
     finally:
         await conn.close()
     return found
@@ -147,6 +154,17 @@ async def _run(look: _Look, conn: psycopg.AsyncConnection, settings: Settings) -
     except (psycopg.Error, OSError) as reason:
         text = str(reason).strip().partition("\n")[0]
         return [warning(f"could not be checked: {text}", "Try again, and see the log of the database.")]
+
+
+async def _verified(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
+    try:
+        return await verify(conn)
+    except (psycopg.Error, OSError) as reason:
+        text = str(reason).strip().partition("\n")[0]
+        unknown = warning(
+            f"could not be compared within {VERIFY_SECONDS:g} s: {text}", "Try again when less is going on."
+        )
+        return {name: [unknown] for name in COMPARED}
 
 
 async def _has_schema(conn: psycopg.AsyncConnection) -> bool:

@@ -70,3 +70,11 @@ def test_where_no_database_answers_it_says_so_and_goes_on(postgres_url: str, api
         done = lapinq_at(place, "doctor")
         assert (done.exit_code, done.stdout) == (code, ""), place
         assert message in done.stderr
+
+
+def test_it_compares_lanes_with_tasks_when_told_to(api: httpx.Client, database: str) -> None:
+    done = lapinq_at(("--database-url", database), "doctor", "--verify")
+    assert "ok       lanes            every lane agrees with the tasks that wait and run" in done.stdout
+    done = lapinq_at(("--server", str(api.base_url), "--api-key", KEY), "doctor", "--verify")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "leave out --server" in done.stderr

@@ -18,6 +18,7 @@ from lapinq.cli import cli
 from lapinq_core.command_line.help_page import Context
 from lapinq_core.doctor import connections
 from lapinq_core.doctor.examination import CHECKS
+from lapinq_core.doctor.verifying import COMPARED
 from lapinq_core.domain.tasks.state import FINAL, TRANSITIONS, Status
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.settings import SECRETS, Settings, variable, variables
@@ -233,7 +234,7 @@ def test_every_status_is_explained() -> None:
 
 def test_every_check_of_the_doctor_is_explained() -> None:
     explained = re.findall(r"^### `(\w+)`$", (DOCS / "operate" / "doctor.md").read_text(), re.MULTILINE)
-    assert sorted(explained) == sorted(CHECKS)
+    assert sorted(explained) == sorted((*CHECKS, *COMPARED))
 
 
 def test_the_doctor_counts_the_connections_that_the_page_tells() -> None:

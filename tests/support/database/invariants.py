@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 import psycopg
 
+from lapinq_core.doctor.verifying import VERBS
+from tests.support.database.statements import text_of
+
 
 def check_invariants(url: str, accepted: Iterable[str]) -> None:
     """Raises AssertionError with the tasks concerned."""
@@ -53,6 +56,16 @@ def check_invariants(url: str, accepted: Iterable[str]) -> None:
         # Of a queue whose tasks are gone zeros are left until they are folded.
         counted, real = ([row for row in rows if any(row[1:])] for rows in (counted, real))
         assert sorted(counted) == sorted(real), f"counted {counted}, there are {real}"
+    check_lanes(url)
+
+
+def check_lanes(url: str) -> None:
+    """Raises AssertionError with the lanes, keys and limits that differ from what waits and runs."""
+    with psycopg.connect(url) as conn:
+        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        for verb in VERBS:
+            differing = conn.execute(text_of(verb)).fetchall()
+            assert not differing, f"{verb}: {differing[:5]}"
 
 
 def statuses(url: str) -> dict[str, int]:

@@ -1,0 +1,92 @@
+"""Compares every row of lanes, keys and named limits with the tasks that wait and run: `lapinq doctor --verify`.
+
+All of it in one snapshot: claims and ends go on meanwhile. News that a claim has yet to read is no difference, for the
+next claim looks at those lanes.
+"""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.snapshot import snapshot
+from lapinq_core.db.statements import sql
+from lapinq_core.doctor.finding import Finding, error, ok, warning
+from lapinq_core.doctor.wording import count, names
+
+_PACKAGE = "lapinq_core.doctor"
+
+VERIFY_SECONDS = 60.0
+"""For all statements together."""
+COMPARED = ("lanes_of_tasks", "lanes", "running", "keys")
+"""The names of its checks."""
+VERBS = ("verify_tasks", "verify_lanes", "verify_running", "verify_keys")
+"""The statements, in the same order: each returns what differs."""
+
+_WRONG = {
+    "unseen": "hold tasks, and their queue does not know that it has lanes: no claim finds them",
+    "missing": "hold tasks and have no row: no claim finds them",
+    "names": "name other limits than their tasks",
+    "closed": "are closed, although their first task may start",
+    "late": "are placed behind their first task",
+    "head": "wait for a task that no longer waits",
+    "empty": "are open, and no task waits in them",
+}
+_WRONG_KEYS = {
+    "key": "remember a task of another key as the one that started last",
+    "limit": "are gone, and there are units to give back to them",
+}
+_REPORT = "Report it as a bug, with this output. Maintenance looks again at closed lanes within minutes."
+_NO_BUG = (
+    "Nothing if a limit was lowered just now: the tasks that ran before go on. Otherwise report it as a bug."
+)
+
+
+async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
+    """The findings of each check in `COMPARED`. `conn` is in no transaction."""
+    async with snapshot(conn):
+        await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(f"{VERIFY_SECONDS:g}s"))
+        await conn.execute("SET LOCAL jit = off")
+        tasks, lanes, running, keys = [await _rows(conn, verb) for verb in VERBS]
+    return {
+        "lanes_of_tasks": _tasks(tasks) or ok("the lane of every task follows from its key and limits"),
+        "lanes": _grouped("lane", lanes, _WRONG) or ok("every lane agrees with the tasks that wait and run"),
+        "running": _running(running) or ok("no more tasks run than a queue, key or named limit allows"),
+        "keys": _grouped("name", keys, _WRONG_KEYS) or ok("keys and named limits agree with their tasks"),
+    }
+
+
+async def _rows(conn: psycopg.AsyncConnection, verb: str) -> Sequence[tuple[str, ...]]:
+    return await (await conn.execute(sql(_PACKAGE, verb))).fetchall()
+
+
+def _tasks(rows: Sequence[tuple[str, ...]]) -> list[Finding]:
+    if not rows:
+        return []
+    ids = names([f"{task} ({place}, {queue})" for place, queue, task in rows])
+    return [
+        error(f"{count(len(rows), 'task')} with another lane than their key and limits give: {ids}", _REPORT)
+    ]
+
+
+def _running(rows: Sequence[tuple[str, ...]]) -> list[Finding]:
+    return [
+        warning(f"{running} tasks of the {kind} {name} run, and {allowed} may", _NO_BUG)
+        for kind, name, running, allowed in rows
+    ]
+
+
+def _grouped(noun: str, rows: Sequence[tuple[str, ...]], wrong: dict[str, str]) -> list[Finding]:
+    """A finding for each kind of difference, which stands first in its row."""
+    found: list[Finding] = []
+    for kind, words in wrong.items():
+        those = [": ".join(map(_shown, of)) for found_kind, *of in rows if found_kind == kind]
+        if those:
+            found.append(error(f"{count(len(those), noun)} {words}: {names(those)}", _REPORT))
+    return found
+
+
+def _shown(name: str) -> str:
+    """A lane as its key and limits."""
+    key, _, limits = name.partition("\x1f")
+    return f"{key} ({limits})" if limits else key

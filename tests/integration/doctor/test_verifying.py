@@ -1,0 +1,119 @@
+"""What `lapinq doctor --verify` says of lanes, keys and limits that are as they should be, and of others."""
+
+import pytest
+
+from lapinq_core.doctor.finding import Severity
+from lapinq_core.doctor.verifying import verify
+from lapinq_core.tasks import worker_verbs
+from tests.integration.limits.test_lanes import govern
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+
+
+async def prepare(conn: Conn) -> None:
+    """Tasks of several keys and a limit that wait and run, after claims, ends and a release."""
+    worker = await add_worker(conn)
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 2, lapinq_now())"
+    )
+    for key in "abc":
+        await enqueue(conn, 4, key=key)
+        await enqueue(conn, 2, key=key, limits={"gpu": 1}, priority=3)
+    await govern(conn, max_running_per_key=2)
+    claims = await claim(conn, worker, 5)
+    await complete(conn, claims[:1])
+    await worker_verbs.release(conn, claims[1:2])
+    await claim(conn, worker, 10)
+    await claim(conn, worker, 10)
+
+
+async def wrong(conn: Conn) -> dict[str, list[str]]:
+    found = await verify(conn)
+    return {
+        name: [one.message for one in findings]
+        for name, findings in found.items()
+        if findings[0].severity is not Severity.OK
+    }
+
+
+@pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
+def test_all_agrees_after_each_step(database: str, order: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        assert await wrong(conn) == {}
+        for key in "ab":
+            await enqueue(conn, 3, key=key)
+        assert await wrong(conn) == {}
+        await govern(
+            conn,
+            max_running_per_key=1,
+            start_order=order,
+            rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 3}',
+        )
+        for _ in range(3):
+            claims = await claim(conn, worker, 10)
+            assert len(claims) == 2
+            assert await wrong(conn) == {}
+            assert await claim(conn, worker, 10) == []
+            assert await wrong(conn) == {}
+            await complete(conn, claims)
+            assert await wrong(conn) == {}
+        assert await claim(conn, worker, 10) == []
+        assert await wrong(conn) == {}
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize(
+    ("breaking", "check", "words"),
+    [
+        ("UPDATE lapinq_ready SET lane = 'x' WHERE lane = 'a'", "lanes_of_tasks", "with another lane"),
+        (
+            "UPDATE lapinq_running SET units = '{7}' WHERE units IS NOT NULL",
+            "lanes_of_tasks",
+            "running, default",
+        ),
+        ("UPDATE lapinq_queues SET is_laned = false", "lanes", "does not know that it has lanes"),
+        ("DELETE FROM lapinq_lanes WHERE lane = 'a'", "lanes", "1 lane hold tasks and have no row"),
+        ("UPDATE lapinq_lanes SET names = 'cpu' WHERE names > ''", "lanes", "(gpu)"),
+        (
+            "DELETE FROM lapinq_running; UPDATE lapinq_lanes SET is_open = false, opens_at = NULL",
+            "lanes",
+            "although their first task may start",
+        ),
+        ("UPDATE lapinq_lanes SET rank = rank + 1, is_open = true", "lanes", "behind their first task"),
+        (
+            "INSERT INTO lapinq_lanes VALUES ('default', 'gone', '', true, 0, 0, NULL, NULL, lapinq_now())",
+            "lanes",
+            "no task waits in them: default: gone",
+        ),
+        ("UPDATE lapinq_queues SET max_running = 1", "running", "tasks of the queue default run, and 1 may"),
+        (
+            "UPDATE lapinq_queues SET max_running_per_key = 1",
+            "running",
+            "tasks of the key default: a run, and 1 may",
+        ),
+        ("UPDATE lapinq_limits SET max_running = 1", "running", "2 tasks of the limit gpu run, and 1 may"),
+        (
+            "INSERT INTO lapinq_limit_news (limit_name) VALUES ('gone')",
+            "keys",
+            "units to give back to them: gone",
+        ),
+        (
+            "INSERT INTO lapinq_keys (queue_name, key, holder, changed_at)"
+            " SELECT 'default', 'b', id, lapinq_now() FROM lapinq_tasks WHERE key = 'a' LIMIT 1",
+            "keys",
+            "started last: default: b",
+        ),
+    ],
+)
+def test_it_finds_what_differs(database: str, breaking: str, check: str, words: str) -> None:
+    async def test(conn: Conn) -> None:
+        await prepare(conn)
+        assert await wrong(conn) == {}
+        await conn.execute("SET session_replication_role = replica")
+        await conn.execute(breaking.encode())
+        [message] = [one for one in (await wrong(conn))[check] if words in one]
+        assert message
+
+    on_connections(database, test)

@@ -98,6 +98,17 @@ def resume(name: str, as_json: bool, **given: object) -> None:
     print_done(found, f"resumed {name}", as_json=as_json)
 
 
+@queue.command("close-breaker")
+@_name
+@json_flag
+@api_flags
+def close_breaker(name: str, as_json: bool, **given: object) -> None:
+    """Close the circuit breaker of a queue: its tasks start again at once."""
+    with reached(given) as api:
+        found = api.post(path(_QUEUE, name) + "/close-breaker")
+    print_done(found, f"closed the circuit breaker of {name}", as_json=as_json)
+
+
 @queue.command()
 @_name
 @click.option(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from lapinq_core.domain.limits.policy import StartOrder
 
@@ -49,9 +50,16 @@ def policy_flags(command: Callable[..., None]) -> Callable[..., None]:
         callback=_weights,
         help="Share of a key in fair order, instead of 1. Repeat it for all keys: it replaces the weights.",
     )
+    @click.option(
+        "--breaker",
+        metavar="N|JSON|none",
+        callback=_breaker,
+        help="Circuit breaker: opens after N failures in a row, or as the object says, such as"
+        """ '{"failure_share": 0.5}'.""",
+    )
     @functools.wraps(command)
     def with_changes(**given: Any) -> None:
-        names = ("max_running", "max_running_per_key", "rate", "rate_per_key", "order", "weights")
+        names = ("max_running", "max_running_per_key", "rate", "rate_per_key", "order", "weights", "breaker")
         values = {name: given.pop(name) for name in names}
         changes = {name: value for name, value in values.items() if value is not None}
         command(**given, changes={name: None if value is _NONE else value for name, value in changes.items()})
@@ -68,6 +76,7 @@ def told(policy: Mapping[str, Any]) -> str:
         _starts(policy["rate_per_key"], " of each key"),
         f"{policy['order']} order" if policy["order"] != "priority" else None,
         _counted(len(policy["weights"]), "weight") if policy["weights"] else None,
+        f"circuit breaker {policy['breaker']['state'].replace('_', ' ')}" if policy["breaker"] else None,
     ]
     return ", ".join(rule for rule in rules if rule is not None) or "no limits"
 
@@ -109,6 +118,16 @@ def _weights(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...])
         except ValueError:
             raise click.BadParameter(f"{text!r} is not KEY=N", ctx, param) from None
     return weights
+
+
+def _breaker(ctx: click.Context, param: click.Parameter, text: str | None) -> object:
+    number = None if text is None or text.startswith("{") else _number(ctx, param, text)
+    if text is None or not text.startswith("{"):
+        return {"failures_in_row": number} if isinstance(number, int) else number
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(f"{text!r} is no JSON object: {error}", ctx, param) from None
 
 
 def _plain_number(text: str) -> float:

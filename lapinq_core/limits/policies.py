@@ -8,8 +8,10 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.limits.breaker import Breaker
 from lapinq_core.domain.limits.policy import Policy, StartOrder
 from lapinq_core.domain.limits.rate import Rate
+from lapinq_core.limits.breakers import get_breaker, put_breaker
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
@@ -37,6 +39,7 @@ class QueuePolicy(msgspec.Struct, frozen=True):
     running_by_key: dict[str, int] = {}
     tokens: float | None = None
     next_start_at: datetime | None = None
+    breaker: Breaker | None = None
 
 
 _policy_now = msgspec.json.Decoder(QueuePolicy)
@@ -46,22 +49,30 @@ async def read(conn: psycopg.AsyncConnection, queue: str, running: int) -> Queue
     """The policy of a queue of which `running` tasks run."""
     row = await (await conn.execute(sql(_PACKAGE, "read_policy"), {"queue": queue}, prepare=True)).fetchone()
     found = _policy_now.decode(row[0]) if row else QueuePolicy()
-    return msgspec.structs.replace(found, running=running)
+    return msgspec.structs.replace(found, running=running, breaker=await get_breaker(conn, queue))
 
 
 async def change(
     conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any], *, by: Author
 ) -> None:
-    """Sets the fields of `Policy` that are given. No audit entry is written if nothing changes.
+    """Sets the fields of `Policy` that are given, and the circuit breaker if it is.
 
-    It holds for all claims after the commit; what runs already goes on. The caller then wakes workers.
+    No audit entry is written if nothing changes. It holds for all claims after the commit; what runs already goes on.
+    The caller then wakes workers.
     """
     async with conn.transaction():
         row = await (await conn.execute(sql(_PACKAGE, "lock_policy"), {"queue": queue})).fetchone()
         assert row is not None
         before = _policy.decode(row[0])
-        changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
+        breaker = await _put_breaker(conn, queue, changes)
+        changed = {
+            name: value
+            for name, value in changes.items()
+            if name != "breaker" and getattr(before, name) != value
+        }
         if not changed:
+            if breaker:
+                await audit.record(conn, by.did("queue.set", queue, breaker))
             return
         after: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(before, **changed))
         params = {
@@ -71,7 +82,18 @@ async def change(
             "is_first": before == Policy(weights=before.weights),
         }
         await conn.execute(sql(_PACKAGE, "set_policy"), params)
-        await audit.record(conn, by.did("queue.set", queue, {name: after[name] for name in changed}))
+        await audit.record(
+            conn, by.did("queue.set", queue, {**{name: after[name] for name in changed}, **breaker})
+        )
+
+
+async def _put_breaker(
+    conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the audit says about it; nothing if it stays as it is."""
+    if "breaker" not in changes or not await put_breaker(conn, queue, changes["breaker"]):
+        return {}
+    return {"breaker": msgspec.to_builtins(changes["breaker"])}
 
 
 def _stored(value: object) -> object:

@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.limits.breaker import next_try
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.backward_scan import SETTINGS
@@ -37,6 +38,7 @@ from lapinq_core.lookup.blocking import (
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
+    BreakerOpen,
     CancelRequested,
     CannotImport,
     Expiring,
@@ -138,6 +140,12 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return words_of_key(reason)
         case LimitClosed() | LimitFull() | LimitUsed() | LimitShort() | LimitTooSmall():
             return words_of_limit(reason)
+        case BreakerOpen(queue, since, why, tries_at, probe):
+            return (
+                f"The circuit breaker of its queue is open since {_time(since)}, after {why}."
+                f" {next_try(tries_at, probe)}",
+                f"Fix what its tasks need. Then wait, or close the breaker: lapinq queue close-breaker {shlex.quote(queue)}",
+            )
         case QueueFull(running, max_running, ahead):
             return (
                 f"Its queue is at its limit: {running} running, at most {max_running} allowed. {in_words(ahead)}",

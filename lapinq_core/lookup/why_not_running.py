@@ -5,8 +5,8 @@ For a pending task, in this order:
 1. `Expiring`: its time to live is over, or ends before it is due. It never starts, whatever anybody does.
 2. Before it is due: `CannotImport` if its last attempt did not find its function, as the next one will not either;
    else `NotDue`. No other reason can hold it up yet.
-3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts. They come before
-   `CannotImport`, whose cause may be fixed by now, which only another attempt can tell.
+3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts, and `BreakerOpen`: until a
+   probe succeeds. They come before `CannotImport`, whose cause may be fixed by now, which only another attempt can tell.
 4. `LimitTooSmall`, as it never passes by itself, then `CannotImport`.
 5. What its key and its named limits do not allow, in the order of `blocking.py`.
 6. `QueueFull`, `QueueRate`, `AllBusy`, then `Isolated`, then `FairTurn` or `InLine`: it gets its turn.
@@ -24,6 +24,7 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.limits.breakers import get_breaker
 from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
 from lapinq_core.lookup.blocking import (
     Block,
@@ -84,6 +85,17 @@ class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
 
     queue: str
     workers: int
+
+
+class BreakerOpen(msgspec.Struct, frozen=True, tag="breaker_open"):
+    """The circuit breaker of its queue is open since then, and why. It tries one task at `tries_at`; if that is None,
+    it tries `probe_id`, or the next task."""
+
+    queue: str
+    since: datetime
+    why: str
+    tries_at: datetime | None
+    probe_id: str | None
 
 
 class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
@@ -152,6 +164,7 @@ Reason = (
     | QueuePaused
     | NoWorker
     | AllQuiet
+    | BreakerOpen
     | LimitTooSmall
     | Block
     | QueueFull
@@ -191,6 +204,8 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
             return NoWorker(facts.queue_name)
         if not claiming:
             return AllQuiet(facts.queue_name, alive)
+        if facts.is_governed and (stopped := await _open_breaker(conn, facts.queue_name)) is not None:
+            return stopped
         allowed = await read_allowances(conn, task_id) if facts.is_governed else None
         if allowed is not None and (too_small := allowed.too_small) is not None:
             return too_small
@@ -217,6 +232,13 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
     if allowed is not None and allowed.is_fair and place.lane is not None:
         return FairTurn(await count_turns_ahead(conn, place, ahead.count or 0), ahead)
     return InLine(ahead)
+
+
+async def _open_breaker(conn: psycopg.AsyncConnection, queue: str) -> BreakerOpen | None:
+    breaker = await get_breaker(conn, queue)
+    if breaker is None or breaker.opened_at is None or breaker.why is None:
+        return None
+    return BreakerOpen(queue, breaker.opened_at, breaker.why, breaker.next_try_at, breaker.probe_task_id)
 
 
 def is_import_error(error: str | None) -> bool:

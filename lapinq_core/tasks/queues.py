@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
-from lapinq_core.limits import policies
+from lapinq_core.limits import breakers, policies
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
@@ -125,3 +125,11 @@ async def resume(
         if was_paused:
             await audit.record(conn, by.did("queue.resume", queue))
     return was_paused, await get_queue(conn, queue)
+
+
+async def close_breaker(
+    conn: psycopg.AsyncConnection, queue: str, *, by: Author
+) -> tuple[bool, QueueDetails | None]:
+    """Closes the circuit breaker of the queue; whether it was not closed, and the queue. The caller wakes workers."""
+    was_open = await breakers.close_breaker(conn, queue, by=by)
+    return was_open, await get_queue(conn, queue)

@@ -33,15 +33,27 @@ def test_queues_are_listed_shown_paused_and_resumed(server: ApiProcess, place: s
     assert lapinq_at(where, "queue", "set", name, *more, "--max-running", "none").stdout == (
         f"{name}: at most 1 running of each key, 100 starts per 60 s, 200 at once, fair order, 1 weight\n"
     )
-    none = [word for flag in ("--rate", "--max-running-per-key", "--weight") for word in (flag, "none")]
+    broken = lapinq_at(where, "queue", "set", name, "--breaker", '{"failure_share": 0.5}')
+    assert broken.stdout.endswith(", 1 weight, circuit breaker closed\n"), broken.stderr
+    assert lapinq_at(where, "queue", "set", name, "--breaker", "5", "--json").exit_code == 0
+    assert (
+        lapinq_at(where, "queue", "close-breaker", name).stdout == f"closed the circuit breaker of {name}\n"
+    )
+    none = [
+        word
+        for flag in ("--rate", "--max-running-per-key", "--weight", "--breaker")
+        for word in (flag, "none")
+    ]
     free = lapinq_at(where, "queue", "set", name, *none, "--order", "priority", "--json")
-    assert not any(json.loads(free.stdout)["policy"][rule] for rule in ("max_running", "rate", "weights"))
+    assert not any(
+        json.loads(free.stdout)["policy"][rule] for rule in ("max_running", "rate", "weights", "breaker")
+    )
     resumed = lapinq_at(where, "queue", "resume", name, "--json")
     assert json.loads(resumed.stdout)["paused_at"] is None
     who = ME if place == "database" else ("anonymous", "anonymous")
-    assert [entry[:4] for entry in noted(server.database)[-5:]] == [
+    assert [entry[:4] for entry in noted(server.database)[-7:]] == [
         (*who, "queue.pause", name),
-        *[(*who, "queue.set", name)] * 3,
+        *[(*who, "queue.set", name)] * 5,
         (*who, "queue.resume", name),
     ]
 

@@ -51,8 +51,8 @@ class Breaker(BreakerRule, frozen=True, kw_only=True):
     probe_task_id: str | None = None
 
 
-def check_breaker(rule: BreakerRule, field: str = "breaker") -> BreakerRule:
-    """Raises `InvalidValue` that names the field."""
+def check_breaker(rule: BreakerRule, field: str = "breaker") -> None:
+    """Raises `InvalidValue` that names the place in `field`."""
     if rule.failures_in_row is None and rule.failure_share is None:
         raise InvalidValue(field, "must have failures_in_row or failure_share")
     _check_whole(f"{field}.failures_in_row", rule.failures_in_row)
@@ -62,21 +62,20 @@ def check_breaker(rule: BreakerRule, field: str = "breaker") -> BreakerRule:
     _check_seconds(f"{field}.window_seconds", rule.window_seconds)
     _check_whole(f"{field}.least_attempts", rule.least_attempts)
     _check_seconds(f"{field}.retry_after_seconds", rule.retry_after_seconds)
-    return rule
 
 
 def why_open(failures: int, attempts: int | None, window_seconds: float) -> str:
-    """Why it opened: so many attempts failed in a row, or of `attempts` within the window."""
+    """Why it opened: so many failures in a row, or of `attempts` within the window."""
     if attempts is None:
-        return f"{failures} {'attempt' if failures == 1 else 'attempts'} failed in a row"
-    return f"{failures} of {attempts} attempts failed within {window_seconds:g} s"
+        return f"{failures} {'failure' if failures == 1 else 'failures'} in a row"
+    return f"{failures} failures in {attempts} attempts within {window_seconds:g} s"
 
 
-def next_try(state: BreakerState, tries_at: datetime | None, probe: str | None) -> str:
+def next_try(tries_at: datetime | None, probe: str | None) -> str:
     """When one of its tasks may start, as a sentence."""
-    if state is BreakerState.HALF_OPEN or tries_at is None:
-        return "The next task is tried." if probe is None else f"Task {probe} is tried now."
-    return f"It tries one task at {tries_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC."
+    if tries_at is not None:
+        return f"It tries one task at {tries_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC."
+    return "It tries the next task." if probe is None else f"It is trying task {probe}."
 
 
 def _check_whole(field: str, number: int | None) -> None:

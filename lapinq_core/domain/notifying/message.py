@@ -97,13 +97,13 @@ def sentence_of(news: News) -> str:
             )
         case DeadWorker():
             return f"Worker {news.worker_name} died at {_time(news.dead_at)}"
-        case BreakerNews() if news.next_try_at is None:
-            return f"The circuit breaker of {news.queue_name} is closed: its tasks start again"
         case BreakerNews():
+            if (tries_at := news.next_try_at) is None:
+                return f"The circuit breaker of {news.queue_name} is closed: its tasks start again"
             return (
-                f"The circuit breaker of {news.queue_name} opened, because"
+                f"The circuit breaker of {news.queue_name} opened after"
                 f" {why_open(news.failures, news.attempts, news.window_seconds)};"
-                f" it tries one task at {_time(news.next_try_at)}"
+                f" it tries one task at {_time(tries_at)}"
             )
         case Trial():
             return f"Test message, sent by {news.sent_by}"

@@ -69,7 +69,7 @@ def test_so_many_failures_in_a_row_open_it_and_a_success_between_does_not(databa
         # The claim itself sees it: nothing starts after the third failure.
         assert await claim(conn, worker, 5) == []
         breaker = await look(conn)
-        assert (breaker.state, breaker.why) == (OPEN, "3 attempts failed in a row")
+        assert (breaker.state, breaker.why) == (OPEN, "3 failures in a row")
         assert breaker.failed_task_id == last.id
         assert breaker.next_try_at is not None
         assert (breaker.next_try_at - breaker.since).total_seconds() == 30
@@ -104,7 +104,7 @@ def test_a_share_of_failures_in_the_window_opens_it_once_there_were_enough_attem
         assert (await look(conn)).state is CLOSED, "two of five; the first three are out of the window"
         await end(conn, claims[8:9])
         breaker = await look(conn)
-        assert (breaker.state, breaker.why) == (OPEN, "3 of 6 attempts failed within 60 s")
+        assert (breaker.state, breaker.why) == (OPEN, "3 failures in 6 attempts within 60 s")
 
     on_connections(database, test)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lapinq_api.operations.bodies.breaker_request import BreakerRequest
 from lapinq_api.operations.bodies.rate_request import RateRequest
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.limits.policy import (
@@ -55,10 +56,14 @@ class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
             }
         ),
     ] = UNSET
+    breaker: Annotated[
+        BreakerRequest | UnsetType | None,
+        doc("When the queue stops because its tasks fail, and tries one later."),
+    ] = UNSET
 
 
 def read_policy_change(body: bytes) -> dict[str, Any]:
-    """The fields of `Policy` to change. Raises `InvalidValue`."""
+    """The fields of `Policy` to change, and `breaker`. Raises `InvalidValue`."""
     given = decode(_change, body)
     changes: dict[str, Any] = {}
     for name in ("max_running", "max_running_per_key"):
@@ -77,6 +82,8 @@ def read_policy_change(body: bytes) -> dict[str, Any]:
         "weights",
         checked_weights(given.weights) if isinstance(given.weights, dict) else given.weights,
     )
+    breaker = given.breaker
+    _add(changes, "breaker", breaker.checked("breaker") if isinstance(breaker, BreakerRequest) else breaker)
     if not changes:
         raise InvalidValue("", f"must have a field to change: {', '.join(PolicyChange.__struct_fields__)}")
     return changes

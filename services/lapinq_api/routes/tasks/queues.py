@@ -1,4 +1,4 @@
-"""Queues: list, get, set their policy, pause, resume.
+"""Queues: list, get, set their policy, pause, resume, close their circuit breakers.
 
 A queue name may contain any printable character, also a slash, so the name is the rest of the path; the server decodes
 `%2F` before we see it. Names that clients or proxies resolve, such as `..`, cannot be reached.
@@ -92,6 +92,18 @@ async def resume_queue(state: State, request: Request) -> Response:
     return Json(found)
 
 
+async def close_breaker(state: State, request: Request) -> Response:
+    queue = _queue(request)
+    require(request, Permission.PAUSE, queue)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    was_open, found = await state.database.run(queues.close_breaker, queue, by=author_of(request))
+    if was_open:
+        state.notifier.wake([queue])
+    if found is None:
+        raise await _unknown_queue(state, queue)
+    return Json(found)
+
+
 def _queue(request: Request) -> str:
     """The name in the path. Raises `InvalidValue`."""
     name: str = request.path_params["name"]
@@ -158,6 +170,21 @@ OPERATIONS = (
         errors=_UNKNOWN,
     ),
     Operation(
+        method="POST",
+        path="/api/v1/queues/{name:path}/close-breaker",
+        handler=close_breaker,
+        needs=Needs.PERMISSION,
+        tag="queues",
+        summary="Close the circuit breaker of a queue",
+        description=(
+            "Its tasks start again at once, and the breaker counts afresh. Nothing changes if it is closed or the"
+            " queue has none."
+        ),
+        parameters=(QUEUE,),
+        answers={200: Answer(description="The queue.", body=QueueDetails)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
         method="GET",
         path="/api/v1/queues/{name:path}",
         handler=get_queue,
@@ -174,7 +201,7 @@ OPERATIONS = (
         handler=set_queue,
         needs=Needs.PERMISSION,
         tag="queues",
-        summary="Set the policy of a queue: limits, rates, order and weights",
+        summary="Set the policy of a queue: limits, rates, order, weights and circuit breaker",
         description=(
             "Fields that are left out stay as they are. The policy holds for all workers together and applies at"
             " once, also to waiting tasks. What runs already goes on. The queue need not have tasks yet. It takes an"

@@ -106,6 +106,7 @@ TRIES = {
     ),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
+    "POST /api/v1/queues/{name:path}/close-breaker": Try(Act.PAUSE, "/api/v1/queues/mail/close-breaker", 200),
     "GET /api/v1/schedules": Try(Act.READ, "/api/v1/schedules?limit=1", 200),
     "POST /api/v1/schedules": Try(Act.ENQUEUE, "/api/v1/schedules", 409, SCHEDULE),
     "GET /api/v1/schedules/preview": Try(Act.READ, "/api/v1/schedules/preview?cron=@daily", 200),

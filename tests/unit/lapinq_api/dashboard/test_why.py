@@ -26,6 +26,7 @@ from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
+    BreakerOpen,
     CancelRequested,
     CannotImport,
     Expiring,
@@ -76,6 +77,13 @@ CASES: list[tuple[Reason, str]] = [
         " lapinq worker --queue",
     ),
     (AllQuiet("it's <mail>", 2), "All 2 workers of queue it's <mail> are quiet."),
+    (
+        BreakerOpen("it's <mail>", after(10), "5 failures in a row", after(600), None),
+        f"The circuit breaker of queue it's <mail> is open since {AT}: 5 failures in a row."
+        f" It tries one task at {LATER}. Fix what its tasks need.",
+    ),
+    (BreakerOpen("mail", after(10), "1 failure in a row", None, "0199"), "It is trying task 0199."),
+    (BreakerOpen("mail", after(10), "1 failure in a row", None, None), "It tries the next task."),
     (
         QueueFull(5, 5, Ahead(3)),
         "Queue it's <mail> is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it."

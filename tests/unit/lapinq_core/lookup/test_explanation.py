@@ -21,6 +21,7 @@ from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
+    BreakerOpen,
     CancelRequested,
     CannotImport,
     Expiring,
@@ -72,6 +73,18 @@ CASES: list[tuple[Reason, str, str | None]] = [
         NoWorker("big mail"),
         "No live worker serves the queue 'big mail'.",
         "Start one: lapinq worker --queue 'big mail'",
+    ),
+    *(
+        (
+            BreakerOpen("big mail", after(10), "5 failures in a row", tries_at, probe),
+            f"The circuit breaker of its queue is open since {AT[3:]}, after 5 failures in a row. {next_one}",
+            "Fix what its tasks need. Then wait, or close the breaker: lapinq queue close-breaker 'big mail'",
+        )
+        for tries_at, probe, next_one in (
+            (after(10), None, f"It tries one task {AT}."),
+            (None, "0199", "It is trying task 0199."),
+            (None, None, "It tries the next task."),
+        )
     ),
     (
         AllQuiet("mail", 1),

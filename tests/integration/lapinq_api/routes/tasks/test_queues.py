@@ -100,6 +100,7 @@ NO_POLICY: dict[str, Any] = {
     "running_by_key": {},
     "tokens": None,
     "next_start_at": None,
+    "breaker": None,
 }
 
 
@@ -141,7 +142,7 @@ def test_a_queue_has_a_policy_until_its_fields_are_removed(api: httpx.Client, ap
         (
             {},
             "the body must have a field to change: max_running, max_running_per_key, rate, rate_per_key, order,"
-            " weights",
+            " weights, breaker",
         ),
         ({"max_running": 0}, "max_running must be from 1 to 1,000,000, or null for no limit"),
         (
@@ -271,3 +272,54 @@ def test_a_wrong_method_is_a_405(api: httpx.Client) -> None:
     assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH"}
     assert api.post(path("mail")).status_code == 405
+
+
+def test_a_queue_has_a_circuit_breaker_until_it_is_removed(api: httpx.Client, api_database: str) -> None:
+    queue = path("flaky")
+    for body, field in (
+        ({}, "breaker"),
+        ({"failures_in_row": 0}, "breaker.failures_in_row"),
+        ({"failure_share": 1.5}, "breaker.failure_share"),
+        ({"failures_in_row": 5, "retry_after_seconds": 0.1}, "breaker.retry_after_seconds"),
+        ({"failures_in_row": 5, "window_seconds": 1e9}, "breaker.window_seconds"),
+        ({"failures_in_row": 5, "least": 1}, "least"),
+    ):
+        refused = api.patch(queue, json={"breaker": body})
+        assert refused.status_code == 400
+        assert field in refused.text
+    made = api.patch(queue, json={"breaker": {"failures_in_row": 5}, "max_running": 3}).json()["policy"]
+    since = made["breaker"].pop("since")
+    assert made["breaker"] == {
+        "failures_in_row": 5,
+        "failure_share": None,
+        "window_seconds": 60.0,
+        "least_attempts": 20,
+        "retry_after_seconds": 30.0,
+        "state": "closed",
+        "why": None,
+        "opened_at": None,
+        "next_try_at": None,
+        "failed_task_id": None,
+        "probe_task_id": None,
+    }
+    with psycopg.connect(api_database, autocommit=True) as db:
+        db.execute(
+            "UPDATE lapinq_breakers SET state = 'open', failures = 5, opened_at = since, pause_seconds = 30,"
+            " tries_at = lapinq_now() + interval '1 hour' WHERE queue_name = 'flaky'"
+        )
+    opened = api.get(queue).json()["policy"]["breaker"]
+    assert (opened["state"], opened["why"], opened["opened_at"]) == ("open", "5 failures in a row", since)
+    assert opened["next_try_at"] > since
+    closed = api.post(path("flaky", "/close-breaker")).json()["policy"]["breaker"]
+    assert (closed["state"], closed["why"]) == ("closed", None)
+    assert api.patch(queue, json={"breaker": None}).json()["policy"]["breaker"] is None
+    assert api.post(path("flaky", "/close-breaker")).status_code == 200
+    assert api.post(path("never heard of", "/close-breaker")).status_code == 404
+    with psycopg.connect(api_database) as db:
+        told = db.execute(
+            "SELECT action, details FROM lapinq_audit WHERE target = 'flaky' ORDER BY id"
+        ).fetchall()
+    assert [action for action, _ in told] == ["queue.set", "queue.close_breaker", "queue.set"]
+    assert told[0][1]["breaker"]["failures_in_row"] == 5
+    assert told[0][1]["max_running"] == 3
+    assert told[2][1] == {"breaker": None}

@@ -61,7 +61,7 @@ def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.
         ),
         (
             BreakerNews(**BREAKER, state="open", next_try_at=AT),
-            "The circuit breaker of mail opened, because 5 attempts failed in a row; it tries one task at"
+            "The circuit breaker of mail opened after 5 failures in a row; it tries one task at"
             " 2026-01-31 12:00:00 UTC",
             "queue?name=mail",
         ),

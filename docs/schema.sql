@@ -1,6 +1,71 @@
 -- The schema as `lapinq migrate` leaves it, for review and without the weekly partitions.
 -- Made by `scripts/schema`, compared by a test. What each table is for is written in docs/architecture.md.
 
+CREATE OR REPLACE FUNCTION lapinq_check_unique(name text, rule jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    ten_years CONSTANT integer := 315576000;
+    is_debounce CONSTANT boolean := name = 'debounce';
+    seconds numeric := CASE WHEN jsonb_typeof(rule->'until') = 'number' THEN (rule->>'until')::numeric END;
+    delay numeric;
+    longest numeric;
+    wrong record;
+BEGIN
+    SELECT coalesce(field.name, given.key) AS field,
+           CASE WHEN field.name IS NULL THEN 'is not a known field'
+                WHEN given.key IS NULL THEN 'is required'
+                ELSE format('must be %s, not %s', field.kind, given.kind) END AS problem
+      INTO wrong
+      FROM (SELECT *
+              FROM (VALUES ('key', 'a string', true, NULL), ('on_conflict', 'a string', false, false),
+                           ('until', 'a number or a string', false, false), ('delay', 'a number', true, true),
+                           ('max_wait', 'a number', false, true)
+                   ) AS every (name, kind, is_required, of_debounce)
+             WHERE of_debounce IS NULL OR of_debounce = is_debounce
+           ) AS field
+      FULL JOIN (
+           SELECT key,
+                  CASE jsonb_typeof(value) WHEN 'string' THEN 'a string' WHEN 'array' THEN 'a list'
+                       WHEN 'object' THEN 'an object' WHEN 'null' THEN 'null' WHEN 'boolean' THEN 'a boolean'
+                       ELSE 'a number' END AS kind
+             FROM jsonb_each(rule)
+           ) AS given ON given.key = field.name
+     WHERE field.name IS NULL
+        OR CASE WHEN given.key IS NULL OR given.kind = 'null' THEN field.is_required
+                ELSE field.kind NOT LIKE '%' || given.kind || '%' END
+     LIMIT 1;
+    IF NOT FOUND THEN
+        delay := (rule->>'delay')::numeric;
+        longest := (rule->>'max_wait')::numeric;
+        SELECT broken.field, broken.problem
+          INTO wrong
+          FROM (VALUES
+                ('key', char_length(rule->>'key') NOT BETWEEN 1 AND 255, 'must have 1 to 255 characters'),
+                ('key', rule->>'key' ~ '[\u0001-\u001F\u007F-\u009F]', 'must not contain control characters'),
+                ('until', CASE WHEN seconds IS NULL THEN rule->>'until' NOT IN ('started', 'finished')
+                               ELSE seconds <= 0 OR seconds > ten_years END,
+                 'must be "started", "finished" or a number of seconds, more than 0 and at most 315576000 (ten years)'),
+                ('on_conflict', rule->>'on_conflict' NOT IN ('return', 'reject', 'replace'),
+                 'must be "return", "reject" or "replace"'),
+                ('delay', delay NOT BETWEEN 0 AND ten_years,
+                 'must be a number of seconds between 0 and 315576000 (ten years)'),
+                ('delay', delay = 0, 'must be more than 0'),
+                ('max_wait', longest NOT BETWEEN 0 AND ten_years,
+                 'must be a number of seconds between 0 and 315576000 (ten years)'),
+                ('max_wait', longest < delay, 'must not be less than the delay')
+               ) AS broken (field, is_broken, problem)
+         WHERE is_broken
+         LIMIT 1;
+    END IF;
+    IF FOUND THEN
+        RAISE EXCEPTION '%.%: %', name, wrong.field, wrong.problem
+            USING ERRCODE = '22023', COLUMN = name || '.' || wrong.field;
+    END IF;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_enqueue(task jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -29,6 +94,10 @@ DECLARE
     about text := task->>'key';
     shares jsonb := nullif(nullif(task->'limits', 'null'), '{}');
     lane text;
+    rule jsonb := coalesce(nullif(task->'unique', 'null'), nullif(task->'debounce', 'null'));
+    rule_name CONSTANT text := CASE WHEN coalesce(task->'unique', 'null') <> 'null' THEN 'unique' ELSE 'debounce' END;
+    is_debounce CONSTANT boolean := rule_name = 'debounce';
+    met jsonb;
     retries numeric;
     priority numeric;
     delay numeric;
@@ -55,7 +124,8 @@ BEGIN
                    ('ttl_seconds', 'a number', false), ('metadata', 'an object', false),
                    ('retry_delay', 'a number', false), ('retry_backoff', 'true or false', false),
                    ('webhook_url', 'a string', false), ('timeout_seconds', 'a number', false),
-                   ('key', 'a string', false), ('limits', 'an object', false)
+                   ('key', 'a string', false), ('limits', 'an object', false),
+                   ('unique', 'an object', false), ('debounce', 'an object', false)
            ) AS field (name, kind, is_required)
       FULL JOIN (
            SELECT key, value,
@@ -73,6 +143,17 @@ BEGIN
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '%: %', wrong.field, wrong.problem USING ERRCODE = '22023', COLUMN = wrong.field;
+    END IF;
+
+    IF rule IS NOT NULL THEN
+        PERFORM lapinq_check_unique(rule_name, rule);
+        IF NOT is_debounce AND coalesce(task->'debounce', 'null') <> 'null' THEN
+            RAISE EXCEPTION 'debounce: cannot be combined with unique' USING ERRCODE = '22023', COLUMN = 'debounce';
+        END IF;
+        IF is_debounce AND moment IS NOT NULL THEN
+            RAISE EXCEPTION 'debounce: cannot be combined with scheduled_at'
+                USING ERRCODE = '22023', COLUMN = 'debounce';
+        END IF;
     END IF;
 
     retries := coalesce((task->>'max_retries')::numeric, 3);
@@ -164,7 +245,7 @@ BEGIN
         END IF;
     END IF;
 
-    IF lifetime = 0 AND lane IS NULL THEN
+    IF lifetime = 0 AND lane IS NULL AND rule IS NULL THEN
         INSERT INTO lapinq_transient (queue_name, rank, task_name, module_path, args, kwargs, metadata, due_at,
                                       timeout_seconds)
         VALUES (queue, -priority, task->>'task_name', task->>'module_path', arguments, keywords, note,
@@ -178,14 +259,35 @@ BEGIN
     new_id := format('%s-%s-7%s-%s', left(time_60, 8), substr(time_60, 9, 4), right(time_60, 3),
                      right(gen_random_uuid()::text, 17));
     expiry := lapinq_now() + lifetime::double precision * interval '1 second';
+    IF rule IS NOT NULL THEN
+        SELECT lapinq_meet_unique_keys(json_build_array(jsonb_object_agg(field.key, field.value)
+                                                        || jsonb_build_object('id', new_id, 'scheduled_at', due)))->0
+          INTO met
+          FROM jsonb_each(task) AS field
+         WHERE field.value <> 'null';
+        CASE met->>1
+            WHEN 'rejected' THEN
+                RAISE EXCEPTION 'unique.key: the task % has it', met->>2
+                    USING ERRCODE = '23505', COLUMN = 'unique.key', DETAIL = met->>2;
+            WHEN 'existing' THEN
+                RETURN met->>2;
+            WHEN 'replaced' THEN
+                PERFORM pg_notify('lapinq_ready', queue);
+                RETURN met->>2;
+            ELSE
+                due := coalesce((met->>3)::timestamptz, due);
+        END CASE;
+    END IF;
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                               retry_backoff, ttl_seconds, metadata, webhook_url, created_at, scheduled_at, expires_at,
-                              timeout_seconds, key, limits)
+                              timeout_seconds, key, limits, unique_key, unique_until)
     VALUES (new_id, queue, task->>'task_name', task->>'module_path', arguments, keywords, retries, priority, delay,
             coalesce((task->>'retry_backoff')::boolean, true), lifetime, note, address, lapinq_now(), due, expiry,
-            time_limit, about, shares);
+            time_limit, about, shares, rule->>'key',
+            CASE WHEN rule IS NOT NULL THEN
+                 CASE WHEN is_debounce THEN 'started' ELSE coalesce(rule->>'until', 'finished') END END);
     IF lifetime = 0 THEN
-        expiry := NULL;  -- fire and forget with a key or limits: it is kept until it has ended
+        expiry := NULL;  -- fire and forget with a key, limits or a unique key: it is kept until it has ended
     END IF;
     INSERT INTO lapinq_counts (queue_name, pending) VALUES (queue, 1);
     IF due > lapinq_now() THEN
@@ -277,6 +379,47 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_holds_key(task_id uuid, until text, expires_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF until IS NULL THEN
+        RETURN lapinq_holds_key.expires_at > lapinq_now();
+    END IF;
+    -- One statement, because between two of them a task may move from one place to another.
+    RETURN EXISTS (SELECT FROM lapinq_ready w WHERE w.id = task_id AND (until = 'finished' OR w.starts = 0))
+        OR EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = task_id AND (until = 'finished' OR d.starts = 0))
+        OR until = 'finished' AND EXISTS (SELECT FROM lapinq_running r WHERE r.id = task_id);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_keyed(tasks json)
+ RETURNS TABLE(number integer, id uuid, queue_name text, scheduled_at timestamp with time zone, key text, until text, seconds double precision, on_conflict text, delay double precision, max_wait double precision, task json)
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT (given.ordinality - 1)::integer,
+           (given.value->>'id')::uuid,
+           coalesce(given.value->>'queue_name', 'default'),
+           (given.value->>'scheduled_at')::timestamptz,
+           rule.value->>'key',
+           CASE WHEN rule.is_debounce THEN 'started'
+                WHEN json_typeof(rule.value->'until') = 'number' THEN NULL
+                ELSE coalesce(rule.value->>'until', 'finished') END,
+           CASE WHEN json_typeof(rule.value->'until') = 'number' THEN (rule.value->>'until')::double precision END,
+           CASE WHEN rule.is_debounce THEN 'replace' ELSE coalesce(rule.value->>'on_conflict', 'return') END,
+           CASE WHEN rule.is_debounce THEN (rule.value->>'delay')::double precision END,
+           CASE WHEN rule.is_debounce THEN (rule.value->>'max_wait')::double precision END,
+           given.value
+      FROM json_array_elements(tasks) WITH ORDINALITY AS given
+     CROSS JOIN LATERAL (
+           VALUES (given.value->'unique', false), (given.value->'debounce', true)
+           ) AS rule (value, is_debounce)
+     WHERE rule.value IS NOT NULL
+       AND json_typeof(rule.value) = 'object'
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_lane(key text, limits jsonb)
  RETURNS text
  LANGUAGE sql
@@ -287,6 +430,26 @@ SELECT CASE WHEN limits IS NULL OR limits = '{}'
             ELSE coalesce(key, '') || chr(31)
                  || (SELECT string_agg(name, ',' ORDER BY name COLLATE "C") FROM jsonb_object_keys(limits) AS name)
        END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_lock_waiting(task_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    -- First without a lock: who requeues many tasks locks ended ones, and then waits for their keys.
+    IF NOT EXISTS (SELECT FROM lapinq_ready w WHERE w.id = task_id)
+       AND NOT EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = task_id) THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM lapinq_tasks t WHERE t.id = task_id FOR NO KEY UPDATE;
+    PERFORM FROM lapinq_delayed d WHERE d.id = task_id FOR UPDATE;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    PERFORM FROM lapinq_ready w WHERE w.id = task_id FOR UPDATE;
+    RETURN FOUND;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_lock_week(week text)
@@ -312,6 +475,112 @@ BEGIN
     END IF;
     EXECUTE format('SELECT last_value + is_called::integer FROM %I', changes) INTO number;
     RETURN number;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_may_requeue(task_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RETURN lapinq_retake_unique_key(task_id, 20) IS NULL;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_meet_unique_keys(tasks json, wait_ms integer DEFAULT NULL::integer)
+ RETURNS json
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    entry record;
+    held record;
+    moment CONSTANT timestamptz := lapinq_now();
+    former_wait text;
+    is_waiting boolean;
+    is_held boolean;
+    due timestamptz;
+    outcome text;
+    own uuid[] := '{}';
+    met json[] := '{}';
+BEGIN
+    IF wait_ms IS NOT NULL THEN
+        former_wait := current_setting('lock_timeout');
+        PERFORM set_config('lock_timeout', wait_ms::text, true);
+    END IF;
+    INSERT INTO lapinq_unique_keys AS k (queue_name, key, task_id, until, expires_at, first_at, taken_at)
+    SELECT DISTINCT ON (n.queue_name COLLATE "C", n.key COLLATE "C")
+           n.queue_name, n.key, n.id, n.until, moment + n.seconds * interval '1 second',
+           CASE WHEN n.delay IS NOT NULL THEN moment END, moment
+      FROM lapinq_keyed(tasks) AS n
+     ORDER BY n.queue_name COLLATE "C", n.key COLLATE "C", n.number
+        ON CONFLICT (queue_name, key) DO UPDATE  -- locks it, and changes nothing
+       SET taken_at = k.taken_at
+     WHERE false;
+
+    FOR entry IN SELECT * FROM lapinq_keyed(tasks) AS n ORDER BY n.number LOOP
+        SELECT * INTO STRICT held
+          FROM lapinq_unique_keys k
+         WHERE k.queue_name = entry.queue_name
+           AND k.key = entry.key;
+        is_waiting := false;
+        due := CASE WHEN entry.delay IS NOT NULL THEN moment + entry.delay * interval '1 second'
+                    ELSE entry.scheduled_at END;
+        IF held.task_id = entry.id OR held.task_id = ANY (own) THEN
+            is_held := held.task_id <> entry.id;
+        ELSE
+            FOR look IN 1..10 LOOP
+                is_waiting := entry.on_conflict = 'replace' AND lapinq_lock_waiting(held.task_id);
+                is_held := lapinq_holds_key(held.task_id, held.until, held.expires_at);
+                -- Snoozed between the two: it waits, and has not started. The new arguments must not be lost.
+                EXIT WHEN is_waiting OR NOT is_held OR entry.on_conflict <> 'replace'
+                       OR held.until IS DISTINCT FROM 'started';
+                IF look = 10 THEN
+                    RAISE lock_not_available USING MESSAGE = 'the task with the unique key starts again and again';
+                END IF;
+            END LOOP;
+        END IF;
+
+        IF NOT is_held THEN
+            outcome := 'stored';
+            own := own || entry.id;
+            IF held.task_id <> entry.id THEN
+                UPDATE lapinq_unique_keys k
+                   SET task_id = entry.id,
+                       until = entry.until,
+                       expires_at = moment + entry.seconds * interval '1 second',
+                       first_at = CASE WHEN entry.delay IS NOT NULL THEN moment END,
+                       taken_at = moment
+                 WHERE k.queue_name = entry.queue_name
+                   AND k.key = entry.key;
+            END IF;
+        ELSIF entry.on_conflict = 'replace' AND (is_waiting OR held.task_id = ANY (own)) THEN
+            outcome := 'replaced';
+            IF entry.delay IS NOT NULL THEN
+                due := least(due, coalesce(held.first_at, moment) + entry.max_wait * interval '1 second');
+                IF held.first_at IS NULL THEN
+                    UPDATE lapinq_unique_keys k
+                       SET first_at = moment
+                     WHERE k.queue_name = entry.queue_name
+                       AND k.key = entry.key;
+                END IF;
+            END IF;
+            IF is_waiting THEN
+                PERFORM lapinq_replace_waiting(held.task_id, entry.task, due);
+            END IF;
+        ELSE
+            outcome := CASE entry.on_conflict WHEN 'reject' THEN 'rejected' ELSE 'existing' END;
+        END IF;
+        met := met || json_build_array(entry.number, outcome,
+                                       CASE WHEN is_held THEN held.task_id ELSE entry.id END,
+                                       CASE WHEN entry.delay IS NOT NULL THEN due END);
+        EXIT WHEN outcome = 'rejected';
+    END LOOP;
+    IF wait_ms IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', former_wait, true);
+    END IF;
+    RETURN array_to_json(met);
 END
 $function$;
 
@@ -359,6 +628,130 @@ AS $function$
 SELECT CASE WHEN tokens_at <= lapinq_now() + (rate ->> 'period_seconds')::float8 * interval '1 second'
             THEN greatest(tokens_at, lapinq_now())
             ELSE lapinq_now() END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_replace_waiting(task_id uuid, task json, due timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    lifetime CONSTANT double precision := (task->>'ttl_seconds')::double precision;
+    expiry CONSTANT timestamptz := lapinq_now() + lifetime * interval '1 second';
+    -- A fire-and-forget task is deleted after its end, however long it waits.
+    last_start CONSTANT timestamptz := CASE WHEN lifetime > 0 THEN expiry END;
+    urgency CONSTANT integer := coalesce((task->>'priority')::integer, 0);
+    shares CONSTANT jsonb := nullif(nullif((task->'limits')::jsonb, 'null'), '{}');
+    new_lane CONSTANT text := lapinq_lane(task->>'key', shares);
+    new_units CONSTANT bigint[] := lapinq_units(shares);
+    new_rank CONSTANT bigint := lapinq_rank(urgency, new_lane);
+    is_delayed boolean;
+    told text[];
+    place record;
+BEGIN
+    UPDATE lapinq_tasks t
+       SET task_name = task->>'task_name',
+           module_path = task->>'module_path',
+           args = coalesce(task->'args', '[]'),
+           kwargs = coalesce(task->'kwargs', '{}'),
+           max_retries = coalesce((task->>'max_retries')::integer, 3),
+           priority = urgency,
+           retry_delay = coalesce((task->>'retry_delay')::double precision, 10),
+           retry_backoff = coalesce((task->>'retry_backoff')::boolean, true),
+           ttl_seconds = lifetime,
+           metadata = (task->>'metadata')::jsonb,
+           webhook_url = task->>'webhook_url',
+           scheduled_at = due,
+           expires_at = expiry,
+           timeout_seconds = (task->>'timeout_seconds')::double precision,
+           request_id = task->>'request_id',
+           profile = (task->>'profile')::boolean,
+           key = task->>'key',
+           limits = shares
+     WHERE t.id = task_id;
+
+    DELETE FROM lapinq_ready w
+     WHERE w.id = task_id
+    RETURNING w.queue_name, w.seq, w.starts, w.isolation, w.since, w.lane, NULL::timestamptz AS due_at
+      INTO place;
+    IF NOT FOUND THEN
+        DELETE FROM lapinq_delayed d
+         WHERE d.id = task_id
+        RETURNING d.queue_name, NULL::bigint AS seq, d.starts, d.isolation, NULL::timestamptz AS since, d.lane, d.due_at
+          INTO STRICT place;
+    END IF;
+    IF due IS NULL AND place.starts > 0 THEN
+        due := place.due_at;
+    END IF;
+
+    is_delayed := coalesce(due > lapinq_now(), false);
+
+    IF is_delayed THEN
+        INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation, lane, units)
+        VALUES (task_id, due, place.queue_name, new_rank, place.starts, last_start, place.isolation, new_lane, new_units);
+    ELSIF place.seq IS NULL THEN
+        INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, lane, units)
+        VALUES (place.queue_name, new_rank, task_id, place.starts, last_start, place.isolation, new_lane, new_units);
+    ELSE
+        INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since, lane, units)
+        OVERRIDING SYSTEM VALUE
+        VALUES (place.queue_name, new_rank, place.seq, task_id, place.starts, last_start, place.isolation, place.since,
+                new_lane, new_units);
+    END IF;
+
+    -- Claims look again at the lane that it is in now, and at the one that it left or that waited for its retry.
+    told := array_remove(ARRAY[CASE WHEN NOT is_delayed THEN new_lane END,
+                               CASE WHEN place.seq IS NOT NULL OR place.lane IS DISTINCT FROM new_lane THEN place.lane END],
+                         NULL);
+    IF cardinality(told) > 0 THEN
+        INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (place.queue_name, told);
+    END IF;
+    IF new_lane IS NOT NULL THEN
+        INSERT INTO lapinq_queues (name, is_laned)
+        SELECT place.queue_name, true
+         WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = place.queue_name AND q.is_laned)
+            ON CONFLICT (name) DO UPDATE
+           SET is_laned = true;
+    END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_retake_unique_key(task_id uuid, wait_ms integer)
+ RETURNS uuid
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    task record;
+    held record;
+    former_wait CONSTANT text := current_setting('lock_timeout');
+BEGIN
+    SELECT t.queue_name, t.unique_key, t.unique_until INTO task FROM lapinq_tasks t WHERE t.id = task_id;
+    IF NOT FOUND OR task.unique_key IS NULL OR task.unique_until NOT IN ('started', 'finished') THEN
+        RETURN NULL;
+    END IF;
+    PERFORM set_config('lock_timeout', wait_ms::text, true);
+    INSERT INTO lapinq_unique_keys AS k (queue_name, key, task_id, until, taken_at)
+    VALUES (task.queue_name, task.unique_key, task_id, task.unique_until, lapinq_now())
+        ON CONFLICT (queue_name, key) DO UPDATE  -- locks it, and changes nothing
+       SET taken_at = k.taken_at
+     WHERE false;
+    PERFORM set_config('lock_timeout', former_wait, true);
+    SELECT * INTO STRICT held
+      FROM lapinq_unique_keys k
+     WHERE k.queue_name = task.queue_name
+       AND k.key = task.unique_key;
+    IF held.task_id <> task_id AND lapinq_holds_key(held.task_id, held.until, held.expires_at) THEN
+        RETURN held.task_id;
+    END IF;
+    UPDATE lapinq_unique_keys k
+       SET task_id = lapinq_retake_unique_key.task_id,
+           until = task.unique_until,
+           expires_at = NULL,
+           first_at = NULL,
+           taken_at = lapinq_now()
+     WHERE k.queue_name = task.queue_name
+       AND k.key = task.unique_key;
+    RETURN NULL;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_tokens(rate jsonb, tokens double precision, tokens_at timestamp with time zone)
@@ -570,6 +963,7 @@ CREATE TABLE lapinq_idempotency_keys (
     digest     bytea NOT NULL,
     task_ids   uuid[] NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    met        json,
     CONSTRAINT lapinq_idempotency_keys_pkey PRIMARY KEY (key)
 );
 CREATE INDEX lapinq_idempotency_keys_created_at ON lapinq_idempotency_keys USING btree (created_at);
@@ -907,6 +1301,8 @@ CREATE TABLE lapinq_tasks (
     profile         boolean,
     key             text,
     limits          jsonb,
+    unique_key      text,
+    unique_until    text,
     CONSTRAINT lapinq_tasks_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -943,6 +1339,19 @@ CREATE UNLOGGED TABLE lapinq_transient (
     request_id      text,
     CONSTRAINT lapinq_transient_pkey PRIMARY KEY (queue_name, rank, seq)
 );
+
+CREATE TABLE lapinq_unique_keys (
+    queue_name text NOT NULL,
+    key        text NOT NULL,
+    task_id    uuid NOT NULL,
+    until      text,
+    expires_at timestamp with time zone,
+    first_at   timestamp with time zone,
+    taken_at   timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_unique_keys_check CHECK (((until IS NULL) = (expires_at IS NOT NULL))),
+    CONSTRAINT lapinq_unique_keys_pkey PRIMARY KEY (queue_name, key),
+    CONSTRAINT lapinq_unique_keys_until_check CHECK ((until = ANY (ARRAY['started'::text, 'finished'::text])))
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE lapinq_users (
     id                   bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),

@@ -6,18 +6,21 @@ answers after it. When a notification may go out at that moment, it goes along w
 (`lapinq_core.tasks.announced`).
 
 A request whose idempotency key is held by another request is retried until its time is up. It waits here, not in the
-database, where it would block a connection and the tasks stored with it.
+database, where it would block a connection and the tasks stored with it. A request with unique keys shares no
+statement, and takes turns with others of these keys (`key_turns`).
 """
 
 import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
 import psycopg
 
 from lapinq_core.batching.database import Database, Overloaded
+from lapinq_core.batching.key_turns import KeyTurns
 from lapinq_core.batching.known_limits import KnownLimits
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
@@ -26,7 +29,17 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks.announced import may_start_now
 from lapinq_core.tasks.due_notices import announce
 from lapinq_core.tasks.enqueueing import Taken
-from lapinq_core.tasks.idempotency import Asked, Earlier, Key, KeyHeld, store
+from lapinq_core.tasks.idempotency import (
+    Answered,
+    Asked,
+    Earlier,
+    Key,
+    KeyHeld,
+    Outcome,
+    UniqueKeyBusy,
+    store,
+)
+from lapinq_core.tasks.unique_keys import keys_of
 
 MAX_AT_ONCE = 500
 ENOUGH = 32
@@ -41,13 +54,15 @@ BATCH_BYTES_PER_SECOND = 2 * 1024 * 1024
 INITIAL_PAUSE_SECONDS = 0.05
 MAX_PAUSE_SECONDS = 0.4
 """Before the next try with a held key."""
+MAX_KEY_SECONDS = 1.8
+"""For a request to wait for its unique keys."""
 MIN_TRY_SECONDS = 0.3
 """With less time left there is no other try: a database that is only slow must not count as down."""
 
 
 Store = Callable[
     [psycopg.AsyncConnection, Sequence[Asked]],
-    Awaitable[tuple[Sequence[Earlier | KeyHeld | None], Taken]],
+    Awaitable[tuple[Sequence[Outcome], Taken]],
 ]
 """The form of `store`."""
 
@@ -70,17 +85,20 @@ class EnqueueBatcher:
         self._waiting: deque[_Entry] = deque()
         self._flushers = 0
         self._is_gathering = False  # one flusher, whose next statement takes all that wait
+        self._turns = KeyTurns()
         self._paused = 0  # requests that wait for a held key
 
-    async def put(self, task: NewTask, size: int, key: Key | None = None) -> Earlier | None:
+    async def put(self, task: NewTask, size: int, key: Key | None = None) -> Earlier | Answered | None:
         """Returns when `task`, `size` bytes as received, is stored: None, or what an earlier request got
-        with the same `key` or the same id of the task.
+        with the same `key` or the same id of the task, or what a task with a unique key met.
 
         Raises `InvalidValue` for a limit that does not exist or never lets the task start, `ValueRefused`,
-        `Overloaded`, `KeyHeld` when another request with the same key has not ended within the budget of a write, and
-        `DatabaseUnavailable`, after which the task may be stored anyway.
+        `Overloaded`, `KeyHeld` when another request with the same key has not ended within the budget of a write,
+        `UniqueConflict`, and `DatabaseUnavailable`, after which the task may be stored anyway.
         """
         self._database.check()
+        if task.unique_key is not None:
+            return await self.put_all([task], size, key)
         if task.limits:
             await self._limits.check([task])
         if len(self._waiting) + self._paused >= MAX_WAITING:
@@ -99,17 +117,36 @@ class EnqueueBatcher:
         verb: Store = store,
         *,
         numbered: bool = False,
-    ) -> Earlier | None:
+    ) -> Earlier | Answered | None:
         """Like `put`, for several tasks: stores all or none, by `verb`. With `numbered` errors name the number of the
         task."""
         await self._limits.check(tasks, numbered=numbered)
-        budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
         until = self._loop.time() + self._database.budget
+        asked = Asked(tasks, key)
+        if keys := keys_of(tasks):
+            until = min(until, self._loop.time() + MAX_KEY_SECONDS)
+            async with self._turns.take(keys, until - MIN_TRY_SECONDS):
+                return await self._put_until(until, asked, size, verb, self._turns.connection)
+        return await self._put_until(until, asked, size, verb, _any_connection)
+
+    async def _put_until(
+        self,
+        until: float,
+        asked: Asked,
+        size: int,
+        verb: Store,
+        connection: Callable[[float], AbstractAsyncContextManager[None]],
+    ) -> Earlier | Answered | None:
+        budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
         pause = INITIAL_PAUSE_SECONDS
         while True:
-            [answer], taken = await self._database.within(budget, verb, [Asked(tasks, key)])
+            async with connection(until):
+                try:
+                    [answer], taken = await self._database.within(budget, verb, [asked])
+                except UniqueKeyBusy as error:
+                    answer, taken = error, Taken()
             if not isinstance(answer, KeyHeld):
-                self._notify(taken, len(tasks))
+                self._notify(taken, len(asked.tasks))
                 return answer
             if self._loop.time() + pause + MIN_TRY_SECONDS > until:
                 raise answer
@@ -200,6 +237,10 @@ class EnqueueBatcher:
             self._append(entry)
 
 
+def _any_connection(_until: float) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
 def _can_announce(requests: Sequence[Asked]) -> bool:
     return all(one.key is None and may_start_now(one.tasks) for one in requests)
 
@@ -209,11 +250,11 @@ class _Entry(msgspec.Struct, gc=False):
 
     asked: Asked
     size: int
-    stored: asyncio.Future[Earlier | None]
+    stored: asyncio.Future[Earlier | Answered | None]
     deadline: float
     pause: float = INITIAL_PAUSE_SECONDS
 
-    def accept(self, earlier: Earlier | None) -> None:
+    def accept(self, earlier: Earlier | Answered | None) -> None:
         if not self.stored.done():
             self.stored.set_result(earlier)
 

@@ -62,6 +62,7 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None
     key: str | None
     limits: dict[str, int] | None
+    unique_key: str | None
     is_queue_paused: bool
     args: Value
     kwargs: Value

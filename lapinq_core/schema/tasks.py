@@ -30,6 +30,8 @@ tasks = sa.Table(
     sa.Column("profile", sa.Boolean),
     sa.Column("key", sa.Text),
     sa.Column("limits", JSONB),
+    sa.Column("unique_key", sa.Text),
+    sa.Column("unique_until", sa.Text),
     sa.Index("lapinq_tasks_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
@@ -187,5 +189,21 @@ idempotency_keys = sa.Table(
     sa.Column("digest", BYTEA, nullable=False),
     sa.Column("task_ids", ARRAY(uuid), nullable=False),
     sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("met", JSON),
     sa.Index("lapinq_idempotency_keys_created_at", "created_at"),
+)
+
+unique_keys = sa.Table(
+    "lapinq_unique_keys",
+    metadata,
+    sa.Column("queue_name", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("task_id", uuid, nullable=False),
+    sa.Column("until", sa.Text),
+    sa.Column("expires_at", timestamptz),
+    sa.Column("first_at", timestamptz),
+    sa.Column("taken_at", timestamptz, nullable=False),
+    sa.CheckConstraint("until IN ('started', 'finished')", name="lapinq_unique_keys_until_check"),
+    sa.CheckConstraint("(until IS NULL) = (expires_at IS NOT NULL)", name="lapinq_unique_keys_check"),
+    postgresql_with=HOT,
 )

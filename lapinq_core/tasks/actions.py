@@ -3,8 +3,11 @@
 from enum import StrEnum
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from lapinq_core.db.statements import sql
+from lapinq_core.tasks.idempotency import UniqueKeyBusy
+from lapinq_core.tasks.unique_keys import UniqueConflict
 
 _PACKAGE = "lapinq_core.tasks"
 _TRIES = 3
@@ -76,8 +79,16 @@ async def set_progress(
 async def requeue(conn: psycopg.AsyncConnection, task_id: str, *, by: str) -> str | None:
     """Makes a failed task pending again; returns its queue, None when it is unknown or not failed.
 
-    The attempt that failed records the time and `by`, the name of the person or key.
+    The attempt that failed records the time and `by`, the name of the person or key. `conn` is in a transaction, to
+    be rolled back if it raises `UniqueConflict`, because another task holds the task's unique key, or `UniqueKeyBusy`.
     """
+    try:
+        cursor = await conn.execute(sql(_PACKAGE, "retake_unique_key"), {"id": task_id})
+    except LockNotAvailable:
+        raise UniqueKeyBusy from None
+    held = await cursor.fetchone()
+    if held and held[0]:
+        raise UniqueConflict(held[0], loc="unique_key")
     row = await (await conn.execute(sql(_PACKAGE, "requeue"), {"id": task_id, "by": by})).fetchone()
     return row[0] if row else None
 

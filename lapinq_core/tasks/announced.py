@@ -25,8 +25,14 @@ _PACKAGE = "lapinq_core.tasks"
 
 
 def may_start_now(tasks: Iterable[NewTask]) -> bool:
-    """Whether `take_in_announced` and `take_in_ready` can store them: neither delayed nor fire-and-forget."""
-    return not any(task.is_transient or task.scheduled_at is not None for task in tasks)
+    """Whether `take_in_announced` and `take_in_ready` can store them: none is delayed, fire and forget or unique."""
+    return not any(
+        task.is_transient
+        or task.scheduled_at is not None
+        or task.unique is not None
+        or task.debounce is not None
+        for task in tasks
+    )
 
 
 async def take_in_ready(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Taken:

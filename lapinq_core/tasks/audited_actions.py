@@ -60,7 +60,8 @@ async def requeue(
 ) -> tuple[str | None, Status | None]:
     """Makes a failed task pending again.
 
-    Returns its queue, None when nothing was done, and its status, None for an unknown one.
+    Returns its queue, None when nothing was done, and its status, None for an unknown one. Raises `UniqueConflict` and
+    `UniqueKeyBusy`.
     """
     names = await inspect.get_names(conn, task_id)
     if names is None:

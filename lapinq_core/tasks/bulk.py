@@ -63,7 +63,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a step.
 
-    It changed (or counted) `done` tasks and skipped `running` matching ones. `left` are ids that moved or were locked.
+    It changed (or counted) `done` tasks and skipped `running` matching ones; when it requeues, those whose unique key
+    another task holds. `left` are ids that moved or were locked.
     `queues` now have ready tasks. It looked at `looked` ids, up to `last`, None without any. `entry_id` names the entry
     in the audit log, once a step has changed something.
     """

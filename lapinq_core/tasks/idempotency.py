@@ -6,6 +6,9 @@ writes it itself. Nobody waits in the database: that could last until a cut-off 
 connection and the requests stored with it. A key that is found stays locked until the transaction ends, so that it can
 be read. A key lasts a day by the database's clock; an older one is overwritten.
 
+A request with unique keys (`unique_keys`) is stored alone. Its idempotency key is written first: a repetition gets the
+answer of the first, and never meets the task that this one stored.
+
 A request whose client chose the task's id needs no key (`domain.tasks.chosen_id`): storing that id again fails, and
 only then does anybody look what is there already.
 """
@@ -15,13 +18,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import psycopg
 from psycopg import sql as psql
-from psycopg.errors import UniqueViolation
+from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.requests.refusals import UNIQUE_KEY_BUSY
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced, take_in_ready
 from lapinq_core.tasks.enqueueing import Taken, take_in
+from lapinq_core.tasks.unique_keys import Met, choice, have_unique_keys, question, read_met
 
 _PACKAGE = "lapinq_core.tasks"
 
@@ -60,15 +65,39 @@ class Earlier(msgspec.Struct, frozen=True):
 
     task_ids: Ids
     is_same: bool
+    met: Met = Met()
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The answer to a request with unique keys."""
+
+    task_ids: Ids
+    met: Met
 
 
 class KeyHeld(LapinqError):
     """Another request with the same idempotency key is in flight."""
 
 
+class UniqueKeyBusy(KeyHeld):
+    """A transaction with the same unique key has not ended, so it isn't known whether its task exists."""
+
+    def __init__(self, message: str = UNIQUE_KEY_BUSY) -> None:
+        super().__init__(message)
+
+
+Outcome = Earlier | Answered | KeyHeld | None
+"""The answer to a request; None if its tasks are stored under their own ids."""
+
+
+def is_stored(outcome: Outcome) -> bool:
+    """Whether a request for one task stored it."""
+    return outcome is None or (isinstance(outcome, Answered) and not outcome.met.existing)
+
+
 async def store(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked], *, announced: bool = False
-) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
+) -> tuple[Sequence[Outcome], Taken]:
     """Stores the tasks of all requests or of none, except those that were stored before.
 
     Returns what `enqueue_once` does. A task is the same as an earlier one with its id: the client chose it. With
@@ -83,7 +112,7 @@ async def store(
         await flush(conn)  # what stored them has perhaps not done so yet
     # Each turn finds at least one more that another transaction has stored since.
     rest = [n for n in range(len(requests)) if n not in repeated]
-    answers: dict[int, Earlier | KeyHeld | None] = {}
+    answers: dict[int, Outcome] = {}
     taken = Taken()
     if rest:
         found, taken = await store(conn, [requests[n] for n in rest])
@@ -96,25 +125,33 @@ async def store(
 
 async def enqueue_once(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[list[Earlier | KeyHeld | None], Taken]:
+) -> tuple[list[Outcome], Taken]:
     """Stores the tasks of `requests` in one transaction, except those whose key was used before or is held.
 
     Returns for each request the earlier one, `KeyHeld` while that has not ended, or None if its tasks are stored now;
-    and what to announce. `conn` is in autocommit mode. Raises the driver's errors; nothing is stored then.
+    and what to announce. A request with unique keys must be the only one. `conn` is in autocommit mode. Raises the
+    driver's errors, `UniqueConflict` and `UniqueKeyBusy`; nothing is stored then.
     """
-    answers: list[Earlier | KeyHeld | None] = [None] * len(requests)
+    answers: list[Outcome] = [None] * len(requests)
     async with conn.transaction():
         await conn.execute(_SETTINGS)
         stored, rest, held = await _chosen(conn, requests)
         for n in held:
             answers[n] = KeyHeld()
         tasks = sorted((task for n in stored for task in requests[n].tasks), key=lambda task: task.id)
-        taken = await take_in(conn, tasks) if tasks else Taken()
+        if have_unique_keys(tasks):
+            [asked] = requests
+            try:
+                answers[0], taken = await _store_unique(conn, asked)
+            except LockNotAvailable:
+                raise UniqueKeyBusy from None
+        else:
+            taken = await take_in(conn, tasks) if tasks else Taken()
         if rest:
             found = await _find(conn, {key.name for _, key in rest})
             for n, key in rest:
-                digest, ids = found[key.name]
-                answers[n] = Earlier(ids, digest == key.digest)
+                digest, ids, met = found[key.name]
+                answers[n] = Earlier(ids, digest == key.digest, met)
     return answers, taken
 
 
@@ -124,12 +161,10 @@ async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) 
     return row[0] if row else 0
 
 
-async def _store(
-    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
-    if any(one.key for one in requests):
-        return await enqueue_once(conn, requests)
+async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[Sequence[Outcome], Taken]:
     tasks = _in_order(requests)
+    if any(one.key for one in requests) or have_unique_keys(tasks):
+        return await enqueue_once(conn, requests)
     stored = [None] * len(requests)
     if may_start_now(tasks):
         return stored, await take_in_ready(conn, tasks)
@@ -137,6 +172,25 @@ async def _store(
         return stored, await take_in(conn, tasks)  # one statement is a transaction
     async with conn.transaction():
         return stored, await take_in(conn, tasks)
+
+
+async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[Answered, Taken]:
+    cursor = await conn.execute(
+        sql(_PACKAGE, "try_unique_keys"), {"tasks": question(asked.tasks)}, prepare=True
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    chosen = choice(asked.tasks, row[0])
+    taken = await take_in(conn, chosen.tasks) if chosen.tasks else Taken()
+    if asked.key is not None and chosen.met.existing:
+        params = {
+            "key": asked.key.name,
+            "task_ids": chosen.ids,
+            "met": msgspec.json.encode(chosen.met).decode(),
+        }
+        await conn.execute(sql(_PACKAGE, "amend_key"), params)
+    replaced = {asked.tasks[number].queue_name for number in chosen.met.replaced}
+    return Answered(chosen.ids, chosen.met), Taken(taken.queues | replaced, taken.due_in)
 
 
 async def _store_announced(
@@ -199,6 +253,6 @@ async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
     return {key for key, _, is_written in rows if is_written}, {key for key, is_held, _ in rows if is_held}
 
 
-async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids]]:
+async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids, Met]]:
     cursor = await conn.execute(sql(_PACKAGE, "find_idempotency_keys"), {"keys": list(names)}, prepare=True)
-    return {name: (digest, ids) for name, digest, ids in await cursor.fetchall()}
+    return {name: (digest, ids, read_met(met)) for name, digest, ids, met in await cursor.fetchall()}

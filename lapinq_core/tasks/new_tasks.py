@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.unique_keys import have_unique_keys
 
 Verb = Literal["enqueue", "enqueue_alike", "enqueue_any", "enqueue_alike_keyed"]
 
@@ -18,8 +19,9 @@ _shared = attrgetter(*(name for name in NewTask.__struct_fields__ if name not in
 
 def encoded(tasks: Sequence[NewTask]) -> tuple[Verb, str]:
     """The statement that stores `tasks`, of which none is fire and forget, and the JSON it takes."""
-    is_plain = not any(task.profile or task.key is not None or task.limits for task in tasks)
-    if len(tasks) > 1 and not tasks[0].profile and _are_alike(tasks):
+    is_any = have_unique_keys(tasks)
+    is_plain = not is_any and not any(task.profile or task.key is not None or task.limits for task in tasks)
+    if len(tasks) > 1 and not is_any and not tasks[0].profile and _are_alike(tasks):
         return "enqueue_alike" if is_plain else "enqueue_alike_keyed", _as_one(tasks, has_keys=not is_plain)
     return "enqueue" if is_plain else "enqueue_any", msgspec.json.encode(tasks).decode()
 

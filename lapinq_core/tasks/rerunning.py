@@ -8,7 +8,7 @@ from lapinq_core.db.statements import sql
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 from lapinq_core.tasks.enqueueing import Taken
-from lapinq_core.tasks.idempotency import Asked, Earlier, KeyHeld, enqueue_once
+from lapinq_core.tasks.idempotency import Asked, Outcome, enqueue_once, is_stored
 
 _PACKAGE = "lapinq_core.tasks"
 
@@ -22,10 +22,11 @@ async def enqueued_fields(conn: psycopg.AsyncConnection, task_id: str) -> str | 
 
 async def store_rerun(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked], *, earlier_id: str, by: Author
-) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
+) -> tuple[Sequence[Outcome], Taken]:
     """Stores the only task of the only request, which is the task `earlier_id` again.
 
-    Returns what `enqueue_once` does. A repeated request stores nothing and writes no audit entry.
+    Returns what `enqueue_once` does. A repeated request stores nothing and writes no audit entry,
+    nor does one that gives way to another task.
     """
     [asked] = requests
     [task] = asked.tasks
@@ -33,7 +34,8 @@ async def store_rerun(
     details = {"queue": task.queue_name, "task_name": task.task_name, "task_id": task_id}
     async with conn.transaction():
         answers, taken = await enqueue_once(conn, requests)
-        if answers == [None]:
+        [outcome] = answers
+        if is_stored(outcome):
             await conn.execute(sql(_PACKAGE, "link_rerun"), {"id": task_id, "earlier_id": earlier_id})
             await audit.record(conn, by.did("task.rerun", earlier_id, details))
     return answers, taken

@@ -28,6 +28,7 @@ from lapinq_core.upkeep.breaker_watch import watch_breakers
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
+from lapinq_core.upkeep.unique_key_pruning import UniqueKeyPruning
 from lapinq_core.upkeep.vacuuming import VACUUM_INTERVAL_SECONDS, Vacuuming
 from lapinq_core.webhooks import deliveries
 
@@ -125,6 +126,7 @@ async def run_maintenance(
             start("make partitions", lambda: _make_partitions(pool), PARTITION_INTERVAL_SECONDS)
             start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
             start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
+            start("prune unique keys", UniqueKeyPruning(pool).turn, PRUNE_INTERVAL_SECONDS)
             start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
             start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
             start("prune webhooks", lambda: _until_short(pool, deliveries.prune), PRUNE_INTERVAL_SECONDS)

@@ -10,14 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from psycopg.errors import LockNotAvailable
 
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus, ReadWhy
+from lapinq._client.transaction.insertion import accepted_one
 from lapinq._client.transaction.on_psycopg import OnAsyncConnection
 from lapinq._client.transaction.storing import astore
 from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL
-from lapinq_core.db.errors import ValueRefused, translated
+from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused, translated
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests import refusals
 from lapinq_core.domain.requests.enqueue import read_task
@@ -27,7 +29,8 @@ from lapinq_core.domain.tasks.state import FINAL
 from lapinq_core.lookup.explanation import explain
 from lapinq_core.tasks import actions, inspect
 from lapinq_core.tasks.due_notices import announce
-from lapinq_core.tasks.idempotency import Key, KeyHeld
+from lapinq_core.tasks.idempotency import Earlier, Key, KeyHeld, UniqueKeyBusy
+from lapinq_core.tasks.unique_keys import Met, UniqueConflict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +83,10 @@ async def _within(timeout: float, work: Work, running: Running) -> Answer:
                 return await work(running)
     except ValueRefused as error:
         return _refused(400, refusals.unstorable(error))
+    except UniqueConflict as error:
+        return _refused(409, refusals.unique_conflict(error.task_id, error.loc))
+    except UniqueKeyBusy as error:
+        return _refused(503, ErrorBody(str(error)), _LATER)
     except KeyHeld:
         return _refused(503, ErrorBody(refusals.KEY_IN_PROGRESS), _LATER)
     except Overloaded:
@@ -102,16 +109,14 @@ def _enqueue(call: Enqueue) -> Work:
 
 async def _put(task: NewTask, size: int, key: Key | None, running: Running) -> Answer:
     try:
-        earlier = await running.batcher.put(task, size, key)
+        outcome = await running.batcher.put(task, size, key)
     except InvalidValue as error:
         return _refused(400, refusals.invalid_value(error))
-    if earlier is None:
-        task_id = None if task.is_transient else task.id
-    elif earlier.is_same:
-        [task_id] = earlier.task_ids
-    else:
+    if outcome is None:
+        return _json(201, accepted_one(None if task.is_transient else task.id, Met()))
+    if isinstance(outcome, Earlier) and not outcome.is_same:
         return _refused(409, ErrorBody(refusals.KEY_REUSED))
-    return _json(201, {"task_id": None, "ttl_seconds": 0} if task_id is None else {"task_id": task_id})
+    return _json(201, accepted_one(outcome.task_ids[0], outcome.met))
 
 
 async def _enqueue_batch(call: EnqueueBatch, timeout: float, running: Running) -> Answer:
@@ -121,6 +126,10 @@ async def _enqueue_batch(call: EnqueueBatch, timeout: float, running: Running) -
                 return await astore(_BatchConnection(conn, timeout, running), call)
     except ValueRefused as error:
         return _refused(400, refusals.unstorable(error))
+    except DatabaseUnavailable as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return _refused(503, ErrorBody(refusals.UNIQUE_KEY_BUSY), _LATER)
+        raise
 
 
 class _BatchConnection(OnAsyncConnection):

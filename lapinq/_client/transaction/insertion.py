@@ -14,9 +14,23 @@ from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.requests.enqueue import read_task
-from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, KEY_REUSED, ErrorBody, invalid_value
+from lapinq_core.domain.requests.refusals import (
+    KEY_IN_PROGRESS,
+    KEY_REUSED,
+    ErrorBody,
+    invalid_value,
+    unique_conflict,
+)
 from lapinq_core.tasks import limit_check
 from lapinq_core.tasks.new_tasks import encoded
+from lapinq_core.tasks.unique_keys import (
+    Met,
+    UniqueConflict,
+    choice,
+    have_unique_keys,
+    question,
+    read_met,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -64,6 +78,9 @@ class Insertion:
         self._ids: list[str | None] = []
         self._bursts: dict[str, float | None] = {}
         self._checked = 0
+        self._has_keys = False  # unique ones
+        self._existing: list[int] = []
+        self._replaced: list[int] = []
         self._queues: set[str] = set()
         self._is_due_soon = False
         self._is_long = False
@@ -71,12 +88,14 @@ class Insertion:
         self._chunks = self._read(call.entries if isinstance(call, EnqueueBatch) else [call.entry])
         self._first = next(self._chunks, None) or []
         is_mixed = len({task.is_transient for task in self._first}) > 1
-        self.is_divisible = self._is_long or is_mixed or self._key is not None
+        self.is_divisible = self._is_long or is_mixed or self._key is not None or self._has_keys
 
     def steps(self) -> Steps:
         """The statements. Each is sent its rows. Raises `Refused`."""
         for chunk in itertools.chain([self._first], self._chunks):
             yield from self._check_limits(chunk)
+            if have_unique_keys(chunk):
+                chunk = yield from self._meet(chunk)
             if kept := [task for task in chunk if not task.is_transient]:
                 yield from self._store(*encoded(kept))
             if transient := [task for task in chunk if task.is_transient]:
@@ -94,7 +113,7 @@ class Insertion:
 
     def answer(self) -> Answer:
         """As the HTTP API answers."""
-        return self._accepted(self._ids)
+        return self._accepted(self._ids, self._met())
 
     def _read(self, entries: Iterable[Mapping[str, Any]]) -> Iterator[list[NewTask]]:
         chunk: list[NewTask] = []
@@ -121,6 +140,7 @@ class Insertion:
             for task, task_id in zip(chunk, new_ids(len(chunk)), strict=True):
                 task.id = task_id
         self._ids.extend(None if task.is_transient else task.id for task in chunk)
+        self._has_keys |= have_unique_keys(chunk)
         return chunk
 
     def _check_limits(self, chunk: list[NewTask]) -> Steps:
@@ -134,6 +154,29 @@ class Insertion:
             raise Refused(_refused(400, invalid_value(error))) from error
         self._checked += len(chunk)
 
+    def _meet(self, chunk: list[NewTask]) -> Generator[Statement, Sequence[Row], list[NewTask]]:
+        """Returns the tasks of the chunk to be stored. Raises `Refused` if one is rejected for its key."""
+        begin = len(self._ids) - len(chunk)
+        [(answer,)] = yield Statement("meet_unique_keys", question(chunk))
+        try:
+            chosen = choice(chunk, answer)
+        except UniqueConflict as error:
+            if self._key is not None:
+                yield from self._refuse_if_repeated(self._key)
+            conflict = UniqueConflict(error.task_id, begin + error.number)
+            raise Refused(_conflict(conflict.in_batch() if self._is_batch else conflict)) from error
+        self._ids[begin:] = chosen.ids
+        self._existing += (begin + number for number in chosen.met.existing)
+        self._replaced += (begin + number for number in chosen.met.replaced)
+        self._queues.update(chunk[number].queue_name for number in chosen.met.replaced)
+        return chosen.tasks
+
+    def _refuse_if_repeated(self, key: str) -> Steps:
+        """Raises `Refused` with the answer to an earlier call with the same key, if there is one."""
+        for _ in self._chunks:
+            """The digest is that of all."""
+        yield from self._find(key)
+
     def _store(self, verb: Verb, tasks: str) -> Steps:
         [(queues, due_in)] = yield Statement(verb, tasks)
         self._queues.update(queues)
@@ -142,18 +185,31 @@ class Insertion:
     def _claim(self, key: str) -> Steps:
         """Writes the key, with the ids of the stored tasks. Raises `Refused` if it isn't free."""
         digest = self._digest.digest()
-        claim = [{"key": key, "digest": digest.hex(), "task_ids": self._ids}]
+        claim = [{"key": key, "digest": digest.hex(), "task_ids": self._ids, "met": self._met()}]
         [(_, is_held, is_written)] = yield Statement("claim_keys", msgspec.json.encode(claim).decode())
         if is_held:
             raise Refused(_refused(409, ErrorBody(KEY_IN_PROGRESS)))
         if not is_written:
-            escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-            [(_, earlier, ids)] = yield Statement("find_idempotency_keys", f'{{"{escaped}"}}')
-            is_same = bytes(earlier) == digest
-            raise Refused(self._accepted(ids) if is_same else _refused(409, ErrorBody(KEY_REUSED)))
+            yield from self._find(key)
 
-    def _accepted(self, ids: Sequence[str | None]) -> Answer:
-        return Answer(201, msgspec.json.encode({"task_ids": ids} if self._is_batch else _one(ids[0])))
+    def _find(self, key: str) -> Steps:
+        """Raises `Refused` if the key was used before."""
+        escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+        found = yield Statement("find_idempotency_keys", f'{{"{escaped}"}}')
+        for _, earlier, ids, met in found:
+            is_same = bytes(earlier) == self._digest.digest()
+            raise Refused(
+                self._accepted(ids, read_met(met)) if is_same else _refused(409, ErrorBody(KEY_REUSED))
+            )
+
+    def _met(self) -> Met:
+        return Met(self._existing, self._replaced)
+
+    def _accepted(self, ids: Sequence[str | None], met: Met) -> Answer:
+        if not self._is_batch:
+            return Answer(201, msgspec.json.encode(accepted_one(ids[0], met)))
+        keyed = {"existing": met.existing, "replaced": met.replaced} if self._has_keys else {}
+        return Answer(201, msgspec.json.encode({"task_ids": ids, **keyed}))
 
 
 def announcement(notices: Iterable[Notice]) -> Statement:
@@ -161,8 +217,16 @@ def announcement(notices: Iterable[Notice]) -> Statement:
     return Statement("announce", msgspec.json.encode(list(notices)).decode())
 
 
-def _one(task_id: str | None) -> dict[str, Any]:
-    return {"task_id": None, "ttl_seconds": 0} if task_id is None else {"task_id": task_id}
+def accepted_one(task_id: str | None, met: Met) -> dict[str, Any]:
+    """The body of the answer to a call for one task."""
+    if task_id is None:
+        return {"task_id": None, "ttl_seconds": 0}
+    flags = {"existing": met.existing, "replaced": met.replaced}
+    return {"task_id": task_id, **{name: True for name, numbers in flags.items() if numbers}}
+
+
+def _conflict(error: UniqueConflict) -> Answer:
+    return _refused(409, unique_conflict(error.task_id, error.loc))
 
 
 def _refused(status: int, body: ErrorBody) -> Answer:

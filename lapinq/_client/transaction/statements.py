@@ -13,6 +13,7 @@ Verb = Literal[
     "enqueue_alike",
     "enqueue_alike_keyed",
     "enqueue_any",
+    "meet_unique_keys",
     "enqueue_transient",
     "find_limits",
     "claim_keys",

@@ -51,7 +51,8 @@ def _validation_error(message: str, kind: object) -> InvalidValue:
         return InvalidValue(f"{place}.{field['name']}" if place else field["name"], msg)
     if types := _EXPECTED.fullmatch(what):
         wanted, got = types["wanted"].removesuffix(" | null"), types["got"]
-        return InvalidValue(place, f"must be {_WORDS.get(wanted, wanted)}, not {_GOT.get(got, got)}")
+        words = " or ".join(_WORDS.get(one, one) for one in wanted.split(" | "))
+        return InvalidValue(place, f"must be {words}, not {_GOT.get(got, got)}")
     if what.endswith("out of range"):
         return InvalidValue(place, "must be a number within range")
     return InvalidValue(place, what[:1].lower() + what[1:])

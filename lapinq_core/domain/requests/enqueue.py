@@ -10,6 +10,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_id, new_ids
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
+from lapinq_core.domain.requests.unique import DebounceRequest, UniqueRequest
 from lapinq_core.domain.requests.values import (
     JSON_LIMITS,
     Key,
@@ -81,6 +82,12 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Limits | None,
         doc("The units that it takes from named limits, and one place of each.", example={"openai": 1200}),
     ] = None
+    unique: Annotated[
+        UniqueRequest | None, doc("Store it only if no other task of the queue holds the key.")
+    ] = None
+    debounce: Annotated[
+        DebounceRequest | None, doc("Start it when calls with the key have stopped for a while.")
+    ] = None
 
 
 def read_task(
@@ -138,6 +145,10 @@ def new_task(
         task.profile = True
     task.key = asked.key
     task.limits = asked.limits or None
+    if asked.unique is not None:
+        task.unique = asked.unique.read()
+    if asked.debounce is not None:
+        task.debounce = asked.debounce.read()
     check_task(task, now)
     check_allowed(allowed, module_path=task.module_path, task_name=task.task_name)
     return task

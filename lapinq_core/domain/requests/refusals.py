@@ -9,6 +9,8 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 
 KEY_IN_PROGRESS = "another request with the same Idempotency-Key is in progress"
 KEY_REUSED = "the Idempotency-Key was used for a different request within 24 hours"
+UNIQUE_KEY_HELD = "the task {} has this unique key"
+UNIQUE_KEY_BUSY = "another transaction with the same unique key has not ended"
 UNKNOWN_TASK = "there is no task with this id"
 NOT_FINISHED = "task not finished"
 STILL_RUNNING = "the task is running: use DELETE with ?running=true to ask it to stop"
@@ -30,6 +32,21 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
     error: str
     details: list[Detail] = []
+
+
+class ConflictBody(ErrorBody, frozen=True, omit_defaults=True, kw_only=True):
+    """The body of a 409 because of a unique key: `task_id` is the task that holds it."""
+
+    task_id: str
+
+
+def unique_conflict(task_id: str, loc: str) -> ConflictBody:
+    """`loc` is the place of the key in the request."""
+    return ConflictBody(
+        error=UNIQUE_KEY_HELD.format(task_id),
+        details=[Detail(loc, f"belongs to the task {task_id}")],
+        task_id=task_id,
+    )
 
 
 def invalid_value(error: InvalidValue) -> ErrorBody:

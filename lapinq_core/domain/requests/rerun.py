@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.enqueue import EnqueueRequest, new_task
+from lapinq_core.domain.requests.unique import DebounceRequest, UniqueRequest
 from lapinq_core.domain.requests.values import (
     Key,
     Limits,
@@ -29,7 +30,8 @@ from lapinq_core.domain.tasks.task import NewTask
 class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What the new task has different from the earlier one.
 
-    An omitted field stays as it was, except `profile`, and `scheduled_at`: the new task starts now. A null field takes
+    An omitted field stays as it was, except `profile`, and `scheduled_at`: the new task starts now. A debounced task is
+    rerun as a unique one, until it has started. A null field takes
     the default of a new task.
     """
 
@@ -59,6 +61,16 @@ class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = UNSET
     key: Annotated[Key | UnsetType | None, doc("The customer, account or device that it is about.")] = UNSET
     limits: Annotated[Limits | UnsetType | None, doc("All units that it takes from named limits.")] = UNSET
+    unique: Annotated[
+        UniqueRequest | UnsetType | None,
+        doc("Default: the key of the earlier task, with `reject`. null: it needs no key."),
+    ] = UNSET
+    debounce: Annotated[
+        DebounceRequest | UnsetType | None,
+        doc(
+            "Start it when calls with the key have stopped for a while; with `unique` null, if the task has a key."
+        ),
+    ] = UNSET
 
 
 class Rerun(msgspec.Struct, frozen=True):

@@ -38,10 +38,10 @@ def chosen_id(key: str, now: float) -> str | None:
 def needs_key(task: "NewTask", now: float) -> bool:
     """Whether the key must be stored too, although `task` has the chosen id.
 
-    The id alone can't tell a repetition if the task may be gone by then.
+    The id alone can't tell a repetition if the task may be gone by then, or was not stored because of another one.
     """
     is_brief = task.ttl_seconds is not None and task.ttl_seconds <= MAX_REPEAT_SECONDS
-    return is_brief or _age(task.id, now) > MAX_CLOCK_ERROR_SECONDS
+    return is_brief or task.unique_key is not None or _age(task.id, now) > MAX_CLOCK_ERROR_SECONDS
 
 
 def _age(task_id: str, now: float) -> float:

@@ -14,6 +14,7 @@ from lapinq_core.domain.tasks.functions.module_name import is_file, is_module_na
 from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.limits import check_lane, check_limits
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
+from lapinq_core.domain.tasks.unique import Debounce, Unique, check_debounce, check_unique
 
 MAX_NAME = 255
 MAX_MODULE_PATH = 1000
@@ -30,7 +31,8 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     `ttl_seconds` 0 means fire and forget: it leaves no record. `scheduled_at` has an offset. `timeout_seconds` limits
     one attempt; without it the worker's limit applies. `request_id` is the id of the request that enqueues it, if
     there is one. With `profile`, each attempt keeps a profile. `key` is what the task is about: rules of the queue for
-    each key go by it. `limits` are the units that it takes from named limits.
+    each key go by it. `limits` are the units that it takes from named limits. It has at most one of `unique` and
+    `debounce`.
     """
 
     id: str
@@ -52,11 +54,20 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     profile: bool = False
     key: str | None = None
     limits: dict[str, int] | None = None
+    unique: Unique | None = None
+    debounce: Debounce | None = None
 
     @property
     def is_transient(self) -> bool:
-        """Whether it is fire and forget, and leaves no record. With a key or limits it has one until it ends."""
-        return self.ttl_seconds == 0 and self.key is None and not self.limits
+        """Whether it is fire and forget, and leaves no record. With a key, limits or a unique key it has one until it
+        ends."""
+        return self.ttl_seconds == 0 and self.key is None and not self.limits and self.unique_key is None
+
+    @property
+    def unique_key(self) -> str | None:
+        """The key that it holds in its queue."""
+        held = self.unique or self.debounce
+        return None if held is None else held.key
 
 
 def check_task(task: NewTask, now: datetime) -> NewTask:
@@ -80,6 +91,8 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
         raise InvalidValue("profile", "cannot be kept of a fire-and-forget task (ttl_seconds 0)")
     if task.key is not None or task.limits is not None:
         _check_key_and_limits(task)
+    if task.unique is not None or task.debounce is not None:
+        _check_unique_key(task)
     if task.webhook_url is not None:
         check_url("webhook_url", task.webhook_url)
     if task.scheduled_at is not None:
@@ -99,6 +112,17 @@ def _check_key_and_limits(task: NewTask) -> None:
     if task.limits is not None:
         check_limits(task.limits)
     check_lane(task.queue_name, task.key, task.limits)
+
+
+def _check_unique_key(task: NewTask) -> None:
+    if task.unique is not None:
+        check_unique(task.unique)
+    if task.debounce is not None:
+        if task.unique is not None:
+            raise InvalidValue("debounce", "cannot be combined with unique")
+        if task.scheduled_at is not None:
+            raise InvalidValue("debounce", "cannot be combined with scheduled_at")
+        check_debounce(task.debounce)
 
 
 @lru_cache(maxsize=1000)

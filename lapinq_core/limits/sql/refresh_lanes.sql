@@ -127,7 +127,10 @@ WITH q AS MATERIALIZED (
                                                AND r.lane IS NOT NULL))
            AND (NOT f.is_strict
                 OR f.seq = min(f.seq) OVER (PARTITION BY f.key)
-                   AND NOT EXISTS (SELECT FROM lapinq_delayed WHERE id = f.holder)) AS may_start
+                   AND NOT EXISTS (SELECT
+                                      FROM lapinq_delayed
+                                     WHERE id = f.holder
+                                       AND split_part(lane, chr(31), 1) = f.key)) AS may_start
       FROM firsts f
 )
 INSERT INTO lapinq_lanes AS l (queue_name, lane, names, is_open, rank, place, head, opens_at, changed_at)

@@ -45,11 +45,14 @@ SELECT json_build_object(
                                        k.tokens + (SELECT count(*) FROM returned WHERE returned.key = t.key), k.tokens_at),
                'head', CASE WHEN q.start_order = 'strict_per_key' THEN
                    (SELECT json_build_object('id', id, 'due_at', due_at, 'state', state)
-                      FROM (SELECT id, NULL AS due_at, 'running' AS state FROM lapinq_running WHERE id = k.holder
-                            UNION ALL
-                            SELECT id, due_at, 'delayed' FROM lapinq_delayed WHERE id = k.holder
-                            UNION ALL
-                            SELECT id, NULL, 'ready' FROM lapinq_ready WHERE id = k.holder
+                      FROM (SELECT id, due_at, state
+                              FROM (SELECT id, NULL AS due_at, 'running' AS state, lane FROM lapinq_running
+                                    UNION ALL
+                                    SELECT id, due_at, 'delayed', lane FROM lapinq_delayed
+                                    UNION ALL
+                                    SELECT id, NULL, 'ready', lane FROM lapinq_ready) AS last
+                             WHERE id = k.holder
+                               AND split_part(lane, chr(31), 1) = k.key -- a task may be replaced by one of another key
                             UNION ALL
                             SELECT id, NULL, 'running' FROM of_key) AS holder
                      LIMIT 1) END) END,

@@ -1,6 +1,7 @@
 -- Stores new tasks of which some have fields that few tasks have, as enqueue.sql stores others: that one doesn't pay for
 -- them. Takes one JSON array of objects in ascending order of id. Returns the queues with ready tasks, and the seconds
 -- until the first of the delayed ones is due (NULL: none).
+-- meet_unique_keys.sql has decided that those with a unique key are to be stored.
 -- Locks nothing that exists, but the row of a queue that gets its first task with a key or a limit.
 WITH input AS MATERIALIZED (
     SELECT i.id, coalesce(i.queue_name, 'default') AS queue_name, i.task_name, i.module_path,
@@ -11,20 +12,24 @@ WITH input AS MATERIALIZED (
            i.key, i.limits, lapinq_lane(i.key, i.limits) AS lane, lapinq_units(i.limits) AS units,
            coalesce(i.scheduled_at > lapinq_now(), false) AS is_delayed,
            lapinq_now() + i.ttl_seconds * interval '1 second' AS expires_at,
-           -- Fire and forget with a key or limits: kept until it has ended.
+           coalesce(i."unique"->>'key', i.debounce->>'key') AS unique_key,
+           CASE WHEN i.debounce IS NOT NULL THEN 'started'
+                WHEN i."unique" IS NOT NULL THEN coalesce(i."unique"->>'until', 'finished') END AS unique_until,
+           -- Fire and forget with a key, limits or a unique key: kept until it has ended.
            CASE WHEN i.ttl_seconds > 0 THEN lapinq_now() + i.ttl_seconds * interval '1 second' END AS waits_until
       FROM json_to_recordset(%(tasks)s::json) AS i (
            id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, max_retries integer,
            priority integer, retry_delay double precision, retry_backoff boolean, ttl_seconds double precision,
            metadata jsonb, webhook_url text, scheduled_at timestamptz, timeout_seconds double precision,
-           request_id text, profile boolean, key text, limits jsonb)
+           request_id text, profile boolean, key text, limits jsonb, "unique" json, debounce json)
 ), stored AS (
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                               retry_backoff, ttl_seconds, metadata, webhook_url, created_at, scheduled_at,
-                              expires_at, timeout_seconds, request_id, profile, key, limits)
+                              expires_at, timeout_seconds, request_id, profile, key, limits, unique_key,
+                              unique_until)
     SELECT id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
            retry_backoff, ttl_seconds, metadata, webhook_url, lapinq_now(), scheduled_at, expires_at, timeout_seconds,
-           request_id, profile, key, limits
+           request_id, profile, key, limits, unique_key, unique_until
       FROM input
 ), delayed AS (
     INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)

@@ -1,6 +1,7 @@
 -- Makes a failed task pending again, with all its retries; its earlier attempts stay in its history. The one that failed
 -- says when and by whom, and the task waits from then on.
 -- Returns its queue if it did; no row if the task is unknown or not failed.
+-- The caller has given it its unique key again (retake_unique_key.sql).
 -- Locks the final attempt; of two requeues at once one wins. Relies on lapinq_attempts_final.
 WITH reopened AS (
     UPDATE lapinq_attempts
@@ -11,7 +12,8 @@ WITH reopened AS (
     RETURNING task_id
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)
-    SELECT t.queue_name, lapinq_rank(t.priority, lapinq_lane(t.key, t.limits)), t.id, t.expires_at, lapinq_now(),
+    SELECT t.queue_name, lapinq_rank(t.priority, lapinq_lane(t.key, t.limits)), t.id,
+           CASE WHEN t.ttl_seconds > 0 THEN t.expires_at END, lapinq_now(),
            lapinq_lane(t.key, t.limits), lapinq_units(t.limits)
       FROM lapinq_tasks t
       JOIN reopened ON reopened.task_id = t.id

@@ -1,6 +1,7 @@
 -- Makes the matching failed tasks of a batch pending again, as requeue.sql does with one, in the order of their ids.
 -- {looked} and {picked} are queries for the batch and for its matching tasks (`filters.py`).
--- Returns how many, zero running, the ids that moved or were locked, the queues with ready tasks, the last id of the
+-- Of tasks with the same unique key it requeues the newest, and none whose key another task holds (lapinq_may_requeue).
+-- Returns how many, how many it left alone because of their keys, the other ids that moved or were locked, the queues with ready tasks, the last id of the
 -- batch and its size.
 -- Locks task rows, ascending and skipping locked ones, so that no release's clean-up deletes one meanwhile and no two
 -- walks wait for each other; then their final attempts, waiting for others that move one, who then win.
@@ -10,17 +11,27 @@ WITH looked AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     {picked}
 ), locked AS MATERIALIZED (
-    SELECT t.id, t.queue_name, t.priority, t.expires_at, lapinq_lane(t.key, t.limits) AS lane,
-           lapinq_units(t.limits) AS units
+    SELECT t.id, t.queue_name, t.priority, CASE WHEN t.ttl_seconds > 0 THEN t.expires_at END AS expires_at,
+           lapinq_lane(t.key, t.limits) AS lane, lapinq_units(t.limits) AS units, t.unique_key
       FROM picked p
       JOIN lapinq_tasks t ON t.id = p.id
      ORDER BY t.id
        FOR UPDATE OF t SKIP LOCKED
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY queue_name, unique_key ORDER BY id DESC) AS number
+      FROM locked
+     WHERE unique_key IS NOT NULL
+), refused AS MATERIALIZED (
+    SELECT id
+      FROM numbered
+     WHERE number > 1
+        OR NOT lapinq_may_requeue(id)
 ), reopened AS (
     UPDATE lapinq_attempts a
        SET final = false, requeued_at = lapinq_now(), requeued_by = %(by)s::text
       FROM locked l
      WHERE a.task_id = l.id
+       AND l.id NOT IN (SELECT id FROM refused)
        AND a.final
        AND a.outcome = 'failed'
     RETURNING l.id, l.queue_name, l.priority, l.expires_at, l.lane, l.units
@@ -43,8 +54,11 @@ WITH looked AS MATERIALIZED (
      GROUP BY queue_name
 )
 SELECT (SELECT count(*) FROM entered),
-       0::bigint,
-       (SELECT coalesce(array_agg(id::text), '{{}}') FROM picked WHERE id NOT IN (SELECT id FROM entered)),
+       (SELECT count(*) FROM refused),
+       (SELECT coalesce(array_agg(id::text), '{{}}')
+          FROM picked
+         WHERE id NOT IN (SELECT id FROM entered)
+           AND id NOT IN (SELECT id FROM refused)),
        (SELECT coalesce(array_agg(DISTINCT queue_name), '{{}}') FROM entered),
        (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
        (SELECT count(*) FROM looked)

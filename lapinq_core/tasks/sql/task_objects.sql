@@ -65,7 +65,8 @@ SELECT o.id::text, row_to_json(o)::text
                d.key,
                d.limits,
                NULL::uuid AS workflow_id,
-               ({waiting_for}) AS waiting_for
+               ({waiting_for}) AS waiting_for,
+               (SELECT t.unique_key FROM lapinq_tasks t WHERE t.id = d.id) AS unique_key
           FROM lapinq_task_details d
          WHERE d.id = picked.id
          LIMIT 1) AS o

@@ -18,8 +18,12 @@ SELECT json_build_object('kind', kind, 'name', CASE kind WHEN 'limit' THEN name 
                               OR (SELECT lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at) < 1
                                          OR q.start_order = 'strict_per_key'
                                             AND k.holder <> d.id
-                                            AND (EXISTS (SELECT FROM lapinq_delayed WHERE id = k.holder)
-                                                 OR EXISTS (SELECT FROM lapinq_ready WHERE id = k.holder))
+                                            AND EXISTS (SELECT
+                                                          FROM (SELECT id, lane FROM lapinq_delayed
+                                                                UNION ALL
+                                                                SELECT id, lane FROM lapinq_ready) AS waiting
+                                                         WHERE id = k.holder
+                                                           AND split_part(lane, chr(31), 1) = k.key)
                                     FROM lapinq_keys k
                                    WHERE k.queue_name = q.name
                                      AND k.key = ready.key)

@@ -12,7 +12,7 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.refusals import KEY_REUSED
-from lapinq_core.tasks.idempotency import Earlier, Ids, Key
+from lapinq_core.tasks.idempotency import Answered, Earlier, Ids, Key
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotency-Replayed": "true"}
@@ -30,7 +30,10 @@ IDEMPOTENCY_KEY = Parameter(
     schema={"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 )
 
-CONFLICT = "The idempotency key was used for a different request within 24 hours."
+CONFLICT = (
+    "The idempotency key was used for a different request within 24 hours; or another task, `task_id`, has the unique"
+    " key, and the request asks to be rejected then."
+)
 HEADERS = {
     "Idempotency-Replayed": "`true` if this repeats the answer of an earlier request with the same key."
 }
@@ -55,11 +58,11 @@ def stored_key(request: Request, given: str, operation: str, body: bytes) -> Key
     return Key(f"{_whose(actor_of(request))}\n{given}", digest.digest())
 
 
-def ids_of(earlier: Earlier) -> Ids:
-    """The ids of the earlier answer. Raises `Refused` (409) if that was a different request."""
-    if not earlier.is_same:
+def ids_of(outcome: Earlier | Answered) -> Ids:
+    """The ids of the answer. Raises `Refused` (409) if that was to a different, earlier request."""
+    if isinstance(outcome, Earlier) and not outcome.is_same:
         raise Refused(HTTPStatus.CONFLICT, KEY_REUSED)
-    return earlier.task_ids
+    return outcome.task_ids
 
 
 def _whose(actor: Actor) -> str:

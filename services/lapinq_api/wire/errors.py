@@ -9,10 +9,17 @@ from lapinq_api.wire.codec import Json
 from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, SchemaNotReady, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
-from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, ErrorBody, invalid_value, unstorable
+from lapinq_core.domain.requests.refusals import (
+    KEY_IN_PROGRESS,
+    ErrorBody,
+    invalid_value,
+    unique_conflict,
+    unstorable,
+)
 from lapinq_core.schedules.firing import StillRuns
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, UnknownSchedule
-from lapinq_core.tasks.idempotency import KeyHeld
+from lapinq_core.tasks.idempotency import KeyHeld, UniqueKeyBusy
+from lapinq_core.tasks.unique_keys import UniqueConflict
 
 RETRY_AFTER_SECONDS = 1
 NOTHING_HERE = "there is nothing at this path"
@@ -51,8 +58,12 @@ def answer(error: Exception) -> Json | None:
             return _later("the database is unavailable or did not answer in time")
         case Overloaded():
             return _later("the server is overloaded")
+        case UniqueKeyBusy():
+            return _later(str(error))
         case KeyHeld():
             return _later(KEY_IN_PROGRESS)
+        case UniqueConflict():
+            return Json(unique_conflict(error.task_id, error.loc), HTTPStatus.CONFLICT)
         case UnknownSchedule():
             return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")
         case ScheduleExists():

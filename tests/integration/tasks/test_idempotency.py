@@ -9,6 +9,7 @@ import pytest
 from lapinq_core.domain.ids import new_id
 from lapinq_core.tasks.idempotency import (
     IDLE_SECONDS,
+    Answered,
     Asked,
     Earlier,
     Key,
@@ -88,7 +89,9 @@ async def until_it_ends(conn: Conn, requests: Sequence[Asked]) -> list[Earlier |
     while left := [n for n in range(len(requests)) if n not in answers]:
         found, _ = await enqueue_once(conn, [requests[n] for n in left])
         answers |= {
-            n: answer for n, answer in zip(left, found, strict=True) if not isinstance(answer, KeyHeld)
+            n: answer
+            for n, answer in zip(left, found, strict=True)
+            if not isinstance(answer, KeyHeld | Answered)
         }
     return [answers[n] for n in range(len(requests))]
 

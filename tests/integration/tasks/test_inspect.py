@@ -25,6 +25,7 @@ FIELDS = [
     "max_retries", "priority", "metadata", "progress", "progress_message", "retry_delay", "retry_backoff",
     "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id", "created_at", "scheduled_at", "started_at",
     "completed_at", "timeout_seconds", "request_id", "rerun_of", "key", "limits", "workflow_id", "waiting_for",
+    "unique_key",
 ]  # fmt: skip
 
 
@@ -138,6 +139,7 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             "limits": {"openai": 7},
             "workflow_id": None,
             "waiting_for": None,
+            "unique_key": None,
         }
 
     on_connections(database, test)

@@ -42,6 +42,13 @@ def check_invariants(url: str, accepted: Iterable[str]) -> None:
             " AND NOT EXISTS (SELECT FROM lapinq_attempts a WHERE a.task_id = t.id AND a.final)"
         ).fetchall()
         assert not nowhere, f"nowhere: {nowhere[:5]}"
+        sharing = conn.execute(
+            "SELECT t.queue_name, t.unique_key, count(*) FROM lapinq_tasks t"
+            " WHERE t.unique_until = 'finished'"
+            " AND NOT EXISTS (SELECT FROM lapinq_attempts a WHERE a.task_id = t.id AND a.final)"
+            " GROUP BY t.queue_name, t.unique_key HAVING count(*) > 1"
+        ).fetchall()
+        assert not sharing, f"several hold a unique key: {sharing[:5]}"
         counted = conn.execute(
             "SELECT queue_name, sum(pending), sum(completed), sum(failed), sum(cancelled), sum(expired)"
             " FROM lapinq_counts GROUP BY queue_name"

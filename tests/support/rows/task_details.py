@@ -50,6 +50,7 @@ def task(**values: Any) -> TaskDetail:
         "request_id": None,
         "key": None,
         "limits": None,
+        "unique_key": None,
         "is_queue_paused": False,
         "args": json_value("[]"),
         "kwargs": json_value("{}"),

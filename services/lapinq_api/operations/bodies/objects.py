@@ -75,6 +75,9 @@ class TaskObject(msgspec.Struct, kw_only=True):
     waiting_for: Annotated[
         WaitingFor | None, doc("What blocks a pending task; null if nothing does but its turn.")
     ]
+    unique_key: Annotated[
+        str | None, doc("The key that it holds, or held, in its queue.", example="invoice:42")
+    ]
 
 
 class ResultObject(msgspec.Struct, kw_only=True):

@@ -38,11 +38,15 @@ class Deleted(msgspec.Struct, omit_defaults=True):
 
 
 class Requeued(msgspec.Struct, omit_defaults=True):
-    """How many tasks were requeued. In a dry run, `matching` is how many would be."""
+    """How many tasks were requeued, and how many were not because another task has their unique key.
+
+    In a dry run, `matching` is how many would be, regardless of unique keys.
+    """
 
     requeued: int
     matching: int | None = None
     dry_run: bool = False
+    skipped_unique: int = 0
 
 
 class Cancelled(msgspec.Struct, omit_defaults=True):
@@ -111,7 +115,8 @@ async def delete_tasks(state: State, request: Request) -> Response:
 
 async def requeue_tasks(state: State, request: Request) -> Response:
     done = await _change_many(state, request, REQUEUE)
-    return Json(Requeued(done.changed, done.matching, done.is_dry_run))
+    skipped = 0 if done.is_dry_run else done.running
+    return Json(Requeued(done.changed, done.matching, done.is_dry_run, skipped))
 
 
 async def cancel_tasks(state: State, request: Request) -> Response:
@@ -125,7 +130,8 @@ async def run_tasks(state: State, request: Request) -> Response:
 
 
 class _Done(msgspec.Struct, frozen=True):
-    """How many tasks were changed, or in a dry run how many match, and how many were left alone because they run."""
+    """How many tasks were changed, or in a dry run how many match, and how many were left alone because they run, or
+    because of their unique keys."""
 
     changed: int
     running: int

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,14 +33,19 @@ from lapinq_core.domain.requests.enqueue import EnqueueRequest, read_batch, read
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import Id
 from lapinq_core.domain.tasks.chosen_id import chosen_id, needs_key
-from lapinq_core.tasks.idempotency import store
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.idempotency import Answered, Earlier, is_stored, store
+from lapinq_core.tasks.unique_keys import Met, UniqueConflict, have_unique_keys
 from lapinq_core.tasks.user_enqueue import store_for_user
 
 
-class Enqueued(msgspec.Struct):
-    """The task's id."""
+class Enqueued(msgspec.Struct, omit_defaults=True):
+    """The task's id. `existing`: it is that of a task that has the unique key, and nothing was stored. `replaced`: that
+    task got the arguments and options of this one."""
 
     task_id: Id
+    existing: bool = False
+    replaced: bool = False
 
 
 class EnqueuedTransient(msgspec.Struct):
@@ -50,9 +56,15 @@ class EnqueuedTransient(msgspec.Struct):
 
 
 class EnqueuedBatch(msgspec.Struct):
-    """The ids in request order; null for a fire-and-forget task."""
+    """The ids in request order; null for a fire-and-forget task.
+
+    If tasks have unique keys, `existing` and `replaced` are the numbers, from 0, of those whose key another task has,
+    and of those whose arguments and options it got.
+    """
 
     task_ids: list[Id | None]
+    existing: list[int] | UnsetType = UNSET
+    replaced: list[int] | UnsetType = UNSET
 
 
 async def enqueue(state: State, request: Request) -> Response:
@@ -71,16 +83,10 @@ async def enqueue(state: State, request: Request) -> Response:
             key = await off_loop_if_large(body, stored_key, request, given, _ONE, body)
         if SESSION_KEY in request.scope:
             verb = partial(store_for_user, by=author_of(request))
-            earlier = await state.enqueue_batcher.put_all([task], len(body), key, verb)
+            outcome = await state.enqueue_batcher.put_all([task], len(body), key, verb)
         else:
-            earlier = await state.enqueue_batcher.put(task, len(body), key)
-    if earlier is not None:
-        [task_id] = ids_of(earlier)
-        return Json(
-            EnqueuedTransient() if task_id is None else Enqueued(task_id), HTTPStatus.CREATED, REPLAYED
-        )
-    state.counters.enqueued((task,), "single")
-    return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
+            outcome = await state.enqueue_batcher.put(task, len(body), key)
+    return enqueued(state, task, outcome)
 
 
 async def enqueue_batch(state: State, request: Request) -> Response:
@@ -99,12 +105,39 @@ async def enqueue_batch(state: State, request: Request) -> Response:
             key = await off_loop_if_large(body, stored_key, request, given, _MANY, body)
         verb = partial(store_for_user, by=author_of(request)) if SESSION_KEY in request.scope else store
         put = partial(state.enqueue_batcher.put_all, tasks, len(body), key, verb, numbered=True)
-        earlier = await put() if tasks or key else None
-    if earlier is not None:
-        return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)
-    state.counters.enqueued(tasks, "batch")
-    ids = [None if task.is_transient else task.id for task in tasks]
-    return Json(EnqueuedBatch(ids), HTTPStatus.CREATED)
+        try:
+            outcome = await put() if tasks or key else None
+        except UniqueConflict as error:
+            raise error.in_batch() from error
+    if outcome is None:
+        state.counters.enqueued(tasks, "batch")
+        return Json(
+            EnqueuedBatch([None if task.is_transient else task.id for task in tasks]), HTTPStatus.CREATED
+        )
+    met = outcome.met
+    answer = EnqueuedBatch(ids_of(outcome))
+    if have_unique_keys(tasks):
+        answer.existing, answer.replaced = met.existing, met.replaced
+    if isinstance(outcome, Earlier):
+        return Json(answer, HTTPStatus.CREATED, REPLAYED)
+    existing = set(met.existing)
+    state.counters.enqueued([task for number, task in enumerate(tasks) if number not in existing], "batch")
+    return Json(answer, HTTPStatus.CREATED)
+
+
+def enqueued(state: State, task: NewTask, outcome: Earlier | Answered | None) -> Response:
+    """The answer to a request to enqueue `task`, which it counts."""
+    if is_stored(outcome):
+        state.counters.enqueued((task,), "single")
+    if outcome is None:
+        task_id, met = None if task.is_transient else task.id, Met()
+    else:
+        [task_id], met = ids_of(outcome), outcome.met
+    return Json(
+        EnqueuedTransient() if task_id is None else Enqueued(task_id, bool(met.existing), bool(met.replaced)),
+        HTTPStatus.CREATED,
+        REPLAYED if isinstance(outcome, Earlier) else None,
+    )
 
 
 def request_id(request: Request) -> str | None:

@@ -13,15 +13,13 @@ from lapinq_api.operations.idempotency import (
     CONFLICT,
     HEADERS,
     IDEMPOTENCY_KEY,
-    REPLAYED,
     given_key,
-    ids_of,
     stored_key,
 )
 from lapinq_api.operations.task_path import TASK_ID, links_to_task, task_id, unknown_task
-from lapinq_api.routes.tasks.enqueue import Enqueued, EnqueuedTransient, request_id
+from lapinq_api.routes.tasks.enqueue import Enqueued, EnqueuedTransient, enqueued, request_id
 from lapinq_api.state import State
-from lapinq_api.wire.codec import Json, off_loop_if_large
+from lapinq_api.wire.codec import off_loop_if_large
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.rerun import Rerun, RerunRequest, read_rerun
@@ -56,17 +54,8 @@ async def rerun_task(state: State, request: Request) -> Response:
         _check_secrets(state, request, asked)
         key = None if given is None else stored_key(request, given, f"POST /api/v1/tasks/{which}/rerun", body)
         verb = partial(store_rerun, earlier_id=which, by=author_of(request))
-        earlier = await state.enqueue_batcher.put_all([task], size, key, verb)
-    new_id = None if task.is_transient else task.id
-    if earlier is not None:
-        [new_id] = ids_of(earlier)
-    else:
-        state.counters.enqueued((task,), "single")
-    return Json(
-        EnqueuedTransient() if new_id is None else Enqueued(new_id),
-        HTTPStatus.CREATED,
-        None if earlier is None else REPLAYED,
-    )
+        outcome = await state.enqueue_batcher.put_all([task], size, key, verb)
+    return enqueued(state, task, outcome)
 
 
 def _check_secrets(state: State, request: Request, asked: Rerun) -> None:

@@ -126,7 +126,10 @@ OPERATIONS = (
         summary="Requeue a failed task",
         parameters=(TASK_ID,),
         answers={200: Answer(description="It waits again.", body=Moved)},
-        errors={404: "There is no such task, or it has not failed."},
+        errors={
+            404: "There is no such task, or it has not failed.",
+            409: "The task `task_id` holds its unique key.",
+        },
     ),
     Operation(
         method="POST",

@@ -224,6 +224,17 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
         [[], "openai", {"openai": 0}, {"openai": 10**12 + 1}, {"openai": 1.5}, {"openai": "1"}, {"openai": True},
          {"openai": None}, {"": 1}, {"x" * 101: 1}, {"a,b": 1}, {"a b": 1}, {"ü": 1}, {f"a{n}": 1 for n in range(11)}],
     ),
+    "unique": (
+        [{"key": "a"}, {"key": "x" * 255, "until": "started"}, {"key": " ü", "until": 0.5, "on_conflict": "replace"}],
+        [{}, "a", {"key": ""}, {"key": "x" * 256}, {"key": "a\n"}, {"key": "\x85"}, {"key": 1},
+         {"key": "a", "until": 0}, {"key": "a", "until": "ended"}, {"key": "a", "until": 315_576_001},
+         {"key": "a", "on_conflict": "drop"}],
+    ),
+    "debounce": (
+        [{"key": "a", "delay": 0.5}, {"key": "a", "delay": 5, "max_wait": 5}],
+        [{}, {"key": "a"}, {"key": "a", "delay": 0}, {"key": "", "delay": 5}, {"key": "a", "delay": 315_576_001},
+         {"key": "a", "delay": 5, "max_wait": 315_576_001}],
+    ),
     "scheduled_at": (["2030-01-31T12:00:00Z", "2030-01-31T12:00:00.5+02:00"], ["", "soon", 5, "2030-13-01T00:00:00Z"]),
 }  # fmt: skip
 

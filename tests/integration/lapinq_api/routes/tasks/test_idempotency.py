@@ -17,7 +17,7 @@ from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.idempotency import Earlier, Key
+from lapinq_core.tasks.idempotency import Answered, Earlier, Key
 from tests.support.database.proxy import proxy
 
 Serve = Callable[..., httpx.Client]
@@ -235,7 +235,7 @@ def test_of_repeats_at_the_same_time_one_stores_on_whatever_server(
 
 
 def test_with_and_without_keys_they_share_statements_and_a_bad_one_harms_itself_alone(database: str) -> None:
-    async def run() -> list[Earlier | BaseException | None]:
+    async def run() -> list[Earlier | Answered | BaseException | None]:
         pool = Database(database, 4)
         pool.is_ready = True
         await pool.open()

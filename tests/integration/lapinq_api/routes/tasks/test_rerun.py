@@ -95,7 +95,7 @@ def test_the_body_changes_fields_and_null_takes_the_default(api: httpx.Client, e
         "timeout_seconds": 1,
         "scheduled_at": "2098-01-01T00:00:00+00:00",
     }
-    fields = {*changes, "profile", "key", "limits"}
+    fields = {*changes, "profile", "key", "limits", "unique", "debounce"}
     assert fields == set(EnqueueRequest.__struct_fields__) == set(RerunRequest.__struct_fields__)
     new = enqueued(api, rerun(api, earlier, changes))
     assert {name: new[name] for name in changes} == changes

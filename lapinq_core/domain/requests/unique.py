@@ -1,0 +1,70 @@
+"""`unique` and `debounce` of a request to enqueue a task."""
+
+from typing import Annotated, cast
+
+import msgspec
+from msgspec import Meta
+
+from lapinq_core.domain.requests.values import MoreSeconds, doc
+from lapinq_core.domain.tasks.unique import MAX_KEY, ON_CONFLICT, UNTIL, Debounce, OnConflict, Unique
+
+UniqueKey = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": MAX_KEY,
+            "pattern": r"^[^\u0000-\u001F\u007F-\u009F]*$",
+        }
+    ),
+]
+
+_Until = Annotated[str, Meta(extra_json_schema={"enum": list(UNTIL)})]
+
+
+class UniqueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """While a task of the queue holds the key, no other is stored with it. A null field counts as omitted."""
+
+    key: Annotated[UniqueKey, doc("Whatever the task is about, in its queue.", example="invoice:42")]
+    until: Annotated[
+        _Until | MoreSeconds | None,
+        doc(
+            "How long the task holds the key: until it has started, until it has finished (retries included), or for so"
+            " many seconds, whatever becomes of it.",
+            default="finished",
+        ),
+    ] = None
+    on_conflict: Annotated[
+        Annotated[str, Meta(extra_json_schema={"enum": list(ON_CONFLICT)})] | None,
+        doc(
+            "While another task holds the key: `return` its id, `reject` the request (409), or `replace` its arguments"
+            " and options, if it waits.",
+            default="return",
+        ),
+    ] = None
+
+    def read(self) -> Unique:
+        """Not yet checked."""
+        return Unique(
+            self.key,
+            "finished" if self.until is None else self.until,
+            "return" if self.on_conflict is None else cast("OnConflict", self.on_conflict),
+        )
+
+
+class DebounceRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """At most one task with the key waits in the queue: each call replaces it and puts it off."""
+
+    key: Annotated[UniqueKey, doc("Whatever the task is about, in its queue.", example="reindex:7")]
+    delay: Annotated[MoreSeconds, doc("Seconds from the latest call to the start.", example=5)]
+    max_wait: Annotated[
+        MoreSeconds | None,
+        doc(
+            "The task is due so many seconds after the first call at the latest. Default: however long calls go on.",
+            example=60,
+        ),
+    ] = None
+
+    def read(self) -> Debounce:
+        """Not yet checked."""
+        return Debounce(self.key, self.delay, self.max_wait)

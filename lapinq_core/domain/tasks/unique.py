@@ -1,0 +1,83 @@
+"""Unique and debounced tasks: which fields say so, and the rules for their values.
+
+A *unique* task has a key. While it holds that key in its queue, no other task is stored with it. A *debounced* task
+holds its key until it starts; each further call replaces it and puts it off.
+"""
+
+import math
+import re
+from typing import Literal
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import MAX_SECONDS
+
+MAX_KEY = 255
+CONTROL = r"\x00-\x1f\x7f-\x9f"
+OnConflict = Literal["return", "reject", "replace"]
+UNTIL = ("started", "finished")
+ON_CONFLICT = ("return", "reject", "replace")
+
+
+class Unique(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The task holds `key` until it has started, has finished, or for so many seconds, whatever becomes of it.
+
+    `on_conflict`: what becomes of this task while another holds the key. `replace` gives a waiting holder the
+    arguments and options of this one.
+    """
+
+    key: str
+    until: str | float = "finished"
+    on_conflict: OnConflict = "return"
+
+
+class Debounce(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The task starts `delay` seconds after the last call with `key`, but at most `max_wait` seconds after the first.
+    None: however long calls go on."""
+
+    key: str
+    delay: float
+    max_wait: float | None = None
+
+
+def check_unique(unique: Unique) -> None:
+    """Raises `InvalidValue` naming the field below `unique`."""
+    _check_key("unique.key", unique.key)
+    until = unique.until
+    if until not in UNTIL and (isinstance(until, str) or not 0 < until <= MAX_SECONDS):
+        raise InvalidValue(
+            "unique.until",
+            f'must be "started", "finished" or a number of seconds, more than 0 and at most {MAX_SECONDS} (ten years)',
+        )
+    if unique.on_conflict not in ON_CONFLICT:
+        raise InvalidValue("unique.on_conflict", 'must be "return", "reject" or "replace"')
+
+
+def check_debounce(debounce: Debounce) -> None:
+    """Raises `InvalidValue` naming the field below `debounce`."""
+    _check_key("debounce.key", debounce.key)
+    _check_seconds("debounce.delay", debounce.delay)
+    if debounce.delay == 0:
+        raise InvalidValue("debounce.delay", "must be more than 0")
+    if debounce.max_wait is not None:
+        _check_seconds("debounce.max_wait", debounce.max_wait)
+        if debounce.max_wait < debounce.delay:
+            raise InvalidValue("debounce.max_wait", "must not be less than the delay")
+
+
+def _check_key(loc: str, key: str) -> None:
+    if not 1 <= len(key) <= MAX_KEY:
+        raise InvalidValue(loc, f"must have 1 to {MAX_KEY} characters")
+    if _CONTROL.search(key):
+        raise InvalidValue(loc, "must not contain control characters")
+    if any("\ud800" <= char <= "\udfff" for char in key):
+        raise InvalidValue(loc, "must not contain half of a surrogate pair")
+
+
+def _check_seconds(loc: str, value: float) -> None:
+    if not (math.isfinite(value) and 0 <= value <= MAX_SECONDS):
+        raise InvalidValue(loc, f"must be a number of seconds between 0 and {MAX_SECONDS} (ten years)")
+
+
+_CONTROL = re.compile(f"[{CONTROL}]")

@@ -1,0 +1,48 @@
+"""Enqueues tasks with unique keys, as every server does."""
+
+from typing import Any
+
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import Next
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.domain.tasks.unique import Debounce, OnConflict, Unique
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.idempotency import Answered, Asked, store
+from lapinq_core.tasks.worker_verbs import ended_as
+from tests.support.rows.factories import Conn, new_task
+
+
+def unique(until: str | float = "finished", on_conflict: OnConflict = "return", **values: Any) -> NewTask:
+    """A task with the key `k`."""
+    return new_task(unique=Unique("k", until, on_conflict), **values)
+
+
+def debounced(delay: float = 600.0, max_wait: float | None = None, **values: Any) -> NewTask:
+    return new_task(debounce=Debounce("k", delay, max_wait), **values)
+
+
+async def put(conn: Conn, *tasks: NewTask) -> Answered:
+    """Of one request."""
+    [answer], _ = await store(conn, [Asked(tasks)])
+    assert isinstance(answer, Answered)
+    return answer
+
+
+async def put_one(conn: Conn, task: NewTask) -> tuple[str, str]:
+    """What became of the task, "stored", "existing" or "replaced", and the id in the answer."""
+    answer = await put(conn, task)
+    [task_id] = answer.task_ids
+    assert task_id is not None
+    what = "replaced" if answer.met.replaced else "existing" if answer.met.existing else "stored"
+    assert (what == "stored") == (task_id == task.id)
+    return what, task_id
+
+
+async def args_of(conn: Conn, task_id: str) -> list[Any]:
+    row = await (await conn.execute("SELECT args FROM lapinq_tasks WHERE id = %s", (task_id,))).fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def end(conn: Conn, held: Claim, following: Next) -> None:
+    await worker_verbs.settle(conn, [ended_as(held.id, held.token, following)])

@@ -35,7 +35,12 @@ class BatchRef(httpx.Response, Sequence[TaskRef]):
         self._queue = queue
         self._is_async = is_async
         self._readers = readers
-        self.task_ids: list[str | None] = read_object(answer).get("task_ids", []) if answer.is_success else []
+        body = read_object(answer) if answer.is_success else {}
+        self.task_ids: list[str | None] = body.get("task_ids", [])
+        self.existing: list[int] = body.get("existing", [])
+        """The indexes of the tasks that were there before, because they hold a unique key."""
+        self.replaced: list[int] = body.get("replaced", [])
+        """The indexes of those of them that got the arguments and options of the entry."""
 
     @overload
     def __getitem__(self, index: int) -> TaskRef: ...
@@ -54,5 +59,6 @@ class BatchRef(httpx.Response, Sequence[TaskRef]):
 
     def _ref(self, number: int) -> TaskRef:
         reader = self._readers[number] if number < len(self._readers) else None
-        answer = enqueued(self.task_ids[number])
+        flags = {"existing": number in self.existing, "replaced": number in self.replaced}
+        answer = enqueued(self.task_ids[number], **flags)
         return TaskRef(answer, is_async=self._is_async, queue=self._queue, read_result=reader)

@@ -50,7 +50,7 @@ class RequestRefused(LapinqError):
     """The lapinq server refused the request.
 
     `error` is the server's message, `details` its list of `{"loc", "msg"}` for invalid values, `request_id` the id of
-    the request in the server's log.
+    the request in the server's log, `task_id` the task that holds the unique key, if that is why.
     """
 
     def __init__(
@@ -61,8 +61,10 @@ class RequestRefused(LapinqError):
         error: str = "",
         details: list[dict[str, str]] | None = None,
         request_id: str | None = None,
+        task_id: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.task_id = task_id
         self.status_code = status_code
         self.error = error
         self.details = details or []

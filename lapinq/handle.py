@@ -86,6 +86,19 @@ class TaskRef(Generic[V]):
             raise not_lapinq(self._answer)
         return body["task_id"]
 
+    @property
+    def existing(self) -> bool:
+        """Whether the task was there before: it holds the unique key of the one that was to be enqueued, which was not
+        stored. Raises `RequestRefused` if the task was not enqueued."""
+        self.raise_for_status()
+        return bool(read_object(self._answer).get("existing"))
+
+    @property
+    def replaced(self) -> bool:
+        """Whether that task got the arguments and options of the one that was to be enqueued."""
+        self.raise_for_status()
+        return bool(read_object(self._answer).get("replaced"))
+
     def json(self) -> Any:
         """The body of the response to the enqueue request."""
         return self.response.json()
@@ -213,9 +226,9 @@ def _as_answer(given: httpx.Response | Answer | UUID | str) -> Answer:
     return enqueued(str(given))
 
 
-def enqueued(task_id: str | None) -> Answer:
-    """The answer that a server gives with this id."""
-    return Answer(201, msgspec.json.encode({"task_id": task_id}))
+def enqueued(task_id: str | None, **flags: bool) -> Answer:
+    """The answer that a server gives with this id. The flags are "existing" and "replaced"."""
+    return Answer(201, msgspec.json.encode({"task_id": task_id, **flags}))
 
 
 def _value(finished: dict[str, Any], read_result: Callable[[str], Any]) -> Any:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lapinq._client.declaring.handling import NoRetryFor
     from lapinq._client.declaring.options import TaskOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
+    from lapinq._client.declaring.unique import DebounceOptions, UniqueOption
     from lapinq._client.entries.result_reader import Readers
     from lapinq._client.transaction.connections import ForCoroutines
     from lapinq.batch_ref import BatchRef
@@ -102,6 +103,8 @@ class QueueBase:
         typed: bool | None = None,
         key: KeyOption | None = None,
         limits: LimitsOption | None = None,
+        unique: UniqueOption | None = None,
+        debounce: DebounceOptions | None = None,
     ) -> TaskDecorator: ...
     def task(
         self,
@@ -122,6 +125,8 @@ class QueueBase:
         typed: bool | None = None,
         key: KeyOption | None = None,
         limits: LimitsOption | None = None,
+        unique: UniqueOption | None = None,
+        debounce: DebounceOptions | None = None,
     ) -> Task[P, Any, Any] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
 
@@ -136,8 +141,11 @@ class QueueBase:
         `key` is the customer, account or device that a call is about: rules of the queue for each key go by it.
         `limits` are the units that a call takes from named limits. Both may be functions of the call's arguments.
 
+        While a task holds the key of `unique`, no other is stored with it. A task with `debounce` starts when calls
+        with its key have stopped. The key is a text, or a function of the arguments that returns one, None for no key.
+
         Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong `timeout`, `retry`, `no_retry_for`,
-        `key` or `limits`.
+        `key`, `limits`, `unique` or `debounce`.
         """
         typed = self._is_typed if typed is None else typed
         handling = make_handling(retry, no_retry_for, self._middleware, typed=typed)
@@ -160,6 +168,11 @@ class QueueBase:
 
             options |= {"key": key, "limits": limits}
             check_computed(options)
+        if unique is not None or debounce is not None:
+            from lapinq._client.declaring.unique import check_unique_options
+
+            options |= {"unique": unique, "debounce": debounce}
+            check_unique_options(options)
         if name is None or isinstance(name, str):
             return TaskDecorator(self, self._transport, name, options, handling)
         return Task(name, self, self._transport, options=options, handling=handling)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
+_KEPT_WITH = ("key", "limits", "unique", "debounce")
+"""A fire-and-forget task with one of these options is a stored task."""
+
 # With these attributes `inspect` takes an object for a function, and recognizes a coroutine function.
 _FUNCTION_LIKE = ("__code__", "__defaults__", "__kwdefaults__")
 
@@ -174,7 +177,12 @@ class Task(Generic[P, R, V]):
             from lapinq._client.declaring.computed import check_computed
 
             check_computed(changes)
-        return self._copy({**self._options, **changes}, (), self._sender)
+        options: TaskOptions = {**self._options, **changes}
+        if "unique" in changes or "debounce" in changes:
+            from lapinq._client.declaring.unique import check_unique_options
+
+            check_unique_options(options)
+        return self._copy(options, (), self._sender)
 
     def using(self, connection: object) -> Task[P, R, V]:
         """A copy that enqueues in the transaction of `connection`: `confirm.using(session).queue(order_id)`.
@@ -250,7 +258,7 @@ class Task(Generic[P, R, V]):
     def _call(self, entry: dict[str, Any]) -> Enqueue:
         complete = with_defaults(self._queue, self._arguments.encode(entry))
         key = self._options.get("idempotency_key")
-        is_kept = complete["ttl_seconds"] != 0 or "key" in complete or "limits" in complete
+        is_kept = complete["ttl_seconds"] != 0 or any(complete.get(name) for name in _KEPT_WITH)
         has_id = self._queue.raise_errors and key is None and is_kept
         return Enqueue(encode_entry(complete), key, new_id() if has_id else None)
 
@@ -285,6 +293,10 @@ class Task(Generic[P, R, V]):
             from lapinq._client.declaring.computed import with_computed
 
             options = with_computed(options, self.task_name, args, kwargs)
+        if "unique" in options or "debounce" in options:
+            from lapinq._client.declaring.unique import with_keys
+
+            options = with_keys(options, self.task_name, lambda: self._arguments.bound(args, kwargs))
         if "timeout" in options:
             options["timeout_seconds"] = options.pop("timeout")
         if "max_retries" not in options and (retries := implied_retries(self._handling)) is not None:

@@ -9,8 +9,8 @@ from lapinq._client.calling.calls import Enqueue, EnqueueBatch, ReadResult
 from lapinq._client.calling.replacing import replaced_by
 from lapinq.errors import LapinqError
 from lapinq.testing.commits import UntilTheEnd
-from lapinq.testing.enqueued import EnqueuedTask, EnqueuedTasks
-from lapinq.testing.intake import Intake
+from lapinq.testing.enqueued import EnqueuedTasks
+from lapinq.testing.intake import Intake, Taken
 from lapinq_core.domain.database_url import is_database_url
 from lapinq_core.domain.tasks.state import FINAL
 
@@ -64,16 +64,16 @@ class _Capturing:
         """There is nothing to close."""
 
     def _take(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, _Capture]:
-        answer, tasks = self._intake.take(call)
-        return answer, _Capture(self._intake, tasks)
+        taken = self._intake.take(call)
+        return taken.answer, _Capture(self._intake, taken)
 
 
 class _Capture:
     """Recorded tasks that a rollback takes back."""
 
-    def __init__(self, intake: Intake, tasks: list[EnqueuedTask]) -> None:
+    def __init__(self, intake: Intake, taken: Taken) -> None:
         self._intake = intake
-        self._tasks = tasks
+        self._taken = taken
 
     def on_commit(self) -> None:
         """They stay."""
@@ -82,4 +82,4 @@ class _Capture:
         """They stay."""
 
     def on_rollback(self) -> None:
-        self._intake.forget(self._tasks)
+        self._intake.forget(self._taken)

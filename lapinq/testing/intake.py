@@ -11,6 +11,7 @@ import msgspec
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch
 from lapinq.testing.enqueued import EnqueuedTask
+from lapinq.testing.unique_keys import UniqueKeys
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.enqueue import read_batch, read_task
 from lapinq_core.domain.requests.refusals import (
@@ -20,11 +21,12 @@ from lapinq_core.domain.requests.refusals import (
     ErrorBody,
     invalid_value,
     not_cancelled,
+    unique_conflict,
 )
 from lapinq_core.domain.tasks.state import FINAL, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lapinq._client.calling.calls import ReadResult, ReadStatus, ReadWhy
     from lapinq.testing.enqueued import EnqueuedTasks
@@ -32,8 +34,16 @@ if TYPE_CHECKING:
 
 
 class Taken(NamedTuple):
+    """The answer, the tasks that are new, those that were replaced, and how to undo that."""
+
     answer: Answer
     tasks: list[EnqueuedTask]
+    replaced: list[EnqueuedTask]
+    undo: list[Callable[[], None]]
+
+    @classmethod
+    def nothing(cls, answer: Answer) -> Taken:
+        return cls(answer, [], [], [])
 
 
 class _Keyed(NamedTuple):
@@ -51,35 +61,66 @@ class Intake:
         self._enqueued = enqueued
         self._by_id: dict[str, EnqueuedTask] = {}
         self._keys: dict[str, _Keyed] = {}
+        self._unique = UniqueKeys()
 
     def find(self, task_id: str) -> EnqueuedTask | None:
         return self._by_id.get(task_id)
 
-    def take(self, call: Enqueue | EnqueueBatch, *, over_http: bool = False) -> Taken:
-        """The answer, and the tasks that are new. Over HTTP the length of a batch is limited."""
+    def take(
+        self, call: Enqueue | EnqueueBatch, *, over_http: bool = False, now: datetime | None = None
+    ) -> Taken:
+        """Over HTTP the length of a batch is limited. `now` defaults to the time of the clock."""
         body = msgspec.json.encode(call.entry if isinstance(call, Enqueue) else list(call.entries))
         digest = hashlib.sha256(body).digest()
         if call.idempotency_key is not None and (before := self._keys.get(call.idempotency_key)):
-            return Taken(
-                before.answer if before.digest == digest else _answer(409, ErrorBody(KEY_REUSED)), []
+            return Taken.nothing(
+                before.answer if before.digest == digest else _answer(409, ErrorBody(KEY_REUSED))
             )
         try:
             tasks = [*map(_kept, _read(call, body, over_http=over_http))]
         except InvalidValue as error:
-            return Taken(_answer(400, invalid_value(error)), [])
-        for task in tasks:
+            return Taken.nothing(_answer(400, invalid_value(error)))
+        new: list[EnqueuedTask] = []
+        replaced: list[EnqueuedTask] = []
+        undo: list[Callable[[], None]] = []
+        ids: list[str | None] = []
+        met: dict[str, list[int]] = {"existing": [], "replaced": []}
+        for number, task in enumerate(tasks):
+            outcome, holder = "stored", task
+            if task.unique_key is not None:
+                outcome, holder, undo_it = self._unique.meet(task, now or datetime.now(UTC))
+                undo.append(undo_it)
+            ids.append(None if holder.is_transient else holder.id)
+            if outcome == "rejected":
+                for undo_it in reversed(undo):
+                    undo_it()
+                loc = "unique.key" if isinstance(call, Enqueue) else f"[{number}].unique.key"
+                return Taken.nothing(_answer(409, unique_conflict(holder.id, loc)))
+            if outcome == "stored":
+                new.append(task)
+                continue
+            met["existing"].append(number)
+            if outcome == "replaced":
+                met["replaced"].append(number)
+                replaced.append(holder)
+        for task in new:
             self._enqueued.add(task)
             if not task.is_transient:
                 self._by_id[task.id] = task
-        ids = [None if task.is_transient else task.id for task in tasks]
-        answer = _answer(201, {"task_id": ids[0]} if isinstance(call, Enqueue) else {"task_ids": ids})
+        if isinstance(call, Enqueue):
+            answer = _answer(201, {"task_id": ids[0], **{name: True for name in met if met[name]}})
+        else:
+            has_keys = any(task.unique_key is not None for task in tasks)
+            answer = _answer(201, {"task_ids": ids, **(met if has_keys else {})})
         if call.idempotency_key is not None:
             self._keys[call.idempotency_key] = _Keyed(digest, answer, {task.id for task in tasks})
-        return Taken(answer, tasks)
+        return Taken(answer, new, replaced, undo)
 
-    def forget(self, tasks: list[EnqueuedTask]) -> None:
-        """As if they had never been enqueued."""
-        lost = {task.id for task in tasks}
+    def forget(self, taken: Taken) -> None:
+        """As if the call had never been made."""
+        for undo_it in reversed(taken.undo):
+            undo_it()
+        lost = {task.id for task in taken.tasks}
         self._enqueued.remove(lost)
         for task_id in lost:
             self._by_id.pop(task_id, None)

@@ -19,7 +19,7 @@ from lapinq.errors import LapinqError, TaskFailed
 from lapinq.testing.clock import travelling
 from lapinq.testing.commits import UntilTheEnd
 from lapinq.testing.enqueued import EnqueuedTasks
-from lapinq.testing.intake import Intake
+from lapinq.testing.intake import Intake, Taken
 from lapinq.testing.runs import Run
 from lapinq_core.domain.database_url import is_database_url
 from lapinq_core.domain.tasks.state import Status
@@ -106,26 +106,27 @@ class _Inline:
     def travel(self, seconds: float) -> None:
         drive(self._travel(self._now() + timedelta(seconds=seconds)))
 
-    def take(self, call: Enqueue | EnqueueBatch, *, over_http: bool = False) -> tuple[Answer, list[Run]]:
-        """The answer, and the runs to start: tasks with a higher priority first."""
-        answer, tasks = self._intake.take(call, over_http=over_http)
-        runs = [Run(task, self._now()) for task in tasks]
+    def take(self, call: Enqueue | EnqueueBatch, *, over_http: bool = False) -> tuple[Taken, list[Run]]:
+        """What was taken, and the runs to start: tasks with a higher priority first."""
+        taken = self._intake.take(call, over_http=over_http, now=self._now())
+        runs = [Run(task, self._now()) for task in taken.tasks]
         self._runs.update((run.task.id, run) for run in runs)
-        return answer, sorted(runs, key=lambda run: -run.task.priority)
+        runs += (self._runs[task.id] for task in taken.replaced if task not in taken.tasks)
+        return taken, sorted(runs, key=lambda run: -run.task.priority)
 
-    def forget(self, runs: list[Run]) -> None:
-        self._intake.forget([run.task for run in runs])
+    def forget(self, taken: Taken) -> None:
+        self._intake.forget(taken)
 
     def _take_in_transaction(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, _Start]:
-        answer, runs = self.take(call)
-        return answer, _Start(self, runs)
+        taken, runs = self.take(call)
+        return taken.answer, _Start(self, taken, runs)
 
     def _carry_out(self, call: Call, server: ServerSettings) -> Steps[Answer]:
         match call:
             case Enqueue() | EnqueueBatch():
-                answer, runs = self.take(call, over_http=not is_database_url(server.server_url))
+                taken, runs = self.take(call, over_http=not is_database_url(server.server_url))
                 yield from self.run_in_a_row(runs)
-                return answer
+                return taken.answer
             case ReadResult(wait=wait):
                 if wait and call.task_id in self._runs:
                     yield from self._finish(self._runs[call.task_id])
@@ -206,8 +207,9 @@ class _Inline:
 class _Start:
     """Starts tasks at the commit."""
 
-    def __init__(self, inline: _Inline, runs: list[Run]) -> None:
+    def __init__(self, inline: _Inline, taken: Taken, runs: list[Run]) -> None:
         self._inline = inline
+        self._taken = taken
         self._runs = runs
 
     def on_commit(self) -> None:
@@ -217,7 +219,7 @@ class _Start:
         await adrive(self._inline.run_in_a_row(self._runs))
 
     def on_rollback(self) -> None:
-        self._inline.forget(self._runs)
+        self._inline.forget(self._taken)
 
 
 def drive(steps: Steps[R]) -> R:

@@ -32,15 +32,19 @@ _RAND = 0.5
 
 
 class Run:
-    """`due` is the time of the next attempt. `failure` is what the function raised in the last attempt of a task that
-    failed."""
+    """`failure` is what the function raised in the last attempt of a task that failed."""
 
     def __init__(self, task: EnqueuedTask, now: datetime) -> None:
         self.task = task
-        self.due = now if task.scheduled_at is None else max(now, task.scheduled_at)
+        self._due_again: datetime | None = None
         self.failure: BaseException | None = None
         self._enqueued_at = now
         self._starts = 0
+
+    @property
+    def due(self) -> datetime:
+        """The time of the next attempt. Before the first, the task may still be replaced, and with it the time."""
+        return self._due_again or max(self._enqueued_at, self.task.scheduled_at or self._enqueued_at)
 
     @property
     def has_failed(self) -> bool:
@@ -92,10 +96,10 @@ class Run:
                 task.error = attempt.error = error
                 attempt.traceback = traceback
             case Retry(delay=delay, error=error, traceback=traceback):
-                task.status, self.due = Status.PENDING, now
+                task.status, self._due_again = Status.PENDING, now
                 attempt.error, attempt.traceback, attempt.delay = error, traceback, delay
             case Release(error=error, delay=delay):
-                task.status, self.due = Status.PENDING, now + timedelta(seconds=delay)
+                task.status, self._due_again = Status.PENDING, now + timedelta(seconds=delay)
                 attempt.error, attempt.delay = error, delay
                 self._starts -= 1
             case Drop(reason=reason):

@@ -83,6 +83,7 @@ def refusal(answer: Answer, what: str) -> RequestRefused | None:
         error=sentence,
         details=[msgspec.structs.asdict(detail) for detail in details],
         request_id=answer.headers.get("x-request-id"),
+        task_id=body.get("task_id"),
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lapinq._client.declaring.computed import KeyOption, LimitsOption
+    from lapinq._client.declaring.unique import DebounceOptions, UniqueOption
 
 
 class TaskOptions(TypedDict, total=False):
@@ -30,6 +31,8 @@ class TaskOptions(TypedDict, total=False):
     profile: bool | None
     key: KeyOption | None
     limits: LimitsOption | None
+    unique: UniqueOption | None
+    debounce: DebounceOptions | None
 
 
 SHOWN_OPTIONS = (

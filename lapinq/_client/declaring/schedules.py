@@ -103,6 +103,11 @@ def _definition(plan: Plan, entry: dict[str, Any]) -> Definition:
     """Raises TypeError and `InvalidValue`, naming the field."""
     if entry.get("scheduled_at") is not None:
         raise TypeError("scheduled_at cannot be combined with a schedule, which already sets the times")
+    for field in ("unique", "debounce"):
+        if entry.get(field) is not None:
+            raise TypeError(
+                f"{field} cannot be combined with a schedule, whose overlap says what may run at once"
+            )
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(encode_entry(entry)))
     values = {"name": f"{plain['module_path']}.{plain['task_name']}", **plain, **plan.fields}
     definition, problems = read_written(values, datetime.now(UTC), "")

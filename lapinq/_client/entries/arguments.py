@@ -33,6 +33,16 @@ class Arguments:
             except TypeError as error:
                 raise TypeError(f"{self._task_name}(): {error}") from None
 
+    def bound(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """The arguments as the function gets them, with its defaults, by position as far as that is possible."""
+        if self._signature is None:
+            return args, kwargs
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args, bound.kwargs
+
     def encode(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of the entry with its arguments as JSON.
 

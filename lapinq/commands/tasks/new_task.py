@@ -108,6 +108,11 @@ task_flags = section(
         metavar="NAME=UNITS",
         help="Units that it takes from a named limit. Repeatable.",
     ),
+    click.option(
+        "--unique",
+        metavar="KEY",
+        help="Only if no task of the queue with this key waits or runs; else its id.",
+    ),
     click.option("--key", type=_Key(), help="Idempotency key: enqueue once, however often this is repeated."),
 )
 """`taken_fields` and `taken_key` take them."""
@@ -129,6 +134,8 @@ def taken_fields(given: dict[str, Any]) -> dict[str, object]:
     fields["scheduled_at"] = at
     fields["key"] = given.pop("task_key")
     fields["limits"] = dict(given.pop("limits")) or None
+    unique = given.pop("unique")
+    fields["unique"] = None if unique is None else {"key": unique}
     return {name: value for name, value in fields.items() if value is not None}
 
 

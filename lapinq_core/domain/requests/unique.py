@@ -5,19 +5,8 @@ from typing import Annotated, cast
 import msgspec
 from msgspec import Meta
 
-from lapinq_core.domain.requests.values import MoreSeconds, doc
-from lapinq_core.domain.tasks.unique import MAX_KEY, ON_CONFLICT, UNTIL, Debounce, OnConflict, Unique
-
-UniqueKey = Annotated[
-    str,
-    Meta(
-        extra_json_schema={
-            "minLength": 1,
-            "maxLength": MAX_KEY,
-            "pattern": r"^[^\u0000-\u001F\u007F-\u009F]*$",
-        }
-    ),
-]
+from lapinq_core.domain.requests.values import Key, MoreSeconds, doc
+from lapinq_core.domain.tasks.unique import ON_CONFLICT, UNTIL, Debounce, OnConflict, Unique
 
 _Until = Annotated[str, Meta(extra_json_schema={"enum": list(UNTIL)})]
 
@@ -25,7 +14,7 @@ _Until = Annotated[str, Meta(extra_json_schema={"enum": list(UNTIL)})]
 class UniqueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """While a task of the queue holds the key, no other is stored with it. A null field counts as omitted."""
 
-    key: Annotated[UniqueKey, doc("Whatever the task is about, in its queue.", example="invoice:42")]
+    key: Annotated[Key, doc("Whatever the task is about, in its queue.", example="invoice:42")]
     until: Annotated[
         _Until | MoreSeconds | None,
         doc(
@@ -55,7 +44,7 @@ class UniqueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class DebounceRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """At most one task with the key waits in the queue: each call replaces it and puts it off."""
 
-    key: Annotated[UniqueKey, doc("Whatever the task is about, in its queue.", example="reindex:7")]
+    key: Annotated[Key, doc("Whatever the task is about, in its queue.", example="reindex:7")]
     delay: Annotated[MoreSeconds, doc("Seconds from the latest call to the start.", example=5)]
     max_wait: Annotated[
         MoreSeconds | None,

@@ -5,16 +5,14 @@ holds its key until it starts; each further call replaces it and puts it off.
 """
 
 import math
-import re
 from typing import Literal
 
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.tasks.key import check_key
 
-MAX_KEY = 255
-CONTROL = r"\x00-\x1f\x7f-\x9f"
 OnConflict = Literal["return", "reject", "replace"]
 UNTIL = ("started", "finished")
 ON_CONFLICT = ("return", "reject", "replace")
@@ -43,7 +41,7 @@ class Debounce(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def check_unique(unique: Unique) -> None:
     """Raises `InvalidValue` naming the field below `unique`."""
-    _check_key("unique.key", unique.key)
+    check_key("unique.key", unique.key)
     until = unique.until
     if until not in UNTIL and (isinstance(until, str) or not 0 < until <= MAX_SECONDS):
         raise InvalidValue(
@@ -56,7 +54,7 @@ def check_unique(unique: Unique) -> None:
 
 def check_debounce(debounce: Debounce) -> None:
     """Raises `InvalidValue` naming the field below `debounce`."""
-    _check_key("debounce.key", debounce.key)
+    check_key("debounce.key", debounce.key)
     _check_seconds("debounce.delay", debounce.delay)
     if debounce.delay == 0:
         raise InvalidValue("debounce.delay", "must be more than 0")
@@ -66,18 +64,6 @@ def check_debounce(debounce: Debounce) -> None:
             raise InvalidValue("debounce.max_wait", "must not be less than the delay")
 
 
-def _check_key(loc: str, key: str) -> None:
-    if not 1 <= len(key) <= MAX_KEY:
-        raise InvalidValue(loc, f"must have 1 to {MAX_KEY} characters")
-    if _CONTROL.search(key):
-        raise InvalidValue(loc, "must not contain control characters")
-    if any("\ud800" <= char <= "\udfff" for char in key):
-        raise InvalidValue(loc, "must not contain half of a surrogate pair")
-
-
 def _check_seconds(loc: str, value: float) -> None:
     if not (math.isfinite(value) and 0 <= value <= MAX_SECONDS):
         raise InvalidValue(loc, f"must be a number of seconds between 0 and {MAX_SECONDS} (ten years)")
-
-
-_CONTROL = re.compile(f"[{CONTROL}]")

@@ -131,6 +131,28 @@ queue.task(key=7)  # error: reportArgumentType
 summarize.options(limits={"openai": "1"})  # error: reportArgumentType
 summarize.options(key=lambda _: 7)  # error: reportArgumentType
 
+
+@queue.task(unique=lambda order_id, *_: f"invoice:{order_id}")
+def invoice(order_id: int, note: str = "") -> int:
+    return order_id
+
+
+@queue.task(debounce={"key": lambda page: f"page:{page}", "delay": 5, "max_wait": 60})
+def reindex(page: int) -> None: ...
+
+
+def key_of(order_id: int) -> str | None:
+    return f"invoice:{order_id}" if order_id else None
+
+
+invoice.options(unique="fixed").queue(1).existing
+invoice.options(unique={"key": key_of, "until": "started", "on_conflict": "replace"}).queue(1).replaced
+invoice.options(unique={"key": "k", "until": 3600}, debounce=None)
+reindex.options(unique=key_of, debounce=None)
+queue.task(unique=7)  # error: reportArgumentType
+invoice.options(unique={"key": "k", "until": "ended"})  # error: reportArgumentType
+invoice.options(debounce={"key": "k"})  # error: reportArgumentType
+
 async_layered = AsyncTaskQueue(middleware=(Timing(),), typed=False)
 
 logging.StreamHandler().addFilter(TaskFilter(outside="-"))

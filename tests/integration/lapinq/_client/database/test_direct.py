@@ -188,3 +188,26 @@ def test_a_cancelled_wait_leaves_nothing_behind(url: str) -> None:
             assert await ref.acancel()
 
     asyncio.run(main())
+
+
+def test_a_unique_task_is_enqueued_once_and_its_key_may_be_busy(url: str, queue: TaskQueue) -> None:
+    add = queue.task(unique=lambda a, *_: f"{a}")(tasks.add)
+    with ThreadPoolExecutor(16) as pool:
+        refs = [one.result() for one in [pool.submit(add.queue, 1, n) for n in range(100)]]
+    assert len({ref.task_id for ref in refs}) == stored(url, queue) == 1
+    assert sum(not ref.existing for ref in refs) == 1
+    batch = queue.batch_enqueue([add.entry(1, 1), add.entry(2, 2)])
+    assert batch.existing == [0]
+    with pytest.raises(RequestRefused) as refused:
+        add.options(unique={"key": "1", "on_conflict": "reject"}).queue(1, 1)
+    assert refused.value.task_id == refs[0].task_id
+    with psycopg.connect(url) as conn:
+        add.using(conn).queue(3, 3)
+        asks_once = TaskQueue(queue.server_url, queue.queue_name, raise_errors=False)
+        busy = asks_once.task(unique="3", name="add")(tasks.add).queue(3, 3)
+        asks_once.close()
+        assert busy.status_code == 503
+        assert busy.json() == {"error": "another transaction with the same unique key has not ended"}
+        assert not add.queue(4, 4).existing
+        conn.rollback()
+    assert not add.queue(3, 3).existing

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -15,12 +15,13 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from lapinq import Middleware, TaskQueue
+from lapinq import Middleware, TaskQueue, TaskRef
 from lapinq.errors import RequestRefused
 from tests.support.database.postgres import private_database
 from tests.support.drivers.django_connection import django_connection
 from tests.support.drivers.for_coroutines import FOR_COROUTINES
 from tests.support.drivers.plain import PLAIN
+from tests.support.drivers.urls import plain_url
 from tests.support.rows.named_limits import add_limit
 from tests.support.sample import tasks
 
@@ -60,6 +61,9 @@ class Stored:
             (self._queue,),
         )
         return {str(row[0]) for row in rows}
+
+    def rows(self, query: LiteralString) -> list[Any]:
+        return self._listener.execute(query, (self._queue,)).fetchall()
 
     def notices(self) -> list[tuple[str, str]]:
         """Those that were sent since the last call. They arrive in the order of the commits, so ours comes last."""
@@ -388,3 +392,64 @@ def test_it_is_kept_by_options_and_goes_through_middleware(
         assert rows.fetchall() == [({"seen": True},)] * 2
         assert stored.ids() == set()
         conn.rollback()
+
+
+@pytest.mark.parametrize("driver", PLAIN)
+def test_a_unique_key_is_held_from_the_call_on_and_free_after_a_rollback(
+    driver: str, url: str, queue: TaskQueue, stored: Stored
+) -> None:
+    add = queue.task(unique=lambda a, *_: f"{a}")(tasks.add)
+    with PLAIN[driver](url) as user:
+        mine = add.using(user.connection)
+        first = mine.queue(1, 1)
+        assert not first.existing
+        assert mine.queue(1, 2).task_id == first.task_id
+        with pytest.raises(RequestRefused) as refused:
+            mine.options(unique={"key": "1", "on_conflict": "reject"}).queue(1, 3)
+        assert (refused.value.status_code, refused.value.task_id) == (409, first.task_id)
+        user.rollback()
+        assert not mine.queue(1, 4).existing
+        batch = queue.using(user.connection).batch_enqueue(
+            [add.entry(1, 5), add.entry(2, 1), *(add.entry(n, 0) for n in range(2_300))]
+        )
+        assert batch.existing == [0, 3, 4]
+        replaced = mine.options(unique={"key": "2", "on_conflict": "replace"}).queue(2, 9)
+        assert (replaced.task_id, replaced.replaced) == (batch.task_ids[1], True)
+        user.commit()
+        assert len(stored.ids()) == 2_300
+        forgotten = mine.options(ttl_seconds=0).queue(-1, 0)
+        assert forgotten.task_id is not None
+        user.commit()
+    rows = stored.rows("SELECT args FROM lapinq_tasks WHERE queue_name = %s AND unique_key = '2'")
+    assert rows == [([2, 9],)]
+
+
+@pytest.mark.parametrize("driver", FOR_COROUTINES)
+def test_it_is_for_coroutines_too(driver: str, url: str, queue: TaskQueue, stored: Stored) -> None:
+    add = queue.task(debounce={"key": "k", "delay": 60})(tasks.add)
+
+    async def test() -> None:
+        async with FOR_COROUTINES[driver](url) as user:
+            first = await add.using(user.connection).aqueue(1, 1)
+            second = await add.using(user.connection).aqueue(1, 2)
+            assert (second.task_id, second.replaced) == (first.task_id, True)
+            await user.commit()
+
+    asyncio.run(test())
+    assert stored.rows("SELECT args, unique_key FROM lapinq_tasks WHERE queue_name = %s") == [([1, 2], "k")]
+
+
+def test_a_repeated_call_with_a_unique_key_gets_the_first_answer(url: str, queue: TaskQueue) -> None:
+    once = queue.task(unique={"key": "k", "on_conflict": "reject"}, name="add")(tasks.add)
+    with PLAIN["psycopg"](url) as user:
+        first = once.options(idempotency_key=queue.queue_name).using(user.connection).queue(1, 1)
+        user.commit()
+        again = once.options(idempotency_key=queue.queue_name).using(user.connection).queue(1, 1)
+        assert (again.task_id, again.existing) == (first.task_id, False)
+        key = f"{queue.queue_name} 2"
+        met = once.options(unique="k", idempotency_key=key).using(user.connection)
+        assert met.queue(2, 2).existing
+        user.commit()
+        assert TaskRef(str(first.task_id), plain_url(url)).cancel()
+        answer = met.queue(2, 2)
+        assert (answer.task_id, answer.existing) == (first.task_id, True)

@@ -1,0 +1,105 @@
+"""The options `unique` and `debounce` of a task: a key, perhaps computed from the arguments of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
+
+from lapinq_core.domain.tasks.unique import Debounce, Unique, check_debounce, check_unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class KeyOf(Protocol):
+    """A function that gets the arguments of a call, by position where possible, with the defaults of the task. It
+    returns the key, None for no key.
+
+    The first parameter is named so that type checkers know that of `lambda order_id, *_: ...`.
+    """
+
+    def __call__(self, first: Any, /, *args: Any, **kwargs: Any) -> str | None: ...
+
+
+Key: TypeAlias = str | KeyOf
+
+
+class UniqueOptions(TypedDict):
+    """By the names of the API. `until` may be a number of seconds."""
+
+    key: Key
+    until: NotRequired[Literal["started", "finished"] | float]
+    on_conflict: NotRequired[Literal["return", "reject", "replace"]]
+
+
+class DebounceOptions(TypedDict):
+    """Times are in seconds."""
+
+    key: Key
+    delay: float
+    max_wait: NotRequired[float | None]
+
+
+UniqueOption: TypeAlias = Key | UniqueOptions
+"""A key alone holds until the task has finished, and returns the task that has it."""
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "unique": ("key", "until", "on_conflict"),
+    "debounce": ("key", "delay", "max_wait"),
+}
+
+
+def check_unique_options(options: Mapping[str, Any]) -> None:
+    """Raises TypeError and `lapinq.errors.InvalidValue` for a wrong `unique` or `debounce`, as far as it shows
+    without arguments."""
+    given = [name for name in _FIELDS if options.get(name) is not None]
+    if not given:
+        return
+    if len(given) > 1:
+        raise TypeError("a task cannot have both unique and debounce; None takes one away")
+    [name] = given
+    rule = _rule(name, options[name])
+    key = rule["key"]
+    if not (isinstance(key, str) or callable(key)):
+        raise TypeError(f"the key of {name} must be a str or a function that returns one, not {key!r}")
+    known: dict[str, Any] = {**rule, "key": key if isinstance(key, str) else "?"}
+    try:
+        check_unique(Unique(**known)) if name == "unique" else check_debounce(Debounce(**known))
+    except TypeError:  # a comparison of something else than a number
+        raise TypeError(f"{name} has a value of the wrong type: {options[name]!r}") from None
+
+
+def with_keys(
+    options: dict[str, Any], task_name: str, arguments: Callable[[], tuple[Iterable[Any], Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """The options, with the key that the arguments of a call give. Raises TypeError for one that is no text."""
+    for name in _FIELDS:
+        if options.get(name) is None:
+            continue
+        rule = _rule(name, options[name])
+        key = rule["key"]
+        if callable(key):
+            args, kwargs = arguments()
+            key = key(*args, **kwargs)
+        if key is not None and not isinstance(key, str):
+            raise TypeError(f"{task_name}(): the key of {name} must be a str, not {key!r}")
+        options = {**options, name: None if key is None else {**rule, "key": key}}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _rule(name: str, given: Any) -> dict[str, Any]:
+    """What is given, as a dict with a key."""
+    if isinstance(given, str) or callable(given):
+        rule: dict[str, Any] = {"key": given}
+    elif isinstance(given, Mapping):
+        rule = {
+            field: value for field, value in cast("Mapping[str, Any]", given).items() if value is not None
+        }
+    else:
+        raise TypeError(f"{name} must be a key, a function that returns one, or a dict, not {given!r}")
+    if unknown := rule.keys() - set(_FIELDS[name]):
+        raise TypeError(f"{name} has no {', '.join(sorted(unknown))}: it takes {', '.join(_FIELDS[name])}")
+    for field in ("key", "delay") if name == "debounce" else ("key",):
+        if field not in rule:
+            raise TypeError(f"{name} needs a {field}")
+    return rule

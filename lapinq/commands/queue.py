@@ -9,9 +9,9 @@ import click
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.json_output import json_flag, print_done, print_json
-from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.tables import print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import span
+from lapinq.commands.console.times import span, utc_text
 from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.queue_policy import policy_flags, told
 from lapinq_core.command_line.commands import Group
@@ -72,6 +72,45 @@ def set_(name: str, changes: dict[str, object], as_json: bool, **given: object) 
         note_unknown_queue(api, name)
         found = api.patch(path(_QUEUE, name), changes)
     print_done(found, f"{plain(name)}: {told(found.value['policy'])}", as_json=as_json)
+
+
+@queue.command()
+@_name
+@click.option(
+    "--state",
+    "-s",
+    type=click.Choice(["blocked", "waiting", "all"]),
+    default="blocked",
+    show_default=True,
+    help="Which keys: those that are blocked, all that wait, or all that wait or run.",
+)
+@click.option(
+    "--limit", "-n", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most to print."
+)
+@json_flag
+@api_flags
+def keys(name: str, state: str, limit: int, as_json: bool, **given: object) -> None:
+    """List the keys of a queue whose tasks wait, what blocks them, and the task that comes next."""
+    with reached(given) as api:
+        found = api.get(path(_QUEUE, name) + "/keys", state=state, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    headings = ["KEY", "WAITING", "RUNNING", "BLOCKED BY", "UNTIL", "HELD BY", "NEXT"]
+    print_table(headings, [_key_row(one) for one in found.value], "There are no such keys.")
+    print_more(found)
+
+
+@queue.command()
+@_name
+@click.argument("key")
+@json_flag
+@api_flags
+def skip(name: str, key: str, as_json: bool, **given: object) -> None:
+    """Start the next task of a key before the one that holds it is tried again, in strict order."""
+    with reached(given) as api:
+        found = api.post(path(_QUEUE, name) + "/skip", {"key": key})
+    print_done(found, f"{plain(key)} no longer waits for {found.value['task_id']}", as_json=as_json)
 
 
 @queue.command()
@@ -143,6 +182,20 @@ def purge(
                 confirm(f"Delete {count} {what}?", is_sure=is_sure)
         deleted = _delete(api, chosen, is_dry=False)
     print_done(deleted, f"deleted {deleted.value['deleted']} {what}", as_json=as_json)
+
+
+def _key_row(one: Mapping[str, Any]) -> list[object]:
+    holder: dict[str, Any] = one["holder"] or {}
+    head: dict[str, Any] = one["head"] or {}
+    return [
+        one["key"],
+        f"{one['waiting']}+" if one["waiting_is_capped"] else one["waiting"],
+        one["running"],
+        one["blocked_by"],
+        utc_text(one["until"]),
+        holder.get("task_id"),
+        head.get("task_id"),
+    ]
 
 
 def _row(one: Mapping[str, Any], now: datetime) -> list[object]:

@@ -17,6 +17,7 @@ KEY = "the key of every command"
 TASKS = "tests.support.sample.tasks"
 ELSEWHERE = {
     "api",  # prints what it gets
+    "queue skip",  # test_queue_command.py has a blocked key for it
     "schedule apply",  # works on the database only, as `user password` does
     "user password",
     "webhook show",  # test_webhook_command.py has webhooks for them
@@ -73,7 +74,7 @@ def test_each_prints_json(guarded: ApiProcess, place: str, tmp_path: Path) -> No
     said("task delete", done)
 
     said("queue set", place, "--max-running", "5")
-    for verb in ("pause", "show", "resume"):
+    for verb in ("pause", "show", "resume", "keys"):
         said(f"queue {verb}", place)
     said("queue purge", place, "--yes")
     for command in ("queue list", "registered", "webhook list", "user list", "key list", "audit list", "top"):

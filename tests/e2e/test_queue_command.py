@@ -58,6 +58,34 @@ def test_queues_are_listed_shown_paused_and_resumed(server: ApiProcess, place: s
     ]
 
 
+@pytest.mark.parametrize("place", ["database", "server"])
+def test_blocked_keys_are_listed_and_freed(server: ApiProcess, place: str) -> None:
+    where = ("--database-url", server.database) if place == "database" else ("--server", server.url)
+    name = f"{place} devices"
+    lapinq_at(where, "queue", "pause", name)
+    lapinq_at(where, "queue", "set", name, "--order", "strict_per_key")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    [holder, head] = enqueue_all(
+        server.database,
+        [new_task(queue_name=name, key="a/1", scheduled_at=later), new_task(queue_name=name, key="a/1")],
+    )
+    with psycopg.connect(server.database, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO lapinq_keys (queue_name, key, holder, changed_at) VALUES (%s, 'a/1', %s, now())",
+            (name, holder),
+        )
+    [line] = lapinq_at(where, "queue", "keys", name).stdout.splitlines()[1:]
+    assert re.fullmatch(rf"a/1 +1 +0 +order +{later:%Y-%m-%d %H:%M}\S* .*{holder}.*", line), line
+    [told] = json.loads(lapinq_at(where, "queue", "keys", name, "--state", "waiting", "--json").stdout)
+    assert (told["key"], told["waiting"], told["holder"]["started_at"]) == ("a/1", 1, None)
+    freed = lapinq_at(where, "queue", "skip", name, "a/1")
+    assert (freed.exit_code, freed.stdout) == (0, f"a/1 no longer waits for {holder}\n")
+    assert lapinq_at(where, "queue", "keys", name).stdout == "There are no such keys.\n"
+    again = lapinq_at(where, "queue", "skip", name, "a/1")
+    assert (again.exit_code, "no task that waits for a retry holds this key" in again.stderr) == (1, True)
+    assert head
+
+
 def test_what_goes_wrong_ends_the_command_with_the_reason(server: ApiProcess, database: str) -> None:
     unknown = "Error: there is no queue with this name: it has no tasks, and nobody paused or limited it\n"
     for where in (("--database-url", server.database), ("--server", server.url)):

@@ -1,7 +1,7 @@
 """Paging of lists: the page size and the cursor."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
 from lapinq_api.operations.endpoint import Parameter
@@ -60,6 +60,26 @@ def read_number(query: Mapping[str, str]) -> int | None:
     return int.from_bytes(urlsafe_b64decode(f"{text}="), signed=True)
 
 
+def next_text(last: str | None) -> dict[str, str] | None:
+    """The cursor header after the text `last`; None if there is no next page."""
+    return None if last is None else {CURSOR_HEADER: urlsafe_b64encode(last.encode()).decode()}
+
+
+def read_text(query: Mapping[str, str]) -> str | None:
+    """The text after which the page starts; None for the first page. Raises `InvalidValue`."""
+    text = query.get("cursor")
+    if text is None:
+        return None
+    try:
+        last = b64decode(text, altchars=b"-_", validate=True).decode()
+    except ValueError as error:
+        raise wrong_cursor() from error
+    if "\x00" in last:
+        raise wrong_cursor()
+    return last
+
+
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{11}")
 
 NUMBER_CURSOR = cursor_parameter(_NUMBER.pattern)
+TEXT_CURSOR = cursor_parameter(r"[A-Za-z0-9_-]*={0,2}")

@@ -53,7 +53,7 @@ async def list_queues(state: State, request: Request) -> Response:
 
 
 async def get_queue(state: State, request: Request) -> Response:
-    queue = _queue(request)
+    queue = queue_of(request)
     found = await state.database.scan(queues.get_queue, queue)
     if found is None:
         raise await _unknown_queue(state, queue)
@@ -61,7 +61,7 @@ async def get_queue(state: State, request: Request) -> Response:
 
 
 async def set_queue(state: State, request: Request) -> Response:
-    queue = _queue(request)
+    queue = queue_of(request)
     require(request, Permission.PAUSE, None)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     changes = read_policy_change(body)
@@ -71,7 +71,7 @@ async def set_queue(state: State, request: Request) -> Response:
 
 
 async def pause_queue(state: State, request: Request) -> Response:
-    queue = _queue(request)
+    queue = queue_of(request)
     require(request, Permission.PAUSE, queue)
     body = await read_json_if_any(
         request.scope, request.receive, state.settings.max_payload_size, state.admission
@@ -81,7 +81,7 @@ async def pause_queue(state: State, request: Request) -> Response:
 
 
 async def resume_queue(state: State, request: Request) -> Response:
-    queue = _queue(request)
+    queue = queue_of(request)
     require(request, Permission.PAUSE, queue)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     was_paused, found = await state.database.run(queues.resume, queue, by=author_of(request))
@@ -93,7 +93,7 @@ async def resume_queue(state: State, request: Request) -> Response:
 
 
 async def close_breaker(state: State, request: Request) -> Response:
-    queue = _queue(request)
+    queue = queue_of(request)
     require(request, Permission.PAUSE, queue)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     was_open, found = await state.database.run(queues.close_breaker, queue, by=author_of(request))
@@ -104,7 +104,7 @@ async def close_breaker(state: State, request: Request) -> Response:
     return Json(found)
 
 
-def _queue(request: Request) -> str:
+def queue_of(request: Request) -> str:
     """The name in the path. Raises `InvalidValue`."""
     name: str = request.path_params["name"]
     check_name("name", name)

@@ -32,6 +32,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "RerunRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "ProgressRequest": {"progress": 50},
     "PolicyChange": {"rate": {"limit": 5, "period_seconds": 60}, "order": "fair", "weights": {"gold": 3}},
+    "SkipRequest": {"key": "hostile"},
     "PauseRequest": {"reason": "hostile"},
     "MuteRequest": {"seconds": 60},
     "RuleRequest": {
@@ -199,7 +200,7 @@ def _names(
         return {"id": str(add_user(admin)["id"])}
     if "/webhooks/" in path:
         return {"id": _webhook(db, tasks[Status.COMPLETED])}
-    if "/keys/" in path:
+    if path.startswith("/api/v1/keys/"):
         key = admin.post("/api/v1/keys", json={"name": f"hostile {next(_numbers)}", "scopes": ["read"]})
         return {"id": str(key.json()["id"])}
     if "/workers/" in path:

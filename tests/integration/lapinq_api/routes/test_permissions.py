@@ -104,6 +104,8 @@ TRIES = {
     "PATCH /api/v1/queues/{name:path}": Try(
         Act.STEER_WORKERS, "/api/v1/queues/mail", 200, {"max_running": None}
     ),
+    "GET /api/v1/queues/{name:path}/keys": Try(Act.READ, "/api/v1/queues/mail/keys", 200),
+    "POST /api/v1/queues/{name:path}/skip": Try(Act.REQUEUE, "/api/v1/queues/mail/skip", 409, {"key": "a"}),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
     "POST /api/v1/queues/{name:path}/close-breaker": Try(Act.PAUSE, "/api/v1/queues/mail/close-breaker", 200),

@@ -1,0 +1,138 @@
+-- Keys of a queue after the key `after`, ascending, at most `limit`: those of which tasks wait, with `also_running` also
+-- those of which tasks only run, with `only_blocked` those of which no task may start now. Looks at no more than `most`
+-- keys; `next` is the last one looked at if there may be more.
+-- blocked_by is "order" if the task that started last has not ended for good, "max_running_per_key" or "rate_per_key";
+-- `until` is when a start is allowed again, if that is known, and `holder` the task that holds the key.
+-- `waiting` stops counting at `most_counted`. Locks nothing. Relies on lapinq_ready_lane, lapinq_running_key and primary
+-- keys, a few probes a key: keys can't contain characters below the space.
+WITH RECURSIVE q AS MATERIALIZED (
+    SELECT max_running_per_key, rate_per_key, start_order = 'strict_per_key' AS is_strict
+      FROM lapinq_queues
+     WHERE name = %(queue)s::text
+), walked AS (
+    SELECT 0 AS nth, %(after)s::text COLLATE "C" AS key
+    UNION ALL
+    SELECT w.nth + 1, next.key
+      FROM walked w
+     CROSS JOIN LATERAL (
+           SELECT min(found.key) AS key
+             FROM ((SELECT split_part(lane, chr(31), 1) AS key
+                      FROM lapinq_ready
+                     WHERE queue_name = %(queue)s::text
+                       AND lane >= w.key || ' '
+                     ORDER BY queue_name, lane
+                     LIMIT 1)
+                   UNION ALL
+                   (SELECT split_part(lane, chr(31), 1)
+                      FROM lapinq_running
+                     WHERE %(also_running)s::boolean
+                       AND queue_name = %(queue)s::text
+                       AND lane IS NOT NULL
+                       AND split_part(lane, chr(31), 1) > w.key
+                     ORDER BY queue_name, split_part(lane, chr(31), 1)
+                     LIMIT 1)) AS found) AS next
+     WHERE w.nth < %(most)s::integer
+       AND next.key IS NOT NULL
+), page AS MATERIALIZED (
+    SELECT w.key, runs.running, hold.holder, hold.due_at, bucket.tokens, q.rate_per_key,
+           CASE WHEN q.is_strict AND (runs.running > 0 OR hold.due_at IS NOT NULL) THEN 'order'
+                WHEN runs.running >= q.max_running_per_key THEN 'max_running_per_key'
+                WHEN bucket.tokens < 1 THEN 'rate_per_key' END AS blocked_by
+      FROM walked w
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS running
+             FROM lapinq_running r
+            WHERE r.queue_name = %(queue)s::text
+              AND split_part(r.lane, chr(31), 1) = w.key
+              AND r.lane IS NOT NULL
+           OFFSET 0) AS runs
+      LEFT JOIN q ON true
+      LEFT JOIN LATERAL (
+           SELECT k.holder, k.tokens, k.tokens_at, d.due_at
+             FROM lapinq_keys k
+             LEFT JOIN lapinq_delayed d ON d.id = k.holder
+            WHERE k.queue_name = %(queue)s::text
+              AND k.key = w.key
+           OFFSET 0) AS hold ON true
+     CROSS JOIN LATERAL (SELECT lapinq_tokens(q.rate_per_key, hold.tokens, hold.tokens_at) AS tokens) AS bucket
+     WHERE w.nth > 0
+       AND (NOT %(only_blocked)s::boolean
+            OR q.is_strict AND (runs.running > 0 OR hold.due_at IS NOT NULL)
+            OR runs.running >= q.max_running_per_key
+            OR bucket.tokens < 1)
+     LIMIT %(limit)s::integer
+), told AS (
+    SELECT p.*, waits.waiting, coalesce(head.id, first.id) AS head_id, held.id AS held_id, held.claimed_at
+      FROM page p
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS waiting
+             FROM (SELECT
+                     FROM lapinq_ready
+                    WHERE queue_name = %(queue)s::text
+                      AND lane >= p.key
+                      AND lane < p.key || ' '
+                    LIMIT %(most_counted)s::integer + 1) AS counted) AS waits
+      LEFT JOIN LATERAL (
+           SELECT r.id
+             FROM lapinq_lanes l
+            CROSS JOIN LATERAL (SELECT id, rank, seq
+                                  FROM lapinq_ready
+                                 WHERE queue_name = %(queue)s::text
+                                   AND lane = l.lane
+                                   AND (l.head IS NULL OR id = l.head)
+                                 ORDER BY queue_name, lane, rank, seq
+                                 LIMIT 1) AS r
+            WHERE l.queue_name = %(queue)s::text
+              AND l.lane >= p.key
+              AND l.lane < p.key || ' '
+            ORDER BY r.rank, r.seq
+            LIMIT 1) AS head ON true
+      LEFT JOIN LATERAL (
+           -- of a lane that no claim has looked at
+           SELECT id
+             FROM lapinq_ready
+            WHERE queue_name = %(queue)s::text
+              AND lane >= p.key
+              AND lane < p.key || ' '
+            ORDER BY queue_name, lane, rank, seq
+            LIMIT 1) AS first ON true
+      LEFT JOIN LATERAL (
+           SELECT r.id, r.claimed_at
+             FROM lapinq_running r
+            WHERE r.queue_name = %(queue)s::text
+              AND split_part(r.lane, chr(31), 1) = p.key
+              AND r.lane IS NOT NULL
+              AND p.blocked_by IN ('order', 'max_running_per_key')
+            ORDER BY r.claimed_at, r.id
+            LIMIT 1) AS held ON true
+)
+SELECT json_build_object(
+           'keys',
+           coalesce((SELECT json_agg(
+                                json_build_object(
+                                    'key', t.key,
+                                    'waiting', least(t.waiting, %(most_counted)s::integer),
+                                    'waiting_is_capped', t.waiting > %(most_counted)s::integer,
+                                    'running', t.running,
+                                    'blocked_by', t.blocked_by,
+                                    'until', CASE t.blocked_by
+                                             WHEN 'order' THEN CASE WHEN t.held_id IS NULL THEN t.due_at END
+                                             WHEN 'rate_per_key'
+                                             THEN lapinq_now() + (1 - t.tokens)
+                                                  * (t.rate_per_key ->> 'period_seconds')::float8
+                                                  / (t.rate_per_key ->> 'limit')::float8 * interval '1 second' END,
+                                    'holder',
+                                    (SELECT json_build_object('task_id', h.id, 'task_name', h.task_name,
+                                                              'started_at', t.claimed_at)
+                                       FROM lapinq_tasks h
+                                      WHERE t.blocked_by IN ('order', 'max_running_per_key')
+                                        AND h.id = coalesce(t.held_id, t.holder)),
+                                    'head',
+                                    (SELECT json_build_object('task_id', h.id, 'task_name', h.task_name)
+                                       FROM lapinq_tasks h
+                                      WHERE h.id = t.head_id))
+                                ORDER BY t.key)
+                       FROM told t), '[]'),
+           'next',
+           CASE WHEN (SELECT count(*) FROM page) >= %(limit)s::integer THEN (SELECT max(key) FROM page)
+                ELSE (SELECT key FROM walked WHERE nth = %(most)s::integer) END)::text

@@ -74,16 +74,17 @@ def test_blocked_keys_are_listed_and_freed(server: ApiProcess, place: str) -> No
             "INSERT INTO lapinq_keys (queue_name, key, holder, changed_at) VALUES (%s, 'a/1', %s, now())",
             (name, holder),
         )
-    [line] = lapinq_at(where, "queue", "keys", name).stdout.splitlines()[1:]
-    assert re.fullmatch(rf"a/1 +1 +0 +order +{later:%Y-%m-%d %H:%M}\S* .*{holder}.*", line), line
+    shown = lapinq_at(where, "queue", "keys", name)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    [line] = shown.stdout.splitlines()
+    assert re.fullmatch(rf"a/1 +1 +0 +order +{later:%Y-%m-%d.%H:%M}.* {holder} +{head}", line), line
     [told] = json.loads(lapinq_at(where, "queue", "keys", name, "--state", "waiting", "--json").stdout)
     assert (told["key"], told["waiting"], told["holder"]["started_at"]) == ("a/1", 1, None)
     freed = lapinq_at(where, "queue", "skip", name, "a/1")
     assert (freed.exit_code, freed.stdout) == (0, f"a/1 no longer waits for {holder}\n")
-    assert lapinq_at(where, "queue", "keys", name).stdout == "There are no such keys.\n"
+    assert lapinq_at(where, "queue", "keys", name).stderr == "There are no such keys.\n"
     again = lapinq_at(where, "queue", "skip", name, "a/1")
     assert (again.exit_code, "no task that waits for a retry holds this key" in again.stderr) == (1, True)
-    assert head
 
 
 def test_what_goes_wrong_ends_the_command_with_the_reason(server: ApiProcess, database: str) -> None:

@@ -74,7 +74,7 @@ def read_text(query: Mapping[str, str]) -> str | None:
         last = b64decode(text, altchars=b"-_", validate=True).decode()
     except ValueError as error:
         raise wrong_cursor() from error
-    if "\x00" in last:
+    if not last or "\x00" in last:
         raise wrong_cursor()
     return last
 
@@ -82,4 +82,4 @@ def read_text(query: Mapping[str, str]) -> str | None:
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{11}")
 
 NUMBER_CURSOR = cursor_parameter(_NUMBER.pattern)
-TEXT_CURSOR = cursor_parameter(r"[A-Za-z0-9_-]*={0,2}")
+TEXT_CURSOR = cursor_parameter(r"[A-Za-z0-9_-]+={0,2}")

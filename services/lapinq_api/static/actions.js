@@ -1,8 +1,8 @@
 // Buttons and forms that call the API. Attributes of an element: data-method; data-to, the path from the dashboard's root;
 // data-confirm, a question to ask first; data-done, a message on success; data-asked, one if the task still runs and was
 // asked to stop; data-follow, the path of what the message is about, with members of the answer in braces. A form sends its
-// fields as JSON, a button its data-body; with data-once a repeat after no answer has no second effect; data-as makes a field a number or a list of its lines, and data-empty="null" an
-// empty one null. Afterwards the page reloads, unless it is live or data-next names another one.
+// fields as JSON, a button its data-body; with data-once a repeat after no answer has no second effect; data-as makes a field a number, a list of its lines or weights, and
+// data-empty="null" an empty one null. Afterwards the page reloads, unless it is live or data-next names another one.
 
 import { ask } from "./dialogs.js";
 import { pageAddress, root, text } from "./page.js";
@@ -26,7 +26,30 @@ function typed(field, value) {
   if (value === "" && field.dataset?.empty === "null") return null;
   if (field.dataset?.as === "number" && value !== "") return Number(value);
   if (field.dataset?.as === "lines" && value !== "") return value.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
+  if (field.dataset?.as === "weights") return weights(value);
   return value;
+}
+
+// Lines such as "gold = 3" as an object. What is no number is refused by the API.
+function weights(text) {
+  const lines = text.split("\n").filter((line) => line.trim());
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.lastIndexOf("=");
+      return at < 0 ? [line.trim(), null] : [line.slice(0, at).trim(), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+// Fields called a.b are members of an object a, which is null if all are empty.
+function nested(found) {
+  for (const name of Object.keys(found).filter((one) => one.includes("."))) {
+    const [whole, part] = name.split(".");
+    found[whole] ??= null;
+    if (found[name] !== null) (found[whole] ??= {})[part] = found[name];
+    delete found[name];
+  }
+  return found;
 }
 
 function fields(form) {
@@ -39,7 +62,7 @@ function fields(form) {
     else if ("list" in field.dataset) (found[name] ??= []).push(value);
     else if (value !== "" || !("optional" in form.dataset)) found[name] = value;
   }
-  return found;
+  return nested(found);
 }
 
 function content(element) {

@@ -1,5 +1,6 @@
 // Dialogs. The question before an action. And forms shared by all rows of a list; attributes of a button: data-dialog, the
-// dialog to open; data-dialog-to, where its form goes; data-dialog-name, the name to show.
+// dialog to open; data-dialog-to, where its form goes; data-dialog-name, the name to show; data-dialog-values, what the
+// fields have at first.
 
 import { counted } from "./formats.js";
 
@@ -10,6 +11,8 @@ function open(button) {
   form.dataset.to = button.dataset.dialogTo;
   form.dataset.done = button.dataset.dialogDone;
   dialog.querySelector("[data-dialog-named]").textContent = button.dataset.dialogName;
+  const values = JSON.parse(button.dataset.dialogValues ?? "{}");
+  for (const [name, value] of Object.entries(values)) form.elements[name].value = value ?? "";
   dialog.showModal();
 }
 

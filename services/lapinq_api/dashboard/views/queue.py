@@ -7,6 +7,7 @@ import psycopg
 
 from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.queue_policy import blocked_keys, form_values
 from lapinq_api.dashboard.parts.tiles import tiles_of
 from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, usual_of, window_of
 from lapinq_api.state import State
@@ -16,6 +17,7 @@ from lapinq_core.domain.forecast import Fleet, Forecast, Outlook, with_more_work
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.errors import trends
 from lapinq_core.figures import levels, rollups, task_rollups
+from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.lookup import measure, overview, slowest
 from lapinq_core.lookup.overview import QueueNow
 from lapinq_core.tasks import queues
@@ -41,6 +43,7 @@ async def _read(
 ) -> dict[str, Any]:
     async with snapshot(conn):
         queue = await queues.get_queue(conn, name)
+        policy = queue.policy if queue else QueuePolicy()
         seen = await overview.read(conn, NOW_MINUTES, name, max_newest=MAX_NEWEST)
         since = await measure.waiting_since(conn, [name])
         series = await long.read(rollups.series, conn, window, name)
@@ -49,6 +52,9 @@ async def _read(
         outlook = Outlook() if queue is None or now_in is None else _outlook(queue, now_in)
         return {
             "queue": queue,
+            "policy": policy,
+            "policy_values": form_values(policy),
+            "blocked": await blocked_keys(conn, name, policy),
             "now_in": now_in,
             "empties_at": _moment_in(now_in.empties_in_seconds) if now_in else None,
             "outlook": outlook,
@@ -94,6 +100,8 @@ VIEW = View(
     parts=(
         "queue-head",
         "queue-tiles",
+        "queue-policy",
+        "queue-keys",
         "queue-charts",
         "queue-tasks",
         "overview-errors",

@@ -29,7 +29,7 @@ from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import doc
-from lapinq_core.domain.tasks.task import MAX_NAME, check_json
+from lapinq_core.domain.tasks.key import KEY_PATTERN, MAX_KEY, check_key
 from lapinq_core.limits import keys
 from lapinq_core.limits.keys import KeyState, WaitingKey
 
@@ -40,7 +40,7 @@ class SkipRequest(msgspec.Struct, forbid_unknown_fields=True):
     key: Annotated[
         str,
         doc("The key.", example="customer-7"),
-        msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_NAME}),
+        msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_KEY, "pattern": KEY_PATTERN}),
     ]
 
 
@@ -65,9 +65,7 @@ async def skip_queue_key(state: State, request: Request) -> Response:
     require(request, Permission.REQUEUE, queue)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     key = decode(_request, body).key
-    if not 1 <= len(key) <= MAX_NAME:
-        raise InvalidValue("key", f"must have 1 to {MAX_NAME} characters")
-    check_json("key", key)
+    check_key("key", key)
     task_id = await state.database.run(keys.skip, queue, key, by=author_of(request))
     if task_id is None:
         raise Refused(

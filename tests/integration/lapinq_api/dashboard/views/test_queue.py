@@ -10,9 +10,14 @@ import pytest
 
 from lapinq_core.domain.figures import Figures, Window
 from lapinq_core.domain.histogram import count_into
+from lapinq_core.domain.limits.policy import StartOrder
+from lapinq_core.domain.limits.rate import Rate
+from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.figures import task_rollups
+from lapinq_core.tasks import queues, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 from tests.support.rows.figures import put, put_levels
 
 pytestmark = pytest.mark.http
@@ -88,3 +93,40 @@ def test_without_a_name_there_is_nothing_to_show(signed_in: httpx.Client, path: 
         assert answer.status_code == 400
         assert "name must have" in answer.text
     assert signed_in.get(f"{path}?name=a&window=2h").status_code == 400
+
+
+def test_a_queue_shows_its_policy_and_the_keys_it_blocks(signed_in: httpx.Client, api_database: str) -> None:
+    async def fill(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 3, queue_name="devices", task_name="sync", key='a"</script>')
+        change = {
+            "max_running": 4,
+            "order": StartOrder.STRICT_PER_KEY,
+            "rate": Rate(60, 120, 5),
+            "weights": {"gold": 3, "g=d": 0.5},
+        }
+        await queues.set_policy(conn, "devices", change, by=SOMEBODY)
+        [held] = await claim(conn, worker, 9, queue="devices")
+        await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(600.0, "no", None))])
+
+    on_connections(api_database, fill)
+    html = signed_in.get("/queue?name=devices").text
+    text = unescape(words(html))
+    assert "Running 0 / 4" in text
+    assert "Starts · 60 per 2 min, 5 at once 4 left" in text
+    assert "Order strict per key Weights gold 3, g=d 0.5" in text
+    assert 'a"</script> 2 0 sync , which is tried again' in text
+    [values] = re.findall(r'data-dialog-values="([^"]*)"', html)
+    assert json.loads(unescape(values)) == {
+        "max_running": 4,
+        "max_running_per_key": None,
+        "order": "strict_per_key",
+        "weights": "gold = 3\ng=d = 0.5",
+        "rate.limit": 60,
+        "rate.period_seconds": 120,
+        "rate.burst": 5,
+        **dict.fromkeys(("rate_per_key.limit", "rate_per_key.period_seconds", "rate_per_key.burst")),
+    }
+    [body] = re.findall(r'data-to="api/v1/queues/devices/skip"[^>]* data-body="([^"]*)"', html)
+    assert json.loads(unescape(body)) == {"key": 'a"</script>'}
+    assert "Blocked keys" not in signed_in.get("/queue?name=mail").text

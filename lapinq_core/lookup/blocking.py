@@ -218,8 +218,11 @@ async def find_short(
         "id": task_id,
         "queue": place.queue,
         "lane": place.lane,
+        "rank": place.rank,
+        "seq": place.seq,
         "names": list(rated),
         "tokens": [limit.tokens for limit in rated.values()],
+        "bursts": [limit.rate.burst for limit in rated.values() if limit.rate is not None],
     }
     row = await (await conn.execute(sql(_PACKAGE, "first_short"), params, prepare=False)).fetchone()
     return Short(*row) if row else None

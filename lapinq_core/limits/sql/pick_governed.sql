@@ -3,7 +3,8 @@
 -- First come the open lanes, in their order, and of each as many tasks as may start; tasks without key and limits are
 -- offered beside them, from the mark on. In fair order a task's place is its lane's virtual time and what its lane is
 -- offered before it, over the lane's weight. A limit is taken in that order, too: behind a task for which it has too few
--- units, no other task that takes from it starts, or that one would wait forever.
+-- units, no other task that takes from it starts, or that one would wait forever; it is passed if the limit never has so
+-- many. Of each set of limits it looks at as many lanes as may start tasks: those that one set holds back hide no other.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
 -- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
@@ -65,23 +66,19 @@ policy AS MATERIALIZED (
            last_value(l.rank) OVER all_lanes AS last_rank, last_value(l.place) OVER all_lanes AS last_place,
            count(*) OVER all_lanes AS lanes
       FROM q
+     CROSS JOIN sets s
      CROSS JOIN LATERAL (
-           SELECT one.*
-             FROM sets s
-            CROSS JOIN LATERAL (
-                  SELECT lane, names, rank, place, head
-                    FROM lapinq_lanes
-                   WHERE queue_name = %(queue)s::text
-                     AND names = s.names
-                     AND is_open
-                   ORDER BY queue_name, names, rank, place
-                   LIMIT q.room) AS one
-            WHERE NOT EXISTS (SELECT
-                                FROM limits
-                               WHERE name = ANY (string_to_array(s.names, ','))
-                                 AND (closed_for > 0 OR places < 1 OR tokens < 1))
-            ORDER BY one.rank, one.place
+           SELECT lane, names, rank, place, head
+             FROM lapinq_lanes
+            WHERE queue_name = %(queue)s::text
+              AND names = s.names
+              AND is_open
+            ORDER BY queue_name, names, rank, place
             LIMIT q.room) AS l
+     WHERE NOT EXISTS (SELECT
+                         FROM limits
+                        WHERE name = ANY (string_to_array(s.names, ','))
+                          AND (closed_for > 0 OR places < 1 OR tokens < 1))
     WINDOW all_lanes AS (ORDER BY l.rank, l.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), capped AS MATERIALIZED (
     SELECT l.*, coalesce((q.weights ->> l.key)::float8, 1) AS weight, q.start_order, q.rate_per_key,
@@ -157,32 +154,37 @@ policy AS MATERIALIZED (
             LIMIT q.room) AS t
 ), turns AS MATERIALIZED (
     SELECT o.row_id, o.id, o.key, o.names, o.cap, o.units,
-           row_number() OVER (ORDER BY first_by, then_by, seq) AS turn,
-           row_number() OVER (PARTITION BY key ORDER BY first_by, then_by, seq) AS nth_of_key
+           row_number() OVER (ORDER BY first_by, then_by, seq) AS turn
       FROM offered o
      WHERE row_id IS NOT NULL
 ), needs AS MATERIALIZED (
     SELECT turn, name, need.units, l.tokens, l.places, l.rate,
-           min(CASE WHEN need.units > l.tokens THEN turn END) OVER (PARTITION BY name) AS stop
+           need.units > (l.rate ->> 'burst')::float8 AS is_too_many,
+           min(CASE WHEN need.units > l.tokens AND need.units <= (l.rate ->> 'burst')::float8 THEN turn END)
+               OVER (PARTITION BY name) AS stop
       FROM turns
      CROSS JOIN LATERAL unnest(string_to_array(names, ','), turns.units) AS need (name, units)
       JOIN limits l USING (name)
      WHERE turns.units IS NOT NULL
 ), stopped AS MATERIALIZED (
-    SELECT n.*, bool_or(turn >= stop) OVER (PARTITION BY turn) IS TRUE AS is_stopped
+    SELECT n.*, bool_or(turn >= stop OR is_too_many) OVER (PARTITION BY turn) IS TRUE AS is_stopped
       FROM needs n
 ), sums AS (
     SELECT turn, is_stopped, tokens, places,
            sum(units) FILTER (WHERE NOT is_stopped) OVER (PARTITION BY name ORDER BY turn) AS total,
            count(*) FILTER (WHERE NOT is_stopped) OVER (PARTITION BY name ORDER BY turn) AS tasks
       FROM stopped
-), chosen AS MATERIALIZED (
-    SELECT t.row_id, t.id, t.turn
+), passed AS (
+    SELECT t.row_id, t.id, t.key, t.turn, t.cap, row_number() OVER (PARTITION BY t.key ORDER BY t.turn) AS nth_of_key
       FROM turns t
-     WHERE (t.key = '' OR t.nth_of_key <= t.cap)
-       AND (t.units IS NULL
-            OR NOT t.turn = ANY (ARRAY(SELECT turn FROM sums WHERE is_stopped OR total > tokens OR tasks > places)))
-     ORDER BY t.turn
+     WHERE t.units IS NULL
+        OR NOT t.turn = ANY (ARRAY(SELECT turn FROM sums WHERE is_stopped OR total > tokens OR tasks > places))
+), chosen AS MATERIALIZED (
+    SELECT p.row_id, p.id, p.turn
+      FROM passed p
+     WHERE p.key = ''
+        OR p.nth_of_key <= p.cap
+     ORDER BY p.turn
      LIMIT (SELECT room FROM q)
 ), picked AS MATERIALIZED (
     SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here

@@ -1,5 +1,5 @@
 -- The first task of a queue that is before one in the order and needs more units of one of its limits than are left: behind
--- that, nothing else that takes from the limit starts. Returns its id, the limit and the units it needs.
+-- that, nothing else that takes from the limit starts. Those that need more than it ever has are passed. Returns its id, the limit and the units it needs.
 -- Looks at the first task of at most fifty open lanes of each set of limits.
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey and lapinq_ready_lane.
 WITH RECURSIVE sets AS (
@@ -22,16 +22,16 @@ WITH RECURSIVE sets AS (
             ORDER BY l.queue_name, l.names
             LIMIT 1) AS next
 ), own AS MATERIALIZED (
-    SELECT coalesce(max(rank), 9223372036854775807) AS rank, coalesce(max(place), 'infinity') AS place
-      FROM lapinq_lanes
-     WHERE queue_name = %(queue)s::text
-       AND lane = %(lane)s::text
-       AND is_open
+    SELECT coalesce(l.rank, CASE WHEN q.start_order = 'priority' THEN %(rank)s::bigint ELSE 0 END) AS rank,
+           coalesce(l.place, CASE WHEN q.start_order = 'fair' THEN q.virtual_time ELSE %(seq)s::bigint END) AS place
+      FROM lapinq_queues q
+      LEFT JOIN lapinq_lanes l ON l.queue_name = q.name AND l.lane = %(lane)s::text AND l.is_open
+     WHERE q.name = %(queue)s::text
 )
 SELECT first.id::text, need.name, need.units
   FROM sets s
  CROSS JOIN LATERAL (
-       SELECT lane, rank, place
+       SELECT lane, rank, place, head
          FROM lapinq_lanes
         WHERE queue_name = %(queue)s::text
           AND names = s.names
@@ -39,16 +39,23 @@ SELECT first.id::text, need.name, need.units
         ORDER BY queue_name, names, rank, place
         LIMIT 50) AS l
  CROSS JOIN LATERAL (
-       SELECT id, units
+      (SELECT id, units
          FROM lapinq_ready
         WHERE queue_name = %(queue)s::text
           AND lane = l.lane
+          AND l.head IS NULL
         ORDER BY queue_name, lane, rank, seq
-        LIMIT 1) AS first
+        LIMIT 1)
+       UNION ALL
+       SELECT id, units
+         FROM lapinq_ready
+        WHERE id = l.head) AS first
  CROSS JOIN own
  CROSS JOIN LATERAL unnest(string_to_array(s.names, ','), first.units) AS need (name, units)
-  JOIN unnest(%(names)s::text[], %(tokens)s::float8[]) AS rest (name, tokens) ON rest.name = need.name
+  JOIN unnest(%(names)s::text[], %(tokens)s::float8[], %(bursts)s::float8[]) AS rest (name, tokens, burst)
+       ON rest.name = need.name
  WHERE need.units > rest.tokens
+   AND need.units <= rest.burst
    AND first.id <> %(id)s::uuid
    AND (l.lane = %(lane)s::text OR (l.rank, l.place) < (own.rank, own.place))
  ORDER BY l.rank, l.place

@@ -46,6 +46,7 @@ lane_news = sa.Table(
     sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("lanes", ARRAY(BYTES), nullable=False),
     sa.Column("returned", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("rank", sa.BigInteger),
     postgresql_with=HOT,
 )
 

@@ -58,7 +58,11 @@ policy AS MATERIALIZED (
                              CASE WHEN num_nonnulls(rate, rate_per_key) > 0
                                        OR EXISTS (SELECT FROM limits WHERE limits.rate IS NOT NULL)
                                   THEN %(free)s::integer END,
-                             max_running - (SELECT count(*) FROM lapinq_running WHERE queue_name = %(queue)s::text),
+                             CASE WHEN max_running IS NOT NULL THEN
+                                  max_running - (SELECT count(*)
+                                                   FROM lapinq_running
+                                                  WHERE queue_name = %(queue)s::text)
+                             END,
                              floor(tokens){breaker})) AS room
       FROM policy p
 ), lanes AS MATERIALIZED (

@@ -17,15 +17,16 @@ WITH q AS MATERIALIZED (
                                       ORDER BY n.queue_name, n.seq
                                       LIMIT 100) AS first
                               WHERE before < 1000))
-    RETURNING lanes, returned
+    RETURNING lanes, returned, rank
 ), told AS MATERIALIZED (
     SELECT lane, split_part(lane, chr(31), 1) AS key, sum(returned) AS returned,
-           sum(sum(returned)) OVER (PARTITION BY split_part(lane, chr(31), 1)) AS returned_to_key
-      FROM (SELECT lane, returned::integer AS returned
+           sum(sum(returned)) OVER (PARTITION BY split_part(lane, chr(31), 1)) AS returned_to_key,
+           CASE WHEN count(*) = count(rank) THEN min(rank) END AS came
+      FROM (SELECT lane, returned::integer AS returned, rank
               FROM news
              CROSS JOIN unnest(lanes) AS lane
              UNION ALL
-            (SELECT lane, 0
+            (SELECT lane, 0, NULL
                FROM lapinq_lanes
               WHERE queue_name = %(queue)s::text
                 AND opens_at <= lapinq_now()
@@ -43,12 +44,22 @@ WITH q AS MATERIALIZED (
        SET tokens = tokens + (SELECT sum(returned) FROM told)
      WHERE name = %(queue)s::text
        AND (SELECT sum(returned) FROM told) > 0
+), changed AS MATERIALIZED (
+    SELECT t.*
+      FROM told t
+     CROSS JOIN q
+     WHERE t.came IS NULL
+        OR (SELECT l.is_open AND (l.rank <= t.came OR q.start_order <> 'priority')
+              FROM lapinq_lanes l
+             WHERE l.queue_name = %(queue)s::text
+               AND l.lane = t.lane
+             LIMIT 1) IS NOT TRUE
 ), lanes AS MATERIALIZED (
     SELECT lane, key, returned_to_key
-      FROM told
+      FROM changed
      UNION
     SELECT l.lane, t.key, t.returned_to_key
-      FROM told t
+      FROM changed t
      CROSS JOIN LATERAL (SELECT lane
                            FROM lapinq_lanes
                           WHERE queue_name = %(queue)s::text

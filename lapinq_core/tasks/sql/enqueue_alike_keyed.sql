@@ -50,8 +50,9 @@ WITH shared AS MATERIALIZED (
      CROSS JOIN LATERAL unnest(ids, lanes) AS one (id, lane)
      WHERE is_ready
 ), told_lanes AS (
-    INSERT INTO lapinq_lane_news (queue_name, lanes)
-    SELECT queue, ARRAY(SELECT DISTINCT lane FROM unnest(lanes) AS lane WHERE lane IS NOT NULL)
+    INSERT INTO lapinq_lane_news (queue_name, lanes, rank)
+    SELECT queue, ARRAY(SELECT DISTINCT lane FROM unnest(lanes) AS lane WHERE lane IS NOT NULL),
+           plain_rank + 2199023255552
       FROM input
      WHERE is_ready
 ), laned AS (

@@ -48,10 +48,10 @@ WITH input AS MATERIALIZED (
       FROM input
      WHERE NOT is_delayed
      ORDER BY id
-    RETURNING queue_name, lane
+    RETURNING queue_name, lane, rank
 ), told_lanes AS (
-    INSERT INTO lapinq_lane_news (queue_name, lanes)
-    SELECT queue_name, array_agg(DISTINCT lane)
+    INSERT INTO lapinq_lane_news (queue_name, lanes, rank)
+    SELECT queue_name, array_agg(DISTINCT lane), min(rank)
       FROM entered
      WHERE lane IS NOT NULL
      GROUP BY queue_name

@@ -30,12 +30,14 @@ CREATE TABLE lapinq_keys (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- Lanes in which something happened that may open them: a task came, or one that ran ended. Written with that, and read
--- by the next claim. `returned`: tasks that were claimed and never started.
+-- by the next claim. `rank`, if only tasks came, is the lowest of theirs: to a lane that is open they matter only if one
+-- goes before its first. `returned`: tasks that were claimed and never started.
 CREATE TABLE lapinq_lane_news (
     queue_name text    NOT NULL,
     seq        bigint  NOT NULL GENERATED ALWAYS AS IDENTITY,
     lanes      text[] COLLATE "C" NOT NULL,
     returned   boolean NOT NULL DEFAULT false,
+    rank       bigint,
     CONSTRAINT lapinq_lane_news_pkey PRIMARY KEY (queue_name, seq)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 

@@ -1,5 +1,6 @@
 """A circuit breaker: what opens it, how it tries again, and which ends it doesn't care about."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -283,3 +284,36 @@ def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(database: s
             assert ((await look(conn, queue)).state is OPEN) == (longest >= 4), number
 
     on_connections(database, test)
+
+
+def test_of_several_workers_one_gets_the_probe(database: str) -> None:
+    async def test(*conns: Conn) -> None:
+        conn, moved = conns[0], 0.0
+        await enqueue(conn, 200)
+        await put(conn, failures_in_row=2, retry_after_seconds=1)
+
+        async def claim_all() -> list[tuple[str, Claim]]:
+            workers = [await add_worker(each) for each in conns]
+            claims = [claim(each, worker, 3) for each, worker in zip(conns, workers, strict=True)]
+            found = await asyncio.gather(*claims)
+            return [(worker, held) for worker, some in zip(workers, found, strict=True) for held in some]
+
+        await end(conn, [held for _, held in await claim_all()])
+        assert await claim_all() == []
+        for turn in range(8):
+            moved += 11
+            await move_clock(conn, moved)
+            [(worker, probe)] = [*await claim_all(), *await claim_all()]
+            if turn % 2:
+                await make_late(conn, worker)
+                await rescue_all(conn)
+            else:
+                await end(conn, [probe])
+            assert await claim_all() == []
+        moved += 11
+        await move_clock(conn, moved)
+        [(_, probe)] = await claim_all()
+        await complete(conn, [probe])
+        assert len(await claim_all()) == 12
+
+    on_connections(database, test, 4)

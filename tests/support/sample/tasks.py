@@ -99,6 +99,13 @@ async def atimed(journal: str, name: str, seconds: float) -> None:
     _append(journal, f"{time.monotonic()} end {name} {os.getpid()}")
 
 
+async def acall(service: str, journal: str, name: str, seconds: float) -> None:
+    """Like `atimed`, but fails at its end unless the file `service` exists."""
+    await atimed(journal, name, seconds)
+    if not os.path.exists(service):  # noqa: ASYNC240, PTH110  # it is quick
+        raise ConnectionError(service)
+
+
 def _append(path: str, line: str) -> None:
     with Path(path).open("ab", buffering=0) as file:
         file.write(f"{line}\n".encode())

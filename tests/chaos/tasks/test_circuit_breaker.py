@@ -1,0 +1,91 @@
+"""A circuit breaker with several workers, while the service is down and the worker of a probe is killed."""
+
+import os
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
+from lapinq_core.limits.breakers import get_breaker, put_breaker
+from tests.support.database.invariants import check_invariants, statuses
+from tests.support.database.running import on_connections
+from tests.support.eventually import eventually
+from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import Conn, new_task
+
+TASKS, WORKERS = 60, 4
+
+
+def test_one_probe_at_a_time_until_the_service_is_back(database: str, tmp_path: Path) -> None:
+    service, journal = tmp_path / "service", tmp_path / "journal"
+    on_connections(database, _set_breaker)
+    arguments = [(str(service), str(journal), str(number), 1.0) for number in range(TASKS)]
+    ids = enqueue_all(
+        database,
+        [new_task(task_name="acall", args=list(each), max_retries=30, retry_delay=0.0) for each in arguments],
+    )
+    with ExitStack() as stack:
+        for _ in range(WORKERS):
+            stack.enter_context(WorkerProcess(database, "--concurrency", "4", env=QUICK_LEASE))
+        opened = eventually(lambda: _when(database, BreakerState.OPEN), 60)
+        # What ran when it opened has ended once a probe runs, which takes as long as the pause.
+        probe = eventually(lambda: _probe(database), 60)
+        name = ids.index(probe)
+        worker = eventually(lambda: _process_of(journal, name), 60)
+        earlier = _events(journal).index(("start", str(name), worker))
+        os.kill(worker, signal.SIGKILL)
+        again = eventually(lambda: _when(database, BreakerState.OPEN), 60)
+        assert again.failed_task_id == probe
+        assert again.opened_at == opened.opened_at
+        eventually(lambda: _probe(database) not in (None, probe), 60)
+        later = [event for event in _events(journal)[earlier:] if event[2] != worker]
+        assert _are_alone(later), later
+        service.touch()
+        eventually(lambda: statuses(database) == {"completed": TASKS}, 60)
+    check_invariants(database, ids)
+    assert _when(database, BreakerState.CLOSED)
+
+
+async def _set_breaker(conn: Conn) -> None:
+    await put_breaker(conn, "default", BreakerRule(failures_in_row=3, retry_after_seconds=1.5))
+
+
+def _when(database: str, state: BreakerState) -> Breaker | None:
+    """The breaker if it is in this state."""
+    breaker = _breaker(database)
+    return breaker if breaker.state is state else None
+
+
+def _probe(database: str) -> str | None:
+    return _breaker(database).probe_task_id
+
+
+def _breaker(database: str) -> Breaker:
+    async def read(conn: Conn) -> Breaker | None:
+        return await get_breaker(conn, "default")
+
+    found = on_connections(database, read)
+    assert found is not None
+    return found
+
+
+def _events(journal: Path) -> list[tuple[str, str, int]]:
+    """What starts and ends, with the name of the task and the process."""
+    lines = [line.split() for line in journal.read_text().splitlines()] if journal.exists() else []
+    return [(what, name, int(process)) for _, what, name, process in lines]
+
+
+def _process_of(journal: Path, name: int) -> int | None:
+    """The process in which the task runs."""
+    last = [event for event in _events(journal) if event[1] == str(name)][-1:]
+    return last[0][2] if last and last[0][0] == "start" else None
+
+
+def _are_alone(events: list[tuple[str, str, int]]) -> bool:
+    """Whether each start is followed by its end."""
+    return all(
+        first == ("start", *rest) and second == ("end", *rest)
+        for first, second in zip(events[::2], events[1::2], strict=False)
+        for rest in [first[1:]]
+    )

@@ -1151,6 +1151,7 @@ CREATE INDEX lapinq_ready_claim ON lapinq_ready USING btree (queue_name, rank, s
 CREATE INDEX lapinq_ready_expires_at ON lapinq_ready USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX lapinq_ready_lane ON lapinq_ready USING btree (queue_name, lane, rank, seq) WHERE (lane IS NOT NULL);
 CREATE INDEX lapinq_ready_lost ON lapinq_ready USING btree (queue_name) WHERE ((lane IS NULL) AND (rank > '1099511627776'::bigint));
+CREATE INDEX lapinq_ready_units ON lapinq_ready USING btree (split_part(lane, chr(31), 2), queue_name, rank, seq) WHERE (units IS NOT NULL);
 
 CREATE TABLE lapinq_rollups (
     span       integer NOT NULL,

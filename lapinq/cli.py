@@ -21,6 +21,7 @@ _COMMANDS = {
         "top": Lazy("lapinq.commands.top.command:top", "Show what happens, and take keys to act on it."),
         "task": Lazy("lapinq.commands.tasks.group:task", "List, show, enqueue, await and change tasks."),
         "queue": Lazy("lapinq.commands.queue:queue", "List, show, limit, pause, resume and empty queues."),
+        "limit": Lazy("lapinq.commands.limit:limit", "List, show, set, open and delete limits of queues."),
         "registered": Lazy("lapinq.commands.registered:registered", "List the tasks that workers know."),
         "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),
         "webhook": Lazy("lapinq.commands.webhook:webhook", "List, show and resend webhooks."),

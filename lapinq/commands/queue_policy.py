@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from lapinq.commands.console.rates import plain_number, rate_words, read_rate
 from lapinq_core.domain.limits.policy import StartOrder
 
 
@@ -98,13 +99,11 @@ def _rate(ctx: click.Context, param: click.Parameter, text: str | None) -> objec
     if text is None or text.lower() == "none":
         return _NONE if text else None
     try:
-        limit, seconds, *burst = map(_plain_number, text.split("/", 2))
+        return read_rate(text)
     except ValueError:
         raise click.BadParameter(
             f"{text!r} is neither N/SECONDS, N/SECONDS/BURST nor none", ctx, param
         ) from None
-    rate = {"limit": limit, "period_seconds": seconds}
-    return {**rate, "burst": burst[0]} if burst else rate
 
 
 def _weights(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> object:
@@ -114,7 +113,7 @@ def _weights(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...])
     for text in texts:
         key, _, number = text.rpartition("=")
         try:
-            weights[key] = _plain_number(number)
+            weights[key] = plain_number(number)
         except ValueError:
             raise click.BadParameter(f"{text!r} is not KEY=N", ctx, param) from None
     return weights
@@ -130,20 +129,12 @@ def _breaker(ctx: click.Context, param: click.Parameter, text: str | None) -> ob
         raise click.BadParameter(f"{text!r} is no JSON object: {error}", ctx, param) from None
 
 
-def _plain_number(text: str) -> float:
-    number = float(text)
-    return int(number) if number.is_integer() else number
-
-
 def _places(number: int | None, whose: str) -> str | None:
     return None if number is None else f"at most {number} running{whose}"
 
 
 def _starts(rate: Mapping[str, Any] | None, whose: str) -> str | None:
-    if rate is None:
-        return None
-    burst = "" if rate["burst"] == rate["limit"] else f", {rate['burst']:g} at once"
-    return f"{rate['limit']:g} starts per {rate['period_seconds']:g} s{whose}{burst}"
+    return None if rate is None else rate_words(rate, "starts", whose)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -63,6 +63,14 @@ ready = sa.Table(
         "queue_name",
         postgresql_where=sa.text("lane IS NULL AND rank > 1099511627776"),
     ),
+    sa.Index(
+        "lapinq_ready_units",
+        sa.text("split_part(lane, chr(31), 2)"),
+        "queue_name",
+        "rank",
+        "seq",
+        postgresql_where=sa.text("units IS NOT NULL"),
+    ),
     sa.Index("lapinq_ready_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_with=HOT,
 )

@@ -25,6 +25,7 @@ PAGES = [
     "/tasks/new",
     "/queues",
     "/queue?name=default",
+    "/limits",
     "/function?name=loads",
     "/schedules",
     "/schedules/new",

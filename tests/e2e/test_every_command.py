@@ -77,7 +77,20 @@ def test_each_prints_json(guarded: ApiProcess, place: str, tmp_path: Path) -> No
     for verb in ("pause", "show", "resume", "keys"):
         said(f"queue {verb}", place)
     said("queue purge", place, "--yes")
-    for command in ("queue list", "registered", "webhook list", "user list", "key list", "audit list", "top"):
+    said("limit set", f"l-{place}", "--max-running", "5", "--rate", "10/1/20")
+    for verb in ("show", "open"):
+        said(f"limit {verb}", f"l-{place}")
+    said("limit delete", f"l-{place}", "--yes")
+    for command in (
+        "queue list",
+        "limit list",
+        "registered",
+        "webhook list",
+        "user list",
+        "key list",
+        "audit list",
+        "top",
+    ):
         said(command)
     said("doctor", code=1)  # the default password
 

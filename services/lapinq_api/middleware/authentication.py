@@ -30,6 +30,7 @@ _PAGES = (
     "/",
     "/me",
     "/tasks",
+    "/limits",
     "/queues",
     "/queue",
     "/function",

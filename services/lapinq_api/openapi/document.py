@@ -20,6 +20,7 @@ TAGS = {
     "enqueue": "Enqueue tasks.",
     "tasks": "Read and control tasks.",
     "queues": "Read, pause and resume queues.",
+    "limits": "Limits that queues share: how many tasks run, and how many units they take.",
     "schedules": "Tasks that are enqueued repeatedly: definitions, ticks and runs.",
     "workers": "Read, quiet and stop workers.",
     "errors": "Errors of one queue, task and kind, with their history.",

@@ -29,6 +29,8 @@ WORDS = [
     Mistake("task list extra", 2, "Got unexpected extra argument (extra)"),
     Mistake("task get", 2, "Missing argument 'ID'"),
     Mistake("queue set mail", 2, "Missing option '--max-running'"),
+    Mistake("limit set gpu", 2, "give --max-running, --rate or both"),
+    Mistake("limit set gpu --rate 5", 2, "'5' is neither N/SECONDS nor N/SECONDS/BURST"),
     Mistake("api FETCH tasks", 2, "METHOD is one of GET, POST, PUT, PATCH, DELETE, HEAD"),
     Mistake("api POST enqueue -f task_name", 2, "must have the form NAME=VALUE"),
     Mistake("api POST enqueue -F priority=high", 2, "priority must be JSON; -f takes a text"),
@@ -60,6 +62,9 @@ VALUES = [
         "queue set mail --max-running 0", 2, "max_running must be from 1 to 1,000,000, or null for no limit"
     ),
     Mistake("queue set mail --max-running many", 2, "'many' is neither a whole number nor none"),
+    Mistake("limit set a,b --max-running 1", 2, "letters, digits"),
+    Mistake("limit set gpu --max-running 0", 2, "max_running must be from 1 to 1,000,000"),
+    Mistake("limit show gpu", 1, "there is no limit with this name"),
     Mistake("worker quiet nobody", 1, "no worker nobody: `lapinq worker list` shows their names and ids"),
     Mistake("worker stop nobody", 1, "no worker nobody: `lapinq worker list` shows their names and ids"),
     Mistake("webhook show 5", 1, "no webhook 5"),

@@ -17,6 +17,7 @@ from lapinq_core.domain.forecast import Fleet, Forecast, Outlook, with_more_work
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.errors import trends
 from lapinq_core.figures import levels, rollups, task_rollups
+from lapinq_core.limits import named_limits
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.lookup import measure, overview, slowest
 from lapinq_core.lookup.overview import QueueNow
@@ -55,6 +56,7 @@ async def _read(
             "policy": policy,
             "policy_values": form_values(policy),
             "blocked": await blocked_keys(conn, name, policy),
+            "limits": [one for one in await named_limits.list_limits(conn) if name in one.queues],
             "now_in": now_in,
             "empties_at": _moment_in(now_in.empties_in_seconds) if now_in else None,
             "outlook": outlook,
@@ -99,6 +101,7 @@ VIEW = View(
     load=load,
     parts=(
         "queue-head",
+        "queue-limits",
         "queue-tiles",
         "queue-policy",
         "queue-keys",

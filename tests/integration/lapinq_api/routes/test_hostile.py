@@ -33,6 +33,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "ProgressRequest": {"progress": 50},
     "PolicyChange": {"rate": {"limit": 5, "period_seconds": 60}, "order": "fair", "weights": {"gold": 3}},
     "SkipRequest": {"key": "hostile"},
+    "LimitRequest": {"max_running": 5},
     "PauseRequest": {"reason": "hostile"},
     "MuteRequest": {"seconds": 60},
     "RuleRequest": {
@@ -213,6 +214,9 @@ def _names(
     if "/errors/" in path:
         return {"id": _error(db)}
     if "/queues/" in path:
+        return {"name": "hostile"}
+    if "/limits/" in path:
+        assert admin.put("/api/v1/limits/hostile", json=BODIES["LimitRequest"]).is_success
         return {"name": "hostile"}
     is_uuid = any(one.name == "id" and one.schema.get("format") == "uuid" for one in operation.parameters)
     return {"id": NIL if is_uuid else "1", "name": "hostile"}

@@ -33,7 +33,7 @@ _VARIES = re.compile("|".join(["…", *list(_VARYING.values())[1:]]))
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-RUN = {"migrate", "schedule", "task"}
+RUN = {"limit", "migrate", "schedule", "task"}
 """Commands that end by themselves."""
 
 

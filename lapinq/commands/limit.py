@@ -1,0 +1,145 @@
+"""`lapinq limit`: shows, sets, opens and deletes named limits."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from lapinq.commands.console.api import api_flags, path, reached
+from lapinq.commands.console.confirmation import confirm, yes_flag
+from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
+from lapinq.commands.console.rates import rate_words, read_rate
+from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.terminal import field_text, plain
+from lapinq.commands.console.times import span
+from lapinq_core.command_line.commands import Group
+
+_LIMITS = "/api/v1/limits"
+_LIMIT = "/api/v1/limits/{}"
+_name = click.argument("name")
+
+
+def _read_rate(ctx: click.Context, param: click.Parameter, text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    try:
+        return read_rate(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither N/SECONDS nor N/SECONDS/BURST", ctx, param) from None
+
+
+@click.group(cls=Group)
+def limit() -> None:
+    """List, show, set, open and delete limits that queues share, such as a GPU or an API's tokens per minute."""
+
+
+@limit.command("list")
+@json_flag
+@api_flags
+def list_limits(as_json: bool, **given: object) -> None:
+    """List the named limits, with what runs, waits and is left of each."""
+    with reached(given) as api:
+        found = api.get(_LIMITS)
+    if as_json:
+        print_json(found)
+        return
+    now = datetime.now(UTC)
+    headings = ["LIMIT", "RUNNING", "MOST", "LEFT", "RATE", "WAITING", "OPENS IN"]
+    print_table(headings, [_row(one, now) for one in found.value], "There are no named limits yet.")
+
+
+@limit.command()
+@_name
+@json_flag
+@api_flags
+def show(name: str, as_json: bool, **given: object) -> None:
+    """Show a limit: what it allows, its current use, and the queues whose tasks take from it."""
+    with reached(given) as api:
+        found = api.get(path(_LIMIT, name))
+    if as_json:
+        print_json(found)
+        return
+    fields: dict[str, Any] = found.value
+    for field, value in fields.items():
+        click.echo(field_text(field, _rate(value) if field == "rate" else value))
+
+
+@limit.command("set")
+@_name
+@click.option(
+    "--max-running", type=int, metavar="N", help="Maximum number of its tasks that run at the same time."
+)
+@click.option(
+    "--rate",
+    metavar="N/SECONDS[/BURST]",
+    callback=_read_rate,
+    help="How many units its tasks take per period, and how many at once after a pause.",
+)
+@json_flag
+@api_flags
+def set_(
+    name: str, max_running: int | None, rate: dict[str, float] | None, as_json: bool, **given: object
+) -> None:
+    """Create a limit, or replace its rules. What runs already goes on."""
+    if max_running is None and rate is None:
+        raise click.UsageError("give --max-running, --rate or both")
+    with reached(given) as api:
+        found = api.call("PUT", path(_LIMIT, name), body={"max_running": max_running, "rate": rate})
+    print_done(found, f"{plain(name)}: {_rules(found.value)}", as_json=as_json)
+
+
+@limit.command("open")
+@_name
+@json_flag
+@api_flags
+def open_(name: str, as_json: bool, **given: object) -> None:
+    """Open a limit that a task has closed, before its time."""
+    with reached(given) as api:
+        found = api.post(path(_LIMIT, name) + "/open")
+    print_done(found, f"{plain(name)} is open", as_json=as_json)
+
+
+@limit.command()
+@_name
+@yes_flag
+@json_flag
+@api_flags
+def delete(name: str, is_sure: bool, as_json: bool, **given: object) -> None:
+    """Delete a limit. Tasks that wait with it start without it."""
+    with reached(given) as api:
+        if not is_sure:
+            waiting = api.get(path(_LIMIT, name)).value["waiting"]
+            confirm(
+                f"Delete the limit {plain(name)}? {waiting} tasks that wait with it start without it.",
+                is_sure=is_sure,
+            )
+        api.delete(path(_LIMIT, name))
+    # The API answers without a body.
+    click.echo(json_of({"name": name, "deleted": True}) if as_json else f"deleted the limit {plain(name)}")
+
+
+def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
+    opens = [one["closed_until"], one["next_start_at"]]
+    seconds = [(datetime.fromisoformat(at) - now).total_seconds() for at in opens if at is not None]
+    left = one["tokens"]
+    waiting = one["waiting"]
+    return [
+        one["name"],
+        one["running"],
+        one["max_running"],
+        None if left is None else int(left),
+        _rate(one["rate"]),
+        f"{waiting}+" if one["waiting_is_capped"] else waiting,
+        span(max(seconds)) if seconds else None,
+    ]
+
+
+def _rules(one: Mapping[str, Any]) -> str:
+    places = one["max_running"]
+    rules = [f"at most {places} running" if places is not None else None, _rate(one["rate"])]
+    return ", ".join(rule for rule in rules if rule is not None)
+
+
+def _rate(rate: Mapping[str, Any] | None) -> str | None:
+    return None if rate is None else rate_words(rate, "units")

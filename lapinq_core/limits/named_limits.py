@@ -1,0 +1,131 @@
+"""Named limits: what queues share, such as a GPU or an API with so many tokens a minute. Set, show, open, delete.
+
+Each change has an audit entry in its transaction.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.types.json import Jsonb
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.limits.rate import Rate
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Author
+
+_PACKAGE = "lapinq_core.limits"
+
+MAX_LIMITS = 1000
+MAX_WAITING = 10_000
+"""So many waiting tasks of a queue are counted, of each set of limits."""
+_MAX_SETS = 1000
+"""Pairs of a queue and a set of limits, of which waiting tasks are counted."""
+
+
+class TooManyLimits(LapinqError):
+    """There are as many named limits as there may be."""
+
+
+class NamedLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A named limit and its current use. Without a rate `tokens` is null.
+
+    `running` tasks take from it now, and `waiting` ready tasks would; `waiting_is_capped` if there may be more. They
+    are of `queues`. `closed_until` is set while a task has it closed. `next_start_at` is when it has units for the next
+    task again; null if it has them now, or waits for a running task to end.
+    """
+
+    name: str
+    max_running: int | None
+    rate: Rate | None
+    running: int
+    tokens: float | None
+    closed_until: datetime | None
+    next_start_at: datetime | None
+    waiting: int
+    waiting_is_capped: bool
+    queues: list[str]
+    created_at: datetime
+
+
+async def list_limits(conn: psycopg.AsyncConnection) -> list[NamedLimit]:
+    """All of them, by name."""
+    return await _limits(conn, None)
+
+
+async def get_limit(conn: psycopg.AsyncConnection, name: str) -> NamedLimit | None:
+    """The limit; None for an unknown name."""
+    return next(iter(await _limits(conn, name)), None)
+
+
+async def set_limit(
+    conn: psycopg.AsyncConnection, name: str, max_running: int | None, rate: Rate | None, *, by: Author
+) -> tuple[bool, NamedLimit | None]:
+    """Creates the limit or changes both rules; None means no rule. It holds at once, also for waiting tasks, and what
+    runs already goes on. No audit entry is written if nothing changes.
+
+    Returns whether it is new, and the limit. Raises `TooManyLimits`. The caller wakes workers after the commit.
+    """
+    given = {"max_running": max_running, "rate": None if rate is None else msgspec.to_builtins(rate)}
+    params = {**given, "name": name, "rate": None if rate is None else Jsonb(given["rate"])}
+    async with conn.transaction():
+        if not await _exists(conn, name):
+            # Tasks may wait for a limit that was deleted, and claims under way would not see the new one.
+            await conn.execute(sql(_PACKAGE, "lock_laned_queues"))
+            await conn.execute(sql(_PACKAGE, "clear_limit_news"), {"name": name})
+        row = await (await conn.execute(sql(_PACKAGE, "set_limit"), params)).fetchone()
+        is_new = row is not None and row[0]
+        if is_new:
+            await _check_room(conn)
+        if row is not None:
+            await audit.record(conn, by.did("limit.set", name, given))
+    return is_new, await get_limit(conn, name)
+
+
+async def open_limit(
+    conn: psycopg.AsyncConnection, name: str, *, by: Author
+) -> tuple[bool, NamedLimit | None]:
+    """Opens a limit that a task has closed, before its time. Returns whether it was closed, and the limit; no audit
+    entry is written if it was open. The caller wakes workers after the commit."""
+    async with conn.transaction():
+        row = await (await conn.execute(sql(_PACKAGE, "open_limit"), {"name": name})).fetchone()
+        was_closed = row is not None and row[0]
+        if was_closed:
+            await audit.record(conn, by.did("limit.open", name))
+    return was_closed, await get_limit(conn, name)
+
+
+async def delete_limit(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> bool:
+    """Deletes the limit; False for an unknown name. Tasks that take from it then start without it. The caller wakes
+    workers after the commit."""
+    async with conn.transaction():
+        row = await (await conn.execute(sql(_PACKAGE, "delete_limit"), {"name": name})).fetchone()
+        if row is not None:
+            await audit.record(conn, by.did("limit.delete", name))
+    return row is not None
+
+
+async def _exists(conn: psycopg.AsyncConnection, name: str) -> bool:
+    row = await (await conn.execute(sql(_PACKAGE, "count_limits"), {"name": name})).fetchone()
+    return row is not None and row[0] > 0
+
+
+async def _check_room(conn: psycopg.AsyncConnection) -> None:
+    row = await (await conn.execute(sql(_PACKAGE, "count_limits"), {"name": None})).fetchone()
+    if row is not None and row[0] > MAX_LIMITS:
+        raise TooManyLimits(f"there are {MAX_LIMITS:,} named limits already, as many as there may be")
+
+
+async def _limits(conn: psycopg.AsyncConnection, name: str | None) -> list[NamedLimit]:
+    params = {"name": name, "most": MAX_WAITING, "most_sets": _MAX_SETS}
+    rows = await (await conn.execute(sql(_PACKAGE, "list_limits"), params)).fetchall()
+    fields = NamedLimit.__struct_fields__
+    return [_named(dict(zip(fields, row, strict=True))) for row in rows]
+
+
+def _named(values: dict[str, Any]) -> NamedLimit:
+    rate = values["rate"]
+    values["rate"] = None if rate is None else Rate(**rate)
+    return NamedLimit(**values)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lapinq.aio import AsyncTaskQueue
     from lapinq.batch_ref import BatchRef
     from lapinq.client import TaskQueue
-    from lapinq.errors import Cancel, LapinqError, LeaseLost, RetryError, Snooze, TimeLimit
+    from lapinq.errors import Cancel, LapinqError, LeaseLost, RateLimited, RetryError, Snooze, TimeLimit
     from lapinq.handle import TaskRef
     from lapinq.task import Task
     from lapinq.version import __version__
@@ -30,6 +30,7 @@ __all__ = [
     "LapinqError",
     "LeaseLost",
     "Middleware",
+    "RateLimited",
     "RetryError",
     "Snooze",
     "Task",
@@ -45,7 +46,15 @@ _NAMES = {
     "lapinq.aio": ("AsyncTaskQueue",),
     "lapinq.batch_ref": ("BatchRef",),
     "lapinq.client": ("TaskQueue",),
-    "lapinq.errors": ("Cancel", "LapinqError", "LeaseLost", "RetryError", "Snooze", "TimeLimit"),
+    "lapinq.errors": (
+        "Cancel",
+        "LapinqError",
+        "LeaseLost",
+        "RateLimited",
+        "RetryError",
+        "Snooze",
+        "TimeLimit",
+    ),
     "lapinq.handle": ("TaskRef",),
     "lapinq.task": ("Task",),
     "lapinq.version": ("__version__",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
+from lapinq_core.domain.errors import Cancel, RateLimited, RetryError, Snooze, TimeLimit
 
 
 def outcome_of(error: BaseException) -> str:
@@ -14,7 +14,7 @@ def outcome_of(error: BaseException) -> str:
             return "timed out"
         case Cancel():
             return "cancelled"
-        case Snooze():
+        case Snooze() | RateLimited():
             return "snoozed"
         case RetryError():
             return "retry"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Sentry(Middleware):
     """Runs each attempt in its own scope and captures the exception that it fails with, also if it will be retried.
 
-    Events have the tags `lapinq.task`, `lapinq.task_id`, `lapinq.queue` and `lapinq.attempt`. `RetryError`, `Snooze`
-    and `Cancel` are no failures. Raises ImportError without `sentry-sdk`.
+    Events have the tags `lapinq.task`, `lapinq.task_id`, `lapinq.queue` and `lapinq.attempt`. `RetryError`, `Snooze`,
+    `RateLimited` and `Cancel` are no failures. Raises ImportError without `sentry-sdk`.
     """
 
     def __init__(self) -> None:

@@ -32,6 +32,11 @@ class RunningTask(CurrentTask):
         self.reported = reported
 
     @property
+    def spent(self) -> Mapping[str, float]:
+        """The units of named limits that it used, as it said last."""
+        return self._job.spent or {}
+
+    @property
     def logged(self) -> str:
         """The lines that went to its `log`."""
         return self._job.log_text() or ""

@@ -20,12 +20,14 @@ MAX_LISTED = 50
 
 class Attempt(msgspec.Struct, kw_only=True):
     """One run of a task's function. `error` and `traceback` say why it did not complete, `delay` in how many seconds
-    the task runs again, None if it doesn't. `progress` has each percentage with its message, `log` the logged lines."""
+    the task runs again, None if it doesn't. `progress` has each percentage with its message, `log` the logged lines,
+    `spent` the units of named limits that it used."""
 
     number: int
     error: str | None = None
     traceback: str | None = None
     delay: float | None = None
+    spent: dict[str, float] = {}
     progress: list[tuple[int, str | None]] = msgspec.field(default_factory=list[tuple[int, str | None]])
     log: str = ""
 

@@ -77,6 +77,8 @@ class Run:
         """Decides what follows the attempt. `job` is None if it had no function."""
         task = self.task
         attempt = task.attempts[-1]
+        if job is not None and job.spent is not None:
+            attempt.spent = job.spent
         attempt.log = (job.log_text() if job is not None else None) or ""
         policy = job.policy if job is not None else self._claim(0).policy
         if task.is_transient:

@@ -53,6 +53,28 @@ class Snooze(LapinqError):
         return type(self), (self.seconds,)
 
 
+class RateLimited(LapinqError):
+    """What is behind a named limit accepts no more work for now.
+
+    Raise it inside a task: the limit `limit` is closed for `after` seconds, at most a day, so that no task that takes
+    from it starts. This one keeps its place and runs again when the limit opens, without using up a start or a retry.
+    If it doesn't take from that limit, it waits `after` seconds as well; if there is no such limit, the attempt fails.
+    Raises TypeError if `limit` is not a string or `after` not a number.
+    """
+
+    def __init__(self, limit: str, after: float = 30) -> None:
+        if not isinstance(limit, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+            raise TypeError("limit must be the name of a limit")
+        if isinstance(after, bool) or not isinstance(after, SupportsFloat):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+            raise TypeError("after must be a number of seconds")
+        super().__init__(f"the limit {limit} is closed for {after:g} s")
+        self.limit = limit
+        self.after = after
+
+    def __reduce__(self) -> tuple[type["RateLimited"], tuple[str, float]]:
+        return type(self), (self.limit, self.after)
+
+
 class LeaseLost(LapinqError):
     """The task's lease was lost: another worker may be running it."""
 

@@ -1,15 +1,19 @@
 """Completes one attempt in the caller's transaction, which commits it together with the caller's own writes."""
 
+from collections.abc import Mapping
+
 import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.limits.spending import Spent, spend, spend_in
 
 _PACKAGE = "lapinq_core.tasks"
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """`result` is JSON text, `seconds` the run time, `progress` the last progress and its message."""
+    """`result` is JSON text, `seconds` the run time, `progress` the last progress and its message, `spent` the
+    units of named limits that it used."""
 
     task_id: str
     token: str
@@ -17,12 +21,15 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     logs: str | None = None
     progress: tuple[int, str | None] | None = None
+    spent: Mapping[str, float] | None = None
 
 
 def complete_one(conn: psycopg.Connection, completion: Completion) -> bool:
     """Completes the attempt; False when the token no longer holds it."""
     if completion.progress is not None:
         conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
+    if completion.spent:
+        spend_in(conn, [Spent(completion.task_id, completion.token, completion.spent)])
     row = conn.execute(sql(_PACKAGE, "complete"), _completion(completion)).fetchone()
     return row is not None and row[0] == 1
 
@@ -31,6 +38,8 @@ async def acomplete_one(conn: psycopg.AsyncConnection, completion: Completion) -
     """As `complete_one`, for coroutines."""
     if completion.progress is not None:
         await conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
+    if completion.spent:
+        await spend(conn, [Spent(completion.task_id, completion.token, completion.spent)])
     row = await (await conn.execute(sql(_PACKAGE, "complete"), _completion(completion))).fetchone()
     return row is not None and row[0] == 1
 

@@ -13,7 +13,7 @@ from lapinq import Task
 from tests.support.database.postgres import private_database
 from tests.support.eventually import eventually
 from tests.support.programs.processes import ApiProcess
-from tests.support.sample import declared
+from tests.support.sample import declared, spending
 
 POOLS = ["processes", "threads"]
 in_children = pytest.mark.parametrize("server", ["processes"], indirect=True)
@@ -74,6 +74,30 @@ def test_a_snooze_uses_up_no_start(server: ApiProcess, tmp_path: Path) -> None:
     status, task, attempts = finished(declared.snooze_once, str(tmp_path / "snoozed"))
     assert (status, task["result"], task["attempts"]) == ("completed", "1", 1)
     assert [attempt["outcome"] for attempt in attempts] == ["released", "completed"]
+
+
+def test_a_task_that_closes_its_limit_runs_again_and_units_are_given_back(
+    server: ApiProcess, tmp_path: Path
+) -> None:
+    limit = f"{server.url}/api/v1/limits/openai"
+    assert httpx.put(limit, json={"rate": {"limit": 90, "period_seconds": 36_000}}).status_code == 201
+
+    def finished_with(name: str, units: int, *args: object) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        task = {"module_path": spending.__name__, "task_name": name, "args": ["openai", *args]}
+        asked = {**task, "limits": {"openai": units}, "max_retries": 0}
+        task_id = httpx.post(f"{server.url}/api/v1/enqueue", json=asked).json()["task_id"]
+        httpx.get(f"{server.url}/api/v1/tasks/{task_id}/result?wait=20", timeout=30)
+        return httpx.get(f"{server.url}/api/v1/tasks/{task_id}").json(), attempts_of(task_id)
+
+    spent, _ = finished_with("spend", 60, 90, 10)
+    assert spent["status"] == "completed", spent["error"]
+    # It needs some of the 50 units that came back.
+    refused, attempts = finished_with("refused_once", 30, 0.5, str(tmp_path / "refused"))
+    assert (refused["status"], refused["result"], refused["attempts"]) == ("completed", "1", 1)
+    assert [attempt["outcome"] for attempt in attempts] == ["released", "completed"]
+    assert attempts[0]["error"] == "limit openai closed for 0.5 s"
+    assert httpx.get(limit).json()["tokens"] == pytest.approx(90 - 10 - 30 - 30, abs=1)
+    assert httpx.delete(limit).status_code == 204
 
 
 def test_a_task_cancels_itself(server: ApiProcess) -> None:

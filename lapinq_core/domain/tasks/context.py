@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lapinq_core.domain.errors import InvalidValue, NoTask
 from lapinq_core.domain.log_time import log_time
+from lapinq_core.domain.tasks.limits import MAX_UNITS, check_limit_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -62,6 +63,10 @@ class Attempt(Protocol):
 
     def write_log(self, line: str) -> None:
         """Takes one log line, without its line end."""
+        ...
+
+    def spend(self, limit: str, units: float) -> None:
+        """Keeps the latest units for each limit. They are stored with the end of the attempt."""
         ...
 
     def transaction(self, result: Any) -> Transaction:
@@ -165,6 +170,21 @@ class CurrentTask:
             # What PostgreSQL can't store is taken out: it would refuse the words of all attempts in the batch.
             message = message.replace("\x00", "").encode("utf-8", "replace").decode()[:MAX_MESSAGE]
         self._attempt.report_progress(int(percent), message)
+
+    def spend(self, limit: str, units: float) -> None:
+        """Says how many units of a named limit this attempt has used, instead of those that it took when it started.
+
+        The difference is given back to the limit, or taken from it, when the attempt ends, however it ends. If called
+        again for the same limit, the last call counts: say the sum. An attempt may use units of a limit that its task
+        does not take from. Raises `InvalidValue`.
+        """
+        if not isinstance(limit, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+            raise InvalidValue("limit", "must be a string")
+        check_limit_name("limit", limit)
+        number = isinstance(units, int | float) and not isinstance(units, bool)  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+        if not number or not 0 <= units <= MAX_UNITS:
+            raise InvalidValue("units", f"must be a number between 0 and {MAX_UNITS}")
+        self._attempt.spend(limit, float(units))
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

@@ -20,6 +20,7 @@ from lapinq_core.domain.tasks.outcome import (
     Refused,
     RetryAsked,
     Snoozed,
+    Throttled,
     TimedOut,
     Unstarted,
     Unstorable,
@@ -63,11 +64,22 @@ class Retry(msgspec.Struct, frozen=True):
     isolation: Isolation = Isolation.NONE
 
 
+class Closing(msgspec.Struct, frozen=True):
+    """A named limit closes. `otherwise` follows if there is no such limit."""
+
+    limit: str
+    otherwise: Fail | Retry
+
+
 class Release(msgspec.Struct, frozen=True):
-    """Not final: the task is pending again after `delay` seconds, and this attempt uses up no start."""
+    """Not final: the task is pending again after `delay` seconds, and this attempt uses up no start.
+
+    If it closes a limit for these seconds, a task that takes from that keeps its place until the limit opens.
+    """
 
     error: str | None = None
     delay: float = 0.0
+    closing: Closing | None = None
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -96,6 +108,10 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             return Fail(error, traceback)
         case Snoozed(seconds=seconds):
             return Release(f"snoozed for {seconds:g} s", seconds)
+        case Throttled(limit=limit, seconds=seconds):
+            missing = f"RateLimited: there is no limit with the name {limit!r}"
+            otherwise = _failed(policy, attempt, retry_wait(policy, attempt, rand), missing)
+            return Release(f"limit {limit} closed for {seconds:g} s", seconds, Closing(limit, otherwise))
         case Cancelled(reason=reason):
             return Drop(reason)
         case Unstorable(error=error):
@@ -137,7 +153,7 @@ def _failed(
     traceback: str | None = None,
     *,
     isolation: Isolation = Isolation.NONE,
-) -> Next:
+) -> Fail | Retry:
     if may_retry(policy, attempt):
         return Retry(delay, error, traceback, isolation)
     return Fail(error, traceback)

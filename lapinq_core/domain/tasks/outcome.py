@@ -37,6 +37,14 @@ class Snoozed(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
+class Throttled(msgspec.Struct, frozen=True, tag=True):
+    """The function raised `RateLimited`: close the limit for `seconds`, and run it again when that opens, without
+    counting this attempt."""
+
+    limit: str
+    seconds: float
+
+
 class Cancelled(msgspec.Struct, frozen=True, tag=True):
     """The function raised `Cancel`, or a user had the attempt stopped."""
 
@@ -90,6 +98,7 @@ Outcome = (
     | RetryAsked
     | Refused
     | Snoozed
+    | Throttled
     | Cancelled
     | Unstorable
     | TimedOut

@@ -39,7 +39,7 @@ WITH RECURSIVE sets AS (
     RETURNING limit_name, units, closed_until
 )
 UPDATE lapinq_limits l
-   SET tokens = l.tokens + n.units,
+   SET tokens = coalesce(l.tokens, (l.rate ->> 'burst')::float8) + n.units,
        closed_until = greatest(l.closed_until, n.closed_until)
   FROM (SELECT limit_name, sum(units) AS units, max(closed_until) AS closed_until
           FROM news

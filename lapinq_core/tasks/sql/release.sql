@@ -64,6 +64,7 @@ WITH input AS MATERIALIZED (
       FROM ended
      CROSS JOIN LATERAL unnest(string_to_array(split_part(lane, chr(31), 2), ','), ended.units) AS need (name, units)
      WHERE ended.units IS NOT NULL
+       AND EXISTS (SELECT FROM lapinq_limits l WHERE l.name = need.name AND l.rate IS NOT NULL)
      GROUP BY need.name
 )
 SELECT DISTINCT queue_name FROM ended WHERE NOT cancelled

@@ -17,6 +17,7 @@ from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_worker.running.attempt_log import AttemptLog
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.run_time import RunTime
+from lapinq_worker.running.spends import with_spend
 
 _arguments = msgspec.json.Decoder(list[Any])
 _keywords = msgspec.json.Decoder(dict[str, Any])
@@ -68,6 +69,7 @@ class Job:
         "is_lost",
         "last_progress",
         "log",
+        "spent",
         "started",
         "target",
     )
@@ -84,6 +86,7 @@ class Job:
         self.is_ended = False  # and its end carries the log
         self.is_lost = False  # another worker has it
         self.log: AttemptLog | None = None
+        self.spent: dict[str, float] | None = None
         self.last_progress: tuple[int, str | None] | None = None
 
     @property
@@ -179,6 +182,9 @@ class Job:
     def log_text(self) -> str | None:
         """What it has logged so far, None for nothing."""
         return None if self.log is None else self.log.text()
+
+    def spend(self, limit: str, units: float) -> None:
+        self.spent = with_spend(self.spent, limit, units)
 
     def transaction(self, result: Any) -> Transaction:
         from lapinq_worker.running.transaction import AttemptTransaction

@@ -13,9 +13,10 @@ import msgspec
 
 import lapinq_core
 from lapinq_core.domain.annotations.json_values import as_json_value
-from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
+from lapinq_core.domain.errors import Cancel, RateLimited, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.functions.handling import Handling
+from lapinq_core.domain.tasks.limits import MAX_LIMIT_NAME
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Completed,
@@ -24,6 +25,7 @@ from lapinq_core.domain.tasks.outcome import (
     Refused,
     RetryAsked,
     Snoozed,
+    Throttled,
     TimedOut,
     Unstorable,
 )
@@ -34,6 +36,8 @@ from lapinq_worker.running.annotated import ArgumentsMismatch
 MAX_ERROR_CHARACTERS = 2_000
 MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_SIGNATURE_CHARACTERS = 500
+MAX_CLOSED_SECONDS = 86_400.0
+"""So long a task may close a limit."""
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
 _encoder = msgspec.json.Encoder(enc_hook=as_json_value)
@@ -88,6 +92,8 @@ def raised(
             return Cancelled(_storable(text, MAX_ERROR_CHARACTERS))
         case Snooze() if (seconds := _seconds(error, "seconds")) is not None:
             return Snoozed(seconds)
+        case RateLimited() if (seconds := _seconds(error, "after")) is not None:
+            return Throttled(_storable(_limit(error), MAX_LIMIT_NAME), min(seconds, MAX_CLOSED_SECONDS))
         case _:
             pass
     described = f"{name}: {text}" if text else name
@@ -133,6 +139,13 @@ def _seconds(error: BaseException, attribute: str) -> float | None:
         return min(max(0.0, float(getattr(error, attribute))), float(MAX_SECONDS))
     except BaseException:  # noqa: BLE001  # user code: it may be anything
         return None
+
+
+def _limit(error: BaseException) -> str:
+    try:
+        return str(getattr(error, "limit", ""))
+    except BaseException:  # noqa: BLE001  # user code: it may be anything
+        return ""
 
 
 def _is_one_of(error: BaseException, types: tuple[type[BaseException], ...]) -> bool:

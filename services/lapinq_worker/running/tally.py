@@ -12,7 +12,7 @@ from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
-from lapinq_core.domain.tasks.outcome import Outcome, Snoozed
+from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Throttled
 from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.tallies import MAX_QUEUES, MAX_TASKS, OTHER, Bounded, Histograms
 from lapinq_core.runtime.threads import any_thread
@@ -164,4 +164,4 @@ def outcome_of(outcome: Outcome, following: Next) -> str:
         case Drop():
             return CANCELLED
         case Release():
-            return SNOOZED if isinstance(outcome, Snoozed) else RELEASED
+            return SNOOZED if isinstance(outcome, Snoozed | Throttled) else RELEASED

@@ -5,7 +5,7 @@ commit whose answer is lost raises in the function. The worker then finds by the
 """
 
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Protocol
@@ -37,6 +37,11 @@ class SelfCompleting(Protocol):
     @property
     def last_progress(self) -> tuple[int, str | None] | None:
         """Percent and message."""
+        ...
+
+    @property
+    def spent(self) -> Mapping[str, float] | None:
+        """Units of named limits."""
         ...
 
     def log_text(self) -> str | None:
@@ -110,6 +115,7 @@ class AttemptTransaction(Transaction):
             seconds=time.perf_counter() - attempt.started,
             logs=attempt.log_text(),
             progress=attempt.last_progress,
+            spent=attempt.spent,
         )
 
     # The frames below hold the URL, perhaps with a password. It must not appear in error reports that show frames.

@@ -15,7 +15,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar, assert_never
 
@@ -46,8 +46,10 @@ from lapinq_core.tasks.worker_verbs import Ended, ended_as
 from lapinq_worker.running.failures import FailureTally
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
+from lapinq_worker.settling import limit_ends
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.end_log import EndLog, log_lost
+from lapinq_worker.settling.limit_ends import LimitEnd, size_of_limit_end
 from lapinq_worker.settling.outcome_buffer import Done, OutcomeBuffer, size_of_done, size_of_end
 
 MAX_BACKLOG = 20_000
@@ -76,8 +78,8 @@ T = TypeVar("T")
 class Settler:
     """One event loop owns it. The way of an outcome::
 
-        add ──▸ decide ──▸ OutcomeBuffer, one for completions and one for the rest
-        run ──▸ before_write ──▸ complete or settle ──▸ notices, on_ready
+        add ──▸ decide ──▸ OutcomeBuffer: for completions, for the rest, and for both if they change named limits
+        run ──▸ before_write ──▸ complete, settle or limit_ends ──▸ notices, on_ready
 
     It calls `on_ready` with the queues in which a retried task may start at once, and `on_delayed` with the seconds
     after which another one is due. It awaits `before_write` with the connection before it writes anything there; that
@@ -109,6 +111,7 @@ class Settler:
         self._end_log = EndLog()
         self._done = OutcomeBuffer(size_of_done)
         self._ended = OutcomeBuffer(size_of_end)
+        self._limit_ends = OutcomeBuffer(size_of_limit_end)
         self._some = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -124,8 +127,9 @@ class Settler:
     def is_full(self) -> bool:
         """Whether so many outcomes wait that no more tasks should start."""
         return (
-            len(self._done) + len(self._ended) > MAX_BACKLOG
-            or self._done.characters + self._ended.characters > MAX_BACKLOG_CHARACTERS
+            len(self._done) + len(self._ended) + len(self._limit_ends) > MAX_BACKLOG
+            or self._done.characters + self._ended.characters + self._limit_ends.characters
+            > MAX_BACKLOG_CHARACTERS
         )
 
     def add(
@@ -148,7 +152,11 @@ class Settler:
         logs = job.end_log()
         if type(outcome) is Completed:
             # A shortcut for the most common outcome; `decide` says the same.
-            self._done.add((claim.id, claim.token, outcome.result, seconds, logs))
+            done = (claim.id, claim.token, outcome.result, seconds, logs)
+            if job.spent is None:
+                self._done.add(done)
+            else:
+                self._limit_ends.add(LimitEnd(claim=claim, end=done, spent=job.spent))
             self._ends.append((claim.queue_name, claim.task_name, COMPLETED, seconds))
             self.completed_count += 1
         elif job.is_committed:
@@ -171,11 +179,18 @@ class Settler:
             if type(following) is Fail or type(following) is Retry:
                 self._failed.ended(claim, following)
             self._end_log.ended(job, outcome, following, seconds)
-            self._settle_as(claim, following, seconds, logs)
+            self._settle_as(claim, following, seconds, logs, job.spent)
         self._some.set()
         self._empty.clear()
 
-    def _settle_as(self, claim: Claim, following: Next, seconds: float, logs: str | None) -> None:
+    def _settle_as(
+        self,
+        claim: Claim,
+        following: Next,
+        seconds: float,
+        logs: str | None,
+        spent: Mapping[str, float] | None,
+    ) -> None:
         match following:
             case Complete(result=result):
                 self._done.add((claim.id, claim.token, result, seconds, logs))
@@ -184,7 +199,11 @@ class Settler:
                 end = ended_as(claim.id, claim.token, following, seconds)
                 if logs is not None:
                     end = msgspec.structs.replace(end, logs=logs)
-                self._ended.add(end)
+                closing = following.closing if isinstance(following, Release) else None
+                if spent is None and closing is None:
+                    self._ended.add(end)
+                else:
+                    self._limit_ends.add(LimitEnd(claim=claim, end=end, spent=spent or {}, closing=closing))
                 self.failed_count += type(following) is Fail
                 self.retried_count += type(following) is Retry
                 if end.delay > 0:
@@ -199,23 +218,25 @@ class Settler:
         self._end_log.tell_left_out()
 
     @any_thread
-    def waiting(self) -> tuple[list[Done], list[Ended]]:
+    def waiting(self) -> tuple[list[Done], list[Ended], list[LimitEnd]]:
         """What is not written yet."""
-        return self._done.all(), self._ended.all()
+        return self._done.all(), self._ended.all(), self._limit_ends.all()
 
     def adopt(self, other: "Settler") -> None:
         """Also takes what waits in `other`, whose event loop is blocked. If that wakes up, both write the same."""
-        done, ended = other.waiting()
+        done, ended, limit_ends = other.waiting()
         for one in done:
             self._done.add(one)
         for end in ended:
             self._ended.add(end)
+        for one in limit_ends:
+            self._limit_ends.add(one)
 
     async def write_all(self, batch_seconds: float) -> None:
         """Writes everything, instead of `run`. Raises when that fails or a batch takes over `batch_seconds`; call it
         again then."""
         try:
-            while self._done or self._ended:
+            while self._done or self._ended or self._limit_ends:
                 await self._write_some(batch_seconds)
         finally:
             await self._disconnect()
@@ -245,7 +266,8 @@ class Settler:
         self._tally.count_ends()
         await self._write(self._done, self._complete, batch_seconds)
         await self._write(self._ended, self._settle, batch_seconds)
-        if not self._done and not self._ended:
+        await self._write(self._limit_ends, self._end_with_limits, batch_seconds)
+        if not (self._done or self._ended or self._limit_ends):
             self._some.clear()
             self._empty.set()
 
@@ -291,10 +313,7 @@ class Settler:
         except REFUSED as error:
             if len(done) > 1:
                 raise
-            reason = error.diag.message_primary or str(error)
-            following = Fail(f"the function ran to its end, but its result can't be stored: {reason}")
-            log.error("a task fails: its result can't be stored: %s", reason, extra={"task_id": ids[0]})  # noqa: TRY400
-            self._ended.add(ended_as(ids[0], tokens[0], following, seconds[0]))
+            self._ended.add(_without_result(done[0], error))
             return ()
         if ours < len(done):
             await self._count_lost(connection, ids, tokens)
@@ -305,16 +324,34 @@ class Settler:
         try:
             ours, ready = await worker_verbs.settle(connection, ended)
         except REFUSED as error:
-            plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None, logs=None)
-            if len(ended) > 1 or ended[0] == plain:
+            if len(ended) > 1 or ended[0].error == _UNSTORABLE_ERROR:
                 raise
-            log.warning("the error of task %s can't be stored: %s", plain.id, error)
-            self._ended.add(plain)
+            self._ended.add(_without_error(ended[0], error))
             return ()
         self._on_ready(ready)
         ids = [end.id for end in ended]
         if ours < len(ended):
             await self._count_lost(connection, ids, [end.token for end in ended])
+        return ids
+
+    async def _end_with_limits(self, connection: PinnedConnection, ends: list[LimitEnd]) -> Iterable[str]:
+        ends = sorted(ends, key=lambda one: one.claim.id)
+        try:
+            written = await limit_ends.write(connection, ends)
+        except REFUSED as error:
+            end = ends[0].end
+            if len(ends) > 1 or (isinstance(end, Ended) and end.error == _UNSTORABLE_ERROR):
+                raise
+            instead = _without_error(end, error) if isinstance(end, Ended) else _without_result(end, error)
+            self._limit_ends.add(msgspec.structs.replace(ends[0], end=instead))
+            return ()
+        for claim, following in written.missing:
+            log.warning("a task fails: %s", following.error, extra={"task_id": claim.id})
+            self._failed.ended(claim, following)
+        self._on_ready(written.ready)
+        ids = [one.claim.id for one in ends]
+        if written.ours < len(ends):
+            await self._count_lost(connection, ids, [one.claim.token for one in ends])
         return ids
 
     async def _count_lost(
@@ -351,3 +388,16 @@ class Settler:
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
+
+
+def _without_result(done: Done, error: psycopg.Error) -> Ended:
+    task_id, token, _, seconds, _ = done
+    reason = error.diag.message_primary or str(error)
+    log.error("a task fails: its result can't be stored: %s", reason, extra={"task_id": task_id})
+    following = Fail(f"the function ran to its end, but its result can't be stored: {reason}")
+    return ended_as(task_id, token, following, seconds)
+
+
+def _without_error(end: Ended, error: psycopg.Error) -> Ended:
+    log.warning("the error of task %s can't be stored: %s", end.id, error)
+    return msgspec.structs.replace(end, error=_UNSTORABLE_ERROR, traceback=None, logs=None)

@@ -30,7 +30,7 @@ import psycopg
 from fastapi import FastAPI
 from flask import Flask
 from lapinq import AsyncTaskQueue, Backoff, BatchRef, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
-from lapinq import RetryError, Snooze, Task, TaskFilter, TaskQueue, TaskRef, TimeLimit, current_task
+from lapinq import RateLimited, RetryError, Snooze, Task, TaskFilter, TaskQueue, TaskRef, TimeLimit, current_task
 from lapinq.contrib.django import database_url
 from lapinq.contrib.flask import AppContext
 from lapinq.contrib.starlette import lifespan, mount
@@ -166,6 +166,7 @@ in_flask = TaskQueue(middleware=[AppContext(Flask("shop")), AppContext(lambda: F
 def limited(a: int) -> str:
     me: CurrentTask = current_task()
     me.progress(50, "half")
+    me.spend("openai", 850)
     me.log.info("attempt %s of %s in %s", me.attempt, me.max_retries, me.module_path)
     due: list[datetime | None] = [me.enqueued_at, me.deadline]
     facts: tuple[int, str | None, bool, Any, list[datetime | None]] = (
@@ -177,6 +178,8 @@ def limited(a: int) -> str:
         raise Cancel("enough")
     if a < 0:
         raise Snooze(5)
+    if a > 9:
+        raise RateLimited("openai", after=5)
     return me.id
 
 

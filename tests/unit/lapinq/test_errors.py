@@ -4,7 +4,11 @@ import pytest
 
 from lapinq import errors
 
-WITH_ARGUMENTS = {"InvalidValue": ("percent", "must be a number"), "TimeLimit": (5,)}
+WITH_ARGUMENTS = {
+    "InvalidValue": ("percent", "must be a number"),
+    "RateLimited": ("openai", 5),
+    "TimeLimit": (5,),
+}
 
 
 @pytest.mark.parametrize("name", errors.__all__)

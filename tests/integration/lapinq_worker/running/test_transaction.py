@@ -37,6 +37,7 @@ class Attempt:
 
     started = 0.0
     last_progress = (90, "nearly")
+    spent = None
 
     def __init__(self, database: str, task_id: str, token: str) -> None:
         self.id, self.token = task_id, token

@@ -10,8 +10,18 @@ import psycopg
 import pytest
 
 from lapinq_core.db.pool import PinnedConnection
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.outcome import Committed, Completed, Interrupted, Raised, RetryAsked, Unstarted
+from lapinq_core.domain.tasks.outcome import (
+    Committed,
+    Completed,
+    Interrupted,
+    Raised,
+    RetryAsked,
+    Throttled,
+    Unstarted,
+)
+from lapinq_core.limits import named_limits
 from lapinq_worker.reporting.progress import ProgressReporter
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
@@ -24,7 +34,7 @@ from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
 from tests.support.database.invariants import check_invariants
 from tests.support.database.outage import read_only
 from tests.support.database.proxy import proxy
-from tests.support.rows.factories import Conn, add_worker, claim
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim
 from tests.support.sample import tasks
 
 
@@ -323,6 +333,51 @@ def test_connections_that_break_in_the_middle_lose_nothing(database: str) -> Non
         assert settler.lost_count == 0
         check_invariants(database, [one.id for one in held])
         assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
+
+    at_desk(database, test)
+
+
+def test_ends_that_change_limits_are_written_beside_others(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
+        woken = set[str]()
+        held = await claimed(desk, 5, limits={"units": 10}, max_retries=0)
+        refused, unstorable, failed, missing, plain = map(job, held)
+        async with settling(database, woken) as settler:
+            for one in (refused, unstorable, failed):
+                one.spend("units", 4)
+            settler.add(refused, Throttled("units", 30.0), 0.1)
+            settler.add(unstorable, Completed("\x00"), 0.1)
+            settler.add(failed, Raised("E: no"), 0.1)
+            settler.add(missing, Throttled("other", 30.0), 0.1)
+            settler.add(plain, Completed("1"), 0.1)
+        found = {one.id: one for one in await desk.find(*(one.id for one in held))}
+        assert [found[one.id].status for one in held] == ["pending", *["failed"] * 3, "completed"]
+        assert found[missing.id].error == "RateLimited: there is no limit with the name 'other'"
+        limit = await named_limits.get_limit(desk.conn, "units")
+        assert limit is not None
+        assert limit.tokens == pytest.approx(100 - 3 * 4 - 2 * 10, abs=0.1)
+        assert limit.closed_until is not None
+        assert woken == {"default"}
+        check_invariants(database, [one.id for one in held])
+
+    at_desk(database, test)
+
+
+def test_an_end_that_changes_limits_is_written_once_by_two(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
+        held = await claimed(desk, 5, limits={"units": 10})
+        settlers = [Settler(database, lambda _: None) for _ in range(2)]
+        for one in held:
+            spender = job(one)
+            spender.spend("units", 4)
+            settlers[0].add(spender, Completed("1"), 0.1)
+        settlers[1].adopt(settlers[0])
+        await asyncio.gather(*(one.write_all(20) for one in settlers))
+        limit = await named_limits.get_limit(desk.conn, "units")
+        assert limit is not None
+        assert limit.tokens == pytest.approx(80, abs=0.1)
 
     at_desk(database, test)
 

@@ -25,7 +25,10 @@ def test_what_the_code_reports_can_be_looked_at() -> None:
     with running_as() as task:
         current_task().progress(50, "half")
         current_task().log.info("packed %d", 3)
+        current_task().spend("openai", 1200)
+        current_task().spend("openai", 850)
     assert task.reported == [(50, "half")]
+    assert task.spent == {"openai": 850}
     assert "packed 3" in task.logged
 
 

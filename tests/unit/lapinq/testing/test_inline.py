@@ -18,6 +18,7 @@ from lapinq import (
     CurrentTask,
     LapinqError,
     Middleware,
+    RateLimited,
     RetryError,
     Snooze,
     TaskQueue,
@@ -74,6 +75,15 @@ def snoozes(times: int) -> int:
     log.append(current_task().attempt)
     if len(log) <= times:
         raise Snooze(60)
+    return len(log)
+
+
+@queue.task(max_retries=0)
+def refused(times: int) -> int:
+    log.append(current_task().attempt)
+    current_task().spend("openai", len(log))
+    if len(log) <= times:
+        raise RateLimited("openai", after=30)
     return len(log)
 
 
@@ -229,6 +239,17 @@ def test_a_snoozed_task_runs_when_its_time_has_come(lapinq_inline: InlineTasks) 
     travel(100)
     assert (ref.status(), log) == ("pending", [1, 1, 1])  # a snooze uses up no start
     assert (ref.result(), lapinq_inline[0].attempts[0].delay) == (4, 60.0)
+
+
+def test_a_task_that_closes_its_limit_runs_again_when_that_opens(lapinq_inline: InlineTasks) -> None:
+    ref = refused.queue(1)
+    travel(29)
+    assert (ref.status(), log) == ("pending", [1])
+    travel(2)
+    assert (ref.result(), log) == (2, [1, 1])
+    first, second = lapinq_inline[0].attempts
+    assert (first.error, first.delay, first.spent) == ("limit openai closed for 30 s", 30.0, {"openai": 1.0})
+    assert second.spent == {"openai": 2.0}
 
 
 def test_a_scheduled_task_runs_when_its_time_has_come_or_its_result_is_awaited(

@@ -14,6 +14,7 @@ from lapinq_core.domain.errors import (
     LapinqError,
     LeaseLost,
     NoTask,
+    RateLimited,
     RetryError,
     Snooze,
     TimeLimit,
@@ -51,7 +52,17 @@ def test_errors_survive_pickling() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Cancel(), Cancel("not wanted"), Snooze(2.5), TimeLimit(5), LeaseLost(), NoTask()], ids=repr
+    "error",
+    [
+        Cancel(),
+        Cancel("not wanted"),
+        Snooze(2.5),
+        RateLimited("api", 2.5),
+        TimeLimit(5),
+        LeaseLost(),
+        NoTask(),
+    ],
+    ids=repr,
 )
 def test_what_ends_a_task_survives_pickling(error: BaseException) -> None:
     again = pickle.loads(pickle.dumps(error))
@@ -63,6 +74,18 @@ def test_each_way_to_end_a_task_says_what_it_asks_for() -> None:
     assert str(Cancel()) == "the task cancelled itself"
     assert (Snooze().seconds, str(Snooze(90))) == (10, "snoozed for 90 s")
     assert (TimeLimit(2.5).limit, str(TimeLimit(2.5))) == (2.5, "time limit of 2.5 s reached")
+
+
+def test_a_refused_task_names_the_limit_that_closes() -> None:
+    error = RateLimited("openai")
+    assert (error.limit, error.after, str(error)) == ("openai", 30, "the limit openai is closed for 30 s")
+    for limit, after, wrong in (
+        (5, 1, "limit must be"),
+        ("a", "1", "after must be"),
+        ("a", True, "after must be"),
+    ):
+        with pytest.raises(TypeError, match=wrong):
+            RateLimited(limit, after)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_time_limit_passes_what_catches_exceptions() -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
+from lapinq_core.domain.errors import Cancel, RateLimited, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.context import CurrentTask, running
 from lapinq_core.domain.tasks.functions.handling import Handling
@@ -29,6 +29,7 @@ from lapinq_core.domain.tasks.outcome import (
     Refused,
     RetryAsked,
     Snoozed,
+    Throttled,
     TimedOut,
     Unstorable,
 )
@@ -341,6 +342,15 @@ def test_a_snooze_for_what_is_no_number_is_a_failure_like_others() -> None:
     error = Snooze(5)
     error.seconds = "soon"  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(raised(error), Raised)
+
+
+def test_a_limit_closes_for_a_day_at_most() -> None:
+    assert raised(RateLimited("api", 30)) == Throttled("api", 30)
+    assert raised(RateLimited("api", -1)) == Throttled("api", 0)
+    assert raised(RateLimited("api", float("inf"))) == Throttled("api", 86_400)
+    assert raised(RateLimited("a\x00b", 1)) == Throttled("a\\x00b", 1)
+    never = Handling(no_retry_for=(BaseException,))
+    assert isinstance(raised(RateLimited("api"), never), Throttled)
 
 
 def test_a_time_limit_that_the_function_lets_through_is_one() -> None:

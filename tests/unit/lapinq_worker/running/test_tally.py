@@ -14,6 +14,7 @@ from lapinq_core.domain.tasks.outcome import (
     Outcome,
     Raised,
     Snoozed,
+    Throttled,
     Unstarted,
 )
 from lapinq_core.domain.tasks.retry import RetryPolicy
@@ -101,6 +102,7 @@ def test_of_ten_thousand_queues_and_tasks_some_hundreds_are_told_apart() -> None
         (Died("killed"), "retried"),
         (Cancelled("by a person"), "cancelled"),
         (Snoozed(5.0), "snoozed"),
+        (Throttled("api", 5.0), "snoozed"),
         (Interrupted(), "handed_back"),
         (Unstarted(), "handed_back"),
     ],

@@ -12,6 +12,7 @@ from lapinq_core.domain.tasks.outcome import (
     Outcome,
     Raised,
     Snoozed,
+    Throttled,
     TimedOut,
     Unstarted,
 )
@@ -79,6 +80,10 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
         (
             *(Snoozed(60.0), Release("snoozed for 60 s", 60.0), 0.5, logging.INFO),
             *("shop.send snoozed for 60 s after 0.500 s", "snoozed"),
+        ),
+        (
+            *(Throttled("api", 30.0), Release("limit api closed for 30 s", 30.0), 0.5, logging.INFO),
+            *("shop.send limit api closed for 30 s after 0.500 s", "snoozed"),
         ),
         (
             *(Interrupted(), Release("the worker was stopped"), 0.5, logging.INFO),

@@ -9,9 +9,10 @@ from lapinq_core.domain.tasks.context import Transaction
 from lapinq_worker.running.attempt_log import MAX_LINE, AttemptLog
 from lapinq_worker.running.job import decode_metadata
 from lapinq_worker.running.pools.child_side.channel import Channel
-from lapinq_worker.running.pools.child_side.frames import Call, Line
+from lapinq_worker.running.pools.child_side.frames import Call, Line, Spend
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage
 from lapinq_worker.running.pools.child_side.time_limit_signal import TimeLimitSignal
+from lapinq_worker.running.spends import with_spend
 
 
 class WorkerLink:
@@ -37,6 +38,7 @@ class ChildAttempt:
         "is_committed",
         "last_progress",
         "log",
+        "spent",
         "started",
     )
 
@@ -49,6 +51,7 @@ class ChildAttempt:
         self.is_committed = False
         self.last_progress: tuple[int, str | None] | None = None
         self.log: AttemptLog | None = None  # a copy, for an attempt that completes itself
+        self.spent: dict[str, float] | None = None  # as well
 
     @property
     def id(self) -> str:
@@ -125,6 +128,11 @@ class ChildAttempt:
     def log_text(self) -> str | None:
         """What it has logged so far, None for nothing."""
         return None if self.log is None else self.log.text()
+
+    def spend(self, limit: str, units: float) -> None:
+        self.spent = with_spend(self.spent, limit, units)
+        self._worker.channel.send(Spend(self._number, limit, units))
+        self._worker.time_limit.raise_deferred()
 
     def transaction(self, result: Any) -> Transaction:
         from lapinq_worker.running.transaction import AttemptTransaction

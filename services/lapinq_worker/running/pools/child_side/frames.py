@@ -1,8 +1,8 @@
 """The messages between worker and child process: length-prefixed MessagePack over a socket pair.
 
 The worker sends a greeting. The child answers once it has imported the modules that the greeting names. Then it gets
-lists of calls, and sends a report for each call and a line for each line that a call logs. Both sides number the calls
-from 1.
+lists of calls, and sends a report for each call, a line for each line that a call logs, and the units of named limits
+that it used. Both sides number the calls from 1.
 """
 
 import struct
@@ -18,6 +18,7 @@ from lapinq_core.domain.tasks.outcome import (
     Refused,
     RetryAsked,
     Snoozed,
+    Throttled,
     TimedOut,
     Unstarted,
     Unstorable,
@@ -32,6 +33,7 @@ Reportable = (
     | RetryAsked
     | Refused
     | Snoozed
+    | Throttled
     | Cancelled
     | TimedOut
     | Unstorable
@@ -109,10 +111,18 @@ class Line(msgspec.Struct, frozen=True, array_like=True, tag=1):
     text: str
 
 
+class Spend(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """The units of a named limit that `call` used; the last for each limit counts."""
+
+    call: int
+    limit: str
+    units: float
+
+
 _encoder = msgspec.msgpack.Encoder()
 
 
-def frame(message: Greeting | Ready | list[Call] | Report | Line) -> bytes:
+def frame(message: Greeting | Ready | list[Call] | Report | Line | Spend) -> bytes:
     """`message` as bytes."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body

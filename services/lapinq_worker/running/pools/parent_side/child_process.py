@@ -19,7 +19,7 @@ from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
-from lapinq_worker.running.pools.child_side.frames import Frames, Line, Report, frame
+from lapinq_worker.running.pools.child_side.frames import Frames, Line, Report, Spend, frame
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage, make_page_file
 from lapinq_worker.running.pools.child_side.time_limit_signal import TIME_LIMIT_SIGNAL
 from lapinq_worker.running.pools.parent_side.calls import call_of
@@ -28,7 +28,15 @@ from lapinq_worker.running.pools.parent_side.stop_request import StopRequest
 
 DRAIN_SECONDS = 1.0
 
-_messages = msgspec.msgpack.Decoder(Report | Line)
+_messages = msgspec.msgpack.Decoder(Report | Line | Spend)
+
+
+def note(job: Job, message: Line | Spend) -> None:
+    """Takes what the function of `job` says while it runs."""
+    if isinstance(message, Line):
+        job.write_log(message.text)
+    else:
+        job.spend(message.limit, message.units)
 
 
 class Owner(Protocol):
@@ -230,8 +238,8 @@ class ChildProcess(asyncio.Protocol):
             message = _messages.decode(body)
             if type(message) is Report:
                 self._report(message)
-            elif type(message) is Line and 0 <= (position := message.call - self.first) < len(self.jobs):
-                self.jobs[position].write_log(message.text)
+            elif 0 <= (position := message.call - self.first) < len(self.jobs):
+                note(self.jobs[position], message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_doomed = True

@@ -14,8 +14,8 @@ import msgspec
 
 from lapinq_core.domain.tasks.outcome import Interrupted, Unstarted
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.child_side.frames import Line, Report
-from lapinq_worker.running.pools.parent_side.child_process import ChildProcess
+from lapinq_worker.running.pools.child_side.frames import Line, Report, Spend
+from lapinq_worker.running.pools.parent_side.child_process import ChildProcess, note
 from lapinq_worker.running.pools.verdict import verdict
 from lapinq_worker.running.unsettled import Unsettled
 
@@ -23,7 +23,7 @@ END_SECONDS = 1.0
 INITIAL_SIZE = 1024 * 1024  # more than a socket holds, unless somebody made them larger
 PAUSE_SECONDS = 0.005
 
-_messages = msgspec.msgpack.Decoder(Report | Line)
+_messages = msgspec.msgpack.Decoder(Report | Line | Spend)
 
 
 def unsettled_jobs(children: Iterable[ChildProcess]) -> list[Unsettled]:
@@ -49,7 +49,7 @@ def unsettled_jobs(children: Iterable[ChildProcess]) -> list[Unsettled]:
 
 
 def _pending_reports(child: ChildProcess, give_up: float) -> dict[Job, Report]:
-    """The reports in the socket of `child`. What was logged before them is in the jobs' logs then.
+    """The reports in the socket of `child`. What was logged and spent before them is with the jobs then.
 
     Waits for the end of a killed child, up to `give_up` by time.monotonic: after it nothing more comes.
     """
@@ -71,7 +71,7 @@ def _pending_reports(child: ChildProcess, give_up: float) -> dict[Job, Report]:
             if isinstance(message, Report):
                 reports[job] = message
             else:
-                job.write_log(message.text)
+                note(job, message)
     return reports
 
 

@@ -43,6 +43,9 @@ class Recorded:
     def report_progress(self, percent: int, message: str | None) -> None:
         self.progress.append((percent, message))
 
+    def spend(self, limit: str, units: float) -> None:
+        raise NotImplementedError
+
     def write_log(self, line: str) -> None:
         self.lines.append(line)
 

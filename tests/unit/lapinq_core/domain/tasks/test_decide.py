@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from lapinq_core.domain.tasks.decide import (
+    Closing,
     Complete,
     Drop,
     Fail,
@@ -26,6 +27,7 @@ from lapinq_core.domain.tasks.outcome import (
     Refused,
     RetryAsked,
     Snoozed,
+    Throttled,
     TimedOut,
     Unstarted,
     Unstorable,
@@ -41,9 +43,16 @@ LIMIT = "time limit of 2.5 s reached"
 LOST = "worker 'w1' was lost while it ran this task"
 STOPPED = "the worker was stopped before the task finished"
 SNOOZED = Release("snoozed for 30 s", 30)
+MISSING = "RateLimited: there is no limit with the name 'api'"
 CRASHED = Retry(10, "killed by 9", isolation=Isolation.ISOLATED)
 ISOLATED = Retry(0, LOST, isolation=Isolation.ISOLATED)
 SUSPECTED = Retry(0, LOST, isolation=Isolation.SUSPECTED)
+
+
+def closed(otherwise: Fail | Retry) -> Release:
+    """What follows a limit that is exhausted; if there is no such limit, `otherwise`."""
+    return Release("limit api closed for 30 s", 30, Closing("api", otherwise))
+
 
 TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     # outcome, then what follows: a retry is left; the last of two; the only one
@@ -59,6 +68,7 @@ TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     (WorkerLost("w1", is_suspect=True), ISOLATED, Fail(LOST), Fail(LOST)),
     (Refused("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
     (Snoozed(30), SNOOZED, SNOOZED, SNOOZED),
+    (Throttled("api", 30), closed(Retry(10, MISSING)), closed(Fail(MISSING)), closed(Fail(MISSING))),
     (Cancelled("by itself"), Drop("by itself"), Drop("by itself"), Drop("by itself")),
     (Committed(), Nothing(), Nothing(), Nothing()),
     (

@@ -16,6 +16,7 @@ from lapinq_core.domain.tasks.outcome import (
     Refused,
     RetryAsked,
     Snoozed,
+    Throttled,
     TimedOut,
     Unstarted,
     Unstorable,
@@ -29,6 +30,7 @@ from lapinq_worker.running.pools.child_side.frames import (
     Line,
     Ready,
     Report,
+    Spend,
     frame,
     reportable,
 )
@@ -55,6 +57,7 @@ reports = st.builds(
         st.builds(RetryAsked, seconds, st.text(), st.none() | st.text()),
         st.builds(Refused, st.text(), st.none() | st.text()),
         st.builds(Snoozed, seconds),
+        st.builds(Throttled, st.text(), seconds),
         st.builds(Cancelled, st.text()),
         st.builds(TimedOut, seconds),
         st.builds(Unstorable, st.text()),
@@ -67,11 +70,12 @@ reports = st.builds(
     st.booleans(),
 )
 lines = st.builds(Line, st.integers(1, 2**63 - 1), st.text())
+spends = st.builds(Spend, st.integers(1, 2**63 - 1), st.text(), st.floats(0, 1e12))
 
 
-@given(st.lists(calls | reports | lines, max_size=8), st.data())
+@given(st.lists(calls | reports | lines | spends, max_size=8), st.data())
 def test_frames_come_out_whole_however_they_arrive(
-    messages: list[list[Call] | Report | Line], data: st.DataObject
+    messages: list[list[Call] | Report | Line | Spend], data: st.DataObject
 ) -> None:
     stream = b"".join(map(frame, messages))
     frames, bodies = Frames(), list[bytes]()

@@ -999,6 +999,7 @@ CREATE TABLE lapinq_lane_news (
     seq        bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
     lanes      text[] COLLATE "C" NOT NULL,
     returned   boolean NOT NULL DEFAULT false,
+    rank       bigint,
     CONSTRAINT lapinq_lane_news_pkey PRIMARY KEY (queue_name, seq)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 

@@ -51,7 +51,7 @@ WITH shared AS MATERIALIZED (
      WHERE is_ready
 ), told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes, rank)
-    SELECT queue, ARRAY(SELECT DISTINCT lane FROM unnest(lanes) AS lane WHERE lane IS NOT NULL),
+    SELECT queue, ARRAY(SELECT DISTINCT lane COLLATE "C" FROM unnest(lanes) AS lane WHERE lane IS NOT NULL),
            plain_rank + 2199023255552
       FROM input
      WHERE is_ready

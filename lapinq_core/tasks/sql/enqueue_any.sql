@@ -9,7 +9,10 @@ WITH input AS MATERIALIZED (
            coalesce(i.max_retries, 3) AS max_retries, coalesce(i.priority, 0) AS priority,
            coalesce(i.retry_delay, 10) AS retry_delay, coalesce(i.retry_backoff, true) AS retry_backoff,
            i.ttl_seconds, i.metadata, i.webhook_url, i.scheduled_at, i.timeout_seconds, i.request_id, i.profile,
-           i.key, i.limits, lapinq_lane(i.key, i.limits) AS lane, lapinq_units(i.limits) AS units,
+           i.key, i.limits,
+           -- Most have a key alone, and need no call of a function.
+           CASE WHEN i.limits IS NULL THEN i.key ELSE lapinq_lane(i.key, i.limits) END AS lane,
+           CASE WHEN i.limits IS NOT NULL THEN lapinq_units(i.limits) END AS units,
            coalesce(i.scheduled_at > lapinq_now(), false) AS is_delayed,
            lapinq_now() + i.ttl_seconds * interval '1 second' AS expires_at,
            coalesce(i."unique"->>'key', i.debounce->>'key') AS unique_key,

@@ -47,14 +47,14 @@ def words_of_key(reason: KeyOrder | KeyFull | KeyRate) -> tuple[str, str]:
 
 def words_of_limit(
     reason: LimitClosed | LimitFull | LimitUsed | LimitShort | LimitTooSmall,
-) -> tuple[str, str | None]:
-    """A sentence, and what to do about it, if anything."""
+) -> tuple[str, str]:
+    """A sentence, and what to do about it."""
     match reason:
         case LimitClosed(name, until, ahead):
             return (
                 f"It waits for the limit {name!r}, which a task closed until {until.astimezone(UTC):%H:%M:%S} UTC."
                 f" {in_words(ahead)}",
-                None,
+                f"Wait, or open it: lapinq limit open {shlex.quote(name)}",
             )
         case LimitFull(name, running, max_running, held_by, ahead):
             return (

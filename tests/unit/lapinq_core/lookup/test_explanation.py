@@ -157,7 +157,7 @@ CASES: list[tuple[Reason, str, str | None]] = [
     (
         LimitClosed("openai", after(600), Ahead(None)),
         "It waits for the limit 'openai', which a task closed until 12:10:00 UTC. Other tasks may be ahead of it.",
-        None,
+        "Wait, or open it: lapinq limit open openai",
     ),
     (
         LimitFull("gpu", 5, 4, [Holder("a1", after(10))], Ahead(0)),

@@ -3,10 +3,11 @@
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.notifying.news import BreakerNews
+from lapinq_core.limits import governed_claims
 from lapinq_core.notifying.outbox import store_news
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 
-_PACKAGE = "lapinq_core.limits"
+_PACKAGE = "lapinq_core.upkeep"
 
 MAX_QUEUES = 1000
 RECENT_SECONDS = 3.0
@@ -31,7 +32,7 @@ async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
         await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params)
-        await conn.execute(sql(_PACKAGE, "judge_breaker"), params)
+        await conn.execute(governed_claims.JUDGE_BREAKER, params)
         row = await (await conn.execute(sql(_PACKAGE, "tell_breaker"), params)).fetchone()
         if row is None:
             return False  # removed meanwhile

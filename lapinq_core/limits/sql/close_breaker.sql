@@ -1,5 +1,6 @@
 -- Closes the circuit breaker of a queue by hand: it counts afresh. Returns no row if it has none or it is closed.
--- The caller holds the lock of the queue's row. Relies on lapinq_breakers_pkey; open breakers have no counts.
+-- Locks the row of the breaker; the caller holds the lock of the queue's row. Relies on lapinq_breakers_pkey; open breakers
+-- have no counts.
 UPDATE lapinq_breakers
    SET state = 'closed',
        since = lapinq_now(),

@@ -1,5 +1,6 @@
 -- For claim.sql, after charge_governed.sql, for a queue with a circuit breaker: notes which attempts it started, and that
--- the one it lets start while it is half open is its probe. The caller holds the lock of the queue's row.
+-- the one it lets start while it is half open is its probe. Locks the row of the
+-- breaker; the caller holds the lock of the queue's row.
 followed AS (
     INSERT INTO lapinq_breaker_starts (queue_name, seq, task_id, claimed_at)
     SELECT %(queue)s::text, claim_seq, id, lapinq_now()

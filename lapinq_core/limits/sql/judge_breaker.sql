@@ -5,8 +5,8 @@
 -- closed, attempts that were lost with their workers or released count neither as failures nor as successes, and so do
 -- cancelled ones. While it is half open, the probe decides: if it was lost, it has failed; if it was released or
 -- cancelled the next task is the probe.
--- Returns the new state if it changed. The caller holds the lock of the queue's row. Relies on the primary keys,
--- lapinq_running_pkey, lapinq_attempts_final and lapinq_attempts_earlier.
+-- Returns the new state if it changed. Locks the row of the breaker; the caller holds the lock of the queue's
+-- row. Relies on the primary keys, lapinq_running_pkey, lapinq_attempts_final and lapinq_attempts_earlier.
 WITH b AS MATERIALIZED (
     SELECT *,
            -- A clock that was set back ends the pause.

@@ -1,5 +1,5 @@
 -- Gives a queue a circuit breaker, or changes its rules: then it counts afresh, and stays open if it is.
--- Returns no row if nothing changes. The caller holds the lock of the queue's row, if there is one; locks it. Relies on
+-- Returns no row if nothing changes. Locks the queue's row, unless the caller has. Relies on
 -- the primary keys.
 WITH queue AS (
     INSERT INTO lapinq_queues AS q (name, has_breaker, governed_xid, governed_at)

@@ -1,5 +1,5 @@
 -- Takes the circuit breaker from a queue, with what it counted. Returns no row if it has none.
--- The caller holds the lock of the queue's row. Relies on the primary keys.
+-- Locks the rows it deletes; the caller holds the lock of the queue's row. Relies on the primary keys.
 WITH queue AS (
     UPDATE lapinq_queues
        SET has_breaker = false

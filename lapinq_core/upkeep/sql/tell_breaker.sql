@@ -1,7 +1,7 @@
 -- What is to be done about the circuit breaker of a queue after it was judged: whether rules have to hear that it
 -- opened or closed, which they have then, and whether workers have to hear that tasks may start again, within `recent`
 -- seconds.
--- The caller holds the lock of the queue's row. Relies on lapinq_breakers_pkey.
+-- Locks the row of the breaker; the caller holds the lock of the queue's row. Relies on lapinq_breakers_pkey.
 WITH b AS MATERIALIZED (
     SELECT *, CASE WHEN state = 'closed' THEN 'closed' ELSE 'open' END AS shown
       FROM lapinq_breakers

@@ -46,6 +46,7 @@ WITH waiting AS MATERIALIZED (
                                      AND NOT EXISTS (SELECT
                                                        FROM lapinq_keys k
                                                        JOIN lapinq_delayed d ON d.id = k.holder
+                                                        AND split_part(d.lane, chr(31), 1) = k.key
                                                       WHERE k.queue_name = b.queue_name
                                                         AND k.key = b.key))) THEN 'closed'
            END AS problem

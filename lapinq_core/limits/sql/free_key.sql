@@ -9,6 +9,7 @@ WITH freed AS (
      WHERE k.queue_name = %(queue)s::text
        AND k.key = %(key)s::text
        AND d.id = k.holder
+       AND split_part(d.lane, chr(31), 1) = k.key -- a replaced task may have another key
     RETURNING d.id
 ), told AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes)

@@ -50,7 +50,7 @@ WITH RECURSIVE q AS MATERIALIZED (
       LEFT JOIN LATERAL (
            SELECT k.holder, k.tokens, k.tokens_at, d.due_at
              FROM lapinq_keys k
-             LEFT JOIN lapinq_delayed d ON d.id = k.holder
+             LEFT JOIN lapinq_delayed d ON d.id = k.holder AND split_part(d.lane, chr(31), 1) = k.key
             WHERE k.queue_name = %(queue)s::text
               AND k.key = w.key
            OFFSET 0) AS hold ON true

@@ -120,6 +120,7 @@ def test_the_lane_that_a_replaced_task_leaves_goes_on(database: str) -> None:
         await end(conn, held, Retry(600.0, "no", None))
         assert await claim(conn, worker, 5) == []
         assert await put_one(conn, _replacing(key="b")) == ("replaced", task_id)
+        check_invariants(database, [])
         assert [one.id for one in await claim(conn, worker, 5)] == [second]
         await make_delayed_ready(conn)
         assert [one.id for one in await claim(conn, worker, 5)] == [task_id]

@@ -74,6 +74,7 @@ def test_each_prints_json(guarded: ApiProcess, place: str, tmp_path: Path) -> No
     said("task delete", done)
 
     said("queue set", place, "--max-running", "5")
+    said("queue close-breaker", place)
     for verb in ("pause", "show", "resume", "keys"):
         said(f"queue {verb}", place)
     said("queue purge", place, "--yes")

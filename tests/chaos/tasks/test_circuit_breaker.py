@@ -31,11 +31,15 @@ def test_one_probe_at_a_time_until_the_service_is_back(database: str, tmp_path: 
         opened = eventually(lambda: _when(database, BreakerState.OPEN), 60)
         # What ran when it opened has ended once a probe runs, which takes as long as the pause.
         probe = eventually(lambda: _probe(database), 60)
+        assert probe is not None
         name = ids.index(probe)
         worker = eventually(lambda: _process_of(journal, name), 60)
+        assert worker is not None
         earlier = _events(journal).index(("start", str(name), worker))
         os.kill(worker, signal.SIGKILL)
         again = eventually(lambda: _when(database, BreakerState.OPEN), 60)
+        assert opened is not None
+        assert again is not None
         assert again.failed_task_id == probe
         assert again.opened_at == opened.opened_at
         eventually(lambda: _probe(database) not in (None, probe), 60)

@@ -144,7 +144,8 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return (
                 f"The circuit breaker of its queue is open since {_time(since)}, after {why}."
                 f" {next_try(tries_at, probe)}",
-                f"Fix what its tasks need. Then wait, or close the breaker: lapinq queue close-breaker {shlex.quote(queue)}",
+                "Fix what its tasks need. Then wait, or close the breaker:"
+                f" lapinq queue close-breaker {shlex.quote(queue)}",
             )
         case QueueFull(running, max_running, ahead):
             return (

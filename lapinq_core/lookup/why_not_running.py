@@ -6,7 +6,7 @@ For a pending task, in this order:
 2. Before it is due: `CannotImport` if its last attempt did not find its function, as the next one will not either;
    else `NotDue`. No other reason can hold it up yet.
 3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts, and `BreakerOpen`: until a
-   probe succeeds. They come before `CannotImport`, whose cause may be fixed by now, which only another attempt can tell.
+   probe succeeds. They come before `CannotImport`, whose cause may be fixed by now: only another attempt can tell.
 4. `LimitTooSmall`, as it never passes by itself, then `CannotImport`.
 5. What its key and its named limits do not allow, in the order of `blocking.py`.
 6. `QueueFull`, `QueueRate`, `AllBusy`, then `Isolated`, then `FairTurn` or `InLine`: it gets its turn.

@@ -40,10 +40,8 @@ def _run(lapinq: Lapinq, plan: Plan, metric: Metric) -> Callable[[], list[Readin
     load, policy = _POLICIES[metric]
 
     def prepare(conn: psycopg.Connection) -> None:
-        conn.execute(
-            f"INSERT INTO lapinq_queues (name, {policy.partition(' ')[0]}) VALUES ('default', DEFAULT)"
-        )
-        conn.execute(f"UPDATE lapinq_queues SET {policy}")
+        conn.execute("INSERT INTO lapinq_queues (name) VALUES ('default')")
+        conn.execute(f"UPDATE lapinq_queues SET {policy}".encode())
         if metric is BLOCKED:
             lapinq_refill.add_blocked(conn, "default", plan.backlog, BLOCKED_KEYS, PER_KEY)
 

@@ -16,11 +16,11 @@ async def govern(conn: Conn, queue: str = "default", **policy: Any) -> None:
     names = ", ".join(policy)
     places = ", ".join(f"%({name})s" for name in policy)
     changes = ", ".join(f"{name} = excluded.{name}" for name in policy)
-    await conn.execute(
+    statement = (
         f"INSERT INTO lapinq_queues (name, {names}) VALUES (%(queue)s, {places})"
-        f" ON CONFLICT (name) DO UPDATE SET {changes}",
-        {"queue": queue, **policy},
+        f" ON CONFLICT (name) DO UPDATE SET {changes}"
     )
+    await conn.execute(statement.encode(), {"queue": queue, **policy})
 
 
 async def keys_of(conn: Conn, claims: list[Any]) -> list[str]:

@@ -37,6 +37,7 @@ BREAKER: dict[str, Any] = {
     "opened_at": AT,
     "failed_task_id": "0199",
 }
+COUNTED: dict[str, Any] = {**BREAKER, "attempts": 9}
 
 
 def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.example.org/") -> Message:
@@ -66,7 +67,7 @@ def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.
             "queue?name=mail",
         ),
         (
-            BreakerNews(**{**BREAKER, "attempts": 9}, state="closed", next_try_at=None),
+            BreakerNews(**COUNTED, state="closed", next_try_at=None),
             "The circuit breaker of mail is closed: its tasks start again",
             "queue?name=mail",
         ),

@@ -7,14 +7,14 @@ WITH running AS MATERIALIZED (
 SELECT 'queue' AS kind, q.name, count(*), q.max_running
   FROM running r
   JOIN lapinq_queues q ON q.name = r.queue_name
- GROUP BY q.name
+ GROUP BY q.name, q.max_running
 HAVING count(*) > q.max_running
  UNION ALL
 SELECT 'key', q.name || ': ' || split_part(r.lane, chr(31), 1), count(*), q.max_running_per_key
   FROM running r
   JOIN lapinq_queues q ON q.name = r.queue_name
  WHERE split_part(r.lane, chr(31), 1) > ''
- GROUP BY q.name, split_part(r.lane, chr(31), 1)
+ GROUP BY q.name, q.max_running_per_key, q.start_order, split_part(r.lane, chr(31), 1)
 HAVING count(*) > least(q.max_running_per_key, CASE WHEN q.start_order = 'strict_per_key' THEN 1 END)
  UNION ALL
 SELECT 'limit', l.name, count(*), l.max_running

@@ -13,7 +13,7 @@ WITH reopened AS (
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)
     SELECT t.queue_name, lapinq_rank(t.priority, lapinq_lane(t.key, t.limits)), t.id,
-           CASE WHEN t.ttl_seconds > 0 THEN t.expires_at END, lapinq_now(),
+           CASE WHEN t.ttl_seconds IS DISTINCT FROM 0 THEN t.expires_at END, lapinq_now(),
            lapinq_lane(t.key, t.limits), lapinq_units(t.limits)
       FROM lapinq_tasks t
       JOIN reopened ON reopened.task_id = t.id

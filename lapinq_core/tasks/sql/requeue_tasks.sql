@@ -11,7 +11,8 @@ WITH looked AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     {picked}
 ), locked AS MATERIALIZED (
-    SELECT t.id, t.queue_name, t.priority, CASE WHEN t.ttl_seconds > 0 THEN t.expires_at END AS expires_at,
+    SELECT t.id, t.queue_name, t.priority,
+           CASE WHEN t.ttl_seconds IS DISTINCT FROM 0 THEN t.expires_at END AS expires_at,
            lapinq_lane(t.key, t.limits) AS lane, lapinq_units(t.limits) AS units, t.unique_key
       FROM picked p
       JOIN lapinq_tasks t ON t.id = p.id

@@ -28,7 +28,7 @@ WORDS = [
     Mistake("completion tcsh", 2, "'tcsh' is not one of 'bash', 'zsh', 'fish'."),
     Mistake("task list extra", 2, "Got unexpected extra argument (extra)"),
     Mistake("task get", 2, "Missing argument 'ID'"),
-    Mistake("queue set mail", 2, "Missing option '--max-running'"),
+    Mistake("queue set mail", 2, "give what to change, such as --max-running or --rate"),
     Mistake("limit set gpu", 2, "give --max-running, --rate or both"),
     Mistake("limit set gpu --rate 5", 2, "'5' is neither N/SECONDS nor N/SECONDS/BURST"),
     Mistake("api FETCH tasks", 2, "METHOD is one of GET, POST, PUT, PATCH, DELETE, HEAD"),

@@ -10,7 +10,7 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue
 
 SEEDS = range(5, 17)
 ROUNDS = 3
@@ -71,6 +71,7 @@ def test_claims_leave_what_is_blocked_and_take_what_is_not(database: str) -> Non
             await add_tasks(conn, rand, queue, 20)
             running: list[Any] = []
             for _ in range(ROUNDS):
+                await beat(conn, worker)
                 before = await reasons(conn, queue)
                 taken = await claim(conn, worker, 50, queue)
                 blocked = {c.id: before[c.id] for c in taken if c.id not in free(before)}

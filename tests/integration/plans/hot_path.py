@@ -238,8 +238,8 @@ TASKS = [
     ),
     Statement(verb="request_cancel", params=lambda rows: _of(rows.running[0]), rows=2, pages=40),
     Statement(verb="set_progress", params=lambda rows: _of(rows.running[0]), rows=2, pages=40),
-    Statement(verb="run_now", params=lambda rows: _of(rows.delayed), rows=2, pages=120),
-    Statement(verb="requeue", params=lambda rows: {**_of(rows.failed), "by": "lisa"}, rows=4, pages=150),
+    Statement(verb="run_now", params=lambda rows: _of(rows.delayed), rows=2, pages=160),
+    Statement(verb="requeue", params=lambda rows: {**_of(rows.failed), "by": "lisa"}, rows=4, pages=190),
     Statement(verb="get_result", params=lambda rows: _of(rows.completed), rows=4, pages=25),
     Statement(verb="task_detail", params=lambda rows: _of(rows.completed), rows=20, pages=40),
     Statement(

@@ -23,7 +23,7 @@ _policy = msgspec.json.Decoder(Policy)
 
 
 class QueuePolicy(msgspec.Struct, frozen=True):
-    """A queue's policy, null where it has no rule, and what is used of it.
+    """A queue's policy, null where it has no rule, and its current use.
 
     `running_by_key` are the ten keys of which most tasks run. `tokens` are left of `rate`, with which as many tasks may
     start now; null without a rate. `next_start_at` is when the next task may start, if a rate holds back all that wait.

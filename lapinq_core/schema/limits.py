@@ -1,4 +1,4 @@
-"""Lanes of queues, what is remembered of keys, and named limits."""
+"""Lanes of queues, the state of keys, and named limits."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB

@@ -21,7 +21,7 @@ ON_CONFLICT = ("return", "reject", "replace")
 class Unique(msgspec.Struct, frozen=True, omit_defaults=True):
     """The task holds `key` until it has started, has finished, or for so many seconds, whatever becomes of it.
 
-    `on_conflict`: what becomes of this task while another holds the key. `replace` gives a waiting holder the
+    `on_conflict`: what happens to this task while another holds the key. `replace` gives a waiting holder the
     arguments and options of this one.
     """
 

@@ -19,7 +19,7 @@ BULK = Metric("bulk enqueue with a key, 1,000 a call", "tasks/s", "more")
 
 PER_KEY = 3
 LIMIT = 100_000
-"""More than a worker holds: what is measured is the cost of the limit."""
+"""More than a worker holds: this measures the cost of the limit."""
 BLOCKED_KEYS = 1_000
 
 _POLICIES = {

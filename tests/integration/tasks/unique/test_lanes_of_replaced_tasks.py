@@ -154,7 +154,7 @@ def test_a_debounced_task_is_put_off_with_its_key_and_starts_by_its_rules(databa
         assert await put_one(conn, debounced(key="b", args=[3])) == ("replaced", task_id)
         assert await _lanes(conn) == [("b", None)]
         cursor = await conn.execute("SELECT count(*) FROM lapinq_lane_news WHERE 'b' = ANY (lanes)")
-        assert await cursor.fetchone() == (0,), "what is delayed is no news for its lane"
+        assert await cursor.fetchone() == (0,), "a delayed task is no news for its lane"
         await enqueue(conn, key="b")
         [busy] = await claim(conn, worker, 5)
         await make_delayed_ready(conn)

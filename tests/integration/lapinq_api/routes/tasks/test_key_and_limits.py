@@ -1,4 +1,4 @@
-"""`key` and `limits` of a task over HTTP: what is stored, shown, run again and refused."""
+"""`key` and `limits` of a task over HTTP: storing, showing, running again and refusing them."""
 
 from typing import Any
 

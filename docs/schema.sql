@@ -606,6 +606,19 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_note_governed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    NEW.is_governed := NEW.is_laned
+                       OR num_nonnulls(NEW.max_running, NEW.max_running_per_key, NEW.rate, NEW.rate_per_key) > 0
+                       OR NEW.start_order <> 'priority'
+                       OR NEW.has_breaker;
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_now()
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -1128,7 +1141,7 @@ CREATE TABLE lapinq_queues (
     governed_xid        bigint,
     governed_at         timestamp with time zone,
     has_breaker         boolean NOT NULL DEFAULT false,
-    is_governed         boolean NOT NULL GENERATED ALWAYS AS STORED (is_laned OR (num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0) OR (start_order <> 'priority'::text) OR has_breaker),
+    is_governed         boolean NOT NULL DEFAULT false,
     CONSTRAINT lapinq_queues_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_queues_max_running_per_key_check CHECK ((max_running_per_key >= 1)),
     CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name),
@@ -1442,6 +1455,9 @@ CREATE TABLE lapinq_workers (
     CONSTRAINT lapinq_workers_asked_to_check CHECK ((asked_to = ANY (ARRAY['quiet'::text, 'stop'::text]))),
     CONSTRAINT lapinq_workers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);
+
+CREATE TRIGGER lapinq_governed BEFORE INSERT OR UPDATE OF is_laned, max_running, max_running_per_key, rate, rate_per_key, start_order, has_breaker, is_governed ON lapinq_queues FOR EACH ROW EXECUTE FUNCTION lapinq_note_governed();
+ALTER TABLE lapinq_queues ENABLE ALWAYS TRIGGER lapinq_governed;
 
 CREATE VIEW lapinq_task_details AS
  SELECT t.id,

@@ -26,16 +26,7 @@ queues = sa.Table(
     sa.Column("governed_xid", sa.BigInteger),
     sa.Column("governed_at", timestamptz),
     sa.Column("has_breaker", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column(
-        "is_governed",
-        sa.Boolean,
-        sa.Computed(
-            "is_laned OR num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0"
-            " OR start_order <> 'priority' OR has_breaker",
-            persisted=True,
-        ),
-        nullable=False,
-    ),
+    sa.Column("is_governed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("max_running >= 1", name="lapinq_queues_max_running_check"),
     sa.CheckConstraint("max_running_per_key >= 1", name="lapinq_queues_max_running_per_key_check"),
     sa.CheckConstraint(

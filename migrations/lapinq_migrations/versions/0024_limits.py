@@ -26,8 +26,7 @@ def downgrade() -> None:
     op.execute("DROP TABLE lapinq_limit_news, lapinq_limits, lapinq_lane_news, lapinq_keys, lapinq_lanes")
     op.execute("DROP FUNCTION lapinq_tokens, lapinq_refilled_at")
     op.execute(
-        "ALTER TABLE lapinq_queues DROP COLUMN is_governed, DROP COLUMN max_running_per_key, DROP COLUMN rate,"
-        " DROP COLUMN rate_per_key,"
+        "ALTER TABLE lapinq_queues DROP COLUMN max_running_per_key, DROP COLUMN rate, DROP COLUMN rate_per_key,"
         " DROP COLUMN start_order, DROP COLUMN weights, DROP COLUMN is_laned, DROP COLUMN tokens,"
         " DROP COLUMN tokens_at, DROP COLUMN virtual_time, DROP COLUMN unkeyed_time, DROP COLUMN governed_xid,"
         " DROP COLUMN governed_at"

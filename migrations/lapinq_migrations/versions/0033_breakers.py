@@ -12,32 +12,28 @@ down_revision = "0031"
 branch_labels = None
 depends_on = None
 
-_GOVERNED = (
-    "is_laned OR num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0"
-    " OR start_order <> 'priority'"
-)
 _EVENTS = "'error.new', 'error.regressed', 'backlog', 'worker.dead'"
 
 
 def upgrade() -> None:
     run_script("limits/breakers.sql")
-    _govern(f"{_GOVERNED} OR has_breaker")
+    # Databases of a development version have it, generated.
+    op.execute(
+        "ALTER TABLE lapinq_queues DROP COLUMN IF EXISTS is_governed,"
+        " ADD COLUMN is_governed boolean NOT NULL DEFAULT false"
+    )
+    run_script("limits/governed.sql")
+    op.execute("UPDATE lapinq_queues SET is_governed = true")  # the trigger decides
     _let_rules_ask_for(f"{_EVENTS}, 'breaker'")
 
 
 def downgrade() -> None:
     op.execute("DELETE FROM lapinq_notify_rules WHERE 'breaker' = ANY (events)")
     _let_rules_ask_for(_EVENTS)
-    _govern(_GOVERNED)
-    op.execute("ALTER TABLE lapinq_queues DROP COLUMN has_breaker")
+    op.execute("DROP TRIGGER lapinq_governed ON lapinq_queues")
+    op.execute("DROP FUNCTION lapinq_note_governed()")
+    op.execute("ALTER TABLE lapinq_queues DROP COLUMN is_governed, DROP COLUMN has_breaker")
     op.execute("DROP TABLE lapinq_breaker_counts, lapinq_breaker_starts, lapinq_breakers")
-
-
-def _govern(condition: str) -> None:
-    op.execute(
-        "ALTER TABLE lapinq_queues DROP COLUMN is_governed,"
-        f" ADD COLUMN is_governed boolean NOT NULL GENERATED ALWAYS AS ({condition}) STORED"
-    )
 
 
 def _let_rules_ask_for(events: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
@@ -61,6 +62,42 @@ def test_a_change_at_the_same_time_changes_other_fields(database: str) -> None:
         await set_policy(conn, max_running=3)
         await set_policy(conn, weights={"gold": 2})
         assert await policy(conn) == QueuePolicy(max_running=3, weights={"gold": 2})
+
+    on_connections(database, test)
+
+
+def test_the_database_knows_which_queues_are_governed_whoever_writes(database: str) -> None:
+    rule = '{"limit": 1, "period_seconds": 1, "burst": 1}'
+    rules = {
+        "max_running": "1",
+        "max_running_per_key": "1",
+        "rate": rule,
+        "rate_per_key": rule,
+        "start_order": "fair",
+        "is_laned": "true",
+        "has_breaker": "true",
+    }
+
+    async def are_governed(conn: Conn) -> set[str]:
+        rows = await conn.execute("SELECT name FROM lapinq_queues WHERE is_governed")
+        return {name for (name,) in await rows.fetchall()}
+
+    async def test(conn: Conn) -> None:
+        await conn.execute("SET session_replication_role = replica")  # which switches most triggers off
+        for column, value in rules.items():
+            names = sql.Identifier(column), sql.Literal(column), sql.Literal(value)
+            await conn.execute(sql.SQL("INSERT INTO lapinq_queues (name, {}) VALUES ({}, {})").format(*names))
+        await conn.execute("INSERT INTO lapinq_queues (name, weights) VALUES ('free', '{\"a\": 2}')")
+        assert await are_governed(conn) == set(rules)
+        for column in rules:
+            name = sql.Identifier(column)
+            await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = DEFAULT").format(name))
+        assert await are_governed(conn) == set()
+        for column, value in rules.items():
+            names = sql.Identifier(column), sql.Literal(value), sql.Literal(column)
+            await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = {} WHERE name = {}").format(*names))
+        await conn.execute("UPDATE lapinq_queues SET is_governed = NOT is_governed")
+        assert await are_governed(conn) == set(rules)
 
     on_connections(database, test)
 

@@ -23,8 +23,14 @@ HEADER = """\
 
 
 def dump(connection: psycopg.Connection) -> str:
-    """Functions, sequences, tables with their constraints, indexes and triggers, and views, each in order of name."""
-    parts = [*_functions(connection), *_sequences(connection), *_tables(connection), *_views(connection)]
+    """Functions, sequences, tables with their constraints and indexes, triggers, and views, each in order of name."""
+    parts = [
+        *_functions(connection),
+        *_sequences(connection),
+        *_tables(connection),
+        *_triggers(connection),
+        *_views(connection),
+    ]
     return "\n\n".join([HEADER.rstrip(), *parts]) + "\n"
 
 
@@ -48,8 +54,13 @@ def _tables(connection: psycopg.Connection) -> Generator[str]:
         lines = [f"    {column:<{width}} {details}" for column, details in columns]
         lines += [f"    CONSTRAINT {line}" for (line,) in connection.execute(_CONSTRAINTS, [oid]).fetchall()]
         tail = (f" PARTITION BY {key}" if key else "") + (f" WITH ({options})" if options else "")
-        after = [line for (line,) in connection.execute(_INDEXES_AND_TRIGGERS, [oid, oid]).fetchall()]
+        after = [line for (line,) in connection.execute(_INDEXES, [oid]).fetchall()]
         yield _clean("\n".join([f"CREATE {kind} {name} (", ",\n".join(lines), f"){tail};", *after]))
+
+
+def _triggers(connection: psycopg.Connection) -> Generator[str]:
+    for (text,) in connection.execute(_TRIGGERS).fetchall():
+        yield _clean(text)
 
 
 def _views(connection: psycopg.Connection) -> Generator[str]:
@@ -119,7 +130,7 @@ SELECT a.attname,
  ORDER BY a.attnum
 """
 
-# Since 18 a NOT NULL is a constraint with a name too; the columns tell of it. Triggers have a place of their own.
+# Since 18 a NOT NULL is a constraint with a name too; the columns tell of it..
 _CONSTRAINTS = """
 SELECT conname || ' ' || pg_get_constraintdef(oid)
   FROM pg_constraint
@@ -128,19 +139,25 @@ SELECT conname || ' ' || pg_get_constraintdef(oid)
  ORDER BY conname
 """
 
-_INDEXES_AND_TRIGGERS = """
-(SELECT pg_get_indexdef(i.indexrelid) || ';'
-   FROM pg_index i
-   JOIN pg_class c ON c.oid = i.indexrelid
-  WHERE i.indrelid = %s
-    AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid)
-  ORDER BY c.relname)
-UNION ALL
-(SELECT pg_get_triggerdef(t.oid) || ';'
-   FROM pg_trigger t
-  WHERE t.tgrelid = %s
-    AND NOT t.tgisinternal
-  ORDER BY t.tgname)
+_INDEXES = """
+SELECT pg_get_indexdef(i.indexrelid) || ';'
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = %s
+   AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid)
+ ORDER BY c.relname
+"""
+
+_TRIGGERS = """
+SELECT pg_get_triggerdef(t.oid) || ';'
+       || CASE WHEN t.tgenabled = 'A'
+               THEN format(E'\nALTER TABLE %s ENABLE ALWAYS TRIGGER %s;', c.relname, t.tgname) ELSE '' END
+  FROM pg_trigger t
+  JOIN pg_class c ON c.oid = t.tgrelid
+ WHERE c.relnamespace = 'public'::regnamespace
+   AND NOT t.tgisinternal
+   AND (NOT c.relispartition OR pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT')
+ ORDER BY c.relname, t.tgname
 """
 
 _VIEWS = """

@@ -19,12 +19,6 @@ ALTER TABLE lapinq_queues
     ADD COLUMN governed_xid        bigint,
     ADD COLUMN governed_at         timestamptz;
 
--- Claims of it need its lock.
-ALTER TABLE lapinq_queues
-    ADD COLUMN is_governed boolean NOT NULL GENERATED ALWAYS AS (
-        is_laned OR num_nonnulls(max_running, max_running_per_key, rate, rate_per_key) > 0 OR start_order <> 'priority'
-    ) STORED;
-
 -- The tokens of a bucket now. A clock that was set back adds none.
 CREATE FUNCTION lapinq_tokens(rate jsonb, tokens double precision, tokens_at timestamptz) RETURNS double precision
     LANGUAGE sql STABLE PARALLEL SAFE

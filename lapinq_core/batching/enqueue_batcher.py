@@ -3,7 +3,7 @@
 The first is stored as soon as a turn of the loop brings no other. Those that arrive while that statement is in flight
 go into the next. So a quiet server answers quickly, and a busy one stores hundreds of tasks with one commit, and
 answers after it. When a notification may go out at that moment, it goes along with the tasks
-(`lapinq_core.tasks.announced`).
+(`lapinq_core.intake.announced`).
 
 A request whose idempotency key is held by another request is retried until its time is up. It waits here, not in the
 database, where it would block a connection and the tasks stored with it. A request with unique keys shares no
@@ -26,10 +26,9 @@ from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.announced import may_start_now
-from lapinq_core.tasks.due_notices import announce
-from lapinq_core.tasks.enqueueing import Taken
-from lapinq_core.tasks.idempotency import (
+from lapinq_core.intake.announced import may_start_now
+from lapinq_core.intake.enqueueing import Taken
+from lapinq_core.intake.idempotency import (
     Answered,
     Asked,
     Earlier,
@@ -39,7 +38,8 @@ from lapinq_core.tasks.idempotency import (
     UniqueKeyBusy,
     store,
 )
-from lapinq_core.tasks.unique_keys import keys_of
+from lapinq_core.intake.unique_keys import keys_of
+from lapinq_core.tasks.due_notices import announce
 
 MAX_AT_ONCE = 500
 ENOUGH = 32

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from lapinq_core.batching.database import Overloaded
-from lapinq_core.tasks.idempotency import UniqueKeyBusy
+from lapinq_core.intake.idempotency import UniqueKeyBusy
 
 Key = tuple[str, str]
 """A queue and a unique key in it."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from lapinq_core.batching.database import Database
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.limit_check import Bursts, check, find_bursts
+from lapinq_core.intake.limit_check import Bursts, check, find_bursts
 
 KNOWN_SECONDS = 1.0
 MAX_KNOWN = 1000

@@ -21,12 +21,12 @@ from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.schedules.schedule import task_at, when
 from lapinq_core.domain.schedules.ticks import DueTicks, TickOutcome, due_ticks
+from lapinq_core.intake import enqueueing
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.overlaps import Tick, resolve_overlaps, slots
 from lapinq_core.schedules.schedules import Schedule, UnknownSchedule, as_schedule
-from lapinq_core.tasks import enqueueing
 
 _PACKAGE = "lapinq_core.schedules"
 

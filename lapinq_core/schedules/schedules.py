@@ -23,9 +23,9 @@ from lapinq_core.domain.schedules.schedule import (
     task_of,
     when,
 )
+from lapinq_core.intake import limit_check
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
-from lapinq_core.tasks import limit_check
 
 _PACKAGE = "lapinq_core.schedules"
 

@@ -3,11 +3,9 @@
 from enum import StrEnum
 
 import psycopg
-from psycopg.errors import LockNotAvailable
 
 from lapinq_core.db.statements import sql
-from lapinq_core.tasks.idempotency import UniqueKeyBusy
-from lapinq_core.tasks.unique_keys import UniqueConflict
+from lapinq_core.intake.idempotency import retake_unique_key
 
 _PACKAGE = "lapinq_core.tasks"
 _TRIES = 3
@@ -82,13 +80,7 @@ async def requeue(conn: psycopg.AsyncConnection, task_id: str, *, by: str) -> st
     The attempt that failed records the time and `by`, the name of the person or key. `conn` is in a transaction, to
     be rolled back if it raises `UniqueConflict`, because another task holds the task's unique key, or `UniqueKeyBusy`.
     """
-    try:
-        cursor = await conn.execute(sql(_PACKAGE, "retake_unique_key"), {"id": task_id})
-    except LockNotAvailable:
-        raise UniqueKeyBusy from None
-    held = await cursor.fetchone()
-    if held and held[0]:
-        raise UniqueConflict(held[0], loc="unique_key")
+    await retake_unique_key(conn, task_id)
     row = await (await conn.execute(sql(_PACKAGE, "requeue"), {"id": task_id, "by": by})).fetchone()
     return row[0] if row else None
 

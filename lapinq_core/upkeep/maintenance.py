@@ -15,13 +15,13 @@ from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
 from lapinq_core.errors import upkeep as errors_upkeep
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.fleet import workers
+from lapinq_core.intake import idempotency
 from lapinq_core.limits import lanes
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.notifying import messages
 from lapinq_core.people import logins, sessions
 from lapinq_core.runtime.loops import REST_FACTOR, run_every
 from lapinq_core.schedules import ticks
-from lapinq_core.tasks import idempotency
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.breaker_watch import watch_breakers

@@ -27,7 +27,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks import enqueueing
+from lapinq_core.intake import enqueueing
 from tests.bench.contenders import lapinq_tasks, marks
 from tests.bench.run import processor_time
 from tests.bench.run.figures import percentile

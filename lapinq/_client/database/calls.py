@@ -26,11 +26,11 @@ from lapinq_core.domain.requests.enqueue import read_task
 from lapinq_core.domain.requests.refusals import ErrorBody
 from lapinq_core.domain.tasks.chosen_id import key_of, needs_key
 from lapinq_core.domain.tasks.state import FINAL
+from lapinq_core.intake.idempotency import Earlier, Key, KeyHeld, UniqueKeyBusy
+from lapinq_core.intake.unique_keys import Met, UniqueConflict
 from lapinq_core.lookup.explanation import explain
 from lapinq_core.tasks import actions, inspect
 from lapinq_core.tasks.due_notices import announce
-from lapinq_core.tasks.idempotency import Earlier, Key, KeyHeld, UniqueKeyBusy
-from lapinq_core.tasks.unique_keys import Met, UniqueConflict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

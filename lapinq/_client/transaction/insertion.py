@@ -21,9 +21,9 @@ from lapinq_core.domain.requests.refusals import (
     invalid_value,
     unique_conflict,
 )
-from lapinq_core.tasks import limit_check
-from lapinq_core.tasks.new_tasks import encoded
-from lapinq_core.tasks.unique_keys import (
+from lapinq_core.intake import limit_check
+from lapinq_core.intake.new_tasks import encoded
+from lapinq_core.intake.unique_keys import (
     Met,
     UniqueConflict,
     choice,

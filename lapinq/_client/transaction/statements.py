@@ -28,4 +28,4 @@ _PARAMETER = re.compile(r"%\(\w+\)s")
 @cache
 def statement(verb: Verb, placeholder: Placeholder) -> str:
     """Its parameter is a text, whatever adapters for JSON or lists the connection has."""
-    return _PARAMETER.sub(f"{placeholder}::text", sql("lapinq_core.tasks", verb))
+    return _PARAMETER.sub(f"{placeholder}::text", sql("lapinq_core.intake", verb))

@@ -12,7 +12,7 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.refusals import KEY_REUSED
-from lapinq_core.tasks.idempotency import Answered, Earlier, Ids, Key
+from lapinq_core.intake.idempotency import Answered, Earlier, Ids, Key
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotency-Replayed": "true"}

@@ -16,10 +16,10 @@ from lapinq_core.domain.requests.refusals import (
     unique_conflict,
     unstorable,
 )
+from lapinq_core.intake.idempotency import KeyHeld, UniqueKeyBusy
+from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.schedules.firing import StillRuns
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, UnknownSchedule
-from lapinq_core.tasks.idempotency import KeyHeld, UniqueKeyBusy
-from lapinq_core.tasks.unique_keys import UniqueConflict
 
 RETRY_AFTER_SECONDS = 1
 NOTHING_HERE = "there is nothing at this path"

@@ -22,8 +22,8 @@ from lapinq_core.db.notifier import Notifier, notify
 from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks import enqueueing
-from lapinq_core.tasks.announced import take_in_announced
+from lapinq_core.intake import enqueueing
+from lapinq_core.intake.announced import take_in_announced
 from tests.bench.contenders import pacing
 
 MODULE = "tests.bench.contenders.lapinq_tasks"

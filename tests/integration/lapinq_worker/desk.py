@@ -11,8 +11,8 @@ import uvloop
 from psycopg.rows import class_row
 
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.intake import enqueueing
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks import enqueueing
 from lapinq_worker.worker import Worker
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, new_task

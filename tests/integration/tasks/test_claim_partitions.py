@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from lapinq_core.domain.ids import id_at
-from lapinq_core.tasks import claiming, enqueueing
+from lapinq_core.intake import enqueueing
+from lapinq_core.tasks import claiming
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, new_task
 

@@ -10,7 +10,8 @@ from psycopg import sql as psql
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import FINAL, Status
-from lapinq_core.tasks import actions, enqueueing, inspect, worker_verbs
+from lapinq_core.intake import enqueueing
+from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
 from lapinq_core.tasks.worker_verbs import Ended

@@ -10,10 +10,10 @@ import pytest
 from lapinq_core.db.channels import DELAYED_CHANNEL, SOON_SECONDS
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.intake.enqueueing import Taken, take_in
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.due_notices import DueTimer, announce, delayed_notifier
-from lapinq_core.tasks.enqueueing import Taken, take_in
 from lapinq_core.upkeep import maintenance
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_scheduler.scheduler import embedded_scheduler

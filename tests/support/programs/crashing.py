@@ -15,8 +15,9 @@ from typing import Any
 import psycopg
 
 from lapinq.cli import main as lapinq
+from lapinq_core.intake import enqueueing
 from lapinq_core.schedules import firing
-from lapinq_core.tasks import claiming, enqueueing, worker_verbs
+from lapinq_core.tasks import claiming, worker_verbs
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.settling.settler import Settler
 

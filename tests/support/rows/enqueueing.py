@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lapinq_core.db.notifier import notify
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks import enqueueing
+from lapinq_core.intake import enqueueing
 from tests.support.rows.factories import Conn
 
 

@@ -13,8 +13,9 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Health, WorkerRecord
+from lapinq_core.intake import enqueueing
 from lapinq_core.people.audit import Author
-from lapinq_core.tasks import claiming, enqueueing, inspect, worker_verbs
+from lapinq_core.tasks import claiming, inspect, worker_verbs
 from lapinq_core.upkeep import maintenance_jobs
 
 

@@ -34,9 +34,9 @@ from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import Id
 from lapinq_core.domain.tasks.chosen_id import chosen_id, needs_key
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.idempotency import Answered, Earlier, is_stored, store
-from lapinq_core.tasks.unique_keys import Met, UniqueConflict, have_unique_keys
-from lapinq_core.tasks.user_enqueue import store_for_user
+from lapinq_core.intake.idempotency import Answered, Earlier, is_stored, store
+from lapinq_core.intake.unique_keys import Met, UniqueConflict, have_unique_keys
+from lapinq_core.intake.user_enqueue import store_for_user
 
 
 class Enqueued(msgspec.Struct, omit_defaults=True):

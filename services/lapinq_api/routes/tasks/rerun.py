@@ -23,7 +23,7 @@ from lapinq_api.wire.codec import off_loop_if_large
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.rerun import Rerun, RerunRequest, read_rerun
-from lapinq_core.tasks.rerunning import enqueued_fields, store_rerun
+from lapinq_core.intake.rerunning import enqueued_fields, store_rerun
 
 _REVEALING = ("task_name", "module_path", "webhook_url")
 """Fields that decide who learns what the task carries."""

@@ -29,7 +29,7 @@ def _writing(database: str, key: str) -> Generator[psycopg.Connection]:
     key = f"anonymous\n{key}"
     with psycopg.connect(database) as conn:
         keys = json.dumps([{"key": key, "digest": "00", "task_ids": []}])
-        written = conn.execute(sql("lapinq_core.tasks", "claim_keys"), {"keys": keys}).fetchall()
+        written = conn.execute(sql("lapinq_core.intake", "claim_keys"), {"keys": keys}).fetchall()
         assert written == [(key, False, True)]
         yield conn
         conn.rollback()

@@ -17,7 +17,7 @@ from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.idempotency import Answered, Earlier, Key
+from lapinq_core.intake.idempotency import Answered, Earlier, Key
 from tests.support.database.proxy import proxy
 
 Serve = Callable[..., httpx.Client]

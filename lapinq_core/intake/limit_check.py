@@ -25,7 +25,7 @@ Bursts = Mapping[str, float | None]
 async def find_bursts(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Bursts:
     """Of the limits from which they take, as far as they exist."""
     params = {"names": question(names_of(tasks))}
-    cursor = await conn.execute(sql("lapinq_core.tasks", "find_limits"), params, prepare=True)
+    cursor = await conn.execute(sql("lapinq_core.intake", "find_limits"), params, prepare=True)
     return dict(await cursor.fetchall())
 
 

@@ -7,7 +7,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks import enqueueing
+from lapinq_core.intake import enqueueing
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, new_task
 

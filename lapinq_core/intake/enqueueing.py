@@ -7,9 +7,9 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.new_tasks import encoded
+from lapinq_core.intake.new_tasks import encoded
 
-_PACKAGE = "lapinq_core.tasks"
+_PACKAGE = "lapinq_core.intake"
 
 
 class Taken(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import pytest
 from lapinq_core.db import ready_notices
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced, take_in_ready
+from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
 from tests.support.database import ready_channels
 from tests.support.database.pgbouncer import PROGRAM, pooler
 from tests.support.database.running import on_connections

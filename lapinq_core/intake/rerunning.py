@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.intake.enqueueing import Taken
+from lapinq_core.intake.idempotency import Asked, Outcome, enqueue_once, is_stored
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
-from lapinq_core.tasks.enqueueing import Taken
-from lapinq_core.tasks.idempotency import Asked, Outcome, enqueue_once, is_stored
 
-_PACKAGE = "lapinq_core.tasks"
+_PACKAGE = "lapinq_core.intake"
 
 
 async def enqueued_fields(conn: psycopg.AsyncConnection, task_id: str) -> str | None:

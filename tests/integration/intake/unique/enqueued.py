@@ -6,8 +6,8 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Next
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.tasks.unique import Debounce, OnConflict, Unique
+from lapinq_core.intake.idempotency import Answered, Asked, store
 from lapinq_core.tasks import worker_verbs
-from lapinq_core.tasks.idempotency import Answered, Asked, store
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.rows.factories import Conn, new_task
 

@@ -6,10 +6,10 @@ import psycopg
 from psycopg.errors import UniqueViolation
 
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.intake.enqueueing import Taken
+from lapinq_core.intake.idempotency import Answered, Asked, Outcome, enqueue_once, store
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author, Entry
-from lapinq_core.tasks.enqueueing import Taken
-from lapinq_core.tasks.idempotency import Answered, Asked, Outcome, enqueue_once, store
 
 
 async def store_for_user(

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.ids import new_id
-from lapinq_core.tasks.idempotency import (
+from lapinq_core.intake.idempotency import (
     IDLE_SECONDS,
     Answered,
     Asked,

@@ -24,11 +24,11 @@ from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.requests.refusals import UNIQUE_KEY_BUSY
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced, take_in_ready
-from lapinq_core.tasks.enqueueing import Taken, take_in
-from lapinq_core.tasks.unique_keys import Met, choice, have_unique_keys, question, read_met
+from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
+from lapinq_core.intake.enqueueing import Taken, take_in
+from lapinq_core.intake.unique_keys import Met, UniqueConflict, choice, have_unique_keys, question, read_met
 
-_PACKAGE = "lapinq_core.tasks"
+_PACKAGE = "lapinq_core.intake"
 
 FORGET_LIMIT = 1_000
 IDLE_SECONDS = 10
@@ -153,6 +153,20 @@ async def enqueue_once(
                 digest, ids, met = found[key.name]
                 answers[n] = Earlier(ids, digest == key.digest, met)
     return answers, taken
+
+
+async def retake_unique_key(conn: psycopg.AsyncConnection, task_id: str) -> None:
+    """Gives a failed task its unique key again, if it had one. `conn` is in a transaction, to be rolled back on errors.
+
+    Raises `UniqueConflict` if another task holds the key, and `UniqueKeyBusy` if that isn't known yet.
+    """
+    try:
+        cursor = await conn.execute(sql(_PACKAGE, "retake_unique_key"), {"id": task_id})
+    except LockNotAvailable:
+        raise UniqueKeyBusy from None
+    held = await cursor.fetchone()
+    if held and held[0]:
+        raise UniqueConflict(held[0], loc="unique_key")
 
 
 async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) -> int:

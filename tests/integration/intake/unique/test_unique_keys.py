@@ -9,10 +9,10 @@ from psycopg.rows import dict_row
 
 from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.domain.tasks.unique import Unique
+from lapinq_core.intake.unique_keys import Met, UniqueConflict
 from lapinq_core.tasks import actions
-from lapinq_core.tasks.unique_keys import Met, UniqueConflict
 from lapinq_core.upkeep import maintenance_jobs
-from tests.integration.tasks.unique.enqueued import (
+from tests.integration.intake.unique.enqueued import (
     args_of,
     debounced,
     end,

@@ -18,10 +18,10 @@ from lapinq_core.db import ready_notices
 from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.enqueueing import Taken
-from lapinq_core.tasks.new_tasks import Verb, encoded
+from lapinq_core.intake.enqueueing import Taken
+from lapinq_core.intake.new_tasks import Verb, encoded
 
-_PACKAGE = "lapinq_core.tasks"
+_PACKAGE = "lapinq_core.intake"
 
 
 def may_start_now(tasks: Iterable[NewTask]) -> bool:

@@ -9,9 +9,9 @@ import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.unique import Unique
-from lapinq_core.tasks.idempotency import UniqueKeyBusy
+from lapinq_core.intake.idempotency import UniqueKeyBusy
 from lapinq_core.upkeep import maintenance_jobs
-from tests.integration.tasks.unique.enqueued import args_of, debounced, put, put_one, unique
+from tests.integration.intake.unique.enqueued import args_of, debounced, put, put_one, unique
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async

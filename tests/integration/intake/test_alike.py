@@ -8,8 +8,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks import enqueueing
-from lapinq_core.tasks.new_tasks import encoded
+from lapinq_core.intake import enqueueing
+from lapinq_core.intake.new_tasks import encoded
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, new_task
 

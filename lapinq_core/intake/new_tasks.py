@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.unique_keys import have_unique_keys
+from lapinq_core.intake.unique_keys import have_unique_keys
 
 Verb = Literal["enqueue", "enqueue_alike", "enqueue_any", "enqueue_alike_keyed"]
 

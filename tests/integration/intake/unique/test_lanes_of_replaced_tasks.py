@@ -8,7 +8,7 @@ import pytest
 from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.tasks import actions
 from lapinq_core.upkeep import maintenance_jobs
-from tests.integration.tasks.unique.enqueued import args_of, debounced, end, put, put_one, unique
+from tests.integration.intake.unique.enqueued import args_of, debounced, end, put, put_one, unique
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import (

@@ -7,11 +7,11 @@ import pytest
 
 from lapinq_core.domain.tasks.decide import Fail
 from lapinq_core.domain.tasks.unique import Unique
+from lapinq_core.intake.idempotency import UniqueKeyBusy
+from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.tasks import actions, bulk
-from lapinq_core.tasks.idempotency import UniqueKeyBusy
-from lapinq_core.tasks.unique_keys import UniqueConflict
 from lapinq_core.upkeep.unique_key_pruning import prune
-from tests.integration.tasks.unique.enqueued import debounced, end, put_one, unique
+from tests.integration.intake.unique.enqueued import debounced, end, put_one, unique
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, counts, enqueue, new_task, status

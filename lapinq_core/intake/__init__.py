@@ -1,0 +1,1 @@
+"""Storing new tasks: enqueueing, idempotency, unique keys, reruns."""

@@ -1,10 +1,12 @@
 -- For claim.sql, after pick_governed.sql: writes what the claim used up. Lanes get the place of their next task, or close.
+-- In fair order the queue's virtual time becomes that at which the last of these tasks starts, with or without a key. Other
+-- orders leave virtual times alone.
 -- Locks nothing that the caller has not locked. Relies on the primary keys and lapinq_ready_lane.
 served AS MATERIALIZED (
     SELECT s.*, c.key, c.weight, c.start_order, c.start, c.most, c.tokens, c.tokens_at, c.rate_per_key, next.rank, next.seq
       FROM (SELECT lane, count(*) AS tasks, array_agg(id) AS ids, (array_agg(id ORDER BY rank DESC, seq DESC))[1] AS last,
-                   sum(coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1)) AS cost
-              FROM taken
+                   sum(cost) AS cost, (array_agg(cost ORDER BY rank DESC, seq DESC))[1] AS last_cost
+              FROM (SELECT *, coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1) AS cost FROM taken) AS costly
              WHERE lane IS NOT NULL
              GROUP BY lane) AS s
       JOIN capped c USING (lane)
@@ -54,7 +56,8 @@ served AS MATERIALIZED (
     RETURNING l.lane
 ), remembered AS (
     INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
-    SELECT %(queue)s::text, key, max(start) + sum(cost) / min(weight), min(tokens) - sum(tasks),
+    SELECT %(queue)s::text, key, max(start) + coalesce(sum(cost) FILTER (WHERE start_order = 'fair') / min(weight), 0),
+           min(tokens) - sum(tasks),
            CASE WHEN min(tokens) IS NOT NULL
                 THEN lapinq_refilled_at((array_agg(rate_per_key))[1], min(tokens_at)) END,
            min(last::text)::uuid, lapinq_now()
@@ -84,13 +87,18 @@ served AS MATERIALIZED (
     UPDATE lapinq_queues x
        SET tokens = q.tokens - n.tasks,
            tokens_at = lapinq_refilled_at(x.rate, x.tokens_at),
-           virtual_time = greatest(x.virtual_time, n.reached),
-           unkeyed_time = CASE WHEN n.unkeyed > 0 THEN greatest(x.unkeyed_time, x.virtual_time)
+           virtual_time = CASE WHEN x.start_order <> 'fair' THEN x.virtual_time
+                               WHEN n.unkeyed > 0
+                               THEN greatest(n.reached, greatest(x.unkeyed_time, x.virtual_time)
+                                                        + (n.unkeyed - 1) / coalesce((x.weights ->> '')::float8, 1))
+                               ELSE greatest(x.virtual_time, n.reached) END,
+           unkeyed_time = CASE WHEN x.start_order = 'fair' AND n.unkeyed > 0
+                               THEN greatest(x.unkeyed_time, x.virtual_time)
                                     + n.unkeyed / coalesce((x.weights ->> '')::float8, 1)
                                ELSE x.unkeyed_time END
       FROM q,
            (SELECT count(*) AS tasks, count(*) FILTER (WHERE lane IS NULL) AS unkeyed,
-                   (SELECT max(start + (cost - 1) / weight) FROM served) AS reached
+                   (SELECT max(start + (cost - last_cost) / weight) FROM served) AS reached
               FROM taken) AS n
      WHERE x.name = %(queue)s::text
        AND n.tasks > 0

@@ -5,6 +5,7 @@
 -- offered before it, over the lane's weight. A limit is taken in that order, too: behind a task for which it has too few
 -- units, no other task that takes from it starts, or that one would wait forever; it is passed if the limit never has so
 -- many. Of each set of limits it looks at as many lanes as may start tasks: those that one set holds back hide no other.
+-- In strict order it passes lanes of keys without a head: no claim has looked at them since the order became strict.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
 -- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
@@ -77,6 +78,7 @@ policy AS MATERIALIZED (
             WHERE queue_name = %(queue)s::text
               AND names = s.names
               AND is_open
+              AND (q.start_order <> 'strict_per_key' OR head IS NOT NULL OR lane < ' ')
             ORDER BY queue_name, names, rank, place
             LIMIT q.room) AS l
      WHERE NOT EXISTS (SELECT
@@ -86,7 +88,8 @@ policy AS MATERIALIZED (
     WINDOW all_lanes AS (ORDER BY l.rank, l.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), capped AS MATERIALIZED (
     SELECT l.*, coalesce((q.weights ->> l.key)::float8, 1) AS weight, q.start_order, q.rate_per_key,
-           greatest(l.place, k.virtual_time) AS start, room.tokens, k.tokens_at, room.most,
+           CASE WHEN q.start_order = 'fair' THEN greatest(l.place, k.virtual_time)
+                ELSE coalesce(k.virtual_time, 0) END AS start, room.tokens, k.tokens_at, room.most,
            greatest(0, least(q.room, room.most)) AS cap
       FROM lanes l
      CROSS JOIN q

@@ -1,5 +1,6 @@
 -- Forgets lanes of a queue in which nothing has waited for an hour, and keys that start afresh without loss: their bucket is
--- full, their turn is over, and the task that started last has ended. Up to 1,000 of each. Returns how many.
+-- full, the task that started last has ended, and in fair order their turn is over or a day ago: where tasks come one by
+-- one, virtual time stands still. Up to 1,000 of each. Returns how many.
 -- Locks the rows that it deletes; the caller holds the lock of the queue's row. Relies on the primary keys and lapinq_ready_lane.
 WITH empty AS (
     DELETE FROM lapinq_lanes
@@ -22,7 +23,9 @@ WITH empty AS (
                                JOIN lapinq_queues q ON q.name = k.queue_name
                               WHERE k.queue_name = %(queue)s::text
                                 AND k.changed_at < lapinq_now() - interval '1 hour'
-                                AND k.virtual_time <= q.virtual_time
+                                AND (q.start_order <> 'fair'
+                                     OR k.virtual_time <= q.virtual_time
+                                     OR k.changed_at < lapinq_now() - interval '1 day')
                                 AND (q.rate_per_key IS NULL
                                      OR lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)
                                         >= (q.rate_per_key ->> 'burst')::float8)

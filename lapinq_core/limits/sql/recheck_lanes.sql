@@ -1,6 +1,6 @@
 -- Asks for another look at lanes that are closed although tasks wait in them: 1,000 that nothing has changed for a minute,
 -- after the lane given. Claims close and open lanes by what they are told; a process of the previous release tells them
--- nothing.
+-- nothing. Adds nothing to a hundred news of a queue: who claims from it, if anybody does, hasn't read those yet.
 -- Returns the last lane it read, NULL at the end. Locks nothing. Relies on the primary key and lapinq_ready_lane.
 WITH read AS MATERIALIZED (
     SELECT queue_name, lane, is_open, opens_at, changed_at
@@ -17,6 +17,8 @@ WITH read AS MATERIALIZED (
        AND changed_at < lapinq_now() - interval '1 minute'
        AND EXISTS (SELECT FROM lapinq_ready r WHERE r.queue_name = read.queue_name AND r.lane = read.lane)
      GROUP BY queue_name
+    HAVING (SELECT count(*)
+              FROM (SELECT FROM lapinq_lane_news n WHERE n.queue_name = read.queue_name LIMIT 100) AS unread) < 100
 )
 SELECT queue_name, lane
   FROM (SELECT queue_name, lane, count(*) OVER () AS lanes FROM read) AS last

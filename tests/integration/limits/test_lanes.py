@@ -1,15 +1,27 @@
 """Which tasks of a queue with a policy start, and in which order."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import errors as pg
 
+from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.decide import Retry
-from lapinq_core.tasks import worker_verbs
+from lapinq_core.limits import lanes
+from lapinq_core.tasks import queues, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_delayed_ready
+from tests.support.rows.factories import (
+    SOMEBODY,
+    Conn,
+    add_worker,
+    claim,
+    complete,
+    enqueue,
+    make_delayed_ready,
+)
 
 
 async def govern(conn: Conn, queue: str = "default", **policy: Any) -> None:
@@ -99,6 +111,67 @@ def test_a_key_in_strict_order_waits_until_its_first_task_has_ended_for_good(dat
         assert second.id == ids[1][0]
 
     on_connections(database, test)
+
+
+def test_no_lane_starts_in_strict_order_before_a_claim_has_looked_at_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 3, key="a")
+        assert len(await claim(conn, worker)) == 1
+        await queues.set_policy(conn, "default", {"order": StartOrder.STRICT_PER_KEY}, by=SOMEBODY)
+        await conn.execute("DELETE FROM lapinq_lane_news")  # as if they came after those of a thousand lanes
+        assert await claim(conn, worker, 10) == []
+
+    on_connections(database, test)
+
+
+def test_nobody_adds_to_many_news_that_no_claim_reads(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await govern(conn, max_running_per_key=1)
+        await enqueue(conn, 2, key="a")
+        await claim(conn, worker, 2)
+        assert await claim(conn, worker, 2) == []
+        await conn.execute("UPDATE lapinq_lanes SET changed_at = changed_at - interval '2 minutes'")
+        for _ in range(102):
+            await lanes.Recheck().step(conn)
+        row = await (await conn.execute("SELECT count(*) FROM lapinq_lane_news")).fetchone()
+        assert row == (100,)
+
+    on_connections(database, test)
+
+
+def test_a_claim_is_one_message_so_that_a_worker_that_stalls_holds_no_lock(
+    database: str, tmp_path: Path
+) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 9, key="a")
+        for _ in range(7):  # until all statements are prepared
+            await claim(conn, worker)
+        with (tmp_path / "trace").open("w+") as trace:
+            conn.pgconn.trace(trace.fileno())
+            assert len(await claim(conn, worker)) == 1
+            conn.pgconn.untrace()
+            trace.seek(0)
+            sent = [fields[3] for line in trace if (fields := line.split("\t"))[1] == "F"]
+        assert sent.count("Sync\n") == 1
+
+    on_connections(database, test)
+
+
+def test_a_claim_that_fails_leaves_no_transaction_behind(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 2, key="a")
+        await conn.execute("SET lock_timeout = '20ms'")
+        async with other.transaction():
+            await other.execute("SELECT FROM lapinq_queues FOR UPDATE")
+            with pytest.raises(pg.LockNotAvailable):
+                await claim(conn, worker)
+        assert len(await claim(conn, worker, 2)) == 2
+
+    on_connections(database, test, 2)
 
 
 def test_a_rate_gives_its_burst_and_then_says_when_the_next_may_start(database: str) -> None:

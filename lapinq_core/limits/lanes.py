@@ -4,13 +4,18 @@ Claims read and write lanes under the lock of their queue's row; `docs/claiming.
 are forgotten, and lanes are put right that a process of the previous release has left wrong.
 """
 
+from contextlib import suppress
+
 import psycopg
+from psycopg import errors as pg
+from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.limits"
 
 PASS_LIMIT = 500
+PRUNE_LIMIT = 1000
 
 
 async def restore(conn: psycopg.AsyncConnection) -> int:
@@ -34,11 +39,21 @@ class Recheck:
         self._after = row or ("", "")
 
 
-async def prune(conn: psycopg.AsyncConnection) -> None:
-    """Forgets idle lanes and keys. Skips a queue whose row somebody has locked: the next pass gets it."""
-    row: tuple[str] | None = ("",)
-    while row:
-        async with conn.transaction():
-            row = await (await conn.execute(sql(_PACKAGE, "lock_next_queue"), {"after": row[0]})).fetchone()
-            if row:
-                await conn.execute(sql(_PACKAGE, "prune_lanes"), {"queue": row[0]})
+async def prune(conn: psycopg.AsyncConnection) -> bool:
+    """Forgets idle lanes and keys; whether there may be more. Leaves alone a queue whose row is locked for long."""
+    queue, is_full = "", False
+    while row := await (await conn.execute(sql(_PACKAGE, "next_laned_queue"), {"after": queue})).fetchone():
+        (queue,) = row
+        with suppress(pg.LockNotAvailable):
+            is_full |= await _prune_queue(conn, queue) >= PRUNE_LIMIT
+    return is_full
+
+
+async def _prune_queue(conn: psycopg.AsyncConnection, queue: str) -> int:
+    # It waits for its turn: the row of a busy queue is hardly ever free.
+    async with conn.transaction():
+        await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
+        await conn.execute(sql("lapinq_core.tasks", "lock_queue"), {"queue": queue})
+        params = {"queue": queue, "limit": PRUNE_LIMIT}
+        row = await (await conn.execute(sql(_PACKAGE, "prune_lanes"), params)).fetchone()
+    return row[0] if row else 0

@@ -216,9 +216,9 @@ async def _tend_lanes(pool: Pool, recheck: lanes.Recheck) -> float | None:
         return 0.0 if await lanes.restore(conn) >= lanes.PASS_LIMIT else None
 
 
-async def _prune_lanes(pool: Pool) -> None:
+async def _prune_lanes(pool: Pool) -> float | None:
     async with pool.connection() as conn:
-        await lanes.prune(conn)
+        return 0.0 if await lanes.prune(conn) else None
 
 
 async def _fold_figures(pool: Pool) -> float | None:

@@ -1,6 +1,6 @@
 -- Forgets lanes of a queue in which nothing has waited for an hour, and keys that start afresh without loss: their bucket is
 -- full, the task that started last has ended, and in fair order their turn is over or a day ago: where tasks come one by
--- one, virtual time stands still. Up to 1,000 of each. Returns how many.
+-- one, virtual time stands still. Up to `limit` of each. Returns how many.
 -- Locks the rows that it deletes; the caller holds the lock of the queue's row. Relies on the primary keys and lapinq_ready_lane.
 WITH empty AS (
     DELETE FROM lapinq_lanes
@@ -14,7 +14,7 @@ WITH empty AS (
                                                   FROM lapinq_ready r
                                                  WHERE r.queue_name = l.queue_name
                                                    AND r.lane = l.lane)
-                              LIMIT 1000))
+                              LIMIT %(limit)s::integer))
     RETURNING 1
 ), idle AS (
     DELETE FROM lapinq_keys
@@ -32,7 +32,7 @@ WITH empty AS (
                                 AND NOT EXISTS (SELECT FROM lapinq_ready WHERE id = k.holder)
                                 AND NOT EXISTS (SELECT FROM lapinq_delayed WHERE id = k.holder)
                                 AND NOT EXISTS (SELECT FROM lapinq_running WHERE id = k.holder)
-                              LIMIT 1000))
+                              LIMIT %(limit)s::integer))
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM empty) + (SELECT count(*) FROM idle)

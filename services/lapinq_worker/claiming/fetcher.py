@@ -378,7 +378,7 @@ class Fetcher:
         elif claims:
             await asyncio.sleep(0)  # they start first, and then it looks for more
         if peek := self._choice.peek_after(turn):
-            self._choice.peeked(await worker_verbs.heads(connection, peek))
+            self._choice.peeked_after(turn, await worker_verbs.heads(connection, peek))
         return len(claims)
 
     async def _reclaim_unanswered(self, connection: PinnedConnection) -> None:

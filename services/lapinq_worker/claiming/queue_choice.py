@@ -175,6 +175,11 @@ class QueueChoice:
             return {}
         return {turn.queue: max(self._marks.get(turn.queue, LOWEST_MARK), (turn.max_rank + 1, 0))}
 
+    def peeked_after(self, turn: Turn, heads: Mapping[str, tuple[int, int]]) -> None:
+        """What a scan from `peek_after` found. Tasks of a lane lie beyond all marks. Those with a rank of the turn may
+        not start now, or its claim had taken them: claims for them would follow each other until one may."""
+        self.peeked({queue: key for queue, key in heads.items() if key[0] > turn.max_rank})
+
     def peeked(self, heads: Mapping[str, tuple[int, int]]) -> None:
         """A scan from the marks found work in these queues, each with the key of its first task."""
         for queue, key in heads.items():

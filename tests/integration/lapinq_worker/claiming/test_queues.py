@@ -12,10 +12,11 @@ from typing import Any
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.limits import named_limits
 from lapinq_worker.claiming.queue_choice import Turn
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
-from tests.support.rows.factories import pause, resume
+from tests.support.rows.factories import SOMEBODY, pause, resume
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
@@ -180,5 +181,29 @@ def test_a_queue_paused_under_a_busy_worker_stops_and_goes_on(
             assert not starts(tmp_path)
             await resume(desk.conn, "still")
             await desk.ended(*waiting)
+
+    at_desk(database, test)
+
+
+def test_queues_of_which_nothing_may_start_keep_no_other_waiting(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        await named_limits.set_limit(desk.conn, "gpu", 1, None, by=SOMEBODY)
+        running = await desk.hand_in(tasks.await_at, gate.path, queue_name="video", limits={"gpu": 1})
+        async with working(database, worker_concurrency=4) as worker:
+            await gate.begun()
+            counted = Statements(worker)
+            blocked = await desk.hand_in_many(
+                [
+                    task_of(tasks.anoop, queue_name=queue, limits={"gpu": 1})
+                    for queue in ("video", "audio", "text")
+                ]
+            )
+            await notify(desk.conn, ["video", "audio", "text"])
+            await until(lambda: counted.claims > 10)
+            other = await desk.hand_in(tasks.anoop, queue_name="mail")
+            await notify(desk.conn, ["mail"])
+            await desk.ended(other)
+            gate.open()
+            await desk.ended(running, *blocked)
 
     at_desk(database, test)

@@ -398,11 +398,26 @@ def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
     assert turn is not None
     take(choice, turn, 1, 0, seq=8)
     assert choice.peek_after(turn) == {turn.queue: (1, 0)}
-    choice.peeked({turn.queue: (6, 0)})
+    choice.peeked_after(turn, {turn.queue: (6, 0)})
     other = choice.next(10)
     assert other is not None
     assert other.queue != turn.queue
     assert other.max_rank == 6
+
+
+def test_what_a_short_claim_left_below_anothers_rank_may_not_start() -> None:
+    choice = QueueChoice({})
+    scanned(choice, {"a": 0, "b": 0})
+    turn = choice.next(10)
+    assert turn is not None
+    take(choice, turn, 0, 0)
+    choice.peeked_after(turn, {turn.queue: (0, 7)})  # in a lane
+    other = choice.next(10)
+    assert other is not None
+    assert other.queue != turn.queue
+    take(choice, other, 0, 0)
+    choice.peeked_after(other, {other.queue: (0, 7)})
+    assert choice.next(10) is None
 
 
 def test_nothing_is_asked_after_a_claim_that_was_full_or_unbounded() -> None:

@@ -300,16 +300,10 @@ BEGIN
         INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, lane, units)
         VALUES (queue, lapinq_rank(priority::integer, lane), new_id, expiry, lane, lapinq_units(shares));
         IF lane IS NOT NULL THEN
-            INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (queue, ARRAY[lane]);
+            INSERT INTO lapinq_lane_news (queue_name, lanes, rank)
+            VALUES (queue, ARRAY[lane], lapinq_rank(priority::integer, lane));
         END IF;
         PERFORM pg_notify('lapinq_ready', queue);
-    END IF;
-    IF lane IS NOT NULL THEN
-        INSERT INTO lapinq_queues (name, is_laned)
-        SELECT queue, true
-         WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = queue AND q.is_laned)
-            ON CONFLICT (name) DO UPDATE
-           SET is_laned = true;
     END IF;
     RETURN new_id;
 END
@@ -717,13 +711,6 @@ BEGIN
                          NULL);
     IF cardinality(told) > 0 THEN
         INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (place.queue_name, told);
-    END IF;
-    IF new_lane IS NOT NULL THEN
-        INSERT INTO lapinq_queues (name, is_laned)
-        SELECT place.queue_name, true
-         WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = place.queue_name AND q.is_laned)
-            ON CONFLICT (name) DO UPDATE
-           SET is_laned = true;
     END IF;
 END
 $function$;

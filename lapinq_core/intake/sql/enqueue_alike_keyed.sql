@@ -1,8 +1,7 @@
 -- Stores new tasks of which some have a key or limits, and that differ only in id, key, arguments and metadata: as
 -- enqueue_alike.sql stores those without, which don't pay for it.
 -- Takes one JSON object as that one does, with a list of `keys` beside the ids; a key may be null. All have the same limits.
--- Returns what enqueue.sql returns. Locks nothing that exists, but the row of a queue that gets its first task with a key or
--- a limit.
+-- Returns what enqueue.sql returns. Locks nothing that exists.
 WITH shared AS MATERIALIZED (
     SELECT i.*, coalesce(i.queue_name, 'default') AS queue, -coalesce(i.priority, 0)::bigint AS plain_rank,
            lapinq_units(i.limits) AS units, lapinq_lane(NULL, i.limits) AS limits_lane,
@@ -55,13 +54,6 @@ WITH shared AS MATERIALIZED (
            plain_rank + 2199023255552
       FROM input
      WHERE is_ready
-), laned AS (
-    INSERT INTO lapinq_queues (name, is_laned)
-    SELECT queue, true
-      FROM input i
-     WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = i.queue AND q.is_laned)
-        ON CONFLICT (name) DO UPDATE
-       SET is_laned = true
 )
 SELECT CASE WHEN is_ready THEN ARRAY[queue] ELSE '{}' END,
        CASE WHEN NOT is_ready THEN date_part('epoch', scheduled_at - lapinq_now()) END

@@ -2,7 +2,7 @@
 -- them. Takes one JSON array of objects in ascending order of id. Returns the queues with ready tasks, and the seconds
 -- until the first of the delayed ones is due (NULL: none).
 -- meet_unique_keys.sql has decided that those with a unique key are to be stored.
--- Locks nothing that exists, but the row of a queue that gets its first task with a key or a limit.
+-- Locks nothing that exists.
 WITH input AS MATERIALIZED (
     SELECT i.id, coalesce(i.queue_name, 'default') AS queue_name, i.task_name, i.module_path,
            coalesce(i.args, '[]') AS args, coalesce(i.kwargs, '{}') AS kwargs,
@@ -58,14 +58,6 @@ WITH input AS MATERIALIZED (
       FROM entered
      WHERE lane IS NOT NULL
      GROUP BY queue_name
-), laned AS (
-    INSERT INTO lapinq_queues (name, is_laned)
-    SELECT DISTINCT queue_name, true
-      FROM input i
-     WHERE lane IS NOT NULL
-       AND NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = i.queue_name AND q.is_laned)
-        ON CONFLICT (name) DO UPDATE
-       SET is_laned = true
 )
 SELECT (SELECT coalesce(array_agg(DISTINCT queue_name), '{}') FROM entered),
        (SELECT date_part('epoch', min(due_at) - lapinq_now()) FROM delayed)

@@ -1,17 +1,17 @@
 -- For claim.sql, without the lock: "governed" if a task of a queue with a policy may start, or that has to be looked at; NULL
--- if surely none may.
+-- if surely none may. A queue whose first task with a key or limits has come may have no row yet.
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_opens_at, lapinq_ready_claim and the primary keys.
 (SELECT '"governed"'
-              FROM lapinq_queues q
-             WHERE q.name = %(queue)s::text
-               AND q.is_governed
-               AND q.paused_at IS NULL
+              FROM (SELECT) AS one
+              LEFT JOIN lapinq_queues q ON q.name = %(queue)s::text
+             WHERE q.paused_at IS NULL
+               AND (q.is_governed OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text))
                AND (q.max_running IS NULL
                     OR q.max_running > (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = q.name))
                AND (q.rate IS NULL
                     OR lapinq_tokens(q.rate, q.tokens, q.tokens_at) >= 1
                     OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text))
-               AND (NOT q.has_breaker
+               AND (q.has_breaker IS NOT TRUE
                     OR EXISTS (SELECT
                                  FROM lapinq_breakers b
                                 WHERE b.queue_name = q.name
@@ -22,7 +22,7 @@
                                                     FROM lapinq_running r
                                                    WHERE r.id = b.probe_id
                                                      AND r.seq = b.probe_seq)))
-               AND (NOT q.is_laned
+               AND (q.is_laned IS NOT TRUE
                     OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text)
                     OR EXISTS (SELECT FROM lapinq_lanes WHERE queue_name = %(queue)s::text AND is_open)
                     OR EXISTS (SELECT

@@ -1,6 +1,6 @@
 -- What the policy of its queue, its key and its named limits allow a ready task now, as the next claim will find them: it
 -- counts in what claims have not read yet of lapinq_lane_news and lapinq_limit_news. Returns a JSON object; no row for a
--- task that is not ready, or whose queue has no row.
+-- task that is not ready.
 -- Of those who hold the places it names at most `named`, those that started first.
 -- Locks nothing. Relies on the primary keys, lapinq_running_key and lapinq_running_units. Reads at most 1,000 news of the
 -- queue and of each limit, and the running tasks that take from limits.
@@ -32,7 +32,7 @@ WITH task AS MATERIALIZED (
        AND EXISTS (SELECT FROM task WHERE names IS NOT NULL)
 )
 SELECT json_build_object(
-           'order', q.start_order,
+           'order', coalesce(q.start_order, 'priority'),
            'rate', q.rate,
            'tokens', lapinq_tokens(q.rate, q.tokens + (SELECT count(*) FROM returned), q.tokens_at),
            'key', CASE WHEN t.key > '' THEN json_build_object(
@@ -81,5 +81,5 @@ SELECT json_build_object(
                                       ORDER BY limit_name, seq
                                       LIMIT 1000) AS few) AS news))::text
   FROM task t
-  JOIN lapinq_queues q ON q.name = t.queue_name
+  LEFT JOIN lapinq_queues q ON q.name = t.queue_name
   LEFT JOIN lapinq_keys k ON k.queue_name = t.queue_name AND k.key = t.key AND t.key > ''

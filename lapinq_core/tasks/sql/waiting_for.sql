@@ -7,7 +7,7 @@ SELECT json_build_object('kind', kind, 'name', CASE kind WHEN 'limit' THEN name 
   FROM (SELECT CASE WHEN delayed.due_at > lapinq_now()
                     THEN CASE WHEN delayed.starts > 0 THEN 'retry' ELSE 'schedule' END
                     WHEN q.paused_at IS NOT NULL THEN 'paused'
-                    WHEN q.is_governed IS NOT TRUE OR delayed.id IS NOT NULL THEN NULL
+                    WHEN q.is_governed IS NOT TRUE AND ready.lane IS NULL OR delayed.id IS NOT NULL THEN NULL
                     WHEN ready.key > ''
                          AND (least(q.max_running_per_key, CASE WHEN q.start_order = 'strict_per_key' THEN 1 END)
                               <= (SELECT count(*)

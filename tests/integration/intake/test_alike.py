@@ -114,8 +114,8 @@ async def _rows(conn: Conn, tasks: list[NewTask]) -> list[Any]:
     await cursor.execute("SELECT queue_name, sum(pending) FROM lapinq_counts GROUP BY queue_name ORDER BY 1")
     rows += await cursor.fetchall()
     await cursor.execute(
-        "SELECT n.queue_name, array_agg(DISTINCT lane) AS told, bool_and(is_laned)"
-        "  FROM lapinq_lane_news n CROSS JOIN unnest(lanes) AS lane JOIN lapinq_queues q ON q.name = n.queue_name"
-        " GROUP BY n.queue_name"
+        "SELECT queue_name, array_agg(DISTINCT lane) AS told, min(rank), bool_and(rank IS NOT NULL)"
+        "  FROM lapinq_lane_news CROSS JOIN unnest(lanes) AS lane"
+        " GROUP BY queue_name"
     )
     return [*rows, *await cursor.fetchall()]

@@ -7,7 +7,7 @@ ALTER TABLE lapinq_queues
     ADD COLUMN start_order         text NOT NULL DEFAULT 'priority'
         CHECK (start_order IN ('priority', 'fair', 'strict_per_key')),
     ADD COLUMN weights             jsonb,
-    -- Some task of the queue had a key or a limit: only a claim that knows lanes finds it.
+    -- A claim has heard of a task with a key or a limit: only a claim that knows lanes finds it.
     ADD COLUMN is_laned            boolean NOT NULL DEFAULT false,
     -- What claims write under the lock of the row: the tokens left at a time (NULL: all), the virtual time of the last
     -- start, and the virtual time at which tasks without a key go on.

@@ -1,8 +1,7 @@
 -- Enqueues a task from SQL, for programs in any language: docs/reference/sql.md.
 -- The checks and their messages are those of `POST /api/v1/enqueue` (lapinq_core.domain.tasks.task). A wrong value raises
 -- SQLSTATE 22023 with the field's name. Workers hear of the task when the transaction commits.
--- Locks nothing that exists, but the row of a queue that gets its first task with a key or a limit; and for a task with a
--- unique key what lapinq_meet_unique_keys locks.
+-- Locks nothing that exists, but for a task with a unique key what lapinq_meet_unique_keys locks.
 CREATE OR REPLACE FUNCTION lapinq_enqueue(task jsonb) RETURNS uuid
     LANGUAGE plpgsql
 AS $function$
@@ -236,16 +235,10 @@ BEGIN
         INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, lane, units)
         VALUES (queue, lapinq_rank(priority::integer, lane), new_id, expiry, lane, lapinq_units(shares));
         IF lane IS NOT NULL THEN
-            INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (queue, ARRAY[lane]);
+            INSERT INTO lapinq_lane_news (queue_name, lanes, rank)
+            VALUES (queue, ARRAY[lane], lapinq_rank(priority::integer, lane));
         END IF;
         PERFORM pg_notify('lapinq_ready', queue);
-    END IF;
-    IF lane IS NOT NULL THEN
-        INSERT INTO lapinq_queues (name, is_laned)
-        SELECT queue, true
-         WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = queue AND q.is_laned)
-            ON CONFLICT (name) DO UPDATE
-           SET is_laned = true;
     END IF;
     RETURN new_id;
 END

@@ -2,8 +2,8 @@
 -- now). It keeps its id, queue, unique key and number of starts. A retry keeps the delay before it, unless a time is given.
 -- A ready task that stays ready keeps its turn, also in another lane.
 -- It always enters its place again: a claim that saw the old place, and reads the old arguments, then doesn't get it.
--- Locks nothing else, but the row of a queue that gets its first task with a key or a limit.
-CREATE FUNCTION lapinq_replace_waiting(task_id uuid, task json, due timestamptz) RETURNS void
+-- Locks nothing else.
+CREATE OR REPLACE FUNCTION lapinq_replace_waiting(task_id uuid, task json, due timestamptz) RETURNS void
     LANGUAGE plpgsql
 AS $function$
 DECLARE
@@ -76,13 +76,6 @@ BEGIN
                          NULL);
     IF cardinality(told) > 0 THEN
         INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (place.queue_name, told);
-    END IF;
-    IF new_lane IS NOT NULL THEN
-        INSERT INTO lapinq_queues (name, is_laned)
-        SELECT place.queue_name, true
-         WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = place.queue_name AND q.is_laned)
-            ON CONFLICT (name) DO UPDATE
-           SET is_laned = true;
     END IF;
 END
 $function$;

@@ -105,3 +105,13 @@ def test_tasks_are_found_by_their_key(api: httpx.Client, signed_in: httpx.Client
     assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, "key")
     deleted = signed_in.delete("/api/v1/tasks", params={"queue": queue, "key": "found"})
     assert deleted.json()["deleted"] == 2
+
+
+def test_the_function_tells_claims_of_a_lane_what_the_api_tells_them(
+    api: httpx.Client, db: psycopg.Connection, queue: str
+) -> None:
+    fields = {"queue_name": queue, "key": "acme", "priority": 3}
+    assert enqueue(api, **fields).status_code == 201
+    db.execute("SELECT lapinq_enqueue(%s)", (Jsonb({**TASK, **fields}),))
+    rows = db.execute("SELECT lanes, rank FROM lapinq_lane_news WHERE queue_name = %s", (queue,))
+    assert rows.fetchall() == [(["acme"], 2**41 - 3)] * 2

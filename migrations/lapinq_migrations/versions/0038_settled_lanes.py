@@ -1,4 +1,4 @@
-"""Whether a queue is governed is a plain column, so that no migration writes the table again.
+"""Databases of a development version become what revisions 0024 to 0037 make now.
 
 Revision ID: 0038 Revises: 0037
 """
@@ -14,12 +14,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Revision 0033 makes it so, but for databases of a development version: there it was generated.
+    # It was generated there, and the functions wrote to the rows of queues.
     op.execute(
         "ALTER TABLE lapinq_queues ALTER COLUMN is_governed DROP EXPRESSION IF EXISTS,"
         " ALTER COLUMN is_governed SET DEFAULT false"
     )
     run_script("limits/governed.sql")
+    run_script("unique_keys/lapinq_replace_waiting.sql")
+    run_script("unique_keys/lapinq_enqueue.sql")
 
 
 def downgrade() -> None:

@@ -2,11 +2,15 @@
 -- with many rows. At most `limit` rows of 500 groups a pass; returns how many it folded. Exact in any snapshot: the
 -- deletes and the insert commit together. Scans at most 50,000 rows of each span, a span and a quarter of an hour back;
 -- older rows are rarely unfolded, and may stay so.
+-- Does nothing while another folds or prune_groups.sql runs: that one locks groups, then their counts.
 -- Locks the rows it folds, skipping locked ones, then their groups in share mode. Relies on lapinq_error_counts_since and
 -- lapinq_error_counts_group.
-WITH many AS MATERIALIZED (
+WITH turn AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtext('lapinq_error_groups')) AS is_ours
+), many AS MATERIALIZED (
     SELECT r.group_id, r.span, r.since
-      FROM unnest(%(spans)s::integer[]) AS s (span)
+      FROM turn
+      JOIN unnest(%(spans)s::integer[]) AS s (span) ON turn.is_ours
      CROSS JOIN LATERAL (
            SELECT group_id, span, since
              FROM lapinq_error_counts

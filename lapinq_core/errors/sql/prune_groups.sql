@@ -1,7 +1,10 @@
 -- Deletes groups of errors, with their counts: those that last failed more than `kept` seconds ago, and what there is
 -- beyond `most`, resolved ones first, then those that last failed earliest. At most `limit`; returns how many.
--- Locks the groups it deletes, skipping locked ones. Scans lapinq_error_groups, which this bounds.
-WITH size AS MATERIALIZED (
+-- Does nothing while another does this or fold_error_counts.sql runs: that one locks counts, then their groups.
+-- Locks the groups it deletes, skipping locked ones, then their counts. Scans lapinq_error_groups, which this bounds.
+WITH turn AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtext('lapinq_error_groups')) AS is_ours
+), size AS MATERIALIZED (
     SELECT count(*) AS total,
            count(*) FILTER (WHERE last_at < lapinq_now() - make_interval(secs => %(kept)s::float8)) AS old
       FROM lapinq_error_groups
@@ -11,7 +14,7 @@ WITH size AS MATERIALIZED (
            SELECT id
              FROM lapinq_error_groups
             ORDER BY last_at >= lapinq_now() - make_interval(secs => %(kept)s::float8), state <> 'resolved', last_at
-            LIMIT (SELECT least(%(limit)s::bigint, greatest(old, total - %(most)s::bigint)) FROM size)
+            LIMIT (SELECT least(%(limit)s::bigint, greatest(old, total - %(most)s::bigint)) FROM turn, size WHERE is_ours)
               FOR UPDATE SKIP LOCKED))
     RETURNING id
 )

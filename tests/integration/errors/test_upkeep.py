@@ -50,6 +50,28 @@ def test_spans_that_are_over_become_one_row_a_group(database: str) -> None:
     on_connections(database, test)
 
 
+def test_folding_and_deleting_groups_never_wait_for_each_other(database: str) -> None:
+    # One locks counts and then their groups, the other groups and then their counts.
+    async def test(conn: Conn, other: Conn) -> None:
+        await conn.execute("SET lock_timeout = '100ms'")
+        for _ in range(2):
+            await record(conn, [failures()])
+        await conn.execute(
+            "UPDATE lapinq_error_counts SET since = lapinq_now() - make_interval(secs => span + 120)"
+        )
+        await conn.execute("UPDATE lapinq_error_groups SET last_at = last_at - interval '91 days'")
+        async with other.transaction(force_rollback=True):
+            assert await upkeep.fold(other) == 4
+            assert await upkeep.prune_groups(conn) == 0
+        async with other.transaction(force_rollback=True):
+            assert await upkeep.prune_groups(other) == 1
+            assert await upkeep.fold(conn) == 0
+        assert await upkeep.fold(conn) == 4
+        assert await upkeep.prune_groups(conn) == 1
+
+    on_connections(database, test, 2)
+
+
 def test_old_counts_and_groups_go(database: str) -> None:
     async def test(conn: Conn) -> None:
         for error in ("A: x", "B: x", "C: x"):

@@ -88,7 +88,7 @@ async def list_keys(
         "most": MOST_LOOKED_AT,
         "most_counted": min(MOST_COUNTED, _COUNTED_IN_ALL // limit),
     }
-    row = await (await conn.execute(sql(_PACKAGE, "list_keys"), params, prepare=True)).fetchone()
+    row = await (await conn.execute(sql(_PACKAGE, "list_waiting_keys"), params, prepare=True)).fetchone()
     assert row is not None
     return _waiting_keys.decode(row[0])
 

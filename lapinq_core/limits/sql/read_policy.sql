@@ -11,14 +11,19 @@ SELECT json_build_object(
                          THEN lapinq_now() + (1 - now.tokens) * (q.rate ->> 'period_seconds')::float8
                               / (q.rate ->> 'limit')::float8 * interval '1 second' END,
                     CASE WHEN q.rate_per_key IS NOT NULL
-                          AND NOT EXISTS (SELECT
-                                            FROM lapinq_lanes
-                                           WHERE queue_name = %(queue)s::text
-                                             AND is_open)
-                          AND NOT EXISTS (SELECT
-                                            FROM lapinq_ready
-                                           WHERE queue_name = %(queue)s::text
-                                             AND rank <= 1099511627776)
+                          -- By the index: EXISTS alone may read all lanes of all queues, up to an open one.
+                          AND (SELECT true
+                                 FROM lapinq_lanes
+                                WHERE queue_name = %(queue)s::text
+                                  AND is_open
+                                ORDER BY queue_name, names, rank, place
+                                LIMIT 1) IS NULL
+                          AND (SELECT true
+                                 FROM lapinq_ready
+                                WHERE queue_name = %(queue)s::text
+                                  AND rank <= 1099511627776
+                                ORDER BY queue_name, rank, seq
+                                LIMIT 1) IS NULL
                          THEN (SELECT opens_at
                                  FROM lapinq_lanes
                                 WHERE queue_name = %(queue)s::text

@@ -1,0 +1,35 @@
+"""What claims of queues with a policy look at beside thousands of lanes and the tasks of blocked keys."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.integration.plans.governed import GOVERNED
+from tests.integration.plans.hot_path import Statement
+from tests.integration.plans.laned import Laned, laned
+from tests.integration.plans.looking import look
+from tests.support.database import postgres
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
+
+pytestmark = pytest.mark.version
+
+
+class Filled(NamedTuple):
+    url: str
+    rows: Laned
+
+
+@pytest.fixture(scope="module")
+def filled(postgres_url: str, template_database: str) -> Iterator[Filled]:
+    with postgres.private_database(postgres_url, template_database) as url, laned(url) as rows:
+        yield Filled(url, rows)
+
+
+@pytest.mark.parametrize("statement", GOVERNED, ids=str)
+def test_it_looks_at_no_more_than_it_may(filled: Filled, statement: Statement) -> None:
+    async def test(conn: Conn) -> None:
+        await look(conn, statement, filled.rows)
+
+    on_connections(filled.url, test)

@@ -4,7 +4,10 @@ import gc
 import os
 import signal
 from collections.abc import Generator, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -26,14 +29,35 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Spares the garbage collector nine thousand tests that live to the end: while they are collected, and later."""
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Spares the garbage collector ten thousand tests that live to the end: while they are collected, and later."""
     gc.disable()
     try:
+        _import_a_share(session.config)
         return (yield)
     finally:
         gc.enable()
         gc.freeze()
+
+
+def _import_a_share(config: pytest.Config) -> None:
+    """Where several processes share the tests, each compiles some of the files first: in a fresh clone all of them
+    would compile all files, as they collect the same ones at the same time. What fails here fails again when it is
+    collected, and is reported then."""
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is None:
+        return
+    number = int(worker["workerid"].removeprefix("gw"))
+    for file in _files_of(config)[number :: worker["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):
+            import_module(".".join(file.with_suffix("").parts))
+
+
+def _files_of(config: pytest.Config) -> list[Path]:
+    """Test files below the folder that pytest was started in, of whole folders and files alone."""
+    given = [Path(argument) for argument in config.args]
+    found = {file for path in given for file in (path.rglob("test_*.py") if path.is_dir() else [path])}
+    return sorted(file for file in found if file.is_file() and not file.is_absolute())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

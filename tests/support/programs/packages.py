@@ -1,5 +1,6 @@
 """The packages that are published, as built from this tree, and programs run outside of it."""
 
+import fcntl
 import os
 import re
 import subprocess
@@ -16,9 +17,22 @@ def build(target: Path) -> Path:
     """Builds the source distribution, and the wheel of that, in `target`; what is published is built the same way.
 
     LAPINQ_TEST_DIST names a directory with the two: then what lies there is tested, and nothing is built.
+    LAPINQ_TEST_SCRATCH names the folder of a run of several processes: they build once, there.
     """
     if given := os.environ.get("LAPINQ_TEST_DIST"):
         return Path(given)
+    if scratch := os.environ.get("LAPINQ_TEST_SCRATCH"):
+        return _built_once(Path(scratch, "dist"))
+    return _built(target)
+
+
+def _built_once(target: Path) -> Path:
+    with target.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return target if any(target.glob("*.whl")) else _built(target)
+
+
+def _built(target: Path) -> Path:
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(ROOT))
     return target
 

@@ -292,7 +292,7 @@ class Task(Generic[P, R, V]):
         if "key" in options or "limits" in options:
             from lapinq._client.declaring.computed import with_computed
 
-            options = with_computed(options, self.task_name, args, kwargs)
+            options = with_computed(options, self.task_name, lambda: self._arguments.bound(args, kwargs))
         if "unique" in options or "debounce" in options:
             from lapinq._client.declaring.unique import with_keys
 

@@ -1,28 +1,34 @@
-"""The options `key` and `limits` of a task: values, or functions that compute them from the arguments of a call."""
+"""The options `key` and `limits` of a task: values, or functions that compute them from the arguments of a call.
+
+Such functions, those of `unique` and `debounce` too, get the arguments as the task's function does: by position where
+possible, with its defaults. Keyword-only arguments that they have no parameter for are left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeAlias, cast
 
+from lapinq_core.domain.annotations.hints import signature_of
 from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.limits import check_limits
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+BoundArguments: TypeAlias = tuple[Iterable[Any], Mapping[str, Any]]
+"""Those of a call, by position and by name."""
 
 
 class KeyOf(Protocol):
-    """A function that gets the arguments of a call and returns the key, None for no key.
+    """A function that gets the arguments of a call, by position where possible, with the defaults of the task. It
+    returns the key, None for no key.
 
-    The first parameter is named so that pyright knows the types of `lambda order_id, *_: …`.
+    The first parameter is named so that type checkers know that of `lambda order_id, *_: ...`.
     """
 
     def __call__(self, first: Any, /, *rest: Any, **named: Any) -> str | None: ...
 
 
 class LimitsOf(Protocol):
-    """A function that gets the arguments of a call and returns the units of each limit, None for no limits."""
+    """A function that gets the same arguments and returns the units of each limit, None for no limits."""
 
     def __call__(self, first: Any, /, *rest: Any, **named: Any) -> Mapping[str, int] | None: ...
 
@@ -41,20 +47,62 @@ def check_computed(options: Mapping[str, Any]) -> None:
 
 
 def with_computed(
-    options: dict[str, Any], task_name: str, args: Iterable[Any], kwargs: Mapping[str, Any]
+    options: dict[str, Any], task_name: str, arguments: Callable[[], BoundArguments]
 ) -> dict[str, Any]:
     """The options, with what functions make of the arguments. Raises like `check_computed`, naming the task."""
     computed = dict(options)
     for name, check in _CHECKS.items():
-        compute = computed.get(name)
-        if not callable(compute):
+        given = computed.get(name)
+        if not callable(given):
             continue
         del computed[name]
-        value = compute(*args, **kwargs)
+        value = compute(given, name, task_name, arguments)
         if value is not None:
             check(value, f"{task_name}(): the function of {name} must return {_KINDS[name]}, or None")
             computed[name] = value
     return computed
+
+
+def compute(
+    function: Callable[..., Any], option: str, task_name: str, arguments: Callable[[], BoundArguments]
+) -> Any:
+    """What the function of an option returns for the arguments of a call.
+
+    Raises what the function raises, and TypeError if it doesn't take the arguments.
+    """
+    args, kwargs = arguments()
+    if kwargs:
+        kwargs = _wanted(function, kwargs)
+    try:
+        return function(*args, **kwargs)
+    except TypeError as error:
+        _check_fit(function, f"{task_name}(): the function of {option}", args, kwargs, error)
+        raise
+
+
+def _wanted(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    signature = signature_of(function)
+    if signature is None or any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values()):
+        return kwargs
+    return {name: value for name, value in kwargs.items() if name in signature.parameters}
+
+
+def _check_fit(
+    function: Callable[..., Any],
+    what: str,
+    args: Iterable[Any],
+    kwargs: Mapping[str, Any],
+    error: TypeError,
+) -> None:
+    signature = signature_of(function)
+    try:
+        if signature is not None:
+            signature.bind(*args, **kwargs)
+    except TypeError as misfit:
+        raise TypeError(
+            f"{what} gets all arguments of the task, also defaults, and does not take them: {misfit};"
+            " write `lambda order_id, *_: ...` to ignore the rest"
+        ) from error
 
 
 def _check_key(key: object, rule: str) -> None:

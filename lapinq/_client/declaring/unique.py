@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, cast
 
+from lapinq._client.declaring.computed import BoundArguments, KeyOption, compute
+from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.unique import Debounce, Unique, check_debounce, check_unique
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-class KeyOf(Protocol):
-    """A function that gets the arguments of a call, by position where possible, with the defaults of the task. It
-    returns the key, None for no key.
-
-    The first parameter is named so that type checkers know that of `lambda order_id, *_: ...`.
-    """
-
-    def __call__(self, first: Any, /, *args: Any, **kwargs: Any) -> str | None: ...
-
-
-Key: TypeAlias = str | KeyOf
 
 
 class UniqueOptions(TypedDict):
     """By the names of the API. `until` may be a number of seconds."""
 
-    key: Key
+    key: KeyOption
     until: NotRequired[Literal["started", "finished"] | float]
     on_conflict: NotRequired[Literal["return", "reject", "replace"]]
 
@@ -35,12 +21,12 @@ class UniqueOptions(TypedDict):
 class DebounceOptions(TypedDict):
     """Times are in seconds."""
 
-    key: Key
+    key: KeyOption
     delay: float
     max_wait: NotRequired[float | None]
 
 
-UniqueOption: TypeAlias = Key | UniqueOptions
+UniqueOption: TypeAlias = KeyOption | UniqueOptions
 """A key alone holds until the task has finished, and returns the task that has it."""
 
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -70,19 +56,23 @@ def check_unique_options(options: Mapping[str, Any]) -> None:
 
 
 def with_keys(
-    options: dict[str, Any], task_name: str, arguments: Callable[[], tuple[Iterable[Any], Mapping[str, Any]]]
+    options: dict[str, Any], task_name: str, arguments: Callable[[], BoundArguments]
 ) -> dict[str, Any]:
-    """The options, with the key that the arguments of a call give. Raises TypeError for one that is no text."""
+    """The options, with the key that the arguments of a call give. Raises like `check_unique_options`, naming the
+    task."""
     for name in _FIELDS:
         if options.get(name) is None:
             continue
         rule = _rule(name, options[name])
         key = rule["key"]
         if callable(key):
-            args, kwargs = arguments()
-            key = key(*args, **kwargs)
-        if key is not None and not isinstance(key, str):
-            raise TypeError(f"{task_name}(): the key of {name} must be a str, not {key!r}")
+            key = compute(key, name, task_name, arguments)
+            if key is not None and not isinstance(key, str):
+                raise TypeError(
+                    f"{task_name}(): the function of {name} must return a str, or None, not {key!r}"
+                )
+            if key is not None:
+                check_key(f"{name}.key", key)
         options = {**options, name: None if key is None else {**rule, "key": key}}
     return {name: value for name, value in options.items() if value is not None}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Unpack
 
-    from lapinq._client.declaring.computed import KeyOption, LimitsOption
+    from lapinq._client.declaring.computed import BoundArguments, KeyOption, LimitsOption
 
     AnyTask = Task[..., Any]
 else:
@@ -84,7 +84,7 @@ def entry_of(
     if "key" in options or "limits" in options:
         from lapinq._client.declaring.computed import with_computed
 
-        options = with_computed(options, task.func.__qualname__, args, kwargs)
+        options = with_computed(options, task.func.__qualname__, lambda: _bound(task, args, kwargs))
     if "timeout" in options:
         options["timeout_seconds"] = options.pop("timeout")
     return {
@@ -98,3 +98,12 @@ def entry_of(
         "metadata": {BACKEND_KEY: alias},
         **options,
     }
+
+
+def _bound(task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any]) -> BoundArguments:
+    """The arguments as the function gets them, without the context."""
+    from lapinq._client.entries.arguments import Arguments
+
+    context = (None,) if task.takes_context else ()
+    positional, named = Arguments(task.func, task.func.__qualname__).bound((*context, *args), kwargs)
+    return positional[len(context) :], named

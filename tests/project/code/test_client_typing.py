@@ -149,6 +149,7 @@ invoice.options(unique="fixed").queue(1).existing
 invoice.options(unique={"key": key_of, "until": "started", "on_conflict": "replace"}).queue(1).replaced
 invoice.options(unique={"key": "k", "until": 3600}, debounce=None)
 reindex.options(unique=key_of, debounce=None)
+reindex.options(key=lambda: "all", unique=lambda: "all", limits=lambda: {"gpu": 1}, debounce=None)
 queue.task(unique=7)  # error: reportArgumentType
 invoice.options(unique={"key": "k", "until": "ended"})  # error: reportArgumentType
 invoice.options(debounce={"key": "k"})  # error: reportArgumentType

@@ -1,11 +1,12 @@
 """The options `key` and `limits` of the client: values, and functions of a call's arguments."""
 
+import inspect
 from functools import partial
 from typing import Any
 
 import pytest
 
-from lapinq import TaskQueue
+from lapinq import Task, TaskQueue
 from lapinq.errors import InvalidValue, RequestRefused
 from lapinq.testing import captured
 
@@ -16,11 +17,11 @@ def order_of(order_id: int, *_: object, **__: object) -> str | None:
     return f"order:{order_id}" if order_id else None
 
 
-def shares_of(order_id: int) -> dict[str, int] | None:
+def shares_of(order_id: int, *_: object) -> dict[str, int] | None:
     return {"mail": 2, "post": order_id} if order_id else None
 
 
-def _value_of(value: Any, order_id: int) -> Any:
+def _value_of(value: Any, order_id: int, *_: object) -> Any:
     return value if order_id else None
 
 
@@ -44,6 +45,74 @@ def test_both_are_computed_from_the_arguments_of_the_call() -> None:
             ("order:2", {"mail": 1}),
             (None, None),
         ]
+
+
+@queue.task
+def ship(order_id: int, place: str = "door", /, *more: str, fast: bool = False, **rest: str) -> None: ...
+
+
+def first_of(order_id: int, *_: object) -> str:
+    return f"{order_id}"
+
+
+def only(order_id: int) -> str:
+    return f"{order_id}"
+
+
+def whatever(*args: object, **kwargs: object) -> str:
+    return f"{args} {kwargs}"
+
+
+def test_functions_of_all_options_get_the_arguments_as_the_task_does() -> None:
+    """By position where possible, with defaults; keyword-only ones if they name them."""
+
+    def of(task: Task[..., Any], function: Any, *args: Any, **kwargs: Any) -> list[str]:
+        def shares(*given: Any, **named: Any) -> dict[str, int]:
+            return {function(*given, **named): 1}
+
+        shares.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+        keyed = task.options(key=function, limits=shares, unique=function, debounce=None)
+        entry = keyed.entry(*args, **kwargs)
+        late = task.options(debounce={"key": function, "delay": 1}).entry(*args, **kwargs)
+        return [entry["key"], *entry["limits"], entry["unique"]["key"], late["debounce"]["key"]]
+
+    def of_two(order_id: int, *_: object, fast: bool) -> str:
+        return f"{order_id}-{fast}"
+
+    def of_named(order_id: int, *_: object, **named: str) -> str:
+        return f"{order_id}-{named['by']}"
+
+    def of_all(order_id: int, note: str) -> str:
+        return f"{order_id}-{note}-"
+
+    calls: list[tuple[Task[..., Any], Any, tuple[Any, ...], dict[str, Any], str]] = [
+        (confirm, first_of, (7,), {"note": "x"}, "7"),
+        (confirm, first_of, (), {"order_id": 7}, "7"),
+        (confirm, of_all, (7,), {}, "7--"),
+        (ship, first_of, (7,), {"fast": True, "by": "post"}, "7"),
+        (ship, of_named, (7,), {"by": "post"}, "7-post"),
+        (ship, of_two, (7,), {}, "7-False"),
+    ]
+    for task, function, args, kwargs, key in calls:
+        assert of(task.options(limits=None), function, *args, **kwargs) == [key] * 4
+    assert ship.options(key=whatever).entry(7)["key"] == "(7, 'door') {'fast': False}"
+
+
+def test_a_function_that_does_not_take_the_arguments_is_named() -> None:
+    for name in ("key", "limits", "unique"):
+        wrong: Any = {name: only}
+        with pytest.raises(
+            TypeError, match=rf"confirm\(\): the function of {name} gets all arguments of the task"
+        ):
+            confirm.options(**wrong).queue(7)
+
+    def failing(order_id: int, *_: object) -> str:
+        raise TypeError(f"{order_id} is wrong")
+
+    with pytest.raises(TypeError, match=r"^7 is wrong$"):
+        confirm.options(key=failing).queue(7)
+    with pytest.raises(TypeError, match=r"confirm\(\): missing a required argument: 'order_id'"):
+        confirm.queue()  # pyright: ignore[reportCallIssue]  # that's what is tested
 
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [

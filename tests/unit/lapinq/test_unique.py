@@ -92,8 +92,12 @@ def test_a_computed_key_that_is_no_text_is_refused_before_anything_is_sent() -> 
     def wrong(order_id: int, *_: object) -> Any:
         return order_id
 
-    with pytest.raises(TypeError, match=r"invoice\(\): the key of unique must be a str, not 42"):
+    with pytest.raises(
+        TypeError, match=r"invoice\(\): the function of unique must return a str, or None, not 42"
+    ):
         invoice.options(unique=wrong).queue(42)
+    with pytest.raises(InvalidValue, match=r"unique\.key: must have 1 to 255 characters"):
+        invoice.options(unique=lambda *_: "").queue(42)
 
 
 def test_a_schedule_takes_none() -> None:

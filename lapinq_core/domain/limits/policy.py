@@ -1,10 +1,12 @@
 """The policy of a queue: how many of its tasks run, how often they start, and in which order."""
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.json_kinds import kind_of
 from lapinq_core.domain.limits.rate import Rate, whole
 from lapinq_core.domain.tasks.task import MAX_NAME, check_json
 
@@ -38,14 +40,16 @@ def check_places(field: str, number: int) -> None:
         raise InvalidValue(field, f"must be from 1 to {MAX_RUNNING:,}, or null for no limit")
 
 
-def checked_weights(weights: dict[str, float]) -> dict[str, float] | None:
-    """The weights of keys; None if there are none. Raises `InvalidValue`."""
+def checked_weights(weights: dict[str, Any]) -> dict[str, float] | None:
+    """The weights of keys; None if there are none. Checks their types, too. Raises `InvalidValue` naming the key."""
     if len(weights) > MAX_WEIGHTS:
         raise InvalidValue("weights", f"must have at most {MAX_WEIGHTS:,} keys")
     for key, weight in weights.items():
         if not 1 <= len(key) <= MAX_NAME:
             raise InvalidValue("weights", f"must have keys of 1 to {MAX_NAME} characters")
         check_json("weights", key)
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+            raise InvalidValue(f"weights.{key}", f"must be a number, not {kind_of(weight)}")
         if not 0 < weight <= MAX_WEIGHT:
             raise InvalidValue(f"weights.{key}", f"must be more than 0, and at most {MAX_WEIGHT:,}")
     return {key: whole(weight) for key, weight in weights.items()} or None

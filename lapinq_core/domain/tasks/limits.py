@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.json_kinds import kind_of
 
 MAX_LIMITS = 10
 MAX_LIMIT_NAME = 100
@@ -28,7 +29,7 @@ def check_limits(limits: Mapping[str, object]) -> None:
         loc = f"limits.{name}"
         check_limit_name(loc, name)
         if type(units) is not int:
-            raise InvalidValue(loc, f"must be an integer, not {_KINDS.get(type(units), 'another value')}")
+            raise InvalidValue(loc, f"must be an integer, not {kind_of(units)}")
         if not 1 <= units <= MAX_UNITS:
             raise InvalidValue(loc, f"must be between 1 and {MAX_UNITS}")
 
@@ -47,11 +48,3 @@ def check_lane(queue_name: str, key: str | None, limits: Mapping[str, object] | 
 
 
 _NAME = re.compile(LIMIT_NAME_PATTERN.strip("^$"))
-_KINDS: dict[type, str] = {
-    bool: "a boolean",
-    float: "a decimal fraction",
-    str: "a string",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}

@@ -47,7 +47,7 @@ class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
         msgspec.Meta(extra_json_schema={"enum": [*StartOrder, None]}),
     ] = UNSET
     weights: Annotated[
-        dict[str, float] | UnsetType | None,
+        dict[str, Any] | UnsetType | None,
         doc("Shares of keys in `fair` order; 1 for a key that is not named.", example={"gold": 3}),
         msgspec.Meta(
             extra_json_schema={

@@ -4,6 +4,7 @@ import shlex
 from datetime import UTC, datetime
 from typing import assert_never
 
+from lapinq_core.domain.limits.rate import whole
 from lapinq_core.lookup.blocking import (
     HeadState,
     Holder,
@@ -15,6 +16,7 @@ from lapinq_core.lookup.blocking import (
     LimitShort,
     LimitTooSmall,
     LimitUsed,
+    Rules,
 )
 from lapinq_core.lookup.line import Ahead
 
@@ -32,14 +34,14 @@ def words_of_key(reason: KeyOrder | KeyFull | KeyRate) -> tuple[str, str]:
             return (
                 f"{running} of at most {max_running} tasks of its key run: {_names(held_by, running)}."
                 f" {in_words(ahead)}",
-                "Wait for one to end, or allow more of a key:"
-                f" lapinq queue set {shlex.quote(queue)} --max-running-per-key",
+                "Wait for one to end, or allow more of a key, for example:"
+                f" lapinq queue set {shlex.quote(queue)} --max-running-per-key {max_running + 1}",
             )
-        case KeyRate(limit, period, opens_in, queue, ahead):
+        case KeyRate(limit, period, burst, opens_in, queue, ahead):
             return (
                 f"At most {rate(limit, period)} of its key may start. The next may start in {seconds(opens_in)}."
                 f" {in_words(ahead)}",
-                f"Wait, or raise the rate: lapinq queue set {shlex.quote(queue)} --rate-per-key",
+                f"{_RAISE} lapinq queue set {shlex.quote(queue)} --rate-per-key {doubled(limit, period, burst)}",
             )
         case _:
             assert_never(reason)
@@ -56,29 +58,29 @@ def words_of_limit(
                 f" {in_words(ahead)}",
                 f"Wait, or open it: lapinq limit open {shlex.quote(name)}",
             )
-        case LimitFull(name, running, max_running, held_by, ahead):
+        case LimitFull(name, running, max_running, held_by, ahead, rules):
             return (
                 f"It waits for the limit {name!r}: {running} of at most {max_running} tasks run:"
                 f" {_names(held_by, running)}. {in_words(ahead)}",
-                f"Wait for one to end, or allow more: lapinq limit set {shlex.quote(name)} --max-running",
+                f"Wait for one to end, or allow more, for example: {_set_limit(name, rules, more_running=1)}",
             )
-        case LimitUsed(name, units, used, burst, opens_in, ahead):
+        case LimitUsed(name, units, used, burst, opens_in, ahead, rules):
             return (
                 f"It waits for the limit {name!r}: {_amount(used)} of {_amount(burst)} units are used, and it needs"
                 f" {units:,}; enough in {seconds(opens_in)}. {in_words(ahead)}",
-                f"Wait, or raise the rate: lapinq limit set {shlex.quote(name)} --rate",
+                f"{_RAISE} {_set_limit(name, rules, is_faster=True)}",
             )
-        case LimitShort(name, first, units, opens_in, ahead):
+        case LimitShort(name, first, units, opens_in, ahead, rules):
             return (
                 f"It waits for the limit {name!r}: task {first} is before it and needs {units:,} units; enough in"
                 f" {seconds(opens_in)}. {in_words(ahead)}",
-                f"Wait, or raise the rate: lapinq limit set {shlex.quote(name)} --rate",
+                f"{_RAISE} {_set_limit(name, rules, is_faster=True)}",
             )
-        case LimitTooSmall(name, units, burst):
+        case LimitTooSmall(name, units, burst, rules):
             return (
                 f"It needs {units:,} units of the limit {name!r}, which never has more than {_amount(burst)}, so it"
                 " will never start.",
-                f"Raise the burst: lapinq limit set {shlex.quote(name)} --rate",
+                f"Raise the burst: {_set_limit(name, rules, burst=units)}",
             )
         case _:
             assert_never(reason)
@@ -113,6 +115,11 @@ def rate(limit: float, period: float) -> str:
     return f"{number} task{'' if number == '1' else 's'} {'a second' if period == 1 else f'in {period:g} s'}"
 
 
+def doubled(limit: float, period: float, burst: float) -> str:
+    """Twice the rate, as the command line takes it."""
+    return _flag(2 * limit, period, 2 * limit if burst == limit else burst)
+
+
 def seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
@@ -121,6 +128,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+_RAISE = "Wait, or raise the rate, for example:"
 _ORDER_REMEDY = {
     HeadState.RUNNING: "Wait until it ends, or cancel it: lapinq task cancel {head}",
     HeadState.DELAYED: "Let it run now (lapinq task run {head}), or cancel it: lapinq task cancel {head}",
@@ -146,6 +154,27 @@ def _names(held_by: list[Holder], running: int) -> str:
     named = ", ".join(f"{one.id} since {one.since.astimezone(UTC):%H:%M:%S}" for one in held_by)
     more = running - len(held_by)
     return f"{named} and {more} more" if more > 0 else named
+
+
+def _set_limit(
+    name: str, rules: Rules, *, more_running: int = 0, is_faster: bool = False, burst: float | None = None
+) -> str:
+    """The command that changes one rule of the limit. It names both, because it replaces both."""
+    words = ["lapinq limit set", shlex.quote(name)]
+    if rules.max_running is not None:
+        words.append(f"--max-running {rules.max_running + more_running}")
+    if rules.rate is not None:
+        limit, period, most = rules.rate.limit, rules.rate.period_seconds, rules.rate.burst
+        words.append(
+            f"--rate {doubled(limit, period, most) if is_faster else _flag(limit, period, burst or most)}"
+        )
+    return " ".join(words)
+
+
+def _flag(limit: float, period: float, burst: float) -> str:
+    """`N/SECONDS`, and the burst if it is another."""
+    numbers = (limit, period) if burst == limit else (limit, period, burst)
+    return "/".join(str(whole(number)) for number in numbers)
 
 
 def _amount(value: float) -> str:

@@ -19,6 +19,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.lookup.line import Ahead, Place, ahead_of_key, count_ahead
 
 _PACKAGE = "lapinq_core.lookup"
@@ -65,9 +66,17 @@ class KeyRate(msgspec.Struct, frozen=True, tag="key_rate"):
 
     limit: float
     period_seconds: float
+    burst: float
     opens_in: float
     queue: str
     ahead: Ahead
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What a named limit allows."""
+
+    max_running: int | None
+    rate: Rate | None
 
 
 class LimitClosed(msgspec.Struct, frozen=True, tag="limit_closed"):
@@ -86,6 +95,7 @@ class LimitFull(msgspec.Struct, frozen=True, tag="limit_full"):
     max_running: int
     held_by: list[Holder]
     ahead: Ahead
+    rules: Rules
 
 
 class LimitUsed(msgspec.Struct, frozen=True, tag="limit_used"):
@@ -98,6 +108,7 @@ class LimitUsed(msgspec.Struct, frozen=True, tag="limit_used"):
     burst: float
     opens_in: float
     ahead: Ahead
+    rules: Rules
 
 
 class LimitShort(msgspec.Struct, frozen=True, tag="limit_short"):
@@ -108,6 +119,7 @@ class LimitShort(msgspec.Struct, frozen=True, tag="limit_short"):
     units: int
     opens_in: float
     ahead: Ahead
+    rules: Rules
 
 
 class LimitTooSmall(msgspec.Struct, frozen=True, tag="limit_too_small"):
@@ -116,6 +128,7 @@ class LimitTooSmall(msgspec.Struct, frozen=True, tag="limit_too_small"):
     name: str
     units: int
     burst: float
+    rules: Rules
 
 
 class QueueRate(msgspec.Struct, frozen=True, tag="queue_rate"):
@@ -123,22 +136,13 @@ class QueueRate(msgspec.Struct, frozen=True, tag="queue_rate"):
 
     limit: float
     period_seconds: float
+    burst: float
     opens_in: float
     queue: str
     ahead: Ahead
 
 
 Block = KeyOrder | KeyFull | KeyRate | LimitClosed | LimitFull | LimitUsed | LimitShort | QueueRate
-
-
-class _Rate(msgspec.Struct, frozen=True):
-    limit: float
-    period_seconds: float
-    burst: float
-
-    def wait(self, tokens: float, wanted: float = 1.0) -> float:
-        """Seconds until it has as many tokens as wanted, from `tokens` on."""
-        return (wanted - tokens) * self.period_seconds / self.limit
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -151,7 +155,7 @@ class _Key(msgspec.Struct, frozen=True):
     max_running: int | None
     running: int
     held_by: list[Holder] | None
-    rate: _Rate | None
+    rate: Rate | None
     tokens: float | None
     head: _Head | None
 
@@ -162,16 +166,20 @@ class _Limit(msgspec.Struct, frozen=True):
     max_running: int | None
     running: int
     held_by: list[Holder] | None
-    rate: _Rate | None
+    rate: Rate | None
     tokens: float | None
     closed_until: datetime | None
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.max_running, self.rate)
 
 
 class Allowances(msgspec.Struct, frozen=True):
     """What the policy, the key and the limits allow now (allowances.sql)."""
 
     order: str
-    rate: _Rate | None
+    rate: Rate | None
     tokens: float | None
     key: _Key | None
     limits: list[_Limit] | None
@@ -188,7 +196,7 @@ class Allowances(msgspec.Struct, frozen=True):
     def too_small(self) -> LimitTooSmall | None:
         for limit in self.limits or []:
             if limit.rate is not None and limit.units > limit.rate.burst:
-                return LimitTooSmall(limit.name, limit.units, limit.rate.burst)
+                return LimitTooSmall(limit.name, limit.units, limit.rate.burst, limit.rules)
         return None
 
 
@@ -271,7 +279,7 @@ def _by_key(place: Place, allowed: Allowances, ahead: Ahead) -> KeyFull | KeyRat
         return KeyFull(key.running, key.max_running, key.held_by or [], place.queue, ahead)
     if key.rate is not None and key.tokens is not None and key.tokens < 1:
         wait = key.rate.wait(key.tokens)
-        return KeyRate(key.rate.limit, key.rate.period_seconds, wait, place.queue, ahead)
+        return KeyRate(key.rate.limit, key.rate.period_seconds, key.rate.burst, wait, place.queue, ahead)
     return None
 
 
@@ -280,11 +288,13 @@ def _by_limit(allowed: Allowances, ahead: Ahead, now: datetime) -> LimitClosed |
         if limit.closed_until is not None and limit.closed_until > now:
             return LimitClosed(limit.name, limit.closed_until, ahead)
         if limit.max_running is not None and limit.running >= limit.max_running:
-            return LimitFull(limit.name, limit.running, limit.max_running, limit.held_by or [], ahead)
+            return LimitFull(
+                limit.name, limit.running, limit.max_running, limit.held_by or [], ahead, limit.rules
+            )
         if limit.rate is not None and limit.tokens is not None and limit.tokens < max(limit.units, 1):
             used = limit.rate.burst - limit.tokens
             wait = limit.rate.wait(limit.tokens, max(limit.units, 1))
-            return LimitUsed(limit.name, limit.units, used, limit.rate.burst, wait, ahead)
+            return LimitUsed(limit.name, limit.units, used, limit.rate.burst, wait, ahead, limit.rules)
     return None
 
 
@@ -292,7 +302,7 @@ def _by_another(allowed: Allowances, short: Short | None, ahead: Ahead) -> Limit
     for limit in allowed.limits or []:
         if short is not None and limit.name == short.limit and limit.rate is not None:
             wait = limit.rate.wait(limit.tokens or 0.0, short.units)
-            return LimitShort(limit.name, short.task_id, short.units, wait, ahead)
+            return LimitShort(limit.name, short.task_id, short.units, wait, ahead, limit.rules)
     return None
 
 
@@ -300,4 +310,6 @@ def _by_rate(place: Place, allowed: Allowances, ahead: Ahead) -> QueueRate | Non
     rate = allowed.rate
     if rate is None or allowed.tokens is None or allowed.tokens >= 1:
         return None
-    return QueueRate(rate.limit, rate.period_seconds, rate.wait(allowed.tokens), place.queue, ahead)
+    return QueueRate(
+        rate.limit, rate.period_seconds, rate.burst, rate.wait(allowed.tokens), place.queue, ahead
+    )

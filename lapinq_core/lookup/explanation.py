@@ -18,6 +18,7 @@ from lapinq_core.lookup.backward_scan import SETTINGS
 from lapinq_core.lookup.block_words import (
     before_it,
     counted,
+    doubled,
     in_words,
     rate,
     seconds,
@@ -147,16 +148,18 @@ def words(reason: Reason) -> tuple[str, str | None]:
                 "Fix what its tasks need. Then wait, or close the breaker:"
                 f" lapinq queue close-breaker {shlex.quote(queue)}",
             )
-        case QueueFull(running, max_running, ahead):
+        case QueueFull(running, max_running, ahead, queue):
             return (
                 f"Its queue is at its limit: {running} running, at most {max_running} allowed. {in_words(ahead)}",
-                "Wait for one to end, or raise the queue's max_running.",
+                "Wait for one to end, or allow more, for example:"
+                f" lapinq queue set {shlex.quote(queue)} --max-running {max_running + 1}",
             )
-        case QueueRate(limit, period, opens_in, queue, ahead):
+        case QueueRate(limit, period, burst, opens_in, queue, ahead):
             return (
                 f"Its queue starts at most {rate(limit, period)}. The next may start in {seconds(opens_in)}."
                 f" {in_words(ahead)}",
-                f"Wait, or raise the rate: lapinq queue set {shlex.quote(queue)} --rate",
+                "Wait, or raise the rate, for example:"
+                f" lapinq queue set {shlex.quote(queue)} --rate {doubled(limit, period, burst)}",
             )
         case AllBusy(running, slots, ahead):
             return (

@@ -104,6 +104,7 @@ class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
     running: int
     max_running: int
     ahead: Ahead
+    queue: str
 
 
 class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
@@ -222,7 +223,7 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
             return block
     ahead = await count_ahead(conn, place)
     if facts.max_running is not None and facts.queue_running >= facts.max_running:
-        return QueueFull(facts.queue_running, facts.max_running, ahead)
+        return QueueFull(facts.queue_running, facts.max_running, ahead, place.queue)
     if block is not None:
         return block
     if running >= slots:

@@ -18,6 +18,10 @@ class Rate(msgspec.Struct, frozen=True):
     period_seconds: float
     burst: float
 
+    def wait(self, tokens: float, wanted: float = 1.0) -> float:
+        """Seconds until it has as many tokens as wanted, from `tokens` on."""
+        return (wanted - tokens) * self.period_seconds / self.limit
+
 
 def checked_rate(field: str, limit: float, period_seconds: float, burst: float | None) -> Rate:
     """The rate; `burst` is `limit` if it is None, but at least 1: a start takes a whole token.

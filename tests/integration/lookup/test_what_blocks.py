@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.lookup.blocking import (
     HeadState,
@@ -18,6 +19,7 @@ from lapinq_core.lookup.blocking import (
     LimitTooSmall,
     LimitUsed,
     QueueRate,
+    Rules,
 )
 from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import FairTurn, InLine, QueueFull, Reason, find_reason
@@ -145,7 +147,7 @@ def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str) -> No
         [gpu] = await enqueue(conn, 1, limits={"gpu": 1})
         [never] = await enqueue(conn, 1, limits={"openai": 5000})
         assert await told(conn, never) == (
-            LimitTooSmall("openai", 5000, 1000),
+            LimitTooSmall("openai", 5000, 1000, Rules(None, Rate(90_000, 3600, 1000))),
             {"kind": "limit", "name": "openai"},
         )
         assert await actions.cancel(conn, never)
@@ -219,9 +221,9 @@ def test_the_queue_comes_after_the_key_and_tasks_without_a_key_go_by_it(database
         [keyed] = await enqueue(conn, 1, key="a")
         await govern(conn, max_running=1)
         await claim(conn, worker, 10)
-        assert await told(conn, plain[2]) == (QueueFull(1, 1, Ahead(1)), QUEUE)
-        assert await told(conn, plain[1]) == (QueueFull(1, 1, Ahead(None)), QUEUE)
-        assert await told(conn, keyed) == (QueueFull(1, 1, of_key(0)), QUEUE)
+        assert await told(conn, plain[2]) == (QueueFull(1, 1, Ahead(1), "default"), QUEUE)
+        assert await told(conn, plain[1]) == (QueueFull(1, 1, Ahead(None), "default"), QUEUE)
+        assert await told(conn, keyed) == (QueueFull(1, 1, of_key(0), "default"), QUEUE)
         await pause(conn, "default")
         assert (await told(conn, keyed))[1] == {"kind": "paused", "name": None}
         await resume(conn, "default")

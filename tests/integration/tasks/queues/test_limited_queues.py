@@ -63,7 +63,7 @@ def test_a_task_that_waits_for_the_limit_says_so(database: str) -> None:
         worker = await add_worker(conn, concurrency=9)
         assert await limit(conn, 1) == limited(1, 0)
         assert [held.id for held in await claim(conn, worker, 2)] == [running]
-        assert await find_reason(conn, waiting) == QueueFull(1, 1, Ahead(1))
+        assert await find_reason(conn, waiting) == QueueFull(1, 1, Ahead(1), "default")
         await limit(conn, 2)
         assert not isinstance(await find_reason(conn, waiting), QueueFull)
 

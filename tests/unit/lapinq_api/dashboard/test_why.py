@@ -8,6 +8,7 @@ import pytest
 
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import fragment
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.lookup.blocking import (
     HeadState,
@@ -21,6 +22,7 @@ from lapinq_core.lookup.blocking import (
     LimitTooSmall,
     LimitUsed,
     QueueRate,
+    Rules,
 )
 from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import (
@@ -44,6 +46,7 @@ from lapinq_core.lookup.why_not_running import (
 from tests.support.rows.task_details import after, task
 
 AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
+RULES = Rules(None, Rate(90_000, 60, 90_000))
 AT, LATER = "2026-01-31 12:00:10 UTC", "2026-01-31 12:10:00 UTC"
 CASES: list[tuple[Reason, str]] = [
     (
@@ -85,9 +88,9 @@ CASES: list[tuple[Reason, str]] = [
     (BreakerOpen("mail", after(10), "1 failure in a row", None, "0199"), "It is trying task 0199."),
     (BreakerOpen("mail", after(10), "1 failure in a row", None, None), "It tries the next task."),
     (
-        QueueFull(5, 5, Ahead(3)),
+        QueueFull(5, 5, Ahead(3), "it's <mail>"),
         "Queue it's <mail> is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it."
-        " Wait for one to end, or raise the limit with lapinq queue set.",
+        " Wait for one to end, or raise the queue's limit.",
     ),
     (
         AllBusy(8, 8, Ahead(3)),
@@ -103,7 +106,7 @@ CASES: list[tuple[Reason, str]] = [
     (InLine(Ahead(1)), "It waits for its turn. 1 task is ahead of it."),
     (InLine(Ahead(10_000, is_capped=True)), "It waits for its turn. More than 10\u202f000 tasks are ahead of it."),
     (
-        QueueRate(100, 60, 0.61, "mail", Ahead(3)),
+        QueueRate(100, 60, 100, 0.61, "mail", Ahead(3)),
         "Queue it's <mail> starts at most 100 tasks in 1 min. The next may start in 610 ms. 3 tasks are ahead of it.",
     ),
     (
@@ -118,16 +121,19 @@ CASES: list[tuple[Reason, str]] = [
         " More than 10\u202f000 tasks of its key are ahead of it. Wait for one to end, or allow more of a key in queue"
         " it's <mail>.",
     ),
-    (KeyRate(1, 2, 12.4, "mail", Ahead(0, of_key=True)), "At most 1 task in 2.0 s of its key may start. The next"),
+    (KeyRate(1, 2, 1, 12.4, "mail", Ahead(0, of_key=True)), "At most 1 task in 2.0 s of its key may start. The next"),
     (LimitClosed("o<b>", after(600), Ahead(None)), f"It waits for the limit o<b>, which a task closed until {LATER}."),
-    (LimitFull("gpu", 4, 4, [Holder("a1", after(10))], Ahead(0)), f"4 of at most 4 tasks run: a1 since {AT} and 3"),
     (
-        LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True)),
+        LimitFull("gpu", 4, 4, [Holder("a1", after(10))], Ahead(0), RULES),
+        f"4 of at most 4 tasks run: a1 since {AT} and 3",
+    ),
+    (
+        LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True), RULES),
         "It waits for the limit openai: 90\u202f000 of 90\u202f000 units are used, and it needs 1\u202f200; enough"
         " in 12 s. 3 tasks of its key are ahead of it.",
     ),
-    (LimitShort("openai", "a1", 1200, 12, Ahead(0)), "task a1 is before it and needs 1\u202f200 units; enough"),
-    (LimitTooSmall("openai", 1200, 1000), "units of the limit openai, which never has more than 1\u202f000, so"),
+    (LimitShort("openai", "a1", 1200, 12, Ahead(0), RULES), "task a1 is before it and needs 1\u202f200 units; enough"),
+    (LimitTooSmall("openai", 1200, 1000, RULES), "units of the limit openai, which never has more than 1\u202f000, so"),
     (FairTurn(Ahead(1), Ahead(0, of_key=True)), "About 1 task starts before it. It is the next of its key."),
     (FairTurn(Ahead(10_000, is_capped=True), Ahead(7, of_key=True)), "More than 10\u202f000 tasks start before it."),
     (FairTurn(Ahead(0), Ahead(0, of_key=True)), "It starts next. It is the next of its key."),

@@ -1,7 +1,14 @@
 """Why a task is where it is, in words: a sentence for every reason, and what to do about it."""
 
+import re
+import shlex
 from typing import get_args
 
+import click
+import pytest
+
+from lapinq.cli import cli
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.lookup.blocking import (
     HeadState,
@@ -15,6 +22,7 @@ from lapinq_core.lookup.blocking import (
     LimitTooSmall,
     LimitUsed,
     QueueRate,
+    Rules,
 )
 from lapinq_core.lookup.explanation import words
 from lapinq_core.lookup.line import Ahead
@@ -38,6 +46,7 @@ from lapinq_core.lookup.why_not_running import (
 )
 from tests.support.rows.task_details import after
 
+RATE = Rate(90_000, 60, 90_000)
 AT, LATER = "at 2026-01-31 12:00:10 UTC", "at 2026-01-31 12:10:00 UTC"
 CASES: list[tuple[Reason, str, str | None]] = [
     (
@@ -97,9 +106,9 @@ CASES: list[tuple[Reason, str, str | None]] = [
         "Resume one, or start another: lapinq worker --queue mail",
     ),
     (
-        QueueFull(5, 5, Ahead(3)),
+        QueueFull(5, 5, Ahead(3), "mail"),
         "Its queue is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it.",
-        "Wait for one to end, or raise the queue's max_running.",
+        "Wait for one to end, or allow more, for example: lapinq queue set mail --max-running 6",
     ),
     (
         AllBusy(8, 8, Ahead(3)),
@@ -120,9 +129,9 @@ CASES: list[tuple[Reason, str, str | None]] = [
         None,
     ),
     (
-        QueueRate(100, 60, 0.61, "mail", Ahead(3)),
+        QueueRate(100, 60, 100, 0.61, "mail", Ahead(3)),
         "Its queue starts at most 100 tasks in 60 s. The next may start in 0.6 s. 3 tasks are ahead of it.",
-        "Wait, or raise the rate: lapinq queue set mail --rate",
+        "Wait, or raise the rate, for example: lapinq queue set mail --rate 200/60",
     ),
     (
         KeyOrder("a1", HeadState.RUNNING, None, "mail", Ahead(0, of_key=True)),
@@ -147,12 +156,13 @@ CASES: list[tuple[Reason, str, str | None]] = [
         ),
         "2 of at most 2 tasks of its key run: a1 since 12:00:10, a2 since 12:10:00. More than 10000 tasks of its key"
         " are ahead of it.",
-        "Wait for one to end, or allow more of a key: lapinq queue set 'big mail' --max-running-per-key",
+        "Wait for one to end, or allow more of a key, for example:"
+        " lapinq queue set 'big mail' --max-running-per-key 3",
     ),
     (
-        KeyRate(1, 1, 12.4, "mail", Ahead(0, of_key=True)),
-        "At most 1 task a second of its key may start. The next may start in 12 s. It is the next of its key.",
-        "Wait, or raise the rate: lapinq queue set mail --rate-per-key",
+        KeyRate(0.5, 1, 3, 12.4, "mail", Ahead(0, of_key=True)),
+        "At most 0.5 tasks a second of its key may start. The next may start in 12 s. It is the next of its key.",
+        "Wait, or raise the rate, for example: lapinq queue set mail --rate-per-key 1/1/3",
     ),
     (
         LimitClosed("openai", after(600), Ahead(None)),
@@ -160,27 +170,27 @@ CASES: list[tuple[Reason, str, str | None]] = [
         "Wait, or open it: lapinq limit open openai",
     ),
     (
-        LimitFull("gpu", 5, 4, [Holder("a1", after(10))], Ahead(0)),
+        LimitFull("gpu", 5, 4, [Holder("a1", after(10))], Ahead(0), Rules(4, None)),
         "It waits for the limit 'gpu': 5 of at most 4 tasks run: a1 since 12:00:10 and 4 more."
         " It is next in its queue.",
-        "Wait for one to end, or allow more: lapinq limit set gpu --max-running",
+        "Wait for one to end, or allow more, for example: lapinq limit set gpu --max-running 5",
     ),
     (
-        LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True)),
+        LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True), Rules(None, RATE)),
         "It waits for the limit 'openai': 90,000 of 90,000 units are used, and it needs 1,200; enough in 12 s."
         " 3 tasks of its key are ahead of it.",
-        "Wait, or raise the rate: lapinq limit set openai --rate",
+        "Wait, or raise the rate, for example: lapinq limit set openai --rate 180000/60",
     ),
     (
-        LimitShort("openai", "a1", 1200, 12, Ahead(0, of_key=True)),
+        LimitShort("openai", "a1", 1200, 12, Ahead(0, of_key=True), Rules(7, RATE)),
         "It waits for the limit 'openai': task a1 is before it and needs 1,200 units; enough in 12 s. It is the next"
         " of its key.",
-        "Wait, or raise the rate: lapinq limit set openai --rate",
+        "Wait, or raise the rate, for example: lapinq limit set openai --max-running 7 --rate 180000/60",
     ),
     (
-        LimitTooSmall("openai", 1200, 1000),
+        LimitTooSmall("openai", 1200, 1000, Rules(7, Rate(90_000, 60, 1000))),
         "It needs 1,200 units of the limit 'openai', which never has more than 1,000, so it will never start.",
-        "Raise the burst: lapinq limit set openai --rate",
+        "Raise the burst: lapinq limit set openai --max-running 7 --rate 90000/60/1200",
     ),
     (
         FairTurn(Ahead(1), Ahead(0, of_key=True)),
@@ -221,3 +231,16 @@ def test_every_reason_has_its_sentence_and_remedy() -> None:
     assert {type(reason) for reason, _, _ in CASES} == set(get_args(Reason))
     for reason, why, remedy in CASES:
         assert words(reason) == (why, remedy)
+
+
+def test_every_command_in_a_remedy_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as the command line reads it, which needs no server."""
+    monkeypatch.setattr(click.Command, "invoke", lambda _command, _context: None)
+    commands = [
+        shlex.split(found)
+        for _, _, remedy in CASES
+        for found in re.findall(r"lapinq ((?:'[^']*'|[^ '(),]+ ?)+)", remedy or "")
+    ]
+    assert len(commands) >= 14
+    for command in commands:
+        cli.main([word.replace("a1", "01a22035") for word in command], standalone_mode=False)

@@ -1,4 +1,4 @@
-"""What else a worker asks about its queues: which are paused, whether a task is due, how many are delayed.
+"""What else a worker asks about its queues: which are paused, whether a task is due or may start, how many are delayed.
 
 `queues` None means all queues.
 """
@@ -18,6 +18,13 @@ async def paused(conn: psycopg.AsyncConnection) -> list[str]:
 async def is_due(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:
     """Whether a task may start now that `heads` and `discover` don't see: fire-and-forget, or just due."""
     row = await (await conn.execute(sql(_PACKAGE, "is_due"), {"queues": queues})).fetchone()
+    return row is not None and row[0]
+
+
+async def is_startable(conn: psycopg.AsyncConnection, queues: list[str]) -> bool:
+    """Whether a ready task of `queues` may start now, or as soon as a task ends or a rate allows it."""
+    cursor = await conn.execute(sql(_PACKAGE, "is_startable"), {"queues": queues}, prepare=False)
+    row = await cursor.fetchone()
     return row is not None and row[0]
 
 

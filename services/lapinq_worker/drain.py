@@ -2,8 +2,9 @@
 
 Empty means that no task could start now, fire-and-forget ones included, and that this worker has none claimed, running
 or waiting to be settled. It does not wait for delayed tasks, retries among them, for paused queues, or for what other
-workers run. The fetcher asks between two claims, so that none of its own is in flight. A scan that failed is no answer:
-the worker stays until one succeeds.
+workers run. Nor for ready tasks that wait for a time (`backlog.is_startable`): for a limit that a task has closed, or a
+circuit breaker. Those that wait for a rate, or for a place, are work that takes its time. The fetcher asks between two
+claims, so that none of its own is in flight. A scan that failed is no answer: the worker stays until one succeeds.
 """
 
 import asyncio
@@ -40,10 +41,17 @@ class Draining:
         # In this order: a task that is promoted between the two is seen by the scan.
         if await backlog.is_due(connection, self._choice.named):
             return
-        if await full_scans.scan(connection) == {}:
-            await self._end(connection)
+        heads = await full_scans.scan(connection)
+        if heads is None or (heads and await backlog.is_startable(connection, list(heads))):
+            return
+        await self._end(connection, sorted(heads))
 
-    async def _end(self, connection: PinnedConnection) -> None:
+    async def _end(self, connection: PinnedConnection, held_back: list[str]) -> None:
         delayed = await backlog.count_delayed(connection, self._choice.named)
         log.info("drained: nothing is left to start; %d tasks wait for their time", delayed)
+        if held_back:
+            log.info(
+                "tasks of these queues stay ready: %s; `lapinq task why ID` says what each waits for",
+                ", ".join(held_back),
+            )
         self._on_drained()

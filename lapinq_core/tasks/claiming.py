@@ -79,10 +79,11 @@ async def take(
         "mark_seq": mark[1],
         "max_rank": max_rank,
     }
-    text, opens_in = await _answer(conn, queue, params)
+    text, opens_in, is_governed = await _answer(conn, queue, params)
     claims = decoded(text, token)
     for claim in claims:
         claim.queue_name = queue
+        claim.is_governed = is_governed
     return Taken(claims, opens_in)
 
 
@@ -96,18 +97,18 @@ def decoded(text: str | None, token: str) -> list[Claim]:
 
 async def _answer(
     conn: PinnedConnection, queue: str, params: Mapping[str, object]
-) -> tuple[str | None, float | None]:
+) -> tuple[str | None, float | None, bool]:
     if time.monotonic() >= conn.governed_until.get(queue, 0.0):
         text = await _near_first(conn, params, governed=False)
         if text != (_GOVERNED, None):
-            return text
+            return *text, False
         if len(conn.governed_until) > 1000:
             conn.governed_until.clear()
         conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
     answer = await _near_first(conn, params, governed=True)
     if answer[0] is None:
         conn.governed_until.pop(queue, None)  # the next one looks first whether it is worth the lock
-    return answer
+    return *answer, True
 
 
 async def _near_first(

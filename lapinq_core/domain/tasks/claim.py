@@ -16,8 +16,8 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     after the claim. `timeout` is its time limit in seconds, if it has one of its own. `claim_seq` grows from claim to
     claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `waited` is how many seconds before the
     claim it could have started for the first time, or was requeued; None where that is not known. `request_id` is that
-    of the request which enqueued it, if one did. `profile` asks for a profile of the attempt. `queue_name` and `token`
-    are set by the claimer.
+    of the request which enqueued it, if one did. `profile` asks for a profile of the attempt. `queue_name`, `token` and
+    `is_governed`, whether the policy of its queue decided the claim, are set by the claimer.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     profile: bool | None = None
     queue_name: str = ""
     token: str = ""
+    is_governed: bool = False
 
     @property
     def policy(self) -> RetryPolicy:

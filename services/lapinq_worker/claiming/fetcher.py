@@ -40,6 +40,9 @@ from lapinq_worker.running.tally import Tally
 STATEMENT_DEADLINE_SECONDS = 20.0
 BUSY_SCAN_INTERVAL_SECONDS = 0.25
 STALL_SECONDS = 1.0
+LEAST_STALL_SECONDS = 0.1
+"""Tasks of a queue with a policy hold places that others could use, so they wait here only for a poll interval, but at
+least so long."""
 LEASE_MARGIN_SECONDS = 10.0
 SHORTEST_PAUSE_SECONDS = 0.005
 REST_FACTOR = 10.0
@@ -100,6 +103,7 @@ class Fetcher:
         self._dispatcher = dispatcher
         self._worker_id = worker_id
         self._poll_interval = poll_interval
+        self._governed_stall = min(STALL_SECONDS, max(poll_interval, LEAST_STALL_SECONDS))
         # Before a task's time limit begins to count it may wait for the import of its module, which has the worker's.
         limits = host.limits
         self._margin = limits.time_limit + limits.time_limit_grace + LEASE_MARGIN_SECONDS
@@ -418,16 +422,20 @@ class Fetcher:
 
     def _take_stalled(self) -> None:
         """Takes out prefetched tasks that can't start here, behind slow tasks or while quiet: they may elsewhere."""
+        since_start = time.monotonic() - self._dispatcher.last_start
+        takes_all = since_start >= STALL_SECONDS
         if self._is_quiet():
+            takes_all = True
             self._to_release += self._arrivals.take_unstarted()
-        elif not self._dispatcher.waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
+        elif since_start < self._governed_stall:
             return
-        else:
-            self._prefetch.stalled()
-        jobs = self._dispatcher.take_unstarted()
         # A fire-and-forget task exists nowhere else.
-        self._dispatcher.offer([job for job in jobs if job.claim.is_transient])
-        stalled = [job.claim for job in jobs if not job.claim.is_transient]
+        jobs = self._dispatcher.take_unstarted(
+            lambda job: not job.claim.is_transient and (takes_all or job.claim.is_governed)
+        )
+        if jobs and not self._is_quiet():
+            self._prefetch.stalled()
+        stalled = [job.claim for job in jobs]
         self._tally.released(stalled)
         self._to_release += stalled
         if self._to_release:

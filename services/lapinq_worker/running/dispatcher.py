@@ -130,11 +130,14 @@ class Dispatcher:
         """The jobs that have not started. They stay here."""
         return [*self._in_transit, *self.waiting]
 
-    def take_unstarted(self) -> list[Job]:
-        """Takes out the jobs that have not started."""
+    def take_unstarted(self, which: Callable[[Job], bool] = lambda _: True) -> list[Job]:
+        """Takes out the jobs that have not started, or those of them that `which` names. The others stay in order."""
         jobs = list(self.waiting)
-        self.waiting.clear()
-        return jobs
+        taken = [job for job in jobs if which(job)]
+        if taken:
+            self.waiting.clear()
+            self.waiting.extend(job for job in jobs if not which(job))
+        return taken
 
     def take_out(self, task_id: str, token: str) -> Job | None:
         """Takes out the job of this claim, if it waits here."""

@@ -17,10 +17,11 @@ from lapinq_core.db.notifier import notify, send
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.ready_notices import packed
 from lapinq_core.tasks import worker_verbs
-from lapinq_worker.claiming import full_scans, unanswered
+from lapinq_worker.claiming import fetcher, full_scans, unanswered
 from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
+from tests.integration.limits.test_lanes import govern
 from tests.support.database.invariants import check_invariants
 from tests.support.rows.factories import claim
 from tests.support.sample import tasks
@@ -181,6 +182,32 @@ def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(database: str, 
             gate.open()
             await desk.ended(*slow)
         check_invariants(database, [*quick, *slow, *after])
+
+    at_desk(database, test)
+
+
+def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another_could_use(
+    database: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher, "STALL_SECONDS", 600.0)
+
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=1) as first:
+            slow = await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
+            await govern(desk.conn, max_running=2)
+            waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
+            # What a claim brought that was made when the tasks were quick: all places that are left.
+            claims = await claim(desk.conn, first._membership.id, 10, token=str(uuid.uuid4()))
+            assert [one.is_governed for one in claims] == [True]
+            first._fetcher._hand_over(claims, 0.01)
+            async with working(database):
+                ended = await desk.ended(*waiting)
+                assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+                assert not first._dispatcher.waiting
+                gate.open()
+                await desk.ended(slow)
+        check_invariants(database, [slow, *waiting])
 
     at_desk(database, test)
 

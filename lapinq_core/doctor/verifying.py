@@ -1,4 +1,5 @@
-"""Compares every row of lanes, keys and named limits with the tasks that wait and run: `lapinq doctor --verify`.
+"""Compares every row of lanes, keys, named limits and unique keys with the tasks that wait and run, for
+`lapinq doctor --verify`.
 
 All of it in one snapshot: claims and ends go on meanwhile. News that a claim has yet to read is no difference, for the
 next claim looks at those lanes.
@@ -18,9 +19,9 @@ _PACKAGE = "lapinq_core.doctor"
 
 VERIFY_SECONDS = 60.0
 """For all statements together."""
-COMPARED = ("lanes_of_tasks", "lanes", "running", "keys")
+COMPARED = ("lanes_of_tasks", "lanes", "running", "keys", "unique_keys")
 """The names of its checks."""
-VERBS = ("verify_tasks", "verify_lanes", "verify_running", "verify_keys")
+VERBS = ("verify_tasks", "verify_lanes", "verify_running", "verify_keys", "verify_unique_keys")
 """The statements, in the same order: each returns what differs."""
 
 _WRONG = {
@@ -36,6 +37,11 @@ _WRONG_KEYS = {
     "key": "remember a task of another key as the one that started last",
     "limit": "are gone, and there are units to give back to them",
 }
+_WRONG_UNIQUE_KEYS = {
+    "free": "are held by a task, and their row names another or is gone: a second task can be stored",
+    "until": "are held for another time than their task says",
+    "other": "name a task of another queue or unique key",
+}
 _REPORT = "Report it as a bug, with this output. Maintenance looks again at closed lanes within minutes."
 _NO_BUG = (
     "Nothing if a limit was lowered just now: the tasks that ran before go on. Otherwise report it as a bug."
@@ -47,12 +53,14 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
     async with snapshot(conn):
         await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(f"{VERIFY_SECONDS:g}s"))
         await conn.execute("SET LOCAL jit = off")
-        tasks, lanes, running, keys = [await _rows(conn, verb) for verb in VERBS]
+        tasks, lanes, running, keys, unique_keys = [await _rows(conn, verb) for verb in VERBS]
     return {
         "lanes_of_tasks": _tasks(tasks) or ok("the lane of every task follows from its key and limits"),
         "lanes": _grouped("lane", lanes, _WRONG) or ok("every lane agrees with the tasks that wait and run"),
         "running": _running(running) or ok("no more tasks run than a queue, key or named limit allows"),
         "keys": _grouped("name", keys, _WRONG_KEYS) or ok("keys and named limits agree with their tasks"),
+        "unique_keys": _grouped("unique key", unique_keys, _WRONG_UNIQUE_KEYS)
+        or ok("every unique key names the task that holds it"),
     }
 
 

@@ -1,13 +1,19 @@
 """What `lapinq doctor --verify` says of lanes, keys and limits that are as they should be, and of others."""
 
+import json
+
 import pytest
 
 from lapinq_core.doctor.finding import Severity
 from lapinq_core.doctor.verifying import verify
+from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+
+UNIQUE = "SELECT lapinq_enqueue(%s::jsonb)"
 
 
 async def prepare(conn: Conn) -> None:
@@ -20,6 +26,10 @@ async def prepare(conn: Conn) -> None:
         await enqueue(conn, 4, key=key)
         await enqueue(conn, 2, key=key, limits={"gpu": 1}, priority=3)
     await govern(conn, max_running_per_key=2)
+    for rule in ('"unique": {"key": "once"}', '"debounce": {"key": "late", "delay": 60}'):
+        await conn.execute(
+            UNIQUE, [f'{{"task_name": "noop", "module_path": "m", "queue_name": "u", {rule}}}']
+        )
     claims = await claim(conn, worker, 5)
     await complete(conn, claims[:1])
     await worker_verbs.release(conn, claims[1:2])
@@ -59,6 +69,26 @@ def test_all_agrees_after_each_step(database: str, order: str) -> None:
             await complete(conn, claims)
             assert await wrong(conn) == {}
         assert await claim(conn, worker, 10) == []
+        assert await wrong(conn) == {}
+
+    on_connections(database, test)
+
+
+def test_a_unique_key_agrees_while_its_task_waits_runs_and_is_retried_or_gone(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        for until in ("finished", "started", 60):
+            task = {"task_name": "noop", "module_path": "m", "unique": {"key": f"{until}", "until": until}}
+            for _ in range(2):
+                await conn.execute(UNIQUE, [json.dumps(task)])
+        assert await wrong(conn) == {}
+        claims = await claim(conn, worker, 10)
+        assert len(claims) == 3
+        assert await wrong(conn) == {}
+        retry = Retry(60.0, "no", None)
+        await worker_verbs.settle(conn, [ended_as(one.id, one.token, retry) for one in claims])
+        assert await wrong(conn) == {}
+        await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
         assert await wrong(conn) == {}
 
     on_connections(database, test)
@@ -104,6 +134,23 @@ def test_all_agrees_after_each_step(database: str, order: str) -> None:
             " SELECT 'default', 'b', id, lapinq_now() FROM lapinq_tasks WHERE key = 'a' LIMIT 1",
             "keys",
             "started last: default: b",
+        ),
+        ("DELETE FROM lapinq_unique_keys", "unique_keys", "2 unique keys are held by a task"),
+        (
+            "UPDATE lapinq_unique_keys SET task_id = gen_random_uuid() WHERE key = 'late'",
+            "unique_keys",
+            "a second task can be stored: u: late",
+        ),
+        (
+            "UPDATE lapinq_unique_keys SET until = 'started' WHERE key = 'once'",
+            "unique_keys",
+            "another time than their task says: u: once",
+        ),
+        (
+            "INSERT INTO lapinq_unique_keys (queue_name, key, task_id, until, taken_at)"
+            " SELECT 'default', 'x', id, 'finished', lapinq_now() FROM lapinq_tasks WHERE key = 'a' LIMIT 1",
+            "unique_keys",
+            "of another queue or unique key: default: x",
         ),
     ],
 )

@@ -1,5 +1,5 @@
 -- For claim.sql: up to `limit` tasks of a queue with a policy, or with tasks in lanes, and the rows of its policy as they
--- are after that.
+-- are after that. In priority order, `max_rank` keeps it from passing a higher priority in another queue.
 -- First come the open lanes, in their order, and of each as many tasks as may start; tasks without key and limits are
 -- offered beside them, from the mark on. In fair order a task's place is its lane's virtual time and what its lane is
 -- offered before it, over the lane's weight. A limit is taken in that order, too: behind a task for which it has too few
@@ -79,6 +79,7 @@ policy AS MATERIALIZED (
               AND names = s.names
               AND is_open
               AND (q.start_order <> 'strict_per_key' OR head IS NOT NULL OR lane < ' ')
+              AND rank <= %(max_rank)s::bigint + 2199023255552
             ORDER BY queue_name, names, rank, place
             LIMIT q.room) AS l
      WHERE NOT EXISTS (SELECT
@@ -164,6 +165,7 @@ policy AS MATERIALIZED (
            row_number() OVER (ORDER BY first_by, then_by, seq) AS turn
       FROM offered o
      WHERE row_id IS NOT NULL
+       AND (first_by <= %(max_rank)s::bigint OR (SELECT start_order FROM policy) <> 'priority')
 ), needs AS MATERIALIZED (
     SELECT turn, name, need.units, l.tokens, l.places, l.rate,
            need.units > (l.rate ->> 'burst')::float8 AS is_too_many,

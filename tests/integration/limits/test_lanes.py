@@ -74,6 +74,31 @@ def test_higher_priorities_start_first_whatever_their_key(database: str) -> None
     on_connections(database, test)
 
 
+@pytest.mark.parametrize("order", ["priority", "fair"])
+def test_in_priority_order_a_claim_does_not_pass_a_higher_priority_of_another_queue(
+    database: str, order: str
+) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 2, key="a", priority=5)
+        await enqueue(conn, 2, key="b", priority=1)
+        await conn.execute(
+            "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())"
+        )
+        await enqueue(conn, 2, key="c", priority=2, limits={"gpu": 1})
+        await enqueue(conn, 1, priority=3)
+        await govern(conn, start_order=order)
+        first = await claim(conn, worker, 10, max_rank=-3)
+        if order == "fair":
+            assert len(first) == 7  # it shares, whatever the priority
+        else:
+            assert await keys_of(conn, first) == ["a", "a", None]
+            assert await claim(conn, worker, 10, max_rank=-3) == []
+            assert await keys_of(conn, await claim(conn, worker, 10)) == ["c", "c", "b", "b"]
+
+    on_connections(database, test)
+
+
 def test_starts_are_shared_by_weight(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)

@@ -373,6 +373,49 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_expire_late(task_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM lapinq_ready w WHERE w.id = task_id AND w.expires_at <= lapinq_now())
+       AND NOT EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = task_id AND d.expires_at <= lapinq_now()) THEN
+        RETURN;
+    END IF;
+    IF NOT lapinq_lock_waiting(task_id) THEN
+        RETURN;
+    END IF;
+    WITH gone AS (
+        DELETE FROM lapinq_ready w
+         WHERE w.id = task_id
+           AND w.expires_at <= lapinq_now()
+        RETURNING w.queue_name, w.starts, w.lane
+    ), gone_delayed AS (
+        DELETE FROM lapinq_delayed d
+         WHERE d.id = task_id
+           AND d.expires_at <= lapinq_now()
+        RETURNING d.queue_name, d.starts, d.lane
+    ), ended AS (
+        SELECT * FROM gone
+        UNION ALL
+        SELECT * FROM gone_delayed
+    ), recorded AS (
+        INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)
+        SELECT lapinq_expire_late.task_id, starts, true, 'expired', 'its time to live ran out before it could start',
+               lapinq_now()
+          FROM ended
+    ), told_lanes AS (
+        INSERT INTO lapinq_lane_news (queue_name, lanes)
+        SELECT queue_name, ARRAY[lane]
+          FROM ended
+         WHERE lane IS NOT NULL
+    )
+    INSERT INTO lapinq_counts (queue_name, pending, expired)
+    SELECT queue_name, -1, 1
+      FROM ended;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_holds_key(task_id uuid, until text, expires_at timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -524,6 +567,7 @@ BEGIN
         IF held.task_id = entry.id OR held.task_id = ANY (own) THEN
             is_held := held.task_id <> entry.id;
         ELSE
+            PERFORM lapinq_expire_late(held.task_id);
             FOR look IN 1..10 LOOP
                 is_waiting := entry.on_conflict = 'replace' AND lapinq_lock_waiting(held.task_id);
                 is_held := lapinq_holds_key(held.task_id, held.until, held.expires_at);
@@ -739,6 +783,9 @@ BEGIN
       FROM lapinq_unique_keys k
      WHERE k.queue_name = task.queue_name
        AND k.key = task.unique_key;
+    IF held.task_id <> task_id THEN
+        PERFORM lapinq_expire_late(held.task_id);
+    END IF;
     IF held.task_id <> task_id AND lapinq_holds_key(held.task_id, held.until, held.expires_at) THEN
         RETURN held.task_id;
     END IF;

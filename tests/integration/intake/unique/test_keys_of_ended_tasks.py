@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
 
+from lapinq_core.doctor.finding import Severity
+from lapinq_core.doctor.verifying import verify
 from lapinq_core.domain.tasks.decide import Fail
-from lapinq_core.domain.tasks.unique import Unique
+from lapinq_core.domain.tasks.unique import OnConflict, Unique
 from lapinq_core.intake.idempotency import UniqueKeyBusy
 from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.tasks import actions, bulk
@@ -16,6 +19,7 @@ from lapinq_core.upkeep.unique_key_pruning import prune
 from tests.integration.intake.unique.enqueued import debounced, end, put_one, unique
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, add_worker, claim, complete, counts, enqueue, new_task, status
 from tests.support.rows.walks import one_step
 
@@ -180,3 +184,57 @@ def test_a_key_that_is_taken_again_at_that_moment_stays(database: str) -> None:
         assert (await put_one(two, unique()))[0] == "existing"
 
     on_connections(database, test, 2)
+
+
+@pytest.mark.parametrize(("scheduled", "key"), [(False, None), (True, None), (False, "acme")])
+@pytest.mark.parametrize("on_conflict", ["return", "reject", "replace"])
+def test_a_task_past_its_time_to_live_holds_no_key(
+    database: str, scheduled: bool, key: str | None, on_conflict: OnConflict
+) -> None:
+    """Maintenance has not expired it yet: it would never start, and keep others from being stored."""
+
+    async def test(conn: Conn) -> None:
+        due = datetime.now(UTC) + timedelta(hours=1) if scheduled else None
+        late = new_task(unique=Unique("k"), key=key, ttl_seconds=60.0, scheduled_at=due)
+        _, first = await put_one(conn, late)
+        for table in ("lapinq_ready", "lapinq_delayed"):
+            await conn.execute(f"UPDATE {table} SET expires_at = lapinq_now()".encode())
+        outcome, second = await put_one(conn, new_task(unique=Unique("k", on_conflict=on_conflict)))
+        assert (outcome, await status(conn, first)) == ("stored", "expired")
+        assert await counts(conn) == {"pending": 1, "expired": 1}
+        assert [held.id for held in await claim(conn, await add_worker(conn), 5)] == [second]
+        assert {found[0].severity for found in (await verify(conn)).values()} == {Severity.OK}
+        check_invariants(database, [first, second])
+
+    on_connections(database, test)
+
+
+def test_a_task_is_requeued_beside_one_past_its_time_to_live(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        first = await _failed(conn)
+        _, late = await put_one(conn, unique(ttl_seconds=60.0))
+        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
+        assert await _requeue(conn, first) == "default"
+        assert (await status(conn, first), await status(conn, late)) == ("pending", "expired")
+
+    on_connections(database, test)
+
+
+def test_a_claim_at_the_end_of_the_time_to_live_goes_before(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        _, first = await put_one(conn, unique(ttl_seconds=60.0))
+        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() + interval '0.5 s'")
+        worker = await add_worker(conn)
+        async with other.transaction():
+            assert [held.id for held in await claim(other, worker)] == [first]
+            await eventually_async(lambda: _is_late(conn))
+            with pytest.raises(UniqueKeyBusy):  # not "stored": the claim may yet commit
+                await put_one(conn, unique())
+        assert await put_one(conn, unique()) == ("existing", first)
+
+    on_connections(database, test, 2)
+
+
+async def _is_late(conn: Conn) -> bool:
+    row = await (await conn.execute("SELECT expires_at <= lapinq_now() FROM lapinq_ready")).fetchone()
+    return row == (True,)

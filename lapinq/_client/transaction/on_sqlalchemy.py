@@ -6,6 +6,7 @@ A session sends notices after its commit. A connection has no hook for that and 
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
@@ -14,7 +15,7 @@ from lapinq._client.transaction.insertion import announcement
 from lapinq._client.transaction.statements import statement as text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
@@ -42,7 +43,20 @@ class OnConnection:
         return self._connection.exec_driver_sql(query, (statement.value,)).all()
 
     def nested(self) -> AbstractContextManager[object]:
+        if getattr(self._connection.connection.dbapi_connection, "autocommit", False):
+            return self._transaction()
         return self._connection.begin_nested()
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """Of its own, on a connection that commits each statement itself: there SQLAlchemy begins none."""
+        self._connection.exec_driver_sql("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._connection.exec_driver_sql("ROLLBACK")
+            raise
+        self._connection.exec_driver_sql("COMMIT")
 
     def announce(self, notices: set[Notice]) -> None:
         self.fetch(announcement(notices))

@@ -53,7 +53,7 @@ def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work(datab
         await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
         await conn.execute(
             "UPDATE lapinq_breakers SET state = 'open', tries_at = lapinq_now() + interval '1 minute',"
-            " opened_at = lapinq_now(), pause_seconds = 60"
+            " opened_at = lapinq_now(), pause_seconds = 60, failures = 1"
         )
         assert not await startable(conn)
         await conn.execute("UPDATE lapinq_breakers SET tries_at = lapinq_now()")

@@ -21,7 +21,7 @@ from tests.support.database.postgres import private_database
 from tests.support.drivers.django_connection import django_connection
 from tests.support.drivers.for_coroutines import FOR_COROUTINES
 from tests.support.drivers.plain import PLAIN
-from tests.support.drivers.urls import plain_url
+from tests.support.drivers.urls import plain_url, sqlalchemy_url
 from tests.support.rows.named_limits import add_limit
 from tests.support.sample import tasks
 
@@ -240,12 +240,23 @@ def test_without_a_transaction_it_is_stored_at_once(url: str, queue: TaskQueue, 
     add = queue.task(tasks.add)
     entries = [add.entry(1, n) for n in range(1_001)]
     expected: set[str | None] = set()
-    with psycopg.connect(url, autocommit=True) as conn, django_connection(url) as django:
-        for connection in (conn, django):
+    engine = create_engine(sqlalchemy_url(url, "psycopg"), isolation_level="AUTOCOMMIT")
+    with (
+        psycopg.connect(url, autocommit=True) as conn,
+        django_connection(url) as django,
+        engine.connect() as on_engine,
+    ):
+        for number, connection in enumerate((conn, django, on_engine)):
             expected.add(add.using(connection).queue(1, 2).task_id)
+            assert stored.ids() == expected
+            unique = add.options(unique=f"k{number}").using(connection)
+            first, again = unique.queue(1, 2), unique.queue(1, 2)
+            assert (first.existing, again.existing) == (False, True)
+            expected.add(first.task_id)
             assert stored.ids() == expected
             expected.update(queue.using(connection).batch_enqueue(entries).task_ids)
             assert stored.ids() == expected
+    engine.dispose()
     assert set(stored.notices()) == {("lapinq_ready", queue.queue_name)}
 
 

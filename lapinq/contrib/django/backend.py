@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from lapinq import TaskQueue
 from lapinq.contrib.django.databases import check_database
-from lapinq.contrib.django.parameters import json_values
+from lapinq.contrib.django.parameters import arguments_of, json_values
 from lapinq.contrib.django.results import load_result
 from lapinq.contrib.django.task import OPTIONS, LapinqTask, Options, entry_of
 from lapinq.contrib.django.tasks_framework import (
@@ -69,7 +69,7 @@ class LapinqBackend(BaseTaskBackend):
             raise InvalidTask("a task must be in a module that a worker can import, not in __main__")
         if getattr(task, "ttl_seconds", None) == 0 or self._defaults.get("ttl_seconds") == 0:
             raise InvalidTask("a task with ttl_seconds 0 has no result: use lapinq's own TaskQueue for it")
-        self._entry(task, (), {})
+        _check(entry_of(task, (), {}, self.alias, self._defaults))
 
     def enqueue(
         self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -96,7 +96,15 @@ class LapinqBackend(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
-        entry = self._entry(task, result.args, result.kwargs)
+        entry = entry_of(
+            task,
+            result.args,
+            result.kwargs,
+            self.alias,
+            self._defaults,
+            lambda: arguments_of(task).bound(tuple(args), kwargs),
+        )
+        _check(entry)
         [task_id] = self._queue.using(connections[self.database]).batch_enqueue([entry]).task_ids
         object.__setattr__(result, "id", task_id)
         object.__setattr__(result, "enqueued_at", timezone.now())
@@ -122,13 +130,12 @@ class LapinqBackend(BaseTaskBackend):
             return []
         return [checks.Error("'lapinq.contrib.django' is not in INSTALLED_APPS.", id="lapinq.E002")]
 
-    def _entry(self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        entry = entry_of(task, args, kwargs, self.alias, self._defaults)
-        try:
-            read_task(msgspec.json.encode(entry))
-        except InvalidValue as error:
-            raise InvalidTask(str(error)) from error
-        return entry
+
+def _check(entry: dict[str, Any]) -> None:
+    try:
+        read_task(msgspec.json.encode(entry))
+    except InvalidValue as error:
+        raise InvalidTask(str(error)) from error
 
 
 def _check_reachable(task: Task[..., Any]) -> None:

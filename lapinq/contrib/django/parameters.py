@@ -31,15 +31,24 @@ def json_values(
 
     Raises TypeError for arguments that don't fit the parameters or their annotations.
     """
-    key = (task.func, task.takes_context)
-    if (known := _known.get(key)) is None:
-        known = _known[key] = _arguments_of(task)
-    arguments, is_typed = known
+    arguments, is_typed = _known_of(task)
     arguments.check(tuple(args), kwargs)
     if not is_typed:
         return list(args), dict(kwargs)
     entry = arguments.encode({"args": args, "kwargs": kwargs})
     return msgspec.json.decode(msgspec.json.encode((entry["args"], entry["kwargs"])))
+
+
+def arguments_of(task: Task[..., Any]) -> Arguments:
+    """Those of the task's parameters."""
+    return _known_of(task)[0]
+
+
+def _known_of(task: Task[..., Any]) -> tuple[Arguments, bool]:
+    key = (task.func, task.takes_context)
+    if (known := _known.get(key)) is None:
+        known = _known[key] = _arguments_of(task)
+    return known
 
 
 _known: dict[tuple[Callable[..., Any], bool], tuple[Arguments, bool]] = {}

@@ -9,7 +9,7 @@ from lapinq.contrib.django.tasks_framework import Task
 from lapinq.contrib.django.times import of_lapinq
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from typing import Unpack
 
@@ -74,17 +74,28 @@ class LapinqTask(AnyTask):
 
 
 def entry_of(
-    task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any], alias: str, defaults: Options
+    task: AnyTask,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    alias: str,
+    defaults: Options,
+    bound: Callable[[], BoundArguments] | None = None,
 ) -> dict[str, Any]:
-    """What the backend `alias`, with these defaults, enqueues for a call of the task."""
+    """What the backend `alias`, with these defaults, enqueues for a call of the task.
+
+    `bound` are its arguments for functions that compute an option, before they became JSON values. Without them such an
+    option is left out.
+    """
     options: dict[str, Any] = {**defaults}
     for name in OPTIONS:
         if (value := getattr(task, name, None)) is not None:
             options[name] = value
-    if "key" in options or "limits" in options:
+    if bound is None:
+        options = {name: value for name, value in options.items() if not callable(value)}
+    elif "key" in options or "limits" in options:
         from lapinq._client.declaring.computed import with_computed
 
-        options = with_computed(options, task.func.__qualname__, lambda: _bound(task, args, kwargs))
+        options = with_computed(options, task.func.__qualname__, bound)
     if "timeout" in options:
         options["timeout_seconds"] = options.pop("timeout")
     return {
@@ -98,12 +109,3 @@ def entry_of(
         "metadata": {BACKEND_KEY: alias},
         **options,
     }
-
-
-def _bound(task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any]) -> BoundArguments:
-    """The arguments as the function gets them, without the context."""
-    from lapinq._client.entries.arguments import Arguments
-
-    context = (None,) if task.takes_context else ()
-    positional, named = Arguments(task.func, task.func.__qualname__).bound((*context, *args), kwargs)
-    return positional[len(context) :], named

@@ -2,11 +2,12 @@
 
 import contextlib
 import io
+import json
 import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import psycopg
@@ -35,6 +36,9 @@ from shop.tasks import confirm, count_orders
 
 from . import plain_tasks, tasks
 from .working import logs_of, status_of, work
+
+if TYPE_CHECKING:
+    from lapinq.contrib.django.task import LapinqTask
 
 READY, RUNNING, FAILED, SUCCESSFUL = (
     TaskResultStatus.READY,
@@ -135,6 +139,20 @@ class Enqueueing(TestCase):
         found = tasks.add.get_result(kept.id)
         assert (found.task.priority, found.args, found.kwargs) == (7, [1], {"b": 2})
         assert stored() == before + 1
+
+    def test_a_key_and_limits_are_computed_from_the_arguments_as_the_task_gets_them(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('mail', 5, lapinq_now())"
+            )
+            add, show_context = cast("LapinqTask", tasks.add), cast("LapinqTask", tasks.show_context)
+            add.using(key=lambda a, *_: f"a{a}", limits=lambda a, b: {"mail": a + b + 1}).enqueue(a=1)
+            show_context.using(key=lambda day: f"{day:%Y}").enqueue(date(2030, 1, 31))
+            cursor.execute("SELECT key, limits FROM lapinq_tasks WHERE key IS NOT NULL ORDER BY key")
+            found = [(key, limits and json.loads(limits)) for key, limits in cursor.fetchall()]
+        assert found == [("2030", None), ("a1", {"mail": 2})]
+        with pytest.raises(TypeError, match=r"add\(\): the function of key gets all arguments of the task"):
+            add.using(key=lambda a: "k").enqueue(1)
 
     def test_times_are_those_of_the_project(self) -> None:
         planned = datetime(2030, 6, 1, 12)  # noqa: DTZ001

@@ -97,7 +97,7 @@ def test_a_computed_key_that_is_no_text_is_refused_before_anything_is_sent() -> 
     ):
         invoice.options(unique=wrong).queue(42)
     with pytest.raises(InvalidValue, match=r"unique\.key: must have 1 to 255 characters"):
-        invoice.options(unique=lambda *_: "").queue(42)
+        invoice.options(unique=lambda order_id, *_: "").queue(42)
 
 
 def test_a_schedule_takes_none() -> None:

@@ -235,7 +235,10 @@ def test_every_reason_has_its_sentence_and_remedy() -> None:
 
 def test_every_command_in_a_remedy_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """As far as the command line reads it, which needs no server."""
-    monkeypatch.setattr(click.Command, "invoke", lambda _command, _context: None)
+
+    def read_only(_command: click.Command, _context: click.Context) -> None: ...
+
+    monkeypatch.setattr(click.Command, "invoke", read_only)
     commands = [
         shlex.split(found)
         for _, _, remedy in CASES

@@ -146,7 +146,7 @@ class Enqueueing(TestCase):
                 "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('mail', 5, lapinq_now())"
             )
             add, show_context = cast("LapinqTask", tasks.add), cast("LapinqTask", tasks.show_context)
-            add.using(key=lambda a, *_: f"a{a}", limits=lambda a, b: {"mail": a + b + 1}).enqueue(a=1)
+            add.using(key=lambda a, *_: f"a{a}", limits=lambda a, *_: {"mail": a + 1}).enqueue(a=1)
             show_context.using(key=lambda day: f"{day:%Y}").enqueue(date(2030, 1, 31))
             cursor.execute("SELECT key, limits FROM lapinq_tasks WHERE key IS NOT NULL ORDER BY key")
             found = [(key, limits and json.loads(limits)) for key, limits in cursor.fetchall()]

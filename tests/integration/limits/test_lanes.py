@@ -189,6 +189,7 @@ def test_a_claim_that_fails_leaves_no_transaction_behind(database: str) -> None:
     async def test(conn: Conn, other: Conn) -> None:
         worker = await add_worker(conn)
         await enqueue(conn, 2, key="a")
+        await govern(conn, max_running=9)  # so that the queue has a row
         await conn.execute("SET lock_timeout = '20ms'")
         async with other.transaction():
             await other.execute("SELECT FROM lapinq_queues FOR UPDATE")

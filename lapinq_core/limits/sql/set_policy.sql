@@ -14,6 +14,9 @@ UPDATE lapinq_queues
    SET max_running = %(max_running)s::integer,
        max_running_per_key = %(max_running_per_key)s::integer,
        rate = %(rate)s::jsonb,
+       tokens = CASE WHEN %(rate)s::jsonb IS NOT NULL
+                     THEN least((%(rate)s::jsonb ->> 'burst')::float8, lapinq_tokens(rate, tokens, tokens_at)) END,
+       tokens_at = CASE WHEN num_nulls(%(rate)s::jsonb, rate) = 0 THEN lapinq_refilled_at(rate, tokens_at) END,
        rate_per_key = %(rate_per_key)s::jsonb,
        start_order = %(order)s::text,
        weights = %(weights)s::jsonb,

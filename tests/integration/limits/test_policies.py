@@ -3,6 +3,7 @@
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from lapinq_core.domain.limits.policy import StartOrder
@@ -134,3 +135,20 @@ async def seconds_until(conn: psycopg.AsyncConnection, shown: QueuePolicy) -> fl
     row = await cursor.fetchone()
     assert row is not None
     return row[0]
+
+
+def test_the_bucket_keeps_its_tokens_when_its_rate_changes(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 20, key="a")
+        await set_policy(conn, rate=Rate(1, 3600, 10))
+        assert len(await claim(conn, worker, 8)) == 8
+        # What came in until now came slowly, although it may come quickly from now on.
+        await conn.execute("UPDATE lapinq_queues SET tokens_at = tokens_at - interval '1 hour'")
+        await set_policy(conn, rate=Rate(1000, 3600, 10))
+        assert (await policy(conn)).tokens == pytest.approx(3, abs=0.5)
+        await set_policy(conn, rate=Rate(1, 3600, 1))
+        await set_policy(conn, rate=Rate(1, 3600, 10))
+        assert len(await claim(conn, worker, 9)) == 1
+
+    on_connections(database, test)

@@ -47,6 +47,8 @@ Which test stands for which of the promised ones:
     integration/upkeep/test_retention.py::test_a_week_stays_whose_task_is_requeued_at_its_end
 35. Three million rows in the default partition:
     integration/upkeep/test_partitions.py::test_no_claim_waits_for_three_million_rows_in_the_default_partition
+37. Limits, rates, orders and shares, with workers that are killed and rules that change:
+    chaos/limits/test_limits.py::test_no_limit_is_ever_exceeded
 
 test_mutations.py takes guards out of the product one by one, and sees tests of these fail.
 """

@@ -1,96 +1,114 @@
-"""Judges limits by what tasks themselves wrote of their starts and ends, and not by what lapinq says of them."""
+"""What tasks wrote of their attempts, and what the database says of the same ones."""
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from lapinq_core.domain.limits.policy import Policy
-from lapinq_core.domain.limits.rate import Rate
+import psycopg
 
-GRACE_SECONDS = 2.5
-"""So long a task may run on, or wait in its worker, after the limit under which it was claimed was lowered."""
-LAG_SECONDS = 0.25
-"""From the claim of a task that starts immediately to its start, on a machine under load."""
-
-
-class Span(NamedTuple):
-    """A policy, from the moment that it was sent until the next one was there."""
-
-    policy: Policy
-    since: float
-    until: float
+K = TypeVar("K", bound=Hashable)
 
 
 class Run(NamedTuple):
-    """What a task wrote of one attempt. If its process was killed, it ends with that process's last line."""
+    """What a task wrote of one attempt, in seconds of a clock that all processes share.
 
-    name: str
+    If its process was killed, it ends with the last sign of life of that process.
+    """
+
+    task: str
     start: float
     end: float
+    how: str
+    """end, failed, closed or killed."""
+    seq: int
+    """The number of its claim."""
+    started_at: float
+    """The time of day."""
+
+    @property
+    def queue(self) -> str:
+        """Tasks are named QUEUE.KEY.NUMBER."""
+        return self.task.split(".")[0]
+
+    @property
+    def key(self) -> str:
+        """What the task is about."""
+        return self.task.split(".")[1]
+
+    @property
+    def number(self) -> int:
+        """Its place among the tasks of the test, in the order of enqueueing."""
+        return int(self.task.split(".")[2])
 
 
-def runs_of(journal: Path) -> list[Run]:
-    """All attempts, by their start."""
-    started = dict[tuple[str, str], float]()
-    last_of = dict[str, float]()
+def runs_of(journal: Path, kills: Mapping[int, float] | None = None) -> list[Run]:
+    """All attempts, by their start. `kills` says until when processes that were killed lived surely."""
+    started = dict[tuple[str, int], tuple[float, int, float]]()
+    last_of = dict[int, float]()
     runs: list[Run] = []
     for line in journal.read_text().splitlines():
-        at, what, name, process = line.split()
-        last_of[process] = float(at)
+        at, what, name, process, seq, clock = line.split()
+        last_of[int(process)] = float(at)
         if what == "start":
-            started[name, process] = float(at)
+            started[name, int(seq)] = float(at), int(process), float(clock)
         else:
-            runs.append(Run(name, started.pop((name, process)), float(at)))
-    runs += [Run(name, start, last_of[process]) for (name, process), start in started.items()]
+            start, _, started_at = started.pop((name, int(seq)))
+            runs.append(Run(name, start, float(at), what, int(seq), started_at))
+    last_of.update(kills or {})
+    runs += [
+        Run(name, start, last_of[process], "killed", seq, started_at)
+        for (name, seq), (start, process, started_at) in started.items()
+    ]
     return sorted(runs, key=lambda run: run.start)
 
 
-def check_running(
-    runs: Iterable[Run], spans: Sequence[Span], allowed: Callable[[Policy], int | None], what: str
-) -> int:
-    """AssertionError if at a start more ran than any policy since shortly before allows. The most that ran."""
-    events = sorted([(run.start, 1) for run in runs] + [(run.end, -1) for run in runs])
-    running = most = 0
-    for at, change in events:
-        running += change
-        if change > 0:
-            limits = [
-                allowed(span.policy)
-                for span in spans
-                if span.since <= at and span.until >= at - GRACE_SECONDS
-            ]
-            if None not in limits:
-                most_allowed = max(filter(None, limits))
-                assert running <= most_allowed, f"{what}: {running} ran at {at}, and {most_allowed} may"
-        most = max(most, running)
-    return most
-
-
-def check_rate(
-    times: Sequence[float],
-    spans: Sequence[Span],
-    rate_of: Callable[[Policy], Rate | None],
-    what: str,
-    lag: float,
-) -> None:
-    """AssertionError if in a window of a period more began than a period and the burst allow. `times` ascend."""
-    for first, at in enumerate(times):
-        rates = [rate_of(span.policy) for span in spans if span.since <= at + 10 and span.until >= at]
-        given = [rate for rate in rates if rate is not None]
-        if len(given) < len(rates):
-            continue
-        # In a shorter window as many as in the period, whichever rate of those around it allows most.
-        period = min(rate.period_seconds for rate in given)
-        most = max(rate.limit * period / rate.period_seconds + rate.burst for rate in given)
-        began = bisect_right(times, at + period - lag) - first
-        assert began <= most, f"{what}: {began} began within {period} s, and {most} may"
-
-
-def by_key(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Of tasks named NUMBER.KEY."""
-    found = defaultdict[str, list[Run]](list)
+def grouped(runs: Iterable[Run], by: Callable[[Run], K]) -> dict[K, list[Run]]:
+    """The runs that have the same of something."""
+    found = defaultdict[K, list[Run]](list)
     for run in runs:
-        found[run.name.partition(".")[2]].append(run)
+        found[by(run)].append(run)
+    return dict(found)
+
+
+class Attempt(NamedTuple):
+    """What the database says, in seconds of its clock."""
+
+    task: str
+    claimed_at: float
+    finished_at: float
+    outcome: str
+
+    @property
+    def queue(self) -> str:
+        """As of `Run`."""
+        return self.task.split(".")[0]
+
+    @property
+    def key(self) -> str:
+        """As of `Run`."""
+        return self.task.split(".")[1]
+
+
+def attempts_of(database: str) -> list[Attempt]:
+    """All of them, by their claims."""
+    with psycopg.connect(database) as conn:
+        rows = conn.execute(
+            "SELECT t.args ->> 1, extract(epoch FROM a.claimed_at)::float8, extract(epoch FROM a.finished_at)::float8,"
+            " a.outcome FROM lapinq_attempts a JOIN lapinq_tasks t ON t.id = a.task_id"
+            " WHERE a.claimed_at IS NOT NULL ORDER BY a.claimed_at"
+        ).fetchall()
+    return [Attempt(*row) for row in rows]
+
+
+def lags(runs: Iterable[Run], attempts: Iterable[Attempt]) -> list[float]:
+    """From claim to start: of each run to the last claim of its task that the database knows of before it."""
+    claims = defaultdict[str, list[float]](list)
+    for attempt in attempts:
+        claims[attempt.task].append(attempt.claimed_at)
+    found: list[float] = []
+    for run in runs:
+        before = [at for at in claims[run.task] if at <= run.started_at]
+        assert before, f"{run.task} started at {run.started_at}, before any claim"
+        found.append(run.started_at - before[-1])
     return found

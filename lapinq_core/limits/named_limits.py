@@ -80,6 +80,7 @@ async def set_limit(
         if is_new:
             await _check_room(conn)
         if row is not None:
+            await conn.execute(sql(_PACKAGE, "tell_limit_lanes"), {"name": name})
             await audit.record(conn, by.did("limit.set", name, given))
     return is_new, await get_limit(conn, name)
 
@@ -103,6 +104,7 @@ async def delete_limit(conn: psycopg.AsyncConnection, name: str, *, by: Author) 
     async with conn.transaction():
         row = await (await conn.execute(sql(_PACKAGE, "delete_limit"), {"name": name})).fetchone()
         if row is not None:
+            await conn.execute(sql(_PACKAGE, "tell_limit_lanes"), {"name": name})
             await audit.record(conn, by.did("limit.delete", name))
     return row is not None
 

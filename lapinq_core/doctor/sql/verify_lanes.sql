@@ -21,6 +21,7 @@ WITH waiting AS MATERIALIZED (
     SELECT DISTINCT queue_name, split_part(lane, chr(31), 1) AS key
       FROM lapinq_lanes
      WHERE is_open
+        OR opens_at IS NOT NULL
 ), both_sides AS (
     SELECT queue_name, lane, split_part(lane, chr(31), 1) AS key, w.is_there IS NOT NULL AS waits, w.rank AS first_rank,
            l.is_there IS NOT NULL AS has_row, l.names, l.is_open, l.rank, l.opens_at, l.head

@@ -42,7 +42,9 @@ served AS MATERIALIZED (
        SET is_open = false,
            opens_at = CASE WHEN c.tokens < 1
                            THEN lapinq_now() + (1 - c.tokens) * (c.rate_per_key ->> 'period_seconds')::float8
-                                / (c.rate_per_key ->> 'limit')::float8 * interval '1 second' END,
+                                / (c.rate_per_key ->> 'limit')::float8 * interval '1 second'
+                           -- Its tasks need more than their limit ever has.
+                           WHEN c.cap > 0 AND c.names > '' THEN lapinq_now() + interval '15 seconds' END,
            changed_at = lapinq_now()
       FROM offered c
      CROSS JOIN LATERAL (

@@ -3,8 +3,9 @@
 -- First come the open lanes, in their order, and of each as many tasks as may start; tasks without key and limits are
 -- offered beside them, from the mark on. In fair order a task's place is its lane's virtual time and what its lane is
 -- offered before it, over the lane's weight. A limit is taken in that order, too: behind a task for which it has too few
--- units, no other task that takes from it starts, or that one would wait forever; it is passed if the limit never has so
--- many. Of each set of limits it looks at as many lanes as may start tasks: those that one set holds back hide no other.
+-- units, no other task that takes from it starts, or that one would wait forever. Tasks that need more than the limit
+-- ever has are not offered. Of each set of limits it looks at as many lanes as may start tasks: those that one set holds
+-- back hide no other.
 -- In strict order it passes lanes of keys without a head: no claim has looked at them since the order became strict.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
@@ -91,7 +92,19 @@ policy AS MATERIALIZED (
     SELECT l.*, coalesce((q.weights ->> l.key)::float8, 1) AS weight, q.start_order, q.rate_per_key,
            CASE WHEN q.start_order = 'fair' THEN greatest(l.place, k.virtual_time)
                 ELSE coalesce(k.virtual_time, 0) END AS start, room.tokens, k.tokens_at, room.most,
-           greatest(0, least(q.room, room.most)) AS cap
+           greatest(0, least(q.room, room.most)) AS cap,
+           CASE WHEN l.names > '' THEN
+                EXISTS (SELECT
+                          FROM (SELECT units
+                                  FROM lapinq_ready
+                                 WHERE queue_name = %(queue)s::text
+                                   AND lane = l.lane
+                                 ORDER BY queue_name, lane, rank, seq
+                                 LIMIT 1) AS first
+                         CROSS JOIN LATERAL unnest(string_to_array(l.names, ','), first.units) AS need (name, units)
+                          JOIN limits USING (name)
+                         WHERE need.units > (limits.rate ->> 'burst')::float8)
+           END AS is_first_too_large
       FROM lanes l
      CROSS JOIN q
       LEFT JOIN LATERAL (
@@ -126,7 +139,13 @@ policy AS MATERIALIZED (
                       AND (expires_at IS NULL OR expires_at > lapinq_now())
                       AND (c.start_order <> 'priority'
                            OR c.lanes < q.room
+                           OR c.is_first_too_large
                            OR (rank, seq) <= (c.last_rank, c.last_place::bigint))
+                      AND (units IS NULL
+                           OR NOT EXISTS (SELECT
+                                            FROM unnest(string_to_array(c.names, ','), units) AS need (name, units)
+                                            JOIN limits l USING (name)
+                                           WHERE need.units > (l.rate ->> 'burst')::float8))
                     ORDER BY queue_name, lane, rank, seq
                     LIMIT CASE WHEN c.start_order <> 'fair' THEN c.cap
                                WHEN c.lanes < q.room THEN least(c.cap, 1 + ceil(2.0 * q.room * c.weight / c.lanes))
@@ -141,7 +160,12 @@ policy AS MATERIALIZED (
              FROM lapinq_ready
             WHERE id = c.head
               AND c.cap > 0
-              AND (expires_at IS NULL OR expires_at > lapinq_now())) AS t ON true
+              AND (expires_at IS NULL OR expires_at > lapinq_now())
+              AND (units IS NULL
+                   OR NOT EXISTS (SELECT
+                                    FROM unnest(string_to_array(c.names, ','), units) AS need (name, units)
+                                    JOIN limits l USING (name)
+                                   WHERE need.units > (l.rate ->> 'burst')::float8))) AS t ON true
      WHERE c.head IS NOT NULL
     UNION ALL
     SELECT NULL, '', '', q.room, NULL, NULL, t.ctid, t.id, t.seq, NULL,
@@ -168,15 +192,13 @@ policy AS MATERIALIZED (
        AND (first_by <= %(max_rank)s::bigint OR (SELECT start_order FROM policy) <> 'priority')
 ), needs AS MATERIALIZED (
     SELECT turn, name, need.units, l.tokens, l.places, l.rate,
-           need.units > (l.rate ->> 'burst')::float8 AS is_too_many,
-           min(CASE WHEN need.units > l.tokens AND need.units <= (l.rate ->> 'burst')::float8 THEN turn END)
-               OVER (PARTITION BY name) AS stop
+           min(CASE WHEN need.units > l.tokens THEN turn END) OVER (PARTITION BY name) AS stop
       FROM turns
      CROSS JOIN LATERAL unnest(string_to_array(names, ','), turns.units) AS need (name, units)
       JOIN limits l USING (name)
      WHERE turns.units IS NOT NULL
 ), stopped AS MATERIALIZED (
-    SELECT n.*, bool_or(turn >= stop OR is_too_many) OVER (PARTITION BY turn) IS TRUE AS is_stopped
+    SELECT n.*, bool_or(turn >= stop) OVER (PARTITION BY turn) IS TRUE AS is_stopped
       FROM needs n
 ), sums AS (
     SELECT turn, is_stopped, tokens, places,

@@ -19,6 +19,5 @@
                 UNION ALL
                 SELECT (units - tokens) * (rate ->> 'period_seconds')::float8 / (rate ->> 'limit')::float8
                   FROM needs
-                 WHERE turn = stop
-                   AND units <= (rate ->> 'burst')::float8{breaker}) AS next
+                 WHERE turn = stop{breaker}) AS next
          WHERE seconds > 0)

@@ -164,3 +164,23 @@ def test_it_finds_what_differs(database: str, breaking: str, check: str, words: 
         assert message
 
     on_connections(database, test)
+
+
+def test_lanes_behind_a_head_that_waits_for_a_rate_are_closed_rightly(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await conn.execute(
+            "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 2, lapinq_now())"
+        )
+        await enqueue(conn, 2, key="a", limits={"gpu": 1})
+        await enqueue(conn, 1, key="a")
+        await govern(
+            conn,
+            start_order="strict_per_key",
+            rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 1}',
+        )
+        await complete(conn, await claim(conn, worker, 1))
+        assert await claim(conn, worker, 1) == []
+        assert await wrong(conn) == {}
+
+    on_connections(database, test)

@@ -2,11 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
+from lapinq_core.doctor.finding import Severity
+from lapinq_core.doctor.verifying import verify
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
 from lapinq_core.limits.named_limits import NamedLimit, TooManyLimits
+from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 
@@ -138,5 +142,32 @@ def test_there_are_not_more_limits_than_may_be(database: str, monkeypatch: pytes
         with pytest.raises(TooManyLimits):
             await named_limits.set_limit(conn, "two", 1, None, by=SOMEBODY)
         assert [one.name for one in await named_limits.list_limits(conn)] == ["one"]
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
+def test_tasks_that_need_more_than_a_limit_ever_has_hide_no_other(database: str, order: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
+        await govern(conn, start_order=order)
+        large = await enqueue(conn, 2, limits={"tokens": 9}, key="a", priority=9)
+        behind = await enqueue(conn, 1, limits={"tokens": 1}, key="a", priority=9)
+        small = await enqueue(conn, 1, limits={"tokens": 1}, key="b")
+        await named_limits.set_limit(
+            conn, "tokens", None, msgspec.structs.replace(AN_HOUR, burst=8), by=SOMEBODY
+        )
+        if order == "strict_per_key":
+            large, behind = [*large, *behind], []
+        started = [held.id for _ in range(3) for held in await claim(conn, worker, 1)]
+        assert sorted(started) == sorted([*behind, *small])
+        assert (await verify(conn))["lanes"][0].severity is Severity.OK
+        await named_limits.set_limit(
+            conn, "tokens", None, msgspec.structs.replace(AN_HOUR, burst=30), by=SOMEBODY
+        )
+        await conn.execute("UPDATE lapinq_limits SET tokens = 30")
+        [first] = await claim(conn, worker, 1)
+        assert first.id == large[0]
 
     on_connections(database, test)

@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 from lapinq_core.domain.limits.rate import Rate
 
 R = TypeVar("R")
+S = TypeVar("S")
 
 
 class Reign(NamedTuple, Generic[R]):
@@ -20,6 +21,10 @@ class Reign(NamedTuple, Generic[R]):
     seq: int
     sent: float
     held: float
+
+    def with_rule(self, rule: S) -> "Reign[S]":
+        """The same time of another rule."""
+        return Reign(rule, self.seq, self.sent, self.held)
 
 
 def rule_of(reigns: Sequence[Reign[R]], seq: int) -> R:

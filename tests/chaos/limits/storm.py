@@ -31,6 +31,10 @@ class Rules(msgspec.Struct, frozen=True):
         """The policy of one of `QUEUES`."""
         return getattr(self, queue)
 
+    def limit(self, name: str) -> Places:
+        """The rules of one of `LIMITS`."""
+        return getattr(self, name)
+
 
 class Storm(msgspec.Struct, frozen=True):
     """With each kill other rules hold. `tasks` are those of the queue `default`; the other two have half of it each."""

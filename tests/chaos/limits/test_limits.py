@@ -133,7 +133,7 @@ def judge(history: History) -> None:
 def judge_queue(history: History, queue: str, lag: float) -> None:
     runs = [run for run in history.runs if run.queue == queue]
     attempts = [attempt for attempt in history.attempts if attempt.queue == queue]
-    policies = [reign._replace(rule=reign.rule.of(queue)) for reign in history.reigns]
+    policies = [reign.with_rule(reign.rule.of(queue)) for reign in history.reigns]
     most = check_running(runs, policies, lambda policy: policy.max_running, queue)
     say(f"{queue}: at most {most} ran; {len(runs)} starts, up to {lag:.3f} s after their claims")
     by_key = grouped(runs, lambda run: run.key)
@@ -164,7 +164,7 @@ def judge_limit(history: History, work: dict[str, Work], name: str) -> None:
     taking = {task: one for task, one in work.items() if name in one.limits}
     runs = [run for run in history.runs if run.task in taking]
     attempts = [attempt for attempt in history.attempts if attempt.task in taking]
-    rules = [reign._replace(rule=getattr(reign.rule, name)) for reign in history.reigns]
+    rules = [reign.with_rule(reign.rule.limit(name)) for reign in history.reigns]
     most = check_running(runs, rules, lambda rule: rule.max_running, name)
     say(f"{name}: at most {most} ran, of {len(runs)}")
     to_clock = runs[0].started_at - runs[0].start
@@ -221,7 +221,7 @@ def change(database: str, rules: Rules) -> Reign[Rules]:
                 fields: dict[str, Any] = {name: getattr(policy, name) for name in policy.__struct_fields__}
                 await queues.set_policy(conn, queue, fields, by=SOMEBODY)
             for name in LIMITS:
-                places = getattr(rules, name)
+                places = rules.limit(name)
                 await named_limits.set_limit(conn, name, places.max_running, places.rate, by=SOMEBODY)
             row = await (
                 await conn.execute(

@@ -14,7 +14,7 @@ served AS MATERIALIZED (
            SELECT rank, seq
              FROM lapinq_ready
             WHERE queue_name = %(queue)s::text
-              AND lane = s.lane
+              AND lane BETWEEN s.lane AND s.lane
               AND id <> ALL (s.ids)
               AND c.head IS NULL
             ORDER BY queue_name, lane, rank, seq

@@ -12,6 +12,7 @@
 -- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
 -- {watched} is whether it takes from queues with a circuit breaker, and {breaker} how many starts that allows: none while
 -- it is open, one probe while it is half open, and `free` after a failure.
+-- For BETWEEN a lane and itself see refresh_lanes.sql.
 -- The caller holds the locks of the queue's row and of the limits, and has refreshed the lanes. Locks the rows it picks,
 -- skipping locked ones. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim, lapinq_running_key and
 -- lapinq_running_units.
@@ -98,7 +99,7 @@ policy AS MATERIALIZED (
                           FROM (SELECT units
                                   FROM lapinq_ready
                                  WHERE queue_name = %(queue)s::text
-                                   AND lane = l.lane
+                                   AND lane BETWEEN l.lane AND l.lane
                                  ORDER BY queue_name, lane, rank, seq
                                  LIMIT 1) AS first
                          CROSS JOIN LATERAL unnest(string_to_array(l.names, ','), first.units) AS need (name, units)
@@ -135,7 +136,7 @@ policy AS MATERIALIZED (
                           coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1) AS cost
                      FROM lapinq_ready
                     WHERE queue_name = %(queue)s::text
-                      AND lane = c.lane
+                      AND lane BETWEEN c.lane AND c.lane
                       AND (expires_at IS NULL OR expires_at > lapinq_now())
                       AND (c.start_order <> 'priority'
                            OR c.lanes < q.room

@@ -13,7 +13,7 @@ WITH empty AS (
                                 AND NOT EXISTS (SELECT
                                                   FROM lapinq_ready r
                                                  WHERE r.queue_name = l.queue_name
-                                                   AND r.lane = l.lane)
+                                                   AND r.lane BETWEEN l.lane AND l.lane)
                               LIMIT %(limit)s::integer))
     RETURNING 1
 ), idle AS (

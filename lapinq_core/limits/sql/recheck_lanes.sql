@@ -15,7 +15,7 @@ WITH read AS MATERIALIZED (
      WHERE NOT is_open
        AND opens_at IS NULL
        AND changed_at < lapinq_now() - interval '1 minute'
-       AND EXISTS (SELECT FROM lapinq_ready r WHERE r.queue_name = read.queue_name AND r.lane = read.lane)
+       AND EXISTS (SELECT FROM lapinq_ready r WHERE r.queue_name = read.queue_name AND r.lane BETWEEN read.lane AND read.lane)
      GROUP BY queue_name
     HAVING (SELECT count(*)
               FROM (SELECT FROM lapinq_lane_news n WHERE n.queue_name = read.queue_name LIMIT 100) AS unread) < 100

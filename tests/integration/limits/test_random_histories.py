@@ -97,7 +97,9 @@ class History:
             self.told.append(way.__name__)
             await way()
         await self.claim_all()
-        # Limits that were lowered have more that runs than they allow.
+        # Tasks that were released after their time to live hold their key until they expire, and limits that were
+        # lowered have more that runs than they allow.
+        await maintenance_jobs.expire(self.conn)
         await complete(self.conn, [held for held, _ in self.claims.values()])
 
     # --- what happens ---

@@ -19,7 +19,18 @@ from tests.bench.contenders.choice import PEERS, chosen
 from tests.bench.contenders.contender import Contender, Place, Processes
 from tests.bench.contenders.lapinq_contender import Lapinq, lapinq
 from tests.bench.contenders.redis_server import redis_facts
-from tests.bench.measurements import backlog, delayed, drain, enqueue, held, latency, limits, loads, snapshot
+from tests.bench.measurements import (
+    backlog,
+    delayed,
+    drain,
+    enqueue,
+    fairness,
+    held,
+    latency,
+    limits,
+    loads,
+    snapshot,
+)
 from tests.bench.run import page
 from tests.bench.run.facts import machine_facts
 from tests.bench.run.figures import Case, Reading, summed_up
@@ -40,10 +51,11 @@ _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "delayed": delayed.cases,
     "batch": enqueue.batch_cases,
     "single": enqueue.single_cases,
+    "fairness": fairness.cases,
     "held": held.held_cases,
     "full": held.full_cases,
 }
-_UNLESS_ASKED = {"delayed", "held", "full"}
+_UNLESS_ASKED = {"delayed", "fairness", "held", "full"}
 """Left out unless `--only` names them: they take a minute or more each."""
 
 
@@ -79,7 +91,8 @@ def main(
 ) -> None:
     """Measures drains, of other loads and beside burdens too, start latency, also of delayed tasks, and enqueueing.
 
-    `held` takes nine minutes a run; `full` seven, and half a minute for each million tasks of --backlog and --finished.
+    `fairness` takes four minutes; `held` nine a run; `full` seven, and half a minute for each million tasks of
+    --backlog and --finished.
     """
     if render:
         click.echo("\n".join(map(str, page.write(joined(*map(load, render))))))

@@ -35,7 +35,8 @@ class LapinqStore(PostgresStore):
 
 
 class Lapinq:
-    """Kinds of worker: `coroutines`, the same for `one queue`, and for plain functions `threads` and `processes`."""
+    """Kinds of worker: `coroutines`, the same for `one queue` or with `ten slots`, and for plain functions `threads`
+    and `processes`."""
 
     share = 1.0
     measures = frozenset({"drain", "latency", "single", "backlog", "snapshot"})
@@ -56,6 +57,7 @@ class Lapinq:
         self._options = {
             "coroutines": ("--concurrency", str(plan.concurrency)),
             "one queue": ("--concurrency", str(plan.concurrency), "--queue", "default"),
+            "ten slots": ("--concurrency", "10"),
             "threads": ("--pool", "threads", "--concurrency", str(plan.threads)),
             "processes": ("--pool", "processes", "--concurrency", str(plan.processes)),
         }

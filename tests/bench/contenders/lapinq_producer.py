@@ -31,6 +31,8 @@ MODULE = "tests.bench.contenders.lapinq_tasks"
 
 QUEUES = 100
 KEYS = 10_000
+TENANT_SECONDS = 0.1
+"""Between two tasks of a small tenant."""
 
 _VARIANTS: dict[str, Callable[[NewTask, int], NewTask]] = {
     "bulk": lambda task, _: task,
@@ -81,6 +83,18 @@ async def _latency(url: str, function: str, count: float) -> None:
         await pacing.now_and_then(int(count), put)
 
 
+async def _tenants(url: str, function: str, tenants: float, seconds: float) -> None:
+    numbers = itertools.count()
+    async with await connect(url, "bench") as conn:
+
+        async def put(sent_ns: int) -> None:
+            key = f"tenant {next(numbers) % int(tenants)}"
+            task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[sent_ns], key=key)
+            await take_in_announced(conn, [task])
+
+        await pacing.regularly(seconds, TENANT_SECONDS / tenants, put)
+
+
 async def _latency_http(_url: str, function: str, port: float, count: float) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port:.0f}") as http:
 
@@ -126,6 +140,7 @@ if __name__ == "__main__":
         **{variant: functools.partial(_bulk, verb=variant) for variant in _VARIANTS},
         "single": _single,
         "latency": _latency,
+        "tenants": _tenants,
         "latency-http": _latency_http,
         "delayed": _delayed,
         "delayed-http": _delayed_http,

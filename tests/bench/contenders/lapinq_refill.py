@@ -56,6 +56,19 @@ SELECT %(queue)s, lapinq_rank(0, lane), id, lane
 """
 )
 
+_FLOOD = (
+    _MADE.replace("'nothing', 'tests", "'take_briefly', 'tests")
+    .replace("created_at)", "created_at, key)")
+    .replace("lapinq_now()\n", "lapinq_now(), %(key)s\n")
+    + """counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending) VALUES (%(queue)s, %(count)s)
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (%(queue)s, ARRAY[%(key)s])
+)
+INSERT INTO lapinq_ready (queue_name, rank, id, lane) SELECT %(queue)s, lapinq_rank(0, %(key)s), id, %(key)s FROM made
+"""
+)
+
 _FINISHED = (
     _MADE
     + """counted AS (
@@ -89,6 +102,13 @@ def add_blocked(conn: psycopg.Connection, queue: str, count: int, keys: int, run
     )
 
 
+def add_flood(conn: psycopg.Connection, queue: str, key: str, count: int) -> None:
+    """Lets `count` tasks of one key wait in `queue`, each of which takes 5 ms."""
+    conn.execute("INSERT INTO lapinq_queues (name) VALUES (%s) ON CONFLICT DO NOTHING", (queue,))
+    conn.execute("UPDATE lapinq_queues SET is_laned = true WHERE name = %s", (queue,))
+    _add(conn, _FLOOD, queue, count, key=key)
+
+
 def add_many_waiting(database: str, queue: str, count: int) -> None:
     """The same over several connections, and tells how far it is."""
     _add_many(database, _WAITING, queue, count, "waiting")
@@ -99,7 +119,7 @@ def add_many_finished(database: str, queue: str, count: int) -> None:
     _add_many(database, _FINISHED, queue, count, "finished")
 
 
-def _add(conn: psycopg.Connection, statement: str, queue: str, count: int, **more: int) -> None:
+def _add(conn: psycopg.Connection, statement: str, queue: str, count: int, **more: int | str) -> None:
     for done in range(0, count, CHUNK):
         conn.execute(statement.encode(), {"queue": queue, "count": min(CHUNK, count - done), **more})
 

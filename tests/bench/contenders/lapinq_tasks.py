@@ -1,5 +1,6 @@
 """The functions that lapinq's workers run while they are measured."""
 
+import asyncio
 import time
 
 from tests.bench.contenders import marks
@@ -39,6 +40,17 @@ async def fail_once(number: int) -> None:
 async def arrive(sent_ns: int) -> None:
     """A coroutine that notes how long it took to get here."""
     marks.arrived(sent_ns)
+
+
+async def arrive_briefly(sent_ns: int) -> None:
+    """The same, and takes 5 ms."""
+    marks.arrived(sent_ns)
+    await asyncio.sleep(0.005)
+
+
+async def take_briefly() -> None:
+    """A coroutine that takes 5 ms."""
+    await asyncio.sleep(0.005)
 
 
 def arrive_plain(sent_ns: int) -> None:

@@ -74,7 +74,8 @@ def runs(directory: Path) -> Runs:
     return Runs(min(first for first, _ in begun) / 1e9 if begun else None, sum(count for _, count in begun))
 
 
-def waits(directory: Path) -> list[float]:
-    """Milliseconds from `sent_ns` to the start of the function, in order of arrival."""
+def waits(directory: Path, *, since_ns: int = 0) -> list[float]:
+    """Milliseconds from `sent_ns`, at or after `since_ns`, to the start of the function, in order of arrival."""
     lines = [line.split() for file in directory.glob("*.waited") for line in file.read_text().splitlines()]
-    return [waited / 1e6 for _, waited in sorted((int(now), int(waited)) for now, waited in lines)]
+    arrivals = sorted((int(now), int(waited)) for now, waited in lines)
+    return [waited / 1e6 for now, waited in arrivals if now - waited >= since_ns]

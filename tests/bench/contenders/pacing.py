@@ -49,6 +49,16 @@ async def now_and_then(count: int, put: Callable[[int], Awaitable[object]]) -> N
     _say(count, time.perf_counter() - started)
 
 
+async def regularly(seconds: float, gap: float, put: Callable[[int], Awaitable[object]]) -> None:
+    """A single task each `gap` seconds, for `seconds`, by `put(sent_ns)` with the time just before the call."""
+    started = time.perf_counter()
+    count = round(seconds / gap)
+    for number in range(count):
+        await asyncio.sleep(max(0.0, started + number * gap - time.perf_counter()))
+        await put(time.time_ns())
+    _say(count, time.perf_counter() - started)
+
+
 async def for_later(count: int, put: Callable[[int], Awaitable[object]]) -> None:
     """`count` single tasks by `put(due_ns)`, with the time each is for: half of them in less than 0.2 s."""
     started = time.perf_counter()

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
+from tests.bench.run import fairness_chart
 from tests.bench.run.figures import Figure, number
 from tests.bench.run.ratios import OURS, by_metric
 from tests.bench.run.report import Report
+from tests.bench.run.svg import WIDTH, text
 
 CHARTS: dict[str, tuple[str, ...]] = {
     "drain": ("drain, one process", "drain, two processes"),
@@ -31,7 +33,6 @@ CHARTS: dict[str, tuple[str, ...]] = {
 }
 """Each file with the metrics it shows. `loads` is of lapinq alone."""
 
-WIDTH = 820
 FIGURES = 260
 ROW = 24
 HEAD = 34
@@ -61,6 +62,10 @@ def charts(report: Report) -> dict[str, str]:
             groups = [own for group in groups if (own := [one for one in group if one.contender == OURS])]
         if groups:
             made[name] = _loads(report, groups) if name == "loads" else _groups(report, groups)
+    bottom, body = fairness_chart.panels(metrics, TOP)
+    if body:
+        shown = [sides for name, sides in metrics.items() if name.startswith(fairness_chart.WAITS)]
+        made["fairness"] = _document(report, shown, bottom, body)
     return made
 
 
@@ -72,7 +77,7 @@ def _groups(report: Report, groups: Sequence[Sequence[Figure]]) -> str:
     for group in groups:
         metric = group[0].metric
         better = "more is better" if metric.better == "more" else "less is better"
-        body.append(_text(16, y + 16, f"{metric.name}, {metric.unit}; {better}", "text title"))
+        body.append(text(16, y + 16, f"{metric.name}, {metric.unit}; {better}", "text title"))
         y += HEAD
         rows = sorted(group, key=lambda one: one.median, reverse=metric.better == "more")
         body += _bars(y, [(one.contender, one, briefs.get(one.contender, "")) for one in rows])
@@ -83,7 +88,7 @@ def _groups(report: Report, groups: Sequence[Sequence[Figure]]) -> str:
 def _loads(report: Report, groups: Sequence[Sequence[Figure]]) -> str:
     """One panel, with a bar a metric."""
     rows = [(one.metric.name, one, "") for group in groups for one in group]
-    body = [_text(16, TOP + 16, "lapinq, tasks/s; more is better", "text title"), *_bars(TOP + HEAD, rows)]
+    body = [text(16, TOP + 16, "lapinq, tasks/s; more is better", "text title"), *_bars(TOP + HEAD, rows)]
     return _document(report, groups, TOP + HEAD + ROW * len(rows) + 14, body)
 
 
@@ -97,7 +102,7 @@ def _bars(top: int, rows: Sequence[tuple[str, Figure, str]]) -> list[str]:
         middle = y + 9
         low, high = labels + one.lowest * scale, labels + one.highest * scale
         lines += [
-            _text(labels - 8, y + 13, label, "text", anchor="end"),
+            text(labels - 8, y + 13, label, "text", anchor="end"),
             f'<rect class="{kind}" x="{labels}" y="{y}" width="{one.median * scale:.1f}" height="18" rx="2"/>',
             f'<path class="error" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {y + 5}v8M{high:.1f} {y + 5}v8"/>',
             f'<text x="{high + 8:.0f}" y="{y + 13}"><tspan class="text">{number(one.median)}</tspan>'
@@ -124,11 +129,11 @@ def _document(report: Report, groups: Sequence[Sequence[Figure]], height: int, b
         f'role="img">',
         f"<style>{_STYLE}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{height}" rx="6"/>',
-        _text(16, 22, f"{processor}; {runs}", "faint small"),
-        _text(16, 38, server, "faint small"),
+        text(16, 22, f"{processor}; {runs}", "faint small"),
+        text(16, 38, server, "faint small"),
         *body,
         *(
-            _text(16, height - 16 * (len(wrapped) - place) + 4, line, "faint small")
+            text(16, height - 16 * (len(wrapped) - place) + 4, line, "faint small")
             for place, line in enumerate(wrapped)
         ),
         "</svg>",
@@ -148,7 +153,3 @@ def _wrapped(text: str, width: int) -> list[str]:
             lines.append("")
         lines[-1] += f"{', ' if lines[-1] else ''}{word}"
     return lines
-
-
-def _text(x: int, y: int, text: str, kind: str, *, anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'

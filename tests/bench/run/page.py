@@ -53,6 +53,8 @@ def _machine(report: Report) -> list[str]:
     facts += [
         f"Steady drains of {other.plan.held_seconds:g} s are from another run, of {other.at:%Y-%m-%d};"
         f" runs: {other.plan.runs}."
+        if any(map(steady_table.is_steady, other.figures))
+        else f"Fairness is from another run, of {other.at:%Y-%m-%d}; runs: 1."
         for other in report.added
     ]
     return [" ".join(facts)]
@@ -147,6 +149,7 @@ _ALTERNATIVES = {
     "wal": "Bytes of write-ahead log a task",
     "burdens": "Drains under a held snapshot and beside a long queue",
     "loads": "Drains of other loads, of lapinq",
+    "fairness": "Waits of a small tenant beside a flood, and shares of floods by weight",
 }
 """What each chart shows, for those who can't see it."""
 

@@ -22,6 +22,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     )
     snapshot_tasks: Annotated[int, Meta(ge=1, description="Tasks drained under a held snapshot.")] = 600_000
     held_seconds: Annotated[float, Meta(ge=5, description="Time of a steady drain, rated by fifths.")] = 120.0
+    tenant_seconds: Annotated[
+        float, Meta(ge=2, description="For so long small tenants enqueue beside a flood.")
+    ] = 60.0
     runs: Annotated[int, Meta(ge=1, description="How often each is measured, in turns with the others.")] = 3
     samples: Annotated[int, Meta(ge=1, description="Single tasks for a start latency.")] = 200
     seconds: Annotated[float, Meta(gt=0, description="Time of single enqueue, and of enqueue over HTTP.")] = (
@@ -48,6 +51,7 @@ _QUICK: dict[str, Any] = {
     "finished": 50_000,
     "snapshot_tasks": 20_000,
     "held_seconds": 5.0,
+    "tenant_seconds": 3.0,
     "runs": 1,
     "samples": 50,
     "seconds": 1.0,

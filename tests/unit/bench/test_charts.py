@@ -4,6 +4,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.bench.run.charts import charts
+from tests.bench.run.figures import Metric
 from tests.unit.bench.reports import DRAIN, LATENCY, readings, report
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -35,3 +36,25 @@ def test_a_chart_names_machine_settings_and_versions_and_has_colours_for_the_dar
 
 def test_without_figures_there_is_no_chart() -> None:
     assert charts(report()) == {}
+
+
+def test_the_fairness_chart_has_waits_on_a_logarithmic_scale_and_a_line_for_each_weight() -> None:
+    waits = [
+        readings(Metric(f"wait beside a flood, {order}, {summary}", "ms", "less"), "lapinq", value)
+        for order, value in (("priority order", 1000), ("fair order", 10))
+        for summary in ("p50", "p99", "longest")
+    ]
+    shares = [
+        readings(
+            Metric(f"share of the starts of three floods, weight {weight}", "%", "more"), "lapinq", *values
+        )
+        for weight, values in ((3, (74, 76)), (1, (26, 24)))
+    ]
+    root = ET.fromstring(charts(report(*waits, *shares))["fairness"])
+    slow, *_, fast = (
+        float(bar.attrib["width"]) for bar in root.iter(f"{SVG}rect") if bar.get("class") != "ground"
+    )
+    assert slow == pytest.approx(3 * fast, abs=0.2)
+    lines = [line.attrib["points"].split() for line in root.iter(f"{SVG}polyline")]
+    assert [len(points) for points in lines] == [2, 2]
+    assert "prefers-color-scheme: dark" in (next(root.iter(f"{SVG}style")).text or "")

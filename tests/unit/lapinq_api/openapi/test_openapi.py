@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 import pytest
-from schemathesis.specs.openapi import definitions
 
 from lapinq_api.openapi.document import TAGS, describe, shared_errors
 from lapinq_api.openapi.reference import reference
@@ -48,6 +47,9 @@ def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
 
 
 def test_the_document_is_valid_openapi() -> None:
+    # Takes a while to import, and each process that shares the tests collects this file.
+    from schemathesis.specs.openapi import definitions
+
     meta = jsonschema_rs.validator_for(definitions.OPENAPI_31)  # pyright: ignore[reportUnknownMemberType]
     errors = [
         f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in meta.iter_errors(DOCUMENT)

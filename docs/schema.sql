@@ -727,7 +727,7 @@ BEGIN
     IF NOT FOUND THEN
         DELETE FROM lapinq_delayed d
          WHERE d.id = task_id
-        RETURNING d.queue_name, NULL::bigint AS seq, d.starts, d.isolation, NULL::timestamptz AS since, d.lane, d.due_at
+        RETURNING d.queue_name, NULL::bigint AS seq, d.starts, d.isolation, NULL::timestamptz AS since, d.lane, CASE WHEN d.parked_for IS NULL THEN d.due_at END AS due_at
           INTO STRICT place;
     END IF;
     IF due IS NULL AND place.starts > 0 THEN
@@ -960,10 +960,13 @@ CREATE TABLE lapinq_delayed (
     isolation  smallint NOT NULL DEFAULT 0,
     lane       text COLLATE "C",
     units      bigint[],
+    parked_for text,
+    parked_seq bigint,
     CONSTRAINT lapinq_delayed_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
 CREATE INDEX lapinq_delayed_expires_at ON lapinq_delayed USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX lapinq_delayed_parked ON lapinq_delayed USING btree (parked_for, queue_name, rank, parked_seq) WHERE (parked_for IS NOT NULL);
 
 CREATE TABLE lapinq_error_counts (
     group_id bigint NOT NULL,
@@ -1313,6 +1316,56 @@ CREATE TABLE lapinq_sessions (
 );
 CREATE INDEX lapinq_sessions_user_id ON lapinq_sessions USING btree (user_id);
 
+CREATE TABLE lapinq_task_breaker_counts (
+    task_name text NOT NULL,
+    slice     bigint NOT NULL,
+    failures  integer NOT NULL,
+    attempts  integer NOT NULL,
+    CONSTRAINT lapinq_task_breaker_counts_pkey PRIMARY KEY (task_name, slice)
+);
+
+CREATE TABLE lapinq_task_breaker_starts (
+    task_name  text NOT NULL,
+    seq        bigint NOT NULL,
+    task_id    uuid NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_task_breaker_starts_pkey PRIMARY KEY (task_name, seq)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_task_breakers (
+    task_name           text NOT NULL,
+    failures_in_row     integer,
+    failure_share       double precision,
+    window_seconds      double precision NOT NULL,
+    least_attempts      integer NOT NULL,
+    retry_after_seconds double precision NOT NULL,
+    state               text NOT NULL DEFAULT 'closed'::text,
+    since               timestamp with time zone NOT NULL,
+    since_seq           bigint NOT NULL,
+    in_row              integer NOT NULL DEFAULT 0,
+    failures            integer,
+    attempts            integer,
+    failed_task_id      uuid,
+    opened_at           timestamp with time zone,
+    pause_seconds       double precision,
+    tries_at            timestamp with time zone,
+    probe_id            uuid,
+    probe_seq           bigint,
+    judged_at           timestamp with time zone,
+    told_state          text NOT NULL DEFAULT 'closed'::text,
+    let_go              uuid[] NOT NULL DEFAULT '{}'::uuid[],
+    let_go_at           timestamp with time zone,
+    CONSTRAINT lapinq_task_breakers_failure_share_check CHECK (((failure_share > (0)::double precision) AND (failure_share <= (1)::double precision))),
+    CONSTRAINT lapinq_task_breakers_failures_in_row_check CHECK ((failures_in_row >= 1)),
+    CONSTRAINT lapinq_task_breakers_least_attempts_check CHECK ((least_attempts >= 1)),
+    CONSTRAINT lapinq_task_breakers_open_check CHECK (((state = 'closed'::text) OR (num_nulls(failures, opened_at, pause_seconds, tries_at) = 0))),
+    CONSTRAINT lapinq_task_breakers_pkey PRIMARY KEY (task_name),
+    CONSTRAINT lapinq_task_breakers_retry_after_seconds_check CHECK ((retry_after_seconds > (0)::double precision)),
+    CONSTRAINT lapinq_task_breakers_rule_check CHECK ((num_nonnulls(failures_in_row, failure_share) > 0)),
+    CONSTRAINT lapinq_task_breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
+    CONSTRAINT lapinq_task_breakers_window_seconds_check CHECK ((window_seconds > (0)::double precision))
+);
+
 CREATE TABLE lapinq_task_rollups (
     span       integer NOT NULL,
     since      timestamp with time zone NOT NULL,
@@ -1521,7 +1574,7 @@ CREATE VIEW lapinq_task_details AS
     COALESCE(f.worker_id, r.worker_id) AS worker_id,
     t.created_at,
         CASE
-            WHEN ((f.outcome IS NULL) AND (r.id IS NULL)) THEN COALESCE(d.due_at, t.scheduled_at)
+            WHEN ((f.outcome IS NULL) AND (r.id IS NULL) AND (d.parked_for IS NULL)) THEN COALESCE(d.due_at, t.scheduled_at)
             ELSE t.scheduled_at
         END AS scheduled_at,
     COALESCE(f.claimed_at, r.claimed_at) AS started_at,

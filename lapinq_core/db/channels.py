@@ -12,6 +12,8 @@ DONE_CHANNEL = "lapinq_done"
 """Ids of such tasks that have ended, separated by spaces; servers listen."""
 WATCH_CHANNEL = "lapinq_watch"
 """Ids of running tasks whose log somebody looks at, separated by spaces; workers listen."""
+BREAKERS_CHANNEL = "lapinq_breakers"
+"""A task name that got or lost a circuit breaker; workers listen."""
 SOON_SECONDS = 1.0
 """A delayed task is announced only if it is due so soon."""
 

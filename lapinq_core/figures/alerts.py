@@ -53,8 +53,9 @@ class PausedQueue(msgspec.Struct, frozen=True):
 
 
 class OpenBreaker(msgspec.Struct, frozen=True):
-    """A queue whose circuit breaker is `open` or `half_open`: `failures` attempts failed in a row, or of `attempts`
-    within the window. It tries a task at `tries_at`. `waiting` includes delayed tasks."""
+    """A queue or, if `task_name` is given, a task name whose circuit breaker is `open` or `half_open`: `failures`
+    attempts failed in a row, or of `attempts` within the window. It tries a task at `tries_at`. `waiting` includes
+    delayed tasks of the queue; of a task name it counts those that wait for the breaker."""
 
     queue_name: str
     state: str
@@ -64,6 +65,7 @@ class OpenBreaker(msgspec.Struct, frozen=True):
     attempts: int | None
     window_seconds: float
     waiting: int
+    task_name: str | None = None
 
 
 class DeadWorker(msgspec.Struct, frozen=True):

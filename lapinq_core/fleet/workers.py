@@ -63,7 +63,7 @@ ALONE = Place(0, 1, 1)
 
 class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
     """The answer to a heartbeat: the tasks to cancel, each by its id and claim token, and a request to the worker
-    itself, and its place in the fleet.
+    itself, its place in the fleet, and the task names that have a circuit breaker.
 
     `asked_to` is a `WorkerRequest`, or one that only a later release knows. `now` is the database's time, in seconds
     since 1970.
@@ -74,14 +74,14 @@ class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
     asked_by: str | None
     now: float
     place: Place
+    watched: frozenset[str]
 
 
-async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:
-    """Registers the worker, which counts as its first heartbeat."""
-    values = msgspec.structs.asdict(record)
-    await conn.execute(
-        sql(_PACKAGE, "register_worker"), {**values, "hostname": socket.gethostname(), "pid": os.getpid()}
-    )
+async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> frozenset[str]:
+    """Registers the worker, which counts as its first heartbeat; returns the task names that have a circuit breaker."""
+    values = {**msgspec.structs.asdict(record), "hostname": socket.gethostname(), "pid": os.getpid()}
+    row = await (await conn.execute(sql(_PACKAGE, "register_worker"), values)).fetchone()
+    return frozenset(row[0]) if row else frozenset()
 
 
 async def record_registered(

@@ -5,6 +5,8 @@ and before that they look how those noted earlier ended: they run no longer, and
 be counted where attempts end, so the ends of other queues cost nothing, and a count is lost with no process.
 """
 
+from datetime import datetime
+
 import psycopg
 
 from lapinq_core.db.statements import sql
@@ -42,12 +44,27 @@ async def put_breaker(conn: psycopg.AsyncConnection, queue: str, rule: BreakerRu
 async def get_breaker(conn: psycopg.AsyncConnection, queue: str) -> Breaker | None:
     """The queue's breaker, if it has one."""
     row = await (await conn.execute(sql(_PACKAGE, "get_breaker"), {"queue": queue}, prepare=True)).fetchone()
-    if row is None:
-        return None
-    in_row, share, window, least, retry_after, state, since, failures, attempts, opened_at, tries_at, *ids = (
-        row
-    )
-    breaker = Breaker(
+    return None if row is None else read_breaker(*row)
+
+
+def read_breaker(
+    in_row: int | None,
+    share: float | None,
+    window: float,
+    least: int,
+    retry_after: float,
+    state: str,
+    since: datetime,
+    failures: int,
+    attempts: int | None,
+    opened_at: datetime,
+    tries_at: datetime,
+    failed: str | None,
+    probe: str | None,
+) -> Breaker:
+    """A breaker from the columns of get_breaker.sql. While it is closed, they may tell of the last time it was open."""
+    is_closed = state == BreakerState.CLOSED
+    return Breaker(
         failures_in_row=in_row,
         failure_share=share,
         window_seconds=window,
@@ -55,17 +72,11 @@ async def get_breaker(conn: psycopg.AsyncConnection, queue: str) -> Breaker | No
         retry_after_seconds=retry_after,
         state=BreakerState(state),
         since=since,
-    )
-    if breaker.state is BreakerState.CLOSED:
-        return breaker
-    failed, probe = ids
-    return Breaker(
-        **{name: getattr(breaker, name) for name in breaker.__struct_fields__[:7]},
-        why=why_open(failures, attempts, window),
-        opened_at=opened_at,
-        next_try_at=tries_at if breaker.state is BreakerState.OPEN else None,
-        failed_task_id=failed,
-        probe_task_id=probe,
+        why=None if is_closed else why_open(failures, attempts, window),
+        opened_at=None if is_closed else opened_at,
+        next_try_at=tries_at if state == BreakerState.OPEN else None,
+        failed_task_id=None if is_closed else failed,
+        probe_task_id=None if is_closed else probe,
     )
 
 

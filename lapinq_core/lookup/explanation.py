@@ -141,12 +141,19 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return words_of_key(reason)
         case LimitClosed() | LimitFull() | LimitUsed() | LimitShort() | LimitTooSmall():
             return words_of_limit(reason)
-        case BreakerOpen(queue, since, why, tries_at, probe):
+        case BreakerOpen(queue, since, why, tries_at, probe, None):
             return (
                 f"The circuit breaker of its queue is open since {_time(since)}, after {why}."
                 f" {next_try(tries_at, probe)}",
                 "Fix what its tasks need. Then wait, or close the breaker:"
                 f" lapinq queue close-breaker {shlex.quote(queue)}",
+            )
+        case BreakerOpen(_, since, why, tries_at, probe, task):
+            return (
+                f"It waits for the circuit breaker of the task {task!r}, open since {_time(since)}, after {why}."
+                f" {next_try(tries_at, probe)}",
+                "Fix what these tasks need. Then wait, or close the breaker:"
+                f" lapinq breaker close {shlex.quote(str(task))}",
             )
         case QueueFull(running, max_running, ahead, queue):
             return (

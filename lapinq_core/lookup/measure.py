@@ -7,6 +7,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.backlog import paused
 
@@ -28,7 +29,8 @@ class QueueMeasures(msgspec.Struct, frozen=True):
 
     `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `paused` are the listed
     queues that are paused. `overdue` is how late the earliest delayed task is, `webhooks_overdue` the earliest pending
-    webhook, `schedules_overdue` the earliest tick.
+    webhook, `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers by kind (`queue` or
+    `task`) and name.
     """
 
     counts: dict[str | None, dict[Status, int]]
@@ -37,10 +39,11 @@ class QueueMeasures(msgspec.Struct, frozen=True):
     overdue: float
     webhooks_overdue: float
     schedules_overdue: float
+    breakers: dict[tuple[str, str], BreakerState]
 
 
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
-    """Lists at most `most` queues: those with the most pending and running tasks."""
+    """Lists at most `most` queues, those with the most pending and running tasks, and as many circuit breakers."""
     rows = await (
         await conn.execute(sql(_PACKAGE, "measure_queues"), {"most": most}, prepare=True)
     ).fetchall()
@@ -50,7 +53,9 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
     assert row is not None
-    return QueueMeasures(counts, aged, held, *row)
+    cursor = await conn.execute(sql(_PACKAGE, "measure_breakers"), {"most": most}, prepare=True)
+    breakers = {(kind, name): BreakerState(state) for kind, name, state in await cursor.fetchall()}
+    return QueueMeasures(counts, aged, held, *row, breakers)
 
 
 async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, float]:

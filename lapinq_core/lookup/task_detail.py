@@ -55,6 +55,7 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     scheduled_at: datetime | None
     due_at: datetime | None
+    is_parked: bool
     started_at: datetime | None
     completed_at: datetime | None
     timeout_seconds: float | None

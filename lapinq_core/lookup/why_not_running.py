@@ -5,8 +5,9 @@ For a pending task, in this order:
 1. `Expiring`: its time to live is over, or ends before it is due. It never starts, whatever anybody does.
 2. Before it is due: `CannotImport` if its last attempt did not find its function, as the next one will not either;
    else `NotDue`. No other reason can hold it up yet.
-3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts, and `BreakerOpen`: until a
-   probe succeeds. They come before `CannotImport`, whose cause may be fixed by now: only another attempt can tell.
+3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts, and `BreakerOpen`: none of
+   its queue or its task name does until a probe succeeds. They come before `CannotImport`, whose cause may be fixed by
+   now: only another attempt can tell.
 4. `LimitTooSmall`, as it never passes by itself, then `CannotImport`.
 5. What its key and its named limits do not allow, in the order of `blocking.py`.
 6. `QueueFull`, `QueueRate`, `AllBusy`, then `Isolated`, then `FairTurn` or `InLine`: it gets its turn.
@@ -24,7 +25,7 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.limits.breakers import get_breaker
+from lapinq_core.limits import breakers, task_breakers
 from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
 from lapinq_core.lookup.blocking import (
     Block,
@@ -88,14 +89,15 @@ class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
 
 
 class BreakerOpen(msgspec.Struct, frozen=True, tag="breaker_open"):
-    """The circuit breaker of its queue is open since then, and why. It tries one task at `tries_at`; if that is None,
-    it tries `probe_id`, or the next task."""
+    """The circuit breaker of its queue or, if that is given, of its task name is open since then, and why. It tries one
+    task at `tries_at`; if that is None, it tries `probe_id`, or the next task."""
 
     queue: str
     since: datetime
     why: str
     tries_at: datetime | None
     probe_id: str | None
+    task_name: str | None = None
 
 
 class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
@@ -205,7 +207,7 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
             return NoWorker(facts.queue_name)
         if not claiming:
             return AllQuiet(facts.queue_name, alive)
-        if facts.is_governed and (stopped := await _open_breaker(conn, facts.queue_name)) is not None:
+        if (stopped := await _open_breaker(conn, facts)) is not None:
             return stopped
         allowed = await read_allowances(conn, task_id) if facts.is_governed else None
         if allowed is not None and (too_small := allowed.too_small) is not None:
@@ -235,11 +237,14 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
     return InLine(ahead)
 
 
-async def _open_breaker(conn: psycopg.AsyncConnection, queue: str) -> BreakerOpen | None:
-    breaker = await get_breaker(conn, queue)
-    if breaker is None or breaker.opened_at is None or breaker.why is None:
-        return None
-    return BreakerOpen(queue, breaker.opened_at, breaker.why, breaker.next_try_at, breaker.probe_task_id)
+async def _open_breaker(conn: psycopg.AsyncConnection, facts: "_Facts") -> BreakerOpen | None:
+    of_queue = await breakers.get_breaker(conn, facts.queue_name) if facts.is_governed else None
+    of_task = await task_breakers.get_breaker(conn, facts.task_name)
+    for breaker, task in ((of_queue, None), (of_task, facts.task_name)):
+        if breaker is not None and breaker.opened_at is not None and breaker.why is not None:
+            tries_at, probe = breaker.next_try_at, breaker.probe_task_id
+            return BreakerOpen(facts.queue_name, breaker.opened_at, breaker.why, tries_at, probe, task)
+    return None
 
 
 def is_import_error(error: str | None) -> bool:
@@ -251,6 +256,7 @@ class _Facts(NamedTuple):
     now: datetime
     queue_name: str
     module_path: str
+    task_name: str
     due_at: datetime | None
     starts: int
     isolation: int
@@ -279,7 +285,7 @@ class _Facts(NamedTuple):
 
     @property
     def place(self) -> Place | None:
-        """None if it is due, and about to be promoted."""
+        """None if it is due or was parked, and about to become ready."""
         if self.rank is None or self.seq is None:
             return None
         return Place(self.queue_name, self.rank, self.seq, self.lane, bool(self.is_governed))

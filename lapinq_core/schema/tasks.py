@@ -87,8 +87,18 @@ delayed = sa.Table(
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("lane", BYTES),
     sa.Column("units", ARRAY(sa.BigInteger)),
+    sa.Column("parked_for", sa.Text),
+    sa.Column("parked_seq", sa.BigInteger),
     sa.Index("lapinq_delayed_due_at", "due_at", "id"),
     sa.Index("lapinq_delayed_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
+    sa.Index(
+        "lapinq_delayed_parked",
+        "parked_for",
+        "queue_name",
+        "rank",
+        "parked_seq",
+        postgresql_where=sa.text("parked_for IS NOT NULL"),
+    ),
     postgresql_with=HOT,
 )
 

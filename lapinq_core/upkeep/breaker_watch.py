@@ -1,15 +1,28 @@
-"""Judges circuit breakers while no worker claims from their queues, and tells whom it concerns. Safe to run twice."""
+"""Judges circuit breakers while no worker claims, tells whom it concerns, and lets parked tasks go. Safe to run twice.
+
+Each transaction leaves something whole: a process that is killed between two of them leaves the rest to the next turn.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.notifying.news import BreakerNews
-from lapinq_core.limits import governed_claims
+from lapinq_core.limits import governed_claims, task_breakers
 from lapinq_core.notifying.outbox import store_news
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 
 _PACKAGE = "lapinq_core.upkeep"
 
 MAX_QUEUES = 1000
+PASS_LIMIT = 500
+"""Parked tasks that go in one transaction."""
+RELEASE_SECONDS = 1.0
+"""So long a turn lets those of one name go; the next turn, which then follows immediately, goes on."""
+PROBE_PATIENCE_SECONDS = 10.0
+"""After so long a parked task that may become the probe but isn't claimed is no reason not to try another."""
 RECENT_SECONDS = 3.0
 """Workers hear for so long that a breaker lets tasks start again: a claim may have closed it, and tells nobody."""
 
@@ -36,17 +49,76 @@ async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
         row = await (await conn.execute(sql(_PACKAGE, "tell_breaker"), params)).fetchone()
         if row is None:
             return False  # removed meanwhile
-        is_news, state, failures, attempts, window, opened_at, tries_at, failed_task, may_start = row
-        if is_news:
-            news = BreakerNews(
-                queue_name=queue,
-                state=state,
-                failures=failures,
-                attempts=attempts,
-                window_seconds=window,
-                opened_at=opened_at,
-                next_try_at=tries_at if state == "open" else None,
-                failed_task_id=failed_task,
-            )
-            await store_news(conn, [news])
+        *facts, may_start = row
+        await _tell(conn, facts, queue=queue)
     return may_start
+
+
+async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
+    """The same for breakers of task names: also lets a parked task go as the probe, and all of them once it is closed
+    or removed.
+
+    Answers the queues that got tasks, and whether more may follow.
+    """
+    async with conn.transaction():
+        await conn.execute(SEARCH_SETTINGS)
+        cursor = await conn.execute(sql(_PACKAGE, "busy_task_breakers"), {"most": MAX_QUEUES})
+        tasks = [task for (task,) in await cursor.fetchall()]
+    queues: set[str] = set()
+    has_more = False
+    for task in tasks:
+        queues.update(await _judge_task(conn, task))
+        until = time.monotonic() + RELEASE_SECONDS
+        is_full = True
+        while is_full and time.monotonic() < until:
+            moved, of_queues = await release_parked(conn, task)
+            queues.update(of_queues)
+            is_full = moved == PASS_LIMIT
+        has_more |= is_full
+    return sorted(queues), has_more
+
+
+async def release_parked(conn: PooledConnection, task: str) -> tuple[int, list[str]]:
+    """Lets some parked tasks of the name go, unless its breaker is not closed; how many, and their queues."""
+    async with conn.transaction():
+        await conn.execute(SEARCH_SETTINGS)
+        cursor = await conn.execute(sql(_PACKAGE, "release_parked"), {"task": task, "limit": PASS_LIMIT})
+        row = await cursor.fetchone()
+    return row or (0, [])
+
+
+async def _judge_task(conn: PooledConnection, task: str) -> list[str]:
+    params = {"task": task, "rest": 0.0, "recent": RECENT_SECONDS, "patience": PROBE_PATIENCE_SECONDS}
+    async with conn.transaction():
+        await conn.execute(SEARCH_SETTINGS)
+        await conn.execute(sql("lapinq_core.limits", "lock_task_breaker"), params)
+        await conn.execute(task_breakers.JUDGE, params)
+        row = await (await conn.execute(_TELL_OF_TASK, params)).fetchone()
+        if row is None:
+            return []  # it was removed
+        *facts, _ = row
+        await _tell(conn, facts, task=task)
+        row = await (await conn.execute(sql(_PACKAGE, "let_probes_go"), params)).fetchone()
+    return row[0] if row else []
+
+
+async def _tell(
+    conn: PooledConnection, facts: Sequence[Any], *, queue: str = "", task: str | None = None
+) -> None:
+    is_news, state, failures, attempts, window, opened_at, tries_at, failed_task = facts
+    if is_news:
+        news = BreakerNews(
+            queue_name=queue,
+            task_name=task,
+            state=state,
+            failures=failures,
+            attempts=attempts,
+            window_seconds=window,
+            opened_at=opened_at,
+            next_try_at=tries_at if state == "open" else None,
+            failed_task_id=failed_task,
+        )
+        await store_news(conn, [news])
+
+
+_TELL_OF_TASK = task_breakers.of_tasks(sql(_PACKAGE, "tell_breaker"))

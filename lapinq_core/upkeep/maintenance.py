@@ -24,7 +24,7 @@ from lapinq_core.runtime.loops import REST_FACTOR, run_every
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
-from lapinq_core.upkeep.breaker_watch import watch_breakers
+from lapinq_core.upkeep.breaker_watch import watch_breakers, watch_task_breakers
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
@@ -199,10 +199,14 @@ async def _make_partitions(pool: Pool) -> None:
             )
 
 
-async def _watch_breakers(pool: Pool, notifier: Notifier) -> None:
+async def _watch_breakers(pool: Pool, notifier: Notifier) -> float | None:
     async with pool.connection() as conn:
         if queues := await watch_breakers(conn):
             notifier.wake(queues)
+        queues, has_more = await watch_task_breakers(conn)
+        if queues:
+            notifier.wake(queues)
+        return 0.0 if has_more else None
 
 
 async def _forget_keys(pool: Pool) -> float | None:

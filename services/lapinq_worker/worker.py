@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
 
-from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
+from lapinq_core.db.channels import (
+    BREAKERS_CHANNEL,
+    DELAYED_CHANNEL,
+    READY_CHANNEL,
+    WAIT_CHANNEL,
+    WATCH_CHANNEL,
+)
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, done_notifier
 from lapinq_core.db.pinned_session import PinnedSession
@@ -79,6 +85,7 @@ class Worker:
                      lapinq_watch              LiveLogs.heard
                      lapinq_delayed            DueTimer.heard ──▸ maintenance promotes
                      lapinq_duty               Duty.heard ──▸ maintenance, or none
+                     lapinq_breakers           Membership.breakers_changed ──▸ a heartbeat now
         Dispatcher   on_low                    Fetcher.place_freed
         Fetcher      on_idle                   Draining.check ──▸ stop
                      on_more                   Notifier.wake ──▸ other workers
@@ -203,6 +210,7 @@ class Worker:
             may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
             on_ended=self._settler.add,
             on_idle=Draining(choice, self._settler, self._stop.set).check if drain else None,
+            watched=lambda: self._membership.watched,
             tally=tally,
         )
         self._listener = Listener(direct, "lapinq-worker listen")
@@ -213,6 +221,7 @@ class Worker:
         self._listener.subscribe(WATCH_CHANNEL, self._live_logs.heard)
         self._listener.subscribe(DELAYED_CHANNEL, self._due_timer.heard)
         self._listener.subscribe(DUTY_CHANNEL, self._duty.heard)
+        self._listener.subscribe(BREAKERS_CHANNEL, self._membership.breakers_changed)
         self._rescuer = Rescuer(
             self._pool,
             lambda: self._membership.judging_time,

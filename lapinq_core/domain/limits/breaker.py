@@ -1,4 +1,4 @@
-"""The circuit breaker of a queue: when it opens, when it tries again, and what it says about itself. Pure."""
+"""The circuit breaker of a queue or a task name: when it opens and tries again, what it says about itself. Pure."""
 
 import math
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ RETRY_AFTER_SECONDS = 30.0
 
 
 class BreakerState(StrEnum):
-    """Whether tasks of the queue start."""
+    """Whether its tasks start."""
 
     CLOSED = "closed"
     """They do."""
@@ -52,16 +52,17 @@ class Breaker(BreakerRule, frozen=True, kw_only=True):
 
 
 def check_breaker(rule: BreakerRule, field: str = "breaker") -> None:
-    """Raises `InvalidValue` that names the place in `field`."""
+    """Raises `InvalidValue` that names the place in `field`; "" is a rule of its own."""
     if rule.failures_in_row is None and rule.failure_share is None:
         raise InvalidValue(field, "must have failures_in_row or failure_share")
-    _check_whole(f"{field}.failures_in_row", rule.failures_in_row)
+    within = f"{field}." if field else ""
+    _check_whole(f"{within}failures_in_row", rule.failures_in_row)
     share = rule.failure_share
     if share is not None and not (math.isfinite(share) and 0 < share <= 1):
-        raise InvalidValue(f"{field}.failure_share", "must be more than 0 and at most 1")
-    _check_seconds(f"{field}.window_seconds", rule.window_seconds)
-    _check_whole(f"{field}.least_attempts", rule.least_attempts)
-    _check_seconds(f"{field}.retry_after_seconds", rule.retry_after_seconds)
+        raise InvalidValue(f"{within}failure_share", "must be more than 0 and at most 1")
+    _check_seconds(f"{within}window_seconds", rule.window_seconds)
+    _check_whole(f"{within}least_attempts", rule.least_attempts)
+    _check_seconds(f"{within}retry_after_seconds", rule.retry_after_seconds)
 
 
 def why_open(failures: int, attempts: int | None, window_seconds: float) -> str:

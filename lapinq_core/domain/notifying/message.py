@@ -98,10 +98,11 @@ def sentence_of(news: News) -> str:
         case DeadWorker():
             return f"Worker {news.worker_name} died at {_time(news.dead_at)}"
         case BreakerNews():
+            whose = news.queue_name if news.task_name is None else f"the task {news.task_name}"
             if (tries_at := news.next_try_at) is None:
-                return f"The circuit breaker of {news.queue_name} is closed: its tasks start again"
+                return f"The circuit breaker of {whose} is closed: its tasks start again"
             return (
-                f"The circuit breaker of {news.queue_name} opened after"
+                f"The circuit breaker of {whose} opened after"
                 f" {why_open(news.failures, news.attempts, news.window_seconds)};"
                 f" it tries one task at {_time(tries_at)}"
             )
@@ -118,6 +119,8 @@ def link_of(news: News, public_url: str | None) -> str | None:
     match news:
         case ErrorNews():
             path = f"errors/{news.group_id}"
+        case BreakerNews(task_name=str(task)):
+            path = f"function?name={quote(task, safe='')}"
         case Backlog() | BreakerNews():
             path = f"queue?name={quote(news.queue_name, safe='')}"
         case DeadWorker():

@@ -52,7 +52,8 @@ class DeadWorker(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", t
 
 
 class BreakerNews(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="breaker"):
-    """The circuit breaker of a queue opened, or closed again (`state`).
+    """The circuit breaker of a queue or, if `task_name` is given, of a task name opened, or closed again (`state`).
+    `queue_name` is then empty: the previous release expects a text.
 
     It opened because `failures` attempts failed, of `attempts` within the window, or in a row if that is None.
     """
@@ -65,6 +66,7 @@ class BreakerNews(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", 
     opened_at: datetime
     next_try_at: datetime | None
     failed_task_id: str | None
+    task_name: str | None = None
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="test"):

@@ -1,8 +1,9 @@
 -- A worker's heartbeat, with its health and the last jump of the clock that it noticed. Returns the tasks to cancel, as
--- pairs of id and token, the request to the worker, who made it, the time, and the worker's place in the fleet: one JSON
--- array. Its peers are the workers that serve the same queues and had room for a task lately, and itself. No row if the
+-- pairs of id and token, the request to the worker, who made it, the time, the worker's place in the fleet, and the task
+-- names that have a circuit breaker: one JSON array. Its peers are the workers that serve the same queues and had room for a task lately, and itself. No row if the
 -- worker was declared dead: it has lost its tasks.
--- Locks its own row. Relies on lapinq_running_cancel_requested; reads all of lapinq_workers, which is small. No index
+-- Locks its own row. Relies on lapinq_running_cancel_requested; reads all of lapinq_workers and
+-- lapinq_task_breakers, which are small. No index
 -- holds a column that it sets.
 WITH beat AS (
     UPDATE lapinq_workers
@@ -33,5 +34,6 @@ SELECT json_build_array(
                                               AND w.is_quiet IS NOT TRUE
                                               AND coalesce(w.running, 0) < w.concurrency) AS is_peer
                       FROM lapinq_workers w
-                     WHERE w.dead_at IS NULL) AS p))::text
+                     WHERE w.dead_at IS NULL) AS p),
+           (SELECT coalesce(json_agg(task_name), '[]') FROM lapinq_task_breakers))::text
   FROM beat

@@ -34,7 +34,7 @@ WITH RECURSIVE q AS MATERIALIZED (
      WHERE w.nth < %(most)s::integer
        AND next.key IS NOT NULL
 ), page AS MATERIALIZED (
-    SELECT w.key, runs.running, hold.holder, hold.due_at, bucket.tokens, q.rate_per_key,
+    SELECT w.key, runs.running, hold.holder, hold.due_at, hold.is_parked, bucket.tokens, q.rate_per_key,
            CASE WHEN q.is_strict AND (runs.running > 0 OR hold.due_at IS NOT NULL) THEN 'order'
                 WHEN runs.running >= q.max_running_per_key THEN 'max_running_per_key'
                 WHEN bucket.tokens < 1 THEN 'rate_per_key' END AS blocked_by
@@ -48,7 +48,7 @@ WITH RECURSIVE q AS MATERIALIZED (
            OFFSET 0) AS runs
       LEFT JOIN q ON true
       LEFT JOIN LATERAL (
-           SELECT k.holder, k.tokens, k.tokens_at, d.due_at
+           SELECT k.holder, k.tokens, k.tokens_at, d.due_at, d.parked_for IS NOT NULL AS is_parked
              FROM lapinq_keys k
              LEFT JOIN lapinq_delayed d ON d.id = k.holder AND split_part(d.lane, chr(31), 1) = k.key
             WHERE k.queue_name = %(queue)s::text
@@ -116,7 +116,7 @@ SELECT json_build_object(
                                     'running', t.running,
                                     'blocked_by', t.blocked_by,
                                     'until', CASE t.blocked_by
-                                             WHEN 'order' THEN CASE WHEN t.held_id IS NULL THEN t.due_at END
+                                             WHEN 'order' THEN CASE WHEN t.held_id IS NULL AND NOT t.is_parked THEN t.due_at END
                                              WHEN 'rate_per_key'
                                              THEN lapinq_now() + (1 - t.tokens)
                                                   * (t.rate_per_key ->> 'period_seconds')::float8

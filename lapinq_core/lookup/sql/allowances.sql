@@ -48,7 +48,9 @@ SELECT json_build_object(
                       FROM (SELECT id, due_at, state
                               FROM (SELECT id, NULL AS due_at, 'running' AS state, lane FROM lapinq_running
                                     UNION ALL
-                                    SELECT id, due_at, 'delayed', lane FROM lapinq_delayed
+                                    SELECT id, CASE WHEN parked_for IS NULL THEN due_at END,
+                                           CASE WHEN parked_for IS NULL THEN 'delayed' ELSE 'ready' END, lane
+                                      FROM lapinq_delayed
                                     UNION ALL
                                     SELECT id, NULL, 'ready', lane FROM lapinq_ready) AS last
                              WHERE id = k.holder

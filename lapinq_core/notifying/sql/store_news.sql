@@ -4,7 +4,7 @@
 -- Locks the rules that leave out notices, ascending by id. Relies on lapinq_notices_pending; reads all rules, which are
 -- few.
 WITH news AS MATERIALIZED (
-    SELECT details, details->>'event' AS event, details->>'queue_name' AS queue_name, number
+    SELECT details, details->>'event' AS event, nullif(details->>'queue_name', '') AS queue_name, number
       FROM jsonb_array_elements(%(news)s::jsonb) WITH ORDINALITY AS n (details, number)
 ), asked AS MATERIALIZED (
     SELECT r.id, n.event, n.details, row_number() OVER (PARTITION BY r.id ORDER BY n.number) AS place

@@ -2,7 +2,8 @@
 -- ids, newest first (`filters.py`); one snapshot serves the filter by status and the object.
 -- Each object is built when it is read, in the order of the ids: the limit below makes the rows be looked up one by
 -- one, and nothing that contains them is sorted. So a reader that stops early leaves the rest unbuilt.
--- Named limits, and what runs in queues with max_running, are looked at once, and only if a pending task may wait for them.
+-- Named limits, open circuit breakers, and what runs in queues with max_running, are looked at once, and only if a pending
+-- task may wait for them.
 -- Locks nothing. Relies on the primary keys, lapinq_attempts_final and lapinq_running_units.
 WITH picked AS MATERIALIZED (
     {picked}
@@ -22,6 +23,14 @@ WITH picked AS MATERIALIZED (
                     WHERE limit_name = l.name
                     ORDER BY limit_name, seq
                     LIMIT 1000) AS few) AS news
+), stopped AS MATERIALIZED (
+    SELECT queue_name, NULL AS task_name
+      FROM lapinq_breakers
+     WHERE state <> 'closed'
+     UNION ALL
+    SELECT NULL, task_name
+      FROM lapinq_task_breakers
+     WHERE state <> 'closed'
 ), full_queues AS MATERIALIZED (
     SELECT r.queue_name
       FROM lapinq_running r

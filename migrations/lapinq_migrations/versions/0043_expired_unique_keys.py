@@ -1,6 +1,6 @@
 """A task past its time to live holds no unique key.
 
-Revision ID: 0043 Revises: 0038
+Revision ID: 0043 Revises: 0041
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0043"
-down_revision = "0038"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 

@@ -24,6 +24,7 @@ from lapinq_core.fleet.workers import ALONE, Place
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import claiming, worker_verbs
+from lapinq_worker.claiming.admission import Admission
 from lapinq_worker.claiming.answering import pause_before_answer
 from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
@@ -66,6 +67,7 @@ class Fetcher:
         FullScans.scan            when due, or when no queue seems to have work
         QueueChoice.next          which queue, and from which mark
         claiming.take             ──▸ Arrivals.take_in ──▸ Dispatcher.offer
+        Admission.admit           which of them may start whose name has a circuit breaker
         FireAndForget.claim       ──▸ the same
         sleep                     until `heard`, `wake` or `poll_interval`
 
@@ -76,7 +78,7 @@ class Fetcher:
     `hears` says whether notifications arrive: then an idle worker polls `REST_FACTOR` times as rarely. By its `place`
     in the fleet it answers a notice at once, later or not at all (`answering`). It scans only if its claim got other
     than the notice told of, and never when it answers later: the next poll scans. `on_more` gets queues in which others
-    find work: it filled up, or released tasks.
+    find work: it filled up, or released tasks. `watched` are the task names with a circuit breaker.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Fetcher:
         hears: Callable[[], bool] = lambda: False,
         place: Callable[[], Place] = lambda: ALONE,
         on_more: Callable[[Iterable[str], int], None] = lambda _queues, _count: None,
+        watched: Callable[[], frozenset[str]] = frozenset,
         tally: Tally | None = None,
     ) -> None:
         self._session = session
@@ -126,6 +129,7 @@ class Fetcher:
         )
         self._full_scans = FullScans(choice)
         self._unanswered = UnansweredClaims()
+        self._admission = Admission(watched, worker_id)
         self._saw_nothing = False  # the last scan found no queue with work, and no claim came back full since
         self._is_rested = False  # the last turn left places free
         self._poll_at = 0.0  # by time.monotonic, while it sleeps
@@ -178,11 +182,11 @@ class Fetcher:
     @any_thread
     def unstarted(self) -> list[Claim]:
         """The claims that have not reached the dispatcher."""
-        return [*self._to_release, *self._arrivals.unstarted()]
+        return [*self._to_release, *self._admission.unstarted(), *self._arrivals.unstarted()]
 
     def take_unstarted(self) -> list[Claim]:
         """Takes out `unstarted`, once `run` has ended."""
-        unknown = self._arrivals.take_unstarted()
+        unknown = [*self._admission.take_unstarted(), *self._arrivals.take_unstarted()]
         self._tally.released(unknown)
         claims = [*self._to_release, *unknown]
         self._to_release.clear()
@@ -258,6 +262,8 @@ class Fetcher:
             await self._reclaim_unanswered(connection)
         if self._to_release:
             await self._release(connection)
+        if self._admission:
+            await self._admit(connection)
         wanted = self._wanted()
         if wanted <= 0:
             got = 0
@@ -290,13 +296,17 @@ class Fetcher:
     @property
     def _has_claims(self) -> bool:
         return bool(
-            self._dispatcher.in_hand or self._arrivals.waiting or self._to_release or self._unanswered
+            self._dispatcher.in_hand
+            or self._arrivals.waiting
+            or self._to_release
+            or self._unanswered
+            or self._admission
         )
 
     def _wanted(self) -> int:
         ahead = self._prefetch.value
         self._dispatcher.low_water = self._dispatcher.limit + ahead // 2 - 1
-        in_hand = self._dispatcher.in_hand + self._arrivals.waiting
+        in_hand = self._dispatcher.in_hand + self._arrivals.waiting + len(self._admission)
         if in_hand > self._dispatcher.low_water or self._is_quiet() or not self._may_claim():
             return 0
         return self._prefetch.bounded(self._dispatcher.limit + ahead - in_hand)
@@ -375,6 +385,8 @@ class Fetcher:
         if worker != self._worker_id():
             return 0  # declared dead meanwhile: others rescue them
         self._hand_over(claims, time.perf_counter() - started)
+        if self._admission:
+            await self._admit(connection)
         all_of_it = len(claims) >= turn.limit
         self._choice.claimed(turn, claims, all_of_it=all_of_it)
         if all_of_it:
@@ -418,7 +430,12 @@ class Fetcher:
         self._prefetch.claimed(
             time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
         )
-        self._arrivals.take_in(claims, round_trip)
+        self._arrivals.take_in(self._admission.hold_back(claims, round_trip), round_trip)
+
+    async def _admit(self, connection: PinnedConnection) -> None:
+        admitted = await self._admission.admit(connection)
+        self._tally.released(admitted.refused)
+        self._arrivals.take_in(admitted.claims, admitted.round_trip)
 
     def _take_stalled(self) -> None:
         """Takes out prefetched tasks that can't start here, behind slow tasks or while quiet: they may elsewhere."""

@@ -63,15 +63,19 @@ class Heartbeat:
         self._request: str | None = None
         self._health = health
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
         self._connection: psycopg.AsyncConnection | None = None
         self._loop_turned = 0.0
         self._loop_thread = 0
         self._trust = LeaseTrust(interval, lease, NEVER)
         self.place = ALONE
+        self.watched = frozenset[str]()
 
-    def start(self, registered: Moment) -> None:
-        """Starts the thread. `registered` is when the statement that registered the worker was sent."""
+    def start(self, registered: Moment, watched: frozenset[str] = frozenset()) -> None:
+        """Starts the thread. `registered` is when the statement that registered the worker was sent, and `watched` its
+        answer."""
+        self.watched = watched
         self._trust = LeaseTrust(self._interval, self._lease, registered)
         self._loop_turned = time.monotonic()
         self._loop_thread = threading.get_ident()
@@ -81,6 +85,12 @@ class Heartbeat:
     def stop(self) -> None:
         """Stops, without waiting for a heartbeat in flight."""
         self._stop.set()
+        self._wake.set()
+
+    @any_thread
+    def beat_soon(self) -> None:
+        """Ends the pause before the next heartbeat: its answer may be news."""
+        self._wake.set()
 
     def loop_turned(self) -> None:
         """The event loop turns; it calls this every second or so."""
@@ -100,7 +110,7 @@ class Heartbeat:
     def _run(self) -> None:
         with asyncio.Runner() as runner:
             pause = 0.0
-            while not self._stop.wait(pause):
+            while not self._is_over(pause):
                 pause, request, jump = self._interval, self._request, self._trust.jump
                 if time.monotonic() - self._loop_turned > self._blocked_after:
                     log.error(
@@ -126,6 +136,11 @@ class Heartbeat:
                 if (self._request, self._trust.jump) != (request, jump):
                     pause = min(self._interval / 2, RETRY_SECONDS)  # so that its effect is soon reported
             runner.run(self._disconnect())
+
+    def _is_over(self, pause: float) -> bool:
+        self._wake.wait(pause)
+        self._wake.clear()
+        return self._stop.is_set()
 
     async def _beat(self) -> bool:
         sent = moment()
@@ -159,7 +174,7 @@ class Heartbeat:
         heard = await workers.heartbeat(self._connection, self._worker_id, self._health(), self._trust.jump)
         if heard is None:
             return None
-        self.place = heard.place
+        self.place, self.watched = heard.place, heard.watched
         for task_id, token in heard.to_stop:
             self._on_cancel_requested(task_id, token)
         if heard.asked_to != self._request:

@@ -64,6 +64,7 @@ class Membership:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._registered = NEVER
+        self._watched = frozenset[str]()
         self._reregistering: asyncio.Task[None] | None = None
         self.id = str(uuid.uuid4())
         self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
@@ -92,6 +93,17 @@ class Membership:
         """The worker's place in the fleet, as of its last heartbeat."""
         return self._heartbeat.place
 
+    @property
+    def watched(self) -> frozenset[str]:
+        """The task names that have a circuit breaker, as of its last heartbeat."""
+        return self._heartbeat.watched
+
+    def breakers_changed(self, task: str) -> None:
+        """NOTIFY: this task name got or lost a circuit breaker. The next heartbeat, which comes at once, says so; of
+        what was missed (""), the next one in its turn does."""
+        if task:
+            self._heartbeat.beat_soon()
+
     async def join(self, stop: asyncio.Event) -> None:
         """Registers, trying until it succeeds or `stop` is set, which also ends later attempts to register again."""
         self._stop = stop
@@ -110,7 +122,7 @@ class Membership:
         async def turn() -> None:
             async with self._pool.connection() as conn:
                 self._registered = moment()
-                await workers.register(conn, record)
+                self._watched = await workers.register(conn, record)
             self.is_member = True
             raise StopLoop
 
@@ -118,7 +130,7 @@ class Membership:
 
     def start_beating(self) -> None:
         """Starts the heartbeat, once the worker has joined."""
-        self._heartbeat.start(self._registered)
+        self._heartbeat.start(self._registered, self._watched)
 
     def stop_beating(self) -> None:
         """Stops the heartbeat for good. Returns at once."""

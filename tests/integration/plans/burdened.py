@@ -16,6 +16,8 @@ from tests.bench.dashboard import seed
 
 QUEUE = "queue-03"
 WORKER = "00000000-0000-0000-0000-000000000003"
+SHUT, PARKED = "shut", "parked"
+"""Task names: one whose circuit breaker is open, and one of which tasks are parked without a breaker."""
 WEEKS = 4
 FEW = 5
 """How many rows there are of what upkeep is to take."""
@@ -109,6 +111,11 @@ _KILLING: tuple[LiteralString, ...] = (
 
 # A few rows of what upkeep looks for, and many that it has to leave.
 _LIVING: tuple[LiteralString, ...] = (
+    "INSERT INTO lapinq_task_breakers (task_name, failures_in_row, window_seconds, least_attempts, retry_after_seconds,"
+    "                                  state, since, since_seq, failures, opened_at, pause_seconds, tries_at)"
+    " VALUES ('shut', 1, 60, 20, 30, 'open', now(), 0, 1, now(), 30, now() + interval '1 hour')",
+    "UPDATE lapinq_delayed SET parked_for = 'parked', parked_seq = 1"
+    " WHERE id IN (SELECT id FROM lapinq_delayed ORDER BY due_at LIMIT %(few)s)",
     "UPDATE lapinq_ready SET expires_at = now() - interval '1 hour'"
     " WHERE id IN (SELECT id FROM lapinq_ready WHERE queue_name = 'queue-05' ORDER BY seq DESC LIMIT %(few)s)",
     "UPDATE lapinq_delayed SET due_at = greatest(due_at, now() + interval '1 hour')",

@@ -17,11 +17,11 @@ import msgspec
 from lapinq_core.tasks.bulk import FIRST
 from lapinq_core.tasks.claiming import HIGHEST_RANK
 from lapinq_core.upkeep.rescuing import BOTTOM
-from tests.integration.plans.burdened import FEW, QUEUE, WORKER, Rows
+from tests.integration.plans.burdened import FEW, PARKED, QUEUE, SHUT, WORKER, Rows
 
 Params = dict[str, Any]
-SMALL_TABLES = frozenset({"lapinq_workers", "lapinq_queues", "lapinq_schedules"})
-"""May be read whole: a row for each worker, queue or schedule."""
+SMALL_TABLES = frozenset({"lapinq_workers", "lapinq_queues", "lapinq_schedules", "lapinq_task_breakers"})
+"""May be read whole: a row for each worker, queue, schedule or watched task name."""
 
 UNBOUNDED = (10**9, 10**9)
 """Not judged with outdated statistics: then what shows queues and explains tasks may read all that waits in a queue."""
@@ -230,6 +230,13 @@ SETTLING = [
         dead=1.1,
     ),
     Statement(verb="release", params=_running, rows=4 * FEW, pages=100),
+    Statement(
+        verb="admit",
+        params=lambda rows: {**_running(rows), "task": SHUT, "again": True},
+        session=Session.PINNED,
+        rows=6 * FEW,
+        pages=200,
+    ),
     Statement(verb="report_progress", params=_running, rows=4 * FEW, pages=150),
     Statement(
         verb="report_logs",
@@ -238,7 +245,7 @@ SETTLING = [
         pages=150,
     ),
     Statement(verb="find_own_attempts", params=_running, rows=2 * FEW, pages=60, later=40),
-    Statement(verb="heartbeat", params=lambda _: {"id": WORKER, **_HEALTH, **_NO_JUMP}, rows=20, pages=30),
+    Statement(verb="heartbeat", params=lambda _: {"id": WORKER, **_HEALTH, **_NO_JUMP}, rows=21, pages=30),
 ]
 
 TASKS = [
@@ -292,6 +299,16 @@ UPKEEP = [
         dead=1.1,
     ),
     Statement(verb="expire", params=lambda _: {"limit": 500}, rows=20, pages=200, dead=2.2),
+    Statement(
+        verb="busy_task_breakers", params=lambda _: {"most": 1000}, session=Session.SEARCH, rows=20, pages=60
+    ),
+    Statement(
+        verb="release_parked",
+        params=lambda _: {"task": PARKED, "limit": 500},
+        session=Session.SEARCH,
+        rows=6 * FEW,
+        pages=250,
+    ),
     Statement(
         verb="first_running",
         params=lambda rows: {"since": rows.place},

@@ -43,6 +43,7 @@ def task(**values: Any) -> TaskDetail:
         "created_at": BEGIN,
         "scheduled_at": None,
         "due_at": None,
+        "is_parked": False,
         "started_at": None,
         "completed_at": None,
         "timeout_seconds": None,

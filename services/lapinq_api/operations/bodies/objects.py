@@ -20,6 +20,7 @@ class Blocker(StrEnum):
     SCHEDULE = "schedule"
     RETRY = "retry"
     PAUSED = "paused"
+    BREAKER = "breaker"
     KEY = "key"
     LIMIT = "limit"
     QUEUE = "queue"
@@ -28,12 +29,16 @@ class Blocker(StrEnum):
 class WaitingFor(msgspec.Struct, kw_only=True):
     """What blocks a pending task, as of its own rows: `/why` says more.
 
-    It is due later (`schedule`, or `retry` after an attempt), or its queue is paused; or too many tasks run, or started
+    It is due later (`schedule`, or `retry` after an attempt), or its queue is paused; or a circuit `breaker` is open,
+    that of the task name or, without a name, of its queue; or too many tasks run, or started
     lately, of its `key`, of the named `limit`, or of its `queue`.
     """
 
     kind: Blocker
-    name: Annotated[str | None, doc("Of the limit; null for the other kinds.", example="openai")]
+    name: Annotated[
+        str | None,
+        doc("Of the limit, or the breaker's task; null for the other kinds.", example="openai"),
+    ]
 
 
 class TaskObject(msgspec.Struct, kw_only=True):

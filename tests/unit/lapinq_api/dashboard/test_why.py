@@ -88,6 +88,11 @@ CASES: list[tuple[Reason, str]] = [
     (BreakerOpen("mail", after(10), "1 failure in a row", None, "0199"), "It is trying task 0199."),
     (BreakerOpen("mail", after(10), "1 failure in a row", None, None), "It tries the next task."),
     (
+        BreakerOpen("mail", after(10), "1 failure in a row", None, None, "<send>"),
+        f"It waits for the circuit breaker of the task <send>, which is open since {AT}: 1 failure in a row."
+        " It tries the next task. Fix what these tasks need.",
+    ),
+    (
         QueueFull(5, 5, Ahead(3), "it's <mail>"),
         "Queue it's <mail> is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it."
         " Wait for one to end, or raise the queue's limit.",

@@ -96,6 +96,12 @@ CASES: list[tuple[Reason, str, str | None]] = [
         )
     ),
     (
+        BreakerOpen("mail", after(10), "5 failures in a row", after(10), None, "send mail"),
+        f"It waits for the circuit breaker of the task 'send mail', open since {AT[3:]}, after 5 failures in a row."
+        f" It tries one task {AT}.",
+        "Fix what these tasks need. Then wait, or close the breaker: lapinq breaker close 'send mail'",
+    ),
+    (
         AllQuiet("mail", 1),
         "The only worker of the queue 'mail' is quiet.",
         "Resume it, or start another: lapinq worker --queue mail",

@@ -37,6 +37,7 @@ BREAKER: dict[str, Any] = {
     "opened_at": AT,
     "failed_task_id": "0199",
 }
+OF_TASK: dict[str, Any] = {**BREAKER, "queue_name": "", "task_name": "send mail"}
 COUNTED: dict[str, Any] = {**BREAKER, "attempts": 9}
 
 
@@ -70,6 +71,11 @@ def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.
             BreakerNews(**COUNTED, state="closed", next_try_at=None),
             "The circuit breaker of mail is closed: its tasks start again",
             "queue?name=mail",
+        ),
+        (
+            BreakerNews(**OF_TASK, state="closed", next_try_at=None),
+            "The circuit breaker of the task send mail is closed: its tasks start again",
+            "function?name=send%20mail",
         ),
         (Trial(sent_by="lisa"), "Test message, sent by lisa", "admin/notifications"),
     ],

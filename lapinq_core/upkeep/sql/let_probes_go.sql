@@ -1,0 +1,81 @@
+-- While the circuit breaker of a task name is half open and has no probe: lets the first parked task of each queue go that is
+-- not paused, into ready at its old place. The one that is claimed first becomes the probe, and the others are parked
+-- again. Does nothing while one of those it let go last waits to be claimed, for `patience` seconds at most: a limit or
+-- missing workers may hold it up.
+-- Returns the queues. Locks the row of the breaker, which the caller has locked and judged, and the rows it moves, skipping
+-- locked ones. Relies on lapinq_task_breakers_pkey, lapinq_delayed_parked, of which it reads a row for each queue,
+-- lapinq_ready_pkey and lapinq_attempts_earlier.
+WITH RECURSIVE b AS MATERIALIZED (
+    SELECT task_name
+      FROM lapinq_task_breakers
+     WHERE task_name = %(task)s::text
+       AND state = 'half_open'
+       AND probe_seq IS NULL
+       AND (let_go_at IS NULL
+            OR NOT let_go_at BETWEEN lapinq_now() - %(patience)s::float8 * interval '1 second' AND lapinq_now()
+            OR NOT EXISTS (SELECT FROM lapinq_ready WHERE id = ANY (let_go)))
+), queues (queue_name) AS (
+    (SELECT d.queue_name
+       FROM b
+       JOIN lapinq_delayed d ON d.parked_for = b.task_name
+      ORDER BY d.parked_for, d.queue_name
+      LIMIT 1)
+    UNION ALL
+    SELECT next.queue_name
+      FROM queues
+     CROSS JOIN LATERAL (
+           SELECT queue_name
+             FROM lapinq_delayed
+            WHERE parked_for = %(task)s::text
+              AND queue_name > queues.queue_name
+            ORDER BY parked_for, queue_name
+            LIMIT 1) AS next
+), firsts AS MATERIALIZED (
+    SELECT d.row_id
+      FROM queues
+     CROSS JOIN LATERAL (
+           SELECT ctid AS row_id
+             FROM lapinq_delayed
+            WHERE parked_for = %(task)s::text
+              AND queue_name = queues.queue_name
+            ORDER BY parked_for, queue_name, rank, parked_seq
+            LIMIT 1
+              FOR UPDATE SKIP LOCKED) AS d
+     WHERE NOT EXISTS (SELECT
+                         FROM lapinq_queues
+                        WHERE name = queues.queue_name
+                          AND paused_at IS NOT NULL)
+), gone AS (
+    DELETE FROM lapinq_delayed d
+     WHERE d.ctid = ANY ((SELECT array_agg(row_id) FROM firsts)::tid[])
+    RETURNING d.id, d.queue_name, d.rank, d.parked_seq, d.starts, d.expires_at, d.isolation, d.lane, d.units
+), entered AS (
+    INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since, lane, units)
+    OVERRIDING SYSTEM VALUE
+    SELECT queue_name, rank, parked_seq, id, starts, expires_at, isolation,
+           coalesce((SELECT max(coalesce(a.requeued_at, a.finished_at))
+                       FROM lapinq_attempts a
+                      WHERE a.task_id = gone.id
+                        AND NOT a.final),
+                    (SELECT lapinq_now()
+                       FROM lapinq_tasks t
+                      WHERE t.id = gone.id
+                        AND t.scheduled_at > lapinq_now()
+                      LIMIT 1)),
+           lane, units
+      FROM gone
+    RETURNING id, queue_name
+), told_lanes AS (
+    INSERT INTO lapinq_lane_news (queue_name, lanes)
+    SELECT queue_name, array_agg(lane)
+      FROM gone
+     WHERE lane IS NOT NULL
+     GROUP BY queue_name
+), remembered AS (
+    UPDATE lapinq_task_breakers
+       SET let_go = (SELECT array_agg(id) FROM entered),
+           let_go_at = lapinq_now()
+     WHERE task_name = %(task)s::text
+       AND EXISTS (SELECT FROM entered)
+)
+SELECT coalesce(array_agg(queue_name), '{}') FROM entered

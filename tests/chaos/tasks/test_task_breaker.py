@@ -1,0 +1,134 @@
+"""The circuit breaker of a task name while workers are killed as it opens, as it tries a task, and as it closes.
+
+The tasks' own log judges, and one that triggers write of each admission.
+"""
+
+import os
+import signal
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
+from lapinq_core.limits.task_breakers import get_breaker, put_breaker
+from tests.support.database.invariants import check_invariants, statuses
+from tests.support.database.running import on_connections
+from tests.support.eventually import eventually
+from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import SOMEBODY, Conn, new_task
+
+TASKS, OTHERS, WORKERS = 120, 60, 3
+_LOG = """
+CREATE TABLE admissions (task_id uuid NOT NULL, state text NOT NULL);
+CREATE FUNCTION log_admission() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO admissions SELECT NEW.task_id, state FROM lapinq_task_breakers WHERE task_name = NEW.task_name;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER log_admission BEFORE INSERT ON lapinq_task_breaker_starts
+    FOR EACH ROW EXECUTE FUNCTION log_admission();
+"""
+
+
+def test_nothing_of_the_name_starts_past_it_and_every_task_ends(database: str, tmp_path: Path) -> None:
+    service, journal = tmp_path / "service", tmp_path / "journal"
+    on_connections(database, _set_breaker)
+    calls = enqueue_all(
+        database,
+        [
+            new_task(
+                task_name="acall",
+                args=[str(service), str(journal), str(number), 0.3],
+                queue_name=f"q{number % 2}",
+                max_retries=30,
+                retry_delay=0.0,
+            )
+            for number in range(TASKS)
+        ],
+    )
+    others = enqueue_all(database, [new_task(queue_name="q0") for _ in range(OTHERS)])
+    with ExitStack() as stack:
+
+        def start() -> WorkerProcess:
+            return stack.enter_context(WorkerProcess(database, "--concurrency", "4", env=QUICK_LEASE))
+
+        workers = [start() for _ in range(WORKERS)]
+        eventually(lambda: _is(database, BreakerState.OPEN), 60)
+        os.kill(workers[0].pid, signal.SIGKILL)
+        start()
+        # Tasks of other names in the same queue go on, and those of this one wait beside it.
+        eventually(lambda: statuses(database).get("completed") == OTHERS, 60)
+        eventually(lambda: not _count(database, "lapinq_ready") and _count(database, "lapinq_delayed"), 60)
+        probe = eventually(lambda: _breaker(database).probe_task_id, 60)
+        assert probe is not None
+        worker = eventually(lambda: _process_of(journal, calls.index(probe)), 60)
+        assert worker is not None
+        since = time.monotonic()
+        os.kill(worker, signal.SIGKILL)
+        start()
+        eventually(lambda: _breaker(database).failed_task_id == probe, 60)
+        eventually(lambda: _breaker(database).probe_task_id not in (None, probe), 60)
+        events = [event for event in _events(journal) if event[0] > since and event[3] != worker]
+        assert _are_alone(events), events
+        service.touch()
+        eventually(lambda: _is(database, BreakerState.CLOSED), 60)
+        os.kill(next(each for each in workers[1:] if each.pid != worker).pid, signal.SIGKILL)
+        eventually(lambda: statuses(database) == {"completed": TASKS + OTHERS}, 90)
+    check_invariants(database, [*calls, *others])
+    assert not _count(database, "lapinq_delayed")
+    with psycopg.connect(database) as conn:
+        admitted = conn.execute("SELECT task_id::text, state FROM admissions").fetchall()
+    assert {state for _, state in admitted} == {"closed", "half_open"}
+    starts = Counter(calls[int(name)] for _, what, name, _ in _events(journal) if what == "start")
+    assert starts <= Counter(task for task, _ in admitted), "one started that was not admitted"
+
+
+async def _set_breaker(conn: Conn) -> None:
+    await conn.execute(_LOG)
+    await put_breaker(conn, "acall", BreakerRule(failures_in_row=3, retry_after_seconds=1.5), by=SOMEBODY)
+
+
+def _is(database: str, state: BreakerState) -> bool:
+    return _breaker(database).state is state
+
+
+def _breaker(database: str) -> Breaker:
+    async def read(conn: Conn) -> Breaker | None:
+        return await get_breaker(conn, "acall")
+
+    found = on_connections(database, read)
+    assert found is not None
+    return found
+
+
+def _count(database: str, table: str) -> int:
+    with psycopg.connect(database) as conn:
+        row = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _events(journal: Path) -> list[tuple[float, str, str, int]]:
+    """What starts and ends: when, the name of the task and the process."""
+    lines = [line.split() for line in journal.read_text().splitlines()] if journal.exists() else []
+    return [(float(at), what, name, int(process)) for at, what, name, process in lines]
+
+
+def _process_of(journal: Path, name: int) -> int | None:
+    """The process in which the task runs."""
+    last = [event for event in _events(journal) if event[2] == str(name)][-1:]
+    return last[0][3] if last and last[0][1] == "start" else None
+
+
+def _are_alone(events: list[tuple[float, str, str, int]]) -> bool:
+    """Whether each start is followed by its end."""
+    return all(
+        first[1:] == ("start", *rest) and second[1:] == ("end", *rest)
+        for first, second in zip(events[::2], events[1::2], strict=False)
+        for rest in [first[2:]]
+    )

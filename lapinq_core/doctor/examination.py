@@ -15,6 +15,7 @@ from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.pool import connect, ended_after
 from lapinq_core.doctor import (
     access,
+    breakers,
     clocks,
     connections,
     daemons,
@@ -63,6 +64,7 @@ _OF_SCHEMA = (
     _Check("dead_workers", daemons.check_dead_workers),
     _Check("queues", queues.check_queues),
     _Check("paused_queues", queues.check_paused_queues),
+    _Check("breakers", breakers.check_breakers),
     _Check("imports", queues.check_imports),
     _Check("schedules", daemons.check_schedules),
     _Check("webhooks", daemons.check_webhooks),

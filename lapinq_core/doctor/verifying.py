@@ -1,5 +1,5 @@
-"""Compares every row of lanes, keys, named limits and unique keys with the tasks that wait and run, for
-`lapinq doctor --verify`.
+"""Compares every row of lanes, keys, named limits, unique keys and circuit breakers with the tasks that wait and run,
+for `lapinq doctor --verify`.
 
 All of it in one snapshot: claims and ends go on meanwhile. News that a claim has yet to read is no difference, for the
 next claim looks at those lanes.
@@ -19,9 +19,16 @@ _PACKAGE = "lapinq_core.doctor"
 
 VERIFY_SECONDS = 60.0
 """For all statements together."""
-COMPARED = ("lanes_of_tasks", "lanes", "running", "keys", "unique_keys")
+COMPARED = ("lanes_of_tasks", "lanes", "running", "keys", "unique_keys", "breakers_noted")
 """The names of its checks."""
-VERBS = ("verify_tasks", "verify_lanes", "verify_running", "verify_keys", "verify_unique_keys")
+VERBS = (
+    "verify_tasks",
+    "verify_lanes",
+    "verify_running",
+    "verify_keys",
+    "verify_unique_keys",
+    "verify_breakers",
+)
 """The statements, in the same order: each returns what differs."""
 
 _WRONG = {
@@ -42,7 +49,19 @@ _WRONG_UNIQUE_KEYS = {
     "until": "are held for another time than their task says",
     "other": "name a task of another queue or unique key",
 }
+_WRONG_BREAKERS = {
+    "unwatched": "note attempts without a circuit breaker",
+    "twice": "are noted twice by a circuit breaker",
+    "late": "ended more than a minute ago and are not counted by a circuit breaker",
+    "probe": "have a circuit breaker whose probe is not noted",
+    "queue": "do not know whether they have a circuit breaker",
+    "parked": "have parked tasks and no circuit breaker",
+}
 _REPORT = "Report it as a bug, with this output. Maintenance looks again at closed lanes within minutes."
+_SOON = (
+    "Nothing if a circuit breaker was removed just now: maintenance lets the tasks go within seconds. Otherwise start a"
+    " worker or a scheduler, which does maintenance."
+)
 _NO_BUG = (
     "Nothing if a limit was lowered just now: the tasks that ran before go on. Otherwise report it as a bug."
 )
@@ -53,7 +72,7 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
     async with snapshot(conn):
         await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(f"{VERIFY_SECONDS:g}s"))
         await conn.execute("SET LOCAL jit = off")
-        tasks, lanes, running, keys, unique_keys = [await _rows(conn, verb) for verb in VERBS]
+        tasks, lanes, running, keys, unique_keys, breakers = [await _rows(conn, verb) for verb in VERBS]
     return {
         "lanes_of_tasks": _tasks(tasks) or ok("the lane of every task follows from its key and limits"),
         "lanes": _grouped("lane", lanes, _WRONG) or ok("every lane agrees with the tasks that wait and run"),
@@ -61,6 +80,7 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
         "keys": _grouped("name", keys, _WRONG_KEYS) or ok("keys and named limits agree with their tasks"),
         "unique_keys": _grouped("unique key", unique_keys, _WRONG_UNIQUE_KEYS)
         or ok("every unique key names the task that holds it"),
+        "breakers_noted": _breakers(breakers) or ok("circuit breakers agree with the tasks they watch"),
     }
 
 
@@ -82,6 +102,17 @@ def _running(rows: Sequence[tuple[str, ...]]) -> list[Finding]:
         warning(f"{running} tasks of the {kind} {name} run, and {allowed} may", _NO_BUG)
         for kind, name, running, allowed in rows
     ]
+
+
+def _breakers(rows: Sequence[tuple[str, ...]]) -> list[Finding]:
+    """Those that are late, or have just lost their breaker, are no bug yet: maintenance sees to them."""
+    found: list[Finding] = []
+    for kind, words in _WRONG_BREAKERS.items():
+        if those := [name for found_kind, name in rows if found_kind == kind]:
+            message = f"{count(len(those), 'task' if kind in {'twice', 'late'} else 'name')} {words}: {names(those)}"
+            passes = kind in {"late", "parked"}
+            found.append(warning(message, _SOON) if passes else error(message, _REPORT))
+    return found
 
 
 def _grouped(noun: str, rows: Sequence[tuple[str, ...]], wrong: dict[str, str]) -> list[Finding]:

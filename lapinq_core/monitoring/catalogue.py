@@ -57,6 +57,12 @@ OLDEST_READY = Measure(
     ("queue",),
 )
 PAUSED = Measure("lapinq_queue_paused", "gauge", "Always 1, for each paused queue", ("queue",))
+CIRCUIT_BREAKERS = Measure(
+    "lapinq_circuit_breaker_state",
+    "gauge",
+    "State of a circuit breaker: 0 closed, 1 half open, 2 open",
+    ("kind", "name"),
+)
 OVERDUE = Measure(
     "lapinq_delayed_overdue_seconds",
     "gauge",

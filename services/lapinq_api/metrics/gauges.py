@@ -18,6 +18,7 @@ from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.lookup.measure import QueueMeasures, measure
 from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.tallies import MAX_QUEUES, OTHER
@@ -81,7 +82,11 @@ def families_of(measures: QueueMeasures | None) -> list[Metric]:
         catalogue.TASKS.of(tasks),
         catalogue.OLDEST_READY.of({(queue,): age for queue, age in measures.ages.items()}),
         catalogue.PAUSED.of({(queue,): 1 for queue in measures.paused}),
+        catalogue.CIRCUIT_BREAKERS.of({key: _STATES[state] for key, state in measures.breakers.items()}),
         catalogue.OVERDUE.is_at(measures.overdue),
         catalogue.WEBHOOKS_OVERDUE.is_at(measures.webhooks_overdue),
         catalogue.SCHEDULES_OVERDUE.is_at(measures.schedules_overdue),
     ]
+
+
+_STATES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}

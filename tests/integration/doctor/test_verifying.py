@@ -152,6 +152,22 @@ def test_a_unique_key_agrees_while_its_task_waits_runs_and_is_retried_or_gone(da
             "unique_keys",
             "of another queue or unique key: default: x",
         ),
+        (
+            "INSERT INTO lapinq_task_breaker_starts SELECT 'send', 1, id, lapinq_now() FROM lapinq_tasks LIMIT 1",
+            "breakers_noted",
+            "note attempts without a circuit breaker: task send",
+        ),
+        (
+            "UPDATE lapinq_queues SET has_breaker = true",
+            "breakers_noted",
+            "do not know whether they have a circuit breaker: default",
+        ),
+        (
+            "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, parked_for, parked_seq)"
+            " SELECT id, 'epoch', queue_name, 0, 'send', 1 FROM lapinq_tasks LIMIT 1",
+            "breakers_noted",
+            "parked tasks and no circuit breaker: send",
+        ),
     ],
 )
 def test_it_finds_what_differs(database: str, breaking: str, check: str, words: str) -> None:

@@ -22,6 +22,9 @@ _COMMANDS = {
         "task": Lazy("lapinq.commands.tasks.group:task", "List, show, enqueue, await and change tasks."),
         "queue": Lazy("lapinq.commands.queue:queue", "List, show, limit, pause, resume and empty queues."),
         "limit": Lazy("lapinq.commands.limit:limit", "List, show, set, open and delete limits of queues."),
+        "breaker": Lazy(
+            "lapinq.commands.breaker:breaker", "List, set, close and remove circuit breakers of tasks."
+        ),
         "registered": Lazy("lapinq.commands.registered:registered", "List the tasks that workers know."),
         "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),
         "webhook": Lazy("lapinq.commands.webhook:webhook", "List, show and resend webhooks."),

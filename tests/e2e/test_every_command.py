@@ -82,9 +82,14 @@ def test_each_prints_json(guarded: ApiProcess, place: str, tmp_path: Path) -> No
     for verb in ("show", "open"):
         said(f"limit {verb}", f"l-{place}")
     said("limit delete", f"l-{place}", "--yes")
+    said("breaker set", f"b-{place}", "--failures-in-row", "5", "--retry-after", "10")
+    for verb in ("show", "close"):
+        said(f"breaker {verb}", f"b-{place}")
+    said("breaker remove", f"b-{place}", "--yes")
     for command in (
         "queue list",
         "limit list",
+        "breaker list",
         "registered",
         "webhook list",
         "user list",

@@ -16,6 +16,7 @@ from lapinq_api.routes.schedules import actions, preview, schedules
 from lapinq_api.routes.tasks import (
     attempt_log,
     attempt_profile,
+    breakers,
     bulk,
     enqueue,
     limits,
@@ -41,6 +42,7 @@ _DESCRIBED = (
     *queue_keys.OPERATIONS,
     *queues.OPERATIONS,
     *limits.OPERATIONS,
+    *breakers.OPERATIONS,
     *schedules.OPERATIONS,
     *preview.OPERATIONS,
     *actions.OPERATIONS,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import psycopg
 
 from lapinq_api.batching.long_windows import LongWindows
@@ -11,10 +12,13 @@ from lapinq_api.dashboard.views.overview import window_of
 from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window
+from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.errors import trends
 from lapinq_core.figures import task_rollups
 from lapinq_core.fleet import operators
+from lapinq_core.limits import task_breakers
+from lapinq_core.limits.task_breakers import NamedBreaker
 from lapinq_core.lookup import slowest
 
 
@@ -33,6 +37,7 @@ async def _read(
     conn: psycopg.AsyncConnection, long: LongWindows, name: str, window: Window
 ) -> dict[str, Any]:
     async with snapshot(conn):
+        breaker = await task_breakers.get_named_breaker(conn, name)
         series = await long.read(task_rollups.series, conn, window, name)
         return {
             "series": series,
@@ -41,7 +46,17 @@ async def _read(
             "registered": await operators.find_registered(conn, name),
             "groups": await trends.top(conn, window.seconds, task_name=name),
             "slowest": await slowest.slowest(conn, task_name=name),
+            "breaker": breaker,
+            "breaker_values": _form_values(breaker),
         }
+
+
+def _form_values(breaker: NamedBreaker | None) -> str:
+    """What the fields of the form have at first, by name, as JSON."""
+    rule = breaker or BreakerRule(failures_in_row=5)
+    return msgspec.json.encode(
+        {field: getattr(rule, field) for field in BreakerRule.__struct_fields__}
+    ).decode()
 
 
 VIEW = View(
@@ -50,6 +65,7 @@ VIEW = View(
     here="tasks",
     load=load,
     parts=(
+        "function-breaker",
         "function-tiles",
         "function-charts",
         "function-queues",

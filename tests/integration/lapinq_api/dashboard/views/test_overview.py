@@ -157,6 +157,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
             breakers=[
                 OpenBreaker("post", "open", now, now, 5, None, 60.0, 7),
                 OpenBreaker("maps", "half_open", now, now, 12, 20, 60.0, 1),
+                OpenBreaker("", "open", now, now, 5, None, 60.0, 7, "resize"),
             ],
             growing=[GrowingQueue("video", 900, 600, 120.0)],
             dead_workers=[DeadWorker(new_id(), "box-7", datetime.now(UTC))],
@@ -182,6 +183,8 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
         "The circuit breaker of queue post opened",
         "5 attempts failed in a row. It tries one task",
         "12 of 20 attempts failed within 1 min. It is trying one task. 1 task waits.",
+        "The circuit breaker of the task resize opened",
+        'href="function?name=resize"',
         "Queue video is growing: 900 ready tasks, 600 were ready 2 min earlier",
         'href="queue?name=video"',
         "Worker box-7 died",

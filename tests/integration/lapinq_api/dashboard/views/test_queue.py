@@ -78,6 +78,17 @@ def test_a_task_name_tells_where_it_runs_and_how_long(signed_in: httpx.Client) -
     assert "No live worker reports a decorated task of this name." in html
 
 
+def test_a_task_name_shows_its_circuit_breaker(signed_in: httpx.Client) -> None:
+    assert "These tasks have no circuit breaker." in signed_in.get("/function?name=watched").text
+    signed_in.put("/api/v1/breakers/watched", json={"failures_in_row": 7, "failure_share": 0.25})
+    html = signed_in.get("/function?name=watched").text
+    assert "It opens after 7 failures in a row." in html
+    assert "25% of 20 or more attempts within 1 min failed" in words(html)
+    assert 'data-dialog-to="api/v1/breakers/watched"' in html
+    assert 'data-method="DELETE" data-to="api/v1/breakers/watched"' in html
+    signed_in.delete("/api/v1/breakers/watched")
+
+
 def test_a_queue_or_task_that_nobody_knows_is_empty(signed_in: httpx.Client) -> None:
     page = signed_in.get("/queue?name=nobody%27s")
     assert page.status_code == 200

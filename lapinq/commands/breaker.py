@@ -1,0 +1,159 @@
+"""`lapinq breaker`: shows circuit breakers, and sets, closes and removes those of task names."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from lapinq.commands.console.api import api_flags, path, reached
+from lapinq.commands.console.confirmation import confirm, yes_flag
+from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
+from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.terminal import field_text, plain
+from lapinq.commands.console.times import span
+from lapinq_core.command_line.commands import Group
+
+_BREAKERS = "/api/v1/breakers"
+_BREAKER = "/api/v1/breakers/{}"
+_name = click.argument("name")
+
+
+@click.group(cls=Group)
+def breaker() -> None:
+    """List circuit breakers, and set, close and remove those of task names.
+
+    Those of queues belong to their policy: lapinq queue set --breaker.
+    """
+
+
+@breaker.command("list")
+@json_flag
+@api_flags
+def list_breakers(as_json: bool, **given: object) -> None:
+    """List the circuit breakers of queues and task names, with their state."""
+    with reached(given) as api:
+        found = api.get(_BREAKERS)
+    if as_json:
+        print_json(found)
+        return
+    now = datetime.now(UTC)
+    headings = ["KIND", "NAME", "STATE", "WHY", "TRIES IN", "PARKED", "OPENS AFTER"]
+    print_table(headings, [_row(one, now) for one in found.value], "There are no circuit breakers yet.")
+
+
+@breaker.command()
+@_name
+@json_flag
+@api_flags
+def show(name: str, as_json: bool, **given: object) -> None:
+    """Show the circuit breaker of the task NAME: its rules, its state, and why it opened."""
+    with reached(given) as api:
+        found = api.get(path(_BREAKER, name))
+    if as_json:
+        print_json(found)
+        return
+    fields: dict[str, Any] = found.value
+    for field, value in fields.items():
+        click.echo(field_text(field, value))
+
+
+@breaker.command("set")
+@_name
+@click.option("--failures-in-row", type=int, metavar="N", help="Open after so many failures in a row.")
+@click.option(
+    "--failure-share",
+    type=float,
+    metavar="SHARE",
+    help="Open when this share of the attempts in the window failed.",
+)
+@click.option("--window", "window_seconds", type=float, metavar="SECONDS", help="Length of the window (60).")
+@click.option("--least-attempts", type=int, metavar="N", help="Attempts that the window must have (20).")
+@click.option(
+    "--retry-after",
+    "retry_after_seconds",
+    type=float,
+    metavar="SECONDS",
+    help="How long it stays open before it tries a task (30).",
+)
+@json_flag
+@api_flags
+def set_(
+    name: str,
+    failures_in_row: int | None,
+    failure_share: float | None,
+    window_seconds: float | None,
+    least_attempts: int | None,
+    retry_after_seconds: float | None,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Give the tasks called NAME a circuit breaker, or replace its rules."""
+    if failures_in_row is None and failure_share is None:
+        raise click.UsageError("give --failures-in-row, --failure-share or both")
+    rules = {
+        "failures_in_row": failures_in_row,
+        "failure_share": failure_share,
+        "window_seconds": window_seconds,
+        "least_attempts": least_attempts,
+        "retry_after_seconds": retry_after_seconds,
+    }
+    with reached(given) as api:
+        body = {rule: value for rule, value in rules.items() if value is not None}
+        found = api.call("PUT", path(_BREAKER, name), body=body)
+    print_done(found, f"{plain(name)}: {_rules(found.value)}, {_state(found.value)}", as_json=as_json)
+
+
+@breaker.command()
+@_name
+@json_flag
+@api_flags
+def close(name: str, as_json: bool, **given: object) -> None:
+    """Close the circuit breaker of the task NAME: its tasks start again within a second."""
+    with reached(given) as api:
+        found = api.post(path(_BREAKER, name) + "/close")
+    print_done(found, f"closed the circuit breaker of the task {plain(name)}", as_json=as_json)
+
+
+@breaker.command()
+@_name
+@yes_flag
+@json_flag
+@api_flags
+def remove(name: str, is_sure: bool, as_json: bool, **given: object) -> None:
+    """Remove the circuit breaker of the task NAME. Tasks that wait for it start."""
+    with reached(given) as api:
+        confirm(f"Remove the circuit breaker of the task {plain(name)}?", is_sure=is_sure)
+        api.delete(path(_BREAKER, name))
+    # The API answers without a body.
+    done = f"removed the circuit breaker of the task {plain(name)}"
+    click.echo(json_of({"name": name, "removed": True}) if as_json else done)
+
+
+def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
+    tries_at = one["next_try_at"]
+    return [
+        one["kind"],
+        one["name"],
+        _state(one),
+        one["why"],
+        None
+        if tries_at is None
+        else span(max(0.0, (datetime.fromisoformat(tries_at) - now).total_seconds())),
+        one["parked"] if one["kind"] == "task" else None,
+        _rules(one),
+    ]
+
+
+def _state(one: Mapping[str, Any]) -> str:
+    state: str = one["state"]
+    return state.replace("_", " ")
+
+
+def _rules(one: Mapping[str, Any]) -> str:
+    rules: list[str] = []
+    if (in_row := one["failures_in_row"]) is not None:
+        rules.append(f"{in_row} failures in a row")
+    if (share := one["failure_share"]) is not None:
+        rules.append(f"{share:.0%} of {one['least_attempts']} or more within {one['window_seconds']:g} s")
+    return " or ".join(rules)

@@ -1,0 +1,155 @@
+"""Circuit breakers: list all; get, set, close, remove those of task names. Those of queues belong to their policy."""
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.operations.bodies.breaker_request import BreakerRequest
+from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.state import State
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import NAME_SCHEMA
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.limits import task_breakers
+from lapinq_core.limits.task_breakers import NamedBreaker, TooManyBreakers
+
+_NAME = Parameter(
+    name="name",
+    where="path",
+    description="The task name.",
+    schema={**NAME_SCHEMA, "examples": ["send_mail"]},
+)
+
+
+async def list_breakers(state: State, request: Request) -> Response:
+    return Json(await state.database.scan(task_breakers.list_breakers))
+
+
+async def get_breaker(state: State, request: Request) -> Response:
+    return Json(await _found(state, _name(request)))
+
+
+async def set_breaker(state: State, request: Request) -> Response:
+    name = _name(request)
+    require(request, Permission.PAUSE, None)
+    body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    rule = decode(_request, body).checked("")
+    try:
+        await state.database.run(task_breakers.put_breaker, name, rule, by=author_of(request))
+    except TooManyBreakers as error:
+        raise Refused(HTTPStatus.CONFLICT, str(error)) from error
+    return Json(await _found(state, name))
+
+
+async def close_task_breaker(state: State, request: Request) -> Response:
+    name = _name(request)
+    require(request, Permission.PAUSE, None)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    await state.database.run(task_breakers.close_breaker, name, by=author_of(request))
+    return Json(await _found(state, name))
+
+
+async def remove_breaker(state: State, request: Request) -> Response:
+    name = _name(request)
+    require(request, Permission.PAUSE, None)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    if not await state.database.run(task_breakers.remove_breaker, name, by=author_of(request)):
+        raise _unknown()
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _name(request: Request) -> str:
+    """The name in the path. Raises `InvalidValue`."""
+    name: str = request.path_params["name"]
+    check_name("name", name)
+    return name
+
+
+async def _found(state: State, name: str) -> NamedBreaker:
+    found = await state.database.run(task_breakers.get_named_breaker, name)
+    if found is None:
+        raise _unknown()
+    return found
+
+
+def _unknown() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "this task name has no circuit breaker")
+
+
+_UNKNOWN = {404: "This task name has no circuit breaker."}
+_FOR_WHOM = "It takes an admin or a key with the scope manage."
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/breakers",
+        handler=list_breakers,
+        needs=Needs.READ,
+        tag="breakers",
+        summary="List circuit breakers of queues and of task names",
+        answers={200: Answer(description="All circuit breakers, by kind and name.", body=list[NamedBreaker])},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/breakers/{name:path}/close",
+        handler=close_task_breaker,
+        needs=Needs.PERMISSION,
+        tag="breakers",
+        summary="Close the circuit breaker of a task name",
+        description=(
+            "It counts afresh, and the tasks that wait for it start within a second. Nothing changes if it is closed."
+            f" {_FOR_WHOM}"
+        ),
+        parameters=(_NAME,),
+        answers={200: Answer(description="The circuit breaker is closed.", body=NamedBreaker)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/breakers/{name:path}",
+        handler=get_breaker,
+        needs=Needs.READ,
+        tag="breakers",
+        summary="Get the circuit breaker of a task name: its rules and its state",
+        parameters=(_NAME,),
+        answers={200: Answer(description="The circuit breaker.", body=NamedBreaker)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
+        method="PUT",
+        path="/api/v1/breakers/{name:path}",
+        handler=set_breaker,
+        needs=Needs.PERMISSION,
+        tag="breakers",
+        summary="Create or change the circuit breaker of a task name",
+        description=(
+            "The body replaces all rules. It counts afresh, and stays open if it is. Workers know of a new one at once,"
+            f" or with their next heartbeat. {_FOR_WHOM}"
+        ),
+        parameters=(_NAME,),
+        body=BreakerRequest,
+        answers={200: Answer(description="The circuit breaker.", body=NamedBreaker)},
+        errors={409: f"{task_breakers.MAX_BREAKERS:,} task names have a circuit breaker already."},
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/v1/breakers/{name:path}",
+        handler=remove_breaker,
+        needs=Needs.PERMISSION,
+        tag="breakers",
+        summary="Remove the circuit breaker of a task name",
+        description=f"The tasks that wait for it start within a second. {_FOR_WHOM}",
+        parameters=(_NAME,),
+        answers={204: Answer(description="The circuit breaker is removed.")},
+        errors=_UNKNOWN,
+    ),
+)
+
+_request = msgspec.json.Decoder(BreakerRequest)

@@ -1,0 +1,64 @@
+"""Circuit breakers of task names over HTTP."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+BREAKER = "/api/v1/breakers/send_mail"
+
+
+def test_a_breaker_is_put_shown_listed_closed_and_removed(signed_in: httpx.Client) -> None:
+    api = signed_in
+    made = api.put(BREAKER, json={"failures_in_row": 5})
+    assert made.status_code == 200
+    shown = made.json()
+    shown.pop("since")
+    assert shown == {
+        "failures_in_row": 5,
+        "failure_share": None,
+        "window_seconds": 60,
+        "least_attempts": 20,
+        "retry_after_seconds": 30,
+        "state": "closed",
+        "why": None,
+        "opened_at": None,
+        "next_try_at": None,
+        "failed_task_id": None,
+        "probe_task_id": None,
+        "kind": "task",
+        "name": "send_mail",
+        "parked": 0,
+    }
+    changed = api.put(BREAKER, json={"failure_share": 0.5}).json()
+    assert (changed["failures_in_row"], changed["failure_share"]) == (None, 0.5)
+    assert api.get(BREAKER).json() == changed
+    api.patch("/api/v1/queues/mail", json={"breaker": {"failures_in_row": 3}})
+    listed = [(one["kind"], one["name"]) for one in api.get("/api/v1/breakers").json()]
+    assert ("queue", "mail") in listed
+    assert ("task", "send_mail") in listed
+    assert api.post(f"{BREAKER}/close").json()["state"] == "closed"
+    gone = api.delete(BREAKER)
+    assert (gone.status_code, gone.content) == (204, b"")
+    for answer in (api.delete(BREAKER), api.get(BREAKER), api.post(f"{BREAKER}/close")):
+        assert (answer.status_code, answer.json()["error"]) == (404, "this task name has no circuit breaker")
+    audited = [(one["action"], one["target"]) for one in api.get("/api/v1/audit").json()]
+    assert audited[0] == ("breaker.remove", "send_mail")
+    assert ("breaker.set", "send_mail") in audited
+
+
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        ({}, ""),
+        ({"failures_in_row": 0}, "failures_in_row"),
+        ({"failure_share": 2}, "failure_share"),
+        ({"failures_in_row": 1, "retry_after_seconds": 0}, "retry_after_seconds"),
+        ({"failures": 5}, "failures"),
+    ],
+)
+def test_a_wrong_rule_is_refused_by_its_name(api: httpx.Client, body: dict[str, Any], loc: str) -> None:
+    answer = api.put("/api/v1/breakers/wrong", json=body)
+    assert answer.status_code == 400
+    assert [detail["loc"] for detail in answer.json()["details"]] == [loc]
+    assert api.get("/api/v1/breakers/wrong").status_code == 404

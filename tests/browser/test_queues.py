@@ -1,9 +1,11 @@
 """The page of the queues in a browser."""
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue, UserPage
+from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 
@@ -71,18 +73,23 @@ def test_it_keeps_nobody_out(page: Page, enqueue: Enqueue, axe: CheckAccess) -> 
     axe(page)
 
 
+def policy_dialog(page: Page, queue: str) -> Locator:
+    page.get_by_role("button", name=f"Edit the policy of {queue}").click()
+    return page.get_by_role("dialog", name=f"Policy of {queue}")
+
+
 def test_an_admin_edits_the_policy_of_a_queue(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
     enqueue(queue_name="imports")
     page.goto("/queue?name=imports")
-    edit = page.get_by_role("button", name="Edit the policy of imports")
-    edit.click()
-    dialog = page.get_by_role("dialog", name="Policy of imports")
-    dialog.get_by_label("Running", exact=True).fill("5")
+    dialog = policy_dialog(page, "imports")
+    dialog.get_by_label("Running at most").fill("5")
     rate = dialog.get_by_role("group", name="Starts", exact=True)
     rate.get_by_label("Tasks").fill("100")
-    rate.get_by_label("Per seconds").fill("60")
+    rate.get_by_label("In seconds").fill("60")
     dialog.get_by_label("Order").select_option("fair among keys")
     dialog.get_by_label("Weights").fill("gold = 3\na=b = 0.5")
+    breaker = dialog.get_by_role("group", name="Circuit breaker")
+    breaker.get_by_label("Share in %").fill("7")
     axe(page)
     dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The policy of imports is saved.")).to_be_visible()
@@ -90,12 +97,44 @@ def test_an_admin_edits_the_policy_of_a_queue(page: Page, enqueue: Enqueue, axe:
     expect(policy).to_contain_text("0 / 5")
     expect(policy).to_contain_text("Starts · 100 per 1 min")
     expect(policy).to_contain_text("gold 3, a=b 0.5")
-    edit.click()
+    expect(policy).to_contain_text("Circuit breaker · at 7 % failures of at least 20 attempts in 1 min")
+    policy_dialog(page, "imports")
     expect(dialog.get_by_label("Weights")).to_have_value("gold = 3\na=b = 0.5")
-    dialog.get_by_label("Running", exact=True).fill("")
-    for field in ("Tasks", "Per seconds", "At once"):
-        rate.get_by_label(field).fill("")
+    expect(breaker.get_by_label("Share in %")).to_have_value("7")
+    dialog.get_by_label("Running at most").fill("")
+    rate.get_by_label("Tasks").fill("")
+    breaker.get_by_label("Share in %").fill("")
     dialog.get_by_role("button", name="Save").click()
-    expect(policy).not_to_contain_text("Starts ·")
-    expect(policy).not_to_contain_text("/ 5")
+    for gone in ("Starts ·", "/ 5", "Circuit breaker"):
+        expect(policy).not_to_contain_text(gone)
     axe(page)
+
+
+def test_a_refused_policy_keeps_what_was_typed(
+    page: Page, enqueue: Enqueue, admin: httpx.Client, axe: CheckAccess, browser_errors: BrowserErrors
+) -> None:
+    browser_errors.expect("status of 400")
+    enqueue(queue_name="reports")
+    page.goto("/queue?name=reports")
+    dialog = policy_dialog(page, "reports")
+    dialog.get_by_label("Running at most").fill("7")
+    weights = dialog.get_by_label("Weights")
+    weights.fill("gold = many")
+    dialog.get_by_role("button", name="Save").click()
+    expect(weights).to_be_focused()
+    expect(weights).to_have_attribute("aria-invalid", "true")
+    expect(dialog.get_by_label("Running at most")).to_have_value("7")
+    axe(page)
+    weights.fill("gold = 3")
+    # Somebody else is faster.
+    body = {"max_running": 4, "order": "fair"}
+    admin.patch("/api/v1/queues/reports", json=body).raise_for_status()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Somebody else has changed this meanwhile.")
+    expect(dialog.get_by_text("Changed to: 4")).to_be_visible()
+    expect(dialog.get_by_label("Order")).to_have_value("fair")
+    assert admin.get("/api/v1/queues/reports").json()["policy"]["weights"] is None
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("region", name="Policy")).to_contain_text("0 / 7")
+    expect(page.get_by_role("region", name="Policy")).to_contain_text("fair among keys")
+    expect(page.get_by_role("region", name="Policy")).to_contain_text("gold 3")

@@ -1,7 +1,8 @@
 // Buttons and forms that call the API. Attributes of an element: data-method; data-to, the path from the dashboard's root;
 // data-confirm, a question to ask first; data-done, a message on success; data-asked, one if the task still runs and was
 // asked to stop; data-follow, the path of what the message is about, with members of the answer in braces. A form sends its
-// fields as JSON, a button its data-body; with data-once a repeat after no answer has no second effect; data-as makes a field a number, a list of its lines or weights, and
+// fields as JSON, a button its data-body; with data-once a repeat after no answer has no second effect; data-as makes a field a number, a share from percent, a list of its lines or
+// weights, and
 // data-empty="null" an empty one null. Afterwards the page reloads, unless it is live or data-next names another one.
 
 import { ask } from "./dialogs.js";
@@ -25,6 +26,7 @@ function grants(form) {
 function typed(field, value) {
   if (value === "" && field.dataset?.empty === "null") return null;
   if (field.dataset?.as === "number" && value !== "") return Number(value);
+  if (field.dataset?.as === "percent" && value !== "") return Number(value) / 100;
   if (field.dataset?.as === "lines" && value !== "") return value.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
   if (field.dataset?.as === "weights") return weights(value);
   return value;
@@ -36,7 +38,8 @@ function weights(text) {
   return Object.fromEntries(
     lines.map((line) => {
       const at = line.lastIndexOf("=");
-      return at < 0 ? [line.trim(), null] : [line.slice(0, at).trim(), Number(line.slice(at + 1))];
+      const weight = line.slice(at + 1).trim();
+      return at < 0 ? [weight, null] : [line.slice(0, at).trim(), Number.isNaN(Number(weight)) ? weight : Number(weight)];
     }),
   );
 }
@@ -52,7 +55,8 @@ function nested(found) {
   return found;
 }
 
-function fields(form) {
+// What the form sends, by name.
+export function fields(form) {
   const found = {};
   for (const [name, text] of new FormData(form)) {
     // Checkboxes with one name are a list. Empty optional fields are left out.
@@ -180,7 +184,7 @@ function select(place) {
 
 export function listenForActions() {
   document.addEventListener("submit", (event) => {
-    const form = event.target.closest("form[data-to]");
+    const form = event.target.closest("form[data-to]:not([data-kept])");
     if (!form) return;
     event.preventDefault();
     act(form, form.querySelector("button[type=submit]"));

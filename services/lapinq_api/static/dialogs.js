@@ -57,5 +57,5 @@ export function listenForDialogs() {
     else if (event.target.closest("button[data-close]")) event.target.closest("dialog").close();
   });
   // The page shows the outcome. Some forms close their dialog themselves.
-  document.addEventListener("submit", (event) => event.target.matches("dialog form[data-to]") && event.target.closest("dialog").close());
+  document.addEventListener("submit", (event) => event.target.matches("dialog form[data-to]:not([data-kept])") && event.target.closest("dialog").close());
 }

@@ -16,6 +16,7 @@ export const number = new Intl.NumberFormat(region, DIGITS);
 export const clock = new Intl.DateTimeFormat(region, CLOCK);
 export const clockWithSeconds = new Intl.DateTimeFormat(region, { ...CLOCK, second: "2-digit" });
 export const day = new Intl.DateTimeFormat(region, { ...DATE, ...DIGITS });
+export const momentToMinute = new Intl.DateTimeFormat(region, { year: "numeric", ...DATE, ...CLOCK });
 export const moment = new Intl.DateTimeFormat(region, { year: "numeric", ...DATE, ...CLOCK, second: "2-digit" });
 
 // A number in three digits: "4.2 k". On an axis, all are in thousands if its `top` is.

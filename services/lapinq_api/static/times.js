@@ -1,6 +1,6 @@
 // Times in the user's zone, with exact UTC on hover, and ages that keep counting.
 
-import { clockWithSeconds, counting, distance, moment } from "./formats.js";
+import { clock, clockWithSeconds, counting, distance, moment, momentToMinute } from "./formats.js";
 
 const TICK_MS = 1000;
 
@@ -21,6 +21,7 @@ function said(element, instant) {
     case "age": return distance((instant - now()) / 1000);
     case "running": return counting((now() - instant) / 1000);
     case "clock": return isToday(instant) ? clockWithSeconds.format(instant) : moment.format(instant);
+    case "minute": return isToday(instant) ? clock.format(instant) : momentToMinute.format(instant);
     default: return moment.format(instant);
   }
 }

@@ -1,4 +1,4 @@
-"""Takes the pictures of the documentation: `python -m tests.browser.pictures FOLDER`.
+"""Takes the pictures of the documentation: `python -m tests.browser.pictures FOLDER [NAMES]`.
 
 A real server with a worker on its own database runs the tasks of a small shop (`tests.support.sample.shop`). The
 history that charts show is made up.
@@ -29,8 +29,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def main(folder: Path) -> None:
-    """Writes a picture of every page in every look."""
+@click.argument("names", nargs=-1)
+def main(folder: Path, names: tuple[str, ...]) -> None:
+    """Writes a picture of every page in every look, or only of the pages with these NAMES."""
     program = browser.find()
     if program is None:
         raise click.ClickException(browser.HOW_TO_GET_ONE)
@@ -51,6 +52,7 @@ def main(folder: Path) -> None:
             with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
                 token = people.log_in(client)
                 pages = shop.fill(client, database)
+            pages = {name: address for name, address in pages.items() if not names or name in names}
             for look, options in LOOKS.items():
                 _take(chromium, server.url, token, pages, folder, look, options)
 

@@ -24,6 +24,18 @@ SCHEDULES: tuple[dict[str, Any], ...] = (
     },
     {"name": "weekly-video", "task_name": "transcode", "queue_name": "video", "cron": "30 6 * * 1"},
 )
+POLICY = {
+    "max_running": 3,
+    "max_running_per_key": 1,
+    "rate": {"limit": 60, "period_seconds": 60, "burst": 10},
+    "order": "fair",
+    "weights": {"gold": 3},
+    "breaker": {"failures_in_row": 5},
+}
+LIMITS: dict[str, dict[str, Any]] = {
+    "gpu": {"max_running": 1},
+    "openai": {"rate": {"limit": 90_000, "period_seconds": 60}},
+}
 RULE = {
     "name": "shop on call",
     "kind": "slack",
@@ -51,6 +63,7 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
         _shop("transcode", "video", "interview", 240.0),
         _shop("nightly_report", "reports", "2026-11-24"),
     )
+    _add_limits(client)
     people.add_user(client, mail=["requeue", "cancel"], video=["pause"])
     client.post("/api/v1/keys", json={"name": "shop backend", "scopes": ["enqueue", "read"]})
     client.post("/api/v1/notify/rules", json=RULE).raise_for_status()
@@ -75,6 +88,8 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
         "error": f"/errors/{timeout['id']}",
         "queues": "/queues",
         "queue": "/queue?name=mail",
+        "policy": "/queue?name=imports",
+        "limits": "/limits",
         "function": "/function?name=send_receipt",
         "schedules": "/schedules",
         "schedule": "/schedules/nightly-report",
@@ -116,6 +131,22 @@ def _add_schedules(client: httpx.Client) -> None:
         }
         assert client.post("/api/v1/schedules", json=body).status_code == 201
     client.post("/api/v1/schedules/weekly-video/pause", json={"reason": "the studio is closed in November"})
+
+
+def _add_limits(client: httpx.Client) -> None:
+    """A queue with a policy, and limits that queues share, with tasks that run and wait."""
+    client.patch("/api/v1/queues/imports", json=POLICY).raise_for_status()
+    for name, rules in LIMITS.items():
+        client.put(f"/api/v1/limits/{name}", json=rules).raise_for_status()
+    shops = ("gold", "north", "south", "harbour")
+    _enqueue(
+        client,
+        *(_shop("transcode", "imports", shop, 400.0, key=shop) for _ in range(9) for shop in shops),
+        *(_shop("transcode", "renders", f"scene-{n}", 400.0, limits={"gpu": 1}) for n in range(5)),
+        *(_shop("thumbnail", "chat", f"{n}.png", limits={"openai": 30_000}) for n in range(40)),
+    )
+    eventually(lambda: client.get("/api/v1/limits/gpu").json()["running"] == 1, 30)
+    eventually(lambda: client.get("/api/v1/queues/imports").json()["running"] == 3, 30)
 
 
 def _orders(count: int) -> Iterator[dict[str, Any]]:

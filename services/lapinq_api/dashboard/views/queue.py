@@ -7,7 +7,8 @@ import psycopg
 
 from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.parts.queue_policy import blocked_keys, form_values
+from lapinq_api.dashboard.parts import rule_fields
+from lapinq_api.dashboard.parts.blocked_keys import blocked_keys
 from lapinq_api.dashboard.parts.tiles import tiles_of
 from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, usual_of, window_of
 from lapinq_api.state import State
@@ -54,7 +55,8 @@ async def _read(
         return {
             "queue": queue,
             "policy": policy,
-            "policy_values": form_values(policy),
+            "policy_values": rule_fields.of_policy(policy),
+            "breaker_defaults": rule_fields.BREAKER_DEFAULTS,
             "blocked": await blocked_keys(conn, name, policy),
             "limits": [one for one in await named_limits.list_limits(conn) if name in one.queues],
             "now_in": now_in,

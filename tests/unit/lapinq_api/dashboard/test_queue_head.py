@@ -45,9 +45,9 @@ def told(outlook: Outlook, *, is_growing: bool = False) -> str:
 @pytest.mark.parametrize(
     ("outlook", "is_growing", "words"),
     [
-        (Outlook(), False, f"At this rate, it empties in about 10 min ({LATER})."),
-        (Outlook(120), False, f"in about 10 min ({LATER}). With two more workers: {SOONER}."),
-        (Outlook(300), True, f"With two more workers it would empty: {SOONER}."),
+        (Outlook(), False, f"At today's rate this backlog ends at {LATER}, in about 10 min."),
+        (Outlook(120), False, f"ends at {LATER}, in about 10 min; with two more workers at {SOONER}."),
+        (Outlook(300), True, f"With two more workers this backlog would end at {SOONER}."),
         (Outlook(cap=Cap.RATE), False, "More workers would not help: its rate is used up."),
         (Outlook(cap=Cap.MAX_RUNNING), True, "More workers would not help: as many of its tasks run as may."),
     ],

@@ -60,7 +60,7 @@ def test_a_queue_tells_what_happens_in_it(signed_in: httpx.Client, window: Windo
     assert [label for label, _, _ in levels["lines"]] == ["ready", "running"]
     assert list(times["sets"]) == ["wait", "run"]
     text = words(html)
-    assert "At this rate, it empties in about 1 min (" in text
+    assert "rate this backlog ends at " in text
     assert "Ready 2" in text
     assert "send 40" in text  # done
     assert "25" in text  # percent of them failed

@@ -10,6 +10,7 @@ import pytest
 
 from lapinq_core.domain.figures import Figures, Window
 from lapinq_core.domain.histogram import count_into
+from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Retry
@@ -137,6 +138,7 @@ def test_a_queue_shows_its_policy_and_the_keys_it_blocks(signed_in: httpx.Client
         "rate.period_seconds": 120,
         "rate.burst": 5,
         **dict.fromkeys(("rate_per_key.limit", "rate_per_key.period_seconds", "rate_per_key.burst")),
+        **dict.fromkeys(f"breaker.{field}" for field in BreakerRule.__struct_fields__),
     }
     [body] = re.findall(r'data-to="api/v1/queues/devices/skip"[^>]* data-body="([^"]*)"', html)
     assert json.loads(unescape(body)) == {"key": 'a"</script>'}

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import psycopg
@@ -22,8 +23,10 @@ from lapinq_core.db.notifier import Notifier, notify
 from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.domain.tasks.unique import Unique
 from lapinq_core.intake import enqueueing
 from lapinq_core.intake.announced import take_in_announced
+from lapinq_core.intake.idempotency import Asked, store
 from tests.bench.contenders import pacing
 
 MODULE = "tests.bench.contenders.lapinq_tasks"
@@ -34,24 +37,41 @@ KEYS = 10_000
 TENANT_SECONDS = 0.1
 """Between two tasks of a small tenant."""
 
-_VARIANTS: dict[str, Callable[[NewTask, int], NewTask]] = {
-    "bulk": lambda task, _: task,
-    "bulk-once": lambda task, _: replace(task, max_retries=0),
-    "bulk-retried": lambda task, number: replace(task, args=[number], max_retries=1, retry_delay=0.0),
-    "bulk-large": lambda task, _: replace(task, args=["x" * 10_000]),
-    "bulk-keyed": lambda task, number: replace(task, key=f"key {number % KEYS}"),
-    "bulk-spread": lambda task, number: replace(task, queue_name=f"queue {number % QUEUES}"),
+
+def _new(task_id: str, function: str, **more: Any) -> NewTask:
+    return NewTask(id=task_id, task_name=function, module_path=MODULE, **more)
+
+
+_VARIANTS: dict[str, Callable[[str, str, int], NewTask]] = {
+    "bulk": lambda task_id, function, _: _new(task_id, function),
+    "bulk-once": lambda task_id, function, _: _new(task_id, function, max_retries=0),
+    "bulk-retried": lambda task_id, function, number: _new(
+        task_id, function, args=[number], max_retries=1, retry_delay=0.0
+    ),
+    "bulk-large": lambda task_id, function, _: _new(task_id, function, args=["x" * 10_000]),
+    "bulk-keyed": lambda task_id, function, number: _new(task_id, function, key=f"key {number % KEYS}"),
+    "bulk-unique": lambda task_id, function, number: _new(
+        task_id, function, unique=Unique(f"unique {number}")
+    ),
+    "bulk-spread": lambda task_id, function, number: _new(
+        task_id, function, queue_name=f"queue {number % QUEUES}"
+    ),
 }
-"""What each verb makes of an empty task and its number."""
+"""What each verb makes of the id, function and number of a task."""
 
 
 async def _bulk(url: str, function: str, tasks: float, size: float, *, verb: str) -> None:
     numbers = itertools.count()
+    make = _VARIANTS[verb]
     async with await connect(url, "bench") as conn:
 
         async def put(count: int) -> None:
-            made = [_VARIANTS[verb](task, next(numbers)) for task in _tasks(function, count)]
-            await notify(conn, await enqueueing.enqueue(conn, made))
+            made = [make(task_id, function, next(numbers)) for task_id in new_ids(count)]
+            if verb == "bulk-unique":
+                _, taken = await store(conn, [Asked(made)])
+                await notify(conn, taken.queues)
+            else:
+                await notify(conn, await enqueueing.enqueue(conn, made))
 
         await pacing.in_batches(int(tasks), int(size), put)
 

@@ -70,6 +70,7 @@ _FAST = "graphile-worker 500"
 _FASTEST = "graphile-worker 2000"
 _CHILDREN = "drain, plain functions in child processes"
 _BULK = "bulk enqueue, 1,000 a call"
+_KEYED = "drain of 10,000 keys, at most 3 of each running"
 _HTTP = "single enqueue over HTTP, 64 connections"
 
 BARS = (
@@ -98,6 +99,21 @@ BARS = (
     Bar(("drain of failures and their retries", OURS), SUCCESSES, "at least", 0.5),
     Bar((_CHILDREN, OURS), ("drain, two processes", "dramatiq"), "at least", 4.0),
     _beside("WAL per task, enqueued and run", _FAST, "at most", 1.1),
+    Bar(
+        ("drain of a queue with max_running", OURS),
+        ("drain of a queue without a policy", OURS),
+        "at least",
+        0.7,
+    ),
+    Bar(
+        ("drain of 10,000 keys behind a million tasks of blocked ones", OURS), (_KEYED, OURS), "at least", 1.0
+    ),
+    Bar(
+        ("bulk enqueue with a key, 1,000 a call", OURS),
+        ("bulk enqueue without a key, 1,000 a call", OURS),
+        "at least",
+        0.9,
+    ),
 )
 
 

@@ -5,6 +5,7 @@
 -- closed, attempts that were lost with their workers or released count neither as failures nor as successes, and so do
 -- cancelled ones. While it is half open, the probe decides: if it was lost, it has failed; if it was released or
 -- cancelled the next task is the probe.
+-- OFFSET 0 keeps the lookup of each attempt a lookup by id: without it PostgreSQL may read all that run, for each.
 -- Returns the new state if it changed. Locks the row of the breaker; the caller holds the lock of the queue's
 -- row. Relies on the primary keys, lapinq_running_pkey, lapinq_attempts_final and lapinq_attempts_earlier.
 WITH b AS MATERIALIZED (
@@ -29,7 +30,8 @@ WITH b AS MATERIALIZED (
                               WHERE NOT EXISTS (SELECT
                                                   FROM lapinq_running
                                                  WHERE id = s.task_id
-                                                   AND claimed_at = s.claimed_at)))
+                                                   AND claimed_at = s.claimed_at
+                                                OFFSET 0)))
     RETURNING seq, task_id, claimed_at
 ), ends AS MATERIALIZED (
     SELECT e.seq, e.task_id, a.finished_at, a.outcome, a.token IS NULL AS is_lost

@@ -125,7 +125,13 @@ ENQUEUEING = [
 ]
 
 ENDING = [
-    Statement(verb="spend", params=_ended, rows=30, pages=35, whole=frozenset({"lapinq_limits"})),
+    Statement(
+        verb="spend",
+        params=_ended,
+        rows=20 * BLOCKED,
+        pages=100,
+        whole=frozenset({"lapinq_limits", "lapinq_running"}),
+    ),
     Statement(
         verb="close",
         params=_ended,

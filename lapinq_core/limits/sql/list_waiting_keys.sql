@@ -71,6 +71,7 @@ WITH RECURSIVE q AS MATERIALIZED (
                     WHERE queue_name = %(queue)s::text
                       AND lane >= p.key
                       AND lane < p.key || ' '
+                    ORDER BY queue_name, lane
                     LIMIT %(most_counted)s::integer + 1) AS counted) AS waits
       LEFT JOIN LATERAL (
            SELECT r.id

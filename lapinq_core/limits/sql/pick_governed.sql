@@ -166,7 +166,8 @@ policy AS MATERIALIZED (
                    OR NOT EXISTS (SELECT
                                     FROM unnest(string_to_array(c.names, ','), units) AS need (name, units)
                                     JOIN limits l USING (name)
-                                   WHERE need.units > (l.rate ->> 'burst')::float8))) AS t ON true
+                                   WHERE need.units > (l.rate ->> 'burst')::float8))
+            LIMIT 1) AS t ON true
      WHERE c.head IS NOT NULL
     UNION ALL
     SELECT NULL, '', '', q.room, NULL, NULL, t.ctid, t.id, t.seq, NULL,

@@ -12,13 +12,23 @@ WITH read AS MATERIALIZED (
     INSERT INTO lapinq_lane_news (queue_name, lanes)
     SELECT queue_name, array_agg(lane)
       FROM read
+     CROSS JOIN LATERAL (
+           SELECT
+             FROM lapinq_ready r
+            WHERE r.queue_name = read.queue_name
+              AND r.lane = read.lane
+            ORDER BY r.queue_name, r.lane, r.rank, r.seq
+            LIMIT 1) AS waiting
      WHERE NOT is_open
        AND opens_at IS NULL
        AND changed_at < lapinq_now() - interval '1 minute'
-       AND EXISTS (SELECT FROM lapinq_ready r WHERE r.queue_name = read.queue_name AND r.lane BETWEEN read.lane AND read.lane)
      GROUP BY queue_name
     HAVING (SELECT count(*)
-              FROM (SELECT FROM lapinq_lane_news n WHERE n.queue_name = read.queue_name LIMIT 100) AS unread) < 100
+              FROM (SELECT
+                      FROM lapinq_lane_news n
+                     WHERE n.queue_name = read.queue_name
+                     ORDER BY n.queue_name, n.seq
+                     LIMIT 100) AS unread) < 100
 )
 SELECT queue_name, lane
   FROM (SELECT queue_name, lane, count(*) OVER () AS lanes FROM read) AS last

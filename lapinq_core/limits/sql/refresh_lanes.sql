@@ -39,8 +39,13 @@ WITH q AS MATERIALIZED (
     UPDATE lapinq_keys k
        SET tokens = k.tokens + t.returned
       FROM (SELECT key, sum(returned) AS returned FROM told GROUP BY key HAVING sum(returned) > 0) AS t
-     WHERE k.queue_name = %(queue)s::text
-       AND k.key = t.key
+     CROSS JOIN LATERAL (
+           SELECT ctid AS row_id
+             FROM lapinq_keys
+            WHERE queue_name = %(queue)s::text
+              AND key = t.key
+            LIMIT 1) AS one
+     WHERE k.ctid = one.row_id
 ), returned_to_queue AS (
     UPDATE lapinq_queues
        SET tokens = tokens + (SELECT sum(returned) FROM told)
@@ -121,9 +126,8 @@ WITH q AS MATERIALIZED (
                        LIMIT 1) AS next
            )
            SELECT id, rank, 0 AS seq
-             FROM lapinq_ready
+             FROM (SELECT id, rank, lane FROM lapinq_ready WHERE id = k.holder OFFSET 0) AS last
             WHERE q.start_order = 'strict_per_key'
-              AND id = k.holder
               AND lane = l.lane
             UNION ALL
            SELECT id, rank, seq

@@ -21,9 +21,13 @@ WITH task AS MATERIALIZED (
 ), of_key AS MATERIALIZED (
     SELECT r.id, r.claimed_at
       FROM task t
-      JOIN lapinq_running r ON r.queue_name = t.queue_name
-                           AND split_part(r.lane, chr(31), 1) = t.key
-                           AND r.lane IS NOT NULL
+     CROSS JOIN LATERAL (
+           SELECT id, claimed_at
+             FROM lapinq_running
+            WHERE queue_name = t.queue_name
+              AND split_part(lane, chr(31), 1) = t.key
+              AND lane IS NOT NULL
+           OFFSET 0) AS r
      WHERE t.key > ''
 ), of_limits AS MATERIALIZED (
     SELECT r.id, r.claimed_at, string_to_array(split_part(r.lane, chr(31), 2), ',') AS names
@@ -46,15 +50,18 @@ SELECT json_build_object(
                'head', CASE WHEN q.start_order = 'strict_per_key' THEN
                    (SELECT json_build_object('id', id, 'due_at', due_at, 'state', state)
                       FROM (SELECT id, due_at, state
-                              FROM (SELECT id, NULL AS due_at, 'running' AS state, lane FROM lapinq_running
+                              FROM (SELECT id, NULL AS due_at, 'running' AS state, lane
+                                      FROM lapinq_running
+                                     WHERE id = k.holder
                                     UNION ALL
                                     SELECT id, CASE WHEN parked_for IS NULL THEN due_at END,
                                            CASE WHEN parked_for IS NULL THEN 'delayed' ELSE 'ready' END, lane
                                       FROM lapinq_delayed
+                                     WHERE id = k.holder
                                     UNION ALL
-                                    SELECT id, NULL, 'ready', lane FROM lapinq_ready) AS last
-                             WHERE id = k.holder
-                               AND split_part(lane, chr(31), 1) = k.key -- a task may be replaced by one of another key
+                                    SELECT id, NULL, 'ready', lane FROM lapinq_ready WHERE id = k.holder
+                                    OFFSET 0) AS last
+                             WHERE split_part(lane, chr(31), 1) = k.key -- a task may be replaced by one of another key
                             UNION ALL
                             SELECT id, NULL, 'running' FROM of_key) AS holder
                      LIMIT 1) END) END,
@@ -84,4 +91,10 @@ SELECT json_build_object(
                                       LIMIT 1000) AS few) AS news))::text
   FROM task t
   LEFT JOIN lapinq_queues q ON q.name = t.queue_name
-  LEFT JOIN lapinq_keys k ON k.queue_name = t.queue_name AND k.key = t.key AND t.key > ''
+  LEFT JOIN LATERAL (
+       SELECT key, holder, tokens, tokens_at
+         FROM lapinq_keys
+        WHERE queue_name = t.queue_name
+          AND key = t.key
+          AND t.key > ''
+        LIMIT 1) AS k ON true

@@ -9,7 +9,7 @@ import uuid
 from lapinq_core.limits.keys import MOST_COUNTED
 from lapinq_core.limits.named_limits import MAX_WAITING
 from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
-from tests.integration.plans.hot_path import UNBOUNDED, Params, Session, Statement
+from tests.integration.plans.hot_path import Params, Session, Statement
 from tests.integration.plans.laned import (
     BLOCKED,
     LANES,
@@ -43,17 +43,16 @@ def _claim(queue: str) -> Params:
 
 
 def _claiming(
-    verb: str, queue: str, rows: int, pages: int, later: int, stale: tuple[int, int] | None = None
+    verb: str, queue: str, rows: int, pages: int, later: int, session: Session = Session.GOVERNED
 ) -> Statement:
     return Statement(
         verb=verb,
         use=f"of {queue}",
         params=lambda _: _claim(queue),
-        session=Session.PINNED,
+        session=session,
         rows=rows,
         pages=pages,
         later=later,
-        stale=stale,
     )
 
 
@@ -90,21 +89,14 @@ def _keys(queue: str, *, only_blocked: bool) -> Params:
     return {**params, "most": 2000, "most_counted": MOST_COUNTED}
 
 
-# With outdated statistics most of these read all lanes of their queue, a few times, but no tasks of blocked keys.
 CLAIMING = [
-    *(
-        _claiming("refresh_lanes", queue, rows=50, pages=200, later=190, stale=(2 * ALL_LANES, 250))
-        for queue in ORDERS
-    ),
-    *(
-        _claiming("claim_governed", queue, rows=100, pages=200, later=170, stale=(12 * ALL_LANES, 2500))
-        for queue in ORDERS
-    ),
-    *(_claiming("claim", queue, rows=10, pages=30, later=15) for queue in ORDERS),
+    *(_claiming("refresh_lanes", queue, rows=50, pages=200, later=190) for queue in ORDERS),
+    *(_claiming("claim_governed", queue, rows=100, pages=200, later=170) for queue in ORDERS),
+    *(_claiming("claim", queue, rows=10, pages=30, later=15, session=Session.PINNED) for queue in ORDERS),
     _claiming("lock_queue", "fair", rows=5, pages=10, later=10),
-    _claiming("lock_limits", LIMITED, rows=80, pages=120, later=110, stale=(4 * ALL_LANES, 800)),
-    _claiming("claim_governed", LIMITED, rows=250, pages=260, later=240, stale=(6 * ALL_LANES, 1200)),
-    _claiming("judge_breaker", WATCHED, rows=100, pages=210, later=200, stale=(10_000, 8000)),
+    _claiming("lock_limits", LIMITED, rows=80, pages=120, later=110),
+    _claiming("claim_governed", LIMITED, rows=250, pages=260, later=240),
+    _claiming("judge_breaker", WATCHED, rows=100, pages=210, later=200),
     _claiming("claim_watched", WATCHED, rows=50, pages=130, later=100),
 ]
 
@@ -150,7 +142,6 @@ SHOWING = [
             # It counts the tasks of each key.
             rows=30 * WAITING_EACH,
             pages=7000,
-            stale=UNBOUNDED,
         )
         for queue in ORDERS
         for only_blocked in (False, True)
@@ -162,7 +153,7 @@ SHOWING = [
             params=lambda _, queue=queue: {"queue": queue},
             rows=5 * BLOCKED,  # all that runs
             pages=40,
-            stale=UNBOUNDED,
+            stale=(2 * ALL_LANES, 400),
         )
         for queue in ORDERS
     ),
@@ -189,7 +180,6 @@ SHOWING = [
             session=Session.LOOKUP,
             rows=rows,
             pages=pages,
-            stale=UNBOUNDED,
             whole=frozenset({"lapinq_attempts_default", "lapinq_lane_news"}),  # nearly empty here
         )
         for queue in ORDERS
@@ -206,7 +196,7 @@ SHOWING = [
         session=Session.LOOKUP,
         rows=500,
         pages=1500,
-        stale=UNBOUNDED,
+        stale=(2 * ALL_LANES, 1500),
     ),
     Statement(
         verb="first_short",
@@ -221,14 +211,20 @@ SHOWING = [
             "bursts": [9.0, 9.0],
         },
         session=Session.LOOKUP,
-        stale=UNBOUNDED,
+        stale=(6 * ALL_LANES, 1200),
         rows=300,
         pages=700,
     ),
 ]
 
 KEEPING = [
-    Statement(verb="recheck_lanes", params=lambda _: {"queue": "", "lane": ""}, rows=2000, pages=40),
+    Statement(
+        verb="recheck_lanes",
+        params=lambda _: {"queue": "", "lane": ""},
+        rows=2000,
+        pages=40,
+        whole=frozenset({"lapinq_lane_news"}),  # nearly empty here
+    ),
     *(
         Statement(
             verb="prune_lanes",
@@ -237,7 +233,6 @@ KEEPING = [
             # Each lane and key of the queue, which is why maintenance does it.
             rows=6 * ALL_LANES,
             pages=10 * ALL_LANES,
-            stale=UNBOUNDED,
             whole=frozenset(
                 {"lapinq_lanes", "lapinq_keys", "lapinq_ready", "lapinq_running", "lapinq_delayed"}
             ),

@@ -23,14 +23,12 @@ Params = dict[str, Any]
 SMALL_TABLES = frozenset({"lapinq_workers", "lapinq_queues", "lapinq_schedules", "lapinq_task_breakers"})
 """May be read whole: a row for each worker, queue, schedule or watched task name."""
 
-UNBOUNDED = (10**9, 10**9)
-"""Not judged with outdated statistics: then what shows queues and explains tasks may read all that waits in a queue."""
-
 
 class Session(StrEnum):
     """The settings under which a statement runs."""
 
     PINNED = "PLAN_SETTINGS, for claims and results"
+    GOVERNED = "PLAN_SETTINGS and GOVERNED_SETTINGS, for claims of queues with a policy"
     POOLED = "none: the planner chooses"
     STEP = "STEP_SETTINGS, for a step over many tasks"
     SEARCH = "SEARCH_SETTINGS, for lost tasks"

@@ -73,7 +73,8 @@ INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, head, c
 SELECT r.queue_name, r.lane, split_part(r.lane, chr(31), 2), bool_and(m.is_open),
        CASE WHEN r.queue_name = 'priority' OR r.units IS NOT NULL THEN min(r.rank) ELSE 0 END,
        CASE WHEN r.queue_name = 'fair' THEN 0 ELSE min(r.seq) END,
-       CASE WHEN r.queue_name = 'strict_per_key' THEN (array_agg(r.id ORDER BY r.seq))[1] END, now()
+       CASE WHEN r.queue_name = 'strict_per_key' THEN (array_agg(r.id ORDER BY r.seq))[1] END,
+       now() - interval '2 minutes'
   FROM lapinq_ready r
   JOIN made m USING (id)
  WHERE r.lane IS NOT NULL

@@ -139,9 +139,11 @@ SHOWING = [
             verb="list_waiting_keys",
             use=f"of {queue}" + " that are blocked" * only_blocked,
             params=lambda _, queue=queue, only_blocked=only_blocked: _keys(queue, only_blocked=only_blocked),
-            # It counts the tasks of each key.
+            # It counts the tasks of each key. What runs has a few pages here, and may be read twice for each.
             rows=30 * WAITING_EACH,
             pages=7000,
+            stale=(30 * WAITING_EACH + 200 * BLOCKED, 7000),
+            whole=frozenset({"lapinq_running"}),
         )
         for queue in ORDERS
         for only_blocked in (False, True)
@@ -154,6 +156,7 @@ SHOWING = [
             rows=5 * BLOCKED,  # all that runs
             pages=40,
             stale=(2 * ALL_LANES, 400),
+            whole=frozenset({"lapinq_running"}),
         )
         for queue in ORDERS
     ),

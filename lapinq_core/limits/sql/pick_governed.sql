@@ -6,6 +6,8 @@
 -- units, no other task that takes from it starts, or that one would wait forever. Tasks that need more than the limit
 -- ever has are not offered. Of each set of limits it looks at as many lanes as may start tasks: those that one set holds
 -- back hide no other.
+-- What tasks take is added up for all at once, also for those that then can't start because of their key or another limit.
+-- So it ends before the first task that this wrongly leaves out, and the next claim begins with that.
 -- In strict order it passes lanes of keys without a head: no claim has looked at them since the order became strict.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
@@ -212,13 +214,42 @@ policy AS MATERIALIZED (
       FROM turns t
      WHERE t.units IS NULL
         OR NOT t.turn = ANY (ARRAY(SELECT turn FROM sums WHERE is_stopped OR total > tokens OR tasks > places))
-), chosen AS MATERIALIZED (
+), fitting AS MATERIALIZED (
     SELECT p.row_id, p.id, p.turn
       FROM passed p
      WHERE p.key = ''
         OR p.nth_of_key <= p.cap
      ORDER BY p.turn
      LIMIT (SELECT room FROM q)
+), tried AS (
+    SELECT n.turn, n.name, f.is_fitting, f.is_key_full,
+           n.units > n.tokens - coalesce(sum(n.units) FILTER (WHERE f.is_fitting) OVER before, 0) AS is_short,
+           count(*) FILTER (WHERE f.is_fitting) OVER before >= n.places AS is_full
+      FROM needs n
+      JOIN (SELECT t.turn, f.turn IS NOT NULL AS is_fitting,
+                   t.key <> '' AND count(f.turn) OVER (PARTITION BY t.key ORDER BY t.turn
+                                                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) >= t.cap
+                   AS is_key_full
+              FROM turns t
+              LEFT JOIN fitting f USING (turn)
+             WHERE EXISTS (SELECT FROM needs)) AS f USING (turn)
+    WINDOW before AS (PARTITION BY n.name ORDER BY n.turn ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), blocked AS (
+    SELECT *, is_key_full OR bool_or(is_full) OVER (PARTITION BY turn) AS is_blocked
+      FROM tried
+), behind AS (
+    SELECT *, bool_or(is_short AND NOT is_blocked) OVER (PARTITION BY name ORDER BY turn) AS is_behind
+      FROM blocked
+), chosen AS MATERIALIZED (
+    SELECT *
+      FROM fitting
+     WHERE turn < ALL (SELECT turn
+                         FROM behind
+                        WHERE NOT is_fitting
+                        GROUP BY turn
+                       HAVING NOT bool_or(is_blocked OR is_behind)
+                        ORDER BY turn
+                        LIMIT 1)
 ), picked AS MATERIALIZED (
     SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here
       FROM lapinq_ready

@@ -3,7 +3,7 @@
 It knows nothing of lanes and news. What is used of rates, and who holds a key in strict order, it follows itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -104,18 +104,30 @@ class Model:
                 return f"units of {name}"
         return None
 
-    def may_start(self, queue: str) -> list[Job]:
+    def may_start(self, queue: str, waited: Container[str] = ()) -> list[Job]:
         """What a claim must not leave: it may start, and no task that takes from its limits waits for more units, which
-        would go before it."""
+        would go before it. After a claim, `waited` are the tasks that nothing or only units held back before: each may
+        have held its limits until a later one took the last place of its key."""
         ready = [job for job in self.jobs.values() if job.state == "ready" and job.queue == queue]
         reasons = {job.id: self.why_not(job) for job in ready}
         stopped = {
             name
             for job in ready
-            if (reasons[job.id] or "").startswith("units of ") and self._could_ever(job)
+            if ((reasons[job.id] or "").startswith("units of ") or (job.id in waited and self._is_short(job)))
+            and self._could_ever(job)
             for name in job.limits
         }
         return [job for job in ready if reasons[job.id] is None and not stopped.intersection(job.limits)]
+
+    def waiting_for_units(self, queue: str) -> set[str]:
+        """The ids of what nothing but the units of its limits may hold back."""
+        return {
+            job.id
+            for job in self.jobs.values()
+            if job.state == "ready"
+            and job.queue == queue
+            and (self.why_not(job) or "units of ").startswith("units of ")
+        }
 
     def are_too_large(self, queue: str) -> bool:
         """Whether tasks wait that need more than a limit ever has. They keep their lane's place in the order."""
@@ -174,6 +186,10 @@ class Model:
         return (
             None if job == min(waiting, key=lambda other: other.place[1]) else "others of the key go before"
         )
+
+    def _is_short(self, job: Job) -> bool:
+        rates = [(self.limits[name].rate, units) for name, units in job.limits.items()]
+        return any(rate is not None and rate.left() < units - CLOSE_TO for rate, units in rates)
 
     def _could_ever(self, job: Job) -> bool:
         rates = [(self.limits[name].rate, units) for name, units in job.limits.items()]

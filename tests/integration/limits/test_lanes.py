@@ -240,14 +240,50 @@ def test_named_limits_are_shared_by_queues_and_hold_back_only_who_takes_from_the
         await enqueue(conn, 3, limits={"tokens": 300}, queue_name="two", key="a")
         await enqueue(conn, 1, queue_name="two", key="a")
         assert len(await claim(conn, worker, 1, "one")) == 1
-        # One place of the GPU is left, then 400 tokens, of which one more takes 300.
+        # One place of the GPU is left, then 400 tokens, of which one more takes 300. The last task comes after that.
         first = await claim(conn, worker, 10, "two")
         second = await claim(conn, worker, 10, "two")
-        assert [len(first), len(second)] == [2, 1]
+        assert [len(first), len(second)] == [1, 2]
         assert await claim(conn, worker, 10, "two") == []
         assert await claim(conn, worker, 10, "one") == []
 
     on_connections(database, test)
+
+
+def test_a_task_that_may_not_start_takes_no_units_from_those_behind_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await conn.execute(
+            "INSERT INTO lapinq_limits (name, max_running, rate, tokens, created_at) VALUES"
+            """ ('gpu', NULL, '{"limit": 3, "period_seconds": 3600, "burst": 9}', 3, now()),"""
+            " ('db', 1, NULL, NULL, now())"
+        )
+        for needed in 2, 5:
+            # The second of the key may not run beside the first.
+            queue = f"needs {needed}"
+            await govern(conn, queue, max_running_per_key=1)
+            first = await enqueue(conn, queue_name=queue, key="a")
+            await enqueue(conn, queue_name=queue, key="a", limits={"gpu": needed})
+            behind = await enqueue(conn, queue_name=queue, limits={"gpu": 2})
+            last = await enqueue(conn, queue_name=queue)
+            await _start_in_order(conn, worker, queue, [*first, *behind, *last])
+            await conn.execute("UPDATE lapinq_limits SET tokens = 3 WHERE name = 'gpu'")
+        # The second has no place of its other limit.
+        queue = "two limits"
+        first = await enqueue(conn, queue_name=queue, limits={"db": 1})
+        await enqueue(conn, queue_name=queue, limits={"db": 1, "gpu": 2})
+        behind = await enqueue(conn, queue_name=queue, limits={"gpu": 2})
+        last = await enqueue(conn, queue_name=queue)
+        await _start_in_order(conn, worker, queue, [*first, *behind, *last])
+
+    on_connections(database, test)
+
+
+async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -> None:
+    started: list[str] = []
+    while got := await claim(conn, worker, 10, queue):
+        started += [held.id for held in got]
+    assert started == ids, queue
 
 
 def test_what_is_released_gives_its_start_back(database: str) -> None:

@@ -247,6 +247,7 @@ class History:
         for worker in self.workers:
             await beat(self.conn, worker)
         await self.read()
+        waited = self.model.waiting_for_units(queue)
         worker = self.rand.choice(self.workers)
         got = await claim(self.rand.choice(self.conns), worker, most, queue)
         taken = [self.model.jobs[held.id] for held in got]
@@ -257,7 +258,7 @@ class History:
             self.claims[held.id] = held, worker
         await self.read()
         if self.model.queues[queue].order == "priority" and not self.model.are_too_large(queue):
-            behind = left_behind(self.model.may_start(queue), taken)
+            behind = left_behind(self.model.may_start(queue, waited), taken)
             assert not behind, (self.seed, self.told[-12:], "left behind", behind)
         return bool(got)
 

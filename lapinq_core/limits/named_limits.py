@@ -75,6 +75,8 @@ async def set_limit(
             # Tasks may wait for a limit that was deleted, and claims under way would not see the new one.
             await conn.execute(sql(_PACKAGE, "lock_laned_queues"))
             await conn.execute(sql(_PACKAGE, "clear_limit_news"), {"name": name})
+        # A bucket that changes keeps what is left of it, which what tasks said since the last claim is part of.
+        await conn.execute(sql(_PACKAGE, "take_in_limit_news"), {"name": name})
         row = await (await conn.execute(sql(_PACKAGE, "set_limit"), params)).fetchone()
         is_new = row is not None and row[0]
         if is_new:

@@ -55,6 +55,19 @@ def test_a_limit_is_created_changed_and_deleted_and_each_change_is_audited(datab
     on_connections(database, test)
 
 
+def test_a_smaller_burst_counts_from_what_tasks_said_since_the_last_claim(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
+        await conn.execute(
+            "INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('tokens', -2), ('tokens', -1)"
+        )
+        assert (await shown(conn, "tokens")).tokens == pytest.approx(7, abs=0.1)
+        await named_limits.set_limit(conn, "tokens", None, Rate(10, 3600, 5), by=SOMEBODY)
+        assert (await shown(conn, "tokens")).tokens == pytest.approx(5, abs=0.1)
+
+    on_connections(database, test)
+
+
 def test_a_limit_shows_what_runs_waits_and_is_left(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)

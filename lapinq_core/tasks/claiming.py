@@ -7,10 +7,8 @@ from typing import LiteralString, cast
 from uuid import UUID
 
 import msgspec
-import psycopg
-from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
 
+from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.ids import id_at
@@ -139,7 +137,8 @@ async def _governed(
     text, opens_in = None, None
     watched = time.monotonic() < conn.watched_until.get(str(params["queue"]), 0.0)
     for _ in range(MAX_LOOKS):
-        cursor = await _in_one_message(conn, params, governed_claim(since, until, watched=watched), watched)
+        claim = governed_claim(since, until, watched=watched)
+        cursor = await in_one_message(conn, _statements(claim, watched), params)
         row = await cursor.fetchone()
         assert row is not None
         text, again, opens_in = row
@@ -153,31 +152,16 @@ async def _governed(
     return text, opens_in
 
 
-async def _in_one_message(
-    conn: PinnedConnection, params: Mapping[str, object], claim: LiteralString, watched: bool
-) -> psycopg.AsyncCursor[TupleRow]:
-    """The cursor of `claim`, executed under the locks that it needs.
-
-    The server gets the commit together with what goes before, so a worker that stalls here holds no lock. Psycopg's
-    `transaction` would send it after the answers.
-    """
-    try:
-        async with conn.pipeline():
-            await conn.execute("BEGIN", prepare=True)
-            await conn.execute(GOVERNED_SETTINGS, prepare=True)
-            await conn.execute(sql(_PACKAGE, "lock_queue"), params, prepare=True)
-            if watched:
-                await conn.execute(governed_claims.JUDGE_BREAKER, params, prepare=True)
-            await conn.execute(governed_claims.REFRESH_LANES, params, prepare=True)
-            await conn.execute(governed_claims.LOCK_LIMITS, params, prepare=True)
-            cursor = await conn.execute(claim, params, prepare=True)
-            await conn.execute("COMMIT", prepare=True)
-    except psycopg.Error:
-        # After an error the server skips the rest, the commit too.
-        if conn.info.transaction_status == TransactionStatus.INERROR:
-            await conn.rollback()
-        raise
-    return cursor
+def _statements(claim: LiteralString, watched: bool) -> list[LiteralString]:
+    """`claim`, after the locks that it needs."""
+    return [
+        GOVERNED_SETTINGS,
+        sql(_PACKAGE, "lock_queue"),
+        *([governed_claims.JUDGE_BREAKER] if watched else ()),
+        governed_claims.REFRESH_LANES,
+        governed_claims.LOCK_LIMITS,
+        claim,
+    ]
 
 
 def near(now: float) -> tuple[UUID, UUID]:

@@ -6,10 +6,10 @@ import pytest
 
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.domain.tasks.decide import Retry
+from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.limits import keys
 from lapinq_core.limits.keys import BlockedBy, KeyState, WaitingKey
-from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks import actions, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import keys_of
 from tests.integration.limits.test_policies import set_policy
@@ -96,5 +96,22 @@ def test_a_key_that_waits_for_a_retry_is_freed(database: str) -> None:
         assert [one.id for one in await claim(conn, worker, 9)] == [second]
         assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None
         assert (await noted(conn))[-1] == ("queue.skip", "default", {"key": "a", "task_id": first})
+
+    on_connections(database, test)
+
+
+def test_a_retry_that_runs_now_goes_first_of_its_key(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
+        first, second = await enqueue(conn, 2, key="a")
+        [held] = await claim(conn, worker, 9)
+        await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
+        await enqueue(conn, 1, key="a", priority=9)
+        assert await actions.run_now(conn, first) == "default"
+        [again] = await claim(conn, worker, 9)
+        assert again.id == first
+        await worker_verbs.settle(conn, [ended_as(again.id, again.token, Fail("no", None))])
+        assert [one.id for one in await claim(conn, worker, 9)] == [second]
 
     on_connections(database, test)

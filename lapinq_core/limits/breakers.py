@@ -73,6 +73,8 @@ def read_breaker(
         state=BreakerState(state),
         since=since,
         why=None if is_closed else why_open(failures, attempts, window),
+        failures=None if is_closed else failures,
+        attempts=None if is_closed else attempts,
         opened_at=None if is_closed else opened_at,
         next_try_at=tries_at if state == BreakerState.OPEN else None,
         failed_task_id=None if is_closed else failed,

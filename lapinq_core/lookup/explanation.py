@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
-from lapinq_core.domain.limits.breaker import next_try
+from lapinq_core.domain.limits.breaker import next_try, why_open
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.backward_scan import SETTINGS
@@ -141,17 +141,17 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return words_of_key(reason)
         case LimitClosed() | LimitFull() | LimitUsed() | LimitShort() | LimitTooSmall():
             return words_of_limit(reason)
-        case BreakerOpen(queue, since, why, tries_at, probe, None):
+        case BreakerOpen(queue, since, failures, attempts, window, tries_at, probe, None):
             return (
-                f"The circuit breaker of its queue is open since {_time(since)}, after {why}."
-                f" {next_try(tries_at, probe)}",
+                f"The circuit breaker of its queue is open since {_time(since)}, after"
+                f" {why_open(failures, attempts, window)}. {next_try(tries_at, probe)}",
                 "Fix what its tasks need. Then wait, or close the breaker:"
                 f" lapinq queue close-breaker {shlex.quote(queue)}",
             )
-        case BreakerOpen(_, since, why, tries_at, probe, task):
+        case BreakerOpen(_, since, failures, attempts, window, tries_at, probe, task):
             return (
-                f"It waits for the circuit breaker of the task {task!r}, open since {_time(since)}, after {why}."
-                f" {next_try(tries_at, probe)}",
+                f"It waits for the circuit breaker of the task {task!r}, open since {_time(since)}, after"
+                f" {why_open(failures, attempts, window)}. {next_try(tries_at, probe)}",
                 "Fix what these tasks need. Then wait, or close the breaker:"
                 f" lapinq breaker close {shlex.quote(str(task))}",
             )

@@ -55,7 +55,7 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     assert row is not None
     cursor = await conn.execute(sql(_PACKAGE, "measure_breakers"), {"most": most}, prepare=True)
     breakers = {(kind, name): BreakerState(state) for kind, name, state in await cursor.fetchall()}
-    return QueueMeasures(counts, aged, held, *row, breakers)
+    return QueueMeasures(counts, aged, held, *row, breakers=breakers)
 
 
 async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, float]:

@@ -89,12 +89,15 @@ class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
 
 
 class BreakerOpen(msgspec.Struct, frozen=True, tag="breaker_open"):
-    """The circuit breaker of its queue or, if that is given, of its task name is open since then, and why. It tries one
-    task at `tries_at`; if that is None, it tries `probe_id`, or the next task."""
+    """The circuit breaker of its queue or, if that is given, of its task name is open since then, after so many
+    `failures` in a row, or of so many attempts within the window. It tries one task at `tries_at`; if that is None, it
+    tries `probe_id`, or the next task."""
 
     queue: str
     since: datetime
-    why: str
+    failures: int
+    attempts: int | None
+    window_seconds: float
     tries_at: datetime | None
     probe_id: str | None
     task_name: str | None = None
@@ -241,9 +244,17 @@ async def _open_breaker(conn: psycopg.AsyncConnection, facts: "_Facts") -> Break
     of_queue = await breakers.get_breaker(conn, facts.queue_name) if facts.is_governed else None
     of_task = await task_breakers.get_breaker(conn, facts.task_name)
     for breaker, task in ((of_queue, None), (of_task, facts.task_name)):
-        if breaker is not None and breaker.opened_at is not None and breaker.why is not None:
-            tries_at, probe = breaker.next_try_at, breaker.probe_task_id
-            return BreakerOpen(facts.queue_name, breaker.opened_at, breaker.why, tries_at, probe, task)
+        if breaker is not None and breaker.opened_at is not None and breaker.failures is not None:
+            return BreakerOpen(
+                facts.queue_name,
+                breaker.opened_at,
+                breaker.failures,
+                breaker.attempts,
+                breaker.window_seconds,
+                breaker.next_try_at,
+                breaker.probe_task_id,
+                task,
+            )
     return None
 
 

@@ -39,12 +39,14 @@ class BreakerRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Breaker(BreakerRule, frozen=True, kw_only=True):
-    """A breaker and its state. `why`, `opened_at`, `failed_task_id` and `next_try_at` are null while it is closed, and
-    `probe_task_id` unless a probe runs."""
+    """A breaker and its state. `why`, `failures`, `opened_at`, `failed_task_id` and `next_try_at` are null while it is
+    closed, `attempts` also if so many `failures` in a row opened it, and `probe_task_id` unless a probe runs."""
 
     state: BreakerState
     since: datetime
     why: str | None = None
+    failures: int | None = None
+    attempts: int | None = None
     opened_at: datetime | None = None
     next_try_at: datetime | None = None
     failed_task_id: str | None = None

@@ -392,7 +392,7 @@ def test_everybody_says_what_its_tasks_wait_for(database: str) -> None:
         for waiting in (first, second):
             reason = await find_reason(conn, waiting)
             assert isinstance(reason, BreakerOpen)
-            assert (reason.task_name, reason.why) == (TASK, "1 failure in a row")
+            assert (reason.task_name, reason.failures, reason.attempts) == (TASK, 1, None)
             assert await waits_for(conn, waiting) == {"kind": "breaker", "name": TASK}
         found = (await alerts.current(conn)).breakers
         assert [(one.task_name, one.state, one.waiting) for one in found] == [(TASK, "open", 1)]

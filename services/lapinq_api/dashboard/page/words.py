@@ -59,6 +59,12 @@ def thousands(value: int) -> str:
     return _style.get().integer(value)
 
 
+def number(value: float) -> str:
+    """A number that somebody set: "3", "0.25", "90,000"."""
+    whole, _, fraction = f"{value:.6f}".rstrip("0").partition(".")
+    return thousands(int(whole)) + (_style.get().point + fraction if fraction else "")
+
+
 def moment(value: datetime) -> str:
     """A point in time to the second."""
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
@@ -148,6 +154,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "bytes": size,
     "json": json,
     "local": local,
+    "number": number,
     "percent": percent,
     "rate": rate,
     "seconds": seconds,

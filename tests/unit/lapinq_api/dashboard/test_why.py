@@ -81,14 +81,17 @@ CASES: list[tuple[Reason, str]] = [
     ),
     (AllQuiet("it's <mail>", 2), "All 2 workers of queue it's <mail> are quiet."),
     (
-        BreakerOpen("it's <mail>", after(10), "5 failures in a row", after(600), None),
+        BreakerOpen("it's <mail>", after(10), 5, None, 60, after(600), None),
         f"The circuit breaker of queue it's <mail> is open since {AT}: 5 failures in a row."
         f" It tries one task at {LATER}. Fix what its tasks need.",
     ),
-    (BreakerOpen("mail", after(10), "1 failure in a row", None, "0199"), "It is trying task 0199."),
-    (BreakerOpen("mail", after(10), "1 failure in a row", None, None), "It tries the next task."),
+    (BreakerOpen("mail", after(10), 1, None, 60, None, "0199"), "It is trying task 0199."),
     (
-        BreakerOpen("mail", after(10), "1 failure in a row", None, None, "<send>"),
+        BreakerOpen("mail", after(10), 1000, 1200, 90, None, None),
+        f"is open since {AT}: 1\u202f000 failures in 1\u202f200 attempts within 1 min 30 s.",
+    ),
+    (
+        BreakerOpen("mail", after(10), 1, None, 60, None, None, "<send>"),
         f"It waits for the circuit breaker of the task <send>, which is open since {AT}: 1 failure in a row."
         " It tries the next task. Fix what these tasks need.",
     ),

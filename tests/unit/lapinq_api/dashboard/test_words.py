@@ -4,7 +4,16 @@ import pytest
 from markupsafe import Markup
 
 from lapinq_api.dashboard.page.number_style import number_style
-from lapinq_api.dashboard.page.words import browser, rate, seconds, size, thousands, visible, written_in
+from lapinq_api.dashboard.page.words import (
+    browser,
+    number,
+    rate,
+    seconds,
+    size,
+    thousands,
+    visible,
+    written_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +63,18 @@ def test_numbers_are_written_as_in_the_readers_region(accepted: str, texts: list
     with written_in(number_style(accepted)):
         counts = [thousands(number) for number in (999, 1000, 1_234_567)]
         assert [*counts, rate(0.5), seconds(3.44), size(1_600_000_000)] == texts
+
+
+def test_numbers_that_somebody_set_are_exact() -> None:
+    with written_in(number_style("de")):
+        assert [number(value) for value in (3, 0.25, 20.0, 1234.5, 1e8, 0.29 * 100)] == [
+            "3",
+            "0,25",
+            "20",
+            "1.234,5",
+            "100.000.000",
+            "29",
+        ]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ CASES: list[tuple[Reason, str, str | None]] = [
     ),
     *(
         (
-            BreakerOpen("big mail", after(10), "5 failures in a row", tries_at, probe),
+            BreakerOpen("big mail", after(10), 5, None, 60, tries_at, probe),
             f"The circuit breaker of its queue is open since {AT[3:]}, after 5 failures in a row. {next_one}",
             "Fix what its tasks need. Then wait, or close the breaker: lapinq queue close-breaker 'big mail'",
         )
@@ -96,7 +96,7 @@ CASES: list[tuple[Reason, str, str | None]] = [
         )
     ),
     (
-        BreakerOpen("mail", after(10), "5 failures in a row", after(10), None, "send mail"),
+        BreakerOpen("mail", after(10), 5, None, 60, after(10), None, "send mail"),
         f"It waits for the circuit breaker of the task 'send mail', open since {AT[3:]}, after 5 failures in a row."
         f" It tries one task {AT}.",
         "Fix what these tasks need. Then wait, or close the breaker: lapinq breaker close 'send mail'",

@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from lapinq_core.domain.figures import Figures, Window
@@ -88,6 +89,22 @@ def test_a_task_name_shows_its_circuit_breaker(signed_in: httpx.Client) -> None:
     assert 'data-dialog-to="api/v1/breakers/watched"' in html
     assert 'data-method="DELETE" data-to="api/v1/breakers/watched"' in html
     signed_in.delete("/api/v1/breakers/watched")
+
+
+def test_an_open_breaker_says_why_in_the_language_of_its_reader(
+    signed_in: httpx.Client, api_database: str
+) -> None:
+    signed_in.patch("/api/v1/queues/broken", json={"breaker": {"failures_in_row": 5}}).raise_for_status()
+    with psycopg.connect(api_database, autocommit=True) as db:
+        db.execute(
+            "UPDATE lapinq_breakers SET state = 'open', failures = 5, opened_at = since, pause_seconds = 30,"
+            " tries_at = lapinq_now() + interval '1 hour' WHERE queue_name = 'broken'"
+        )
+    assert "5 failures in a row." in signed_in.get("/queue?name=broken").text
+    page = signed_in.get("/queue?name=broken", headers={"Accept-Language": "es"}).text
+    assert "5 fallos seguidos." in page
+    assert "failures" not in words(page)
+    signed_in.patch("/api/v1/queues/broken", json={"breaker": None})
 
 
 def test_a_queue_or_task_that_nobody_knows_is_empty(signed_in: httpx.Client) -> None:

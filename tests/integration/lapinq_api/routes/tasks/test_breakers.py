@@ -22,6 +22,8 @@ def test_a_breaker_is_put_shown_listed_closed_and_removed(signed_in: httpx.Clien
         "retry_after_seconds": 30,
         "state": "closed",
         "why": None,
+        "failures": None,
+        "attempts": None,
         "opened_at": None,
         "next_try_at": None,
         "failed_task_id": None,

@@ -300,6 +300,8 @@ def test_a_queue_has_a_circuit_breaker_until_it_is_removed(api: httpx.Client, ap
         "retry_after_seconds": 30.0,
         "state": "closed",
         "why": None,
+        "failures": None,
+        "attempts": None,
         "opened_at": None,
         "next_try_at": None,
         "failed_task_id": None,
@@ -312,6 +314,7 @@ def test_a_queue_has_a_circuit_breaker_until_it_is_removed(api: httpx.Client, ap
         )
     opened = api.get(queue).json()["policy"]["breaker"]
     assert (opened["state"], opened["why"], opened["opened_at"]) == ("open", "5 failures in a row", since)
+    assert (opened["failures"], opened["attempts"]) == (5, None)
     assert opened["next_try_at"] > since
     closed = api.post(path("flaky", "/close-breaker")).json()["policy"]["breaker"]
     assert (closed["state"], closed["why"]) == ("closed", None)

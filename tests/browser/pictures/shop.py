@@ -138,6 +138,7 @@ def _add_limits(client: httpx.Client) -> None:
     client.patch("/api/v1/queues/imports", json=POLICY).raise_for_status()
     for name, rules in LIMITS.items():
         client.put(f"/api/v1/limits/{name}", json=rules).raise_for_status()
+    client.put("/api/v1/breakers/send_receipt", json={"failures_in_row": 5}).raise_for_status()
     shops = ("gold", "north", "south", "harbour")
     _enqueue(
         client,

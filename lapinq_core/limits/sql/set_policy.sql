@@ -1,4 +1,5 @@
--- Gives a queue a policy. If it had none, claims wait for those under way, which may not know it. With `are_stale` claims
+-- Gives a queue a policy. If it had none, claims wait for those under way, which may not know it; but not those of a queue
+-- that is known to be governed: it has a circuit breaker, or a lane that nothing has changed for longer than a claim lasts. With `are_stale` claims
 -- look again at all of its lanes, which the old policy opened or closed.
 -- Locks nothing else: the caller holds the lock of the queue's row. Relies on lapinq_queues_pkey and lapinq_lanes_pkey.
 WITH told AS (
@@ -10,7 +11,7 @@ WITH told AS (
                AND %(are_stale)s::boolean) AS parts
      GROUP BY part
 )
-UPDATE lapinq_queues
+UPDATE lapinq_queues q
    SET max_running = %(max_running)s::integer,
        max_running_per_key = %(max_running_per_key)s::integer,
        rate = %(rate)s::jsonb,
@@ -20,6 +21,15 @@ UPDATE lapinq_queues
        rate_per_key = %(rate_per_key)s::jsonb,
        start_order = %(order)s::text,
        weights = %(weights)s::jsonb,
-       governed_xid = CASE WHEN %(is_first)s::boolean THEN pg_current_xact_id()::text::bigint ELSE governed_xid END,
-       governed_at = CASE WHEN %(is_first)s::boolean THEN lapinq_now() ELSE governed_at END
- WHERE name = %(queue)s::text
+       governed_xid = CASE WHEN first.is_it THEN pg_current_xact_id()::text::bigint ELSE governed_xid END,
+       governed_at = CASE WHEN first.is_it THEN lapinq_now() ELSE governed_at END
+  FROM (SELECT %(is_first)s::boolean
+               AND NOT EXISTS (SELECT
+                                 FROM lapinq_lanes
+                                WHERE queue_name = %(queue)s::text
+                                  AND changed_at < lapinq_now() - interval '30 seconds')
+               AND NOT EXISTS (SELECT
+                                 FROM lapinq_queues
+                                WHERE name = %(queue)s::text
+                                  AND has_breaker) AS is_it) AS first
+ WHERE q.name = %(queue)s::text

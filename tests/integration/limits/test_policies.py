@@ -58,6 +58,20 @@ def test_a_first_policy_waits_for_the_claims_that_may_not_know_it(database: str)
     on_connections(database, test, 2)
 
 
+def test_a_policy_of_a_queue_that_is_governed_holds_at_once(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 5, key="a")
+        assert len(await claim(conn, worker, 1)) == 1
+        await conn.execute("UPDATE lapinq_lanes SET changed_at = changed_at - interval '1 minute'")
+        async with other.transaction():
+            await other.execute("SELECT pg_current_xact_id()")
+            await set_policy(conn, max_running=3)
+            assert len(await claim(conn, worker, 9)) == 2
+
+    on_connections(database, test, 2)
+
+
 def test_a_change_at_the_same_time_changes_other_fields(database: str) -> None:
     async def test(conn: Conn) -> None:
         await set_policy(conn, max_running=3)

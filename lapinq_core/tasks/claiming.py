@@ -3,10 +3,11 @@
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import LiteralString, cast
+from typing import LiteralString, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
+from psycopg import errors as pg
 
 from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
@@ -37,11 +38,19 @@ _WEEK_SECONDS = 604_800
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What a claim took. If it is less than was asked for, the queue may have more in `opens_in` seconds; None: nobody
-    knows."""
+    """What a claim took, and the key `(rank, seq)` of the last of it that is in no lane, from which the next may start.
+    If it is less than was asked for, the queue may have more in `opens_in` seconds; None: nobody knows."""
 
     claims: list[Claim]
+    mark: tuple[int, int] | None = None
     opens_in: float | None = None
+
+
+class _Answer(NamedTuple):
+    text: str | None
+    opens_in: float | None = None
+    mark: tuple[int, int] | None = None
+    is_governed: bool = False
 
 
 async def take(
@@ -77,12 +86,14 @@ async def take(
         "mark_seq": mark[1],
         "max_rank": max_rank,
     }
-    text, opens_in, is_governed = await _answer(conn, queue, params)
-    claims = decoded(text, token)
+    answer = await _answer(conn, queue, params)
+    claims = decoded(answer.text, token)
     for claim in claims:
         claim.queue_name = queue
-        claim.is_governed = is_governed
-    return Taken(claims, opens_in)
+        claim.is_governed = answer.is_governed
+    if not answer.is_governed:
+        return Taken(claims, (claims[-1].rank, claims[-1].seq) if claims else None)
+    return Taken(claims, answer.mark, answer.opens_in)
 
 
 def decoded(text: str | None, token: str) -> list[Claim]:
@@ -93,31 +104,27 @@ def decoded(text: str | None, token: str) -> list[Claim]:
     return claims
 
 
-async def _answer(
-    conn: PinnedConnection, queue: str, params: Mapping[str, object]
-) -> tuple[str | None, float | None, bool]:
+async def _answer(conn: PinnedConnection, queue: str, params: Mapping[str, object]) -> _Answer:
     if time.monotonic() >= conn.governed_until.get(queue, 0.0):
-        text = await _near_first(conn, params, governed=False)
-        if text != (_GOVERNED, None):
-            return *text, False
+        answer = await _near_first(conn, params, governed=False)
+        if answer.text != _GOVERNED:
+            return answer
         if len(conn.governed_until) > 1000:
             conn.governed_until.clear()
         conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
     answer = await _near_first(conn, params, governed=True)
-    if answer[0] is None:
+    if answer.text is None:
         conn.governed_until.pop(queue, None)  # the next one looks first whether it is worth the lock
-    return *answer, True
+    return answer
 
 
-async def _near_first(
-    conn: PinnedConnection, params: Mapping[str, object], *, governed: bool
-) -> tuple[str | None, float | None]:
+async def _near_first(conn: PinnedConnection, params: Mapping[str, object], *, governed: bool) -> _Answer:
     """It looks for tasks of these days first, so that it locks one partition of many; after it met another task, for a
     while in all partitions."""
     ask = _governed if governed else _plain
     if (now := time.monotonic()) >= conn.claims_everywhere_until:
         answer = await ask(conn, params, *near(time.time()))
-        if answer[0] != _ELSEWHERE:
+        if answer.text != _ELSEWHERE:
             return answer
         conn.claims_everywhere_until = now + EVERYWHERE_SECONDS
     return await ask(conn, params, FIRST_ID, END_OF_IDS)
@@ -125,23 +132,28 @@ async def _near_first(
 
 async def _plain(
     conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
-) -> tuple[str | None, None]:
+) -> _Answer:
     cursor = await conn.execute(plain_claim(since, until), params, prepare=True)
     row = await cursor.fetchone()
-    return row[0] if row else None, None
+    return _Answer(row[0] if row else None)
 
 
 async def _governed(
     conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
-) -> tuple[str | None, float | None]:
-    text, opens_in = None, None
+) -> _Answer:
+    text, opens_in, mark = None, None, None
     watched = time.monotonic() < conn.watched_until.get(str(params["queue"]), 0.0)
     for _ in range(MAX_LOOKS):
         claim = governed_claim(since, until, watched=watched)
-        cursor = await in_one_message(conn, _statements(claim, watched), params)
+        try:
+            cursor = await in_one_message(conn, _statements(claim, watched), params)
+        except pg.LockNotAvailable:
+            # Somebody holds the row of the queue or of a limit for long: meanwhile there are other queues.
+            return _Answer(None, is_governed=True)
         row = await cursor.fetchone()
         assert row is not None
-        text, again, opens_in = row
+        text, again, opens_in, place = row
+        mark = None if place is None else (place[0], place[1])
         if text == _WATCHED and not watched:
             if len(conn.watched_until) > 1000:
                 conn.watched_until.clear()
@@ -149,7 +161,7 @@ async def _governed(
             text, watched = None, True
         elif text is not None or not again:
             break
-    return text, opens_in
+    return _Answer(text, opens_in, mark, is_governed=True)
 
 
 def _statements(claim: LiteralString, watched: bool) -> list[LiteralString]:
@@ -175,10 +187,12 @@ def _monday(seconds: float) -> int:
     return int(seconds - (seconds + 3 * 86_400) % _WEEK_SECONDS)
 
 
-GOVERNED_SETTINGS = "SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_sort', 'off', true)"
-"""For the planner until the transaction ends, beside those of a `PinnedConnection`. Hash joins are for the parts of one
-statement, which have no index. Without sorts it takes the index that gives the order: while statistics are outdated, it
-seems cheaper to read all lanes of the queue by an index of fewer levels, and to sort them."""
+GOVERNED_SETTINGS = """SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_sort', 'off', true),
+                              set_config('lock_timeout', '250ms', true)"""
+"""Until the transaction ends, beside those of a `PinnedConnection`. Hash joins are for the parts of one statement, which
+have no index. Without sorts the planner takes the index that gives the order: while statistics are outdated, it seems
+cheaper to read all lanes of the queue by an index of fewer levels, and to sort them. And it doesn't wait long for a
+queue that somebody has locked, while others have work."""
 _IS_WATCHED = """(SELECT '"watched"'
               FROM lapinq_queues
              WHERE name = %(queue)s::text

@@ -1,5 +1,6 @@
 -- For claim.sql, after charge_governed.sql: whether it is worth looking again immediately, and in how many seconds something
--- may start that now waits for a rate or a closed limit (NULL: nothing does). Locks nothing.
+-- may start that now waits for a rate or a closed limit (NULL: nothing does); and the rank and seq of the last task it took that
+-- is in no lane. Locks nothing.
 (SELECT count(*) > 0 FROM shut) OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text),
        (SELECT min(seconds)
           FROM (SELECT (1 - q.tokens + (SELECT count(*) FROM taken)) * (q.rate ->> 'period_seconds')::float8
@@ -20,4 +21,5 @@
                 SELECT (units - tokens) * (rate ->> 'period_seconds')::float8 / (rate ->> 'limit')::float8
                   FROM needs
                  WHERE turn = stop{breaker}) AS next
-         WHERE seconds > 0)
+         WHERE seconds > 0),
+       (SELECT ARRAY[rank, seq] FROM taken WHERE lane IS NULL ORDER BY rank DESC, seq DESC LIMIT 1)

@@ -388,7 +388,7 @@ class Fetcher:
         if self._admission:
             await self._admit(connection)
         all_of_it = len(claims) >= turn.limit
-        self._choice.claimed(turn, claims, all_of_it=all_of_it)
+        self._choice.claimed(turn, claims, mark=taken.mark, all_of_it=all_of_it)
         if all_of_it:
             self._saw_nothing = False
         elif claims:

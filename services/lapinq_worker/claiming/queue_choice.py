@@ -145,15 +145,19 @@ class QueueChoice:
             queue, self._marks.get(queue, LOWEST_MARK), max_rank, self._limit(queue, tied, wanted, least)
         )
 
-    def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
-        """A claim came back; `all_of_it` means that it got as many as it asked for."""
+    def claimed(
+        self, turn: Turn, claims: list[Claim], *, mark: tuple[int, int] | None, all_of_it: bool
+    ) -> None:
+        """A claim came back; `all_of_it` means that it got as many as it asked for. `mark` is the key of the last of
+        them that is in no lane, None if all are: those start in an order of their own, and are found from any mark.
+        """
         queue = turn.queue
         self._clock = self._time(queue)
         self._remember(self._served, queue, self._clock + len(claims) / self._weight(queue))
+        if mark is not None:
+            self._remember(self._marks, queue, mark)
         if claims:
-            last = claims[-1]
-            self._remember(self._marks, queue, (last.rank, last.seq))
-            self._heads[queue] = last.rank
+            self._heads[queue] = claims[-1].rank
             if self._hints.get(queue):
                 del self._hints[queue]
         if not all_of_it:

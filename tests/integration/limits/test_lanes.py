@@ -1,12 +1,14 @@
 """Which tasks of a queue with a policy start, and in which order."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
 
+from lapinq_core.db.pool import LOCK_TIMEOUT_SECONDS
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.limits import lanes
@@ -33,6 +35,12 @@ async def govern(conn: Conn, queue: str = "default", **policy: Any) -> None:
         f" ON CONFLICT (name) DO UPDATE SET {changes}"
     )
     await conn.execute(statement.encode(), {"queue": queue, **policy})
+
+
+async def setting(conn: Conn, name: str) -> str:
+    row = await (await conn.execute("SELECT current_setting(%s)", (name,))).fetchone()
+    assert row is not None
+    return row[0]
 
 
 async def keys_of(conn: Conn, claims: list[Any]) -> list[str]:
@@ -185,16 +193,17 @@ def test_a_claim_is_one_message_so_that_a_worker_that_stalls_holds_no_lock(
     on_connections(database, test)
 
 
-def test_a_claim_that_fails_leaves_no_transaction_behind(database: str) -> None:
+def test_a_claim_does_not_wait_long_for_a_queue_that_somebody_locks(database: str) -> None:
     async def test(conn: Conn, other: Conn) -> None:
         worker = await add_worker(conn)
         await enqueue(conn, 2, key="a")
         await govern(conn, max_running=9)  # so that the queue has a row
-        await conn.execute("SET lock_timeout = '20ms'")
         async with other.transaction():
             await other.execute("SELECT FROM lapinq_queues FOR UPDATE")
-            with pytest.raises(pg.LockNotAvailable):
-                await claim(conn, worker)
+            async with asyncio.timeout(LOCK_TIMEOUT_SECONDS / 2):
+                assert await claim(conn, worker) == []
+            assert conn.info.transaction_status is TransactionStatus.IDLE
+            assert await setting(conn, "lock_timeout") == "5s"
         assert len(await claim(conn, worker, 2)) == 2
 
     on_connections(database, test, 2)

@@ -16,7 +16,8 @@ def take(choice: QueueChoice, turn: Turn, count: int, rank: int | None = None, s
     """Tells `choice` that the turn's claim got `count` tasks."""
     rank = turn.max_rank if rank is None else rank
     claims = [make_claim(rank=rank, seq=seq + n) for n in range(count)]
-    choice.claimed(turn, claims, all_of_it=count >= turn.limit)
+    mark = (rank, seq + count - 1) if count else None
+    choice.claimed(turn, claims, mark=mark, all_of_it=count >= turn.limit)
 
 
 def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> Counter[str]:
@@ -31,6 +32,20 @@ def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> 
             got[turn.queue] += turn.limit
             left -= turn.limit
     return got
+
+
+def test_tasks_in_lanes_move_no_mark() -> None:
+    choice = QueueChoice({})
+    scanned(choice, {"a": 0})
+    turn = choice.next(4)
+    assert turn is not None
+    # In fair order, say: the last one of a key, and the last without a key long before it.
+    claims = [make_claim(rank=0, seq=seq) for seq in (3, 900)]
+    choice.claimed(turn, claims, mark=(0, 3), all_of_it=False)
+    assert choice.marks == {"a": (0, 3)}
+    scanned(choice, {"a": 0})
+    choice.claimed(turn, claims[1:], mark=None, all_of_it=False)
+    assert choice.marks == {"a": turn.mark}
 
 
 def test_a_turn_is_not_for_less_than_is_soon_done_and_the_shares_stay_even() -> None:

@@ -16,7 +16,8 @@ ORDER = ("urgent", "mail", "video")
 
 def got(choice: QueueChoice, turn: Turn, count: int) -> None:
     """The turn's claim got `count` tasks."""
-    choice.claimed(turn, [make_claim(rank=0, seq=n) for n in range(count)], all_of_it=count >= turn.limit)
+    claims = [make_claim(rank=0, seq=n) for n in range(count)]
+    choice.claimed(turn, claims, mark=(0, count - 1) if count else None, all_of_it=count >= turn.limit)
 
 
 def test_the_first_queue_with_work_gets_all_places_whatever_its_rank() -> None:

@@ -130,9 +130,7 @@ async def _near_first(conn: PinnedConnection, params: Mapping[str, object], *, g
     return await ask(conn, params, FIRST_ID, END_OF_IDS)
 
 
-async def _plain(
-    conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
-) -> _Answer:
+async def _plain(conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID) -> _Answer:
     cursor = await conn.execute(plain_claim(since, until), params, prepare=True)
     row = await cursor.fetchone()
     return _Answer(row[0] if row else None)

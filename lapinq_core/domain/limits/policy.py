@@ -11,7 +11,7 @@ from lapinq_core.domain.limits.rate import Rate, whole
 from lapinq_core.domain.tasks.task import MAX_NAME, check_json
 
 MAX_RUNNING = 1_000_000
-MAX_WEIGHT = 1000
+MIN_WEIGHT, MAX_WEIGHT = 0.001, 1000
 MAX_WEIGHTS = 1000
 
 
@@ -50,6 +50,6 @@ def checked_weights(weights: dict[str, Any]) -> dict[str, float] | None:
         check_json("weights", key)
         if isinstance(weight, bool) or not isinstance(weight, (int, float)):
             raise InvalidValue(f"weights.{key}", f"must be a number, not {kind_of(weight)}")
-        if not 0 < weight <= MAX_WEIGHT:
-            raise InvalidValue(f"weights.{key}", f"must be more than 0, and at most {MAX_WEIGHT:,}")
+        if not MIN_WEIGHT <= weight <= MAX_WEIGHT:
+            raise InvalidValue(f"weights.{key}", f"must be from {MIN_WEIGHT} to {MAX_WEIGHT:,}")
     return {key: whole(weight) for key, weight in weights.items()} or None

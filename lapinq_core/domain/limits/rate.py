@@ -9,6 +9,8 @@ from lapinq_core.domain.errors import InvalidValue
 MAX_AMOUNT = 1_000_000_000
 MAX_PERIOD_SECONDS = 31_536_000
 """A year."""
+MAX_FILL_SECONDS = 100 * 31_557_600
+"""A hundred years; it is also in the statements of `lapinq_core.limits`."""
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -20,7 +22,7 @@ class Rate(msgspec.Struct, frozen=True):
 
     def wait(self, tokens: float, wanted: float = 1.0) -> float:
         """Seconds until it has as many tokens as wanted, from `tokens` on."""
-        return (wanted - tokens) * self.period_seconds / self.limit
+        return min((wanted - tokens) * self.period_seconds / self.limit, MAX_FILL_SECONDS)
 
 
 def checked_rate(field: str, limit: float, period_seconds: float, burst: float | None) -> Rate:
@@ -38,7 +40,10 @@ def checked_rate(field: str, limit: float, period_seconds: float, burst: float |
         raise InvalidValue(
             f"{field}.burst", f"must be from 1 to {MAX_AMOUNT:,}: with less than 1 nothing could start"
         )
-    return Rate(whole(limit), whole(period_seconds), whole(max(1.0, limit) if burst is None else burst))
+    burst = max(1.0, limit) if burst is None else burst
+    if burst * period_seconds / limit > MAX_FILL_SECONDS:
+        raise InvalidValue(f"{field}.limit", "is too low: the bucket would take more than 100 years to fill")
+    return Rate(whole(limit), whole(period_seconds), whole(burst))
 
 
 def whole(number: float) -> float:

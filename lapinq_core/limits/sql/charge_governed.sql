@@ -1,6 +1,7 @@
 -- For claim.sql, after pick_governed.sql: writes what the claim used up. Lanes get the place of their next task, or close.
 -- In fair order the queue's virtual time becomes that at which the last of these tasks starts, with or without a key. Other
--- orders leave virtual times alone.
+-- orders leave virtual times alone. A bucket fills in at most a hundred years, and a weight is at least 0.001: what else is
+-- stored would overflow.
 -- Locks nothing that the caller has not locked. Relies on the primary keys and lapinq_ready_lane.
 served AS MATERIALIZED (
     SELECT s.*, c.key, c.weight, c.start_order, c.start, c.most, c.tokens, c.tokens_at, c.rate_per_key, next.rank, next.seq
@@ -25,8 +26,9 @@ served AS MATERIALIZED (
            rank = CASE WHEN s.start_order = 'priority' THEN coalesce(s.rank, l.rank) ELSE 0 END,
            place = CASE WHEN s.start_order = 'fair' THEN s.start + s.cost / s.weight ELSE coalesce(s.seq, l.place) END,
            opens_at = CASE WHEN s.seq IS NOT NULL AND s.tokens - s.tasks < 1
-                           THEN lapinq_now() + (1 - s.tokens + s.tasks) * (s.rate_per_key ->> 'period_seconds')::float8
-                                / (s.rate_per_key ->> 'limit')::float8 * interval '1 second' END,
+                           THEN lapinq_now() + least(3155760000,
+                                                     (1 - s.tokens + s.tasks) * (s.rate_per_key ->> 'period_seconds')::float8
+                                                     / (s.rate_per_key ->> 'limit')::float8) * interval '1 second' END,
            head = NULL,
            changed_at = lapinq_now()
       FROM served s
@@ -41,8 +43,9 @@ served AS MATERIALIZED (
     UPDATE lapinq_lanes l
        SET is_open = false,
            opens_at = CASE WHEN c.tokens < 1
-                           THEN lapinq_now() + (1 - c.tokens) * (c.rate_per_key ->> 'period_seconds')::float8
-                                / (c.rate_per_key ->> 'limit')::float8 * interval '1 second'
+                           THEN lapinq_now() + least(3155760000,
+                                                     (1 - c.tokens) * (c.rate_per_key ->> 'period_seconds')::float8
+                                                     / (c.rate_per_key ->> 'limit')::float8) * interval '1 second'
                            -- Its tasks need more than their limit ever has.
                            WHEN c.cap > 0 AND c.names > '' THEN lapinq_now() + interval '15 seconds' END,
            changed_at = lapinq_now()
@@ -92,11 +95,11 @@ served AS MATERIALIZED (
            virtual_time = CASE WHEN x.start_order <> 'fair' THEN x.virtual_time
                                WHEN n.unkeyed > 0
                                THEN greatest(n.reached, greatest(x.unkeyed_time, x.virtual_time)
-                                                        + (n.unkeyed - 1) / coalesce((x.weights ->> '')::float8, 1))
+                                                        + (n.unkeyed - 1) / greatest(0.001, coalesce((x.weights ->> '')::float8, 1)))
                                ELSE greatest(x.virtual_time, n.reached) END,
            unkeyed_time = CASE WHEN x.start_order = 'fair' AND n.unkeyed > 0
                                THEN greatest(x.unkeyed_time, x.virtual_time)
-                                    + n.unkeyed / coalesce((x.weights ->> '')::float8, 1)
+                                    + n.unkeyed / greatest(0.001, coalesce((x.weights ->> '')::float8, 1))
                                ELSE x.unkeyed_time END
       FROM q,
            (SELECT count(*) AS tasks, count(*) FILTER (WHERE lane IS NULL) AS unkeyed,

@@ -62,8 +62,9 @@ SELECT s.name, s.max_running, s.rate, coalesce(r.tasks, 0), s.tokens,
        CASE WHEN greatest(s.known_closed, s.told_closed) > lapinq_now()
             THEN greatest(s.known_closed, s.told_closed) END,
        CASE WHEN s.tokens < least(coalesce(w.need, 1), (s.rate ->> 'burst')::float8)
-            THEN lapinq_now() + (least(coalesce(w.need, 1), (s.rate ->> 'burst')::float8) - s.tokens)
-                 * (s.rate ->> 'period_seconds')::float8 / (s.rate ->> 'limit')::float8 * interval '1 second' END,
+            THEN lapinq_now() + least(3155760000, (least(coalesce(w.need, 1), (s.rate ->> 'burst')::float8) - s.tokens)
+                                                  * (s.rate ->> 'period_seconds')::float8
+                                                  / (s.rate ->> 'limit')::float8) * interval '1 second' END,
        coalesce(w.tasks, 0), coalesce(w.is_capped, false),
        ARRAY(SELECT DISTINCT queue
                FROM unnest(coalesce(w.queues, '{}') || coalesce(r.queues, '{}')) AS queue

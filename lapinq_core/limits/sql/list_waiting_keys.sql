@@ -119,9 +119,10 @@ SELECT json_build_object(
                                     'until', CASE t.blocked_by
                                              WHEN 'order' THEN CASE WHEN t.held_id IS NULL AND NOT t.is_parked THEN t.due_at END
                                              WHEN 'rate_per_key'
-                                             THEN lapinq_now() + (1 - t.tokens)
-                                                  * (t.rate_per_key ->> 'period_seconds')::float8
-                                                  / (t.rate_per_key ->> 'limit')::float8 * interval '1 second' END,
+                                             THEN lapinq_now()
+                                                  + least(3155760000,
+                                                          (1 - t.tokens) * (t.rate_per_key ->> 'period_seconds')::float8
+                                                          / (t.rate_per_key ->> 'limit')::float8) * interval '1 second' END,
                                     'holder',
                                     (SELECT json_build_object('task_id', h.id, 'task_name', h.task_name,
                                                               'started_at', t.claimed_at)

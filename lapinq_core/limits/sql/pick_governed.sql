@@ -92,7 +92,7 @@ policy AS MATERIALIZED (
                           AND (closed_for > 0 OR places < 1 OR tokens < 1))
     WINDOW all_lanes AS (ORDER BY l.rank, l.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), capped AS MATERIALIZED (
-    SELECT l.*, coalesce((q.weights ->> l.key)::float8, 1) AS weight, q.start_order, q.rate_per_key,
+    SELECT l.*, greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight, q.start_order, q.rate_per_key,
            CASE WHEN q.start_order = 'fair' THEN greatest(l.place, k.virtual_time)
                 ELSE coalesce(k.virtual_time, 0) END AS start, room.tokens, k.tokens_at, room.most,
            greatest(0, least(q.room, room.most)) AS cap,
@@ -176,7 +176,7 @@ policy AS MATERIALIZED (
            CASE WHEN q.start_order = 'priority' THEN t.rank ELSE 0 END,
            CASE WHEN q.start_order = 'fair'
                 THEN greatest(q.unkeyed_time, q.virtual_time)
-                     + (row_number() OVER (ORDER BY t.rank, t.seq) - 1) / coalesce((q.weights ->> '')::float8, 1)
+                     + (row_number() OVER (ORDER BY t.rank, t.seq) - 1) / greatest(0.001, coalesce((q.weights ->> '')::float8, 1))
                 ELSE t.seq END
       FROM q
      CROSS JOIN LATERAL (

@@ -8,8 +8,8 @@ SELECT json_build_object(
            'tokens', now.tokens,
            'next_start_at',
            greatest(CASE WHEN now.tokens < 1
-                         THEN lapinq_now() + (1 - now.tokens) * (q.rate ->> 'period_seconds')::float8
-                              / (q.rate ->> 'limit')::float8 * interval '1 second' END,
+                         THEN lapinq_now() + least(3155760000, (1 - now.tokens) * (q.rate ->> 'period_seconds')::float8
+                                                               / (q.rate ->> 'limit')::float8) * interval '1 second' END,
                     CASE WHEN q.rate_per_key IS NOT NULL
                           -- By the index: EXISTS alone may read all lanes of all queues, up to an open one.
                           AND (SELECT true

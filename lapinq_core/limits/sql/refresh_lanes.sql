@@ -156,7 +156,7 @@ SELECT %(queue)s::text, lane, split_part(lane, chr(31), 2),
        CASE WHEN start_order = 'priority' THEN coalesce(rank, 0) ELSE 0 END,
        CASE WHEN start_order = 'fair' THEN virtual_time ELSE coalesce(seq, 0) END,
        CASE WHEN is_strict THEN id END,
-       CASE WHEN may_start AND opens_in > 0 THEN lapinq_now() + opens_in * interval '1 second' END,
+       CASE WHEN may_start AND opens_in > 0 THEN lapinq_now() + least(opens_in, 3155760000) * interval '1 second' END,
        lapinq_now()
   FROM heads
     ON CONFLICT (queue_name, lane) DO UPDATE

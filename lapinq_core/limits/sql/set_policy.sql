@@ -1,6 +1,6 @@
 -- Gives a queue a policy. If it had none, claims wait for those under way, which may not know it; but not those of a queue
--- that is known to be governed: it has a circuit breaker, or a lane that nothing has changed for longer than a claim lasts. With `are_stale` claims
--- look again at all of its lanes, which the old policy opened or closed.
+-- that is known to be governed: it has a circuit breaker, or a lane that nothing has changed for longer than a claim lasts.
+-- With `are_stale` claims look again at all of its lanes, which the old policy opened or closed.
 -- Locks nothing else: the caller holds the lock of the queue's row. Relies on lapinq_queues_pkey and lapinq_lanes_pkey.
 WITH told AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes)

@@ -5,13 +5,13 @@
 WITH q AS MATERIALIZED (
     SELECT x.virtual_time, greatest(x.unkeyed_time, x.virtual_time) AS unkeyed_time, x.weights,
            greatest(l.place, k.virtual_time, CASE WHEN l.place IS NULL THEN x.virtual_time END)
-           + %(ahead)s::integer / coalesce((x.weights ->> %(key)s::text)::float8, 1) AS turn
+           + %(ahead)s::integer / greatest(0.001, coalesce((x.weights ->> %(key)s::text)::float8, 1)) AS turn
       FROM lapinq_queues x
       LEFT JOIN lapinq_lanes l ON l.queue_name = x.name AND l.lane = %(lane)s::text AND l.is_open
       LEFT JOIN lapinq_keys k ON k.queue_name = x.name AND k.key = %(key)s::text
      WHERE x.name = %(queue)s::text
 ), lanes AS MATERIALIZED (
-    SELECT l.lane, l.place, coalesce((q.weights ->> split_part(l.lane, chr(31), 1))::float8, 1) AS weight, q.turn
+    SELECT l.lane, l.place, greatest(0.001, coalesce((q.weights ->> split_part(l.lane, chr(31), 1))::float8, 1)) AS weight, q.turn
       FROM q
      CROSS JOIN LATERAL (
            SELECT lane, place

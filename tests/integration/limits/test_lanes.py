@@ -10,8 +10,9 @@ from psycopg.pq import TransactionStatus
 
 from lapinq_core.db.pool import LOCK_TIMEOUT_SECONDS
 from lapinq_core.domain.limits.policy import StartOrder
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Retry
-from lapinq_core.limits import lanes
+from lapinq_core.limits import lanes, named_limits
 from lapinq_core.tasks import queues, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.running import on_connections
@@ -233,6 +234,26 @@ def test_a_rate_per_key_closes_one_key(database: str) -> None:
         await conn.execute("UPDATE lapinq_keys SET tokens_at = tokens_at - interval '60 seconds'")
         await conn.execute("UPDATE lapinq_lanes SET opens_at = opens_at - interval '60 seconds'")
         assert await keys_of(conn, await claim(conn, worker, 10)) == ["a"]
+
+    on_connections(database, test)
+
+
+def test_a_rate_or_weight_that_was_stored_before_it_was_refused_stops_no_claims(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 3, key="a")
+        await enqueue(conn, 1)
+        slow = '{"limit": 1e-6, "period_seconds": 31536000, "burst": 1}'
+        weights = '{"a": 1e-310, "": 1e-310}'
+        await govern(conn, rate_per_key=slow, start_order="fair", weights=weights)
+        assert Counter(await keys_of(conn, await claim(conn, worker, 9))) == {"a": 1, None: 1}
+        assert await claim(conn, worker, 9) == []
+        await named_limits.set_limit(conn, "openai", None, Rate(1, 31_536_000, 10), by=SOMEBODY)
+        await conn.execute("UPDATE lapinq_limits SET tokens = -1e9, tokens_at = lapinq_now()")
+        await enqueue(conn, 1, limits={"openai": 1}, queue_name="other")
+        assert await claim(conn, worker, 9, "other") == []
+        [limit] = await named_limits.list_limits(conn)
+        assert limit.next_start_at is not None
 
     on_connections(database, test)
 

@@ -12,6 +12,7 @@ from lapinq_core.domain.limits.policy import (
     MAX_RUNNING,
     MAX_WEIGHT,
     MAX_WEIGHTS,
+    MIN_WEIGHT,
     StartOrder,
     check_places,
     checked_weights,
@@ -52,7 +53,7 @@ class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
         msgspec.Meta(
             extra_json_schema={
                 "maxProperties": MAX_WEIGHTS,
-                "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_WEIGHT},
+                "additionalProperties": {"type": "number", "minimum": MIN_WEIGHT, "maximum": MAX_WEIGHT},
             }
         ),
     ] = UNSET

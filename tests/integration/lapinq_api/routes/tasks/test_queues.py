@@ -167,7 +167,12 @@ def test_a_queue_has_a_policy_until_its_fields_are_removed(api: httpx.Client, ap
             "rate.burst must be from 1 to 1,000,000,000: with less than 1 nothing could start",
         ),
         ({"order": "random"}, "order must be one of priority, fair, strict_per_key"),
-        ({"weights": {"gold": 0}}, "weights.gold must be more than 0, and at most 1,000"),
+        (
+            {"rate_per_key": {"limit": 1e-6, "period_seconds": 31_536_000}},
+            "rate_per_key.limit is too low: the bucket would take more than 100 years to fill",
+        ),
+        ({"weights": {"gold": 0}}, "weights.gold must be from 0.001 to 1,000"),
+        ({"weights": {"gold": 1e-310}}, "weights.gold must be from 0.001 to 1,000"),
         ({"weights": {"tin": 1, "gold": "3"}}, "weights.gold must be a number, not a string"),
         ({"weights": {"gold": None}}, "weights.gold must be a number, not null"),
         ({"weights": {"gold": True}}, "weights.gold must be a number, not a boolean"),

@@ -1,0 +1,68 @@
+"""What a role needs that enqueues from SQL: docs/reference/sql.md says it, and nothing more is needed."""
+
+import json
+import re
+from pathlib import Path
+from typing import LiteralString, cast
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from tests.support.programs.processes import REPOSITORY
+
+PAGE = Path(REPOSITORY, "docs", "reference", "sql.md")
+TASK = {"task_name": "aadd", "module_path": "app", "args": [1, 2]}
+USES = [
+    ("any", [{}, {"scheduled_at": "2090-01-31T12:00:00Z"}, {"ttl_seconds": 0}]),
+    ("a key or limits", [{"key": "a"}, {"limits": {"gpu": 1}}]),
+    ("`unique`", [{"unique": {"key": "u"}, "key": "a"}] * 2),
+    ("`debounce`, or `unique` that replaces", [{"debounce": {"key": "d", "delay": 60}}] * 2),
+]
+
+
+def documented() -> dict[str, list[tuple[str, str]]]:
+    """Privileges and tables, by the use in the first column of the page's table."""
+    rows = re.findall(r"^\| ([^|]+) \| ((?:also )?`[A-Z, ]+` on [^|]+) \|$", PAGE.read_text(), re.MULTILINE)
+    return {
+        use.strip(): [
+            (privileges, table)
+            for privileges, tables in re.findall(r"`([A-Z, ]+)` on ((?:`\w+`(?:, | and )?)+)", text)
+            for table in re.findall(r"\w+", tables.replace(" and ", " "))
+        ]
+        for use, text in rows
+    }
+
+
+@pytest.fixture
+def db(database: str) -> psycopg.Connection:
+    return psycopg.connect(database, autocommit=True)
+
+
+def test_a_role_needs_what_the_page_says_and_no_more(db: psycopg.Connection) -> None:
+    given = documented()
+    assert list(given) == [use for use, _ in USES]
+    role = sql.Identifier(f"{db.info.dbname}_shop")
+    db.execute("INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())")
+    db.execute(sql.SQL("CREATE ROLE {}").format(role))
+    try:
+        for use, tasks in USES:
+            for n, (privileges, table) in enumerate(given[use]):
+                if n == len(given[use]) - 1:
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        enqueue(db, role, tasks)
+                which = sql.SQL(cast("LiteralString", privileges))
+                db.execute(sql.SQL("GRANT {} ON {} TO {}").format(which, sql.Identifier(table), role))
+            enqueue(db, role, tasks)
+    finally:
+        db.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
+        db.close()
+
+
+def enqueue(db: psycopg.Connection, role: sql.Identifier, tasks: list[dict[str, object]]) -> None:
+    # Rolled back: at the commit the checks of the tests' database would need privileges of their own.
+    with db.transaction(force_rollback=True):
+        db.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
+        for values in tasks:
+            db.execute("SELECT lapinq_enqueue(%s)", [Jsonb({**TASK, **values}, dumps=json.dumps)])

@@ -45,15 +45,21 @@ async def prune(conn: psycopg.AsyncConnection) -> bool:
     while row := await (await conn.execute(sql(_PACKAGE, "next_laned_queue"), {"after": queue})).fetchone():
         (queue,) = row
         with suppress(pg.LockNotAvailable):
-            is_full |= await _prune_queue(conn, queue) >= PRUNE_LIMIT
+            is_full |= await _prune_queue(conn, queue)
     return is_full
 
 
-async def _prune_queue(conn: psycopg.AsyncConnection, queue: str) -> int:
+async def _prune_queue(conn: psycopg.AsyncConnection, queue: str) -> bool:
+    found = await (
+        await conn.execute(sql(_PACKAGE, "find_idle"), {"queue": queue, "limit": PRUNE_LIMIT})
+    ).fetchone()
+    assert found is not None
+    lanes, keys = found
+    if not lanes and not keys:
+        return False
     # It waits for its turn: the row of a busy queue is hardly ever free.
     async with conn.transaction():
         await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
         await conn.execute(sql("lapinq_core.tasks", "lock_queue"), {"queue": queue})
-        params = {"queue": queue, "limit": PRUNE_LIMIT}
-        row = await (await conn.execute(sql(_PACKAGE, "prune_lanes"), params)).fetchone()
-    return row[0] if row else 0
+        await conn.execute(sql(_PACKAGE, "prune_lanes"), {"queue": queue, "lanes": lanes, "keys": keys})
+    return PRUNE_LIMIT in (len(lanes), len(keys))

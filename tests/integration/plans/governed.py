@@ -207,7 +207,7 @@ SHOWING = [
             "queue": LIMITED,
             "id": laned.limited,
             "lane": "k000001\x1fgpu",
-            "rank": 2**41,
+            "rank": -(2**41),
             "seq": 1,
             "names": ["gpu", "api"],
             "tokens": [0.0, 0.0],
@@ -230,7 +230,7 @@ KEEPING = [
     ),
     *(
         Statement(
-            verb="prune_lanes",
+            verb="find_idle",
             use=f"of {queue}",
             params=lambda _, queue=queue: {"queue": queue, "limit": 1000},
             # Each lane and key of the queue, which is why maintenance does it.
@@ -241,6 +241,13 @@ KEEPING = [
             ),
         )
         for queue in ORDERS
+    ),
+    Statement(
+        verb="prune_lanes",
+        params=lambda _: {"queue": ORDERS[0], "lanes": ["k000001", "new"], "keys": ["k000001", "new"]},
+        rows=20,
+        pages=60,
+        stale=UNBOUNDED,
     ),
     Statement(verb="restore_lanes", params=lambda _: {}, rows=5, pages=10),
 ]

@@ -47,15 +47,19 @@ policy AS MATERIALIZED (
               AND l.names > sets.names
             ORDER BY l.queue_name, l.names
             LIMIT 1) AS next
+), running AS MATERIALIZED (
+    SELECT name, count(*) AS tasks
+      FROM lapinq_running r
+     CROSS JOIN LATERAL unnest(string_to_array(split_part(r.lane, chr(31), 2), ',')) AS name
+     WHERE r.units IS NOT NULL
+       AND EXISTS (SELECT FROM sets WHERE names > '')
+     GROUP BY name
 ), limits AS MATERIALIZED (
     SELECT l.name, l.rate, coalesce(lapinq_tokens(l.rate, l.tokens, l.tokens_at), 'infinity') AS tokens,
-           coalesce(l.max_running - (SELECT count(*)
-                                       FROM lapinq_running r
-                                      WHERE r.units IS NOT NULL
-                                        AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ','))),
-                    2147483647) AS places,
+           coalesce(l.max_running - coalesce(r.tasks, 0), 2147483647) AS places,
            greatest(0, extract(epoch FROM l.closed_until - lapinq_now())::float8) AS closed_for
       FROM lapinq_limits l
+      LEFT JOIN running r USING (name)
      WHERE l.name = ANY (ARRAY(SELECT unnest(string_to_array(names, ',')) FROM sets WHERE names > ''))
 ), q AS MATERIALIZED (
     SELECT p.*,

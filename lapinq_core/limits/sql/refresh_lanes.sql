@@ -74,6 +74,7 @@ WITH q AS MATERIALIZED (
                             AND lane < t.key || ' '
                           ORDER BY queue_name, lane
                           LIMIT 1000) AS l
+     WHERE t.key > '' -- tasks without a key share nothing
 ), firsts AS MATERIALIZED (
     SELECT l.lane, l.key, k.holder, q.start_order,
            q.start_order = 'strict_per_key' AND l.key <> '' AS is_strict,

@@ -247,7 +247,6 @@ KEEPING = [
         params=lambda _: {"queue": ORDERS[0], "lanes": ["k000001", "new"], "keys": ["k000001", "new"]},
         rows=20,
         pages=60,
-        stale=UNBOUNDED,
     ),
     Statement(verb="restore_lanes", params=lambda _: {}, rows=5, pages=10),
 ]

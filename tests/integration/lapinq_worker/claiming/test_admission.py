@@ -20,7 +20,7 @@ def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(databa
         async with working(database) as worker:
             await until(lambda: worker._membership.is_member)
             await put_breaker(desk.conn, "afail", BreakerRule(failures_in_row=1), by=SOMEBODY)
-            await until(lambda: worker._membership.watched == {"afail"})
+            await until(lambda: worker._membership.watched == frozenset({"afail"}))
             failing = await desk.hand_in_many([task_of(tasks.afail, "no", max_retries=0) for _ in range(30)])
             others = await desk.hand_in_many([task_of(tasks.aadd, 1, 2) for _ in range(30)])
             assert {task.status for task in await desk.ended(*others)} == {"completed"}

@@ -55,12 +55,13 @@ WITH q AS MATERIALIZED (
     SELECT t.*
       FROM told t
      CROSS JOIN q
-     WHERE t.came IS NULL
-        OR (SELECT l.is_open AND (l.rank <= t.came OR q.start_order <> 'priority')
-              FROM lapinq_lanes l
-             WHERE l.queue_name = %(queue)s::text
-               AND l.lane = t.lane
-             LIMIT 1) IS NOT TRUE
+     WHERE t.lane > '' -- else tasks without a lane gave back their starts
+       AND (t.came IS NULL
+            OR (SELECT l.is_open AND (l.rank <= t.came OR q.start_order <> 'priority')
+                  FROM lapinq_lanes l
+                 WHERE l.queue_name = %(queue)s::text
+                   AND l.lane = t.lane
+                 LIMIT 1) IS NOT TRUE)
 ), lanes AS MATERIALIZED (
     SELECT lane, key, returned_to_key
       FROM changed

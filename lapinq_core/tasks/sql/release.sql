@@ -2,7 +2,8 @@
 -- Takes arrays of ids, tokens and places; returns the queues with ready tasks. Records no attempt and uses up no start.
 -- A task that ran before waits since its last attempt ended or was requeued, one that somebody ran before its time from
 -- now on: running has forgotten the exact time.
--- Cancels instead if somebody asked the task to stop.
+-- Cancels instead if somebody asked the task to stop. A start that a rate allowed is given back: in the news of its lane, or
+-- of one without a name.
 -- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
 -- Relies on lapinq_running_pkey, lapinq_attempts_earlier and lapinq_tasks_pkey; joins as report_logs.sql does.
 WITH input AS MATERIALIZED (
@@ -54,9 +55,10 @@ WITH input AS MATERIALIZED (
      GROUP BY queue_name
 ), told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes, returned)
-    SELECT queue_name, array_agg(lane), true
+    SELECT queue_name, array_agg(coalesce(lane, '')), true
       FROM ended
      WHERE lane IS NOT NULL
+        OR (SELECT rate IS NOT NULL FROM lapinq_queues WHERE name = ended.queue_name LIMIT 1)
      GROUP BY queue_name
 ), returned_units AS (
     INSERT INTO lapinq_limit_news (limit_name, units)

@@ -14,7 +14,7 @@ from tests.support.programs.processes import REPOSITORY
 
 PAGE = Path(REPOSITORY, "docs", "reference", "sql.md")
 TASK = {"task_name": "aadd", "module_path": "app", "args": [1, 2]}
-USES = [
+USES: list[tuple[str, list[dict[str, object]]]] = [
     ("any", [{}, {"scheduled_at": "2090-01-31T12:00:00Z"}, {"ttl_seconds": 0}]),
     ("a key or limits", [{"key": "a"}, {"limits": {"gpu": 1}}]),
     ("`unique`", [{"unique": {"key": "u"}, "key": "a"}] * 2),

@@ -151,9 +151,9 @@ class Model:
         self.jobs[job.id] = msgspec.structs.replace(job, state="running")
 
     def released(self, job: Job) -> None:
-        """Gives back what a task took that did not start. A task without a key gives back no start of its queue."""
+        """Gives back what a task took that did not start."""
         queue = self.queues[job.queue]
-        if queue.rate and (job.key or job.limits):
+        if queue.rate:
             queue.rate.tokens += 1
         if job.key and queue.burst_per_key is not None:
             self._bucket(queue, job.key).tokens += 1

@@ -316,6 +316,22 @@ async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -
     assert started == ids, queue
 
 
+def test_what_is_released_without_a_key_gives_its_start_back(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 3)
+        await govern(conn, rate='{"limit": 1, "period_seconds": 3600, "burst": 2}')
+        claims = await claim(conn, worker, 10)
+        assert len(claims) == 2
+        await worker_verbs.release(conn, claims)
+        assert len(await claim(conn, worker, 10)) == 2
+        assert await claim(conn, worker, 10) == []
+        row = await (await conn.execute("SELECT count(*) FROM lapinq_lanes")).fetchone()
+        assert row == (0,)
+
+    on_connections(database, test)
+
+
 def test_what_is_released_gives_its_start_back(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)

@@ -187,10 +187,12 @@ def _monday(seconds: float) -> int:
 
 GOVERNED_SETTINGS = """SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_sort', 'off', true),
                               set_config('lock_timeout', '250ms', true)"""
-"""Until the transaction ends, beside those of a `PinnedConnection`. Hash joins are for the parts of one statement,
-which have no index. Without sorts the planner takes the index that gives the order: while statistics are outdated, it seems
-cheaper to read all lanes of the queue by an index of fewer levels, and to sort them. And it doesn't wait long for a
-queue that somebody has locked, while others have work."""
+"""Until the transaction ends, beside those of a `PinnedConnection`.
+
+Hash joins are for the parts of one statement, which have no index. Without sorts the planner takes the index that gives
+the order: while statistics are outdated, it seems cheaper to read all lanes of the queue by an index of fewer levels,
+and to sort them. And a claim doesn't wait long for a queue that somebody has locked, while others have work.
+"""
 _IS_WATCHED = """(SELECT '"watched"'
               FROM lapinq_queues
              WHERE name = %(queue)s::text

@@ -34,6 +34,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PolicyChange": {"rate": {"limit": 5, "period_seconds": 60}, "order": "fair", "weights": {"gold": 3}},
     "SkipRequest": {"key": "hostile"},
     "LimitRequest": {"max_running": 5},
+    "BreakerRequest": {"failures_in_row": 5},
     "PauseRequest": {"reason": "hostile"},
     "MuteRequest": {"seconds": 60},
     "RuleRequest": {
@@ -217,6 +218,9 @@ def _names(
         return {"name": "hostile"}
     if "/limits/" in path:
         assert admin.put("/api/v1/limits/hostile", json=BODIES["LimitRequest"]).is_success
+        return {"name": "hostile"}
+    if "/breakers/" in path:
+        assert admin.put("/api/v1/breakers/hostile", json=BODIES["BreakerRequest"]).is_success
         return {"name": "hostile"}
     is_uuid = any(one.name == "id" and one.schema.get("format") == "uuid" for one in operation.parameters)
     return {"id": NIL if is_uuid else "1", "name": "hostile"}

@@ -11,8 +11,9 @@ from lapinq_core.runtime.setting_values import SettingsError
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts the environment back afterwards."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())
+    """Puts the environment back afterwards, and leaves out what `scripts/test` sets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LAPINQ_TEST_")}
+    monkeypatch.setattr(os, "environ", kept)
 
 
 def load(tmp_path: Path, text: str) -> None:

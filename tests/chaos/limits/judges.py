@@ -121,7 +121,7 @@ def check_shares(
     their weights, differ at most by what the most costly task of each weighs: start-time fair queueing promises that.
     Returns the largest difference, in that.
 
-    Of what is claimed, `claims` has the time, ascending, the key and the cost, at most `cost`. What has the same time
+    `claims` has each claim's time, ascending, the key and the cost, at most `cost`. What has the same time
     is of one claim. With the weights `before`, one key may have got ahead by what its task weighed then.
     """
     largest = 0.0

@@ -49,7 +49,7 @@ def test_a_worker_that_a_command_stops_lets_its_task_end_and_exits_with_0(
         worker.said("anonymous asked this worker to stop")
         assert seen(api, "box")["state"] == "stopping"
         assert statuses(database) == {"running": 1, "pending": 1}
-        ends = threading.Timer(0.1, gate.touch)
+        ends = threading.Timer(2.0, gate.touch)
         ends.start()
         assert lapinq_at(("--server", api.url), *stop).exit_code == 0
         assert worker.wait() == 0

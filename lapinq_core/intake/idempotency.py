@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import psycopg
 from psycopg import sql as psql
-from psycopg.errors import LockNotAvailable, UniqueViolation
+from psycopg.errors import LockNotAvailable, QueryCanceled, UniqueViolation
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
@@ -33,6 +33,10 @@ _PACKAGE = "lapinq_core.intake"
 FORGET_LIMIT = 1_000
 IDLE_SECONDS = 10
 """How long the database keeps an idle transaction and its keys, whose server may be cut off."""
+
+_LOCK_TIMEOUT = (LockNotAvailable, QueryCanceled)
+"""If the time is up just when a statement gets one lock and asks for the next, PostgreSQL takes that for a cancellation
+at a user's request."""
 
 Ids = list[str | None]
 
@@ -143,7 +147,7 @@ async def enqueue_once(
             [asked] = requests
             try:
                 answers[0], taken = await _store_unique(conn, asked)
-            except LockNotAvailable:
+            except _LOCK_TIMEOUT:
                 raise UniqueKeyBusy from None
         else:
             taken = await take_in(conn, tasks) if tasks else Taken()
@@ -162,7 +166,7 @@ async def retake_unique_key(conn: psycopg.AsyncConnection, task_id: str) -> None
     """
     try:
         cursor = await conn.execute(sql(_PACKAGE, "retake_unique_key"), {"id": task_id})
-    except LockNotAvailable:
+    except _LOCK_TIMEOUT:
         raise UniqueKeyBusy from None
     held = await cursor.fetchone()
     if held and held[0]:

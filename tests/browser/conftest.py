@@ -33,7 +33,7 @@ UserPage = Callable[..., Page]
 Enqueue = Callable[..., str]
 CheckAccess = Callable[..., None]
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 30_000
 TEST_SECONDS = 120
 """For a test. A script that is stuck would be waited for without end, for what is evaluated has no timeout."""
 GRAVE = {"serious", "critical"}

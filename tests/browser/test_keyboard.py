@@ -14,6 +14,11 @@ LATER = {"scheduled_at": "2100-01-01T00:00:00Z"}
 FOCUSED_ROW = """() => [...document.querySelectorAll("main tbody tr[id]")]
     .findIndex((row) => row.contains(document.activeElement))"""
 """The place of the row with the focus."""
+WITHOUT_ROWS = """document.addEventListener("readystatechange", () => {
+    if (document.readyState !== "interactive") return;
+    for (const row of document.querySelectorAll("tbody tr[id]")) row.remove();
+})"""
+"""A page as it is before its scripts run, where the database found nothing in time."""
 
 
 def test_a_question_mark_shows_the_keys_and_escape_closes_them(page: Page) -> None:
@@ -117,6 +122,17 @@ def test_back_leads_to_the_row_that_was_opened(page: Page, enqueue: Enqueue) -> 
     expect(page.locator(f"#task-{ids[1]} a").first).to_be_focused()
 
 
+def test_back_leads_to_a_row_that_the_list_gets_later(page: Page, enqueue: Enqueue) -> None:
+    ids = [enqueue(queue_name="found", **LATER) for _ in range(2)]
+    page.goto("/tasks?queue=found")
+    link = page.locator(f"#task-{ids[0]} a").first
+    link.click()
+    expect(page).to_have_url(re.compile(rf"/tasks/{ids[0]}$"))
+    page.add_init_script(WITHOUT_ROWS)
+    page.go_back()
+    expect(link).to_be_focused()
+
+
 def test_a_letter_acts_on_the_row_and_the_focus_stays_there(
     page: Page, enqueue: Enqueue, admin: httpx.Client
 ) -> None:
@@ -168,7 +184,7 @@ def test_what_has_the_focus_shows_it(page: Page, enqueue: Enqueue) -> None:
     page.goto("/")
     expect(page.get_by_role("link", name="outlined")).to_be_visible()
     seen = set[str]()
-    for _ in range(40):
+    for _ in range(100):
         page.keyboard.press("Tab")
         name, outline = page.evaluate(
             "(() => { const at = document.activeElement;"

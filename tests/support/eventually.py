@@ -7,8 +7,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+DEADLINE_SECONDS = 30.0
+"""Long, for many tests share a machine that may be slow. Only what fails takes so long."""
 
-def eventually(check: Callable[[], T], timeout: float = 10.0, interval: float = 0.02) -> T:
+
+def eventually(check: Callable[[], T], timeout: float = DEADLINE_SECONDS, interval: float = 0.02) -> T:
     """The first true value of `check()`; after `timeout` seconds AssertionError with the last one."""
     began = time.monotonic()
     while not (value := check()):
@@ -20,7 +23,7 @@ def eventually(check: Callable[[], T], timeout: float = 10.0, interval: float = 
 
 
 async def eventually_async(
-    check: Callable[[], Awaitable[T]], timeout: float = 10.0, interval: float = 0.02
+    check: Callable[[], Awaitable[T]], timeout: float = DEADLINE_SECONDS, interval: float = 0.02
 ) -> T:
     """The same for a coroutine function."""
     began = time.monotonic()

@@ -7,7 +7,7 @@ import { isUnfound, listenForCalm, mayReplace, noteReplaced, updateInPlace } fro
 import { drawCharts } from "./charts.js";
 import { drawLogs } from "./log.js";
 import { pageAddress, root, text } from "./page.js";
-import { keepPlace } from "./places.js";
+import { keepPlace, returnToRow } from "./places.js";
 import { keepSelection } from "./selection.js";
 import { drawTabs } from "./tabs.js";
 import { tellTimes } from "./times.js";
@@ -67,6 +67,7 @@ function morph(part, html) {
   drawLogs(part);
   noteReplaced(part);
   goBack();
+  returnToRow();
 }
 
 function updateRow(shown, next) {

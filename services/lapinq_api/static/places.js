@@ -35,12 +35,23 @@ export function keepPlace(nearby = null) {
   };
 }
 
+// The row that Back leads to, until it is shown: a list may be loaded without it, if the database was slow, and get it later.
+let awaited = null;
+
+// Focuses that row, unless the reader has gone elsewhere meanwhile.
+export function returnToRow() {
+  const row = awaited && document.getElementById(awaited);
+  if (!row) return;
+  awaited = null;
+  if (document.activeElement === document.body) focusRow(row, { preventScroll: true });
+}
+
 // A link in a row is noted in the history, so that Back finds the row again.
 export function listenForPlaces() {
   document.addEventListener("click", (event) => {
     const row = event.target.closest("a")?.closest("main tbody tr[id]");
     if (row) history.replaceState({ ...history.state, row: row.id }, "");
   });
-  const left = history.state?.row && document.getElementById(history.state.row);
-  if (left) focusRow(left, { preventScroll: true });
+  awaited = history.state?.row;
+  returnToRow();
 }

@@ -17,7 +17,7 @@ from lapinq_worker.worker import Worker
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, new_task
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 30.0
 STOP_SECONDS = 30.0
 
 

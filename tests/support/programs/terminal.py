@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.support.eventually import DEADLINE_SECONDS
 from tests.support.programs.processes import REPOSITORY
 
 PROGRAMS = Path(sys.executable).parent
@@ -75,7 +76,7 @@ class Terminal:
         self._typed_at = len(self.output)
         os.write(self._leader, keys.encode())
 
-    def until(self, text: str, timeout: float = 10.0) -> str:
+    def until(self, text: str, timeout: float = DEADLINE_SECONDS) -> str:
         """Reads on until the program has written `text` since the last `type`, and returns all since then.
 
         Fails if the program ends or the time is over before.
@@ -91,7 +92,7 @@ class Terminal:
         while self._read(end):
             pass
 
-    def end(self, timeout: float = 10.0) -> int:
+    def end(self, timeout: float = DEADLINE_SECONDS) -> int:
         """Reads on until the program ends, and returns its exit code."""
         end = time.monotonic() + timeout
         self.watch(timeout)

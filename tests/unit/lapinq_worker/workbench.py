@@ -15,7 +15,7 @@ from lapinq_worker.running.pools.event_loop import EventLoopPool
 from lapinq_worker.running.pools.processes import ProcessPool
 from lapinq_worker.running.pools.threads import ThreadPool
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 30.0
 
 
 class Runnable(Protocol):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs.processes import REPOSITORY
+from tests.support.eventually import eventually
+from tests.support.programs.processes import REPOSITORY, children_of
 from tests.support.programs.screen import Screen
 from tests.support.programs.terminal import PROGRAMS, Terminal
 
@@ -60,6 +61,10 @@ def test_it_follows_the_size() -> None:
         assert terminal.end() == 0
 
 
+def is_stopped(pid: int) -> bool:
+    return "T" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+
+
 def test_a_shell_stops_it_and_brings_it_back(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(_PROGRAM)
     with Terminal("bash", "--norc", "--noprofile", env={"PS1": "ready$ "}, cwd=tmp_path) as terminal:
@@ -74,6 +79,7 @@ def test_a_shell_stops_it_and_brings_it_back(tmp_path: Path) -> None:
         assert terminal.modes == shell
         terminal.type("bg\n")  # where it may not use the terminal
         terminal.until("ready$ ")
+        eventually(lambda: is_stopped(*children_of(terminal.process.pid)))  # for it tried to
         terminal.type("fg\n")
         terminal.until("size (80, 24)")
         assert terminal.modes == ours

@@ -19,6 +19,12 @@ from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
 THE_LIVING = "SELECT count(*) FROM lapinq_workers WHERE dead_at IS NULL"
+CLAIMS_WAIT = """
+CREATE FUNCTION test_wait() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN new; END $$;
+CREATE TRIGGER test_wait BEFORE INSERT ON lapinq_running FOR EACH ROW EXECUTE FUNCTION test_wait();
+SELECT pg_advisory_lock(1)
+"""
 
 
 async def declare_dead(desk: Desk) -> None:
@@ -75,14 +81,10 @@ def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
     database: str, tmp_path: Path
 ) -> None:
     async def test(desk: Desk) -> None:
-        await desk.conn.execute(
-            "CREATE FUNCTION test_wait() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN new; END $$;"
-            " CREATE TRIGGER test_wait BEFORE INSERT ON lapinq_running FOR EACH ROW EXECUTE FUNCTION test_wait();"
-            " SELECT pg_advisory_lock(1)"
-        )
         async with working(database) as worker:
-            await until(lambda: worker._membership.is_member)
+            # What has to be imported would start so late that the worker could know by then that it lost the task.
+            await desk.ended(await desk.hand_in(tasks.amark, str(tmp_path), "imported"))
+            await desk.conn.execute(CLAIMS_WAIT)
             before = worker._membership.id
             task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
             await desk.until("SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
@@ -92,7 +94,7 @@ def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
             await eventually_async(lambda: rescuing.rescue(desk.conn, ANY_TIME, 0.5))
             (ended,) = await desk.ended(task)
         assert (ended.status, ended.attempts) == ("completed", 2)
-        assert starts(tmp_path) == {"x": 1}
+        assert starts(tmp_path) == {"imported": 1, "x": 1}
 
     at_desk(database, test)
 

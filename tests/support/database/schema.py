@@ -6,8 +6,10 @@ this release.
 
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 
@@ -45,17 +47,31 @@ def _sequences(connection: psycopg.Connection) -> Generator[str]:
 
 
 def _tables(connection: psycopg.Connection) -> Generator[str]:
-    for oid, name, kind, parent, bound, key, options in connection.execute(_TABLES).fetchall():
+    tables = connection.execute(_TABLES).fetchall()
+    oids = [oid for oid, _, _, parent, *_ in tables if not parent]
+    columns, constraints, indexes = (
+        _lines(connection, statement, oids) for statement in (_COLUMNS, _CONSTRAINTS, _INDEXES)
+    )
+    for oid, name, kind, parent, bound, key, options in tables:
         if parent:
             yield f"CREATE TABLE {name} PARTITION OF {parent} {bound};"
             continue
-        columns = connection.execute(_COLUMNS, [oid]).fetchall()
-        width = max(len(column) for column, _ in columns)
-        lines = [f"    {column:<{width}} {details}" for column, details in columns]
-        lines += [f"    CONSTRAINT {line}" for (line,) in connection.execute(_CONSTRAINTS, [oid]).fetchall()]
+        width = max(len(column) for column, _ in columns[oid])
+        lines = [f"    {column:<{width}} {details}" for column, details in columns[oid]]
+        lines += [f"    CONSTRAINT {line}" for (line,) in constraints[oid]]
         tail = (f" PARTITION BY {key}" if key else "") + (f" WITH ({options})" if options else "")
-        after = [line for (line,) in connection.execute(_INDEXES, [oid]).fetchall()]
+        after = [line for (line,) in indexes[oid]]
         yield _clean("\n".join([f"CREATE {kind} {name} (", ",\n".join(lines), f"){tail};", *after]))
+
+
+def _lines(
+    connection: psycopg.Connection, statement: LiteralString, oids: list[int]
+) -> defaultdict[int, list[tuple[str, ...]]]:
+    """What a statement finds for these tables, by table: one question for all of them."""
+    found = defaultdict[int, list[tuple[str, ...]]](list)
+    for oid, *line in connection.execute(statement, [oids]).fetchall():
+        found[oid].append(tuple(line))
+    return found
 
 
 def _triggers(connection: psycopg.Connection) -> Generator[str]:
@@ -113,7 +129,8 @@ SELECT c.oid,
 """
 
 _COLUMNS = """
-SELECT a.attname,
+SELECT a.attrelid,
+       a.attname,
        format_type(a.atttypid, a.atttypmod)
        || CASE WHEN a.attcollation = '"C"'::regcollation THEN ' COLLATE "C"' ELSE '' END
        || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
@@ -124,28 +141,28 @@ SELECT a.attname,
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   LEFT JOIN pg_sequence s ON a.attidentity <> ''
                          AND s.seqrelid = pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass
- WHERE a.attrelid = %s
+ WHERE a.attrelid = ANY(%s)
    AND a.attnum > 0
    AND NOT a.attisdropped
- ORDER BY a.attnum
+ ORDER BY a.attrelid, a.attnum
 """
 
 # Since 18 a NOT NULL is a constraint with a name too; the columns tell of it..
 _CONSTRAINTS = """
-SELECT conname || ' ' || pg_get_constraintdef(oid)
+SELECT conrelid, conname || ' ' || pg_get_constraintdef(oid)
   FROM pg_constraint
- WHERE conrelid = %s
+ WHERE conrelid = ANY(%s)
    AND contype NOT IN ('n', 't')
- ORDER BY conname
+ ORDER BY conrelid, conname
 """
 
 _INDEXES = """
-SELECT pg_get_indexdef(i.indexrelid) || ';'
+SELECT i.indrelid, pg_get_indexdef(i.indexrelid) || ';'
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
- WHERE i.indrelid = %s
+ WHERE i.indrelid = ANY(%s)
    AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid)
- ORDER BY c.relname
+ ORDER BY i.indrelid, c.relname
 """
 
 _TRIGGERS = """

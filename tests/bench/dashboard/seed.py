@@ -205,7 +205,8 @@ SELECT lpad(n::text, 32, '0')::uuid, 'seeded-' || n, 'host-' || n, 1000 + n, '0'
     ON CONFLICT (id) DO NOTHING
 """
 
-# As many groups of errors as are kept, and their counts: an hour each of the last day, and finer ones of a few.
+# As many groups of errors as are kept, if there are as many tasks, and their counts: an hour each of the last day, and
+# finer ones of a few.
 _ERRORS: LiteralString = """
 WITH grouped AS (
     INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, state, state_by, state_at, first_at,
@@ -243,23 +244,33 @@ def main(url: str, finished: int, waiting: int, running: int, weeks: int) -> Non
     sys.stdout.write(f"filled and analyzed in {time.monotonic() - begun:.0f} s\n")
 
 
-def seed(url: str, finished: int, waiting: int, running: int = RUNNING, weeks: int = 6) -> None:
-    """Fills the database at `url`, which has the schema and nothing in it, and vacuums it."""
+def seed(
+    url: str,
+    finished: int,
+    waiting: int,
+    running: int = RUNNING,
+    weeks: int = 6,
+    *,
+    only_tasks: bool = False,
+) -> None:
+    """Fills the database at `url`, which has the schema and nothing in it, and vacuums it.
+
+    With `only_tasks` it has no groups of errors and nothing that charts are drawn of: most of the work, and nothing
+    to whoever looks for tasks.
+    """
     with _connect(url) as conn:
         conn.execute(sql.SQL(_PARTITION).format(weeks=sql.Literal(weeks)))
         conn.execute(sql.SQL(_WORKERS).format(workers=sql.Literal(WORKERS)))
-        conn.execute(_LEVELS)
-        conn.execute(sql.SQL(_ERRORS).format(groups=sql.Literal(MAX_GROUPS)), {})
+        if not only_tasks:
+            conn.execute(_LEVELS)
+            groups = min(MAX_GROUPS, finished)  # each has failed
+            conn.execute(sql.SQL(_ERRORS).format(groups=sql.Literal(groups)), {})
         row = conn.execute("SELECT (extract(epoch FROM now()) * 1000)::bigint").fetchone()
         assert row is not None
         now: int = row[0]
+    charts = () if only_tasks else (_ROLLUPS, _TASK_ROLLUPS)
     kinds = [
-        _Kind(
-            (_TASKS, _ATTEMPTS, _FINISHED_COUNTS, _ROLLUPS, _TASK_ROLLUPS),
-            1,
-            finished,
-            weeks * 7 * 86_400_000,
-        ),
+        _Kind((_TASKS, _ATTEMPTS, _FINISHED_COUNTS, *charts), 1, finished, weeks * 7 * 86_400_000),
         _Kind((_TASKS, _WAITING), finished + 1, waiting, WAITING_HOURS * 3_600_000),
         _Kind((_TASKS, _RUNNING), finished + waiting + 1, running, 600_000),
     ]

@@ -13,7 +13,7 @@ from lapinq_core.people.audit import Author
 
 _PACKAGE = "lapinq_core.limits"
 
-MOST_LOOKED_AT = 2000
+MOST_LOOKED_AT = 1000
 """Keys, for one page."""
 MOST_COUNTED = 1000
 """Waiting tasks of a key; fewer in a long list."""

@@ -77,6 +77,7 @@ PAGES = (
     "/queues",
     "/queue?name={queue}",
     "/queue?name={queue}&window=7d",
+    "/queue?name={keyed}",
     "/function?name={task}",
     "/function?name={task}&window=7d",
     "/schedules",
@@ -167,7 +168,8 @@ def _found(url: str) -> dict[str, str]:
             return str(row[0])
 
         found = {
-            "queue": one("SELECT queue_name FROM lapinq_counts ORDER BY queue_name LIMIT 1"),
+            "queue": one("SELECT min(queue_name) FROM lapinq_counts WHERE queue_name <> 'keyed'"),
+            "keyed": one("SELECT name FROM lapinq_queues ORDER BY is_laned DESC, name LIMIT 1"),
             "task": one("SELECT task_name FROM lapinq_tasks LIMIT 1"),
             "pending": one("SELECT id FROM lapinq_ready ORDER BY id DESC LIMIT 1"),
             "running": one("SELECT id FROM lapinq_running LIMIT 1"),

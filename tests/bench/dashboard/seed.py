@@ -27,6 +27,8 @@ WORKERS = 10
 RUNNING = 200
 RARE_QUEUE = "rare"
 """One task of a hundred thousand is in it; the others are in 19 queues, as many in each."""
+KEYED_QUEUE = "keyed"
+"""Has at most one running task of each of its 10,000 keys, and 200 keys of which one runs."""
 
 _PARTITION: LiteralString = """
 DO $$
@@ -71,6 +73,8 @@ SELECT m.*,
                %(start)s::bigint + ((n - %(base)s::bigint) * %(step)s::float8)::bigint AS ms
           FROM generate_series(%(first)s::integer, %(last)s::integer) AS n) AS m
 """
+
+_KEYED_MADE: LiteralString = _MADE.replace("WHEN h %% 100000 = 0 THEN 'rare'", "WHEN true THEN 'keyed'")
 
 _TASKS: LiteralString = """
 INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
@@ -187,6 +191,37 @@ SELECT queue_name, -priority, id
  ORDER BY n
 """
 
+_KEYED: LiteralString = """
+WITH made AS MATERIALIZED ({made}), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending)
+    SELECT queue_name, count(*)
+      FROM made
+     GROUP BY queue_name
+)
+INSERT INTO lapinq_ready (queue_name, rank, id, lane)
+SELECT queue_name, lapinq_rank(-priority, key), id, key
+  FROM (SELECT *, 'customer-' || h %% 10000 AS key FROM made) AS keyed
+ ORDER BY n
+"""
+
+_LANES: LiteralString = """
+WITH queue AS (
+    INSERT INTO lapinq_queues (name, is_laned, max_running_per_key) VALUES ('keyed', true, 1)
+), lanes AS (
+    INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)
+    SELECT 'keyed', lane, '', row_number() OVER (ORDER BY lane) % 50 > 0, min(rank), min(seq), now()
+      FROM lapinq_ready
+     WHERE queue_name = 'keyed'
+     GROUP BY lane
+    RETURNING lane, is_open
+)
+INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, lane)
+SELECT gen_random_uuid(), gen_random_uuid(), lpad('0', 32, '0')::uuid, 'keyed', 0, 1, now(), now() + interval '1 day',
+       lane
+  FROM lanes
+ WHERE NOT is_open
+"""
+
 _RUNNING: LiteralString = """
 INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, progress,
                             cancel_requested_at)
@@ -235,12 +270,13 @@ SELECT id, span, date_bin(span * interval '1 second', now(), to_timestamp(0)) - 
 @click.option("--waiting", default=1_000_000, show_default=True)
 @click.option("--running", default=RUNNING, show_default=True)
 @click.option("--weeks", default=6, show_default=True, help="Over which the finished ones are spread.")
-def main(url: str, finished: int, waiting: int, running: int, weeks: int) -> None:
+@click.option("--keyed", default=0, show_default=True, help="So many more wait in a queue with 10,000 keys.")
+def main(url: str, finished: int, waiting: int, running: int, weeks: int, keyed: int) -> None:
     """Brings the empty database at URL to the newest schema and fills it."""
     migrate(url)
     sys.stdout.write(f"{machine_facts()}\n")
     begun = time.monotonic()
-    seed(url, finished, waiting, running, weeks)
+    seed(url, finished, waiting, running, weeks, keyed)
     sys.stdout.write(f"filled and analyzed in {time.monotonic() - begun:.0f} s\n")
 
 
@@ -250,6 +286,7 @@ def seed(
     waiting: int,
     running: int = RUNNING,
     weeks: int = 6,
+    keyed: int = 0,
     *,
     only_tasks: bool = False,
 ) -> None:
@@ -273,6 +310,9 @@ def seed(
         _Kind((_TASKS, _ATTEMPTS, _FINISHED_COUNTS, *charts), 1, finished, weeks * 7 * 86_400_000),
         _Kind((_TASKS, _WAITING), finished + 1, waiting, WAITING_HOURS * 3_600_000),
         _Kind((_TASKS, _RUNNING), finished + waiting + 1, running, 600_000),
+        _Kind(
+            (_TASKS, _KEYED), finished + waiting + running + 1, keyed, WAITING_HOURS * 3_600_000, _KEYED_MADE
+        ),
     ]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         jobs = [
@@ -283,6 +323,8 @@ def seed(
         for job in jobs:
             job.result()
     with _connect(url) as conn:
+        if keyed:
+            conn.execute(_LANES)
         conn.execute("SELECT setval('lapinq_claim_seq', 100000)")
         conn.execute("VACUUM (ANALYZE)")
         conn.execute("CHECKPOINT")
@@ -295,6 +337,7 @@ class _Kind(NamedTuple):
     base: int
     rows: int
     span: int
+    made: LiteralString = _MADE
 
 
 def _fill(url: str, kind: _Kind, now: int, first: int) -> None:
@@ -305,7 +348,7 @@ def _fill(url: str, kind: _Kind, now: int, first: int) -> None:
         "start": now - kind.span,
         "step": kind.span / kind.rows,
     }
-    made, workers = sql.SQL(_MADE), sql.Literal(WORKERS)
+    made, workers = sql.SQL(kind.made), sql.Literal(WORKERS)
     with _connect(url) as conn, conn.transaction():
         for statement in kind.statements:
             conn.execute(sql.SQL(statement).format(made=made, workers=workers), params)

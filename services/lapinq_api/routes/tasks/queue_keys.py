@@ -88,7 +88,7 @@ OPERATIONS = (
         tag="queues",
         summary="List the keys of a queue whose tasks wait, and what blocks them",
         description=(
-            "In ascending order of keys. A page looks at no more than 2,000 keys: it may have fewer entries than"
+            "In ascending order of keys. A page looks at no more than 1,000 keys: it may have fewer entries than"
             " `limit`, or none, and yet a next page. A key that only waits for a named limit is not blocked here."
         ),
         parameters=(

@@ -34,6 +34,7 @@ AS_SET_BY_THE_POOLER = {
     "enable_bitmapscan": "on",
     "enable_hashjoin": "on",
     "enable_mergejoin": "on",
+    "enable_sort": "on",
     "jit": "on",
 }
 
@@ -77,6 +78,14 @@ def test_tasks_schedules_and_cancelling_work_and_no_setting_leaks(database: str,
             for _ in range(2)
             for task_id in client.post("/enqueue/batch", json=quick * 50).json()["task_ids"]
         ]
+        policy = {"max_running": 4, "max_running_per_key": 1, "rate": {"limit": 1000, "period_seconds": 1}}
+        assert client.patch("/queues/orders", json=policy).status_code == 200
+        keyed = [task("aadd", 1, n) | {"queue_name": "orders", "key": f"customer {n % 5}"} for n in range(50)]
+        ids += client.post("/enqueue/batch", json=keyed).json()["task_ids"]
+        unique = task("aadd", 1, 1) | {"unique": {"key": "one"}, "scheduled_at": "2100-01-01T00:00:00Z"}
+        first, second = (client.post("/enqueue", json=unique).json()["task_id"] for _ in range(2))
+        assert first == second
+        client.delete(f"/tasks/{first}")
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         delayed = client.post("/enqueue", json=task("aadd", 2, 3) | {"scheduled_at": soon}).json()["task_id"]
         assert client.get(f"/tasks/{delayed}/result?wait=20").json()["result"] == "5"
@@ -87,11 +96,11 @@ def test_tasks_schedules_and_cancelling_work_and_no_setting_leaks(database: str,
         eventually(lambda: not {"pending", "running"} & statuses(database).keys(), 30)
 
         found = statuses(database)
-        assert (found["failed"], found["cancelled"]) == (100, 1)
+        assert (found["failed"], found["cancelled"]) == (100, 2)
         assert settings_of_all(pooled) == [AS_SET_BY_THE_POOLER] * POOL_SIZE
         # Whoever has a session that somebody else uses as well says so.
         assert [own_tracebacks(program.output) for program in [api, *workers]] == [[]] * (1 + len(workers))
-        check_invariants(database, [*ids, delayed, endless])
+        check_invariants(database, [*ids, delayed, endless, first])
 
 
 def test_many_share_three_connections(database: str) -> None:

@@ -1,6 +1,7 @@
 """Workers that are quieted and stopped over HTTP, as an operator does."""
 
-import threading
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
 from tests.support.programs.command_line import lapinq_at
-from tests.support.programs.processes import QUICK_LEASE, ApiProcess, WorkerProcess
+from tests.support.programs.processes import QUICK_LEASE, REPOSITORY, ApiProcess, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 from tests.support.sample.starts import starts
@@ -43,15 +44,17 @@ def test_a_worker_that_a_command_stops_lets_its_task_end_and_exits_with_0(
         eventually(lambda: len(starts(tmp_path)) == 1, 30)
         assert eventually(lambda: seen(api, "box")["running"]) == 1
         stop = ("worker", "stop", "box", "--wait")
-        late = lapinq_at(("--server", api.url), *stop, "--timeout", "0")
-        assert (late.exit_code, late.stdout.startswith("asked box (")) == (1, True)
-        assert late.stderr.startswith("Error: still stopping: box (")
-        worker.said("anonymous asked this worker to stop")
-        assert seen(api, "box")["state"] == "stopping"
-        assert statuses(database) == {"running": 1, "pending": 1}
-        ends = threading.Timer(2.0, gate.touch)
-        ends.start()
-        assert lapinq_at(("--server", api.url), *stop).exit_code == 0
+        command = [sys.executable, "-m", "lapinq", *stop, "--server", api.url]
+        with subprocess.Popen(command, cwd=REPOSITORY) as waiting:
+            worker.said("anonymous asked this worker to stop")
+            late = lapinq_at(("--server", api.url), *stop, "--timeout", "0")
+            assert (late.exit_code, late.stdout.startswith("asked box (")) == (1, True)
+            assert late.stderr.startswith("Error: still stopping: box (")
+            assert seen(api, "box")["state"] == "stopping"
+            assert statuses(database) == {"running": 1, "pending": 1}
+            assert waiting.poll() is None
+            gate.touch()
+            assert waiting.wait(30) == 0
         assert worker.wait() == 0
         assert statuses(database) == {"completed": 1, "pending": 1}
         assert seen(api, "box") == {}

@@ -1,10 +1,12 @@
 -- For claim.sql, after pick_governed.sql: writes what the claim used up. Lanes get the place of their next task, or close.
+-- With a key that is full now, its other lanes close: left open, they would take the place of others in the next claim.
 -- In fair order the queue's virtual time becomes that at which the last of these tasks starts, with or without a key. Other
 -- orders leave virtual times alone. A bucket fills in at most a hundred years, and a weight is at least 0.001: what else is
 -- stored would overflow.
 -- Locks nothing that the caller has not locked. Relies on the primary keys and lapinq_ready_lane.
 served AS MATERIALIZED (
-    SELECT s.*, c.key, c.weight, c.start_order, c.start, c.most, c.tokens, c.tokens_at, c.rate_per_key, next.rank, next.seq
+    SELECT s.*, sum(s.tasks) OVER (PARTITION BY c.key) AS tasks_of_key, c.key, c.weight, c.start_order, c.start, c.most,
+           c.tokens, c.tokens_at, c.rate_per_key, next.rank, next.seq
       FROM (SELECT lane, count(*) AS tasks, array_agg(id) AS ids, (array_agg(id ORDER BY rank DESC, seq DESC))[1] AS last,
                    sum(cost) AS cost, (array_agg(cost ORDER BY rank DESC, seq DESC))[1] AS last_cost
               FROM (SELECT *, coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1) AS cost FROM taken) AS costly
@@ -22,12 +24,12 @@ served AS MATERIALIZED (
             LIMIT 1) AS next ON true
 ), moved AS (
     UPDATE lapinq_lanes l
-       SET is_open = s.seq IS NOT NULL AND (s.most IS NULL OR s.most > s.tasks),
+       SET is_open = s.seq IS NOT NULL AND (s.most IS NULL OR s.most > s.tasks_of_key),
            rank = CASE WHEN s.start_order = 'priority' THEN coalesce(s.rank, l.rank) ELSE 0 END,
            place = CASE WHEN s.start_order = 'fair' THEN s.start + s.cost / s.weight ELSE coalesce(s.seq, l.place) END,
-           opens_at = CASE WHEN s.seq IS NOT NULL AND s.tokens - s.tasks < 1
+           opens_at = CASE WHEN s.seq IS NOT NULL AND s.tokens - s.tasks_of_key < 1
                            THEN lapinq_now() + least(3155760000,
-                                                     (1 - s.tokens + s.tasks) * (s.rate_per_key ->> 'period_seconds')::float8
+                                                     (1 - s.tokens + s.tasks_of_key) * (s.rate_per_key ->> 'period_seconds')::float8
                                                      / (s.rate_per_key ->> 'limit')::float8) * interval '1 second' END,
            head = NULL,
            changed_at = lapinq_now()
@@ -59,6 +61,32 @@ served AS MATERIALIZED (
      WHERE l.ctid = one.row_id
        AND c.row_id IS NULL
     RETURNING l.lane
+), shut_beside AS (
+    UPDATE lapinq_lanes l
+       SET is_open = false,
+           opens_at = CASE WHEN one.tokens < 1
+                           THEN lapinq_now() + least(3155760000,
+                                                     (1 - one.tokens) * (one.rate_per_key ->> 'period_seconds')::float8
+                                                     / (one.rate_per_key ->> 'limit')::float8) * interval '1 second' END,
+           changed_at = lapinq_now()
+      FROM (SELECT s.tokens - s.tasks_of_key AS tokens, s.rate_per_key, other.row_id
+              FROM served s
+             CROSS JOIN LATERAL (
+                   SELECT ctid AS row_id, lane, is_open
+                     FROM lapinq_lanes
+                    WHERE queue_name = %(queue)s::text
+                      AND lane >= s.key
+                      AND lane < s.key || ' '
+                    ORDER BY queue_name, lane
+                    LIMIT 1000) AS other -- those that refresh_lanes.sql looks at when the key has room
+             WHERE s.tasks_of_key >= s.most
+               AND (SELECT count(*) > 1 FROM sets) -- else no key has two open lanes
+               AND s.lane = (SELECT min(lane) FROM served WHERE key = s.key)
+               AND other.is_open
+               AND other.lane <> ALL (ARRAY(SELECT lane FROM served
+                                             UNION ALL
+                                            SELECT lane FROM offered WHERE row_id IS NULL))) AS one
+     WHERE l.ctid = one.row_id
 ), remembered AS (
     INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
     SELECT %(queue)s::text, key, max(start) + coalesce(sum(cost) FILTER (WHERE start_order = 'fair') / min(weight), 0),

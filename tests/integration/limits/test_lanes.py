@@ -72,6 +72,35 @@ def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(databa
     on_connections(database, test)
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"max_running_per_key": 2},
+        {"rate_per_key": '{"limit": 1, "period_seconds": 3600, "burst": 2}'},
+    ],
+    ids=["running", "rate"],
+)
+def test_the_lanes_of_a_full_key_hide_no_other_for_a_claim(database: str, policy: dict[str, Any]) -> None:
+    """The first claim takes a task each of two lanes, and of neither as many as the key may start."""
+
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        for name in ("gpu", "api"):
+            await named_limits.set_limit(conn, name, 10, None, by=SOMEBODY)
+        await govern(conn, **policy)
+        await enqueue(conn, 1, key="full")
+        await enqueue(conn, 2, key="full", limits={"gpu": 1})
+        await enqueue(conn, 1, key="full", limits={"api": 1})
+        await enqueue(conn, 1, key="behind", limits={"gpu": 1})
+        await enqueue(conn, 1, key="behind", limits={"api": 1})
+        await enqueue(conn, 1)
+        assert await keys_of(conn, await claim(conn, worker, 2)) == ["full", "full"]
+        started = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(3)]
+        assert started == [["behind"], ["behind"], [None]]
+
+    on_connections(database, test)
+
+
 def test_higher_priorities_start_first_whatever_their_key(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)

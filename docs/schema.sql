@@ -1179,6 +1179,7 @@ CREATE TABLE lapinq_queues (
     governed_at         timestamp with time zone,
     has_breaker         boolean NOT NULL DEFAULT false,
     is_governed         boolean NOT NULL DEFAULT false,
+    lane_shifts         jsonb,
     CONSTRAINT lapinq_queues_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_queues_max_running_per_key_check CHECK ((max_running_per_key >= 1)),
     CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name),

@@ -23,6 +23,7 @@ queues = sa.Table(
     sa.Column("tokens_at", timestamptz),
     sa.Column("virtual_time", DOUBLE_PRECISION, nullable=False, server_default="0"),
     sa.Column("unkeyed_time", DOUBLE_PRECISION, nullable=False, server_default="0"),
+    sa.Column("lane_shifts", JSONB),
     sa.Column("governed_xid", sa.BigInteger),
     sa.Column("governed_at", timestamptz),
     sa.Column("has_breaker", sa.Boolean, nullable=False, server_default=sa.false()),

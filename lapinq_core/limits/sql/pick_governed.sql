@@ -6,6 +6,8 @@
 -- units, no other task that takes from it starts, or that one would wait forever. Tasks that need more than the limit
 -- ever has are not offered. Of each set of limits it looks at as many lanes as may start tasks: those that one set holds
 -- back hide no other.
+-- While a limit holds a set back in fair order, virtual time goes on without it. So the places of its lanes are shifted, that
+-- the first of them is never before it: what was held back has no credit, and its lanes keep their order.
 -- What tasks take is added up for all at once, also for those that then can't start because of their key or another limit.
 -- So it ends before the first task that this wrongly leaves out, and the next claim begins with that.
 -- In strict order it passes lanes of keys without a head: no claim has looked at them since the order became strict.
@@ -19,7 +21,7 @@
 -- skipping locked ones. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim, lapinq_running_key and
 -- lapinq_running_units.
 policy AS MATERIALIZED (
-    SELECT start_order, weights, has_breaker, virtual_time, unkeyed_time, max_running, max_running_per_key, rate_per_key, rate,
+    SELECT start_order, weights, has_breaker, virtual_time, unkeyed_time, lane_shifts, max_running, max_running_per_key, rate_per_key, rate,
            lapinq_tokens(rate, tokens, tokens_at) AS tokens
       FROM lapinq_queues
      WHERE name = %(queue)s::text
@@ -29,24 +31,31 @@ policy AS MATERIALIZED (
             OR governed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
             OR governed_at < lapinq_now() - interval '30 seconds')
        AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)
-), sets (names) AS (
-    (SELECT names
+), sets (names, place) AS (
+    (SELECT names, place
        FROM lapinq_lanes
       WHERE queue_name = %(queue)s::text
         AND is_open
-      ORDER BY queue_name, names
+      ORDER BY queue_name, names, rank, place
       LIMIT 1)
     UNION ALL
-    SELECT next.names
+    SELECT next.names, next.place
       FROM sets
      CROSS JOIN LATERAL (
-           SELECT l.names
+           SELECT l.names, l.place
              FROM lapinq_lanes l
             WHERE l.queue_name = %(queue)s::text
               AND l.is_open
               AND l.names > sets.names
-            ORDER BY l.queue_name, l.names
+            ORDER BY l.queue_name, l.names, l.rank, l.place
             LIMIT 1) AS next
+), shifted AS MATERIALIZED (
+    SELECT s.names,
+           CASE WHEN p.start_order = 'fair' AND s.names > ''
+                THEN greatest(0, (p.lane_shifts ->> s.names)::float8, p.virtual_time - s.place)
+                ELSE 0 END AS shift
+      FROM sets s
+     CROSS JOIN policy p
 ), running AS MATERIALIZED (
     SELECT name, count(*) AS tasks
       FROM lapinq_running r
@@ -75,11 +84,11 @@ policy AS MATERIALIZED (
                              floor(tokens){breaker})) AS room
       FROM policy p
 ), lanes AS MATERIALIZED (
-    SELECT l.lane, split_part(l.lane, chr(31), 1) AS key, l.names, l.place, l.head,
-           last_value(l.rank) OVER all_lanes AS last_rank, last_value(l.place) OVER all_lanes AS last_place,
+    SELECT l.lane, split_part(l.lane, chr(31), 1) AS key, l.names, l.place + s.shift AS place, s.shift, l.head,
+           last_value(l.rank) OVER all_lanes AS last_rank, last_value(l.place + s.shift) OVER all_lanes AS last_place,
            count(*) OVER all_lanes AS lanes
       FROM q
-     CROSS JOIN sets s
+     CROSS JOIN shifted s
      CROSS JOIN LATERAL (
            SELECT lane, names, rank, place, head
              FROM lapinq_lanes
@@ -94,7 +103,7 @@ policy AS MATERIALIZED (
                          FROM limits
                         WHERE name = ANY (string_to_array(s.names, ','))
                           AND (closed_for > 0 OR places < 1 OR tokens < 1))
-    WINDOW all_lanes AS (ORDER BY l.rank, l.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    WINDOW all_lanes AS (ORDER BY l.rank, l.place + s.shift ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), capped AS MATERIALIZED (
     SELECT l.*, greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight, q.start_order, q.rate_per_key,
            CASE WHEN q.start_order = 'fair' THEN greatest(l.place, k.virtual_time)

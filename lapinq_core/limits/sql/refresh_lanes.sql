@@ -1,12 +1,13 @@
 -- Looks again at lanes of a queue in which something happened, and at those whose time has come: whether their first task
 -- may start, and its place in the order. Takes news of about a thousand lanes. The lanes of a key are looked at together.
--- A lane that opens again has no credit: in fair order it goes on at the queue's virtual time.
+-- A lane that opens again has no credit: in fair order it goes on at the queue's virtual time, without the shift of its set
+-- of limits (pick_governed.sql).
 -- Tasks of a lane are looked up BETWEEN it and itself. By equality the order by lane would not count, and where most tasks
 -- are of one lane, the planner would expect to meet one of any lane soon in the index of the whole queue, and read it all.
 -- Locks the rows that it writes; the caller holds the lock of the queue's row. Relies on lapinq_lane_news_pkey,
 -- lapinq_ready_lane and lapinq_running_key.
 WITH q AS MATERIALIZED (
-    SELECT max_running_per_key, rate_per_key, start_order, virtual_time
+    SELECT max_running_per_key, rate_per_key, start_order, virtual_time, lane_shifts
       FROM lapinq_queues
      WHERE name = %(queue)s::text
 ), news AS MATERIALIZED (
@@ -82,7 +83,10 @@ WITH q AS MATERIALIZED (
            coalesce(strict.id, first.id) AS id,
            coalesce(strict.rank, first.rank) AS rank,
            coalesce(strict.seq, first.seq) AS seq,
-           greatest(k.virtual_time, q.virtual_time) AS virtual_time,
+           greatest(k.virtual_time, q.virtual_time)
+           - CASE WHEN q.start_order = 'fair' AND l.names > ''
+                  THEN greatest(0, (q.lane_shifts ->> l.names)::float8, q.virtual_time - beside.place)
+                  ELSE 0 END AS place,
            CASE WHEN l.key <> '' THEN
                 least(q.max_running_per_key, CASE WHEN q.start_order = 'strict_per_key' THEN 1 END)
            END AS most,
@@ -90,7 +94,7 @@ WITH q AS MATERIALIZED (
                 (1 - l.returned_to_key - lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at))
                 * (q.rate_per_key ->> 'period_seconds')::float8 / (q.rate_per_key ->> 'limit')::float8
            END AS opens_in
-      FROM lanes l
+      FROM (SELECT *, split_part(lane, chr(31), 2) AS names FROM lanes) AS l
      CROSS JOIN q
       LEFT JOIN LATERAL (
            SELECT virtual_time, tokens, tokens_at, holder
@@ -98,6 +102,16 @@ WITH q AS MATERIALIZED (
             WHERE queue_name = %(queue)s::text
               AND key = l.key
             LIMIT 1) AS k ON true
+      LEFT JOIN LATERAL (
+           SELECT place
+             FROM lapinq_lanes
+            WHERE q.start_order = 'fair'
+              AND l.names > ''
+              AND queue_name = %(queue)s::text
+              AND is_open
+              AND names = l.names
+            ORDER BY queue_name, names, rank, place
+            LIMIT 1) AS beside ON true
       LEFT JOIN LATERAL (
            SELECT id, rank, seq
              FROM lapinq_ready
@@ -156,7 +170,7 @@ INSERT INTO lapinq_lanes AS l (queue_name, lane, names, is_open, rank, place, he
 SELECT %(queue)s::text, lane, split_part(lane, chr(31), 2),
        may_start AND (opens_in IS NULL OR opens_in <= 0),
        CASE WHEN start_order = 'priority' THEN coalesce(rank, 0) ELSE 0 END,
-       CASE WHEN start_order = 'fair' THEN virtual_time ELSE coalesce(seq, 0) END,
+       CASE WHEN start_order = 'fair' THEN place ELSE coalesce(seq, 0) END,
        CASE WHEN is_strict THEN id END,
        CASE WHEN may_start AND opens_in > 0 THEN lapinq_now() + least(opens_in, 3155760000) * interval '1 second' END,
        lapinq_now()

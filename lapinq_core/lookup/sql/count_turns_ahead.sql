@@ -1,25 +1,41 @@
 -- About how many tasks start before one that waits in a lane, in a queue that shares starts among keys: those ahead of it
 -- in its lane, and of every other open lane as many as have their turn before. Takes each to cost one unit.
+-- Lanes that take from limits start later than their places say, and none starts before the queue's virtual time
+-- (pick_governed.sql).
 -- Looks at a hundred lanes, those with the first turns, and at the tasks without a key as one more; counts at most `most`.
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim and the primary keys.
 WITH q AS MATERIALIZED (
     SELECT x.virtual_time, greatest(x.unkeyed_time, x.virtual_time) AS unkeyed_time, x.weights,
-           greatest(l.place, k.virtual_time, CASE WHEN l.place IS NULL THEN x.virtual_time END)
+           x.lane_shifts, own.names, own.shift, greatest(l.place + own.shift, k.virtual_time, x.virtual_time)
            + %(ahead)s::integer / greatest(0.001, coalesce((x.weights ->> %(key)s::text)::float8, 1)) AS turn
       FROM lapinq_queues x
       LEFT JOIN lapinq_lanes l ON l.queue_name = x.name AND l.lane = %(lane)s::text AND l.is_open
       LEFT JOIN lapinq_keys k ON k.queue_name = x.name AND k.key = %(key)s::text
+     CROSS JOIN LATERAL (
+           SELECT split_part(%(lane)s::text, chr(31), 2) AS names,
+                  greatest(0, (x.lane_shifts ->> split_part(%(lane)s::text, chr(31), 2))::float8,
+                           x.virtual_time - (SELECT place
+                                               FROM lapinq_lanes
+                                              WHERE queue_name = %(queue)s::text
+                                                AND names = split_part(%(lane)s::text, chr(31), 2)
+                                                AND split_part(%(lane)s::text, chr(31), 2) > ''
+                                                AND is_open
+                                              ORDER BY queue_name, names, rank, place
+                                              LIMIT 1)) AS shift) AS own
      WHERE x.name = %(queue)s::text
 ), lanes AS MATERIALIZED (
-    SELECT l.lane, l.place, greatest(0.001, coalesce((q.weights ->> split_part(l.lane, chr(31), 1))::float8, 1)) AS weight, q.turn
+    SELECT l.lane, greatest(l.start, q.virtual_time) AS start, q.turn,
+           greatest(0.001, coalesce((q.weights ->> split_part(l.lane, chr(31), 1))::float8, 1)) AS weight
       FROM q
      CROSS JOIN LATERAL (
-           SELECT lane, place
+           SELECT lane, place + shift AS start
              FROM lapinq_lanes
+            CROSS JOIN LATERAL (SELECT CASE WHEN names = q.names THEN q.shift
+                                            ELSE coalesce((q.lane_shifts ->> names)::float8, 0) END AS shift) AS of_set
             WHERE queue_name = %(queue)s::text
               AND is_open
               AND lane <> %(lane)s::text
-              AND place < q.turn
+              AND place + shift < q.turn
             ORDER BY queue_name, names, rank, place
             LIMIT 100) AS l
 )
@@ -34,7 +50,7 @@ SELECT least(%(most)s::integer,
                                          WHERE queue_name = %(queue)s::text
                                            AND lane = l.lane
                                          ORDER BY queue_name, lane, rank, seq
-                                         LIMIT least(%(most)s::integer, ceil((l.turn - l.place) * l.weight))) AS few
+                                         LIMIT least(%(most)s::integer, ceil((l.turn - l.start) * l.weight))) AS few
                                 ) AS waiting), 0)
              + (SELECT count(*)
                   FROM q

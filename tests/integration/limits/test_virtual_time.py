@@ -4,7 +4,8 @@ from collections import Counter
 
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.limits import lanes, named_limits
+from lapinq_core.limits import lanes, named_limits, spending
+from lapinq_core.limits.spending import Exhausted
 from lapinq_core.tasks import queues
 from tests.integration.limits.test_lanes import govern, keys_of
 from tests.support.database.running import on_connections
@@ -58,6 +59,75 @@ def test_starts_in_another_order_count_nothing_in_fair_order(database: str) -> N
         await enqueue(conn, 30, key="new")
         claims = [one for _ in range(4) for one in await claim(conn, worker, 5)]
         assert Counter(await keys_of(conn, claims)) == {"old": 10, "new": 10}
+
+    on_connections(database, test)
+
+
+async def close_limit(conn: Conn, worker: str, name: str) -> None:
+    """A task that takes from the limit closes it for a minute, and waits again."""
+    [held] = await claim(conn, worker, 1)
+    end = Exhausted(
+        task_id=held.id, token=held.token, seq=held.seq, limit=name, seconds=60.0, error="", run_seconds=0.0
+    )
+    await spending.close(conn, [end])
+
+
+def test_what_a_limit_held_back_has_no_credit_when_the_limit_opens(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
+        await govern(conn, start_order="fair")
+        for key in ("old 1", "old 2"):
+            await enqueue(conn, 40, key=key, limits={"api": 1})
+        await close_limit(conn, worker, "api")
+        await enqueue(conn, 60, key="free")
+        for _ in range(5):
+            assert {*await keys_of(conn, await claim(conn, worker, 10))} == {"free"}
+        # It comes while the limit is closed, so its first turn is with those that wait for it already.
+        await enqueue(conn, 40, key="old 3", limits={"api": 1})
+        assert await keys_of(conn, await claim(conn, worker, 1)) == ["free"]
+        await named_limits.open_limit(conn, "api", by=SOMEBODY)
+        first = await keys_of(conn, await claim(conn, worker, 2))
+        await enqueue(conn, 40, key="late")
+        assert await starts_until(conn, worker, "late") <= 4
+        rest = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(10)]
+        counted = Counter([*first, *(key for [key] in rest)])
+        assert all(2 <= counted[key] <= 4 for key in ("old 1", "old 2", "old 3")), counted
+
+    on_connections(database, test)
+
+
+def test_the_keys_of_a_slow_limit_share_it_by_weight_while_others_start_faster(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await named_limits.set_limit(conn, "slow", 1, None, by=SOMEBODY)
+        await govern(conn, start_order="fair", weights='{"gold": 3}')
+        for key in ("gold", "iron"):
+            await enqueue(conn, 40, key=key, limits={"slow": 1})
+        await enqueue(conn, 120, key="free")
+        started: list[str] = []
+        for _ in range(12):
+            got = await claim(conn, worker, 10)
+            started += await keys_of(conn, got)
+            await complete(conn, got)
+        counted = Counter(started)
+        assert (counted["gold"], counted["iron"]) == (9, 3)
+        assert counted["free"] > 90
+
+    on_connections(database, test)
+
+
+def test_keys_share_alike_whether_or_not_their_tasks_take_from_a_limit(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
+        await govern(conn, start_order="fair")
+        await enqueue(conn, 15, key="both")
+        await enqueue(conn, 40, key="both", limits={"api": 1})
+        await enqueue(conn, 40, key="one", limits={"api": 1})
+        for _ in range(20):
+            pair = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(2)]
+            assert sorted(pair) == [["both"], ["one"]]
 
     on_connections(database, test)
 

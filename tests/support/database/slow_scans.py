@@ -16,7 +16,7 @@ ALTER TABLE lapinq_queues RENAME TO quick_queues;
 CREATE VIEW lapinq_queues AS
 SELECT name, CASE WHEN name = 'slow to look at' THEN slowly(paused_at) ELSE paused_at END AS paused_at,
        paused_by, pause_reason, max_running, max_running_per_key, rate, rate_per_key, start_order, weights, is_laned,
-       tokens, tokens_at, virtual_time, unkeyed_time, governed_xid, governed_at, is_governed, has_breaker
+       tokens, tokens_at, virtual_time, unkeyed_time, lane_shifts, governed_xid, governed_at, is_governed, has_breaker
   FROM quick_queues;
 INSERT INTO quick_queues (name) VALUES ('slow to look at');
 """

@@ -138,3 +138,25 @@ def test_a_refused_policy_keeps_what_was_typed(
     expect(page.get_by_role("region", name="Policy")).to_contain_text("0 / 7")
     expect(page.get_by_role("region", name="Policy")).to_contain_text("fair among keys")
     expect(page.get_by_role("region", name="Policy")).to_contain_text("gold 3")
+
+
+def test_an_admin_sets_changes_and_removes_the_circuit_breaker_of_a_function(
+    page: Page, enqueue: Enqueue, axe: CheckAccess
+) -> None:
+    enqueue()
+    page.goto("/function?name=factorial")
+    region = page.get_by_role("region", name="Circuit breaker")
+    dialog = page.get_by_role("dialog", name="Circuit breaker of factorial")
+    region.get_by_role("button", name="Set the circuit breaker of factorial").click()
+    expect(dialog.get_by_label("In a row")).to_have_value("5")
+    axe(page)
+    dialog.get_by_label("In a row").fill("")
+    dialog.get_by_label("Share in %").fill("40")
+    dialog.get_by_role("button", name="Save").click()
+    expect(region).to_contain_text("It opens when 40 % of 20 or more attempts within 1 min failed.")
+    region.get_by_role("button", name="Set the circuit breaker of factorial").click()
+    expect(dialog.get_by_label("Share in %")).to_have_value("40")
+    dialog.get_by_role("button", name="Cancel").click()
+    region.get_by_role("button", name="Remove the circuit breaker of factorial").click()
+    page.get_by_role("button", name="Remove", exact=True).last.click()
+    expect(region).to_contain_text("These tasks have no circuit breaker.")

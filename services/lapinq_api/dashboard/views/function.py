@@ -2,23 +2,21 @@
 
 from typing import Any
 
-import msgspec
 import psycopg
 
 from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts import rule_fields
 from lapinq_api.dashboard.parts.tiles import tiles_of_task
 from lapinq_api.dashboard.views.overview import window_of
 from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window
-from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.errors import trends
 from lapinq_core.figures import task_rollups
 from lapinq_core.fleet import operators
 from lapinq_core.limits import task_breakers
-from lapinq_core.limits.task_breakers import NamedBreaker
 from lapinq_core.lookup import slowest
 
 
@@ -47,16 +45,9 @@ async def _read(
             "groups": await trends.top(conn, window.seconds, task_name=name),
             "slowest": await slowest.slowest(conn, task_name=name),
             "breaker": breaker,
-            "breaker_values": _form_values(breaker),
+            "breaker_values": rule_fields.of_breaker(breaker),
+            "breaker_defaults": rule_fields.BREAKER_DEFAULTS,
         }
-
-
-def _form_values(breaker: NamedBreaker | None) -> str:
-    """What the fields of the form have at first, by name, as JSON."""
-    rule = breaker or BreakerRule(failures_in_row=5)
-    return msgspec.json.encode(
-        {field: getattr(rule, field) for field in BreakerRule.__struct_fields__}
-    ).decode()
 
 
 VIEW = View(

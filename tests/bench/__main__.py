@@ -131,6 +131,7 @@ def main(
             figures=figures,
             ratios=ratios(figures),
             failures=failures,
+            measured=list(wanted),
         )
     click.echo(as_text(report))
     click.echo(f"\nwritten to {save(report, path)}")

@@ -4,23 +4,23 @@
 -- (pick_governed.sql).
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey and lapinq_ready_lane.
 WITH RECURSIVE sets AS (
-    (SELECT names, place
+    (SELECT names
        FROM lapinq_lanes
       WHERE queue_name = %(queue)s::text
         AND is_open
         AND names > ''
-      ORDER BY queue_name, names, rank, place
+      ORDER BY queue_name, names
       LIMIT 1)
     UNION ALL
-    SELECT next.names, next.place
+    SELECT next.names
       FROM sets
      CROSS JOIN LATERAL (
-           SELECT l.names, l.place
+           SELECT l.names
              FROM lapinq_lanes l
             WHERE l.queue_name = %(queue)s::text
               AND l.is_open
               AND l.names > sets.names
-            ORDER BY l.queue_name, l.names, l.rank, l.place
+            ORDER BY l.queue_name, l.names
             LIMIT 1) AS next
 ), q AS MATERIALIZED (
     SELECT name, start_order, virtual_time, lane_shifts
@@ -29,7 +29,14 @@ WITH RECURSIVE sets AS (
 ), shifted AS MATERIALIZED (
     SELECT s.names,
            CASE WHEN q.start_order = 'fair'
-                THEN greatest(0, (q.lane_shifts ->> s.names)::float8, q.virtual_time - s.place)
+                THEN greatest(0, (q.lane_shifts ->> s.names)::float8,
+                              q.virtual_time - (SELECT place
+                                                  FROM lapinq_lanes
+                                                 WHERE queue_name = %(queue)s::text
+                                                   AND names = s.names
+                                                   AND is_open
+                                                 ORDER BY queue_name, names, rank, place
+                                                 LIMIT 1))
                 ELSE 0 END AS shift
       FROM sets s
      CROSS JOIN q
@@ -37,7 +44,7 @@ WITH RECURSIVE sets AS (
     SELECT coalesce(l.rank, CASE WHEN q.start_order = 'priority' THEN %(rank)s::bigint ELSE 0 END) AS rank,
            coalesce(l.place + s.shift, CASE WHEN q.start_order = 'fair' THEN q.virtual_time ELSE %(seq)s::bigint END) AS start
       FROM q
-      LEFT JOIN lapinq_lanes l ON l.queue_name = q.name AND l.lane = %(lane)s::text AND l.is_open
+      LEFT JOIN lapinq_lanes l ON l.queue_name = %(queue)s::text AND l.lane = %(lane)s::text AND l.is_open
       LEFT JOIN shifted s ON s.names = l.names
 )
 SELECT first.id::text, need.name, need.units
@@ -69,6 +76,7 @@ SELECT first.id::text, need.name, need.units
  WHERE need.units > rest.tokens
    AND need.units <= rest.burst
    AND first.id <> %(id)s::uuid
+   AND (l.lane = %(lane)s::text OR (l.rank, l.start) <= (own.rank, own.start)) -- before it looks at their tasks
    AND (l.lane = %(lane)s::text OR (l.rank, l.start, first.seq) < (own.rank, own.start, %(seq)s::bigint))
  ORDER BY l.rank, l.start, first.seq
  LIMIT 1

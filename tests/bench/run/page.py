@@ -51,13 +51,17 @@ def _machine(report: Report) -> list[str]:
     runs = report.plan.runs
     facts.append("one run." if runs == 1 else f"median of {runs} runs (lowest–highest).")
     facts += [
-        f"Steady drains of {other.plan.held_seconds:g} s are from another run, of {other.at:%Y-%m-%d};"
-        f" runs: {other.plan.runs}."
-        if any(map(steady_table.is_steady, other.figures))
-        else f"Fairness is from another run, of {other.at:%Y-%m-%d}; runs: 1."
+        f"{_what(other)} from another run, of {other.at:%Y-%m-%d}, on {other.machine['cores']} cores of an"
+        f" {other.machine['processor']}; runs: {other.plan.runs}."
         for other in report.added
     ]
     return [" ".join(facts)]
+
+
+def _what(added: Report) -> str:
+    if any(map(steady_table.is_steady, added.figures)):
+        return f"Steady drains of {added.plan.held_seconds:g} s are"
+    return f"What `--only {','.join(added.measured)}` measures is"
 
 
 def _bars(report: Report) -> list[str]:

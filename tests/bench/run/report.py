@@ -15,7 +15,7 @@ from tests.bench.run.ratios import Ratio, by_metric
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a run. `failures` names what could not be measured, with the error.
+    """All of a run. `measured` are its measurements by name, and `failures` those that went wrong, with the error.
 
     `added` are runs of other measurements whose figures this one takes along (`joined`).
     """
@@ -30,6 +30,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     figures: list[Figure]
     ratios: list[Ratio]
     failures: dict[str, str]
+    measured: list[str] = []
     added: list["Report"] = []
 
 

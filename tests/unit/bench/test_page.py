@@ -1,3 +1,5 @@
+import msgspec
+
 from tests.bench.run.charts import CHARTS as CHARTED
 from tests.bench.run.charts import charts
 from tests.bench.run.figures import Metric
@@ -43,9 +45,19 @@ def shown_metrics() -> list[str]:
 
 
 def test_the_page_and_its_charts_are_those_of_the_runs_beside_them() -> None:
-    run = joined(
-        *map(load, sorted(PAGE_FILE.parent.glob("benchmarks*.json"), key=lambda path: len(path.name)))
-    )
+    files = sorted(PAGE_FILE.parent.glob("benchmarks*.json"), key=lambda path: (len(path.name), path.name))
+    run = joined(*map(load, files))
     assert rendered(PAGE_FILE.read_text(), run) == PAGE_FILE.read_text()
     for name, svg in charts(run).items():
         assert (CHARTS / f"{name}.svg").read_text() == svg
+
+
+def test_it_says_what_is_from_another_run() -> None:
+    other = msgspec.structs.replace(report(readings(LATENCY, "lapinq", 1)), measured=["limits", "fairness"])
+    made = rendered(
+        "<!-- machine -->\n<!-- /machine -->\n", joined(report(readings(DRAIN, "lapinq", 1)), other)
+    )
+    assert (
+        "What `--only limits,fairness` measures is from another run, of 2026-11-27, on 2 cores of an A"
+        in made
+    )

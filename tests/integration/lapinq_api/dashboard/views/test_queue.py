@@ -85,7 +85,7 @@ def test_a_task_name_shows_its_circuit_breaker(signed_in: httpx.Client) -> None:
     signed_in.put("/api/v1/breakers/watched", json={"failures_in_row": 7, "failure_share": 0.25})
     html = signed_in.get("/function?name=watched").text
     assert "It opens after 7 failures in a row." in html
-    assert "25% of 20 or more attempts within 1 min failed" in words(html)
+    assert "25 % of 20 or more attempts within 1 min failed" in words(html)
     assert 'data-dialog-to="api/v1/breakers/watched"' in html
     assert 'data-method="DELETE" data-to="api/v1/breakers/watched"' in html
     signed_in.delete("/api/v1/breakers/watched")

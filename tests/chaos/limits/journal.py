@@ -57,7 +57,7 @@ def runs_of(journal: Path, kills: Mapping[int, float] | None = None) -> list[Run
             runs.append(Run(name, start, float(at), what, int(seq), started_at))
     last_of.update(kills or {})
     runs += [
-        Run(name, start, last_of[process], "killed", seq, started_at)
+        Run(name, start, max(start, last_of[process]), "killed", seq, started_at)
         for (name, seq), (start, process, started_at) in started.items()
     ]
     return sorted(runs, key=lambda run: run.start)

@@ -23,9 +23,10 @@ def check_running(
     """At no instant more than allowed; returns the most that ran.
 
     Of what runs at an instant, count what was claimed up to any of those claims: all of it was running at that claim,
-    so it is at most what the rule of that claim allowed.
+    so it is at most what the rule of that claim allowed. What was killed as it started ran at no instant.
     """
-    events = sorted([(run.start, 1, run.seq) for run in runs] + [(run.end, -1, run.seq) for run in runs])
+    those = [run for run in runs if run.end > run.start]
+    events = sorted([(run.start, 1, run.seq) for run in those] + [(run.end, -1, run.seq) for run in those])
     running: list[int] = []
     most = 0
     for at, change, seq in events:

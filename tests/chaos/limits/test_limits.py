@@ -268,6 +268,8 @@ def test_the_judges_see_what_is_wrong(tmp_path: Path) -> None:
     ]
     two_at_first = [Reign(2, 0, 0, 0), Reign(1, 12, 5, 5)]
     assert check_running(runs, two_at_first, lambda most: most, "the queue") == 2
+    killed_at_its_start = runs[1]._replace(start=2, end=2)
+    assert check_running([runs[0], killed_at_its_start], two_at_first, lambda most: most, "the queue") == 1
     one_too_late = [Reign(2, 0, 0, 0), Reign(1, 11, 1.5, 1.5)]
     with pytest.raises(AssertionError, match="2 ran at 2"):
         check_running(runs, one_too_late, lambda most: most, "the queue")

@@ -292,8 +292,7 @@ def seed(
 ) -> None:
     """Fills the database at `url`, which has the schema and nothing in it, and vacuums it.
 
-    With `only_tasks` it has no groups of errors and nothing that charts are drawn of: most of the work, and nothing
-    to whoever looks for tasks.
+    `only_tasks` leaves out error groups and what charts show, which take most of the time.
     """
     with _connect(url) as conn:
         conn.execute(sql.SQL(_PARTITION).format(weeks=sql.Literal(weeks)))

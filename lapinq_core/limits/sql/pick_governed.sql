@@ -21,8 +21,8 @@
 -- skipping locked ones. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim, lapinq_running_key and
 -- lapinq_running_units.
 policy AS MATERIALIZED (
-    SELECT start_order, weights, has_breaker, virtual_time, unkeyed_time, lane_shifts, max_running, max_running_per_key, rate_per_key, rate,
-           lapinq_tokens(rate, tokens, tokens_at) AS tokens
+    SELECT start_order, weights, has_breaker, virtual_time, unkeyed_time, lane_shifts, max_running, max_running_per_key,
+           rate_per_key, rate, lapinq_tokens(rate, tokens, tokens_at) AS tokens
       FROM lapinq_queues
      WHERE name = %(queue)s::text
        AND paused_at IS NULL

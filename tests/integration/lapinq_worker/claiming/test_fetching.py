@@ -65,10 +65,10 @@ def test_it_is_woken_before_it_polls(database: str, tmp_path: Path) -> None:
             await asyncio.sleep(0.1)
             assert await desk.status(task) == "pending"
             await notify(desk.conn, ["default"])
-            await desk.ended(task, timeout=5)
+            await desk.ended(task)
             await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
             await notify(desk.conn, ["default"])
-            await until(lambda: starts(tmp_path), 5)
+            await until(lambda: starts(tmp_path))
 
     at_desk(database, test)
 
@@ -77,7 +77,7 @@ def test_a_retry_that_may_start_at_once_does(database: str, tmp_path: Path) -> N
     async def test(desk: Desk) -> None:
         task = await desk.hand_in(tasks.retry_once, str(tmp_path / "asked"), 0.0)
         async with working(database, worker_poll_interval=ENDLESS_SECONDS):
-            (ended,) = await desk.ended(task, timeout=8)
+            (ended,) = await desk.ended(task)
         assert ended.attempts == 2
 
     at_desk(database, test)
@@ -89,7 +89,7 @@ def test_a_task_that_falls_due_wakes_it(database: str) -> None:
             await until(lambda: is_asleep(worker))
             due = datetime.now(UTC) + timedelta(seconds=0.5)
             task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
-            await desk.ended(task, timeout=8)
+            await desk.ended(task)
 
     at_desk(database, test)
 
@@ -297,7 +297,7 @@ def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
                 scans.clear()
                 task = await desk.hand_in(tasks.aadd, 1, 1)
                 await send(desk.conn, packed({"default": told}))
-                await desk.ended(task, timeout=5)
+                await desk.ended(task)
                 await until(lambda: is_asleep(worker))
                 assert bool(scans) is scanned
 

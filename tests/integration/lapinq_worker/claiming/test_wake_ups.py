@@ -60,7 +60,7 @@ def test_a_notice_that_arrives_during_a_claim_of_its_queue_is_followed(
             await notify(desk.conn, ["default"])
             await until(lambda: heard == ["default", "default"])
             await desk.conn.execute("SELECT pg_advisory_unlock(1)")
-            await desk.ended(first, second, timeout=5)
+            await desk.ended(first, second)
 
     at_desk(database, test)
 
@@ -69,7 +69,7 @@ def test_a_task_that_commits_after_a_later_one_is_found_as_soon_as_a_full_scan_m
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The worker's mark is past its place by then.
-    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 200.0)
+    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 50.0)
 
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
@@ -83,7 +83,7 @@ def test_a_task_that_commits_after_a_later_one_is_found_as_soon_as_a_full_scan_m
                 await desk.ended(later)
                 await is_asleep(worker)
             await notify(desk.conn, ["default"])
-            await desk.ended(late.id, timeout=8)
+            await desk.ended(late.id)
 
     at_desk(database, test)
 

@@ -184,7 +184,7 @@ def test_a_beat_that_gets_no_answer_is_given_up_and_tried_anew(
         assert heartbeat.judging_time is None
         eventually(lambda: not heartbeat.is_current)
         way.heal()
-        eventually(lambda: heartbeat.is_current, timeout=8)
+        eventually(lambda: heartbeat.is_current)
 
 
 def test_broken_connections_are_replaced(database: str, caplog: pytest.LogCaptureFixture) -> None:

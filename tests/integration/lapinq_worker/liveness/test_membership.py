@@ -196,7 +196,7 @@ def test_a_lease_in_doubt_starts_nothing_and_is_back_with_the_database(database:
                 await until(lambda: not worker._may_start())
                 task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
                 way.heal()
-                (ended,) = await desk.ended(task, timeout=8)
+                (ended,) = await desk.ended(task)
                 assert ended.attempts == 1
 
     at_desk(database, test)

@@ -13,6 +13,7 @@ LOCK_LIMITS = sql(_PACKAGE, "lock_limits")
 
 ADOPT_TRANSIENT = sql(_PACKAGE, "adopt_transient")
 
+IS_GOVERNED = sql(_PACKAGE, "is_governed")
 MAY_START = sql(_PACKAGE, "may_start")
 PICK = sql(_PACKAGE, "pick_governed")
 CHARGE = sql(_PACKAGE, "charge_governed")

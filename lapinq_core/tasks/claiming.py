@@ -109,6 +109,8 @@ async def _answer(conn: PinnedConnection, queue: str, params: Mapping[str, objec
         answer = await _near_first(conn, params, governed=False)
         if answer.text != _GOVERNED:
             return answer
+        if not await _may_start(conn, params):
+            return _Answer(None)
         if len(conn.governed_until) > 1000:
             conn.governed_until.clear()
         conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
@@ -116,6 +118,11 @@ async def _answer(conn: PinnedConnection, queue: str, params: Mapping[str, objec
     if answer.text is None:
         conn.governed_until.pop(queue, None)  # the next one looks first whether it is worth the lock
     return answer
+
+
+async def _may_start(conn: PinnedConnection, params: Mapping[str, object]) -> bool:
+    cursor = await conn.execute(governed_claims.MAY_START, params, prepare=True)
+    return (await cursor.fetchone()) == (True,)
 
 
 async def _near_first(conn: PinnedConnection, params: Mapping[str, object], *, governed: bool) -> _Answer:
@@ -220,7 +227,7 @@ def plain_claim(since: UUID, until: UUID) -> LiteralString:
         sql(_PACKAGE, "claim")
         .replace("{picked}", sql(_PACKAGE, "pick_plain"))
         .replace("{charged}", "")
-        .replace("{otherwise}", governed_claims.MAY_START)
+        .replace("{otherwise}", governed_claims.IS_GOVERNED)
         .replace("{also}", "")
         .replace("{ordered}", "claimed")
         .replace("{order}", "rank, seq")

@@ -93,6 +93,10 @@ CLAIMING = [
     *(_claiming("refresh_lanes", queue, rows=50, pages=200, later=190) for queue in ORDERS),
     *(_claiming("claim_governed", queue, rows=100, pages=200, later=170) for queue in ORDERS),
     *(_claiming("claim", queue, rows=10, pages=30, later=15, session=Session.PINNED) for queue in ORDERS),
+    *(
+        _claiming("may_start", queue, rows=10, pages=30, later=15, session=Session.PINNED)
+        for queue in (*ORDERS, LIMITED, WATCHED)
+    ),
     _claiming("lock_queue", "fair", rows=5, pages=10, later=10),
     _claiming("lock_limits", LIMITED, rows=80, pages=120, later=110),
     _claiming("claim_governed", LIMITED, rows=250, pages=260, later=240),

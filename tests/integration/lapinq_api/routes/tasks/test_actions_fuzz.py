@@ -13,6 +13,9 @@ from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 
+# Threads of the server draw random numbers, too.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 FORESEEN = {200, 201, 202, 400, 404, 405, 409, 413, 415}
 
 

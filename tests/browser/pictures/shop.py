@@ -61,7 +61,7 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
         _shop("thumbnail", "pictures", "c.png", profile=True),
         _shop("transcode", "video", "keynote", 400.0),
         _shop("transcode", "video", "interview", 240.0),
-        _shop("nightly_report", "reports", "2026-11-24"),
+        _shop("nightly_report", "reports", "2026-11-24", unique={"key": "report:2026-11-24"}),
     )
     _add_limits(client)
     people.add_user(client, mail=["requeue", "cancel"], video=["pause"])

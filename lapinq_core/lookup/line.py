@@ -7,7 +7,7 @@ import psycopg
 from psycopg import errors as pg
 
 from lapinq_core.db.statements import sql
-from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
+from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, set_limit
 
 _PACKAGE = "lapinq_core.lookup"
 
@@ -92,7 +92,9 @@ async def _counted(
             await conn.execute(SETTINGS)
             await set_limit(conn, AHEAD_SECONDS)
             params = {**params, "most": MAX_AHEAD + 1}
-            return await (await conn.execute(sql(_PACKAGE, verb), params, prepare=False)).fetchone()
+            row = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=False)).fetchone()
+            await set_limit(conn, SHOWING_SECONDS)  # a rollback that is cancelled leaves the transaction open
+            return row
     except pg.QueryCanceled:
         return None
 

@@ -8,7 +8,8 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.state import FINAL
 from lapinq_core.fleet import workers
-from lapinq_core.lookup.line import MAX_AHEAD, Ahead
+from lapinq_core.lookup.backward_scan import SHOWING_SECONDS, set_limit
+from lapinq_core.lookup.line import AHEAD_SECONDS, MAX_AHEAD, Ahead
 from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
@@ -203,6 +204,27 @@ def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
             assert isinstance(reason, InLine)
             # None is what a busy machine has no time for.
             assert reason.ahead in (Ahead(MAX_AHEAD, is_capped), Ahead(None))
+
+    on_connections(database, test)
+
+
+def test_the_short_time_for_counting_is_not_for_the_end_of_its_transaction(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback that is cancelled leaves the transaction open, and all that follows fails."""
+    limits: list[float] = []
+
+    async def noted(conn: Conn, seconds: float) -> None:
+        limits.append(seconds)
+        await set_limit(conn, seconds)
+
+    monkeypatch.setattr("lapinq_core.lookup.line.set_limit", noted)
+
+    async def test(conn: Conn) -> None:
+        await add_worker(conn)
+        (task_id,) = await enqueue(conn)
+        assert await find_reason(conn, task_id) == InLine(Ahead(0))
+        assert limits == [AHEAD_SECONDS, SHOWING_SECONDS]
 
     on_connections(database, test)
 

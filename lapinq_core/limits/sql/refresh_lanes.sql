@@ -83,6 +83,7 @@ WITH q AS MATERIALIZED (
            coalesce(strict.id, first.id) AS id,
            coalesce(strict.rank, first.rank) AS rank,
            coalesce(strict.seq, first.seq) AS seq,
+           strict.turn,
            greatest(k.virtual_time, q.virtual_time)
            - CASE WHEN q.start_order = 'fair' AND l.names > ''
                   THEN greatest(0, (q.lane_shifts ->> l.names)::float8, q.virtual_time - beside.place)
@@ -141,15 +142,15 @@ WITH q AS MATERIALIZED (
                        ORDER BY r.queue_name, r.lane, r.rank, r.seq
                        LIMIT 1) AS next
            )
-           SELECT id, rank, 0 AS seq
-             FROM (SELECT id, rank, lane FROM lapinq_ready WHERE id = k.holder OFFSET 0) AS last
+           SELECT id, rank, seq, 0 AS turn
+             FROM (SELECT id, rank, seq, lane FROM lapinq_ready WHERE id = k.holder OFFSET 0) AS last
             WHERE q.start_order = 'strict_per_key'
               AND lane = l.lane
             UNION ALL
-           SELECT id, rank, seq
+           SELECT id, rank, seq, seq
              FROM ranks
-            ORDER BY seq
-            LIMIT 1) AS strict ON true
+            ORDER BY turn
+            LIMIT 1) AS strict ON l.key <> '' -- tasks without a key have no order
 ), heads AS MATERIALIZED (
     SELECT f.*,
            f.id IS NOT NULL
@@ -159,7 +160,7 @@ WITH q AS MATERIALIZED (
                                                AND split_part(r.lane, chr(31), 1) = f.key
                                                AND r.lane IS NOT NULL))
            AND (NOT f.is_strict
-                OR f.seq = min(f.seq) OVER (PARTITION BY f.key)
+                OR f.turn = min(f.turn) OVER (PARTITION BY f.key)
                    AND NOT EXISTS (SELECT
                                       FROM lapinq_delayed
                                      WHERE id = f.holder

@@ -1,0 +1,64 @@
+"""Where the order of a queue decides who waits for a named limit, the reason and the claim see the same order."""
+
+import json
+
+import pytest
+
+from lapinq_core.lookup.blocking import LimitShort
+from lapinq_core.lookup.why_not_running import InLine, find_reason
+from lapinq_core.tasks import worker_verbs
+from tests.integration.limits.test_lanes import govern
+from tests.integration.lookup.test_what_blocks import limit
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+
+BURST = 10
+
+
+async def units(conn: Conn, name: str, left: int) -> None:
+    """A limit of which so many units are left; as good as none come in during the test."""
+    await limit(conn, name, rate=json.dumps({"limit": 1, "period_seconds": 36_000, "burst": BURST}))
+    await conn.execute(
+        "UPDATE lapinq_limits SET tokens = %s, tokens_at = lapinq_now() WHERE name = %s", (left, name)
+    )
+
+
+async def one(conn: Conn, **values: object) -> str:
+    [task_id] = await enqueue(conn, 1, **values)
+    return task_id
+
+
+async def waits_for(conn: Conn, task_id: str) -> str | None:
+    """The task that is before it and has too few units; None if it has its turn."""
+    reason = await find_reason(conn, task_id)
+    if isinstance(reason, LimitShort):
+        return reason.first
+    assert isinstance(reason, InLine), reason
+    return None
+
+
+@pytest.mark.parametrize("key", ["a", None])
+def test_in_strict_order_what_is_released_comes_back_to_its_place(database: str, key: str | None) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, concurrency=50)
+        for queue, small_is_back in ("small", True), ("large", False):
+            await govern(conn, queue, start_order="strict_per_key")
+            await units(conn, queue, 5)
+            before = await one(conn, queue_name=queue, key="b")
+            second = await one(conn, queue_name=queue, key="b", limits={queue: 5 if small_is_back else 1})
+            back = await one(conn, queue_name=queue, key=key, limits={queue: 1 if small_is_back else 5})
+            held = {c.id: c for c in await claim(conn, worker, 10, queue)}
+            assert set(held) == {before, back}
+            await complete(conn, [held[before]])
+            await worker_verbs.release(conn, [held[back]])
+            await conn.execute("INSERT INTO lapinq_limit_news (limit_name, units) VALUES (%s, -1)", (queue,))
+            await claim(conn, worker, 0, queue)  # which looks at the lanes
+
+            if small_is_back:
+                assert await waits_for(conn, back) == second
+                assert await claim(conn, worker, 10, queue) == []
+            else:
+                assert await waits_for(conn, second) is None
+                assert [c.id for c in await claim(conn, worker, 10, queue)] == [second]
+
+    on_connections(database, test)

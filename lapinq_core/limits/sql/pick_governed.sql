@@ -10,7 +10,9 @@
 -- the first of them is never before it: what was held back has no credit, and its lanes keep their order.
 -- What tasks take is added up for all at once, also for those that then can't start because of their key or another limit.
 -- So it ends before the first task that this wrongly leaves out, and the next claim begins with that.
--- In strict order it passes lanes of keys without a head: no claim has looked at them since the order became strict.
+-- In strict order it passes lanes of keys without a head: no claim has looked at them since the order became strict. Tasks of
+-- a lane without a key follow each other by priority, like those that a small claim is offered: the later of them don't
+-- pass the first of them.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
 -- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
@@ -140,13 +142,16 @@ policy AS MATERIALIZED (
                                                     AND r.lane IS NOT NULL)) AS most
              FROM lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at) AS bucket (tokens)) AS room ON l.key > ''
 ), offered AS MATERIALIZED (
-    SELECT c.lane, c.key, c.names, c.cap, c.rate_per_key, c.tokens, t.ctid AS row_id, t.id, t.seq, t.units,
+    SELECT c.lane, c.key, c.names, c.cap, c.rate_per_key, c.tokens, t.ctid AS row_id, t.id, t.units,
            CASE WHEN c.start_order = 'priority' THEN t.rank - 2199023255552 ELSE 0 END AS first_by,
-           CASE WHEN c.start_order = 'fair' THEN c.start + (t.cost_so_far - t.cost) / c.weight ELSE t.seq END AS then_by
+           CASE c.start_order WHEN 'fair' THEN c.start + (t.cost_so_far - t.cost) / c.weight
+                              WHEN 'strict_per_key' THEN t.last_seq
+                              ELSE t.seq END AS then_by,
+           CASE c.start_order WHEN 'strict_per_key' THEN t.nth ELSE t.seq END AS last_by
       FROM capped c
      CROSS JOIN q
       LEFT JOIN LATERAL (
-           SELECT *, sum(cost) OVER (ROWS UNBOUNDED PRECEDING) AS cost_so_far
+           SELECT *, sum(cost) OVER so_far AS cost_so_far, max(seq) OVER so_far AS last_seq, row_number() OVER so_far AS nth
              FROM (SELECT ctid, id, rank, seq, units,
                           coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1) AS cost
                      FROM lapinq_ready
@@ -165,11 +170,12 @@ policy AS MATERIALIZED (
                     ORDER BY queue_name, lane, rank, seq
                     LIMIT CASE WHEN c.start_order <> 'fair' THEN c.cap
                                WHEN c.lanes < q.room THEN least(c.cap, 1 + ceil(2.0 * q.room * c.weight / c.lanes))
-                               ELSE least(c.cap, 1 + ceil((c.last_place - c.place) * c.weight)) END) AS one) AS t
+                               ELSE least(c.cap, 1 + ceil((c.last_place - c.place) * c.weight)) END) AS one
+           WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) AS t
            ON true
      WHERE c.head IS NULL
     UNION ALL
-    SELECT c.lane, c.key, c.names, c.cap, c.rate_per_key, c.tokens, t.ctid, t.id, t.seq, t.units, 0, t.seq
+    SELECT c.lane, c.key, c.names, c.cap, c.rate_per_key, c.tokens, t.ctid, t.id, t.units, 0, t.seq, 0
       FROM capped c
       LEFT JOIN LATERAL (
            SELECT ctid, id, seq, units
@@ -185,12 +191,13 @@ policy AS MATERIALIZED (
             LIMIT 1) AS t ON true
      WHERE c.head IS NOT NULL
     UNION ALL
-    SELECT NULL, '', '', q.room, NULL, NULL, t.ctid, t.id, t.seq, NULL,
+    SELECT NULL, '', '', q.room, NULL, NULL, t.ctid, t.id, NULL,
            CASE WHEN q.start_order = 'priority' THEN t.rank ELSE 0 END,
            CASE WHEN q.start_order = 'fair'
                 THEN greatest(q.unkeyed_time, q.virtual_time)
                      + (row_number() OVER (ORDER BY t.rank, t.seq) - 1) / greatest(0.001, coalesce((q.weights ->> '')::float8, 1))
-                ELSE t.seq END
+                ELSE t.seq END,
+           t.seq
       FROM q
      CROSS JOIN LATERAL (
            SELECT ctid, id, rank, seq
@@ -203,7 +210,7 @@ policy AS MATERIALIZED (
             LIMIT q.room) AS t
 ), turns AS MATERIALIZED (
     SELECT o.row_id, o.id, o.key, o.names, o.cap, o.units,
-           row_number() OVER (ORDER BY first_by, then_by, seq) AS turn
+           row_number() OVER (ORDER BY first_by, then_by, last_by) AS turn
       FROM offered o
      WHERE row_id IS NOT NULL
        AND (first_by <= %(max_rank)s::bigint OR (SELECT start_order FROM policy) <> 'priority')

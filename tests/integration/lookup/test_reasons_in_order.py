@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lapinq_core.lookup.blocking import LimitShort
+from lapinq_core.lookup.blocking import LimitShort, LimitUsed
 from lapinq_core.lookup.why_not_running import InLine, find_reason
 from lapinq_core.tasks import worker_verbs
 from tests.integration.limits.test_lanes import govern
@@ -60,5 +60,25 @@ def test_in_strict_order_what_is_released_comes_back_to_its_place(database: str,
             else:
                 assert await waits_for(conn, second) is None
                 assert [c.id for c in await claim(conn, worker, 10, queue)] == [second]
+
+    on_connections(database, test)
+
+
+def test_in_strict_order_tasks_without_a_key_wait_for_the_same_one_however_few_a_claim_asks_for(
+    database: str,
+) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, concurrency=50)
+        for most in 1, 10:
+            queue, name = f"queue {most}", f"api {most}"
+            await govern(conn, queue, start_order="strict_per_key")
+            await units(conn, name, 4)
+            low = await one(conn, queue_name=queue, limits={name: 2})
+            other = await one(conn, queue_name=queue, limits={name: 1}, key="a")
+            large = await one(conn, queue_name=queue, limits={name: 5}, priority=5)
+            assert [c.id for c in await claim(conn, worker, most, queue)] == [other]
+            assert await claim(conn, worker, most, queue) == []
+            assert isinstance(await find_reason(conn, large), LimitUsed)
+            assert await waits_for(conn, low) == large
 
     on_connections(database, test)

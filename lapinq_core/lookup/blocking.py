@@ -219,7 +219,7 @@ async def find_short(
     conn: psycopg.AsyncConnection, task_id: str, place: Place, allowed: Allowances
 ) -> Short | None:
     """The first task before it that needs more units of a limit than are left."""
-    rated = {limit.name: limit for limit in allowed.limits or [] if limit.rate is not None}
+    rated = [limit.name for limit in allowed.limits or [] if limit.rate is not None]
     if not rated:
         return None
     params = {
@@ -228,9 +228,7 @@ async def find_short(
         "lane": place.lane,
         "rank": place.rank,
         "seq": place.seq,
-        "names": list(rated),
-        "tokens": [limit.tokens for limit in rated.values()],
-        "bursts": [limit.rate.burst for limit in rated.values() if limit.rate is not None],
+        "names": rated,
     }
     row = await (await conn.execute(sql(_PACKAGE, "first_short"), params, prepare=False)).fetchone()
     return Short(*row) if row else None

@@ -1,8 +1,11 @@
 -- The first task of a queue that is before one in the order and needs more units of one of its limits than are left: behind
--- that, nothing else that takes from the limit starts. Those that need more than it ever has are passed. Returns its id, the limit and the units it needs.
--- Looks at the first task of at most fifty open lanes of each set of limits. In fair order a set may be shifted
--- (pick_governed.sql).
--- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey and lapinq_ready_lane.
+-- that, nothing else that takes from the limit starts. Returns its id, the limit and the units it needs.
+-- Passes what the next claim will not offer either (pick_governed.sql): sets of limits of which one is closed, has no place
+-- or nothing left, and tasks past their time to live or that need more than a limit ever has. It counts in what claims
+-- have not read yet of lapinq_limit_news, as allowances.sql does. In fair order a set may be shifted.
+-- Looks at the first hundred tasks of at most fifty open lanes of each set of limits.
+-- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey, lapinq_ready_lane, lapinq_running_units and
+-- lapinq_limit_news_pkey.
 WITH RECURSIVE sets AS (
     (SELECT names
        FROM lapinq_lanes
@@ -26,6 +29,26 @@ WITH RECURSIVE sets AS (
     SELECT name, start_order, virtual_time, lane_shifts
       FROM lapinq_queues
      WHERE name = %(queue)s::text
+), running AS MATERIALIZED (
+    SELECT string_to_array(split_part(lane, chr(31), 2), ',') AS names
+      FROM lapinq_running
+     WHERE units IS NOT NULL
+), limits AS MATERIALIZED (
+    SELECT name, burst, tokens, (is_closed OR tokens < 1 OR places < 1) IS TRUE AS is_shut
+      FROM (SELECT l.name, (l.rate ->> 'burst')::float8 AS burst,
+                   lapinq_tokens(l.rate, coalesce(l.tokens, (l.rate ->> 'burst')::float8) + coalesce(news.units, 0), l.tokens_at)
+                   AS tokens,
+                   greatest(l.closed_until, news.closed_until) > lapinq_now() AS is_closed,
+                   l.max_running - (SELECT count(*) FROM running r WHERE l.name = ANY (r.names)) AS places
+              FROM lapinq_limits l
+             CROSS JOIN LATERAL (
+                   SELECT sum(units) AS units, max(closed_until) AS closed_until
+                     FROM (SELECT units, closed_until
+                             FROM lapinq_limit_news
+                            WHERE limit_name = l.name
+                            ORDER BY limit_name, seq
+                            LIMIT 1000) AS few) AS news
+             WHERE l.name = ANY (ARRAY(SELECT unnest(string_to_array(names, ',')) FROM sets))) AS found
 ), shifted AS MATERIALIZED (
     SELECT s.names,
            CASE WHEN q.start_order = 'fair'
@@ -41,8 +64,10 @@ WITH RECURSIVE sets AS (
       FROM sets s
      CROSS JOIN q
 ), own AS MATERIALIZED (
-    SELECT coalesce(l.rank, CASE WHEN q.start_order = 'priority' THEN %(rank)s::bigint ELSE 0 END) AS rank,
-           coalesce(l.place + s.shift, CASE WHEN q.start_order = 'fair' THEN q.virtual_time ELSE %(seq)s::bigint END) AS start
+    SELECT CASE q.start_order WHEN 'priority' THEN %(rank)s::bigint ELSE 0 END AS rank,
+           CASE q.start_order WHEN 'priority' THEN %(seq)s::bigint
+                              WHEN 'fair' THEN coalesce(l.place + s.shift, q.virtual_time)
+                              ELSE greatest(%(seq)s::bigint, l.place) END AS start
       FROM q
       LEFT JOIN lapinq_lanes l ON l.queue_name = %(queue)s::text AND l.lane = %(lane)s::text AND l.is_open
       LEFT JOIN shifted s ON s.names = l.names
@@ -57,24 +82,32 @@ SELECT first.id::text, need.name, need.units
           AND is_open
         ORDER BY queue_name, names, rank, place
         LIMIT 50) AS l
- CROSS JOIN LATERAL (
-      (SELECT id, units, seq
-         FROM lapinq_ready
-        WHERE queue_name = %(queue)s::text
-          AND lane = l.lane
-          AND l.head IS NULL
-        ORDER BY queue_name, lane, rank, seq
-        LIMIT 1)
-       UNION ALL
-       SELECT id, units, seq
-         FROM lapinq_ready
-        WHERE id = l.head) AS first
  CROSS JOIN own
+ CROSS JOIN LATERAL (
+       SELECT id, units, seq
+         FROM ((SELECT id, units, rank, seq, expires_at
+                  FROM lapinq_ready
+                 WHERE queue_name = %(queue)s::text
+                   AND lane = l.lane
+                   AND l.head IS NULL
+                 ORDER BY queue_name, lane, rank, seq
+                 LIMIT 100)
+                UNION ALL
+               SELECT id, units, rank, seq, expires_at
+                 FROM lapinq_ready
+                WHERE id = l.head) AS few
+        WHERE (expires_at IS NULL OR expires_at > lapinq_now())
+          AND NOT EXISTS (SELECT
+                            FROM unnest(string_to_array(s.names, ','), units) AS need (name, units)
+                            JOIN limits USING (name)
+                           WHERE need.units > limits.burst)
+        ORDER BY rank, seq
+        LIMIT 1) AS first
  CROSS JOIN LATERAL unnest(string_to_array(s.names, ','), first.units) AS need (name, units)
-  JOIN unnest(%(names)s::text[], %(tokens)s::float8[], %(bursts)s::float8[]) AS rest (name, tokens, burst)
-       ON rest.name = need.name
- WHERE need.units > rest.tokens
-   AND need.units <= rest.burst
+  JOIN limits USING (name)
+ WHERE NOT EXISTS (SELECT FROM limits WHERE is_shut AND name = ANY (string_to_array(s.names, ',')))
+   AND need.name = ANY (%(names)s::text[])
+   AND need.units > limits.tokens
    AND first.id <> %(id)s::uuid
    AND (l.lane = %(lane)s::text OR (l.rank, l.start) <= (own.rank, own.start)) -- before it looks at their tasks
    AND (l.lane = %(lane)s::text OR (l.rank, l.start, first.seq) < (own.rank, own.start, %(seq)s::bigint))

@@ -82,3 +82,62 @@ def test_in_strict_order_tasks_without_a_key_wait_for_the_same_one_however_few_a
             assert await waits_for(conn, low) == large
 
     on_connections(database, test)
+
+
+def test_what_no_claim_is_offered_holds_back_no_other(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, concurrency=50)
+        await limit(conn, "full", max_running=1)
+        await limit(conn, "closed", max_running=1)
+        await conn.execute(
+            "UPDATE lapinq_limits SET closed_until = lapinq_now() + interval '1 hour' WHERE name = 'closed'"
+        )
+        await one(conn, limits={"full": 1})
+        assert len(await claim(conn, worker)) == 1
+        ways = {
+            "full": {"limits": {"full": 1, "api full": 5}},
+            "closed": {"limits": {"closed": 1, "api closed": 5}},
+            "expired": {"limits": {"api expired": 5}, "ttl_seconds": 60},
+            "too large": {"limits": {"api too large": BURST + 1}},
+        }
+        for queue, values in ways.items():
+            await units(conn, f"api {queue}", 4)
+            await one(conn, queue_name=queue, key="a", **values)
+            small = await one(conn, queue_name=queue, key="b", limits={f"api {queue}": 1})
+            await claim(conn, worker, 0, queue)  # which looks at the lanes
+            await conn.execute(
+                "UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL"
+            )
+            assert await waits_for(conn, small) is None, queue
+            assert [c.id for c in await claim(conn, worker, 10, queue)] == [small]
+
+    on_connections(database, test)
+
+
+def test_behind_one_that_never_starts_the_next_of_its_lane_counts(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, concurrency=50)
+        await units(conn, "api", 4)
+        await one(conn, key="a", limits={"api": BURST + 1})
+        large = await one(conn, key="a", limits={"api": 5})
+        small = await one(conn, key="b", limits={"api": 1})
+        assert await claim(conn, worker, 10) == []
+        assert await waits_for(conn, small) == large
+
+    on_connections(database, test)
+
+
+def test_a_task_waits_for_one_of_higher_priority_though_its_key_has_one_of_a_higher_still(
+    database: str,
+) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, concurrency=50)
+        await units(conn, "api", 4)
+        small = await one(conn, key="a", limits={"api": 1})
+        large = await one(conn, key="b", limits={"api": 5}, priority=3)
+        first = await one(conn, key="a", limits={"api": 1}, priority=5)
+        await claim(conn, worker, 0)  # which looks at the lanes
+        assert await waits_for(conn, small) == large
+        assert [c.id for c in await claim(conn, worker, 10)] == [first]
+
+    on_connections(database, test)

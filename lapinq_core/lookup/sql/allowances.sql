@@ -78,7 +78,8 @@ SELECT json_build_object(
                                                ORDER BY r.claimed_at, r.id
                                                LIMIT %(named)s::integer) AS first),
                           'rate', l.rate,
-                          'tokens', lapinq_tokens(l.rate, l.tokens + coalesce(news.units, 0), l.tokens_at),
+                          'tokens', lapinq_tokens(l.rate, coalesce(l.tokens, (l.rate ->> 'burst')::float8)
+                                                          + coalesce(news.units, 0), l.tokens_at),
                           'closed_until', greatest(l.closed_until, news.closed_until)) ORDER BY l.name)
                         FROM unnest(t.names, t.units) AS need (name, units)
                         JOIN lapinq_limits l ON l.name = need.name

@@ -141,3 +141,16 @@ def test_a_task_waits_for_one_of_higher_priority_though_its_key_has_one_of_a_hig
         assert [c.id for c in await claim(conn, worker, 10)] == [first]
 
     on_connections(database, test)
+
+
+def test_what_attempts_used_counts_though_no_claim_took_from_the_limit_yet(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, concurrency=50)
+        await units(conn, "api", 4)
+        await conn.execute("UPDATE lapinq_limits SET tokens = NULL")
+        await conn.execute("INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('api', -7)")
+        task_id = await one(conn, limits={"api": 5})
+        assert isinstance(await find_reason(conn, task_id), LimitUsed)
+        assert await claim(conn, worker, 10) == []
+
+    on_connections(database, test)

@@ -4,7 +4,7 @@
 -- longer waits. `empty`: it is open, and nothing waits in it. Up to a hundred.
 -- Locks nothing. Reads all laned rows of lapinq_ready and lapinq_running, and all lanes.
 WITH waiting AS MATERIALIZED (
-    SELECT queue_name, lane, min(rank) AS rank
+    SELECT queue_name, lane, min(rank) FILTER (WHERE expires_at IS NULL OR expires_at > lapinq_now()) AS rank
       FROM lapinq_ready
      WHERE lane IS NOT NULL
      GROUP BY queue_name, lane

@@ -1,4 +1,5 @@
--- For claim.sql, after pick_governed.sql: writes what the claim used up. Lanes get the place of their next task, or close.
+-- For claim.sql, after pick_governed.sql: writes what the claim used up. Lanes get the place of their next task, or close; in
+-- priority order also those whose first tasks are past their time to live, which keep no place for the ones behind them.
 -- So do the other lanes of their keys: left open when the key is full, they would take the place of others in the next claim.
 -- In fair order the queue's virtual time becomes that at which the last of these tasks starts, with or without a key. Other
 -- orders leave virtual times alone. A bucket fills in at most a hundred years, and a weight is at least 0.001: what else is
@@ -45,8 +46,11 @@ served AS MATERIALIZED (
      WHERE l.ctid = one.row_id
 ), shut AS (
     UPDATE lapinq_lanes l
-       SET is_open = false,
-           opens_at = CASE WHEN c.tokens < 1
+       SET is_open = next.seq IS NOT NULL,
+           rank = coalesce(next.rank, l.rank),
+           place = coalesce(next.seq, l.place),
+           opens_at = CASE WHEN next.seq IS NOT NULL THEN NULL
+                           WHEN c.tokens < 1
                            THEN lapinq_now() + least(3155760000,
                                                      (1 - c.tokens) * (c.rate_per_key ->> 'period_seconds')::float8
                                                      / (c.rate_per_key ->> 'limit')::float8) * interval '1 second'
@@ -55,11 +59,20 @@ served AS MATERIALIZED (
            changed_at = lapinq_now()
       FROM offered c
      CROSS JOIN LATERAL (
-           SELECT ctid AS row_id
+           SELECT ctid AS row_id, rank, place
              FROM lapinq_lanes
             WHERE queue_name = %(queue)s::text
               AND lane = c.lane
             LIMIT 1) AS one
+      LEFT JOIN LATERAL (
+           SELECT rank, seq
+             FROM lapinq_ready
+            WHERE queue_name = %(queue)s::text
+              AND lane BETWEEN c.lane AND c.lane
+              AND (expires_at IS NULL OR expires_at > lapinq_now())
+              AND c.cap > 0
+            ORDER BY queue_name, lane, rank, seq
+            LIMIT 1) AS next ON (next.rank, next.seq) > (one.rank, one.place) AND (SELECT start_order FROM policy) = 'priority'
      WHERE l.ctid = one.row_id
        AND c.row_id IS NULL
     RETURNING l.lane

@@ -15,7 +15,7 @@
 -- pass the first of them.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
--- `again`: it found lanes that were open by mistake, and closed them. `opens_in`: the seconds until the next may start.
+-- `again`: it found lanes that were open by mistake or at a wrong place, and corrected them. `opens_in`: the seconds until the next may start.
 -- {watched} is whether it takes from queues with a circuit breaker, and {breaker} how many starts that allows: none while
 -- it is open, one probe while it is half open, and `free` after a failure.
 -- For BETWEEN a lane and itself see refresh_lanes.sql.
@@ -117,6 +117,7 @@ policy AS MATERIALIZED (
                                   FROM lapinq_ready
                                  WHERE queue_name = %(queue)s::text
                                    AND lane BETWEEN l.lane AND l.lane
+                                   AND (expires_at IS NULL OR expires_at > lapinq_now())
                                  ORDER BY queue_name, lane, rank, seq
                                  LIMIT 1) AS first
                          CROSS JOIN LATERAL unnest(string_to_array(l.names, ','), first.units) AS need (name, units)

@@ -345,6 +345,22 @@ async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -
     assert started == ids, queue
 
 
+def test_expired_tasks_at_the_head_of_a_lane_hide_none_behind_them_and_keep_no_place_for_them(
+    database: str,
+) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await govern(conn, max_running_per_key=1)
+        await enqueue(conn, 2, key="a", ttl_seconds=60)
+        other = await enqueue(conn, 2, key="b")
+        live = await enqueue(conn, 2, key="a")
+        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
+        started = [held.id for _ in range(3) for held in await claim(conn, worker, 1)]
+        assert started == [other[0], live[0]]
+
+    on_connections(database, test)
+
+
 def test_what_is_released_without_a_key_gives_its_start_back(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)

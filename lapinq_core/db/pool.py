@@ -96,6 +96,11 @@ class PinnedConnection(psycopg.AsyncConnection):
         return {}
 
     @cached_property
+    def exhausted(self) -> set[str]:
+        """Those of them of which it claimed nothing last, or nothing yet."""
+        return set()
+
+    @cached_property
     def watched_until(self) -> dict[str, float]:
         """The same for queues with a circuit breaker."""
         return {}

@@ -109,14 +109,18 @@ async def _answer(conn: PinnedConnection, queue: str, params: Mapping[str, objec
         answer = await _near_first(conn, params, governed=False)
         if answer.text != _GOVERNED:
             return answer
-        if not await _may_start(conn, params):
-            return _Answer(None)
         if len(conn.governed_until) > 1000:
             conn.governed_until.clear()
+            conn.exhausted.clear()
         conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
+        conn.exhausted.add(queue)
+    if queue in conn.exhausted and not await _may_start(conn, params):
+        return _Answer(None)
     answer = await _near_first(conn, params, governed=True)
     if answer.text is None:
-        conn.governed_until.pop(queue, None)  # the next one looks first whether it is worth the lock
+        conn.exhausted.add(queue)  # the next one looks first whether it is worth the lock
+    else:
+        conn.exhausted.discard(queue)
     return answer
 
 

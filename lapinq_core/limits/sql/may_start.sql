@@ -24,8 +24,7 @@ SELECT EXISTS (
                                               WHERE r.id = b.probe_id
                                                 AND r.seq = b.probe_seq
                                             OFFSET 0)))
-          AND (q.is_laned IS NOT TRUE
-               OR EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text)
+          AND (EXISTS (SELECT FROM lapinq_lane_news WHERE queue_name = %(queue)s::text)
                OR EXISTS (SELECT FROM lapinq_lanes WHERE queue_name = %(queue)s::text AND is_open)
                OR EXISTS (SELECT
                             FROM lapinq_lanes
@@ -34,4 +33,5 @@ SELECT EXISTS (
                OR EXISTS (SELECT
                             FROM lapinq_ready
                            WHERE queue_name = %(queue)s::text
+                             AND (rank, seq) >= (%(mark_rank)s::bigint, %(mark_seq)s::bigint)
                              AND rank <= 1099511627776)))

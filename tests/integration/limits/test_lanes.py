@@ -239,6 +239,21 @@ def test_a_claim_does_not_wait_long_for_a_queue_that_somebody_locks(database: st
     on_connections(database, test, 2)
 
 
+def test_a_claim_locks_no_queue_in_which_nothing_waits(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await govern(conn, max_running=9)
+        async with conn.transaction():
+            assert await claim(conn, worker) == []
+            locks = await conn.execute(
+                "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'lapinq_queues'::regclass"
+                " AND mode <> 'AccessShareLock'"
+            )
+            assert await locks.fetchall() == []
+
+    on_connections(database, test)
+
+
 def test_a_rate_gives_its_burst_and_then_says_when_the_next_may_start(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)

@@ -15,10 +15,12 @@
 -- pass the first of them.
 -- Where there is a rate, it picks no more than `free`, what the worker can start at once: a start counts when it is
 -- claimed, so it must not wait in the worker.
--- `again`: it found lanes that were open by mistake or at a wrong place, and corrected them. `opens_in`: the seconds until the next may start.
+-- `again`: it found lanes that were open by mistake or at a wrong place, and corrected them. `opens_in`: the seconds until the
+-- next may start.
 -- {watched} is whether it takes from queues with a circuit breaker, and {breaker} how many starts that allows: none while
 -- it is open, one probe while it is half open, and `free` after a failure.
--- For BETWEEN a lane and itself see refresh_lanes.sql.
+-- For BETWEEN a lane and itself see refresh_lanes.sql. Where a lane ends at the place of the last one, that is part of the same
+-- condition: as a filter it would read all that waits in the lane.
 -- The caller holds the locks of the queue's row and of the limits, and has refreshed the lanes. Locks the rows it picks,
 -- skipping locked ones. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim, lapinq_running_key and
 -- lapinq_running_units.
@@ -151,18 +153,18 @@ policy AS MATERIALIZED (
            CASE c.start_order WHEN 'strict_per_key' THEN t.nth ELSE t.seq END AS last_by
       FROM capped c
      CROSS JOIN q
+     CROSS JOIN LATERAL (
+           SELECT c.start_order = 'priority' AND c.lanes >= q.room AND c.is_first_too_large IS NOT TRUE AS ends) AS at_last
       LEFT JOIN LATERAL (
            SELECT *, sum(cost) OVER so_far AS cost_so_far, max(seq) OVER so_far AS last_seq, row_number() OVER so_far AS nth
              FROM (SELECT ctid, id, rank, seq, units,
                           coalesce((SELECT max(unit) FROM unnest(units) AS unit), 1) AS cost
                      FROM lapinq_ready
                     WHERE queue_name = %(queue)s::text
-                      AND lane BETWEEN c.lane AND c.lane
+                      AND lane >= c.lane
+                      AND (lane, rank, seq) <= (c.lane, CASE WHEN at_last.ends THEN c.last_rank ELSE 9223372036854775807 END,
+                                                CASE WHEN at_last.ends THEN c.last_place::bigint ELSE 9223372036854775807 END)
                       AND (expires_at IS NULL OR expires_at > lapinq_now())
-                      AND (c.start_order <> 'priority'
-                           OR c.lanes < q.room
-                           OR c.is_first_too_large
-                           OR (rank, seq) <= (c.last_rank, c.last_place::bigint))
                       AND (units IS NULL
                            OR NOT EXISTS (SELECT
                                             FROM unnest(string_to_array(c.names, ','), units) AS need (name, units)

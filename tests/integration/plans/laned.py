@@ -2,7 +2,7 @@
 
 Each order has a queue with `LANES` open lanes of a task each, and `BLOCKED` keys that are at their limit, whose tasks
 came before all others: a plan that reads tasks of blocked keys, or all lanes, is found out. One more queue has tasks
-that wait for a named limit, and one a circuit breaker.
+that wait for a named limit, many of them in the first lanes of another, and one a circuit breaker.
 """
 
 from collections.abc import Generator
@@ -59,6 +59,9 @@ SELECT ('00fc' || lpad(to_hex(row_number() OVER ()), 8, '0') || '700080000000000
          UNION ALL
         SELECT %(limited)s, 'm' || lpad(k::text, 6, '0') || chr(31) || 'api', '{1}', true
           FROM generate_series(1, 200) AS k
+         UNION ALL
+        SELECT %(limited)s, 'm' || lpad(k::text, 6, '0') || chr(31) || 'api', '{1}', true
+          FROM generate_series(1, 5) AS k, generate_series(1, 50)
          UNION ALL
         SELECT %(watched)s, NULL, NULL, NULL FROM generate_series(1, %(lanes)s)) AS rows;
 

@@ -192,7 +192,8 @@ def judge_limit(history: History, work: dict[str, Work], name: str) -> None:
 
 
 def judge_shares(history: History, work: dict[str, Work]) -> None:
-    """Between changes of the weights, and while each of the big keys has tasks that have not started yet."""
+    """Between changes of the weights, and while each of the big keys has tasks that have not started yet: without the
+    claim that took the last one of a key, for it went on with the others' tasks."""
     claims = [one for one in history.attempts if one.queue == "fair" and one.key in BIG_KEYS]
     first_of = {one.task: one.claimed_at for one in reversed(claims)}
     until = min(max(at for task, at in first_of.items() if work[task].key == key) for key in BIG_KEYS)
@@ -204,7 +205,7 @@ def judge_shares(history: History, work: dict[str, Work]) -> None:
         those = [
             (one.claimed_at, one.key, float(work[one.task].cost))
             for one in claims
-            if reign.held <= one.claimed_at <= min(end, until)
+            if reign.held <= one.claimed_at <= end and one.claimed_at < until
         ]
         if {key for _, key, _ in those} == set(BIG_KEYS):
             share = check_shares(those, now, before, MOST_UNITS, "fair")

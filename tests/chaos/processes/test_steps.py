@@ -110,7 +110,7 @@ def test_whatever_the_step_at_which_a_worker_dies_starts_are_counted_as_promised
     ended, seen = _ended(database), starts(tmp_path)
     ends = {one.name: End(*ended[tasks[one.name].id], seen[one.name]) for one in CASES}
     wrong = {one.name: ends[one.name] for one in CASES if ends[one.name] not in one.ends}
-    assert not wrong
+    assert not wrong, [_errors(database, tasks[name].id) for name in wrong]
 
 
 def _task(one: Case, directory: Path) -> NewTask:
@@ -127,6 +127,12 @@ def _task(one: Case, directory: Path) -> NewTask:
 def _assert_killed(worker: Program) -> None:
     code = worker.wait()
     assert code == -signal.SIGKILL, worker.output
+
+
+def _errors(database: str, task_id: str) -> list[str | None]:
+    with psycopg.connect(database) as conn:
+        rows = conn.execute("SELECT error FROM lapinq_attempts WHERE task_id = %s", (task_id,)).fetchall()
+    return [error for (error,) in rows]
 
 
 def _ended(database: str) -> dict[str, tuple[str, int]]:

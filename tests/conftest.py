@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -17,6 +18,10 @@ from tests.support.programs.previous_release import unpack
 
 # From those that take longest to those that take no time. Of the unit tests, those of the worker start processes.
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
+
+LOAD = Path("/proc/loadavg")
+MOST_RUNNABLE = 3 * (os.cpu_count() or 1)
+PATIENCE_SECONDS = 5.0
 
 
 def pytest_configure() -> None:
@@ -70,6 +75,22 @@ def _place_in_order(item: pytest.Item) -> int:
     """Tests of no kind come first."""
     kinds = enumerate(KINDS)
     return next((place for place, kind in kinds if item.nodeid.startswith(f"tests/{kind}/")), -1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where several processes share the tests, lets one begin when few programs wait for a core. Mostly they wait for
+    something else; on a slow machine they would make each other late."""
+    if not hasattr(item.config, "workerinput") or not LOAD.exists():
+        return
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while _runnable() > MOST_RUNNABLE and time.monotonic() < give_up:
+        time.sleep(0.05)
+
+
+def _runnable() -> int:
+    """How many threads run or wait for a core, this one included."""
+    return int(LOAD.read_text().split()[3].partition("/")[0])
 
 
 @pytest.fixture(scope="session")

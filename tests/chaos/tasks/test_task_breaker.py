@@ -64,10 +64,9 @@ def test_nothing_of_the_name_starts_past_it_and_every_task_ends(database: str, t
         # Tasks of other names in the same queue go on, and those of this one wait beside it.
         eventually(lambda: statuses(database).get("completed") == OTHERS, 60)
         eventually(lambda: not _count(database, "lapinq_ready") and _count(database, "lapinq_delayed"), 60)
-        probe = eventually(lambda: _breaker(database).probe_task_id, 60)
-        assert probe is not None
-        worker = eventually(lambda: _process_of(journal, calls.index(probe)), 60)
-        assert worker is not None
+        at_work = eventually(lambda: _probe_at_work(database, journal, calls), 60)
+        assert at_work is not None
+        probe, worker = at_work
         since = time.monotonic()
         os.kill(worker, signal.SIGKILL)
         start()
@@ -117,6 +116,13 @@ def _events(journal: Path) -> list[tuple[float, str, str, int]]:
     """What starts and ends: when, the name of the task and the process."""
     lines = [line.split() for line in journal.read_text().splitlines()] if journal.exists() else []
     return [(float(at), what, name, int(process)) for at, what, name, process in lines]
+
+
+def _probe_at_work(database: str, journal: Path, calls: list[str]) -> tuple[str, int] | None:
+    """The probe, and the process in which it runs. One that has ended meanwhile is followed by another."""
+    probe = _breaker(database).probe_task_id
+    worker = None if probe is None else _process_of(journal, calls.index(probe))
+    return None if probe is None or worker is None else (probe, worker)
 
 
 def _process_of(journal: Path, name: int) -> int | None:

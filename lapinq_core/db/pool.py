@@ -97,7 +97,7 @@ class PinnedConnection(psycopg.AsyncConnection):
 
     @cached_property
     def exhausted(self) -> set[str]:
-        """Those of them of which it claimed nothing last, or nothing yet."""
+        """Of those, the queues of which the last claim got nothing, or that no claim under the lock has tried."""
         return set()
 
     @cached_property

@@ -1,7 +1,16 @@
-"""Decoding the body of a request, with errors that name the place and the reason."""
+"""Decoding the body of a request, with errors that name the place and the reason.
 
-import re
-from typing import TypeVar
+msgspec says what is wrong in a sentence, which changes between its versions. So the place and the reason are looked up
+in the decoded body: the first value that doesn't fit the declared types.
+"""
+
+import json
+import math
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar, Union, cast
 
 import msgspec
 
@@ -15,20 +24,24 @@ T = TypeVar("T")
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decodes `body`. Raises `InvalidValue`, and nothing else, if it isn't JSON or doesn't fit."""
     try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise _validation_error(str(error), decoder.type) from error
-    except msgspec.DecodeError as error:
-        raise InvalidValue("", f"is not valid JSON: {_reason(str(error))}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidValue("", "is not valid JSON: it is not encoded in UTF-8") from error
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise _misfit(body, decoder.type, error) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidValue("", f"is not valid JSON: {_reason(body, error)}") from error
     except RecursionError as error:
         raise InvalidValue("", f"must not be nested more than {MAX_DEPTH} levels deep") from error
 
 
-_PLACE = re.compile(r"(?P<what>.*) - at `(?P<place>\$[^`]*)`", re.DOTALL)
-_EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`")
-_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+_NAMES: dict[Any, str] = {
+    int: "int",
+    float: "float",
+    str: "str",
+    bool: "bool",
+    list: "array",
+    type(None): "null",
+}
 _WORDS = {
     "int": "an integer",
     "float": "a number",
@@ -41,32 +54,112 @@ _WORDS = {
 _GOT = {**_WORDS, "bool": "a boolean", "float": "a decimal fraction"}
 
 
-def _validation_error(message: str, kind: object) -> InvalidValue:
-    """Parses msgspec's message about a `kind`: "Expected `int | null`, got `str` - at `$[3].priority`"."""
-    located = _PLACE.fullmatch(message)
-    what, place = (located["what"], located["place"][1:].removeprefix(".")) if located else (message, "")
-    if field := _FIELD.fullmatch(what):
-        is_missing = field["how"].startswith("missing")
-        msg = "is required" if is_missing else f"is not a known field{_similar(field['name'], place, kind)}"
-        return InvalidValue(f"{place}.{field['name']}" if place else field["name"], msg)
-    if types := _EXPECTED.fullmatch(what):
-        wanted, got = types["wanted"].removesuffix(" | null"), types["got"]
-        words = " or ".join(_WORDS.get(one, one) for one in wanted.split(" | "))
-        return InvalidValue(place, f"must be {words}, not {_GOT.get(got, got)}")
-    if what.endswith("out of range"):
-        return InvalidValue(place, "must be a number within range")
-    return InvalidValue(place, what[:1].lower() + what[1:])
+_MAX_VALUES = 50_000
+"""So many values are looked at, which takes some 50 ms. What doesn't fit beyond is answered in msgspec's words."""
+_MAX_DIGITS = sys.int_info.default_max_str_digits
 
 
-def _similar(name: str, place: str, kind: object) -> str:
-    """What follows an unknown field in a message: a known one that is like it, in an object or a list of them."""
-    [described] = msgspec.inspect.multi_type_info([kind])
-    if isinstance(described, msgspec.inspect.ListType):
-        described, place = described.item_type, re.sub(r"^\[\d+\]", "", place)
-    if place or not isinstance(described, msgspec.inspect.StructType):
-        return ""
-    return did_you_mean(name, [field.encode_name for field in described.fields])
+def _misfit(body: bytes, kind: Any, error: msgspec.ValidationError) -> InvalidValue:
+    """The first thing in `body` that doesn't fit `kind`. msgspec found it, and raised `error`."""
+    try:
+        value = _load(body)
+    except ValueError as worse:  # after what msgspec has read
+        return InvalidValue("", f"is not valid JSON: {_reason(body, worse)}")
+    return next(_problems(value, kind, "", iter(range(_MAX_VALUES))), InvalidValue("", _sentence(error)))
 
 
-def _reason(message: str) -> str:
-    return "it ends too early" if "truncated" in message else message.removeprefix("JSON is malformed: ")
+def _reason(body: bytes, error: Exception) -> str:
+    try:
+        _load(body)
+    except UnicodeDecodeError:
+        return "it is not encoded in UTF-8"
+    except json.JSONDecodeError as seen:
+        if seen.pos == len(seen.doc.rstrip()):
+            return "it ends too early"
+    return str(error).removeprefix("JSON is malformed: ")
+
+
+def _load(body: bytes) -> object:
+    """Numbers that are too large become infinite."""
+    return json.loads(
+        body.decode(), parse_int=lambda digits: float(digits) if len(digits) > _MAX_DIGITS else int(digits)
+    )
+
+
+def _problems(value: object, kind: Any, place: str, turns: Iterator[int]) -> Iterator[InvalidValue]:
+    """What doesn't fit `kind` in `value`, decoded JSON at `place`, in the order of the document.
+
+    Looks at one value for each of `turns`.
+    """
+    if next(turns, None) is None:
+        return
+    kinds = list(_alternatives(kind))
+    wanted = [_name_of(one) for one in kinds]
+    got = _name_of(type(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        yield InvalidValue(place, "must be a number within range")
+    elif got not in wanted and Any not in kinds and not (got == "int" and "float" in wanted):
+        words = " or ".join(_WORDS[one] for one in dict.fromkeys(wanted) if one != "null")
+        yield InvalidValue(place, f"must be {words}, not {_GOT[got]}")
+    elif isinstance(value, dict):
+        yield from _problems_in_object(cast("dict[str, object]", value), kinds, place, turns)
+    elif isinstance(value, list):
+        parts = [part for one in kinds for part in typing.get_args(one)[:1]]
+        for index, item in enumerate(cast("list[object]", value)):
+            yield from _problems(item, parts[0] if parts else Any, f"{place}[{index}]", turns)
+    elif Any not in kinds:
+        yield from _broken_rule(value, kind, place)
+
+
+def _problems_in_object(
+    value: dict[str, object], kinds: list[Any], place: str, turns: Iterator[int]
+) -> Iterator[InvalidValue]:
+    prefix = f"{place}." if place else ""
+    struct = next((one for one in kinds if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
+    if struct is None:
+        parts = [part for one in kinds for part in typing.get_args(one)[1:]]
+        for name, item in value.items():
+            yield from _problems(item, parts[0] if parts else Any, f"{prefix}{name}", turns)
+        return
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    for name, item in value.items():
+        if name in fields:
+            yield from _problems(item, fields[name].type, f"{prefix}{name}", turns)
+        elif struct.__struct_config__.forbid_unknown_fields:
+            yield InvalidValue(f"{prefix}{name}", f"is not a known field{did_you_mean(name, fields)}")
+    for name, field in fields.items():
+        if field.required and name not in value:
+            yield InvalidValue(f"{prefix}{name}", "is required")
+
+
+def _broken_rule(value: object, kind: Any, place: str) -> Iterator[InvalidValue]:
+    """A value of the right type that is too long, say, or none of those allowed."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        yield InvalidValue(place, _sentence(error))
+
+
+def _alternatives(kind: Any) -> Iterator[Any]:
+    """The types that a field's annotation allows, without what describes them."""
+    origin = typing.get_origin(kind)
+    if origin is Annotated:
+        yield from _alternatives(kind.__origin__)
+    elif origin in (Union, types.UnionType):
+        for one in typing.get_args(kind):
+            yield from _alternatives(one)
+    elif kind is not msgspec.UnsetType:
+        yield kind
+
+
+def _name_of(kind: Any) -> str:
+    """The kind of JSON that a type is written as."""
+    kind = typing.get_origin(kind) or kind
+    if isinstance(kind, type) and issubclass(kind, str):
+        return "str"
+    return _NAMES.get(kind, "object")
+
+
+def _sentence(error: msgspec.ValidationError) -> str:
+    said = str(error)
+    return said[:1].lower() + said[1:]

@@ -75,7 +75,7 @@ def read_policy_change(body: bytes) -> dict[str, Any]:
     for name in ("rate", "rate_per_key"):
         rate: RateRequest | UnsetType | None = getattr(given, name)
         _add(changes, name, rate.checked(name) if isinstance(rate, RateRequest) else rate)
-    if isinstance(given.order, str) and given.order not in StartOrder:
+    if isinstance(given.order, str) and given.order not in set(StartOrder):
         raise InvalidValue("order", f"must be one of {', '.join(StartOrder)}")
     _add(changes, "order", StartOrder(given.order or "priority") if given.order is not UNSET else UNSET)
     _add(

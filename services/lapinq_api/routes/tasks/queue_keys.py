@@ -53,7 +53,7 @@ class Skipped(msgspec.Struct, frozen=True):
 async def list_queue_keys(state: State, request: Request) -> Response:
     queue, query = queue_of(request), query_of(request)
     wanted = query.get("state", KeyState.BLOCKED)
-    if wanted not in KeyState:
+    if wanted not in set(KeyState):
         raise InvalidValue("state", f"must be one of {', '.join(KeyState)}")
     limit, after = read_limit(query), read_text(query)
     found = await state.database.scan(keys.list_keys, queue, KeyState(wanted), limit, after)

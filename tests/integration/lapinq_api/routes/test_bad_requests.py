@@ -156,7 +156,7 @@ MALFORMED: list[tuple[bytes, str]] = [
     (_raw(b'"args":' + b"[" * 102 + b"]" * 102), "nested more than 100 levels deep"),
     (_raw(b'"metadata":' + b'{"a":' * 101 + b"{}" + b"}" * 101), "nested more than 100 levels deep"),
     (_raw(b'"args":' + b'[{"a":' * 2500 + b"1" + b"}]" * 2500), "nested more than 100 levels deep"),
-    (b"[" * 100_000, "must be an object, not a list"),
+    (b"[" * 100_000, "nested more than 100 levels deep"),
     (b"null", "the body must be an object, not null"),
     (b"[]", "the body must be an object, not a list"),
     (b'"task"', "the body must be an object, not a string"),

@@ -236,7 +236,7 @@ class ChildProcess(asyncio.Protocol):
                     self._ready.set_result(None)
                 continue
             message = _messages.decode(body)
-            if type(message) is Report:
+            if isinstance(message, Report):
                 self._report(message)
             elif 0 <= (position := message.call - self.first) < len(self.jobs):
                 note(self.jobs[position], message)

@@ -25,9 +25,14 @@ PATIENCE_SECONDS = 5.0
 
 
 def pytest_configure() -> None:
-    """Lets a run that is told to end tear down what it set up, as after Ctrl-C. Hides the database of the shell."""
+    """Lets a run that is told to end tear down what it set up, as after Ctrl-C. Hides the database of the shell.
+
+    A job in the background of a script ignores Ctrl-C, and so would every program that tests start and interrupt.
+    """
     for name in ("DATABASE_URL", "LAPINQ_DATABASE_URL"):
         os.environ.pop(name, None)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
             signal.signal(number, signal.default_int_handler)

@@ -17,13 +17,9 @@ from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError
 
 AS_ROOT = os.geteuid() == 0
 
-# A job in the background of a shell ignores SIGINT, and so would what it starts.
 _HOLDER = """
-import signal
 import sys
 from pathlib import Path
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from lapinq_core.db.embedded import EmbeddedDatabase
 with EmbeddedDatabase(Path(sys.argv[1]) if sys.argv[1:] else None).use() as url:

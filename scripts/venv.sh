@@ -4,6 +4,10 @@
 #
 # It is `.venv`, with the Python it has or else the newest there is. PYTHON=python3.12 uses that interpreter, in a
 # separate environment (`.venv-3.12`). A stamp records what was installed: while it is valid, no network is needed.
+#
+# Everything comes with the version and the hash in deploy/lock: uv by pip, the rest by uv. LAPINQ_PACKAGES=newest or
+# =oldest installs the newest or the oldest versions that pyproject.toml allows instead, each in an environment of its
+# own.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
@@ -27,26 +31,35 @@ enter_venv() {
 }
 
 fill_venv() {
-    local python=$1 venv=$2 group groups=()
+    local python=$1 venv=$2 group groups=() versions=()
     shift 2
     for group; do
         groups+=(--group "$root/pyproject.toml:$group")
     done
-    say "preparing ${venv#"$root/"} with $("$python" --version); the first time this takes a minute or two"
+    case ${LAPINQ_PACKAGES-} in
+        newest) ;;
+        oldest) versions=(--resolution lowest-direct) ;;
+        *) versions=(--constraints "$root/deploy/lock/development.txt") ;;
+    esac
+    say "preparing ${venv#"$root/"} with $("$python" --version)"
     rm -f "$venv"/.stamp-*
     if ! is_usable "$python" "$venv"; then
         "$python" -m venv --clear "$venv" || fail "could not make a virtual environment in $venv"
     fi
-    # pip knows groups from 25.1 on.
-    install "$venv" --upgrade 'pip>=25.1'
-    install "$venv" --editable "${root}[embedded]" "${groups[@]}"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+        --requirement "$root/deploy/lock/build.txt" >&2 || fail "$cannot_install"
+    with_uv "$venv/bin/uv" pip install --python "$venv/bin/python" --build-constraints "$root/deploy/lock/build.txt" \
+        "${versions[@]}" --editable "${root}[embedded]" "${groups[@]}" >&2 || fail "$cannot_install"
 }
 
-install() {
-    local venv=$1
-    shift
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 ||
-        fail "could not install what pyproject.toml asks for; the lines above say why"
+cannot_install='could not install what pyproject.toml asks for; the lines above say why'
+
+# Runs a uv with the system's certificates and Pythons, and without a cache if there is no place for one.
+with_uv() {
+    local cache=${XDG_CACHE_HOME:-${HOME-}/.cache}
+    export UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never UV_NO_CONFIG=1
+    mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || export UV_NO_CACHE=1
+    "$1" --quiet "${@:2}"
 }
 
 # Whether $2 was created at that path and with that very Python.
@@ -56,7 +69,7 @@ is_usable() {
 }
 
 wanted() {
-    cat "$root/pyproject.toml" - <<<"$(full_version "$1") $2" | cksum
+    cat "$root"/pyproject.toml "$root"/deploy/lock/{build,development}.txt - <<<"$(full_version "$1") $2" | cksum
 }
 
 full_version() {
@@ -64,15 +77,20 @@ full_version() {
 }
 
 venv_of() {
+    local of=${LAPINQ_PACKAGES:+-$LAPINQ_PACKAGES}
     if [ -n "${PYTHON-}" ]; then
-        echo "$root/.venv-$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+        echo "$root/.venv-$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')$of"
     else
-        echo "$root/.venv"
+        echo "$root/.venv$of"
     fi
 }
 
 choose_python() {
     local python
+    case ${LAPINQ_PACKAGES-newest} in
+        newest | oldest) ;;
+        *) fail "LAPINQ_PACKAGES is newest or oldest, not $LAPINQ_PACKAGES" ;;
+    esac
     if [ -n "${PYTHON-}" ]; then
         is_new_enough "$PYTHON" || fail "PYTHON=$PYTHON is no Python 3.11 or newer"
         makes_venvs "$PYTHON" || install_venv_module "$PYTHON"

@@ -18,7 +18,8 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 PAGE = (ROOT / "docs" / "operate" / "containers.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = sorted((ROOT / "deploy" / "lock").glob("*.txt"))
+LOCK = ROOT / "deploy" / "lock"
+LOCKS = sorted(LOCK.glob("*.txt"))
 FINAL = {"lapinq-api", "lapinq-worker", "lapinq-scheduler", "lapinq"}
 
 
@@ -46,7 +47,8 @@ def arguments(stage: str, instruction: str) -> list[str]:
 class Entry(NamedTuple):
     """A package of a lock."""
 
-    version: str
+    versions: list[str]
+    """Several where Pythons differ."""
     hashes: list[str]
     is_asked_for: bool
     """By pyproject.toml itself."""
@@ -58,8 +60,11 @@ def locked(path: Path) -> dict[str, Entry]:
     for text in re.split(r"\n(?=\S)", path.read_text()):
         if named := re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", text):
             hashes = re.findall(r"--hash=sha256:[0-9a-f]{64}", text)
-            asked = " lapinq (pyproject.toml)" in text
-            found[canonicalize_name(named[1])] = Entry(named[2], hashes, asked)
+            entry = found.setdefault(
+                canonicalize_name(named[1]), Entry([], [], " lapinq (pyproject.toml" in text)
+            )
+            entry.versions.append(named[2])
+            entry.hashes.extend(hashes)
     return found
 
 
@@ -135,16 +140,35 @@ def test_the_builder_is_shown_what_the_wheel_is_made_of() -> None:
         assert name in shown or name.partition("/")[0] in shown
 
 
-def test_the_lock_fits_what_lapinq_asks_for() -> None:
-    held = locked(ROOT / "deploy" / "lock" / "image.txt")
-    wanted = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("image.txt", []),
+        ("development.txt", ["dev", "examples", "deploy"]),
+        ("custom-resources.txt", ["custom-resources"]),
+    ],
+)
+def test_the_lock_fits_what_is_asked_for(name: str, groups: list[str]) -> None:
+    held = locked(LOCK / name)
+    lines = [line for group in groups for line in PROJECT["dependency-groups"][group]]
+    if name != "custom-resources.txt":
+        lines += PROJECT["project"]["dependencies"]
+    if name == "development.txt":
+        lines += PROJECT["project"]["optional-dependencies"]["embedded"]
+    wanted = [Requirement(line) for line in lines]
     names = {canonicalize_name(requirement.name) for requirement in wanted}
     assert {name for name, entry in held.items() if entry.is_asked_for} == names, "run ./scripts/lock"
     for requirement in wanted:
-        version = held[canonicalize_name(requirement.name)].version
-        assert requirement.specifier.contains(version, prereleases=True), (
-            f"{requirement}: {version} is locked"
-        )
+        for version in held[canonicalize_name(requirement.name)].versions:
+            assert requirement.specifier.contains(version, prereleases=True), (
+                f"{requirement}: {version} is locked"
+            )
+
+
+def test_the_images_contain_what_was_tested() -> None:
+    tested = locked(LOCK / "development.txt")
+    for name, entry in locked(LOCK / "image.txt").items():
+        assert name not in tested or set(entry.versions) <= set(tested[name].versions), "run ./scripts/lock"
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
@@ -152,7 +176,8 @@ def test_everything_that_is_installed_has_hashes(path: Path) -> None:
     held = locked(path)
     assert held
     assert [name for name, entry in held.items() if not entry.hashes] == []
-    for line in path.with_suffix(".in").read_text().splitlines():
+    asked = path.with_suffix(".in")
+    for line in asked.read_text().splitlines() if asked.exists() else []:
         if named := line.partition("#")[0].strip():
             assert canonicalize_name(Requirement(named).name) in held
 
@@ -165,7 +190,7 @@ def test_the_page_shows_how_to_derive_a_worker_in_two_lines() -> None:
 
 def test_the_page_names_the_uv_that_is_locked() -> None:
     held = locked(ROOT / "deploy" / "lock" / "build.txt")
-    assert f"ghcr.io/astral-sh/uv:{held['uv'].version}," in PAGE
+    assert f"ghcr.io/astral-sh/uv:{held['uv'].versions[0]}," in PAGE
 
 
 def test_the_page_tells_what_the_images_set() -> None:

@@ -9,6 +9,7 @@ same. The rows are made in the database; the trigger of the tests that looks at 
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import LiteralString, NamedTuple
 
 import click
@@ -23,6 +24,9 @@ CHUNK = 200_000
 SIDE_BY_SIDE = 2
 WAITING_HOURS = 2
 """What waits was enqueued within this time."""
+WEEK = 7 * 86_400_000
+FIRST_MONDAY = 4 * 86_400_000
+"""In milliseconds, as ids count them."""
 WORKERS = 10
 RUNNING = 200
 RARE_QUEUE = "rare"
@@ -289,10 +293,13 @@ def seed(
     keyed: int = 0,
     *,
     only_tasks: bool = False,
+    fills_weeks: bool = False,
 ) -> None:
     """Fills the database at `url`, which has the schema and nothing in it, and vacuums it.
 
-    `only_tasks` leaves out error groups and what charts show, which take most of the time.
+    `only_tasks` leaves out error groups and what charts show, which take most of the time. With `fills_weeks` each
+    weekly partition gets as many finished tasks, today's too: PostgreSQL rightly scans one that has only a few rows,
+    and plan tests would depend on the day.
     """
     with _connect(url) as conn:
         conn.execute(sql.SQL(_PARTITION).format(weeks=sql.Literal(weeks)))
@@ -305,17 +312,20 @@ def seed(
         assert row is not None
         now: int = row[0]
     charts = () if only_tasks else (_ROLLUPS, _TASK_ROLLUPS)
+    begun = now - WAITING_HOURS * 3_600_000
+    base = finished + 1
     kinds = [
-        _Kind((_TASKS, _ATTEMPTS, _FINISHED_COUNTS, *charts), 1, finished, weeks * 7 * 86_400_000),
-        _Kind((_TASKS, _WAITING), finished + 1, waiting, WAITING_HOURS * 3_600_000),
-        _Kind((_TASKS, _RUNNING), finished + waiting + 1, running, 600_000),
-        _Kind(
-            (_TASKS, _KEYED), finished + waiting + running + 1, keyed, WAITING_HOURS * 3_600_000, _KEYED_MADE
+        *(
+            _Kind((_TASKS, _ATTEMPTS, _FINISHED_COUNTS, *charts), *share)
+            for share in _shares(finished, now, weeks, fills_weeks=fills_weeks)
         ),
+        _Kind((_TASKS, _WAITING), base, waiting, begun, now),
+        _Kind((_TASKS, _RUNNING), base + waiting, running, now - 600_000, now),
+        _Kind((_TASKS, _KEYED), base + waiting + running, keyed, begun, now, _KEYED_MADE),
     ]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         jobs = [
-            pool.submit(_fill, url, kind, now, first)
+            pool.submit(_fill, url, kind, first)
             for kind in kinds
             for first in range(kind.base, kind.base + kind.rows, CHUNK)
         ]
@@ -330,22 +340,36 @@ def seed(
 
 
 class _Kind(NamedTuple):
-    """What stands in `rows` rows from number `base` on, over the last `span` milliseconds."""
+    """What stands in `rows` rows from number `base` on, enqueued between the milliseconds `start` and `end`."""
 
     statements: tuple[LiteralString, ...]
     base: int
     rows: int
-    span: int
+    start: int
+    end: int
     made: LiteralString = _MADE
 
 
-def _fill(url: str, kind: _Kind, now: int, first: int) -> None:
+def _shares(rows: int, now: int, weeks: int, *, fills_weeks: bool) -> list[tuple[int, int, int, int]]:
+    """The first number, the rows, the start and the end of each part of the history."""
+    if not fills_weeks:
+        return [(1, rows, now - weeks * WEEK, now)]
+    monday = now - (now - FIRST_MONDAY) % WEEK
+    firsts = [1 + rows * n // (weeks + 1) for n in range(weeks + 2)]
+    starts = [*(monday - n * WEEK for n in range(weeks, -1, -1)), now]
+    return [
+        (first, after - first, start, end)
+        for (first, after), (start, end) in zip(pairwise(firsts), pairwise(starts), strict=True)
+    ]
+
+
+def _fill(url: str, kind: _Kind, first: int) -> None:
     params = {
         "first": first,
         "last": min(first + CHUNK, kind.base + kind.rows) - 1,
         "base": kind.base,
-        "start": now - kind.span,
-        "step": kind.span / kind.rows,
+        "start": kind.start,
+        "step": (kind.end - kind.start) / kind.rows,
     }
     made, workers = sql.SQL(kind.made), sql.Literal(WORKERS)
     with _connect(url) as conn, conn.transaction():

@@ -175,7 +175,7 @@ def burdened(url: str, burden: Burden) -> Generator[Rows]:
         holder.execute("SELECT 1")
         for statement in _KILLING:
             conn.execute(statement)
-        seed.seed(past_the_trigger, burden.finished, burden.waiting, weeks=WEEKS)
+        seed.seed(past_the_trigger, burden.finished, burden.waiting, weeks=WEEKS, fills_weeks=True)
         _spare_autovacuum(conn)
         for statement in _LIVING:
             conn.execute(statement, params)

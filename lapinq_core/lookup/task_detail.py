@@ -164,8 +164,8 @@ async def get_value(conn: psycopg.AsyncConnection, task_id: str, field: str) -> 
     return row[0] if row else None
 
 
-def _value(size: int | None, text: str | None) -> Value | None:
-    return None if size is None or text is None else Value(text, size)
+def _value(full_size: int | None, text: str | None) -> Value | None:
+    return None if full_size is None or text is None else Value(text, full_size)
 
 
 _PLAIN = TaskDetail.__struct_fields__[: -len(VALUES)]

@@ -1,5 +1,6 @@
 """The maintenance jobs, a pass of each. A pass is bounded, and safe to run twice and from anywhere."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -48,7 +49,7 @@ async def promote(
 
 async def expire(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
     """Expires pending tasks past their time to live; returns how many."""
-    return await _count(conn, "expire", limit)
+    return await _count(conn, "expire", {"limit": limit})
 
 
 async def cleanup(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
@@ -56,13 +57,13 @@ async def cleanup(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
     with suppress(*STOPPED):
         async with conn.transaction():
             await conn.execute(STEP_SETTINGS)
-            return await _count(conn, "cleanup", limit)
+            return await _count(conn, "cleanup", {"limit": limit})
     return 0
 
 
 async def fold_counts(conn: PooledConnection) -> int:
     """Folds the deltas of the counts once there are many; returns how many it folded."""
-    return await _count(conn, "fold_counts")
+    return await _count(conn, "fold_counts", {})
 
 
 async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
@@ -78,6 +79,6 @@ async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION
     return row[0] if row else 0
 
 
-async def _count(conn: PooledConnection, verb: str, limit: int | None = None) -> int:
-    row = await (await conn.execute(sql(_PACKAGE, verb), {"limit": limit}, prepare=True)).fetchone()
+async def _count(conn: PooledConnection, verb: str, params: Mapping[str, int]) -> int:
+    row = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchone()
     return row[0] if row else 0

@@ -9,7 +9,7 @@ WITH chosen AS MATERIALIZED (
      WHERE %(id)s::uuid IS NULL
         OR id = %(id)s::uuid
      ORDER BY dead_at IS NOT NULL, name, started_at, id
-     LIMIT %(limit)s
+     LIMIT %(limit)s::integer
 ), held AS MATERIALIZED (
     SELECT worker_id,
            id,

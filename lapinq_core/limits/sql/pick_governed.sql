@@ -102,7 +102,7 @@ policy AS MATERIALIZED (
               AND (q.start_order <> 'strict_per_key' OR head IS NOT NULL OR lane < ' ')
               AND rank <= %(max_rank)s::bigint + 2199023255552
             ORDER BY queue_name, names, rank, place
-            LIMIT q.room) AS l
+            LIMIT greatest(0, q.room)) AS l
      WHERE NOT EXISTS (SELECT
                          FROM limits
                         WHERE name = ANY (string_to_array(s.names, ','))
@@ -171,9 +171,9 @@ policy AS MATERIALIZED (
                                             JOIN limits l USING (name)
                                            WHERE need.units > (l.rate ->> 'burst')::float8))
                     ORDER BY queue_name, lane, rank, seq
-                    LIMIT CASE WHEN c.start_order <> 'fair' THEN c.cap
-                               WHEN c.lanes < q.room THEN least(c.cap, 1 + ceil(2.0 * q.room * c.weight / c.lanes))
-                               ELSE least(c.cap, 1 + ceil((c.last_place - c.place) * c.weight)) END) AS one
+                    LIMIT greatest(0, CASE WHEN c.start_order <> 'fair' THEN c.cap
+                                           WHEN c.lanes < q.room THEN least(c.cap, 1 + ceil(2.0 * q.room * c.weight / c.lanes))
+                                           ELSE least(c.cap, 1 + ceil((c.last_place - c.place) * c.weight)) END)) AS one
            WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) AS t
            ON true
      WHERE c.head IS NULL
@@ -210,7 +210,7 @@ policy AS MATERIALIZED (
               AND rank <= %(max_rank)s::bigint
               AND (expires_at IS NULL OR expires_at > lapinq_now())
             ORDER BY queue_name, rank, seq
-            LIMIT q.room) AS t
+            LIMIT greatest(0, q.room)) AS t
 ), turns AS MATERIALIZED (
     SELECT o.row_id, o.id, o.key, o.names, o.cap, o.units,
            row_number() OVER (ORDER BY first_by, then_by, last_by) AS turn
@@ -243,7 +243,7 @@ policy AS MATERIALIZED (
      WHERE p.key = ''
         OR p.nth_of_key <= p.cap
      ORDER BY p.turn
-     LIMIT (SELECT room FROM q)
+     LIMIT greatest(0, (SELECT room FROM q))
 ), tried AS (
     SELECT n.turn, n.name, f.is_fitting, f.is_key_full,
            n.units > n.tokens - coalesce(sum(n.units) FILTER (WHERE f.is_fitting) OVER before, 0) AS is_short,

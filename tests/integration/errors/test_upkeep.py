@@ -54,12 +54,15 @@ def test_folding_and_deleting_groups_never_wait_for_each_other(database: str) ->
     # One locks counts and then their groups, the other groups and then their counts.
     async def test(conn: Conn, other: Conn) -> None:
         await conn.execute("SET lock_timeout = '100ms'")
+        await record(conn, [failures("A: x")])
         for _ in range(2):
-            await record(conn, [failures()])
+            await record(conn, [failures("B: x")])
         await conn.execute(
             "UPDATE lapinq_error_counts SET since = lapinq_now() - make_interval(secs => span + 120)"
         )
-        await conn.execute("UPDATE lapinq_error_groups SET last_at = last_at - interval '91 days'")
+        await conn.execute(
+            "UPDATE lapinq_error_groups SET last_at = last_at - interval '91 days' WHERE kind = 'B: x'"
+        )
         async with other.transaction(force_rollback=True):
             assert await upkeep.fold(other) == 4
             assert await upkeep.prune_groups(conn) == 0

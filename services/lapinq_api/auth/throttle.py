@@ -79,7 +79,7 @@ async def count_guess(state: "State", session: Session) -> Tried:
 def _blind(state: "State", text: str) -> str:
     """A counter's key that doesn't reveal the name: a password may be typed there by mistake.
 
-    It is keyed with the session secret, which all servers share, so reading the table does not help to guess.
+    It is keyed with the session secret, so reading the table does not help to guess. Servers that share none, each with
+    a random one of its own, count names apart, and addresses together.
     """
-    secret = (state.settings.session_secret or "").encode()
-    return hmac.digest(secret, text.encode("utf-8", "replace"), "sha256").hex()
+    return hmac.digest(state.session_secret, text.encode("utf-8", "replace"), "sha256").hex()

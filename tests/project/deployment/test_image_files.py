@@ -136,7 +136,7 @@ def test_the_builder_is_shown_what_the_wheel_is_made_of() -> None:
     shown = {line.removeprefix("!") for line in IGNORED if line.startswith("!")}
     packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert {package.partition("/")[0] for package in packages} <= shown
-    for name in (PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]):
+    for name in ("README.md", "hatch_build.py", *PROJECT["project"]["license-files"]):
         assert name in shown or name.partition("/")[0] in shown
 
 

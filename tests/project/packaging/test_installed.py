@@ -19,12 +19,12 @@ import httpx
 import pytest
 
 from lapinq_core.domain.version import __version__
-from tests.project.packaging import first_task
+from tests.project.packaging import newcomer
 from tests.support.database import postgres
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
 from tests.support.programs.embedded import open_directory
-from tests.support.programs.packages import build, install, run, served, wheel_in
+from tests.support.programs.packages import ROOT, build, install, run, served, wheel_in
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +111,17 @@ def test_installed_from_the_index_a_new_project_runs_its_task_without_any_set_up
 
 
 @pytest.mark.slow
-@pytest.mark.alone
-def test_from_pip_install_to_the_first_result_takes_less_than_a_minute(index: None, wheel: Path) -> None:
-    seconds = first_task.measure(wheel)
-    assert sum(seconds.values()) < 60, seconds
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone to clone from")
+def test_a_newcomer_can_follow_the_readme(index: None) -> None:
+    with newcomer.arrived() as somebody:
+        followed = [command for block in newcomer.path_to_follow() for command, _ in somebody.follow(block)]
+    assert [command.split()[0] for command in followed[:4]] == [
+        "git",
+        "cd",
+        "./scripts/serve",
+        "./scripts/test",
+    ]
+    assert "python shop.py" in followed
 
 
 def ran_a_task(address: str) -> bool:

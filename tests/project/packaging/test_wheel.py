@@ -91,6 +91,19 @@ def test_the_metadata_leads_to_the_project(wheel: Path) -> None:
     assert all((ROOT / found[1]).is_file() for found in files.values() if found)
 
 
+def test_the_links_of_its_page_on_the_index_are_absolute(wheel: Path) -> None:
+    # Those of README.md, which tests/project/docs follows, are relative where they lead to a file of the repository.
+    page = str(metadata(wheel).get_payload())
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", page)
+    ours = "https://github.com/lapinq/lapinq"
+    assert [link for _, link in links if not link.startswith("https://")] == []
+    assert [link for image, link in links if image] == [
+        f"{ours}/raw/main/docs/images/dashboard/overview-light.png"
+    ]
+    assert f"({ours}/blob/main/docs/guide/tasks.md#what-arrives)" in page
+    assert "(https://docs.celeryq.dev)" in page
+
+
 def test_the_source_distribution_can_run_the_tests(built: Path) -> None:
     names = set(names_in(sdist_in(built)))
     assert {"pyproject.toml", "LICENSE", "README.md", "tests/conftest.py", "docs/schema.sql"} <= names

@@ -37,6 +37,25 @@ RUN = {"limit", "migrate", "schedule", "task"}
 """Commands that end by themselves."""
 
 
+class Outputs:
+    """Compares what commands print with what their page shows. An id is another one each time."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+
+    def with_real_ids(self, command: str) -> str:
+        """With the ids that the outputs before really had."""
+        return re.sub(_UUID, lambda found: self._ids.get(found[0], found[0]), command)
+
+    def compare(self, block: Block, shown: list[str], output: str) -> None:
+        lines = output.splitlines()
+        for expected, line in zip(shown, lines, strict=shown[-1] != "…"):
+            assert re.fullmatch(_pattern(expected), line.rstrip()), (
+                f"{block.place} shows {expected}, but got {line}"
+            )
+            self._ids |= dict(zip(re.findall(_UUID, expected), re.findall(_UUID, line), strict=True))
+
+
 class Commands:
     """Runs the commands of a page, from its folder of files, on a server and its database."""
 
@@ -44,19 +63,26 @@ class Commands:
         self._client = client
         self._database = database
         self._folder = folder
-        self._ids: dict[str, str] = {}
+        self._outputs = Outputs()
 
     def check(self, block: Block) -> None:
         for command, shown in steps(block):
-            output = self._run(block, self._with_real_ids(command))
+            output = self._run(block, self._outputs.with_real_ids(command))
             if shown and output is not None:
-                self._compare(block, shown, output)
+                self._outputs.compare(block, shown, output)
 
     def _run(self, block: Block, command: str) -> str | None:
         """The output; None if nothing was run."""
         match shlex.split(command, comments=True):
             case ["lapinq", "init", *arguments]:
                 return CliRunner().invoke(cli, ["init", *arguments], catch_exceptions=False).output
+            case ["git", "clone", _, clone]:
+                Path(clone).mkdir()
+            case ["python3", "-m", "venv", place]:
+                Path(place, "bin").mkdir(parents=True)
+                Path(place, "bin/activate").touch()
+            case [".", file]:
+                assert Path(file).exists()
             case ["cd", folder]:
                 os.chdir(folder)
             case ["docker", "compose", "up", "--build"]:
@@ -65,6 +91,8 @@ class Commands:
                 return self._lapinq(program, arguments)
             case ["curl", *arguments]:
                 return self._curl(arguments)
+            case ["pip", "wheel", "--no-deps", "../lapinq"]:
+                assert Path("../lapinq").is_dir()
             case ["pip", "install", *arguments]:
                 for requirement in arguments:
                     _check_requirement(requirement)
@@ -123,24 +151,17 @@ class Commands:
         assert answer.is_success, answer.text
         return answer.text
 
-    def _compare(self, block: Block, shown: list[str], output: str) -> None:
-        lines = output.splitlines()
-        for expected, line in zip(shown, lines, strict=shown[-1] != "…"):
-            assert re.fullmatch(_pattern(expected), line.rstrip()), (
-                f"{block.place} shows {expected}, but got {line}"
-            )
-            self._ids |= dict(zip(re.findall(_UUID, expected), re.findall(_UUID, line), strict=True))
-
-    def _with_real_ids(self, command: str) -> str:
-        """With the ids that the outputs before really had."""
-        return re.sub(_UUID, lambda found: self._ids.get(found[0], found[0]), command)
-
 
 def _check_requirement(text: str) -> None:
-    """It is lapinq, with extras that there are, or a package that lapinq depends on."""
+    """It is the clone of lapinq, with extras that there are, or a package that lapinq depends on.
+
+    By its name, the package index has another lapinq.
+    """
     if text.startswith("--"):
         return
     ours = f"lapinq[{','.join(_PROJECT['optional-dependencies'])}]"
+    assert not text.startswith("lapinq"), text
+    text = text.removeprefix("./")
     wanted, known = Requirement(text), map(Requirement, [ours, *_PROJECT["dependencies"]])
     assert any(wanted.name == one.name and wanted.extras <= one.extras for one in known), text
 

@@ -1,4 +1,4 @@
-"""Rules: who is notified of what. Each change has an audit entry in its transaction, without the address."""
+"""Rules: who is notified of what. Each change has an audit entry in its transaction."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from psycopg import errors as pg
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.notifying.news import Trial
-from lapinq_core.domain.notifying.rule import Rule
+from lapinq_core.domain.notifying.rule import Rule, shown_url
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
@@ -88,7 +88,8 @@ async def change_rule(
             row = await (await conn.execute(sql(_PACKAGE, "change_rule"), params)).fetchone()
             if row is None:
                 return None
-            await audit.record(conn, by.did("notify.change", str(rule_id), _details(rule)))
+            details = {**_details(rule), "sends_elsewhere": row[0]}
+            await audit.record(conn, by.did("notify.change", str(rule_id), details))
             return await get_rule(conn, rule_id)
     except pg.UniqueViolation as error:
         raise RuleRefused("a rule with this name exists already") from error
@@ -120,10 +121,11 @@ async def _rules(conn: psycopg.AsyncConnection, rule_id: int | None) -> list[Sto
 
 
 def _details(rule: Rule) -> dict[str, object]:
-    """For the audit log: without the URL, which may hold a secret."""
+    """For the audit log: of the URL, which may hold a secret, only the host."""
     return {
         "name": rule.name,
         "kind": rule.kind,
+        **({"addresses": rule.addresses} if rule.url is None else {"url": shown_url(rule.url)}),
         "events": list(rule.events),
         "queues": None if rule.queues is None else list(rule.queues),
         "is_enabled": rule.is_enabled,

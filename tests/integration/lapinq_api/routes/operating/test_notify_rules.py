@@ -46,6 +46,33 @@ def test_a_rule_is_made_listed_changed_and_deleted_without_showing_its_secret(
     assert "secret" not in str(audit)
 
 
+def test_the_audit_log_says_where_a_rule_sends_and_when_that_changes(
+    signed_in: httpx.Client, db: psycopg.Connection
+) -> None:
+    rule_id = make(signed_in, name="audited")["id"]
+    path = f"{PATH}/{rule_id}"
+    for change in (
+        {"backlog_seconds": 60},
+        {"url": f"{SECRET_URL}-of-somebody-else"},
+        {"kind": "mail", "addresses": ["lisa@example.org"]},
+        {"addresses": ["lisa@example.org", "eve@example.org"]},
+    ):
+        assert signed_in.patch(path, json=change).status_code == 200
+    told = db.execute(
+        "SELECT details->>'url', details->'addresses', details->'sends_elsewhere' FROM lapinq_audit"
+        " WHERE action IN ('notify.create', 'notify.change') AND target = %s ORDER BY id",
+        (str(rule_id),),
+    ).fetchall()
+    slack = "https://hooks.slack.com/…"
+    assert told == [
+        (slack, None, None),
+        (slack, None, False),
+        (slack, None, True),
+        (None, ["lisa@example.org"], True),
+        (None, ["lisa@example.org", "eve@example.org"], True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [

@@ -63,11 +63,13 @@ async def take(
     lease: float,
     margin: float = 10.0,
     free: int | None = None,
+    isolated: int | None = None,
     mark: tuple[int, int] = LOWEST_MARK,
     max_rank: int = HIGHEST_RANK,
 ) -> Taken:
     """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order, or as
-    its policy says. Of a queue with a rate it takes at most `free`, so that none has to wait for its start.
+    its policy says. Of a queue with a rate it takes at most `free`, so that none has to wait for its start, and of
+    tasks that must run alone at most `isolated`. None: as many as it takes.
 
     After `lease` seconds the attempt is overdue even if its worker lives; if the task has its own time limit, `margin`
     seconds after that. `token` is a random UUID for this call: if the answer is lost, `worker_verbs.reclaim` asks for
@@ -82,6 +84,7 @@ async def take(
         "lease": lease,
         "margin": margin,
         "free": limit if free is None else free,
+        "isolated": limit if isolated is None else isolated,
         "mark_rank": mark[0],
         "mark_seq": mark[1],
         "max_rank": max_rank,

@@ -190,6 +190,7 @@ async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set
         "ids": uuid_array([claim.id for claim in claims]),
         "tokens": uuid_array([claim.token for claim in claims]),
         "seqs": [claim.seq for claim in claims],
+        "isolations": [claim.isolation for claim in claims],
     }
     return {row[0] for row in await (await conn.execute(sql(_PACKAGE, "release"), params)).fetchall()}
 

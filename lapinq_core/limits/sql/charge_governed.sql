@@ -54,6 +54,8 @@ served AS MATERIALIZED (
                            THEN lapinq_now() + least(3155760000,
                                                      (1 - c.tokens) * (c.rate_per_key ->> 'period_seconds')::float8
                                                      / (c.rate_per_key ->> 'limit')::float8) * interval '1 second'
+                           -- Its tasks must run alone, for which this worker has no place.
+                           WHEN c.cap > 0 AND %(isolated)s::integer = 0 THEN lapinq_now() + interval '1 second'
                            -- Its tasks need more than their limit ever has.
                            WHEN c.cap > 0 AND c.names > '' THEN lapinq_now() + interval '15 seconds' END,
            changed_at = lapinq_now()
@@ -70,6 +72,7 @@ served AS MATERIALIZED (
             WHERE queue_name = %(queue)s::text
               AND lane BETWEEN c.lane AND c.lane
               AND (expires_at IS NULL OR expires_at > lapinq_now())
+              AND (isolation < 2 OR %(isolated)s::integer > 0)
               AND c.cap > 0
             ORDER BY queue_name, lane, rank, seq
             LIMIT 1) AS next ON (next.rank, next.seq) > (one.rank, one.place) AND (SELECT start_order FROM policy) = 'priority'

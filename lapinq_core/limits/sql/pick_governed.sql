@@ -165,6 +165,7 @@ policy AS MATERIALIZED (
                       AND (lane, rank, seq) <= (c.lane, CASE WHEN at_last.ends THEN c.last_rank ELSE 9223372036854775807 END,
                                                 CASE WHEN at_last.ends THEN c.last_place::bigint ELSE 9223372036854775807 END)
                       AND (expires_at IS NULL OR expires_at > lapinq_now())
+                      AND (isolation < 2 OR %(isolated)s::integer > 0)
                       AND (units IS NULL
                            OR NOT EXISTS (SELECT
                                             FROM unnest(string_to_array(c.names, ','), units) AS need (name, units)
@@ -186,6 +187,7 @@ policy AS MATERIALIZED (
             WHERE id = c.head
               AND c.cap > 0
               AND (expires_at IS NULL OR expires_at > lapinq_now())
+              AND (isolation < 2 OR %(isolated)s::integer > 0)
               AND (units IS NULL
                    OR NOT EXISTS (SELECT
                                     FROM unnest(string_to_array(c.names, ','), units) AS need (name, units)
@@ -209,6 +211,7 @@ policy AS MATERIALIZED (
               AND (rank, seq) >= (%(mark_rank)s::bigint, %(mark_seq)s::bigint)
               AND rank <= %(max_rank)s::bigint
               AND (expires_at IS NULL OR expires_at > lapinq_now())
+              AND (isolation < 2 OR %(isolated)s::integer > 0)
             ORDER BY queue_name, rank, seq
             LIMIT greatest(0, q.room)) AS t
 ), turns AS MATERIALIZED (
@@ -274,7 +277,7 @@ policy AS MATERIALIZED (
                         ORDER BY turn
                         LIMIT 1)
 ), picked AS MATERIALIZED (
-    SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here
+    SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here, isolation >= 2 AS is_isolated
       FROM lapinq_ready
      WHERE ctid = ANY (ARRAY(SELECT row_id FROM chosen))
        FOR UPDATE SKIP LOCKED

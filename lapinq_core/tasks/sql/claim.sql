@@ -7,12 +7,14 @@
 -- Returns one JSON cell: an array per task; "elsewhere" if it took nothing for that reason; else {otherwise}. A task to be
 -- profiled runs alone in a fresh process, as if it were isolated. A task of a lane has its rank without the distance that
 -- keeps it from plain claims. Here date_part costs half of extract, which goes through numeric.
+-- Takes at most `isolated` tasks that must run alone, what the worker can start now; it picked the others for nothing.
 -- {charged}, {also} and the order of the answer are for pick_governed.sql.
 -- Locks the rows that {picked} picks. Relies on lapinq_tasks_pkey, on a pinned connection: by statistics a scan of the task
 -- table may look cheaper.
 WITH RECURSIVE {picked}, taken AS (
     DELETE FROM lapinq_ready r
      WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked HAVING bool_and(is_here))::tid[])
+       AND (r.isolation < 2 OR r.ctid = ANY (ARRAY(SELECT ctid FROM picked WHERE is_isolated LIMIT %(isolated)s::integer)))
     RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation, r.since, r.lane, r.units
 ), claimed AS MATERIALIZED (
     SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, t.task_name, t.module_path, t.args, t.kwargs, t.max_retries,

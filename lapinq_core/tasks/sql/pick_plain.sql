@@ -6,12 +6,13 @@
 -- only filter by the mark.
 -- Locks the rows it picks, skipping locked ones. Relies on lapinq_ready_claim and lapinq_lane_news_pkey.
 picked AS MATERIALIZED (
-    SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here
+    SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here, isolation >= 2 AS is_isolated
       FROM lapinq_ready
      WHERE queue_name = %(queue)s::text
        AND (rank, seq) >= (%(mark_rank)s::bigint, %(mark_seq)s::bigint)
        AND rank <= %(max_rank)s::bigint
        AND (expires_at IS NULL OR expires_at > lapinq_now())
+       AND (isolation < 2 OR %(isolated)s::integer > 0)
        AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)
        AND NOT EXISTS (SELECT
                          FROM lapinq_queues q

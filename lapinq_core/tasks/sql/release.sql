@@ -1,5 +1,6 @@
 -- Releases tasks whose function was never called: out of running, into ready at their old place.
--- Takes arrays of ids, tokens and places; returns the queues with ready tasks. Records no attempt and uses up no start.
+-- Takes arrays of ids, tokens, places and isolations; returns the queues with ready tasks. Records no attempt and uses up no
+-- start. A task to be profiled says from now on that it must run alone: only its claim knew, and that had no place for it.
 -- A task that ran before waits since its last attempt ended or was requeued, one that somebody ran before its time from
 -- now on: running has forgotten the exact time.
 -- Cancels instead if somebody asked the task to stop. A start that a rate allowed is given back: in the news of its lane, or
@@ -8,10 +9,11 @@
 -- Relies on lapinq_running_pkey, lapinq_attempts_earlier and lapinq_tasks_pkey; joins as report_logs.sql does.
 WITH input AS MATERIALIZED (
     SELECT *
-      FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seqs)s::bigint[]))
-           AS i (id, token, seq)
+      FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seqs)s::bigint[]),
+                     unnest(%(isolations)s::smallint[]))
+           AS i (id, token, seq, isolation)
 ), locked AS MATERIALIZED (
-    SELECT r.id, r.token, i.seq
+    SELECT r.id, r.token, i.seq, i.isolation
       FROM input i
      CROSS JOIN LATERAL (
            SELECT id, token
@@ -25,7 +27,8 @@ WITH input AS MATERIALIZED (
      USING locked l
      WHERE r.id = ANY (ARRAY[l.id])
        AND r.token = l.token
-    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, r.lane, r.units, l.seq,
+    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, greatest(r.isolation, l.isolation) AS isolation,
+              r.lane, r.units, l.seq,
               r.cancel_requested_at IS NOT NULL AS cancelled
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since, lane, units)

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 
 class Arrivals:
-    """The fetcher owns it. `on_ended` gets jobs whose function was not found; `on_imported` is called when claims no
-    longer wait for their function."""
+    """The fetcher owns it. `on_ended` gets jobs whose function was not found, `on_refused` claims for which the
+    dispatcher has no place; `on_imported` is called when claims no longer wait for their function."""
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Arrivals:
         *,
         worker_id: Callable[[], str],
         on_ended: Callable[[Job, Outcome, float], None],
+        on_refused: Callable[[list[Claim]], None],
         on_imported: Callable[[], None],
     ) -> None:
         self._dispatcher = dispatcher
@@ -37,6 +38,7 @@ class Arrivals:
         self._host = host
         self._worker_id = worker_id
         self._on_ended = on_ended
+        self._on_refused = on_refused
         self._on_imported = on_imported
         self._imports: dict[asyncio.Task[None], list[Claim]] = {}
 
@@ -57,7 +59,7 @@ class Arrivals:
             else:
                 ready.append(Job(claim, target, self._host, asked))
         if ready:
-            self._dispatcher.offer(ready)
+            self._offer(ready)
         for alike in unknown.values():
             task = asyncio.create_task(
                 self._import(alike, self._worker_id(), asked), name="import a task's function"
@@ -95,11 +97,15 @@ class Arrivals:
         if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
             return  # released meanwhile, or others have them
         if isinstance(found, Target):
-            self._dispatcher.offer([Job(claim, found, self._host, asked) for claim in claims])
+            self._offer([Job(claim, found, self._host, asked) for claim in claims])
         else:
             for claim in claims:
                 self._on_ended(Job(claim, _NO_TARGET, self._host), found, 0.0)
         self._on_imported()
+
+    def _offer(self, jobs: list[Job]) -> None:
+        if refused := self._dispatcher.offer(jobs):
+            self._on_refused([job.claim for job in refused])
 
 
 _NO_TARGET = Target(lambda: None)

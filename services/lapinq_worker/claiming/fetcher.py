@@ -19,6 +19,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.fleet.workers import ALONE, Place
 from lapinq_core.runtime.loops import pause_for, run_every
@@ -125,7 +126,13 @@ class Fetcher:
         self._prefetch = Prefetch()
         self._wake = asyncio.Event()
         self._arrivals = Arrivals(
-            dispatcher, functions, host, worker_id=worker_id, on_ended=on_ended, on_imported=self.wake
+            dispatcher,
+            functions,
+            host,
+            worker_id=worker_id,
+            on_ended=on_ended,
+            on_refused=self._give_back,
+            on_imported=self.wake,
         )
         self._full_scans = FullScans(choice)
         self._unanswered = UnansweredClaims()
@@ -365,6 +372,7 @@ class Fetcher:
         started = time.perf_counter()
         worker = self._worker_id()
         token = str(uuid.uuid4())
+        isolated = self._isolated_places()
         self._unanswered.sent(token)
         taken = await claiming.take(
             connection,
@@ -375,6 +383,7 @@ class Fetcher:
             lease=self._lease,
             margin=self._margin,
             free=max(0, self._dispatcher.limit - self._dispatcher.in_hand - self._arrivals.waiting),
+            isolated=isolated,
             mark=turn.mark,
             max_rank=turn.max_rank,
         )
@@ -387,7 +396,10 @@ class Fetcher:
         self._hand_over(claims, time.perf_counter() - started)
         if self._admission:
             await self._admit(connection)
-        all_of_it = len(claims) >= turn.limit
+        if self._to_release:
+            await self._release(connection)
+        # After as many isolated tasks as can start, more of others may wait behind those that can't.
+        all_of_it = len(claims) >= turn.limit or 0 < isolated <= _isolated_of(claims)
         self._choice.claimed(turn, claims, mark=taken.mark, all_of_it=all_of_it)
         if all_of_it:
             self._saw_nothing = False
@@ -437,6 +449,13 @@ class Fetcher:
         self._tally.released(admitted.refused)
         self._arrivals.take_in(admitted.claims, admitted.round_trip)
 
+    def _isolated_places(self) -> int:
+        return max(0, self._dispatcher.isolated_places - _isolated_of(self.unstarted()))
+
+    def _give_back(self, claims: list[Claim]) -> None:
+        self._tally.released(claims)
+        self._to_release += claims
+
     def _take_stalled(self) -> None:
         """Takes out prefetched tasks that can't start here, behind slow tasks or while quiet: they may elsewhere."""
         since_start = time.monotonic() - self._dispatcher.last_start
@@ -452,9 +471,7 @@ class Fetcher:
         )
         if jobs and not self._is_quiet():
             self._prefetch.stalled()
-        stalled = [job.claim for job in jobs]
-        self._tally.released(stalled)
-        self._to_release += stalled
+        self._give_back([job.claim for job in jobs])
         if self._to_release:
             log.info("releasing %d tasks that have not started", len(self._to_release))
 
@@ -465,3 +482,7 @@ class Fetcher:
         del self._to_release[: len(claims)]
         if queues:
             self._on_more(queues, math.ceil(len(claims) / len(queues)))
+
+
+def _isolated_of(claims: Iterable[Claim]) -> int:
+    return sum(claim.isolation >= Isolation.ISOLATED for claim in claims)

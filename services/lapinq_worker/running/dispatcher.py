@@ -6,9 +6,10 @@ most two milliseconds.
 """
 
 import asyncio
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lapinq_core.domain.tasks.decide import Isolation
@@ -19,6 +20,8 @@ from lapinq_worker.running.job import Job
 
 MAX_CHUNK = 32
 CHUNK_SECONDS = 0.002
+MAX_ISOLATED = max(4, 2 * (os.cpu_count() or 1))
+"""Isolated jobs at once. All that were lost with a large worker would be more processes than the machine can bear."""
 _ISOLATED = int(Isolation.ISOLATED)
 
 OnEnded = Callable[[Job, Outcome, float], None]
@@ -64,6 +67,7 @@ class Dispatcher:
         self._may_start = may_start
         self._pool: Pool | None = None
         self._isolated: IsolatedPool | None = None
+        self._isolated_jobs: set[Job] = set()  # in hand
         self._parked: deque[asyncio.Future[Job]] = deque()
         self._in_transit: set[Job] = set()  # to slots that have not woken yet
 
@@ -77,10 +81,20 @@ class Dispatcher:
         """How many jobs wait here or run."""
         return len(self.waiting) + self.active
 
-    def offer(self, jobs: Iterable[Job]) -> None:
-        """Takes in jobs. They start in this order."""
-        self.waiting.extend(jobs)
+    @property
+    def isolated_places(self) -> int:
+        """How many more isolated jobs it takes."""
+        return min(MAX_ISOLATED, self.limit) - len(self._isolated_jobs)
+
+    def offer(self, jobs: Sequence[Job]) -> list[Job]:
+        """Takes in jobs, which start in this order. Returns the isolated ones for which it has no place."""
+        isolated = [job for job in jobs if job.claim.isolation >= _ISOLATED]
+        places = self.isolated_places
+        self._isolated_jobs.update(isolated[:places])
+        refused = isolated[places:]
+        self.waiting.extend([job for job in jobs if job not in refused] if refused else jobs)
         self.start_what_fits()
+        return refused
 
     def take(self) -> Job | None:
         """The next coroutine to run, None if none may start now. Starts the plain functions before it.
@@ -93,6 +107,7 @@ class Dispatcher:
             self.last_start = time.monotonic()
             if job.expires is not None and job.expires <= elapsed():
                 # Released, because its time to live ended while it waited here; maintenance expires it.
+                self._isolated_jobs.discard(job)
                 self._on_ended(job, Unstarted(), 0.0)
                 continue
             self.active += 1
@@ -137,6 +152,7 @@ class Dispatcher:
         if taken:
             self.waiting.clear()
             self.waiting.extend(job for job in jobs if not which(job))
+            self._isolated_jobs.difference_update(taken)
         return taken
 
     def take_out(self, task_id: str, token: str) -> Job | None:
@@ -144,12 +160,15 @@ class Dispatcher:
         for job in self.waiting:
             if job.claim.id == task_id and job.claim.token == token:
                 self.waiting.remove(job)
+                self._isolated_jobs.discard(job)
                 return job
         return None
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job has ended."""
         self.ended_count += 1
+        if self._isolated_jobs:
+            self._isolated_jobs.discard(job)
         self._on_ended(job, outcome, seconds)
 
     def slot_freed(self) -> None:

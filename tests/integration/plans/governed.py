@@ -32,6 +32,7 @@ def _claim(queue: str) -> Params:
         "rest": 0.0,
         "limit": FEW,
         "free": FEW,
+        "isolated": 1,
         "worker": WORKER,
         "token": str(uuid.UUID(int=1)),
         "lease": 310.0,

@@ -66,6 +66,7 @@ def _claim(rows: Rows) -> Params:
     return {
         "queue": QUEUE,
         "limit": FEW,
+        "isolated": 1,
         "worker": WORKER,
         "token": str(uuid.UUID(int=1)),
         "lease": 310.0,
@@ -228,7 +229,12 @@ SETTLING = [
         whole=frozenset({"lapinq_running"}),
         dead=1.1,
     ),
-    Statement(verb="release", params=_running, rows=4 * FEW, pages=100),
+    Statement(
+        verb="release",
+        params=lambda rows: {**_running(rows), "isolations": [2] * FEW},
+        rows=4 * FEW,
+        pages=100,
+    ),
     Statement(
         verb="admit",
         params=lambda rows: {**_running(rows), "task": SHUT, "again": True},

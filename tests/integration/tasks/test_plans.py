@@ -101,6 +101,7 @@ def test_a_claim_scans_its_index_from_the_mark(filled: Filled) -> None:
             "worker": filled.worker,
             "token": str(uuid.uuid4()),
             "lease": 310.0,
+            "isolated": 1,
             "margin": 10.0,
             "mark_rank": filled.claims[-1].rank,
             "mark_seq": filled.claims[-1].seq,
@@ -181,6 +182,7 @@ def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: 
             "worker": worker,
             "token": str(uuid.uuid4()),
             "lease": 310.0,
+            "isolated": 1,
             "margin": 10.0,
             "max_rank": 2**40,
         }
@@ -208,6 +210,7 @@ def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(dat
             "worker": worker,
             "token": str(uuid.uuid4()),
             "lease": 310.0,
+            "isolated": 1,
             "margin": 10.0,
             "mark_rank": LOWEST_MARK[0],
             "mark_seq": 0,

@@ -9,7 +9,6 @@ process before, runs alone in a child that has run nothing else.
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -31,8 +30,6 @@ from lapinq_worker.running.unsettled import Unsettled
 
 START_DEADLINE_SECONDS = 120.0  # importing what the worker is told to import may take long
 START_RETRY_SECONDS = 1.0
-MAX_ISOLATED = max(4, 2 * (os.cpu_count() or 1))
-"""Isolated jobs at once. All that were lost with a large worker would be more processes than the machine can bear."""
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +49,7 @@ class ProcessPool:
         self._busy: set[ChildProcess] = set()
         self._dying: set[ChildProcess] = set()  # until they are reaped
         self._todo: deque[list[Job]] = deque()
-        self._todo_isolated: deque[list[Job]] = deque()  # for children that have run nothing, each alone
-        self._isolated: set[Job] = set()  # those that run
+        self._todo_isolated: deque[list[Job]] = deque()  # each until a child has started for it
         self._starting = 0
         self._launching: set[ChildProcess] = set()
         self._stopped = False
@@ -89,7 +85,7 @@ class ProcessPool:
             for jobs in todo:
                 for job in filter(is_meant, jobs):
                     jobs.remove(job)
-                    self._ended(job, outcome, 0.0)
+                    self._dispatcher.ended(job, outcome, 0.0)
                     if not jobs:
                         todo.remove(jobs)
                         self._dispatcher.slot_freed()
@@ -97,7 +93,7 @@ class ProcessPool:
         for child in (*self._busy, *self._dying):
             for job in filter(is_meant, child.surplus):
                 child.surplus.remove(job)
-                self._ended(job, outcome, 0.0)
+                self._dispatcher.ended(job, outcome, 0.0)
                 return True
             for job in filter(is_meant, child.jobs):
                 if not job.is_cancelled:
@@ -162,7 +158,7 @@ class ProcessPool:
             outcome = verdict(job, outcome, None if request is None else request.outcome)
         if type(report.outcome) is not Unstarted:
             job.target.run_time.measured(report.seconds)
-        self._ended(job, outcome, report.seconds)
+        self._dispatcher.ended(job, outcome, report.seconds)
         if not child.jobs:
             self._finished(child)
 
@@ -191,10 +187,10 @@ class ProcessPool:
         for _ in range(child.position + 1):
             job, is_committed = child.take_first()
             job.is_committed = is_committed
-            self._ended(job, outcome_at_exit(child, job, code), seconds)
+            self._dispatcher.ended(job, outcome_at_exit(child, job, code), seconds)
         for job in child.jobs:
             if (request := child.stop_requests.get(job)) is not None:
-                self._ended(job, request.outcome, 0.0)
+                self._dispatcher.ended(job, request.outcome, 0.0)
         self._run_elsewhere(
             child, [job for job in (*child.jobs, *child.surplus) if job not in child.stop_requests]
         )
@@ -220,12 +216,8 @@ class ProcessPool:
 
     def _release(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._ended(job, Unstarted(), 0.0)
+            self._dispatcher.ended(job, Unstarted(), 0.0)
         self._dispatcher.slot_freed()
-
-    def _ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
-        self._dispatcher.ended(job, outcome, seconds)
-        self._isolated.discard(job)
 
     def _hand_over(self, child: ChildProcess, jobs: list[Job]) -> None:
         most = self._limits.max_tasks_per_child
@@ -236,10 +228,8 @@ class ProcessPool:
         child.run(jobs[:room], self._limits)
 
     def _use(self, child: ChildProcess) -> None:
-        if self._isolated_due and not child.calls:
-            jobs = self._todo_isolated.popleft()
-            self._isolated.update(jobs)
-            self._hand_over(child, jobs)
+        if self._todo_isolated and not child.calls:
+            self._hand_over(child, self._todo_isolated.popleft())
         elif self._todo:
             self._hand_over(child, self._todo.popleft())
         else:
@@ -250,20 +240,15 @@ class ProcessPool:
         self._dying.add(child)
         child.hang_up()
 
-    @property
-    def _isolated_due(self) -> int:
-        """How many isolated jobs may start now."""
-        return min(len(self._todo_isolated), MAX_ISOLATED - len(self._isolated))
-
     def _start_children(self) -> None:
         """Starts one for each waiting chunk, within the limit."""
         for child in list(self._idle):
-            if self._isolated_due and not (child.calls or child.is_doomed):
+            if self._todo_isolated and not (child.calls or child.is_doomed):
                 self._idle.remove(child)
                 self._use(child)
-        while self._starting < len(self._todo) + self._isolated_due and not self._stopped:
+        while self._starting < len(self._todo) + len(self._todo_isolated) and not self._stopped:
             if self._starting + len(self._busy) + len(self._idle) >= self._limit:
-                if not (self._isolated_due and self._idle):
+                if not (self._todo_isolated and self._idle):
                     return
                 # It has run something; a fresh one replaces it.
                 self._retire(self._idle.pop(0))

@@ -18,6 +18,7 @@ from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.ready_notices import packed
 from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming import fetcher, full_scans, unanswered
+from lapinq_worker.running.dispatcher import MAX_ISOLATED
 from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
@@ -329,5 +330,24 @@ def test_little_is_settled_on_the_connection_that_claims(
             query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
             assert await desk.value(query, "lapinq-worker claim") == 1
             assert await desk.value(query, "lapinq-worker settle") == 0
+
+    at_desk(database, test)
+
+
+def test_isolated_tasks_for_which_there_is_no_place_wait_in_their_queue(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        alone = await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(MAX_ISOLATED + 3)])
+        await desk.conn.execute("UPDATE lapinq_ready SET isolation = 2")
+        profiled = await desk.hand_in_many([task_of(tasks.add, 1, 1, profile=True) for _ in range(3)])
+        others = await desk.hand_in_many([task_of(tasks.add, 1, 1) for _ in range(3)])
+        async with working(database, worker_concurrency=4 * MAX_ISOLATED):
+            await gate.begun(MAX_ISOLATED)
+            await desk.ended(*others)
+            await desk.until("SELECT count(*) = 6 FROM lapinq_ready WHERE isolation = 2")
+            assert await desk.value("SELECT count(*) FROM lapinq_running") == MAX_ISOLATED
+            gate.open()
+            ended = await desk.ended(*alone, *profiled)
+        assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == len(ended) + len(others)
 
     at_desk(database, test)

@@ -2,12 +2,16 @@
 
 import asyncio
 import uuid
+from typing import Any
 
 import pytest
 
+from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.claiming import LOWEST_MARK
+from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, status
 
 pytestmark = pytest.mark.version
@@ -194,6 +198,41 @@ def test_handing_back_keeps_the_place_and_the_start(database: str) -> None:
         again = await claim(conn, worker, 4)
         assert [held.id for held in again] == ids
         assert {held.attempt for held in again} == {1}
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize(
+    "policy", [{}, {"max_running": 100}, {"max_running_per_key": 100}, {"start_order": "fair"}]
+)
+def test_a_claim_takes_as_many_isolated_tasks_as_can_start_and_the_others_behind_them(
+    database: str, policy: dict[str, Any]
+) -> None:
+    async def test(conn: Conn) -> None:
+        keyed = {"key": "k"} if "max_running_per_key" in policy else {}
+        alone, others = await enqueue(conn, 5, **keyed), await enqueue(conn, 3, **keyed)
+        await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
+        if policy:
+            await govern(conn, **policy)
+        worker = await add_worker(conn)
+        assert {held.id for held in await claim(conn, worker, 8, isolated=2)} == {*alone[:2], *others}
+        assert await claim(conn, worker, 8, isolated=0) == []
+        # A lane that has nothing for this worker closes for a second, so that others have its place.
+        left = await eventually_async(lambda: claim(conn, worker, 8, isolated=3), 30)
+        assert [held.attempt for held in left] == [1, 1, 1]
+
+    on_connections(database, test)
+
+
+def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_claims(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, profile=True)
+        worker = await add_worker(conn)
+        held = await claim(conn, worker, isolated=0)
+        assert [one.isolation for one in held] == [Isolation.ISOLATED]
+        await worker_verbs.release(conn, held)
+        assert await claim(conn, worker, isolated=0) == []
+        assert [one.attempt for one in await claim(conn, worker, isolated=1)] == [1]
 
     on_connections(database, test)
 

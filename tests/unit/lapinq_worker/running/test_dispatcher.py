@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Completed, Unstarted
 from lapinq_worker.running.clocks import elapsed
 from lapinq_worker.running.dispatcher import CHUNK_SECONDS, MAX_CHUNK
@@ -254,5 +255,25 @@ def test_a_chunk_ends_before_a_coroutine(run: Run) -> None:
             jobs = [*quick(2), make_job(tasks.anoop), *quick(2)]
             bench.dispatcher.offer(jobs)
             assert chunks == [jobs[:2]]
+
+    run(test)
+
+
+def test_an_isolated_job_has_its_place_until_it_ends_or_is_taken_out(run: Run) -> None:
+    async def test() -> None:
+        async with recording(limit=2) as (bench, _):
+            ended, cancelled, released, refused = jobs = [make_job(tasks.noop) for _ in range(4)]
+            for job in jobs:
+                job.claim.isolation = Isolation.ISOLATED
+            dispatcher = bench.dispatcher
+            assert dispatcher.offer([ended, make_job(tasks.noop), cancelled, released, refused]) == [
+                released,
+                refused,
+            ]
+            dispatcher.take_out(cancelled.claim.id, cancelled.claim.token)
+            assert dispatcher.offer([released, refused]) == [refused]
+            assert dispatcher.take_unstarted() == [released]
+            finish(bench, ended)
+            assert dispatcher.isolated_places == 2
 
     run(test)

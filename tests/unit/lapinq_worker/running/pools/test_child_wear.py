@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Died, Interrupted, Outcome
+from lapinq_worker.running.dispatcher import MAX_ISOLATED
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.processes import MAX_ISOLATED
 from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
@@ -135,7 +135,7 @@ def test_a_fresh_child_has_run_nothing_before_and_may_be_used_again(run: Run) ->
 
 def test_fresh_children_are_there_for_many(run_on_uvloop: Run) -> None:
     async def test() -> None:
-        async with processes(limit=2) as bench:
+        async with processes(limit=4) as bench:
             jobs = [
                 isolated(make_job(tasks.process_id)) if n % 2 else make_job(tasks.process_id)
                 for n in range(8)
@@ -167,12 +167,15 @@ def test_only_so_many_isolated_tasks_run_at_once(run_on_uvloop: Run, tmp_path: P
         async with processes(limit=MAX_ISOLATED + 3) as bench:
             gate = tmp_path / "go"
             jobs = [isolated(make_job(tasks.await_at, str(gate))) for _ in range(MAX_ISOLATED + 2)]
-            bench.dispatcher.offer(jobs)
+            *taken, one, other = jobs
+            assert bench.dispatcher.offer(jobs) == [one, other]
             await until(lambda: len(list(tmp_path.glob("go.begun.*"))) == MAX_ISOLATED)
             assert len(children_of(os.getpid())) == MAX_ISOLATED
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+            assert bench.dispatcher.isolated_places == 0
             gate.touch()
-            await until(lambda: all(bench.ends[job] for job in jobs))
+            await until(lambda: all(bench.ends[job] for job in taken))
+            assert bench.dispatcher.isolated_places == MAX_ISOLATED
 
     run_on_uvloop(test)
 
@@ -180,11 +183,8 @@ def test_only_so_many_isolated_tasks_run_at_once(run_on_uvloop: Run, tmp_path: P
 def test_isolated_coroutines_run_in_children(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
-            jobs = [
-                isolated(make_job(tasks.aadd, 1, 2)),
-                isolated(make_job(tasks.asleep, 0.01)),
-            ]
-            assert await bench.run(*jobs) == [Completed("3"), Completed('"slept"')]
+            assert await bench.run(isolated(make_job(tasks.aadd, 1, 2))) == [Completed("3")]
+            assert await bench.run(isolated(make_job(tasks.asleep, 0.01))) == [Completed('"slept"')]
 
     run_on_uvloop(test)
 

@@ -36,11 +36,6 @@ fill_venv() {
     for group; do
         groups+=(--group "$root/pyproject.toml:$group")
     done
-    case ${LAPINQ_PACKAGES-} in
-        newest) ;;
-        oldest) versions=(--resolution lowest-direct) ;;
-        *) versions=(--constraints "$root/deploy/lock/development.txt") ;;
-    esac
     say "preparing ${venv#"$root/"} with $("$python" --version)"
     rm -f "$venv"/.stamp-*
     if ! is_usable "$python" "$venv"; then
@@ -48,8 +43,23 @@ fill_venv() {
     fi
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
         --requirement "$root/deploy/lock/build.txt" >&2 || fail "$cannot_install"
-    with_uv "$venv/bin/uv" pip install --python "$venv/bin/python" --build-constraints "$root/deploy/lock/build.txt" \
-        "${versions[@]}" --editable "${root}[embedded]" "${groups[@]}" >&2 || fail "$cannot_install"
+    case ${LAPINQ_PACKAGES-} in
+        newest) ;;
+        oldest) # of lapinq's own; the tools around them are the newest that get along with these
+            into "$venv" --resolution lowest-direct --editable "${root}[embedded]"
+            with_uv "$venv/bin/uv" pip freeze --python "$venv/bin/python" --exclude-editable >"$venv/oldest.txt"
+            versions=(--constraints "$venv/oldest.txt")
+            ;;
+        *) versions=(--constraints "$root/deploy/lock/development.txt") ;;
+    esac
+    into "$venv" "${versions[@]}" --editable "${root}[embedded]" "${groups[@]}"
+}
+
+into() {
+    local venv=$1
+    shift
+    with_uv "$venv/bin/uv" pip install --python "$venv/bin/python" \
+        --build-constraints "$root/deploy/lock/build.txt" "$@" >&2 || fail "$cannot_install"
 }
 
 cannot_install='could not install what pyproject.toml asks for; the lines above say why'

@@ -53,6 +53,9 @@ def test_a_script_is_valid_and_can_be_called(path: Path) -> None:
 def test_what_runs_on_every_change_checks_and_tests() -> None:
     text = (ROOT / ".ci" / "run").read_text()
     assert text.index("./scripts/check") < text.index("./scripts/test")
+    oldest = re.findall(r"^oldest=(\S+)$", text, re.MULTILINE)
+    assert oldest == PYTHONS[:1]
+    assert [path for path in re.findall(r"\btests/[\w/.]+", text) if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.slow

@@ -75,13 +75,14 @@ def _record(level: int, values: tuple[object, ...], extra: dict[str, object]) ->
     first = _first_records.by_level.get(level)
     if first is None:
         first = log.makeRecord(log.name, level, __file__, 0, _FORMAT, (), None)
+        if hasattr(first, "taskName"):  # from Python 3.12 on
+            first.taskName = None
         _first_records.by_level[level] = first
     record = logging.LogRecord.__new__(logging.LogRecord)
     now = time.time()
     vars(record).update(
         vars(first),
         args=values,
-        taskName=None,
         created=now,
         msecs=float(int(now * 1000) % 1000),
         relativeCreated=first.relativeCreated + (now - first.created) * 1000,

@@ -71,9 +71,15 @@ async def take(conn: psycopg.AsyncConnection, *, lease: float) -> DueMessage | N
 
 
 async def sent(
-    conn: psycopg.AsyncConnection, due: DueMessage, answer: int | None, *, pause: float = PAUSE_SECONDS
+    conn: psycopg.AsyncConnection,
+    due: DueMessage,
+    answer: int | None,
+    remark: str | None = None,
+    *,
+    pause: float = PAUSE_SECONDS,
 ) -> bool:
-    """Records that it was accepted, with an HTTP status if there is one; False if the lease was lost."""
+    """Records that it was accepted, with an HTTP status if there is one, and by whom it was not; False if the lease was
+    lost."""
     params = {
         "id": due.rule_id,
         "lease": due.lease,
@@ -81,6 +87,7 @@ async def sent(
         "left_out": due.left_out,
         "pause": pause,
         "answer": answer,
+        "failure": remark,
     }
     row = await (await conn.execute(sql(_PACKAGE, "message_sent"), params)).fetchone()
     return row is not None and row[0] > 0

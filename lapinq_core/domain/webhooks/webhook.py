@@ -42,9 +42,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """The receiver accepted it with the status `answer`."""
+    """The receiver accepted it with the status `answer`. `remark` is what it did not do, in a few words."""
 
     answer: int
+    remark: str | None = None
 
 
 class NotTaken(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
--- Records that the message with the notices `ids` of a rule was accepted; the next one may go in `pause` seconds. A notice
--- with a lower id may have been committed since the message was taken: it stays pending.
+-- Records that the message with the notices `ids` of a rule was accepted, by all or but for what `failure` says; the next
+-- one may go in `pause` seconds. A notice with a lower id may have been committed since the message was taken: it stays
+-- pending.
 -- Returns how many notices that settled: none if another process has the lease by now, or the rule was changed.
 -- Locks the rule, then its notices. Relies on the primary keys.
 WITH rule AS (
@@ -12,7 +13,8 @@ WITH rule AS (
     RETURNING id
 ), sent AS (
     UPDATE lapinq_notices n
-       SET state = 'sent', tries = tries + 1, tried_at = lapinq_now(), answer = %(answer)s::smallint, failure = NULL
+       SET state = 'sent', tries = tries + 1, tried_at = lapinq_now(), answer = %(answer)s::smallint,
+           failure = %(failure)s::text
       FROM rule
      WHERE n.rule_id = rule.id
        AND n.id = ANY (%(ids)s::bigint[])

@@ -5,7 +5,7 @@ import contextlib
 import smtplib
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
@@ -59,8 +59,7 @@ class Mailer:
         try:
             return self._send(mail)
         except smtplib.SMTPRecipientsRefused as error:
-            codes = sorted({code for code, _ in error.recipients.values()})
-            return NotTaken(f"{host} refuses the recipients: it answered {', '.join(map(str, codes))}")
+            return NotTaken(self._refuses(error.recipients))
         except smtplib.SMTPResponseException as error:
             return NotTaken(f"{host} answered {error.smtp_code}", error.smtp_code)
         except ssl.SSLCertVerificationError as error:
@@ -85,13 +84,20 @@ class Mailer:
             smtp = smtplib.SMTP(server.host, server.port, timeout=STEP_SECONDS)
         with smtp:
             smtp.ehlo_or_helo_if_needed()
-            if not server.is_tls and smtp.has_extn("starttls"):
+            if not (server.is_tls or server.is_plain):
+                # Somebody between us and the server can hide its offer.
+                if not smtp.has_extn("starttls"):
+                    if server.user is not None:
+                        return NotTaken(f"{server.host} offers no TLS, and a password is not sent without it")
+                    return NotTaken(
+                        f"{server.host} offers no TLS; for mail in plain text, end LAPINQ_SMTP_URL with ?tls=no"
+                    )
                 smtp.starttls(context=context)
-            elif not server.is_tls and server.user is not None:
-                return NotTaken(f"{server.host} offers no TLS, and a password is not sent without it")
             if server.user is not None:
                 smtp.login(server.user, server.password)
             refused = smtp.send_message(mail)
-        if refused:
-            return NotTaken(f"{server.host} refuses {len(refused)} of the recipients; the others got it")
-        return Taken(_ACCEPTED)
+        # The others would get it again with each further try.
+        return Taken(_ACCEPTED, f"{self._refuses(refused)}; the others got it" if refused else None)
+
+    def _refuses(self, refused: Mapping[str, tuple[int, bytes]]) -> str:
+        return f"{self._server.host} refuses {', '.join(f'{who} ({code})' for who, (code, _) in refused.items())}"

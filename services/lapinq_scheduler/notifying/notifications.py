@@ -94,10 +94,12 @@ class Notifications:
             outcome = NotTaken("it could not be sent; see the scheduler's log")
         async with self._pool.connection() as conn:
             match outcome:
-                case Taken(answer=answer):
-                    await messages.sent(conn, due, answer)
+                case Taken(answer=answer, remark=remark):
+                    await messages.sent(conn, due, answer, remark)
                     self._metrics.sent(due.channel)
                     log.info("rule %r: %d notifications sent", due.rule, len(due.notices) + due.left_out)
+                    if remark is not None:
+                        log.warning("rule %r: %s", due.rule, remark)
                 case NotTaken(failure=failure, wait=asked):
                     wait = next_wait(due.tries + 1, random.random(), asked)  # noqa: S311  # spreads the tries
                     waiting, given_up = await messages.failed(conn, due, outcome, wait)

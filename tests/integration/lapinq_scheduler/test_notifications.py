@@ -194,7 +194,7 @@ def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news(database: str) -> N
     async def test(conn: Conn, notifications: Notifications) -> None:
         async with mail_server() as server:
             notifications.mailer = Mailer(
-                read_smtp_url(f"smtp://127.0.0.1:{server.port}"), "lapinq@example.org"
+                read_smtp_url(f"smtp://127.0.0.1:{server.port}?tls=no"), "lapinq@example.org"
             )
             await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org", "otto@example.org"])
             await outbox.store_news(conn, [error(number) for number in range(30)])
@@ -207,6 +207,28 @@ def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news(database: str) -> N
         text = mail.get_content()
         assert text.count("https://q.example.org/lapinq/errors/") == 20
         assert "And 10 more." in text
+
+    run(database, test)
+
+
+def test_a_recipient_who_is_refused_is_told_of_and_the_others_get_the_mail_once(database: str) -> None:
+    async def test(conn: Conn, notifications: Notifications) -> None:
+        async with mail_server() as server:
+            server.refused.add("otto@example.org")
+            notifications.mailer = Mailer(
+                read_smtp_url(f"smtp://127.0.0.1:{server.port}?tls=no"), "lapinq@example.org"
+            )
+            await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org", "otto@example.org"])
+            await outbox.store_news(conn, [error()])
+            await notifications.send()
+            assert await states(conn) == [
+                ("sent", "127.0.0.1 refuses otto@example.org (550); the others got it")
+            ]
+            [rule] = await rules.list_rules(conn)
+            assert rule.failure == "127.0.0.1 refuses otto@example.org (550); the others got it"
+            await conn.execute("UPDATE lapinq_notify_rules SET next_at = lapinq_now()")
+            assert await notifications.send() is None
+        assert [recipients for recipients, _ in server.mails] == [["lisa@example.org"]]
 
     run(database, test)
 
@@ -224,7 +246,11 @@ def test_without_a_mail_server_the_reason_is_told(database: str) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("smtp://{host}", "127.0.0.1 refuses the recipients: it answered 550"),
+        ("smtp://{host}?tls=no", "127.0.0.1 refuses nobody@example.org (550)"),
+        (
+            "smtp://{host}",
+            "127.0.0.1 offers no TLS; for mail in plain text, end LAPINQ_SMTP_URL with ?tls=no",
+        ),
         ("smtp://lisa:secret@{host}", "127.0.0.1 offers no TLS, and a password is not sent without it"),
         ("smtps://{host}", "no TLS connection to 127.0.0.1"),
         ("smtp://127.0.0.1:1", "no mail connection to 127.0.0.1: ConnectionRefusedError"),

@@ -12,6 +12,7 @@ from lapinq_core.domain.notifying.smtp_url import SmtpServer, read_smtp_url
         ("smtp://mail", SmtpServer(host="mail", port=587, is_tls=False)),
         ("smtps://mail:4650/", SmtpServer(host="mail", port=4650, is_tls=True)),
         ("smtp://mail:25?verify=no", SmtpServer(host="mail", port=25, is_tls=False, is_verified=False)),
+        ("smtp://mail:25?tls=no", SmtpServer(host="mail", port=25, is_tls=False, is_plain=True)),
         (
             "smtp://lisa%40example.org:p%3Aw@mail:25",
             SmtpServer(host="mail", port=25, is_tls=False, user="lisa@example.org", password="p:w"),
@@ -34,6 +35,9 @@ def test_its_parts_are_read(url: str, server: SmtpServer) -> None:
         "smtp://[::1",
         "smtp://mail?verify=yes",
         "smtps://lisa:secret@mail?verify=no",
+        "smtp://lisa:secret@mail?tls=no",
+        "smtps://mail?tls=no",
+        "smtp://mail?tls=no&verify=no",
     ],
 )
 def test_what_is_none_is_refused(url: str) -> None:

@@ -25,6 +25,7 @@ from lapinq_core.schedules import ticks
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.breaker_watch import watch_breakers, watch_task_breakers
+from lapinq_core.upkeep.count_folding import FOLD_INTERVAL_SECONDS, CountFolding
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
@@ -35,7 +36,6 @@ from lapinq_core.webhooks import deliveries
 PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
 BREAKER_INTERVAL_SECONDS = 1.0
-FOLD_INTERVAL_SECONDS = 5.0
 FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 TEND_LANES_INTERVAL_SECONDS = 15.0
 PARTITION_INTERVAL_SECONDS = 3600.0
@@ -119,7 +119,12 @@ async def run_maintenance(
             )
             start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
             start("breakers", lambda: _watch_breakers(pool, notifier), BREAKER_INTERVAL_SECONDS)
-            start("fold counts", lambda: _once(pool, maintenance_jobs.fold_counts), FOLD_INTERVAL_SECONDS)
+            start(
+                "fold counts",
+                CountFolding(pool).turn,
+                FOLD_INTERVAL_SECONDS,
+                rest=0.0,  # so does this
+            )
             start("vacuum", Vacuuming(pool).turn, VACUUM_INTERVAL_SECONDS)
             start("tend lanes", lambda: _tend_lanes(pool, recheck), TEND_LANES_INTERVAL_SECONDS)
             start("prune lanes", lambda: _prune_lanes(pool), PRUNE_INTERVAL_SECONDS)

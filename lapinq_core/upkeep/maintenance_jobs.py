@@ -61,11 +61,6 @@ async def cleanup(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
     return 0
 
 
-async def fold_counts(conn: PooledConnection) -> int:
-    """Folds the deltas of the counts once there are many; returns how many it folded."""
-    return await _count(conn, "fold_counts", {})
-
-
 async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
     """Creates the partitions of the coming weeks; returns how many.
 

@@ -39,12 +39,13 @@ class Rows(msgspec.Struct, frozen=True):
     """Rows of a burdened database: tasks in each place, and the places of the first and the last
     ready ones of `QUEUE`.
 
-    `running` are tasks of `WORKER`; the token of each is its id. `place` is where the first running attempt lies.
-    `looked` is the last one that retention has looked at.
+    `running` are tasks of `WORKER`; the token of each is its id. `place` is where the first running attempt lies, and
+    `last_dead_count` where the last dead row of the counts does. `looked` is the last one that retention has looked at.
     """
 
     running: list[str]
     place: str
+    last_dead_count: str
     ready: str
     delayed: str
     failed: str
@@ -145,6 +146,7 @@ _LIVING: tuple[LiteralString, ...] = (
 _FOUND: LiteralString = """
 SELECT ARRAY(SELECT id::text FROM lapinq_running WHERE worker_id = %(worker)s ORDER BY id),
        (SELECT min(ctid)::text FROM lapinq_running),
+       %(last_dead_count)s,
        ready.id::text,
        (SELECT id::text FROM lapinq_delayed LIMIT 1),
        (SELECT task_id::text FROM lapinq_attempts WHERE final AND outcome = 'failed' LIMIT 1),
@@ -173,6 +175,8 @@ def burdened(url: str, burden: Burden) -> Generator[Rows]:
             conn.execute(statement, params)
         holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         holder.execute("SELECT 1")
+        last = conn.execute("SELECT max(ctid)::text FROM lapinq_counts").fetchone()
+        assert last is not None
         for statement in _KILLING:
             conn.execute(statement)
         seed.seed(past_the_trigger, burden.finished, burden.waiting, weeks=WEEKS, fills_weeks=True)
@@ -180,7 +184,7 @@ def burdened(url: str, burden: Burden) -> Generator[Rows]:
         for statement in _LIVING:
             conn.execute(statement, params)
         conn.execute("ANALYZE")
-        row = conn.execute(_FOUND, params).fetchone()
+        row = conn.execute(_FOUND, {**params, "last_dead_count": last[0]}).fetchone()
         assert row is not None
         yield Rows(*row)
         holder.rollback()

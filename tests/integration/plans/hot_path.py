@@ -339,10 +339,19 @@ UPKEEP = [
     ),
     Statement(
         verb="fold_counts",
-        params=lambda _: {},
+        use="of too few rows to be folded",
+        params=lambda rows: {"since": rows.last_dead_count, "limit": 50},
+        session=Session.SEARCH,
         rows=1000,
-        pages=100,
-        whole=frozenset({"lapinq_counts"}),
+        pages=20,
+    ),
+    Statement(
+        verb="fold_counts",
+        use="from the bottom",
+        params=lambda _: {"since": BOTTOM, "limit": 50_000},
+        session=Session.SEARCH,
+        rows=1000,
+        pages=1300,
         dead=0.1,
     ),
 ]

@@ -15,7 +15,7 @@ from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
 from lapinq_core.tasks.worker_verbs import Ended
-from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep import count_folding, maintenance_jobs
 from tests.integration.tasks.test_plans import past_the_trigger
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
@@ -315,7 +315,7 @@ def test_counts_follow_every_move_and_leave_out_queues_without_tasks(database: s
         assert await inspect.count_queues(conn) == expected
         for _ in range(101):
             await enqueue(conn, queue_name="a")
-        await maintenance_jobs.fold_counts(conn)
+        await count_folding.fold_counts(conn)
         assert await inspect.count_queues(conn) == [QueueCounts("a", 104, 0, 0, 0, 0, 0), expected[1]]
 
     on_connections(database, test)

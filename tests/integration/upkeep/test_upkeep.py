@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from lapinq_core.domain.tasks.decide import Fail
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep import count_folding, maintenance_jobs
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, status
 
@@ -119,11 +119,11 @@ def test_folding_changes_no_count(database: str) -> None:
             else:
                 await worker_verbs.settle(conn, [ended_as(held.id, held.token, Fail("no"))])
         before = await inspect.count_queues(conn)
-        assert await maintenance_jobs.fold_counts(conn) > 100
+        assert (await count_folding.fold_counts(conn)).folded > 100
         assert await inspect.count_queues(conn) == before
         row = await (await conn.execute("SELECT count(*) FROM lapinq_counts")).fetchone()
         assert row == (3,)
-        assert await maintenance_jobs.fold_counts(conn) == 0
+        assert (await count_folding.fold_counts(conn)).folded == 0
 
     on_connections(database, test)
 

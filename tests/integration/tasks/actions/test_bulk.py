@@ -11,7 +11,7 @@ from lapinq_core.tasks import bulk, inspect, worker_verbs
 from lapinq_core.tasks.bulk import Batch
 from lapinq_core.tasks.filters import TaskFilter, containing
 from lapinq_core.tasks.worker_verbs import Ended
-from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep import count_folding
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
@@ -248,7 +248,7 @@ def test_upkeep_of_what_is_left_goes_on(database: str) -> None:
     async def test(conn: Conn) -> None:
         await enqueue(conn, 120)
         await steps(conn, bulk.delete_tasks, 1)
-        assert await maintenance_jobs.fold_counts(conn) > 100
+        assert (await count_folding.fold_counts(conn)).folded > 100
         assert await counts(conn) == {}
         check_invariants(database, [])
 

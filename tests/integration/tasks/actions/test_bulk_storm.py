@@ -11,7 +11,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import actions, bulk, worker_verbs
 from lapinq_core.tasks.bulk import Batch, Change
 from lapinq_core.tasks.worker_verbs import Ended
-from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep import count_folding, maintenance_jobs
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
@@ -69,7 +69,7 @@ def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> No
             work_on,
             maintenance_jobs.promote,
             maintenance_jobs.expire,
-            lambda conn: (maintenance_jobs.cleanup if rand.random() < 0.5 else maintenance_jobs.fold_counts)(
+            lambda conn: (maintenance_jobs.cleanup if rand.random() < 0.5 else count_folding.fold_counts)(
                 conn
             ),
             requeue_one,

@@ -1,0 +1,69 @@
+"""Folds the deltas of the counts, so that there are about as many rows as queues, however fast deltas come.
+
+A turn looks at the table piece by piece, from beginning to end, and folds what each piece holds of a queue. What is
+folded goes to the end of the table; the row of an idle queue is not written again. The first look walks over the dead
+rows that an old snapshot keeps, so the next turn waits `REST_FACTOR` times as long as that took, up to a minute.
+Each other look starts where the one before ended.
+"""
+
+import time
+from typing import NamedTuple
+
+from lapinq_core.db.pool import Pool, PooledConnection
+from lapinq_core.db.statements import sql
+from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
+from lapinq_core.upkeep.rescuing import BOTTOM, SEARCH_SETTINGS
+
+FOLD_INTERVAL_SECONDS = 5.0
+TURN_SECONDS = 1.0
+"""A turn begins no other look after so long. The next turn follows immediately, and goes on where it ended."""
+LOOK_LIMIT = 50_000
+"""Rows a look. Of more queues in which something happens between two turns, some keep several rows."""
+FOLDING_SECONDS = 1e-5
+"""What it takes to fold a row, at most: if a look took longer, it walked over dead rows."""
+
+
+class Folded(NamedTuple):
+    """How many rows a look saw and how many it folded, and the place of the last one in the table."""
+
+    looked: int
+    folded: int
+    last: str | None
+
+
+class CountFolding:
+    """The folding of one process. `turn` is for `run_every`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._mark = BOTTOM
+        self._rest = 0.0
+
+    async def turn(self) -> float:
+        """Folds all there is, or what it can in a second. Returns the pause before the next turn."""
+        ends_at = time.monotonic() + TURN_SECONDS
+        async with self._pool.connection() as conn:
+            while True:
+                began = time.monotonic()
+                found = await fold_counts(conn, self._mark)
+                ended = time.monotonic()
+                if self._mark == BOTTOM:
+                    walked = ended - began - FOLDING_SECONDS * found.folded
+                    self._rest = min(REST_FACTOR * walked, MAX_REST_SECONDS)
+                if found.last is None or found.looked < LOOK_LIMIT:
+                    self._mark = BOTTOM
+                    return max(FOLD_INTERVAL_SECONDS, self._rest)
+                self._mark = found.last
+                if ended >= ends_at:
+                    return 0.0
+
+
+async def fold_counts(conn: PooledConnection, since: str = BOTTOM) -> Folded:
+    """Folds the deltas among the first rows behind the place `since` in the table, if there are many."""
+    params = {"since": since, "limit": LOOK_LIMIT}
+    async with conn.transaction():
+        await conn.execute(SEARCH_SETTINGS)
+        cursor = await conn.execute(sql("lapinq_core.upkeep", "fold_counts"), params, prepare=True)
+        row = await cursor.fetchone()
+    assert row is not None
+    return Folded(*row)

@@ -33,6 +33,7 @@ def _breakers(table: str, name: str, *more: sa.Column[Any]) -> sa.Table:
         sa.Column("probe_seq", sa.BigInteger),
         sa.Column("judged_at", timestamptz),
         sa.Column("told_state", sa.Text, nullable=False, server_default="closed"),
+        sa.Column("first_seq", sa.BigInteger, nullable=False, server_default="0"),
         *more,
         sa.CheckConstraint("failures_in_row >= 1", name=f"{table}_failures_in_row_check"),
         sa.CheckConstraint("failure_share > 0 AND failure_share <= 1", name=f"{table}_failure_share_check"),

@@ -5,6 +5,8 @@
 -- closed, attempts that were lost with their workers or released count neither as failures nor as successes, and so do
 -- cancelled ones. While it is half open, the probe decides: if it was lost, it has failed; if it was released or
 -- cancelled the next task is the probe.
+-- It looks at the noted attempts from `first_seq` on, the first that still ran at the last look, so it doesn't meet the
+-- dead rows of earlier ones. Notes only come behind: claims number them under the same lock.
 -- OFFSET 0 keeps the lookup of each attempt a lookup by id: without it PostgreSQL may read all that run, for each.
 -- Returns the new state if it changed. Locks the row of the breaker; the caller holds the lock of the queue's
 -- row. Relies on the primary keys, lapinq_running_pkey, lapinq_attempts_final and lapinq_attempts_earlier.
@@ -19,19 +21,22 @@ WITH b AS MATERIALIZED (
                 AND in_row = 0
                 AND coalesce(judged_at BETWEEN lapinq_now() - %(rest)s::float8 * interval '1 second' AND lapinq_now(),
                              false))
+), noted AS MATERIALIZED (
+    SELECT s.place, s.seq,
+           EXISTS (SELECT
+                     FROM lapinq_running
+                    WHERE id = s.task_id
+                      AND claimed_at = s.claimed_at
+                   OFFSET 0) AS is_running
+      FROM b
+     CROSS JOIN LATERAL (SELECT ctid AS place, seq, task_id, claimed_at
+                           FROM lapinq_breaker_starts
+                          WHERE queue_name = b.queue_name
+                            AND seq >= b.first_seq
+                          ORDER BY queue_name, seq) AS s
 ), ended AS MATERIALIZED (
     DELETE FROM lapinq_breaker_starts
-     WHERE ctid = ANY (ARRAY(SELECT s.ctid
-                               FROM b
-                              CROSS JOIN LATERAL (SELECT ctid, task_id, claimed_at
-                                                    FROM lapinq_breaker_starts
-                                                   WHERE queue_name = b.queue_name
-                                                   ORDER BY queue_name, seq) AS s
-                              WHERE NOT EXISTS (SELECT
-                                                  FROM lapinq_running
-                                                 WHERE id = s.task_id
-                                                   AND claimed_at = s.claimed_at
-                                                OFFSET 0)))
+     WHERE ctid = ANY (ARRAY(SELECT place FROM noted WHERE NOT is_running))
     RETURNING seq, task_id, claimed_at
 ), ends AS MATERIALIZED (
     SELECT e.seq, e.task_id, a.finished_at, a.outcome, a.token IS NULL AS is_lost
@@ -129,6 +134,7 @@ WITH b AS MATERIALIZED (
                            THEN lapinq_now() + v.next_pause * interval '1 second' ELSE v.tries_at END,
            probe_id = CASE WHEN NOT v.probe_ended AND v.next = 'half_open' THEN v.probe_id END,
            probe_seq = CASE WHEN NOT v.probe_ended AND v.next = 'half_open' THEN v.probe_seq END,
+           first_seq = coalesce((SELECT min(seq) FROM noted WHERE is_running), (SELECT max(seq) FROM noted), v.first_seq),
            judged_at = lapinq_now()
       FROM verdict v
      WHERE x.queue_name = v.queue_name

@@ -8,6 +8,7 @@ SELECT queue_name
     OR EXISTS (SELECT
                  FROM lapinq_breaker_starts s
                 WHERE s.queue_name = b.queue_name
+                  AND s.seq >= b.first_seq
                   AND NOT EXISTS (SELECT
                                     FROM lapinq_running r
                                    WHERE r.id = s.task_id

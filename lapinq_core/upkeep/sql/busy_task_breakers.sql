@@ -26,6 +26,7 @@ SELECT task_name
     OR EXISTS (SELECT
                  FROM lapinq_task_breaker_starts s
                 WHERE s.task_name = b.task_name
+                  AND s.seq >= b.first_seq
                   AND NOT EXISTS (SELECT
                                     FROM lapinq_running r
                                    WHERE r.id = s.task_id

@@ -13,6 +13,7 @@ from lapinq_core.limits.breakers import close_breaker, get_breaker, put_breaker
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
+from tests.support.database.plans import blocks, plan
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, make_late
 from tests.support.rows.notifying import add_rule, notices
@@ -223,6 +224,39 @@ def test_it_closes_by_hand_and_goes_with_its_rules(database: str) -> None:
         assert rows == []
 
     on_connections(database, test)
+
+
+def test_ends_that_are_counted_cost_nothing_while_a_snapshot_keeps_their_rows(database: str) -> None:
+    async def test(conn: Conn, holding: Conn) -> None:
+        await put(conn, failures_in_row=3)
+        worker = await add_worker(conn)
+        await enqueue(conn, 3)
+        looks: dict[str, dict[str, Any]] = {
+            "judge_breaker": {"queue": "default", "rest": 0.0},
+            "busy_breakers": {"most": 1, "recent": 0.0},
+        }
+        async with holding.transaction():
+            await holding.execute("SELECT FROM lapinq_breaker_starts")
+            await conn.execute(
+                "INSERT INTO lapinq_breaker_starts (queue_name, seq, task_id, claimed_at)"
+                " SELECT 'default', nextval('lapinq_claim_seq'), gen_random_uuid(), now()"
+                "   FROM generate_series(1, 20000)"
+            )
+            await look(conn)
+            [running] = await claim(conn, worker)
+            await complete(conn, await claim(conn, worker))
+            await look(conn)
+            await conn.execute("SET enable_seqscan = off")
+            for verb, params in looks.items():
+                assert blocks(await plan(conn, verb, params)) < 50, verb
+            await end(conn, [running])
+            rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
+            assert rows == [(0,)]
+            await look(conn)
+            rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
+            assert rows == [(1,)]
+
+    on_connections(database, test, 2)
 
 
 def test_a_clock_that_is_set_back_ends_the_pause(database: str) -> None:

@@ -1160,6 +1160,12 @@ CREATE TABLE lapinq_notify_rules (
     CONSTRAINT lapinq_notify_rules_where_check CHECK ((((kind = 'mail'::text) = (url IS NULL)) AND ((kind = 'mail'::text) = (addresses IS NOT NULL))))
 );
 
+CREATE TABLE lapinq_places (
+    seq    bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    places jsonb NOT NULL,
+    CONSTRAINT lapinq_places_pkey PRIMARY KEY (seq)
+);
+
 CREATE TABLE lapinq_queues (
     name                text NOT NULL,
     paused_at           timestamp with time zone,

@@ -50,7 +50,8 @@ class Jump(msgspec.Struct, frozen=True):
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """A worker's place among its `peers`, the workers that serve the same queues and had room for a task lately: how
-    many of them come before it. It counts as its own peer. `living` counts all workers."""
+    many of them come before it. It counts as its own peer. `living` counts all workers. The process on duty counts
+    them (`count_places`)."""
 
     rank: int
     peers: int
@@ -112,6 +113,11 @@ async def heartbeat(
     }
     row = await (await conn.execute(sql(_PACKAGE, "heartbeat"), params, prepare=True)).fetchone()
     return None if row is None else _reply.decode(row[0])
+
+
+async def count_places(conn: psycopg.AsyncConnection) -> None:
+    """Counts the place of each worker, for its next heartbeat."""
+    await conn.execute(sql(_PACKAGE, "count_places"), prepare=True)
 
 
 async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Workers."""
+"""Workers, and their places in the fleet."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
@@ -34,4 +34,11 @@ workers = sa.Table(
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
     sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
     postgresql_with={"fillfactor": "50"},
+)
+
+places = sa.Table(
+    "lapinq_places",
+    metadata,
+    sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("places", JSONB, nullable=False),
 )

@@ -36,6 +36,7 @@ from lapinq_core.webhooks import deliveries
 PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
 BREAKER_INTERVAL_SECONDS = 1.0
+PLACES_INTERVAL_SECONDS = 5.0
 FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 TEND_LANES_INTERVAL_SECONDS = 15.0
 PARTITION_INTERVAL_SECONDS = 3600.0
@@ -125,6 +126,7 @@ async def run_maintenance(
                 FOLD_INTERVAL_SECONDS,
                 rest=0.0,  # so does this
             )
+            start("count places", lambda: _once(pool, workers.count_places), PLACES_INTERVAL_SECONDS)
             start("vacuum", Vacuuming(pool).turn, VACUUM_INTERVAL_SECONDS)
             start("tend lanes", lambda: _tend_lanes(pool, recheck), TEND_LANES_INTERVAL_SECONDS)
             start("prune lanes", lambda: _prune_lanes(pool), PRUNE_INTERVAL_SECONDS)
@@ -256,6 +258,6 @@ async def _until_short(pool: Pool, verb: Callable[[PooledConnection], Awaitable[
         return 0.0 if await verb(conn) >= maintenance_jobs.PASS_LIMIT else None
 
 
-async def _once(pool: Pool, verb: Callable[[PooledConnection], Awaitable[int]]) -> None:
+async def _once(pool: Pool, verb: Callable[[PooledConnection], Awaitable[object]]) -> None:
     async with pool.connection() as conn:
         await verb(conn)

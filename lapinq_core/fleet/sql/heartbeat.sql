@@ -1,10 +1,9 @@
 -- A worker's heartbeat, with its health and the last jump of the clock that it noticed. Returns the tasks to cancel, as
--- pairs of id and token, the request to the worker, who made it, the time, the worker's place in the fleet, and the task
--- names that have a circuit breaker: one JSON array. Its peers are the workers that serve the same queues and had room for a task lately, and itself. No row if the
--- worker was declared dead: it has lost its tasks.
--- Locks its own row. Relies on lapinq_running_cancel_requested; reads all of lapinq_workers and
--- lapinq_task_breakers, which are small. No index
--- holds a column that it sets.
+-- pairs of id and token, the request to the worker, who made it, the time, the worker's place in the fleet as
+-- count_places.sql last counted it (alone if it has not), and the task names that have a circuit breaker: one JSON array.
+-- No row if the worker was declared dead: it has lost its tasks.
+-- Locks its own row. Relies on lapinq_workers_pkey, lapinq_running_cancel_requested and lapinq_places_pkey, of which it
+-- reads the newest entry. Reads all of lapinq_task_breakers, which is small. No index holds a column that it sets.
 WITH beat AS (
     UPDATE lapinq_workers
        SET beat_at = lapinq_now(),
@@ -16,7 +15,7 @@ WITH beat AS (
            jumped_seconds = %(jumped_seconds)s::float8
      WHERE id = %(id)s::uuid
        AND dead_at IS NULL
-    RETURNING id, asked_to, asked_by, queues
+    RETURNING id, asked_to, asked_by
 )
 SELECT json_build_array(
            (SELECT coalesce(json_agg(json_build_array(r.id, r.token)), '[]')
@@ -26,14 +25,9 @@ SELECT json_build_array(
            beat.asked_to,
            beat.asked_by,
            date_part('epoch', lapinq_now()),
-           (SELECT json_build_array(count(*) FILTER (WHERE p.is_peer AND p.id < beat.id),
-                                    count(*) FILTER (WHERE p.is_peer),
-                                    count(*))
-              FROM (SELECT w.id,
-                           w.id = beat.id OR (w.queues IS NOT DISTINCT FROM beat.queues
-                                              AND w.is_quiet IS NOT TRUE
-                                              AND coalesce(w.running, 0) < w.concurrency) AS is_peer
-                      FROM lapinq_workers w
-                     WHERE w.dead_at IS NULL) AS p),
+           coalesce((SELECT places -> beat.id::text
+                       FROM lapinq_places
+                      ORDER BY seq DESC
+                      LIMIT 1), '[0, 1, 1]'),
            (SELECT coalesce(json_agg(task_name), '[]') FROM lapinq_task_breakers))::text
   FROM beat

@@ -1,0 +1,29 @@
+-- Counts the place of each living worker in the fleet: how many of its peers come before it, how many it has with itself,
+-- and how many workers there are. Its peers are the workers that serve the same queues and had room for a task lately.
+-- Stores all places as one row if one has changed, and deletes the row before.
+-- Locks the row that it deletes. Relies on lapinq_places_pkey, whose newest entry it reads: no dead row lies before it.
+-- Reads all of lapinq_workers, with the dead rows of heartbeats that somebody's old snapshot keeps.
+WITH living AS MATERIALIZED (
+    SELECT id, queues, is_quiet IS NOT TRUE AND coalesce(running, 0) < concurrency AS has_room
+      FROM lapinq_workers
+     WHERE dead_at IS NULL
+), counted AS MATERIALIZED (
+    SELECT coalesce(jsonb_object_agg(id, jsonb_build_array(before, peers, living)), '{}') AS places
+      FROM (SELECT id,
+                   count(*) FILTER (WHERE has_room) OVER (PARTITION BY queues ORDER BY id) - has_room::integer AS before,
+                   count(*) FILTER (WHERE has_room) OVER (PARTITION BY queues) + 1 - has_room::integer AS peers,
+                   count(*) OVER () AS living
+              FROM living) AS ranked
+), last AS MATERIALIZED (
+    SELECT ctid AS place, places
+      FROM lapinq_places
+     ORDER BY seq DESC
+     LIMIT 1
+), gone AS (
+    DELETE FROM lapinq_places
+     WHERE ctid = ANY (ARRAY(SELECT l.place FROM last l JOIN counted c ON c.places <> l.places))
+)
+INSERT INTO lapinq_places (places)
+SELECT places
+  FROM counted
+ WHERE places IS DISTINCT FROM (SELECT places FROM last)

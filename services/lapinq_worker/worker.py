@@ -163,6 +163,7 @@ class Worker:
             self._settler.add,
             on_low=lambda: self._fetcher.place_freed(),
             may_start=self._may_start,
+            starts=tally.starts,
         )
         limits = limits_of(settings)
         self._host = Host(

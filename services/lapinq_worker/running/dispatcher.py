@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Outcome, Unstarted
 from lapinq_core.runtime.threads import any_thread
@@ -46,14 +47,22 @@ class IsolatedPool(Protocol):
 class Dispatcher:
     """Stands between fetcher and pools.
 
+    `starts` gets the claim of each job that starts: of a coroutine from its slot, which may still give the job back.
     `on_ended` gets each job with its outcome and run time. `on_low` is called when at most `low_water` jobs are in
     hand. While `may_start` is false nothing starts, because the lease of the waiting jobs is in doubt.
     """
 
     def __init__(
-        self, limit: int, on_ended: OnEnded, *, on_low: Callable[[], None], may_start: Callable[[], bool]
+        self,
+        limit: int,
+        on_ended: OnEnded,
+        *,
+        on_low: Callable[[], None],
+        may_start: Callable[[], bool],
+        starts: list[Claim] | None = None,
     ) -> None:
         self.limit = limit
+        self.starts = [] if starts is None else starts
         self.low_water = 0
         self.started_count = 0
         self.ended_count = 0
@@ -114,6 +123,7 @@ class Dispatcher:
             self.started_count += 1
             self.idle.clear()
             if job.claim.isolation >= _ISOLATED and self._isolated is not None:
+                self.starts.append(job.claim)
                 self._isolated.start_isolated(job)
                 continue
             if job.target.is_coroutine:
@@ -222,4 +232,5 @@ class Dispatcher:
                 break
             jobs.append(waiting.popleft())
         self.started_count += len(jobs) - 1
+        self.starts.extend([job.claim for job in jobs])
         self._pool.start(jobs)

@@ -37,9 +37,10 @@ WAIT_BOUNDS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 
 
 
 class Tally:
-    """Append attempts that ran to `ends`, and call `count_ends` now and then."""
+    """Append claims that start to `starts`, attempts that ran to `ends`, and call `count_ends` now and then."""
 
     def __init__(self) -> None:
+        self.starts: list[Claim] = []
         self.ends: list[Ran] = []
         self._queues: Bounded[str] = Bounded(MAX_QUEUES, OTHER)
         self._pairs: Bounded[_Pair] = Bounded(MAX_TASKS, (OTHER, OTHER))
@@ -58,12 +59,7 @@ class Tally:
             for queue in {claim.queue_name for claim in claims}:
                 self.claimed([claim for claim in claims if claim.queue_name == queue])
             return
-        queue = self._queues[first]
-        waits = sorted([claim.waited for claim in claims if claim.waited is not None])
-        self._waits[(queue,)].observe_all(waits)
-        figures = self._figures[queue]
-        figures.started += len(claims)
-        count_into(figures.waits, waits)
+        self._figures[self._queues[first]].started += len(claims)
 
     def released(self, claims: Iterable[Claim]) -> None:
         """These were claimed, and are released before they started."""
@@ -71,7 +67,9 @@ class Tally:
             self._figures[self._queues[claim.queue_name]].started -= 1
 
     def count_ends(self) -> None:
-        """Counts the gathered `ends`."""
+        """Counts the gathered `starts` and `ends`."""
+        if self.starts:
+            self._count_starts()
         if not self.ends:
             return
         gathered = self.ends[:]
@@ -126,6 +124,20 @@ class Tally:
         yield catalogue.OUTCOMES.of(self._outcomes)
         yield catalogue.RUNS.of_histograms(self._runs)
         yield catalogue.WAITS.of_histograms(self._waits)
+
+    def _count_starts(self) -> None:
+        """A task that was released before it started is claimed again, so its wait counts when it starts."""
+        gathered = self.starts[:]
+        self.starts.clear()
+        by_queue: defaultdict[str, list[float]] = defaultdict(list)
+        for claim in gathered:
+            if claim.waited is not None:
+                by_queue[claim.queue_name].append(claim.waited)
+        for name, waits in by_queue.items():
+            waits.sort()
+            queue = self._queues[name]
+            self._waits[(queue,)].observe_all(waits)
+            count_into(self._figures[queue].waits, waits)
 
     def _count(self, pair: _Pair, outcome: str, count: int) -> None:
         counted = self._pair(pair)

@@ -157,6 +157,7 @@ class EventLoopPool:
         This is one generator, because each call and each await in between would cost every task.
         """
         dispatcher = self._dispatcher
+        starts = dispatcher.starts
         max_result_size = self._limits.max_result_size
         task = asyncio.current_task()
         assert task is not None
@@ -170,6 +171,7 @@ class EventLoopPool:
                 now = time.perf_counter()
                 burst_end = now + MAX_BURST_SECONDS
             job.started = now
+            starts.append(job.claim)
             slot.job = self.current = job
             if job.target.log is not None:
                 log_start(job.target.log, job.claim)

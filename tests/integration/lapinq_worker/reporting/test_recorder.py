@@ -9,7 +9,6 @@ import pytest
 
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.figures import SPANS
-from lapinq_worker.claiming import fetcher
 from lapinq_worker.reporting import recorder as recorder_module
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.running.tally import Tally
@@ -20,10 +19,7 @@ from tests.support.rows.figures import rows, sums
 from tests.support.sample import tasks
 
 
-def test_the_sums_are_what_happened(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A task released behind slow ones waits for a first start twice.
-    monkeypatch.setattr(fetcher, "STALL_SECONDS", 600.0)
-
+def test_the_sums_are_what_happened(database: str) -> None:
     async def test(desk: Desk) -> None:
         ids = await desk.hand_in_many(
             [

@@ -150,6 +150,7 @@ def test_what_expired_while_it_waited_is_handed_back_unstarted(run: Run) -> None
             )
             bench.dispatcher.offer([late, next_one])
             assert chunks == [[next_one]]
+            assert bench.dispatcher.starts == [next_one.claim]
             assert bench.settled == [(late, Unstarted(), 0.0)]
             assert bench.dispatcher.active == 1
 

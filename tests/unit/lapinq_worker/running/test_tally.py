@@ -59,10 +59,13 @@ def test_an_attempt_that_was_not_begun_has_no_run_time() -> None:
 
 def test_waits_are_those_before_a_first_start() -> None:
     tally = Tally()
-    tally.claimed([])
-    tally.claimed([make_claim(queue_name="a", waited=wait) for wait in (0.004, None, 3.0)])
-    transient = [make_claim(id="", queue_name=queue, waited=0.1) for queue in ("a", "b", "a")]
-    tally.claimed(transient)
+    released = [make_claim(queue_name="a", waited=1.0)]
+    tally.claimed(released)
+    tally.released(released)
+    tally.starts += [make_claim(queue_name="a", waited=wait) for wait in (0.004, None, 3.0)]
+    tally.starts += [make_claim(id="", queue_name=queue, waited=0.1) for queue in ("a", "b", "a")]
+    tally.count_ends()
+    tally.count_ends()
     seen = scrape(tally)
     assert seen.value("lapinq_task_wait_seconds_count", queue="a") == 4
     assert seen.value("lapinq_task_wait_seconds_bucket", queue="a", le="0.005") == 1
@@ -75,7 +78,7 @@ def test_of_ten_thousand_queues_and_tasks_some_hundreds_are_told_apart() -> None
         tally.ends.append((f"queue {n}", "add", "completed", 0.001))
         tally.ends.append(("queue 0", f"task {n}", "completed", 0.001))
         tally.ended(make_claim(queue_name=f"queue {n}", task_name=f"task {n}"), "failed", 0.001)
-        tally.claimed([make_claim(queue_name=f"queue {n}", waited=0.001)])
+        tally.starts.append(make_claim(queue_name=f"queue {n}", waited=0.001))
     tally.count_ends()
     tally.ended(make_claim(queue_name="other", task_name="other"), "failed", 0.001)
     tally.count_ends()
@@ -120,8 +123,10 @@ def test_an_end_without_a_retry_left_is_a_failure() -> None:
 
 def test_figures_are_what_happened_since_they_were_taken() -> None:
     tally = Tally()
-    tally.claimed([make_claim(queue_name="a", waited=wait) for wait in (0.004, None, 3.0)])
+    claims = [make_claim(queue_name="a", waited=wait) for wait in (0.004, None, 3.0)]
+    tally.claimed(claims)
     tally.claimed([make_claim(id="", queue_name=queue) for queue in ("a", "b")])
+    tally.starts += claims
     tally.ends += [("a", "add", "completed", 0.002)] * 30 + [("b", "send", "completed", 0.2)]
     tally.ended(make_claim(queue_name="a"), "completed", 0.5)
     tally.ended(make_claim(queue_name="a"), "failed", 0.5)
@@ -164,6 +169,7 @@ def test_of_ten_thousand_queues_the_figures_of_some_hundreds_are_kept() -> None:
     for n in range(10_000):
         tally.ends.append((f"queue {n}", "add", "completed", 0.001))
         tally.claimed([make_claim(queue_name=f"queue {n}", waited=0.001)])
+        tally.starts.append(make_claim(queue_name=f"queue {n}", waited=0.001))
     taken = tally.take_figures()
     assert len(taken) == 201
     assert taken["other"].completed == 9_800

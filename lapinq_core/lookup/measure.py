@@ -23,18 +23,22 @@ _STATUSES = (
 )
 """In the order of the columns."""
 
+STARTABLE_LIMIT = 1000
+"""So many tasks of a queue are counted that may start."""
+
 
 class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; the key None is the sum of all queues that are not listed.
 
-    `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `paused` are the listed
-    queues that are paused. `overdue` is how late the earliest delayed task is, `webhooks_overdue` the earliest pending
-    webhook, `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers by kind (`queue` or
-    `task`) and name.
+    `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `startable` are how
+    many tasks may start in listed queues with pending ones. `paused` are the listed queues that are paused. `overdue`
+    is how late the earliest delayed task is, `webhooks_overdue` the earliest pending webhook, `schedules_overdue` the
+    earliest tick. `breakers` are the states of circuit breakers by kind (`queue` or `task`) and name.
     """
 
     counts: dict[str | None, dict[Status, int]]
     ages: dict[str, float]
+    startable: dict[str, int]
     paused: frozenset[str]
     overdue: float
     webhooks_overdue: float
@@ -50,12 +54,14 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
     waiting = [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]
     aged = await ages(conn, waiting)
+    params = {"queues": waiting, "most": STARTABLE_LIMIT}
+    startable = dict(await (await conn.execute(sql(_PACKAGE, "startable"), params, prepare=True)).fetchall())
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
     assert row is not None
     cursor = await conn.execute(sql(_PACKAGE, "measure_breakers"), {"most": most}, prepare=True)
     breakers = {(kind, name): BreakerState(state) for kind, name, state in await cursor.fetchall()}
-    return QueueMeasures(counts, aged, held, *row, breakers=breakers)
+    return QueueMeasures(counts, aged, startable, held, *row, breakers=breakers)
 
 
 async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, float]:

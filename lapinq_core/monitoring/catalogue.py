@@ -56,6 +56,12 @@ OLDEST_READY = Measure(
     "Seconds that the first ready task has been ready",
     ("queue",),
 )
+STARTABLE = Measure(
+    "lapinq_startable_tasks",
+    "gauge",
+    "Ready tasks that neither a pause nor a limit nor a circuit breaker holds back, up to 1000",
+    ("queue",),
+)
 PAUSED = Measure("lapinq_queue_paused", "gauge", "Always 1, for each paused queue", ("queue",))
 CIRCUIT_BREAKERS = Measure(
     "lapinq_circuit_breaker_state",

@@ -81,6 +81,7 @@ def families_of(measures: QueueMeasures | None) -> list[Metric]:
         catalogue.DATABASE_UP.is_at(1),
         catalogue.TASKS.of(tasks),
         catalogue.OLDEST_READY.of({(queue,): age for queue, age in measures.ages.items()}),
+        catalogue.STARTABLE.of({(queue,): count for queue, count in measures.startable.items()}),
         catalogue.PAUSED.of({(queue,): 1 for queue in measures.paused}),
         catalogue.CIRCUIT_BREAKERS.of({key: _STATES[state] for key, state in measures.breakers.items()}),
         catalogue.OVERDUE.is_at(measures.overdue),

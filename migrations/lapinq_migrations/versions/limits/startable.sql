@@ -1,0 +1,108 @@
+-- How many ready tasks of a queue may start now, counted up to `most`: what is neither paused nor held back by a limit or a
+-- circuit breaker. For scaling and alerts, so it may be a few too many: a limit that several queues share counts for each,
+-- and a lane of which no claim has read news counts as open, or nobody would start the first worker.
+-- Locks nothing. Reads at most `most` entries each of lapinq_ready_claim, lapinq_lanes_open, lapinq_lanes_opens_at and
+-- lapinq_lane_news, and of the lanes found as many tasks; of a queue with a limit, what runs.
+CREATE FUNCTION lapinq_startable(queue text, most integer)
+RETURNS bigint
+LANGUAGE sql
+STABLE
+AS $function$
+WITH q AS MATERIALIZED (
+    SELECT max_running, rate, lapinq_tokens(rate, tokens, tokens_at) AS tokens, paused_at, has_breaker, rate_per_key,
+           CASE WHEN start_order = 'strict_per_key' THEN 1 ELSE max_running_per_key END AS per_key
+      FROM (SELECT) AS one
+      LEFT JOIN lapinq_queues ON name = lapinq_startable.queue
+), news AS MATERIALIZED (
+    SELECT DISTINCT lane
+      FROM (SELECT lanes
+              FROM lapinq_lane_news
+             WHERE queue_name = lapinq_startable.queue
+             ORDER BY queue_name, seq
+             LIMIT lapinq_startable.most) AS first
+     CROSS JOIN unnest(lanes) AS lane
+), lanes AS MATERIALIZED (
+    SELECT lane, split_part(lane, chr(31), 1) AS key, split_part(lane, chr(31), 2) AS names
+      FROM (SELECT lane FROM news
+             UNION
+            (SELECT lane
+               FROM lapinq_lanes
+              WHERE queue_name = lapinq_startable.queue
+                AND is_open
+              LIMIT lapinq_startable.most)
+             UNION
+            (SELECT lane
+               FROM lapinq_lanes
+              WHERE queue_name = lapinq_startable.queue
+                AND opens_at <= lapinq_now()
+              ORDER BY queue_name, opens_at
+              LIMIT lapinq_startable.most)) AS found
+), running AS MATERIALIZED (
+    SELECT name, count(*) AS tasks
+      FROM lapinq_running
+     CROSS JOIN LATERAL unnest(string_to_array(split_part(lane, chr(31), 2), ',')) AS name
+     WHERE units IS NOT NULL
+       AND EXISTS (SELECT FROM lanes WHERE names > '')
+     GROUP BY name
+), sets AS MATERIALIZED (
+    SELECT l.names, count(*) AS tasks
+      FROM q
+     CROSS JOIN lanes l
+      LEFT JOIN LATERAL (
+           SELECT least(CASE WHEN q.per_key IS NOT NULL
+                             THEN q.per_key - (SELECT count(*)
+                                                 FROM lapinq_running r
+                                                WHERE r.queue_name = lapinq_startable.queue
+                                                  AND split_part(r.lane, chr(31), 1) = l.key
+                                                  AND r.lane IS NOT NULL) END,
+                        CASE WHEN q.rate_per_key IS NOT NULL
+                             THEN floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)) END) AS room
+              FROM (SELECT) AS one
+              LEFT JOIN lapinq_keys k ON k.queue_name = lapinq_startable.queue AND k.key = l.key
+            WHERE l.key > '') AS of_key ON true
+     CROSS JOIN LATERAL (
+           SELECT
+             FROM lapinq_ready r
+            WHERE r.queue_name = lapinq_startable.queue
+              AND r.lane = l.lane
+            ORDER BY r.queue_name, r.lane, r.rank, r.seq
+            LIMIT greatest(0, least(of_key.room, lapinq_startable.most))) AS waiting
+     GROUP BY l.names
+), laned AS MATERIALIZED (
+    SELECT coalesce(sum(least(s.tasks, room.tasks)), 0) AS tasks
+      FROM sets s
+     CROSS JOIN LATERAL (
+           SELECT min(CASE WHEN l.closed_until > lapinq_now() THEN 0
+                           ELSE greatest(0, least(l.max_running - coalesce(r.tasks, 0),
+                                                  floor(lapinq_tokens(l.rate, l.tokens, l.tokens_at)))) END) AS tasks
+             FROM lapinq_limits l
+             LEFT JOIN running r USING (name)
+            WHERE l.name = ANY (string_to_array(s.names, ','))) AS room
+), others AS MATERIALIZED (
+    SELECT count(*) AS tasks
+      FROM (SELECT
+              FROM lapinq_ready
+             WHERE queue_name = lapinq_startable.queue
+               AND rank <= 1099511627776
+             ORDER BY queue_name, rank, seq
+             LIMIT lapinq_startable.most) AS first
+)
+SELECT CASE WHEN q.paused_at IS NULL
+            THEN greatest(0, least(lapinq_startable.most, others.tasks + laned.tasks,
+                                   CASE WHEN q.max_running IS NOT NULL
+                                        THEN q.max_running - (SELECT count(*)
+                                                                FROM lapinq_running
+                                                               WHERE queue_name = lapinq_startable.queue) END,
+                                   CASE WHEN NOT EXISTS (SELECT FROM news) THEN floor(q.tokens) END,
+                                   CASE WHEN q.has_breaker
+                                        THEN (SELECT CASE WHEN state = 'half_open' AND probe_id IS NULL
+                                                               OR state = 'open' AND tries_at <= lapinq_now() THEN 1
+                                                          WHEN state <> 'closed' THEN 0 END
+                                                FROM lapinq_breakers
+                                               WHERE queue_name = lapinq_startable.queue) END))
+            ELSE 0
+       END::bigint
+  FROM q
+ CROSS JOIN others
+ CROSS JOIN laned
+$function$;

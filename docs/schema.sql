@@ -425,9 +425,22 @@ BEGIN
         RETURN lapinq_holds_key.expires_at > lapinq_now();
     END IF;
     -- One statement, because between two of them a task may move from one place to another.
-    RETURN EXISTS (SELECT FROM lapinq_ready w WHERE w.id = task_id AND (until = 'finished' OR w.starts = 0))
-        OR EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = task_id AND (until = 'finished' OR d.starts = 0))
-        OR until = 'finished' AND EXISTS (SELECT FROM lapinq_running r WHERE r.id = task_id);
+    IF NOT (EXISTS (SELECT FROM lapinq_ready w WHERE w.id = task_id AND (until = 'finished' OR w.starts = 0))
+            OR EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = task_id AND (until = 'finished' OR d.starts = 0))
+            OR until = 'finished' AND EXISTS (SELECT FROM lapinq_running r WHERE r.id = task_id)) THEN
+        RETURN false;
+    END IF;
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        RETURN true;
+    END IF;
+    BEGIN
+        PERFORM FROM lapinq_ready w WHERE w.id = task_id FOR KEY SHARE SKIP LOCKED;
+        PERFORM FROM lapinq_delayed d WHERE d.id = task_id FOR KEY SHARE SKIP LOCKED;
+        PERFORM FROM lapinq_running r WHERE r.id = task_id FOR KEY SHARE SKIP LOCKED;
+        RAISE SQLSTATE 'LQ000';  -- rolls back to BEGIN, which gives the locks back
+    EXCEPTION WHEN SQLSTATE 'LQ000' THEN
+        RETURN true;
+    END;
 END
 $function$;
 
@@ -560,7 +573,9 @@ BEGIN
         SELECT * INTO STRICT held
           FROM lapinq_unique_keys k
          WHERE k.queue_name = entry.queue_name
-           AND k.key = entry.key;
+           AND k.key = entry.key
+         ORDER BY k.taken_at DESC  -- an old snapshot has both the new row and one that clean-up has deleted since
+         LIMIT 1;
         is_waiting := false;
         due := CASE WHEN entry.delay IS NOT NULL THEN moment + entry.delay * interval '1 second'
                     ELSE entry.scheduled_at END;

@@ -3,6 +3,7 @@
 -- Locks running rows in the order given, ascending ids, before it changes any. Relies on lapinq_running_pkey: the
 -- lateral lookup and the array leave the planner no other join, whatever statistics say about a table that fills and
 -- empties within seconds.
+-- To an enqueue that meets the task under an old snapshot (lapinq_holds_key), FOR UPDATE would make the row look deleted.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(logs)s::text[]) AS i (id, token, logs)
@@ -15,7 +16,7 @@ WITH input AS MATERIALIZED (
             WHERE id = i.id
               AND token = i.token
             LIMIT 1
-              FOR UPDATE) AS r
+              FOR NO KEY UPDATE) AS r
 )
 UPDATE lapinq_running r
    SET logs = l.logs

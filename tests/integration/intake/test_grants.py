@@ -14,10 +14,12 @@ from tests.support.programs.processes import REPOSITORY
 
 PAGE = Path(REPOSITORY, "docs", "reference", "sql.md")
 TASK = {"task_name": "aadd", "module_path": "app", "args": [1, 2]}
+UNIQUE: dict[str, object] = {"unique": {"key": "u"}, "key": "a"}
 USES: list[tuple[str, list[dict[str, object]]]] = [
     ("any", [{}, {"scheduled_at": "2090-01-31T12:00:00Z"}, {"ttl_seconds": 0}]),
     ("a key or limits", [{"key": "a"}, {"limits": {"gpu": 1}}]),
-    ("`unique`", [{"unique": {"key": "u"}, "key": "a"}] * 2),
+    ("`unique`", [UNIQUE] * 2),
+    ("`unique`, in a transaction that is `REPEATABLE READ` or `SERIALIZABLE`", [UNIQUE] * 2),
     ("`debounce`, or `unique` that replaces", [{"debounce": {"key": "d", "delay": 60}}] * 2),
 ]
 
@@ -51,18 +53,20 @@ def test_a_role_needs_what_the_page_says_and_no_more(db: psycopg.Connection) -> 
             for n, (privileges, table) in enumerate(given[use]):
                 if n == len(given[use]) - 1:
                     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        enqueue(db, role, tasks)
+                        enqueue(db, use, role, tasks)
                 which = sql.SQL(cast("LiteralString", privileges))
                 db.execute(sql.SQL("GRANT {} ON {} TO {}").format(which, sql.Identifier(table), role))
-            enqueue(db, role, tasks)
+            enqueue(db, use, role, tasks)
     finally:
         db.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
         db.close()
 
 
-def enqueue(db: psycopg.Connection, role: sql.Identifier, tasks: list[dict[str, object]]) -> None:
+def enqueue(db: psycopg.Connection, use: str, role: sql.Identifier, tasks: list[dict[str, object]]) -> None:
     # Rolled back: at the commit the checks of the tests' database would need privileges of their own.
     with db.transaction(force_rollback=True):
+        if "SERIALIZABLE" in use:
+            db.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         db.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
         for values in tasks:
             db.execute("SELECT lapinq_enqueue(%s)", [Jsonb({**TASK, **values}, dumps=json.dumps)])

@@ -27,13 +27,15 @@ class DueMark(msgspec.Struct, frozen=True):
 class Promoted(msgspec.Struct, frozen=True):
     """How many tasks were made ready, their queues, and the seconds until the next one is due (None: there is none).
 
-    `mark` is where the next look may start: all that was due before it and visible is ready.
+    `mark` is where the next look may start: all that was due before it and visible is ready. After a full look there
+    may be more that are due.
     """
 
     moved: int
     queues: list[str]
     next_due: float | None
     mark: DueMark
+    is_full: bool
 
 
 async def promote(
@@ -44,7 +46,7 @@ async def promote(
     row = await (await conn.execute(sql(_PACKAGE, "promote"), params, prepare=True)).fetchone()
     assert row is not None
     moved, queues, next_due, due_at, last_id = row
-    return Promoted(moved, queues, next_due, DueMark(due_at, last_id or FIRST))
+    return Promoted(moved, queues, next_due, DueMark(due_at, last_id or FIRST), is_full=last_id is not None)
 
 
 async def expire(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:

@@ -44,4 +44,4 @@ class Promotion:
             self._notifier.wake(promoted.queues, math.ceil(promoted.moved / len(promoted.queues)))
         if promoted.next_due is not None:
             self._timer.fire_in(promoted.next_due + TIMER_MARGIN_SECONDS)
-        return 0.0 if promoted.moved == maintenance_jobs.PASS_LIMIT else None
+        return 0.0 if promoted.is_full else None

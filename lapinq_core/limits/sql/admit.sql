@@ -2,6 +2,8 @@
 -- the first as its probe while it is half open and has none. Notes the starts. Parks the others: out of running, into
 -- delayed, as release.sql puts them back into ready. They use up no start and are cancelled instead if somebody asked
 -- for it.
+-- A parked task is due in a quarter of an hour, but promote.sql puts that off each time. The previous release doesn't: it
+-- knows no breakers of names, and starts the task.
 -- Takes arrays of ids, tokens and places in the order of the claim. With `again`, after an answer was lost, it admits those
 -- that it admitted before. Returns the ids of those that may start; one that is missing is parked or no longer held by
 -- its token. Without a breaker all may.
@@ -67,8 +69,8 @@ WITH b AS MATERIALIZED (
 ), parked AS (
     INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation, lane, units, parked_for,
                                 parked_seq)
-    SELECT id, timestamptz '9999-12-31 00:00:00+00', queue_name, rank, attempt - 1, expires_at, isolation, lane, units,
-           %(task)s::text, seq
+    SELECT id, date_trunc('second', lapinq_now()) + interval '15 minutes', queue_name, rank, attempt - 1, expires_at,
+           isolation, lane, units, %(task)s::text, seq
       FROM gone
      WHERE NOT cancelled
 ), recorded AS (

@@ -1,21 +1,27 @@
 -- Makes up to `limit` due delayed tasks ready, in the order they became due. Starts at the mark (`since`, `since_id`), or
 -- at the bottom without one.
--- Returns how many, their queues, the seconds until the next one is due (NULL: none), and the mark for the next look: the
--- last task moved if there may be more, else a moment ago. Tasks that commit later than that lie before it. A retry waits
--- from when it was due; others say by their own times since when.
--- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_due_at, which the row comparison enters at the
--- mark: rows moved before may still be in it, dead, as long as somebody holds an old snapshot.
+-- Those that are parked (admit.sql) it puts off instead: they wait for their breaker. They come due in whole seconds, so that
+-- a look finds many at once.
+-- Returns how many it made ready, their queues, the seconds until the next one is due (NULL: none), and the mark for the
+-- next look: the last task of a full look, after which there may be more, else a moment ago. Tasks that commit later than
+-- that lie before it. A retry waits from when it was due; others say by their own times since when.
+-- Locks the rows it moves or puts off, skipping locked ones. Relies on lapinq_delayed_due_at, which the row comparison
+-- enters at the mark: rows moved before may still be in it, dead, as long as somebody holds an old snapshot.
 WITH due AS MATERIALIZED (
-    SELECT ctid, id, due_at
+    SELECT ctid, id, due_at, parked_for IS NOT NULL AS is_parked
       FROM lapinq_delayed
      WHERE (due_at, id) >= (coalesce(%(since)s::timestamptz, '-infinity'), %(since_id)s::uuid)
        AND due_at <= lapinq_now()
      ORDER BY due_at, id
      LIMIT %(limit)s::integer
        FOR UPDATE SKIP LOCKED
+), put_off AS (
+    UPDATE lapinq_delayed d
+       SET due_at = date_trunc('second', lapinq_now()) + interval '15 minutes'
+     WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due WHERE is_parked)::tid[])
 ), gone AS (
     DELETE FROM lapinq_delayed d
-     WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due)::tid[])
+     WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due WHERE NOT is_parked)::tid[])
     RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)

@@ -103,6 +103,17 @@ async def parked(conn: Conn) -> list[str]:
     return [row[0] for row in rows]
 
 
+async def due_in(conn: Conn) -> float:
+    """The seconds until the first delayed task is due."""
+    row = await (
+        await conn.execute(
+            "SELECT extract(epoch FROM min(due_at) - lapinq_now())::float8 FROM lapinq_delayed"
+        )
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
 async def ready(conn: Conn) -> list[str]:
     """In the order in which they start."""
     rows = await (
@@ -121,7 +132,13 @@ def test_while_it_is_open_claimed_tasks_are_parked_once_and_no_start_is_used_up(
         assert await parked(conn) == [*waiting, other], "the caller says which names to ask for"
         assert await claim(conn, worker, 100) == []
         assert await counts(conn) == {"pending": 11, "failed": 1}
-        assert (await maintenance_jobs.promote(conn)).moved == 0
+        for later in (0, 15 * 60, 30 * 60):
+            await move_clock(conn, later)
+            assert (await maintenance_jobs.promote(conn)).moved == 0
+            assert 14 * 60 < await due_in(conn) <= 15 * 60, (
+                "a release that knows no breakers starts them then"
+            )
+        await move_clock(conn, 0)
         breaker = await look(conn)
         assert (breaker.state, breaker.why) == (OPEN, "1 failure in a row")
 

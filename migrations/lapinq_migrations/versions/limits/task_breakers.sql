@@ -48,6 +48,6 @@ CREATE TABLE lapinq_task_breaker_counts (
     CONSTRAINT lapinq_task_breaker_counts_pkey PRIMARY KEY (task_name, slice)
 );
 
--- A task that waits for the circuit breaker of its name is delayed with a time that doesn't come. `parked_seq` is its entry
--- in lapinq_ready, to which it goes back.
+-- A task that waits for the circuit breaker of its name is delayed, and put off for as long. `parked_seq` is its entry in
+-- lapinq_ready, to which it goes back.
 ALTER TABLE lapinq_delayed ADD COLUMN parked_for text, ADD COLUMN parked_seq bigint;

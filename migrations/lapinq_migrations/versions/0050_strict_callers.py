@@ -1,6 +1,6 @@
 """A unique enqueue in a REPEATABLE READ or SERIALIZABLE transaction meets no task that has given up its key since.
 
-Revision ID: 0050 Revises: 0044
+Revision ID: 0050 Revises: 0049
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0050"
-down_revision = "0044"
+down_revision = "0049"
 branch_labels = None
 depends_on = None
 

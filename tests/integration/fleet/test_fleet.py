@@ -179,7 +179,7 @@ def test_a_worker_hears_its_place_among_those_that_serve_its_queues_and_have_roo
 
 
 def test_heartbeats_do_not_read_those_of_the_fleet_that_a_snapshot_keeps(database: str) -> None:
-    """Of a hundred workers in an hour there are 72,000 dead rows."""
+    """A hundred workers leave 72,000 dead rows in an hour; a sixth of these is as good, and made in a second."""
 
     async def test(conn: Conn, holding: Conn) -> None:
         ids = [await add_worker(conn, name=f"w{number}") for number in range(100)]
@@ -187,7 +187,7 @@ def test_heartbeats_do_not_read_those_of_the_fleet_that_a_snapshot_keeps(databas
             await holding.execute("SELECT FROM lapinq_workers")
             # The one that sends a heartbeat came last.
             await conn.execute(
-                "DO $$ BEGIN FOR beat IN 1..720 LOOP"
+                "DO $$ BEGIN FOR beat IN 1..120 LOOP"
                 "  UPDATE lapinq_workers SET beat_at = lapinq_now(), running = beat % 4 WHERE name <> 'w99';"
                 "  PERFORM 1; END LOOP; END $$"
             )

@@ -67,9 +67,11 @@ def arm(step: Step) -> None:
         case Step.COMPLETED:
             worker_verbs.complete = _answered(worker_verbs.complete)
         case Step.BEFORE_SETTLE:
-            worker_verbs.settle = _die
+            worker_verbs.settle = _of_its_own(worker_verbs.settle, _die)
         case Step.SETTLED:
-            worker_verbs.settle = _answered(worker_verbs.settle, lambda answer: answer[0] > 0)
+            worker_verbs.settle = _of_its_own(
+                worker_verbs.settle, _answered(worker_verbs.settle, lambda answer: answer[0] > 0)
+            )
         case Step.TICK_SEEN:
             firing.fire = _die
         case Step.TICK_LOCKED:
@@ -104,6 +106,15 @@ def _answered(verb: Verb, is_step: Callable[[Any], bool] = bool) -> Verb:
         return _die() if is_step(answer) else answer
 
     return await_and_die
+
+
+def _of_its_own(settle: Verb, dying: Verb) -> Verb:
+    """`dying` for the worker's own attempts. On a busy machine it may rescue others' before its own task has begun."""
+
+    def either(*args: Any, rescued: bool = False, **kwargs: Any) -> Awaitable[Any]:
+        return settle(*args, rescued=True, **kwargs) if rescued else dying(*args, **kwargs)
+
+    return either
 
 
 if __name__ == "__main__":

@@ -19,13 +19,19 @@ from tests.support.rows.schedules import add_schedules, definition, planned
 from tests.support.sample.starts import starts
 
 HOUR = 3600
-WRONG_CLOCK = REPOSITORY / "tests" / "support" / "wrong_clock"
+WRONG_CLOCK = REPOSITORY / "tests" / "support" / "programs" / "wrong_clock"
 
 
 def off_by(seconds: int) -> Mapping[str, str]:
     """The environment of a program whose clock is wrong by so much."""
     path = os.pathsep.join([str(WRONG_CLOCK), str(REPOSITORY)])
     return {**QUICK_LEASE, "PYTHONPATH": path, "LAPINQ_TEST_CLOCK_SHIFT": str(seconds)}
+
+
+def check_clock(program: Program, shift: int) -> None:
+    """AssertionError if the time of the first line that the program logs is not off by about as much."""
+    logged = datetime.fromisoformat(program.said(r"\d{4}-\d\d-\d\dT\S+Z").group(0))
+    assert abs(logged - datetime.now(UTC) - timedelta(seconds=shift)) < timedelta(minutes=2)
 
 
 def rows(database: str, query: LiteralString) -> list[tuple[Any, ...]]:
@@ -41,6 +47,7 @@ def test_nothing_starts_early_late_or_twice(database: str, tmp_path: Path, shift
         running.enter_context(Program("scheduler", "--database-url", database, env=off_by(shift)))
         for wrong in (shift, -shift):
             running.enter_context(WorkerProcess(database, "--concurrency", "4", env=off_by(wrong)))
+        check_clock(api, shift)
         # By the test's own clock, which is the database's.
         due = datetime.now(UTC) + timedelta(seconds=4)
         tasks = [

@@ -39,7 +39,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
     `DatabaseUnavailable` if the database is unavailable, and `SchemaError` if its schema is older than the baseline.
     """
     with translated(), psycopg.connect(conninfo(url, "lapinq-migrate"), autocommit=True) as connection:
-        connection.execute(f"SET default_transaction_isolation = '{ISOLATION}'")
+        connection.execute(f"SET default_transaction_isolation = '{ISOLATION}'; SET timezone = 'UTC'")
         _take_lock(connection, lock_wait)
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
         connection.execute("SELECT set_config('statement_timeout', %s, false)", (STATEMENT_TIMEOUT,))

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner
+from psycopg import sql
 from psycopg.rows import scalar_row
 
 import lapinq_migrations
@@ -138,6 +139,21 @@ def test_partitions_of_this_week_and_the_next_two_are_there(migrated: str) -> No
         assert names(connection, "lapinq_attempts_") == [
             f"lapinq_attempts_{week}" for week in [*weeks, "default"]
         ]
+
+
+def test_weeks_begin_in_utc_where_the_server_changes_to_summer_time(empty: str) -> None:
+    monday = (now := datetime.now(UTC)) - timedelta(days=now.weekday())
+    sunday = (monday + timedelta(days=6)).timetuple().tm_yday - 1
+    zone = f"STD-1DST-2,{sunday}/2,{(sunday + 180) % 365}/3"
+    with connect(empty) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = {}").format(name, sql.Literal(zone)))
+    migrate(empty)
+    with connect(empty) as connection:
+        connection.execute("SET timezone = 'UTC'")  # as every process of lapinq does
+        assert one(connection, "SELECT lapinq_ensure_partitions(3)") == (2,)
+        weeks = [f"{monday + n * WEEK:%Y%m%d}" for n in range(4)]
+        assert names(connection, "lapinq_tasks_") == [f"lapinq_tasks_{week}" for week in [*weeks, "default"]]
 
 
 def test_making_partitions_again_makes_none(migrated: str) -> None:

@@ -19,10 +19,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from lapinq_api.operations.body import WHOLE_KEY
-from lapinq_api.serving.cycle import Cycle
 from lapinq_api.serving.stall_watch import StallWatch
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, sentence
+
+try:
+    from lapinq_api.serving.cycle import Cycle
+except ImportError:  # names that only it takes from uvicorn are gone: uvicorn's own cycle sends responses
+    Cycle = None
 
 MAX_CONNECTIONS = 5000
 OTHER_FILES = 256
@@ -100,7 +104,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is before:
             return  # a WebSocket
-        self.cycle.__class__ = Cycle  # it begins in the loop's next turn
+        if Cycle is not None:
+            self.cycle.__class__ = Cycle  # it begins in the loop's next turn
         if self._is_upgrade() or self.expect_100_continue:
             # After a rejected upgrade the bytes may not be HTTP. After `Expect: 100-continue` and a rejection, the
             # client may or may not send the body.

@@ -1,12 +1,16 @@
 """How responses leave: the usual ones in one write, the others as uvicorn sends them."""
 
 import asyncio
+import importlib.util
+import sys
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
+from uvicorn.protocols.http import httptools_impl
 from uvicorn.server import ServerState
 
+from lapinq_api.serving import protocol as protocols
 from lapinq_api.serving.protocol import HttpProtocol
 
 LENGTH = (b"content-length", b"2")
@@ -46,7 +50,12 @@ class Connection(asyncio.Transport):
         pass
 
 
-def exchange(request: bytes, *messages: Message, error: Exception | None = None) -> Connection:
+def exchange(
+    request: bytes,
+    *messages: Message,
+    error: Exception | None = None,
+    http: type[HttpProtocol] = HttpProtocol,
+) -> Connection:
     """The connection after an application got `request` and sent `messages`."""
 
     async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -57,8 +66,8 @@ def exchange(request: bytes, *messages: Message, error: Exception | None = None)
 
     async def run() -> Connection:
         connection, state = Connection(), ServerState()
-        config = Config(application, http=HttpProtocol, lifespan="off", log_config=None, proxy_headers=False)
-        protocol = HttpProtocol(config, state, {}, asyncio.get_running_loop())
+        config = Config(application, http=http, lifespan="off", log_config=None, proxy_headers=False)
+        protocol = http(config, state, {}, asyncio.get_running_loop())
         protocol.connection_made(connection)
         protocol.data_received(request)
         await asyncio.gather(*state.tasks)
@@ -104,3 +113,16 @@ def test_a_header_that_would_split_the_head_is_never_sent(header: tuple[bytes, b
     connection = exchange(GET, head(LENGTH, header), body(b"ok"))
     assert b"x-b" not in b"".join(connection.writes)
     assert connection.is_closed
+
+
+def test_a_uvicorn_without_the_names_that_this_takes_sends_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(httptools_impl, "STATUS_LINE")
+    monkeypatch.delitem(sys.modules, "lapinq_api.serving.cycle")
+    spec = importlib.util.find_spec(protocols.__name__)
+    assert spec is not None
+    assert spec.loader is not None
+    changed = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(changed)
+    monkeypatch.undo()
+    connection = exchange(GET, head(LENGTH), body(b"ok"), http=changed.HttpProtocol)
+    assert connection.writes == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok"]

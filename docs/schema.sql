@@ -816,7 +816,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION lapinq_startable(queue text, most integer)
+CREATE OR REPLACE FUNCTION lapinq_startable(queue text)
  RETURNS bigint
  LANGUAGE sql
  STABLE
@@ -832,7 +832,7 @@ WITH q AS MATERIALIZED (
               FROM lapinq_lane_news
              WHERE queue_name = lapinq_startable.queue
              ORDER BY queue_name, seq
-             LIMIT lapinq_startable.most) AS first
+             LIMIT 1000) AS first
      CROSS JOIN unnest(lanes) AS lane
 ), lanes AS MATERIALIZED (
     SELECT lane, split_part(lane, chr(31), 1) AS key, split_part(lane, chr(31), 2) AS names
@@ -842,14 +842,14 @@ WITH q AS MATERIALIZED (
                FROM lapinq_lanes
               WHERE queue_name = lapinq_startable.queue
                 AND is_open
-              LIMIT lapinq_startable.most)
+              LIMIT 1000)
              UNION
             (SELECT lane
                FROM lapinq_lanes
               WHERE queue_name = lapinq_startable.queue
                 AND opens_at <= lapinq_now()
               ORDER BY queue_name, opens_at
-              LIMIT lapinq_startable.most)) AS found
+              LIMIT 1000)) AS found
 ), running AS MATERIALIZED (
     SELECT name, count(*) AS tasks
       FROM lapinq_running
@@ -879,7 +879,7 @@ WITH q AS MATERIALIZED (
             WHERE r.queue_name = lapinq_startable.queue
               AND r.lane = l.lane
             ORDER BY r.queue_name, r.lane, r.rank, r.seq
-            LIMIT greatest(0, least(of_key.room, lapinq_startable.most))) AS waiting
+            LIMIT greatest(0, least(of_key.room, 1000))) AS waiting
      GROUP BY l.names
 ), laned AS MATERIALIZED (
     SELECT coalesce(sum(least(s.tasks, room.tasks)), 0) AS tasks
@@ -898,10 +898,10 @@ WITH q AS MATERIALIZED (
              WHERE queue_name = lapinq_startable.queue
                AND rank <= 1099511627776
              ORDER BY queue_name, rank, seq
-             LIMIT lapinq_startable.most) AS first
+             LIMIT 1000) AS first
 )
 SELECT CASE WHEN q.paused_at IS NULL
-            THEN greatest(0, least(lapinq_startable.most, others.tasks + laned.tasks,
+            THEN greatest(0, least(1000, others.tasks + laned.tasks,
                                    CASE WHEN q.max_running IS NOT NULL
                                         THEN q.max_running - (SELECT count(*)
                                                                 FROM lapinq_running

@@ -23,9 +23,6 @@ _STATUSES = (
 )
 """In the order of the columns."""
 
-STARTABLE_LIMIT = 1000
-"""So many tasks of a queue are counted that may start."""
-
 
 class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; the key None is the sum of all queues that are not listed.
@@ -54,8 +51,8 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
     waiting = [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]
     aged = await ages(conn, waiting)
-    params = {"queues": waiting, "most": STARTABLE_LIMIT}
-    startable = dict(await (await conn.execute(sql(_PACKAGE, "startable"), params, prepare=True)).fetchall())
+    cursor = await conn.execute(sql(_PACKAGE, "startable"), {"queues": waiting}, prepare=True)
+    startable = dict(await cursor.fetchall())
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
     assert row is not None

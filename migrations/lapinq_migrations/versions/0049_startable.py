@@ -18,4 +18,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION lapinq_startable(text, integer)")
+    op.execute("DROP FUNCTION lapinq_startable(text)")

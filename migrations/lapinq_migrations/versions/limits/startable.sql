@@ -1,9 +1,9 @@
--- How many ready tasks of a queue may start now, counted up to `most`: what is neither paused nor held back by a limit or a
+-- How many ready tasks of a queue may start now, counted up to 1,000: what is neither paused nor held back by a limit or a
 -- circuit breaker. For scaling and alerts, so it may be a few too many: a limit that several queues share counts for each,
 -- and a lane of which no claim has read news counts as open, or nobody would start the first worker.
--- Locks nothing. Reads at most `most` entries each of lapinq_ready_claim, lapinq_lanes_open, lapinq_lanes_opens_at and
+-- Locks nothing. Reads at most 1,000 entries each of lapinq_ready_claim, lapinq_lanes_open, lapinq_lanes_opens_at and
 -- lapinq_lane_news, and of the lanes found as many tasks; of a queue with a limit, what runs.
-CREATE FUNCTION lapinq_startable(queue text, most integer)
+CREATE FUNCTION lapinq_startable(queue text)
 RETURNS bigint
 LANGUAGE sql
 STABLE
@@ -19,7 +19,7 @@ WITH q AS MATERIALIZED (
               FROM lapinq_lane_news
              WHERE queue_name = lapinq_startable.queue
              ORDER BY queue_name, seq
-             LIMIT lapinq_startable.most) AS first
+             LIMIT 1000) AS first
      CROSS JOIN unnest(lanes) AS lane
 ), lanes AS MATERIALIZED (
     SELECT lane, split_part(lane, chr(31), 1) AS key, split_part(lane, chr(31), 2) AS names
@@ -29,14 +29,14 @@ WITH q AS MATERIALIZED (
                FROM lapinq_lanes
               WHERE queue_name = lapinq_startable.queue
                 AND is_open
-              LIMIT lapinq_startable.most)
+              LIMIT 1000)
              UNION
             (SELECT lane
                FROM lapinq_lanes
               WHERE queue_name = lapinq_startable.queue
                 AND opens_at <= lapinq_now()
               ORDER BY queue_name, opens_at
-              LIMIT lapinq_startable.most)) AS found
+              LIMIT 1000)) AS found
 ), running AS MATERIALIZED (
     SELECT name, count(*) AS tasks
       FROM lapinq_running
@@ -66,7 +66,7 @@ WITH q AS MATERIALIZED (
             WHERE r.queue_name = lapinq_startable.queue
               AND r.lane = l.lane
             ORDER BY r.queue_name, r.lane, r.rank, r.seq
-            LIMIT greatest(0, least(of_key.room, lapinq_startable.most))) AS waiting
+            LIMIT greatest(0, least(of_key.room, 1000))) AS waiting
      GROUP BY l.names
 ), laned AS MATERIALIZED (
     SELECT coalesce(sum(least(s.tasks, room.tasks)), 0) AS tasks
@@ -85,10 +85,10 @@ WITH q AS MATERIALIZED (
              WHERE queue_name = lapinq_startable.queue
                AND rank <= 1099511627776
              ORDER BY queue_name, rank, seq
-             LIMIT lapinq_startable.most) AS first
+             LIMIT 1000) AS first
 )
 SELECT CASE WHEN q.paused_at IS NULL
-            THEN greatest(0, least(lapinq_startable.most, others.tasks + laned.tasks,
+            THEN greatest(0, least(1000, others.tasks + laned.tasks,
                                    CASE WHEN q.max_running IS NOT NULL
                                         THEN q.max_running - (SELECT count(*)
                                                                 FROM lapinq_running

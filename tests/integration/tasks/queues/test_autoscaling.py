@@ -63,7 +63,7 @@ def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(databas
     }
 
     async def startable(conn: Conn, queue: str) -> int:
-        row = await (await conn.execute("SELECT lapinq_startable(%s, 1000)", (queue,))).fetchone()
+        row = await (await conn.execute("SELECT lapinq_startable(%s)", (queue,))).fetchone()
         assert row is not None
         return row[0]
 

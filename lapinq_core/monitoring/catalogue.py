@@ -59,7 +59,7 @@ OLDEST_READY = Measure(
 STARTABLE = Measure(
     "lapinq_startable_tasks",
     "gauge",
-    "Ready tasks that neither a pause nor a limit nor a circuit breaker holds back, up to 1000",
+    "Ready tasks that no pause, limit or circuit breaker holds back, up to 1000; of queues with limits",
     ("queue",),
 )
 PAUSED = Measure("lapinq_queue_paused", "gauge", "Always 1, for each paused queue", ("queue",))

@@ -317,6 +317,7 @@ AS $function$SELECT lapinq_ensure_partitions(weeks_ahead, true)$function$;
 CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer, is_bounded boolean)
  RETURNS integer
  LANGUAGE plpgsql
+ SET "TimeZone" TO 'UTC'
 AS $function$
 DECLARE
     made integer := 0;

@@ -200,7 +200,7 @@ async def _make_partitions(pool: Pool) -> None:
         if missing := await alerts.missing_partition(conn):
             log.warning(
                 "the week of %s has no partition, and its tasks are in the default one with %.0f MB: in a quiet hour"
-                " run SET timezone = 'UTC'; SELECT lapinq_ensure_partitions(2, false)",
+                " run SELECT lapinq_ensure_partitions(2, false)",
                 missing.monday,
                 missing.default_bytes / 1e6,
             )

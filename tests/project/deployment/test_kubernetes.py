@@ -3,6 +3,7 @@
 """
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -156,10 +157,11 @@ def test_images_are_ours_with_the_tag_of_this_version() -> None:
     assert {image["name"] for image in kustomization(OVERLAYS / "dev")["images"]} == set(images.values())
 
 
-def test_others_images_have_a_tag() -> None:
+def test_others_images_are_named_by_digest_and_in_dev_by_tag() -> None:
     for name in PODS.keys() - OURS - {"lapinq-migrate"}:
+        version = r":[\w.-]+" if name == "postgres" else "@sha256:[0-9a-f]{64}"
         for one in PODS[name]["containers"]:
-            assert re.search(r":[\w.-]+$", one["image"])
+            assert re.fullmatch(rf"docker\.io/[\w/]+{version}", one["image"])
 
 
 # What belongs together
@@ -226,6 +228,31 @@ def test_nothing_passes_that_no_policy_lets_through() -> None:
     }
     for name, labels in labels_of_pods().items():
         assert selects(denied["podSelector"], labels) is name.startswith("lapinq-")
+
+
+def test_no_pod_reaches_addresses_that_no_policy_names() -> None:
+    # Least of all the metadata of a cloud, which hands out the node's credentials.
+    rules = [
+        (policy["metadata"]["name"], rule)
+        for policy in resources(BASE) + resources(COMPONENTS)
+        if policy["kind"] == "NetworkPolicy"
+        for rule in policy["spec"].get("egress", ())
+    ]
+    assert rules
+    assert [name for name, rule in rules if not (rule.get("to") and rule.get("ports"))] == []
+    blocks = [(name, peer["ipBlock"]) for name, rule in rules for peer in rule["to"] if "ipBlock" in peer]
+    metadata = [ip_address("169.254.169.254"), ip_address("fd00:ec2::254")]
+    open_to_it = [
+        (name, block["cidr"])
+        for name, block in blocks
+        if name != "lapinq-to-postgresql"  # of which the port is the database's
+        and any(
+            address in ip_network(block["cidr"])
+            and not any(address in ip_network(each) for each in block.get("except", ()))
+            for address in metadata
+        )
+    ]
+    assert open_to_it == []
 
 
 # The page

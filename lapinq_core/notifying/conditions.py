@@ -3,6 +3,7 @@
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.notifying import outbox
 
 _PACKAGE = "lapinq_core.notifying"
 
@@ -10,7 +11,6 @@ LASTING_SECONDS = 60.0
 """How long a wait must be over a rule's limit before it is told."""
 DEAD_SECONDS = 3600.0
 """A worker that died earlier is no news."""
-MAX_QUEUES = 1000
 
 
 async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECONDS) -> int | None:
@@ -19,10 +19,8 @@ async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECON
         row = await (await conn.execute(sql(_PACKAGE, "lock_conditions"))).fetchone()
         if row != (True,):
             return None
-        backlogs = await _count(conn, "check_backlogs", {"lasting": lasting, "most": MAX_QUEUES})
-        return backlogs + await _count(conn, "check_dead_workers", {"recent": DEAD_SECONDS})
-
-
-async def _count(conn: psycopg.AsyncConnection, statement: str, params: dict[str, float]) -> int:
-    row = await (await conn.execute(sql(_PACKAGE, statement), params)).fetchone()
-    return row[0] if row else 0
+        backlogs = await conn.execute(sql(_PACKAGE, "check_backlogs"), {"lasting": lasting})
+        told = await backlogs.fetchall()
+        dead = await conn.execute(sql(_PACKAGE, "check_dead_workers"), {"recent": DEAD_SECONDS})
+        told += await dead.fetchall()
+        return await outbox.store_news(conn, [news for _, news in told], [rule for rule, _ in told])

@@ -1,7 +1,8 @@
 """The outbox of notifications. News is stored in the transaction in which it became true; a scheduler or server sends
 it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import psycopg
@@ -15,13 +16,18 @@ MAX_PENDING = 1000
 """Notices that wait for one rule. Further ones are only counted, and its next message says how many."""
 
 
-async def store_news(conn: psycopg.AsyncConnection, news: Sequence[News]) -> int:
+async def store_news(
+    conn: psycopg.AsyncConnection,
+    news: Sequence[News] | Sequence[Mapping[str, Any]],
+    rules: Sequence[int] | None = None,
+) -> int:
     """Stores `news` for each enabled rule that asks for it; returns how many notices that made.
 
-    Writes nothing if there is no news, and little more than nothing if no rule asks.
+    `rules` is the one rule that each piece is for, of a condition that each rule judges by itself. Writes nothing if
+    there is no news, and little more than nothing if no rule asks.
     """
     if not news:
         return 0
-    params = {"news": msgspec.json.encode(news).decode(), "most": MAX_PENDING}
+    params = {"news": msgspec.json.encode(news).decode(), "rules": rules, "most": MAX_PENDING}
     row = await (await conn.execute(sql(_PACKAGE, "store_news"), params)).fetchone()
     return row[0] if row else 0

@@ -1,9 +1,10 @@
 -- Compares the wait of each queue's first task in line with the limit of each enabled rule that asks for backlogs: of the
 -- first of all and the first in a lane, the one that waits longer. A wait over the limit that lasts for `lasting` seconds is
--- told once, as a notice; it has ended when the wait is below half the limit. Looks at the `most` fullest queues that are
--- not paused. Returns how many notices it stored.
--- The caller lets one process do this at a time (advisory lock). Locks the conditions that it changes.
--- Relies on lapinq_ready_claim and lapinq_tasks_pkey, two lookups per queue.
+-- told once; it has ended when the wait is below half the limit. Looks at all queues that have pending tasks and are not
+-- paused: what it did not see would count as ended. Returns a row for each wait to tell: the rule and the news, as JSON.
+-- The caller lets one process do this at a time (advisory lock), and stores the notices in the same transaction. Locks the
+-- conditions that it changes.
+-- Relies on lapinq_ready_claim and lapinq_tasks_pkey, three lookups per queue.
 WITH rules AS MATERIALIZED (
     SELECT id, queues, backlog_seconds
       FROM lapinq_notify_rules
@@ -16,8 +17,6 @@ WITH rules AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = c.queue_name AND q.paused_at IS NOT NULL)
      GROUP BY c.queue_name
     HAVING sum(c.pending) > 0
-     ORDER BY pending DESC
-     LIMIT %(most)s::integer
 ), waits AS MATERIALIZED (
     SELECT q.queue_name, q.pending,
            date_part('epoch', lapinq_now() - first.since) AS seconds
@@ -63,13 +62,9 @@ WITH rules AS MATERIALIZED (
        AND c.since <= lapinq_now() - %(lasting)s::float8 * interval '1 second'
        AND j.is_late
     RETURNING j.*
-), stored AS (
-    INSERT INTO lapinq_notices (rule_id, event, details, created_at)
-    SELECT id, 'backlog',
-           jsonb_build_object('event', 'backlog', 'queue_name', queue_name, 'oldest_seconds', round(seconds),
-                              'pending', pending, 'limit_seconds', backlog_seconds),
-           lapinq_now()
-      FROM told
-    RETURNING id
 )
-SELECT count(*) FROM stored
+SELECT id,
+       jsonb_build_object('event', 'backlog', 'queue_name', queue_name, 'oldest_seconds', round(seconds),
+                          'pending', pending, 'limit_seconds', backlog_seconds)
+  FROM told
+ ORDER BY id, seconds DESC

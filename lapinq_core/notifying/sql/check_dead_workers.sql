@@ -1,7 +1,7 @@
 -- Tells each enabled rule that asks for dead workers of those declared dead in the last `recent` seconds, each once; not
--- of those that were dead before the rule was made. Returns how many notices it stored.
--- The caller lets one process do this at a time (advisory lock). Locks the conditions that it deletes. Scans workers,
--- where dead ones stay for a day.
+-- of those that were dead before the rule was made. Returns a row for each: the rule and the news, as JSON.
+-- The caller lets one process do this at a time (advisory lock), and stores the notices in the same transaction. Locks the
+-- conditions that it deletes. Scans workers, where dead ones stay for a day.
 WITH dead AS MATERIALIZED (
     SELECT id, name, dead_at
       FROM lapinq_workers
@@ -19,14 +19,9 @@ WITH dead AS MATERIALIZED (
     DELETE FROM lapinq_notify_conditions c
      WHERE c.event = 'worker.dead'
        AND c.since <= lapinq_now() - %(recent)s::float8 * interval '1 second'
-), stored AS (
-    INSERT INTO lapinq_notices (rule_id, event, details, created_at)
-    SELECT t.rule_id, 'worker.dead',
-           jsonb_build_object('event', 'worker.dead', 'worker_id', d.id, 'worker_name', d.name, 'dead_at', d.dead_at),
-           lapinq_now()
-      FROM told t
-      JOIN dead d ON d.id::text = t.subject
-     ORDER BY d.dead_at
-    RETURNING id
 )
-SELECT count(*) FROM stored
+SELECT t.rule_id,
+       jsonb_build_object('event', 'worker.dead', 'worker_id', d.id, 'worker_name', d.name, 'dead_at', d.dead_at)
+  FROM told t
+  JOIN dead d ON d.id::text = t.subject
+ ORDER BY t.rule_id, d.dead_at

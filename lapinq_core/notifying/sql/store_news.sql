@@ -1,16 +1,18 @@
 -- Stores a notice of each piece of news for each enabled rule that asks for its event, and for its queue if it has one.
--- Takes a JSON array of objects with an `event`. A rule has at most `most` pending notices; it counts those left out.
--- Returns how many it stored.
+-- Takes a JSON array of objects with an `event`; `rules` has the one rule that each is for, or is null. A rule has at most
+-- `most` pending notices; it counts those left out. Returns how many it stored.
 -- Locks the rules that leave out notices, ascending by id. Relies on lapinq_notices_pending; reads all rules, which are
 -- few.
 WITH news AS MATERIALIZED (
-    SELECT details, details->>'event' AS event, nullif(details->>'queue_name', '') AS queue_name, number
+    SELECT details, details->>'event' AS event, nullif(details->>'queue_name', '') AS queue_name, number,
+           (%(rules)s::bigint[])[number] AS rule_id
       FROM jsonb_array_elements(%(news)s::jsonb) WITH ORDINALITY AS n (details, number)
 ), asked AS MATERIALIZED (
     SELECT r.id, n.event, n.details, row_number() OVER (PARTITION BY r.id ORDER BY n.number) AS place
       FROM lapinq_notify_rules r
       JOIN news n ON n.event = ANY (r.events)
                  AND (r.queues IS NULL OR n.queue_name IS NULL OR n.queue_name = ANY (r.queues))
+                 AND (n.rule_id IS NULL OR n.rule_id = r.id)
      WHERE r.is_enabled
 ), room AS MATERIALIZED (
     SELECT a.id,

@@ -1,6 +1,8 @@
 """What lasts is told once: a queue in which the first task waits too long, and a worker that died."""
 
-from lapinq_core.notifying import conditions
+import pytest
+
+from lapinq_core.notifying import conditions, outbox
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, enqueue, make_late, pause
 from tests.support.rows.notifying import add_rule, notices
@@ -47,6 +49,39 @@ def test_a_backlog_that_lasts_is_told_once_and_again_after_it_ended(database: st
         await make_older(conn, "mail", 130)
         assert await conditions.check(conn, lasting=0) == 0
         assert await conditions.check(conn, lasting=0) == 1
+
+    on_connections(database, test)
+
+
+def test_a_queue_with_few_tasks_is_seen_beside_a_thousand_fuller_ones(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_rule(conn)
+        await enqueue(conn, queue_name="mail")
+        await make_older(conn, "mail", 1000)
+        assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 1, 0]
+        await conn.execute(
+            "INSERT INTO lapinq_counts (queue_name, pending) SELECT 'full ' || n, 5 FROM generate_series(1, 1000) AS n"
+        )
+        assert await conditions.check(conn, lasting=0) == 0
+        await conn.execute("DELETE FROM lapinq_counts WHERE queue_name <> 'mail'")
+        assert [await conditions.check(conn, lasting=0) for _ in range(2)] == [0, 0], "it goes on"
+
+    on_connections(database, test)
+
+
+def test_of_more_backlogs_than_the_outbox_takes_the_rest_is_counted(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "MAX_PENDING", 3)
+
+    async def test(conn: Conn) -> None:
+        await add_rule(conn)
+        for name in ("a", "b", "c", "d", "e"):
+            await enqueue(conn, queue_name=name)
+            await make_older(conn, name, 1000)
+        assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 3, 0]
+        cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
+        assert await cursor.fetchall() == [(2,)]
 
     on_connections(database, test)
 

@@ -72,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Origins whose pages may call the API from a browser, separated by commas; `*` allows any, without credentials."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted."""
+    hsts: Literal["host", "subdomains", "off"] = "host"
+    """What `Strict-Transport-Security` covers in answers over TLS: `host`, also its `subdomains`, or `off`."""
     rate_limit: Annotated[int, Meta(ge=0)] = 0
     """Maximum number of API requests per minute from one address; 0 is no limit."""
     max_payload_size: Count = 1024 * 1024

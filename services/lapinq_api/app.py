@@ -53,7 +53,7 @@ def build_app(
     """
     state = State(settings, shares_port=shares_port, has_random_secret=has_random_secret)
     warn_of_risky_settings(settings)
-    middleware = [Middleware(RequestId), Middleware(ResponseHeaders), Middleware(PlainPath)]
+    middleware = [Middleware(RequestId), Middleware(ResponseHeaders, settings.hsts), Middleware(PlainPath)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
     if settings.cors_origins:

@@ -3,6 +3,7 @@
 Browsers may do as little as possible with a response that doesn't say otherwise.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,7 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 HEADERS_KEY = "lapinq.headers"
 """In the scope of a request: headers for its response, which outer layers leave here."""
 
-_HEADERS = (
+_Headers = tuple[tuple[bytes, bytes], ...]
+
+_HEADERS: _Headers = (
     (b"x-content-type-options", b"nosniff"),
     # Pages set their own policy. No other response should load or run anything.
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -22,36 +25,43 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
-
-
-_OVER_TLS = ((b"strict-transport-security", b"max-age=31536000"), *_HEADERS)
-"""For this host only: sibling hosts may not support TLS."""
+_HSTS: dict[str, _Headers] = {
+    "host": ((b"strict-transport-security", b"max-age=31536000"),),
+    "subdomains": ((b"strict-transport-security", b"max-age=31536000; includeSubDomains"),),
+    "off": (),
+}
 
 
 class ResponseHeaders:
     """Adds what is under `HEADERS_KEY`, and the security headers that a response lacks: over TLS also that browsers
     must keep using TLS."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hsts: str) -> None:
         self._app = app
+        self._plain, self._over_tls = _completion(_HEADERS), _completion((*_HSTS[hsts], *_HEADERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        is_tls = scope["scheme"] == "https"
+        missing_from = self._over_tls if scope["scheme"] == "https" else self._plain
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                missing = _missing(is_tls, tuple([name for name, _ in headers]))
+                missing = missing_from(tuple([name for name, _ in headers]))
                 message["headers"] = [*headers, *scope.get(HEADERS_KEY, ()), *missing]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-@lru_cache(maxsize=128)  # few combinations of names occur
-def _missing(is_tls: bool, there: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple(pair for pair in (_OVER_TLS if is_tls else _HEADERS) if pair[0] not in there)
+def _completion(wanted: _Headers) -> Callable[[tuple[bytes, ...]], _Headers]:
+    """Gives what a response with headers of some names lacks of `wanted`."""
+
+    @lru_cache(maxsize=128)  # few combinations of names occur
+    def missing_from(there: tuple[bytes, ...]) -> _Headers:
+        return tuple(pair for pair in wanted if pair[0] not in there)
+
+    return missing_from

@@ -236,6 +236,17 @@ def test_behind_a_proxy_with_tls_the_cookie_is_for_https_alone(
     assert client.get("/me", headers=cookie).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("hsts", "header"), [("subdomains", "max-age=31536000; includeSubDomains"), ("off", None)]
+)
+def test_strict_transport_security_covers_what_the_setting_says(
+    serve: Serve, hsts: str, header: str | None
+) -> None:
+    client = serve(hsts=hsts, trusted_proxies=("127.0.0.1",))
+    answer = client.get("/livez", headers={"X-Forwarded-Proto": "https"})
+    assert answer.headers.get("strict-transport-security") == header
+
+
 def test_logging_out_ends_the_sessions_of_both_cookies(serve: Serve) -> None:
     client = serve(trusted_proxies=("127.0.0.1",))
     tls = {"X-Forwarded-Proto": "https"}

@@ -38,6 +38,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "redact": ("password, *token*", ("password", "*token*")),
     "cors_origins": ("https://a.example, http://b:3000", ("https://a.example", "http://b:3000")),
     "trusted_proxies": ("10.0.0.0/8,::1", ("10.0.0.0/8", "::1")),
+    "hsts": ("Subdomains", "subdomains"),
     "rate_limit": ("600", 600),
     "max_payload_size": ("2048", 2048),
     "max_batch_payload_size": ("4096", 4096),

@@ -102,7 +102,7 @@ def test_whoever_logs_out_in_another_tab_is_led_to_the_login(page: Page) -> None
     expect(state_of(page)).to_have_text("Live")
     other = page.context.new_page()
     other.goto("/account")
-    other.get_by_role("link", name="Log out").click()
+    other.get_by_role("button", name="Log out").click()
     expect(other).to_have_url(re.compile(r"/login$"))
     expect(page).to_have_url(re.compile(r"/login$"))
 

@@ -75,7 +75,7 @@ async def _log_in(views: Views, state: State, request: Request) -> Response:
 
 
 async def logout(state: State, request: Request) -> Response:
-    """Accepts GET, too, as published. All that another site can do with it is to log a user out."""
+    """Accepts GET, too, as published, though not from a page of another site, as `SameOrigin` checks."""
     try:
         await sign_out(state, request)
     except DatabaseUnavailable as error:

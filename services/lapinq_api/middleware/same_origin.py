@@ -12,7 +12,8 @@ _COOKIE = b"lapinq_session"
 
 
 class SameOrigin:
-    """Rejects with 403 changes that carry the session cookie and come from another origin.
+    """Rejects with 403 changes that carry the session cookie and come from another origin. Logging out is a change by
+    any method.
 
     The login is checked without a cookie, too. Otherwise a page could log its visitor in as somebody else. A request
     with a key needs no check, because a page of another origin can't send the header unless CORS allows it.
@@ -22,10 +23,13 @@ class SameOrigin:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_change = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
-        if is_change and _is_guarded(scope) and not is_same_origin(scope):
+        if _is_change(scope) and _is_guarded(scope) and not is_same_origin(scope):
             raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin may not do this with a session")
         await self._app(scope, receive, send)
+
+
+def _is_change(scope: Scope) -> bool:
+    return scope["type"] == "http" and (scope["method"] not in SAFE_METHODS or route_path(scope) == "/logout")
 
 
 def _is_guarded(scope: Scope) -> bool:

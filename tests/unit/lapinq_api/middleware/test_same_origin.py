@@ -87,6 +87,10 @@ def test_two_origins_have_to_be_right_both() -> None:
         ("HEAD", "/", [COOKIE, ELSEWHERE], True),
         ("OPTIONS", "/api/v1/tasks", [COOKIE, ELSEWHERE], True),
         ("GET", "/login", [ELSEWHERE], True),
+        ("GET", "/logout", [COOKIE, (b"sec-fetch-site", b"cross-site")], False),
+        ("HEAD", "/logout", [COOKIE, (b"sec-fetch-site", b"same-site")], False),
+        ("GET", "/logout", [COOKIE, (b"sec-fetch-site", b"none")], True),
+        ("GET", "/logout", [COOKIE], True),
     ],
 )
 def test_changes_with_a_session_and_logins_are_refused_from_elsewhere(

@@ -20,13 +20,19 @@ def is_sure(header: str, names: Collection[str]) -> bool:
 
     An address cannot be redirected elsewhere; the owner of a name can point it anywhere.
     """
+    host = host_of(header)
+    return host is not None and (host == "localhost" or host in names or is_address(host))
+
+
+def host_of(header: str) -> str | None:
+    """The name or address in the value of `Host`: in lower case, without port, final dot and brackets. None if it is
+    neither."""
     found = _HEADER.fullmatch(header.lower())
     if found is None:
-        return False
-    if found["v6"] is not None:
-        return isinstance(_address(found["v6"]), IPv6Address)
-    name = found["name"].removesuffix(".")
-    return name == "localhost" or name in names or _address(name) is not None
+        return None
+    if found["v6"] is None:
+        return found["name"].removesuffix(".")
+    return found["v6"] if isinstance(_address(found["v6"]), IPv6Address) else None
 
 
 def is_address(host: str) -> bool:

@@ -78,6 +78,12 @@ async def use(conn: psycopg.AsyncConnection, token: str, password_hash: str) -> 
     return (row[0], row[1]) if row else None
 
 
+async def end(conn: psycopg.AsyncConnection, user_id: int) -> bool:
+    """Makes a user's link stop working; False if there was none. Comes before the user's sessions are ended."""
+    cursor = await conn.execute(sql(_PACKAGE, "end_invitation"), {"user_id": user_id})
+    return await cursor.fetchone() is not None
+
+
 async def list_open(conn: psycopg.AsyncConnection) -> dict[int, OpenLink]:
     """The links that were not used yet, by user."""
     rows = await (await conn.execute(sql(_PACKAGE, "open_invitations"))).fetchall()

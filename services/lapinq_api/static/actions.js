@@ -150,7 +150,7 @@ async function act(element, button) {
   clearWarnings();
   try {
     const found = await ("once" in element.dataset ? callOnce : call)(method, to, content(element));
-    const shown = secret === undefined ? undefined : (found.key ?? found.link);
+    const shown = secret === undefined ? undefined : (found.key ?? (found.link && new URL(found.link, root).href));
     if (shown) showSecret(secret, shown);
     else done(found.cancel_requested && asked ? asked : message, next, filled(follow, found));
   } catch (error) {

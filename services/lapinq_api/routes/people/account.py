@@ -25,7 +25,7 @@ from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import WITHOUT_NUL
-from lapinq_core.people import audit, sessions
+from lapinq_core.people import audit, invitations, sessions
 from lapinq_core.people.logins import MAX_PER_SESSION
 
 SESSION_ID = Parameter(
@@ -138,9 +138,11 @@ async def end_other_sessions(state: State, request: Request) -> Response:
 
     async def revoke(conn: psycopg.AsyncConnection) -> list[str]:
         async with conn.transaction():
+            had_link = await invitations.end(conn, session.user_id)
             ended = await sessions.revoke_others(conn, session.user_id, token_hash)
-            if ended:
-                entry = audit_entry(request, "session.revoke", session.username, {"sessions": ended})
+            if ended or had_link:
+                details = {"sessions": ended, "link": had_link}
+                entry = audit_entry(request, "session.revoke", session.username, details)
                 await audit.record(conn, entry)
             return ended
 
@@ -202,6 +204,7 @@ OPERATIONS = (
         needs=Needs.SESSION,
         tag="account",
         summary="End all your other sessions",
+        description="Your one-time link, if an admin made one, stops working, too.",
         answers={200: Answer(description="The sessions are ended.", body=SessionsEnded)},
     ),
     Operation(

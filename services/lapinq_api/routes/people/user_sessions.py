@@ -1,4 +1,4 @@
-"""An admin ends all sessions of a user."""
+"""An admin ends all sessions of a user, and their one-time link."""
 
 import psycopg
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from lapinq_api.routes.people.account import SessionsEnded
 from lapinq_api.routes.people.users import UNKNOWN, USER_ID, unknown_user, user_id_of
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
-from lapinq_core.people import audit, sessions
+from lapinq_core.people import audit, invitations, sessions
 
 
 async def end_user_sessions(state: State, request: Request) -> Response:
@@ -22,12 +22,13 @@ async def end_user_sessions(state: State, request: Request) -> Response:
 
     async def revoke(conn: psycopg.AsyncConnection) -> list[str] | None:
         async with conn.transaction():
+            had_link = await invitations.end(conn, which)
             found = await sessions.revoke_all(conn, which)
             if found is None:
                 return None
             username, ended = found
-            if ended:
-                details = {"id": which, "sessions": ended}
+            if ended or had_link:
+                details = {"id": which, "sessions": ended, "link": had_link}
                 await audit.record(conn, audit_entry(request, "session.revoke", username, details))
             return ended
 
@@ -45,7 +46,10 @@ OPERATIONS = (
         needs=Needs.ADMIN,
         tag="users",
         summary="End all sessions of a user",
-        description="They have to log in again everywhere. Your own sessions end too, if it is you.",
+        description=(
+            "They have to log in again everywhere, and their one-time link stops working. Your own sessions end too, if"
+            " it is you."
+        ),
         parameters=(USER_ID,),
         answers={200: Answer(description="The sessions are ended.", body=SessionsEnded)},
         errors=UNKNOWN,

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from lapinq_api.auth.sessions import check_still_admin
 from lapinq_api.credentials.caller import audit_entry, author_of
-from lapinq_api.dashboard.page.server_address import server_of
+from lapinq_api.dashboard.page.server_address import sure_server_of
 from lapinq_api.dashboard.pages import view_page
 from lapinq_api.dashboard.views import people
 from lapinq_api.operations.body import read_json, read_no_fields
@@ -117,7 +117,10 @@ class CreatedUser(UserObject):
 
 
 class LinkObject(msgspec.Struct):
-    """A link with which the user sets a password once, and until when. It is never shown again."""
+    """A link with which the user sets a password once, and until when. It is never shown again.
+
+    If the server is not sure of its own address, the link is relative to that.
+    """
 
     link: str
     expires_at: datetime
@@ -257,8 +260,8 @@ async def _make_link(
         return None
     details = {"id": user_id, "purpose": purpose}
     await audit.record(conn, audit_entry(request, "user.link", made.username, details))
-    server = (state.settings.public_url or server_of(request)).rstrip("/")
-    return LinkObject(f"{server}/welcome?token={made.token}", made.expires_at)
+    server, path = sure_server_of(state.settings, request), f"welcome?token={made.token}"
+    return LinkObject(path if server is None else f"{server}/{path}", made.expires_at)
 
 
 async def _record(

@@ -122,6 +122,46 @@ def test_a_change_of_the_password_ends_an_open_link(signed_in: httpx.Client, api
         log_in(client, user["username"], NEW)
 
 
+def test_an_end_of_all_sessions_ends_an_open_link(
+    signed_in: httpx.Client, api: httpx.Client, db: psycopg.Connection
+) -> None:
+    user = add_user(signed_in)
+    for end in ("by an admin", "by the user"):
+        token = link_for(signed_in, user)
+        with browser(api, user["username"], PASSWORD) as client:
+            if end == "by an admin":
+                assert signed_in.delete(f"/admin/users/{user['id']}/sessions").json() == {"ended": 1}
+            else:
+                assert client.delete("/account/sessions").json() == {"ended": 0}
+        with browser(api, None) as client:
+            assert use(client, token).status_code == 404, end
+    rows = db.execute(
+        "SELECT details->'link' FROM lapinq_audit WHERE action = 'session.revoke' AND target = %s",
+        (user["username"],),
+    ).fetchall()
+    assert rows == [(True,), (True,)]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8001", "203.0.113.66", "[2001:db8::1]", "127.0.0.2"]
+)
+def test_a_link_leads_to_no_host_that_only_the_request_names(
+    signed_in: httpx.Client, serve: Serve, host: str
+) -> None:
+    user = add_user(signed_in)
+    server = serve(api_key="master", allowed_hosts=("tasks.example",))
+    server.headers["X-API-Key"] = "master"
+    to = f"/admin/users/{user['id']}/link"
+    made = server.post(to, headers={"Host": host}).json()
+    assert made["link"] == f"welcome?token={token_of(made)}"
+    for known in (server.base_url.netloc.decode(), "localhost:8001", "tasks.example"):
+        assert (
+            server.post(to, headers={"Host": known})
+            .json()["link"]
+            .startswith(f"http://{known}/welcome?token=")
+        )
+
+
 def test_of_two_links_made_at_once_one_use_ends_both(
     signed_in: httpx.Client, api: httpx.Client, db: psycopg.Connection
 ) -> None:

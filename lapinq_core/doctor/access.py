@@ -5,6 +5,7 @@ import psycopg
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
+from lapinq_core.domain.exposure import OpenTo
 from lapinq_core.domain.host_names import is_loopback
 from lapinq_core.runtime.settings import Settings
 
@@ -14,28 +15,22 @@ MIN_KEY = 20
 """Characters of the API key in the settings. A shorter one can be guessed."""
 
 
-def _is_exposed(settings: Settings) -> bool:
-    """Whether other machines reach the API, directly or through a proxy."""
-    return not is_loopback(settings.host) or bool(settings.trusted_proxies)
-
-
 async def check_default_password(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
     cursor = await conn.execute(sql(_PACKAGE, "default_passwords"))
     users = [name for (name,) in await cursor.fetchall()]
     if not users:
         return ok("no user has the default password")
-    made = error if _is_exposed(settings) else warning
+    del settings
     return [
-        made(
-            f"the default password is still in use, by {names(users)}",
-            f"Log in and change it, or run lapinq user password {users[0]}.",
+        warning(
+            f"the default password, which works on the machine of the server only, is still in use, by {names(users)}",
+            f"Log in there and change it, or run lapinq user password {users[0]}.",
         )
     ]
 
 
 def check_open_api(settings: Settings) -> list[Finding]:
-    place = settings.host or "this machine"
-    if not settings.is_open:
+    if settings.open_to is OpenTo.NOBODY:
         found: list[Finding] = []
         if settings.api_key is not None and len(settings.api_key) < MIN_KEY:
             found.append(
@@ -47,13 +42,14 @@ def check_open_api(settings: Settings) -> list[Finding]:
         return found or ok("the API wants a key or a session")
     found = [
         error(
-            f"the API is open to everyone who can reach {place}, and enqueueing runs code on the workers",
+            f"the API is open to everyone who can reach {settings.host or 'this machine'}, and enqueueing runs code on"
+            " the workers",
             "Set LAPINQ_API_KEY, or LAPINQ_REQUIRE_AUTH=true with named keys.",
         )
-        if _is_exposed(settings)
+        if settings.open_to is OpenTo.EVERYONE
         else info(
-            f"without LAPINQ_API_KEY the API answers everyone on this machine ({place})",
-            "Set LAPINQ_API_KEY before others can reach it, or if others use this machine.",
+            "without LAPINQ_API_KEY the API answers everyone on this machine, and nobody else",
+            "Set LAPINQ_API_KEY if others use this machine, or should reach the API from elsewhere.",
         )
     ]
     if settings.redact:
@@ -69,7 +65,8 @@ def check_open_api(settings: Settings) -> list[Finding]:
 def check_session_secret(settings: Settings) -> list[Finding]:
     if settings.session_secret is not None:
         return ok("LAPINQ_SESSION_SECRET is set")
-    made = warning if _is_exposed(settings) else info
+    is_for_others = not is_loopback(settings.host) or bool(settings.trusted_proxies)
+    made = warning if is_for_others else info
     return [
         made(
             "LAPINQ_SESSION_SECRET is not set: everybody is logged out at each restart, and sessions work on one server"

@@ -31,6 +31,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     username: str
     password_hash: str
+    has_default_password: bool
 
 
 class Changed(StrEnum):
@@ -56,8 +57,8 @@ async def has_any(conn: psycopg.AsyncConnection) -> bool:
 
 async def create_first(
     conn: psycopg.AsyncConnection, username: str, password_hash: str, *, has_default_password: bool
-) -> bool:
-    """Creates an admin if there is no user yet; returns whether it did. Of several concurrent calls, one does."""
+) -> int | None:
+    """The id of a new admin, if there was no user yet. Of several concurrent calls, one creates it."""
     params = {
         "username": username,
         "password_hash": password_hash,
@@ -65,7 +66,8 @@ async def create_first(
     }
     async with conn.transaction():
         await conn.execute(sql(_PACKAGE, "lock_first_user"))
-        return await (await conn.execute(sql(_PACKAGE, "create_first_user"), params)).fetchone() is not None
+        row = await (await conn.execute(sql(_PACKAGE, "create_first_user"), params)).fetchone()
+        return row[0] if row else None
 
 
 async def default_login(conn: psycopg.AsyncConnection) -> str | None:
@@ -90,7 +92,9 @@ async def credentials(conn: psycopg.AsyncConnection, username: str) -> Credentia
     """What a login with this name is checked against; None for an unknown name."""
     cursor = await conn.execute(sql(_PACKAGE, "find_credentials"), {"username": username})
     row = await cursor.fetchone()
-    return Credentials(id=row[0], username=row[1], password_hash=row[2]) if row else None
+    if row is None:
+        return None
+    return Credentials(id=row[0], username=row[1], password_hash=row[2], has_default_password=row[3])
 
 
 async def set_role(conn: psycopg.AsyncConnection, user_id: int, role: Role) -> tuple[Changed, User | None]:

@@ -14,6 +14,7 @@ from msgspec import Meta
 from lapinq_core.domain.accounts.passwords import DEFAULT_USERNAME, check_password, check_username
 from lapinq_core.domain.database_url import check_login, libpq_url
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.exposure import OpenTo, open_to
 from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.notifying.rule import is_mail_address
@@ -167,9 +168,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Log each line as a JSON object."""
 
     @property
-    def is_open(self) -> bool:
-        """Whether the API answers callers without a key or a session."""
-        return self.api_key is None and not self.require_auth
+    def open_to(self) -> OpenTo:
+        """Whom the API answers without a key or a session."""
+        return open_to(needs_credentials=self.api_key is not None or self.require_auth, host=self.host)
 
 
 SECRETS = frozenset(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
@@ -32,6 +33,7 @@ from lapinq_api.operations.endpoint import routes_for
 from lapinq_api.operations.fixed_paths import FixedPaths
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
+from lapinq_core.domain.exposure import LOOPBACK
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.runtime.settings import Settings
@@ -41,6 +43,7 @@ def build_app(
     settings: Settings,
     *,
     services: Sequence[EmbeddedService] = (),
+    url: str | None = None,
     migrates: bool = False,
     shares_port: bool = False,
     has_random_secret: bool = False,
@@ -48,10 +51,13 @@ def build_app(
     """The API and the dashboard on the database that `settings` names.
 
     The lifespan runs `services` beside the requests. With `migrates` it updates the schema at the start. Otherwise it
-    waits until somebody updates it, and answers 503 until then. `shares_port`: other processes serve the same address.
-    `has_random_secret`: the session secret in the settings lasts only until a restart.
+    waits until somebody updates it, and answers 503 until then. `url` is where our own server listens; under another
+    server, whose address is unknown, the API is open to local requests at most. `shares_port`: other processes serve
+    the same address. `has_random_secret`: the session secret in the settings lasts only until a restart.
     """
-    state = State(settings, shares_port=shares_port, has_random_secret=has_random_secret)
+    if url is None:
+        settings = msgspec.structs.replace(settings, host=LOOPBACK)
+    state = State(settings, url=url, shares_port=shares_port, has_random_secret=has_random_secret)
     warn_of_risky_settings(settings)
     middleware = [Middleware(RequestId), Middleware(ResponseHeaders, settings.hsts), Middleware(PlainPath)]
     if settings.trusted_proxies:

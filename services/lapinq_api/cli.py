@@ -18,10 +18,13 @@ from lapinq_api.serving.own_metrics import OwnMetrics
 from lapinq_api.serving.server import serve
 from lapinq_api.serving.share import OPTION, Share, read_share
 from lapinq_api.serving.supervisor import supervise
+from lapinq_api.state import State
 from lapinq_core.command_line.commands import Command, version_flag
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD
+from lapinq_core.domain.exposure import LOOPBACK
+from lapinq_core.domain.host_names import is_loopback
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
@@ -94,8 +97,8 @@ def run(settings: Settings, services: Services, share: Share | None, *, migrates
         return _start_several(settings)
     with listening(settings.host, settings.port) as sockets, database(settings) as url:
         found = msgspec.structs.replace(settings, database_url=url)
-        app = build_app(found, services=services(found), migrates=migrates)
-        return serve(app, sockets, on_started=lambda: click.echo(_hello(app, sockets)))
+        app = build_app(found, services=services(found), url=_url(found, sockets), migrates=migrates)
+        return serve(app, sockets, on_started=lambda: click.echo(_hello(app)))
 
 
 def _start_several(settings: Settings) -> int:
@@ -123,32 +126,36 @@ def _serve_together(settings: Settings, services: Services, share: Share, *, mig
         app = build_app(
             found,
             services=[metrics.watching, *(services(found) if share.runs_services else ())],
+            url=_url(found, sockets),
             migrates=migrates,
             shares_port=True,
             has_random_secret=share.has_random_secret,
         )
         with metrics.serving(app.state.shared):
-            return serve(app, sockets, on_started=lambda: share.say_started(_hello(app, sockets)))
+            return serve(app, sockets, on_started=lambda: share.say_started(_hello(app)))
 
 
-def _hello(app: Starlette, sockets: Sequence[socket.socket]) -> str:
-    settings: Settings = app.state.shared.settings
-    port: int = sockets[0].getsockname()[1]
-    address = f"http://{_reachable(settings.host)}:{port}/"
-    return f"lapinq {__version__} · dashboard {address}{_first_login(app)}"
+def _url(settings: Settings, sockets: Sequence[socket.socket]) -> str:
+    host, port = _reachable(settings.host), sockets[0].getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _first_login(app: Starlette) -> str:
-    """How to log in, while the default password is in use."""
-    username: str | None = app.state.shared.default_login
-    return "" if username is None else f" · log in as {username} / {DEFAULT_PASSWORD}"
+def _hello(app: Starlette) -> str:
+    state: State = app.state.shared
+    return f"lapinq {__version__} · dashboard {state.url}/{_first_login(state)}"
+
+
+def _first_login(state: State) -> str:
+    """How to log in with the default password, while it is in use and the printed address is a local one."""
+    if state.default_login is None or not is_loopback(_reachable(state.settings.host)):
+        return ""
+    where = "" if is_loopback(state.settings.host) else "on this machine "
+    return f" · {where}log in as {state.default_login} / {DEFAULT_PASSWORD}"
 
 
 def _reachable(host: str) -> str:
     """`host` as a browser on this machine reaches it."""
-    if host in {"", "0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
+    return LOOPBACK if host in {"", "0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
 
 
 if __name__ == "__main__":

@@ -65,13 +65,20 @@ class State:
     """Created with the application. The lifespan opens and closes the connected part."""
 
     def __init__(
-        self, settings: Settings, *, shares_port: bool = False, has_random_secret: bool = False
+        self,
+        settings: Settings,
+        *,
+        url: str | None = None,
+        shares_port: bool = False,
+        has_random_secret: bool = False,
     ) -> None:
-        """With `shares_port` `/metrics` shows what is the same in all processes: the figures of the database.
+        """`url` is where our own server listens, None under another one. With `shares_port` `/metrics` shows what is
+        the same in all processes: the figures of the database.
 
         `has_random_secret`: the session secret in the settings is one that the parent made for its processes.
         """
         self.settings = settings
+        self.url = url
         self.admission = Admission()
         self.counters = Counters()
         self.metrics = Metrics()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
+from lapinq_api.auth.exposure import needs_no_credentials
 from lapinq_api.credentials.key_throttle import TooManyWrongKeys
 from lapinq_api.wire.headers import first
 from lapinq_api.wire.sources import source_of
@@ -72,8 +73,8 @@ def _is_master_key(state: "State", given: bytes) -> bool:
 
 
 def _note_wrong(state: "State", scope: Scope) -> None:
-    """Counts a wrong key, once per request. An open API has no key to guess."""
-    if not state.settings.is_open and _WRONG_KEY not in scope:
+    """Counts a wrong key, once per request. Whom the API answers anyway has no key to guess."""
+    if not needs_no_credentials(state, scope) and _WRONG_KEY not in scope:
         scope[_WRONG_KEY] = state.key_throttle.record_wrong(_address(scope))
 
 

@@ -1,12 +1,15 @@
-"""Creates the first user, and warns while the default password is in use."""
+"""Creates the first user, prints the link that sets the password, and warns while the default password is in use."""
 
 import asyncio
 import logging
 
+import psycopg
+
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD, DEFAULT_USERNAME
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.people import users
+from lapinq_core.people import invitations, users
+from lapinq_core.people.invitations import LASTS_SECONDS, Link, Purpose
 from lapinq_core.runtime.loops import pause_for
 
 FIRST_ATTEMPT_SECONDS = 5.0
@@ -46,23 +49,51 @@ class FirstUser:
             await pause_for(PAUSE_SECONDS, stop)
 
     async def _ensure(self) -> None:
-        state, settings = self._state, self._state.settings
+        state = self._state
         await state.passwords.prepare()
-        if not await state.database.run(users.has_any):
-            username = settings.admin_username or DEFAULT_USERNAME
-            password = settings.admin_password or DEFAULT_PASSWORD
-            made = await state.database.run(
-                users.create_first,
-                username,
-                await state.passwords.hash(password),
-                has_default_password=settings.admin_password is None,
-            )
-            if made:
-                log.info("created the first user, %s", username)
+        has_told = not await state.database.run(users.has_any) and await self._create()
         state.default_login = await state.default_password.fetch()
-        if state.default_login is not None:
+        if state.default_login is not None and not has_told:
             log.warning(
-                "the user %s still has the default password, %s; log in and change it",
+                "the user %s still has the default password, %s, which works on this machine only: log in and change"
+                " it, or run lapinq user password %s",
                 state.default_login,
                 DEFAULT_PASSWORD,
+                state.default_login,
             )
+
+    async def _create(self) -> bool:
+        """Creates the first user, and logs a link that sets the password if the settings give none: returns whether."""
+        settings = self._state.settings
+        username = settings.admin_username or DEFAULT_USERNAME
+        is_default = settings.admin_password is None
+        password_hash = await self._state.passwords.hash(settings.admin_password or DEFAULT_PASSWORD)
+
+        async def create(conn: psycopg.AsyncConnection) -> tuple[int | None, Link | None]:
+            async with conn.transaction():
+                user_id = await users.create_first(
+                    conn, username, password_hash, has_default_password=is_default
+                )
+                if user_id is None or not is_default:
+                    return user_id, None
+                return user_id, await invitations.create(conn, user_id, Purpose.RESET, username)
+
+        user_id, link = await self._state.database.run(create)
+        if user_id is not None:
+            log.info("created the first user, %s", username)
+        if link is not None:
+            log.warning(
+                "the user %s has the default password, %s, which works on this machine only. To log in from elsewhere,"
+                " set another one with this link, once, within %d hours: %s",
+                username,
+                DEFAULT_PASSWORD,
+                LASTS_SECONDS // 3600,
+                self._shown(link),
+            )
+        return link is not None
+
+    def _shown(self, link: Link) -> str:
+        """Under another server, whose address is unknown, only the path."""
+        url = self._state.settings.public_url or self._state.url
+        path = f"welcome?token={link.token}"
+        return f"{path} (below the address of the dashboard)" if url is None else f"{url.rstrip('/')}/{path}"

@@ -13,6 +13,7 @@ from starlette.types import Scope
 from lapinq_api.auth.cookies import is_token, token_in
 from lapinq_api.credentials.caller import ACTOR_KEY, refusal_of, unauthenticated
 from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.locality import is_local_request
 from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.people import sessions
 from lapinq_core.people.sessions import Session
@@ -33,12 +34,17 @@ def hash_of(state: "State", token: str) -> bytes:
     return hmac.digest(state.session_secret, token.encode(), "sha256")
 
 
-async def find_session(state: "State", token: str) -> Session | None:
-    """The valid session of a token, marked as used now; None if there is none.
+async def find_session(state: "State", scope: Scope, token: str) -> Session | None:
+    """The valid session of a token that a request or WebSocket brings, marked as used now; None if there is none.
 
-    Also for a token without a request, as on a WebSocket. Raises `DatabaseUnavailable`.
+    With the default password a session is valid in local requests alone. Raises `DatabaseUnavailable`.
     """
-    return await state.database.run(sessions.find, hash_of(state, token)) if is_token(token) else None
+    if not is_token(token):
+        return None
+    session = await state.database.run(sessions.find, hash_of(state, token))
+    if session is not None and session.has_default_password and not is_local_request(scope):
+        return None
+    return session
 
 
 async def identify(state: "State", scope: Scope) -> Session | None:
@@ -48,7 +54,7 @@ async def identify(state: "State", scope: Scope) -> Session | None:
     """
     scope.pop(SESSION_KEY, None)
     token = token_in(scope)
-    session = None if token is None else await find_session(state, token)
+    session = None if token is None else await find_session(state, scope, token)
     if session is not None:
         scope[SESSION_KEY] = session
         scope[ACTOR_KEY] = session.actor

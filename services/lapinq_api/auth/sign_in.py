@@ -18,6 +18,7 @@ from lapinq_api.credentials.caller import ACTOR_KEY, audit_entry
 from lapinq_api.credentials.passwords import PasswordCheck
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.locality import is_local_request
 from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import ANONYMOUS, Actor, ActorKind
@@ -31,10 +32,17 @@ MAX_USER_AGENT = 500
 log = logging.getLogger(__name__)
 
 
+class DefaultPasswordElsewhere(Refused):
+    """The default password, which everybody knows, logs in local requests alone."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "the default password works on the machine of the server only")
+
+
 async def sign_in(state: State, request: Request, username: str, password: str) -> str | None:
     """The token of a new session; None if name or password is wrong. Ends the session of the request, if any.
 
-    Raises `TooManyTries`, `Overloaded` and `DatabaseUnavailable`.
+    Raises `DefaultPasswordElsewhere`, `TooManyTries`, `Overloaded` and `DatabaseUnavailable`.
     """
     tried = await throttle.count_login(state, request.scope, username)
     known: Credentials | None = None
@@ -44,11 +52,13 @@ async def sign_in(state: State, request: Request, username: str, password: str) 
         verdict = await state.passwords.check(password, known.password_hash if known else None)
         if known is None or not verdict.is_right:
             break
+        if known.has_default_password and not is_local_request(request.scope):
+            await _note_failure(state, request, known)
+            raise DefaultPasswordElsewhere
         token = await _begin(state, request, known, tried)
         if token is not None:
             await _rehash(state, known, verdict)
             return token
-    _log_failure(request)
     await _note_failure(state, request, known)
     return None
 
@@ -147,6 +157,7 @@ async def _credentials(state: State, username: str) -> Credentials | None:
 
 
 async def _note_failure(state: State, request: Request, known: Credentials | None) -> None:
+    _log_failure(request)
     stranger = Author(
         actor_kind=ActorKind.ANONYMOUS,
         actor=ANONYMOUS.name,

@@ -102,13 +102,9 @@ def _what(actor: Actor, permission: Permission, queue: str | None) -> str:
     return f"{permission} on all queues" if queue is None else f"{permission} on the queue {queue}"
 
 
-def unauthenticated() -> Refused:
+def unauthenticated(sentence: str = "this needs a valid X-API-Key header or a session") -> Refused:
     """The error for a request without valid credentials."""
-    return Refused(
-        HTTPStatus.UNAUTHORIZED,
-        "this needs a valid X-API-Key header or a session",
-        {"WWW-Authenticate": 'ApiKey realm="lapinq"'},
-    )
+    return Refused(HTTPStatus.UNAUTHORIZED, sentence, {"WWW-Authenticate": 'ApiKey realm="lapinq"'})
 
 
 def audit_entry(

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from lapinq_api.auth import boot_mark
 from lapinq_api.auth.cookies import clear_token, set_token
-from lapinq_api.auth.sign_in import sign_in, sign_out
+from lapinq_api.auth.sign_in import DefaultPasswordElsewhere, sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
 from lapinq_api.dashboard.forms import field, read_form, sentence
 from lapinq_api.dashboard.page import unavailable
@@ -60,6 +60,8 @@ async def _log_in(views: Views, state: State, request: Request) -> Response:
         token = await sign_in(state, request, username, password)
     except TooManyTries as error:
         return again(HTTPStatus.TOO_MANY_REQUESTS, sentence(str(error)), error.headers)
+    except DefaultPasswordElsewhere as error:
+        return again(error.status, _texts(request)("login.elsewhere"))
     except SchemaNotReady as error:
         return unavailable.page_for(request.scope, error)
     except (Overloaded, DatabaseUnavailable) as error:

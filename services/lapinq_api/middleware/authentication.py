@@ -13,14 +13,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.auth.api_key import actor_by_key, check_key_throttle, has_master_key, record_valid
-from lapinq_api.auth.forced_password_change import REFUSAL, check_password_changed, must_change_password
+from lapinq_api.auth.exposure import credentials_needed, needs_no_credentials
 from lapinq_api.auth.sessions import identify
 from lapinq_api.credentials.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
 from lapinq_api.wire.path import is_api, route_path
-from lapinq_api.wire.redirect import to_account, to_login, to_login_and_back
+from lapinq_api.wire.redirect import to_login, to_login_and_back
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import ANONYMOUS, MASTER_KEY, Actor
 from lapinq_core.domain.origins import ANY, read_origins
@@ -44,8 +44,6 @@ _PAGES = (
     "/account",
     "/ws",
 )
-_PASSWORD_CHANGE_PATHS = frozenset({"/account", "/account/password"})
-"""The paths on which a user replaces the default password."""
 _CREDENTIALS = frozenset({b"x-api-key", b"cookie"})
 _BELOW = ("/tasks/", "/schedules/", "/workers/", "/errors/", "/admin/", "/account/")
 
@@ -62,7 +60,6 @@ class Authentication:
         self._app = app
         self._unavailable_page = unavailable_page
         self._state = state
-        self._is_open = state.settings.is_open
         self._pages = read_origins(state.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,11 +79,10 @@ class Authentication:
             session = await identify(self._state, scope)
             if session is not None:
                 record_valid(self._state, scope)
-                check_password_changed(self._state, scope, session)
                 return session.actor
-        if not self._is_open:
+        if not needs_no_credentials(self._state, scope):
             check_key_throttle(scope)
-            raise unauthenticated()
+            raise credentials_needed(self._state)
         if scope["method"] not in SAFE_METHODS and not self._is_own_page(scope):
             # Clients that can reach an open API are trusted; web pages that they visit are not.
             raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin needs a key for this")
@@ -130,11 +126,6 @@ class Authentication:
                 raise unauthenticated()
             redirect = to_login_and_back if _accepts_html(scope) else to_login
             await redirect(Request(scope))(scope, receive, send)
-            return
-        elif path not in _PASSWORD_CHANGE_PATHS and must_change_password(self._state, scope, session):
-            if not is_page:
-                raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
-            await to_account(Request(scope))(scope, receive, send)
             return
         else:
             record_valid(self._state, scope)

@@ -16,6 +16,7 @@ from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.path import route_path
 from lapinq_api.wire.socket_refusal import refuse_socket
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.exposure import OpenTo
 from lapinq_core.domain.host_names import is_sure, read_host_names
 
 _SENTENCE = "this server does not know this host name: add it to LAPINQ_ALLOWED_HOSTS, or use an IP address"
@@ -33,7 +34,7 @@ class HostNames:
         self._app = app
         self._state = state
         self._names = read_host_names(state.settings.allowed_hosts)
-        self._is_strict = state.settings.is_open or bool(self._names)
+        self._is_strict = state.settings.open_to is not OpenTo.NOBODY or bool(self._names)
         self._is_known = _recognizer(self._names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -28,11 +28,6 @@ def to_page(request: Request, path: str) -> Response:
     return _to(request, path)
 
 
-def to_account(request: Request) -> Response:
-    """To the page where users change their password."""
-    return _to(request, "/account")
-
-
 def to_errors(request: Request) -> Response:
     """To the errors, with the parameters of the request."""
     query = request.url.query

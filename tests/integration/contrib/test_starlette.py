@@ -122,6 +122,16 @@ def test_behind_a_proxy_that_removes_a_prefix_it_stays_below_that_too(client: ht
     assert client.get("/tasks/api/v1/queues", headers={"X-Prefix": "/shop"}).status_code == 401
 
 
+def test_without_a_key_the_api_answers_local_requests_alone(database_url: str) -> None:
+    app = Starlette()
+    mount(app, "/tasks", database_url=database_url, host="0.0.0.0")
+    with serving(app) as client:
+        assert client.get("/tasks/api/v1/queues").status_code == 200
+        refused = client.get("/tasks/api/v1/queues", headers={"X-Forwarded-For": "203.0.113.7"})
+        assert refused.status_code == 401
+        assert "Set LAPINQ_API_KEY on the server" in refused.json()["error"]
+
+
 def test_a_plain_mount_says_what_is_wrong(caplog: pytest.LogCaptureFixture, database_url: str) -> None:
     with serving(Starlette(routes=[Mount("/tasks", create_app(database_url))])) as client:
         for path in ("/tasks/", "/tasks/health", "/tasks/api/v1/queues"):

@@ -38,7 +38,7 @@ def test_the_first_user_is_made_once_however_many_servers_start(database: str) -
                 for number, conn in enumerate(connections)
             )
         )
-        assert sorted(made) == [False] * 7 + [True]
+        assert [user_id is None for user_id in made].count(False) == 1
         [user] = await users.list_all(connections[0])
         assert (user.role, user.has_default_password) == (Role.ADMIN, True)
         assert await users.default_login(connections[0]) == user.username

@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from lapinq_api.auth.cookies import token_in
-from lapinq_api.auth.forced_password_change import must_change_password
 from lapinq_api.auth.sessions import find_session
 from lapinq_api.dashboard.live.hub import Feed, Hub
 from lapinq_api.dashboard.live.live_filters import change
@@ -136,7 +135,7 @@ class _Viewer:
         if message.get("type") != "auth" or not isinstance(token, str):
             return None
         try:
-            session = await find_session(self._state, token)
+            session = await find_session(self._state, self._socket.scope, token)
         except DatabaseUnavailable:
             await self._close(TRY_AGAIN_LATER, "the database is unavailable")
             return None
@@ -150,7 +149,7 @@ class _Viewer:
         while not self._has_ended:
             access_changes = self._state.access_changes.next()
             try:
-                session = await find_session(self._state, token)
+                session = await find_session(self._state, self._socket.scope, token)
             except DatabaseUnavailable:
                 if self._watched[0] is not PUBLISHED:
                     await self._send({"away": True})  # the page keeps its content and says so
@@ -158,9 +157,6 @@ class _Viewer:
                 continue
             if session is None:
                 await self._close(POLICY_VIOLATION, "the session has ended")
-                return
-            if must_change_password(self._state, self._socket.scope, session):
-                await self._close(POLICY_VIOLATION, "change the default password first")
                 return
             self._payloads = self._state.payloads.for_(session.actor)
             view, address = self._watched
@@ -221,7 +217,7 @@ class _Viewer:
                 access_changes = self._state.access_changes.next()
                 checked = loop.time()
                 try:
-                    if await find_session(self._state, token) != session:
+                    if await find_session(self._state, self._socket.scope, token) != session:
                         return
                 except DatabaseUnavailable:
                     return

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from lapinq_api.auth.forced_password_change import must_change_password
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page import static, words
@@ -120,7 +119,6 @@ def page_of(
     audience = audience_for(state, request.scope, actor_of(request))
     shared = {
         "viewer": session,
-        "must_change_password": session is not None and must_change_password(state, request.scope, session),
         "server": server_of(request),
         "payloads": state.payloads.for_(audience.actor),
         "open_errors": state.open_errors.value,

@@ -20,6 +20,7 @@ from lapinq_api.operations.task_path import read_id, unknown_attempt, unknown_ta
 from lapinq_api.state import State
 from lapinq_api.wire.query import moment
 from lapinq_core.db.snapshot import snapshot
+from lapinq_core.domain.exposure import OpenTo
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.errors import groups
 from lapinq_core.errors.groups import ErrorGroup
@@ -85,7 +86,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "reason": read.reason,
         "reason_kind": read.reason.__struct_config__.tag if read.reason is not None else None,
         "queue_option": shlex.quote(task.queue_name),
-        "payload": TaskPayload(task, needs_key=not state.settings.is_open),
+        "payload": TaskPayload(task, needs_key=state.settings.open_to is OpenTo.NOBODY),
         "options": ALL,
         "unusual": unusual(task),
     }

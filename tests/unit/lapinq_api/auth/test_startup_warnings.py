@@ -24,7 +24,7 @@ KEY = "k" * MIN_KEY
         ({"host": ""}, OPEN),
         ({"host": "10.0.0.7"}, OPEN),
         ({"host": "10.0.0.7", "allowed_modules": ("app.*",)}, OPEN),
-        ({"trusted_proxies": ("10.0.0.0/8",)}, OPEN),
+        ({"trusted_proxies": ("10.0.0.0/8",)}, ()),
         ({"redact": ("password",)}, ("LAPINQ_REDACT",)),
         ({"host": "0.0.0.0", "require_auth": True}, ()),
         ({"host": "0.0.0.0", "api_key": KEY}, ANY_MODULE),
@@ -36,7 +36,12 @@ KEY = "k" * MIN_KEY
 def test_what_is_left_open_is_told_once_with_the_setting_that_closes_it(
     settings: dict[str, Any], named: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    build_app(Settings(database_url="postgresql://nowhere/x", **settings))
+    build_app(Settings(database_url="postgresql://nowhere/x", **settings), url="http://10.0.0.7:8001")
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == bool(named)
     assert all(name in warnings[0] for name in named)
+
+
+def test_under_another_server_nothing_is_open_to_others(caplog: pytest.LogCaptureFixture) -> None:
+    build_app(Settings(database_url="postgresql://nowhere/x", host="0.0.0.0"))
+    assert not caplog.records

@@ -22,7 +22,7 @@ KEY = "k" * access.MIN_KEY
         ({}, ["info"], "info"),
         ({"host": "0.0.0.0"}, ["error"], "warning"),
         ({"host": ""}, ["error"], "warning"),
-        ({"trusted_proxies": ("10.0.0.0/8",)}, ["error"], "warning"),
+        ({"trusted_proxies": ("10.0.0.0/8",)}, ["info"], "warning"),
         ({"host": "::1"}, ["info"], "info"),
         ({"redact": ("password",)}, ["info", "warning"], "info"),
         ({"host": "0.0.0.0", "api_key": KEY, "redact": ("password",)}, ["ok"], "warning"),

@@ -13,7 +13,7 @@ from lapinq_api import state
 from lapinq_api.dashboard.live import web_socket
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually
-from tests.support.http.people import log_in
+from tests.support.http.people import PASSWORD, add_user, browser, log_in
 
 pytestmark = pytest.mark.http
 
@@ -41,7 +41,9 @@ def test_strangers_have_places_of_their_own_and_few_an_address(
     monkeypatch.setattr(state, "MAX_UNAUTHENTICATED", 4)
     monkeypatch.setattr(state, "MAX_UNAUTHENTICATED_PER_ADDRESS", 2)
     server = serve(trusted_proxies=("127.0.0.1",))
-    token = log_in(server)
+    with browser(server) as admin:
+        user = add_user(admin)
+    token = log_in(server, user["username"], PASSWORD)
     with ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(opened(server))
@@ -64,7 +66,9 @@ def test_a_stranger_is_let_go_soon_and_the_place_is_free(
     monkeypatch.setattr(state, "MAX_UNAUTHENTICATED_PER_ADDRESS", 1)
     monkeypatch.setattr(web_socket, "AUTH_SECONDS", 0.3)
     server = serve()
-    token = log_in(server)
+    with browser(server) as admin:
+        user = add_user(admin)
+    token = log_in(server, user["username"], PASSWORD)
     with opened(server) as stranger:
         assert code_of(stranger) == web_socket.POLICY_VIOLATION
 
@@ -83,7 +87,9 @@ def test_messages_beyond_their_rate_wait(serve: Serve, monkeypatch: pytest.Monke
     monkeypatch.setattr(web_socket, "MESSAGE_BURST", 3)
     monkeypatch.setattr(web_socket, "MESSAGE_SECONDS", 0.3)
     server = serve()
-    token = log_in(server)
+    with browser(server) as admin:
+        user = add_user(admin)
+    token = log_in(server, user["username"], PASSWORD)
     with opened(server) as viewer:
         began = time.monotonic()
         viewer.send(json.dumps({"type": "auth", "token": token}))

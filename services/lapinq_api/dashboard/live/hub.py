@@ -126,12 +126,12 @@ class Hub:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._feeds: dict[tuple[str, str], Feed] = {}
+        self._feeds: dict[tuple[View, str], Feed] = {}
 
     @contextmanager
     def watching(self, view: View, address: PageAddress, audience: Audience) -> Generator[Feed]:
         """The feed of a page, while the context lasts."""
-        key = (view.path, address.key)
+        key = (view, address.key)  # two views have the path "/"
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(self._state, view, address)

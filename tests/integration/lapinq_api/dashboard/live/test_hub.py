@@ -13,6 +13,7 @@ from websockets.sync.client import connect
 from lapinq_api.app import build_app
 from lapinq_api.dashboard.live import hub, web_socket
 from lapinq_api.dashboard.live.hub import Feed, Hub
+from lapinq_api.dashboard.live.published import PUBLISHED
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.view import PageAddress, View, Views
 from lapinq_api.state import State
@@ -91,6 +92,24 @@ def test_viewers_of_the_same_share_one_look(database: str) -> None:
             late = watching.enter_context(feeds.watching(looks.view, NOTHING, ENGLISH))
             assert late is first
             assert late.shown_to(ENGLISH) is not None
+            assert looks.count == 1
+
+    with_state(database, test)
+
+
+def test_the_published_protocol_and_the_overview_have_looks_of_their_own(database: str) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        feeds = Hub(state)
+        assert looks.view.path == PUBLISHED.path
+        with (
+            feeds.watching(PUBLISHED, NOTHING, ENGLISH) as idle,
+            feeds.watching(looks.view, NOTHING, ENGLISH) as feed,
+        ):
+            assert feed is not idle
+            await looked(feed, 1)
+            shown = feed.shown_to(ENGLISH)
+            assert shown is not None
+            assert set(shown.parts) == {"cards"}
             assert looks.count == 1
 
     with_state(database, test)

@@ -3,4 +3,4 @@
 DELETE FROM lapinq_views
  WHERE id = %(id)s::bigint
    AND (owner_id = %(user_id)s::bigint OR (%(is_admin)s::boolean AND is_shared))
-RETURNING name
+RETURNING name, is_shared

@@ -81,9 +81,7 @@ async def create_view(state: State, request: Request) -> Response:
         raise InvalidValue("page", f"must be one of {', '.join(PAGES)}")
     query, owner = _kept(asked.query), session_of(request.scope).user_id
     try:
-        made = await state.database.run(
-            saved_views.create, owner, asked.name, asked.page, query, by=author_of(request)
-        )
+        made = await state.database.run(saved_views.create, owner, asked.name, asked.page, query)
     except ViewNameTaken as error:
         raise Refused(HTTPStatus.CONFLICT, "you have a view with this name already") from error
     except TooManyViews as error:

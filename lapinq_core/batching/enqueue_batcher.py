@@ -11,6 +11,7 @@ statement, and takes turns with others of these keys (`key_turns`).
 """
 
 import asyncio
+import contextvars
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -81,6 +82,7 @@ class EnqueueBatcher:
         self._notifier = notifier
         self._delayed = delayed
         self._group = group
+        self._context = contextvars.copy_context()  # not a request's: statements are for several
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Entry] = deque()
         self._flushers = 0
@@ -162,7 +164,7 @@ class EnqueueBatcher:
         self._waiting.append(entry)
         if self._flushers < MAX_FLUSHERS and not self._is_gathering:
             self._flushers += 1
-            self._group.create_task(self._flush())
+            self._group.create_task(self._flush(), context=self._context)
 
     async def _flush(self) -> None:
         try:

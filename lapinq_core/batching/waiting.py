@@ -20,7 +20,8 @@ from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import inspect
 
-MAX_WAITING = 1_000
+MAX_WAITING = 1_200
+"""So that one caller may have 1,000 waits at a server, and leaves some to others."""
 POLL_INTERVAL_SECONDS = 0.5
 ANNOUNCE_INTERVAL_SECONDS = 2.0
 RECHECK_SECONDS = (0.01, 0.05)

@@ -77,6 +77,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What `Strict-Transport-Security` covers in answers over TLS: `host`, also its `subdomains`, or `off`."""
     rate_limit: Annotated[int, Meta(ge=0)] = 0
     """Maximum number of API requests per minute from one address; 0 is no limit."""
+    caller_share: Annotated[float, Meta(gt=0, le=1)] = 0.9
+    """Share of connections, waits, searches and live pages that one caller may hold while others may come; 1 is all."""
+    max_unread_size: Bytes = 128 * 1024 * 1024
+    """Memory for responses that clients have not read yet, in bytes (or `64M`)."""
     max_payload_size: Count = 1024 * 1024
     """Maximum size of a request body in bytes."""
     max_batch_payload_size: Count = 16 * 1024 * 1024

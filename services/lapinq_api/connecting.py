@@ -29,7 +29,7 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
     """
     settings = state.settings
     assert settings.database_url is not None, "the caller resolves the database"
-    database = Database(settings.database_url, settings.pool_size, name)
+    database = Database(settings.database_url, settings.pool_size, name, caller_share=settings.caller_share)
     stop = asyncio.Event()
     state.stopping = asyncio.Event()
     await database.open()

@@ -17,10 +17,11 @@ from lapinq_api.credentials.refusal_limits import RefusalLimits
 from lapinq_api.metrics.counters import Counters
 from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.metrics.scrapes import Scrapes
-from lapinq_api.overload.concurrency import ConcurrencyLimit, SourceLimit
 from lapinq_api.overload.database import Database
 from lapinq_api.overload.examinations import Examinations
+from lapinq_api.overload.fair_share import FairShare
 from lapinq_api.wire.admission import Admission
+from lapinq_core.batching import waiting
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -29,17 +30,15 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 
-MAX_WALKS = 2
+MAX_WALKS = 3
 """Bulk deletions and requeues at the same time."""
 MAX_PREVIEWS = 4
-OPEN_ERRORS_SECONDS = 5.0
 """Schedule previews at the same time. They share the threads with other work."""
+OPEN_ERRORS_SECONDS = 5.0
 MAX_VIEWERS = 500
 """Live connections at the same time."""
 MAX_UNAUTHENTICATED = 200
 """Sockets that have not authenticated yet."""
-MAX_UNAUTHENTICATED_PER_ADDRESS = 10
-"""Unauthenticated sockets from one address."""
 MAX_PAGE_QUERIES = 2
 """Queries of live pages at the same time. Other requests need the connections, too."""
 
@@ -84,10 +83,12 @@ class State:
         self.metrics = Metrics()
         self.metrics.show(self.counters)
         self.scrapes = Scrapes(Metrics(of_process=False) if shares_port else self.metrics)
-        self.walks = ConcurrencyLimit(MAX_WALKS)
-        self.previews = ConcurrencyLimit(MAX_PREVIEWS)
-        self.viewers = ConcurrencyLimit(MAX_VIEWERS)
-        self.unauthenticated = SourceLimit(MAX_UNAUTHENTICATED, MAX_UNAUTHENTICATED_PER_ADDRESS)
+        share = settings.caller_share
+        self.walks = FairShare(MAX_WALKS, "bulk requests are running", share)
+        self.previews = FairShare(MAX_PREVIEWS, "previews are computed", share)
+        self.waits = FairShare(waiting.MAX_WAITING, "requests wait for results", share)
+        self.viewers = FairShare(MAX_VIEWERS, "live pages are open", share)
+        self.unauthenticated = FairShare(MAX_UNAUTHENTICATED, "sockets have not authenticated", share)
         self.examinations = Examinations(settings)
         self.passwords = Passwords()
         self.key_throttle = KeyThrottle()

@@ -9,8 +9,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import Scope
 
+from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_api.wire.sources import source_of
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission, scopes_for
 from lapinq_core.people.audit import Author, Entry
 
@@ -38,6 +40,18 @@ def actor_of(request: Request) -> Actor:
     if actor is None:
         raise unauthenticated()
     return actor
+
+
+def work_for_address(scope: Scope) -> None:
+    """From now on the current task works for the client's address: nobody knows yet who is there."""
+    client = scope.get("client")
+    CALLER.set(source_of(client[0]) if client else "")
+
+
+def work_for(actor: Actor) -> None:
+    """From now on the current task works for `actor`. Strangers stay apart by address."""
+    if actor.kind is not ActorKind.ANONYMOUS:
+        CALLER.set((actor.kind, actor.id))
 
 
 def require(request: Request, permission: Permission, queue: str | None) -> Actor:

@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 
 from lapinq_api.overload.database import BUDGET_SECONDS, Database
+from lapinq_api.overload.fair_share import CALLER, SERVER
 from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import Actor
@@ -110,6 +111,7 @@ class KeyCache:
         return found
 
     async def _look_up(self) -> None:
+        CALLER.set(SERVER)  # not only for the one whose key came first
         try:
             while self._pending:
                 asked = self._in_flight = self._pending

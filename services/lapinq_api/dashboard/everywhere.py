@@ -62,8 +62,7 @@ async def search(state: State, request: Request) -> Response:
         return page_of(state, request, "problem.html", status, code=int(status), problem=str(problem))
     found: list[Hit] = []
     if text:
-        async with state.page_queries:
-            found = await state.database.scan(find_anywhere, text, _ids(text), MAX_OF_A_KIND)
+        found = await state.database.scan(find_anywhere, text, _ids(text), MAX_OF_A_KIND)
     results = [
         Result(hit.kind, hit.label, hit.detail, _PATHS[hit.kind].format(quote(hit.key, safe="")))
         for hit in found

@@ -14,6 +14,7 @@ import psycopg
 from prometheus_client.core import Metric
 
 from lapinq_api.overload.database import BUDGET_SECONDS, Database
+from lapinq_api.overload.fair_share import CALLER, SERVER
 from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
@@ -62,6 +63,7 @@ class Gauges:
             await asyncio.wait([self._answer])
 
     async def _measure(self) -> QueueMeasures | None:
+        CALLER.set(SERVER)
         try:
             return await self._database.within(MEASURE_SECONDS, measure, MAX_QUEUES)
         except (LapinqError, psycopg.Error) as error:

@@ -15,7 +15,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lapinq_api.auth.api_key import actor_by_key, check_key_throttle, has_master_key, record_valid
 from lapinq_api.auth.exposure import credentials_needed, needs_no_credentials
 from lapinq_api.auth.sessions import identify
-from lapinq_api.credentials.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
+from lapinq_api.credentials.caller import (
+    ACTOR_KEY,
+    RIGHTS_KEY,
+    Rights,
+    unauthenticated,
+    work_for,
+    work_for_address,
+)
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
@@ -63,9 +70,12 @@ class Authentication:
         self._pages = read_origins(state.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            work_for_address(scope)
         if scope["type"] == "http" and scope["method"] != "OPTIONS":
             if is_api(scope):
-                scope[ACTOR_KEY] = await self._caller(scope)
+                scope[ACTOR_KEY] = actor = await self._caller(scope)
+                work_for(actor)
                 scope[RIGHTS_KEY] = Rights(self._caller)
             elif _is_dashboard(path := route_path(scope)):
                 await self._dashboard(scope, path, receive, send)
@@ -129,6 +139,7 @@ class Authentication:
             return
         else:
             record_valid(self._state, scope)
+            work_for(session.actor)
             scope[RIGHTS_KEY] = Rights(self._user)
         await self._app(scope, receive, send)
 

@@ -4,14 +4,12 @@ Everything inside sees the client's: rate limit, login throttle, audit log, the 
 own class accepts any text as an address, which the database might refuse to store.
 """
 
-import ipaddress
 from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lapinq_api.wire.sources import Address, read_address
 from lapinq_core.domain.networks import Network
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class ProxyHeaders:
@@ -23,7 +21,7 @@ class ProxyHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
-        peer = _address(client[0]) if client else None
+        peer = read_address(client[0]) if client else None
         if peer is not None and self._trusts(peer):
             self._apply_headers(scope, peer)
         await self._app(scope, receive, send)
@@ -40,7 +38,7 @@ class ProxyHeaders:
             scope["scheme"] = _SCHEMES[scheme][scope["type"] == "websocket"]
         found = peer
         for text in reversed(b",".join(forwarded).rsplit(b",", _MAX_PROXIES)):
-            address = _address(_without_port(text.strip().decode("latin-1")))
+            address = read_address(_without_port(text.strip().decode("latin-1")))
             if address is None:
                 break  # what precedes it is from an unknown sender
             found = address
@@ -60,19 +58,6 @@ _SCHEMES = {
     b"wss": ("https", "wss"),
 }
 _MAX_PROXIES = 50
-_MAX_ADDRESS = 100
-
-
-def _address(text: str) -> Address | None:
-    """`text` as an address, with IPv4-mapped IPv6 as IPv4; None if it isn't one."""
-    if len(text) > _MAX_ADDRESS:
-        return None
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
 
 
 def _without_port(text: str) -> str:

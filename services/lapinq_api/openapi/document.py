@@ -68,7 +68,10 @@ _SHARED_ERRORS = {
         "UnsupportedMediaType",
         "The body is declared as something other than JSON in UTF-8, or is compressed.",
     ),
-    429: ("TooManyRequests", "This address sent too many requests or wrong keys."),
+    429: (
+        "TooManyRequests",
+        "This address sent too many requests or wrong keys, or this caller has too many requests at the same time.",
+    ),
     503: ("Unavailable", "The database is unavailable or too slow, or the server is overloaded."),
 }
 """Errors that many operations share: the name of the response component, and the cause."""

@@ -2,17 +2,22 @@
 
 There are two pools. Whatever may read many rows (lists, searches, counts, bulk calls, pages of the dashboard) is a
 *scan* and uses the smaller pool. However slow scans are, enqueueing, results and probes find a connection.
+
+Before each pool calls wait in a line of ours, not in the pool's queue: there a call can't tell a flood from an outage,
+and one caller's calls would come before everybody's. The breaker counts only calls that had their turn.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 
 from lapinq_api.overload.breaker import Breaker
-from lapinq_api.overload.concurrency import WaitingLimit
+from lapinq_api.overload.fair_share import CALLER, Caller, FairLine
+from lapinq_api.wire.errors import Busy, NoTurn
 from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady, is_away, is_outage, translated
 from lapinq_core.db.migrate import SchemaError
 from lapinq_core.db.pool import Pool, connect, is_listening, make_pool
@@ -22,9 +27,14 @@ BUDGET_SECONDS = 1.8
 """For waiting in the pool and the statement together. With the rest, a rejection takes less than two seconds."""
 SCAN_BUDGET_SECONDS = 5.0
 """For a scan, which may read far if its filter matches little."""
-SCAN_SHARE = 0.3
+SCAN_SHARE = 0.4
 """The scans' share of connections."""
 MAX_SCANS_WAITING = 50
+MAX_CALLS_WAITING = 5_000
+MIN_CALL_SECONDS = 0.3
+"""What is left of a budget for the call itself, at least, after it waited for its turn."""
+SOON_SECONDS = 0.2
+"""A call that waited longer for its turn had too little time left to tell whether the database is down."""
 _CLOSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -36,20 +46,24 @@ T = TypeVar("T")
 class Database:
     """The connections of one event loop, from `open` to `close`: at most `size`, but at least one of each kind.
 
-    `name` shows in `pg_stat_activity`. When a statement exceeds its budget, the driver cancels it in the background.
-    Over a dead network that may take long, and the request doesn't wait for it.
+    `name` shows in `pg_stat_activity`. One caller gets at most `caller_share` of each kind, unless there is just one.
+    When a statement exceeds its budget, the driver cancels it in the background. Over a dead network that may take
+    long, and the request doesn't wait for it.
     """
 
-    def __init__(self, url: str, size: int, name: str = "lapinq-api") -> None:
+    def __init__(self, url: str, size: int, name: str = "lapinq-api", *, caller_share: float = 1.0) -> None:
         self._url = url
         self._name = name
         self.budget = BUDGET_SECONDS
         scans = max(1, int(size * SCAN_SHARE))
-        self.pool: Pool = make_pool(url, name, max(1, size - scans), timeout=BUDGET_SECONDS)
+        calls = max(1, size - scans)
+        self.pool: Pool = make_pool(url, name, calls, timeout=BUDGET_SECONDS)
         self.scan_pool: Pool = make_pool(url, f"{name} scans", scans, min_size=0, timeout=BUDGET_SECONDS)
-        # Not the pool's own queue: a request that gets no connection there can't tell whether the database is down.
-        self._scan_limit = WaitingLimit(
-            scans, MAX_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are running"
+        self._line = FairLine(
+            calls, MAX_CALLS_WAITING, "requests use the database", caller_share, "LAPINQ_POOL_SIZE"
+        )
+        self._scan_line = FairLine(
+            scans, MAX_SCANS_WAITING, "lists and searches are running", caller_share, "LAPINQ_POOL_SIZE"
         )
         self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False
@@ -87,8 +101,11 @@ class Database:
         **kwargs: P.kwargs,
     ) -> T:
         """Like `run`, with another budget. Exceeding one above `BUDGET_SECONDS` doesn't count as an outage."""
-        self.check()
-        return await self._finished(budget, self._call(verb, *args, **kwargs))
+        try:
+            turn = await self._turn(self._line, budget)
+        except Busy as error:
+            raise NoTurn(error) from error
+        return await self._finished(budget, turn, self._call(self.pool, verb, *args, **kwargs))
 
     async def scan(
         self,
@@ -107,8 +124,8 @@ class Database:
         **kwargs: P.kwargs,
     ) -> T:
         """Like `scan`, with another budget."""
-        self.check()
-        return await self._finished(budget, self._scan(verb, *args, **kwargs))
+        turn = await self._turn(self._scan_line, budget)
+        return await self._finished(budget, turn, self._call(self.scan_pool, verb, *args, **kwargs))
 
     def admit_calls(self) -> None:
         """The schema has been found."""
@@ -127,18 +144,32 @@ class Database:
                 raise SchemaNotReady(self._wrong_schema)
             raise DatabaseUnavailable("its schema is not ready yet")
 
-    async def _finished(self, budget: float, call: Coroutine[Any, Any, T]) -> T:
-        """The result of `call` within `budget`. Reports success and failure to the breaker."""
-        work = asyncio.create_task(call)
+    async def _turn(self, line: FairLine, budget: float) -> "_Turn":
+        """Waits for the caller's turn in `line`, but not for the whole budget. Raises `Busy`, and what `check` does."""
+        self.check()
+        caller, began = CALLER.get(), time.monotonic()
+        await line.take(caller, min(budget - MIN_CALL_SECONDS, BUDGET_SECONDS))
+        turn = _Turn(line, caller, time.monotonic() - began)
         try:
-            done, _ = await asyncio.wait((work,), timeout=budget)
+            self.check()  # the breaker may have opened meanwhile
+        except DatabaseUnavailable:
+            turn.end()
+            raise
+        return turn
+
+    async def _finished(self, budget: float, turn: "_Turn", call: Coroutine[Any, Any, T]) -> T:
+        """The result of `call` within what `turn` left of `budget`. Reports success and failure to the breaker."""
+        work = asyncio.create_task(call)
+        work.add_done_callback(turn.end)
+        try:
+            done, _ = await asyncio.wait((work,), timeout=budget - turn.waited)
         except asyncio.CancelledError:
             self._abandon(work)
             raise
         if not done:
             self._abandon(work)
             log.info("no answer from the database within %.1f s", budget)
-            if budget <= BUDGET_SECONDS:
+            if budget <= BUDGET_SECONDS and turn.waited < SOON_SECONDS:
                 self.breaker.failed("no answer in time")
             raise DatabaseUnavailable("no answer in time")
         with translated():
@@ -155,20 +186,12 @@ class Database:
 
     async def _call(
         self,
+        pool: Pool,
         verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        async with self.pool.connection() as conn:
-            return await verb(conn, *args, **kwargs)
-
-    async def _scan(
-        self,
-        verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        async with self._scan_limit.take(), self.scan_pool.connection() as conn:
+        async with pool.connection() as conn:
             return await verb(conn, *args, **kwargs)
 
     def _abandon(self, work: asyncio.Task[T]) -> None:
@@ -191,3 +214,17 @@ class Database:
         # The pools' connections are from before the outage. Each dead one would cost a request.
         await self.pool.drain()
         await self.scan_pool.drain()
+
+
+class _Turn:
+    """A call's place in a line, until `end`; `waited` is how many seconds it waited for it."""
+
+    __slots__ = ("_caller", "_line", "waited")
+
+    def __init__(self, line: FairLine, caller: Caller, waited: float) -> None:
+        self._line = line
+        self._caller = caller
+        self.waited = waited
+
+    def end(self, _work: object = None) -> None:
+        self._line.leave(self._caller)

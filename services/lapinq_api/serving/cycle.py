@@ -17,6 +17,10 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from lapinq_api.serving.connection_limits import UNCOUNTED_BYTES, Flow
+from lapinq_api.wire.errors import Busy
+from lapinq_api.wire.origins import SAFE_METHODS
+
 _MAX_JOINED_BYTES = 64 * 1024
 _UNUSUAL = frozenset({b"connection", b"transfer-encoding", b"set-cookie"})
 """Headers that change how a response is sent, or that must not stay in memory."""
@@ -28,9 +32,33 @@ class Cycle(RequestResponseCycle):
     _head: Message | None = None
 
     async def send(self, message: Message) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as Starlette types it
+        """Raises `Busy` before the response has started, if too much is unread for a body as large as this one.
+
+        The response to a change is sent in any case: after a refusal the client would repeat the change.
+        """
         if message["type"] == "http.response.start" and not self.response_started:
             self._head = message
             return
+        if len(message.get("body", b"")) > UNCOUNTED_BYTES:
+            await self._send_counted(message)
+        else:
+            await self._send_body(message)
+
+    async def _send_counted(self, message: Message) -> None:
+        assert isinstance(self.flow, Flow), "as the connection has it"
+        try:
+            counted = self.flow.begin(len(message["body"]), may_refuse=self.scope["method"] in SAFE_METHODS)
+        except Busy:
+            if not self.response_started:
+                raise
+            self.transport.abort()  # the rest can't be sent
+            return
+        try:
+            await self._send_body(message)
+        finally:
+            self.flow.end(counted)
+
+    async def _send_body(self, message: Message) -> None:
         head, self._head = self._head, None
         if head is not None:
             if self._is_sent_whole(head, message):

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from lapinq_core.domain.errors import LapinqError
 
 BACKLOG = 2048
+MAX_UNSENT_BYTES = 128 * 1024
+"""Of a connection, in the kernel. Accepted connections inherit it."""
+_TCP_NOTSENT_LOWAT = 25  # in `socket` since Python 3.12
 
 
 class CannotListen(LapinqError):
@@ -53,6 +56,9 @@ def _opened(
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sys.platform == "linux":
+            # Else the kernel takes megabytes for each client that doesn't read, beside what we count and limit.
+            one.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:

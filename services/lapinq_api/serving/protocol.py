@@ -3,34 +3,35 @@
 An idle connection is closed when no complete request head arrives within `HEAD_SECONDS`: the client sends nothing,
 sends headers byte by byte, or continues a body that was rejected. (uvicorn's shorter timeout applies between two
 requests while nothing arrives at all.) While a request is handled, the time is the application's; `body` has its own
-limit. A client is disconnected if it reads nothing for `UNREAD_SECONDS`, or sends too much of a body after the
-response.
+limit. A client is disconnected if it reads too little of a response within `UNREAD_SECONDS`, or sends too much of a
+body after it.
 """
 
 import asyncio
 import os
-import resource
 from http import HTTPStatus
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from lapinq_api.operations.body import WHOLE_KEY
+from lapinq_api.overload.fair_share import SERVER, Caller
+from lapinq_api.serving.connection_limits import UNCOUNTED_BYTES, ConnectionLimits, Flow
+from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_api.serving.stall_watch import StallWatch
 from lapinq_api.wire.codec import Json
-from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, sentence
+from lapinq_api.wire.errors import Busy, sentence
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 try:
     from lapinq_api.serving.cycle import Cycle
 except ImportError:  # names that only it takes from uvicorn are gone: uvicorn's own cycle sends responses
     Cycle = None
 
-MAX_CONNECTIONS = 5000
-OTHER_FILES = 256
-"""Open files that the process needs for anything but connections."""
 MAX_HEAD_BYTES = 64 * 1024
 """Of the request line and headers, and of the overhead in a chunked body."""
 MAX_HEADERS = 200
@@ -38,14 +39,16 @@ MAX_REFUSED_BYTES = 1024 * 1024
 """Of a body that arrive after the response, e.g. to an expired session. With fewer the connection is kept."""
 HEAD_SECONDS = 20.0
 UNREAD_SECONDS = 30.0
+MIN_READ_BYTES = 240 * 1024
+"""Of a response, within `UNREAD_SECONDS`: 8 KiB a second."""
 _SHORT_BYTES = 8 * 1024
 _CHUNK_OVERHEAD = 8
 _SPARE = 100
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. Above `MAX_CONNECTIONS` requests are answered 503; slightly above that, connections are
-    aborted."""
+    """One connection. One that gets no place among `limits` has its request refused; above a few of these, connections
+    are aborted."""
 
     def __init__(
         self,
@@ -53,12 +56,16 @@ class HttpProtocol(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: ConnectionLimits,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._application = self.app
-        self._most = max_connections()
+        self._limits = limits
+        self._caller: Caller = SERVER
+        self._no_place: Busy | None = None  # why it has none
         self._head_timer: asyncio.TimerHandle | None = None
-        self._stall_watch = StallWatch(self.loop, UNREAD_SECONDS)
+        self._stall_watch = StallWatch(self.loop, UNREAD_SECONDS, MIN_READ_BYTES)
         self._is_websocket = False
         self._is_in_head = False
         self._last_read = 0  # bytes in the last read
@@ -67,14 +74,22 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn has it
         super().connection_made(transport)
-        if len(self.connections) > self._most + _SPARE:
-            transport.abort()
-        else:
-            self._await_head()
+        transport.set_write_buffer_limits(UNCOUNTED_BYTES)
+        self.flow = Flow(transport, self._limits.unread)
+        self._caller = self._limits.caller_of(self.client)
+        try:
+            self._limits.places.take(self._caller)
+        except Busy as error:
+            self._no_place = error
+            if len(self.connections) - self._limits.places.held > _SPARE:
+                transport.abort()
+                return
+        self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timers()
         super().connection_lost(exc)
+        self._leave_place()
 
     def data_received(self, data: bytes) -> None:
         self._overhead += len(data)
@@ -133,9 +148,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._close()
 
     def handle_websocket_upgrade(self) -> None:
+        if self._no_place is not None:
+            self._refuse(self._no_place.status, str(self._no_place), self._no_place.headers)
+            return
         self._is_websocket = True
         self._cancel_timers()
+        self.transport.set_write_buffer_limits()  # its own: what viewers don't read has other limits
         super().handle_websocket_upgrade()
+        socket = self.transport.get_protocol()
+        assert isinstance(socket, SocketProtocol), "as configured"
+        socket.on_lost = self._leave_place
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -156,19 +178,19 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _choose_app(self) -> Any:
         """The application for the request whose headers are complete."""
-        if len(self.connections) > self._most:
-            return _too_many
+        if self._no_place is not None:
+            return _closing(self._no_place.status, str(self._no_place), self._no_place.headers)
         is_short = self._last_read <= _SHORT_BYTES and self._overhead <= _SHORT_BYTES
         size = 0 if is_short else len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
-            return _too_large
+            return _closing(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
         return self._application
 
-    def _refuse(self, status: int, text: str) -> None:
+    def _refuse(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         """Sends a response itself, unless another has begun, and closes."""
         is_answering = self._is_answering()
         if not self.pipeline and not (is_answering and self.cycle.response_started):
-            response = _closing(status, text)
+            response = _closing(status, text, headers)
             lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
             lines += [b"%s: %s" % header for header in response.raw_headers]
             lines.append(b"x-request-id: %s" % os.urandom(8).hex().encode())
@@ -184,6 +206,10 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
             self._stall_watch.begin(self.transport)
 
+    def _leave_place(self) -> None:
+        if self._no_place is None:
+            self._limits.places.leave(self._caller)
+
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close)
 
@@ -195,24 +221,6 @@ class HttpProtocol(HttpToolsProtocol):
     def _cancel_timers(self) -> None:
         self._cancel_head_timer()
         self._stall_watch.end()
-
-
-def max_connections() -> int:
-    """`MAX_CONNECTIONS`, or fewer if the limit of open files is lower."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return min(MAX_CONNECTIONS, max(soft - OTHER_FILES, soft // 2))
-
-
-async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
-    text = "the server has too many connections"
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    await _closing(HTTPStatus.SERVICE_UNAVAILABLE, text, headers)(scope, receive, send)
-
-
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    await _closing(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)(scope, receive, send)
 
 
 def _closing(status: int, text: str, headers: dict[str, str] | None = None) -> Json:

@@ -10,11 +10,13 @@ import logging
 import socket
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
 
 from lapinq_api.app import announce_stop, force_stop
+from lapinq_api.serving.connection_limits import ConnectionLimits
 from lapinq_api.serving.listening import BACKLOG
 from lapinq_api.serving.protocol import HttpProtocol
 from lapinq_api.serving.socket_protocol import SocketProtocol
@@ -37,7 +39,7 @@ def serve(app: Starlette, sockets: Sequence[socket.socket], *, on_started: Calla
     config = uvicorn.Config(
         app,
         loop="auto",
-        http=HttpProtocol,
+        http=partial(HttpProtocol, limits=ConnectionLimits(app.state.shared.settings)),  # pyright: ignore[reportArgumentType]  # called as the class would be
         ws=SocketProtocol,
         ws_max_size=64 * 1024,
         lifespan="on",

@@ -5,13 +5,16 @@ uvicorn waits for such a client, even while closing, and answers its pings. Here
 """
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from lapinq_api.serving.stall_watch import StallWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UNREAD_SECONDS = 15.0
 
@@ -28,10 +31,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._stall_watch = StallWatch(self.loop, UNREAD_SECONDS)
+        self.on_lost: Callable[[], None] = lambda: None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stall_watch.end()
         super().connection_lost(exc)
+        self.on_lost()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -1,14 +1,16 @@
-"""Disconnects a client that doesn't read what was sent to it."""
+"""Disconnects a client that doesn't read what was sent to it, or too slowly."""
 
 import asyncio
 
 
 class StallWatch:
-    """Watches one connection. From `begin` it checks every `seconds` whether data was read, until none is left."""
+    """Watches one connection. From `begin` it checks every `seconds` whether `least` bytes were read, until none are
+    left."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, least: int = 1) -> None:
         self._loop = loop
         self._seconds = seconds
+        self._least = least
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, transport: asyncio.Transport) -> None:
@@ -25,7 +27,7 @@ class StallWatch:
 
     def _check(self, transport: asyncio.Transport, before: int) -> None:
         self._timer = None
-        if transport.get_write_buffer_size() >= before:
+        if (left := transport.get_write_buffer_size()) and before - left < self._least:
             transport.abort()
         else:
             self.begin(transport)

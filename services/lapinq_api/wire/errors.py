@@ -37,8 +37,24 @@ class Refused(LapinqError):
 class Busy(Refused):
     """Too many requests of one kind are running; the message names the kind."""
 
+    def __init__(self, sentence: str, status: int = HTTPStatus.SERVICE_UNAVAILABLE) -> None:
+        super().__init__(status, sentence, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+class OverShare(Busy):
+    """The caller holds their share of something; the message names what."""
+
     def __init__(self, sentence: str) -> None:
-        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        super().__init__(sentence, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+class NoTurn(DatabaseUnavailable):
+    """The database may be up, but this call got no connection to it."""
+
+    def __init__(self, why: Busy) -> None:
+        super().__init__(str(why))
+        self.args = (why,)  # so that it can be raised again for another call
+        self.why = why
 
 
 def answer(error: Exception) -> Json | None:
@@ -54,6 +70,8 @@ def answer(error: Exception) -> Json | None:
             return _later("the database is read-only at the moment")
         case SchemaNotReady():
             return _later(str(error))
+        case NoTurn():
+            return answer(error.why)
         case DatabaseUnavailable():
             return _later("the database is unavailable or did not answer in time")
         case Overloaded():

@@ -1,6 +1,10 @@
-"""What counts as one source for limits by address."""
+"""Addresses of clients, and what counts as one source for limits by address."""
 
 import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_MAX_ADDRESS = 100
 
 
 def source_of(address: str) -> str:
@@ -11,3 +15,15 @@ def source_of(address: str) -> str:
         return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
     except ValueError:
         return address
+
+
+def read_address(text: str) -> Address | None:
+    """`text` as an address, with IPv4-mapped IPv6 as IPv4; None if it isn't one."""
+    if len(text) > _MAX_ADDRESS:
+        return None
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

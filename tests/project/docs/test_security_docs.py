@@ -9,8 +9,10 @@ from lapinq_api import state
 from lapinq_api.dashboard import forms
 from lapinq_api.dashboard.live import web_socket
 from lapinq_api.operations import body
-from lapinq_api.serving import protocol
+from lapinq_api.overload import database
+from lapinq_api.serving import connection_limits, protocol
 from lapinq_api.wire import admission
+from lapinq_core.batching import waiting
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")
@@ -28,8 +30,29 @@ KIB, MIB = 1024, 1024 * 1024
             f"{protocol.MAX_HEAD_BYTES // KIB} KiB, {protocol.MAX_HEADERS} headers",
         ),
         ("time for the request line and headers", f"{protocol.HEAD_SECONDS:g} s;"),
-        ("connections", f"{protocol.MAX_CONNECTIONS}, "),
-        ("a response that the client does not read", f"{protocol.UNREAD_SECONDS:g} s"),
+        ("connections", f"{connection_limits.MAX_CONNECTIONS}, "),
+        (
+            "a response that the client does not read",
+            f"{protocol.UNREAD_SECONDS:g} s, or less than"
+            f" {protocol.MIN_READ_BYTES / KIB / protocol.UNREAD_SECONDS:g} KiB a second",
+        ),
+        ("requests that wait for a result (`?wait=`)", f"{waiting.MAX_WAITING} "),
+        ("bulk requests at a time", f"{state.MAX_WALKS} "),
+        (
+            "sockets that have not authenticated",
+            f"{state.MAX_UNAUTHENTICATED}, {web_socket.AUTH_SECONDS:g} s",
+        ),
+        (
+            "lists, searches, pages",
+            "four in ten of `LAPINQ_POOL_SIZE`;"
+            f" {database.MAX_SCANS_WAITING} more wait, for up to {database.BUDGET_SECONDS:g} s",
+        ),
+        (
+            "quick requests that use the database",
+            "six in ten of `LAPINQ_POOL_SIZE`;"
+            f" {database.MAX_CALLS_WAITING} more wait,"
+            f" for up to {database.BUDGET_SECONDS - database.MIN_CALL_SECONDS:g} s",
+        ),
         ("a message over `/ws`", f"{web_socket.MAX_MESSAGE // KIB} KiB"),
         ("a viewer of `/ws` that reads nothing", f"{web_socket.SEND_SECONDS:g} s"),
         (
@@ -41,7 +64,7 @@ KIB, MIB = 1024, 1024 * 1024
 def test_a_limit_is_the_one_that_holds(what: str, limit: str) -> None:
     found = re.search(rf"^\| {re.escape(what)} \| ([^|]*) \|", PAGE, re.MULTILINE)
     assert found, what
-    assert found[1].startswith(limit)
+    assert f"{found[1]} ".startswith(limit)
 
 
 @pytest.mark.parametrize("missing", ["second factor", "single sign-on", "one database role"])

@@ -17,6 +17,7 @@ from lapinq_api.batching.changes import Changes
 from lapinq_api.dashboard.live import errors_badge
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.view import Elsewhere, PageAddress, View
+from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -28,6 +29,9 @@ MIN_INTERVAL_SECONDS = 0.25
 LIST_INTERVAL_SECONDS = 1.0
 COST_FACTOR = 4.0
 """The pause after an update, in multiples of the time to load, render and send it."""
+
+LIVE_PAGES = "live pages"
+"""The caller for whom they are loaded: all viewers together."""
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +89,7 @@ class Feed:
 
     async def run(self) -> None:
         """Updates the page until cancelled."""
+        CALLER.set(LIVE_PAGES)
         loop = asyncio.get_running_loop()
         while not self._state.stopping.is_set():
             news = self._state.changes.next()

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from lapinq_api.auth.cookies import token_in
 from lapinq_api.auth.sessions import find_session
+from lapinq_api.credentials.caller import work_for, work_for_address
 from lapinq_api.dashboard.live.hub import Feed, Hub
 from lapinq_api.dashboard.live.live_filters import change
 from lapinq_api.dashboard.live.published import PUBLISHED
@@ -26,11 +27,10 @@ from lapinq_api.dashboard.live.token_bucket import TokenBucket
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import audience_for
 from lapinq_api.dashboard.page.view import PageAddress, View, Views
+from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.state import State
-from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.errors import Busy, Refused
 from lapinq_api.wire.origins import is_same_origin
-from lapinq_api.wire.sources import source_of
-from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.domain.errors import InvalidValue
@@ -79,19 +79,19 @@ class LiveEndpoint:
             await socket.close(POLICY_VIOLATION)  # before accepting: the handshake gets a 403
             return
         viewer = _Viewer(self._state, self._views, self._hub, socket)
-        client = socket.client
+        work_for_address(socket.scope)
         try:
             # A client that doesn't authenticate only takes a place from others like it.
-            with self._state.unauthenticated.take(source_of(client.host) if client else ""):
+            with self._state.unauthenticated.hold(CALLER.get()):
                 await socket.accept()
                 token = await viewer.authenticate()
             if token is not None:
-                with self._state.viewers.take():
+                with self._state.viewers.hold(CALLER.get()):
                     await viewer.run(token)
-        except Overloaded:
+        except Busy as error:
             if socket.application_state is WebSocketState.CONNECTING:
                 await socket.accept()
-            await socket.close(TRY_AGAIN_LATER, "too many viewers")
+            await socket.close(TRY_AGAIN_LATER, str(error))
 
 
 class _Viewer:
@@ -141,6 +141,7 @@ class _Viewer:
             return None
         if session is None:
             return None
+        work_for(session.actor)
         self._payloads = self._state.payloads.for_(session.actor)
         return token
 

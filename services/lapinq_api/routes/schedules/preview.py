@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from lapinq_api.operations.bodies.schedule_request import CRON_SCHEMA, EVERY_SCHEMA, ZONE_SCHEMA
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import moment, whole_number
@@ -50,7 +51,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
 async def preview_schedule(state: State, request: Request) -> Response:
     asked = _read(query_of(request), datetime.now(UTC))
-    with state.previews.take():
+    with state.previews.hold(CALLER.get()):
         # Dates that hardly ever come are looked for day by day.
         return Json(await asyncio.to_thread(_preview, asked))
 

@@ -9,6 +9,7 @@ from lapinq_api.operations.bodies.objects import ResultObject
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.shown_payloads import about_task
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
+from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import seconds
@@ -30,7 +31,8 @@ async def get_result(state: State, request: Request) -> Response:
     which = task_id(request)
     wait = seconds("wait", query_of(request).get("wait"), highest=MAX_WAIT_SECONDS)
     if wait:
-        found = await state.waiting.result(which, wait, lambda: _gone(request))
+        with state.waits.hold(CALLER.get()):
+            found = await state.waiting.result(which, wait, lambda: _gone(request))
         await recheck(request.scope)
     else:
         found = await state.database.run(inspect.get_result, which)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from lapinq_api.credentials.caller import recheck
 from lapinq_api.overload.database import BUDGET_SECONDS
+from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.state import State
 from lapinq_api.wire.disconnects import cancel_on_disconnect
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Busy, Refused
@@ -47,7 +48,7 @@ class Tally(msgspec.Struct):
 async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> Tally:
     """Calls `act` for all tasks that match `chosen`, and wakes the workers of queues that got work.
 
-    Raises `ClientDisconnect`, `Overloaded` if too many walks run, `DatabaseUnavailable`, and `Refused` if the
+    Raises `ClientDisconnect`, `Busy` if too many walks run, `DatabaseUnavailable`, and `Refused` if the
     application stops (503) or the caller has lost the permission (401, 403). Changes made until then stay. A walk over
     a single task does not count towards the limit.
     """
@@ -55,7 +56,7 @@ async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> 
         return await cancel_on_disconnect(
             request, _Walker(state, request, act).run_for_one(chosen, chosen.first)
         )
-    with state.walks.take():
+    with state.walks.hold(CALLER.get()):
         return await cancel_on_disconnect(request, _Walker(state, request, act).run(chosen))
 
 

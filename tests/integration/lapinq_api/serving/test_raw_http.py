@@ -3,14 +3,14 @@
 import socket
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import psycopg
 import pytest
 
 from lapinq_api.operations import body
-from lapinq_api.serving import protocol
+from lapinq_api.serving import connection_limits, protocol
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.http
@@ -21,6 +21,10 @@ END = b"Connection: close\r\n\r\n"
 POST = b"POST /api/v1/enqueue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /api/v1/queues HTTP/1.1\r\nHost: localhost\r\n"
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 TASK = b'{"task_name":"send","module_path":"app.mail"}'
 
 MAX_TAKEN = 24 * 1024 * 1024
@@ -216,16 +220,16 @@ def test_a_body_without_end_is_cut_off_at_once_though_nobody_reads_the_answer(
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_client_that_takes_nothing_is_cut_off(serve: Serve, db: psycopg.Connection) -> None:
+@pytest.mark.parametrize("taken", [0, 1000], ids=["nothing", "too little"])
+def test_a_client_that_takes_nothing_is_cut_off(serve: Serve, db: psycopg.Connection, taken: int) -> None:
     client = serve()
     task = {"task_name": "send", "module_path": "app.mail", "args": ["x" * 900_000]}
     try:
         task_id = client.post("/api/v1/enqueue", json=task).json()["task_id"]
         asked = b"GET /api/v1/tasks/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % task_id.encode()
-        with _connected(client) as connection:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with _connected(client, small=True) as connection:
             connection.sendall(asked * 20)
-            eventually(lambda: _is_cut_off(connection), timeout=20)
+            eventually(lambda: _is_cut_off(connection, taken), timeout=20)
     finally:
         db.execute("TRUNCATE lapinq_tasks, lapinq_ready, lapinq_counts CASCADE")
 
@@ -233,8 +237,8 @@ def test_a_client_that_takes_nothing_is_cut_off(serve: Serve, db: psycopg.Connec
 def test_beyond_the_bound_of_connections_requests_are_told_so(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
-    client = serve()
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 2)
+    client = serve(trusted_proxies=("127.0.0.1",))  # whose connections are not one caller's
     with _connected(client) as one, _connected(client) as two:
         for connection in (one, two):
             connection.sendall(GET + b"\r\n")
@@ -242,12 +246,50 @@ def test_beyond_the_bound_of_connections_requests_are_told_so(
         answer = _converse(client, GET + END)
         assert _statuses(answer) == [503]
         assert b"retry-after: 1" in answer
-        assert b'{"error":"the server has too many connections"}' in answer
+        assert b'{"error":"too many connections are open"}' in answer
     eventually(lambda: client.get("/health").status_code == 200)
 
 
+def test_one_address_leaves_connections_to_others(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 4)
+    client = serve()
+    with ExitStack() as opened:
+        for _ in range(3):
+            connection = opened.enter_context(_connected(client))
+            connection.sendall(GET + b"\r\n")
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 200 ")
+        for request in (GET + END, UPGRADE):
+            answer = _converse(client, request)
+            assert _statuses(answer) == [429]
+            assert b"retry-after: 1" in answer
+            assert b"LAPINQ_CALLER_SHARE" in answer
+        assert _statuses(_converse(client, GET + END, "127.0.0.2")) == [200]
+    eventually(lambda: _statuses(_converse(client, GET + END)) == [200])
+
+
+def test_who_does_not_read_gets_no_more_and_others_do(serve: Serve, db: psycopg.Connection) -> None:
+    client = serve(max_unread_size=1_000_000, trusted_proxies=("127.0.0.1",))
+    other = {"X-Forwarded-For": "192.0.2.1"}
+    task = {"task_name": "send", "module_path": "app.mail", "args": ["x" * 900_000]}
+    try:
+        path = f"/api/v1/tasks/{client.post('/api/v1/enqueue', json=task).json()['task_id']}"
+        with _connected(client, small=True) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            eventually(lambda: client.get(path).status_code == 503)
+            refused = client.get(path)
+            assert refused.json() == {"error": "too many responses are unread (LAPINQ_MAX_UNREAD_SIZE)"}
+            assert refused.headers["retry-after"]
+            assert refused.headers["x-request-id"]
+            assert client.get("/health").status_code == 200
+            assert client.post("/api/v1/enqueue", json=task).status_code == 201
+            assert client.get(path, headers=other).json()["args"] == task["args"]
+        eventually(lambda: client.get(path).status_code == 200)
+    finally:
+        db.execute("TRUNCATE lapinq_tasks, lapinq_ready, lapinq_counts CASCADE")
+
+
 def test_far_beyond_the_bound_nobody_is_heard(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 1)
     monkeypatch.setattr(protocol, "_SPARE", 0)
     client = serve()
     with _connected(client) as one:
@@ -258,15 +300,23 @@ def test_far_beyond_the_bound_nobody_is_heard(serve: Serve, monkeypatch: pytest.
 
 
 @contextmanager
-def _connected(client: httpx.Client) -> Generator[socket.socket]:
+def _connected(
+    client: httpx.Client, address: str = "127.0.0.1", *, small: bool = False
+) -> Generator[socket.socket]:
+    """A connection from `address`, `small` if its kernel takes almost nothing that the client doesn't read."""
     assert client.base_url.port is not None
-    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as connection:
+    with socket.socket() as connection:
+        connection.settimeout(10)
+        if small:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.bind((address, 0))
+        connection.connect((client.base_url.host, client.base_url.port))
         yield connection
 
 
-def _converse(client: httpx.Client, sent: bytes) -> bytes:
+def _converse(client: httpx.Client, sent: bytes, address: str = "127.0.0.1") -> bytes:
     """What comes back for `sent` until the server closes."""
-    with _connected(client) as connection:
+    with _connected(client, address) as connection:
         with suppress(ConnectionError):  # closed before all was sent
             connection.sendall(sent)
         return _rest(connection)
@@ -302,8 +352,9 @@ def _trickle(connection: socket.socket, part: bytes) -> None:
         connection.settimeout(10)
 
 
-def _is_cut_off(connection: socket.socket) -> bool:
+def _is_cut_off(connection: socket.socket, taken: int) -> bool:
     try:
+        connection.recv(taken)
         connection.sendall(b"\r\n")
     except OSError:
         return True

@@ -11,8 +11,11 @@ from uvicorn.protocols.http import httptools_impl
 from uvicorn.server import ServerState
 
 from lapinq_api.serving import protocol as protocols
+from lapinq_api.serving.connection_limits import ConnectionLimits
 from lapinq_api.serving.protocol import HttpProtocol
+from lapinq_core.runtime.settings import Settings
 
+LARGE = 100_000
 LENGTH = (b"content-length", b"2")
 CLOSE = (b"connection", b"close")
 
@@ -40,6 +43,9 @@ class Connection(asyncio.Transport):
     def close(self) -> None:
         self.is_closed = True
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
     def get_write_buffer_size(self) -> int:
         return 0
 
@@ -55,8 +61,9 @@ def exchange(
     *messages: Message,
     error: Exception | None = None,
     http: type[HttpProtocol] = HttpProtocol,
+    unread: int = 0,
 ) -> Connection:
-    """The connection after an application got `request` and sent `messages`."""
+    """The connection after an application got `request` and sent `messages`; others have `unread` bytes to read."""
 
     async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
         for message in messages:
@@ -66,12 +73,15 @@ def exchange(
 
     async def run() -> Connection:
         connection, state = Connection(), ServerState()
-        config = Config(application, http=http, lifespan="off", log_config=None, proxy_headers=False)
-        protocol = http(config, state, {}, asyncio.get_running_loop())
+        config = Config(application, lifespan="off", log_config=None, proxy_headers=False)
+        limits = ConnectionLimits(Settings(max_unread_size=LARGE))
+        limits.unread.add("another", unread)
+        protocol = http(config, state, {}, asyncio.get_running_loop(), limits=limits)
         protocol.connection_made(connection)
         protocol.data_received(request)
         await asyncio.gather(*state.tasks)
         protocol.connection_lost(ConnectionError())
+        assert (limits.unread.held, limits.places.held) == (unread, 0)
         return connection
 
     return asyncio.run(run())
@@ -126,3 +136,12 @@ def test_a_uvicorn_without_the_names_that_this_takes_sends_the_same(monkeypatch:
     monkeypatch.undo()
     connection = exchange(GET, head(LENGTH), body(b"ok"), http=changed.HttpProtocol)
     assert connection.writes == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok"]
+
+
+@pytest.mark.parametrize(("method", "status"), [(b"GET", b"500"), (b"HEAD", b"500"), (b"POST", b"200")])
+def test_a_large_response_needs_room_unless_it_tells_of_a_change(method: bytes, status: bytes) -> None:
+    messages = head((b"content-length", b"%d" % LARGE)), body(bytes(LARGE))
+    connection = exchange(GET.replace(b"GET", method), *messages, unread=LARGE)
+    assert b"".join(connection.writes).startswith(b"HTTP/1.1 %s " % status)
+    connection = exchange(GET.replace(b"GET", method), *messages, unread=LARGE - 1)
+    assert b"".join(connection.writes).startswith(b"HTTP/1.1 200 ")

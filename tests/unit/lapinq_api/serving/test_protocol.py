@@ -4,8 +4,8 @@ import resource
 
 import pytest
 
-from lapinq_api.serving import protocol
-from lapinq_api.serving.protocol import MAX_CONNECTIONS, max_connections
+from lapinq_api.serving import connection_limits
+from lapinq_api.serving.connection_limits import MAX_CONNECTIONS, max_connections
 
 
 @pytest.mark.parametrize(
@@ -18,5 +18,5 @@ def test_connections_leave_files_for_the_rest(
     def limits(_: int) -> tuple[int, int]:
         return files, files
 
-    monkeypatch.setattr(protocol.resource, "getrlimit", limits)
+    monkeypatch.setattr(connection_limits.resource, "getrlimit", limits)
     assert max_connections() == connections

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from lapinq_api.dashboard.live import hub, web_socket
+from lapinq_api.wire.errors import Busy
 from tests.support.eventually import eventually
 
 Open = Callable[..., AbstractContextManager[ClientConnection]]
@@ -231,12 +232,10 @@ def test_a_change_of_role_shows_at_once(open_socket: Open, token: str, db: psyco
 
 
 def test_viewers_are_bounded(open_socket: Open, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lapinq_api.overload.concurrency.ConcurrencyLimit.take", _full)
+    monkeypatch.setattr("lapinq_api.overload.fair_share.FairShare.hold", _full)
     with open_socket() as socket:
         assert closed_with(socket) == web_socket.TRY_AGAIN_LATER
 
 
-def _full(_self: object) -> AbstractContextManager[None]:
-    from lapinq_api.wire.errors import Overloaded
-
-    raise Overloaded
+def _full(_self: object, _caller: object) -> AbstractContextManager[None]:
+    raise Busy("too many live pages are open")

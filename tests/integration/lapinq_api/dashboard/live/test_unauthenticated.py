@@ -34,15 +34,14 @@ def code_of(socket: ClientConnection) -> int | None:
     return closed.value.rcvd.code if closed.value.rcvd else None
 
 
-def test_strangers_have_places_of_their_own_and_few_an_address(
+def test_strangers_have_places_of_their_own_and_nobody_takes_all(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "MAX_VIEWERS", 1)
+    monkeypatch.setattr(state, "MAX_VIEWERS", 3)
     monkeypatch.setattr(state, "MAX_UNAUTHENTICATED", 4)
-    monkeypatch.setattr(state, "MAX_UNAUTHENTICATED_PER_ADDRESS", 2)
-    server = serve(trusted_proxies=("127.0.0.1",))
+    server = serve(trusted_proxies=("127.0.0.1",), caller_share=0.5)
     with browser(server) as admin:
-        user = add_user(admin)
+        user, other = add_user(admin), add_user(admin)
     token = log_in(server, user["username"], PASSWORD)
     with ExitStack() as stack:
         for _ in range(2):
@@ -54,16 +53,21 @@ def test_strangers_have_places_of_their_own_and_few_an_address(
         second = stack.enter_context(opened(server, "192.0.2.2"))
         second.send(json.dumps({"type": "auth", "token": token}))
         assert code_of(second) == web_socket.TRY_AGAIN_LATER
+        with browser(server, other["username"], PASSWORD) as theirs:
+            third = stack.enter_context(opened(server, "192.0.2.2"))
+            third.send(json.dumps({"type": "auth", "token": theirs.cookies["lapinq_session"]}))
+            assert "cards" in json.loads(third.recv(timeout=10))
         # The same network of IPv6 is one address, and at last all places are taken.
-        for number in (1, 2):
-            stack.enter_context(opened(server, f"2001:db8::{number}"))
-        assert code_of(stack.enter_context(opened(server, "192.0.2.3"))) == web_socket.TRY_AGAIN_LATER
+        stack.enter_context(opened(server, "2001:db8::1"))
+        assert code_of(stack.enter_context(opened(server, "2001:db8::2"))) == web_socket.TRY_AGAIN_LATER
+        stack.enter_context(opened(server, "192.0.2.3"))
+        assert code_of(stack.enter_context(opened(server, "192.0.2.4"))) == web_socket.TRY_AGAIN_LATER
 
 
 def test_a_stranger_is_let_go_soon_and_the_place_is_free(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "MAX_UNAUTHENTICATED_PER_ADDRESS", 1)
+    monkeypatch.setattr(state, "MAX_UNAUTHENTICATED", 1)
     monkeypatch.setattr(web_socket, "AUTH_SECONDS", 0.3)
     server = serve()
     with browser(server) as admin:

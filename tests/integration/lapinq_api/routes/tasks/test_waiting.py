@@ -175,15 +175,20 @@ def test_head_waits_likewise(api: httpx.Client, held: Claim) -> None:
 
 
 def test_no_more_wait_than_may(serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MAX_WAITING", 3)
-    client = serve()
+    monkeypatch.setattr(waiting, "MAX_WAITING", 4)
+    client = serve(trusted_proxies=("127.0.0.1",))
     ids = [_enqueue(client, "add", 1, 1) for _ in range(3)]
     with ExitStack() as stack:
         asked = [stack.enter_context(asking(api_database, client, task_id, 3)) for task_id in ids]
         refused = _get(client, ids[0], 0.05)
-        assert refused.status_code == 503
-        assert refused.json() == {"error": "the server is overloaded"}
+        assert refused.status_code == 429
+        assert refused.json() == {
+            "error": "too many requests wait for results for one caller:"
+            " LAPINQ_CALLER_SHARE keeps the rest for others"
+        }
         assert int(refused.headers["retry-after"]) >= 1
+        path, other = f"/api/v1/tasks/{ids[0]}/result?wait=0.05", {"X-Forwarded-For": "192.0.2.1"}
+        assert client.get(path, headers=other).status_code == 200
         assert [one.result().json()["status"] for one in asked] == ["pending"] * 3
     assert _get(client, ids[0], 0.05).status_code == 200
 

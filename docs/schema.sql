@@ -964,7 +964,7 @@ CREATE TABLE lapinq_api_keys (
     CONSTRAINT lapinq_api_keys_key_hash_key UNIQUE (key_hash),
     CONSTRAINT lapinq_api_keys_name_key UNIQUE (name),
     CONSTRAINT lapinq_api_keys_pkey PRIMARY KEY (id),
-    CONSTRAINT lapinq_api_keys_scopes_check CHECK ((scopes <@ ARRAY['enqueue'::text, 'read'::text, 'manage'::text]))
+    CONSTRAINT lapinq_api_keys_scopes_check CHECK ((scopes <@ ARRAY['enqueue'::text, 'read'::text, 'manage'::text, 'schedule'::text]))
 );
 
 CREATE TABLE lapinq_attempts (

@@ -83,7 +83,9 @@ api_keys = sa.Table(
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("created_at", timestamptz, nullable=False),
     sa.Column("last_used_at", timestamptz),
-    sa.CheckConstraint("scopes <@ ARRAY['enqueue', 'read', 'manage']", name="lapinq_api_keys_scopes_check"),
+    sa.CheckConstraint(
+        "scopes <@ ARRAY['enqueue', 'read', 'manage', 'schedule']", name="lapinq_api_keys_scopes_check"
+    ),
 )
 
 audit = sa.Table(

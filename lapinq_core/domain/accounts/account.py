@@ -34,6 +34,10 @@ class Scope(StrEnum):
     ENQUEUE = "enqueue"
     READ = "read"
     MANAGE = "manage"
+    SCHEDULE = "schedule"
+
+
+Scopes = tuple[Scope, ...]
 
 
 class ActorKind(StrEnum):
@@ -65,13 +69,16 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             case _:
                 assert_never(self.kind)
 
-    def may(self, permission: Permission, queue: str | None) -> bool:
-        """Whether they have the permission on `queue`; None means on all queues."""
+    def may(self, permission: Permission, queue: str | None, scopes: Scopes | None = None) -> bool:
+        """Whether they have the permission on `queue`; None means on all queues.
+
+        A named key needs one of `scopes` instead, by default those that stand for the permission.
+        """
         if self.is_admin:
             return True
         match self.kind:
             case ActorKind.KEY:
-                return not self.scopes.isdisjoint(scopes_for(permission))
+                return not self.scopes.isdisjoint(scopes or scopes_for(permission))
             case ActorKind.USER:
                 return queue is not None and permission in self.permissions.get(queue, frozenset())
             case ActorKind.ANONYMOUS:
@@ -83,19 +90,25 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
                 assert_never(self.kind)
 
 
-def scopes_for(permission: Permission) -> tuple[Scope, ...]:
+def scopes_for(permission: Permission) -> Scopes:
     """The scopes that stand for `permission`; a named key needs one of them."""
     match permission:
         case Permission.ENQUEUE:
             return (Scope.ENQUEUE,)
         case Permission.PAYLOAD:
             # A program that enqueues waits for results too: it would take for the value what stands in its place.
-            return (Scope.ENQUEUE, Scope.MANAGE)
+            # One that keeps schedules compares them with what they should be.
+            return (Scope.ENQUEUE, Scope.MANAGE, Scope.SCHEDULE)
         case Permission.CANCEL | Permission.REQUEUE | Permission.DELETE | Permission.PAUSE:
             return (Scope.MANAGE,)
         case _:
             assert_never(permission)
 
+
+SCHEDULING = (Scope.SCHEDULE,)
+"""The scopes for what people do with the permission `enqueue` on a schedule: each of its ticks enqueues a task."""
+PAUSING_SCHEDULES = (Scope.MANAGE, Scope.SCHEDULE)
+"""The scopes for what people do with the permission `pause` on a schedule."""
 
 MASTER_KEY = Actor(kind=ActorKind.KEY, name="LAPINQ_API_KEY", is_admin=True)
 """The caller that sends the key from the settings."""

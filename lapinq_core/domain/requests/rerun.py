@@ -74,12 +74,12 @@ class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Rerun(msgspec.Struct, frozen=True):
-    """The new task, the fields that the request changes, and the queue and webhook of the earlier task."""
+    """The new task, the fields that the request changes, and the earlier task."""
 
     task: NewTask
     changes: dict[str, Any]
-    queue_name: str
-    webhook_url: str | None
+    earlier: EnqueueRequest
+    earlier_queue: str
 
 
 def read_rerun(
@@ -95,7 +95,7 @@ def read_rerun(
     now = datetime.now(UTC)
     task = new_task(msgspec.structs.replace(before, **changes), new_id(), now, allowed, request_id)
     assert before.queue_name is not None
-    return Rerun(task, changes, before.queue_name, before.webhook_url)
+    return Rerun(task, changes, before, before.queue_name)
 
 
 _changes = msgspec.json.Decoder(RerunRequest)

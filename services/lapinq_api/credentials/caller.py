@@ -13,7 +13,7 @@ from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_api.wire.sources import source_of
-from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission, scopes_for
+from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission, Scopes, scopes_for
 from lapinq_core.people.audit import Author, Entry
 
 T = TypeVar("T")
@@ -54,19 +54,24 @@ def work_for(actor: Actor) -> None:
         CALLER.set((actor.kind, actor.id))
 
 
-def require(request: Request, permission: Permission, queue: str | None) -> Actor:
-    """The sender, if they have `permission` on `queue`; None is all queues. Raises `Refused` (401, 403)."""
-    return check(request, lambda sent: _permitted(actor_of(sent), permission, queue))
+def require(
+    request: Request, permission: Permission, queue: str | None, scopes: Scopes | None = None
+) -> Actor:
+    """The sender, if they have `permission` on `queue`; None is all queues. Raises `Refused` (401, 403).
+
+    `scopes` are for keys, if they are not those that stand for the permission.
+    """
+    return check(request, lambda sent: _permitted(actor_of(sent), permission, queue, scopes))
 
 
-def refuse_early(request: Request, permission: Permission) -> None:
+def refuse_early(request: Request, permission: Permission, scopes: Scopes | None = None) -> None:
     """Raises `Refused` (401, 403) for callers without the permission on any queue, before anything is read.
 
     Only a user's permission depends on the queue.
     """
     actor = actor_of(request)
     if actor.kind is not ActorKind.USER or actor.is_admin:
-        require(request, permission, None)
+        require(request, permission, None, scopes)
 
 
 def check(request: Request, is_allowed: Callable[[Request], T]) -> T:
@@ -97,9 +102,9 @@ async def recheck(scope: Scope) -> None:
         is_allowed(Request(scope))
 
 
-def _permitted(actor: Actor, permission: Permission, queue: str | None) -> Actor:
-    if not actor.may(permission, queue):
-        raise refusal_of(actor, _what(actor, permission, queue))
+def _permitted(actor: Actor, permission: Permission, queue: str | None, scopes: Scopes | None) -> Actor:
+    if not actor.may(permission, queue, scopes):
+        raise refusal_of(actor, _what(actor, permission, queue, scopes))
     return actor
 
 
@@ -110,8 +115,10 @@ def refusal_of(actor: Actor, what: str) -> Refused:
     return Refused(HTTPStatus.FORBIDDEN, f"{actor.name} may not {what}")
 
 
-def _what(actor: Actor, permission: Permission, queue: str | None) -> str:
+def _what(actor: Actor, permission: Permission, queue: str | None, scopes: Scopes | None) -> str:
     if actor.kind is ActorKind.KEY:
+        if scopes is not None:
+            return f"do this: it needs a key with the scope {' or '.join(scopes)}"
         return f"{permission}: this needs a key with the scope {' or '.join(scopes_for(permission))}"
     return f"{permission} on all queues" if queue is None else f"{permission} on the queue {queue}"
 

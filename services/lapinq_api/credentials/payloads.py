@@ -8,7 +8,7 @@ Webhook URLs are masked from the same callers, whatever the setting `redact` hid
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -117,6 +117,21 @@ class PayloadView:
                 ),
             )
 
+    def check_steering(self, queue: str, stored: Mapping[str, Any], changes: Collection[str]) -> None:
+        """Checks `changes`, names of fields, to a call of `queue` whose payload is `stored`, or to a copy of it.
+
+        Hidden values that stay go where they were stored for: to the same function and webhook, beside the same other
+        values. A function of the caller's choice, or a recipient among its arguments, could hand them on. Raises
+        `Refused` (403).
+        """
+        stays = {name: value for name, value in stored.items() if name not in changes}
+        for name in _STEERING:
+            if name in changes and self._conceals(queue, stays):
+                raise Refused(
+                    HTTPStatus.FORBIDDEN,
+                    f"{self._actor.name} may not change {name}: of what stays, values are hidden from them",
+                )
+
     def searchable(self, filters: Mapping[str, str]) -> dict[str, str]:
         """`filters` without those they may not use."""
         if self.may_search(filters.get("queue")):
@@ -155,6 +170,13 @@ class PayloadView:
         if len(text) < _LARGE:
             return self._masked(text, queue)
         return await asyncio.to_thread(self._masked, text, queue)
+
+    def _conceals(self, queue: str, payload: Mapping[str, Any]) -> bool:
+        """Whether something in `payload` is hidden from them. From who may not read, everything is."""
+        if not self._actor.may_read():
+            return any(payload.values())
+        masked = self.mask_object(dict(payload), queue) if self.hides(queue) else payload
+        return masked != payload
 
     def _hides_addresses(self, queue: str | None) -> bool:
         return not self._sees_all and not self._actor.may(Permission.PAYLOAD, queue)
@@ -207,6 +229,11 @@ class PayloadView:
 def _without_default(parameter: TaskParameter) -> TaskParameter:
     return msgspec.structs.replace(parameter, default=msgspec.UNSET)
 
+
+CARRIED = ("args", "kwargs", "metadata")
+"""The payload of a call."""
+_STEERING = ("task_name", "module_path", "webhook_url", *CARRIED)
+"""The fields that decide who learns what a call carries."""
 
 _ADDRESSES = tuple(f'"{name}":"' for name in ADDRESS_FIELDS)
 """JSON text from the database contains one of these if it has a webhook URL."""

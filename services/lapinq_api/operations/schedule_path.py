@@ -9,7 +9,7 @@ from starlette.requests import Request
 from lapinq_api.credentials.caller import require
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.state import State
-from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.accounts.account import Permission, Scopes
 from lapinq_core.domain.requests.schedule_name import SCHEDULE_NAME_SCHEMA
 from lapinq_core.domain.schedules.schedule import check_schedule_name
 from lapinq_core.schedules import schedules
@@ -41,13 +41,14 @@ async def act(
     state: State,
     request: Request,
     permission: Permission,
+    scopes: Scopes,
     name: str,
     verb: Callable[[psycopg.AsyncConnection, Schedule], Awaitable[T]],
 ) -> T:
     """Calls `verb` with the schedule, which stays locked until the change is committed.
 
     So nobody changes a schedule that moves to another queue at the same moment. Raises `UnknownSchedule`, and
-    `Refused` without the permission on its queue.
+    `Refused` without the permission on its queue; a key needs one of `scopes`.
     """
 
     async def checked(conn: psycopg.AsyncConnection) -> T:
@@ -56,7 +57,7 @@ async def act(
             found = await schedules.get_schedule(conn, name)
             if found is None:
                 raise UnknownSchedule
-            require(request, permission, found.queue_name)
+            require(request, permission, found.queue_name, scopes)
             return await verb(conn, found)
 
     return await state.database.run(checked)

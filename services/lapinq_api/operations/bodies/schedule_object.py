@@ -68,6 +68,14 @@ class ScheduleObject(msgspec.Struct, kw_only=True):
     updated_by: Annotated[str, doc("Who changed or created it last.")]
 
 
+class ScheduleStatus(msgspec.Struct, kw_only=True):
+    """A schedule as far as a key without the scope `read` is told."""
+
+    name: str
+    state: ScheduleState
+    version: Annotated[int, doc("Grows with every change, including pause and resume.")]
+
+
 Shown = tuple[Schedule, Tick | None]
 """A schedule with its latest tick."""
 

@@ -2,10 +2,11 @@
 
 from http import HTTPStatus
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.credentials.caller import actor_of, author_of, require
 from lapinq_api.operations.bodies.mute_request import MuteRequest, read_mute
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
@@ -17,7 +18,7 @@ from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.errors import changing, groups
-from lapinq_core.errors.groups import ErrorGroup, GroupOrder
+from lapinq_core.errors.groups import ErrorGroup, GroupOrder, GroupState
 
 _ID = Parameter(
     name="id",
@@ -25,6 +26,13 @@ _ID = Parameter(
     description="The group's id.",
     schema={"type": "integer", "minimum": 1, "maximum": groups.MAX_ID},
 )
+
+
+class ErrorGroupStatus(msgspec.Struct):
+    """A group as far as a key without the scope `read` is told."""
+
+    id: int
+    state: GroupState
 
 
 async def list_errors(state: State, request: Request) -> Response:
@@ -41,7 +49,7 @@ async def get_error(state: State, request: Request) -> Response:
 async def resolve_error(state: State, request: Request) -> Response:
     group = await _permitted(state, request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    return _changed(await state.database.run(changing.resolve, group.id, by=author_of(request)))
+    return _changed(request, await state.database.run(changing.resolve, group.id, by=author_of(request)))
 
 
 async def mute_error(state: State, request: Request) -> Response:
@@ -49,13 +57,15 @@ async def mute_error(state: State, request: Request) -> Response:
     seconds, reason = read_mute(
         await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     )
-    return _changed(await state.database.run(changing.mute, group.id, seconds, reason, by=author_of(request)))
+    return _changed(
+        request, await state.database.run(changing.mute, group.id, seconds, reason, by=author_of(request))
+    )
 
 
 async def reopen_error(state: State, request: Request) -> Response:
     group = await _permitted(state, request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    return _changed(await state.database.run(changing.reopen, group.id, by=author_of(request)))
+    return _changed(request, await state.database.run(changing.reopen, group.id, by=author_of(request)))
 
 
 async def _permitted(state: State, request: Request) -> ErrorGroup:
@@ -73,10 +83,10 @@ async def _found(state: State, request: Request) -> ErrorGroup:
     return group
 
 
-def _changed(group: ErrorGroup | None) -> Response:
+def _changed(request: Request, group: ErrorGroup | None) -> Response:
     if group is None:
         raise _unknown()
-    return Json(group)
+    return Json(group if actor_of(request).may_read() else ErrorGroupStatus(id=group.id, state=group.state))
 
 
 def _unknown() -> Refused:
@@ -84,7 +94,10 @@ def _unknown() -> Refused:
 
 
 _UNKNOWN = {404: "There is no group of errors with this id."}
-_PERMITTED = "A user needs the permission `requeue` on the queue."
+_PERMITTED = (
+    "A user needs the permission `requeue` on the queue."
+    " Without the scope `read`, a key is told the state only."
+)
 
 OPERATIONS = (
     Operation(
@@ -134,7 +147,7 @@ OPERATIONS = (
         summary="Resolve a group of errors",
         description=f"When it fails again, it is `regressed`. Its tasks stay as they are. {_PERMITTED}",
         parameters=(_ID,),
-        answers={200: Answer(description="It is resolved.", body=ErrorGroup)},
+        answers={200: Answer(description="It is resolved.", body=ErrorGroup | ErrorGroupStatus)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -147,7 +160,7 @@ OPERATIONS = (
         description=f"It is counted, but not among the open ones, and never becomes `regressed`. {_PERMITTED}",
         parameters=(_ID,),
         body=MuteRequest,
-        answers={200: Answer(description="It is muted.", body=ErrorGroup)},
+        answers={200: Answer(description="It is muted.", body=ErrorGroup | ErrorGroupStatus)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -159,7 +172,7 @@ OPERATIONS = (
         summary="Reopen a group of errors",
         description=f"Whatever its state, it is open. {_PERMITTED}",
         parameters=(_ID,),
-        answers={200: Answer(description="It is open.", body=ErrorGroup)},
+        answers={200: Answer(description="It is open.", body=ErrorGroup | ErrorGroupStatus)},
         errors=_UNKNOWN,
     ),
 )

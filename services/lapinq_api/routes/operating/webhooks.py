@@ -1,7 +1,9 @@
 """Lists webhooks with their deliveries, and resends one."""
 
 from http import HTTPStatus
+from typing import Literal
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +18,15 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.requests.values import Id
 from lapinq_core.webhooks import deliveries
+
+
+class WebhookResent(msgspec.Struct):
+    """A webhook as far as a key without the scope `read` is told."""
+
+    id: Id
+    state: Literal["pending"] = "pending"
 
 
 async def list_webhooks(state: State, request: Request) -> Response:
@@ -43,6 +53,8 @@ async def resend_webhook(state: State, request: Request) -> Response:
     sent = await state.database.run(deliveries.resend, which, by=author_of(request))
     if sent is None:
         raise _unknown()
+    if not actor_of(request).may_read():
+        return Json(WebhookResent(id=which))
     return Json(await state.payloads.for_(actor_of(request)).encoded(sent))
 
 
@@ -103,10 +115,11 @@ OPERATIONS = (
         summary="Resend a webhook",
         description=(
             "Whatever its state, it is due now and retried for another day, with the same id. A user"
-            " needs the permission `requeue` on the task's queue."
+            " needs the permission `requeue` on the task's queue. Without the scope `read`, a key is told the state"
+            " only."
         ),
         parameters=(_EVENT_ID,),
-        answers={200: Answer(description="It is pending.", body=WebhookObject)},
+        answers={200: Answer(description="It is pending.", body=WebhookObject | WebhookResent)},
         errors={404: "There is no webhook with this id."},
     ),
 )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lapinq_api.credentials.caller import author_of, refuse_early
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
-from lapinq_api.operations.bodies.schedule_object import ScheduleObject, Shown, with_latest
+from lapinq_api.operations.bodies.schedule_object import Shown, with_latest
 from lapinq_api.operations.body import read_json_if_any, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, query_of
 from lapinq_api.operations.paging import (
@@ -23,10 +23,10 @@ from lapinq_api.operations.paging import (
 )
 from lapinq_api.operations.schedule_path import NAME, act, schedule_name
 from lapinq_api.operations.task_path import links_to_task
-from lapinq_api.routes.schedules.schedules import UNKNOWN, answer_with
+from lapinq_api.routes.schedules.schedules import BRIEF, CHANGED, NEEDS_SCOPE, UNKNOWN, answer_with
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
-from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.accounts.account import PAUSING_SCHEDULES, SCHEDULING, Permission
 from lapinq_core.schedules import firing, schedules, ticks
 from lapinq_core.schedules.firing import RunTick
 from lapinq_core.schedules.schedules import Schedule, UnknownSchedule
@@ -35,7 +35,7 @@ from lapinq_core.schedules.ticks import Tick
 
 async def pause_schedule(state: State, request: Request) -> Response:
     name = schedule_name(request)
-    refuse_early(request, Permission.PAUSE)
+    refuse_early(request, Permission.PAUSE, PAUSING_SCHEDULES)
     reason = read_reason(
         await read_json_if_any(
             request.scope, request.receive, state.settings.max_payload_size, state.admission
@@ -45,29 +45,33 @@ async def pause_schedule(state: State, request: Request) -> Response:
     async def pause(conn: psycopg.AsyncConnection, _: Schedule) -> list[Shown]:
         return await with_latest(conn, [await schedules.pause(conn, name, reason, by=author_of(request))])
 
-    return await answer_with(state, request, await act(state, request, Permission.PAUSE, name, pause))
+    return await answer_with(
+        state, request, await act(state, request, Permission.PAUSE, PAUSING_SCHEDULES, name, pause)
+    )
 
 
 async def resume_schedule(state: State, request: Request) -> Response:
     name = schedule_name(request)
-    refuse_early(request, Permission.PAUSE)
+    refuse_early(request, Permission.PAUSE, PAUSING_SCHEDULES)
     await _read_no_fields(state, request)
 
     async def resume(conn: psycopg.AsyncConnection, _: Schedule) -> list[Shown]:
         return await with_latest(conn, [await schedules.resume(conn, name, by=author_of(request))])
 
-    return await answer_with(state, request, await act(state, request, Permission.PAUSE, name, resume))
+    return await answer_with(
+        state, request, await act(state, request, Permission.PAUSE, PAUSING_SCHEDULES, name, resume)
+    )
 
 
 async def run_schedule(state: State, request: Request) -> Response:
     name = schedule_name(request)
-    refuse_early(request, Permission.ENQUEUE)
+    refuse_early(request, Permission.ENQUEUE, SCHEDULING)
     await _read_no_fields(state, request)
 
     async def run(conn: psycopg.AsyncConnection, _: Schedule) -> tuple[RunTick, set[str]]:
         return await firing.run_now(conn, name, by=author_of(request))
 
-    tick, queues = await act(state, request, Permission.ENQUEUE, name, run)
+    tick, queues = await act(state, request, Permission.ENQUEUE, SCHEDULING, name, run)
     state.notifier.wake(queues)
     return Json(tick, HTTPStatus.CREATED)
 
@@ -108,7 +112,9 @@ async def _read_no_fields(state: State, request: Request) -> None:
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
 
 
-_NEEDS_PAUSE = "A user needs the permission `pause` on the queue."
+_NEEDS_PAUSE = (
+    f"A user needs the permission `pause` on the queue, a key the scope `schedule` or `manage`. {BRIEF}"
+)
 
 OPERATIONS = (
     Operation(
@@ -126,7 +132,7 @@ OPERATIONS = (
         parameters=(NAME,),
         body=PauseRequest,
         body_is_optional=True,
-        answers={200: Answer(description="The schedule is paused.", body=ScheduleObject)},
+        answers={200: Answer(description="The schedule is paused.", body=CHANGED)},
         errors=UNKNOWN,
     ),
     Operation(
@@ -140,7 +146,7 @@ OPERATIONS = (
             f"Continues with the next tick from now on, without making up for missed ones. {_NEEDS_PAUSE}"
         ),
         parameters=(NAME,),
-        answers={200: Answer(description="The schedule is active.", body=ScheduleObject)},
+        answers={200: Answer(description="The schedule is active.", body=CHANGED)},
         errors=UNKNOWN,
     ),
     Operation(
@@ -153,7 +159,7 @@ OPERATIONS = (
         description=(
             "An extra run, also while the schedule is paused. The overlap policy applies: if the run has"
             " to wait it is `held` and has no task yet. A user needs the permission `enqueue` on the"
-            " queue."
+            f" queue. {NEEDS_SCOPE}"
         ),
         parameters=(NAME,),
         answers={

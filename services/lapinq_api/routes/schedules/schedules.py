@@ -8,7 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require
-from lapinq_api.operations.bodies.schedule_object import ScheduleObject, Shown, objects, with_latest
+from lapinq_api.credentials.payloads import CARRIED
+from lapinq_api.operations.bodies.schedule_object import (
+    ScheduleObject,
+    ScheduleStatus,
+    Shown,
+    objects,
+    with_latest,
+)
 from lapinq_api.operations.bodies.schedule_request import (
     ScheduleChange,
     ScheduleRequest,
@@ -31,7 +38,7 @@ from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, r
 from lapinq_api.operations.schedule_path import NAME, act, links_to_schedule, schedule_name
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json, off_loop_if_large
-from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.accounts.account import SCHEDULING, Permission
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.schedules import Schedule, ScheduleFilter, UnknownSchedule
@@ -52,12 +59,12 @@ async def list_schedules(state: State, request: Request) -> Response:
 
 
 async def create_schedule(state: State, request: Request) -> Response:
-    refuse_early(request, Permission.ENQUEUE)
+    refuse_early(request, Permission.ENQUEUE, SCHEDULING)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with await state.admission.decoding(body):
         definition = await off_loop_if_large(body, read_definition, body, state.settings.allowed_modules)
     check_name("queue_name", definition.queue_name)
-    require(request, Permission.ENQUEUE, definition.queue_name)
+    require(request, Permission.ENQUEUE, definition.queue_name, SCHEDULING)
     made = await state.database.run(schedules.create, definition, by=author_of(request))
     return await answer_with(state, request, [(made, None)], HTTPStatus.CREATED)
 
@@ -68,33 +75,36 @@ async def get_schedule(state: State, request: Request) -> Response:
 
 async def change_schedule(state: State, request: Request) -> Response:
     name = schedule_name(request)
-    refuse_early(request, Permission.ENQUEUE)
+    refuse_early(request, Permission.ENQUEUE, SCHEDULING)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with await state.admission.decoding(body):
         version, changes = await off_loop_if_large(body, read_change, body, state.settings.allowed_modules)
     if "queue_name" in changes:
         check_name("queue_name", changes["queue_name"])
-        require(request, Permission.ENQUEUE, changes["queue_name"])
+        require(request, Permission.ENQUEUE, changes["queue_name"], SCHEDULING)
     view = state.payloads.for_(actor_of(request))
 
     async def change(conn: psycopg.AsyncConnection, found: Schedule) -> list[Shown]:
         view.check_move(found.queue_name, changes.get("queue_name", found.queue_name), found.webhook_url)
         view.check_holds_no_mask(found.queue_name, changes)
+        view.check_steering(found.queue_name, {name: getattr(found, name) for name in CARRIED}, changes)
         changed = await schedules.change(conn, name, changes, version, by=author_of(request))
         return await with_latest(conn, [changed])
 
-    return await answer_with(state, request, await act(state, request, Permission.ENQUEUE, name, change))
+    return await answer_with(
+        state, request, await act(state, request, Permission.ENQUEUE, SCHEDULING, name, change)
+    )
 
 
 async def delete_schedule(state: State, request: Request) -> Response:
     name = schedule_name(request)
-    refuse_early(request, Permission.ENQUEUE)
+    refuse_early(request, Permission.ENQUEUE, SCHEDULING)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
 
     async def delete(conn: psycopg.AsyncConnection, _: Schedule) -> None:
         await schedules.delete(conn, name, by=author_of(request))
 
-    await act(state, request, Permission.ENQUEUE, name, delete)
+    await act(state, request, Permission.ENQUEUE, SCHEDULING, name, delete)
     return Json(ScheduleDeleted(name))
 
 
@@ -102,7 +112,11 @@ async def answer_with(
     state: State, request: Request, found: list[Shown], status: int = HTTPStatus.OK
 ) -> Response:
     """The only schedule in `found`, with the payloads that the sender of `request` may see."""
-    [shown] = await objects(found, state.payloads.for_(actor_of(request)))
+    actor = actor_of(request)
+    if not actor.may_read():
+        [(one, _)] = found
+        return Json(ScheduleStatus(name=one.name, state=one.state, version=one.version), status)
+    [shown] = await objects(found, state.payloads.for_(actor))
     return Json(shown, status)
 
 
@@ -119,6 +133,12 @@ async def _one(conn: psycopg.AsyncConnection, name: str) -> list[Shown]:
         raise UnknownSchedule
     return await with_latest(conn, [found])
 
+
+CHANGED = ScheduleObject | ScheduleStatus
+"""What is answered to a change."""
+
+NEEDS_SCOPE = "A key needs the scope `schedule`."
+BRIEF = "Without the scope `read`, a key is told the state only."
 
 UNKNOWN = {404: "There is no schedule with this name."}
 
@@ -150,12 +170,12 @@ OPERATIONS = (
         needs=Needs.PERMISSION,
         tag="schedules",
         summary="Create a schedule",
-        description="A user needs the permission `enqueue` on the queue.",
+        description=f"A user needs the permission `enqueue` on the queue. {NEEDS_SCOPE} {BRIEF}",
         body=ScheduleRequest,
         answers={
             201: Answer(
                 description="The schedule is created.",
-                body=ScheduleObject,
+                body=CHANGED,
                 links=links_to_schedule("$response.body#/name"),
             )
         },
@@ -182,12 +202,13 @@ OPERATIONS = (
         description=(
             "An omitted field stays as it is; a null field gets the default of a new schedule. A tick"
             " that is due stays due unless the times change. A user needs the permission `enqueue` on the"
-            " queue, and on the new one if it changes. A caller that sees masked values must omit those"
-            " fields, and cannot move the schedule to a queue where they would be shown."
+            f" queue, and on the new one if it changes. {NEEDS_SCOPE} A caller that sees masked values must omit"
+            " those fields, and can't move the schedule to a queue where they would be shown. While such values stay,"
+            f" function, webhook and other arguments stay too. {BRIEF}"
         ),
         parameters=(NAME,),
         body=ScheduleChange,
-        answers={200: Answer(description="The changed schedule.", body=ScheduleObject)},
+        answers={200: Answer(description="The changed schedule.", body=CHANGED)},
         errors={**UNKNOWN, 409: "Somebody else changed it: it has another version."},
     ),
     Operation(
@@ -199,7 +220,7 @@ OPERATIONS = (
         summary="Delete a schedule",
         description=(
             "Deletes its history too. Tasks that it enqueued stay. A user needs the permission `enqueue`"
-            " on the queue."
+            f" on the queue. {NEEDS_SCOPE}"
         ),
         parameters=(NAME,),
         answers={200: Answer(description="The schedule is deleted.", body=ScheduleDeleted)},

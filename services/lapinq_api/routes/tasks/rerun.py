@@ -1,12 +1,12 @@
 """Enqueues a task again as a new one, with the changes that the body asks for."""
 
 from functools import partial
-from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require
+from lapinq_api.credentials.payloads import CARRIED, PayloadView
 from lapinq_api.operations.body import read_json_if_any
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.operations.idempotency import (
@@ -20,13 +20,9 @@ from lapinq_api.operations.task_path import TASK_ID, links_to_task, task_id, unk
 from lapinq_api.routes.tasks.enqueue import Enqueued, EnqueuedTransient, enqueued, request_id
 from lapinq_api.state import State
 from lapinq_api.wire.codec import off_loop_if_large
-from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.rerun import Rerun, RerunRequest, read_rerun
 from lapinq_core.intake.rerunning import enqueued_fields, store_rerun
-
-_REVEALING = ("task_name", "module_path", "webhook_url")
-"""Fields that decide who learns what the task carries."""
 
 
 async def rerun_task(state: State, request: Request) -> Response:
@@ -50,29 +46,24 @@ async def rerun_task(state: State, request: Request) -> Response:
             request_id(request),
         )
         task = asked.task
-        require(request, Permission.ENQUEUE, task.queue_name)
-        _check_secrets(state, request, asked)
+        for queue in (asked.earlier_queue, task.queue_name):
+            require(request, Permission.ENQUEUE, queue)
+        await off_loop_if_large(
+            fields.encode(), _check_secrets, state.payloads.for_(actor_of(request)), asked
+        )
         key = None if given is None else stored_key(request, given, f"POST /api/v1/tasks/{which}/rerun", body)
         verb = partial(store_rerun, earlier_id=which, by=author_of(request))
         outcome = await state.enqueue_batcher.put_all([task], size, key, verb)
     return enqueued(state, task, outcome)
 
 
-def _check_secrets(state: State, request: Request, asked: Rerun) -> None:
+def _check_secrets(view: PayloadView, asked: Rerun) -> None:
     """Raises `Refused` (403) if the new task would show the sender what is hidden from them in the earlier one."""
-    actor = actor_of(request)
-    view = state.payloads.for_(actor)
-    view.check_holds_no_mask(asked.queue_name, asked.changes)
-    copied = None if "webhook_url" in asked.changes else asked.webhook_url
-    view.check_move(asked.queue_name, asked.task.queue_name, copied)
-    if not view.hides(asked.queue_name):
-        return
-    for name in _REVEALING:
-        if name in asked.changes:
-            raise Refused(
-                HTTPStatus.FORBIDDEN,
-                f"{actor.name} may not change {name}: values of the task are hidden from them",
-            )
+    earlier, queue = asked.earlier, asked.earlier_queue
+    view.check_holds_no_mask(queue, asked.changes)
+    copied = None if "webhook_url" in asked.changes else earlier.webhook_url
+    view.check_move(queue, asked.task.queue_name, copied)
+    view.check_steering(queue, {name: getattr(earlier, name) for name in CARRIED}, asked.changes)
 
 
 OPERATIONS = (
@@ -85,9 +76,10 @@ OPERATIONS = (
         summary="Enqueue a task again, as a new one",
         description=(
             "For a task in any status; the earlier task stays as it is. The new one has the same function, arguments"
-            " and options, unless the body changes them, and starts now, unless it says `scheduled_at`. Needs the"
-            " permission `enqueue` on its queue. Who may not see values of the earlier task may change neither the"
-            " function nor the webhook, nor move it to a queue where they may."
+            " and options, unless the body changes them, and starts now, unless it says `scheduled_at`. A user needs"
+            " the permission `enqueue` on the queues of both. While the new task keeps values that are hidden from the"
+            " caller, its function, webhook and other arguments stay too, and it can't move to a queue where they are"
+            " shown."
         ),
         parameters=(TASK_ID, IDEMPOTENCY_KEY),
         body=RerunRequest,

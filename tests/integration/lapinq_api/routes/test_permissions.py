@@ -47,6 +47,9 @@ class Act(StrEnum):
     LOOK_AT_THE_SERVER = auto()
     READ = auto()
     ENQUEUE = auto()
+    SCHEDULE = auto()
+    """For a user the same as enqueueing; for a key not."""
+    PAUSE_SCHEDULE = auto()
     RERUN = auto()
     """Takes both reading and enqueueing."""
     CANCEL = auto()
@@ -120,16 +123,16 @@ TRIES = {
     "PUT /api/v1/breakers/{name:path}": Try(Act.STEER_WORKERS, "/api/v1/breakers/unknown", 400, {}),
     "DELETE /api/v1/breakers/{name:path}": Try(Act.STEER_WORKERS, "/api/v1/breakers/unknown", 404),
     "GET /api/v1/schedules": Try(Act.READ, "/api/v1/schedules?limit=1", 200),
-    "POST /api/v1/schedules": Try(Act.ENQUEUE, "/api/v1/schedules", 409, SCHEDULE),
+    "POST /api/v1/schedules": Try(Act.SCHEDULE, "/api/v1/schedules", 409, SCHEDULE),
     "GET /api/v1/schedules/preview": Try(Act.READ, "/api/v1/schedules/preview?cron=@daily", 200),
     "GET /api/v1/schedules/{name}": Try(Act.READ, "/api/v1/schedules/nightly", 200),
     "PATCH /api/v1/schedules/{name}": Try(
-        Act.ENQUEUE, "/api/v1/schedules/nightly", 409, {"version": 999_999, "priority": 1}
+        Act.SCHEDULE, "/api/v1/schedules/nightly", 409, {"version": 999_999, "priority": 1}
     ),
-    "DELETE /api/v1/schedules/{name}": Try(Act.ENQUEUE, "/api/v1/schedules/{own}", 200),
-    "POST /api/v1/schedules/{name}/pause": Try(Act.PAUSE, "/api/v1/schedules/nightly/pause", 200),
-    "POST /api/v1/schedules/{name}/resume": Try(Act.PAUSE, "/api/v1/schedules/nightly/resume", 200),
-    "POST /api/v1/schedules/{name}/run": Try(Act.ENQUEUE, "/api/v1/schedules/nightly/run", 201),
+    "DELETE /api/v1/schedules/{name}": Try(Act.SCHEDULE, "/api/v1/schedules/{own}", 200),
+    "POST /api/v1/schedules/{name}/pause": Try(Act.PAUSE_SCHEDULE, "/api/v1/schedules/nightly/pause", 200),
+    "POST /api/v1/schedules/{name}/resume": Try(Act.PAUSE_SCHEDULE, "/api/v1/schedules/nightly/resume", 200),
+    "POST /api/v1/schedules/{name}/run": Try(Act.SCHEDULE, "/api/v1/schedules/nightly/run", 201),
     "GET /api/v1/schedules/{name}/ticks": Try(Act.READ, "/api/v1/schedules/nightly/ticks?limit=1", 200),
     "GET /api/v1/overview": Try(Act.READ, "/api/v1/overview?minutes=1", 200),
     "GET /api/v1/registered": Try(Act.READ, "/api/v1/registered", 200),
@@ -192,17 +195,19 @@ BY_SCOPE = {
         Act.REQUEUE,
         Act.DELETE,
         Act.PAUSE,
+        Act.PAUSE_SCHEDULE,
         Act.STEER_WORKERS,
         Act.SEE_PAYLOADS,
     },
+    Scope.SCHEDULE: {Act.SCHEDULE, Act.PAUSE_SCHEDULE, Act.SEE_PAYLOADS},
 }
 BY_PERMISSION = {
-    Permission.ENQUEUE: Act.ENQUEUE,
-    Permission.CANCEL: Act.CANCEL,
-    Permission.REQUEUE: Act.REQUEUE,
-    Permission.DELETE: Act.DELETE,
-    Permission.PAUSE: Act.PAUSE,
-    Permission.PAYLOAD: Act.SEE_PAYLOADS,
+    Permission.ENQUEUE: {Act.ENQUEUE, Act.SCHEDULE},
+    Permission.CANCEL: {Act.CANCEL},
+    Permission.REQUEUE: {Act.REQUEUE},
+    Permission.DELETE: {Act.DELETE},
+    Permission.PAUSE: {Act.PAUSE, Act.PAUSE_SCHEDULE},
+    Permission.PAYLOAD: {Act.SEE_PAYLOADS},
 }
 EVERYTHING = set(Act)
 
@@ -230,24 +235,26 @@ def _callers() -> Iterator[tuple[str, Caller]]:
     open_to_all = {
         Act.READ,
         Act.ENQUEUE,
+        Act.SCHEDULE,
         Act.CANCEL,
         Act.REQUEUE,
         Act.PAUSE,
+        Act.PAUSE_SCHEDULE,
         Act.STEER_WORKERS,
         Act.SEE_PAYLOADS,
     }
     yield "anybody, open API", Caller(open_to_all, 401, is_open=True)
     yield "anybody, closed API", Caller(set(), 401)
     yield "LAPINQ_API_KEY", Caller(EVERYTHING - {Act.OWN_ACCOUNT}, 403, master=True)
-    for count in (1, 2, 3):
+    for count in range(1, len(Scope) + 1):
         for scopes in itertools.combinations(Scope, count):
             may = set[Act]().union(*(BY_SCOPE[scope] for scope in scopes))
             yield f"key with {', '.join(scopes)}", Caller(may, 403, scopes=scopes)
     own = {Act.READ, Act.OWN_ACCOUNT}
     yield "user without permissions", Caller(own, 403, role="user")
-    for permission, act in BY_PERMISSION.items():
+    for permission, acts in BY_PERMISSION.items():
         here, there = {QUEUE: [permission]}, {OTHER_QUEUE: [permission]}
-        yield f"user who may {permission} here", Caller(own | {act}, 403, role="user", permissions=here)
+        yield f"user who may {permission} here", Caller(own | acts, 403, role="user", permissions=here)
         yield f"user who may {permission} elsewhere", Caller(own, 403, role="user", permissions=there)
     yield "admin", Caller(EVERYTHING, 403, role="admin")
 
@@ -404,10 +411,27 @@ def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
         assert searched.status_code == (200 if sees and not is_user else 403), name
 
 
+def test_no_answer_to_a_change_shows_what_a_key_may_not_read(stage: Stage) -> None:
+    for name in ("key with schedule", "key with manage"):
+        version = stage.call("admin", "GET", "/api/v1/schedules/nightly").json()["version"]
+        change = {"version": version, "timezone": "UTC"}
+        for method, path, body, fields in (
+            ("PATCH", "/api/v1/schedules/nightly", change, {"name", "state", "version"}),
+            ("POST", "/api/v1/schedules/nightly/resume", None, {"name", "state", "version"}),
+            ("POST", f"/api/v1/webhooks/{stage.webhook}/resend", None, {"id", "state"}),
+            ("POST", f"/api/v1/errors/{stage.group}/reopen", None, {"id", "state"}),
+        ):
+            answer = stage.call(name, method, path, body)
+            if answer.status_code != 403:
+                assert (answer.status_code, set(answer.json())) == (200, fields)
+
+
 def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
     pending, failed = stage.made[Status.PENDING], stage.made[Status.FAILED]
     refused = [
-        name for name, caller in CALLERS.items() if not caller.may & {Act.CANCEL, Act.REQUEUE, Act.PAUSE}
+        name
+        for name, caller in CALLERS.items()
+        if not caller.may & {Act.CANCEL, Act.REQUEUE, Act.PAUSE, Act.PAUSE_SCHEDULE}
     ]
     assert len(refused) > 10
     for name in refused:

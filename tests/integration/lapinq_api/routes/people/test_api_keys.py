@@ -88,9 +88,13 @@ def test_a_name_is_given_once(closed: httpx.Client) -> None:
     [
         ({"scopes": ["read"]}, "name", "is required"),
         ({"name": "x"}, "scopes", "is required"),
-        ({"name": "x", "scopes": []}, "scopes", "must name at least one of enqueue, read, manage"),
-        ({"name": "x", "scopes": ["read", "admin"]}, "scopes[1]", "must be one of enqueue, read, manage"),
-        ({"name": "x", "scopes": ["READ"]}, "scopes[0]", "must be one of enqueue, read, manage"),
+        ({"name": "x", "scopes": []}, "scopes", "must name at least one of enqueue, read, manage, schedule"),
+        (
+            {"name": "x", "scopes": ["read", "admin"]},
+            "scopes[1]",
+            "must be one of enqueue, read, manage, schedule",
+        ),
+        ({"name": "x", "scopes": ["READ"]}, "scopes[0]", "must be one of enqueue, read, manage, schedule"),
         ({"name": "x", "scopes": "read"}, "scopes", "must be a list, not a string"),
         ({"name": "x", "scopes": [1]}, "scopes[0]", "must be a string, not an integer"),
         ({"name": "", "scopes": ["read"]}, "name", "must have 1 to 255 characters"),

@@ -170,17 +170,21 @@ def test_nobody_enqueues_a_task_again_to_see_what_is_hidden_in_it(stage: Stage) 
     person = stage.people["with"]
     hidden, seen = (stage.tasks[queue]["failed"] for queue in (UNSEEN, SEEN))
     try:
-        for which, changes, status in (
+        cases: list[tuple[str, dict[str, Any], int]] = [
             (hidden, {}, 201),
-            (hidden, {"priority": 1, "kwargs": {"to": "bob"}}, 201),
+            (hidden, {"priority": 1}, 201),
+            (hidden, {"kwargs": {"to": "bob"}}, 403),
+            (hidden, {"args": ["bob"], "metadata": {}}, 403),
             (hidden, {"queue_name": SEEN}, 403),
             (hidden, {"task_name": "reveal"}, 403),
             (hidden, {"module_path": "m"}, 403),
             (hidden, {"webhook_url": "https://example.org/mine"}, 403),
             (hidden, {"webhook_url": MASKED["webhook_url"]}, 400),
             (hidden, {"args": MASKED["args"]}, 400),
+            (hidden, {"webhook_url": "https://example.org/mine", "args": [], "kwargs": {}}, 403),
             (seen, {"queue_name": UNSEEN, "task_name": "reveal"}, 201),
-        ):
+        ]
+        for which, changes, status in cases:
             answer = person.post(f"/api/v1/tasks/{which}/rerun", json=changes)
             assert answer.status_code == status, (changes, answer.text)
             if status == 201:
@@ -189,6 +193,63 @@ def test_nobody_enqueues_a_task_again_to_see_what_is_hidden_in_it(stage: Stage) 
     finally:
         queues = {SEEN: ["delete", "requeue", "payload"], UNSEEN: ["delete", "requeue"]}
         assert master.post(url, json={"queues": queues}).status_code == 200
+
+
+NEW: dict[str, Any] = {"args": [], "kwargs": {"to": "bob"}, "metadata": {}}
+MINE: dict[str, Any] = {
+    "task_name": "dumps",
+    "module_path": "json",
+    "webhook_url": "https://example.org/mine",
+}
+
+
+def test_nobody_sends_what_is_hidden_to_a_function_or_with_arguments_of_their_own(stage: Stage) -> None:
+    """A copy of a task, and a change to a schedule: hidden values stay only if all that learns of them stays too."""
+    master, url = stage.people["master"], f"/admin/users/{stage.user_id}/permissions"
+    without = {SEEN: ["enqueue", "payload"], UNSEEN: ["enqueue"]}
+    hidden, seen = (stage.tasks[queue]["failed"] for queue in (UNSEEN, SEEN))
+    person = stage.people["with"]
+    before = master.get("/api/v1/schedules/nightly").json()
+    changes: list[dict[str, Any]] = [{name: value} for name, value in (NEW | MINE).items()]
+    changes += [MINE, {**MINE, "args": []}, {**MINE, "args": [], "kwargs": {}}]
+    cases = [(one, 403) for one in changes] + [({"priority": 1, "max_retries": 0}, 200), (NEW | MINE, 200)]
+    assert master.post(url, json={"queues": without}).status_code == 200
+    try:
+        for change, status in cases:
+            version = master.get("/api/v1/schedules/nightly").json()["version"]
+            answer = person.patch("/api/v1/schedules/nightly", json={"version": version, **change})
+            assert answer.status_code == status, (change, answer.text)
+            answer = person.post(f"/api/v1/tasks/{hidden}/rerun", json=change)
+            assert answer.status_code == (201 if status == 200 else status), (change, answer.text)
+        assert person.post(f"/api/v1/tasks/{seen}/rerun", json=MINE).status_code == 201
+        # Nor does somebody copy a task from where they may not enqueue at all.
+        queues = {SEEN: ["enqueue", "payload"], UNSEEN: ["payload"]}
+        assert master.post(url, json={"queues": queues}).status_code == 200
+        refused = person.post(f"/api/v1/tasks/{hidden}/rerun", json={"queue_name": SEEN})
+        assert refused.status_code == 403
+        assert refused.json()["error"].endswith(f"may not enqueue on the queue {UNSEEN}")
+    finally:
+        back = {name: before[name] for name in NEW | MINE}
+        version = master.get("/api/v1/schedules/nightly").json()["version"]
+        changed = master.patch("/api/v1/schedules/nightly", json={"version": version, **back})
+        assert changed.status_code == 200, changed.text
+        queues = {SEEN: ["delete", "requeue", "payload"], UNSEEN: ["delete", "requeue"]}
+        assert master.post(url, json={"queues": queues}).status_code == 200
+
+
+def test_a_key_that_may_not_read_a_schedule_sends_it_nowhere_else(stage: Stage) -> None:
+    master, scopes = stage.people["master"], ["enqueue", "schedule"]
+    made = master.post("/api/v1/keys", json={"name": "keeper", "scopes": scopes}).json()
+    headers = {"X-API-Key": made["key"]}
+    version = master.get("/api/v1/schedules/nightly").json()["version"]
+    with httpx.Client(base_url=master.base_url, headers=headers, trust_env=False) as keeper:
+        refused = keeper.patch("/api/v1/schedules/nightly", json={"version": version, **MINE})
+        assert (refused.status_code, refused.json()["error"]) == (
+            403,
+            "keeper may not change task_name: of what stays, values are hidden from them",
+        )
+        allowed = keeper.patch("/api/v1/schedules/nightly", json={"version": version, "priority": 2})
+        assert (allowed.status_code, set(allowed.json())) == (200, {"name", "state", "version"})
 
 
 def test_schedules_are_shown_as_their_tasks_are(stage: Stage) -> None:

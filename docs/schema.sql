@@ -961,9 +961,14 @@ CREATE TABLE lapinq_api_keys (
     created_by   text NOT NULL,
     created_at   timestamp with time zone NOT NULL,
     last_used_at timestamp with time zone,
+    owner_id     bigint,
+    queues       text[],
+    expires_at   timestamp with time zone,
     CONSTRAINT lapinq_api_keys_key_hash_key UNIQUE (key_hash),
     CONSTRAINT lapinq_api_keys_name_key UNIQUE (name),
+    CONSTRAINT lapinq_api_keys_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES lapinq_users(id) ON DELETE CASCADE,
     CONSTRAINT lapinq_api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_api_keys_queues_check CHECK ((cardinality(queues) > 0)),
     CONSTRAINT lapinq_api_keys_scopes_check CHECK ((scopes <@ ARRAY['enqueue'::text, 'read'::text, 'manage'::text, 'schedule'::text]))
 );
 

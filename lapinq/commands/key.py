@@ -11,12 +11,12 @@ from lapinq.commands.console.failure import Failed, saying
 from lapinq.commands.console.json_output import json_flag, print_done, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import plain
-from lapinq.commands.console.times import utc_text
+from lapinq.commands.console.times import Duration, utc_text
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Scope
 
 _KEYS = "/api/v1/keys"
-_HEADINGS = ("NAME", "HINT", "SCOPES", "LAST USED", "CREATED BY")
+_HEADINGS = ("NAME", "HINT", "SCOPES", "QUEUES", "EXPIRES", "LAST USED", "CREATED BY")
 
 
 @click.group(cls=Group)
@@ -35,12 +35,24 @@ def key() -> None:
     required=True,
     help="What the key may do. Repeatable.",
 )
+@click.option("--queue", "-q", "queues", multiple=True, help="Limit the key to this queue. Repeatable.")
+@click.option(
+    "--expires", type=Duration(), help="When it expires, from now, such as 90d. By default it doesn't."
+)
 @json_flag
 @api_flags
-def create(name: str, scopes: tuple[str, ...], as_json: bool, **given: object) -> None:
+def create(
+    name: str,
+    scopes: tuple[str, ...],
+    queues: tuple[str, ...],
+    expires: float | None,
+    as_json: bool,
+    **given: object,
+) -> None:
     """Create a key and print it. It is never shown again."""
+    wanted = {"name": name, "scopes": scopes, "queues": queues or None, "expires_in": expires}
     with reached(given) as api:
-        made = api.post(_KEYS, {"name": name, "scopes": scopes})
+        made = api.post(_KEYS, wanted)
     print_done(made, made.value["key"], as_json=as_json)
 
 
@@ -75,10 +87,13 @@ def delete(name: str, as_json: bool, **given: object) -> None:
 
 def _row(one: Mapping[str, Any]) -> list[object]:
     used = one["last_used_at"]
+    expires, verb = one["expires_at"], "expired" if one["is_expired"] else "expires"
     return [
         one["name"],
         f"…{one['hint']}",
         ",".join(one["scopes"]),
+        "all queues" if one["queues"] is None else ",".join(one["queues"]),
+        "never expires" if expires is None else f"{verb} {utc_text(expires)}",
         "never used" if used is None else f"last used {utc_text(used)}",
         f"created by {one['created_by']}",
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import psycopg
@@ -28,30 +29,66 @@ class TooManyKeys(LapinqError):
     """There are already as many keys as allowed; delete one that is no longer used."""
 
 
+class UnknownOwner(LapinqError):
+    """The user who makes a key has been deleted meanwhile."""
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key to make. `queues` are those that it is limited to, None for all; `expires_in` is in seconds, None never."""
+
+    name: str
+    scopes: Sequence[Scope]
+    queues: Sequence[str] | None = None
+    expires_in: float | None = None
+
+
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A named key without the key itself. `hint` is its last characters. `last_used_at` lags by a minute at most."""
+    """A named key without the key itself. `hint` is its last characters. `last_used_at` lags by a minute at most.
+
+    `owner` is the user who made it, and with whom it goes; null if no user did.
+    """
 
     id: int
     name: str
     scopes: list[Scope]
+    queues: list[str] | None
     hint: str
+    owner: str | None
     created_by: str
     created_at: datetime
-    last_used_at: datetime | None = None
+    expires_at: datetime | None
+    is_expired: bool
+    last_used_at: datetime | None
 
 
-async def create(
-    conn: psycopg.AsyncConnection, name: str, key: str, scopes: Sequence[Scope], *, by: Author
-) -> KeyRecord:
-    """Stores `key` and adds an audit entry. Raises `NameTaken` and `TooManyKeys`."""
+class FoundKey(msgspec.Struct, frozen=True):
+    """The actor of a valid key, and in how many seconds it expires; None is never."""
+
+    actor: Actor
+    seconds_left: float | None
+
+
+async def create(conn: psycopg.AsyncConnection, new: NewKey, key: str, *, by: Author) -> KeyRecord:
+    """Stores `key` and adds an audit entry. A user who makes it becomes its owner.
+
+    Raises `NameTaken`, `TooManyKeys` and `UnknownOwner`.
+    """
+    owner_id = by.actor_id if by.actor_kind is ActorKind.USER else None
     params = {
-        "name": name,
+        "name": new.name,
         "key_hash": digest_of(key.encode()),
         "hint": hint_of(key),
-        "scopes": list(scopes),
+        "scopes": list(new.scopes),
+        "queues": None if new.queues is None else list(new.queues),
+        "expires_in": new.expires_in,
+        "owner_id": owner_id,
         "created_by": by.actor,
     }
     async with conn.transaction():
+        if owner_id is not None:
+            owner = await (await conn.execute(sql(_PACKAGE, "lock_owner"), {"id": owner_id})).fetchone()
+            if owner is None:
+                raise UnknownOwner
         await conn.execute(sql(_PACKAGE, "lock_keys"))
         counted = await (await conn.execute(sql(_PACKAGE, "count_keys"))).fetchone()
         if counted is None or counted[0] >= MAX_KEYS:
@@ -60,7 +97,11 @@ async def create(
         if row is None:
             raise NameTaken
         record = _record(*row)
-        details = {"name": name, "scopes": list(scopes)}
+        details: dict[str, Any] = {"name": new.name, "scopes": record.scopes}
+        if record.queues is not None:
+            details["queues"] = record.queues
+        if record.expires_at is not None:
+            details["expires_at"] = record.expires_at.isoformat()
         await audit.record(conn, by.did("key.create", str(record.id), details))
     return record
 
@@ -79,15 +120,26 @@ async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> b
     return row is not None
 
 
-async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[bytes, Actor]:
-    """The actors whose keys have these digests; unknown digests are left out."""
+async def names_of(conn: psycopg.AsyncConnection, owner_id: int) -> list[str]:
+    """The names of a user's keys."""
+    cursor = await conn.execute(sql(_PACKAGE, "list_owned_keys"), {"id": owner_id})
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[bytes, FoundKey]:
+    """The valid keys with these digests; unknown and expired ones are left out."""
     cursor = await conn.execute(sql(_PACKAGE, "find_keys"), {"digests": list(digests)}, prepare=True)
-    return {
-        bytes(digest): Actor(
-            kind=ActorKind.KEY, id=key_id, name=name, scopes=frozenset(Scope(scope) for scope in scopes)
+    found: dict[bytes, FoundKey] = {}
+    for digest, key_id, name, scopes, queues, seconds_left in await cursor.fetchall():
+        actor = Actor(
+            kind=ActorKind.KEY,
+            id=key_id,
+            name=name,
+            scopes=frozenset(_scopes(scopes)),
+            queues=None if queues is None else frozenset(queues),
         )
-        for digest, key_id, name, scopes in await cursor.fetchall()
-    }
+        found[bytes(digest)] = FoundKey(actor, seconds_left)
+    return found
 
 
 async def record_uses(conn: psycopg.AsyncConnection, seconds_ago: Mapping[int, float]) -> None:
@@ -96,21 +148,37 @@ async def record_uses(conn: psycopg.AsyncConnection, seconds_ago: Mapping[int, f
     await conn.execute(sql(_PACKAGE, "record_key_uses"), params)
 
 
+def _scopes(stored: Sequence[str]) -> list[Scope]:
+    """Scopes of a later release are ignored."""
+    return [Scope(scope) for scope in stored if scope in _KNOWN]
+
+
+_KNOWN = frozenset(Scope)
+
+
 def _record(
     key_id: int,
     name: str,
     scopes: list[str],
+    queues: list[str] | None,
     hint: str,
+    owner: str | None,
     created_by: str,
     created_at: datetime,
+    expires_at: datetime | None,
+    is_expired: bool,
     last_used_at: datetime | None,
 ) -> KeyRecord:
     return KeyRecord(
         id=key_id,
         name=name,
-        scopes=[Scope(scope) for scope in scopes],
+        scopes=_scopes(scopes),
+        queues=queues,
         hint=hint,
+        owner=owner,
         created_by=created_by,
         created_at=created_at,
+        expires_at=expires_at,
+        is_expired=is_expired,
         last_used_at=last_used_at,
     )

@@ -106,7 +106,7 @@ async def set_role(conn: psycopg.AsyncConnection, user_id: int, role: Role) -> t
 
 
 async def delete(conn: psycopg.AsyncConnection, user_id: int) -> tuple[Changed, User | None]:
-    """Deletes a user and their sessions, unless no admin would remain. Runs in the caller's transaction."""
+    """Deletes a user, their sessions and API keys, unless no admin would remain. Runs in the caller's transaction."""
     if await _is_last_admin(conn, user_id):
         return Changed.LAST_ADMIN, None
     user = await _one(conn, "delete_user", {"id": user_id})

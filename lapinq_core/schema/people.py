@@ -83,6 +83,10 @@ api_keys = sa.Table(
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("created_at", timestamptz, nullable=False),
     sa.Column("last_used_at", timestamptz),
+    sa.Column("owner_id", sa.BigInteger, sa.ForeignKey("lapinq_users.id", ondelete="CASCADE")),
+    sa.Column("queues", ARRAY(sa.Text)),
+    sa.Column("expires_at", timestamptz),
+    sa.CheckConstraint("cardinality(queues) > 0", name="lapinq_api_keys_queues_check"),
     sa.CheckConstraint(
         "scopes <@ ARRAY['enqueue', 'read', 'manage', 'schedule']", name="lapinq_api_keys_scopes_check"
     ),

@@ -1,6 +1,7 @@
 """`lapinq key` on a real database, and what the command line notes of its changes."""
 
 import json
+from datetime import datetime, timedelta
 
 import psycopg
 
@@ -43,7 +44,12 @@ def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
 
 
 def test_a_new_key_can_be_had_as_json(database: str) -> None:
-    made = json.loads(lapinq(database, "key", "create", "ci", "-s", "manage", "--json").stdout)
+    limits = ("-q", "mail", "--queue", "a b", "--expires", "90d")
+    made = json.loads(lapinq(database, "key", "create", "ci", "-s", "manage", *limits, "--json").stdout)
+    assert (made["queues"], made["owner"]) == (["a b", "mail"], None)
+    lasts = datetime.fromisoformat(made["expires_at"]) - datetime.fromisoformat(made["created_at"])
+    assert lasts == timedelta(days=90)
+    assert "a b,mail" in lapinq(database, "key", "list").stdout
     assert looks_like_key(made["key"].encode())
     assert (made["name"], made["scopes"]) == ("ci", ["manage"])
 
@@ -54,6 +60,8 @@ def test_wrong_values_are_refused_before_anything_is_made(database: str) -> None
         ("key", "create", "ci", "-s", "admin"),
         ("key", "create", "", "-s", "read"),
         ("key", "create", "a\nb", "-s", "read"),
+        ("key", "create", "ci", "-s", "read", "--expires", "soon"),
+        ("key", "create", "ci", "-s", "read", "--queue", ""),
     ):
         assert lapinq(database, *arguments).exit_code == 2
     assert noted(database) == []

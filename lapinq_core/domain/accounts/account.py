@@ -1,7 +1,8 @@
 """Who makes a request, and what they may do. Pure: `lapinq_core.people` stores people, sessions and keys.
 
 An admin and the key from the settings may do everything. A user reads everything except values that the settings hide,
-and acts on a queue with the permission for it. A named key does what its scopes allow, on every queue.
+and acts on a queue with the permission for it. A named key does what its scopes allow, on every queue or on those that
+it is limited to.
 """
 
 from enum import StrEnum
@@ -50,7 +51,10 @@ class ActorKind(StrEnum):
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """The caller. `id` is the user's or the named key's; `permissions` are by queue."""
+    """The caller. `id` is the user's or the named key's; `permissions` are by queue.
+
+    `queues` are those that a named key is limited to, None for all.
+    """
 
     kind: ActorKind
     name: str
@@ -58,12 +62,27 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     is_admin: bool = False
     permissions: dict[str, frozenset[Permission]] = {}
     scopes: frozenset[Scope] = frozenset()
+    queues: frozenset[str] | None = None
 
-    def may_read(self) -> bool:
-        """Whether they may read tasks and queues."""
+    @property
+    def depends_on_queue(self) -> bool:
+        """Whether what they may do is not the same on every queue."""
+        return self.queues is not None or (self.kind is ActorKind.USER and not self.is_admin)
+
+    @property
+    def any_queue(self) -> str | None:
+        """A queue on which they may do all that their scopes allow; None is all queues."""
+        return None if self.queues is None else min(self.queues)
+
+    def covers(self, queue: str | None) -> bool:
+        """Whether `queue` is not beyond what a key is limited to; None is all queues."""
+        return self.queues is None or queue in self.queues
+
+    def may_read(self, queue: str | None) -> bool:
+        """Whether they may read tasks of `queue`; None is all queues, and what belongs to none."""
         match self.kind:
             case ActorKind.KEY:
-                return self.is_admin or Scope.READ in self.scopes
+                return self.is_admin or (Scope.READ in self.scopes and self.covers(queue))
             case ActorKind.USER | ActorKind.ANONYMOUS | ActorKind.COMMAND_LINE:
                 return True
             case _:
@@ -78,7 +97,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             return True
         match self.kind:
             case ActorKind.KEY:
-                return not self.scopes.isdisjoint(scopes or scopes_for(permission))
+                return self.covers(queue) and not self.scopes.isdisjoint(scopes or scopes_for(permission))
             case ActorKind.USER:
                 return queue is not None and permission in self.permissions.get(queue, frozenset())
             case ActorKind.ANONYMOUS:

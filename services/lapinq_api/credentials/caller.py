@@ -67,11 +67,16 @@ def require(
 def refuse_early(request: Request, permission: Permission, scopes: Scopes | None = None) -> None:
     """Raises `Refused` (401, 403) for callers without the permission on any queue, before anything is read.
 
-    Only a user's permission depends on the queue.
+    Except for users, whose permissions differ from queue to queue.
     """
     actor = actor_of(request)
     if actor.kind is not ActorKind.USER or actor.is_admin:
-        require(request, permission, None, scopes)
+        require(request, permission, actor.any_queue, scopes)
+
+
+def require_read(request: Request, queue: str | None) -> None:
+    """Raises `Refused` (401, 403) for callers who may not read tasks of `queue`; None is all queues."""
+    check(request, lambda sent: refuse_reading(actor_of(sent), queue))
 
 
 def check(request: Request, is_allowed: Callable[[Request], T]) -> T:
@@ -108,6 +113,12 @@ def _permitted(actor: Actor, permission: Permission, queue: str | None, scopes: 
     return actor
 
 
+def refuse_reading(actor: Actor, queue: str | None) -> None:
+    """Raises `Refused` (401, 403) if `actor` may not read tasks of `queue`; None is all queues."""
+    if not actor.may_read(queue):
+        raise refusal_of(actor, "read" if actor.covers(queue) else f"read {_beyond(queue)}")
+
+
 def refusal_of(actor: Actor, what: str) -> Refused:
     """The error for an `actor` who may not do `what`: 403, or 401 if logging in could help."""
     if actor.kind is ActorKind.ANONYMOUS:
@@ -117,10 +128,18 @@ def refusal_of(actor: Actor, what: str) -> Refused:
 
 def _what(actor: Actor, permission: Permission, queue: str | None, scopes: Scopes | None) -> str:
     if actor.kind is ActorKind.KEY:
+        if not actor.covers(queue):
+            return f"{permission} {_beyond(queue)}"
         if scopes is not None:
             return f"do this: it needs a key with the scope {' or '.join(scopes)}"
         return f"{permission}: this needs a key with the scope {' or '.join(scopes_for(permission))}"
     return f"{permission} on all queues" if queue is None else f"{permission} on the queue {queue}"
+
+
+def _beyond(queue: str | None) -> str:
+    if queue is None:
+        return "on all queues: this key is limited to some, and a list must name one of them"
+    return f"on the queue {queue}: this key is limited to others"
 
 
 def unauthenticated(sentence: str = "this needs a valid X-API-Key header or a session") -> Refused:

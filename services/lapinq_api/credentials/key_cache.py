@@ -1,8 +1,9 @@
 """Caches whose an API key is, so that few requests query the database for it.
 
-An answer is valid for 5 s. A deletion is announced on `ACCESS_CHANNEL` (`lapinq_core.people.keys`) and takes effect
-immediately in every server; if the announcement is lost, it takes those 5 s. Uncached keys are looked up one statement
-at a time, all together that have arrived since the last. So made-up keys use at most one connection, and callers seen
+An answer is valid for 5 s, and not beyond the key's expiry. A deletion of a key, or of its owner, is announced on
+`ACCESS_CHANNEL` (`lapinq_core.people.keys`) and takes effect immediately in every server; if the announcement is lost,
+it takes those 5 s. Uncached keys are looked up one statement at a time, all together that have arrived since the last.
+So made-up keys use at most one connection, and callers seen
 lately continue while the database is unavailable.
 """
 
@@ -23,6 +24,7 @@ from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.accounts.api_key import digest_of, looks_like_key
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.people import keys
+from lapinq_core.people.keys import FoundKey
 from lapinq_core.runtime.loops import run_every
 
 FRESH_SECONDS = 5.0
@@ -35,7 +37,7 @@ _CLOSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
-Pending = dict[bytes, "asyncio.Future[Actor | Exception | None]"]
+Pending = dict[bytes, "asyncio.Future[FoundKey | Exception | None]"]
 
 
 class KeyCache:
@@ -64,14 +66,21 @@ class KeyCache:
         digest = digest_of(key)
         now = self._clock()
         cached = self._known.get(digest, now) or self._unknown.get(digest, now)
-        actor = cached.actor if cached is not None else await self._find_uncached(digest)
+        if cached is not None:
+            actor = cached.actor
+        else:
+            found = await self._find_uncached(digest)
+            actor = None if found is None else found.actor
         if actor is not None and actor.id is not None:
             self._uses.add(actor.id, now)
         return actor
 
     def on_notify(self, payload: str) -> None:
-        """A message on `ACCESS_CHANNEL`: a key was deleted. An empty payload (some may be lost) changes nothing."""
-        if payload.startswith("key "):
+        """A message on `ACCESS_CHANNEL`: a key was deleted, or a user changed, whose keys go with them.
+
+        An empty payload (some may be lost) changes nothing.
+        """
+        if payload.startswith(("key ", "user ")):
             self._known.clear()
             self._in_flight = {}  # its answer may predate the deletion
 
@@ -90,7 +99,7 @@ class KeyCache:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._note(self._uses.all(), self._clock())
 
-    async def _find_uncached(self, digest: bytes) -> Actor | None:
+    async def _find_uncached(self, digest: bytes) -> FoundKey | None:
         answer = self._in_flight.get(digest) or self._pending.get(digest)
         if answer is None:
             self._database.check()
@@ -117,23 +126,26 @@ class KeyCache:
                 asked = self._in_flight = self._pending
                 self._pending = {}
                 since = self._clock()
-                found: Mapping[bytes, Actor] | Exception
+                found: Mapping[bytes, FoundKey] | Exception
                 try:
                     found = await self._database.run(keys.find, list(asked))
                 except Exception as error:  # noqa: BLE001  # passed to each request
                     found = error
                 for digest, answer in asked.items():
-                    actor = found if isinstance(found, Exception) else found.get(digest)
-                    if self._in_flight is asked and not isinstance(actor, Exception):
-                        self._remember(digest, actor, since)
-                    answer.set_result(actor)
+                    key = found if isinstance(found, Exception) else found.get(digest)
+                    if self._in_flight is asked and not isinstance(key, Exception):
+                        self._remember(digest, key, since)
+                    answer.set_result(key)
         finally:
             self._in_flight = {}
             self._is_asking = False
 
-    def _remember(self, digest: bytes, actor: Actor | None, since: float) -> None:
-        memory = self._unknown if actor is None else self._known
-        memory.put(digest, _Found(actor, since))
+    def _remember(self, digest: bytes, key: FoundKey | None, since: float) -> None:
+        if key is None:
+            self._unknown.put(digest, _Found(None, since + FRESH_SECONDS))
+            return
+        left = FRESH_SECONDS if key.seconds_left is None else min(key.seconds_left, FRESH_SECONDS)
+        self._known.put(digest, _Found(key.actor, since + left))
 
     async def _note(self, uses: dict[int, float], now: float) -> None:
         if not uses:
@@ -147,10 +159,10 @@ class KeyCache:
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """The owner of a key, None for an unknown key, and when it was looked up."""
+    """The actor of a key, None for an unknown key, and until when that is valid."""
 
     actor: Actor | None
-    since: float
+    until: float
 
 
 class _Memory:
@@ -161,7 +173,7 @@ class _Memory:
 
     def get(self, digest: bytes, now: float) -> _Found | None:
         found = self._found.get(digest)
-        return found if found is not None and now - found.since < FRESH_SECONDS else None
+        return found if found is not None and now < found.until else None
 
     def put(self, digest: bytes, found: _Found) -> None:
         self._found.pop(digest, None)  # keeps the order by age

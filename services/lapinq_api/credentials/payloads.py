@@ -173,7 +173,7 @@ class PayloadView:
 
     def _conceals(self, queue: str, payload: Mapping[str, Any]) -> bool:
         """Whether something in `payload` is hidden from them. From who may not read, everything is."""
-        if not self._actor.may_read():
+        if not self._actor.may_read(queue):
             return any(payload.values())
         masked = self.mask_object(dict(payload), queue) if self.hides(queue) else payload
         return masked != payload

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.auth.sessions import session_of
-from lapinq_api.credentials.caller import actor_of, check, refusal_of
+from lapinq_api.credentials.caller import actor_of, check, refusal_of, refuse_reading
 from lapinq_api.state import State
 from lapinq_api.wire.query import read_query
 
@@ -31,7 +31,9 @@ class Needs(StrEnum):
     NOBODY = "nobody"
     """Open to everybody."""
     READ = "read"
-    """Callers that may read tasks."""
+    """Callers that may read tasks of all queues."""
+    READ_OF_QUEUE = "read of a queue"
+    """Callers that may read tasks of some queue. The handler checks which (`require_read`), once it knows the queue."""
     PERMISSION = "permission"
     """The handler checks a permission itself (`lapinq_api.credentials.caller.require`), once it knows the queue."""
     ADMIN = "admin"
@@ -133,9 +135,10 @@ def _check(needs: Needs, request: Request) -> None:
         case Needs.PERMISSION | Needs.NOBODY:
             pass
         case Needs.READ:
+            refuse_reading(actor_of(request), None)
+        case Needs.READ_OF_QUEUE:
             actor = actor_of(request)
-            if not actor.may_read():
-                raise refusal_of(actor, "read")
+            refuse_reading(actor, actor.any_queue)
         case Needs.ADMIN:
             actor = actor_of(request)
             if not actor.is_admin:

@@ -2,23 +2,26 @@
 
 import asyncio
 
+import msgspec
 import psycopg
 import pytest
 
-from lapinq_core.domain.accounts.account import Actor, ActorKind, Scope
+from lapinq_core.domain.accounts.account import Actor, ActorKind, Role, Scope
 from lapinq_core.domain.accounts.api_key import digest_of, key_of
-from lapinq_core.people import audit, keys
+from lapinq_core.people import audit, keys, users
 from lapinq_core.people.audit_filters import AuditFilter
-from lapinq_core.people.keys import ACCESS_CHANNEL, NameTaken, TooManyKeys
+from lapinq_core.people.keys import ACCESS_CHANNEL, FoundKey, NameTaken, NewKey, TooManyKeys, UnknownOwner
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn
 
 KEY = key_of(b"1" * 32)
+OPERATOR = msgspec.structs.replace(SOMEBODY, actor_kind=ActorKind.COMMAND_LINE, actor_id=None)
 OTHER = key_of(b"2" * 32)
 
 
 async def make(conn: Conn, name: str = "ci", key: str = KEY, *scopes: Scope) -> keys.KeyRecord:
-    return await keys.create(conn, name, key, scopes or [Scope.ENQUEUE], by=SOMEBODY)
+    new = NewKey(name=name, scopes=scopes or [Scope.ENQUEUE])
+    return await keys.create(conn, new, key, by=OPERATOR)
 
 
 async def actions(conn: Conn) -> list[tuple[str, str | None, object]]:
@@ -32,8 +35,11 @@ def test_a_key_is_found_by_its_digest_and_is_nowhere_in_the_database(database: s
         await make(conn, "other", OTHER, Scope.MANAGE)
         digest = digest_of(KEY.encode())
         assert await keys.find(conn, [digest, b"stranger"]) == {
-            digest: Actor(
-                kind=ActorKind.KEY, id=made.id, name="ci", scopes=frozenset({Scope.ENQUEUE, Scope.READ})
+            digest: FoundKey(
+                Actor(
+                    kind=ActorKind.KEY, id=made.id, name="ci", scopes=frozenset({Scope.ENQUEUE, Scope.READ})
+                ),
+                None,
             )
         }
         assert (made.hint, made.created_by, made.last_used_at) == (KEY[-4:], "lisa", None)
@@ -82,11 +88,49 @@ def test_a_deletion_is_noted_and_announced_and_happens_once(database: str) -> No
         made = await make(conn)
         with psycopg.connect(database, autocommit=True) as listener:
             listener.execute(f"LISTEN {ACCESS_CHANNEL}")
-            assert await keys.delete(conn, made.id, by=SOMEBODY)
-            assert not await keys.delete(conn, made.id, by=SOMEBODY)
+            assert await keys.delete(conn, made.id, by=OPERATOR)
+            assert not await keys.delete(conn, made.id, by=OPERATOR)
             assert [note.payload for note in listener.notifies(timeout=1)] == [f"key {made.id}"]
         assert await keys.find(conn, [digest_of(KEY.encode())]) == {}
         assert (await actions(conn))[1:] == [("key.delete", str(made.id), {"name": "ci"})]
+
+    on_connections(database, test)
+
+
+def test_a_key_is_found_until_it_expires(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        new = NewKey(name="ci", scopes=[Scope.READ], queues=["mail"], expires_in=3600)
+        made = await keys.create(conn, new, KEY, by=OPERATOR)
+        [found] = (await keys.find(conn, [digest_of(KEY.encode())])).values()
+        assert found.actor.queues == {"mail"}
+        assert found.seconds_left is not None
+        assert 3500 < found.seconds_left <= 3600
+        assert (made.is_expired, made.queues) == (False, ["mail"])
+        await conn.execute("UPDATE lapinq_api_keys SET expires_at = lapinq_now()")
+        assert await keys.find(conn, [digest_of(KEY.encode())]) == {}
+        assert [one.is_expired for one in await keys.list_all(conn)] == [True]
+        assert made.expires_at is not None
+        details = {"scopes": ["read"], "queues": ["mail"], "expires_at": made.expires_at.isoformat()}
+        assert await actions(conn) == [("key.create", str(made.id), {"name": "ci", **details})]
+
+    on_connections(database, test)
+
+
+def test_a_key_goes_with_the_user_who_made_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        user = await users.create(conn, "ada", "hash", Role.ADMIN)
+        await users.create(conn, "bob", "hash", Role.ADMIN)
+        assert user is not None
+        ada = msgspec.structs.replace(SOMEBODY, actor_kind=ActorKind.USER, actor_id=user.id, actor="ada")
+        made = await keys.create(conn, NewKey(name="hers", scopes=[Scope.READ]), KEY, by=ada)
+        nobodys = await make(conn, "nobody's", OTHER)
+        assert (made.owner, nobodys.owner) == ("ada", None)
+        assert await keys.names_of(conn, user.id) == ["hers"]
+        async with conn.transaction():
+            await users.delete(conn, user.id)
+        assert [one.name for one in await keys.list_all(conn)] == ["nobody's"]
+        with pytest.raises(UnknownOwner):
+            await keys.create(conn, NewKey(name="late", scopes=[Scope.READ]), KEY, by=ada)
 
     on_connections(database, test)
 

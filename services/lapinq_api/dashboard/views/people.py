@@ -11,6 +11,10 @@ from lapinq_core.domain.tasks.task import MAX_NAME
 from lapinq_core.lookup.known_queues import known_queues
 from lapinq_core.people import invitations, keys, sessions, users
 
+_LIFETIMES = (30, 90, 365)
+"""Days after which a new key expires, as the form offers them."""
+_USUAL_LIFETIME = 90
+
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     del address
@@ -33,6 +37,8 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "queues": await scan(known_queues),
         "keys": await scan(keys.list_all),
         "scopes": list(Scope),
+        "lifetimes": _LIFETIMES,
+        "usual_lifetime": _USUAL_LIFETIME,
         "shortest": MIN_PASSWORD,
         "longest": MAX_PASSWORD,
         "longest_username": MAX_USERNAME,

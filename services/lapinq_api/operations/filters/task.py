@@ -3,12 +3,13 @@
 They are those of the dashboard's search, so a call can name exactly the tasks that a search shows, on all its pages.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from lapinq_api.operations.endpoint import Parameter
-from lapinq_api.operations.filters.several import MAX_VALUES, schema_of_texts, schema_of_words
+from lapinq_api.operations.filters.several import MAX_VALUES, schema_of_texts, schema_of_words, split
 from lapinq_api.operations.filters.task_values import (
     CURSOR,
     MAX_TEXT,
@@ -73,6 +74,13 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
     rest |= {name: read_texts(name, query) for name in LISTS_OF_TEXTS}
     found = as_filter(msgspec.structs.replace(chosen, **rest))
     return in_states(found, read_states("state", query["state"])) if "state" in query else found
+
+
+def queues_of(query: dict[str, str]) -> Sequence[str | None]:
+    """The queues to which the filter in `query` limits the tasks; [None] for all queues. Raises `InvalidValue`."""
+    if "queue" in query:
+        return [query["queue"]]
+    return split("queues", query["queues"]) if "queues" in query else [None]
 
 
 def with_pattern(chosen: Search) -> Search:

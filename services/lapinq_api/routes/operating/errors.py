@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, require
+from lapinq_api.credentials.caller import actor_of, author_of, require, require_read
 from lapinq_api.operations.bodies.mute_request import MuteRequest, read_mute
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
@@ -38,12 +38,15 @@ class ErrorGroupStatus(msgspec.Struct):
 async def list_errors(state: State, request: Request) -> Response:
     query = query_of(request)
     limit = read_limit(query)
+    require_read(request, query.get("queue"))
     found, matching = await state.database.scan(groups.list_groups, read_filter(query), GroupOrder.ID, limit)
     return Json(found, headers=next_number(found[-1].id if matching > len(found) else None))
 
 
 async def get_error(state: State, request: Request) -> Response:
-    return Json(await _found(state, request))
+    group = await _found(state, request)
+    require_read(request, group.queue_name)
+    return Json(group)
 
 
 async def resolve_error(state: State, request: Request) -> Response:
@@ -86,7 +89,9 @@ async def _found(state: State, request: Request) -> ErrorGroup:
 def _changed(request: Request, group: ErrorGroup | None) -> Response:
     if group is None:
         raise _unknown()
-    return Json(group if actor_of(request).may_read() else ErrorGroupStatus(id=group.id, state=group.state))
+    if not actor_of(request).may_read(group.queue_name):
+        return Json(ErrorGroupStatus(id=group.id, state=group.state))
+    return Json(group)
 
 
 def _unknown() -> Refused:
@@ -104,7 +109,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/errors",
         handler=list_errors,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="errors",
         summary="List groups of errors, the newest group first",
         description=(
@@ -131,7 +136,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/errors/{id}",
         handler=get_error,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="errors",
         summary="One group of errors",
         parameters=(_ID,),

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, require
+from lapinq_api.credentials.caller import actor_of, author_of, require, require_read
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
@@ -31,6 +31,7 @@ class WebhookResent(msgspec.Struct):
 
 async def list_webhooks(state: State, request: Request) -> Response:
     query = query_of(request)
+    require_read(request, query.get("queue"))
     objects, last = await state.database.scan(deliveries.list_webhooks, read_filter(query), read_limit(query))
     shown = await state.payloads.for_(actor_of(request)).encoded(f"[{','.join(objects)}]")
     return Json(shown, headers=next_number(last))
@@ -40,6 +41,7 @@ async def get_webhook(state: State, request: Request) -> Response:
     found = await state.database.run(deliveries.get, _event_id(request))
     if found is None:
         raise _unknown()
+    require_read(request, found[0])
     return Json(await state.payloads.for_(actor_of(request)).encoded(found[1]))
 
 
@@ -53,7 +55,7 @@ async def resend_webhook(state: State, request: Request) -> Response:
     sent = await state.database.run(deliveries.resend, which, by=author_of(request))
     if sent is None:
         raise _unknown()
-    if not actor_of(request).may_read():
+    if not actor_of(request).may_read(found[0]):
         return Json(WebhookResent(id=which))
     return Json(await state.payloads.for_(actor_of(request)).encoded(sent))
 
@@ -74,7 +76,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/webhooks",
         handler=list_webhooks,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="webhooks",
         summary="List webhooks, newest first",
         description=(
@@ -99,7 +101,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/webhooks/{id}",
         handler=get_webhook,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="webhooks",
         summary="One webhook",
         parameters=(_EVENT_ID,),

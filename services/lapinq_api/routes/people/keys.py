@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.sessions import check_still_admin
-from lapinq_api.credentials.caller import author_of
+from lapinq_api.credentials.caller import author_of, unauthenticated
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
@@ -20,13 +19,17 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Scope
 from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import Name, doc
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.people import keys
-from lapinq_core.people.keys import KeyRecord, NameTaken, TooManyKeys
+from lapinq_core.people.keys import KeyRecord, NameTaken, NewKey, TooManyKeys, UnknownOwner
 
 ScopeName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(Scope)})]
+
+MAX_QUEUES = 100
+"""To which a key may be limited."""
 
 KEY_ID = Parameter(
     name="id",
@@ -45,18 +48,21 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
         doc("Its scopes, at least one.", example=["enqueue", "read"]),
         msgspec.Meta(extra_json_schema={"minItems": 1}),
     ]
+    queues: Annotated[
+        list[Name] | None,
+        doc("The queues that it is limited to. Default: all.", example=["mail"]),
+        msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_QUEUES}),
+    ] = None
+    expires_in: Annotated[
+        float | None,
+        doc("Seconds until it expires. Default: never.", example=7_776_000),
+        msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_SECONDS}),
+    ] = None
 
 
-class KeyMade(msgspec.Struct, kw_only=True):
+class KeyMade(KeyRecord, frozen=True, kw_only=True):
     """A new key. `key` is the secret, which is shown only once."""
 
-    id: int
-    name: str
-    scopes: list[Scope]
-    hint: str
-    created_by: str
-    created_at: datetime
-    last_used_at: datetime | None
     key: str
 
 
@@ -76,10 +82,19 @@ async def create_key(state: State, request: Request) -> Response:
     await check_still_admin(state, request.scope)
     asked = decode(_request, body)
     check_name("name", asked.name)
-    scopes = _scopes(asked.scopes)
+    new = NewKey(
+        name=asked.name,
+        scopes=_scopes(asked.scopes),
+        queues=_queues(asked.queues),
+        expires_in=asked.expires_in,
+    )
+    if new.expires_in is not None and not 1 <= new.expires_in <= MAX_SECONDS:
+        raise InvalidValue("expires_in", f"must be between 1 and {MAX_SECONDS} (ten years)")
     key = key_of(secrets.token_bytes(SECRET_BYTES))
     try:
-        made = await state.database.run(keys.create, asked.name, key, scopes, by=author_of(request))
+        made = await state.database.run(keys.create, new, key, by=author_of(request))
+    except UnknownOwner as error:
+        raise unauthenticated() from error
     except NameTaken as error:
         raise Refused(HTTPStatus.CONFLICT, "a key with this name exists already") from error
     except TooManyKeys as error:
@@ -111,6 +126,17 @@ def _scopes(asked: list[str]) -> list[Scope]:
     return [scope for scope in Scope if scope in asked]
 
 
+def _queues(asked: list[str] | None) -> list[str] | None:
+    """Each queue once, by name. Raises `InvalidValue`."""
+    if asked is None:
+        return None
+    if not 1 <= len(asked) <= MAX_QUEUES:
+        raise InvalidValue("queues", f"must name 1 to {MAX_QUEUES} queues, or be left out for all")
+    for index, queue in enumerate(asked):
+        check_name(f"queues[{index}]", queue)
+    return sorted(set(asked))
+
+
 def _key_id(request: Request) -> int:
     given: str = request.path_params["id"]
     if not _ID.fullmatch(given):
@@ -137,7 +163,10 @@ OPERATIONS = (
         needs=Needs.ADMIN,
         tag="keys",
         summary="Create an API key",
-        description="The answer contains the key itself, which cannot be shown again.",
+        description=(
+            "The answer contains the key itself, which cannot be shown again. It stops working when the user who made"
+            " it is deleted; one made with `LAPINQ_API_KEY` has no owner."
+        ),
         body=KeyRequest,
         answers={
             201: Answer(

@@ -34,7 +34,7 @@ from lapinq_core.domain.accounts.passwords import (
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
-from lapinq_core.people import audit, invitations, users
+from lapinq_core.people import audit, invitations, keys, users
 from lapinq_core.people.invitations import Purpose
 from lapinq_core.people.users import Changed, User
 
@@ -233,12 +233,17 @@ async def delete_user(state: State, request: Request) -> Response:
 
     async def delete(conn: psycopg.AsyncConnection) -> tuple[Changed, User | None]:
         async with conn.transaction():
+            owned = await keys.names_of(conn, which)
             changed, user = await users.delete(conn, which)
             if user is not None:
-                await _record(conn, request, "user.delete", user, {"role": user.role})
+                gone = {"keys": owned} if owned else {}
+                await _record(conn, request, "user.delete", user, {"role": user.role, **gone})
             return changed, user
 
-    return Json(UserDeleted(_changed(*await state.database.run(delete), "deleted").id, deleted=True))
+    deleted = UserDeleted(_changed(*await state.database.run(delete), "deleted").id, deleted=True)
+    # Other servers are notified; here the user's keys stop working before the response.
+    state.keys.on_notify(f"user {which}")
+    return Json(deleted)
 
 
 _new_user = msgspec.json.Decoder(NewUser)

@@ -8,7 +8,7 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, refuse_early
+from lapinq_api.credentials.caller import author_of, refuse_early, require_read
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.schedule_object import Shown, with_latest
 from lapinq_api.operations.body import read_json_if_any, read_no_fields
@@ -79,18 +79,19 @@ async def run_schedule(state: State, request: Request) -> Response:
 async def list_ticks(state: State, request: Request) -> Response:
     query = query_of(request)
     limit = read_limit(query)
-    found = await state.database.scan(_history, schedule_name(request), limit + 1, _read_before(query))
+    queue, found = await state.database.scan(_history, schedule_name(request), limit + 1, _read_before(query))
+    require_read(request, queue)
     last = _number_of(found[limit - 1].fire_at) if len(found) > limit else None
     return Json(found[:limit], headers=next_number(last))
 
 
 async def _history(
     conn: psycopg.AsyncConnection, name: str, limit: int, before: datetime | None
-) -> list[Tick]:
+) -> tuple[str, list[Tick]]:
     found = await schedules.get_schedule(conn, name)
     if found is None:
         raise UnknownSchedule
-    return (await ticks.list_ticks(conn, [found.id], limit, before))[found.id]
+    return found.queue_name, (await ticks.list_ticks(conn, [found.id], limit, before))[found.id]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -175,7 +176,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/schedules/{name}/ticks",
         handler=list_ticks,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="schedules",
         summary="List a schedule's ticks, newest first",
         description=(

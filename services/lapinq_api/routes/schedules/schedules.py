@@ -7,7 +7,7 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require
+from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require, require_read
 from lapinq_api.credentials.payloads import CARRIED
 from lapinq_api.operations.bodies.schedule_object import (
     ScheduleObject,
@@ -53,6 +53,7 @@ class ScheduleDeleted(msgspec.Struct):
 
 async def list_schedules(state: State, request: Request) -> Response:
     query = query_of(request)
+    require_read(request, query.get("queue"))
     found, last = await state.database.scan(_page, read_filter(query), read_limit(query), read_after(query))
     headers = None if last is None else {CURSOR_HEADER: cursor_after_name(last)}
     return Json(await objects(found, state.payloads.for_(actor_of(request))), headers=headers)
@@ -70,7 +71,9 @@ async def create_schedule(state: State, request: Request) -> Response:
 
 
 async def get_schedule(state: State, request: Request) -> Response:
-    return await answer_with(state, request, await state.database.run(_one, schedule_name(request)))
+    found = await state.database.run(_one, schedule_name(request))
+    require_read(request, found[0][0].queue_name)
+    return await answer_with(state, request, found)
 
 
 async def change_schedule(state: State, request: Request) -> Response:
@@ -113,8 +116,8 @@ async def answer_with(
 ) -> Response:
     """The only schedule in `found`, with the payloads that the sender of `request` may see."""
     actor = actor_of(request)
-    if not actor.may_read():
-        [(one, _)] = found
+    [(one, _)] = found
+    if not actor.may_read(one.queue_name):
         return Json(ScheduleStatus(name=one.name, state=one.state, version=one.version), status)
     [shown] = await objects(found, state.payloads.for_(actor))
     return Json(shown, status)
@@ -147,7 +150,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/schedules",
         handler=list_schedules,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="schedules",
         summary="List schedules, by name",
         parameters=(QUEUE, NAME_PART, STATE, SOURCE, LIMIT, CURSOR),
@@ -185,7 +188,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/schedules/{name}",
         handler=get_schedule,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="schedules",
         summary="One schedule",
         parameters=(NAME,),

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_attempt
+from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.state import State
 from lapinq_api.wire.query import moment
 from lapinq_core.lookup import task_detail
@@ -12,6 +13,7 @@ from lapinq_core.lookup import task_detail
 
 async def get_attempt_log(state: State, request: Request) -> Response:
     which, started_at = task_id(request), moment("started_at", request.path_params["started_at"])
+    await require_read_of_task(state, request, which)
     assert started_at is not None
     found = await state.database.run(task_detail.get_log, which, started_at)
     if found is None:
@@ -30,7 +32,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks/{id}/attempts/{started_at}/log",
         handler=get_attempt_log,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="Get the log of an attempt",
         description=(

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.operations.task_path import TASK_ID, task_id
+from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
@@ -25,6 +26,7 @@ class AttemptProfile(Profile, frozen=True, kw_only=True):
 
 async def get_attempt_profile(state: State, request: Request) -> Response:
     which, started_at = task_id(request), moment("started_at", request.path_params["started_at"])
+    await require_read_of_task(state, request, which)
     try:
         found = await state.database.run(profiles.get_profile, which, started_at=started_at)
     except ProfileError as error:
@@ -42,7 +44,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks/{id}/attempts/{started_at}/profile",
         handler=get_attempt_profile,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="Get the profile of an attempt",
         description="Attempts of tasks that were enqueued with `profile` have one, from soon after their end.",

@@ -8,8 +8,7 @@ from starlette.responses import Response
 from lapinq_api.credentials.caller import actor_of, audit_entry, require
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.operations.filters.several import split
-from lapinq_api.operations.filters.task import FILTERS, STATUS, read_filter
+from lapinq_api.operations.filters.task import FILTERS, STATUS, queues_of, read_filter
 from lapinq_api.routes.tasks.walk import Act, walk
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -141,8 +140,7 @@ class _Done(msgspec.Struct, frozen=True):
 
 async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     query = query_of(request)
-    queues = split("queues", query["queues"]) if "queues" in query else [query.get("queue")]
-    for queue in queues:
+    for queue in queues_of(query):
         require(request, kind.permission, queue)
     actor = actor_of(request)
     asked = read_filter(query)

@@ -4,10 +4,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of
+from lapinq_api.credentials.caller import actor_of, require_read
 from lapinq_api.operations.bodies.objects import TaskObject
 from lapinq_api.operations.endpoint import Answer, Handler, Needs, Operation, query_of
-from lapinq_api.operations.filters.task import FILTERS, PAGE, STATUS, read_page
+from lapinq_api.operations.filters.task import FILTERS, PAGE, STATUS, queues_of, read_page
 from lapinq_api.operations.filters.task_values import cursor_after
 from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, read_limit
 from lapinq_api.operations.task_path import links_to_task
@@ -30,6 +30,8 @@ async def list_failed(state: State, request: Request) -> Response:
 
 
 async def _page(state: State, request: Request, query: dict[str, str], chosen: TaskFilter) -> Response:
+    for queue in queues_of(query):
+        require_read(request, queue)
     view = state.payloads.for_(actor_of(request))
     view.check_search(query)
     objects, last = await state.database.scan(listing.list_tasks, chosen, read_limit(query))
@@ -55,7 +57,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks",
         handler=list_tasks,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="List tasks, newest first",
         parameters=(*FILTERS, STATUS, *PAGE),
@@ -65,7 +67,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks/failed",
         handler=list_failed,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="List failed tasks, newest first",
         description="The dead letter queue: tasks that failed with no retry left.",

@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.credentials.caller import author_of, require, require_read
 from lapinq_api.operations.body import read_json
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.paging import (
@@ -52,6 +52,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 async def list_queue_keys(state: State, request: Request) -> Response:
     queue, query = queue_of(request), query_of(request)
+    require_read(request, queue)
     wanted = query.get("state", KeyState.BLOCKED)
     if wanted not in set(KeyState):
         raise InvalidValue("state", f"must be one of {', '.join(KeyState)}")
@@ -84,7 +85,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/queues/{name:path}/keys",
         handler=list_queue_keys,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="queues",
         summary="List the keys of a queue whose tasks wait, and what blocks them",
         description=(

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.credentials.caller import actor_of, author_of, require, require_read
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_policy_change
 from lapinq_api.operations.body import read_json, read_json_if_any, read_no_fields
@@ -54,15 +54,17 @@ async def list_queues(state: State, request: Request) -> Response:
 
 async def get_queue(state: State, request: Request) -> Response:
     queue = queue_of(request)
+    require_read(request, queue)
     found = await state.database.scan(queues.get_queue, queue)
     if found is None:
-        raise await _unknown_queue(state, queue)
+        raise await _unknown_queue(state, request, queue)
     return Json(found)
 
 
 async def set_queue(state: State, request: Request) -> Response:
     queue = queue_of(request)
-    require(request, Permission.PAUSE, None)
+    # A user may not: limits decide what workers do for all queues. A key that is limited to the queue may.
+    require(request, Permission.PAUSE, queue if actor_of(request).queues else None)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     changes = read_policy_change(body)
     found = await state.database.run(queues.set_policy, queue, changes, by=author_of(request))
@@ -88,7 +90,7 @@ async def resume_queue(state: State, request: Request) -> Response:
     if was_paused:
         state.notifier.wake([queue])
     if found is None:
-        raise await _unknown_queue(state, queue)
+        raise await _unknown_queue(state, request, queue)
     return Json(found)
 
 
@@ -100,7 +102,7 @@ async def close_breaker(state: State, request: Request) -> Response:
     if was_open:
         state.notifier.wake([queue])
     if found is None:
-        raise await _unknown_queue(state, queue)
+        raise await _unknown_queue(state, request, queue)
     return Json(found)
 
 
@@ -111,9 +113,10 @@ def queue_of(request: Request) -> str:
     return name
 
 
-async def _unknown_queue(state: State, name: str) -> Refused:
+async def _unknown_queue(state: State, request: Request, name: str) -> Refused:
+    actor = actor_of(request)
     known = [one.queue_name for one in await state.database.scan(inspect.count_queues)]
-    meant = did_you_mean(name, known)
+    meant = did_you_mean(name, filter(actor.covers, known))
     return Refused(
         HTTPStatus.NOT_FOUND,
         f"there is no queue with this name{meant}: it has no tasks, and nobody paused or limited it",
@@ -188,7 +191,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/queues/{name:path}",
         handler=get_queue,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="queues",
         summary="Get a queue: its tasks by status, its policy, and whether it is paused",
         parameters=(QUEUE,),

@@ -17,6 +17,7 @@ from lapinq_api.operations.idempotency import (
     stored_key,
 )
 from lapinq_api.operations.task_path import TASK_ID, links_to_task, task_id, unknown_task
+from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.routes.tasks.enqueue import Enqueued, EnqueuedTransient, enqueued, request_id
 from lapinq_api.state import State
 from lapinq_api.wire.codec import off_loop_if_large
@@ -28,6 +29,7 @@ from lapinq_core.intake.rerunning import enqueued_fields, store_rerun
 async def rerun_task(state: State, request: Request) -> Response:
     which = task_id(request)
     refuse_early(request, Permission.ENQUEUE)
+    await require_read_of_task(state, request, which)
     given = given_key(request)
     body = await read_json_if_any(
         request.scope, request.receive, state.settings.max_payload_size, state.admission
@@ -71,7 +73,7 @@ OPERATIONS = (
         method="POST",
         path="/api/v1/tasks/{id}/rerun",
         handler=rerun_task,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="Enqueue a task again, as a new one",
         description=(

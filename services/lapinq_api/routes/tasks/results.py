@@ -9,6 +9,7 @@ from lapinq_api.operations.bodies.objects import ResultObject
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.shown_payloads import about_task
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
+from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -30,6 +31,7 @@ class NotFinished(msgspec.Struct):
 async def get_result(state: State, request: Request) -> Response:
     which = task_id(request)
     wait = seconds("wait", query_of(request).get("wait"), highest=MAX_WAIT_SECONDS)
+    await require_read_of_task(state, request, which)
     if wait:
         with state.waits.hold(CALLER.get()):
             found = await state.waiting.result(which, wait, lambda: _gone(request))
@@ -55,7 +57,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks/{id}/result",
         handler=get_result,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="Get a task's result, optionally waiting for it",
         parameters=(

@@ -8,6 +8,7 @@ from lapinq_api.operations.bodies.objects import AttemptObject, TaskObject
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.shown_payloads import about_task
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
+from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.routes.tasks.actions import (
     CLAIM,
     Moved,
@@ -28,7 +29,9 @@ _RUNNING = '"outcome":"running"'  # as the database writes it
 
 
 async def get_task(state: State, request: Request) -> Response:
-    found = await state.database.run(inspect.get_task, task_id(request))
+    which = task_id(request)
+    await require_read_of_task(state, request, which)
+    found = await state.database.run(inspect.get_task, which)
     if found is None:
         raise unknown_task()
     return Json(await state.payloads.for_(actor_of(request)).encoded(found))
@@ -36,6 +39,7 @@ async def get_task(state: State, request: Request) -> Response:
 
 async def get_attempts(state: State, request: Request) -> Response:
     which = task_id(request)
+    await require_read_of_task(state, request, which)
     limit = whole_number(
         "limit", query_of(request).get("limit"), MAX_ATTEMPTS, lowest=1, highest=MAX_ATTEMPTS
     )
@@ -52,7 +56,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks/{id}",
         handler=get_task,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="Get a task",
         parameters=(TASK_ID,),
@@ -84,7 +88,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks/{id}/attempts",
         handler=get_attempts,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="List a task's attempts",
         parameters=(

@@ -5,13 +5,16 @@ from starlette.responses import Response
 
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
+from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.lookup.explanation import Explanation, explain
 
 
 async def explain_task(state: State, request: Request) -> Response:
-    found = await state.database.scan(explain, task_id(request))
+    which = task_id(request)
+    await require_read_of_task(state, request, which)
+    found = await state.database.scan(explain, which)
     if found is None:
         raise unknown_task()
     return Json(found)
@@ -22,7 +25,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/tasks/{id}/why",
         handler=explain_task,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="tasks",
         summary="Explain why a task is not running",
         description="Also how it ended, or which worker runs it.",

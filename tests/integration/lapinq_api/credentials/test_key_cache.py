@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import psycopg
 import pytest
 
@@ -12,15 +13,16 @@ from lapinq_api.credentials.key_cache import FRESH_SECONDS, NOTE_INTERVAL_SECOND
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.accounts.account import Actor, Scope
+from lapinq_core.domain.accounts.account import Actor, ActorKind, Scope
 from lapinq_core.domain.accounts.api_key import key_of
 from lapinq_core.people import keys
-from lapinq_core.people.keys import KeyRecord
+from lapinq_core.people.keys import KeyRecord, NewKey
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn
 
 KEY = key_of(b"1" * 32).encode()
+OPERATOR = msgspec.structs.replace(SOMEBODY, actor_kind=ActorKind.COMMAND_LINE, actor_id=None)
 LOCK = "LOCK TABLE lapinq_api_keys IN ACCESS EXCLUSIVE MODE"
 
 
@@ -38,8 +40,11 @@ def stranger(number: int) -> bytes:
     return key_of(number.to_bytes(32)).encode()
 
 
-async def create(conn: Conn, name: str = "ci", key: bytes = KEY) -> KeyRecord:
-    return await keys.create(conn, name, key.decode(), [Scope.ENQUEUE], by=SOMEBODY)
+async def create(
+    conn: Conn, name: str = "ci", key: bytes = KEY, expires_in: float | None = None
+) -> KeyRecord:
+    new = NewKey(name=name, scopes=[Scope.ENQUEUE], expires_in=expires_in)
+    return await keys.create(conn, new, key.decode(), by=OPERATOR)
 
 
 @asynccontextmanager
@@ -91,6 +96,27 @@ def test_while_an_answer_is_fresh_nothing_is_asked(database: str) -> None:
             with pytest.raises(DatabaseUnavailable):
                 await ring.find(KEY)
         assert await ring.find(KEY) == found
+
+    on_ring(database, test)
+
+
+def test_no_answer_outlives_its_key(database: str) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+        await create(conn, expires_in=3600)
+        assert await ring.find(KEY) is not None
+        await conn.execute("UPDATE lapinq_api_keys SET expires_at = lapinq_now() + interval '100 s'")
+        clock.now += FRESH_SECONDS
+        assert await ring.find(KEY) is not None
+        await conn.execute("UPDATE lapinq_api_keys SET expires_at = lapinq_now() + interval '2.5 s'")
+        clock.now += FRESH_SECONDS
+        assert await ring.find(KEY) is not None
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            clock.now += FRESH_SECONDS / 2
+            with pytest.raises(DatabaseUnavailable):
+                await ring.find(KEY)
+        await conn.execute("UPDATE lapinq_api_keys SET expires_at = lapinq_now()")
+        assert await ring.find(KEY) is None
 
     on_ring(database, test)
 

@@ -63,6 +63,15 @@ class Act(StrEnum):
     """What the setting `redact` hides: no operation of its own, but more to be seen in those that read."""
 
 
+class About(StrEnum):
+    """What a call concerns, which decides whether a key that is limited to queues may make it."""
+
+    QUEUE = auto()
+    """The queue `mail`."""
+    EVERYTHING = auto()
+    NOTHING = auto()
+
+
 class Try(msgspec.Struct):
     """A call of an operation that changes nothing others rely on, and what answers whoever may make it."""
 
@@ -70,7 +79,10 @@ class Try(msgspec.Struct):
     path: str
     status: int
     body: Any = None
+    about: About = About.QUEUE
 
+
+ALL = About.EVERYTHING
 
 # {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {group} is
 # a group of errors of that queue; {worker} is one that is alive; {own} is a schedule of that queue which nobody else
@@ -78,8 +90,8 @@ class Try(msgspec.Struct):
 TRIES = {
     "POST /api/v1/enqueue": Try(Act.ENQUEUE, "/api/v1/enqueue", 201, TASK),
     "POST /api/v1/enqueue/batch": Try(Act.ENQUEUE, "/api/v1/enqueue/batch", 201, [TASK]),
-    "GET /api/v1/tasks": Try(Act.READ, "/api/v1/tasks?limit=1", 200),
-    "GET /api/v1/tasks/failed": Try(Act.READ, "/api/v1/tasks/failed?limit=1", 200),
+    "GET /api/v1/tasks": Try(Act.READ, "/api/v1/tasks?queue=mail&limit=1", 200),
+    "GET /api/v1/tasks/failed": Try(Act.READ, "/api/v1/tasks/failed?queue=mail&limit=1", 200),
     "DELETE /api/v1/tasks": Try(Act.DELETE, "/api/v1/tasks?queue=mail&dry_run=true", 200),
     "POST /api/v1/tasks/requeue": Try(Act.REQUEUE, "/api/v1/tasks/requeue?queue=mail&dry_run=true", 200),
     "POST /api/v1/tasks/run": Try(Act.REQUEUE, "/api/v1/tasks/run?queue=mail&dry_run=true", 200),
@@ -101,7 +113,7 @@ TRIES = {
     "POST /api/v1/tasks/{id}/requeue": Try(Act.REQUEUE, "/api/v1/tasks/{done}/requeue", 404),
     "POST /api/v1/tasks/{id}/rerun": Try(Act.RERUN, "/api/v1/tasks/{done}/rerun", 201),
     "POST /api/v1/tasks/{id}/run": Try(Act.REQUEUE, "/api/v1/tasks/{done}/run", 404),
-    "GET /api/v1/queues": Try(Act.READ, "/api/v1/queues", 200),
+    "GET /api/v1/queues": Try(Act.READ, "/api/v1/queues", 200, about=ALL),
     "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
     # It takes the permission to pause all queues, as workers do.
     "PATCH /api/v1/queues/{name:path}": Try(
@@ -112,19 +124,35 @@ TRIES = {
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
     "POST /api/v1/queues/{name:path}/close-breaker": Try(Act.PAUSE, "/api/v1/queues/mail/close-breaker", 200),
-    "GET /api/v1/limits": Try(Act.READ, "/api/v1/limits", 200),
-    "POST /api/v1/limits/{name}/open": Try(Act.STEER_WORKERS, "/api/v1/limits/unknown/open", 404),
-    "GET /api/v1/limits/{name}": Try(Act.READ, "/api/v1/limits/unknown", 404),
-    "PUT /api/v1/limits/{name}": Try(Act.STEER_WORKERS, "/api/v1/limits/unknown", 400, {}),
-    "DELETE /api/v1/limits/{name}": Try(Act.STEER_WORKERS, "/api/v1/limits/unknown", 404),
-    "GET /api/v1/breakers": Try(Act.READ, "/api/v1/breakers", 200),
-    "POST /api/v1/breakers/{name:path}/close": Try(Act.STEER_WORKERS, "/api/v1/breakers/unknown/close", 404),
-    "GET /api/v1/breakers/{name:path}": Try(Act.READ, "/api/v1/breakers/unknown", 404),
-    "PUT /api/v1/breakers/{name:path}": Try(Act.STEER_WORKERS, "/api/v1/breakers/unknown", 400, {}),
-    "DELETE /api/v1/breakers/{name:path}": Try(Act.STEER_WORKERS, "/api/v1/breakers/unknown", 404),
-    "GET /api/v1/schedules": Try(Act.READ, "/api/v1/schedules?limit=1", 200),
+    "GET /api/v1/limits": Try(Act.READ, "/api/v1/limits", 200, about=ALL),
+    "POST /api/v1/limits/{name}/open": Try(
+        Act.STEER_WORKERS, "/api/v1/limits/unknown/open", 404, about=About.EVERYTHING
+    ),
+    "GET /api/v1/limits/{name}": Try(Act.READ, "/api/v1/limits/unknown", 404, about=ALL),
+    "PUT /api/v1/limits/{name}": Try(
+        Act.STEER_WORKERS, "/api/v1/limits/unknown", 400, {}, about=About.EVERYTHING
+    ),
+    "DELETE /api/v1/limits/{name}": Try(
+        Act.STEER_WORKERS, "/api/v1/limits/unknown", 404, about=About.EVERYTHING
+    ),
+    "GET /api/v1/breakers": Try(Act.READ, "/api/v1/breakers", 200, about=ALL),
+    "POST /api/v1/breakers/{name:path}/close": Try(
+        Act.STEER_WORKERS, "/api/v1/breakers/unknown/close", 404, about=About.EVERYTHING
+    ),
+    "GET /api/v1/breakers/{name:path}": Try(
+        Act.READ, "/api/v1/breakers/unknown", 404, about=About.EVERYTHING
+    ),
+    "PUT /api/v1/breakers/{name:path}": Try(
+        Act.STEER_WORKERS, "/api/v1/breakers/unknown", 400, {}, about=About.EVERYTHING
+    ),
+    "DELETE /api/v1/breakers/{name:path}": Try(
+        Act.STEER_WORKERS, "/api/v1/breakers/unknown", 404, about=About.EVERYTHING
+    ),
+    "GET /api/v1/schedules": Try(Act.READ, "/api/v1/schedules?queue=mail&limit=1", 200),
     "POST /api/v1/schedules": Try(Act.SCHEDULE, "/api/v1/schedules", 409, SCHEDULE),
-    "GET /api/v1/schedules/preview": Try(Act.READ, "/api/v1/schedules/preview?cron=@daily", 200),
+    "GET /api/v1/schedules/preview": Try(
+        Act.READ, "/api/v1/schedules/preview?cron=@daily", 200, about=About.NOTHING
+    ),
     "GET /api/v1/schedules/{name}": Try(Act.READ, "/api/v1/schedules/nightly", 200),
     "PATCH /api/v1/schedules/{name}": Try(
         Act.SCHEDULE, "/api/v1/schedules/nightly", 409, {"version": 999_999, "priority": 1}
@@ -134,20 +162,26 @@ TRIES = {
     "POST /api/v1/schedules/{name}/resume": Try(Act.PAUSE_SCHEDULE, "/api/v1/schedules/nightly/resume", 200),
     "POST /api/v1/schedules/{name}/run": Try(Act.SCHEDULE, "/api/v1/schedules/nightly/run", 201),
     "GET /api/v1/schedules/{name}/ticks": Try(Act.READ, "/api/v1/schedules/nightly/ticks?limit=1", 200),
-    "GET /api/v1/overview": Try(Act.READ, "/api/v1/overview?minutes=1", 200),
-    "GET /api/v1/registered": Try(Act.READ, "/api/v1/registered", 200),
-    "GET /api/v1/workers": Try(Act.READ, "/api/v1/workers", 200),
-    "GET /api/v1/workers/{id}": Try(Act.READ, "/api/v1/workers/{worker}", 200),
-    "POST /api/v1/workers/{id}/quiet": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200),
-    "POST /api/v1/workers/{id}/resume": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/resume", 200),
-    "POST /api/v1/workers/{id}/stop": Try(Act.STEER_WORKERS, f"/api/v1/workers/{NIL}/stop", 404),
-    "GET /api/v1/doctor": Try(Act.STEER_WORKERS, "/api/v1/doctor", 200),
-    "GET /api/v1/errors": Try(Act.READ, "/api/v1/errors?limit=1", 200),
+    "GET /api/v1/overview": Try(Act.READ, "/api/v1/overview?minutes=1", 200, about=ALL),
+    "GET /api/v1/registered": Try(Act.READ, "/api/v1/registered", 200, about=ALL),
+    "GET /api/v1/workers": Try(Act.READ, "/api/v1/workers", 200, about=ALL),
+    "GET /api/v1/workers/{id}": Try(Act.READ, "/api/v1/workers/{worker}", 200, about=ALL),
+    "POST /api/v1/workers/{id}/quiet": Try(
+        Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200, about=About.EVERYTHING
+    ),
+    "POST /api/v1/workers/{id}/resume": Try(
+        Act.STEER_WORKERS, "/api/v1/workers/{worker}/resume", 200, about=About.EVERYTHING
+    ),
+    "POST /api/v1/workers/{id}/stop": Try(
+        Act.STEER_WORKERS, f"/api/v1/workers/{NIL}/stop", 404, about=About.EVERYTHING
+    ),
+    "GET /api/v1/doctor": Try(Act.STEER_WORKERS, "/api/v1/doctor", 200, about=ALL),
+    "GET /api/v1/errors": Try(Act.READ, "/api/v1/errors?queue=mail&limit=1", 200),
     "GET /api/v1/errors/{id}": Try(Act.READ, "/api/v1/errors/{group}", 200),
     "POST /api/v1/errors/{id}/resolve": Try(Act.REQUEUE, "/api/v1/errors/{group}/resolve", 200),
     "POST /api/v1/errors/{id}/mute": Try(Act.REQUEUE, "/api/v1/errors/{group}/mute", 200, {"seconds": 60}),
     "POST /api/v1/errors/{id}/reopen": Try(Act.REQUEUE, "/api/v1/errors/{group}/reopen", 200),
-    "GET /api/v1/webhooks": Try(Act.READ, "/api/v1/webhooks?limit=1", 200),
+    "GET /api/v1/webhooks": Try(Act.READ, "/api/v1/webhooks?queue=mail&limit=1", 200),
     "GET /api/v1/webhooks/{id}": Try(Act.READ, "/api/v1/webhooks/{webhook}", 200),
     "POST /api/v1/webhooks/{id}/resend": Try(Act.REQUEUE, "/api/v1/webhooks/{webhook}/resend", 200),
     "GET /api/v1/notify/rules": Try(Act.ADMINISTER, "/api/v1/notify/rules", 200),
@@ -220,6 +254,8 @@ class Caller(msgspec.Struct):
     is_open: bool = False
     master: bool = False
     scopes: tuple[Scope, ...] = ()
+    queues: list[str] | None = None
+    """To which a key is limited."""
     role: str | None = None
     permissions: dict[str, list[Permission]] = {}
 
@@ -250,6 +286,9 @@ def _callers() -> Iterator[tuple[str, Caller]]:
         for scopes in itertools.combinations(Scope, count):
             may = set[Act]().union(*(BY_SCOPE[scope] for scope in scopes))
             yield f"key with {', '.join(scopes)}", Caller(may, 403, scopes=scopes)
+    all_scopes = set[Act]().union(*BY_SCOPE.values())
+    for where, queue in (("here", QUEUE), ("elsewhere", OTHER_QUEUE)):
+        yield f"key for all {where}", Caller(all_scopes, 403, scopes=tuple(Scope), queues=[queue])
     own = {Act.READ, Act.OWN_ACCOUNT}
     yield "user without permissions", Caller(own, 403, role="user")
     for permission, acts in BY_PERMISSION.items():
@@ -314,7 +353,9 @@ def headers_of(conn: psycopg.Connection, client: httpx.Client, name: str, caller
         return {"X-API-Key": "master"}
     if caller.scopes:
         made = client.post(
-            "/api/v1/keys", json={"name": name, "scopes": caller.scopes}, headers={"X-API-Key": "master"}
+            "/api/v1/keys",
+            json={"name": name, "scopes": caller.scopes, "queues": caller.queues},
+            headers={"X-API-Key": "master"},
         )
         return {"X-API-Key": made.json()["key"]}
     if caller.role:
@@ -373,7 +414,8 @@ def test_who_may_call_it(stage: Stage, operation: str) -> None:
     method = operation.partition(" ")[0]
     expected: dict[str, int] = {}
     for name, caller in CALLERS.items():
-        allowed = tried.act in caller.may or tried.act is Act.LOOK_AT_THE_SERVER
+        allowed = tried.act in caller.may and covers(caller, tried.about)
+        allowed |= tried.act is Act.LOOK_AT_THE_SERVER
         # Outside of the API a named key is not even looked at.
         refusal = 401 if caller.scopes and not tried.path.startswith("/api/") else caller.refusal
         expected[name] = tried.status if allowed else refusal
@@ -387,13 +429,42 @@ def test_who_may_call_it(stage: Stage, operation: str) -> None:
             assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
 
 
+def covers(caller: Caller, about: About) -> bool:
+    """Whether a call about this is not beyond what the caller's key is limited to."""
+    if caller.queues is None or about is About.NOTHING:
+        return True
+    return about is About.QUEUE and QUEUE in caller.queues
+
+
+def test_a_key_that_is_limited_to_a_queue_reaches_no_other_by_a_list_or_a_copy(stage: Stage) -> None:
+    here, elsewhere = "key for all here", "key for all elsewhere"
+    done = stage.made[Status.COMPLETED]
+    for path in ("tasks", "tasks/failed", "schedules", "webhooks", "errors"):
+        for query in ("", f"?queue={OTHER_QUEUE}", *(["?queues=mail,video"] if "tasks" in path else [])):
+            refused = stage.call(here, "GET", f"/api/v1/{path}{query}")
+            assert refused.status_code == 403, (path, query)
+            assert "this key is limited to" in refused.json()["error"]
+    calls: list[tuple[str, str, Any]] = [
+        ("POST", f"/api/v1/tasks/{done}/rerun", {"queue_name": OTHER_QUEUE}),
+        ("POST", "/api/v1/enqueue/batch", [TASK, {**TASK, "queue_name": OTHER_QUEUE}]),
+        ("PATCH", "/api/v1/schedules/nightly", {"version": 1, "queue_name": OTHER_QUEUE}),
+        ("DELETE", "/api/v1/tasks?dry_run=true", None),
+        ("DELETE", "/api/v1/tasks?queues=mail,video&dry_run=true", None),
+    ]
+    for method, path, body in calls:
+        for name in (here, elsewhere):
+            assert stage.call(name, method, path, body).status_code == 403, (name, path)
+
+
 def test_every_permission_has_its_expectation() -> None:
     assert set(BY_PERMISSION) == set(Permission)
     assert set(BY_SCOPE) == set(Scope)
 
 
 def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
-    readers = [name for name, caller in CALLERS.items() if Act.READ in caller.may]
+    readers = [
+        name for name, caller in CALLERS.items() if Act.READ in caller.may and covers(caller, About.QUEUE)
+    ]
     assert len(readers) > 10
     for name in readers:
         sees = Act.SEE_PAYLOADS in CALLERS[name].may
@@ -406,7 +477,7 @@ def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
         searched = stage.call(name, "GET", f"/api/v1/tasks?queue={QUEUE}&args=1&limit=1")
         assert searched.status_code == (200 if sees else 403), name
         # Not even where they may: for all queues at once a user would have to be an admin.
-        is_user = CALLERS[name].role == "user"
+        is_user = CALLERS[name].role == "user" or CALLERS[name].queues is not None
         searched = stage.call(name, "GET", "/api/v1/tasks?args=1&limit=1")
         assert searched.status_code == (200 if sees and not is_user else 403), name
 
@@ -431,7 +502,8 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
     refused = [
         name
         for name, caller in CALLERS.items()
-        if not caller.may & {Act.CANCEL, Act.REQUEUE, Act.PAUSE, Act.PAUSE_SCHEDULE}
+        if caller.queues == [OTHER_QUEUE]
+        or not caller.may & {Act.CANCEL, Act.REQUEUE, Act.PAUSE, Act.PAUSE_SCHEDULE}
     ]
     assert len(refused) > 10
     for name in refused:

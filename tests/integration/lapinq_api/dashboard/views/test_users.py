@@ -59,10 +59,16 @@ def test_ones_own_sessions_are_ended_elsewhere(signed_in: httpx.Client) -> None:
 
 
 def test_the_keys_are_listed_without_themselves(signed_in: httpx.Client) -> None:
-    made = signed_in.post("/api/v1/keys", json={"name": HOSTILE, "scopes": ["enqueue", "read"]}).json()
+    limits = {"queues": [HOSTILE], "expires_in": 3600}
+    made = signed_in.post(
+        "/api/v1/keys", json={"name": HOSTILE, "scopes": ["enqueue", "read"], **limits}
+    ).json()
     page = signed_in.get("/admin/users")
     html = row(page, f"key-{made['id']}")
     assert "enqueue, read" in html
+    assert f'datetime="{made["expires_at"]}"' in html
+    assert "expired" not in html
+    assert "no owner" not in html
     assert f"…{made['hint']}" in html
     assert "never" in html
     assert f'data-method="DELETE" data-to="api/v1/keys/{made["id"]}"' in html

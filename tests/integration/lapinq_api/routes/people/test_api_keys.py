@@ -12,11 +12,15 @@ from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
+from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.http.serving import serving
 
 Serve = Callable[..., httpx.Client]
 
 TASK = {"task_name": "send", "module_path": "app.mail"}
+SOME_OR_ALL = "must name 1 to 100 queues, or be left out for all"
+UP_TO_TEN_YEARS = "must be between 1 and 315576000 (ten years)"
+SCOPES = "enqueue, read, manage, schedule"
 MASTER = {"X-API-Key": "master"}
 _names = (f"key {number}" for number in itertools.count())
 
@@ -76,6 +80,25 @@ def test_a_key_that_is_deleted_stops_at_once_in_every_server(closed: httpx.Clien
     assert (again.status_code, again.json()) == (404, {"error": "there is no key with this id"})
 
 
+def test_the_keys_of_a_deleted_user_stop_at_once_in_every_server(closed: httpx.Client, serve: Serve) -> None:
+    other = serve(require_auth=True)
+    with httpx.Client(base_url=closed.base_url, headers=MASTER, trust_env=False) as master:
+        user = add_user(master, "admin")
+        with browser(closed, user["username"], PASSWORD) as client:
+            body = {"name": next(_names), "scopes": ["read"], "queues": ["b", "a", "b"]}
+            made = client.post("/api/v1/keys", json=body).json()
+        assert (made["owner"], made["queues"], made["expires_at"]) == (user["username"], ["a", "b"], None)
+        headers = {"X-API-Key": made["key"]}
+        for server in (closed, other):
+            assert server.get("/api/v1/tasks?queue=a", headers=headers).status_code == 200
+        assert master.delete(f"/admin/users/{user['id']}").status_code == 200
+        assert closed.get("/api/v1/tasks?queue=a", headers=headers).status_code == 401
+        eventually(lambda: other.get("/api/v1/tasks?queue=a", headers=headers).status_code == 401, timeout=3)
+        [entry] = master.get(f"/api/v1/audit?action=user.delete&target={user['username']}").json()
+        assert entry["details"]["keys"] == [made["name"]]
+        assert made["name"] not in {one["name"] for one in master.get("/api/v1/keys").json()}
+
+
 def test_a_name_is_given_once(closed: httpx.Client) -> None:
     body = {"name": next(_names), "scopes": ["manage"]}
     assert closed.post("/api/v1/keys", json=body, headers=MASTER).status_code == 201
@@ -88,13 +111,9 @@ def test_a_name_is_given_once(closed: httpx.Client) -> None:
     [
         ({"scopes": ["read"]}, "name", "is required"),
         ({"name": "x"}, "scopes", "is required"),
-        ({"name": "x", "scopes": []}, "scopes", "must name at least one of enqueue, read, manage, schedule"),
-        (
-            {"name": "x", "scopes": ["read", "admin"]},
-            "scopes[1]",
-            "must be one of enqueue, read, manage, schedule",
-        ),
-        ({"name": "x", "scopes": ["READ"]}, "scopes[0]", "must be one of enqueue, read, manage, schedule"),
+        ({"name": "x", "scopes": []}, "scopes", f"must name at least one of {SCOPES}"),
+        ({"name": "x", "scopes": ["read", "admin"]}, "scopes[1]", f"must be one of {SCOPES}"),
+        ({"name": "x", "scopes": ["READ"]}, "scopes[0]", f"must be one of {SCOPES}"),
         ({"name": "x", "scopes": "read"}, "scopes", "must be a list, not a string"),
         ({"name": "x", "scopes": [1]}, "scopes[0]", "must be a string, not an integer"),
         ({"name": "", "scopes": ["read"]}, "name", "must have 1 to 255 characters"),
@@ -103,6 +122,31 @@ def test_a_name_is_given_once(closed: httpx.Client) -> None:
         ({"name": "a\x00b", "scopes": ["read"]}, "name", "must have printable characters only"),
         ({"name": None, "scopes": ["read"]}, "name", "must be a string, not null"),
         ({"name": "x", "scopes": ["read"], "key": "mine"}, "key", "is not a known field"),
+        (
+            {"name": "x", "scopes": ["read"], "queues": []},
+            "queues",
+            SOME_OR_ALL,
+        ),
+        (
+            {"name": "x", "scopes": ["read"], "queues": ["a\n"]},
+            "queues[0]",
+            "must have printable characters only",
+        ),
+        (
+            {"name": "x", "scopes": ["read"], "queues": ["a"] * 101},
+            "queues",
+            SOME_OR_ALL,
+        ),
+        (
+            {"name": "x", "scopes": ["read"], "expires_in": 0.5},
+            "expires_in",
+            UP_TO_TEN_YEARS,
+        ),
+        (
+            {"name": "x", "scopes": ["read"], "expires_in": 4e8},
+            "expires_in",
+            UP_TO_TEN_YEARS,
+        ),
         ([], "", "must be an object, not a list"),
     ],
 )

@@ -1,5 +1,7 @@
 """`lapinq webhook`: shows webhooks and sends them again."""
 
+import json
+import os
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +16,12 @@ from lapinq.commands.console.tables import limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import utc_text
 from lapinq_core.command_line.commands import Group
+from lapinq_core.db.startup import explained
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.webhooks.signature import ROOT_PREFIX, read_keys, secret_of
+from lapinq_core.domain.webhooks.target import read_target
 from lapinq_core.domain.webhooks.webhook import WebhookState
+from lapinq_core.runtime.settings import load_settings
 
 _WEBHOOKS = "/api/v1/webhooks"
 _WEBHOOK = f"{_WEBHOOKS}/{{}}"
@@ -120,6 +127,30 @@ def resend(
         click.echo(f"resends {sent[0].value['id']}")
     else:
         click.echo(f"resends {len(sent)} webhooks")
+
+
+@webhook.command()
+@click.argument("url", metavar="URL")
+@json_flag
+def secret(url: str, as_json: bool) -> None:
+    """Print the secret of the receiver at URL, derived from LAPINQ_WEBHOOK_SECRET in this environment.
+
+    It is for the scheme, host and port of URL. While LAPINQ_WEBHOOK_SECRET has several whroot_ secrets, there is a line
+    for each.
+    """
+    try:
+        origin = read_target(url).origin
+    except InvalidValue as error:
+        raise click.UsageError(f"{error.loc} {error.msg}") from error
+    with explained():
+        own = read_keys(load_settings(os.environ).webhook_secret).own(origin)
+    if not own:
+        raise Failed(f"LAPINQ_WEBHOOK_SECRET has no secret that begins with {ROOT_PREFIX}")
+    secrets = [secret_of(key) for key in own]
+    if as_json:
+        click.echo(json.dumps({"origin": origin, "secrets": secrets}))
+    else:
+        click.echo("\n".join(secrets))
 
 
 def _resend(api: Api, webhook_id: str) -> Answer | None:

@@ -24,7 +24,7 @@ from lapinq_core.domain.tasks.functions.module_name import is_file, module_of
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.domain.tasks.task import check_url
 from lapinq_core.domain.webhooks.signature import read_secret
-from lapinq_core.domain.webhooks.target import read_allowed
+from lapinq_core.domain.webhooks.target import read_listed
 from lapinq_core.runtime.setting_values import Bytes, EmptySetting, SettingsError, convert, is_empty
 
 _TEN_YEARS = 315_576_000
@@ -136,9 +136,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that running tasks may continue at shutdown, before they are interrupted."""
 
     webhook_secret: tuple[str, ...] = ()
-    """Secrets that sign webhooks, each `whsec_` and base64, separated by commas; all of them sign."""
+    """Secrets that sign webhooks, separated by commas: `whsec_` and base64 is one that receivers share, from `whroot_`
+    and base64 each receiver's own is derived. All of them sign."""
     webhook_allow: tuple[str, ...] = ()
     """Private host names and networks that webhooks may be sent to, separated by commas."""
+    webhook_allow_public: tuple[str, ...] = ()
+    """Public host names and networks that webhooks may be sent to, separated by commas; not set allows all."""
     webhooks_per_host: Annotated[int, Meta(ge=1, le=100)] = 4
     """Webhooks that one process sends to one host at a time."""
 
@@ -206,6 +209,7 @@ GUARDS = frozenset(
         "allowed_modules",
         "webhook_secret",
         "webhook_allow",
+        "webhook_allow_public",
     }
 )
 """The settings that guard something: if one is set but empty, loading fails, so that the mistake opens nothing, nor
@@ -263,7 +267,8 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     for field, read in _LISTS.items():
         _check_list(settings, field, read, _flag(field) if overrides.get(field) else variable(field))
     _check_entries(settings, "webhook_secret", read_secret)
-    _check_entries(settings, "webhook_allow", lambda entry: read_allowed([entry]))
+    for field in ("webhook_allow", "webhook_allow_public"):
+        _check_entries(settings, field, lambda entry: read_listed([entry]))
     _check_notifications(settings)
     return settings
 

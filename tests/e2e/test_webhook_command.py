@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.database.postgres import private_database
 from tests.support.http.delivering import completed
+from tests.support.http.receiver import ROOT, SECRET
 from tests.support.programs.command_line import lapinq_at
 from tests.support.programs.processes import ApiProcess
 
@@ -19,6 +20,22 @@ def server(postgres_url: str, template_database: str) -> Iterator[ApiProcess]:
     """Without a worker, which would take the tasks that the test completes itself."""
     with private_database(postgres_url, template_database) as database, ApiProcess(database) as api:
         yield api
+
+
+def test_the_secret_of_a_receiver_is_for_its_origin() -> None:
+    def said(url: str, secrets: str, code: int = 0, *more: str) -> str:
+        done = lapinq_at((), "webhook", "secret", url, *more, env={"LAPINQ_WEBHOOK_SECRET": secrets})
+        assert done.exit_code == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    one = said(URL, f"{ROOT},{SECRET}")
+    assert one == said("https://HOOKS.example:443/else", ROOT)
+    assert one.startswith("whsec_")
+    as_json = said("-j", f"{ROOT},{SECRET}", 0, URL)
+    assert json.loads(as_json) == {"origin": "https://hooks.example", "secrets": [one.strip()]}
+    assert one != said("https://other.example/done", ROOT)
+    assert "has no secret that begins with whroot_" in said(URL, SECRET, 1)
+    assert "must be an http or https URL" in said("hooks.example", ROOT, 2)
 
 
 @pytest.mark.parametrize("place", ["database", "server"])

@@ -132,8 +132,8 @@ def link_of(news: News, public_url: str | None) -> str | None:
     return f"{public_url.rstrip('/')}/{path}"
 
 
-def webhook_body(message: Message) -> bytes:
-    """The JSON that a webhook gets."""
+def webhook_body(message: Message, audience: str) -> bytes:
+    """The JSON that a webhook gets. `audience` is its URL."""
     events: list[dict[str, Any]] = [
         {
             **msgspec.to_builtins(notice.details),
@@ -143,7 +143,8 @@ def webhook_body(message: Message) -> bytes:
         }
         for notice in message.notices[:MAX_EVENTS]
     ]
-    body = {"rule": message.rule, "events": events, "left_out": message.count - len(events)}
+    body: dict[str, Any] = {"rule": message.rule, "events": events, "left_out": message.count - len(events)}
+    body["audience"] = audience
     return msgspec.json.encode(body)
 
 

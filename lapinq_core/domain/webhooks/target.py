@@ -64,19 +64,45 @@ class Target(msgspec.Struct, frozen=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, for which a receiver has its secret."""
+        return f"{self.scheme}://{self.host_header}"
 
-class Allowed(msgspec.Struct, frozen=True):
-    """Private targets that are allowed: patterns of host names, and networks."""
+    @property
+    def audience(self) -> str:
+        """Whom a message is for: the URL without user, password and fragment."""
+        return self.origin + self.path
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """Targets in a list: patterns of host names, and networks."""
 
     names: tuple[re.Pattern[str], ...] = ()
     networks: tuple[Network, ...] = ()
 
-    def admits(self, host: str, address: str) -> bool:
-        """Whether `host` may be called at `address`, one of its addresses."""
+    def has(self, host: str, address: str) -> bool:
+        """Whether it names `host`, or a network with `address`, one of its addresses."""
         if any(name.fullmatch(host) for name in self.names):
             return True
         plain = _plain(ip_address(address))
-        return any(plain in network for network in self.networks) or not is_private(address)
+        return any(plain in network for network in self.networks)
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """The targets that may be called: which of the private ones, and which of the public ones, None for all.
+
+    Each list decides about its own kind of address, so neither opens what the other closes.
+    """
+
+    private: Listed = Listed()
+    public: Listed | None = None
+
+    def admits(self, host: str, address: str) -> bool:
+        """Whether `host` may be called at `address`, one of its addresses."""
+        if is_private(address):
+            return self.private.has(host, address)
+        return self.public is None or self.public.has(host, address)
 
 
 def read_target(url: str) -> Target:
@@ -94,7 +120,13 @@ def read_target(url: str) -> Target:
     return Target(parts.scheme, _host(parts), port or _PORTS[parts.scheme], path, _authorization(parts))
 
 
-def read_allowed(entries: Iterable[str]) -> Allowed:
+def read_allowed(private: Iterable[str], public: Iterable[str] = ()) -> Allowed:
+    """What the settings allow; without `public`, every public target. Raises `InvalidValue`."""
+    listed = read_listed(public)
+    return Allowed(read_listed(private), listed if listed != Listed() else None)
+
+
+def read_listed(entries: Iterable[str]) -> Listed:
     """Host names, in which `*` matches anything, networks and addresses. Raises `InvalidValue`."""
     names: list[re.Pattern[str]] = []
     networks: list[Network] = []
@@ -107,7 +139,7 @@ def read_allowed(entries: Iterable[str]) -> Allowed:
             if not _NAME.fullmatch(text) or not re.search(r"[a-z*]", text):
                 raise InvalidValue("", f"{entry!r} is not a host name, address or network") from error
             names.append(re.compile(re.escape(text).replace(r"\*", ".*")))
-    return Allowed(tuple(names), tuple(networks))
+    return Listed(tuple(names), tuple(networks))
 
 
 def is_private(address: str) -> bool:

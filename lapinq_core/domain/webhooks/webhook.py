@@ -24,7 +24,7 @@ class WebhookState(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a task as its webhook reports it; the fields of the body, in order.
+    """The end of a task as its webhook reports it; the fields of the body, in order, before the audience.
 
     `event_id` is the same for all deliveries. `result` is the return value as JSON text. Times are ISO 8601 in UTC.
     """
@@ -61,9 +61,9 @@ class NotTaken(msgspec.Struct, frozen=True):
     is_final: bool = False
 
 
-def body_of(event: Event) -> bytes:
-    """The body, which is signed byte by byte."""
-    return msgspec.json.encode(event)
+def body_of(event: Event, audience: str) -> bytes:
+    """The body, which is signed byte by byte. `audience` is the receiver's URL: others must not take it for theirs."""
+    return msgspec.json.encode({**msgspec.structs.asdict(event), "audience": audience})
 
 
 def judge(status: int, retry_after: str | None, now: datetime) -> Taken | NotTaken:

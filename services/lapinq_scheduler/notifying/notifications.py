@@ -123,11 +123,14 @@ class Notifications:
                 return NotTaken("no mail server is set: LAPINQ_SMTP_URL")
             return await self.mailer.send(due.addresses or (), subject_of(message), text_of(message))
         assert due.url is not None, "the database checks it"
-        body = slack_body(message) if due.channel is Channel.SLACK else webhook_body(message)
+
+        def body_for(audience: str) -> bytes:
+            return slack_body(message) if due.channel is Channel.SLACK else webhook_body(message, audience)
+
         # All tries of the same notices have the same id.
         event_id = str(uuid.uuid5(_NAMESPACE, f"{due.rule_id} {due.ids}"))
         return await self._poster.post(
-            due.url, body, event_id, due.timestamp, is_signed=due.channel is Channel.WEBHOOK
+            due.url, body_for, event_id, due.timestamp, is_signed=due.channel is Channel.WEBHOOK
         )
 
 

@@ -15,7 +15,7 @@ import psycopg
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool, make_pool
-from lapinq_core.domain.webhooks.signature import read_secret
+from lapinq_core.domain.webhooks.signature import read_keys
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, WebhookState, next_wait
 from lapinq_core.monitoring.metrics import Metrics
@@ -51,14 +51,16 @@ log = logging.getLogger(__name__)
 async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:
     """Runs until `stop` is set, through outages of the database. Its figures appear in `metrics`."""
     assert settings.database_url is not None, "the caller resolves the database"
-    network = GuardedNetwork(read_allowed(settings.webhook_allow))
-    keys = [read_secret(secret) for secret in settings.webhook_secret]
+    network = GuardedNetwork(read_allowed(settings.webhook_allow, settings.webhook_allow_public))
+    keys = read_keys(settings.webhook_secret)
     receivers = Receivers(settings.webhooks_per_host)
     poster = Poster(network, keys, max_at_once=receivers.at_once)
     pool = make_pool(settings.database_url, "lapinq-webhooks", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     await pool.open()
     of_webhooks, of_notifications = DeliveryMetrics(), NotificationMetrics()
-    deliveries = _Deliveries(pool, poster, receivers, stop, of_webhooks, are_signed=bool(keys))
+    deliveries = _Deliveries(
+        pool, poster, receivers, stop, of_webhooks, are_signed=bool(settings.webhook_secret)
+    )
     notifications = Notifications(pool, poster, settings, stop, of_notifications)
     try:
         with metrics.showing(of_webhooks), metrics.showing(of_notifications):

@@ -13,7 +13,7 @@ from typing import cast
 import httpcore
 
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.webhooks.target import Allowed
+from lapinq_core.domain.webhooks.target import Allowed, is_private
 from lapinq_scheduler.webhooks.bounded_stream import BoundedStream
 from lapinq_scheduler.webhooks.resolver import Lookup, Resolver
 
@@ -26,7 +26,7 @@ class TargetRefused(LapinqError):
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to public addresses, and to those that `allowed` adds."""
+    """Connects to the addresses that are `allowed`."""
 
     def __init__(self, allowed: Allowed, lookup: Lookup = socket.getaddrinfo) -> None:
         self._allowed = allowed
@@ -70,9 +70,11 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         found = await self._resolver.addresses(host, port, timeout)
         admitted = [address for address in found if self._allowed.admits(host, address)]
         if not admitted:
-            raise TargetRefused(
-                f"the address of {host} is private: to allow it, add {host} to LAPINQ_WEBHOOK_ALLOW"
-            )
+            if all(is_private(address) for address in found):
+                raise TargetRefused(
+                    f"the address of {host} is private: to allow it, add {host} to LAPINQ_WEBHOOK_ALLOW"
+                )
+            raise TargetRefused(f"{host} is not in LAPINQ_WEBHOOK_ALLOW_PUBLIC")
         return admitted[:_MAX_ADDRESSES]
 
     async def sleep(self, seconds: float) -> None:

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import httpcore
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.version import __version__
-from lapinq_core.domain.webhooks.signature import signed_headers
+from lapinq_core.domain.webhooks.signature import SigningKeys, signed_headers
 from lapinq_core.domain.webhooks.target import Target, read_target
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, body_of, judge
 from lapinq_core.webhooks.deliveries import DueWebhook
@@ -25,13 +26,16 @@ WHOLE_SECONDS = 15.0
 _LEFTOVERS_SECONDS = 1.0
 MAX_READ = 64 * 1024
 
+Body = Callable[[str], bytes]
+"""Makes the body for an audience, the receiver's URL."""
+
 log = logging.getLogger(__name__)
 
 
 class Poster:
-    """Sends events, on one event loop. Signs each with all `keys`."""
+    """Sends events, on one event loop. Signs each with the `keys` of its receiver."""
 
-    def __init__(self, network: GuardedNetwork, keys: Sequence[bytes], *, max_at_once: int) -> None:
+    def __init__(self, network: GuardedNetwork, keys: SigningKeys, *, max_at_once: int) -> None:
         self._keys = keys
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
@@ -46,17 +50,18 @@ class Poster:
 
     async def deliver(self, due: DueWebhook) -> Taken | NotTaken:
         """Sends `due` once."""
-        return await self.post(due.url, body_of(due.event), due.event.event_id, due.timestamp)
+        return await self.post(due.url, partial(body_of, due.event), due.event.event_id, due.timestamp)
 
     async def post(
-        self, url: str, body: bytes, event_id: str, timestamp: int, *, is_signed: bool = True
+        self, url: str, body_for: Body, event_id: str, timestamp: int, *, is_signed: bool = True
     ) -> Taken | NotTaken:
-        """Sends `body` once. Every failure is an outcome, too; its text names the host but never the URL."""
+        """Sends a body once. Every failure is an outcome, too; its text names the host but never the URL."""
         try:
             target = read_target(url)
         except InvalidValue as error:
             return NotTaken(f"{error.loc} {error.msg}")
-        signed = signed_headers(event_id, timestamp, body, self._keys) if is_signed else {}
+        body, keys = body_for(target.audience), self._keys.all_for(target.origin)
+        signed = signed_headers(event_id, timestamp, body, keys) if is_signed else {}
         try:
             return await self._send(target, body, signed)
         except TimeoutError:

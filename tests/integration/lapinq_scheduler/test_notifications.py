@@ -10,7 +10,7 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.notifying.news import NewError
 from lapinq_core.domain.notifying.rule import Channel
 from lapinq_core.domain.notifying.smtp_url import read_smtp_url
-from lapinq_core.domain.webhooks.signature import read_secret
+from lapinq_core.domain.webhooks.signature import read_keys
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import NotTaken
 from lapinq_core.monitoring.metrics import Metrics
@@ -49,7 +49,7 @@ def run(
         settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/")
         pool, stop = make_pool(database, "test", 2, timeout=10), stopped or asyncio.Event()
         network = GuardedNetwork(read_allowed([allow]))
-        poster = Poster(network, [read_secret(SECRET)], max_at_once=4)
+        poster = Poster(network, read_keys([SECRET]), max_at_once=4)
         await pool.open()
         conn = await Conn.open(database)
         try:
@@ -84,6 +84,7 @@ def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> None:
     assert "webhook-id" not in slack.headers
     told = hook.told
     first, second = told.pop("events")
+    assert told.pop("audience").endswith(hook.path)
     assert told == {"rule": "a", "left_out": 0}
     assert (first["event"], first["url"]) == ("error.new", "https://q.example.org/lapinq/errors/7")
     assert (first["error"], second["group_id"]) == ("KeyError: '<a>'", 8)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+ROOT = "whroot_" + base64.b64encode(b"r" * 32).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"o" * 24).decode()
 
 

@@ -10,12 +10,13 @@ from functools import partial
 import psycopg
 import pytest
 
+from lapinq_core.domain.webhooks.signature import read_keys, secret_of
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_scheduler.webhooks import deliveries, poster
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
 from tests.support.http.delivering import completed, delivering, failed, make_due, outbox
-from tests.support.http.receiver import OTHER_SECRET, SECRET, Received, receiving
+from tests.support.http.receiver import OTHER_SECRET, ROOT, SECRET, Received, receiving
 
 
 def state_of(database: str, task: str) -> str:
@@ -57,6 +58,7 @@ def test_the_end_of_a_task_is_told_signed(database: str) -> None:
             "attempt": 1,
             "started_at": row["started_at"],
             "finished_at": row["finished_at"],
+            "audience": f"http://127.0.0.1:{receiver.port}/hook?a=b",
         }
         assert received.event_id == str(row["id"])
         assert (row["answer"], row["tries"], row["failure"]) == (204, 1, None)
@@ -86,6 +88,37 @@ def test_while_secrets_change_both_sign(database: str) -> None:
         eventually(lambda: receiver.received)
         assert receiver.received[0].is_signed_with(SECRET)
         assert receiver.received[0].is_signed_with(OTHER_SECRET)
+
+
+def test_no_receiver_can_forge_or_replay_what_another_gets(database: str) -> None:
+    """Nor can one that only knows the shared secret, which existing receivers go on checking."""
+    with receiving() as one, receiving() as other, delivering(database, webhook_secret=(ROOT, SECRET)):
+        for receiver in (one, other):
+            completed(database, receiver.url.replace("127.0.0.1", "ada:pass@127.0.0.1") + "#part")
+        eventually(lambda: one.received and other.received)
+        keys = read_keys([ROOT])
+        ones, others = (
+            secret_of(keys.own(f"http://127.0.0.1:{receiver.port}")[0]) for receiver in (one, other)
+        )
+        for receiver, own, foreign in ((one, ones, others), (other, others, ones)):
+            [received] = receiver.received
+            assert received.is_signed_with(own)
+            assert received.is_signed_with(SECRET)
+            assert not received.is_signed_with(foreign)
+            assert not received.is_signed_with(ROOT.replace("whroot_", "whsec_"))
+            assert received.told["audience"] == receiver.url
+
+
+def test_only_listed_public_hosts_are_called(database: str) -> None:
+    with (
+        receiving() as receiver,
+        delivering(database, webhook_allow=("127.0.0.1",), webhook_allow_public=("hooks.example",)),
+    ):
+        completed(database, receiver.url)
+        eventually(lambda: receiver.received)  # the list of public ones is not about private ones
+        (task,) = completed(database, "http://1.1.1.1:9/")
+        failure = eventually(partial(failure_of, database, task))
+        assert failure == "1.1.1.1 is not in LAPINQ_WEBHOOK_ALLOW_PUBLIC"
 
 
 def test_without_a_secret_it_is_sent_unsigned_and_the_log_says_so_once(

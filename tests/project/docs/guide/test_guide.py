@@ -283,7 +283,7 @@ def it_is_a_drawing(_site: Site, _block: Block) -> None:
 
 def it_is_a_webhook(_site: Site, block: Block) -> None:
     head, _, body = block.text.partition("\n\n")
-    assert set(msgspec.json.decode(body)) == set(Event.__struct_fields__)
+    assert set(msgspec.json.decode(body)) == {*Event.__struct_fields__, "audience"}
     headers = re.findall(r"^(webhook-\S+):", head, re.MULTILINE)
     assert headers == [*signed_headers("e", 1, b"", [read_secret("whsec_" + "A" * 32)])]
 

@@ -25,7 +25,8 @@ def test_a_bad_secret_is_refused_by_its_place_and_not_repeated() -> None:
 
 @pytest.mark.parametrize("entry", ["http://hooks.internal", "10.0.0.1/8", "hooks.internal:80", "300.1.1.1"])
 def test_an_entry_that_lets_nothing_through_is_refused_by_name(entry: str) -> None:
-    with pytest.raises(
-        SettingsError, match=r"^LAPINQ_WEBHOOK_ALLOW: entry 1 .* is not a host name, address or network"
-    ):
-        load_settings({"LAPINQ_WEBHOOK_ALLOW": entry})
+    for name in ("LAPINQ_WEBHOOK_ALLOW", "LAPINQ_WEBHOOK_ALLOW_PUBLIC"):
+        with pytest.raises(
+            SettingsError, match=rf"^{name}: entry 1 .* is not a host name, address or network"
+        ):
+            load_settings({name: entry})

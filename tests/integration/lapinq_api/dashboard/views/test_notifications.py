@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from lapinq_core.db.pool import make_pool
+from lapinq_core.domain.webhooks.signature import SigningKeys
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.runtime.settings import Settings
 from lapinq_scheduler.metrics import NotificationMetrics
@@ -27,7 +28,7 @@ async def send(database: str, certificate: Path) -> None:
         url = f"smtps://localhost:{server.port}"
         settings = Settings(database_url=database, smtp_url=url, mail_from="lapinq@example.org")
         pool = make_pool(database, "test", 2, timeout=10)
-        poster = Poster(GuardedNetwork(read_allowed([])), [], max_at_once=1)
+        poster = Poster(GuardedNetwork(read_allowed([])), SigningKeys(), max_at_once=1)
         await pool.open()
         try:
             await Notifications(pool, poster, settings, asyncio.Event(), NotificationMetrics()).send()

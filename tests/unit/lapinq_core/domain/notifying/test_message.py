@@ -106,7 +106,7 @@ def test_a_long_error_is_cut_and_what_is_too_much_is_counted() -> None:
     assert text.count("https://q.example.org/errors/7") == 20
     assert text.endswith("\nAnd 15 more.")
     assert "http" not in text_of(message(long, public_url=None))
-    told = json.loads(webhook_body(message(*[long] * 120, left_out=5)))
+    told = json.loads(webhook_body(message(*[long] * 120, left_out=5), "https://a.example/"))
     assert (len(told["events"]), told["left_out"]) == (MAX_EVENTS, 25)
 
 

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.webhooks.signature import read_secret, signed_headers
+from lapinq_core.domain.webhooks.signature import read_keys, read_secret, secret_of, signed_headers
 
 
 def test_the_signature_is_that_of_the_reference_library() -> None:
@@ -41,9 +41,26 @@ def test_without_a_secret_nothing_is_signed() -> None:
         "whsec_" + base64.b64encode(b"s" * 65).decode(),
         base64.b64encode(b"s" * 32).decode(),
         "whsec_ü",
+        "whroot_",
+        "whroot_" + base64.b64encode(b"s" * 23).decode(),
     ],
 )
 def test_a_bad_secret_is_refused_without_being_repeated(secret: str) -> None:
     with pytest.raises(InvalidValue) as refused:
         read_secret(secret)
-    assert secret.removeprefix("whsec_") == "" or secret.removeprefix("whsec_") not in str(refused.value)
+    hidden = secret.removeprefix("whsec_").removeprefix("whroot_")
+    assert hidden == "" or hidden not in str(refused.value)
+
+
+def test_each_origin_has_a_key_of_its_own_from_each_root() -> None:
+    roots = ["whroot_" + base64.b64encode(root * 32).decode() for root in (b"r", b"s")]
+    shared = "whsec_" + base64.b64encode(b"r" * 32).decode()
+    keys = read_keys([roots[0], shared, roots[1]])
+    origins = ["https://a.example", "http://a.example", "https://a.example:8443", "https://b.example"]
+    own = [key for origin in origins for key in keys.own(origin)]
+    assert len(set(own)) == 2 * len(origins)
+    assert keys.all_for(origins[0]) == [read_secret(shared), *own[:2]]
+    assert read_keys([shared]).own(origins[0]) == []
+    # As receivers were told it: another derivation would lock them out.
+    assert secret_of(own[0]) == "whsec_rJbvz/y9MeRqb6cT5bSrbKOm2fyHMAwX4RuSVmR+7/w="
+    assert read_secret(secret_of(own[0])) == own[0]

@@ -29,7 +29,9 @@ def test_the_body_has_the_published_fields_first() -> None:
         started_at="2030-01-31T12:00:00+00:00",
         finished_at="2030-01-31T12:00:01+00:00",
     )
-    assert list(msgspec.json.decode(body_of(event)))[:4] == ["task_id", "status", "result", "error"]
+    told = msgspec.json.decode(body_of(event, "https://a.example/b"))
+    assert list(told)[:4] == ["task_id", "status", "result", "error"]
+    assert told["audience"] == "https://a.example/b"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,41 @@ def test_what_is_let_through(entries: list[str], host: str, address: str, is_adm
 
 
 @pytest.mark.parametrize(
+    ("public", "host", "address", "is_admitted"),
+    [
+        ([], "anything", "1.1.1.1", True),
+        (["hooks.example"], "hooks.example", "1.1.1.1", True),
+        (["hooks.example"], "a.hooks.example", "1.1.1.1", False),
+        (["1.1.0.0/16"], "anything", "1.1.1.1", True),
+        (["1.1.0.0/16"], "anything", "8.8.8.8", False),
+        (["hooks.example"], "inside", "1.1.1.1", False),
+        (["hooks.example"], "inside", "10.0.0.1", True),
+        (["hooks.example"], "hooks.example", "10.0.0.1", False),
+        (["*"], "hooks.example", "10.0.0.1", False),
+        (["10.0.0.0/8"], "hooks.example", "10.0.0.1", False),
+    ],
+)
+def test_each_list_decides_about_its_own_addresses(
+    public: list[str], host: str, address: str, is_admitted: bool
+) -> None:
+    assert read_allowed(["inside"], public).admits(host, address) is is_admitted
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "audience"),
+    [
+        ("https://a.example", "https://a.example", "https://a.example/"),
+        ("https://Ada:pass@A.Example.:443/b?c=d#e", "https://a.example", "https://a.example/b?c=d"),
+        ("http://a.example:443/", "http://a.example:443", "http://a.example:443/"),
+        ("http://[::1]:80/ü", "http://[::1]", "http://[::1]/%C3%BC"),
+    ],
+)
+def test_whom_a_message_is_for(url: str, origin: str, audience: str) -> None:
+    target = read_target(url)
+    assert (target.origin, target.audience) == (origin, audience)
+
+
+@pytest.mark.parametrize(
     "entry",
     ["10.0.0.1/8", "10.0.0.0/33", "300.1.1.1", "http://a", "a:80", "a/b", "a..b", "", "ü.example", "[::1]"],
 )

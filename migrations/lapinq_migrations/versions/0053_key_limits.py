@@ -1,12 +1,12 @@
 """API keys have an owner, may expire, and may be limited to some queues.
 
-Revision ID: 0046 Revises: 0045
+Revision ID: 0053 Revises: 0052
 """
 
 from alembic import op
 
-revision = "0046"
-down_revision = "0045"
+revision = "0053"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 

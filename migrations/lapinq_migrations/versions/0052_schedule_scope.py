@@ -1,11 +1,11 @@
 """API keys have a scope for schedules.
 
-Revision ID: 0045 Revises: 0051
+Revision ID: 0052 Revises: 0051
 """
 
 from alembic import op
 
-revision = "0045"
+revision = "0052"
 down_revision = "0051"
 branch_labels = None
 depends_on = None

@@ -1,9 +1,9 @@
-"""Claims: how a worker takes tasks of one queue, whether or not a policy governs their starts."""
+"""Claims: how a worker takes tasks of one queue, whether or not a policy governs it, or of several without a policy."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import LiteralString, NamedTuple, cast
+from typing import LiteralString, NamedTuple, Protocol, cast
 from uuid import UUID
 
 import msgspec
@@ -22,12 +22,14 @@ _claims = msgspec.json.Decoder(list[Claim])
 LOWEST_MARK = (-(2**40), 0)
 """Before every (rank, seq)."""
 HIGHEST_RANK = 2**40
+NO_BOUND = 2**31 - 1
 
 PAST_SECONDS, AHEAD_SECONDS = 86_400.0, 3600.0
 """Tasks so old, and of clocks so far ahead, are looked for first."""
 EVERYWHERE_SECONDS = 1.0
 GOVERNED_SECONDS = 1.0
 """So long a claim takes a queue to be still governed, and doesn't try without its lock."""
+MAX_GOVERNED = 10_000
 MAX_LOOKS = 20
 JUDGE_SECONDS = 0.02
 """Claims of a queue with a circuit breaker count how its attempts ended at most so often."""
@@ -46,11 +48,29 @@ class Taken(msgspec.Struct, frozen=True):
     opens_in: float | None = None
 
 
+class Ask(Protocol):
+    """What a claim asks of one of several queues, from `mark` on."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def mark(self) -> tuple[int, int]: ...
+    @property
+    def limit(self) -> int: ...
+
+
+class _Ask(NamedTuple):
+    queue: str
+    mark: tuple[int, int]
+    limit: int
+
+
 class _Answer(NamedTuple):
     text: str | None
     opens_in: float | None = None
     mark: tuple[int, int] | None = None
     is_governed: bool = False
+    governed: Sequence[str] = ()
 
 
 async def take(
@@ -63,13 +83,13 @@ async def take(
     lease: float,
     margin: float = 10.0,
     free: int | None = None,
-    isolated: int | None = None,
+    isolated: int = NO_BOUND,
     mark: tuple[int, int] = LOWEST_MARK,
     max_rank: int = HIGHEST_RANK,
 ) -> Taken:
     """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order, or as
     its policy says. Of a queue with a rate it takes at most `free`, so that none has to wait for its start, and of
-    tasks that must run alone at most `isolated`. None: as many as it takes.
+    tasks that must run alone at most `isolated`.
 
     After `lease` seconds the attempt is overdue even if its worker lives; if the task has its own time limit, `margin`
     seconds after that. `token` is a random UUID for this call: if the answer is lost, `worker_verbs.reclaim` asks for
@@ -84,12 +104,12 @@ async def take(
         "lease": lease,
         "margin": margin,
         "free": limit if free is None else free,
-        "isolated": limit if isolated is None else isolated,
+        "isolated": isolated,
         "mark_rank": mark[0],
         "mark_seq": mark[1],
         "max_rank": max_rank,
     }
-    answer = await _answer(conn, queue, params)
+    answer = await _answer(conn, _Ask(queue, mark, limit), params)
     claims = decoded(answer.text, token)
     for claim in claims:
         claim.queue_name = queue
@@ -97,6 +117,50 @@ async def take(
     if not answer.is_governed:
         return Taken(claims, (claims[-1].rank, claims[-1].seq) if claims else None)
     return Taken(claims, answer.mark, answer.opens_in)
+
+
+async def take_from_many(
+    conn: PinnedConnection,
+    asks: Sequence[Ask],
+    limit: int,
+    *,
+    worker: str,
+    token: str,
+    lease: float,
+    margin: float = 10.0,
+    isolated: int = NO_BOUND,
+    max_rank: int = HIGHEST_RANK,
+) -> list[Claim]:
+    """Takes up to `limit` tasks of several queues, as `take` does of one: of one after the other, until it has enough.
+
+    It leaves out queues whose claims need their lock. Then they are in `conn.governed_until`.
+    """
+    params: dict[str, object] = {
+        "queues": [ask.queue for ask in asks],
+        "mark_ranks": [ask.mark[0] for ask in asks],
+        "mark_seqs": [ask.mark[1] for ask in asks],
+        "limits": [ask.limit for ask in asks],
+        "limit": limit,
+        "worker": worker,
+        "token": token,
+        "lease": lease,
+        "margin": margin,
+        "isolated": isolated,
+        "max_rank": max_rank,
+    }
+    answer = await _near_first(conn, params, _from_many)
+    for queue in answer.governed:
+        _note_governed(conn, queue)
+    return decoded(answer.text, token)
+
+
+async def startable(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
+    """The queues of which a claim may get something; of those with a policy that seem to have nothing, only if a look
+    without their locks says so."""
+    exhausted = [ask for ask in asks if ask.queue in conn.exhausted]
+    opened = await _may_start(conn, exhausted) if exhausted else set[str]()
+    conn.exhausted.difference_update(opened)
+    return {ask.queue for ask in asks} - {ask.queue for ask in exhausted} | opened
 
 
 def decoded(text: str | None, token: str) -> list[Claim]:
@@ -107,19 +171,17 @@ def decoded(text: str | None, token: str) -> list[Claim]:
     return claims
 
 
-async def _answer(conn: PinnedConnection, queue: str, params: Mapping[str, object]) -> _Answer:
+async def _answer(conn: PinnedConnection, asked: _Ask, params: Mapping[str, object]) -> _Answer:
+    queue = asked.queue
     if time.monotonic() >= conn.governed_until.get(queue, 0.0):
-        answer = await _near_first(conn, params, governed=False)
+        answer = await _near_first(conn, params, _plain)
         if answer.text != _GOVERNED:
+            conn.governed_until.pop(queue, None)
             return answer
-        if len(conn.governed_until) > 1000:
-            conn.governed_until.clear()
-            conn.exhausted.clear()
-        conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
-        conn.exhausted.add(queue)
-    if queue in conn.exhausted and not await _may_start(conn, params):
+        _note_governed(conn, queue)
+    if queue in conn.exhausted and not await _may_start(conn, [asked]):
         return _Answer(None)
-    answer = await _near_first(conn, params, governed=True)
+    answer = await _near_first(conn, params, _governed)
     if answer.text is None:
         conn.exhausted.add(queue)  # the next one looks first whether it is worth the lock
     else:
@@ -127,15 +189,31 @@ async def _answer(conn: PinnedConnection, queue: str, params: Mapping[str, objec
     return answer
 
 
-async def _may_start(conn: PinnedConnection, params: Mapping[str, object]) -> bool:
+def _note_governed(conn: PinnedConnection, queue: str) -> None:
+    if len(conn.governed_until) > MAX_GOVERNED:
+        conn.governed_until.clear()
+        conn.exhausted.clear()
+    conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
+    conn.exhausted.add(queue)
+
+
+async def _may_start(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
+    params = {
+        "queues": [ask.queue for ask in asks],
+        "mark_ranks": [ask.mark[0] for ask in asks],
+        "mark_seqs": [ask.mark[1] for ask in asks],
+    }
     cursor = await conn.execute(governed_claims.MAY_START, params, prepare=True)
-    return (await cursor.fetchone()) == (True,)
+    return {row[0] for row in await cursor.fetchall()}
 
 
-async def _near_first(conn: PinnedConnection, params: Mapping[str, object], *, governed: bool) -> _Answer:
+async def _near_first(
+    conn: PinnedConnection,
+    params: Mapping[str, object],
+    ask: Callable[[PinnedConnection, Mapping[str, object], UUID, UUID], Awaitable[_Answer]],
+) -> _Answer:
     """It looks for tasks of these days first, so that it locks one partition of many; after it met another task, for a
     while in all partitions."""
-    ask = _governed if governed else _plain
     if (now := time.monotonic()) >= conn.claims_everywhere_until:
         answer = await ask(conn, params, *near(time.time()))
         if answer.text != _ELSEWHERE:
@@ -148,6 +226,14 @@ async def _plain(conn: PinnedConnection, params: Mapping[str, object], since: UU
     cursor = await conn.execute(plain_claim(since, until), params, prepare=True)
     row = await cursor.fetchone()
     return _Answer(row[0] if row else None)
+
+
+async def _from_many(
+    conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
+) -> _Answer:
+    cursor = await conn.execute(claim_of_many(since, until), params, prepare=True)
+    row = await cursor.fetchone()
+    return _Answer(row[0], governed=row[1] or ()) if row else _Answer(None)
 
 
 async def _governed(
@@ -240,6 +326,12 @@ def plain_claim(since: UUID, until: UUID) -> LiteralString:
         .replace("{order}", "rank, seq")
     )
     return _within(text, since, until)
+
+
+@lru_cache(maxsize=4)
+def claim_of_many(since: UUID, until: UUID) -> LiteralString:
+    """The claim of tasks with ids between the two, from several queues without a policy."""
+    return _within(sql(_PACKAGE, "claim_many"), since, until)
 
 
 @lru_cache(maxsize=8)

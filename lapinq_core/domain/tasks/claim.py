@@ -1,5 +1,7 @@
 """A task as claimed by a worker."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from lapinq_core.domain.tasks.retry import RetryPolicy
@@ -53,3 +55,11 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     def is_transient(self) -> bool:
         """Whether it is fire and forget: nothing is written at its end."""
         return not self.id
+
+
+def by_queue(claims: Iterable[Claim]) -> dict[str, list[Claim]]:
+    """`claims` of several queues, by queue."""
+    found: dict[str, list[Claim]] = {}
+    for claim in claims:
+        found.setdefault(claim.queue_name, []).append(claim)
+    return found

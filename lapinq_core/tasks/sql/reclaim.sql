@@ -11,7 +11,7 @@ SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwa
                                                  FROM lapinq_attempts a
                                                 WHERE a.task_id = t.id AND NOT a.final))) END,
                                  t.request_id, t.profile, r.queue_name)
-                ORDER BY r.rank, r.seq)::text
+                ORDER BY r.queue_name, r.rank, r.seq)::text
   FROM lapinq_running r
   JOIN lapinq_tasks t ON t.id = r.id
  WHERE r.worker_id = %(worker)s::uuid

@@ -14,11 +14,13 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 
+import msgspec
+
 from lapinq_core.db import ready_notices
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.claim import Claim, by_queue
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.fleet.workers import ALONE, Place
@@ -46,6 +48,8 @@ LEAST_STALL_SECONDS = 0.1
 """Tasks of a queue with a policy hold places that others could use, so they wait here only for a poll interval, but at
 least so long."""
 LEASE_MARGIN_SECONDS = 10.0
+TURN_SECONDS = 1.0
+"""A turn asks no further queue after that, however many are left: tasks to release and hints wait for it."""
 SHORTEST_PAUSE_SECONDS = 0.005
 REST_FACTOR = 10.0
 MAX_REST_SECONDS = 4.0
@@ -66,8 +70,8 @@ class Fetcher:
         worker_verbs.release      tasks that can't start here
         Prefetch.bounded          how many tasks are wanted
         FullScans.scan            when due, or when no queue seems to have work
-        QueueChoice.next          which queue, and from which mark
-        claiming.take             ──▸ Arrivals.take_in ──▸ Dispatcher.offer
+        QueueChoice.next          which queues, and from which marks
+        claiming.take…            ──▸ Arrivals.take_in ──▸ Dispatcher.offer
         Admission.admit           which of them may start whose name has a circuit breaker
         FireAndForget.claim       ──▸ the same
         sleep                     until `heard`, `wake` or `poll_interval`
@@ -289,6 +293,7 @@ class Fetcher:
             return min(self._poll_interval, self._full_scans.due_at - time.monotonic())
         rests = (
             self._saw_nothing
+            and not self._choice.knows_work
             and self._fire_and_forget.rests
             and not self._dispatcher.waiting
             and not self._on_idle
@@ -321,9 +326,12 @@ class Fetcher:
     async def _follow_hints(self, connection: PinnedConnection, wanted: int) -> int:
         """Without a scan when a claim gets nothing: most likely another worker was there before."""
         got = 0
+        ends = time.monotonic() + TURN_SECONDS
         self._choice.follow_hints()
-        while got < wanted and (turn := self._next(wanted - got)):
-            got += await self._take_turn(connection, turn)
+        while got < wanted and (turns := self._next(connection, wanted - got)):
+            got += await self._take_turns(connection, turns, wanted - got)
+            if time.monotonic() >= ends:
+                break
         self._choice.close_hints()
         if self._fire_and_forget.is_used and got < wanted:
             self._fire_and_forget.heard()
@@ -332,6 +340,7 @@ class Fetcher:
 
     async def _claim(self, connection: PinnedConnection, wanted: int, expected: float) -> int:
         got = 0
+        ends = time.monotonic() + TURN_SECONDS
         scanned = (
             self._choice.knows_work
             and time.monotonic() > self._full_scans.routine_at + self._busy_scan_interval
@@ -340,8 +349,8 @@ class Fetcher:
             await self._scan(connection)
         self._choice.follow_hints()
         while got < wanted:
-            turn = self._next(wanted - got)
-            if turn is None:
+            turns = self._next(connection, wanted - got)
+            if not turns:
                 if scanned:
                     break
                 if got == expected:
@@ -349,30 +358,51 @@ class Fetcher:
                 scanned, self._saw_nothing = True, self._saw_nothing and expected == math.inf
                 await self._scan(connection)
                 continue
-            if before := self._choice.before(turn):
+            if before := self._choice.before(turns[0]):
                 got += await self._claim_transient(connection, before, wanted - got)
             if got < wanted:
-                got += await self._take_turn(connection, turn)
+                got += await self._take_turns(connection, turns, wanted - got)
             if got >= wanted and self._is_rested:
                 # Others may be asleep beside the rest of what came.
                 self._is_rested = False
                 if self._choice.knows_work and self._place().peers > 1:
-                    self._on_more([turn.queue], MORE_ANSWERS)
+                    self._on_more([turns[0].queue], MORE_ANSWERS)
+            if time.monotonic() >= ends:
+                break
         if expected < math.inf:
             self._fire_and_forget.heard()
         return got + await self._claim_transient(
             connection, self._choice.open_to_transient, max(1, wanted - got)
         )
 
-    def _next(self, wanted: int) -> Turn | None:
+    def _next(self, connection: PinnedConnection, wanted: int) -> list[Turn]:
         # What the pools use up in two round trips is soon done, whichever queue it comes from.
-        return self._choice.next(wanted, self._prefetch.value)
+        return self._choice.next(wanted, self._prefetch.value, connection.governed_until)
+
+    async def _take_turns(self, connection: PinnedConnection, turns: list[Turn], wanted: int) -> int:
+        """Claims up to `wanted` tasks; how many it got."""
+        if len(turns) == 1:
+            return await self._take_turn(connection, turns[0])
+        if turns[0].queue not in connection.governed_until:
+            return await self._take_together(connection, turns, wanted)
+        startable = await claiming.startable(connection, turns)
+        blocked = [turn for turn in turns if turn.queue not in startable]
+        for turn in blocked:
+            self._choice.claimed(turn, [], mark=None, all_of_it=False)
+        await self._look_behind(connection, blocked)
+        got = 0
+        ends = time.monotonic() + TURN_SECONDS
+        for turn in turns:
+            if turn.queue in startable:
+                limit = min(turn.limit, wanted - got)
+                got += await self._take_turn(connection, msgspec.structs.replace(turn, limit=limit))
+                if got >= wanted or time.monotonic() >= ends:
+                    break
+        return got
 
     async def _take_turn(self, connection: PinnedConnection, turn: Turn) -> int:
         started = time.perf_counter()
-        worker = self._worker_id()
-        token = str(uuid.uuid4())
-        isolated = self._isolated_places()
+        worker, token, isolated = self._worker_id(), str(uuid.uuid4()), self._isolated_places()
         self._unanswered.sent(token)
         taken = await claiming.take(
             connection,
@@ -391,13 +421,8 @@ class Fetcher:
         claims = taken.claims
         if taken.opens_in is not None:
             self._opens_at = min(self._opens_at, time.monotonic() + taken.opens_in)
-        if worker != self._worker_id():
-            return 0  # declared dead meanwhile: others rescue them
-        self._hand_over(claims, time.perf_counter() - started)
-        if self._admission:
-            await self._admit(connection)
-        if self._to_release:
-            await self._release(connection)
+        if not await self._take_in(connection, worker, claims, started):
+            return 0
         # After as many isolated tasks as can start, more of others may wait behind those that can't.
         all_of_it = len(claims) >= turn.limit or 0 < isolated <= _isolated_of(claims)
         self._choice.claimed(turn, claims, mark=taken.mark, all_of_it=all_of_it)
@@ -405,9 +430,63 @@ class Fetcher:
             self._saw_nothing = False
         elif claims:
             await asyncio.sleep(0)  # they start first, and then it looks for more
-        if peek := self._choice.peek_after(turn):
-            self._choice.peeked_after(turn, await worker_verbs.heads(connection, peek))
+        await self._look_behind(connection, [turn])
         return len(claims)
+
+    async def _take_together(self, connection: PinnedConnection, turns: list[Turn], wanted: int) -> int:
+        started = time.perf_counter()
+        worker, token, isolated = self._worker_id(), str(uuid.uuid4()), self._isolated_places()
+        self._unanswered.sent(token)
+        claims = await claiming.take_from_many(
+            connection,
+            turns,
+            wanted,
+            worker=worker,
+            token=token,
+            lease=self._lease,
+            margin=self._margin,
+            isolated=isolated,
+            max_rank=turns[0].max_rank,
+        )
+        self._unanswered.answered(token)
+        if not await self._take_in(connection, worker, claims, started):
+            return 0
+        has_enough = len(claims) >= wanted
+        claims_of = by_queue(claims)
+        is_cut = has_enough or 0 < isolated <= _isolated_of(claims)
+        if has_enough:  # and asked no queue after the last of them
+            turns = turns[: 1 + max(n for n, turn in enumerate(turns) if turn.queue in claims_of)]
+        turns = [turn for turn in turns if turn.queue not in connection.governed_until]
+        for turn in turns:
+            of_turn = claims_of.get(turn.queue, [])
+            mark = (of_turn[-1].rank, of_turn[-1].seq) if of_turn else None
+            all_of_it = len(of_turn) >= turn.limit or (is_cut and (turn is turns[-1] or not has_enough))
+            self._choice.claimed(turn, of_turn, mark=mark, all_of_it=all_of_it)
+        if is_cut:
+            self._saw_nothing = False
+        elif claims:
+            await asyncio.sleep(0)
+        await self._look_behind(connection, turns)
+        return len(claims)
+
+    async def _take_in(
+        self, connection: PinnedConnection, worker: str, claims: list[Claim], started: float
+    ) -> bool:
+        """Whether they are still ours: `worker` may have been declared dead since it sent the claim, at `started`."""
+        if worker != self._worker_id():
+            return False  # others rescue them
+        self._hand_over(claims, time.perf_counter() - started)
+        if self._admission:
+            await self._admit(connection)
+        if self._to_release:
+            await self._release(connection)
+        return True
+
+    async def _look_behind(self, connection: PinnedConnection, turns: list[Turn]) -> None:
+        """Whether more waits in the queues of these turns behind the rank at which they ended."""
+        peek = {queue: mark for turn in turns for queue, mark in self._choice.peek_after(turn).items()}
+        if peek:
+            self._choice.peeked_after(turns[0], await worker_verbs.heads(connection, peek))
 
     async def _reclaim_unanswered(self, connection: PinnedConnection) -> None:
         for token in self._unanswered.due():

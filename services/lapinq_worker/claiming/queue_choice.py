@@ -6,8 +6,9 @@ the first one that a scan saw), and the rank of the first task known to wait. A 
 mark: a late commit, a released task, a higher priority.
 
 Turns at equal rank use start-time fair queueing: each queue has a virtual time, what it was served over its weight, and
-the queue furthest behind is next. An idle queue does not save up: its time is at least the clock, the virtual time at
-which the last turn began.
+the queue furthest behind is next; of several at the same time the one whose last turn is longest ago. An idle queue
+does not save up: its time is at least the clock, the virtual time at which the last turn began. The queues with work
+stand in this order in a heap. An entry is outdated when its queue has moved on, and dropped when it comes up.
 
 A hint (NOTIFY) waits for the fetcher's next turn, which follows it with a claim. So a hint that arrives during a claim
 or a scan outlives it, because nobody knows whether that claim or scan still saw the task. A hint stays open until a
@@ -15,8 +16,9 @@ claim of its queue gets something or a full scan succeeds. While hints are open 
 paused; their hints are ignored until the next scan.
 """
 
+import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -27,10 +29,14 @@ from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 
 MAX_WEIGHT = 1000
-MAX_REMEMBERED = 1000
 MAX_HEADS = 10_000
+MAX_REMEMBERED = MAX_HEADS
+MAX_HINTS = 1000
+LEAST_AT_ONCE, MOST_AT_ONCE = 16, 500
+"""Queues that one claim asks: as many as it wants tasks, but no fewer, in case that some have nothing."""
 
 V = TypeVar("V")
+_NEVER = (0.0, 0)
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -54,8 +60,10 @@ class QueueChoice:
         self._weights = weights
         self._marks: dict[str, tuple[int, int]] = {}
         self._heads: dict[str, int] = {}
-        self._served: dict[str, float] = {}
+        self._served: dict[str, tuple[float, int]] = {}  # virtual time, and the number of the last turn
+        self._order: list[tuple[int, float, int, str]] = []  # a heap: head, virtual time, last turn, queue
         self._clock = 0.0
+        self._turns = 0
         self._hints: dict[str, bool] = {}  # the queues with an open hint, and whether it was followed
         self._paused: frozenset[str] = frozenset()
 
@@ -108,12 +116,13 @@ class QueueChoice:
         }
         for queue, key in heads.items():
             self._remember(self._marks, queue, key)
+        self._sort()
 
     def heard(self, queue: str) -> bool:
         """A hint: `queue` has work. Returns whether a turn should follow it."""
         if self._weights and queue not in self._weights:
             return False
-        self._remember(self._hints, queue, False)
+        self._remember(self._hints, queue, False, MAX_HINTS)
         return queue not in self._paused
 
     def follow_hints(self) -> None:
@@ -121,29 +130,32 @@ class QueueChoice:
         for queue, followed in self._hints.items():
             if not followed and queue not in self._paused and len(self._heads) < MAX_HEADS:
                 self._hints[queue] = True
-                self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
+                if queue not in self._heads:
+                    self._has_work(queue, self._marks.get(queue, LOWEST_MARK)[0])
 
     def close_hints(self) -> None:
         """Forgets the hints that led to nothing: a full scan comes anyway."""
         self._hints = {queue: False for queue, followed in self._hints.items() if not followed}
 
-    def next(self, wanted: int, least: int = 1) -> Turn | None:
-        """Where to claim up to `wanted` tasks now; None when nothing is known to wait.
+    def next(self, wanted: int, least: int = 1, alone: Container[str] = ()) -> list[Turn]:
+        """Where to claim up to `wanted` tasks now; nothing when nothing is known to wait.
 
-        A turn is for `least` tasks or more, even if the queue's share of `wanted` is smaller: with quick tasks and many
-        queues, a worker would otherwise wait for a claim per queue and get a few tasks from each.
+        Several turns are for the same rank, and one claim serves them, in this order, until it has enough. Queues that
+        are `alone` can't be claimed from together, and come without others. A turn that is alone is for `least` tasks
+        or more, even if the queue's share of `wanted` is smaller: with quick tasks and many queues, a worker would
+        otherwise wait for a claim per queue and get a few tasks from each.
         """
-        if not self._heads:
-            return None
-        best = min(self._heads.values())
-        tied = [queue for queue, rank in self._heads.items() if rank == best]
-        others = [rank for rank in self._heads.values() if rank != best]
-        queue = min(tied, key=self._time)
-        # With others at the same rank this queue must not go on to its lower priorities in this turn.
-        max_rank = best if len(tied) > 1 else min(others, default=HIGHEST_RANK)
-        return Turn(
-            queue, self._marks.get(queue, LOWEST_MARK), max_rank, self._limit(queue, tied, wanted, least)
-        )
+        queues, next_rank = self._first(min(max(wanted, LEAST_AT_ONCE), MOST_AT_ONCE))
+        if not queues:
+            return []
+        # With others at the same rank a queue must not go on to its lower priorities in this turn.
+        max_rank = self._heads[queues[0]] if len(queues) > 1 else next_rank
+        shares = self._shares(queues, wanted)
+        is_alone = queues[0] in alone
+        queues = [queue for queue in queues if (queue in alone) == is_alone]
+        if is_alone or len(queues) == 1:
+            shares = {queue: min(wanted, max(shares[queue], least)) for queue in queues}
+        return [Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, shares[queue]) for queue in queues]
 
     def claimed(
         self, turn: Turn, claims: list[Claim], *, mark: tuple[int, int] | None, all_of_it: bool
@@ -153,15 +165,17 @@ class QueueChoice:
         """
         queue = turn.queue
         self._clock = self._time(queue)
-        self._remember(self._served, queue, self._clock + len(claims) / self._weight(queue))
+        self._turns += 1
+        time = self._clock + len(claims) / self._weight(queue)
+        self._remember(self._served, queue, (time, self._turns))
         if mark is not None:
             self._remember(self._marks, queue, mark)
-        if claims:
-            self._heads[queue] = claims[-1].rank
-            if self._hints.get(queue):
-                del self._hints[queue]
-        if not all_of_it:
-            del self._heads[queue]
+        if claims and self._hints.get(queue):
+            del self._hints[queue]
+        rank = claims[-1].rank if claims else self._heads[queue]
+        del self._heads[queue]
+        if all_of_it:
+            self._has_work(queue, rank)
 
     def before(self, turn: Turn) -> list[str]:
         """The queues whose fire-and-forget tasks go before this turn."""
@@ -187,30 +201,64 @@ class QueueChoice:
     def peeked(self, heads: Mapping[str, tuple[int, int]]) -> None:
         """A scan from the marks found work in these queues, each with the key of its first task."""
         for queue, key in heads.items():
-            self._heads[queue] = key[0]
             self._remember(self._marks, queue, key)
+            self._has_work(queue, key[0])
 
-    def _limit(self, queue: str, tied: Sequence[str], wanted: int, least: int) -> int:
-        # Enough to bring it level with the others, if each of them got its share.
+    def _has_work(self, queue: str, rank: int) -> None:
+        self._heads[queue] = rank
+        if len(self._order) > 2 * len(self._heads) + 100:
+            self._sort()
+        else:
+            heapq.heappush(self._order, (rank, *self._served.get(queue, _NEVER), queue))
+
+    def _sort(self) -> None:
+        self._order = [(rank, *self._served.get(queue, _NEVER), queue) for queue, rank in self._heads.items()]
+        heapq.heapify(self._order)
+
+    def _first(self, count: int) -> tuple[list[str], int]:
+        """The first queues of the best rank, up to `count`, which is more than one, and the rank of the next."""
+        if self._heads and not self._order:
+            self._sort()
+        order = self._order
+        found: dict[str, tuple[int, float, int, str]] = {}
+        best = next_rank = HIGHEST_RANK
+        while order and len(found) < count:
+            rank, time, turn, queue = order[0]
+            if queue not in found and self._heads.get(queue) == rank:
+                if found and rank != best:
+                    next_rank = rank
+                    break
+                if self._served.get(queue, _NEVER) == (time, turn):
+                    best = rank
+                    found[queue] = order[0]
+            heapq.heappop(order)
+        for entry in found.values():
+            heapq.heappush(order, entry)
+        return list(found), next_rank
+
+    def _shares(self, queues: list[str], wanted: int) -> dict[str, int]:
+        """How many tasks of each bring it level with the others, if each got its share; at least one."""
         level, weight, served = 0.0, 0, float(wanted)
-        for name in sorted(tied, key=self._time):
-            if weight and self._time(name) >= level:
+        for queue in queues:
+            if weight and self._time(queue) >= level:
                 break
-            weight += self._weight(name)
-            served += self._time(name) * self._weight(name)
+            weight += self._weight(queue)
+            served += self._time(queue) * self._weight(queue)
             level = served / weight
-        share = math.ceil((level - self._time(queue)) * self._weight(queue))
-        return max(1, min(wanted, max(share, least)))
+        return {
+            queue: min(wanted, max(1, math.ceil((level - self._time(queue)) * self._weight(queue))))
+            for queue in queues
+        }
 
-    def _remember(self, by_queue: dict[str, V], queue: str, value: V) -> None:
+    def _remember(self, by_queue: dict[str, V], queue: str, value: V, most: int = MAX_REMEMBERED) -> None:
         # In order of use: when there are too many, the queue that was used longest ago goes.
         by_queue.pop(queue, None)
         by_queue[queue] = value
-        if len(by_queue) > max(MAX_REMEMBERED, len(self._weights)):
+        if len(by_queue) > max(most, len(self._weights)):
             del by_queue[next(iter(by_queue))]
 
     def _time(self, queue: str) -> float:
-        return max(self._served.get(queue, 0.0), self._clock)
+        return max(self._served.get(queue, _NEVER)[0], self._clock)
 
     def _weight(self, queue: str) -> int:
         return self._weights.get(queue, 1)

@@ -4,7 +4,7 @@ Priorities order tasks only within a queue. A long backlog in one queue keeps th
 lasts, which is what the user asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
@@ -17,24 +17,24 @@ class StrictOrder(QueueChoice):
 
     def __init__(self, queues: Sequence[str]) -> None:
         super().__init__(dict.fromkeys(queues, 1))
-        self._order = list(queues)
+        self._named = list(queues)
 
-    def next(self, wanted: int, least: int = 1) -> Turn | None:
+    def next(self, wanted: int, least: int = 1, alone: Container[str] = ()) -> list[Turn]:
         """The first queue with work, whatever its priority and share."""
-        del least
-        queue = next((name for name in self._order if name in self._heads), None)
+        del least, alone
+        queue = next((name for name in self._named if name in self._heads), None)
         if queue is None:
-            return None
-        return Turn(queue, self._marks.get(queue, LOWEST_MARK), HIGHEST_RANK, wanted)
+            return []
+        return [Turn(queue, self._marks.get(queue, LOWEST_MARK), HIGHEST_RANK, wanted)]
 
     def before(self, turn: Turn) -> list[str]:
         """The queues before the one of the turn."""
-        return self._order[: self._order.index(turn.queue)]
+        return self._named[: self._named.index(turn.queue)]
 
     @property
     def open_to_transient(self) -> list[str]:
         """The queues up to and including the first with work: its fire-and-forget tasks are equal to its others."""
-        for place, name in enumerate(self._order):
+        for place, name in enumerate(self._named):
             if name in self._heads:
-                return self._order[: place + 1]
-        return self._order
+                return self._named[: place + 1]
+        return self._named

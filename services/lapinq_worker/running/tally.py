@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 
 from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.histogram import count_into
-from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.claim import Claim, by_queue
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Throttled
 from lapinq_core.monitoring import catalogue
@@ -51,15 +51,14 @@ class Tally:
         self._task_figures: defaultdict[_Pair, Figures] = defaultdict(Figures)  # one for each counted task
 
     def claimed(self, claims: Sequence[Claim]) -> None:
-        """The worker claimed these."""
+        """The worker claimed these: queue by queue, or all fire-and-forget tasks."""
         if not claims:
             return
-        first = claims[0].queue_name
-        if claims[0].is_transient and any(claim.queue_name != first for claim in claims):
-            for queue in {claim.queue_name for claim in claims}:
-                self.claimed([claim for claim in claims if claim.queue_name == queue])
-            return
-        self._figures[self._queues[first]].started += len(claims)
+        if claims[0].is_transient or claims[0].queue_name != claims[-1].queue_name:
+            for queue, of_queue in by_queue(claims).items():
+                self._figures[self._queues[queue]].started += len(of_queue)
+        else:
+            self._figures[self._queues[claims[0].queue_name]].started += len(claims)
 
     def released(self, claims: Iterable[Claim]) -> None:
         """These were claimed, and are released before they started."""

@@ -95,7 +95,19 @@ CLAIMING = [
     *(_claiming("claim_governed", queue, rows=100, pages=200, later=170) for queue in ORDERS),
     *(_claiming("claim", queue, rows=10, pages=30, later=15, session=Session.PINNED) for queue in ORDERS),
     *(
-        _claiming("may_start", queue, rows=10, pages=30, later=15, session=Session.PINNED)
+        Statement(
+            verb="may_start",
+            use=f"of {queue}",
+            params=lambda _, queue=queue: {
+                "queues": [queue],
+                "mark_ranks": [LOWEST_MARK[0]],
+                "mark_seqs": [LOWEST_MARK[1]],
+            },
+            session=Session.PINNED,
+            rows=10,
+            pages=30,
+            later=15,
+        )
         for queue in (*ORDERS, LIMITED, WATCHED)
     ),
     _claiming("lock_queue", "fair", rows=5, pages=10, later=10),

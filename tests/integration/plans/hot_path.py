@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from lapinq_core.tasks.bulk import FIRST
-from lapinq_core.tasks.claiming import HIGHEST_RANK
+from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 from lapinq_core.upkeep.rescuing import BOTTOM
 from tests.integration.plans.burdened import FEW, PARKED, QUEUE, SHUT, WORKER, Rows
 
@@ -186,6 +186,21 @@ CLAIMING = [
         rows=FEW,
         pages=50,
         later=35,
+    ),
+    Statement(
+        verb="claim_many",
+        params=lambda rows: {
+            **_claim(rows),
+            "queues": [QUEUE, "none", QUEUE],
+            "mark_ranks": [rows.rank, LOWEST_MARK[0], rows.last_rank],
+            "mark_seqs": [rows.seq, LOWEST_MARK[1], rows.last_seq],
+            "limits": [FEW, FEW, 1],
+            "limit": FEW + 1,
+        },
+        session=Session.PINNED,
+        rows=6 * FEW,
+        pages=120,
+        later=100,
     ),
     Statement(
         verb="heads",

@@ -1,13 +1,13 @@
 """Claims and jobs as a worker gets them, without a database."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_worker.claiming.queue_choice import QueueChoice
+from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
@@ -54,3 +54,8 @@ def make_limited_job(
 def scanned(choice: QueueChoice, ranks: Mapping[str, int], paused: Iterable[str] = ()) -> None:
     """A full scan found these queues, each with its first task at this rank."""
     choice.scanned({queue: (rank, 0) for queue, rank in ranks.items()}, paused)
+
+
+def first(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str] = ()) -> Turn | None:
+    """The first of the next turns, if there is one."""
+    return next(iter(choice.next(wanted, least, alone)), None)

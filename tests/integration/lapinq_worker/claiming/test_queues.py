@@ -9,13 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.limits import named_limits
+from lapinq_worker.claiming import fetcher
 from lapinq_worker.claiming.queue_choice import Turn
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
+from tests.integration.limits.test_lanes import govern
 from tests.support.rows.factories import SOMEBODY, pause, resume
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
@@ -45,17 +49,17 @@ class Statements:
     def __init__(self, worker: Worker) -> None:
         fetcher, scans = worker._fetcher, worker._fetcher._full_scans
         self.claims = self.scans = 0
-        take_turn, scan = fetcher._take_turn, scans.scan
+        take_turns, scan = fetcher._take_turns, scans.scan
 
-        async def counted_turn(connection: PinnedConnection, turn: Turn) -> int:
+        async def counted_turns(connection: PinnedConnection, turns: list[Turn], wanted: int) -> int:
             self.claims += 1
-            return await take_turn(connection, turn)
+            return await take_turns(connection, turns, wanted)
 
         async def counted_scan(connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
             self.scans += 1
             return await scan(connection)
 
-        fetcher._take_turn, scans.scan = counted_turn, counted_scan
+        fetcher._take_turns, scans.scan = counted_turns, counted_scan
 
 
 def test_queues_are_emptied_in_the_order_named(database: str, tmp_path: Path) -> None:
@@ -205,5 +209,42 @@ def test_queues_of_which_nothing_may_start_keep_no_other_waiting(database: str, 
             await desk.ended(other)
             gate.open()
             await desk.ended(running, *blocked)
+
+    at_desk(database, test)
+
+
+def test_queues_with_and_without_a_policy_are_served_beside_many_that_may_start_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher, "TURN_SECONDS", 0.0)  # a turn asks once
+
+    async def test(desk: Desk) -> None:
+        names = [f"rated {n}" for n in range(40)]
+        for name in names:
+            await govern(desk.conn, name, rate='{"limit": 1, "period_seconds": 3600, "burst": 1}')
+        first = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
+        second = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
+        await govern(desk.conn, "limited", max_running=1)
+        async with working(database, worker_concurrency=5):
+            await desk.ended(*first)
+            others = [
+                task_of(tasks.anoop, queue_name=name) for name in ("limited", "a", "b") for _ in range(20)
+            ]
+            await desk.ended(*await desk.hand_in_many(others))
+            assert {task.status for task in await desk.find(*second)} == {"pending"}
+
+    at_desk(database, test)
+
+
+def test_many_queues_cost_a_claim_for_many_of_them(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        ids = await desk.hand_in_many([task_of(tasks.anoop, queue_name=f"queue {n}") for n in range(300)])
+        worker = Worker(settings(database, worker_concurrency=100))
+        counted = Statements(worker)
+        running = asyncio.create_task(worker.run())
+        await desk.ended(*ids)
+        worker.stop()
+        await running
+        assert counted.claims < 30
 
     at_desk(database, test)

@@ -2,17 +2,17 @@
 
 import asyncio
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks import claiming, worker_verbs
 from lapinq_core.tasks.claiming import LOWEST_MARK
 from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, status
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, pause, status
 
 pytestmark = pytest.mark.version
 
@@ -222,6 +222,98 @@ def test_a_claim_takes_as_many_isolated_tasks_as_can_start_and_the_others_behind
         assert [held.attempt for held in left] == [1, 1, 1]
 
     on_connections(database, test)
+
+
+class Ask(NamedTuple):
+    queue: str
+    limit: int = 1
+    mark: tuple[int, int] = LOWEST_MARK
+
+
+async def claim_of(conn: Conn, worker: str, limit: int, *asks: Ask, **values: Any) -> list[tuple[str, str]]:
+    """What `worker` gets of several queues: queue and id."""
+    token = str(uuid.uuid4())
+    claims = await claiming.take_from_many(
+        conn, asks, limit, worker=worker, token=token, lease=310.0, **values
+    )
+    assert {held.token for held in claims} <= {token}
+    return [(held.queue_name, held.id) for held in claims]
+
+
+def test_a_claim_of_several_queues_asks_one_after_the_other_until_it_has_enough(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        a, b, c = [await enqueue(conn, 3, queue_name=queue) for queue in "abc"]
+        (urgent,) = await enqueue(conn, queue_name="c", priority=1)
+        assert await claim_of(conn, worker, 4, Ask("b", 2), Ask("none", 9), Ask("c", 1), Ask("a", 9)) == [
+            ("a", a[0]),
+            ("b", b[0]),
+            ("b", b[1]),
+            ("c", urgent),
+        ]
+        asks = [Ask("a", 9, (0, 3)), Ask("b", 9), Ask("c", 9)]
+        assert await claim_of(conn, worker, 9, *asks, max_rank=-1) == []
+        assert await claim_of(conn, worker, 9, *asks) == [
+            ("a", a[2]),
+            ("b", b[2]),
+            *(("c", task) for task in c),
+        ]
+        cursor = await conn.execute(
+            "SELECT queue_name, -sum(pending) FROM lapinq_counts WHERE pending < 0 GROUP BY 1 ORDER BY 1"
+        )
+        assert await cursor.fetchall() == [("a", 2), ("b", 3), ("c", 4)]
+
+    on_connections(database, test)
+
+
+def test_a_claim_of_several_queues_takes_nothing_of_paused_and_governed_ones_and_names_these(
+    database: str,
+) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        for queue in ("free", "limited", "laned", "still"):
+            await enqueue(conn, queue_name=queue, key="k" if queue == "laned" else None)
+        await govern(conn, "limited", max_running=1)
+        await pause(conn, "still")
+        asks = [Ask(queue, 5) for queue in ("limited", "laned", "still", "free")]
+        assert [queue for queue, _ in await claim_of(conn, worker, 5, *asks)] == ["free"]
+        assert set(conn.governed_until) == {"limited", "laned"}
+        assert await claiming.startable(conn, asks[:2]) == {"limited", "laned"}
+        assert [held.queue_name for held in await claim(conn, worker, 5, "limited")] == ["limited"]
+        await enqueue(conn, queue_name="limited")
+        assert await claim(conn, worker, 5, "limited") == []
+        assert await claiming.startable(conn, asks[:2]) == {"laned"}
+
+    on_connections(database, test)
+
+
+def test_a_claim_of_several_queues_takes_as_many_isolated_tasks_as_can_start(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        alone, others = await enqueue(conn, 3, queue_name="a"), await enqueue(conn, 2, queue_name="a")
+        more = await enqueue(conn, 2, queue_name="b")
+        await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
+        worker, asks = await add_worker(conn), [Ask("a", 9), Ask("b", 9)]
+        got = await claim_of(conn, worker, 18, *asks, isolated=1)
+        assert {task for _, task in got} == {alone[0], *others, *more}
+        assert await claim_of(conn, worker, 18, *asks, isolated=0) == []
+
+    on_connections(database, test)
+
+
+def test_claims_of_several_queues_beside_each_other_take_no_task_twice(database: str) -> None:
+    async def test(one: Conn, other: Conn) -> None:
+        ids = [task for n in range(40) for task in await enqueue(one, 5, queue_name=f"q{n:02}")]
+        worker = await add_worker(one)
+        asks = [Ask(f"q{n:02}", 2) for n in range(40)]
+        got = list[str]()
+        while len(got) < len(ids):
+            found = await asyncio.gather(
+                claim_of(one, worker, 30, *asks), claim_of(other, worker, 30, *reversed(asks))
+            )
+            got += [task for pairs in found for _, task in pairs]
+        assert sorted(got) == sorted(ids)
+
+    on_connections(database, test, 2)
 
 
 def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_claims(database: str) -> None:

@@ -38,6 +38,7 @@ def test_claims_whose_import_can_not_be_begun_are_handed_back(
                 Host(Limits()),
                 worker_id=lambda: "w",
                 on_ended=lambda job, outcome, seconds: settled.append((job, outcome, seconds)),
+                on_refused=lambda _: None,
                 on_imported=woken.set,
             )
             claims = [make_claim(), make_claim()]

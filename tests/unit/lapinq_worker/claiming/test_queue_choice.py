@@ -1,5 +1,7 @@
 """Which queue is next: by priority, then fairly, within bounded memory."""
 
+# pyright: reportPrivateUsage=false
+
 from collections import Counter
 
 import pytest
@@ -8,8 +10,15 @@ from hypothesis import strategies as st
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
-from lapinq_worker.claiming.queue_choice import MAX_REMEMBERED, QueueChoice, Turn, parse_queues
-from tests.unit.lapinq_worker.claims import make_claim, scanned
+from lapinq_worker.claiming.queue_choice import (
+    MAX_HINTS,
+    MAX_REMEMBERED,
+    MOST_AT_ONCE,
+    QueueChoice,
+    Turn,
+    parse_queues,
+)
+from tests.unit.lapinq_worker.claims import first, make_claim, scanned
 
 
 def take(choice: QueueChoice, turn: Turn, count: int, rank: int | None = None, seq: int = 0) -> None:
@@ -26,7 +35,7 @@ def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> 
     for _ in range(rounds):
         left = wanted
         while left:
-            turn = choice.next(left)
+            turn = first(choice, left)
             assert turn is not None
             take(choice, turn, turn.limit, rank)
             got[turn.queue] += turn.limit
@@ -37,7 +46,7 @@ def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> 
 def test_tasks_in_lanes_move_no_mark() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = choice.next(4)
+    turn = first(choice, 4)
     assert turn is not None
     # In fair order, say: the last one of a key, and the last without a key long before it.
     claims = [make_claim(rank=0, seq=seq) for seq in (3, 900)]
@@ -50,17 +59,18 @@ def test_tasks_in_lanes_move_no_mark() -> None:
 
 def test_a_turn_is_not_for_less_than_is_soon_done_and_the_shares_stay_even() -> None:
     choice = QueueChoice({})
-    scanned(choice, {f"q{n}": 0 for n in range(100)})
+    queues = [f"q{n}" for n in range(100)]
+    scanned(choice, dict.fromkeys(queues, 0))
     got = Counter[str]()
     for _ in range(250):
-        turn = choice.next(100, 40)
+        turn = first(choice, 100, 40, queues)
         assert turn is not None
         assert turn.limit >= 40
         take(choice, turn, turn.limit)
         got[turn.queue] += turn.limit
     assert len(got) == 100
     assert max(got.values()) - min(got.values()) <= 100
-    assert choice.next(30, 40) == choice.next(30, 30)  # never more than is wanted
+    assert first(choice, 30, 40, queues) == first(choice, 30, 30, queues)  # never more than is wanted
 
 
 def hint(choice: QueueChoice, queue: str) -> bool:
@@ -72,11 +82,11 @@ def hint(choice: QueueChoice, queue: str) -> bool:
 
 def test_nothing_is_next_until_work_is_known() -> None:
     choice = QueueChoice({})
-    assert choice.next(1) is None
+    assert first(choice, 1) is None
     assert not choice.knows_work
     scanned(choice, {"a": 0})
     assert choice.knows_work
-    assert choice.next(1) == Turn("a", (0, 0), HIGHEST_RANK, 1)
+    assert first(choice, 1) == Turn("a", (0, 0), HIGHEST_RANK, 1)
 
 
 def test_the_highest_priority_is_next_whatever_its_queue_got_before() -> None:
@@ -88,7 +98,7 @@ def test_the_highest_priority_is_next_whatever_its_queue_got_before() -> None:
 def test_a_turn_does_not_pass_what_waits_elsewhere() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": -5, "b": -2, "c": 7})
-    turn = choice.next(10)
+    turn = first(choice, 10)
     assert turn is not None
     assert (turn.queue, turn.max_rank) == ("a", -2)
 
@@ -96,7 +106,7 @@ def test_a_turn_does_not_pass_what_waits_elsewhere() -> None:
 def test_a_turn_among_equals_stays_at_their_rank() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 3, "b": 3, "c": 9})
-    turn = choice.next(10)
+    turn = first(choice, 10)
     assert turn is not None
     assert turn.max_rank == 3
 
@@ -107,7 +117,7 @@ def test_equals_share_equally_in_one_claim_each() -> None:
     turns = list[Turn]()
     left = 300
     while left:
-        turn = choice.next(left)
+        turn = first(choice, left)
         assert turn is not None
         take(choice, turn, turn.limit, 0)
         turns.append(turn)
@@ -160,7 +170,7 @@ def test_the_backlog_of_one_queue_does_not_slow_another() -> None:
     scanned(choice, {"huge": 0, "small": 0})
     got = Counter[str]()
     for _ in range(20):
-        turn = choice.next(1)
+        turn = first(choice, 1)
         assert turn is not None
         count = min(turn.limit, waiting[turn.queue])
         waiting[turn.queue] -= count
@@ -192,7 +202,7 @@ def test_a_turn_asks_for_something_and_for_no_more_than_wanted(weights: dict[str
     choice = QueueChoice(weights)
     scanned(choice, dict.fromkeys(weights, 0))
     for _ in range(20):
-        turn = choice.next(wanted)
+        turn = first(choice, wanted)
         assert turn is not None
         assert 1 <= turn.limit <= wanted
         take(choice, turn, turn.limit, 0)
@@ -201,10 +211,10 @@ def test_a_turn_asks_for_something_and_for_no_more_than_wanted(weights: dict[str
 def test_the_next_claim_starts_at_the_last_key() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = choice.next(3)
+    turn = first(choice, 3)
     assert turn is not None
     take(choice, turn, 3, rank=2, seq=40)
-    turn = choice.next(3)
+    turn = first(choice, 3)
     assert turn is not None
     assert turn.mark == (2, 42)
 
@@ -212,20 +222,20 @@ def test_the_next_claim_starts_at_the_last_key() -> None:
 def test_a_short_claim_says_that_the_queue_is_empty() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = choice.next(3)
+    turn = first(choice, 3)
     assert turn is not None
     take(choice, turn, 2, 0)
-    assert choice.next(1) is None
+    assert first(choice, 1) is None
 
 
 def test_a_full_scan_moves_the_mark_to_the_first_task_that_it_found() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     take(choice, turn, 1, rank=5, seq=9)
     choice.scanned({"a": (-1, 3)})
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert turn.mark == (-1, 3)
 
@@ -234,7 +244,7 @@ def test_a_queue_not_found_by_a_full_scan_has_no_work() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0, "b": 0})
     scanned(choice, {"b": 0})
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert turn.queue == "b"
 
@@ -242,12 +252,12 @@ def test_a_queue_not_found_by_a_full_scan_has_no_work() -> None:
 def test_what_is_heard_of_stands_after_the_mark() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = choice.next(2)
+    turn = first(choice, 2)
     assert turn is not None
     take(choice, turn, 1, rank=4, seq=9)
-    assert choice.next(1) is None
+    assert first(choice, 1) is None
     hint(choice, "a")
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert (turn.queue, turn.mark) == ("a", (4, 9))
 
@@ -256,7 +266,7 @@ def test_hearing_of_known_work_changes_nothing() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": -7, "b": -3})
     hint(choice, "a")
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert turn.max_rank == -3
 
@@ -264,15 +274,15 @@ def test_hearing_of_known_work_changes_nothing() -> None:
 def test_only_named_queues_are_heard_of() -> None:
     choice = QueueChoice({"a": 1})
     hint(choice, "b")
-    assert choice.next(1) is None
+    assert first(choice, 1) is None
     hint(choice, "a")
-    assert choice.next(1) is not None
+    assert first(choice, 1) is not None
 
 
 def come_to_nothing(choice: QueueChoice, queue: str) -> None:
     """A hint of `queue` leads to a claim that gets nothing."""
     assert hint(choice, queue)
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert turn.queue == queue
     take(choice, turn, 0)
@@ -288,7 +298,7 @@ def test_hints_of_queues_that_are_not_served_are_no_news() -> None:
 def test_a_hint_that_came_to_nothing_makes_it_wonder_what_is_paused() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     take(choice, turn, 0)
     assert not choice.asks_for_paused
@@ -303,13 +313,13 @@ def test_hints_of_a_paused_queue_are_ignored_while_it_is_known_to_be_paused() ->
     come_to_nothing(choice, "a")
     scanned(choice, {}, ["a", "c"])
     assert not hint(choice, "a")
-    assert choice.next(1) is None
+    assert first(choice, 1) is None
     assert choice.asks_for_paused
     scanned(choice, {}, ["a"])
     assert not hint(choice, "a")
     scanned(choice, {"a": 3}, ["a"])  # it was resumed between the two questions
     assert hint(choice, "a")
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert turn.queue == "a"
 
@@ -326,14 +336,14 @@ def test_without_further_hints_a_paused_queue_is_forgotten() -> None:
 def test_a_hint_during_a_claim_is_followed_in_the_next_turn() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = choice.next(3)
+    turn = first(choice, 3)
     assert turn is not None
     assert choice.heard("a")
     take(choice, turn, 2, rank=4, seq=8)
     # Not in this one: hints that keep coming must not hold it up.
-    assert choice.next(3) is None
+    assert first(choice, 3) is None
     choice.follow_hints()
-    turn = choice.next(3)
+    turn = first(choice, 3)
     assert turn is not None
     assert (turn.queue, turn.mark) == ("a", (4, 9))
 
@@ -344,7 +354,7 @@ def test_a_hint_during_a_scan_outlives_it() -> None:
     scanned(choice, {"b": 0})
     choice.follow_hints()
     served = list[str]()
-    while turn := choice.next(1):
+    while turn := first(choice, 1):
         take(choice, turn, 0)
         served.append(turn.queue)
     assert sorted(served) == ["a", "b"]
@@ -355,7 +365,7 @@ def test_a_hint_is_open_until_its_queue_gives_something_or_a_full_scan_succeeds(
     come_to_nothing(choice, "a")
     assert choice.has_open_hints
     assert hint(choice, "a")
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     take(choice, turn, 1, 0)
     assert not choice.has_open_hints
@@ -393,7 +403,7 @@ def test_no_interleaving_of_hints_claims_and_scans_leaves_a_task_behind(data: st
             enter()
             scanned(choice, found)
         choice.follow_hints()
-        while claim := choice.next(2):
+        while claim := first(choice, 2):
             taken = min(claim.limit, waiting[claim.queue])
             waiting[claim.queue] -= taken
             enter()
@@ -409,12 +419,12 @@ def test_no_interleaving_of_hints_claims_and_scans_leaves_a_task_behind(data: st
 def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0, "b": 0})
-    turn = choice.next(10)
+    turn = first(choice, 10)
     assert turn is not None
     take(choice, turn, 1, 0, seq=8)
     assert choice.peek_after(turn) == {turn.queue: (1, 0)}
     choice.peeked_after(turn, {turn.queue: (6, 0)})
-    other = choice.next(10)
+    other = first(choice, 10)
     assert other is not None
     assert other.queue != turn.queue
     assert other.max_rank == 6
@@ -423,28 +433,28 @@ def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
 def test_what_a_short_claim_left_below_anothers_rank_may_not_start() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0, "b": 0})
-    turn = choice.next(10)
+    turn = first(choice, 10)
     assert turn is not None
     take(choice, turn, 0, 0)
     choice.peeked_after(turn, {turn.queue: (0, 7)})  # in a lane
-    other = choice.next(10)
+    other = first(choice, 10)
     assert other is not None
     assert other.queue != turn.queue
     take(choice, other, 0, 0)
     choice.peeked_after(other, {other.queue: (0, 7)})
-    assert choice.next(10) is None
+    assert first(choice, 10) is None
 
 
 def test_nothing_is_asked_after_a_claim_that_was_full_or_unbounded() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0, "b": 0})
-    full = choice.next(10)
+    full = first(choice, 10)
     assert full is not None
     take(choice, full, full.limit, 0)
     assert choice.peek_after(full) == {}
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    unbounded = choice.next(10)
+    unbounded = first(choice, 10)
     assert unbounded is not None
     take(choice, unbounded, 1, 0)
     assert choice.peek_after(unbounded) == {}
@@ -459,14 +469,60 @@ def test_full_scans_of_named_queues_start_at_the_lowest_mark() -> None:
 
 def test_memory_is_bounded_when_queues_come_and_go() -> None:
     choice = QueueChoice({})
-    for n in range(5 * MAX_REMEMBERED):
+    for n in range(MAX_REMEMBERED + 2000):
         scanned(choice, {f"queue-{n}": 0})
-        turn = choice.next(10)
+        turn = first(choice, 10)
         assert turn is not None
         take(choice, turn, 5, 0)
         hint(choice, f"hinted-{n}")
     remembered = [len(each) for each in vars(choice).values() if isinstance(each, dict)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     assert max(remembered) <= MAX_REMEMBERED + 1
+    assert len(choice._hints) <= MAX_HINTS + 1
+    assert len(choice._order) < 200
+
+
+def test_equals_are_served_together_each_with_its_share_and_others_in_case_that_they_have_nothing() -> None:
+    choice = QueueChoice({"video": 3, "mail": 1, "log": 1, "later": 1})
+    scanned(choice, {"video": 0, "mail": 0, "log": 0, "later": 5})
+    turns = choice.next(10)
+    assert {(turn.queue, turn.limit, turn.max_rank) for turn in turns} == {
+        ("video", 6, 0),
+        ("mail", 2, 0),
+        ("log", 2, 0),
+    }
+    assert [turn.limit for turn in choice.next(1)] == [1, 1, 1]
+
+
+def test_each_of_many_queues_is_asked_once_and_some_hundreds_at_a_time() -> None:
+    choice = QueueChoice({})
+    queues = [f"q{n:05}" for n in range(10_000)]
+    scanned(choice, dict.fromkeys(queues, 0))
+    asked = Counter[str]()
+    while len(turns := choice.next(2000)) > 1:
+        assert len(turns) <= MOST_AT_ONCE
+        for turn in turns:
+            asked[turn.queue] += 1
+            take(choice, turn, 0, 0)
+    assert asked == Counter(queues)
+
+
+def test_queues_that_had_nothing_come_after_those_that_were_not_asked() -> None:
+    choice = QueueChoice({})
+    queues = [f"q{n}" for n in range(100)]
+    asked = Counter[str]()
+    for _ in range(10):
+        scanned(choice, dict.fromkeys(queues, 0))  # which finds work in those that may start nothing, too
+        for turn in choice.next(10, 1, queues)[:10]:
+            asked[turn.queue] += 1
+            take(choice, turn, 0, 0)
+    assert asked == Counter(queues)
+
+
+def test_queues_that_must_be_alone_come_without_others() -> None:
+    choice = QueueChoice({})
+    scanned(choice, {"a": 0, "b": 0, "c": 0, "d": 0})
+    assert [turn.queue for turn in choice.next(4, 1, {"b"})] == ["a", "c", "d"]
+    assert [(turn.queue, turn.limit) for turn in choice.next(8, 5, {"a", "d"})] == [("a", 5), ("d", 5)]
 
 
 def test_queues_are_read_with_their_weights() -> None:

@@ -9,7 +9,7 @@ from lapinq_core.tasks.claiming import HIGHEST_RANK
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.claiming.strict_order import StrictOrder
-from tests.unit.lapinq_worker.claims import make_claim, scanned
+from tests.unit.lapinq_worker.claims import first, make_claim, scanned
 
 ORDER = ("urgent", "mail", "video")
 
@@ -23,7 +23,7 @@ def got(choice: QueueChoice, turn: Turn, count: int) -> None:
 def test_the_first_queue_with_work_gets_all_places_whatever_its_rank() -> None:
     choice = StrictOrder(ORDER)
     scanned(choice, {"video": -100, "mail": 7})
-    assert choice.next(9) == Turn("mail", (7, 0), HIGHEST_RANK, 9)
+    assert first(choice, 9) == Turn("mail", (7, 0), HIGHEST_RANK, 9)
 
 
 @given(st.sets(st.sampled_from(ORDER), min_size=1), st.integers(1, 100))
@@ -32,25 +32,25 @@ def test_a_queue_is_served_until_it_is_empty_and_then_the_next(heads: set[str], 
     scanned(choice, dict.fromkeys(heads, 0))
     served = list[str]()
     for _ in range(3 * len(heads)):
-        turn = choice.next(wanted)
+        turn = first(choice, wanted)
         assert turn is not None
         served.append(turn.queue)
         # Two claims come back full, the third says that there is no more.
         got(choice, turn, wanted if served.count(turn.queue) < 3 else 0)
         assert choice.peek_after(turn) == {}
     assert served == [queue for queue in ORDER if queue in heads for _ in range(3)]
-    assert choice.next(wanted) is None
+    assert first(choice, wanted) is None
 
 
 def test_work_heard_of_in_an_earlier_queue_is_next() -> None:
     choice = StrictOrder(ORDER)
     scanned(choice, {"video": 0})
-    turn = choice.next(5)
+    turn = first(choice, 5)
     assert turn is not None
     got(choice, turn, 5)
     assert choice.heard("urgent")
     choice.follow_hints()
-    turn = choice.next(5)
+    turn = first(choice, 5)
     assert turn is not None
     assert turn.queue == "urgent"
 
@@ -59,7 +59,7 @@ def test_fire_and_forget_keeps_to_the_order() -> None:
     choice = StrictOrder(ORDER)
     assert choice.open_to_transient == list(ORDER)
     scanned(choice, {"mail": 0, "video": 0})
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert choice.before(turn) == ["urgent"]
     assert choice.open_to_transient == ["urgent", "mail"]
@@ -68,7 +68,7 @@ def test_fire_and_forget_keeps_to_the_order() -> None:
 def test_without_it_fire_and_forget_of_all_queues_may_go() -> None:
     choice = QueueChoice({"a": 1, "b": 1})
     scanned(choice, {"b": 0})
-    turn = choice.next(1)
+    turn = first(choice, 1)
     assert turn is not None
     assert choice.before(turn) == []
     assert choice.open_to_transient == ["a", "b"]

@@ -29,6 +29,7 @@ from tests.bench.measurements import (
     latency,
     limits,
     loads,
+    queues,
     snapshot,
 )
 from tests.bench.run import page
@@ -45,6 +46,7 @@ _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "drain": drain.cases,
     "loads": loads.cases,
     "limits": limits.cases,
+    "queues": queues.cases,
     "backlog": backlog.cases,
     "snapshot": snapshot.cases,
     "latency": latency.cases,

@@ -33,6 +33,8 @@ MODULE = "tests.bench.contenders.lapinq_tasks"
 
 
 QUEUES = 100
+BUSY_QUEUES = 10
+MANY_QUEUES = 10_000
 KEYS = 10_000
 TENANT_SECONDS = 0.1
 """Between two tasks of a small tenant."""
@@ -55,6 +57,12 @@ _VARIANTS: dict[str, Callable[[str, str, int], NewTask]] = {
     ),
     "bulk-spread": lambda task_id, function, number: _new(
         task_id, function, queue_name=f"queue {number % QUEUES}"
+    ),
+    "bulk-ten-queues": lambda task_id, function, number: _new(
+        task_id, function, queue_name=f"queue {number % BUSY_QUEUES}"
+    ),
+    "bulk-many-queues": lambda task_id, function, number: _new(
+        task_id, function, queue_name=f"queue {number % MANY_QUEUES}"
     ),
 }
 """What each verb makes of the id, function and number of a task."""

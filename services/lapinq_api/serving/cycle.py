@@ -41,8 +41,10 @@ class Cycle(RequestResponseCycle):
             return
         if len(message.get("body", b"")) > UNCOUNTED_BYTES:
             await self._send_counted(message)
-        else:
-            await self._send_body(message)
+            return
+        head, self._head = self._head, None
+        if head is None or not self._is_sent_whole(head, message):
+            await self._send_apart(head, message)
 
     async def _send_counted(self, message: Message) -> None:
         assert isinstance(self.flow, Flow), "as the connection has it"
@@ -53,16 +55,15 @@ class Cycle(RequestResponseCycle):
                 raise
             self.transport.abort()  # the rest can't be sent
             return
+        head, self._head = self._head, None
         try:
-            await self._send_body(message)
+            if head is None or not self._is_sent_whole(head, message):
+                await self._send_apart(head, message)
         finally:
             self.flow.end(counted)
 
-    async def _send_body(self, message: Message) -> None:
-        head, self._head = self._head, None
+    async def _send_apart(self, head: Message | None, message: Message) -> None:
         if head is not None:
-            if self._is_sent_whole(head, message):
-                return
             await super().send(head)  # pyright: ignore[reportArgumentType]
         await super().send(message)  # pyright: ignore[reportArgumentType]
 

@@ -268,13 +268,16 @@ def test_one_address_leaves_connections_to_others(serve: Serve, monkeypatch: pyt
 
 
 def test_who_does_not_read_gets_no_more_and_others_do(serve: Serve, db: psycopg.Connection) -> None:
-    client = serve(max_unread_size=1_000_000, trusted_proxies=("127.0.0.1",))
-    other = {"X-Forwarded-For": "192.0.2.1"}
+    client = serve(max_unread_size=1_000_000, api_key="secret")
+    client.headers["X-API-Key"] = "secret"
+    key = client.post("/api/v1/keys", json={"name": "another", "scopes": ["read"]}).json()["key"]
     task = {"task_name": "send", "module_path": "app.mail", "args": ["x" * 900_000]}
     try:
         path = f"/api/v1/tasks/{client.post('/api/v1/enqueue', json=task).json()['task_id']}"
         with _connected(client, small=True) as connection:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            connection.sendall(
+                f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: secret\r\n\r\n".encode()
+            )
             eventually(lambda: client.get(path).status_code == 503)
             refused = client.get(path)
             assert refused.json() == {"error": "too many responses are unread (LAPINQ_MAX_UNREAD_SIZE)"}
@@ -282,7 +285,7 @@ def test_who_does_not_read_gets_no_more_and_others_do(serve: Serve, db: psycopg.
             assert refused.headers["x-request-id"]
             assert client.get("/health").status_code == 200
             assert client.post("/api/v1/enqueue", json=task).status_code == 201
-            assert client.get(path, headers=other).json()["args"] == task["args"]
+            assert client.get(path, headers={"X-API-Key": key}).json()["args"] == task["args"]
         eventually(lambda: client.get(path).status_code == 200)
     finally:
         db.execute("TRUNCATE lapinq_tasks, lapinq_ready, lapinq_counts CASCADE")

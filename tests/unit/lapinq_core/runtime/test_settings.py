@@ -70,6 +70,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "shutdown_grace": ("0", 0.0),
     "webhook_secret": (f"whsec_{'A' * 32}, whsec_{'B' * 32}", (f"whsec_{'A' * 32}", f"whsec_{'B' * 32}")),
     "webhook_allow": ("hooks.internal, 10.1.0.0/16", ("hooks.internal", "10.1.0.0/16")),
+    "webhook_allow_public": ("hooks.example, 203.0.113.0/24", ("hooks.example", "203.0.113.0/24")),
     "webhooks_per_host": ("50", 50),
     "public_url": ("https://tasks.example.org", "https://tasks.example.org"),
     "smtp_url": ("smtp://q%40example.org:pw@mail", "smtp://q%40example.org:pw@mail"),
@@ -147,6 +148,7 @@ def test_the_settings_that_guard_something_are_these() -> None:
         "allowed_modules",
         "webhook_secret",
         "webhook_allow",
+        "webhook_allow_public",
     } == GUARDS
 
 

@@ -232,7 +232,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("/1/role", {"role": ["admin"]}, "role"),
     ("/1/role", {}, "role"),
     ("/1/permissions", {"queues": {"video": ["fly"]}}, "queues.video"),
-    ("/1/permissions", {"queues": {"video": "cancel"}}, "queues[...]"),
+    ("/1/permissions", {"queues": {"video": "cancel"}}, "queues.video"),
     ("/1/permissions", {"queues": []}, "queues"),
     ("/1/permissions", {"queues": {"": ["cancel"]}}, "a queue of queues"),
     ("/1/permissions", {"queues": {str(n): [] for n in range(1001)}}, "queues"),

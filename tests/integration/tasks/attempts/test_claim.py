@@ -141,8 +141,6 @@ def test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned(
         ids = await enqueue(conns[0], 60)
         worker = await add_worker(conns[0])
         for conn in conns:
-            # A banned plan counts as so costly that a PostgreSQL with LLVM would compile each claim, for half a second.
-            await conn.execute("SET jit = off")
             for plan in banned:
                 await conn.execute(f"SET enable_{plan} = off")  # pyright: ignore[reportArgumentType, reportCallIssue]  # from the list above
 

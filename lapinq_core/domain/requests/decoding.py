@@ -99,7 +99,7 @@ def _problems(value: object, kind: Any, place: str, turns: Iterator[int]) -> Ite
     if isinstance(value, float) and not math.isfinite(value):
         yield InvalidValue(place, "must be a number within range")
     elif got not in wanted and Any not in kinds and not (got == "int" and "float" in wanted):
-        words = " or ".join(_WORDS[one] for one in dict.fromkeys(wanted) if one != "null")
+        words = " or ".join(word for name, word in _WORDS.items() if name in wanted and name != "null")
         yield InvalidValue(place, f"must be {words}, not {_GOT[got]}")
     elif isinstance(value, dict):
         yield from _problems_in_object(cast("dict[str, object]", value), kinds, place, turns)

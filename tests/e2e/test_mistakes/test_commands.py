@@ -21,7 +21,7 @@ WORDS = [
     Mistake(
         "key create ci --scope reed",
         2,
-        "'reed' is not one of 'enqueue', 'read', 'manage'. Did you mean 'read'?",
+        "'reed' is not one of 'enqueue', 'read', 'manage', 'schedule'. Did you mean 'read'?",
     ),
     Mistake("user role lisa boss", 2, "'boss' is not one of 'admin', 'user'."),
     Mistake("health apii", 2, "'apii' is not one of 'api', 'worker', 'scheduler'. Did you mean 'api'?"),

@@ -60,7 +60,8 @@ def test_enqueueing_goes_on_while_every_reader_is_stuck(database: str) -> None:
         finally:
             stop.set()
             holder.rollback()
-        assert {status for each in reading for status in each.result()} <= {200, 503}
+        # 429: all are one user, who may not hold every place.
+        assert {status for each in reading for status in each.result()} <= {200, 429, 503}
         assert client.get("/api/v1/tasks?args=x").status_code == HTTPStatus.OK
 
 

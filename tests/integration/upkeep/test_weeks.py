@@ -110,7 +110,8 @@ def test_of_two_processes_one_drops_a_week_and_it_is_uncounted_once(database: st
                     gone.append(week.name)
             return gone
 
-        gone = await asyncio.gather(drop_all(one), drop_all(two))
+        async with asyncio.timeout(60):
+            gone = await asyncio.gather(drop_all(one), drop_all(two))
         assert sorted(gone[0] + gone[1]) == names[1:]
         assert await counts(looking) == {"completed": 4}
         check_invariants(database, [kept])

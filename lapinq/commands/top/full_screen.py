@@ -2,6 +2,9 @@
 
 Signals only leave a note and wake the loop, which acts on it: what a handler writes could mix with a picture. SIGTERM
 alone raises `SystemExit`, also out of a call that takes long, and the terminal is restored on the way.
+
+Python runs a handler between two of its own instructions, so one that comes just before `select` would wait until that
+ends. Hence `signal.set_wakeup_fd`: the signal itself, which knows no such moment, fills the pipe that `select` watches.
 """
 
 import errno
@@ -43,6 +46,7 @@ class FullScreen:
     def __enter__(self) -> Self:
         self._modes = termios.tcgetattr(self._input)
         self._handlers = {number: signal.signal(number, self._notice) for number in _SIGNALS}
+        self._wakeup_fd = signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         try:
             self._enter()
         except BaseException:
@@ -54,6 +58,7 @@ class FullScreen:
         try:
             self._leave()
         finally:
+            signal.set_wakeup_fd(self._wakeup_fd)
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
             os.close(self._woken)
@@ -98,7 +103,6 @@ class FullScreen:
         if number == signal.SIGTERM:
             raise SystemExit(128 + number)
         self._noticed.add(number)
-        self.wake()
 
     def _act_on_signals(self) -> None:
         if signal.SIGTSTP in self._noticed:

@@ -52,8 +52,17 @@ def test_a_terminal_is_restored(typed: str | None, signalled: int | None, code: 
         assert ("a mistake" in terminal.output.partition(_LEAVE)[2]) == (typed == "e")
 
 
-def test_it_follows_the_size() -> None:
-    with Terminal(str(PROGRAMS / "python"), "-c", _PROGRAM) as terminal:
+_NOT_INTERRUPTED = """
+import signal, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
+"""
+"""Another thread takes the signal, so that it does not interrupt `select`, as if it had come just before."""
+
+
+@pytest.mark.parametrize("before", ["", _NOT_INTERRUPTED])
+def test_it_follows_the_size(before: str) -> None:
+    with Terminal(str(PROGRAMS / "python"), "-c", before + _PROGRAM) as terminal:
         terminal.until("size (80, 24)")
         terminal.resize(columns=100, rows=30)
         terminal.until("size (100, 30)")

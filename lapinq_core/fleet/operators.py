@@ -141,7 +141,7 @@ async def request(
         row = await (await conn.execute(sql(_PACKAGE, "request"), params)).fetchone()
         if row is not None:
             await audit.record(conn, by.did(f"worker.{request or 'resume'}", worker_id, {"name": row[0]}))
-    found = await get_worker(conn, worker_id)
+        found = await get_worker(conn, worker_id)  # before it learns of the request and is gone
     if found is None:
         raise UnknownWorker
     if row is None and found.state is WorkerState.DEAD:

@@ -238,6 +238,24 @@ def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
     on_connections(database, test)
 
 
+def test_who_asks_sees_a_worker_that_stops_at_once(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await conn.execute(
+            "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN DELETE FROM lapinq_workers WHERE id = NEW.id; RETURN NULL; END'"
+        )
+        await conn.execute(
+            "CREATE CONSTRAINT TRIGGER leave_when_asked AFTER UPDATE ON lapinq_workers"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION leave()"
+        )
+        asked = await operators.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
+        assert (asked.id, asked.asked_to) == (worker, WorkerRequest.STOP)
+        assert await operators.get_worker(conn, worker) is None
+
+    on_connections(database, test)
+
+
 def test_a_worker_hears_only_which_of_its_own_tasks_to_cancel(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker, other = await add_worker(conn), await add_worker(conn)

@@ -106,6 +106,9 @@ def test_a_coroutine_that_blocks_the_loop_is_ended_and_its_neighbours_run_again(
     with WorkerProcess(database, "--concurrency", "6", env=QUICK_LEASE) as worker:
         pid = worker.pid
         neighbours = Neighbours(database, tmp_path)
+        # The worker looks up a function in a thread, once. Known ones start in the order of their tasks.
+        seen = enqueue_all(database, [new_task(task_name="aadd"), block(tmp_path, "none")])
+        eventually(lambda: set(statuses_of(database, *seen)) == {"completed"}, 30)
         known = [new_task(task_name="aadd", max_retries=0) for _ in range(2)]
         on_its_way = neighbours.task("w")
         blocking = block(tmp_path, how)

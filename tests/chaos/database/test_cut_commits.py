@@ -26,12 +26,15 @@ def test_a_request_that_is_repeated_with_its_key_is_stored_once(database: str, p
         ApiProcess(between.url) as api,
         httpx.Client(base_url=api.url, trust_env=False) as client,
     ):
-        for n in range(CUTS):
-            answer = enqueued(client, between, path, f"key {n}", body)
-            assert answer.headers["idempotency-replayed"] == "true"
+        repeated = 0
+        for n in count():
+            answer, was_stored = enqueued(client, between, path, f"key {n}", body)
             acknowledged += answer.json().get("task_ids") or [answer.json()["task_id"]]
-        assert between.cuts == CUTS
-    assert len(acknowledged) == CUTS * (2 if path.endswith("batch") else 1)
+            repeated += was_stored
+            if repeated == CUTS:
+                break
+            assert n < 2 * CUTS, "nothing was cut"
+    assert len(acknowledged) >= CUTS * (2 if path.endswith("batch") else 1)
     with psycopg.connect(database) as conn:
         stored = conn.execute("SELECT id::text FROM lapinq_tasks").fetchall()
         known = conn.execute("SELECT unnest(task_ids)::text FROM lapinq_idempotency_keys").fetchall()
@@ -39,14 +42,15 @@ def test_a_request_that_is_repeated_with_its_key_is_stored_once(database: str, p
     check_invariants(database, acknowledged)
 
 
-def enqueued(client: httpx.Client, between: Proxy, path: str, key: str, body: Any) -> httpx.Response:
-    """The answer, in the end: the first try has lost its commit's."""
+def enqueued(
+    client: httpx.Client, between: Proxy, path: str, key: str, body: Any
+) -> tuple[httpx.Response, bool]:
+    """The answer, in the end, and whether a try before it was stored: the cut may meet another commit of the server."""
     between.cut_after(b"COMMIT")
     for tried in count(1):
         answer = client.post(path, json=body, headers={"Idempotency-Key": key})
         if answer.status_code == 201:
-            assert tried > 1, "nothing was cut"
-            return answer
+            return answer, answer.headers.get("idempotency-replayed") == "true"
         assert answer.status_code == 503, answer.text
         assert tried < MAX_REPEATS
     raise AssertionError

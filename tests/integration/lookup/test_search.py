@@ -162,17 +162,17 @@ def test_values_are_several_or_excluded(database: str) -> None:
 
 def test_delayed_tasks_are_sorted_by_when_they_are_due(database: str) -> None:
     async def test(conn: Conn) -> None:
-        dues = ["2099-03-01T00:00:00Z", "2099-01-01T00:00:00Z", "2099-02-01T00:00:00Z"]
-        march, january, february = [(await enqueue(conn, scheduled_at=due))[0] for due in dues]
+        dues = [f"2099-0{month}-01T00:00:00Z" for month in (3, 1, 2, 2)]
+        march, january, february, twin = [(await enqueue(conn, scheduled_at=due))[0] for due in dues]
         await enqueue(conn)
         await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (january,))
         first = await find(conn, 2, order=TaskOrder.DUE)
         assert [line.id for line in first.tasks] == [january, february]
         rest = await find(conn, 2, order=TaskOrder.DUE, before=first.more)
-        assert ([line.id for line in rest.tasks], rest.more) == ([march], None)
+        assert ([line.id for line in rest.tasks], rest.more) == ([twin, march], None)
         waiting: dict[str, Any] = {"order": TaskOrder.DUE, "states": frozenset({ShownState.SCHEDULED})}
-        assert await ids(conn, **waiting, task_name="a%") == [february, march]
-        assert (await number(conn, order=TaskOrder.DUE)).number == 3
+        assert await ids(conn, **waiting, task_name="a%") == [february, twin, march]
+        assert (await number(conn, order=TaskOrder.DUE)).number == 4
 
     on_connections(database, test)
 
@@ -394,9 +394,9 @@ def test_the_longest_running_come_first_page_by_page(database: str) -> None:
         )
         seen: list[str] = []
         more: str | None = None
-        for expected in (3, 3, 1):
-            found = await find(conn, 3, order=TaskOrder.LONGEST_RUNNING, before=more)
-            assert len(found.tasks) == expected
+        for size in (1, 3, 3):
+            found = await find(conn, size, order=TaskOrder.LONGEST_RUNNING, before=more)
+            assert len(found.tasks) == size
             seen += [line.id for line in found.tasks]
             more = found.more
         assert more is None

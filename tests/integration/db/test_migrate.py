@@ -20,6 +20,7 @@ from lapinq.commands.migrate import migrate as migrate_command
 from lapinq_core.db import migrate as migrating
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.db.migrate import MigrationBusy, SchemaError, current_revision, head_revision, migrate
+from lapinq_core.db.startup import prepare_schema
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.ids import id_at
 from tests.support.eventually import eventually
@@ -122,11 +123,12 @@ def test_a_schema_from_before_the_baseline_is_refused_with_what_to_do(migrated: 
     assert list(unpack(tmp_path, commit).rglob("versions/0003_*.py"))
 
 
-def test_a_later_schema_is_left_as_it_is(migrated: str) -> None:
+def test_a_later_schema_is_left_as_it_is_and_programs_start_on_it(migrated: str) -> None:
     # As after a release was rolled back: the schema must serve both.
     with connect(migrated) as connection:
         connection.execute("UPDATE lapinq_schema_version SET version_num = '9999'")
         assert migrate(migrated) == ("9999", "9999")
+        prepare_schema(migrated, migrates=False)
         assert current_revision(connection) == "9999"
 
 

@@ -1,11 +1,15 @@
 """Progress is a courtesy: it comes before the end, and never keeps an outcome from being written."""
 
+import asyncio
+
 import psycopg
 import pytest
 
 from lapinq_worker.reporting.progress import ProgressReporter
 from tests.integration.lapinq_worker.desk import Desk, at_desk, working
+from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 from tests.support.sample import tasks
 
@@ -29,7 +33,7 @@ def test_what_the_database_refuses_stops_neither_worker_nor_outcomes(database: s
 
 
 def test_a_flush_sends_what_waits_and_not_what_comes_meanwhile(database: str) -> None:
-    async def test(conn: Conn) -> None:
+    async def test(conn: Conn, broken: Conn) -> None:
         await enqueue(conn, 2)
         one, two = await claim(conn, await add_worker(conn), 2)
         reporter = ProgressReporter(None)  # pyright: ignore[reportArgumentType]  # only `run` needs the pool
@@ -40,14 +44,16 @@ def test_a_flush_sends_what_waits_and_not_what_comes_meanwhile(database: str) ->
         assert sorted(rows, key=str) == [(20, "latest"), (None, None)]
         reporter.note(one, 40, None)
         reporter.note(two, 50, None)
-        async with await Conn.open(database) as broken:
-            await broken.close()
+        async with conn.transaction():
+            await conn.execute("SELECT FROM lapinq_running FOR UPDATE")
+            sending = asyncio.create_task(reporter.flush(broken))
+            await eventually_async(lambda: is_held_up(conn, broken))
+            reporter.note(one, 30, None)
+            await conn.execute("SELECT pg_terminate_backend(%s)", [broken.info.backend_pid])
             with pytest.raises(psycopg.OperationalError):
-                await reporter.flush(broken)
-        reporter.note(one, 30, None)
-        reporter.note(two, 60, None)
+                await sending
         await reporter.flush(conn)
         rows = await (await conn.execute("SELECT progress FROM lapinq_running ORDER BY id")).fetchall()
-        assert rows == [(30,), (60,)]
+        assert rows == [(30,), (50,)]
 
-    on_connections(database, test)
+    on_connections(database, test, 2)

@@ -4,10 +4,13 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Died, Interrupted, Outcome
 from lapinq_worker.running.dispatcher import MAX_ISOLATED
 from lapinq_worker.running.job import Job
+from lapinq_worker.running.pools.parent_side import child_watch
 from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
@@ -59,9 +62,22 @@ def test_a_child_that_keeps_too_much_after_a_task_is_replaced(run_on_uvloop: Run
             # One that begins just when the child is killed because of the one before is not charged for it.
             assert all(isinstance(outcome, (Completed, Died, Interrupted)) for outcome in outcomes)
             assert len({outcome for outcome in outcomes if isinstance(outcome, Completed)}) > 1
-            slow = [make_job(child_tasks.leak, 250), make_job(tasks.process_id)]
-            first, second = await bench.run(*slow)
-            assert isinstance(first, Died) or result(first) != result(second)
+
+    run_on_uvloop(test)
+
+
+def test_a_child_over_the_memory_limit_at_the_end_of_a_task_is_not_used_again(
+    run_on_uvloop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_watch, "LOOK_SECONDS", 60.0)
+
+    async def test() -> None:
+        async with processes(limit=1, max_memory=200 * MEBIBYTE) as bench:
+            await bench.run(make_job(tasks.add, 1, 1))
+            # Nobody looks at the child any more while it runs, and kills it.
+            jobs = [make_job(child_tasks.leak, 250), make_job(tasks.process_id)]
+            leaky, fresh = pids(await bench.run(*jobs))
+            assert leaky != fresh
 
     run_on_uvloop(test)
 

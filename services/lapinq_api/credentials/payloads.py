@@ -64,21 +64,17 @@ class PayloadView:
         """Whether values in tasks of `queue` are hidden from them; None is all queues, or an unknown one."""
         return self._redactor is not None and not self._actor.may(Permission.PAYLOAD, queue)
 
-    def may_search(self, queue: str | None) -> bool:
-        """Whether they may search tasks of `queue` (None is all) by payload.
+    def check_search(self, filters: Mapping[str, str], queues: Sequence[str | None]) -> None:
+        """Raises `Refused` (403) if they may not use `filters`, texts by name, on tasks of `queues` ([None] is all).
 
         A caller who learns which tasks contain a text can guess hidden values letter by letter.
         """
-        return not self.hides(queue)
-
-    def check_search(self, filters: Mapping[str, str]) -> None:
-        """Raises `Refused` (403) if they may not use `filters`, texts by name; `queue` is one of them."""
-        queue = filters.get("queue")
         searched = [name for name in PAYLOAD_FILTERS if name in filters]
-        if searched and not self.may_search(queue):
+        hidden = [queue for queue in queues if self.hides(queue)]
+        if searched and hidden:
+            missing = self._missing_permission(hidden[0])
             raise Refused(
-                HTTPStatus.FORBIDDEN,
-                f"{self._actor.name} may not search {' and '.join(searched)} {self._missing_permission(queue)}",
+                HTTPStatus.FORBIDDEN, f"{self._actor.name} may not search {' and '.join(searched)} {missing}"
             )
 
     def check_holds_no_mask(self, queue: str | None, given: Mapping[str, Any]) -> None:
@@ -132,9 +128,9 @@ class PayloadView:
                     f"{self._actor.name} may not change {name}: of what stays, values are hidden from them",
                 )
 
-    def searchable(self, filters: Mapping[str, str]) -> dict[str, str]:
-        """`filters` without those they may not use."""
-        if self.may_search(filters.get("queue")):
+    def searchable(self, filters: Mapping[str, str], queues: Sequence[str | None]) -> dict[str, str]:
+        """`filters` without those they may not use on tasks of `queues`."""
+        if not any(map(self.hides, queues)):
             return dict(filters)
         return {name: text for name, text in filters.items() if name not in PAYLOAD_FILTERS}
 

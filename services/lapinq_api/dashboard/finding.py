@@ -45,7 +45,7 @@ async def find(state: State, request: Request) -> Response:
         raise unknown_task()
     # A search of a hidden value would let the caller guess it letter by letter.
     view = state.payloads.for_(actor_of(request))
-    view.check_search({"queue": names.queue_name, field: text})
+    view.check_search({field: text}, [names.queue_name])
     value = await state.database.scan(task_detail.get_value, which, field)
     found = await asyncio.to_thread(excerpts_of, value or "", text, MAX_EXCERPTS + 1)
     return Json(Found(found[:MAX_EXCERPTS], len(found) > MAX_EXCERPTS))

@@ -164,7 +164,9 @@ class _Viewer:
             self._changed.clear()
             if view is PUBLISHED:
                 # Their permission to search may have been removed meanwhile.
-                address = PageAddress({}, self._payloads.searchable(address.query))
+                address = PageAddress(
+                    {}, self._payloads.searchable(address.query, [address.query.get("queue")])
+                )
             audience = audience_for(self._state, self._socket.scope, session.actor)
             refusal = self._refusal_of(view, address, session)
             if refusal is not None:
@@ -258,7 +260,7 @@ class _Viewer:
             return self._views.find(f"/{page.lstrip('/')}")
         view, address = self._watched
         filters = change(dict(address.query) if view is PUBLISHED else {}, message)
-        self._payloads.check_search(filters)
+        self._payloads.check_search(filters, [filters.get("queue")])
         return PUBLISHED, PageAddress({}, filters)
 
     async def _receive(self) -> dict[str, Any]:

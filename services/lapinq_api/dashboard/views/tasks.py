@@ -25,6 +25,7 @@ from lapinq_api.dashboard.parts.task_list.task_query import (
     read_search,
     seconds_ago,
 )
+from lapinq_api.operations.filters.task import queues_of
 from lapinq_api.operations.filters.task_values import ids_beginning_with
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Actor, Permission
@@ -114,7 +115,8 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
 
 def check(state: State, actor: Actor, address: PageAddress) -> None:
     """Refuses searches in hidden payloads, with which a caller could guess the values."""
-    state.payloads.for_(actor).check_search(_parameters(address))
+    parameters = _parameters(address)
+    state.payloads.for_(actor).check_search(parameters, queues_of(parameters))
 
 
 def canonical(query: Mapping[str, str]) -> dict[str, str] | None:

@@ -140,14 +140,15 @@ class _Done(msgspec.Struct, frozen=True):
 
 async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     query = query_of(request)
-    for queue in queues_of(query):
+    queues = queues_of(query)
+    for queue in queues:
         require(request, kind.permission, queue)
     actor = actor_of(request)
     asked = read_filter(query)
     chosen = in_states(asked, kind.states)
     if asked.statuses and not chosen.statuses:
         raise kind.refusal("state" if "state" in query else "status")
-    state.payloads.for_(actor).check_search(query)
+    state.payloads.for_(actor).check_search(query, queues)
     is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if is_dry_run and chosen == TaskFilter(queue=chosen.queue, status=chosen.status):

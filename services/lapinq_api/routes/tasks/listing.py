@@ -30,10 +30,11 @@ async def list_failed(state: State, request: Request) -> Response:
 
 
 async def _page(state: State, request: Request, query: dict[str, str], chosen: TaskFilter) -> Response:
-    for queue in queues_of(query):
+    queues = queues_of(query)
+    for queue in queues:
         require_read(request, queue)
     view = state.payloads.for_(actor_of(request))
-    view.check_search(query)
+    view.check_search(query, queues)
     objects, last = await state.database.scan(listing.list_tasks, chosen, read_limit(query))
     headers = {CURSOR_HEADER: cursor_after(last)} if last else None
     return Json(await view.encoded(f"[{','.join(objects)}]"), headers=headers)

@@ -480,6 +480,8 @@ def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
         is_user = CALLERS[name].role == "user" or CALLERS[name].queues is not None
         searched = stage.call(name, "GET", "/api/v1/tasks?args=1&limit=1")
         assert searched.status_code == (200 if sees and not is_user else 403), name
+    limited = "key for all here"
+    assert stage.call(limited, "GET", f"/api/v1/tasks?queues={QUEUE}&args=1&limit=1").status_code == 200
 
 
 def test_no_answer_to_a_change_shows_what_a_key_may_not_read(stage: Stage) -> None:

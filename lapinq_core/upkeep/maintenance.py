@@ -124,7 +124,7 @@ async def run_maintenance(
                 "fold counts",
                 CountFolding(pool).turn,
                 FOLD_INTERVAL_SECONDS,
-                rest=0.0,  # so does this
+                rest=0.0,  # a turn returns its own pause
             )
             start("count places", lambda: _once(pool, workers.count_places), PLACES_INTERVAL_SECONDS)
             start("vacuum", Vacuuming(pool).turn, VACUUM_INTERVAL_SECONDS)

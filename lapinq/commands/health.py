@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import click
 
 from lapinq_core.command_line.commands import Command
+from lapinq_core.domain.host_names import local_address_of
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.settings import SettingsError, load_settings
 
 METRICS_PORT = 9100
 MAX_ANSWER = 64 * 1024
-_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared with, not listened on
 
 
 @click.command(cls=Command)
@@ -48,7 +48,7 @@ def _address_of(daemon: str) -> str:
     host, port = settings.host, settings.port
     if daemon != "api":
         host, port = settings.metrics_host, settings.metrics_port or METRICS_PORT
-    host = _HERE.get(host, host)
+    host = local_address_of(host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

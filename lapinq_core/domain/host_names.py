@@ -48,6 +48,11 @@ def is_loopback(host: str) -> bool:
     return host.lower() == "localhost" if address is None else address.is_loopback
 
 
+def local_address_of(host: str) -> str:
+    """Where a program on the same machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+
+
 def _read(entry: str) -> str:
     name = entry.lower().removesuffix(".")
     if not _NAME.fullmatch(name):

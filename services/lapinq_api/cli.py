@@ -23,8 +23,7 @@ from lapinq_core.command_line.commands import Command, version_flag
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD
-from lapinq_core.domain.exposure import LOOPBACK
-from lapinq_core.domain.host_names import is_loopback
+from lapinq_core.domain.host_names import is_loopback, local_address_of
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
@@ -136,7 +135,7 @@ def _serve_together(settings: Settings, services: Services, share: Share, *, mig
 
 
 def _url(settings: Settings, sockets: Sequence[socket.socket]) -> str:
-    host, port = _reachable(settings.host), sockets[0].getsockname()[1]
+    host, port = local_address_of(settings.host), sockets[0].getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -147,15 +146,10 @@ def _hello(app: Starlette) -> str:
 
 def _first_login(state: State) -> str:
     """How to log in with the default password, while it is in use and the printed address is a local one."""
-    if state.default_login is None or not is_loopback(_reachable(state.settings.host)):
+    if state.default_login is None or not is_loopback(local_address_of(state.settings.host)):
         return ""
     where = "" if is_loopback(state.settings.host) else "on this machine "
     return f" · {where}log in as {state.default_login} / {DEFAULT_PASSWORD}"
-
-
-def _reachable(host: str) -> str:
-    """`host` as a browser on this machine reaches it."""
-    return LOOPBACK if host in {"", "0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ def read_timezone(name: str) -> ZoneInfo:
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
-    meant = nearest(name[:MAX_NAME], available_timezones())
+    # Not those like EST: most are not the summer time or the place that somebody means.
+    meant = nearest(name[:MAX_NAME], ("UTC", *(one for one in available_timezones() if "/" in one)))
     raise InvalidValue(
         "timezone",
         f"{name[:MAX_NAME]!r} is not a time zone; use an IANA name such as {meant or 'Europe/Madrid or UTC'}",

@@ -116,7 +116,7 @@ def _permitted(actor: Actor, permission: Permission, queue: str | None, scopes: 
 def refuse_reading(actor: Actor, queue: str | None) -> None:
     """Raises `Refused` (401, 403) if `actor` may not read tasks of `queue`; None is all queues."""
     if not actor.may_read(queue):
-        raise refusal_of(actor, "read" if actor.covers(queue) else f"read {_beyond(queue)}")
+        raise refusal_of(actor, "read" if actor.covers(queue) else _beyond("read", queue))
 
 
 def refusal_of(actor: Actor, what: str) -> Refused:
@@ -129,17 +129,20 @@ def refusal_of(actor: Actor, what: str) -> Refused:
 def _what(actor: Actor, permission: Permission, queue: str | None, scopes: Scopes | None) -> str:
     if actor.kind is ActorKind.KEY:
         if not actor.covers(queue):
-            return f"{permission} {_beyond(queue)}"
+            return _beyond(permission, queue)
         if scopes is not None:
             return f"do this: it needs a key with the scope {' or '.join(scopes)}"
         return f"{permission}: this needs a key with the scope {' or '.join(scopes_for(permission))}"
     return f"{permission} on all queues" if queue is None else f"{permission} on the queue {queue}"
 
 
-def _beyond(queue: str | None) -> str:
+def _beyond(what: str, queue: str | None) -> str:
     if queue is None:
-        return "on all queues: this key is limited to some, and a list must name one of them"
-    return f"on the queue {queue}: this key is limited to others"
+        return (
+            "do this: it concerns all queues, and this key is limited to some."
+            " Where there is a parameter queue, name one of them"
+        )
+    return f"{what} on the queue {queue}: this key is limited to others"
 
 
 def unauthenticated(sentence: str = "this needs a valid X-API-Key header or a session") -> Refused:

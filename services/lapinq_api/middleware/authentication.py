@@ -52,6 +52,7 @@ _PAGES = (
     "/ws",
 )
 _CREDENTIALS = frozenset({b"x-api-key", b"cookie"})
+_FOR_PAGES = "the dashboard needs a session; the API is below /api/v1"
 _BELOW = ("/tasks/", "/schedules/", "/workers/", "/errors/", "/admin/", "/account/")
 
 
@@ -133,7 +134,7 @@ class Authentication:
         elif session is None:
             check_key_throttle(scope)
             if not is_page:
-                raise unauthenticated()
+                raise unauthenticated(_FOR_PAGES)
             redirect = to_login_and_back if _accepts_html(scope) else to_login
             await redirect(Request(scope))(scope, receive, send)
             return

@@ -6,6 +6,7 @@ another address. This also holds for connections that are kept alive.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterable
 from typing import cast
@@ -71,8 +72,10 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         admitted = [address for address in found if self._allowed.admits(host, address)]
         if not admitted:
             if all(is_private(address) for address in found):
+                # The setting takes an address only as it is written mostly, not as 2130706433.
+                entry = host if re.search("[a-z]", host) else found[0]
                 raise TargetRefused(
-                    f"the address of {host} is private: to allow it, add {host} to LAPINQ_WEBHOOK_ALLOW"
+                    f"the address of {host} is private: to allow it, add {entry} to LAPINQ_WEBHOOK_ALLOW"
                 )
             raise TargetRefused(f"{host} is not in LAPINQ_WEBHOOK_ALLOW_PUBLIC")
         return admitted[:_MAX_ADDRESSES]

@@ -64,6 +64,7 @@ BODIES: list[tuple[str, str, Any, int, str]] = [
     ("POST", "schedules", {**SCHEDULE, "cron": "61 * * * *"}, 400, "minute '61': allowed are 0-59"),
     ("POST", "schedules", {**SCHEDULE, "cron": "* * *"}, 400, "has 3 fields; it needs five"),
     ("POST", "schedules", {**SCHEDULE, "timezone": "Europe/Madird"}, 400, "such as Europe/Madrid"),
+    ("POST", "schedules", {**SCHEDULE, "timezone": "CEST"}, 400, "such as Europe/Madrid or UTC"),
     (
         "POST",
         "schedules",

@@ -20,7 +20,9 @@ def _check_may_ask(request: Request) -> None:
     """The report names sessions, roles and settings of the whole system."""
     actor = actor_of(request)
     if not actor.may(Permission.PAUSE, None):
-        raise refusal_of(actor, "ask the doctor: that takes an admin or a key with the scope manage")
+        raise refusal_of(
+            actor, "ask the doctor: that takes an admin or a key with the scope manage for all queues"
+        )
 
 
 OPERATIONS = (

@@ -88,7 +88,8 @@ def _check_may_steer(request: Request) -> None:
     actor = actor_of(request)
     if not actor.may(Permission.PAUSE, None):
         raise refusal_of(
-            actor, "quiet, resume or stop workers: that takes an admin or a key with the scope manage"
+            actor,
+            "quiet, resume or stop workers: that takes an admin or a key with the scope manage for all queues",
         )
 
 

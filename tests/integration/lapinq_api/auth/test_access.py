@@ -57,6 +57,11 @@ def test_options_and_health_need_no_key_and_the_dashboard_takes_a_session(serve:
     for headers in ({}, {"X-API-Key": "secret"}):
         page = client.get("/", headers=headers)
         assert (page.status_code, page.headers["location"]) == (303, "/login")
+    lost = client.post("/tasks/api/v1/enqueue", json={})
+    assert (lost.status_code, lost.json()["error"]) == (
+        401,
+        "the dashboard needs a session; the API is below /api/v1",
+    )
 
 
 def test_beyond_the_rate_limit_the_api_answers_429_and_the_rest_goes_on(serve: Serve) -> None:

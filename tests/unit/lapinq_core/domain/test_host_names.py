@@ -3,7 +3,7 @@
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.host_names import is_loopback, is_sure, read_host_names
+from lapinq_core.domain.host_names import is_loopback, is_sure, local_address_of, read_host_names
 
 NAMES = read_host_names(["Tasks.Example.org.", "lapinq_api"])
 
@@ -107,3 +107,11 @@ def test_no_other_name_is(header: str) -> None:
 )
 def test_which_addresses_are_of_this_machine_alone(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.7", "10.0.0.7"), ("box", "box")],
+)
+def test_a_server_on_all_addresses_is_reached_over_the_loopback_of_its_kind(host: str, expected: str) -> None:
+    assert local_address_of(host) == expected

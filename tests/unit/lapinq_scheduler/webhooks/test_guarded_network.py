@@ -46,6 +46,13 @@ def test_a_host_with_private_addresses_alone_is_refused_by_name() -> None:
         addresses(GuardedNetwork(read_allowed([]), Names(["10.0.0.1", "127.0.0.1"])))
 
 
+def test_a_refusal_names_an_entry_that_the_setting_takes() -> None:
+    with pytest.raises(
+        TargetRefused, match=r"2130706433 is private: .*add 127\.0\.0\.1 to LAPINQ_WEBHOOK_ALLOW$"
+    ):
+        addresses(GuardedNetwork(read_allowed([])), "2130706433")
+
+
 def test_what_is_allowed_is_called() -> None:
     assert addresses(GuardedNetwork(read_allowed(["10.0.0.0/8"]), Names(["10.0.0.1"]))) == ["10.0.0.1"]
     assert addresses(GuardedNetwork(read_allowed(["hooks.example"]), Names(["10.0.0.1"]))) == ["10.0.0.1"]

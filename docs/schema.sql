@@ -1286,8 +1286,9 @@ CREATE TABLE lapinq_notify_rules (
 );
 
 CREATE TABLE lapinq_places (
-    seq    bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
-    places jsonb NOT NULL,
+    seq        bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    places     jsonb NOT NULL,
+    counted_at timestamp with time zone NOT NULL,
     CONSTRAINT lapinq_places_pkey PRIMARY KEY (seq)
 );
 

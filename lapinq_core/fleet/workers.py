@@ -51,7 +51,7 @@ class Jump(msgspec.Struct, frozen=True):
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """A worker's place among its `peers`, the workers that serve the same queues and had room for a task lately: how
     many of them come before it. It counts as its own peer. `living` counts all workers. The process on duty counts
-    them (`count_places`)."""
+    them (`count_places`), or else the heartbeat."""
 
     rank: int
     peers: int
@@ -59,7 +59,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 ALONE = Place(0, 1, 1)
-"""The place of a worker that has not heard of others."""
+"""The place of a worker before its first heartbeat, and of the only one."""
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
@@ -116,7 +116,7 @@ async def heartbeat(
 
 
 async def count_places(conn: psycopg.AsyncConnection) -> None:
-    """Counts the place of each worker, for its next heartbeat."""
+    """Counts the place of each worker, for its heartbeats in the next 30 seconds."""
     await conn.execute(sql(_PACKAGE, "count_places"), prepare=True)
 
 

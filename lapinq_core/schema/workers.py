@@ -41,4 +41,5 @@ places = sa.Table(
     metadata,
     sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("places", JSONB, nullable=False),
+    sa.Column("counted_at", timestamptz, nullable=False),
 )

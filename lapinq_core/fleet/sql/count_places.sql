@@ -1,6 +1,7 @@
 -- Counts the place of each living worker in the fleet: how many of its peers come before it, how many it has with itself,
 -- and how many workers there are. Its peers are the workers that serve the same queues and had room for a task lately.
--- Stores all places as one row if one has changed, and deletes the row before.
+-- Stores all places as one row if one has changed or the last row is older than 15 seconds, and deletes the row before:
+-- heartbeats ignore a row that is older than 30 seconds. A row of the future is from before the clock was set back.
 -- Locks the row that it deletes. Relies on lapinq_places_pkey, whose newest entry it reads: no dead row lies before it.
 -- Reads all of lapinq_workers, with the dead rows of heartbeats that somebody's old snapshot keeps.
 WITH living AS MATERIALIZED (
@@ -15,15 +16,20 @@ WITH living AS MATERIALIZED (
                    count(*) OVER () AS living
               FROM living) AS ranked
 ), last AS MATERIALIZED (
-    SELECT ctid AS place, places
+    SELECT ctid AS place, places, counted_at
       FROM lapinq_places
      ORDER BY seq DESC
      LIMIT 1
+), fresh AS MATERIALIZED (
+    SELECT c.places
+      FROM counted c
+      LEFT JOIN last l ON true
+     WHERE c.places IS DISTINCT FROM l.places
+        OR l.counted_at NOT BETWEEN lapinq_now() - interval '15 seconds' AND lapinq_now()
 ), gone AS (
     DELETE FROM lapinq_places
-     WHERE ctid = ANY (ARRAY(SELECT l.place FROM last l JOIN counted c ON c.places <> l.places))
+     WHERE ctid = ANY (ARRAY(SELECT place FROM last WHERE EXISTS (SELECT FROM fresh)))
 )
-INSERT INTO lapinq_places (places)
-SELECT places
-  FROM counted
- WHERE places IS DISTINCT FROM (SELECT places FROM last)
+INSERT INTO lapinq_places (places, counted_at)
+SELECT places, lapinq_now()
+  FROM fresh

@@ -14,8 +14,9 @@ depends_on = None
 def upgrade() -> None:
     op.execute("""
         CREATE TABLE lapinq_places (
-            seq    bigint GENERATED ALWAYS AS IDENTITY,
-            places jsonb NOT NULL,
+            seq        bigint GENERATED ALWAYS AS IDENTITY,
+            places     jsonb       NOT NULL,
+            counted_at timestamptz NOT NULL,
             CONSTRAINT lapinq_places_pkey PRIMARY KEY (seq)
         )
     """)

@@ -152,9 +152,6 @@ def test_a_worker_hears_its_place_among_those_that_serve_its_queues_and_have_roo
             assert told is not None
             return told.place
 
-        told = await workers.heartbeat(conn, ids[1], Health())
-        assert told is not None
-        assert told.place == ALONE
         assert [await place(n) for n in range(5)] == [
             Place(0, 3, 5),
             Place(0, 2, 5),
@@ -174,6 +171,51 @@ def test_a_worker_hears_its_place_among_those_that_serve_its_queues_and_have_roo
         await workers.count_places(conn)
         cursor = await conn.execute("SELECT ctid::text FROM lapinq_places")
         assert await cursor.fetchall() == [kept]
+
+    on_connections(database, test)
+
+
+def test_places_that_do_not_change_are_counted_again_before_they_are_too_old(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_worker(conn)
+        for age, is_stored_again in (("0 s", False), ("12 s", False), ("16 s", True), ("-1 hour", True)):
+            await workers.count_places(conn)
+            await conn.execute("UPDATE lapinq_places SET counted_at = lapinq_now() - %s::interval", (age,))
+            await workers.count_places(conn)
+            cursor = await conn.execute(
+                "SELECT counted_at BETWEEN lapinq_now() - interval '5 s' AND lapinq_now() FROM lapinq_places"
+            )
+            assert await cursor.fetchall() == [(is_stored_again or age == "0 s",)], age
+
+    on_connections(database, test)
+
+
+def test_a_worker_counts_its_place_itself_while_no_other_process_does(database: str) -> None:
+    """As while one of an earlier release is on duty."""
+
+    async def test(conn: Conn) -> None:
+        ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(4)]
+        for worker, queues in zip(ids, [None, None, None, ["mail"]], strict=True):
+            await add_worker(conn, id=worker, queues=queues)
+        await beat(conn, ids[1], is_quiet=True)
+        told = [await workers.heartbeat(conn, worker, Health()) for worker in (ids[0], *ids[2:])]
+        assert [each and each.place for each in told] == [Place(0, 2, 4), Place(1, 2, 4), Place(0, 1, 4)]
+
+    on_connections(database, test)
+
+
+def test_a_worker_ignores_a_place_that_was_counted_long_ago(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        for age, place in (("25 s", Place(42, 100, 100)), ("1 hour", ALONE)):
+            await conn.execute(
+                "INSERT INTO lapinq_places (places, counted_at)"
+                " VALUES (jsonb_build_object(%s::text, '[42, 100, 100]'::jsonb), lapinq_now() - %s::interval)",
+                (worker, age),
+            )
+            told = await workers.heartbeat(conn, worker, Health())
+            assert told is not None
+            assert told.place == place
 
     on_connections(database, test)
 

@@ -820,7 +820,8 @@ $function$;
 CREATE OR REPLACE FUNCTION lapinq_startable(queue text)
  RETURNS bigint
  LANGUAGE sql
- STABLE
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
 WITH q AS MATERIALIZED (
     SELECT max_running, rate, lapinq_tokens(rate, tokens, tokens_at) AS tokens, paused_at, has_breaker, rate_per_key,

@@ -47,6 +47,17 @@ def test_it_answers_the_revisions_before_and_after(empty: str) -> None:
         assert current_revision(connection) == head_revision()
 
 
+def test_functions_with_the_rights_of_the_owner_find_their_schema_whatever_its_name(empty: str) -> None:
+    with connect(empty) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute('CREATE SCHEMA "Task queue"')
+        connection.execute(sql.SQL('ALTER DATABASE {} SET search_path = "Task queue"').format(name))
+    migrate(empty)
+    with connect(empty) as connection:
+        connection.execute("SET search_path = public")
+        assert connection.execute("""SELECT "Task queue".lapinq_startable('mail')""").fetchone() == (0,)
+
+
 def test_eight_at_once_all_succeed_and_one_does_the_work(empty: str) -> None:
     together = threading.Barrier(8)
 

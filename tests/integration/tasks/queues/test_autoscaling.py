@@ -1,7 +1,10 @@
 """What KEDA asks of the database to scale workers, as it stands in deploy/k8s/components/keda."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from psycopg import sql
 
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.policy import StartOrder
@@ -16,8 +19,14 @@ from lapinq_core.upkeep.breaker_watch import watch_breakers
 from tests.integration.tasks.test_plans import crowd
 from tests.support.database.running import on_connections
 from tests.support.deployment.manifests import COMPONENTS, find
+from tests.support.programs.processes import REPOSITORY
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue, pause
 
+PAGE = Path(REPOSITORY, "docs", "operate", "kubernetes.md")
+GRANT = (
+    "GRANT SELECT ON lapinq_ready, lapinq_running, lapinq_transient, lapinq_counts, lapinq_queues TO keda;"
+)
+"""Documented since before there were policies."""
 (TRIGGER,) = find("ScaledObject", "lapinq-worker", COMPONENTS)["spec"]["triggers"]
 QUERY: str = TRIGGER["metadata"]["query"]
 
@@ -89,6 +98,29 @@ def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(databas
         assert await startable(conn, "default") == 0
         assert (await measure(conn, 100)).startable == dict.fromkeys([*by_queue, "default"], 0)
         assert await ask(conn) == sum(may_start for _, _, may_start in by_queue.values())
+
+    on_connections(database, test)
+
+
+def test_the_documented_role_may_ask_of_queues_with_a_policy_too(database: str) -> None:
+    assert GRANT in PAGE.read_text()
+
+    async def test(conn: Conn) -> None:
+        role = sql.Identifier(f"{conn.info.dbname}_keda")
+        await policies.change(conn, "mail", {"max_running": 2}, by=SOMEBODY)
+        await enqueue(conn, 3, queue_name="mail")
+        await conn.execute(sql.SQL("CREATE ROLE {}").format(role))
+        try:
+            await conn.execute(sql.SQL(GRANT.replace("keda;", "{}")).format(role))
+            await conn.execute(sql.SQL("SET ROLE {}").format(role))
+            assert await ask(conn) == 2
+            # Neither another schema nor a temporary table takes the place of what the function reads.
+            await conn.execute("CREATE TEMPORARY TABLE lapinq_queues (name text)")
+            await conn.execute("SET search_path = pg_temp, public")
+            row = await (await conn.execute("SELECT lapinq_startable('mail')")).fetchone()
+            assert row == (2,)
+        finally:
+            await conn.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
 
     on_connections(database, test)
 

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from tests.support.programs.processes import REPOSITORY
 
 PAGE = Path(REPOSITORY, "docs", "reference", "sql.md")
+CHANGELOG = Path(REPOSITORY, "CHANGELOG.md")
 TASK = {"task_name": "aadd", "module_path": "app", "args": [1, 2]}
 UNIQUE: dict[str, object] = {"unique": {"key": "u"}, "key": "a"}
 USES: list[tuple[str, list[dict[str, object]]]] = [
@@ -22,6 +23,15 @@ USES: list[tuple[str, list[dict[str, object]]]] = [
     ("`unique`, in a transaction that is `REPEATABLE READ` or `SERIALIZABLE`", [UNIQUE] * 2),
     ("`debounce`, or `unique` that replaces", [{"debounce": {"key": "d", "delay": 60}}] * 2),
 ]
+BEFORE = """
+INSERT ON lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_counts, lapinq_transient, lapinq_lane_news
+SELECT ON lapinq_limits, lapinq_ready, lapinq_delayed, lapinq_running, lapinq_tasks
+INSERT, SELECT, UPDATE ON lapinq_unique_keys
+UPDATE ON lapinq_tasks
+UPDATE, DELETE ON lapinq_ready, lapinq_delayed
+"""
+"""What the page named in 35f53b12, for all uses together."""
+ADDED = "`UPDATE` on `lapinq_ready`, `lapinq_delayed` and `lapinq_running`"
 
 
 def documented() -> dict[str, list[tuple[str, str]]]:
@@ -57,6 +67,31 @@ def test_a_role_needs_what_the_page_says_and_no_more(db: psycopg.Connection) -> 
                 which = sql.SQL(cast("LiteralString", privileges))
                 db.execute(sql.SQL("GRANT {} ON {} TO {}").format(which, sql.Identifier(table), role))
             enqueue(db, use, role, tasks)
+    finally:
+        db.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
+        db.close()
+
+
+def test_former_privileges_suffice_except_for_what_the_changelog_names(db: psycopg.Connection) -> None:
+    role = sql.Identifier(f"{db.info.dbname}_shop")
+    db.execute("INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())")
+    db.execute("INSERT INTO lapinq_queues (name, max_running) VALUES ('default', 2)")
+    for unique in (UNIQUE, {"debounce": {"key": "d", "delay": 60}}):
+        db.execute("SELECT lapinq_enqueue(%s)", [Jsonb({**TASK, **unique}, dumps=json.dumps)])
+    db.execute(sql.SQL("CREATE ROLE {}").format(role))
+    try:
+        for line in BEFORE.strip().splitlines():
+            db.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(line), role))
+        for use, tasks in USES:
+            if "SERIALIZABLE" not in use:
+                enqueue(db, use, role, tasks)
+        strict = next(use for use, _ in USES if "SERIALIZABLE" in use)
+        enqueue(db, strict, role, [{}, {"unique": {"key": "free"}}])
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            enqueue(db, strict, role, [UNIQUE])
+        assert ADDED in " ".join(CHANGELOG.read_text().split())
+        db.execute(sql.SQL("GRANT UPDATE ON lapinq_ready, lapinq_delayed, lapinq_running TO {}").format(role))
+        enqueue(db, strict, role, [UNIQUE])
     finally:
         db.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
         db.close()

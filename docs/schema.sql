@@ -837,7 +837,7 @@ WITH q AS MATERIALIZED (
              LIMIT 1000) AS first
      CROSS JOIN unnest(lanes) AS lane
 ), lanes AS MATERIALIZED (
-    SELECT lane, split_part(lane, chr(31), 1) AS key, split_part(lane, chr(31), 2) AS names
+    SELECT lane, split_part(lane, chr(31), 2) AS names
       FROM (SELECT lane FROM news
              UNION
             (SELECT lane
@@ -860,39 +860,44 @@ WITH q AS MATERIALIZED (
        AND EXISTS (SELECT FROM lanes WHERE names > '')
      GROUP BY name
 ), sets AS MATERIALIZED (
-    SELECT l.names, count(*) AS tasks
-      FROM q
-     CROSS JOIN lanes l
-      LEFT JOIN LATERAL (
-           SELECT least(CASE WHEN q.per_key IS NOT NULL
-                             THEN q.per_key - (SELECT count(*)
-                                                 FROM lapinq_running r
-                                                WHERE r.queue_name = lapinq_startable.queue
-                                                  AND split_part(r.lane, chr(31), 1) = l.key
-                                                  AND r.lane IS NOT NULL) END,
-                        CASE WHEN q.rate_per_key IS NOT NULL
-                             THEN floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)) END) AS room
-              FROM (SELECT) AS one
-              LEFT JOIN lapinq_keys k ON k.queue_name = lapinq_startable.queue AND k.key = l.key
-            WHERE l.key > '') AS of_key ON true
-     CROSS JOIN LATERAL (
-           SELECT
-             FROM lapinq_ready r
-            WHERE r.queue_name = lapinq_startable.queue
-              AND r.lane = l.lane
-            ORDER BY r.queue_name, r.lane, r.rank, r.seq
-            LIMIT greatest(0, least(of_key.room, 1000))) AS waiting
-     GROUP BY l.names
+    SELECT names, array_agg(lane) AS lanes,
+           (SELECT min(CASE WHEN l.closed_until > lapinq_now() THEN 0
+                            ELSE least(l.max_running - coalesce(r.tasks, 0),
+                                       floor(lapinq_tokens(l.rate, l.tokens, l.tokens_at))) END)
+              FROM lapinq_limits l
+              LEFT JOIN running r USING (name)
+             WHERE l.name = ANY (string_to_array(names, ','))) AS room
+      FROM lanes
+     GROUP BY names
 ), laned AS MATERIALIZED (
-    SELECT coalesce(sum(least(s.tasks, room.tasks)), 0) AS tasks
-      FROM sets s
-     CROSS JOIN LATERAL (
-           SELECT min(CASE WHEN l.closed_until > lapinq_now() THEN 0
-                           ELSE greatest(0, least(l.max_running - coalesce(r.tasks, 0),
-                                                  floor(lapinq_tokens(l.rate, l.tokens, l.tokens_at)))) END) AS tasks
-             FROM lapinq_limits l
-             LEFT JOIN running r USING (name)
-            WHERE l.name = ANY (string_to_array(s.names, ','))) AS room
+    SELECT count(*) AS tasks
+      FROM (SELECT
+              FROM q
+             CROSS JOIN sets s
+             CROSS JOIN LATERAL (
+                   SELECT
+                     FROM (SELECT lane, split_part(lane, chr(31), 1) AS key FROM unnest(s.lanes) AS lane) AS l
+                     LEFT JOIN LATERAL (
+                          SELECT least(CASE WHEN q.per_key IS NOT NULL
+                                            THEN q.per_key - (SELECT count(*)
+                                                                FROM lapinq_running r
+                                                               WHERE r.queue_name = lapinq_startable.queue
+                                                                 AND split_part(r.lane, chr(31), 1) = l.key
+                                                                 AND r.lane IS NOT NULL) END,
+                                       CASE WHEN q.rate_per_key IS NOT NULL
+                                            THEN floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)) END) AS room
+                            FROM (SELECT) AS one
+                            LEFT JOIN lapinq_keys k ON k.queue_name = lapinq_startable.queue AND k.key = l.key
+                           WHERE l.key > '') AS of_key ON true
+                    CROSS JOIN LATERAL (
+                          SELECT
+                            FROM lapinq_ready r
+                           WHERE r.queue_name = lapinq_startable.queue
+                             AND r.lane = l.lane
+                           ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                           LIMIT greatest(0, least(of_key.room, 1000))) AS waiting
+                    LIMIT greatest(0, least(s.room, 1000))) AS of_set
+             LIMIT 1000) AS first
 ), others AS MATERIALIZED (
     SELECT count(*) AS tasks
       FROM (SELECT

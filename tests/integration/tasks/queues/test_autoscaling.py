@@ -17,6 +17,7 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
 from tests.integration.tasks.test_plans import crowd
+from tests.support.database.plans import nodes, prepared_plan, touched
 from tests.support.database.running import on_connections
 from tests.support.deployment.manifests import COMPONENTS, find
 from tests.support.programs.processes import REPOSITORY
@@ -143,5 +144,37 @@ def test_a_long_queue_is_not_counted_to_its_end(database: str) -> None:
             row = await cursor.fetchone()
             assert row is not None
             assert 1010 <= row[0] < 4000
+
+    on_connections(database, test)
+
+
+def test_a_queue_of_many_long_lanes_is_not_counted_to_its_end(database: str) -> None:
+    """Neither where its tasks take from the same named limits nor where each lane has limits of its own."""
+
+    async def test(conn: Conn) -> None:
+        async with conn.transaction():
+            await conn.execute("SET LOCAL session_replication_role = replica")
+            await conn.execute(
+                "WITH made AS ("
+                " SELECT queue_name, n, 'k' || n || chr(31) || of_lane AS lane FROM generate_series(1, 50) AS n,"
+                " LATERAL (VALUES ('alike', 'gpu'), ('apart', 'l' || n)) AS each (queue_name, of_lane)), queues AS ("
+                " INSERT INTO lapinq_queues (name, is_laned) SELECT DISTINCT queue_name, true FROM made), lanes AS ("
+                " INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)"
+                " SELECT queue_name, lane, split_part(lane, chr(31), 2), true, 0, n, lapinq_now() FROM made)"
+                " INSERT INTO lapinq_ready (queue_name, rank, id, lane, units) SELECT queue_name, lapinq_rank(0, lane),"
+                " gen_random_uuid(), lane, '{1}' FROM made, generate_series(1, 1000)"
+            )
+        await conn.execute("ANALYZE")
+        cursor = await conn.execute("SELECT prosrc FROM pg_proc WHERE proname = 'lapinq_startable'")
+        [(body,)] = await cursor.fetchall()
+        for queue in ("alike", "apart"):
+            cursor = await conn.execute("SELECT lapinq_startable(%s)", (queue,))
+            assert await cursor.fetchone() == (1000,)
+            found = await prepared_plan(
+                conn, body.replace("lapinq_startable.queue", "%(queue)s"), {"queue": queue}
+            )
+            ready = (node for node in nodes(found) if node.get("Relation Name") == "lapinq_ready")
+            assert sum(node["Actual Rows"] * node["Actual Loops"] for node in ready) <= 2000, queue
+            assert touched(found) <= 4000, queue
 
     on_connections(database, test)

@@ -27,21 +27,24 @@ _STATUSES = (
 class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; the key None is the sum of all queues that are not listed.
 
-    `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `startable` are how
-    many tasks may start in listed queues with limits and pending tasks. `paused` are the listed queues that are paused.
-    `overdue` is how late the earliest delayed task is, `webhooks_overdue` the earliest pending webhook,
-    `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers by kind (`queue` or `task`) and
-    name.
+    `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `paused` are the listed
+    queues that are paused. `overdue` is how late the earliest delayed task is, `webhooks_overdue` the earliest pending
+    webhook, `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers by kind (`queue` or
+    `task`) and name.
     """
 
     counts: dict[str | None, dict[Status, int]]
     ages: dict[str, float]
-    startable: dict[str, int]
     paused: frozenset[str]
     overdue: float
     webhooks_overdue: float
     schedules_overdue: float
     breakers: dict[tuple[str, str], BreakerState]
+
+    @property
+    def waiting(self) -> list[str]:
+        """The listed queues with pending tasks."""
+        return _waiting(self.counts)
 
 
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
@@ -50,16 +53,19 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
         await conn.execute(sql(_PACKAGE, "measure_queues"), {"most": most}, prepare=True)
     ).fetchall()
     counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
-    waiting = [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]
-    aged = await ages(conn, waiting)
-    cursor = await conn.execute(sql(_PACKAGE, "startable"), {"queues": waiting}, prepare=True)
-    startable = dict(await cursor.fetchall())
+    aged = await ages(conn, _waiting(counts))
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
     assert row is not None
     cursor = await conn.execute(sql(_PACKAGE, "measure_breakers"), {"most": most}, prepare=True)
     breakers = {(kind, name): BreakerState(state) for kind, name, state in await cursor.fetchall()}
-    return QueueMeasures(counts, aged, startable, held, *row, breakers=breakers)
+    return QueueMeasures(counts, aged, held, *row, breakers=breakers)
+
+
+async def count_startable(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, int]:
+    """How many tasks may start in each of these queues that has limits or a circuit breaker, counted up to 1,000."""
+    cursor = await conn.execute(sql(_PACKAGE, "startable"), {"queues": list(queues)}, prepare=True)
+    return dict(await cursor.fetchall())
 
 
 async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, float]:
@@ -79,3 +85,7 @@ async def _first_in_line(
 ) -> list[tuple[str, datetime, float]]:
     cursor = await conn.execute(sql(_PACKAGE, "waiting_since"), {"queues": list(queues)}, prepare=True)
     return await cursor.fetchall()
+
+
+def _waiting(counts: dict[str | None, dict[Status, int]]) -> list[str]:
+    return [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]

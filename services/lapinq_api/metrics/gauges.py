@@ -1,14 +1,16 @@
 """Gauges about the database: what the process knows, and what it queries at a scrape.
 
 It queries at most every two seconds; simultaneous scrapes share the answer. A timeout means no figures, but the
-breaker doesn't count it as an outage.
+breaker doesn't count it as an outage. What may start is a query of its own, as it reads the most: when only that one
+is slow, only that one is left out.
 """
 
 import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import psycopg
 from prometheus_client.core import Metric
@@ -20,7 +22,7 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.limits.breaker import BreakerState
-from lapinq_core.lookup.measure import QueueMeasures, measure
+from lapinq_core.lookup.measure import QueueMeasures, count_startable, measure
 from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.tallies import MAX_QUEUES, OTHER
 
@@ -32,6 +34,9 @@ MEASURE_SECONDS = BUDGET_SECONDS + 0.05
 
 log = logging.getLogger(__name__)
 
+A = TypeVar("A")
+T = TypeVar("T")
+
 
 class Gauges:
     """Used by one event loop; any thread may `collect`."""
@@ -41,7 +46,7 @@ class Gauges:
         self._notifiers = notifiers
         self._listener = listener
         self._queried_at = float("-inf")
-        self._answer: asyncio.Task[QueueMeasures | None] | None = None
+        self._answer: asyncio.Task[list[Metric]] | None = None
 
     def collect(self) -> Iterator[Metric]:
         yield catalogue.BREAKER_OPEN.is_at(self._database.breaker.is_open)
@@ -55,41 +60,49 @@ class Gauges:
         if answer is None or (answer.done() and now > self._queried_at + CACHE_SECONDS):
             self._queried_at = now
             self._answer = answer = asyncio.create_task(self._measure(), name="measure queues")
-        return families_of(await asyncio.shield(answer))
+        return await asyncio.shield(answer)
 
     async def close(self) -> None:
-        """Waits for the query in flight, which takes two seconds at most."""
+        """Waits for the queries in flight, which take four seconds at most."""
         if self._answer is not None:
             await asyncio.wait([self._answer])
 
-    async def _measure(self) -> QueueMeasures | None:
+    async def _measure(self) -> list[Metric]:
         CALLER.set(SERVER)
+        measures = await self._query(measure, MAX_QUEUES)
+        if measures is None:
+            return families_of(None)
+        return families_of(measures, await self._query(count_startable, measures.waiting))
+
+    async def _query(self, verb: Callable[[psycopg.AsyncConnection, A], Awaitable[T]], of: A) -> T | None:
         try:
-            return await self._database.within(MEASURE_SECONDS, measure, MAX_QUEUES)
+            return await self._database.within(MEASURE_SECONDS, verb, of)
         except (LapinqError, psycopg.Error) as error:
             log.info("no figures from the database for the metrics: %s", error)
             return None
 
 
-def families_of(measures: QueueMeasures | None) -> list[Metric]:
-    """The database's figures as metrics."""
+def families_of(measures: QueueMeasures | None, startable: Mapping[str, int] | None = None) -> list[Metric]:
+    """The database's figures as metrics. `startable` is left out if it is None."""
     if measures is None:
         return [catalogue.DATABASE_UP.is_at(0)]
     tasks: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for queue, counts in measures.counts.items():
         for status, count in counts.items():
             tasks[OTHER if queue is None else queue, status.value] += count
-    return [
+    families: list[Metric] = [
         catalogue.DATABASE_UP.is_at(1),
         catalogue.TASKS.of(tasks),
         catalogue.OLDEST_READY.of({(queue,): age for queue, age in measures.ages.items()}),
-        catalogue.STARTABLE.of({(queue,): count for queue, count in measures.startable.items()}),
         catalogue.PAUSED.of({(queue,): 1 for queue in measures.paused}),
         catalogue.CIRCUIT_BREAKERS.of({key: _STATES[state] for key, state in measures.breakers.items()}),
         catalogue.OVERDUE.is_at(measures.overdue),
         catalogue.WEBHOOKS_OVERDUE.is_at(measures.webhooks_overdue),
         catalogue.SCHEDULES_OVERDUE.is_at(measures.schedules_overdue),
     ]
+    if startable is not None:
+        families.append(catalogue.STARTABLE.of({(queue,): count for queue, count in startable.items()}))
+    return families
 
 
 _STATES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}

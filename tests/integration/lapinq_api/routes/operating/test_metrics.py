@@ -239,6 +239,20 @@ def test_slow_sums_are_not_taken_for_a_database_that_is_away(
     eventually(lambda: scrape(client).value("lapinq_database_up") == 1)
 
 
+def test_while_what_may_start_is_slow_to_count_it_alone_is_left_out(serve: Serve, database: str) -> None:
+    client = serve(database_url=database)
+    assert client.patch("/api/v1/queues/default", json={"max_running": 1}).status_code == 200
+    assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
+    with psycopg.connect(database) as conn:
+        conn.execute("LOCK TABLE lapinq_lanes IN ACCESS EXCLUSIVE MODE")
+        seen = scrape(client)
+        assert seen.value("lapinq_database_up") == 1
+        assert seen.value("lapinq_tasks", queue="default", status="pending") == 1
+        assert "lapinq_startable_tasks" not in seen.families
+        assert seen.value("lapinq_database_breaker_open") == 0
+    eventually(lambda: scrape(client).value("lapinq_startable_tasks", queue="default") == 1)
+
+
 def test_many_scrapes_at_once_are_one_question(serve: Serve, api_database: str) -> None:
     client = serve()
     asked = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%lapinq:measure%%' AND state = 'active'"

@@ -6,18 +6,27 @@ databases.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+
+import psycopg
+from psycopg import sql
 
 from lapinq_core.db.embedded.temporary import temporary_server
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.private_databases import new_database
+from lapinq_core.upkeep.maintenance_jobs import PARTITION_WEEKS_AHEAD
 from tests.support.database import state_machine
+from tests.support.rows.weeks import monday
 
 TEMPLATE_VARIABLE = "LAPINQ_TEST_TEMPLATE"
 """Names a migrated database on the given server, for runs inside a run."""
+
+_WEEK_IN_NAME = re.compile(r"lapinq_template_(\d{8})_")
 
 
 @contextmanager
@@ -43,15 +52,40 @@ def template(server_url: str) -> Generator[str]:
     if given := os.environ.get(TEMPLATE_VARIABLE):
         yield given
         return
-    name = f"lapinq_template_{uuid.uuid4().hex[:8]}"
+    name = name_of_template(monday(0))
     with new_database(server_url, name) as url:
         migrate(url)
         state_machine.install(url)
         yield name
 
 
+def name_of_template(week: datetime) -> str:
+    """A new name for a template that was migrated in the week that begins at `week`."""
+    return f"lapinq_template_{week:%Y%m%d}_{uuid.uuid4().hex[:8]}"
+
+
 @contextmanager
 def private_database(server_url: str, template_name: str | None = None) -> Generator[str]:
-    """The URL of a new database: a copy of the template, or an empty one."""
+    """The URL of a new database: a copy of the template, or an empty one.
+
+    The copy has the partitions that a migration makes now, also if the template was migrated before a Monday began.
+    """
     with new_database(server_url, f"lapinq_test_{uuid.uuid4().hex[:12]}", template_name) as url:
+        migrated = _WEEK_IN_NAME.match(template_name or "")
+        if migrated and migrated[1] < f"{monday(0):%Y%m%d}":
+            _renew_partitions(url)
         yield url
+
+
+def _renew_partitions(url: str) -> None:
+    """Drops those of weeks before this one, which the tests would count, and creates the missing ones."""
+    with psycopg.connect(url) as conn:
+        old = conn.execute(
+            "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid"
+            " WHERE inhparent IN ('lapinq_tasks'::regclass, 'lapinq_attempts'::regclass)"
+            " AND relname !~ 'default' AND right(relname, 8) < %s",
+            [f"{monday(0):%Y%m%d}"],
+        )
+        for (name,) in old.fetchall():
+            conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        conn.execute("SELECT lapinq_ensure_partitions(%s)", [PARTITION_WEEKS_AHEAD])

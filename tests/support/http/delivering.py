@@ -70,8 +70,14 @@ def failed(database: str, url: str) -> str:
 
 
 def outbox(database: str, task: str | None = None) -> list[dict[str, Any]]:
-    """The rows of a task, or all, in the order of the ends."""
-    with psycopg.connect(database) as conn, conn.cursor(row_factory=dict_row) as cursor:
+    """The rows of a task, or all, in the order of the ends.
+
+    Their times are in UTC: in the hour that a zone repeats, Python finds no time equal to one of another zone.
+    """
+    with (
+        psycopg.connect(database, options="-c timezone=UTC") as conn,
+        conn.cursor(row_factory=dict_row) as cursor,
+    ):
         return cursor.execute(
             "SELECT *, due_at - lapinq_now() AS due_in FROM lapinq_webhooks"
             " WHERE %(task)s::uuid IS NULL OR task_id = %(task)s::uuid ORDER BY seq",

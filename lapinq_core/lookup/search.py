@@ -10,8 +10,8 @@ stuck in them is cancelled, and the search scans the table of all tasks instead.
 """
 
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -154,8 +154,7 @@ async def count(
         return Count(number, is_exact=True, is_capped=False)
     scan = BackwardScan(narrowed, cap + 1, 0, window, seconds)
     try:
-        async with conn.transaction():
-            await conn.execute(SETTINGS)
+        async with _limited(conn):
             await scan.run(conn)
     except pg.QueryCanceled:
         await _by_all_tasks(conn, scan)
@@ -172,8 +171,7 @@ async def schedules_of(conn: psycopg.AsyncConnection, ids: list[str]) -> dict[st
 async def run_scan(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int, load: Load[T]) -> T:
     """Runs the scan; returns what `load` makes of the first `limit` ids found, from the same snapshot."""
     try:
-        async with conn.transaction():
-            await conn.execute(SETTINGS)
+        async with _limited(conn):
             ids = await scan.run(conn)
             return await load(conn, ids[:limit])
     except pg.QueryCanceled:
@@ -181,10 +179,25 @@ async def run_scan(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int
         return await load(conn, scan.ids[:limit])
 
 
-async def _by_all_tasks(conn: psycopg.AsyncConnection, scan: BackwardScan) -> None:
-    with suppress(pg.QueryCanceled):
+@asynccontextmanager
+async def _limited(conn: psycopg.AsyncConnection) -> AsyncGenerator[None]:
+    """A transaction with the settings of a scan. After `QueryCanceled` the connection is in none.
+
+    A limit that passes just as its statement ends cancels the next one. If that is the COMMIT, psycopg leaves the
+    failed transaction open.
+    """
+    try:
         async with conn.transaction():
             await conn.execute(SETTINGS)
+            yield
+    except pg.QueryCanceled:
+        await conn.rollback()
+        raise
+
+
+async def _by_all_tasks(conn: psycopg.AsyncConnection, scan: BackwardScan) -> None:
+    with suppress(pg.QueryCanceled):
+        async with _limited(conn):
             await scan.run_over_all_tasks(conn)
 
 
@@ -199,8 +212,7 @@ async def _by_time(
     start, start_id = _read_start(cursor)
     params = {**msgspec.structs.asdict(chosen), "start": start, "start_id": start_id}
     try:
-        async with conn.transaction():
-            await conn.execute(SETTINGS)
+        async with _limited(conn):
             await set_limit(conn, seconds)
             rows = await (await conn.execute(query, params, prepare=False)).fetchall()
             await set_limit(conn, SHOWING_SECONDS)

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
@@ -482,4 +484,30 @@ def test_other_counts_are_exact_up_to_a_cap(database: str) -> None:
         assert await number(conn, status=Status.PENDING, error="%") == Count(0, True, False)
         assert await number(conn, order=TaskOrder.LONGEST_RUNNING) == Count(0, True, False)
 
+    on_connections(database, test)
+
+
+def test_a_search_goes_on_after_its_commit_was_cancelled(database: str) -> None:
+    # The limit of a statement that has just ended cancels the next one, which may be the COMMIT.
+    async def late(conn: psycopg.AsyncConnection, found: list[str]) -> list[str]:
+        if not is_late:
+            is_late.append(True)
+            await conn.execute("INSERT INTO late_at_commit VALUES (1)")
+            await conn.execute("SET LOCAL statement_timeout = '50ms'")
+        return found
+
+    async def test(conn: Conn) -> None:
+        await conn.execute(
+            "CREATE TEMPORARY TABLE late_at_commit (n integer);"
+            "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';"
+            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late_at_commit DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION late()"
+        )
+        tasks = await enqueue(conn)
+        scan = BackwardScan(TaskFilter(), 50, 50, 500, LONG)
+        assert await search.run_scan(conn, scan, 50, late) == tasks
+        assert conn.info.transaction_status == TransactionStatus.IDLE
+
+    is_late: list[bool] = []
     on_connections(database, test)

@@ -148,7 +148,7 @@ def enable(name: str, as_json: bool, **given: object) -> None:
     """Resume a paused schedule from now on."""
     with _reached(given, name) as api:
         found = api.post(path(_SCHEDULE, name) + "/resume")
-    following = utc_text(found.value["next_fire_at"])
+    following = utc_text(found.value.get("next_fire_at"))  # a key without the scope read is not told
     print_done(found, f"enabled {name}" + (f", next {following}" if following else ""), as_json=as_json)
 
 

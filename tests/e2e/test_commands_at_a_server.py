@@ -116,6 +116,19 @@ def test_schedules_are_managed(place: str, where: tuple[str, ...], filled: str) 
     assert said(where, "schedule", "show", name, code=1) == f"Error: no schedule {name}\n"
 
 
+def test_a_key_without_read_is_told_what_it_has_changed(filled: str, guarded: httpx.Client) -> None:
+    async def add(conn: Conn) -> None:
+        await add_schedule(conn, "unread", every="1d")
+
+    on_connections(filled, add)
+    server = ("--server", str(guarded.base_url), "--api-key")
+    key = said((*server, MASTER), "key", "create", "blind", "-s", "schedule", "-s", "manage").strip()
+    where = (*server, key)
+    assert said(where, "schedule", "disable", "unread") == "disabled unread\n"
+    assert said(where, "schedule", "enable", "unread") == "enabled unread\n"
+    assert json.loads(said(where, "schedule", "enable", "unread", "--json"))["state"] == "active"
+
+
 def test_commands_of_the_database_alone_say_so(guarded: httpx.Client) -> None:
     for command in (("user", "password", "lapinq"), ("schedule", "apply", "jobs.toml")):
         refused = said(("--server", str(guarded.base_url)), *command, code=2)

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from lapinq.commands.console.rates import plain_number, rate_words, read_rate
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.policy import StartOrder
 
 
@@ -76,7 +77,7 @@ def told(policy: Mapping[str, Any]) -> str:
         _starts(policy["rate"], ""),
         _starts(policy["rate_per_key"], " of each key"),
         f"{policy['order']} order" if policy["order"] != "priority" else None,
-        _counted(len(policy["weights"]), "weight") if policy["weights"] else None,
+        counted(len(policy["weights"]), "weight") if policy["weights"] else None,
         f"circuit breaker {policy['breaker']['state'].replace('_', ' ')}" if policy["breaker"] else None,
     ]
     return ", ".join(rule for rule in rules if rule is not None) or "no limits"
@@ -135,7 +136,3 @@ def _places(number: int | None, whose: str) -> str | None:
 
 def _starts(rate: Mapping[str, Any] | None, whose: str) -> str | None:
     return None if rate is None else rate_words(rate, "starts", whose)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -4,6 +4,7 @@ import shlex
 from datetime import UTC, datetime
 from typing import assert_never
 
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.rate import whole
 from lapinq_core.lookup.blocking import (
     HeadState,
@@ -122,10 +123,6 @@ def doubled(limit: float, period: float, burst: float) -> str:
 
 def seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 _RAISE = "Wait, or raise the rate, for example:"

@@ -11,13 +11,13 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.breaker import next_try, why_open
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.backward_scan import SETTINGS
 from lapinq_core.lookup.block_words import (
     before_it,
-    counted,
     doubled,
     in_words,
     rate,

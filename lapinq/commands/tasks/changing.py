@@ -15,6 +15,7 @@ from lapinq.commands.tasks.named import TASK, TASKS, any_task_ids, given_ids
 from lapinq.commands.tasks.one_by_one import Change, change_each
 from lapinq_core.command_line.commands import Command
 from lapinq_core.command_line.sections import section
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.requests.refusals import STILL_RUNNING
 from lapinq_core.domain.tasks.state import Status
 
@@ -124,21 +125,18 @@ def _change_matching(
 ) -> None:
     query: dict[str, object] = {**query_of(api, filters)}
     if is_dry or not is_sure:
-        counted = api.call(many.method, many.path, {**query, "dry_run": True}, timeout=BULK_TIMEOUT_SECONDS)
-        what = many.words.format(_count(counted.value["matching"]))
-        if not counted.value["matching"]:
+        found = api.call(many.method, many.path, {**query, "dry_run": True}, timeout=BULK_TIMEOUT_SECONDS)
+        matching: int = found.value["matching"]
+        what = many.words.format(counted(matching, "task"))
+        if not matching:
             note_unknown_queue(api, filters.get("queue"))
         if is_dry:
-            print_done(counted, f"would {what}", as_json=as_json)
+            print_done(found, f"would {what}", as_json=as_json)
             return
-        if counted.value["matching"]:
+        if matching:
             confirm(f"{what.capitalize()}?", is_sure=is_sure)
     answer = api.call(many.method, many.path, query, timeout=BULK_TIMEOUT_SECONDS)
     done = answer.value
     skipped = done.get("skipped_running", 0)
-    said = f"{many.done} {_count(done[many.done])}" + (f"; {_count(skipped)} running" if skipped else "")
-    print_done(answer, said, as_json=as_json)
-
-
-def _count(number: int) -> str:
-    return f"{number} task{'' if number == 1 else 's'}"
+    still = f"; {counted(skipped, 'task')} running" if skipped else ""
+    print_done(answer, f"{many.done} {counted(done[many.done], 'task')}{still}", as_json=as_json)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import click
 
-from lapinq.commands.console.api import api_flags, path, reached
+from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
+from lapinq.commands.console.failure import Refused
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
 from lapinq.commands.console.rates import rate_words, read_rate
 from lapinq.commands.console.tables import print_table
@@ -109,14 +111,28 @@ def delete(name: str, is_sure: bool, as_json: bool, **given: object) -> None:
     """Delete a limit. Tasks that wait with it start without it."""
     with reached(given) as api:
         if not is_sure:
-            waiting = api.get(path(_LIMIT, name)).value["waiting"]
-            confirm(
-                f"Delete the limit {plain(name)}? {waiting} tasks that wait with it start without it.",
-                is_sure=is_sure,
-            )
+            confirm(f"Delete the limit {plain(name)}?{_effect(api, name)}", is_sure=is_sure)
         api.delete(path(_LIMIT, name))
     # The API answers without a body.
     click.echo(json_of({"name": name, "deleted": True}) if as_json else f"deleted the limit {plain(name)}")
+
+
+def _effect(api: Api, name: str) -> str:
+    """What deleting it does to tasks."""
+    try:
+        found = api.get(path(_LIMIT, name)).value
+    except Refused as error:
+        if error.status != HTTPStatus.FORBIDDEN:  # a key may delete without reading
+            raise
+        return " Tasks that wait with it start without it."
+    match found["waiting"]:
+        case 0:
+            return " No tasks wait with it."
+        case 1:
+            return " 1 task that waits with it starts without it."
+        case waiting:
+            more = " or more" if found["waiting_is_capped"] else ""
+            return f" {waiting}{more} tasks that wait with it start without it."
 
 
 def _row(one: Mapping[str, Any], now: datetime) -> list[object]:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -10,17 +12,19 @@ import click
 
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.failure import Failed, Refused
+from lapinq.commands.console.failure import Failed, Refused, saying
 from lapinq.commands.console.json_output import json_array, json_flag, print_json
 from lapinq.commands.console.tables import limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import utc_text
 from lapinq_core.command_line.commands import Group
 from lapinq_core.db.startup import explained
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.webhooks.signature import ROOT_PREFIX, read_keys, secret_of
 from lapinq_core.domain.webhooks.target import read_target
 from lapinq_core.domain.webhooks.webhook import WebhookState
+from lapinq_core.runtime import exits
 from lapinq_core.runtime.settings import load_settings
 
 _WEBHOOKS = "/api/v1/webhooks"
@@ -74,7 +78,9 @@ def list_webhooks(
 def show(webhook_id: str, as_json: bool, **given: object) -> None:
     """Show a webhook and its latest delivery. ID may be the beginning of its id."""
     with reached(given) as api:
-        found = api.get(path(_WEBHOOK, _whole_id(api, webhook_id)))
+        which = _whole_id(api, webhook_id)
+        with saying(HTTPStatus.NOT_FOUND, _no_webhook(which)):
+            found = api.get(path(_WEBHOOK, which))
     if as_json:
         print_json(found)
         return
@@ -115,18 +121,27 @@ def resend(
         raise click.UsageError("give either IDs, or --state, --task or --queue")
     with reached(given) as api:
         if webhook_ids:
-            chosen = [_whole_id(api, one) for one in webhook_ids]
+            chosen = list(dict.fromkeys(_whole_id(api, one) for one in webhook_ids))
         else:
             chosen = _matching(api, filters)
             if chosen:
-                confirm(f"Resend {len(chosen)} webhooks?", is_sure=is_sure)
-        sent = [answer for one in chosen if (answer := _resend(api, one)) is not None]
+                confirm(f"Resend {counted(len(chosen), 'webhook')}?", is_sure=is_sure)
+        answers = {one: _resend(api, one) for one in chosen}
+    sent = [answer for answer in answers.values() if answer is not None]
+    # Those that match filters may have been deleted since they were listed.
+    unknown = [one for one, answer in answers.items() if answer is None] if webhook_ids else []
+    if unknown == chosen and unknown:
+        raise Failed("\n".join(_no_webhook(one) for one in unknown))
+    for one in unknown:
+        click.echo(f"Error: {_no_webhook(one)}", err=True)
     if as_json:
         click.echo(json_array(sent))
     elif len(sent) == 1:
         click.echo(f"resends {sent[0].value['id']}")
     else:
-        click.echo(f"resends {len(sent)} webhooks")
+        click.echo(f"resends {counted(len(sent), 'webhook')}")
+    if unknown:
+        sys.exit(exits.FAILED)
 
 
 @webhook.command()
@@ -154,7 +169,7 @@ def secret(url: str, as_json: bool) -> None:
 
 
 def _resend(api: Api, webhook_id: str) -> Answer | None:
-    """None if it has been deleted meanwhile."""
+    """None if there is no such webhook."""
     try:
         return api.post(f"{path(_WEBHOOK, webhook_id)}/resend")
     except Refused as error:
@@ -164,13 +179,21 @@ def _resend(api: Api, webhook_id: str) -> Answer | None:
 
 
 def _whole_id(api: Api, text: str) -> str:
-    """The id that begins with `text`."""
+    """The id that begins with `text`. A whole one isn't looked up: a key may resend without reading."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        pass
     found = [one["id"] for one in api.get(_WEBHOOKS, id=text, limit=2).value]
     if not found:
-        raise Failed(f"no webhook {plain(text)}")
+        raise Failed(_no_webhook(text))
     if len(found) > 1:
         raise Failed(f"several webhooks have an id that begins with {plain(text)}: give more of it")
     return found[0]
+
+
+def _no_webhook(text: str) -> str:
+    return f"no webhook {plain(text)}"
 
 
 def _matching(api: Api, filters: Mapping[str, str | None]) -> list[str]:

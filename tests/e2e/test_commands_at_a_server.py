@@ -11,6 +11,7 @@ from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.support.database.postgres import private_database
 from tests.support.database.running import on_connections
+from tests.support.http.delivering import completed, outbox
 from tests.support.http.serving import serving
 from tests.support.programs.command_line import ME, lapinq_at, noted
 from tests.support.rows.factories import Conn
@@ -116,7 +117,7 @@ def test_schedules_are_managed(place: str, where: tuple[str, ...], filled: str) 
     assert said(where, "schedule", "show", name, code=1) == f"Error: no schedule {name}\n"
 
 
-def test_a_key_without_read_is_told_what_it_has_changed(filled: str, guarded: httpx.Client) -> None:
+def test_a_key_without_read_changes_what_it_may(filled: str, guarded: httpx.Client) -> None:
     async def add(conn: Conn) -> None:
         await add_schedule(conn, "unread", every="1d")
 
@@ -127,6 +128,25 @@ def test_a_key_without_read_is_told_what_it_has_changed(filled: str, guarded: ht
     assert said(where, "schedule", "disable", "unread") == "disabled unread\n"
     assert said(where, "schedule", "enable", "unread") == "enabled unread\n"
     assert json.loads(said(where, "schedule", "enable", "unread", "--json"))["state"] == "active"
+
+    completed(filled, "https://hooks.example/done", queue_name="unread")
+    [hook] = outbox(filled)
+    assert said(where, "webhook", "resend", str(hook["id"])) == f"resends {hook['id']}\n"
+    assert "may not read" in said(where, "webhook", "resend", str(hook["id"])[:23], code=1)
+
+    said(where, "limit", "set", "gpu", "--max-running", "1")
+    asked = lapinq_at(where, "limit", "delete", "gpu", stdin="y\n")
+    assert asked.stdout == "deleted the limit gpu\n", asked.stderr
+    assert asked.stderr.startswith("Delete the limit gpu? Tasks that wait with it start without it. [y/N]")
+
+
+def test_deleting_a_limit_says_how_many_tasks_wait_with_it(guarded: httpx.Client) -> None:
+    where = ("--server", str(guarded.base_url), "--api-key", MASTER)
+    said(where, "limit", "set", "tpu", "--max-running", "1")
+    for told in ("No tasks wait", "1 task that waits with it starts", "2 tasks that wait with it start"):
+        asked = said(where, "limit", "delete", "tpu", stdin="n\n", code=1)
+        assert f"Delete the limit tpu? {told} " in asked
+        said(where, "task", "enqueue", "tests.support.sample.tasks:noop", "--limit", "tpu=1")
 
 
 def test_commands_of_the_database_alone_say_so(guarded: httpx.Client) -> None:

@@ -13,6 +13,7 @@ from tests.support.programs.command_line import lapinq_at
 from tests.support.programs.processes import ApiProcess
 
 URL = "https://hooks.example/done"
+NIL = "00000000-0000-0000-0000-000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,8 @@ def test_webhooks_are_listed_shown_and_resent(server: ApiProcess, place: str) ->
     for arguments, code, message in (
         (("show", "0" * 23), 2, "id must be the start of an event's id"),
         (("show", "00000000"), 1, "no webhook 00000000"),
+        (("show", NIL), 1, f"no webhook {NIL}"),
+        (("resend", NIL, first), 1, f"no webhook {NIL}"),
         (("resend",), 2, "give either IDs, or --state, --task or --queue"),
         (("resend", first, "--queue", queue), 2, "give either IDs"),
         (("list", "--task", "x"), 2, "task_id must be"),

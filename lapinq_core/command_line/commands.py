@@ -20,6 +20,8 @@ class _WithNearestChoice(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
+        except click.MissingParameter:
+            raise
         except click.BadParameter as error:
             if error.param is None or not isinstance(error.param.type, click.Choice):
                 raise

@@ -23,6 +23,7 @@ WORDS = [
         2,
         "'reed' is not one of 'enqueue', 'read', 'manage', 'schedule'. Did you mean 'read'?",
     ),
+    Mistake("key create ci", 2, "Missing option '--scope' / '-s'. Choose from:\n\tenqueue,\n\tread,"),
     Mistake("user role lisa boss", 2, "'boss' is not one of 'admin', 'user'."),
     Mistake("health apii", 2, "'apii' is not one of 'api', 'worker', 'scheduler'. Did you mean 'api'?"),
     Mistake("completion tcsh", 2, "'tcsh' is not one of 'bash', 'zsh', 'fish'."),

@@ -86,6 +86,20 @@ def test_a_name_like_no_other_gets_no_suggestion() -> None:
     assert "Error: No such command 'xyz'.\n" in shown(house, "xyz", code=2)
 
 
+@click.command(cls=Command)
+@click.option("--tool", type=click.Choice(["broom", "mop"]), required=True)
+def sweep(tool: str) -> None:
+    click.echo(tool)
+
+
+def test_a_required_choice_that_is_missing_is_named_with_its_values() -> None:
+    missing = shown(sweep, code=2)
+    assert "Error: Missing option '--tool'. Choose from:\n\tbroom,\n\tmop\n" in missing
+    assert "'broon' is not one of 'broom', 'mop'. Did you mean 'broom'?" in shown(
+        sweep, "--tool", "broon", code=2
+    )
+
+
 def test_help_is_coloured_on_a_terminal_unless_that_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"NO_COLOR": "", "TERM": "xterm"}.items():
         monkeypatch.setenv(name, value)

@@ -44,6 +44,16 @@ class Group(_WithNearestChoice, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the code, not of the alphabet
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)  # click takes away what it has parsed
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if self.invoke_without_command or set(given).isdisjoint(self.list_commands(ctx)):
+                raise
+            where = f"Flags go after the command: {ctx.command_path} COMMAND {error.option_name}"
+            raise click.NoSuchOption(error.option_name, f"{error.message} {where}", ctx=ctx) from error
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
         write_options(self, ctx, formatter)

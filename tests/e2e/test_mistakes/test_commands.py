@@ -12,6 +12,7 @@ WORDS = [
     Mistake("db strat", 2, "Did you mean one of: 'start', 'status'?"),
     Mistake("task list --statsu failed", 2, "Did you mean one of: '--state', '--status'?"),
     Mistake("queue list --jsn", 2, "No such option '--jsn'. Did you mean '--json'?"),
+    Mistake("--json task list", 2, "No such option '--json'. Flags go after the command: cli COMMAND --json"),
     Mistake("worker --concurency 4", 2, "No such option '--concurency'. Did you mean '--concurrency'?"),
     Mistake(
         "task list --status faild", 2, "'faild' is not one of 'pending', 'running', 'completed', 'failed',"

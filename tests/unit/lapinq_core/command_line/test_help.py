@@ -82,6 +82,20 @@ def test_the_nearest_name_is_suggested(command: click.Command, arguments: list[s
     assert f"Did you mean '{nearest}'?" in shown(command, *arguments, code=2)
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments", "told"),
+    [
+        (house, ["--minutes", "3", "bake"], "it COMMAND --minutes"),
+        (house, ["--hep", "bake"], "it COMMAND --hep"),
+        (house, ["kitchen", "--minutes=3", "bake"], "it kitchen COMMAND --minutes"),
+    ],
+)
+def test_a_flag_before_the_command_is_told_its_place(
+    command: click.Command, arguments: list[str], told: str
+) -> None:
+    assert f"Flags go after the command: {told}\n" in shown(command, *arguments, code=2)
+
+
 def test_a_name_like_no_other_gets_no_suggestion() -> None:
     assert "Error: No such command 'xyz'.\n" in shown(house, "xyz", code=2)
 

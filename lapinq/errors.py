@@ -51,8 +51,9 @@ class ServerUnavailable(LapinqError, ConnectionError):
 class RequestRefused(LapinqError):
     """The lapinq server refused the request.
 
-    `error` is the server's message, `details` its list of `{"loc", "msg"}` for invalid values, `request_id` the id of
-    the request in the server's log, `task_id` the task that holds the unique key, if that is why.
+    `error` is the server's message, or the beginning of an answer that is not lapinq's. `details` is the server's list
+    of `{"loc", "msg"}` for invalid values, `request_id` the id of the request in the server's log, `task_id` the task
+    that holds the unique key, if that is why.
     """
 
     def __init__(

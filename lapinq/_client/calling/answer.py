@@ -75,12 +75,19 @@ def refusal(answer: Answer, what: str) -> RequestRefused | None:
         return None
     body = read_object(answer)
     error, details = body.get("error"), _details(body.get("details"))
-    sentence = error if isinstance(error, str) else answer.text[:200].strip() or _phrase(answer.status_code)
-    where = "; ".join(f"{detail.loc}: {detail.msg}" for detail in details)
+    status, phrase = answer.status_code, _phrase(answer.status_code)
+    if isinstance(error, str):
+        where = "; ".join(f"{detail.loc}: {detail.msg}" for detail in details if detail.msg not in error)
+        told = f"{status}: {error}" + (f" ({where})" if where else "")
+    else:
+        error = answer.text[:_QUOTED].strip() or phrase
+        told = (
+            f"{_place(answer)} answered {f'{status} {phrase}'.rstrip()} without an error of lapinq: {_ASKS}"
+        )
     return RequestRefused(
-        f"{what}: {answer.status_code}: {sentence}" + (f" ({where})" if where else ""),
-        status_code=answer.status_code,
-        error=sentence,
+        f"{what}: {told}",
+        status_code=status,
+        error=error,
         details=[msgspec.structs.asdict(detail) for detail in details],
         request_id=answer.headers.get("x-request-id"),
         task_id=body.get("task_id"),
@@ -104,7 +111,9 @@ def check_enqueued(answer: Answer, what: str, *, raise_errors: bool) -> None:
 def not_lapinq(answer: Answer) -> RequestRefused:
     """The error for a success with something else than the API's answer."""
     return RequestRefused(
-        f"no lapinq server answered at {answer.url}: {answer.text[:200]!r}", status_code=answer.status_code
+        f"{_place(answer)} did not answer as lapinq does: {_ASKS}",
+        status_code=answer.status_code,
+        error=answer.text[:_QUOTED].strip(),
     )
 
 
@@ -112,6 +121,15 @@ def retry_after(answer: Answer) -> float:
     """How many seconds the server asks to wait. 0 if it doesn't."""
     header = answer.headers.get("retry-after", "")
     return float(header) if header.isascii() and header.isdecimal() else 0.0
+
+
+_ASKS = "is it a lapinq server?"
+_QUOTED = 200
+"""Characters of another server's answer."""
+
+
+def _place(answer: Answer) -> str:
+    return answer.url or "the server"  # without a URL if the answer was made by hand
 
 
 class _Detail(msgspec.Struct):

@@ -17,6 +17,19 @@ def test_a_refusal_carries_the_servers_sentence_and_details() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sentence", "loc", "msg"),
+    [
+        ("max_retries must be between 0 and 100", "max_retries", "must be between 0 and 100"),
+        ("the body must be a list of at most 1000 tasks", "", "must be a list of at most 1000 tasks"),
+    ],
+)
+def test_what_is_wrong_is_said_once(sentence: str, loc: str, msg: str) -> None:
+    body = {"error": sentence, "details": [{"loc": loc, "msg": msg}]}
+    error = refusal(answer_of(httpx.Response(400, json=body)), "it was not enqueued")
+    assert str(error) == f"it was not enqueued: 400: {sentence}"
+
+
+@pytest.mark.parametrize(
     ("answer", "sentence"),
     [
         (httpx.Response(502, text="<h1>Bad gateway</h1>"), "<h1>Bad gateway</h1>"),
@@ -26,9 +39,14 @@ def test_a_refusal_carries_the_servers_sentence_and_details() -> None:
         (httpx.Response(301, headers={"Location": "https://x/"}), "Moved Permanently"),
     ],
 )
-def test_an_answer_that_is_not_lapinqs_is_quoted(answer: httpx.Response, sentence: str) -> None:
-    error = refusal(answer_of(answer), "it")
+def test_an_error_that_is_not_lapinqs_asks_for_the_server(answer: httpx.Response, sentence: str) -> None:
+    answer.request = httpx.Request("POST", "http://127.0.0.1:8001/api/v1/enqueue")
+    error = refusal(answer_of(answer), "it failed")
     assert error is not None
+    assert str(error) == (
+        f"it failed: http://127.0.0.1:8001/api/v1/enqueue answered {answer.status_code} {answer.reason_phrase}"
+        " without an error of lapinq: is it a lapinq server?"
+    )
     assert (error.error, error.details) == (sentence, [])
 
 

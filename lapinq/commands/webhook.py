@@ -158,7 +158,10 @@ def secret(url: str, as_json: bool) -> None:
     except InvalidValue as error:
         raise click.UsageError(f"{error.loc} {error.msg}") from error
     with explained():
-        own = read_keys(load_settings(os.environ).webhook_secret).own(origin)
+        configured = load_settings(os.environ).webhook_secret
+        own = read_keys(configured).own(origin)
+    if not configured:
+        raise Failed("LAPINQ_WEBHOOK_SECRET is not set: set it to what the servers and schedulers have")
     if not own:
         raise Failed(f"LAPINQ_WEBHOOK_SECRET has no secret that begins with {ROOT_PREFIX}")
     secrets = [secret_of(key) for key in own]

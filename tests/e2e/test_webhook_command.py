@@ -24,7 +24,7 @@ def server(postgres_url: str, template_database: str) -> Iterator[ApiProcess]:
 
 
 def test_the_secret_of_a_receiver_is_for_its_origin() -> None:
-    def said(url: str, secrets: str, code: int = 0, *more: str) -> str:
+    def said(url: str, secrets: str | None, code: int = 0, *more: str) -> str:
         done = lapinq_at((), "webhook", "secret", url, *more, env={"LAPINQ_WEBHOOK_SECRET": secrets})
         assert done.exit_code == code, done.stderr
         return done.stdout if code == 0 else done.stderr
@@ -36,6 +36,8 @@ def test_the_secret_of_a_receiver_is_for_its_origin() -> None:
     assert json.loads(as_json) == {"origin": "https://hooks.example", "secrets": [one.strip()]}
     assert one != said("https://other.example/done", ROOT)
     assert "has no secret that begins with whroot_" in said(URL, SECRET, 1)
+    unset = "LAPINQ_WEBHOOK_SECRET is not set: set it to what the servers and schedulers have"
+    assert said(URL, None, 1) == f"Error: {unset}\n"
     assert "must be an http or https URL" in said("hooks.example", ROOT, 2)
 
 

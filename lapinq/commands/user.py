@@ -10,7 +10,7 @@ import psycopg
 
 from lapinq.commands.console.api import Api, api_flags, reached
 from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.failure import Failed, saying
+from lapinq.commands.console.failure import Failed, RefusedValue, saying
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq_core.command_line.commands import Group
@@ -183,7 +183,7 @@ def _checked(check: Callable[[], None]) -> None:
     try:
         check()
     except InvalidValue as error:
-        raise Failed(f"{error.loc} {error.msg}") from error
+        raise RefusedValue(f"{error.loc} {error.msg}", HTTPStatus.BAD_REQUEST) from error
 
 
 def _row(one: Mapping[str, Any]) -> list[object]:

@@ -64,7 +64,7 @@ def test_a_new_password_ends_all_sessions(database: str) -> None:
 def test_a_password_obeys_the_rules(database: str) -> None:
     for password in ("short", "x" * 1025, "username", ""):
         refused = lapinq_user(database, "add", "username", "--password-stdin", stdin=f"{password}\n")
-        assert (refused.exit_code, refused.stderr.startswith("Error: the password must")) == (1, True)
+        assert (refused.exit_code, refused.stderr.startswith("Error: the password must")) == (2, True)
 
 
 def test_a_name_that_is_no_text_is_nobodys(database: str) -> None:

@@ -31,7 +31,7 @@ class Refused(Failed):
 
 
 class RefusedValue(Refused):
-    """The API refused a value."""
+    """The API refused a value, or the command did before it asked."""
 
     exit_code = exits.USAGE
 

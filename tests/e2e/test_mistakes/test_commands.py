@@ -107,7 +107,9 @@ SCHEDULES = [
 ]
 
 PEOPLE = [
-    Mistake("user add lisa --password-stdin", 1, "must have 8 to 1024 characters", stdin="short"),
+    Mistake("user add lisa --password-stdin", 2, "must have 8 to 1024 characters", stdin="short"),
+    Mistake("user add '' --password-stdin", 2, "the username must", stdin="correct horse"),
+    Mistake("user password lisa --password-stdin", 2, "must have 8 to 1024 characters", stdin="short"),
     Mistake("user role nobody admin", 1, "there is no user nobody"),
     Mistake("user permit nobody mail", 2, "mail=cancel,requeue"),
     Mistake("user permit nobody mail=pause", 1, "there is no user nobody"),

@@ -18,6 +18,7 @@ from lapinq_core.importing import ImportFailed, TaskNotFound, prepare_imports
 
 SCHEDULES = "__lapinq_schedules__"
 """The attribute of a task with its schedules: callables without parameters that each return a `Definition`."""
+_SCHEDULER = "scheduler"
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +27,17 @@ class NotDeclared(LapinqError):
     """The schedules of a module cannot be read."""
 
 
-def declared_in(modules: Sequence[str]) -> dict[str, list[Definition]]:
+def declared_in(modules: Sequence[str], program: str = _SCHEDULER) -> dict[str, list[Definition]]:
     """The schedules that each of these modules declares; one declared in several belongs to the first of them.
 
-    Raises `NotDeclared`, also for two schedules with the same name.
+    Raises `NotDeclared`, also for two schedules with the same name. Its message tells where to start `program` if a
+    module isn't found.
     """
     found: dict[str, Definition] = {}
     by_module: dict[str, list[Definition]] = {}
     for module in modules:
         by_module[module] = []
-        for definition in declared(module):
+        for definition in declared(module, program):
             known = found.setdefault(definition.name, definition)
             if known is definition:
                 by_module[module].append(definition)
@@ -46,14 +48,14 @@ def declared_in(modules: Sequence[str]) -> dict[str, list[Definition]]:
     return by_module
 
 
-def declared(module_path: str) -> list[Definition]:
+def declared(module_path: str, program: str = _SCHEDULER) -> list[Definition]:
     """The schedules of all tasks found in a module or in its classes, by their names. Imports it.
 
     Raises `NotDeclared` with what is wrong with the module or a schedule.
     """
     what = f"schedules of module {module_path!r}"
     try:
-        prepare_imports([module_path])
+        prepare_imports([module_path], program)
         module = importlib.import_module(module_path)
     except (TaskNotFound, ImportFailed) as error:
         raise NotDeclared(f"{what}: {error}") from error

@@ -28,6 +28,7 @@ from lapinq_core.runtime.users_traceback import LAPINQ, users_traceback
 
 MARK = "__lapinq_task__"
 """The attribute in which the decorator stores the name under which it registered an object."""
+_WORKER = "worker"
 
 
 class TaskNotFound(LapinqError):
@@ -124,18 +125,19 @@ def load_middleware(names: Sequence[str]) -> tuple[Middleware, ...]:
     return tuple(_load_middleware(name) for name in names)
 
 
-def prepare_imports(modules: Sequence[str]) -> None:
-    """Prepares a program that runs tasks: makes the working directory importable, and imports `modules`.
+def prepare_imports(modules: Sequence[str], program: str = _WORKER) -> None:
+    """Prepares a program: makes the working directory importable, and imports `modules`.
 
     A console script starts with its own directory on the path, but people run it where their modules are. Raises
-    `TaskNotFound` for a module that doesn't exist, and `ImportFailed` with the user's traceback for one that raises.
+    `TaskNotFound` for a module that doesn't exist, which tells where to start `program`, and `ImportFailed` with the
+    user's traceback for one that raises.
     """
     here = os.getcwd()  # noqa: PTH109  # the entry as Python writes it
     if "" not in sys.path and here not in sys.path:
         sys.path.insert(0, here)
     for module in modules:
         try:
-            _import(module)
+            _import(module, program)
         except (TaskNotFound, KeyboardInterrupt):
             raise
         except SystemExit as error:
@@ -171,7 +173,7 @@ def _load_middleware(name: str) -> Middleware:
     return made
 
 
-def _import(module_path: str) -> ModuleType:
+def _import(module_path: str, program: str = _WORKER) -> ModuleType:
     try:
         return importlib.import_module(module_path)
     except ModuleNotFoundError as error:
@@ -181,7 +183,7 @@ def _import(module_path: str) -> ModuleType:
         raise TaskNotFound(
             f"no module {error.name!r}{_similar_module(error.name)}"
             f"; searched: {', '.join(path or '.' for path in sys.path)}."
-            " Start the worker where the module can be imported, or install it there"
+            f" Start the {program} where the module can be imported, or install it there"
         ) from error
 
 

@@ -76,7 +76,7 @@ def _wanted(file_or_module: str) -> tuple[str, list[Wanted]]:
             f"{file_or_module!r} is Python: name its module, {module}", param_hint="FILE_OR_MODULE"
         )
     if not (path.is_file() or path.suffix in (".toml", ".json")):
-        return MODULE + file_or_module, declarations([file_or_module])
+        return MODULE + file_or_module, declarations([file_or_module], "command")
     try:
         written = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:

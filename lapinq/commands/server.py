@@ -94,7 +94,7 @@ def server(concurrency: int | None, share: str | None, **given: object) -> None:
             from lapinq_worker.claiming.queue_settings import choice_of  # not needed without a worker
 
             choice_of(settings)  # fails if they are invalid
-            prepare_imports(settings.worker_imports)
+            prepare_imports(settings.worker_imports, "server")
         if settings.scheduler and runs_services:
-            declared_in(settings.schedule_modules)  # fails if they are invalid
+            declared_in(settings.schedule_modules, "server")  # fails if they are invalid
         sys.exit(run(settings, partial(embedded_services, reexec=make_reexec()), own, migrates=True))

@@ -22,15 +22,15 @@ from lapinq_core.schedules.comparing import Action, Gone, Others, Step, Wanted
 log = logging.getLogger(__name__)
 
 
-def declarations(modules: Sequence[str]) -> list[Wanted]:
-    """The schedules that these modules declare, without those that have ended. Imports the modules.
+def declarations(modules: Sequence[str], program: str = "scheduler") -> list[Wanted]:
+    """The schedules that these modules declare, without those that have ended. Imports the modules into `program`.
 
     Raises `lapinq_core.declaring.NotDeclared`, which names the module and the reason.
     """
     now = datetime.now(UTC)
     return [
         Wanted(definition=definition, source=MODULE + module)
-        for module, definitions in declared_in(modules).items()
+        for module, definitions in declared_in(modules, program).items()
         for definition in definitions
         if not has_ended(definition, now)
     ]

@@ -104,6 +104,7 @@ SCHEDULES = [
     Mistake("schedule apply missing.toml", 1, "missing.toml can't be read"),
     Mistake("schedule apply shop/tasks.py", 2, "'shop/tasks.py' is Python: name its module, shop.tasks"),
     Mistake("schedule apply no_such_module", 1, "no module 'no_such_module'"),
+    Mistake("schedule apply no_such_module", 1, "Start the command where the module can be imported"),
 ]
 
 PEOPLE = [

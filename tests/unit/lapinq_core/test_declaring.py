@@ -124,8 +124,10 @@ def test_what_is_wrong_with_a_module_is_said_in_a_sentence(write: Write, text: s
 
 
 def test_a_module_that_is_not_there_is_said_to_be_missing() -> None:
-    with pytest.raises(NotDeclared, match="no module 'nowhere'; searched: "):
+    with pytest.raises(NotDeclared, match=r"no module 'nowhere'; searched: .* Start the scheduler where"):
         declared("nowhere.tasks")
+    with pytest.raises(NotDeclared, match="Start the server where the module"):
+        declared_in(["nowhere.tasks"], "server")
 
 
 def test_two_modules_cannot_have_different_schedules_of_one_name(write: Write) -> None:

@@ -360,8 +360,10 @@ def test_a_module_to_import_that_raises_is_told_with_the_users_frames_alone(
 
 
 def test_a_module_to_import_that_is_not_there_is_told() -> None:
-    with pytest.raises(TaskNotFound, match="no module 'no_such_module'"):
-        prepare_imports(["no_such_module"])
+    for program in ("worker", "server"):
+        told = f"no module 'no_such_module'; searched: .* Start the {program} where the module"
+        with pytest.raises(TaskNotFound, match=told):
+            prepare_imports(["no_such_module"], program)
 
 
 RETRYING = "@tq.task(retry=[1, 2], no_retry_for=KeyError)\ndef double(n): return 2 * n\n"

@@ -250,6 +250,12 @@ def _time(moment: datetime) -> str:
 
 
 def _error(error: str | None) -> str:
-    """The first line of an error, in brackets."""
+    """The first line of an error, in brackets. A long one ends after a whole word."""
     lines = (error or "").splitlines()
-    return f" ({lines[0][:_MAX_ERROR]})" if lines else ""
+    if not lines:
+        return ""
+    first = lines[0]
+    if len(first) > _MAX_ERROR:
+        words = first[: _MAX_ERROR + 1].rpartition(" ")[0].rstrip(" ,;")
+        first = f"{words} …" if len(words) > _MAX_ERROR // 2 else f"{first[:_MAX_ERROR]}…"
+    return f" ({first})"

@@ -65,6 +65,16 @@ CASES: list[tuple[Reason, str, str | None]] = [
         f"Its last attempt failed (ValueError: no). The next one is due {LATER}.",
         None,
     ),
+    (
+        NotDue(after(600), True, f"searched: {', '.join(['/usr/lib'] * 30)}"),
+        f"Its last attempt failed (searched: {', '.join(['/usr/lib'] * 19)} …). The next one is due {LATER}.",
+        None,
+    ),
+    (
+        NotDue(after(600), True, "x" * 300),
+        f"Its last attempt failed ({'x' * 200}…). The next one is due {LATER}.",
+        None,
+    ),
     (NotDue(after(600), False, "snoozed"), f"It snoozed until {LATER[3:]}.", None),
     (
         CannotImport("app", "ImportError", after(600)),

@@ -62,6 +62,7 @@ def test_a_forgotten_password_is_replaced_once_and_ends_all_sessions(
         for again in (use(new, token), new.get(f"/welcome?token={token}")):
             assert again.status_code == 404
             assert "This link does not work" in again.text
+            assert "or set a password on the machine of the server with lapinq user password" in again.text
         log_in(old, user["username"], NEW)
     entries = noted(api_database)
     assert entries[0] == (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
 
 from lapinq._client.batches import asend_batch, send_batch
 from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.declaring.handling import check_retry_options, make_handling
-from lapinq._client.declaring.options import check_timeout
+from lapinq._client.declaring.options import TaskOptions, check_timeout, refuse_unknown_options
 from lapinq._client.environment import server_address
 from lapinq._client.transports import open_transport
 from lapinq.task import ScheduleDecorator, Task, TaskDecorator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.computed import KeyOption, LimitsOption
     from lapinq._client.declaring.handling import NoRetryFor
-    from lapinq._client.declaring.options import TaskOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
     from lapinq._client.declaring.unique import DebounceOptions, UniqueOption
     from lapinq._client.entries.result_reader import Readers
@@ -127,6 +126,7 @@ class QueueBase:
         limits: LimitsOption | None = None,
         unique: UniqueOption | None = None,
         debounce: DebounceOptions | None = None,
+        **unknown: object,
     ) -> Task[P, Any, Any] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
 
@@ -147,6 +147,8 @@ class QueueBase:
         Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong `timeout`, `retry`, `no_retry_for`,
         `key`, `limits`, `unique` or `debounce`.
         """
+        if unknown:
+            _refuse_options(unknown)
         typed = self._is_typed if typed is None else typed
         handling = make_handling(retry, no_retry_for, self._middleware, typed=typed)
         options: TaskOptions = {
@@ -222,6 +224,18 @@ class QueueBase:
         from lapinq.batch_ref import BatchRef
 
         return BatchRef(answer, self, readers, is_async=self._is_async)
+
+
+def _refuse_options(unknown: Mapping[str, object]) -> NoReturn:
+    import inspect  # needed after mistakes only
+
+    per_call = sorted(unknown.keys() & TaskOptions.__annotations__.keys())
+    if per_call:
+        raise TypeError(
+            f"{', '.join(per_call)} belongs in options(), for one call: task.options(...).queue()"
+        )
+    known = inspect.signature(QueueBase.task).parameters
+    refuse_unknown_options(unknown, (name for name in known if name not in ("self", "unknown")))
 
 
 def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middleware, ...]:

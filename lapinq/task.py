@@ -12,7 +12,12 @@ from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
 from lapinq._client.declaring.module_path import module_path_of
 from lapinq._client.declaring.names import default_name
-from lapinq._client.declaring.options import SHOWN_OPTIONS, TaskOptions, check_timeout
+from lapinq._client.declaring.options import (
+    SHOWN_OPTIONS,
+    TaskOptions,
+    check_timeout,
+    refuse_unknown_options,
+)
 from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
@@ -166,10 +171,7 @@ class Task(Generic[P, R, V]):
                 "retry, no_retry_for and typed belong in the decorator: the worker reads them from the code"
             )
         if unknown:
-            from lapinq_core.domain.nearest import did_you_mean
-
-            named = (repr(name) + did_you_mean(name, TaskOptions.__annotations__) for name in sorted(unknown))
-            raise TypeError(f"a task has no option {', '.join(named)}")
+            refuse_unknown_options(unknown, TaskOptions.__annotations__)
         check_retry_options(self._handling, changes)
         check_timeout(changes)
         check_idempotency_key(changes.get("idempotency_key"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 from lapinq_core.domain.interval import MAX_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from lapinq._client.declaring.computed import KeyOption, LimitsOption
@@ -45,6 +45,15 @@ SHOWN_OPTIONS = (
     "timeout",
 )
 """Options without secrets, which anyone who may read may see."""
+
+
+def refuse_unknown_options(unknown: Iterable[str], known: Iterable[str]) -> NoReturn:
+    """Raises the TypeError for options that a task doesn't have."""
+    from lapinq_core.domain.nearest import did_you_mean  # needed after mistakes only
+
+    known = list(known)
+    named = (repr(name) + did_you_mean(name, known) for name in sorted(unknown))
+    raise TypeError(f"a task has no option {', '.join(named)}")
 
 
 def check_timeout(options: Mapping[str, Any]) -> None:

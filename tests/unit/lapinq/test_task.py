@@ -186,6 +186,15 @@ def test_options_make_a_copy_and_leave_the_task_alone() -> None:
 def test_an_unknown_option_is_refused_by_name() -> None:
     with pytest.raises(TypeError, match=r"a task has no option 'colour'"):
         add.options(colour="red")  # pyright: ignore[reportCallIssue]
+    decorate: Any = queue.task
+    with pytest.raises(
+        TypeError, match=r"^a task has no option 'max_retry' \(did you mean 'max_retries'\?\)$"
+    ):
+        decorate(max_retry=3)
+    with pytest.raises(TypeError, match=r"^a task has no option 'bind', 'retri' \(did you mean 'retry'\?\)$"):
+        decorate("add", retri=[1], bind=True)
+    with pytest.raises(TypeError, match=r"^profile belongs in options\(\), for one call"):
+        decorate(profile=True)
 
 
 def test_arguments_that_do_not_fit_are_refused_before_anything_is_sent() -> None:

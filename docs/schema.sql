@@ -1099,6 +1099,7 @@ CREATE TABLE lapinq_delayed (
 CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
 CREATE INDEX lapinq_delayed_expires_at ON lapinq_delayed USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX lapinq_delayed_parked ON lapinq_delayed USING btree (parked_for, queue_name, rank, parked_seq) WHERE (parked_for IS NOT NULL);
+CREATE INDEX lapinq_delayed_parked_due ON lapinq_delayed USING btree (due_at) WHERE (parked_for IS NOT NULL);
 
 CREATE TABLE lapinq_error_counts (
     group_id bigint NOT NULL,

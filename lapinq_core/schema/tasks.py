@@ -99,6 +99,7 @@ delayed = sa.Table(
         "parked_seq",
         postgresql_where=sa.text("parked_for IS NOT NULL"),
     ),
+    sa.Index("lapinq_delayed_parked_due", "due_at", postgresql_where=sa.text("parked_for IS NOT NULL")),
     postgresql_with=HOT,
 )
 

@@ -1,4 +1,5 @@
-"""Judges circuit breakers while no worker claims, tells whom it concerns, and lets parked tasks go. Safe to run twice.
+"""Judges circuit breakers while no worker claims, tells whom it concerns, and lets parked tasks go or puts them off.
+Safe to run twice.
 
 Each transaction leaves something whole: a process that is killed between two of them leaves the rest to the next turn.
 """
@@ -18,9 +19,10 @@ _PACKAGE = "lapinq_core.upkeep"
 
 MAX_QUEUES = 1000
 PASS_LIMIT = 500
-"""Parked tasks that go in one transaction."""
+"""Parked tasks that go, or are put off, in one transaction."""
 RELEASE_SECONDS = 1.0
-"""So long a turn lets those of one name go; the next turn, which then follows immediately, goes on."""
+"""So long a turn lets those of one name go, and puts others off; the next turn, which then follows immediately, goes
+on."""
 PROBE_PATIENCE_SECONDS = 10.0
 """After so long a parked task that may become the probe but isn't claimed is no reason not to try another."""
 RECENT_SECONDS = 3.0
@@ -56,7 +58,7 @@ async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
 
 async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
     """The same for breakers of task names: also lets a parked task go as the probe, and all of them once it is closed
-    or removed.
+    or removed. Those that stay it puts off before they are due.
 
     Answers the queues that got tasks, and whether more may follow.
     """
@@ -75,6 +77,8 @@ async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
             queues.update(of_queues)
             is_full = moved == PASS_LIMIT
         has_more |= is_full
+    if tasks:
+        has_more |= await put_off_parked(conn)
     return sorted(queues), has_more
 
 
@@ -85,6 +89,19 @@ async def release_parked(conn: PooledConnection, task: str) -> tuple[int, list[s
         cursor = await conn.execute(sql(_PACKAGE, "release_parked"), {"task": task, "limit": PASS_LIMIT})
         row = await cursor.fetchone()
     return row or (0, [])
+
+
+async def put_off_parked(conn: PooledConnection) -> bool:
+    """Puts parked tasks off that would be due within a minute; whether there may be more."""
+    until = time.monotonic() + RELEASE_SECONDS
+    while time.monotonic() < until:
+        async with conn.transaction():
+            await conn.execute(SEARCH_SETTINGS)
+            cursor = await conn.execute(sql(_PACKAGE, "put_off_parked"), {"limit": PASS_LIMIT})
+            row = await cursor.fetchone()
+        if row is None or row[0] < PASS_LIMIT:
+            return False
+    return True
 
 
 async def _judge_task(conn: PooledConnection, task: str) -> list[str]:

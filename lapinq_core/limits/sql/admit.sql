@@ -2,7 +2,7 @@
 -- the first as its probe while it is half open and has none. Notes the starts. Parks the others: out of running, into
 -- delayed, as release.sql puts them back into ready. They use up no start and are cancelled instead if somebody asked
 -- for it.
--- A parked task is due in a quarter of an hour, but promote.sql puts that off each time. The previous release doesn't: it
+-- A parked task is due in a quarter of an hour, but put_off_parked.sql puts that off each time. The previous release doesn't: it
 -- knows no breakers of names, and starts the task.
 -- Takes arrays of ids, tokens and places in the order of the claim. With `again`, after an answer was lost, it admits those
 -- that it admitted before. Returns the ids of those that may start; one that is missing is parked or no longer held by

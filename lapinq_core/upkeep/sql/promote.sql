@@ -1,27 +1,25 @@
 -- Makes up to `limit` due delayed tasks ready, in the order they became due. Starts at the mark (`since`, `since_id`), or
 -- at the bottom without one.
--- Those that are parked (admit.sql) it puts off instead: they wait for their breaker. They come due in whole seconds, so that
--- a look finds many at once.
+-- It leaves those that are parked (admit.sql): they wait for their breaker, and put_off_parked.sql puts them off before they
+-- are due. After an outage a look from the bottom steps over all that are overdue; those from the mark don't meet them. The
+-- planner knows how few are not parked then, and would rather read the whole table: num_nulls hides that from it.
 -- Returns how many it made ready, their queues, the seconds until the next one is due (NULL: none), and the mark for the
 -- next look: the last task of a full look, after which there may be more, else a moment ago. Tasks that commit later than
 -- that lie before it. A retry waits from when it was due; others say by their own times since when.
--- Locks the rows it moves or puts off, skipping locked ones. Relies on lapinq_delayed_due_at, which the row comparison
+-- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_due_at, which the row comparison
 -- enters at the mark: rows moved before may still be in it, dead, as long as somebody holds an old snapshot.
 WITH due AS MATERIALIZED (
-    SELECT ctid, id, due_at, parked_for IS NOT NULL AS is_parked
+    SELECT ctid, id, due_at
       FROM lapinq_delayed
      WHERE (due_at, id) >= (coalesce(%(since)s::timestamptz, '-infinity'), %(since_id)s::uuid)
        AND due_at <= lapinq_now()
+       AND num_nulls(parked_for) > 0
      ORDER BY due_at, id
      LIMIT %(limit)s::integer
        FOR UPDATE SKIP LOCKED
-), put_off AS (
-    UPDATE lapinq_delayed d
-       SET due_at = date_trunc('second', lapinq_now()) + interval '15 minutes'
-     WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due WHERE is_parked)::tid[])
 ), gone AS (
     DELETE FROM lapinq_delayed d
-     WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due WHERE NOT is_parked)::tid[])
+     WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due)::tid[])
     RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -132,8 +133,9 @@ def test_while_it_is_open_claimed_tasks_are_parked_once_and_no_start_is_used_up(
         assert await parked(conn) == [*waiting, other], "the caller says which names to ask for"
         assert await claim(conn, worker, 100) == []
         assert await counts(conn) == {"pending": 11, "failed": 1}
-        for later in (0, 15 * 60, 30 * 60):
+        for later in (0, 15 * 60 - 30, 30 * 60):
             await move_clock(conn, later)
+            assert not await breaker_watch.put_off_parked(conn)
             assert (await maintenance_jobs.promote(conn)).moved == 0
             assert 14 * 60 < await due_in(conn) <= 15 * 60, (
                 "a release that knows no breakers starts them then"
@@ -141,6 +143,32 @@ def test_while_it_is_open_claimed_tasks_are_parked_once_and_no_start_is_used_up(
         await move_clock(conn, 0)
         breaker = await look(conn)
         assert (breaker.state, breaker.why) == (OPEN, "1 failure in a row")
+
+    on_connections(database, test)
+
+
+def test_parked_tasks_that_an_outage_left_overdue_do_not_delay_a_retry(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        _, [waiting] = await opened(conn, 1)
+        await conn.execute(
+            "UPDATE lapinq_task_breakers SET pause_seconds = 3600, tries_at = opened_at + interval '1 hour'"
+        )
+        [retried] = await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+        async with conn.transaction():
+            await conn.execute("SET LOCAL session_replication_role = replica")
+            await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
+            await conn.execute(
+                "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, parked_for, parked_seq)"
+                " SELECT gen_random_uuid(), lapinq_now() - interval '5 minutes', 'default', 0, %s, n"
+                " FROM generate_series(1, 5000) AS n",
+                (TASK,),
+            )
+        assert (await maintenance_jobs.promote(conn)).moved == 1
+        assert await ready(conn) == [waiting, retried]
+        while (await watch_task_breakers(conn))[1]:
+            pass
+        assert len(await parked(conn)) == 5000
+        assert await due_in(conn) > 14 * 60
 
     on_connections(database, test)
 

@@ -121,7 +121,7 @@ _LIVING: tuple[LiteralString, ...] = (
     " WHERE id IN (SELECT id FROM lapinq_ready WHERE queue_name = 'queue-05' ORDER BY seq DESC LIMIT %(few)s)",
     "UPDATE lapinq_delayed SET due_at = greatest(due_at, now() + interval '1 hour')",
     "UPDATE lapinq_delayed SET due_at = now() - interval '1 hour'"
-    " WHERE id IN (SELECT id FROM lapinq_delayed ORDER BY due_at DESC LIMIT %(few)s)",
+    " WHERE id IN (SELECT id FROM lapinq_delayed ORDER BY due_at DESC LIMIT %(few)s) OR parked_for IS NOT NULL",
     "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, retry_since,"
     "                             due_at, state, tried_at)"
     " SELECT gen_random_uuid(), 'queue-03', 'add', 'https://b.example/', 'completed', 1, now(), now(), now(),"

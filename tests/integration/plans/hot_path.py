@@ -330,6 +330,13 @@ UPKEEP = [
         pages=250,
     ),
     Statement(
+        verb="put_off_parked",
+        params=lambda _: {"limit": 500},
+        session=Session.SEARCH,
+        rows=3 * FEW,
+        pages=250,
+    ),
+    Statement(
         verb="first_running",
         params=lambda rows: {"since": rows.place},
         session=Session.SEARCH,

@@ -201,6 +201,26 @@ def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: 
     on_connections(database, test)
 
 
+def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(database: str) -> None:
+    """Although by the statistics hardly any is not parked: a prepared plan would read the whole table ever after."""
+
+    async def test(conn: Conn) -> None:
+        async with conn.transaction():
+            await conn.execute("SET LOCAL session_replication_role = replica")
+            await conn.execute(
+                "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, parked_for, parked_seq)"
+                " SELECT gen_random_uuid(), lapinq_now() - n * interval '1 ms', 'default', 0, 'add', n"
+                " FROM generate_series(1, 20000) AS n ORDER BY random()"
+            )
+        for analyzed in (False, True):
+            if analyzed:
+                await conn.execute("ANALYZE lapinq_delayed")
+            found = await plan(conn, "promote", {"limit": 500, "since": None, "since_id": FIRST})
+            assert scanned_whole(found) == []
+
+    on_connections(database, test)
+
+
 def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(database: str) -> None:
     async def test(conn: Conn) -> None:
         worker = await fill(conn)

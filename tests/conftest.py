@@ -20,6 +20,8 @@ from tests.support.programs.previous_release import unpack
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
 
 LOAD = Path("/proc/loadavg")
+HURRIED = ("tests/chaos/", "tests/browser/", "tests/e2e/")
+"""Their programs have deadlines, and are late where too many others run."""
 MOST_RUNNABLE = 3 * (os.cpu_count() or 1)
 PATIENCE_SECONDS = 5.0
 
@@ -84,9 +86,10 @@ def _place_in_order(item: pytest.Item) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Where several processes share the tests, lets one begin when few programs wait for a core. Mostly they wait for
-    something else; on a slow machine they would make each other late."""
-    if not hasattr(item.config, "workerinput") or not LOAD.exists():
+    """Where several processes share the tests, lets a hurried one begin when few programs wait for a core. Mostly they
+    wait for something else; on a slow machine they would make each other late."""
+    is_hurried = hasattr(item.config, "workerinput") and item.nodeid.startswith(HURRIED)
+    if not is_hurried or not LOAD.exists():
         return
     give_up = time.monotonic() + PATIENCE_SECONDS
     while _runnable() > MOST_RUNNABLE and time.monotonic() < give_up:

@@ -135,10 +135,13 @@ def runs(
 ) -> Generator[Runs]:
     """The exit code and output of each run, by the guard that is out; all are on their way."""
 
+    folders = {
+        guard: tmp_path_factory.mktemp("mutation") for guard in (*Guard, None)
+    }  # pytest's is for one thread
+
     def run(guard: Guard | None, tests: list[str]) -> tuple[int, str]:
         changes = {} if guard is None else without(guard)
-        folder = tmp_path_factory.mktemp("mutation")
-        return run_tests(changes, tests, folder, postgres_url, template_database, MAX_SECONDS)
+        return run_tests(changes, tests, folders[guard], postgres_url, template_database, MAX_SECONDS)
 
     wanted = {guard for item in request.session.items for guard in Guard if f"[{guard}]" in item.name}
     everything = {test for tests, _ in NOTICED.values() for test in tests if not test.startswith(OUTAGES)}

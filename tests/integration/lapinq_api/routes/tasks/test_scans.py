@@ -32,8 +32,7 @@ def held(url: str) -> Generator[None]:
 def test_scans_beyond_their_places_are_told_to_come_again_and_the_database_is_not_taken_for_away(
     serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUDGET_SECONDS", 0.4)
-    monkeypatch.setattr(database, "SCAN_BUDGET_SECONDS", 1.0)
+    monkeypatch.setattr(database, "SCAN_BUDGET_SECONDS", 2 * database.BUDGET_SECONDS)
     server = serve(pool_size=1)
     log_in(server)
     with held(api_database), ThreadPoolExecutor(6) as threads:

@@ -179,7 +179,7 @@ def at_desk(database: str, test: Callable[[Desk], Coroutine[Any, Any, None]]) ->
         async with await Conn.open(database) as conn:
             await test(Desk(conn))
         left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not left
+        assert not left, [task.get_name() for task in left]
 
     uvloop.run(run())
     assert not unhandled

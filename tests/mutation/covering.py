@@ -1,74 +1,76 @@
-"""Which tests are to notice a change of a file: its room's, and all that name it, the quick ones first."""
+"""Which tests are to notice a change: those that run the changed line, as the file `.coverage` tells.
 
+`scripts/mutants` has it written.
+"""
+
+import ast
 import re
 from functools import cache
 from pathlib import Path
 
+from coverage import CoverageData
+
 from tests.support.programs.processes import REPOSITORY
 
 
-def tests_of(path: Path) -> list[str]:
-    """Files of tests, in the order in which to run them."""
-    naming = _naming_verb(path) if path.suffix == ".sql" else _naming_module(path)
-    rooms = _rooms(path)
-    chosen = [test for test, text in _tests().items() if naming.search(text) or _room(test) in rooms]
-    chosen.sort(key=lambda test: (not test.startswith("tests/unit"), _room(test) not in rooms, test))
-    return chosen
+def tests_of(path: Path, line: int) -> list[str]:
+    """Their ids, in the order in which to run them: those of the room first, and unit tests before others."""
+    if path.suffix == ".sql":
+        found = {test for module, number in _senders(path) for test in _tests(module).get(number, ())}
+    else:
+        found = set(_tests(path).get(line) or _tests(path).get(_statement(path, line), ()))
+    room = path.parent.name if path.suffix != ".sql" else path.parent.parent.name
+    return sorted(found, key=lambda test: (f"/{room}/" not in test, not test.startswith("tests/unit"), test))
 
 
-def _rooms(path: Path) -> set[str]:
-    """The folders of tests that mirror that of `path`, or the next above it that some do."""
-    folder = path.parent.parent if path.suffix == ".sql" else path.parent
-    below = folder.relative_to("services") if folder.parts[0] == "services" else folder
-    there = {_room(test) for test in _tests()}
-    while True:
-        mirrored = {f"tests/unit/{below}", f"tests/integration/{below}".replace("lapinq_core/", "")} & there
-        if mirrored or below == below.parent:
-            return mirrored
-        below = below.parent
+def _senders(path: Path) -> list[tuple[Path, int]]:
+    """The lines that name the statement `path`, or the constant that holds it."""
+    found = list[tuple[Path, int]]()
+    for module in sorted((REPOSITORY / path.parent.parent).glob("*.py")):
+        lines = module.read_text(encoding="utf-8").splitlines()
+        naming = [(number, line) for number, line in enumerate(lines, 1) if f'"{path.stem}"' in line]
+        for number, line in naming:
+            constant = re.match(r"([A-Z_]+) = ", line)
+            if constant is None:
+                found.append((module.relative_to(REPOSITORY), number))
+            else:
+                found += _lines_with(constant[1], path.parts[0])
+    return found
 
 
-@cache
-def _room(test: str) -> str:
-    """The folder of `test` that mirrors one of the code, or the next above it that does."""
-    folder = Path(test).parent
-    while len(folder.parts) > 3 and not _is_mirror(Path(*folder.parts[2:])):
-        folder = folder.parent
-    return str(folder)
-
-
-def _is_mirror(below: Path) -> bool:
-    return any((REPOSITORY / above / below).is_dir() for above in (".", "services", "lapinq_core"))
-
-
-def _naming_module(path: Path) -> re.Pattern[str]:
-    parts = path.with_suffix("").parts
-    *parents, name = parts[1:] if parts[0] == "services" else parts
-    package = re.escape(".".join(parents))
-    return re.compile(rf"^(from {package}\.{name} import|from {package} import .*\b{name}\b)", re.MULTILINE)
-
-
-def _naming_verb(path: Path) -> re.Pattern[str]:
-    """The functions of the package that send the statement."""
-    functions = set[str]()
-    for module in (REPOSITORY / path.parent.parent).glob("*.py"):
-        function = ""
-        for line in module.read_text(encoding="utf-8").splitlines():
-            if match := re.match(r"\s*(?:async )?def (\w+)", line):
-                function = match[1]
-            if f'"{path.stem}"' in line:
-                functions.add(function)
-    names = "|".join(sorted(functions - {""}) or [path.stem])
-    package = rf"(from lapinq_core\.{path.parts[1]} import|tests\.support\.factories)"
-    return re.compile(rf"{package}.*\n(.*\n)*.*\b({names})\b")
-
-
-@cache
-def _tests() -> dict[str, str]:
-    found = sorted(
-        path
-        for kind in ("unit", "integration")
-        for path in (REPOSITORY / "tests" / kind).rglob("test_*.py")
-        if "lapinq_api/test_" not in str(path)  # whole servers
+def _statement(path: Path, line: int) -> int:
+    """The first line of the innermost statement that `line` is in."""
+    module = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
+    return max(
+        node.lineno
+        for node in ast.walk(module)
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno)
     )
-    return {str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8") for path in found}
+
+
+@cache
+def _lines_with(constant: str, top: str) -> list[tuple[Path, int]]:
+    word = re.compile(rf"\b{constant}\b")
+    return [
+        (path.relative_to(REPOSITORY), number)
+        for path in sorted((REPOSITORY / top).rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if word.search(line)
+    ]
+
+
+@cache
+def _tests(path: Path) -> dict[int, list[str]]:
+    """The tests that run each line of a module."""
+    by_line = _data().contexts_by_lineno(str(REPOSITORY / path))
+    return {
+        line: sorted({context.rpartition("|")[0] for context in contexts if "|" in context})
+        for line, contexts in by_line.items()
+    }
+
+
+@cache
+def _data() -> CoverageData:
+    data = CoverageData(str(REPOSITORY / ".coverage"))
+    data.read()
+    return data

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import subprocess
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -17,15 +18,7 @@ from tests.support.programs.processes import REPOSITORY
 
 SEED = "lapinq"
 MAX_SECONDS = 240.0
-AREAS = {
-    "domain": ("lapinq_core/domain/**/*.py",),
-    "statements": tuple(
-        f"lapinq_core/{room}/sql/*.sql"
-        for room in ("tasks", "upkeep", "schedules", "people", "fleet", "webhooks")
-    ),
-    "worker": ("services/lapinq_worker/**/*.py",),
-    "auth": ("services/lapinq_api/auth/*.py", "services/lapinq_api/credentials/*.py"),
-}
+PRODUCT = ("lapinq", "lapinq_core", "services")
 
 
 class Fate(StrEnum):
@@ -37,7 +30,7 @@ class Fate(StrEnum):
 
 
 def sample(count: int, seed: str = SEED) -> list[Mutant]:
-    """`count` mutants, as many of each area, those of one mixed with the others'.
+    """`count` mutants, as many of each room, those of one mixed with the others'.
 
     Each place has a random number of its own, so that a change elsewhere leaves most of a sample as it was.
     """
@@ -45,27 +38,40 @@ def sample(count: int, seed: str = SEED) -> list[Mutant]:
     def number(mutant: Mutant) -> str:
         return hashlib.sha256(f"{seed} {mutant.key}".encode()).hexdigest()
 
-    of_areas = [sorted(_mutants(patterns), key=number) for patterns in AREAS.values()]
-    mixed = [mutant for some in zip(*of_areas, strict=False) for mutant in some]
-    return mixed[:count]
+    rooms = defaultdict[str, list[Mutant]](list)
+    for mutant in mutants():
+        rooms[_room(mutant.path)].append(mutant)
+    turns = [
+        (turn, number(mutant), mutant)
+        for room in rooms.values()
+        for turn, mutant in enumerate(sorted(room, key=number))
+    ]
+    return [mutant for *_, mutant in sorted(turns)[:count]]
+
+
+def mutants() -> list[Mutant]:
+    """All whose key names one place."""
+    found = list(_mutants())
+    times = Counter(mutant.key for mutant in found)
+    return [mutant for mutant in found if times[mutant.key] == 1]
 
 
 def fate_of(mutant: Mutant, server: str, template: str) -> tuple[Fate, str]:
     """Runs the tests that are to notice it, up to the first that does; that one is answered too."""
+    tests = tests_of(mutant.path, mutant.line)
+    if not tests:
+        return Fate.SURVIVED, "no test runs it"
     with TemporaryDirectory(prefix="lapinq-mutant-") as folder:
+        chosen = Path(folder, "tests.txt")
+        chosen.write_text("\n".join(tests), encoding="utf-8")
         try:
             code, output = run_tests(
-                {mutant.path: mutant.text},
-                ["-x", *tests_of(mutant.path)],
-                Path(folder),
-                server,
-                template,
-                MAX_SECONDS,
+                {mutant.path: mutant.text}, ["-x", f"@{chosen}"], Path(folder), server, template, MAX_SECONDS
             )
         except subprocess.TimeoutExpired:
             return Fate.UNKNOWN, ""
     if code == pytest.ExitCode.OK:
-        return Fate.SURVIVED, ""
+        return Fate.SURVIVED, f"by {len(tests)} tests"
     # One that can't be imported ends the collection.
     assert code in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}, output
     noticed = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
@@ -80,7 +86,14 @@ def check_collection(server: str, template: str) -> None:
     assert code == pytest.ExitCode.OK, output
 
 
-def _mutants(patterns: tuple[str, ...]) -> Iterator[Mutant]:
-    for pattern in patterns:
-        for path in sorted(REPOSITORY.glob(pattern)):
-            yield from mutants_of(path.relative_to(REPOSITORY), path.read_text(encoding="utf-8"))
+def _mutants() -> Iterator[Mutant]:
+    for top in PRODUCT:
+        for path in sorted((REPOSITORY / top).rglob("*")):
+            if path.suffix in {".py", ".sql"}:
+                yield from mutants_of(path.relative_to(REPOSITORY), path.read_text(encoding="utf-8"))
+
+
+def _room(path: Path) -> str:
+    """The folder below lapinq_core, a service or the client that `path` is in."""
+    depth = 3 if path.parts[0] == "services" else 2
+    return "/".join(path.parts[: min(depth, len(path.parts) - 1)])

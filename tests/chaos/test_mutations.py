@@ -12,6 +12,8 @@ import pytest
 from tests.mutation.applying import run_tests
 from tests.mutation.guards import Guard, without
 
+pytestmark = pytest.mark.slow
+
 RUNS = 3
 MAX_SECONDS = 240.0
 

@@ -21,7 +21,7 @@ from tests.support.programs.processes import Program
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer")]
 
 AS_SET_BY_THE_POOLER = {
     "statement_timeout": "30000",

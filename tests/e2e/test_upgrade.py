@@ -36,6 +36,8 @@ from tests.support.rows.rescue import ANY_TIME
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
+pytestmark = pytest.mark.slow
+
 PREVIOUS, NEW = "previous", "new"
 
 BOTH_WAYS = pytest.mark.parametrize(("asked", "other"), [(PREVIOUS, NEW), (NEW, PREVIOUS)])

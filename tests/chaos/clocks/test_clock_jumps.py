@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from lapinq_core.db.moved_clock import move_clock
 from lapinq_core.domain.tasks.task import NewTask
@@ -19,6 +20,8 @@ from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 from tests.support.sample.starts import calm_workers, starts
+
+pytestmark = pytest.mark.slow
 
 MINUTE, HOUR = 60, 3600
 LEASE_SECONDS = 3.0

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
+from tests.support.first_by_default import first_by_default
 from tests.support.programs.processes import QUICK_LEASE, REPOSITORY, ApiProcess, Program, WorkerProcess
 from tests.support.rows.schedules import add_schedules, definition, planned
 from tests.support.sample.starts import starts
@@ -39,7 +40,7 @@ def rows(database: str, query: LiteralString) -> list[tuple[Any, ...]]:
         return conn.execute(query).fetchall()
 
 
-@pytest.mark.parametrize("shift", [HOUR, -HOUR])
+@pytest.mark.parametrize("shift", first_by_default([HOUR, -HOUR]))
 def test_nothing_starts_early_late_or_twice(database: str, tmp_path: Path, shift: int) -> None:
     add_schedules(database, definition("often", every="1s"))
     with ExitStack() as running:

@@ -11,6 +11,8 @@ from tests.support.database.invariants import check_invariants
 from tests.support.database.proxy import Proxy, proxy
 from tests.support.programs.processes import ApiProcess
 
+pytestmark = pytest.mark.slow
+
 CUTS = 25
 MAX_REPEATS = 100
 

@@ -3,12 +3,15 @@
 import time
 
 import psycopg
+import pytest
 
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
+
+pytestmark = pytest.mark.slow
 
 TASKS = 3_000
 SECONDS = 0.01

@@ -2,6 +2,7 @@
 
 import httpx
 import psycopg
+import pytest
 from psycopg import sql
 
 from tests.support.database.invariants import check_invariants, statuses
@@ -9,6 +10,8 @@ from tests.support.eventually import eventually
 from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
+
+pytestmark = pytest.mark.slow
 
 TASK = {"task_name": "aadd", "module_path": "tests.support.sample.tasks", "args": [1, 2]}
 

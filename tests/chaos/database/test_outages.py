@@ -21,6 +21,7 @@ LEASE_SECONDS = 3.0
 USEFUL_SECONDS = 2.0
 
 
+@pytest.mark.slow
 def test_an_outage_of_three_leases_causes_no_second_run(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with fragile_server() as server:
@@ -46,6 +47,7 @@ def test_an_outage_of_three_leases_causes_no_second_run(tmp_path: Path) -> None:
         check_invariants(server.url, ids)
 
 
+@pytest.mark.slow
 def test_results_of_a_time_when_the_database_was_read_only_are_stored(database: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     arguments = (database, "--concurrency", "20")
@@ -93,6 +95,7 @@ def test_a_crash_of_the_database_under_load_loses_nothing(crashes: int) -> None:
         check_invariants(server.url, ids)
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease(
     database: str, tmp_path: Path
 ) -> None:
@@ -119,6 +122,7 @@ def test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease(
     check_invariants(database, ids)
 
 
+@pytest.mark.slow
 def test_a_paused_worker_loses_its_tasks_and_is_useful_again(database: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     arguments = (database, "--concurrency", "4")

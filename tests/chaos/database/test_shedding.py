@@ -36,6 +36,7 @@ class Answer(msgspec.Struct):
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 @pytest.mark.parametrize("take_away", [Proxy.cut, Proxy.swallow], ids=["refused", "silent"])
 def test_three_hundred_enqueues_a_second_are_all_refused_in_time(
     database: str, take_away: Callable[[Proxy], None]

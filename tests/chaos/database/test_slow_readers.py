@@ -28,6 +28,7 @@ READS = (
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_enqueueing_goes_on_while_every_reader_is_stuck(database: str) -> None:
     stop = Event()
     with (

@@ -1,11 +1,15 @@
 """A full scan of the queues never ends, as with a snapshot held for hours or a disk that is hardly there."""
 
+import pytest
+
 from tests.integration.lapinq_worker.desk import Desk, at_desk
 from tests.support.database.invariants import check_invariants
 from tests.support.database.slow_scans import make_scans_slow, scans_under_way
 from tests.support.eventually import eventually_async
 from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
 from tests.support.sample import tasks
+
+pytestmark = pytest.mark.slow
 
 
 def test_claims_from_the_mark_go_on(database: str) -> None:

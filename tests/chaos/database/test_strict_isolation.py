@@ -21,6 +21,8 @@ from tests.support.rows.factories import Conn
 from tests.support.rows.schedules import add_schedules, definition, planned
 from tests.support.rows.weeks import make_week
 
+pytestmark = pytest.mark.slow
+
 WEEKS = range(LONG_AGO, LONG_AGO - 3, -1)
 EACH = 5
 

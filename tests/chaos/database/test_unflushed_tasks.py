@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from lapinq import TaskQueue
 from tests.support.database.invariants import check_invariants, statuses
@@ -15,6 +16,8 @@ from tests.support.eventually import eventually
 from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
+
+pytestmark = pytest.mark.slow
 
 CRASHES = 2
 CLIENTS = 2

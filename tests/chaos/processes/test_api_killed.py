@@ -33,6 +33,7 @@ TASK: dict[str, Any] = {
 
 # A request has 2 s, which a server that is not killed keeps where nothing else asks for the machine.
 @pytest.mark.alone
+@pytest.mark.slow
 def test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all(database: str) -> None:
     chance = random.Random(28)
     taken: dict[str, list[str]] = {}
@@ -55,6 +56,7 @@ def test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all(
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_the_same_when_it_is_one_of_the_processes_of_a_server(database: str) -> None:
     with ApiProcess(database, "--processes", "2") as server:
         with Batches("both", server.url, CLIENTS) as sent:

@@ -8,12 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 
 from lapinq import TaskQueue
 from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
 from tests.support.programs.processes import ApiProcess
 from tests.support.sample import tasks
+
+pytestmark = pytest.mark.slow
 
 KILLS = 2
 CLIENTS = 4

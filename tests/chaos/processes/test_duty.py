@@ -4,6 +4,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 
 from lapinq_core.upkeep.duty import DUTY_CHANNEL
 from tests.support.database.invariants import statuses
@@ -11,6 +12,8 @@ from tests.support.eventually import eventually
 from tests.support.programs.processes import Program
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
+
+pytestmark = pytest.mark.slow
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lapinq-scheduler listen' AND datname = %s"
 

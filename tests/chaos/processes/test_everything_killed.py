@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.database.outage import fragile_server
@@ -16,6 +17,8 @@ from tests.support.programs.processes import QUICK_LEASE, ApiProcess, Program, W
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 from tests.support.sample.starts import starts
+
+pytestmark = pytest.mark.slow
 
 ENDS = {
     "add": {("completed", "3")},

@@ -14,6 +14,7 @@ import pytest
 from lapinq_core.domain.cron.expression import read_cron
 from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
+from tests.support.first_by_default import first_by_default
 from tests.support.programs.crashing import Step
 from tests.support.programs.processes import Program
 from tests.support.rows.schedules import Clock, add_schedules, definition, planned
@@ -52,7 +53,7 @@ def tick_counts(database: str) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", first_by_default(STEPS))
 def test_each_tick_has_one_task_when_one_of_three_schedulers_dies(database: str, step: Step) -> None:
     add_schedules(database, *(definition(name, every="1s") for name in NAMES))
     with ExitStack() as running:
@@ -89,6 +90,7 @@ def scheduler(database: str) -> Program:
 
 # What is made up for is bounded, and so is how long the daemons may take: a month passes in a second.
 @pytest.mark.alone
+@pytest.mark.slow
 def test_a_year_has_one_task_a_tick_while_three_daemons_are_killed_and_stopped(database: str) -> None:
     """The clock of the database runs two and a half million times as fast; whatever is late is made up for, up to a
     thousand ticks, and so a stop of all daemons of some seconds."""

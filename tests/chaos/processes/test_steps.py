@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
+import pytest
 
 from lapinq_core.domain.tasks.task import NewTask
 from tests.support.database.invariants import check_invariants, statuses
@@ -20,6 +21,8 @@ from tests.support.programs.processes import QUICK_LEASE, Program
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 from tests.support.sample.starts import starts
+
+pytestmark = pytest.mark.slow
 
 
 class DyingWorker(Program):

@@ -19,6 +19,7 @@ RESTART_SECONDS = 2.0  # from the end of the grace time
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["amark_until", "mark_until"])
 def test_what_outlasts_the_grace_time_is_handed_back_and_restarted_elsewhere(
     database: str, tmp_path: Path, function: str

@@ -2,10 +2,14 @@
 
 import signal
 
+import pytest
+
 from tests.support.eventually import eventually
 from tests.support.http.delivering import completed, make_due, outbox
 from tests.support.http.receiver import SECRET, receiving
 from tests.support.programs.processes import ApiProcess, Program
+
+pytestmark = pytest.mark.slow
 
 ENVIRONMENT = {"LAPINQ_WEBHOOK_ALLOW": "127.0.0.1", "LAPINQ_WEBHOOK_SECRET": SECRET}
 

@@ -23,6 +23,7 @@ def second_starts(database: str) -> int:
     return row[0] if row else 0
 
 
+@pytest.mark.slow
 # A plain function takes a child process, of which a machine with two cores isolates four at a time.
 @pytest.mark.parametrize(("function", "doomed_tasks"), [("amark_until", 20), ("mark_until", 4)])
 def test_only_a_killed_workers_tasks_run_again_and_within_the_lease(

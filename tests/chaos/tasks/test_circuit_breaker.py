@@ -5,6 +5,8 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
 from lapinq_core.limits.breakers import get_breaker, put_breaker
 from tests.support.database.invariants import check_invariants, statuses
@@ -13,6 +15,8 @@ from tests.support.eventually import eventually
 from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import Conn, new_task
+
+pytestmark = pytest.mark.slow
 
 TASKS, WORKERS = 60, 4
 

@@ -5,6 +5,8 @@ import random
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.integration.tasks.queues.test_limited_queues import limit
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.database.running import on_connections
@@ -12,6 +14,8 @@ from tests.support.eventually import eventually
 from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import Conn, new_task
+
+pytestmark = pytest.mark.slow
 
 TASKS, HIGHEST = 300, 4
 

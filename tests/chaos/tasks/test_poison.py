@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
@@ -41,6 +42,7 @@ def test_a_poison_task_among_two_hundred_harms_itself_alone(database: str, tmp_p
     check_invariants(database, ids)
 
 
+@pytest.mark.slow
 def test_a_coroutine_that_takes_its_worker_down_is_isolated_the_next_time(
     database: str, tmp_path: Path
 ) -> None:
@@ -68,6 +70,7 @@ def test_a_coroutine_that_takes_its_worker_down_is_isolated_the_next_time(
     check_invariants(database, ids)
 
 
+@pytest.mark.slow
 def test_a_task_that_eats_memory_fails_with_that_reason(database: str) -> None:
     with WorkerProcess(database, "--concurrency", "2", "--max-memory", "200M", env=QUICK_LEASE) as worker:
         (eater,) = enqueue_all(database, [new_task(task_name="eat_memory", args=[], max_retries=0)])

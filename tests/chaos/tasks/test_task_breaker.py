@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
@@ -21,6 +22,8 @@ from tests.support.eventually import eventually
 from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import SOMEBODY, Conn, new_task
+
+pytestmark = pytest.mark.slow
 
 TASKS, OTHERS, WORKERS = 120, 60, 3
 _LOG = """

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from lapinq_core.tasks import actions
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
+from tests.support.first_by_default import first_by_default
 from tests.support.programs.processes import QUICK_LEASE, ApiProcess, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import Conn, new_task
@@ -89,8 +90,8 @@ def block(place: Path, how: str, **values: Any) -> Any:
 
 
 WAYS = [
-    "sleep",
     "loop",
+    "sleep",
     "C",
     "cleanup",
     pytest.param(
@@ -99,7 +100,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("how", first_by_default(WAYS))
 def test_a_coroutine_that_blocks_the_loop_is_ended_and_its_neighbours_run_again(
     database: str, tmp_path: Path, how: str
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_coroutine_that_blocks_the_loop_is_ended_and_its_neighbours_run_again(
     assert set(starts(tmp_path).values()) <= {1, 2}
 
 
+@pytest.mark.slow
 def test_the_next_attempt_of_a_task_that_blocked_the_loop_harms_nobody(database: str, tmp_path: Path) -> None:
     with WorkerProcess(database, "--concurrency", "4", env=QUICK_LEASE) as worker:
         blocking = block(tmp_path, "sleep", max_retries=1, retry_delay=0.0)
@@ -155,7 +157,7 @@ def test_the_next_attempt_of_a_task_that_blocked_the_loop_harms_nobody(database:
     check_invariants(database, [*ids, *neighbours.running])
 
 
-@pytest.mark.parametrize("how", ["swallow", "C", "lock"])
+@pytest.mark.parametrize("how", first_by_default(["swallow", "C", "lock"]))
 def test_a_function_that_does_not_end_is_killed_and_its_place_is_free(
     database: str, tmp_path: Path, how: str
 ) -> None:
@@ -187,6 +189,7 @@ def started_at(path: Path) -> int:
     return int(path.name.rsplit(".", 1)[1])
 
 
+@pytest.mark.slow
 def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(database: str, tmp_path: Path) -> None:
     with WorkerProcess(database, "--concurrency", "2", env=QUICK_LEASE) as worker:
         gate = tmp_path / "gate"
@@ -212,6 +215,7 @@ def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(database: str
     check_invariants(database, ids)
 
 
+@pytest.mark.slow
 def test_a_coroutine_that_blocks_the_loop_can_be_cancelled(database: str, tmp_path: Path) -> None:
     env = {**QUICK_LEASE, "LAPINQ_CANCEL_GRACE": "0.5"}
     with WorkerProcess(database, "--concurrency", "4", env=env) as worker:
@@ -228,6 +232,7 @@ def test_a_coroutine_that_blocks_the_loop_can_be_cancelled(database: str, tmp_pa
     check_invariants(database, [*ids, *neighbours.running])
 
 
+@pytest.mark.slow
 def test_a_worker_told_to_stop_while_its_loop_is_blocked_exits(database: str, tmp_path: Path) -> None:
     with WorkerProcess(database, "--concurrency", "4", env=QUICK_LEASE) as worker:
         neighbours = Neighbours(database, tmp_path)
@@ -244,6 +249,7 @@ def test_a_worker_told_to_stop_while_its_loop_is_blocked_exits(database: str, tm
     check_invariants(database, [*ids, *neighbours.running])
 
 
+@pytest.mark.slow
 def test_a_server_whose_worker_is_blocked_re_executes_too(database: str, tmp_path: Path) -> None:
     with ApiProcess(database, "--worker", env=QUICK_LEASE) as server:
         server.said("dashboard")
@@ -259,6 +265,7 @@ def test_a_server_whose_worker_is_blocked_re_executes_too(database: str, tmp_pat
     check_invariants(database, ids)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_threads_can_not_run_ends_and_others_take_its_tasks(
     database: str, tmp_path: Path
 ) -> None:

@@ -3,11 +3,9 @@
 import asyncio
 
 import psycopg
-import pytest
 
 from lapinq_core.db.pool import connect, connect_pinned, make_pool
 
-pytestmark = pytest.mark.version  # the embedded PostgreSQL has no lz4, a system's has
 ASK = "SHOW default_toast_compression"
 
 

@@ -26,8 +26,6 @@ from lapinq_core.domain.ids import id_at
 from tests.support.eventually import eventually
 from tests.support.programs.previous_release import unpack
 
-pytestmark = pytest.mark.version
-
 WEEK = timedelta(days=7)
 
 

@@ -8,8 +8,6 @@ import pytest
 from tests.support.database.statements import prepare_all
 from tests.support.programs.previous_release import unpack
 
-pytestmark = pytest.mark.version
-
 
 def test_the_server_understands_every_statement_of_the_previous_release(
     conn: psycopg.Connection, previous_release: Path

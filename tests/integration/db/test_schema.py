@@ -17,8 +17,6 @@ from lapinq_core.db.migrate import head_revision, migrate, revisions
 from lapinq_core.schema import metadata
 from tests.support.database.schema import COMMITTED, dump
 
-pytestmark = pytest.mark.version
-
 
 def engine(url: str) -> sa.Engine:
     return sa.create_engine(

@@ -11,8 +11,6 @@ import pytest
 import lapinq_core
 from tests.support.database.statements import CLAIMS, prepare, prepare_all
 
-pytestmark = pytest.mark.version
-
 
 def test_the_server_understands_every_statement(conn: psycopg.Connection) -> None:
     assert prepare_all(conn, Path(lapinq_core.__file__).parent) > 100

@@ -18,8 +18,6 @@ from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
 from tests.support.examining import BAD, examined, one
 
-pytestmark = pytest.mark.version
-
 
 @pytest.fixture(scope="module")
 def sick(postgres_url: str, template_database: str) -> Iterator[str]:

@@ -11,8 +11,6 @@ from tests.support.database.plans import nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
-pytestmark = pytest.mark.version
-
 QUEUES = 20
 
 

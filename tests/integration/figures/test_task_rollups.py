@@ -94,7 +94,6 @@ def test_what_was_kept_long_enough_is_deleted(database: str) -> None:
     on_connections(database, test)
 
 
-@pytest.mark.version
 def test_readers_touch_the_rows_of_their_task_or_queue(database: str) -> None:
     async def test(conn: Conn) -> None:
         for span in TASK_SPANS:

@@ -33,8 +33,6 @@ from tests.support.database.statements import text_of
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn
 
-pytestmark = pytest.mark.version
-
 FINISHED = 100_000
 WAITING = 20_000
 WINDOW = 500

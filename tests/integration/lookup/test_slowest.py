@@ -34,7 +34,6 @@ def test_the_slowest_come_first(database: str, monkeypatch: pytest.MonkeyPatch) 
     on_connections(database, test)
 
 
-@pytest.mark.version
 def test_only_the_newest_are_looked_at(database: str) -> None:
     async def test(conn: Conn) -> None:
         await fill(conn)

@@ -13,8 +13,6 @@ from tests.support.database import postgres
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
-pytestmark = pytest.mark.version
-
 
 class Filled(NamedTuple):
     url: str

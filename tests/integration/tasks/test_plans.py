@@ -17,8 +17,6 @@ from tests.support.database.plans import blocks, nodes, plan, scanned_whole, tou
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
-pytestmark = pytest.mark.version
-
 WAITING = 20_000
 
 

@@ -12,8 +12,6 @@ from tests.support.database.plans import nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
-pytestmark = pytest.mark.version
-
 
 @pytest.fixture(scope="module")
 def filled(postgres_url: str, template_database: str) -> Iterator[str]:

@@ -16,8 +16,6 @@ from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn
 
-pytestmark = pytest.mark.version
-
 COUNT = 30_000
 BATCH = 100
 

@@ -5,8 +5,6 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
-
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import actions, bulk, worker_verbs
 from lapinq_core.tasks.bulk import Batch, Change
@@ -16,8 +14,6 @@ from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.rows.walks import ENTRY
-
-pytestmark = pytest.mark.version
 
 
 def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> None:

@@ -14,8 +14,6 @@ from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, pause, status
 
-pytestmark = pytest.mark.version
-
 
 def test_tasks_are_claimed_in_the_order_of_enqueueing(database: str) -> None:
     async def test(conn: Conn) -> None:

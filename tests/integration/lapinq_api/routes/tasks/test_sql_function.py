@@ -12,7 +12,7 @@ import pytest
 from lapinq_core.db import ready_notices
 from tests.support.programs.processes import REPOSITORY
 
-pytestmark = [pytest.mark.http, pytest.mark.version]
+pytestmark = pytest.mark.http
 
 TASK = {"task_name": "add", "module_path": "shop.tasks"}
 

@@ -2,6 +2,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
@@ -16,8 +17,8 @@ MIN_KEY = 20
 
 
 async def check_default_password(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
-    cursor = await conn.execute(sql(_PACKAGE, "default_passwords"))
-    users = [name for (name,) in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "default_passwords"))
+    users = [name for (name,) in rows]
     if not users:
         return ok("no user has the default password")
     del settings

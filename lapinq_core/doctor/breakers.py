@@ -4,6 +4,7 @@ import shlex
 
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, ok, warning
 from lapinq_core.doctor.wording import duration, waiting
@@ -14,9 +15,9 @@ _PACKAGE = "lapinq_core.doctor"
 
 
 async def check_breakers(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    cursor = await conn.execute(sql(_PACKAGE, "shut_breakers"))
+    rows = await all_rows(conn, sql(_PACKAGE, "shut_breakers"))
     found: list[Finding] = []
-    for kind, name, seconds, failures, attempts, window, pending in await cursor.fetchall():
+    for kind, name, seconds, failures, attempts, window, pending in rows:
         whose = f"the queue {name}" if kind == "queue" else f"the task {name}"
         command = "lapinq queue close-breaker" if kind == "queue" else "lapinq breaker close"
         since = duration(seconds)

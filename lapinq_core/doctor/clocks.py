@@ -4,6 +4,7 @@ import time
 
 import psycopg
 
+from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, info, ok, warning
 from lapinq_core.doctor.wording import duration
@@ -19,10 +20,9 @@ RECENT_SECONDS = 3600.0
 
 async def check_clocks(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     before = time.time()
-    row = await (await conn.execute(sql(_PACKAGE, "clock"))).fetchone()
+    now = await first_value(conn, sql(_PACKAGE, "clock"))
     after = time.time()
-    assert row is not None
-    difference = (before + after) / 2 - row[0]
+    difference = (before + after) / 2 - now
     if abs(difference) - (after - before) / 2 <= MAX_DIFFERENCE:
         return ok(f"this machine's clock and the database's differ by less than {duration(MAX_DIFFERENCE)}")
     where = "ahead of" if difference > 0 else "behind"
@@ -37,9 +37,7 @@ async def check_clocks(conn: psycopg.AsyncConnection, _settings: Settings) -> li
 
 async def check_clock_jumps(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     """The workers notice when the database's clock jumps. They report nothing of their own clocks."""
-    row = await (await conn.execute(sql(_PACKAGE, "clock_jumps"), {"recent": RECENT_SECONDS})).fetchone()
-    assert row is not None
-    jumped, ahead = row
+    jumped, ahead = await one_row(conn, sql(_PACKAGE, "clock_jumps"), {"recent": RECENT_SECONDS})
     found: list[Finding] = []
     if ahead is not None:
         found.append(

@@ -3,6 +3,7 @@
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, ok, warning
 from lapinq_core.runtime.settings import Settings
@@ -27,10 +28,9 @@ class _Use(msgspec.Struct, frozen=True, array_like=True):
 
 
 async def check_connections(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
-    row = await (await conn.execute(sql(_PACKAGE, "listening_daemons"))).fetchone()
-    assert row is not None
-    cursor = await conn.execute(sql(_PACKAGE, "connection_limits"))
-    limits = [_Use(*each) for each in await cursor.fetchall()]
+    row = await one_row(conn, sql(_PACKAGE, "listening_daemons"))
+    rows = await all_rows(conn, sql(_PACKAGE, "connection_limits"))
+    limits = [_Use(*each) for each in rows]
     needed = _needed(settings, *row)
     found = [finding for limit in limits if (finding := _judge(limit, needed)) is not None]
     tightest = min(limits, key=lambda limit: limit.most - limit.used)

@@ -3,6 +3,7 @@
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from lapinq_core.db.rows import all_rows, first_value, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, info, ok, warning
 from lapinq_core.doctor.wording import count, duration, waiting
@@ -18,9 +19,7 @@ UNRESCUED_SECONDS = 30.0
 
 
 async def check_delayed(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    row = await (await conn.execute(sql(_PACKAGE, "overdue"), {"overdue": OVERDUE_SECONDS})).fetchone()
-    assert row is not None
-    number, seconds = row
+    number, seconds = await one_row(conn, sql(_PACKAGE, "overdue"), {"overdue": OVERDUE_SECONDS})
     if not number:
         return ok("no delayed task is overdue")
     return [
@@ -34,13 +33,13 @@ async def check_delayed(conn: psycopg.AsyncConnection, _settings: Settings) -> l
 
 
 async def check_dead_workers(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    cursor = await conn.execute(sql(_PACKAGE, "unrescued"), {"unrescued": UNRESCUED_SECONDS})
+    rows = await all_rows(conn, sql(_PACKAGE, "unrescued"), {"unrescued": UNRESCUED_SECONDS})
     return [
         warning(
             f"the dead worker {name} still holds {count(number, 'task')}: no living worker rescues them",
             "Start a worker: it rescues them after one lease (LAPINQ_LEASE_SECONDS).",
         )
-        for name, number in await cursor.fetchall()
+        for name, number in rows
     ] or ok("no dead worker holds tasks")
 
 
@@ -54,9 +53,7 @@ async def check_schedules(conn: psycopg.AsyncConnection, settings: Settings) -> 
                 f"{start} If one runs, its log says why it is stuck.",
             )
         ]
-    row = await (await conn.execute(sql(_PACKAGE, "schedules"))).fetchone()
-    assert row is not None
-    active, seconds, schedulers, has_hidden = row
+    active, seconds, schedulers, has_hidden = await one_row(conn, sql(_PACKAGE, "schedules"))
     if active and not schedulers and not has_hidden and not _has_own_name(settings):
         return [
             warning(
@@ -92,8 +89,7 @@ async def check_webhooks(conn: psycopg.AsyncConnection, settings: Settings) -> l
                 "Repair the receiver, then resend them on the page Webhooks.",
             )
         )
-    row = await (await conn.execute(sql(_PACKAGE, "has_webhooks"))).fetchone()
-    if row == (True,) and not settings.webhook_secret:
+    if not settings.webhook_secret and await first_value(conn, sql(_PACKAGE, "has_webhooks")):
         found.append(
             info(
                 "webhooks are in use, and LAPINQ_WEBHOOK_SECRET is not set here: unless the schedulers have it,"
@@ -105,13 +101,13 @@ async def check_webhooks(conn: psycopg.AsyncConnection, settings: Settings) -> l
 
 
 async def check_notifications(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    cursor = await conn.execute(sql(_PACKAGE, "failing_rules"))
+    rows = await all_rows(conn, sql(_PACKAGE, "failing_rules"))
     return [
         warning(
             f"the notification rule {name} failed {count(tries, 'time')}: {failure}",
             "Repair what the failure names or the rule, then press Test on the page Notifications.",
         )
-        for name, tries, failure in await cursor.fetchall()
+        for name, tries, failure in rows
     ] or ok("no notification rule fails")
 
 

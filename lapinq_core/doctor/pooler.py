@@ -13,6 +13,7 @@ from psycopg import sql as psql
 
 from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.pool import connect
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, info, ok
 from lapinq_core.runtime.settings import Settings
@@ -95,9 +96,7 @@ async def _is_pooled(conn: psycopg.AsyncConnection) -> bool:
 
 
 async def _pid(conn: psycopg.AsyncConnection) -> int:
-    row = await (await conn.execute(sql(_PACKAGE, "backend_pid"))).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, sql(_PACKAGE, "backend_pid"))
 
 
 async def _shares_sessions(url: str, first: psycopg.AsyncConnection) -> bool:
@@ -112,10 +111,10 @@ async def _shares_sessions(url: str, first: psycopg.AsyncConnection) -> bool:
 async def _keeps_statements(conn: psycopg.AsyncConnection) -> bool:
     """Whether the pooler gives prepared statements names of its own, without which it can't carry them along."""
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "own_statement"), prepare=True)).fetchone()
-        if row is None:
+        name = await first_value(conn, sql(_PACKAGE, "own_statement"), prepare=True)
+        if name is None:
             return True
-        await conn.execute(psql.SQL("DEALLOCATE {}").format(psql.Identifier(row[0])))
+        await conn.execute(psql.SQL("DEALLOCATE {}").format(psql.Identifier(name)))
     return False
 
 

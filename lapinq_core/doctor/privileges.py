@@ -2,6 +2,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, ok
 from lapinq_core.doctor.wording import names
@@ -11,9 +12,7 @@ _PACKAGE = "lapinq_core.doctor"
 
 
 async def check_privileges(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    row = await (await conn.execute(sql(_PACKAGE, "privileges"))).fetchone()
-    assert row is not None
-    role, owner, schema, may_create, unreadable, unowned = row
+    role, owner, schema, may_create, unreadable, unowned = await one_row(conn, sql(_PACKAGE, "privileges"))
     found: list[Finding] = []
     if unreadable:
         found.append(

@@ -2,6 +2,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, info, ok, warning
 from lapinq_core.doctor.wording import count, duration, waiting
@@ -40,9 +41,9 @@ def _explain_unserved(queue: UnservedQueue) -> Finding:
 
 
 async def check_paused_queues(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    cursor = await conn.execute(sql(_PACKAGE, "paused_queues"))
+    rows = await all_rows(conn, sql(_PACKAGE, "paused_queues"))
     found: list[Finding] = []
-    for name, seconds, by, reason, pending in await cursor.fetchall():
+    for name, seconds, by, reason, pending in rows:
         who = f" by {by}" if by else ""
         why = f" ({reason})" if reason else ""
         made = warning if seconds >= LONG_PAUSE_SECONDS else info
@@ -57,7 +58,7 @@ async def check_paused_queues(conn: psycopg.AsyncConnection, _settings: Settings
 
 
 async def check_imports(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    cursor = await conn.execute(sql(_PACKAGE, "failed_imports"), {"recent": RECENT_SECONDS})
+    rows = await all_rows(conn, sql(_PACKAGE, "failed_imports"), {"recent": RECENT_SECONDS})
     return [
         warning(
             f"workers could not call {module}:{name} within the last hour"
@@ -65,5 +66,5 @@ async def check_imports(conn: psycopg.AsyncConnection, _settings: Settings) -> l
             "Install the module where the workers run, start them where it can be imported, restart those that run"
             " older code, or add it to LAPINQ_ALLOWED_MODULES. Then requeue the failed tasks.",
         )
-        for module, name, failed, retrying, reason in await cursor.fetchall()
+        for module, name, failed, retrying, reason in rows
     ] or ok("no task failed within the last hour because its function could not be imported")

@@ -3,6 +3,7 @@
 import psycopg
 
 from lapinq_core.db.migrate import head_revision
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
@@ -26,8 +27,8 @@ async def check_schema(conn: psycopg.AsyncConnection, _settings: Settings) -> li
                 "Update this program. A release runs on the schema of the next one, not of later ones.",
             )
         )
-    cursor = await conn.execute(sql(_PACKAGE, "invalid_indexes"))
-    invalid = [name for (name,) in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "invalid_indexes"))
+    invalid = [name for (name,) in rows]
     if invalid:
         found.append(
             warning(
@@ -45,15 +46,13 @@ async def is_usable(conn: psycopg.AsyncConnection) -> bool:
 
 
 async def _revision(conn: psycopg.AsyncConnection) -> str | None:
-    cursor = await conn.execute(sql(_PACKAGE, "has_schema"))
-    if await cursor.fetchone() != (True,):
+    if not await first_value(conn, sql(_PACKAGE, "has_schema")):
         return None
-    row = await (await conn.execute(sql(_PACKAGE, "revision"))).fetchone()
-    return row[0] if row else None
+    return await first_value(conn, sql(_PACKAGE, "revision"))
 
 
 async def _why_missing(conn: psycopg.AsyncConnection) -> Finding:
-    row = await (await conn.execute(sql(_PACKAGE, "hidden_schema"))).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "hidden_schema"))
     if row is None:
         return error("lapinq is not installed in this database", _MIGRATE)
     schema, may_use = row

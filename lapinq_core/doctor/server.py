@@ -3,6 +3,7 @@
 import psycopg
 
 from lapinq_core.db.pool import ISOLATION
+from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.runtime.settings import Settings
@@ -27,9 +28,7 @@ async def check_version(conn: psycopg.AsyncConnection, _settings: Settings) -> l
 
 
 async def check_read_only(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    row = await (await conn.execute(sql(_PACKAGE, "read_only"))).fetchone()
-    assert row is not None
-    is_standby, is_read_only = row
+    is_standby, is_read_only = await one_row(conn, sql(_PACKAGE, "read_only"))
     if is_standby:
         return [
             error(
@@ -49,9 +48,7 @@ async def check_read_only(conn: psycopg.AsyncConnection, _settings: Settings) ->
 
 
 async def check_durability(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    row = await (await conn.execute(sql(_PACKAGE, "durability"))).fetchone()
-    assert row is not None
-    fsync, full_page_writes, synchronous_commit = row
+    fsync, full_page_writes, synchronous_commit = await one_row(conn, sql(_PACKAGE, "durability"))
     found: list[Finding] = []
     if fsync == "off":
         found.append(
@@ -80,9 +77,7 @@ async def check_durability(conn: psycopg.AsyncConnection, _settings: Settings) -
 
 
 async def check_isolation(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
-    row = await (await conn.execute(sql(_PACKAGE, "isolation"))).fetchone()
-    assert row is not None
-    (initial,) = row
+    initial = await first_value(conn, sql(_PACKAGE, "isolation"))
     if initial == ISOLATION:
         return ok(f"transactions are {ISOLATION} by default")
     if settings.listen_database_url is None:

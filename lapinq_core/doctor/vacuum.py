@@ -2,6 +2,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import count, duration, names
@@ -22,9 +23,7 @@ UNVACUUMED_SECONDS = 600.0
 
 
 async def check_autovacuum(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    row = await (await conn.execute(sql(_PACKAGE, "autovacuum"))).fetchone()
-    assert row is not None
-    is_on, counts, excluded = row
+    is_on, counts, excluded = await one_row(conn, sql(_PACKAGE, "autovacuum"))
     found: list[Finding] = []
     if not is_on:
         found.append(
@@ -52,7 +51,7 @@ async def check_autovacuum(conn: psycopg.AsyncConnection, _settings: Settings) -
 
 async def check_dead_rows(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     params = {"many": MANY_DEAD_ROWS, "seconds": UNVACUUMED_SECONDS}
-    rows = await (await conn.execute(sql(_PACKAGE, "dead_rows"), params)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "dead_rows"), params)
     return [
         warning(
             f"{table} has {dead:,} dead rows and {live:,} live ones, and was "
@@ -65,19 +64,18 @@ async def check_dead_rows(conn: psycopg.AsyncConnection, _settings: Settings) ->
 
 async def check_snapshots(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     found = [explain(snapshot) for snapshot in await find_old_snapshots(conn, SNAPSHOT_SECONDS)]
-    cursor = await conn.execute(sql(_PACKAGE, "standbys"), {"transactions": SNAPSHOT_TRANSACTIONS})
+    rows = await all_rows(conn, sql(_PACKAGE, "standbys"), {"transactions": SNAPSHOT_TRANSACTIONS})
     found += [
         warning(
             f"the standby {name} ({address or 'local'}) holds a snapshot that is {age:,} transactions old: no dead row"
             " since then can be removed",
             "End the long query there, or set hot_standby_feedback = off on the standby.",
         )
-        for name, address, age in await cursor.fetchall()
+        for name, address, age in rows
     ]
     if found:
         return found
-    row = await (await conn.execute(sql(_PACKAGE, "sees_sessions"))).fetchone()
-    if row == (True,):
+    if await first_value(conn, sql(_PACKAGE, "sees_sessions")):
         return ok(f"no transaction is older than {duration(SNAPSHOT_SECONDS)}")
     return [
         info(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.db.statements import sql
 from lapinq_core.doctor.finding import Finding, error, ok, warning
@@ -85,7 +86,7 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
 
 
 async def _rows(conn: psycopg.AsyncConnection, verb: str) -> Sequence[tuple[str, ...]]:
-    return await (await conn.execute(sql(_PACKAGE, verb))).fetchall()
+    return await all_rows(conn, sql(_PACKAGE, verb))
 
 
 def _tasks(rows: Sequence[tuple[str, ...]]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.error_groups import GroupState
 from lapinq_core.errors import groups
@@ -49,7 +50,7 @@ async def _set(
 ) -> ErrorGroup | None:
     params = {"id": group_id, "state": state, "by": by.actor, "seconds": seconds, "reason": reason}
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "change_group"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "change_group"), params)
         if row is not None:
             queue, task_name, kind = row
             given = {"seconds": seconds, "reason": reason}

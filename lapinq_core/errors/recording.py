@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.error_groups import COUNT_SPANS, fingerprint_of
 from lapinq_core.domain.notifying.news import MAX_ERROR, NewError, RegressedError
@@ -78,7 +79,7 @@ async def record(
         "release": release,
     }
     async with conn.transaction():
-        changed = await (await conn.execute(sql(_PACKAGE, "record_errors"), params, prepare=True)).fetchall()
+        changed = await all_rows(conn, sql(_PACKAGE, "record_errors"), params, prepare=True)
         news = [_news(*row) for row in changed]
         await store_news(conn, news)
     return news

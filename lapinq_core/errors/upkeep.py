@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.error_groups import COUNT_SPANS, KEPT_SECONDS, MAX_GROUPS
 
@@ -45,5 +46,4 @@ async def prune_groups(
 
 
 async def _count(conn: psycopg.AsyncConnection, verb: str, params: Mapping[str, object]) -> int:
-    row = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, verb), params, prepare=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.figures import levels
 from lapinq_core.figures.levels import GrowingQueue
@@ -137,9 +138,9 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
         "late": LATE_SECONDS,
         "most": MAX_WEBHOOKS,
     }
-    row = await (await conn.execute(sql(_PACKAGE, "alerts"), params, prepare=True)).fetchone()
-    assert row is not None
-    has_worker, schedules_late, given_up, overdue, overdue_seconds, usernames = row
+    has_worker, schedules_late, given_up, overdue, overdue_seconds, usernames = await one_row(
+        conn, sql(_PACKAGE, "alerts"), params, prepare=True
+    )
     return Alerts(
         unserved=unserved,
         has_worker=has_worker,
@@ -159,40 +160,39 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
 
 async def find_unserved(conn: psycopg.AsyncConnection) -> list[UnservedQueue]:
     """Only `Alerts.unserved`."""
-    cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
-    return [UnservedQueue(*row) for row in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
+    return [UnservedQueue(*row) for row in rows]
 
 
 async def find_paused(conn: psycopg.AsyncConnection) -> list[PausedQueue]:
     """Only `Alerts.paused`."""
-    cursor = await conn.execute(sql(_PACKAGE, "paused_queues"), {"most": MAX_QUEUES}, prepare=True)
-    return [PausedQueue(*row) for row in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "paused_queues"), {"most": MAX_QUEUES}, prepare=True)
+    return [PausedQueue(*row) for row in rows]
 
 
 async def open_breakers(conn: psycopg.AsyncConnection) -> list[OpenBreaker]:
     """Only `Alerts.breakers`."""
-    cursor = await conn.execute(sql(_PACKAGE, "open_breakers"), {"most": MAX_QUEUES}, prepare=True)
-    return [OpenBreaker(*row) for row in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "open_breakers"), {"most": MAX_QUEUES}, prepare=True)
+    return [OpenBreaker(*row) for row in rows]
 
 
 async def find_dead_workers(conn: psycopg.AsyncConnection) -> list[DeadWorker]:
     """Only `Alerts.dead_workers`, the last one first."""
     params = {"seconds": DEAD_SECONDS, "most": MAX_DEAD}
-    cursor = await conn.execute(sql(_PACKAGE, "dead_workers"), params, prepare=True)
-    return [DeadWorker(*row) for row in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "dead_workers"), params, prepare=True)
+    return [DeadWorker(*row) for row in rows]
 
 
 async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:
     """This week or the next, if it has no partition."""
-    row = await (await conn.execute(sql(_PACKAGE, "missing_partition"), prepare=True)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "missing_partition"), prepare=True)
     return MissingPartition(*row) if row else None
 
 
 async def schedules_late(conn: psycopg.AsyncConnection) -> float | None:
     """Only `Alerts.schedules_late`."""
     params = {"late": LATE_SECONDS}
-    row = await (await conn.execute(sql(_PACKAGE, "schedules_late"), params, prepare=True)).fetchone()
-    return None if row is None else row[0]
+    return await first_value(conn, sql(_PACKAGE, "schedules_late"), params, prepare=True)
 
 
 async def find_old_snapshots(
@@ -202,5 +202,5 @@ async def find_old_snapshots(
 ) -> list[OldSnapshot]:
     """Snapshots over the age limits, the oldest of each kind, as far as the database lets us see them."""
     params = {"seconds": seconds, "transactions": transactions}
-    cursor = await conn.execute(sql(_PACKAGE, "old_snapshots"), params, prepare=True)
-    return [OldSnapshot(*row) for row in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "old_snapshots"), params, prepare=True)
+    return [OldSnapshot(*row) for row in rows]

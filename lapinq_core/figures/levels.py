@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.figures import ALL_QUEUES, LEVEL_SPANS, Window
 from lapinq_core.domain.forecast import Look, forecast
@@ -48,16 +49,13 @@ async def sample(conn: psycopg.AsyncConnection) -> float:
     Returns how many seconds of the current minute have passed.
     """
     params = {"spans": list(LEVEL_SPANS), "most": MAX_QUEUES, "most_delayed": MAX_DELAYED}
-    row = await (await conn.execute(sql(_PACKAGE, "record_levels"), params, prepare=True)).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, sql(_PACKAGE, "record_levels"), params, prepare=True)
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes samples past their retention, up to `limit` of each span; returns how many."""
     params = {"spans": list(LEVEL_SPANS), "kept": list(LEVEL_SPANS.values()), "limit": limit}
-    row = await (await conn.execute(sql(_PACKAGE, "prune_levels"), params, prepare=True)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "prune_levels"), params, prepare=True)
 
 
 async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Levels:
@@ -67,7 +65,7 @@ async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | Non
         "points": window.seconds // window.level_span,
         "queue": ALL_QUEUES if queue is None else queue,
     }
-    rows = await (await conn.execute(sql(_PACKAGE, "levels"), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "levels"), params, prepare=True)
     times, ready, running = map(list, zip(*rows, strict=True))
     return Levels(times, ready, running)
 
@@ -102,4 +100,4 @@ class Looks:
 async def looks(conn: psycopg.AsyncConnection) -> Looks:
     """The samples that forecasts follow from."""
     params = {"span": SAMPLE_SECONDS, "seconds": LOOK_SECONDS}
-    return Looks(await (await conn.execute(sql(_PACKAGE, "recent_levels"), params, prepare=True)).fetchall())
+    return Looks(await all_rows(conn, sql(_PACKAGE, "recent_levels"), params, prepare=True))

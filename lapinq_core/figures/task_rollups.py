@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
 from lapinq_core.domain.histogram import percentiles
@@ -71,15 +72,13 @@ async def record(conn: psycopg.AsyncConnection, figures: Mapping[Task, Figures])
 async def fold(conn: psycopg.AsyncConnection, limit: int = FOLD_LIMIT) -> int:
     """Folds the rows of each task name and past span into one; returns how many rows it folded."""
     params = {"spans": list(TASK_SPANS), "limit": limit}
-    row = await (await conn.execute(sql(_PACKAGE, "fold_task_rollups"), params, prepare=True)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "fold_task_rollups"), params, prepare=True)
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes rows past their retention, up to `limit` of each span; returns how many."""
     params = {"spans": list(TASK_SPANS), "kept": list(TASK_SPANS.values()), "limit": limit}
-    row = await (await conn.execute(sql(_PACKAGE, "prune_task_rollups"), params, prepare=True)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "prune_task_rollups"), params, prepare=True)
 
 
 async def series(
@@ -95,7 +94,7 @@ async def series(
         "task_name": task_name,
         "queue": queue,
     }
-    rows = await (await conn.execute(sql(_PACKAGE, "task_series"), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "task_series"), params, prepare=True)
     return rollups.as_series(rows, window, queue, width)
 
 
@@ -115,7 +114,7 @@ async def usual(conn: psycopg.AsyncConnection, tasks: Collection[Task]) -> dict[
         return {}
     queues, names = zip(*tasks, strict=True)
     params = {"queues": list(queues), "task_names": list(names)}
-    rows = await (await conn.execute(sql(_PACKAGE, "usual_durations"), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "usual_durations"), params, prepare=True)
     found: dict[Task, Usual] = {}
     for queue, name, places, runs in rows:
         counts = rollups.dense(places, runs)
@@ -129,7 +128,7 @@ async def _totals(
     conn: psycopg.AsyncConnection, verb: str, window: Window, **chosen: str
 ) -> list[TaskTotals]:
     params = {**chosen, "span": window.task_span, "seconds": window.seconds, "most": MAX_SHOWN}
-    rows = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, verb), params, prepare=True)
     return [
         TaskTotals(*counts, *percentiles(rollups.dense(places, runs), (0.5, 0.95)))
         for *counts, places, runs in rows

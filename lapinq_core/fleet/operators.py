@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.functions.registered import Registered
@@ -106,16 +107,14 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
 
 async def list_registered(conn: psycopg.AsyncConnection) -> list[RegisteredTask]:
     """By module and name."""
-    row = await (await conn.execute(sql(_PACKAGE, "list_registered"))).fetchone()
-    return _registered.decode(row[0]) if row else []
+    return _registered.decode(await first_value(conn, sql(_PACKAGE, "list_registered")))
 
 
 async def find_registered(conn: psycopg.AsyncConnection, task_name: str) -> list[RegisteredTask]:
     """Those of a name, as `list_registered` tells."""
-    row = await (
-        await conn.execute(sql(_PACKAGE, "find_registered"), {"task_name": task_name}, prepare=True)
-    ).fetchone()
-    return _registered.decode(row[0]) if row else []
+    return _registered.decode(
+        await first_value(conn, sql(_PACKAGE, "find_registered"), {"task_name": task_name}, prepare=True)
+    )
 
 
 async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[float]:
@@ -124,7 +123,7 @@ async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[fl
     Empty if no worker serves the queue.
     """
     params = {"queue": queue_name}
-    rows = await (await conn.execute(sql(_PACKAGE, "time_limits"), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "time_limits"), params, prepare=True)
     return [row[0] for row in rows]
 
 
@@ -138,7 +137,7 @@ async def request(
     """
     params = {"id": worker_id, "asked_to": request, "asked_by": by.actor}
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "request"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "request"), params)
         if row is not None:
             await audit.record(conn, by.did(f"worker.{request or 'resume'}", worker_id, {"name": row[0]}))
         found = await get_worker(conn, worker_id)  # before it learns of the request and is gone
@@ -152,8 +151,7 @@ async def request(
 
 
 async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int, str]]:
-    cursor = await conn.execute(sql(_PACKAGE, "list_workers"), params)
-    return await cursor.fetchall()
+    return await all_rows(conn, sql(_PACKAGE, "list_workers"), params)
 
 
 _registered = msgspec.json.Decoder(list[RegisteredTask])

@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.fleet"
@@ -24,7 +25,7 @@ async def find(conn: psycopg.AsyncConnection, text: str) -> WorkerName | None:
     except ValueError:
         worker_id = None
     params = {"id": worker_id, "name": text}
-    row = await (await conn.execute(sql(_PACKAGE, "find_worker"), params, prepare=True)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "find_worker"), params, prepare=True)
     if row is not None:
         return WorkerName(*row)
     return None if worker_id is None else WorkerName(worker_id, None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.functions.registered import Registered
 
@@ -81,8 +82,7 @@ class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
 async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> frozenset[str]:
     """Registers the worker, which counts as its first heartbeat; returns the task names that have a circuit breaker."""
     values = {**msgspec.structs.asdict(record), "hostname": socket.gethostname(), "pid": os.getpid()}
-    row = await (await conn.execute(sql(_PACKAGE, "register_worker"), values)).fetchone()
-    return frozenset(row[0]) if row else frozenset()
+    return frozenset(await first_value(conn, sql(_PACKAGE, "register_worker"), values))
 
 
 async def record_registered(
@@ -111,8 +111,8 @@ async def heartbeat(
         "jumped_seconds": jump and jump.seconds,
         **msgspec.structs.asdict(health),
     }
-    row = await (await conn.execute(sql(_PACKAGE, "heartbeat"), params, prepare=True)).fetchone()
-    return None if row is None else _reply.decode(row[0])
+    reply = await first_value(conn, sql(_PACKAGE, "heartbeat"), params, prepare=True)
+    return None if reply is None else _reply.decode(reply)
 
 
 async def count_places(conn: psycopg.AsyncConnection) -> None:
@@ -127,13 +127,12 @@ async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[t
     jumped, no worker is late.
     """
     params = {"expected": expected}
-    return await (await conn.execute(sql(_PACKAGE, "declare_dead"), params, prepare=True)).fetchall()
+    return await all_rows(conn, sql(_PACKAGE, "declare_dead"), params, prepare=True)
 
 
 async def prune(conn: psycopg.AsyncConnection) -> int:
     """Deletes workers that died long ago; returns how many."""
-    row = await (await conn.execute(sql(_PACKAGE, "prune_workers"))).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "prune_workers"))
 
 
 _reply = msgspec.json.Decoder(HeartbeatReply)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.new_tasks import encoded
@@ -44,7 +45,5 @@ async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> se
 
 
 async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: str) -> Taken:
-    row = await (await conn.execute(sql(_PACKAGE, verb), {"tasks": tasks}, prepare=True)).fetchone()
-    assert row is not None
-    queues, due_in = row
+    queues, due_in = await one_row(conn, sql(_PACKAGE, verb), {"tasks": tasks}, prepare=True)
     return Taken(set(queues), due_in)

@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql as psql
 from psycopg.errors import LockNotAvailable, QueryCanceled, UniqueViolation
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.requests.refusals import UNIQUE_KEY_BUSY
@@ -165,18 +166,16 @@ async def retake_unique_key(conn: psycopg.AsyncConnection, task_id: str) -> None
     Raises `UniqueConflict` if another task holds the key, and `UniqueKeyBusy` if that isn't known yet.
     """
     try:
-        cursor = await conn.execute(sql(_PACKAGE, "retake_unique_key"), {"id": task_id})
+        holder = await first_value(conn, sql(_PACKAGE, "retake_unique_key"), {"id": task_id})
     except _LOCK_TIMEOUT:
         raise UniqueKeyBusy from None
-    held = await cursor.fetchone()
-    if held and held[0]:
-        raise UniqueConflict(held[0], loc="unique_key")
+    if holder:
+        raise UniqueConflict(holder, loc="unique_key")
 
 
 async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) -> int:
     """Deletes expired keys; returns how many."""
-    row = await (await conn.execute(sql(_PACKAGE, "forget_keys"), {"limit": limit}, prepare=True)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "forget_keys"), {"limit": limit}, prepare=True)
 
 
 async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[Sequence[Outcome], Taken]:
@@ -193,12 +192,10 @@ async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
 
 
 async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[Answered, Taken]:
-    cursor = await conn.execute(
-        sql(_PACKAGE, "try_unique_keys"), {"tasks": question(asked.tasks)}, prepare=True
+    met = await first_value(
+        conn, sql(_PACKAGE, "try_unique_keys"), {"tasks": question(asked.tasks)}, prepare=True
     )
-    row = await cursor.fetchone()
-    assert row is not None
-    chosen = choice(asked.tasks, row[0])
+    chosen = choice(asked.tasks, met)
     taken = await take_in(conn, chosen.tasks) if chosen.tasks else Taken()
     if asked.key is not None and chosen.met.existing:
         params = {
@@ -224,8 +221,8 @@ def _in_order(requests: Sequence[Asked]) -> list[NewTask]:
 async def _repeated(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> dict[int, int]:
     """The requests whose task is stored, or is that of a request before; with the number of the first of them."""
     ids = [task.id for one in requests for task in one.tasks]
-    cursor = await conn.execute(sql(_PACKAGE, "stored_ids"), {"ids": ids})
-    stored = {row[0] for row in await cursor.fetchall()}
+    rows = await all_rows(conn, sql(_PACKAGE, "stored_ids"), {"ids": ids})
+    stored = {row[0] for row in rows}
     first: dict[str, int] = {}
     return {
         n: before
@@ -266,11 +263,10 @@ async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
         if one.key is not None
     ]
     params = {"keys": msgspec.json.encode(keys).decode()}
-    cursor = await conn.execute(sql(_PACKAGE, "claim_keys"), params, prepare=True)
-    rows = await cursor.fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "claim_keys"), params, prepare=True)
     return {key for key, _, is_written in rows if is_written}, {key for key, is_held, _ in rows if is_held}
 
 
 async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids, Met]]:
-    cursor = await conn.execute(sql(_PACKAGE, "find_idempotency_keys"), {"keys": list(names)}, prepare=True)
-    return {name: (digest, ids, read_met(met)) for name, digest, ids, met in await cursor.fetchall()}
+    rows = await all_rows(conn, sql(_PACKAGE, "find_idempotency_keys"), {"keys": list(names)}, prepare=True)
+    return {name: (digest, ids, read_met(met)) for name, digest, ids, met in rows}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import InvalidValue
 
@@ -25,8 +26,7 @@ Bursts = Mapping[str, float | None]
 async def find_bursts(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Bursts:
     """Of the limits from which they take, as far as they exist."""
     params = {"names": question(names_of(tasks))}
-    cursor = await conn.execute(sql("lapinq_core.intake", "find_limits"), params, prepare=True)
-    return dict(await cursor.fetchall())
+    return dict(await all_rows(conn, sql("lapinq_core.intake", "find_limits"), params, prepare=True))
 
 
 def names_of(tasks: Sequence[NewTask]) -> set[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.intake.enqueueing import Taken
 from lapinq_core.intake.idempotency import Asked, Outcome, enqueue_once, is_stored
@@ -15,9 +16,7 @@ _PACKAGE = "lapinq_core.intake"
 
 async def enqueued_fields(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
     """What the task was enqueued with, as the JSON of an `EnqueueRequest`; None for an unknown id."""
-    cursor = await conn.execute(sql(_PACKAGE, "enqueued_fields"), {"id": task_id}, prepare=True)
-    row = await cursor.fetchone()
-    return row[0] if row else None
+    return await first_value(conn, sql(_PACKAGE, "enqueued_fields"), {"id": task_id}, prepare=True)
 
 
 async def store_rerun(

@@ -7,8 +7,10 @@ be counted where attempts end, so the ends of other queues cost nothing, and a c
 
 from datetime import datetime
 
+import msgspec
 import psycopg
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState, why_open
 from lapinq_core.people import audit
@@ -25,25 +27,14 @@ async def put_breaker(conn: psycopg.AsyncConnection, queue: str, rule: BreakerRu
     params = {"queue": queue}
     await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params)
     if rule is None:
-        cursor = await conn.execute(sql(_PACKAGE, "remove_breaker"), params)
-    else:
-        cursor = await conn.execute(
-            sql(_PACKAGE, "put_breaker"),
-            {
-                "queue": queue,
-                "failures_in_row": rule.failures_in_row,
-                "failure_share": rule.failure_share,
-                "window_seconds": rule.window_seconds,
-                "least_attempts": rule.least_attempts,
-                "retry_after_seconds": rule.retry_after_seconds,
-            },
-        )
-    return await cursor.fetchone() is not None
+        return await maybe_row(conn, sql(_PACKAGE, "remove_breaker"), params) is not None
+    params |= msgspec.structs.asdict(rule)
+    return await maybe_row(conn, sql(_PACKAGE, "put_breaker"), params) is not None
 
 
 async def get_breaker(conn: psycopg.AsyncConnection, queue: str) -> Breaker | None:
     """The queue's breaker, if it has one."""
-    row = await (await conn.execute(sql(_PACKAGE, "get_breaker"), {"queue": queue}, prepare=True)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "get_breaker"), {"queue": queue}, prepare=True)
     return None if row is None else read_breaker(*row)
 
 
@@ -87,8 +78,7 @@ async def close_breaker(conn: psycopg.AsyncConnection, queue: str, *, by: Author
     params = {"queue": queue}
     async with conn.transaction():
         await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params)
-        cursor = await conn.execute(sql(_PACKAGE, "close_breaker"), params)
-        was_open = await cursor.fetchone() is not None
+        was_open = await maybe_row(conn, sql(_PACKAGE, "close_breaker"), params) is not None
         if was_open:
             await audit.record(conn, by.did("queue.close_breaker", queue))
     return was_open

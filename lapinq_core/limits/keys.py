@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.people import audit
@@ -88,9 +89,8 @@ async def list_keys(
         "most": MOST_LOOKED_AT,
         "most_counted": min(MOST_COUNTED, _COUNTED_IN_ALL // limit),
     }
-    row = await (await conn.execute(sql(_PACKAGE, "list_waiting_keys"), params, prepare=True)).fetchone()
-    assert row is not None
-    return _waiting_keys.decode(row[0])
+    text = await first_value(conn, sql(_PACKAGE, "list_waiting_keys"), params, prepare=True)
+    return _waiting_keys.decode(text)
 
 
 async def skip(conn: psycopg.AsyncConnection, queue: str, key: str, *, by: Author) -> str | None:
@@ -101,14 +101,13 @@ async def skip(conn: psycopg.AsyncConnection, queue: str, key: str, *, by: Autho
     """
     params = {"queue": queue, "key": key}
     async with conn.transaction():
-        locked = await (await conn.execute(sql(_PACKAGE, "lock_order"), params)).fetchone()
-        if locked != (StartOrder.STRICT_PER_KEY,):
+        if await first_value(conn, sql(_PACKAGE, "lock_order"), params) != StartOrder.STRICT_PER_KEY:
             return None
-        row = await (await conn.execute(sql(_PACKAGE, "free_key"), params)).fetchone()
-        if row is None:
+        task_id = await first_value(conn, sql(_PACKAGE, "free_key"), params)
+        if task_id is None:
             return None
-        await audit.record(conn, by.did("queue.skip", queue, {"key": key, "task_id": row[0]}))
-    return row[0]
+        await audit.record(conn, by.did("queue.skip", queue, {"key": key, "task_id": task_id}))
+    return task_id
 
 
 _waiting_keys = msgspec.json.Decoder(WaitingKeys)

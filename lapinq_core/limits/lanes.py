@@ -10,6 +10,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.limits"
@@ -20,8 +21,7 @@ PRUNE_LIMIT = 1000
 
 async def restore(conn: psycopg.AsyncConnection) -> int:
     """Gives ready tasks their lanes back; returns how many, at most `PASS_LIMIT`."""
-    row = await (await conn.execute(sql(_PACKAGE, "restore_lanes"))).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "restore_lanes"))
 
 
 class Recheck:
@@ -33,16 +33,14 @@ class Recheck:
     async def step(self, conn: psycopg.AsyncConnection) -> None:
         """Reads the next lanes; after the last one it begins again."""
         queue, lane = self._after
-        row = await (
-            await conn.execute(sql(_PACKAGE, "recheck_lanes"), {"queue": queue, "lane": lane})
-        ).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "recheck_lanes"), {"queue": queue, "lane": lane})
         self._after = row or ("", "")
 
 
 async def prune(conn: psycopg.AsyncConnection) -> bool:
     """Forgets idle lanes and keys; whether there may be more. Leaves alone a queue whose row is locked for long."""
     queue, is_full = "", False
-    while row := await (await conn.execute(sql(_PACKAGE, "next_laned_queue"), {"after": queue})).fetchone():
+    while row := await maybe_row(conn, sql(_PACKAGE, "next_laned_queue"), {"after": queue}):
         (queue,) = row
         with suppress(pg.LockNotAvailable):
             is_full |= await _prune_queue(conn, queue)
@@ -50,11 +48,7 @@ async def prune(conn: psycopg.AsyncConnection) -> bool:
 
 
 async def _prune_queue(conn: psycopg.AsyncConnection, queue: str) -> bool:
-    found = await (
-        await conn.execute(sql(_PACKAGE, "find_idle"), {"queue": queue, "limit": PRUNE_LIMIT})
-    ).fetchone()
-    assert found is not None
-    lanes, keys = found
+    lanes, keys = await one_row(conn, sql(_PACKAGE, "find_idle"), {"queue": queue, "limit": PRUNE_LIMIT})
     if not lanes and not keys:
         return False
     # It waits for its turn: the row of a busy queue is hardly ever free.

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.limits.breaker import Breaker
 from lapinq_core.domain.limits.policy import Policy, StartOrder
@@ -47,8 +48,8 @@ _policy_now = msgspec.json.Decoder(QueuePolicy)
 
 async def read(conn: psycopg.AsyncConnection, queue: str, running: int) -> QueuePolicy:
     """The policy of a queue of which `running` tasks run."""
-    row = await (await conn.execute(sql(_PACKAGE, "read_policy"), {"queue": queue}, prepare=True)).fetchone()
-    found = _policy_now.decode(row[0]) if row else QueuePolicy()
+    text = await first_value(conn, sql(_PACKAGE, "read_policy"), {"queue": queue}, prepare=True)
+    found = QueuePolicy() if text is None else _policy_now.decode(text)
     return msgspec.structs.replace(found, running=running, breaker=await get_breaker(conn, queue))
 
 
@@ -61,9 +62,7 @@ async def change(
     The caller then wakes workers.
     """
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "lock_policy"), {"queue": queue})).fetchone()
-        assert row is not None
-        before = _policy.decode(row[0])
+        before = _policy.decode(await first_value(conn, sql(_PACKAGE, "lock_policy"), {"queue": queue}))
         breaker = await _put_breaker(conn, queue, changes)
         changed = {
             name: value

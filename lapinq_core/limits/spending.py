@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.limits"
@@ -67,8 +68,7 @@ async def close(conn: psycopg.AsyncConnection, attempts: Sequence[Exhausted]) ->
         "run_seconds": [one.run_seconds for one in attempts],
         "logs": [one.logs for one in attempts],
     }
-    row = await (await conn.execute(sql(_PACKAGE, "close"), params)).fetchone()
-    assert row is not None
+    row = await one_row(conn, sql(_PACKAGE, "close"), params)
     return Closed(*row)
 
 

@@ -16,6 +16,7 @@ from lapinq_core.db.arrays import uuid_array
 from lapinq_core.db.channels import BREAKERS_CHANNEL
 from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule
@@ -75,7 +76,7 @@ async def get_named_breaker(conn: psycopg.AsyncConnection, task: str) -> NamedBr
 
 async def _named(conn: psycopg.AsyncConnection, task: str | None) -> list[NamedBreaker]:
     params = {"task": task, "most": MAX_PARKED}
-    rows = await (await conn.execute(sql(_PACKAGE, "list_breakers"), params)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "list_breakers"), params)
     return [
         NamedBreaker(kind=kind, name=name, parked=parked, **msgspec.structs.asdict(read_breaker(*columns)))
         for kind, name, parked, *columns in rows
@@ -86,14 +87,10 @@ async def put_breaker(conn: psycopg.AsyncConnection, task: str, rule: BreakerRul
     """Gives the task name a breaker that opens by `rule`; whether that changes anything. Wakes workers, which learn of
     it. Raises `TooManyBreakers`."""
     async with conn.transaction():
-        cursor = await conn.execute(sql(_PACKAGE, "count_task_breakers"), {"task": task})
-        row = await cursor.fetchone()
-        if row is not None and row[0] >= MAX_BREAKERS:
+        if await first_value(conn, sql(_PACKAGE, "count_task_breakers"), {"task": task}) >= MAX_BREAKERS:
             raise TooManyBreakers(f"there are {MAX_BREAKERS:,} circuit breakers of task names already")
-        cursor = await conn.execute(
-            sql(_PACKAGE, "put_task_breaker"), {"task": task, **msgspec.structs.asdict(rule)}
-        )
-        has_changed = await cursor.fetchone() is not None
+        params = {"task": task, **msgspec.structs.asdict(rule)}
+        has_changed = await maybe_row(conn, sql(_PACKAGE, "put_task_breaker"), params) is not None
         if has_changed:
             await audit.record(conn, by.did("breaker.set", task, msgspec.to_builtins(rule)))
             await conn.execute(_NOTIFY, (BREAKERS_CHANNEL, task))
@@ -105,8 +102,7 @@ async def remove_breaker(conn: psycopg.AsyncConnection, task: str, *, by: Author
     params = {"task": task}
     async with conn.transaction():
         await conn.execute(_LOCK, params)
-        cursor = await conn.execute(sql(_PACKAGE, "remove_task_breaker"), params)
-        was_there = await cursor.fetchone() is not None
+        was_there = await maybe_row(conn, sql(_PACKAGE, "remove_task_breaker"), params) is not None
         if was_there:
             await audit.record(conn, by.did("breaker.remove", task))
             await conn.execute(_NOTIFY, (BREAKERS_CHANNEL, task))
@@ -118,7 +114,7 @@ async def close_breaker(conn: psycopg.AsyncConnection, task: str, *, by: Author)
     params = {"task": task}
     async with conn.transaction():
         await conn.execute(_LOCK, params)
-        was_open = await (await conn.execute(_CLOSE, params)).fetchone() is not None
+        was_open = await maybe_row(conn, _CLOSE, params) is not None
         if was_open:
             await audit.record(conn, by.did("breaker.close", task))
     return was_open
@@ -126,7 +122,7 @@ async def close_breaker(conn: psycopg.AsyncConnection, task: str, *, by: Author)
 
 async def get_breaker(conn: psycopg.AsyncConnection, task: str) -> Breaker | None:
     """The breaker of the task name, if it has one."""
-    row = await (await conn.execute(_GET, {"task": task}, prepare=True)).fetchone()
+    row = await maybe_row(conn, _GET, {"task": task}, prepare=True)
     return None if row is None else read_breaker(*row)
 
 

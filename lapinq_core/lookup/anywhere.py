@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.lookup"
@@ -36,5 +37,5 @@ async def find_anywhere(
     """At most `limit` hits of each kind. `ids` are the lowest and highest id that the text may mean."""
     first, last = ids or (None, None)
     params = {"text": text, "first": first, "last": last, "limit": limit}
-    rows = await (await conn.execute(sql(_PACKAGE, "find_anywhere"), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "find_anywhere"), params, prepare=True)
     return [Hit(Kind(kind), key, label, detail) for kind, key, label, detail in rows]

@@ -7,6 +7,7 @@ import msgspec
 import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.counting import number_of
@@ -88,8 +89,8 @@ class BackwardScan:
         if place is Place.WAITING and self._chosen.queue is not None:
             await set_limit(conn, self._clock.left() / 4)
             params = {"queue": self._chosen.queue}
-            row = await (await conn.execute(sql(_PACKAGE, "is_small_queue"), params)).fetchone()
-            place = place_of(self._chosen, is_small=row is not None and row[0])
+            is_small = await first_value(conn, sql(_PACKAGE, "is_small_queue"), params)
+            place = place_of(self._chosen, is_small=is_small)
         # Keep half of the time for a scan of all tasks, in case this place is full of dead rows.
         share = 1.0 if place is Place.TASKS else 0.5
         await self._scan(conn, place, self._first, share)
@@ -132,8 +133,7 @@ class BackwardScan:
             size=psql.Literal(size),
             shown=psql.Literal(max(self._shown - self.matched, 0)),
         )
-        row = await (await conn.execute(query, msgspec.structs.asdict(chosen), prepare=False)).fetchone()
-        assert row is not None
+        row = await one_row(conn, query, msgspec.structs.asdict(chosen), prepare=False)
         return _Batch(*row)
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.lookup.line import Ahead, Place, ahead_of_key, count_ahead
@@ -211,8 +212,8 @@ class Short(NamedTuple):
 async def read_allowances(conn: psycopg.AsyncConnection, task_id: str) -> Allowances | None:
     """None for a task that is not ready."""
     params = {"id": task_id, "named": MAX_NAMED}
-    row = await (await conn.execute(sql(_PACKAGE, "allowances"), params, prepare=False)).fetchone()
-    return msgspec.json.decode(row[0], type=Allowances) if row else None
+    text = await first_value(conn, sql(_PACKAGE, "allowances"), params, prepare=False)
+    return None if text is None else msgspec.json.decode(text, type=Allowances)
 
 
 async def find_short(
@@ -230,7 +231,7 @@ async def find_short(
         "seq": place.seq,
         "names": rated,
     }
-    row = await (await conn.execute(sql(_PACKAGE, "first_short"), params, prepare=False)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "first_short"), params, prepare=False)
     return Short(*row) if row else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Set as AbstractSet
 
 import psycopg
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
 
@@ -12,10 +13,7 @@ _PACKAGE = "lapinq_core.lookup"
 
 async def count_statuses(conn: psycopg.AsyncConnection, queue: str | None) -> dict[Status, int]:
     """How many tasks of `queue`, or of all (None), have each status."""
-    row = await (
-        await conn.execute(sql(_PACKAGE, "count_statuses"), {"queue": queue}, prepare=True)
-    ).fetchone()
-    assert row is not None
+    row = await one_row(conn, sql(_PACKAGE, "count_statuses"), {"queue": queue}, prepare=True)
     return dict(zip(Status, row, strict=True))
 
 

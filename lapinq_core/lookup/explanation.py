@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple, assert_never
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.breaker import next_try, why_open
@@ -78,8 +79,7 @@ async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Explanation | 
     async with conn.transaction():
         await conn.execute(SETTINGS)  # one snapshot for both statements
         reason = await find_reason(conn, task_id)
-        cursor = await conn.execute(sql(_PACKAGE, "whereabouts"), {"id": task_id}, prepare=False)
-        row = await cursor.fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "whereabouts"), {"id": task_id}, prepare=False)
     if row is None:
         return None
     found = _Whereabouts(Status(row[0]), *row[1:])

@@ -3,6 +3,7 @@
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
@@ -34,8 +35,9 @@ async def find_good_run(conn: psycopg.AsyncConnection, failed: TaskDetail) -> Go
     if task is None:
         return None
     workers = [one for one in (task.worker_id, failed.worker_id) if one is not None]
-    cursor = await conn.execute(sql(_PACKAGE, "releases"), {"ids": workers}, prepare=True)
-    releases: dict[str, str | None] = dict(await cursor.fetchall())
+    releases: dict[str, str | None] = dict(
+        await all_rows(conn, sql(_PACKAGE, "releases"), {"ids": workers}, prepare=True)
+    )
     return GoodRun(
         task=task,
         release=releases.get(task.worker_id or ""),

@@ -2,6 +2,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 
 MAX_QUEUES = 500
@@ -9,5 +10,5 @@ MAX_QUEUES = 500
 
 async def known_queues(conn: psycopg.AsyncConnection) -> list[str]:
     """The first of them by name."""
-    cursor = await conn.execute(sql("lapinq_core.lookup", "known_queues"), {"limit": MAX_QUEUES})
-    return [name for (name,) in await cursor.fetchall()]
+    rows = await all_rows(conn, sql("lapinq_core.lookup", "known_queues"), {"limit": MAX_QUEUES})
+    return [name for (name,) in rows]

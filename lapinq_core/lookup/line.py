@@ -6,6 +6,7 @@ import msgspec
 import psycopg
 from psycopg import errors as pg
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, set_limit
 
@@ -92,7 +93,7 @@ async def _counted(
             await conn.execute(SETTINGS)
             await set_limit(conn, AHEAD_SECONDS)
             params = {**params, "most": MAX_AHEAD + 1}
-            row = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=False)).fetchone()
+            row = await maybe_row(conn, sql(_PACKAGE, verb), params, prepare=False)
             await set_limit(conn, SHOWING_SECONDS)  # a rollback that is cancelled leaves the transaction open
             return row
     except pg.QueryCanceled:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import psycopg
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.profile import Profile, unpacked
 
@@ -22,5 +23,5 @@ async def get_profile(
     that started then. Raises `ProfileError`.
     """
     params = {"id": task_id, "attempt": attempt, "started_at": started_at}
-    row = await (await conn.execute(sql(_PACKAGE, "get_profile"), params)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "get_profile"), params)
     return (row[0], unpacked(row[1])) if row else None

@@ -22,6 +22,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
@@ -164,8 +165,7 @@ async def count(
 
 async def schedules_of(conn: psycopg.AsyncConnection, ids: list[str]) -> dict[str, str]:
     """The names of the schedules that enqueued these tasks, by task id."""
-    cursor = await conn.execute(sql(_PACKAGE, "schedules_of"), {"ids": ids}, prepare=True)
-    return dict(await cursor.fetchall())
+    return dict(await all_rows(conn, sql(_PACKAGE, "schedules_of"), {"ids": ids}, prepare=True))
 
 
 async def run_scan(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int, load: Load[T]) -> T:
@@ -214,7 +214,7 @@ async def _by_time(
     try:
         async with _limited(conn):
             await set_limit(conn, seconds)
-            rows = await (await conn.execute(query, params, prepare=False)).fetchall()
+            rows = await all_rows(conn, query, params, prepare=False)
             await set_limit(conn, SHOWING_SECONDS)
             lines = {
                 line.id: line for line in await inspect.task_lines(conn, [row[0] for row in rows[:limit]])

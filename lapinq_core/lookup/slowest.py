@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
 
@@ -30,7 +31,7 @@ async def slowest(
 ) -> list[SlowTask]:
     """The slowest first, of the newest `NEWEST` tasks that ended: of a queue and a task name, or of any."""
     params = {"queue": queue, "task_name": task_name, "newest": NEWEST, "most": MAX_SHOWN}
-    rows = await (await conn.execute(sql(_PACKAGE, "slowest"), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "slowest"), params, prepare=True)
     return [
         SlowTask(task_id, name, place, Status(outcome), seconds, ended_at)
         for task_id, name, place, outcome, seconds, ended_at in rows

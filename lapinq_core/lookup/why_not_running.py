@@ -23,6 +23,7 @@ from typing import NamedTuple
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import maybe_row, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.limits import breakers, task_breakers
@@ -192,9 +193,7 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
     async with conn.transaction():
         await conn.execute(SETTINGS)
         await set_limit(conn, _STATEMENT_SECONDS)
-        row = await (
-            await conn.execute(sql(_PACKAGE, "find_reason"), {"id": task_id}, prepare=False)
-        ).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "find_reason"), {"id": task_id}, prepare=False)
         if row is None:
             return None
         facts = _Facts(*row)
@@ -202,10 +201,9 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
             return _of_running(facts)
         if (reason := _of_itself(facts)) is not None:
             return reason
-        cursor = await conn.execute(sql(_PACKAGE, "serving"), {"queue": facts.queue_name}, prepare=False)
-        row = await cursor.fetchone()
-        assert row is not None
-        alive, claiming, slots, running = row
+        alive, claiming, slots, running = await one_row(
+            conn, sql(_PACKAGE, "serving"), {"queue": facts.queue_name}, prepare=False
+        )
         if not alive:
             return NoWorker(facts.queue_name)
         if not claiming:

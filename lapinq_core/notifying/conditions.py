@@ -2,6 +2,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.notifying import outbox
 
@@ -16,11 +17,8 @@ DEAD_SECONDS = 3600.0
 async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECONDS) -> int | None:
     """Checks all conditions and stores notices; returns how many. None if another process does it at the moment."""
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "lock_conditions"))).fetchone()
-        if row != (True,):
+        if not await first_value(conn, sql(_PACKAGE, "lock_conditions")):
             return None
-        backlogs = await conn.execute(sql(_PACKAGE, "check_backlogs"), {"lasting": lasting})
-        told = await backlogs.fetchall()
-        dead = await conn.execute(sql(_PACKAGE, "check_dead_workers"), {"recent": DEAD_SECONDS})
-        told += await dead.fetchall()
+        told = await all_rows(conn, sql(_PACKAGE, "check_backlogs"), {"lasting": lasting})
+        told += await all_rows(conn, sql(_PACKAGE, "check_dead_workers"), {"recent": DEAD_SECONDS})
         return await outbox.store_news(conn, [news for _, news in told], [rule for rule, _ in told])

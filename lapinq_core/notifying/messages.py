@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.notifying.message import Notice
 from lapinq_core.domain.notifying.rule import Channel
@@ -61,7 +62,7 @@ class NoticeLine(msgspec.Struct, frozen=True, kw_only=True):
 async def take(conn: psycopg.AsyncConnection, *, lease: float) -> DueMessage | None:
     """Takes the message whose turn it is under a lease of `lease` seconds; None if nothing is to be sent."""
     params = {"lease": lease, "limit": MAX_NOTICES}
-    row = await (await conn.execute(sql(_PACKAGE, "take_message"), params, prepare=True)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "take_message"), params, prepare=True)
     if row is None:
         return None
     *plain, notices = row
@@ -89,8 +90,7 @@ async def sent(
         "answer": answer,
         "failure": remark,
     }
-    row = await (await conn.execute(sql(_PACKAGE, "message_sent"), params)).fetchone()
-    return row is not None and row[0] > 0
+    return await first_value(conn, sql(_PACKAGE, "message_sent"), params) > 0
 
 
 async def failed(
@@ -108,20 +108,18 @@ async def failed(
         "answer": outcome.answer,
         "failure": outcome.failure,
     }
-    row = await (await conn.execute(sql(_PACKAGE, "message_failed"), params)).fetchone()
-    return row or (0, 0)
+    return await one_row(conn, sql(_PACKAGE, "message_failed"), params)
 
 
 async def latest(conn: psycopg.AsyncConnection, limit: int) -> list[NoticeLine]:
     """The latest notices of all rules, newest first."""
-    rows = await (await conn.execute(sql(_PACKAGE, "latest_notices"), {"limit": limit})).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "latest_notices"), {"limit": limit})
     return [NoticeLine(**dict(zip(NoticeLine.__struct_fields__, row, strict=True))) for row in rows]
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes notices that ended long ago; returns how many."""
-    row = await (await conn.execute(sql(_PACKAGE, "prune_notices"), {"limit": limit})).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "prune_notices"), {"limit": limit})
 
 
 _notices = msgspec.json.Decoder(list[Notice])

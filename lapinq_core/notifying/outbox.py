@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.notifying.news import News
 
@@ -29,5 +30,4 @@ async def store_news(
     if not news:
         return 0
     params = {"news": msgspec.json.encode(news).decode(), "rules": rules, "most": MAX_PENDING}
-    row = await (await conn.execute(sql(_PACKAGE, "store_news"), params)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "store_news"), params)

@@ -7,6 +7,7 @@ import msgspec
 import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.people.audit_filters import AuditFilter, conditions
@@ -67,9 +68,7 @@ class Recorded(msgspec.Struct, frozen=True):
 async def record(conn: psycopg.AsyncConnection, entry: Entry) -> int:
     """Adds `entry` and returns its id. Runs in the transaction of the change, so that both commit or neither does."""
     params = {**msgspec.structs.asdict(entry), "details": _json(entry.details)}
-    row = await (await conn.execute(sql(_PACKAGE, "record_audit"), params, prepare=True)).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, sql(_PACKAGE, "record_audit"), params, prepare=True)
 
 
 async def amend(conn: psycopg.AsyncConnection, entry_id: int, name: str, more: int) -> None:
@@ -87,7 +86,7 @@ async def list_entries(
     """The newest matching entries, at most `limit`; and the id to continue from, or None."""
     query = psql.SQL(sql(_PACKAGE, "list_audit")).format(conditions=conditions(chosen))
     params = {**msgspec.structs.asdict(chosen), "limit": limit + 1}
-    rows = await (await conn.execute(query, params, prepare=False)).fetchall()
+    rows = await all_rows(conn, query, params, prepare=False)
     entries = [
         Recorded(entry_id, at, RecordedActor(ActorKind(kind), actor_id, actor), *rest)
         for entry_id, at, kind, actor_id, actor, *rest in rows[:limit]
@@ -98,8 +97,7 @@ async def list_entries(
 async def prune(conn: psycopg.AsyncConnection, keep: int, limit: int = PRUNE_LIMIT) -> int:
     """Deletes the oldest entries, at most `limit`, that are at least `keep` seconds old; returns how many."""
     params = {"keep": keep, "limit": limit}
-    row = await (await conn.execute(sql(_PACKAGE, "prune_audit"), params, prepare=True)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "prune_audit"), params, prepare=True)
 
 
 def _json(value: dict[str, Any] | None) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Scope
 from lapinq_core.domain.accounts.api_key import digest_of, hint_of
@@ -85,15 +86,14 @@ async def create(conn: psycopg.AsyncConnection, new: NewKey, key: str, *, by: Au
         "created_by": by.actor,
     }
     async with conn.transaction():
-        if owner_id is not None:
-            owner = await (await conn.execute(sql(_PACKAGE, "lock_owner"), {"id": owner_id})).fetchone()
-            if owner is None:
-                raise UnknownOwner
+        if owner_id is not None and not await first_value(
+            conn, sql(_PACKAGE, "lock_owner"), {"id": owner_id}
+        ):
+            raise UnknownOwner
         await conn.execute(sql(_PACKAGE, "lock_keys"))
-        counted = await (await conn.execute(sql(_PACKAGE, "count_keys"))).fetchone()
-        if counted is None or counted[0] >= MAX_KEYS:
+        if await first_value(conn, sql(_PACKAGE, "count_keys")) >= MAX_KEYS:
             raise TooManyKeys
-        row = await (await conn.execute(sql(_PACKAGE, "create_key"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "create_key"), params)
         if row is None:
             raise NameTaken
         record = _record(*row)
@@ -108,13 +108,13 @@ async def create(conn: psycopg.AsyncConnection, new: NewKey, key: str, *, by: Au
 
 async def list_all(conn: psycopg.AsyncConnection) -> list[KeyRecord]:
     """Every key, by name."""
-    return [_record(*row) for row in await (await conn.execute(sql(_PACKAGE, "list_keys"))).fetchall()]
+    return [_record(*row) for row in await all_rows(conn, sql(_PACKAGE, "list_keys"))]
 
 
 async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> bool:
     """Deletes a key, adds an audit entry, and notifies every server; False if there is none with this id."""
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "delete_key"), {"id": key_id})).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "delete_key"), {"id": key_id})
         if row is not None:
             await audit.record(conn, by.did("key.delete", str(key_id), {"name": row[0]}))
     return row is not None
@@ -122,15 +122,15 @@ async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> b
 
 async def names_of(conn: psycopg.AsyncConnection, owner_id: int) -> list[str]:
     """The names of a user's keys."""
-    cursor = await conn.execute(sql(_PACKAGE, "list_owned_keys"), {"id": owner_id})
-    return [row[0] for row in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "list_owned_keys"), {"id": owner_id})
+    return [row[0] for row in rows]
 
 
 async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[bytes, FoundKey]:
     """The valid keys with these digests; unknown and expired ones are left out."""
-    cursor = await conn.execute(sql(_PACKAGE, "find_keys"), {"digests": list(digests)}, prepare=True)
+    rows = await all_rows(conn, sql(_PACKAGE, "find_keys"), {"digests": list(digests)}, prepare=True)
     found: dict[bytes, FoundKey] = {}
-    for digest, key_id, name, scopes, queues, seconds_left in await cursor.fetchall():
+    for digest, key_id, name, scopes, queues, seconds_left in rows:
         actor = Actor(
             kind=ActorKind.KEY,
             id=key_id,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.people"
@@ -37,9 +38,9 @@ async def count_try(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) 
     """
     for counter in counters:
         params = {"key": counter.key, "most": counter.most, "window": WINDOW_SECONDS}
-        row = await (await conn.execute(sql(_PACKAGE, "count_login_try"), params)).fetchone()
-        if row and row[0] is not None:
-            return row[0]
+        seconds = await first_value(conn, sql(_PACKAGE, "count_login_try"), params)
+        if seconds is not None:
+            return seconds
     return None
 
 
@@ -53,5 +54,4 @@ async def succeeded(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
     """Deletes counts whose window is over; returns how many."""
     params = {"limit": limit, "window": WINDOW_SECONDS}
-    row = await (await conn.execute(sql(_PACKAGE, "prune_login_tries"), params)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "prune_login_tries"), params)

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.people import audit
@@ -44,10 +45,10 @@ async def create(conn: psycopg.AsyncConnection, owner_id: int, name: str, page: 
     """Saves a view. Raises `ViewNameTaken` and `TooManyViews`."""
     params = {"owner_id": owner_id, "name": name, "page": page, "query": query}
     async with conn.transaction():
-        counted = await (await conn.execute(sql(_PACKAGE, "count_views"), params)).fetchone()
+        counted = await maybe_row(conn, sql(_PACKAGE, "count_views"), params)
         if counted is None or counted[0] >= MAX_VIEWS:
             raise TooManyViews
-        row = await (await conn.execute(sql(_PACKAGE, "create_view"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "create_view"), params)
         if row is None:
             raise ViewNameTaken
     return SavedView(**dict(zip(SavedView.__struct_fields__, row, strict=True)))
@@ -56,9 +57,9 @@ async def create(conn: psycopg.AsyncConnection, owner_id: int, name: str, page: 
 async def list_for(conn: psycopg.AsyncConnection, user_id: int, page: str | None = None) -> list[SavedView]:
     """The user's own views, and those that are shared, by name; with `page` only those of it."""
     params = {"user_id": user_id, "page": page}
-    cursor = await conn.execute(sql(_PACKAGE, "list_views"), params, prepare=True)
+    rows = await all_rows(conn, sql(_PACKAGE, "list_views"), params, prepare=True)
     fields = SavedView.__struct_fields__
-    return [SavedView(**dict(zip(fields, row, strict=True))) for row in await cursor.fetchall()]
+    return [SavedView(**dict(zip(fields, row, strict=True))) for row in rows]
 
 
 async def share(
@@ -67,7 +68,7 @@ async def share(
     """Shares a view that the user sees with all, or no longer, and adds an audit entry; False if there is none."""
     params = {"id": view_id, "user_id": user_id, "is_shared": is_shared}
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "share_view"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "share_view"), params)
         if row is not None:
             action = "view.share" if is_shared else "view.unshare"
             await audit.record(conn, by.did(action, str(view_id), {"name": row[0]}))
@@ -80,7 +81,7 @@ async def delete(
     """Deletes a view of the user, for an admin also a shared one; False if there is none."""
     params = {"id": view_id, "user_id": user_id, "is_admin": is_admin}
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "delete_view"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "delete_view"), params)
         if row is not None and row[1]:
             await audit.record(conn, by.did("view.delete", str(view_id), {"name": row[0]}))
     return row is not None

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import Grants, read_grants, write_grants
@@ -51,8 +52,7 @@ async def create(conn: psycopg.AsyncConnection, username: str, password_hash: st
 
 async def has_any(conn: psycopg.AsyncConnection) -> bool:
     """Whether there is any user."""
-    row = await (await conn.execute(sql(_PACKAGE, "has_users"))).fetchone()
-    return bool(row and row[0])
+    return await first_value(conn, sql(_PACKAGE, "has_users"))
 
 
 async def create_first(
@@ -66,32 +66,27 @@ async def create_first(
     }
     async with conn.transaction():
         await conn.execute(sql(_PACKAGE, "lock_first_user"))
-        row = await (await conn.execute(sql(_PACKAGE, "create_first_user"), params)).fetchone()
-        return row[0] if row else None
+        return await first_value(conn, sql(_PACKAGE, "create_first_user"), params)
 
 
 async def default_login(conn: psycopg.AsyncConnection) -> str | None:
     """The name of a user who still has the default password; None if there is none."""
-    row = await (await conn.execute(sql(_PACKAGE, "default_login"))).fetchone()
-    return row[0] if row else None
+    return await first_value(conn, sql(_PACKAGE, "default_login"))
 
 
 async def list_all(conn: psycopg.AsyncConnection) -> list[User]:
     """All users by name."""
-    return [_user(row) for row in await (await conn.execute(sql(_PACKAGE, "list_users"))).fetchall()]
+    return [_user(row) for row in await all_rows(conn, sql(_PACKAGE, "list_users"))]
 
 
 async def folded(conn: psycopg.AsyncConnection, username: str) -> str:
     """The name folded to lower case, as the database compares names."""
-    row = await (await conn.execute(sql(_PACKAGE, "fold_username"), {"username": username})).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, sql(_PACKAGE, "fold_username"), {"username": username})
 
 
 async def credentials(conn: psycopg.AsyncConnection, username: str) -> Credentials | None:
     """What a login with this name is checked against; None for an unknown name."""
-    cursor = await conn.execute(sql(_PACKAGE, "find_credentials"), {"username": username})
-    row = await cursor.fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "find_credentials"), {"username": username})
     if row is None:
         return None
     return Credentials(id=row[0], username=row[1], password_hash=row[2], has_default_password=row[3])
@@ -122,7 +117,7 @@ async def set_permissions(conn: psycopg.AsyncConnection, user_id: int, grants: G
 async def set_password(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> bool:
     """Sets a new password for the user in `known`; False if the password has changed since, or the user is gone."""
     params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
-    return await (await conn.execute(sql(_PACKAGE, "set_password"), params)).fetchone() is not None
+    return await maybe_row(conn, sql(_PACKAGE, "set_password"), params) is not None
 
 
 async def rehash(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> None:
@@ -133,12 +128,12 @@ async def rehash(conn: psycopg.AsyncConnection, known: Credentials, password_has
 
 async def _is_last_admin(conn: psycopg.AsyncConnection, user_id: int) -> bool:
     """Whether there is no other admin. Locks all admins until the end of the transaction."""
-    rows = await (await conn.execute(sql(_PACKAGE, "lock_admins"))).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "lock_admins"))
     return [row[0] for row in rows] == [user_id]
 
 
 async def _one(conn: psycopg.AsyncConnection, verb: str, params: dict[str, object]) -> User | None:
-    row = await (await conn.execute(sql(_PACKAGE, verb), params)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, verb), params)
     return _user(row) if row else None
 
 

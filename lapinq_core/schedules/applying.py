@@ -9,6 +9,7 @@ from datetime import datetime
 
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.errors import LapinqError
@@ -148,9 +149,7 @@ def author_of(module: str) -> Author:
 
 
 async def _lock(conn: psycopg.AsyncConnection) -> datetime:
-    row = await (await conn.execute(sql(_PACKAGE, "lock_applying"))).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, sql(_PACKAGE, "lock_applying"))
 
 
 async def _all_of(conn: psycopg.AsyncConnection, source: str) -> list[Schedule]:

@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from lapinq_core.db.rows import all_rows, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.ids import new_ids
@@ -125,8 +126,7 @@ async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
 
 async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
     """When to query next."""
-    row = await (await conn.execute(sql(_PACKAGE, "next_tick"), prepare=True)).fetchone()
-    assert row is not None
+    row = await one_row(conn, sql(_PACKAGE, "next_tick"), prepare=True)
     return Outlook(*row)
 
 
@@ -288,7 +288,7 @@ async def lock(
 
 
 async def _all(conn: psycopg.AsyncConnection, verb: str, **params: Any) -> list[Any]:
-    return await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchall()
+    return await all_rows(conn, sql(_PACKAGE, verb), params, prepare=True)
 
 
 async def _rows(conn: psycopg.AsyncConnection, verb: str, **params: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.schedules.ticks import Overlap, TickOutcome, outcomes
 from lapinq_core.schedules.schedules import Schedule
@@ -92,6 +93,5 @@ async def resolve_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick])
 
 async def slots(conn: psycopg.AsyncConnection, ids: Sequence[int]) -> list[Slot]:
     """The slots of these schedules, after freeing those whose run has ended."""
-    cursor = await conn.execute(sql(_PACKAGE, "free_slots"), {"ids": list(ids)}, prepare=True)
-    rows = await cursor.fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "free_slots"), {"ids": list(ids)}, prepare=True)
     return [Slot(one, None if task is None else str(task), has_held) for one, task, has_held in rows]

@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.interval import interval_text, read_interval
@@ -114,7 +115,7 @@ async def create(
         checked = await _checked(conn, definition, now)
         anchor = anchor_of(checked, now)
         params = _columns(checked, anchor, when(checked, anchor).after(now), by, source)
-        if await (await conn.execute(sql(_PACKAGE, "create_schedule"), params)).fetchone() is None:
+        if await maybe_row(conn, sql(_PACKAGE, "create_schedule"), params) is None:
             raise ScheduleExists
         await audit.record(conn, by.did("schedule.create", checked.name, _told(checked)))
         await notify_schedulers(conn)
@@ -176,7 +177,7 @@ async def pause(conn: psycopg.AsyncConnection, name: str, reason: str | None, *,
         await lock(conn, name)
         found = await _existing(conn, name)
         params = {"id": found.id, "by": by.actor, "reason": reason}
-        if await (await conn.execute(sql(_PACKAGE, "pause_schedule"), params)).fetchone() is not None:
+        if await maybe_row(conn, sql(_PACKAGE, "pause_schedule"), params) is not None:
             await audit.record(conn, by.did("schedule.pause", name, {"reason": reason} if reason else None))
         return await _existing(conn, name)
 
@@ -187,7 +188,7 @@ async def resume(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Sch
         now = await lock(conn, name)
         found = await _existing(conn, name)
         params = {"id": found.id, "next_fire_at": when(found, found.anchor_at).after(now)}
-        if await (await conn.execute(sql(_PACKAGE, "resume_schedule"), params)).fetchone() is not None:
+        if await maybe_row(conn, sql(_PACKAGE, "resume_schedule"), params) is not None:
             await audit.record(conn, by.did("schedule.resume", name))
             await notify_schedulers(conn)
         return await _existing(conn, name)
@@ -228,16 +229,14 @@ async def _existing(conn: psycopg.AsyncConnection, name: str) -> Schedule:
 
 async def lock(conn: psycopg.AsyncConnection, name: str) -> datetime:
     """Locks the schedule and returns the time. Raises `UnknownSchedule`."""
-    row = await (await conn.execute(sql(_PACKAGE, "lock_schedule"), {"name": name})).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "lock_schedule"), {"name": name})
     if row is None:
         raise UnknownSchedule
     return row[1]
 
 
 async def _now(conn: psycopg.AsyncConnection) -> datetime:
-    row = await (await conn.execute("SELECT lapinq_now()")).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, "SELECT lapinq_now()")
 
 
 async def notify_schedulers(conn: psycopg.AsyncConnection) -> None:

@@ -5,6 +5,7 @@
 
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.tasks"
@@ -12,31 +13,24 @@ _PACKAGE = "lapinq_core.tasks"
 
 async def paused(conn: psycopg.AsyncConnection) -> list[str]:
     """The names of the queues that are paused."""
-    return [row[0] for row in await (await conn.execute(sql(_PACKAGE, "paused"), prepare=True)).fetchall()]
+    return [row[0] for row in await all_rows(conn, sql(_PACKAGE, "paused"), prepare=True)]
 
 
 async def is_due(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:
     """Whether a task may start now that `heads` and `discover` don't see: fire-and-forget, or just due."""
-    row = await (await conn.execute(sql(_PACKAGE, "is_due"), {"queues": queues})).fetchone()
-    return row is not None and row[0]
+    return await first_value(conn, sql(_PACKAGE, "is_due"), {"queues": queues})
 
 
 async def is_startable(conn: psycopg.AsyncConnection, queues: list[str]) -> bool:
     """Whether a ready task of `queues` may start now, or as soon as a task ends or a rate allows it."""
-    cursor = await conn.execute(sql(_PACKAGE, "is_startable"), {"queues": queues}, prepare=False)
-    row = await cursor.fetchone()
-    return row is not None and row[0]
+    return await first_value(conn, sql(_PACKAGE, "is_startable"), {"queues": queues}, prepare=False)
 
 
 async def has_transient(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:
     """Whether a fire-and-forget task waits, perhaps for its time."""
-    row = await (
-        await conn.execute(sql(_PACKAGE, "has_transient"), {"queues": queues}, prepare=True)
-    ).fetchone()
-    return row is not None and row[0]
+    return await first_value(conn, sql(_PACKAGE, "has_transient"), {"queues": queues}, prepare=True)
 
 
 async def count_delayed(conn: psycopg.AsyncConnection, queues: list[str] | None) -> int:
     """How many tasks are delayed, including those that wait for a retry."""
-    row = await (await conn.execute(sql(_PACKAGE, "count_delayed"), {"queues": queues})).fetchone()
-    return 0 if row is None else row[0]
+    return await first_value(conn, sql(_PACKAGE, "count_delayed"), {"queues": queues})

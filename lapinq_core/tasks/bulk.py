@@ -18,6 +18,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Entry
@@ -86,9 +87,7 @@ async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | Non
     """A walk over the tasks that exist now; None if there are none, or the states exclude each other."""
     if not chosen.statuses:
         return None
-    row = await (await conn.execute(sql(_PACKAGE, "begin_walk"), prepare=True)).fetchone()
-    assert row is not None
-    started, newest = row
+    started, newest = await one_row(conn, sql(_PACKAGE, "begin_walk"), prepare=True)
     if newest is None:
         return None
     return Walk(chosen, started, newest if chosen.last is None else min(newest, chosen.last))
@@ -189,7 +188,5 @@ async def _look(
         "ids": batch.ids,
         "by": by,
     }
-    row = await (await conn.execute(query, params, prepare=False)).fetchone()
-    assert row is not None
-    done, running, left, queues, last, count = row
+    done, running, left, queues, last, count = await one_row(conn, query, params, prepare=False)
     return Step(done=done, running=running, left=left, queues=queues, last=last, looked=count)

@@ -11,6 +11,7 @@ from psycopg import errors as pg
 
 from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim
@@ -203,8 +204,8 @@ async def _may_start(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
         "mark_ranks": [ask.mark[0] for ask in asks],
         "mark_seqs": [ask.mark[1] for ask in asks],
     }
-    cursor = await conn.execute(governed_claims.MAY_START, params, prepare=True)
-    return {row[0] for row in await cursor.fetchall()}
+    rows = await all_rows(conn, governed_claims.MAY_START, params, prepare=True)
+    return {row[0] for row in rows}
 
 
 async def _near_first(
@@ -223,16 +224,13 @@ async def _near_first(
 
 
 async def _plain(conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID) -> _Answer:
-    cursor = await conn.execute(plain_claim(since, until), params, prepare=True)
-    row = await cursor.fetchone()
-    return _Answer(row[0] if row else None)
+    return _Answer(await first_value(conn, plain_claim(since, until), params, prepare=True))
 
 
 async def _from_many(
     conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
 ) -> _Answer:
-    cursor = await conn.execute(claim_of_many(since, until), params, prepare=True)
-    row = await cursor.fetchone()
+    row = await maybe_row(conn, claim_of_many(since, until), params, prepare=True)
     return _Answer(row[0], governed=row[1] or ()) if row else _Answer(None)
 
 

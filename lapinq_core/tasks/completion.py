@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.limits.spending import Spent, spend, spend_in
 
@@ -40,8 +41,7 @@ async def acomplete_one(conn: psycopg.AsyncConnection, completion: Completion) -
         await conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
     if completion.spent:
         await spend(conn, [Spent(completion.task_id, completion.token, completion.spent)])
-    row = await (await conn.execute(sql(_PACKAGE, "complete"), _completion(completion))).fetchone()
-    return row is not None and row[0] == 1
+    return await first_value(conn, sql(_PACKAGE, "complete"), _completion(completion)) == 1
 
 
 def _completion(completion: Completion) -> dict[str, object]:

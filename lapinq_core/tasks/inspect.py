@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.shown_state import ShownState, state_of
 from lapinq_core.domain.tasks.state import Status
@@ -92,7 +93,7 @@ class Overview(msgspec.Struct, frozen=True):
 async def get_task(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
     """The task as a JSON object; None for an unknown id."""
     pick = psql.SQL("SELECT %(id)s::uuid AS id")
-    found = await (await conn.execute(_task_objects(pick), {"id": task_id}, prepare=True)).fetchone()
+    found = await maybe_row(conn, _task_objects(pick), {"id": task_id}, prepare=True)
     return found[1] if found else None
 
 
@@ -116,20 +117,20 @@ async def list_these(
 
 async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Status, str] | None:
     """The status, and the result as a JSON object, which counts once the status is final; None for an unknown id."""
-    row = await (await conn.execute(sql(_PACKAGE, "get_result"), {"id": task_id}, prepare=True)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "get_result"), {"id": task_id}, prepare=True)
     return (Status(row[0]), row[1]) if row else None
 
 
 async def get_names(conn: psycopg.AsyncConnection, task_id: str) -> TaskNames | None:
     """The names of a task; None for an unknown id."""
-    row = await (await conn.execute(sql(_PACKAGE, "task_names"), {"id": task_id}, prepare=True)).fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "task_names"), {"id": task_id}, prepare=True)
     return TaskNames(*row) if row else None
 
 
 async def get_results(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[Status, str]]:
     """As `get_result`, for those of `ids` that exist."""
-    cursor = await conn.execute(sql(_PACKAGE, "get_results"), {"ids": list(ids)}, prepare=True)
-    return {task_id: (Status(status), result) for task_id, status, result in await cursor.fetchall()}
+    rows = await all_rows(conn, sql(_PACKAGE, "get_results"), {"ids": list(ids)}, prepare=True)
+    return {task_id: (Status(status), result) for task_id, status, result in rows}
 
 
 async def get_attempts(conn: psycopg.AsyncConnection, task_id: str, limit: int = MAX_ATTEMPTS) -> str | None:
@@ -138,8 +139,7 @@ async def get_attempts(conn: psycopg.AsyncConnection, task_id: str, limit: int =
     At most the latest `limit`, and the running one.
     """
     params = {"id": task_id, "limit": limit}
-    row = await (await conn.execute(sql(_PACKAGE, "attempts"), params, prepare=True)).fetchone()
-    return row[0] if row else None
+    return await first_value(conn, sql(_PACKAGE, "attempts"), params, prepare=True)
 
 
 def history_statement() -> str:
@@ -149,8 +149,8 @@ def history_statement() -> str:
 
 async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
     """Every queue that has tasks, by name."""
-    cursor = await conn.execute(sql(_PACKAGE, "count_queues"), prepare=True)
-    return [QueueCounts(*row) for row in await cursor.fetchall()]
+    rows = await all_rows(conn, sql(_PACKAGE, "count_queues"), prepare=True)
+    return [QueueCounts(*row) for row in rows]
 
 
 async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
@@ -181,8 +181,8 @@ async def ping(conn: psycopg.AsyncConnection) -> None:
 async def _lines(
     conn: psycopg.AsyncConnection, query: psql.Composed, params: dict[str, object]
 ) -> list[TaskLine]:
-    cursor = await conn.execute(query, params, prepare=False)
-    return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
+    rows = await all_rows(conn, query, params, prepare=False)
+    return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in rows]
 
 
 async def _page(

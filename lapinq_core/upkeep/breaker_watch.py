@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.notifying.news import BreakerNews
 from lapinq_core.limits import governed_claims, task_breakers
@@ -37,8 +38,8 @@ async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECON
     params = {"most": MAX_QUEUES, "recent": recent}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        cursor = await conn.execute(sql(_PACKAGE, "busy_breakers"), params)
-        queues = [queue for (queue,) in await cursor.fetchall()]
+        rows = await all_rows(conn, sql(_PACKAGE, "busy_breakers"), params)
+        queues = [queue for (queue,) in rows]
     return [queue for queue in queues if await _judge(conn, queue, recent)]
 
 
@@ -48,7 +49,7 @@ async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
         await conn.execute(SEARCH_SETTINGS)
         await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params)
         await conn.execute(governed_claims.JUDGE_BREAKER, params)
-        row = await (await conn.execute(sql(_PACKAGE, "tell_breaker"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "tell_breaker"), params)
         if row is None:
             return False  # removed meanwhile
         *facts, may_start = row
@@ -64,8 +65,8 @@ async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
     """
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        cursor = await conn.execute(sql(_PACKAGE, "busy_task_breakers"), {"most": MAX_QUEUES})
-        tasks = [task for (task,) in await cursor.fetchall()]
+        rows = await all_rows(conn, sql(_PACKAGE, "busy_task_breakers"), {"most": MAX_QUEUES})
+        tasks = [task for (task,) in rows]
     queues: set[str] = set()
     has_more = False
     for task in tasks:
@@ -86,9 +87,7 @@ async def release_parked(conn: PooledConnection, task: str) -> tuple[int, list[s
     """Lets some parked tasks of the name go, unless its breaker is not closed; how many, and their queues."""
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        cursor = await conn.execute(sql(_PACKAGE, "release_parked"), {"task": task, "limit": PASS_LIMIT})
-        row = await cursor.fetchone()
-    return row or (0, [])
+        return await one_row(conn, sql(_PACKAGE, "release_parked"), {"task": task, "limit": PASS_LIMIT})
 
 
 async def put_off_parked(conn: PooledConnection) -> bool:
@@ -97,9 +96,8 @@ async def put_off_parked(conn: PooledConnection) -> bool:
     while time.monotonic() < until:
         async with conn.transaction():
             await conn.execute(SEARCH_SETTINGS)
-            cursor = await conn.execute(sql(_PACKAGE, "put_off_parked"), {"limit": PASS_LIMIT})
-            row = await cursor.fetchone()
-        if row is None or row[0] < PASS_LIMIT:
+            number = await first_value(conn, sql(_PACKAGE, "put_off_parked"), {"limit": PASS_LIMIT})
+        if number < PASS_LIMIT:
             return False
     return True
 
@@ -110,13 +108,12 @@ async def _judge_task(conn: PooledConnection, task: str) -> list[str]:
         await conn.execute(SEARCH_SETTINGS)
         await conn.execute(sql("lapinq_core.limits", "lock_task_breaker"), params)
         await conn.execute(task_breakers.JUDGE, params)
-        row = await (await conn.execute(_TELL_OF_TASK, params)).fetchone()
+        row = await maybe_row(conn, _TELL_OF_TASK, params)
         if row is None:
             return []  # it was removed
         *facts, _ = row
         await _tell(conn, facts, task=task)
-        row = await (await conn.execute(sql(_PACKAGE, "let_probes_go"), params)).fetchone()
-    return row[0] if row else []
+        return await first_value(conn, sql(_PACKAGE, "let_probes_go"), params)
 
 
 async def _tell(

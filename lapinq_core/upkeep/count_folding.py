@@ -10,6 +10,7 @@ import time
 from typing import NamedTuple
 
 from lapinq_core.db.pool import Pool, PooledConnection
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
 from lapinq_core.upkeep.rescuing import BOTTOM, SEARCH_SETTINGS
@@ -63,7 +64,5 @@ async def fold_counts(conn: PooledConnection, since: str = BOTTOM) -> Folded:
     params = {"since": since, "limit": LOOK_LIMIT}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        cursor = await conn.execute(sql("lapinq_core.upkeep", "fold_counts"), params, prepare=True)
-        row = await cursor.fetchone()
-    assert row is not None
+        row = await one_row(conn, sql("lapinq_core.upkeep", "fold_counts"), params, prepare=True)
     return Folded(*row)

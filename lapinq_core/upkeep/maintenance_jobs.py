@@ -8,6 +8,7 @@ import msgspec
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
 
@@ -43,9 +44,9 @@ async def promote(
 ) -> Promoted:
     """Makes delayed tasks ready that are due, from `mark` on; None: all."""
     params = {"limit": limit, "since": mark and mark.due_at, "since_id": mark.id if mark else FIRST}
-    row = await (await conn.execute(sql(_PACKAGE, "promote"), params, prepare=True)).fetchone()
-    assert row is not None
-    moved, queues, next_due, due_at, last_id = row
+    moved, queues, next_due, due_at, last_id = await one_row(
+        conn, sql(_PACKAGE, "promote"), params, prepare=True
+    )
     return Promoted(moved, queues, next_due, DueMark(due_at, last_id or FIRST), is_full=last_id is not None)
 
 
@@ -71,11 +72,8 @@ async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION
     """
     async with conn.transaction():
         await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
-        cursor = await conn.execute(sql(_PACKAGE, "ensure_partitions"), {"weeks_ahead": weeks_ahead})
-        row = await cursor.fetchone()
-    return row[0] if row else 0
+        return await first_value(conn, sql(_PACKAGE, "ensure_partitions"), {"weeks_ahead": weeks_ahead})
 
 
 async def _count(conn: PooledConnection, verb: str, params: Mapping[str, int]) -> int:
-    row = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, verb), params, prepare=True)

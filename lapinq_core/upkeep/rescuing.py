@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.tasks.decide import Fail, Isolation, Retry, decide
@@ -36,8 +37,7 @@ async def first_running(conn: PooledConnection, since: str) -> str | None:
     """
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        row = await (await conn.execute(sql(_PACKAGE, "first_running"), {"since": since})).fetchone()
-    return row[0] if row else None
+        return await first_value(conn, sql(_PACKAGE, "first_running"), {"since": since})
 
 
 async def rescue(
@@ -55,8 +55,7 @@ async def rescue(
     params = {"limit": limit, "expected": expected, "since": since}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        cursor = await conn.execute(sql(_PACKAGE, "find_lost"), params, prepare=True)
-        rows = await cursor.fetchall()
+        rows = await all_rows(conn, sql(_PACKAGE, "find_lost"), params, prepare=True)
         lost_with = Counter(row[_WORKER_ID] for row in rows)
         ended: list[worker_verbs.Ended] = []
         rescued: dict[str, str | None] = {}

@@ -8,6 +8,7 @@ from contextlib import suppress
 import msgspec
 
 from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
@@ -36,8 +37,6 @@ async def delete_ended(
     with suppress(*STOPPED):
         async with conn.transaction():
             await conn.execute(STEP_SETTINGS)
-            row = await (await conn.execute(sql(_PACKAGE, "delete_ended"), params, prepare=False)).fetchone()
-        assert row is not None
-        deleted, looked, last = row
+            deleted, looked, last = await one_row(conn, sql(_PACKAGE, "delete_ended"), params, prepare=False)
         return DeletedBatch(deleted, last if looked == limit else None)
     return None

@@ -3,6 +3,7 @@
 import psycopg
 
 from lapinq_core.db.pool import Pool
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 
 LIMIT = 500
@@ -29,9 +30,7 @@ async def prune(
     """Deletes idle keys among those that follow `after`, a queue and a key in it. Returns how many, and the last key
     that it looked at; None at the end."""
     params = {"queue": after[0], "key": after[1], "limit": limit}
-    row = await (
-        await conn.execute(sql("lapinq_core.upkeep", "prune_unique_keys"), params, prepare=True)
-    ).fetchone()
-    assert row is not None
-    deleted, looked, queue, key = row
+    deleted, looked, queue, key = await one_row(
+        conn, sql("lapinq_core.upkeep", "prune_unique_keys"), params, prepare=True
+    )
     return deleted, (queue, key) if looked == limit else None

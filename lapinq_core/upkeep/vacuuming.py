@@ -14,6 +14,7 @@ from psycopg import errors as pg
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import Pool, PooledConnection
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.upkeep"
@@ -47,5 +48,6 @@ class Vacuuming:
         return self._pause
 
     async def _due(self, conn: PooledConnection) -> dict[str, int]:
-        cursor = await conn.execute(sql(_PACKAGE, "vacuum_due"), {"dead": DEAD_ROWS, "bytes": MAX_BYTES})
-        return dict(await cursor.fetchall())
+        return dict(
+            await all_rows(conn, sql(_PACKAGE, "vacuum_due"), {"dead": DEAD_ROWS, "bytes": MAX_BYTES})
+        )

@@ -19,6 +19,7 @@ from psycopg import errors as pg
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.retention import Retention
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
@@ -83,7 +84,7 @@ class WeekCount:
     async def _count(self, conn: PooledConnection) -> Verdict:
         await conn.execute(STEP_SETTINGS)
         params = {**self._keep, "after": self._after, "limit": WINDOW}
-        rows = await (await conn.execute(_of_week("count_week", self.name), params, prepare=False)).fetchall()
+        rows = await all_rows(conn, _of_week("count_week", self.name), params, prepare=False)
         if any(over < tasks for _queue, _status, tasks, over, _last in rows):
             return Verdict.STAYS
         for queue, status, tasks, _over, _last in rows:
@@ -126,7 +127,7 @@ async def watch_week(
         if not await _may_change_partitions(conn):
             return Busy()
         params = {"after": after or "", "keep": keep.longest}
-        row = await (await conn.execute(sql(_PACKAGE, "next_old_week"), params)).fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "next_old_week"), params)
         if row is None:
             return None
         (name,) = row
@@ -149,13 +150,11 @@ async def drop_week(conn: PooledConnection, keep: Retention, after: str | None =
 
 
 async def _lock(conn: PooledConnection, week: str) -> int:
-    row = await (await conn.execute(sql(_PACKAGE, "lock_week"), {"week": week})).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, sql(_PACKAGE, "lock_week"), {"week": week})
 
 
 async def _may_change_partitions(conn: PooledConnection) -> bool:
-    return await (await conn.execute(sql(_PACKAGE, "hold_partitions"))).fetchone() == (True,)
+    return await first_value(conn, sql(_PACKAGE, "hold_partitions"))
 
 
 async def _wait_at_most(conn: PooledConnection, seconds: float) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 import psycopg
 
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, Event, NotTaken, WebhookState
 from lapinq_core.people import audit
@@ -67,15 +68,14 @@ async def take(
         "places_each": places_each,
         "after": after,
     }
-    rows = await (await conn.execute(sql(_PACKAGE, "take_webhooks"), params, prepare=True)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "take_webhooks"), params, prepare=True)
     return [_due(row[:-1]) for row in rows if row[0] is not None], rows[0][-1] or FIRST_HOST
 
 
 async def delivered(conn: psycopg.AsyncConnection, due: DueWebhook, answer: int) -> bool:
     """Records that the receiver accepted it; False if the lease was lost."""
     params = {"seq": due.seq, "lease": due.lease, "answer": answer}
-    row = await (await conn.execute(sql(_PACKAGE, "webhook_delivered"), params, prepare=True)).fetchone()
-    return row is not None and row[0] == 1
+    return await first_value(conn, sql(_PACKAGE, "webhook_delivered"), params, prepare=True) == 1
 
 
 async def failed(
@@ -94,15 +94,14 @@ async def failed(
         "answer": outcome.answer,
         "failure": outcome.failure,
     }
-    row = await (await conn.execute(sql(_PACKAGE, "webhook_failed"), params, prepare=True)).fetchone()
-    return WebhookState(row[0]) if row else None
+    state = await first_value(conn, sql(_PACKAGE, "webhook_failed"), params, prepare=True)
+    return None if state is None else WebhookState(state)
 
 
 async def resend(conn: psycopg.AsyncConnection, event_id: str, *, by: Author) -> str | None:
     """Makes a webhook due now, with the same id; returns it as JSON, None for an unknown id."""
     async with conn.transaction():
-        cursor = await conn.execute(sql(_PACKAGE, "resend_webhook"), {"id": event_id}, prepare=True)
-        row = await cursor.fetchone()
+        row = await maybe_row(conn, sql(_PACKAGE, "resend_webhook"), {"id": event_id}, prepare=True)
         if row is None:
             return None
         queue, task_id, shown = row
@@ -112,8 +111,7 @@ async def resend(conn: psycopg.AsyncConnection, event_id: str, *, by: Author) ->
 
 async def get(conn: psycopg.AsyncConnection, event_id: str) -> tuple[str, str] | None:
     """The queue of the task, and the webhook as JSON; None for an unknown id."""
-    cursor = await conn.execute(sql(_PACKAGE, "get_webhook"), {"id": event_id}, prepare=True)
-    row = await cursor.fetchone()
+    row = await maybe_row(conn, sql(_PACKAGE, "get_webhook"), {"id": event_id}, prepare=True)
     return (row[0], row[1]) if row else None
 
 
@@ -122,14 +120,13 @@ async def list_webhooks(
 ) -> tuple[list[str], int | None]:
     """The newest matching webhooks as JSON, at most `limit`; and the number to continue from, or None."""
     params = {**msgspec.structs.asdict(chosen), "limit": limit + 1}
-    rows = await (await conn.execute(sql(_PACKAGE, "list_webhooks"), params, prepare=False)).fetchall()
+    rows = await all_rows(conn, sql(_PACKAGE, "list_webhooks"), params, prepare=False)
     return [text for _, text in rows[:limit]], rows[limit - 1][0] if len(rows) > limit else None
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes webhooks that ended long ago; returns how many."""
-    row = await (await conn.execute(sql(_PACKAGE, "prune_webhooks"), {"limit": limit})).fetchone()
-    return row[0] if row else 0
+    return await first_value(conn, sql(_PACKAGE, "prune_webhooks"), {"limit": limit})
 
 
 def _due(row: tuple[object, ...]) -> DueWebhook:

@@ -1,10 +1,16 @@
-"""The rows of a statement. `prepare` is psycopg's: None lets it decide."""
+"""The rows of a statement. `prepare` is psycopg's: None lets it decide.
 
-from typing import Any
+Clients import it, whichever driver they have.
+"""
 
-import psycopg
-from psycopg.abc import Params, QueryNoTemplate
-from psycopg.rows import TupleRow
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg.abc import Params, QueryNoTemplate
+    from psycopg.rows import TupleRow
 
 
 async def all_rows(

@@ -4,9 +4,15 @@ Every statement carries a `/* lapinq:verb */` tag, which identifies it in `pg_st
 """
 
 import re
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.resources import files
 from typing import LiteralString, cast
+
+
+def sql_of(module: str) -> Callable[[str], LiteralString]:
+    """Loads the statements of the room that a module is in: `sql = sql_of(__name__)`, then `sql("claim")`."""
+    return partial(sql, module.rpartition(".")[0])
 
 
 @cache

@@ -3,21 +3,21 @@
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
 from lapinq_core.domain.exposure import OpenTo
 from lapinq_core.domain.host_names import is_loopback
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 MIN_KEY = 20
 """Characters of the API key in the settings. A shorter one can be guessed."""
 
 
 async def check_default_password(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
-    rows = await all_rows(conn, sql(_PACKAGE, "default_passwords"))
+    rows = await all_rows(conn, sql("default_passwords"))
     users = [name for (name,) in rows]
     if not users:
         return ok("no user has the default password")

@@ -5,17 +5,17 @@ import shlex
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, ok, warning
 from lapinq_core.doctor.wording import duration, waiting
 from lapinq_core.domain.limits.breaker import why_open
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 
 async def check_breakers(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    rows = await all_rows(conn, sql(_PACKAGE, "shut_breakers"))
+    rows = await all_rows(conn, sql("shut_breakers"))
     found: list[Finding] = []
     for kind, name, seconds, failures, attempts, window, pending in rows:
         whose = f"the queue {name}" if kind == "queue" else f"the task {name}"

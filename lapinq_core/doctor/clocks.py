@@ -5,12 +5,12 @@ import time
 import psycopg
 
 from lapinq_core.db.rows import first_value, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, info, ok, warning
 from lapinq_core.doctor.wording import duration
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 MAX_DIFFERENCE = 2.0
 """Seconds that this machine's clock may differ from the database's."""
@@ -20,7 +20,7 @@ RECENT_SECONDS = 3600.0
 
 async def check_clocks(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     before = time.time()
-    now = await first_value(conn, sql(_PACKAGE, "clock"))
+    now = await first_value(conn, sql("clock"))
     after = time.time()
     difference = (before + after) / 2 - now
     if abs(difference) - (after - before) / 2 <= MAX_DIFFERENCE:
@@ -37,7 +37,7 @@ async def check_clocks(conn: psycopg.AsyncConnection, _settings: Settings) -> li
 
 async def check_clock_jumps(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     """The workers notice when the database's clock jumps. They report nothing of their own clocks."""
-    jumped, ahead = await one_row(conn, sql(_PACKAGE, "clock_jumps"), {"recent": RECENT_SECONDS})
+    jumped, ahead = await one_row(conn, sql("clock_jumps"), {"recent": RECENT_SECONDS})
     found: list[Finding] = []
     if ahead is not None:
         found.append(

@@ -4,11 +4,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, ok, warning
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 NEARLY = 0.9
 """The share of a limit from which on it is nearly reached."""
@@ -28,8 +28,8 @@ class _Use(msgspec.Struct, frozen=True, array_like=True):
 
 
 async def check_connections(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
-    row = await one_row(conn, sql(_PACKAGE, "listening_daemons"))
-    rows = await all_rows(conn, sql(_PACKAGE, "connection_limits"))
+    row = await one_row(conn, sql("listening_daemons"))
+    rows = await all_rows(conn, sql("connection_limits"))
     limits = [_Use(*each) for each in rows]
     needed = _needed(settings, *row)
     found = [finding for limit in limits if (finding := _judge(limit, needed)) is not None]

@@ -4,13 +4,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.rows import all_rows, first_value, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, info, ok, warning
 from lapinq_core.doctor.wording import count, duration, waiting
 from lapinq_core.figures import alerts
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 OVERDUE_SECONDS = 10.0
 """A delayed task that is overdue longer than this has nobody to promote it."""
@@ -19,7 +19,7 @@ UNRESCUED_SECONDS = 30.0
 
 
 async def check_delayed(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    number, seconds = await one_row(conn, sql(_PACKAGE, "overdue"), {"overdue": OVERDUE_SECONDS})
+    number, seconds = await one_row(conn, sql("overdue"), {"overdue": OVERDUE_SECONDS})
     if not number:
         return ok("no delayed task is overdue")
     return [
@@ -33,7 +33,7 @@ async def check_delayed(conn: psycopg.AsyncConnection, _settings: Settings) -> l
 
 
 async def check_dead_workers(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    rows = await all_rows(conn, sql(_PACKAGE, "unrescued"), {"unrescued": UNRESCUED_SECONDS})
+    rows = await all_rows(conn, sql("unrescued"), {"unrescued": UNRESCUED_SECONDS})
     return [
         warning(
             f"the dead worker {name} still holds {count(number, 'task')}: no living worker rescues them",
@@ -53,7 +53,7 @@ async def check_schedules(conn: psycopg.AsyncConnection, settings: Settings) -> 
                 f"{start} If one runs, its log says why it is stuck.",
             )
         ]
-    active, seconds, schedulers, has_hidden = await one_row(conn, sql(_PACKAGE, "schedules"))
+    active, seconds, schedulers, has_hidden = await one_row(conn, sql("schedules"))
     if active and not schedulers and not has_hidden and not _has_own_name(settings):
         return [
             warning(
@@ -89,7 +89,7 @@ async def check_webhooks(conn: psycopg.AsyncConnection, settings: Settings) -> l
                 "Repair the receiver, then resend them on the page Webhooks.",
             )
         )
-    if not settings.webhook_secret and await first_value(conn, sql(_PACKAGE, "has_webhooks")):
+    if not settings.webhook_secret and await first_value(conn, sql("has_webhooks")):
         found.append(
             info(
                 "webhooks are in use, and LAPINQ_WEBHOOK_SECRET is not set here: unless the schedulers have it,"
@@ -101,7 +101,7 @@ async def check_webhooks(conn: psycopg.AsyncConnection, settings: Settings) -> l
 
 
 async def check_notifications(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    rows = await all_rows(conn, sql(_PACKAGE, "failing_rules"))
+    rows = await all_rows(conn, sql("failing_rules"))
     return [
         warning(
             f"the notification rule {name} failed {count(tries, 'time')}: {failure}",

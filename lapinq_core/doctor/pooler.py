@@ -14,11 +14,11 @@ from psycopg import sql as psql
 from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.pool import connect
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 NAME = "lapinq-doctor"
 """How the doctor's connections call themselves."""
@@ -96,7 +96,7 @@ async def _is_pooled(conn: psycopg.AsyncConnection) -> bool:
 
 
 async def _pid(conn: psycopg.AsyncConnection) -> int:
-    return await first_value(conn, sql(_PACKAGE, "backend_pid"))
+    return await first_value(conn, sql("backend_pid"))
 
 
 async def _shares_sessions(url: str, first: psycopg.AsyncConnection) -> bool:
@@ -111,7 +111,7 @@ async def _shares_sessions(url: str, first: psycopg.AsyncConnection) -> bool:
 async def _keeps_statements(conn: psycopg.AsyncConnection) -> bool:
     """Whether the pooler gives prepared statements names of its own, without which it can't carry them along."""
     async with conn.transaction():
-        name = await first_value(conn, sql(_PACKAGE, "own_statement"), prepare=True)
+        name = await first_value(conn, sql("own_statement"), prepare=True)
         if name is None:
             return True
         await conn.execute(psql.SQL("DEALLOCATE {}").format(psql.Identifier(name)))

@@ -3,16 +3,16 @@
 import psycopg
 
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, ok
 from lapinq_core.doctor.wording import names
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 
 async def check_privileges(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    role, owner, schema, may_create, unreadable, unowned = await one_row(conn, sql(_PACKAGE, "privileges"))
+    role, owner, schema, may_create, unreadable, unowned = await one_row(conn, sql("privileges"))
     found: list[Finding] = []
     if unreadable:
         found.append(

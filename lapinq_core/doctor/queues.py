@@ -3,14 +3,14 @@
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, info, ok, warning
 from lapinq_core.doctor.wording import count, duration, waiting
 from lapinq_core.figures import alerts
 from lapinq_core.figures.alerts import UnservedQueue
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 LONG_PAUSE_SECONDS = 3600.0
 """Tasks that wait in a queue that was paused longer than this may have been forgotten."""
@@ -41,7 +41,7 @@ def _explain_unserved(queue: UnservedQueue) -> Finding:
 
 
 async def check_paused_queues(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    rows = await all_rows(conn, sql(_PACKAGE, "paused_queues"))
+    rows = await all_rows(conn, sql("paused_queues"))
     found: list[Finding] = []
     for name, seconds, by, reason, pending in rows:
         who = f" by {by}" if by else ""
@@ -58,7 +58,7 @@ async def check_paused_queues(conn: psycopg.AsyncConnection, _settings: Settings
 
 
 async def check_imports(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    rows = await all_rows(conn, sql(_PACKAGE, "failed_imports"), {"recent": RECENT_SECONDS})
+    rows = await all_rows(conn, sql("failed_imports"), {"recent": RECENT_SECONDS})
     return [
         warning(
             f"workers could not call {module}:{name} within the last hour"

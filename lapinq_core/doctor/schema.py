@@ -4,12 +4,12 @@ import psycopg
 
 from lapinq_core.db.migrate import head_revision
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 _MIGRATE = "Run lapinq migrate with this release."
 
 
@@ -27,7 +27,7 @@ async def check_schema(conn: psycopg.AsyncConnection, _settings: Settings) -> li
                 "Update this program. A release runs on the schema of the next one, not of later ones.",
             )
         )
-    rows = await all_rows(conn, sql(_PACKAGE, "invalid_indexes"))
+    rows = await all_rows(conn, sql("invalid_indexes"))
     invalid = [name for (name,) in rows]
     if invalid:
         found.append(
@@ -46,13 +46,13 @@ async def is_usable(conn: psycopg.AsyncConnection) -> bool:
 
 
 async def _revision(conn: psycopg.AsyncConnection) -> str | None:
-    if not await first_value(conn, sql(_PACKAGE, "has_schema")):
+    if not await first_value(conn, sql("has_schema")):
         return None
-    return await first_value(conn, sql(_PACKAGE, "revision"))
+    return await first_value(conn, sql("revision"))
 
 
 async def _why_missing(conn: psycopg.AsyncConnection) -> Finding:
-    row = await maybe_row(conn, sql(_PACKAGE, "hidden_schema"))
+    row = await maybe_row(conn, sql("hidden_schema"))
     if row is None:
         return error("lapinq is not installed in this database", _MIGRATE)
     schema, may_use = row

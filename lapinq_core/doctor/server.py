@@ -4,11 +4,11 @@ import psycopg
 
 from lapinq_core.db.pool import ISOLATION
 from lapinq_core.db.rows import first_value, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 OLDEST = 14
 """The oldest major version of PostgreSQL that lapinq runs on."""
@@ -28,7 +28,7 @@ async def check_version(conn: psycopg.AsyncConnection, _settings: Settings) -> l
 
 
 async def check_read_only(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    is_standby, is_read_only = await one_row(conn, sql(_PACKAGE, "read_only"))
+    is_standby, is_read_only = await one_row(conn, sql("read_only"))
     if is_standby:
         return [
             error(
@@ -48,7 +48,7 @@ async def check_read_only(conn: psycopg.AsyncConnection, _settings: Settings) ->
 
 
 async def check_durability(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    fsync, full_page_writes, synchronous_commit = await one_row(conn, sql(_PACKAGE, "durability"))
+    fsync, full_page_writes, synchronous_commit = await one_row(conn, sql("durability"))
     found: list[Finding] = []
     if fsync == "off":
         found.append(
@@ -77,7 +77,7 @@ async def check_durability(conn: psycopg.AsyncConnection, _settings: Settings) -
 
 
 async def check_isolation(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
-    initial = await first_value(conn, sql(_PACKAGE, "isolation"))
+    initial = await first_value(conn, sql("isolation"))
     if initial == ISOLATION:
         return ok(f"transactions are {ISOLATION} by default")
     if settings.listen_database_url is None:

@@ -3,7 +3,7 @@
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import count, duration, names
 from lapinq_core.figures.alerts import (
@@ -14,7 +14,7 @@ from lapinq_core.figures.alerts import (
 )
 from lapinq_core.runtime.settings import Settings
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 MANY_DEAD_ROWS = 1_000_000
 """A drain at full speed leaves fewer between two runs of autovacuum."""
@@ -23,7 +23,7 @@ UNVACUUMED_SECONDS = 600.0
 
 
 async def check_autovacuum(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
-    is_on, counts, excluded = await one_row(conn, sql(_PACKAGE, "autovacuum"))
+    is_on, counts, excluded = await one_row(conn, sql("autovacuum"))
     found: list[Finding] = []
     if not is_on:
         found.append(
@@ -51,7 +51,7 @@ async def check_autovacuum(conn: psycopg.AsyncConnection, _settings: Settings) -
 
 async def check_dead_rows(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     params = {"many": MANY_DEAD_ROWS, "seconds": UNVACUUMED_SECONDS}
-    rows = await all_rows(conn, sql(_PACKAGE, "dead_rows"), params)
+    rows = await all_rows(conn, sql("dead_rows"), params)
     return [
         warning(
             f"{table} has {dead:,} dead rows and {live:,} live ones, and was "
@@ -64,7 +64,7 @@ async def check_dead_rows(conn: psycopg.AsyncConnection, _settings: Settings) ->
 
 async def check_snapshots(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
     found = [explain(snapshot) for snapshot in await find_old_snapshots(conn, SNAPSHOT_SECONDS)]
-    rows = await all_rows(conn, sql(_PACKAGE, "standbys"), {"transactions": SNAPSHOT_TRANSACTIONS})
+    rows = await all_rows(conn, sql("standbys"), {"transactions": SNAPSHOT_TRANSACTIONS})
     found += [
         warning(
             f"the standby {name} ({address or 'local'}) holds a snapshot that is {age:,} transactions old: no dead row"
@@ -75,7 +75,7 @@ async def check_snapshots(conn: psycopg.AsyncConnection, _settings: Settings) ->
     ]
     if found:
         return found
-    if await first_value(conn, sql(_PACKAGE, "sees_sessions")):
+    if await first_value(conn, sql("sees_sessions")):
         return ok(f"no transaction is older than {duration(SNAPSHOT_SECONDS)}")
     return [
         info(

@@ -12,11 +12,11 @@ from psycopg import sql as psql
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.snapshot import snapshot
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, ok, warning
 from lapinq_core.doctor.wording import count, names
 
-_PACKAGE = "lapinq_core.doctor"
+sql = sql_of(__name__)
 
 VERIFY_SECONDS = 60.0
 """For all statements together."""
@@ -86,7 +86,7 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
 
 
 async def _rows(conn: psycopg.AsyncConnection, verb: str) -> Sequence[tuple[str, ...]]:
-    return await all_rows(conn, sql(_PACKAGE, verb))
+    return await all_rows(conn, sql(verb))
 
 
 def _tasks(rows: Sequence[tuple[str, ...]]) -> list[Finding]:

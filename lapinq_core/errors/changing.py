@@ -3,14 +3,14 @@
 import psycopg
 
 from lapinq_core.db.rows import maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import GroupState
 from lapinq_core.errors import groups
 from lapinq_core.errors.groups import ErrorGroup
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.errors"
+sql = sql_of(__name__)
 
 
 async def resolve(conn: psycopg.AsyncConnection, group_id: int, *, by: Author) -> ErrorGroup | None:
@@ -50,7 +50,7 @@ async def _set(
 ) -> ErrorGroup | None:
     params = {"id": group_id, "state": state, "by": by.actor, "seconds": seconds, "reason": reason}
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "change_group"), params)
+        row = await maybe_row(conn, sql("change_group"), params)
         if row is not None:
             queue, task_name, kind = row
             given = {"seconds": seconds, "reason": reason}

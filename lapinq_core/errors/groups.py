@@ -7,11 +7,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import GroupState, fingerprint_of
 from lapinq_core.tasks.filters import first_line, kind_of
 
-_PACKAGE = "lapinq_core.errors"
+sql = sql_of(__name__)
 
 MAX_LISTED = 100
 MAX_ID = 10**18 - 1
@@ -86,7 +86,7 @@ async def list_groups(
         "sign": 1 if descending else -1,
         "limit": limit,
     }
-    rows = await all_rows(conn, sql(_PACKAGE, "list_groups"), params, prepare=True)
+    rows = await all_rows(conn, sql("list_groups"), params, prepare=True)
     return await load(conn, [row[0] for row in rows]), rows[0][1] if rows else 0
 
 
@@ -100,13 +100,13 @@ async def of_error(
 ) -> ErrorGroup | None:
     """The group of an error, as an attempt stores it; None if it was not counted, or is forgotten."""
     params = {"fingerprint": fingerprint_of(queue, task_name, kind_of(first_line(error)))}
-    group_id = await first_value(conn, sql(_PACKAGE, "find_group"), params, prepare=True)
+    group_id = await first_value(conn, sql("find_group"), params, prepare=True)
     return None if group_id is None else await get(conn, group_id)
 
 
 async def count_active(conn: psycopg.AsyncConnection) -> int:
     """How many groups are open or regressed."""
-    return await first_value(conn, sql(_PACKAGE, "count_active"), prepare=True)
+    return await first_value(conn, sql("count_active"), prepare=True)
 
 
 async def count_by_state(
@@ -114,13 +114,13 @@ async def count_by_state(
 ) -> dict[GroupState, int]:
     """How many groups of a queue, and with a task name that contains `part`, are in each state."""
     params = {"queue": queue, "part": part}
-    rows = await all_rows(conn, sql(_PACKAGE, "count_groups"), params, prepare=True)
+    rows = await all_rows(conn, sql("count_groups"), params, prepare=True)
     return dict.fromkeys(GroupState, 0) | {GroupState(state): count for state, count in rows}
 
 
 async def load(conn: psycopg.AsyncConnection, ids: list[int]) -> list[ErrorGroup]:
     """The groups with these ids, in their order, without unknown ones."""
-    rows = await all_rows(conn, sql(_PACKAGE, "load_groups"), {"ids": ids}, prepare=True)
+    rows = await all_rows(conn, sql("load_groups"), {"ids": ids}, prepare=True)
     found = {
         row[0]: msgspec.convert(dict(zip(ErrorGroup.__struct_fields__, row, strict=True)), ErrorGroup)
         for row in rows

@@ -10,14 +10,14 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import COUNT_SPANS, fingerprint_of
 from lapinq_core.domain.notifying.news import MAX_ERROR, NewError, RegressedError
 from lapinq_core.domain.tasks.traceback_text import own_frame
 from lapinq_core.notifying.outbox import store_news
 from lapinq_core.tasks.filters import first_line
 
-_PACKAGE = "lapinq_core.errors"
+sql = sql_of(__name__)
 
 MAX_FRAMES = 100
 """Groups of a statement whose traceback is read: that takes a few hundredths of a millisecond each."""
@@ -79,7 +79,7 @@ async def record(
         "release": release,
     }
     async with conn.transaction():
-        changed = await all_rows(conn, sql(_PACKAGE, "record_errors"), params, prepare=True)
+        changed = await all_rows(conn, sql("record_errors"), params, prepare=True)
         news = [_news(*row) for row in changed]
         await store_news(conn, news)
     return news

@@ -6,11 +6,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import COUNT_SPANS
 from lapinq_core.errors.groups import ErrorGroup, load
 
-_PACKAGE = "lapinq_core.errors"
+sql = sql_of(__name__)
 
 FINE_SECONDS = 86_400
 """Up to here `top` reads the finer counts."""
@@ -51,7 +51,7 @@ async def top(
     """The open and regressed groups that failed most in the last `seconds`, of a queue and a task name or of any."""
     span = min(COUNT_SPANS) if seconds <= FINE_SECONDS else max(COUNT_SPANS)
     params = {"seconds": seconds, "span": span, "queue": queue, "task_name": task_name, "limit": limit}
-    rows = await all_rows(conn, sql(_PACKAGE, "top_groups"), params, prepare=True)
+    rows = await all_rows(conn, sql("top_groups"), params, prepare=True)
     counts = {group_id: (failed, retried) for group_id, failed, retried in rows}
     return [TopGroup(group, *counts[group.id]) for group in await load(conn, list(counts))]
 
@@ -60,7 +60,7 @@ async def trends(conn: psycopg.AsyncConnection, ids: Sequence[int], bars: Bars =
     """How often each of the groups failed over time."""
     found: dict[int, Trend] = {each: ([0] * bars.points, [0] * bars.points) for each in ids}
     params = {"ids": list(ids), **msgspec.structs.asdict(bars)}
-    rows = await all_rows(conn, sql(_PACKAGE, "trends"), params, prepare=True)
+    rows = await all_rows(conn, sql("trends"), params, prepare=True)
     for group_id, point, failed, retried in rows:
         if point < bars.points:
             found[group_id][0][point], found[group_id][1][point] = failed, retried

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import COUNT_SPANS, KEPT_SECONDS, MAX_GROUPS
 
-_PACKAGE = "lapinq_core.errors"
+sql = sql_of(__name__)
 
 FOLD_LIMIT = 5_000
 PRUNE_COUNTS_LIMIT = 500
@@ -46,4 +46,4 @@ async def prune_groups(
 
 
 async def _count(conn: psycopg.AsyncConnection, verb: str, params: Mapping[str, object]) -> int:
-    return await first_value(conn, sql(_PACKAGE, verb), params, prepare=True)
+    return await first_value(conn, sql(verb), params, prepare=True)

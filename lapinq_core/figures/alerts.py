@@ -7,11 +7,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.figures import levels
 from lapinq_core.figures.levels import GrowingQueue
 
-_PACKAGE = "lapinq_core.figures"
+sql = sql_of(__name__)
 
 MAX_QUEUES = 20
 MAX_WEBHOOKS = 1000
@@ -139,7 +139,7 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
         "most": MAX_WEBHOOKS,
     }
     has_worker, schedules_late, given_up, overdue, overdue_seconds, usernames = await one_row(
-        conn, sql(_PACKAGE, "alerts"), params, prepare=True
+        conn, sql("alerts"), params, prepare=True
     )
     return Alerts(
         unserved=unserved,
@@ -160,39 +160,39 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
 
 async def find_unserved(conn: psycopg.AsyncConnection) -> list[UnservedQueue]:
     """Only `Alerts.unserved`."""
-    rows = await all_rows(conn, sql(_PACKAGE, "unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
+    rows = await all_rows(conn, sql("unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
     return [UnservedQueue(*row) for row in rows]
 
 
 async def find_paused(conn: psycopg.AsyncConnection) -> list[PausedQueue]:
     """Only `Alerts.paused`."""
-    rows = await all_rows(conn, sql(_PACKAGE, "paused_queues"), {"most": MAX_QUEUES}, prepare=True)
+    rows = await all_rows(conn, sql("paused_queues"), {"most": MAX_QUEUES}, prepare=True)
     return [PausedQueue(*row) for row in rows]
 
 
 async def open_breakers(conn: psycopg.AsyncConnection) -> list[OpenBreaker]:
     """Only `Alerts.breakers`."""
-    rows = await all_rows(conn, sql(_PACKAGE, "open_breakers"), {"most": MAX_QUEUES}, prepare=True)
+    rows = await all_rows(conn, sql("open_breakers"), {"most": MAX_QUEUES}, prepare=True)
     return [OpenBreaker(*row) for row in rows]
 
 
 async def find_dead_workers(conn: psycopg.AsyncConnection) -> list[DeadWorker]:
     """Only `Alerts.dead_workers`, the last one first."""
     params = {"seconds": DEAD_SECONDS, "most": MAX_DEAD}
-    rows = await all_rows(conn, sql(_PACKAGE, "dead_workers"), params, prepare=True)
+    rows = await all_rows(conn, sql("dead_workers"), params, prepare=True)
     return [DeadWorker(*row) for row in rows]
 
 
 async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:
     """This week or the next, if it has no partition."""
-    row = await maybe_row(conn, sql(_PACKAGE, "missing_partition"), prepare=True)
+    row = await maybe_row(conn, sql("missing_partition"), prepare=True)
     return MissingPartition(*row) if row else None
 
 
 async def schedules_late(conn: psycopg.AsyncConnection) -> float | None:
     """Only `Alerts.schedules_late`."""
     params = {"late": LATE_SECONDS}
-    return await first_value(conn, sql(_PACKAGE, "schedules_late"), params, prepare=True)
+    return await first_value(conn, sql("schedules_late"), params, prepare=True)
 
 
 async def find_old_snapshots(
@@ -202,5 +202,5 @@ async def find_old_snapshots(
 ) -> list[OldSnapshot]:
     """Snapshots over the age limits, the oldest of each kind, as far as the database lets us see them."""
     params = {"seconds": seconds, "transactions": transactions}
-    rows = await all_rows(conn, sql(_PACKAGE, "old_snapshots"), params, prepare=True)
+    rows = await all_rows(conn, sql("old_snapshots"), params, prepare=True)
     return [OldSnapshot(*row) for row in rows]

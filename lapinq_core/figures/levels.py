@@ -9,11 +9,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import ALL_QUEUES, LEVEL_SPANS, Window
 from lapinq_core.domain.forecast import Look, forecast
 
-_PACKAGE = "lapinq_core.figures"
+sql = sql_of(__name__)
 
 SAMPLE_SECONDS = 60
 MAX_QUEUES = 100
@@ -49,13 +49,13 @@ async def sample(conn: psycopg.AsyncConnection) -> float:
     Returns how many seconds of the current minute have passed.
     """
     params = {"spans": list(LEVEL_SPANS), "most": MAX_QUEUES, "most_delayed": MAX_DELAYED}
-    return await first_value(conn, sql(_PACKAGE, "record_levels"), params, prepare=True)
+    return await first_value(conn, sql("record_levels"), params, prepare=True)
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes samples past their retention, up to `limit` of each span; returns how many."""
     params = {"spans": list(LEVEL_SPANS), "kept": list(LEVEL_SPANS.values()), "limit": limit}
-    return await first_value(conn, sql(_PACKAGE, "prune_levels"), params, prepare=True)
+    return await first_value(conn, sql("prune_levels"), params, prepare=True)
 
 
 async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Levels:
@@ -65,7 +65,7 @@ async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | Non
         "points": window.seconds // window.level_span,
         "queue": ALL_QUEUES if queue is None else queue,
     }
-    rows = await all_rows(conn, sql(_PACKAGE, "levels"), params, prepare=True)
+    rows = await all_rows(conn, sql("levels"), params, prepare=True)
     times, ready, running = map(list, zip(*rows, strict=True))
     return Levels(times, ready, running)
 
@@ -100,4 +100,4 @@ class Looks:
 async def looks(conn: psycopg.AsyncConnection) -> Looks:
     """The samples that forecasts follow from."""
     params = {"span": SAMPLE_SECONDS, "seconds": LOOK_SECONDS}
-    return Looks(await all_rows(conn, sql(_PACKAGE, "recent_levels"), params, prepare=True))
+    return Looks(await all_rows(conn, sql("recent_levels"), params, prepare=True))

@@ -13,11 +13,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS, Figures, Window
 from lapinq_core.domain.histogram import percentiles
 
-_PACKAGE = "lapinq_core.figures"
+sql = sql_of(__name__)
 
 FOLD_LIMIT = 5_000
 PRUNE_LIMIT = 500
@@ -106,19 +106,19 @@ async def record(conn: psycopg.AsyncConnection, figures: Mapping[str, Figures]) 
         "figures": msgspec.json.encode([_row(queue, each) for queue, each in rows.items()]).decode(),
         "spans": list(SPANS),
     }
-    return await first_value(conn, sql(_PACKAGE, "record_rollups"), params, prepare=True)
+    return await first_value(conn, sql("record_rollups"), params, prepare=True)
 
 
 async def fold(conn: psycopg.AsyncConnection, limit: int = FOLD_LIMIT) -> int:
     """Folds the rows of each queue and past span into one; returns how many rows it folded."""
     params = {"spans": list(SPANS), "limit": limit}
-    return await first_value(conn, sql(_PACKAGE, "fold_rollups"), params, prepare=True)
+    return await first_value(conn, sql("fold_rollups"), params, prepare=True)
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes rows past their retention, up to `limit` of each span; returns how many."""
     params = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": limit}
-    return await first_value(conn, sql(_PACKAGE, "prune_rollups"), params, prepare=True)
+    return await first_value(conn, sql("prune_rollups"), params, prepare=True)
 
 
 async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Series:
@@ -129,7 +129,7 @@ async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | Non
         "points": 2 * window.points,
         "queue": ALL_QUEUES if queue is None else queue,
     }
-    rows = await all_rows(conn, sql(_PACKAGE, "series"), params, prepare=True)
+    rows = await all_rows(conn, sql("series"), params, prepare=True)
     return as_series(rows, window, queue, window.width)
 
 
@@ -159,7 +159,7 @@ def as_series(rows: Sequence[tuple[Any, ...]], window: Window, queue: str | None
 async def sparklines(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, list[int]]:
     """What ended in each queue in the last hour, in pieces of two minutes. Queues where nothing did are left out."""
     params = {"queues": list(queues), "points": SPARK_POINTS, "width": SPARK_SECONDS}
-    rows = await all_rows(conn, sql(_PACKAGE, "sparklines"), params, prepare=True)
+    rows = await all_rows(conn, sql("sparklines"), params, prepare=True)
     lines: dict[str, list[int]] = {}
     for queue, place, count in rows:
         lines.setdefault(queue, [0] * SPARK_POINTS)[place] = count
@@ -169,7 +169,7 @@ async def sparklines(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> di
 async def recent(conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None) -> Recent:
     """What happened in the last `minutes`, up to the last complete 10 s; in one queue or in all."""
     params = {"minutes": minutes, "queue": queue}
-    rows = await all_rows(conn, sql(_PACKAGE, "recent"), params, prepare=True)
+    rows = await all_rows(conn, sql("recent"), params, prepare=True)
     queues = {row[0]: Happened(*row[1:5]) for row in rows}
     whole = ALL_QUEUES if queue is None else queue
     runs, waits = next((row[5:] for row in rows if row[0] == whole), (None, None))

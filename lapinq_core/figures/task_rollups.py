@@ -6,13 +6,13 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
 from lapinq_core.domain.histogram import percentiles
 from lapinq_core.figures import rollups
 from lapinq_core.figures.rollups import FOLD_LIMIT, PRUNE_LIMIT, Series
 
-_PACKAGE = "lapinq_core.figures"
+sql = sql_of(__name__)
 
 MAX_SHOWN = 20
 
@@ -66,19 +66,19 @@ async def record(conn: psycopg.AsyncConnection, figures: Mapping[Task, Figures])
         for (queue, task), each in figures.items()
     ]
     params = {"figures": msgspec.json.encode(rows).decode(), "spans": list(TASK_SPANS)}
-    await conn.execute(sql(_PACKAGE, "record_task_rollups"), params, prepare=True)
+    await conn.execute(sql("record_task_rollups"), params, prepare=True)
 
 
 async def fold(conn: psycopg.AsyncConnection, limit: int = FOLD_LIMIT) -> int:
     """Folds the rows of each task name and past span into one; returns how many rows it folded."""
     params = {"spans": list(TASK_SPANS), "limit": limit}
-    return await first_value(conn, sql(_PACKAGE, "fold_task_rollups"), params, prepare=True)
+    return await first_value(conn, sql("fold_task_rollups"), params, prepare=True)
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes rows past their retention, up to `limit` of each span; returns how many."""
     params = {"spans": list(TASK_SPANS), "kept": list(TASK_SPANS.values()), "limit": limit}
-    return await first_value(conn, sql(_PACKAGE, "prune_task_rollups"), params, prepare=True)
+    return await first_value(conn, sql("prune_task_rollups"), params, prepare=True)
 
 
 async def series(
@@ -94,7 +94,7 @@ async def series(
         "task_name": task_name,
         "queue": queue,
     }
-    rows = await all_rows(conn, sql(_PACKAGE, "task_series"), params, prepare=True)
+    rows = await all_rows(conn, sql("task_series"), params, prepare=True)
     return rollups.as_series(rows, window, queue, width)
 
 
@@ -114,7 +114,7 @@ async def usual(conn: psycopg.AsyncConnection, tasks: Collection[Task]) -> dict[
         return {}
     queues, names = zip(*tasks, strict=True)
     params = {"queues": list(queues), "task_names": list(names)}
-    rows = await all_rows(conn, sql(_PACKAGE, "usual_durations"), params, prepare=True)
+    rows = await all_rows(conn, sql("usual_durations"), params, prepare=True)
     found: dict[Task, Usual] = {}
     for queue, name, places, runs in rows:
         counts = rollups.dense(places, runs)
@@ -128,7 +128,7 @@ async def _totals(
     conn: psycopg.AsyncConnection, verb: str, window: Window, **chosen: str
 ) -> list[TaskTotals]:
     params = {**chosen, "span": window.task_span, "seconds": window.seconds, "most": MAX_SHOWN}
-    rows = await all_rows(conn, sql(_PACKAGE, verb), params, prepare=True)
+    rows = await all_rows(conn, sql(verb), params, prepare=True)
     return [
         TaskTotals(*counts, *percentiles(rollups.dense(places, runs), (0.5, 0.95)))
         for *counts, places, runs in rows

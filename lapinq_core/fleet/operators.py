@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
@@ -17,7 +17,7 @@ from lapinq_core.people.audit import Author
 MAX_WORKERS = 500
 MAX_TASKS = 20
 
-_PACKAGE = "lapinq_core.fleet"
+sql = sql_of(__name__)
 
 
 class UnknownWorker(LapinqError):
@@ -107,13 +107,13 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
 
 async def list_registered(conn: psycopg.AsyncConnection) -> list[RegisteredTask]:
     """By module and name."""
-    return _registered.decode(await first_value(conn, sql(_PACKAGE, "list_registered")))
+    return _registered.decode(await first_value(conn, sql("list_registered")))
 
 
 async def find_registered(conn: psycopg.AsyncConnection, task_name: str) -> list[RegisteredTask]:
     """Those of a name, as `list_registered` tells."""
     return _registered.decode(
-        await first_value(conn, sql(_PACKAGE, "find_registered"), {"task_name": task_name}, prepare=True)
+        await first_value(conn, sql("find_registered"), {"task_name": task_name}, prepare=True)
     )
 
 
@@ -123,7 +123,7 @@ async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[fl
     Empty if no worker serves the queue.
     """
     params = {"queue": queue_name}
-    rows = await all_rows(conn, sql(_PACKAGE, "time_limits"), params, prepare=True)
+    rows = await all_rows(conn, sql("time_limits"), params, prepare=True)
     return [row[0] for row in rows]
 
 
@@ -137,7 +137,7 @@ async def request(
     """
     params = {"id": worker_id, "asked_to": request, "asked_by": by.actor}
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "request"), params)
+        row = await maybe_row(conn, sql("request"), params)
         if row is not None:
             await audit.record(conn, by.did(f"worker.{request or 'resume'}", worker_id, {"name": row[0]}))
         found = await get_worker(conn, worker_id)  # before it learns of the request and is gone
@@ -151,7 +151,7 @@ async def request(
 
 
 async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int, str]]:
-    return await all_rows(conn, sql(_PACKAGE, "list_workers"), params)
+    return await all_rows(conn, sql("list_workers"), params)
 
 
 _registered = msgspec.json.Decoder(list[RegisteredTask])

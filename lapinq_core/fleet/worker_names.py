@@ -6,9 +6,9 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.fleet"
+sql = sql_of(__name__)
 
 
 class WorkerName(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ async def find(conn: psycopg.AsyncConnection, text: str) -> WorkerName | None:
     except ValueError:
         worker_id = None
     params = {"id": worker_id, "name": text}
-    row = await maybe_row(conn, sql(_PACKAGE, "find_worker"), params, prepare=True)
+    row = await maybe_row(conn, sql("find_worker"), params, prepare=True)
     if row is not None:
         return WorkerName(*row)
     return None if worker_id is None else WorkerName(worker_id, None)

@@ -8,10 +8,10 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.functions.registered import Registered
 
-_PACKAGE = "lapinq_core.fleet"
+sql = sql_of(__name__)
 
 
 class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
 async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> frozenset[str]:
     """Registers the worker, which counts as its first heartbeat; returns the task names that have a circuit breaker."""
     values = {**msgspec.structs.asdict(record), "hostname": socket.gethostname(), "pid": os.getpid()}
-    return frozenset(await first_value(conn, sql(_PACKAGE, "register_worker"), values))
+    return frozenset(await first_value(conn, sql("register_worker"), values))
 
 
 async def record_registered(
@@ -90,12 +90,12 @@ async def record_registered(
 ) -> None:
     """Records the tasks that the worker has found in its modules, instead of earlier ones."""
     params = {"id": worker_id, "tasks": msgspec.json.encode(tasks).decode()}
-    await conn.execute(sql(_PACKAGE, "record_registered"), params)
+    await conn.execute(sql("record_registered"), params)
 
 
 async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
     """Deletes the worker. If it still has claims, the next rescue returns them."""
-    await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
+    await conn.execute(sql("deregister_worker"), {"id": worker_id})
 
 
 async def heartbeat(
@@ -111,13 +111,13 @@ async def heartbeat(
         "jumped_seconds": jump and jump.seconds,
         **msgspec.structs.asdict(health),
     }
-    reply = await first_value(conn, sql(_PACKAGE, "heartbeat"), params, prepare=True)
+    reply = await first_value(conn, sql("heartbeat"), params, prepare=True)
     return None if reply is None else _reply.decode(reply)
 
 
 async def count_places(conn: psycopg.AsyncConnection) -> None:
     """Counts the place of each worker, for its heartbeats in the next 30 seconds."""
-    await conn.execute(sql(_PACKAGE, "count_places"), prepare=True)
+    await conn.execute(sql("count_places"), prepare=True)
 
 
 async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[tuple[str, str]]:
@@ -127,12 +127,12 @@ async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[t
     jumped, no worker is late.
     """
     params = {"expected": expected}
-    return await all_rows(conn, sql(_PACKAGE, "declare_dead"), params, prepare=True)
+    return await all_rows(conn, sql("declare_dead"), params, prepare=True)
 
 
 async def prune(conn: psycopg.AsyncConnection) -> int:
     """Deletes workers that died long ago; returns how many."""
-    return await first_value(conn, sql(_PACKAGE, "prune_workers"))
+    return await first_value(conn, sql("prune_workers"))
 
 
 _reply = msgspec.json.Decoder(HeartbeatReply)

@@ -16,12 +16,12 @@ import psycopg
 
 from lapinq_core.db import ready_notices
 from lapinq_core.db.pipelined import Statement, run_pipelined
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.enqueueing import Taken
 from lapinq_core.intake.new_tasks import Verb, encoded
 
-_PACKAGE = "lapinq_core.intake"
+sql = sql_of(__name__)
 
 
 def may_start_now(tasks: Iterable[NewTask]) -> bool:
@@ -63,7 +63,7 @@ async def take_in_announced(conn: psycopg.AsyncConnection, tasks: Sequence[NewTa
 
 async def flush(conn: psycopg.AsyncConnection) -> None:
     """Returns when everything is on disk that has been committed, by anybody."""
-    await conn.execute(sql(_PACKAGE, "flush"), prepare=True)
+    await conn.execute(sql("flush"), prepare=True)
 
 
 def _enqueue(tasks: Sequence[NewTask]) -> Statement:
@@ -71,12 +71,12 @@ def _enqueue(tasks: Sequence[NewTask]) -> Statement:
     return Statement(f"lapinq_{verb}", _ENQUEUE[verb], (payload,))
 
 
-_FLUSH_LATER = Statement("lapinq_flush_later", sql(_PACKAGE, "flush_later"))
-_FLUSH = Statement("lapinq_flush", sql(_PACKAGE, "flush"))
+_FLUSH_LATER = Statement("lapinq_flush_later", sql("flush_later"))
+_FLUSH = Statement("lapinq_flush", sql("flush"))
 _ENQUEUE: dict[Verb, LiteralString] = {
-    "enqueue": sql(_PACKAGE, "enqueue").replace("%(tasks)s", "$1"),
-    "enqueue_any": sql(_PACKAGE, "enqueue_any").replace("%(tasks)s", "$1"),
-    "enqueue_alike": sql(_PACKAGE, "enqueue_alike").replace("%(tasks)s", "$1"),
-    "enqueue_alike_keyed": sql(_PACKAGE, "enqueue_alike_keyed").replace("%(tasks)s", "$1"),
+    "enqueue": sql("enqueue").replace("%(tasks)s", "$1"),
+    "enqueue_any": sql("enqueue_any").replace("%(tasks)s", "$1"),
+    "enqueue_alike": sql("enqueue_alike").replace("%(tasks)s", "$1"),
+    "enqueue_alike_keyed": sql("enqueue_alike_keyed").replace("%(tasks)s", "$1"),
 }
-_ANNOUNCE = sql(_PACKAGE, "announce").replace("%(notices)s", "$1")
+_ANNOUNCE = sql("announce").replace("%(notices)s", "$1")

@@ -6,11 +6,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.new_tasks import encoded
 
-_PACKAGE = "lapinq_core.intake"
+sql = sql_of(__name__)
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -45,5 +45,5 @@ async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> se
 
 
 async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: str) -> Taken:
-    queues, due_in = await one_row(conn, sql(_PACKAGE, verb), {"tasks": tasks}, prepare=True)
+    queues, due_in = await one_row(conn, sql(verb), {"tasks": tasks}, prepare=True)
     return Taken(set(queues), due_in)

@@ -21,7 +21,7 @@ from psycopg import sql as psql
 from psycopg.errors import LockNotAvailable, QueryCanceled, UniqueViolation
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.requests.refusals import UNIQUE_KEY_BUSY
 from lapinq_core.domain.tasks.task import NewTask
@@ -29,7 +29,7 @@ from lapinq_core.intake.announced import flush, may_start_now, take_in_announced
 from lapinq_core.intake.enqueueing import Taken, take_in
 from lapinq_core.intake.unique_keys import Met, UniqueConflict, choice, have_unique_keys, question, read_met
 
-_PACKAGE = "lapinq_core.intake"
+sql = sql_of(__name__)
 
 FORGET_LIMIT = 1_000
 IDLE_SECONDS = 10
@@ -166,7 +166,7 @@ async def retake_unique_key(conn: psycopg.AsyncConnection, task_id: str) -> None
     Raises `UniqueConflict` if another task holds the key, and `UniqueKeyBusy` if that isn't known yet.
     """
     try:
-        holder = await first_value(conn, sql(_PACKAGE, "retake_unique_key"), {"id": task_id})
+        holder = await first_value(conn, sql("retake_unique_key"), {"id": task_id})
     except _LOCK_TIMEOUT:
         raise UniqueKeyBusy from None
     if holder:
@@ -175,7 +175,7 @@ async def retake_unique_key(conn: psycopg.AsyncConnection, task_id: str) -> None
 
 async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) -> int:
     """Deletes expired keys; returns how many."""
-    return await first_value(conn, sql(_PACKAGE, "forget_keys"), {"limit": limit}, prepare=True)
+    return await first_value(conn, sql("forget_keys"), {"limit": limit}, prepare=True)
 
 
 async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[Sequence[Outcome], Taken]:
@@ -192,9 +192,7 @@ async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
 
 
 async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[Answered, Taken]:
-    met = await first_value(
-        conn, sql(_PACKAGE, "try_unique_keys"), {"tasks": question(asked.tasks)}, prepare=True
-    )
+    met = await first_value(conn, sql("try_unique_keys"), {"tasks": question(asked.tasks)}, prepare=True)
     chosen = choice(asked.tasks, met)
     taken = await take_in(conn, chosen.tasks) if chosen.tasks else Taken()
     if asked.key is not None and chosen.met.existing:
@@ -203,7 +201,7 @@ async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[An
             "task_ids": chosen.ids,
             "met": msgspec.json.encode(chosen.met).decode(),
         }
-        await conn.execute(sql(_PACKAGE, "amend_key"), params)
+        await conn.execute(sql("amend_key"), params)
     replaced = {asked.tasks[number].queue_name for number in chosen.met.replaced}
     return Answered(chosen.ids, chosen.met), Taken(taken.queues | replaced, taken.due_in)
 
@@ -221,7 +219,7 @@ def _in_order(requests: Sequence[Asked]) -> list[NewTask]:
 async def _repeated(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> dict[int, int]:
     """The requests whose task is stored, or is that of a request before; with the number of the first of them."""
     ids = [task.id for one in requests for task in one.tasks]
-    rows = await all_rows(conn, sql(_PACKAGE, "stored_ids"), {"ids": ids})
+    rows = await all_rows(conn, sql("stored_ids"), {"ids": ids})
     stored = {row[0] for row in rows}
     first: dict[str, int] = {}
     return {
@@ -263,10 +261,10 @@ async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
         if one.key is not None
     ]
     params = {"keys": msgspec.json.encode(keys).decode()}
-    rows = await all_rows(conn, sql(_PACKAGE, "claim_keys"), params, prepare=True)
+    rows = await all_rows(conn, sql("claim_keys"), params, prepare=True)
     return {key for key, _, is_written in rows if is_written}, {key for key, is_held, _ in rows if is_held}
 
 
 async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids, Met]]:
-    rows = await all_rows(conn, sql(_PACKAGE, "find_idempotency_keys"), {"keys": list(names)}, prepare=True)
+    rows = await all_rows(conn, sql("find_idempotency_keys"), {"keys": list(names)}, prepare=True)
     return {name: (digest, ids, read_met(met)) for name, digest, ids, met in rows}

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import InvalidValue
 
 if TYPE_CHECKING:
     import psycopg
 
     from lapinq_core.domain.tasks.task import NewTask
+
+sql = sql_of(__name__)
 
 Bursts = Mapping[str, float | None]
 """The most units that a task can take at once, by the name of the limit; None: any number."""
@@ -26,7 +28,7 @@ Bursts = Mapping[str, float | None]
 async def find_bursts(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Bursts:
     """Of the limits from which they take, as far as they exist."""
     params = {"names": question(names_of(tasks))}
-    return dict(await all_rows(conn, sql("lapinq_core.intake", "find_limits"), params, prepare=True))
+    return dict(await all_rows(conn, sql("find_limits"), params, prepare=True))
 
 
 def names_of(tasks: Sequence[NewTask]) -> set[str]:

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.intake.enqueueing import Taken
 from lapinq_core.intake.idempotency import Asked, Outcome, enqueue_once, is_stored
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.intake"
+sql = sql_of(__name__)
 
 
 async def enqueued_fields(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
     """What the task was enqueued with, as the JSON of an `EnqueueRequest`; None for an unknown id."""
-    return await first_value(conn, sql(_PACKAGE, "enqueued_fields"), {"id": task_id}, prepare=True)
+    return await first_value(conn, sql("enqueued_fields"), {"id": task_id}, prepare=True)
 
 
 async def store_rerun(
@@ -35,6 +35,6 @@ async def store_rerun(
         answers, taken = await enqueue_once(conn, requests)
         [outcome] = answers
         if is_stored(outcome):
-            await conn.execute(sql(_PACKAGE, "link_rerun"), {"id": task_id, "earlier_id": earlier_id})
+            await conn.execute(sql("link_rerun"), {"id": task_id, "earlier_id": earlier_id})
             await audit.record(conn, by.did("task.rerun", earlier_id, details))
     return answers, taken

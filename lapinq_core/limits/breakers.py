@@ -11,12 +11,12 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState, why_open
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.limits"
+sql = sql_of(__name__)
 
 
 async def put_breaker(conn: psycopg.AsyncConnection, queue: str, rule: BreakerRule | None) -> bool:
@@ -25,16 +25,16 @@ async def put_breaker(conn: psycopg.AsyncConnection, queue: str, rule: BreakerRu
     In the caller's transaction, which then wakes workers.
     """
     params = {"queue": queue}
-    await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params)
+    await conn.execute(sql("lock_queue"), params)
     if rule is None:
-        return await maybe_row(conn, sql(_PACKAGE, "remove_breaker"), params) is not None
+        return await maybe_row(conn, sql("remove_breaker"), params) is not None
     params |= msgspec.structs.asdict(rule)
-    return await maybe_row(conn, sql(_PACKAGE, "put_breaker"), params) is not None
+    return await maybe_row(conn, sql("put_breaker"), params) is not None
 
 
 async def get_breaker(conn: psycopg.AsyncConnection, queue: str) -> Breaker | None:
     """The queue's breaker, if it has one."""
-    row = await maybe_row(conn, sql(_PACKAGE, "get_breaker"), {"queue": queue}, prepare=True)
+    row = await maybe_row(conn, sql("get_breaker"), {"queue": queue}, prepare=True)
     return None if row is None else read_breaker(*row)
 
 
@@ -77,8 +77,8 @@ async def close_breaker(conn: psycopg.AsyncConnection, queue: str, *, by: Author
     """Lets the queue's tasks start again; whether its breaker was not closed. The caller wakes workers."""
     params = {"queue": queue}
     async with conn.transaction():
-        await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params)
-        was_open = await maybe_row(conn, sql(_PACKAGE, "close_breaker"), params) is not None
+        await conn.execute(sql("lock_queue"), params)
+        was_open = await maybe_row(conn, sql("close_breaker"), params) is not None
         if was_open:
             await audit.record(conn, by.did("queue.close_breaker", queue))
     return was_open

@@ -3,19 +3,20 @@
 `lapinq_core.tasks.claiming` puts them together. All of it is one transaction, under the lock of the queue's row.
 """
 
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.limits"
+sql = sql_of(__name__)
 
-REFRESH_LANES = sql(_PACKAGE, "refresh_lanes")
-JUDGE_BREAKER = sql(_PACKAGE, "judge_breaker")
-LOCK_LIMITS = sql(_PACKAGE, "lock_limits")
+LOCK_QUEUE = sql("lock_queue")
+REFRESH_LANES = sql("refresh_lanes")
+JUDGE_BREAKER = sql("judge_breaker")
+LOCK_LIMITS = sql("lock_limits")
 
-ADOPT_TRANSIENT = sql(_PACKAGE, "adopt_transient")
+ADOPT_TRANSIENT = sql("adopt_transient")
 
-IS_GOVERNED = sql(_PACKAGE, "is_governed")
-MAY_START = sql(_PACKAGE, "may_start")
-PICK = sql(_PACKAGE, "pick_governed")
-CHARGE = sql(_PACKAGE, "charge_governed")
-FOLLOW_CLAIMS = sql(_PACKAGE, "follow_claims")
-WHEN_MORE = sql(_PACKAGE, "when_more")
+IS_GOVERNED = sql("is_governed")
+MAY_START = sql("may_start")
+PICK = sql("pick_governed")
+CHARGE = sql("charge_governed")
+FOLLOW_CLAIMS = sql("follow_claims")
+WHEN_MORE = sql("when_more")

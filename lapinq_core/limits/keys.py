@@ -7,12 +7,12 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.limits"
+sql = sql_of(__name__)
 
 MOST_LOOKED_AT = 1000
 """Keys, for one page."""
@@ -89,7 +89,7 @@ async def list_keys(
         "most": MOST_LOOKED_AT,
         "most_counted": min(MOST_COUNTED, _COUNTED_IN_ALL // limit),
     }
-    text = await first_value(conn, sql(_PACKAGE, "list_waiting_keys"), params, prepare=True)
+    text = await first_value(conn, sql("list_waiting_keys"), params, prepare=True)
     return _waiting_keys.decode(text)
 
 
@@ -101,9 +101,9 @@ async def skip(conn: psycopg.AsyncConnection, queue: str, key: str, *, by: Autho
     """
     params = {"queue": queue, "key": key}
     async with conn.transaction():
-        if await first_value(conn, sql(_PACKAGE, "lock_order"), params) != StartOrder.STRICT_PER_KEY:
+        if await first_value(conn, sql("lock_order"), params) != StartOrder.STRICT_PER_KEY:
             return None
-        task_id = await first_value(conn, sql(_PACKAGE, "free_key"), params)
+        task_id = await first_value(conn, sql("free_key"), params)
         if task_id is None:
             return None
         await audit.record(conn, by.did("queue.skip", queue, {"key": key, "task_id": task_id}))

@@ -11,13 +11,13 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.limits"
+sql = sql_of(__name__)
 
 MAX_LIMITS = 1000
 MAX_WAITING = 10_000
@@ -74,16 +74,16 @@ async def set_limit(
     async with conn.transaction():
         if not await _exists(conn, name):
             # Tasks may wait for a limit that was deleted, and claims under way would not see the new one.
-            await conn.execute(sql(_PACKAGE, "lock_laned_queues"))
-            await conn.execute(sql(_PACKAGE, "clear_limit_news"), {"name": name})
+            await conn.execute(sql("lock_laned_queues"))
+            await conn.execute(sql("clear_limit_news"), {"name": name})
         # A bucket that changes keeps what is left of it, which what tasks said since the last claim is part of.
-        await conn.execute(sql(_PACKAGE, "take_in_limit_news"), {"name": name})
-        row = await maybe_row(conn, sql(_PACKAGE, "set_limit"), params)
+        await conn.execute(sql("take_in_limit_news"), {"name": name})
+        row = await maybe_row(conn, sql("set_limit"), params)
         is_new = row is not None and row[0]
         if is_new:
             await _check_room(conn)
         if row is not None:
-            await conn.execute(sql(_PACKAGE, "tell_limit_lanes"), {"name": name})
+            await conn.execute(sql("tell_limit_lanes"), {"name": name})
             await audit.record(conn, by.did("limit.set", name, given))
     return is_new, await get_limit(conn, name)
 
@@ -94,7 +94,7 @@ async def open_limit(
     """Opens a limit that a task has closed, before its time. Returns whether it was closed, and the limit; no audit
     entry is written if it was open. The caller wakes workers after the commit."""
     async with conn.transaction():
-        was_closed = bool(await first_value(conn, sql(_PACKAGE, "open_limit"), {"name": name}))
+        was_closed = bool(await first_value(conn, sql("open_limit"), {"name": name}))
         if was_closed:
             await audit.record(conn, by.did("limit.open", name))
     return was_closed, await get_limit(conn, name)
@@ -104,25 +104,25 @@ async def delete_limit(conn: psycopg.AsyncConnection, name: str, *, by: Author) 
     """Deletes the limit; False for an unknown name. Tasks that take from it then start without it. The caller wakes
     workers after the commit."""
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "delete_limit"), {"name": name})
+        row = await maybe_row(conn, sql("delete_limit"), {"name": name})
         if row is not None:
-            await conn.execute(sql(_PACKAGE, "tell_limit_lanes"), {"name": name})
+            await conn.execute(sql("tell_limit_lanes"), {"name": name})
             await audit.record(conn, by.did("limit.delete", name))
     return row is not None
 
 
 async def _exists(conn: psycopg.AsyncConnection, name: str) -> bool:
-    return await first_value(conn, sql(_PACKAGE, "count_limits"), {"name": name}) > 0
+    return await first_value(conn, sql("count_limits"), {"name": name}) > 0
 
 
 async def _check_room(conn: psycopg.AsyncConnection) -> None:
-    if await first_value(conn, sql(_PACKAGE, "count_limits"), {"name": None}) > MAX_LIMITS:
+    if await first_value(conn, sql("count_limits"), {"name": None}) > MAX_LIMITS:
         raise TooManyLimits(f"there are {MAX_LIMITS:,} named limits already, as many as there may be")
 
 
 async def _limits(conn: psycopg.AsyncConnection, name: str | None) -> list[NamedLimit]:
     params = {"name": name, "most": MAX_WAITING, "most_sets": _MAX_SETS}
-    rows = await all_rows(conn, sql(_PACKAGE, "list_limits"), params)
+    rows = await all_rows(conn, sql("list_limits"), params)
     fields = NamedLimit.__struct_fields__
     return [_named(dict(zip(fields, row, strict=True))) for row in rows]
 

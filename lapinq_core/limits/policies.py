@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.breaker import Breaker
 from lapinq_core.domain.limits.policy import Policy, StartOrder
 from lapinq_core.domain.limits.rate import Rate
@@ -16,7 +16,7 @@ from lapinq_core.limits.breakers import get_breaker, put_breaker
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.limits"
+sql = sql_of(__name__)
 _OF_LANES = {"max_running_per_key", "rate_per_key", "order"}
 """They decide which lanes are open, and their place."""
 
@@ -48,7 +48,7 @@ _policy_now = msgspec.json.Decoder(QueuePolicy)
 
 async def read(conn: psycopg.AsyncConnection, queue: str, running: int) -> QueuePolicy:
     """The policy of a queue of which `running` tasks run."""
-    text = await first_value(conn, sql(_PACKAGE, "read_policy"), {"queue": queue}, prepare=True)
+    text = await first_value(conn, sql("read_policy"), {"queue": queue}, prepare=True)
     found = QueuePolicy() if text is None else _policy_now.decode(text)
     return msgspec.structs.replace(found, running=running, breaker=await get_breaker(conn, queue))
 
@@ -62,7 +62,7 @@ async def change(
     The caller then wakes workers.
     """
     async with conn.transaction():
-        before = _policy.decode(await first_value(conn, sql(_PACKAGE, "lock_policy"), {"queue": queue}))
+        before = _policy.decode(await first_value(conn, sql("lock_policy"), {"queue": queue}))
         breaker = await _put_breaker(conn, queue, changes)
         changed = {
             name: value
@@ -80,7 +80,7 @@ async def change(
             "are_stale": not _OF_LANES.isdisjoint(changed),
             "is_first": before == Policy(weights=before.weights),
         }
-        await conn.execute(sql(_PACKAGE, "set_policy"), params)
+        await conn.execute(sql("set_policy"), params)
         await audit.record(
             conn, by.did("queue.set", queue, {**{name: after[name] for name in changed}, **breaker})
         )

@@ -10,9 +10,9 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.limits"
+sql = sql_of(__name__)
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -48,12 +48,12 @@ class Closed(msgspec.Struct, frozen=True):
 async def spend(conn: psycopg.AsyncConnection, attempts: Sequence[Spent]) -> None:
     """Corrects what the attempts took, in ascending order of id. The caller ends them in the same transaction; those
     that have used nothing are only locked, so that it locks them in this order, too."""
-    await conn.execute(sql(_PACKAGE, "spend"), _spent(attempts))
+    await conn.execute(sql("spend"), _spent(attempts))
 
 
 def spend_in(conn: psycopg.Connection, attempts: Sequence[Spent]) -> None:
     """As `spend`, for a plain connection."""
-    conn.execute(sql(_PACKAGE, "spend"), _spent(attempts))
+    conn.execute(sql("spend"), _spent(attempts))
 
 
 async def close(conn: psycopg.AsyncConnection, attempts: Sequence[Exhausted]) -> Closed:
@@ -68,7 +68,7 @@ async def close(conn: psycopg.AsyncConnection, attempts: Sequence[Exhausted]) ->
         "run_seconds": [one.run_seconds for one in attempts],
         "logs": [one.logs for one in attempts],
     }
-    row = await one_row(conn, sql(_PACKAGE, "close"), params)
+    row = await one_row(conn, sql("close"), params)
     return Closed(*row)
 
 

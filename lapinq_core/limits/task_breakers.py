@@ -17,7 +17,7 @@ from lapinq_core.db.channels import BREAKERS_CHANNEL
 from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule
 from lapinq_core.domain.tasks.claim import Claim
@@ -25,7 +25,7 @@ from lapinq_core.limits.breakers import read_breaker
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.limits"
+sql = sql_of(__name__)
 _HASH_JOINS = "SET LOCAL enable_hashjoin = on"  # as for the claims of queues with a policy
 _JUDGE_SECONDS = 0.02
 
@@ -58,10 +58,10 @@ def of_tasks(statement: LiteralString) -> LiteralString:
     )
 
 
-JUDGE = of_tasks(sql(_PACKAGE, "judge_breaker"))
-_GET = of_tasks(sql(_PACKAGE, "get_breaker"))
-_CLOSE = of_tasks(sql(_PACKAGE, "close_breaker"))
-_LOCK = sql(_PACKAGE, "lock_task_breaker")
+LOCK = sql("lock_task_breaker")
+JUDGE = of_tasks(sql("judge_breaker"))
+_GET = of_tasks(sql("get_breaker"))
+_CLOSE = of_tasks(sql("close_breaker"))
 
 
 async def list_breakers(conn: psycopg.AsyncConnection) -> list[NamedBreaker]:
@@ -76,7 +76,7 @@ async def get_named_breaker(conn: psycopg.AsyncConnection, task: str) -> NamedBr
 
 async def _named(conn: psycopg.AsyncConnection, task: str | None) -> list[NamedBreaker]:
     params = {"task": task, "most": MAX_PARKED}
-    rows = await all_rows(conn, sql(_PACKAGE, "list_breakers"), params)
+    rows = await all_rows(conn, sql("list_breakers"), params)
     return [
         NamedBreaker(kind=kind, name=name, parked=parked, **msgspec.structs.asdict(read_breaker(*columns)))
         for kind, name, parked, *columns in rows
@@ -87,10 +87,10 @@ async def put_breaker(conn: psycopg.AsyncConnection, task: str, rule: BreakerRul
     """Gives the task name a breaker that opens by `rule`; whether that changes anything. Wakes workers, which learn of
     it. Raises `TooManyBreakers`."""
     async with conn.transaction():
-        if await first_value(conn, sql(_PACKAGE, "count_task_breakers"), {"task": task}) >= MAX_BREAKERS:
+        if await first_value(conn, sql("count_task_breakers"), {"task": task}) >= MAX_BREAKERS:
             raise TooManyBreakers(f"there are {MAX_BREAKERS:,} circuit breakers of task names already")
         params = {"task": task, **msgspec.structs.asdict(rule)}
-        has_changed = await maybe_row(conn, sql(_PACKAGE, "put_task_breaker"), params) is not None
+        has_changed = await maybe_row(conn, sql("put_task_breaker"), params) is not None
         if has_changed:
             await audit.record(conn, by.did("breaker.set", task, msgspec.to_builtins(rule)))
             await conn.execute(_NOTIFY, (BREAKERS_CHANNEL, task))
@@ -101,8 +101,8 @@ async def remove_breaker(conn: psycopg.AsyncConnection, task: str, *, by: Author
     """Takes the breaker away; whether there was one. Its parked tasks go on within a second."""
     params = {"task": task}
     async with conn.transaction():
-        await conn.execute(_LOCK, params)
-        was_there = await maybe_row(conn, sql(_PACKAGE, "remove_task_breaker"), params) is not None
+        await conn.execute(LOCK, params)
+        was_there = await maybe_row(conn, sql("remove_task_breaker"), params) is not None
         if was_there:
             await audit.record(conn, by.did("breaker.remove", task))
             await conn.execute(_NOTIFY, (BREAKERS_CHANNEL, task))
@@ -113,7 +113,7 @@ async def close_breaker(conn: psycopg.AsyncConnection, task: str, *, by: Author)
     """Lets the tasks start again; whether the breaker was not closed. Its parked tasks go on within a second."""
     params = {"task": task}
     async with conn.transaction():
-        await conn.execute(_LOCK, params)
+        await conn.execute(LOCK, params)
         was_open = await maybe_row(conn, _CLOSE, params) is not None
         if was_open:
             await audit.record(conn, by.did("breaker.close", task))
@@ -141,7 +141,7 @@ async def admit(
         "seqs": [claim.seq for claim in claims],
         "again": again,
     }
-    cursor = await in_one_message(conn, (_HASH_JOINS, _LOCK, JUDGE, sql(_PACKAGE, "admit")), params)
+    cursor = await in_one_message(conn, (_HASH_JOINS, LOCK, JUDGE, sql("admit")), params)
     row = await cursor.fetchone()
     assert row is not None
     return set(row[0])

@@ -6,9 +6,9 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 
 class Kind(StrEnum):
@@ -37,5 +37,5 @@ async def find_anywhere(
     """At most `limit` hits of each kind. `ids` are the lowest and highest id that the text may mean."""
     first, last = ids or (None, None)
     params = {"text": text, "first": first, "last": last, "limit": limit}
-    rows = await all_rows(conn, sql(_PACKAGE, "find_anywhere"), params, prepare=True)
+    rows = await all_rows(conn, sql("find_anywhere"), params, prepare=True)
     return [Hit(Kind(kind), key, label, detail) for kind, key, label, detail in rows]

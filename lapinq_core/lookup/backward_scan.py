@@ -8,13 +8,13 @@ import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.rows import first_value, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.counting import number_of
 from lapinq_core.lookup.search_filters import Place, matching_query, place_of, scan_query
 from lapinq_core.tasks.filters import TaskFilter
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 MAX_BATCH = 50_000
 """A larger batch exceeds PostgreSQL's default `work_mem`."""
@@ -89,7 +89,7 @@ class BackwardScan:
         if place is Place.WAITING and self._chosen.queue is not None:
             await set_limit(conn, self._clock.left() / 4)
             params = {"queue": self._chosen.queue}
-            is_small = await first_value(conn, sql(_PACKAGE, "is_small_queue"), params)
+            is_small = await first_value(conn, sql("is_small_queue"), params)
             place = place_of(self._chosen, is_small=is_small)
         # Keep half of the time for a scan of all tasks, in case this place is full of dead rows.
         share = 1.0 if place is Place.TASKS else 0.5
@@ -127,7 +127,7 @@ class BackwardScan:
 
     async def _next_batch(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Batch:
         chosen = msgspec.structs.replace(self._chosen, before=self.before)
-        query = psql.SQL(sql(_PACKAGE, "search_window")).format(
+        query = psql.SQL(sql("search_window")).format(
             scanned=scan_query(chosen, place, size),
             matching=matching_query(chosen, place, self._most - self.matched),
             size=psql.Literal(size),

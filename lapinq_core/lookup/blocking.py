@@ -19,11 +19,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.lookup.line import Ahead, Place, ahead_of_key, count_ahead
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 MAX_NAMED = 3
 """Of those that hold the places, so many are named."""
@@ -212,7 +212,7 @@ class Short(NamedTuple):
 async def read_allowances(conn: psycopg.AsyncConnection, task_id: str) -> Allowances | None:
     """None for a task that is not ready."""
     params = {"id": task_id, "named": MAX_NAMED}
-    text = await first_value(conn, sql(_PACKAGE, "allowances"), params, prepare=False)
+    text = await first_value(conn, sql("allowances"), params, prepare=False)
     return None if text is None else msgspec.json.decode(text, type=Allowances)
 
 
@@ -231,7 +231,7 @@ async def find_short(
         "seq": place.seq,
         "names": rated,
     }
-    row = await maybe_row(conn, sql(_PACKAGE, "first_short"), params, prepare=False)
+    row = await maybe_row(conn, sql("first_short"), params, prepare=False)
     return Short(*row) if row else None
 
 

@@ -5,15 +5,15 @@ from collections.abc import Set as AbstractSet
 import psycopg
 
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 
 async def count_statuses(conn: psycopg.AsyncConnection, queue: str | None) -> dict[Status, int]:
     """How many tasks of `queue`, or of all (None), have each status."""
-    row = await one_row(conn, sql(_PACKAGE, "count_statuses"), {"queue": queue}, prepare=True)
+    row = await one_row(conn, sql("count_statuses"), {"queue": queue}, prepare=True)
     return dict(zip(Status, row, strict=True))
 
 

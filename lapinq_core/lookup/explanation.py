@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.breaker import next_try, why_open
 from lapinq_core.domain.requests.values import Id, doc
@@ -58,7 +58,7 @@ from lapinq_core.lookup.why_not_running import (
     is_import_error,
 )
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 _MAX_ERROR = 200
 
 
@@ -79,7 +79,7 @@ async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Explanation | 
     async with conn.transaction():
         await conn.execute(SETTINGS)  # one snapshot for both statements
         reason = await find_reason(conn, task_id)
-        row = await maybe_row(conn, sql(_PACKAGE, "whereabouts"), {"id": task_id}, prepare=False)
+        row = await maybe_row(conn, sql("whereabouts"), {"id": task_id}, prepare=False)
     if row is None:
         return None
     found = _Whereabouts(Status(row[0]), *row[1:])

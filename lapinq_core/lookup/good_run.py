@@ -4,13 +4,13 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.search import Search, search
 from lapinq_core.lookup.task_detail import TaskDetail
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 SCAN_SECONDS = 0.02
 
@@ -36,7 +36,7 @@ async def find_good_run(conn: psycopg.AsyncConnection, failed: TaskDetail) -> Go
         return None
     workers = [one for one in (task.worker_id, failed.worker_id) if one is not None]
     releases: dict[str, str | None] = dict(
-        await all_rows(conn, sql(_PACKAGE, "releases"), {"ids": workers}, prepare=True)
+        await all_rows(conn, sql("releases"), {"ids": workers}, prepare=True)
     )
     return GoodRun(
         task=task,

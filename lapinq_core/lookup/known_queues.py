@@ -3,12 +3,14 @@
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
+
+sql = sql_of(__name__)
 
 MAX_QUEUES = 500
 
 
 async def known_queues(conn: psycopg.AsyncConnection) -> list[str]:
     """The first of them by name."""
-    rows = await all_rows(conn, sql("lapinq_core.lookup", "known_queues"), {"limit": MAX_QUEUES})
+    rows = await all_rows(conn, sql("known_queues"), {"limit": MAX_QUEUES})
     return [name for (name,) in rows]

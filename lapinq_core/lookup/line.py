@@ -7,10 +7,10 @@ import psycopg
 from psycopg import errors as pg
 
 from lapinq_core.db.rows import maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, set_limit
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 MAX_AHEAD = 10_000
 AHEAD_SECONDS = 0.02
@@ -93,7 +93,7 @@ async def _counted(
             await conn.execute(SETTINGS)
             await set_limit(conn, AHEAD_SECONDS)
             params = {**params, "most": MAX_AHEAD + 1}
-            row = await maybe_row(conn, sql(_PACKAGE, verb), params, prepare=False)
+            row = await maybe_row(conn, sql(verb), params, prepare=False)
             await set_limit(conn, SHOWING_SECONDS)  # a rollback that is cancelled leaves the transaction open
             return row
     except pg.QueryCanceled:

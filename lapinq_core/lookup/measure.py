@@ -7,12 +7,12 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.backlog import paused
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 _STATUSES = (
     Status.PENDING,
@@ -50,19 +50,19 @@ class QueueMeasures(msgspec.Struct, frozen=True):
 
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     """Lists at most `most` queues, those with the most pending and running tasks, and as many circuit breakers."""
-    rows = await all_rows(conn, sql(_PACKAGE, "measure_queues"), {"most": most}, prepare=True)
+    rows = await all_rows(conn, sql("measure_queues"), {"most": most}, prepare=True)
     counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
     aged = await ages(conn, _waiting(counts))
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
-    row = await one_row(conn, sql(_PACKAGE, "measure_overdue"), prepare=True)
-    rows = await all_rows(conn, sql(_PACKAGE, "measure_breakers"), {"most": most}, prepare=True)
+    row = await one_row(conn, sql("measure_overdue"), prepare=True)
+    rows = await all_rows(conn, sql("measure_breakers"), {"most": most}, prepare=True)
     breakers = {(kind, name): BreakerState(state) for kind, name, state in rows}
     return QueueMeasures(counts, aged, held, *row, breakers=breakers)
 
 
 async def count_startable(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, int]:
     """How many tasks may start in each of these queues that has limits or a circuit breaker, counted up to 1,000."""
-    return dict(await all_rows(conn, sql(_PACKAGE, "startable"), {"queues": list(queues)}, prepare=True))
+    return dict(await all_rows(conn, sql("startable"), {"queues": list(queues)}, prepare=True))
 
 
 async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, float]:
@@ -80,7 +80,7 @@ async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) ->
 async def _first_in_line(
     conn: psycopg.AsyncConnection, queues: Sequence[str]
 ) -> list[tuple[str, datetime, float]]:
-    return await all_rows(conn, sql(_PACKAGE, "waiting_since"), {"queues": list(queues)}, prepare=True)
+    return await all_rows(conn, sql("waiting_since"), {"queues": list(queues)}, prepare=True)
 
 
 def _waiting(counts: dict[str | None, dict[Status, int]]) -> list[str]:

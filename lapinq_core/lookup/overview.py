@@ -9,7 +9,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.snapshot import snapshot
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.forecast import Forecast, forecast
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.worker import WorkerState
@@ -22,7 +22,7 @@ from lapinq_core.lookup import measure
 from lapinq_core.tasks import backlog, inspect
 from lapinq_core.tasks.inspect import QueueCounts
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 MAX_QUEUES = 100
 """The fullest queues are listed."""
@@ -270,14 +270,14 @@ def _worker(of: WorkerDetails) -> WorkerNow:
 
 async def _count_delayed(conn: psycopg.AsyncConnection) -> dict[str, int] | None:
     params = {"most": MAX_DELAYED + 1}
-    rows = await all_rows(conn, sql(_PACKAGE, "count_some_delayed"), params, prepare=True)
+    rows = await all_rows(conn, sql("count_some_delayed"), params, prepare=True)
     return None if sum(count for _, count in rows) > MAX_DELAYED else dict(rows)
 
 
 async def _enqueued(conn: psycopg.AsyncConnection, seconds: int, most: int) -> dict[str, float]:
     """Tasks enqueued per second, by queue."""
     params = {"seconds": seconds, "most": most}
-    rows = await all_rows(conn, sql(_PACKAGE, "count_newest"), params, prepare=True)
+    rows = await all_rows(conn, sql("count_newest"), params, prepare=True)
     return {
         queue: count / (seconds if extent is None else min(max(extent, _SHORTEST_SECONDS), seconds))
         for queue, count, extent in rows
@@ -286,5 +286,5 @@ async def _enqueued(conn: psycopg.AsyncConnection, seconds: int, most: int) -> d
 
 async def _longest_running(conn: psycopg.AsyncConnection, queue: str | None) -> list[RunningNow]:
     params = {"queue": queue, "most": MAX_RUNNING}
-    rows = await all_rows(conn, sql(_PACKAGE, "longest_running"), params, prepare=True)
+    rows = await all_rows(conn, sql("longest_running"), params, prepare=True)
     return [RunningNow(*row) for row in rows]

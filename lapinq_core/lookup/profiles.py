@@ -5,10 +5,10 @@ from datetime import datetime
 import psycopg
 
 from lapinq_core.db.rows import maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.profile import Profile, unpacked
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 
 async def get_profile(
@@ -23,5 +23,5 @@ async def get_profile(
     that started then. Raises `ProfileError`.
     """
     params = {"id": task_id, "attempt": attempt, "started_at": started_at}
-    row = await maybe_row(conn, sql(_PACKAGE, "get_profile"), params)
+    row = await maybe_row(conn, sql("get_profile"), params)
     return (row[0], unpacked(row[1])) if row else None

@@ -6,9 +6,9 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 MAX_LATER = 20
 
@@ -30,7 +30,7 @@ class Reruns(msgspec.Struct, frozen=True):
 async def reruns_of(conn: psycopg.AsyncConnection, task_id: str) -> Reruns:
     """Only tasks that still exist."""
     params = {"id": task_id, "limit": MAX_LATER}
-    row = await maybe_row(conn, sql(_PACKAGE, "reruns"), params, prepare=True)
+    row = await maybe_row(conn, sql("reruns"), params, prepare=True)
     return Reruns(None, []) if row is None else Reruns(row[0], _later.decode(row[1]))
 
 

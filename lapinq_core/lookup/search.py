@@ -23,7 +23,7 @@ from psycopg import errors as pg
 from psycopg import sql as psql
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
@@ -35,7 +35,7 @@ from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import TaskFilter, in_states, is_void
 from lapinq_core.tasks.inspect import TaskLine
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 SEARCH_SECONDS = 0.035
 """How long a search scans. Loading the page takes a few milliseconds more."""
@@ -165,7 +165,7 @@ async def count(
 
 async def schedules_of(conn: psycopg.AsyncConnection, ids: list[str]) -> dict[str, str]:
     """The names of the schedules that enqueued these tasks, by task id."""
-    return dict(await all_rows(conn, sql(_PACKAGE, "schedules_of"), {"ids": ids}, prepare=True))
+    return dict(await all_rows(conn, sql("schedules_of"), {"ids": ids}, prepare=True))
 
 
 async def run_scan(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int, load: Load[T]) -> T:

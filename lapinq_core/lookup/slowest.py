@@ -6,10 +6,10 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 NEWEST = 2_000
 MAX_SHOWN = 5
@@ -31,7 +31,7 @@ async def slowest(
 ) -> list[SlowTask]:
     """The slowest first, of the newest `NEWEST` tasks that ended: of a queue and a task name, or of any."""
     params = {"queue": queue, "task_name": task_name, "newest": NEWEST, "most": MAX_SHOWN}
-    rows = await all_rows(conn, sql(_PACKAGE, "slowest"), params, prepare=True)
+    rows = await all_rows(conn, sql("slowest"), params, prepare=True)
     return [
         SlowTask(task_id, name, place, Status(outcome), seconds, ended_at)
         for task_id, name, place, outcome, seconds, ended_at in rows

@@ -7,11 +7,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.shown_state import ShownState, state_of
 from lapinq_core.domain.tasks.state import Status
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 WHOLE_BYTES = 100_000
 """A larger value, as JSON text, is cut."""
@@ -124,7 +124,7 @@ class AttemptLog(msgspec.Struct, frozen=True):
 async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:
     """The task; None for an unknown id."""
     params = {"id": task_id, "whole": WHOLE_BYTES, "part": PART_CHARACTERS}
-    row = await maybe_row(conn, sql(_PACKAGE, "task_detail"), params, prepare=True)
+    row = await maybe_row(conn, sql("task_detail"), params, prepare=True)
     if row is None:
         return None
     shown: dict[str, Any] = dict(zip(_PLAIN, row, strict=False))
@@ -141,7 +141,7 @@ async def get_attempts(
     """The attempts; none for an unknown id. `chosen` says when the attempt to show in detail was claimed; without it,
     that is the latest one."""
     params = {"id": task_id, "limit": MAX_ATTEMPTS + 1, "chosen": chosen}
-    rows = await all_rows(conn, sql(_PACKAGE, "task_detail_attempts"), params, prepare=True)
+    rows = await all_rows(conn, sql("task_detail_attempts"), params, prepare=True)
     fields = AttemptDetail.__struct_fields__
     found = [AttemptDetail(**dict(zip(fields, row, strict=True))) for row in rows]
     return Attempts(
@@ -154,14 +154,14 @@ async def get_attempts(
 async def get_log(conn: psycopg.AsyncConnection, task_id: str, claimed_at: datetime) -> AttemptLog | None:
     """What the attempt that was claimed then logged; None if there is no such attempt."""
     params = {"id": task_id, "claimed_at": claimed_at}
-    row = await maybe_row(conn, sql(_PACKAGE, "attempt_log"), params, prepare=True)
+    row = await maybe_row(conn, sql("attempt_log"), params, prepare=True)
     return AttemptLog(row[0] or "", row[1]) if row else None
 
 
 async def get_value(conn: psycopg.AsyncConnection, task_id: str, field: str) -> str | None:
     """A whole value as JSON text, up to many megabytes; None if there is none. `field` is one of `VALUES`."""
     params = {"id": task_id, "field": field}
-    return await first_value(conn, sql(_PACKAGE, "task_value"), params, prepare=False)
+    return await first_value(conn, sql("task_value"), params, prepare=False)
 
 
 def _value(full_size: int | None, text: str | None) -> Value | None:

@@ -24,7 +24,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import maybe_row, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.limits import breakers, task_breakers
 from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
@@ -38,7 +38,7 @@ from lapinq_core.lookup.blocking import (
 )
 from lapinq_core.lookup.line import Ahead, Place, count_ahead, count_turns_ahead
 
-_PACKAGE = "lapinq_core.lookup"
+sql = sql_of(__name__)
 
 LATE_SHARE = 0.5
 """A worker is late when it has sent no heartbeat for this share of its lease."""
@@ -193,7 +193,7 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
     async with conn.transaction():
         await conn.execute(SETTINGS)
         await set_limit(conn, _STATEMENT_SECONDS)
-        row = await maybe_row(conn, sql(_PACKAGE, "find_reason"), {"id": task_id}, prepare=False)
+        row = await maybe_row(conn, sql("find_reason"), {"id": task_id}, prepare=False)
         if row is None:
             return None
         facts = _Facts(*row)
@@ -202,7 +202,7 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
         if (reason := _of_itself(facts)) is not None:
             return reason
         alive, claiming, slots, running = await one_row(
-            conn, sql(_PACKAGE, "serving"), {"queue": facts.queue_name}, prepare=False
+            conn, sql("serving"), {"queue": facts.queue_name}, prepare=False
         )
         if not alive:
             return NoWorker(facts.queue_name)

@@ -3,10 +3,10 @@
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.notifying import outbox
 
-_PACKAGE = "lapinq_core.notifying"
+sql = sql_of(__name__)
 
 LASTING_SECONDS = 60.0
 """How long a wait must be over a rule's limit before it is told."""
@@ -17,8 +17,8 @@ DEAD_SECONDS = 3600.0
 async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECONDS) -> int | None:
     """Checks all conditions and stores notices; returns how many. None if another process does it at the moment."""
     async with conn.transaction():
-        if not await first_value(conn, sql(_PACKAGE, "lock_conditions")):
+        if not await first_value(conn, sql("lock_conditions")):
             return None
-        told = await all_rows(conn, sql(_PACKAGE, "check_backlogs"), {"lasting": lasting})
-        told += await all_rows(conn, sql(_PACKAGE, "check_dead_workers"), {"recent": DEAD_SECONDS})
+        told = await all_rows(conn, sql("check_backlogs"), {"lasting": lasting})
+        told += await all_rows(conn, sql("check_dead_workers"), {"recent": DEAD_SECONDS})
         return await outbox.store_news(conn, [news for _, news in told], [rule for rule, _ in told])

@@ -11,12 +11,12 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.notifying.message import Notice
 from lapinq_core.domain.notifying.rule import Channel
 from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, NotTaken
 
-_PACKAGE = "lapinq_core.notifying"
+sql = sql_of(__name__)
 
 MAX_NOTICES = 1000
 """In one message, which tells some of them and counts the rest."""
@@ -62,7 +62,7 @@ class NoticeLine(msgspec.Struct, frozen=True, kw_only=True):
 async def take(conn: psycopg.AsyncConnection, *, lease: float) -> DueMessage | None:
     """Takes the message whose turn it is under a lease of `lease` seconds; None if nothing is to be sent."""
     params = {"lease": lease, "limit": MAX_NOTICES}
-    row = await maybe_row(conn, sql(_PACKAGE, "take_message"), params, prepare=True)
+    row = await maybe_row(conn, sql("take_message"), params, prepare=True)
     if row is None:
         return None
     *plain, notices = row
@@ -90,7 +90,7 @@ async def sent(
         "answer": answer,
         "failure": remark,
     }
-    return await first_value(conn, sql(_PACKAGE, "message_sent"), params) > 0
+    return await first_value(conn, sql("message_sent"), params) > 0
 
 
 async def failed(
@@ -108,18 +108,18 @@ async def failed(
         "answer": outcome.answer,
         "failure": outcome.failure,
     }
-    return await one_row(conn, sql(_PACKAGE, "message_failed"), params)
+    return await one_row(conn, sql("message_failed"), params)
 
 
 async def latest(conn: psycopg.AsyncConnection, limit: int) -> list[NoticeLine]:
     """The latest notices of all rules, newest first."""
-    rows = await all_rows(conn, sql(_PACKAGE, "latest_notices"), {"limit": limit})
+    rows = await all_rows(conn, sql("latest_notices"), {"limit": limit})
     return [NoticeLine(**dict(zip(NoticeLine.__struct_fields__, row, strict=True))) for row in rows]
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes notices that ended long ago; returns how many."""
-    return await first_value(conn, sql(_PACKAGE, "prune_notices"), {"limit": limit})
+    return await first_value(conn, sql("prune_notices"), {"limit": limit})
 
 
 _notices = msgspec.json.Decoder(list[Notice])

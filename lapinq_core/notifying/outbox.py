@@ -8,10 +8,10 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.notifying.news import News
 
-_PACKAGE = "lapinq_core.notifying"
+sql = sql_of(__name__)
 
 MAX_PENDING = 1000
 """Notices that wait for one rule. Further ones are only counted, and its next message says how many."""
@@ -30,4 +30,4 @@ async def store_news(
     if not news:
         return 0
     params = {"news": msgspec.json.encode(news).decode(), "rules": rules, "most": MAX_PENDING}
-    return await first_value(conn, sql(_PACKAGE, "store_news"), params)
+    return await first_value(conn, sql("store_news"), params)

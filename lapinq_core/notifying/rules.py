@@ -7,14 +7,14 @@ import psycopg
 from psycopg import errors as pg
 
 from lapinq_core.db.rows import all_rows, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.notifying.news import Trial
 from lapinq_core.domain.notifying.rule import Rule, shown_url
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.notifying"
+sql = sql_of(__name__)
 
 MAX_RULES = 100
 
@@ -67,7 +67,7 @@ async def create_rule(conn: psycopg.AsyncConnection, rule: Rule, *, by: Author) 
     """Stores a checked rule. Raises `RuleRefused`."""
     async with conn.transaction():
         params = {**msgspec.structs.asdict(rule), "created_by": by.actor, "most": MAX_RULES}
-        row = await maybe_row(conn, sql(_PACKAGE, "create_rule"), params)
+        row = await maybe_row(conn, sql("create_rule"), params)
         if row is None:
             raise RuleRefused(f"a rule with this name exists already, or there are {MAX_RULES} rules")
         await audit.record(conn, by.did("notify.create", str(row[0]), _details(rule)))
@@ -86,7 +86,7 @@ async def change_rule(
     try:
         async with conn.transaction():
             params = {**msgspec.structs.asdict(rule), "id": rule_id, "version": version}
-            row = await maybe_row(conn, sql(_PACKAGE, "change_rule"), params)
+            row = await maybe_row(conn, sql("change_rule"), params)
             if row is None:
                 return None
             details = {**_details(rule), "sends_elsewhere": row[0]}
@@ -99,7 +99,7 @@ async def change_rule(
 async def delete_rule(conn: psycopg.AsyncConnection, rule_id: int, *, by: Author) -> bool:
     """Deletes the rule with its notices; False for an unknown id."""
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "delete_rule"), {"id": rule_id})
+        row = await maybe_row(conn, sql("delete_rule"), {"id": rule_id})
         if row is not None:
             await audit.record(conn, by.did("notify.delete", str(rule_id), {"name": row[0]}))
     return row is not None
@@ -110,14 +110,14 @@ async def send_trial(conn: psycopg.AsyncConnection, rule_id: int, *, by: Author)
     details = msgspec.json.encode(Trial(sent_by=by.actor)).decode()
     async with conn.transaction():
         params = {"id": rule_id, "details": details}
-        row = await maybe_row(conn, sql(_PACKAGE, "store_trial"), params)
+        row = await maybe_row(conn, sql("store_trial"), params)
         if row is not None:
             await audit.record(conn, by.did("notify.test", str(rule_id), {"name": row[0]}))
     return row is not None
 
 
 async def _rules(conn: psycopg.AsyncConnection, rule_id: int | None) -> list[StoredRule]:
-    rows = await all_rows(conn, sql(_PACKAGE, "list_rules"), {"id": rule_id})
+    rows = await all_rows(conn, sql("list_rules"), {"id": rule_id})
     return [StoredRule(**dict(zip(StoredRule.__struct_fields__, row, strict=True))) for row in rows]
 
 

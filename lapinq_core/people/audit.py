@@ -8,11 +8,11 @@ import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.people.audit_filters import AuditFilter, conditions
 
-_PACKAGE = "lapinq_core.people"
+sql = sql_of(__name__)
 
 PRUNE_LIMIT = 500
 
@@ -68,7 +68,7 @@ class Recorded(msgspec.Struct, frozen=True):
 async def record(conn: psycopg.AsyncConnection, entry: Entry) -> int:
     """Adds `entry` and returns its id. Runs in the transaction of the change, so that both commit or neither does."""
     params = {**msgspec.structs.asdict(entry), "details": _json(entry.details)}
-    return await first_value(conn, sql(_PACKAGE, "record_audit"), params, prepare=True)
+    return await first_value(conn, sql("record_audit"), params, prepare=True)
 
 
 async def amend(conn: psycopg.AsyncConnection, entry_id: int, name: str, more: int) -> None:
@@ -77,14 +77,14 @@ async def amend(conn: psycopg.AsyncConnection, entry_id: int, name: str, more: i
     Like `record`, it runs in the transaction of that part of the change.
     """
     params = {"id": entry_id, "name": name, "more": more}
-    await conn.execute(sql(_PACKAGE, "amend_audit"), params, prepare=True)
+    await conn.execute(sql("amend_audit"), params, prepare=True)
 
 
 async def list_entries(
     conn: psycopg.AsyncConnection, chosen: AuditFilter, limit: int
 ) -> tuple[list[Recorded], int | None]:
     """The newest matching entries, at most `limit`; and the id to continue from, or None."""
-    query = psql.SQL(sql(_PACKAGE, "list_audit")).format(conditions=conditions(chosen))
+    query = psql.SQL(sql("list_audit")).format(conditions=conditions(chosen))
     params = {**msgspec.structs.asdict(chosen), "limit": limit + 1}
     rows = await all_rows(conn, query, params, prepare=False)
     entries = [
@@ -97,7 +97,7 @@ async def list_entries(
 async def prune(conn: psycopg.AsyncConnection, keep: int, limit: int = PRUNE_LIMIT) -> int:
     """Deletes the oldest entries, at most `limit`, that are at least `keep` seconds old; returns how many."""
     params = {"keep": keep, "limit": limit}
-    return await first_value(conn, sql(_PACKAGE, "prune_audit"), params, prepare=True)
+    return await first_value(conn, sql("prune_audit"), params, prepare=True)
 
 
 def _json(value: dict[str, Any] | None) -> str | None:

@@ -12,9 +12,9 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.people"
+sql = sql_of(__name__)
 
 LASTS_SECONDS = 24 * 3600.0
 
@@ -60,31 +60,31 @@ async def create(conn: psycopg.AsyncConnection, user_id: int, purpose: Purpose, 
         "created_by": by,
         "seconds": LASTS_SECONDS,
     }
-    row = await maybe_row(conn, sql(_PACKAGE, "create_invitation"), params)
+    row = await maybe_row(conn, sql("create_invitation"), params)
     return Link(token, *row) if row else None
 
 
 async def find(conn: psycopg.AsyncConnection, token: str) -> Invitation | None:
     """The user whom the token lets in; None if it was used or replaced, or has expired."""
-    row = await maybe_row(conn, sql(_PACKAGE, "find_invitation"), {"token_hash": _hash(token)})
+    row = await maybe_row(conn, sql("find_invitation"), {"token_hash": _hash(token)})
     return Invitation(row[0], row[1], Purpose(row[2])) if row else None
 
 
 async def use(conn: psycopg.AsyncConnection, token: str, password_hash: str) -> tuple[int, str] | None:
     """Sets the password of the token's user, whose id and name it returns; None if the token lets nobody in."""
     params = {"token_hash": _hash(token), "password_hash": password_hash}
-    row = await maybe_row(conn, sql(_PACKAGE, "use_invitation"), params)
+    row = await maybe_row(conn, sql("use_invitation"), params)
     return (row[0], row[1]) if row else None
 
 
 async def end(conn: psycopg.AsyncConnection, user_id: int) -> bool:
     """Makes a user's link stop working; False if there was none. Comes before the user's sessions are ended."""
-    return await maybe_row(conn, sql(_PACKAGE, "end_invitation"), {"user_id": user_id}) is not None
+    return await maybe_row(conn, sql("end_invitation"), {"user_id": user_id}) is not None
 
 
 async def list_open(conn: psycopg.AsyncConnection) -> dict[int, OpenLink]:
     """The links that were not used yet, by user."""
-    rows = await all_rows(conn, sql(_PACKAGE, "open_invitations"))
+    rows = await all_rows(conn, sql("open_invitations"))
     return {user_id: OpenLink(Purpose(purpose), expires_at) for user_id, purpose, expires_at in rows}
 
 

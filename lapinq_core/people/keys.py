@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Scope
 from lapinq_core.domain.accounts.api_key import digest_of, hint_of
 from lapinq_core.domain.errors import LapinqError
@@ -19,7 +19,7 @@ ACCESS_CHANNEL = "lapinq_access"
 """Notifies servers that a key was deleted, or that a user or a session changed."""
 MAX_KEYS = 1000
 
-_PACKAGE = "lapinq_core.people"
+sql = sql_of(__name__)
 
 
 class NameTaken(LapinqError):
@@ -86,14 +86,12 @@ async def create(conn: psycopg.AsyncConnection, new: NewKey, key: str, *, by: Au
         "created_by": by.actor,
     }
     async with conn.transaction():
-        if owner_id is not None and not await first_value(
-            conn, sql(_PACKAGE, "lock_owner"), {"id": owner_id}
-        ):
+        if owner_id is not None and not await first_value(conn, sql("lock_owner"), {"id": owner_id}):
             raise UnknownOwner
-        await conn.execute(sql(_PACKAGE, "lock_keys"))
-        if await first_value(conn, sql(_PACKAGE, "count_keys")) >= MAX_KEYS:
+        await conn.execute(sql("lock_keys"))
+        if await first_value(conn, sql("count_keys")) >= MAX_KEYS:
             raise TooManyKeys
-        row = await maybe_row(conn, sql(_PACKAGE, "create_key"), params)
+        row = await maybe_row(conn, sql("create_key"), params)
         if row is None:
             raise NameTaken
         record = _record(*row)
@@ -108,13 +106,13 @@ async def create(conn: psycopg.AsyncConnection, new: NewKey, key: str, *, by: Au
 
 async def list_all(conn: psycopg.AsyncConnection) -> list[KeyRecord]:
     """Every key, by name."""
-    return [_record(*row) for row in await all_rows(conn, sql(_PACKAGE, "list_keys"))]
+    return [_record(*row) for row in await all_rows(conn, sql("list_keys"))]
 
 
 async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> bool:
     """Deletes a key, adds an audit entry, and notifies every server; False if there is none with this id."""
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "delete_key"), {"id": key_id})
+        row = await maybe_row(conn, sql("delete_key"), {"id": key_id})
         if row is not None:
             await audit.record(conn, by.did("key.delete", str(key_id), {"name": row[0]}))
     return row is not None
@@ -122,13 +120,13 @@ async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> b
 
 async def names_of(conn: psycopg.AsyncConnection, owner_id: int) -> list[str]:
     """The names of a user's keys."""
-    rows = await all_rows(conn, sql(_PACKAGE, "list_owned_keys"), {"id": owner_id})
+    rows = await all_rows(conn, sql("list_owned_keys"), {"id": owner_id})
     return [row[0] for row in rows]
 
 
 async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[bytes, FoundKey]:
     """The valid keys with these digests; unknown and expired ones are left out."""
-    rows = await all_rows(conn, sql(_PACKAGE, "find_keys"), {"digests": list(digests)}, prepare=True)
+    rows = await all_rows(conn, sql("find_keys"), {"digests": list(digests)}, prepare=True)
     found: dict[bytes, FoundKey] = {}
     for digest, key_id, name, scopes, queues, seconds_left in rows:
         actor = Actor(
@@ -145,7 +143,7 @@ async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[
 async def record_uses(conn: psycopg.AsyncConnection, seconds_ago: Mapping[int, float]) -> None:
     """Records when keys were last used: how many seconds ago, by key id."""
     params = {"ids": list(seconds_ago), "seconds_ago": list(seconds_ago.values())}
-    await conn.execute(sql(_PACKAGE, "record_key_uses"), params)
+    await conn.execute(sql("record_key_uses"), params)
 
 
 def _scopes(stored: Sequence[str]) -> list[Scope]:

@@ -11,9 +11,9 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.people"
+sql = sql_of(__name__)
 
 WINDOW_SECONDS = 15 * 60.0
 MAX_PER_ADDRESS = 50
@@ -38,7 +38,7 @@ async def count_try(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) 
     """
     for counter in counters:
         params = {"key": counter.key, "most": counter.most, "window": WINDOW_SECONDS}
-        seconds = await first_value(conn, sql(_PACKAGE, "count_login_try"), params)
+        seconds = await first_value(conn, sql("count_login_try"), params)
         if seconds is not None:
             return seconds
     return None
@@ -48,10 +48,10 @@ async def succeeded(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) 
     """A try that was counted under these succeeded. Locks them in the order in which they were counted."""
     for counter in counters:
         verb = "forget_login_tries" if counter.forgets else "uncount_login_try"
-        await conn.execute(sql(_PACKAGE, verb), {"key": counter.key})
+        await conn.execute(sql(verb), {"key": counter.key})
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
     """Deletes counts whose window is over; returns how many."""
     params = {"limit": limit, "window": WINDOW_SECONDS}
-    return await first_value(conn, sql(_PACKAGE, "prune_login_tries"), params)
+    return await first_value(conn, sql("prune_login_tries"), params)

@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
@@ -17,7 +17,7 @@ from lapinq_core.people.audit import Author
 MAX_VIEWS = 100
 """How many a user may have."""
 
-_PACKAGE = "lapinq_core.people"
+sql = sql_of(__name__)
 
 
 class ViewNameTaken(LapinqError):
@@ -45,10 +45,10 @@ async def create(conn: psycopg.AsyncConnection, owner_id: int, name: str, page: 
     """Saves a view. Raises `ViewNameTaken` and `TooManyViews`."""
     params = {"owner_id": owner_id, "name": name, "page": page, "query": query}
     async with conn.transaction():
-        counted = await maybe_row(conn, sql(_PACKAGE, "count_views"), params)
+        counted = await maybe_row(conn, sql("count_views"), params)
         if counted is None or counted[0] >= MAX_VIEWS:
             raise TooManyViews
-        row = await maybe_row(conn, sql(_PACKAGE, "create_view"), params)
+        row = await maybe_row(conn, sql("create_view"), params)
         if row is None:
             raise ViewNameTaken
     return SavedView(**dict(zip(SavedView.__struct_fields__, row, strict=True)))
@@ -57,7 +57,7 @@ async def create(conn: psycopg.AsyncConnection, owner_id: int, name: str, page: 
 async def list_for(conn: psycopg.AsyncConnection, user_id: int, page: str | None = None) -> list[SavedView]:
     """The user's own views, and those that are shared, by name; with `page` only those of it."""
     params = {"user_id": user_id, "page": page}
-    rows = await all_rows(conn, sql(_PACKAGE, "list_views"), params, prepare=True)
+    rows = await all_rows(conn, sql("list_views"), params, prepare=True)
     fields = SavedView.__struct_fields__
     return [SavedView(**dict(zip(fields, row, strict=True))) for row in rows]
 
@@ -68,7 +68,7 @@ async def share(
     """Shares a view that the user sees with all, or no longer, and adds an audit entry; False if there is none."""
     params = {"id": view_id, "user_id": user_id, "is_shared": is_shared}
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "share_view"), params)
+        row = await maybe_row(conn, sql("share_view"), params)
         if row is not None:
             action = "view.share" if is_shared else "view.unshare"
             await audit.record(conn, by.did(action, str(view_id), {"name": row[0]}))
@@ -81,7 +81,7 @@ async def delete(
     """Deletes a view of the user, for an admin also a shared one; False if there is none."""
     params = {"id": view_id, "user_id": user_id, "is_admin": is_admin}
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "delete_view"), params)
+        row = await maybe_row(conn, sql("delete_view"), params)
         if row is not None and row[1]:
             await audit.record(conn, by.did("view.delete", str(view_id), {"name": row[0]}))
     return row is not None

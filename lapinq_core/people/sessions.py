@@ -9,12 +9,12 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Role
 from lapinq_core.domain.accounts.grants import Grants, read_grants
 from lapinq_core.people.users import Credentials
 
-_PACKAGE = "lapinq_core.people"
+sql = sql_of(__name__)
 _grants = msgspec.json.Decoder(dict[str, list[str]])
 
 IDLE_SECONDS = 12 * 3600.0
@@ -93,21 +93,21 @@ async def create(
         "address": address,
         "user_agent": user_agent,
     }
-    row = await maybe_row(conn, sql(_PACKAGE, "create_session"), params)
+    row = await maybe_row(conn, sql("create_session"), params)
     if row is None:
         return None
-    await conn.execute(sql(_PACKAGE, "trim_sessions"), {"user_id": known.id, "most": MAX_SESSIONS})
+    await conn.execute(sql("trim_sessions"), {"user_id": known.id, "most": MAX_SESSIONS})
     return row[0]
 
 
 async def find(conn: psycopg.AsyncConnection, token_hash: bytes) -> Session | None:
     """The valid session with this token, marked as used; None if there is none."""
     params = {"token_hash": token_hash, "touch": TOUCH_SECONDS, **_LIMITS}
-    row = await maybe_row(conn, sql(_PACKAGE, "find_session"), params, prepare=True)
+    row = await maybe_row(conn, sql("find_session"), params, prepare=True)
     if row is None:
         return None
     if row[7]:
-        await conn.execute(sql(_PACKAGE, "touch_session"), {"token_hash": token_hash})
+        await conn.execute(sql("touch_session"), {"token_hash": token_hash})
     return Session(
         id=row[0],
         user_id=row[1],
@@ -122,7 +122,7 @@ async def find(conn: psycopg.AsyncConnection, token_hash: bytes) -> Session | No
 async def list_of(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes) -> list[SessionLine]:
     """A user's valid sessions, the last used first; that of `token_hash` is the current one."""
     params = {"user_id": user_id, "token_hash": token_hash, **_LIMITS}
-    rows = await all_rows(conn, sql(_PACKAGE, "list_sessions"), params)
+    rows = await all_rows(conn, sql("list_sessions"), params)
     return [
         SessionLine(
             id=row[0],
@@ -138,35 +138,35 @@ async def list_of(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes
 
 async def presences(conn: psycopg.AsyncConnection) -> dict[int, Presence]:
     """Valid sessions by user id; users without any are left out."""
-    rows = await all_rows(conn, sql(_PACKAGE, "count_sessions"), _LIMITS)
+    rows = await all_rows(conn, sql("count_sessions"), _LIMITS)
     return {user_id: Presence(count, seen_at) for user_id, count, seen_at in rows}
 
 
 async def end(conn: psycopg.AsyncConnection, token_hash: bytes) -> EndedSession | None:
     """Ends the session of a token and returns it, if there is one."""
-    row = await maybe_row(conn, sql(_PACKAGE, "end_session"), {"token_hash": token_hash})
+    row = await maybe_row(conn, sql("end_session"), {"token_hash": token_hash})
     return EndedSession(*row[:3]) if row else None
 
 
 async def revoke(conn: psycopg.AsyncConnection, user_id: int, session_id: str) -> bool:
     """Ends a session of a user; False if they have none with this id."""
     params = {"user_id": user_id, "id": session_id}
-    return await maybe_row(conn, sql(_PACKAGE, "revoke_session"), params) is not None
+    return await maybe_row(conn, sql("revoke_session"), params) is not None
 
 
 async def revoke_others(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes) -> list[str]:
     """Ends all sessions of a user except that of `token_hash`; returns their ids."""
     params = {"user_id": user_id, "token_hash": token_hash}
-    rows = await all_rows(conn, sql(_PACKAGE, "revoke_sessions"), params)
+    rows = await all_rows(conn, sql("revoke_sessions"), params)
     return [row[0] for row in rows]
 
 
 async def revoke_all(conn: psycopg.AsyncConnection, user_id: int) -> tuple[str, list[str]] | None:
     """Ends all sessions of a user; returns the user's name and the ids of the sessions, None for an unknown user."""
-    row = await maybe_row(conn, sql(_PACKAGE, "revoke_all_sessions"), {"user_id": user_id})
+    row = await maybe_row(conn, sql("revoke_all_sessions"), {"user_id": user_id})
     return (row[0], row[1]) if row else None
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
     """Deletes expired sessions; returns how many."""
-    return await first_value(conn, sql(_PACKAGE, "prune_sessions"), {"limit": limit, **_LIMITS})
+    return await first_value(conn, sql("prune_sessions"), {"limit": limit, **_LIMITS})

@@ -7,11 +7,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import Grants, read_grants, write_grants
 
-_PACKAGE = "lapinq_core.people"
+sql = sql_of(__name__)
 _grants = msgspec.json.Decoder(dict[str, list[str]])
 
 
@@ -52,7 +52,7 @@ async def create(conn: psycopg.AsyncConnection, username: str, password_hash: st
 
 async def has_any(conn: psycopg.AsyncConnection) -> bool:
     """Whether there is any user."""
-    return await first_value(conn, sql(_PACKAGE, "has_users"))
+    return await first_value(conn, sql("has_users"))
 
 
 async def create_first(
@@ -65,28 +65,28 @@ async def create_first(
         "has_default_password": has_default_password,
     }
     async with conn.transaction():
-        await conn.execute(sql(_PACKAGE, "lock_first_user"))
-        return await first_value(conn, sql(_PACKAGE, "create_first_user"), params)
+        await conn.execute(sql("lock_first_user"))
+        return await first_value(conn, sql("create_first_user"), params)
 
 
 async def default_login(conn: psycopg.AsyncConnection) -> str | None:
     """The name of a user who still has the default password; None if there is none."""
-    return await first_value(conn, sql(_PACKAGE, "default_login"))
+    return await first_value(conn, sql("default_login"))
 
 
 async def list_all(conn: psycopg.AsyncConnection) -> list[User]:
     """All users by name."""
-    return [_user(row) for row in await all_rows(conn, sql(_PACKAGE, "list_users"))]
+    return [_user(row) for row in await all_rows(conn, sql("list_users"))]
 
 
 async def folded(conn: psycopg.AsyncConnection, username: str) -> str:
     """The name folded to lower case, as the database compares names."""
-    return await first_value(conn, sql(_PACKAGE, "fold_username"), {"username": username})
+    return await first_value(conn, sql("fold_username"), {"username": username})
 
 
 async def credentials(conn: psycopg.AsyncConnection, username: str) -> Credentials | None:
     """What a login with this name is checked against; None for an unknown name."""
-    row = await maybe_row(conn, sql(_PACKAGE, "find_credentials"), {"username": username})
+    row = await maybe_row(conn, sql("find_credentials"), {"username": username})
     if row is None:
         return None
     return Credentials(id=row[0], username=row[1], password_hash=row[2], has_default_password=row[3])
@@ -117,23 +117,23 @@ async def set_permissions(conn: psycopg.AsyncConnection, user_id: int, grants: G
 async def set_password(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> bool:
     """Sets a new password for the user in `known`; False if the password has changed since, or the user is gone."""
     params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
-    return await maybe_row(conn, sql(_PACKAGE, "set_password"), params) is not None
+    return await maybe_row(conn, sql("set_password"), params) is not None
 
 
 async def rehash(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> None:
     """Stores another hash of the same password."""
     params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
-    await conn.execute(sql(_PACKAGE, "rehash_password"), params)
+    await conn.execute(sql("rehash_password"), params)
 
 
 async def _is_last_admin(conn: psycopg.AsyncConnection, user_id: int) -> bool:
     """Whether there is no other admin. Locks all admins until the end of the transaction."""
-    rows = await all_rows(conn, sql(_PACKAGE, "lock_admins"))
+    rows = await all_rows(conn, sql("lock_admins"))
     return [row[0] for row in rows] == [user_id]
 
 
 async def _one(conn: psycopg.AsyncConnection, verb: str, params: dict[str, object]) -> User | None:
-    row = await maybe_row(conn, sql(_PACKAGE, verb), params)
+    row = await maybe_row(conn, sql(verb), params)
     return _user(row) if row else None
 
 

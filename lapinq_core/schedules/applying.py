@@ -10,7 +10,7 @@ from datetime import datetime
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.schedules.definition import WrongSchedules
@@ -36,7 +36,7 @@ from lapinq_core.schedules.schedules import (
     UnknownSchedule,
 )
 
-_PACKAGE = "lapinq_core.schedules"
+sql = sql_of(__name__)
 _PAGE = 500
 _TRIES = 5
 
@@ -149,7 +149,7 @@ def author_of(module: str) -> Author:
 
 
 async def _lock(conn: psycopg.AsyncConnection) -> datetime:
-    return await first_value(conn, sql(_PACKAGE, "lock_applying"))
+    return await first_value(conn, sql("lock_applying"))
 
 
 async def _all_of(conn: psycopg.AsyncConnection, source: str) -> list[Schedule]:

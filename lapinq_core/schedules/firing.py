@@ -17,7 +17,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from lapinq_core.db.rows import all_rows, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.schedules.schedule import task_at, when
@@ -29,7 +29,7 @@ from lapinq_core.schedules import schedules
 from lapinq_core.schedules.overlaps import Tick, resolve_overlaps, slots
 from lapinq_core.schedules.schedules import Schedule, UnknownSchedule, as_schedule
 
-_PACKAGE = "lapinq_core.schedules"
+sql = sql_of(__name__)
 
 PAGE = 100
 """Schedules read by one statement."""
@@ -117,16 +117,14 @@ async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
             ),
         )
         going = sorted(row[0] for row in released)
-        await conn.execute(
-            sql(_PACKAGE, "take_slots"), {"ids": going, "tasks": [task_ids[one] for one in going]}
-        )
+        await conn.execute(sql("take_slots"), {"ids": going, "tasks": [task_ids[one] for one in going]})
         tasks = [task_at(held[one][1], held[one][0], task_ids[one]) for one in going]
         return await enqueueing.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set()
 
 
 async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
     """When to query next."""
-    row = await one_row(conn, sql(_PACKAGE, "next_tick"), prepare=True)
+    row = await one_row(conn, sql("next_tick"), prepare=True)
     return Outlook(*row)
 
 
@@ -234,7 +232,7 @@ async def fire(conn: psycopg.AsyncConnection, batch: Sequence[_Firing]) -> tuple
             }
             for firing in firings
         ]
-        await conn.execute(sql(_PACKAGE, "move_schedules"), {"moves": _json(moves)}, prepare=True)
+        await conn.execute(sql("move_schedules"), {"moves": _json(moves)}, prepare=True)
     now = firings[0].now
     return [HandledTick(tick.outcome, (now - tick.fire_at).total_seconds()) for tick in ticks], queues
 
@@ -288,12 +286,12 @@ async def lock(
 
 
 async def _all(conn: psycopg.AsyncConnection, verb: str, **params: Any) -> list[Any]:
-    return await all_rows(conn, sql(_PACKAGE, verb), params, prepare=True)
+    return await all_rows(conn, sql(verb), params, prepare=True)
 
 
 async def _rows(conn: psycopg.AsyncConnection, verb: str, **params: Any) -> list[dict[str, Any]]:
     async with conn.cursor(row_factory=dict_row) as cursor:
-        return await (await cursor.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchall()
+        return await (await cursor.execute(sql(verb), params, prepare=True)).fetchall()
 
 
 def _json(value: Any) -> str:

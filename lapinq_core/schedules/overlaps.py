@@ -12,12 +12,12 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.schedules.ticks import Overlap, TickOutcome, outcomes
 from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.tasks import actions
 
-_PACKAGE = "lapinq_core.schedules"
+sql = sql_of(__name__)
 
 
 class Tick(msgspec.Struct):
@@ -76,16 +76,16 @@ async def resolve_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick])
         if overlap is Overlap.CANCEL_PREVIOUS and TickOutcome.HELD in fates:
             replaced.append(slot.id)
             cancelled += [slot.running] if slot.running is not None else []
-    await conn.execute(sql(_PACKAGE, "drop_held"), {"ids": replaced})
+    await conn.execute(sql("drop_held"), {"ids": replaced})
     judged = [tick for those in by_schedule.values() for tick in those]
     others = [tick for tick in judged if tick.outcome is not TickOutcome.ENQUEUED]
     await conn.execute(
-        sql(_PACKAGE, "set_tick_outcomes"),
+        sql("set_tick_outcomes"),
         {"ticks": msgspec.json.encode([tick.row for tick in others]).decode()},
     )
     running = [tick for tick in judged if tick.outcome is TickOutcome.ENQUEUED]
     params = {"ids": [tick.schedule.id for tick in running], "tasks": [tick.task_id for tick in running]}
-    await conn.execute(sql(_PACKAGE, "take_slots"), params)
+    await conn.execute(sql("take_slots"), params)
     for task_id in sorted(cancelled):
         if not await actions.cancel(conn, task_id):
             await actions.request_cancel(conn, task_id)
@@ -93,5 +93,5 @@ async def resolve_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick])
 
 async def slots(conn: psycopg.AsyncConnection, ids: Sequence[int]) -> list[Slot]:
     """The slots of these schedules, after freeing those whose run has ended."""
-    rows = await all_rows(conn, sql(_PACKAGE, "free_slots"), {"ids": list(ids)}, prepare=True)
+    rows = await all_rows(conn, sql("free_slots"), {"ids": list(ids)}, prepare=True)
     return [Slot(one, None if task is None else str(task), has_held) for one, task, has_held in rows]

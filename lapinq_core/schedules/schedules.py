@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from lapinq_core.db.rows import first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.interval import interval_text, read_interval
 from lapinq_core.domain.schedules.schedule import (
@@ -28,7 +28,7 @@ from lapinq_core.intake import limit_check
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.schedules"
+sql = sql_of(__name__)
 
 SCHEDULES_CHANNEL = "lapinq_schedules"
 """Notifies schedulers that the next time of some schedule may have changed."""
@@ -115,7 +115,7 @@ async def create(
         checked = await _checked(conn, definition, now)
         anchor = anchor_of(checked, now)
         params = _columns(checked, anchor, when(checked, anchor).after(now), by, source)
-        if await maybe_row(conn, sql(_PACKAGE, "create_schedule"), params) is None:
+        if await maybe_row(conn, sql("create_schedule"), params) is None:
             raise ScheduleExists
         await audit.record(conn, by.did("schedule.create", checked.name, _told(checked)))
         await notify_schedulers(conn)
@@ -156,7 +156,7 @@ async def change(
             following = when(checked, anchor).after(now) if found.paused_at is None else None
         params = _columns(checked, anchor, following, by, source)
         params |= {"id": found.id, "version": found.version}
-        await conn.execute(sql(_PACKAGE, "change_schedule"), params)
+        await conn.execute(sql("change_schedule"), params)
         await audit.record(conn, by.did("schedule.change", name, differences(before, checked)))
         await notify_schedulers(conn)
         return await _existing(conn, name)
@@ -167,7 +167,7 @@ async def delete(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Non
     async with conn.transaction():
         await lock(conn, name)
         found = await _existing(conn, name)
-        await conn.execute(sql(_PACKAGE, "delete_schedule"), {"id": found.id})
+        await conn.execute(sql("delete_schedule"), {"id": found.id})
         await audit.record(conn, by.did("schedule.delete", name, _told(found)))
 
 
@@ -177,7 +177,7 @@ async def pause(conn: psycopg.AsyncConnection, name: str, reason: str | None, *,
         await lock(conn, name)
         found = await _existing(conn, name)
         params = {"id": found.id, "by": by.actor, "reason": reason}
-        if await maybe_row(conn, sql(_PACKAGE, "pause_schedule"), params) is not None:
+        if await maybe_row(conn, sql("pause_schedule"), params) is not None:
             await audit.record(conn, by.did("schedule.pause", name, {"reason": reason} if reason else None))
         return await _existing(conn, name)
 
@@ -188,7 +188,7 @@ async def resume(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Sch
         now = await lock(conn, name)
         found = await _existing(conn, name)
         params = {"id": found.id, "next_fire_at": when(found, found.anchor_at).after(now)}
-        if await maybe_row(conn, sql(_PACKAGE, "resume_schedule"), params) is not None:
+        if await maybe_row(conn, sql("resume_schedule"), params) is not None:
             await audit.record(conn, by.did("schedule.resume", name))
             await notify_schedulers(conn)
         return await _existing(conn, name)
@@ -229,7 +229,7 @@ async def _existing(conn: psycopg.AsyncConnection, name: str) -> Schedule:
 
 async def lock(conn: psycopg.AsyncConnection, name: str) -> datetime:
     """Locks the schedule and returns the time. Raises `UnknownSchedule`."""
-    row = await maybe_row(conn, sql(_PACKAGE, "lock_schedule"), {"name": name})
+    row = await maybe_row(conn, sql("lock_schedule"), {"name": name})
     if row is None:
         raise UnknownSchedule
     return row[1]
@@ -247,9 +247,7 @@ async def notify_schedulers(conn: psycopg.AsyncConnection) -> None:
 
 async def _select(conn: psycopg.AsyncConnection, **params: Any) -> list[Schedule]:
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            sql(_PACKAGE, "list_schedules"), {"name": None, "after": None, **params}, prepare=False
-        )
+        await cursor.execute(sql("list_schedules"), {"name": None, "after": None, **params}, prepare=False)
         return [as_schedule(row) for row in await cursor.fetchall()]
 
 

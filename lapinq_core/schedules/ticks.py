@@ -7,11 +7,11 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.tasks.state import Status
 
-_PACKAGE = "lapinq_core.schedules"
+sql = sql_of(__name__)
 
 PRUNE_LIMIT = 500
 KEPT_SECONDS = 30 * 86_400
@@ -44,7 +44,7 @@ async def list_ticks(
 ) -> dict[int, list[Tick]]:
     """The latest ticks of each of these schedules, latest first, at most `limit`, planned before `before`."""
     params = {"ids": list(schedule_ids), "limit": limit, "before": before}
-    rows = await all_rows(conn, sql(_PACKAGE, "list_ticks"), params, prepare=False)
+    rows = await all_rows(conn, sql("list_ticks"), params, prepare=False)
     found: dict[int, list[Tick]] = {schedule_id: [] for schedule_id in schedule_ids}
     for schedule_id, fire_at, fired_at, outcome, task_id, missed_from, fired_by, status in rows:
         found[schedule_id].append(
@@ -65,4 +65,4 @@ async def list_ticks(
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes ticks older than thirty days, except the last hundred of each schedule; returns how many."""
     params = {"limit": limit, "kept_seconds": KEPT_SECONDS, "kept_count": KEPT_COUNT}
-    return await first_value(conn, sql(_PACKAGE, "prune_ticks"), params)
+    return await first_value(conn, sql("prune_ticks"), params)

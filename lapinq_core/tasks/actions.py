@@ -5,10 +5,10 @@ from enum import StrEnum
 import psycopg
 
 from lapinq_core.db.rows import first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.intake.idempotency import retake_unique_key
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 _TRIES = 3
 
 
@@ -18,9 +18,9 @@ async def cancel(conn: psycopg.AsyncConnection, task_id: str) -> bool:
     A promotion at the same moment moves the row away from under the statement; it is tried again then.
     """
     for _ in range(_TRIES):
-        if await maybe_row(conn, sql(_PACKAGE, "cancel"), {"id": task_id}) is not None:
+        if await maybe_row(conn, sql("cancel"), {"id": task_id}) is not None:
             return True
-        if await maybe_row(conn, sql(_PACKAGE, "is_pending"), {"id": task_id}) is None:
+        if await maybe_row(conn, sql("is_pending"), {"id": task_id}) is None:
             return False
     return False
 
@@ -34,7 +34,7 @@ async def request_cancel(conn: psycopg.AsyncConnection, task_id: str) -> bool:
 
     The task ends as cancelled, unless it completes first.
     """
-    return await maybe_row(conn, sql(_PACKAGE, "request_cancel"), {"id": task_id}) is not None
+    return await maybe_row(conn, sql("request_cancel"), {"id": task_id}) is not None
 
 
 class ProgressNoted(StrEnum):
@@ -59,9 +59,9 @@ async def set_progress(
     """
     params = {"id": task_id, "progress": progress, "message": message, "claim_seq": claim_seq}
     for _ in range(_TRIES):
-        if await maybe_row(conn, sql(_PACKAGE, "set_progress"), params) is not None:
+        if await maybe_row(conn, sql("set_progress"), params) is not None:
             return ProgressNoted.NOTED
-        row = await maybe_row(conn, sql(_PACKAGE, "running_claim"), {"id": task_id})
+        row = await maybe_row(conn, sql("running_claim"), {"id": task_id})
         if row is None:
             return ProgressNoted.UNKNOWN
         if row[0] is None:
@@ -78,9 +78,9 @@ async def requeue(conn: psycopg.AsyncConnection, task_id: str, *, by: str) -> st
     be rolled back if it raises `UniqueConflict`, because another task holds the task's unique key, or `UniqueKeyBusy`.
     """
     await retake_unique_key(conn, task_id)
-    return await first_value(conn, sql(_PACKAGE, "requeue"), {"id": task_id, "by": by})
+    return await first_value(conn, sql("requeue"), {"id": task_id, "by": by})
 
 
 async def run_now(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
     """Makes a delayed task ready; returns its queue, None when it is unknown or not delayed."""
-    return await first_value(conn, sql(_PACKAGE, "run_now"), {"id": task_id})
+    return await first_value(conn, sql("run_now"), {"id": task_id})

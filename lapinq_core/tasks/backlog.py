@@ -6,31 +6,31 @@
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 
 
 async def paused(conn: psycopg.AsyncConnection) -> list[str]:
     """The names of the queues that are paused."""
-    return [row[0] for row in await all_rows(conn, sql(_PACKAGE, "paused"), prepare=True)]
+    return [row[0] for row in await all_rows(conn, sql("paused"), prepare=True)]
 
 
 async def is_due(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:
     """Whether a task may start now that `heads` and `discover` don't see: fire-and-forget, or just due."""
-    return await first_value(conn, sql(_PACKAGE, "is_due"), {"queues": queues})
+    return await first_value(conn, sql("is_due"), {"queues": queues})
 
 
 async def is_startable(conn: psycopg.AsyncConnection, queues: list[str]) -> bool:
     """Whether a ready task of `queues` may start now, or as soon as a task ends or a rate allows it."""
-    return await first_value(conn, sql(_PACKAGE, "is_startable"), {"queues": queues}, prepare=False)
+    return await first_value(conn, sql("is_startable"), {"queues": queues}, prepare=False)
 
 
 async def has_transient(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:
     """Whether a fire-and-forget task waits, perhaps for its time."""
-    return await first_value(conn, sql(_PACKAGE, "has_transient"), {"queues": queues}, prepare=True)
+    return await first_value(conn, sql("has_transient"), {"queues": queues}, prepare=True)
 
 
 async def count_delayed(conn: psycopg.AsyncConnection, queues: list[str] | None) -> int:
     """How many tasks are delayed, including those that wait for a retry."""
-    return await first_value(conn, sql(_PACKAGE, "count_delayed"), {"queues": queues})
+    return await first_value(conn, sql("count_delayed"), {"queues": queues})

@@ -19,12 +19,12 @@ from psycopg import errors as pg
 from psycopg import sql as psql
 
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks.filters import TaskFilter, pick_looked_at, these_ids, walk_ids
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 
 FIRST = "00000000-0000-0000-0000-000000000000"
 """Before every id."""
@@ -87,7 +87,7 @@ async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | Non
     """A walk over the tasks that exist now; None if there are none, or the states exclude each other."""
     if not chosen.statuses:
         return None
-    started, newest = await one_row(conn, sql(_PACKAGE, "begin_walk"), prepare=True)
+    started, newest = await one_row(conn, sql("begin_walk"), prepare=True)
     if newest is None:
         return None
     return Walk(chosen, started, newest if chosen.last is None else min(newest, chosen.last))
@@ -108,7 +108,7 @@ async def delete_tasks(
     `entry` goes into the audit log with the first deletion; its number of `deleted` grows with each step that is given
     its `entry_id`.
     """
-    return await _change(conn, sql(_PACKAGE, "delete_tasks"), walk, batch, "deleted", entry, entry_id)
+    return await _change(conn, sql("delete_tasks"), walk, batch, "deleted", entry, entry_id)
 
 
 async def requeue_tasks(
@@ -118,7 +118,7 @@ async def requeue_tasks(
 
     The walk must look for failed tasks. `entry` as in `delete_tasks`, with the number `requeued`.
     """
-    return await _change(conn, sql(_PACKAGE, "requeue_tasks"), walk, batch, "requeued", entry, entry_id)
+    return await _change(conn, sql("requeue_tasks"), walk, batch, "requeued", entry, entry_id)
 
 
 async def cancel_tasks(
@@ -128,7 +128,7 @@ async def cancel_tasks(
 
     The walk must look for pending tasks. `entry` as in `delete_tasks`, with the number `cancelled`.
     """
-    return await _change(conn, sql(_PACKAGE, "cancel_tasks"), walk, batch, "cancelled", entry, entry_id)
+    return await _change(conn, sql("cancel_tasks"), walk, batch, "cancelled", entry, entry_id)
 
 
 async def run_tasks(
@@ -138,14 +138,14 @@ async def run_tasks(
 
     The walk must look for delayed tasks. `entry` as in `delete_tasks`, with the number `released`.
     """
-    return await _change(conn, sql(_PACKAGE, "run_tasks"), walk, batch, "released", entry, entry_id)
+    return await _change(conn, sql("run_tasks"), walk, batch, "released", entry, entry_id)
 
 
 async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, batch: Batch) -> Step | None:
     """Counts what `delete_tasks` would delete; None when it gave way."""
     try:
         async with conn.transaction():
-            return await _look(conn, sql(_PACKAGE, "count_tasks"), walk, batch, None)
+            return await _look(conn, sql("count_tasks"), walk, batch, None)
     except STOPPED:
         return None
 

@@ -12,12 +12,12 @@ from psycopg import errors as pg
 from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.limits import governed_claims
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 _claims = msgspec.json.Decoder(list[Claim])
 
 LOWEST_MARK = (-(2**40), 0)
@@ -264,7 +264,7 @@ def _statements(claim: LiteralString, watched: bool) -> list[LiteralString]:
     """`claim`, after the locks that it needs."""
     return [
         GOVERNED_SETTINGS,
-        sql(_PACKAGE, "lock_queue"),
+        governed_claims.LOCK_QUEUE,
         *([governed_claims.JUDGE_BREAKER] if watched else ()),
         governed_claims.REFRESH_LANES,
         governed_claims.LOCK_LIMITS,
@@ -315,8 +315,8 @@ _NEXT_PROBE = """
 def plain_claim(since: UUID, until: UUID) -> LiteralString:
     """The claim of tasks with ids between the two, from a queue without a policy."""
     text = (
-        sql(_PACKAGE, "claim")
-        .replace("{picked}", sql(_PACKAGE, "pick_plain"))
+        sql("claim")
+        .replace("{picked}", sql("pick_plain"))
         .replace("{charged}", "")
         .replace("{otherwise}", governed_claims.IS_GOVERNED)
         .replace("{also}", "")
@@ -329,7 +329,7 @@ def plain_claim(since: UUID, until: UUID) -> LiteralString:
 @lru_cache(maxsize=4)
 def claim_of_many(since: UUID, until: UUID) -> LiteralString:
     """The claim of tasks with ids between the two, from several queues without a policy."""
-    return _within(sql(_PACKAGE, "claim_many"), since, until)
+    return _within(sql("claim_many"), since, until)
 
 
 @lru_cache(maxsize=8)
@@ -343,7 +343,7 @@ def governed_claim(since: UUID, until: UUID, *, watched: bool) -> LiteralString:
     if watched:
         charged += ", " + governed_claims.FOLLOW_CLAIMS
     text = (
-        sql(_PACKAGE, "claim")
+        sql("claim")
         .replace("{picked}", governed_claims.PICK)
         .replace("{watched}", "true" if watched else "false")
         .replace("{breaker}", _PROBES if watched else "")

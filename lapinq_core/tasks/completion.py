@@ -6,10 +6,10 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.limits.spending import Spent, spend, spend_in
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,20 +28,20 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
 def complete_one(conn: psycopg.Connection, completion: Completion) -> bool:
     """Completes the attempt; False when the token no longer holds it."""
     if completion.progress is not None:
-        conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
+        conn.execute(sql("report_progress"), _progress(completion))
     if completion.spent:
         spend_in(conn, [Spent(completion.task_id, completion.token, completion.spent)])
-    row = conn.execute(sql(_PACKAGE, "complete"), _completion(completion)).fetchone()
+    row = conn.execute(sql("complete"), _completion(completion)).fetchone()
     return row is not None and row[0] == 1
 
 
 async def acomplete_one(conn: psycopg.AsyncConnection, completion: Completion) -> bool:
     """As `complete_one`, for coroutines."""
     if completion.progress is not None:
-        await conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
+        await conn.execute(sql("report_progress"), _progress(completion))
     if completion.spent:
         await spend(conn, [Spent(completion.task_id, completion.token, completion.spent)])
-    return await first_value(conn, sql(_PACKAGE, "complete"), _completion(completion)) == 1
+    return await first_value(conn, sql("complete"), _completion(completion)) == 1
 
 
 def _completion(completion: Completion) -> dict[str, object]:

@@ -10,12 +10,12 @@ import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.shown_state import ShownState, state_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.filters import TaskFilter, pick_tasks
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 """The objects on one page together; a single task may be larger."""
@@ -117,19 +117,19 @@ async def list_these(
 
 async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Status, str] | None:
     """The status, and the result as a JSON object, which counts once the status is final; None for an unknown id."""
-    row = await maybe_row(conn, sql(_PACKAGE, "get_result"), {"id": task_id}, prepare=True)
+    row = await maybe_row(conn, sql("get_result"), {"id": task_id}, prepare=True)
     return (Status(row[0]), row[1]) if row else None
 
 
 async def get_names(conn: psycopg.AsyncConnection, task_id: str) -> TaskNames | None:
     """The names of a task; None for an unknown id."""
-    row = await maybe_row(conn, sql(_PACKAGE, "task_names"), {"id": task_id}, prepare=True)
+    row = await maybe_row(conn, sql("task_names"), {"id": task_id}, prepare=True)
     return TaskNames(*row) if row else None
 
 
 async def get_results(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[Status, str]]:
     """As `get_result`, for those of `ids` that exist."""
-    rows = await all_rows(conn, sql(_PACKAGE, "get_results"), {"ids": list(ids)}, prepare=True)
+    rows = await all_rows(conn, sql("get_results"), {"ids": list(ids)}, prepare=True)
     return {task_id: (Status(status), result) for task_id, status, result in rows}
 
 
@@ -139,17 +139,17 @@ async def get_attempts(conn: psycopg.AsyncConnection, task_id: str, limit: int =
     At most the latest `limit`, and the running one.
     """
     params = {"id": task_id, "limit": limit}
-    return await first_value(conn, sql(_PACKAGE, "attempts"), params, prepare=True)
+    return await first_value(conn, sql("attempts"), params, prepare=True)
 
 
 def history_statement() -> str:
     """The statement for a task with its attempts as one JSON object, for other drivers than ours. Takes `id`."""
-    return sql(_PACKAGE, "task_history")
+    return sql("task_history")
 
 
 async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
     """Every queue that has tasks, by name."""
-    rows = await all_rows(conn, sql(_PACKAGE, "count_queues"), prepare=True)
+    rows = await all_rows(conn, sql("count_queues"), prepare=True)
     return [QueueCounts(*row) for row in rows]
 
 
@@ -160,7 +160,7 @@ async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
 
 async def newest_tasks(conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int) -> list[TaskLine]:
     """The `limit` newest matching tasks."""
-    query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=pick_tasks(chosen, limit))
+    query = psql.SQL(sql("newest_tasks")).format(picked=pick_tasks(chosen, limit))
     return await _lines(conn, query, msgspec.structs.asdict(chosen))
 
 
@@ -169,7 +169,7 @@ async def task_lines(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> list[
     if not ids:
         return []
     picked = psql.SQL("SELECT unnest(%(ids)s::uuid[]) AS id")
-    query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=picked)
+    query = psql.SQL(sql("newest_tasks")).format(picked=picked)
     return await _lines(conn, query, {"ids": list(ids)})
 
 
@@ -214,6 +214,4 @@ def _streamed(
 
 
 def _task_objects(picked: psql.Composable) -> psql.Composed:
-    return psql.SQL(sql(_PACKAGE, "task_objects")).format(
-        picked=picked, waiting_for=psql.SQL(sql(_PACKAGE, "waiting_for"))
-    )
+    return psql.SQL(sql("task_objects")).format(picked=picked, waiting_for=psql.SQL(sql("waiting_for")))

@@ -9,13 +9,13 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.limits import breakers, policies
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 
 MAX_LISTED = 500
 ALL = 2**31 - 1
@@ -79,13 +79,13 @@ async def list_queues(
     Also returns how many match in all.
     """
     params = {"part": part, "order": order, "limit": limit}
-    rows = await all_rows(conn, sql(_PACKAGE, "list_queues"), params, prepare=True)
+    rows = await all_rows(conn, sql("list_queues"), params, prepare=True)
     return [QueueLine(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
 
 async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueDetails | None:
     """The queue; None if it has no tasks, was never paused and never had a limit."""
-    row = await maybe_row(conn, sql(_PACKAGE, "get_queue"), {"queue": queue}, prepare=True)
+    row = await maybe_row(conn, sql("get_queue"), {"queue": queue}, prepare=True)
     if row is None:
         return None
     return QueueDetails(*row, policy=await policies.read(conn, queue, running=row[2]))
@@ -108,7 +108,7 @@ async def pause(
     """
     params = {"queue": queue, "paused_by": by.actor, "reason": reason}
     async with conn.transaction():
-        if await maybe_row(conn, sql(_PACKAGE, "pause_queue"), params) is not None:
+        if await maybe_row(conn, sql("pause_queue"), params) is not None:
             await audit.record(conn, by.did("queue.pause", queue, {"reason": reason} if reason else None))
     return await get_queue(conn, queue)
 
@@ -121,7 +121,7 @@ async def resume(
     Returns whether it was, and the queue. The caller wakes workers after the commit.
     """
     async with conn.transaction():
-        was_paused = await maybe_row(conn, sql(_PACKAGE, "resume_queue"), {"queue": queue}) is not None
+        was_paused = await maybe_row(conn, sql("resume_queue"), {"queue": queue}) is not None
         if was_paused:
             await audit.record(conn, by.did("queue.resume", queue))
     return was_paused, await get_queue(conn, queue)

@@ -12,13 +12,13 @@ import psycopg
 from lapinq_core.db.arrays import bool_array, float_array, text_array, uuid_array
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.rows import all_rows, first_value, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 from lapinq_core.limits import governed_claims
 from lapinq_core.tasks.claiming import decoded
 
-_PACKAGE = "lapinq_core.tasks"
+sql = sql_of(__name__)
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -65,19 +65,19 @@ async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> di
         "ranks": [rank for rank, _ in marks.values()],
         "seqs": [seq for _, seq in marks.values()],
     }
-    rows = await all_rows(conn, sql(_PACKAGE, "heads"), params, prepare=True)
+    rows = await all_rows(conn, sql("heads"), params, prepare=True)
     return {queue: (rank, seq) for queue, rank, seq in rows}
 
 
 async def discover(conn: PinnedConnection) -> dict[str, tuple[int, int]]:
     """All queues with ready tasks, each with the key of the first."""
-    rows = await all_rows(conn, sql(_PACKAGE, "discover"), prepare=True)
+    rows = await all_rows(conn, sql("discover"), prepare=True)
     return {queue: (rank, seq) for queue, rank, seq in rows}
 
 
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:
     """What the `claim` with this token took."""
-    claims = await first_value(conn, sql(_PACKAGE, "reclaim"), {"worker": worker, "token": token})
+    claims = await first_value(conn, sql("reclaim"), {"worker": worker, "token": token})
     return decoded(claims, token)
 
 
@@ -87,7 +87,7 @@ async def claim_transient(
     """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all). With `in_order` it takes from a queue only
     when those before it have none."""
     params = {"queues": queues, "limit": limit, "in_order": in_order}
-    return decoded(await first_value(conn, sql(_PACKAGE, "claim_transient"), params, prepare=True), "")
+    return decoded(await first_value(conn, sql("claim_transient"), params, prepare=True), "")
 
 
 async def adopt_transient(conn: PinnedConnection, limit: int) -> list[str]:
@@ -114,7 +114,7 @@ async def complete(
         "results": msgspec.json.encode(results).decode(),
         "logs": msgspec.json.encode(logs).decode() if logs else "[]",
     }
-    return await first_value(conn, sql(_PACKAGE, "complete"), params, prepare=True)
+    return await first_value(conn, sql("complete"), params, prepare=True)
 
 
 async def settle(
@@ -139,7 +139,7 @@ async def settle(
         "logs": text_array([end.logs for end in ended] if any(end.logs for end in ended) else ()),
         "rescued": rescued,
     }
-    return await one_row(conn, sql(_PACKAGE, "settle"), params, prepare=True)
+    return await one_row(conn, sql("settle"), params, prepare=True)
 
 
 async def report_progress(
@@ -155,7 +155,7 @@ async def report_progress(
         "percents": [percent for _, _, percent, _ in reports],
         "messages": [message for _, _, _, message in reports],
     }
-    rows = await all_rows(conn, sql(_PACKAGE, "report_progress"), params, prepare=True)
+    rows = await all_rows(conn, sql("report_progress"), params, prepare=True)
     return {row[0] for row in rows}
 
 
@@ -166,14 +166,14 @@ async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, s
     """
     ids, tokens, texts = (list(column) for column in zip(*logs, strict=True))
     params = {"ids": ids, "tokens": tokens, "logs": texts}
-    rows = await all_rows(conn, sql(_PACKAGE, "report_logs"), params, prepare=True)
+    rows = await all_rows(conn, sql("report_logs"), params, prepare=True)
     return {row[0] for row in rows}
 
 
 async def store_profile(conn: psycopg.AsyncConnection, claim: Claim, profile: bytes) -> bool:
     """Stores the profile of an attempt; False if the end of the attempt is not stored, or not by this worker."""
     params = {"id": claim.id, "attempt": claim.attempt, "token": claim.token, "profile": profile}
-    return await first_value(conn, sql(_PACKAGE, "store_profile"), params) > 0
+    return await first_value(conn, sql("store_profile"), params) > 0
 
 
 async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set[str]:
@@ -185,7 +185,7 @@ async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set
         "seqs": [claim.seq for claim in claims],
         "isolations": [claim.isolation for claim in claims],
     }
-    return {row[0] for row in await all_rows(conn, sql(_PACKAGE, "release"), params)}
+    return {row[0] for row in await all_rows(conn, sql("release"), params)}
 
 
 async def find_own_attempts(
@@ -193,4 +193,4 @@ async def find_own_attempts(
 ) -> set[str]:
     """Those of `ids` whose end is already recorded with this token."""
     params = {"ids": uuid_array(ids), "tokens": uuid_array(tokens)}
-    return {row[0] for row in await all_rows(conn, sql(_PACKAGE, "find_own_attempts"), params)}
+    return {row[0] for row in await all_rows(conn, sql("find_own_attempts"), params)}

@@ -10,13 +10,13 @@ from typing import Any
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.notifying.news import BreakerNews
 from lapinq_core.limits import governed_claims, task_breakers
 from lapinq_core.notifying.outbox import store_news
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 
-_PACKAGE = "lapinq_core.upkeep"
+sql = sql_of(__name__)
 
 MAX_QUEUES = 1000
 PASS_LIMIT = 500
@@ -38,7 +38,7 @@ async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECON
     params = {"most": MAX_QUEUES, "recent": recent}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        rows = await all_rows(conn, sql(_PACKAGE, "busy_breakers"), params)
+        rows = await all_rows(conn, sql("busy_breakers"), params)
         queues = [queue for (queue,) in rows]
     return [queue for queue in queues if await _judge(conn, queue, recent)]
 
@@ -47,9 +47,9 @@ async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
     params = {"queue": queue, "rest": 0.0, "recent": recent}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        await conn.execute(sql("lapinq_core.tasks", "lock_queue"), params)
+        await conn.execute(governed_claims.LOCK_QUEUE, params)
         await conn.execute(governed_claims.JUDGE_BREAKER, params)
-        row = await maybe_row(conn, sql(_PACKAGE, "tell_breaker"), params)
+        row = await maybe_row(conn, sql("tell_breaker"), params)
         if row is None:
             return False  # removed meanwhile
         *facts, may_start = row
@@ -65,7 +65,7 @@ async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
     """
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        rows = await all_rows(conn, sql(_PACKAGE, "busy_task_breakers"), {"most": MAX_QUEUES})
+        rows = await all_rows(conn, sql("busy_task_breakers"), {"most": MAX_QUEUES})
         tasks = [task for (task,) in rows]
     queues: set[str] = set()
     has_more = False
@@ -87,7 +87,7 @@ async def release_parked(conn: PooledConnection, task: str) -> tuple[int, list[s
     """Lets some parked tasks of the name go, unless its breaker is not closed; how many, and their queues."""
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        return await one_row(conn, sql(_PACKAGE, "release_parked"), {"task": task, "limit": PASS_LIMIT})
+        return await one_row(conn, sql("release_parked"), {"task": task, "limit": PASS_LIMIT})
 
 
 async def put_off_parked(conn: PooledConnection) -> bool:
@@ -96,7 +96,7 @@ async def put_off_parked(conn: PooledConnection) -> bool:
     while time.monotonic() < until:
         async with conn.transaction():
             await conn.execute(SEARCH_SETTINGS)
-            number = await first_value(conn, sql(_PACKAGE, "put_off_parked"), {"limit": PASS_LIMIT})
+            number = await first_value(conn, sql("put_off_parked"), {"limit": PASS_LIMIT})
         if number < PASS_LIMIT:
             return False
     return True
@@ -106,14 +106,14 @@ async def _judge_task(conn: PooledConnection, task: str) -> list[str]:
     params = {"task": task, "rest": 0.0, "recent": RECENT_SECONDS, "patience": PROBE_PATIENCE_SECONDS}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        await conn.execute(sql("lapinq_core.limits", "lock_task_breaker"), params)
+        await conn.execute(task_breakers.LOCK, params)
         await conn.execute(task_breakers.JUDGE, params)
         row = await maybe_row(conn, _TELL_OF_TASK, params)
         if row is None:
             return []  # it was removed
         *facts, _ = row
         await _tell(conn, facts, task=task)
-        return await first_value(conn, sql(_PACKAGE, "let_probes_go"), params)
+        return await first_value(conn, sql("let_probes_go"), params)
 
 
 async def _tell(
@@ -135,4 +135,4 @@ async def _tell(
         await store_news(conn, [news])
 
 
-_TELL_OF_TASK = task_breakers.of_tasks(sql(_PACKAGE, "tell_breaker"))
+_TELL_OF_TASK = task_breakers.of_tasks(sql("tell_breaker"))

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
 from lapinq_core.upkeep.rescuing import BOTTOM, SEARCH_SETTINGS
+
+sql = sql_of(__name__)
 
 FOLD_INTERVAL_SECONDS = 5.0
 TURN_SECONDS = 1.0
@@ -64,5 +66,5 @@ async def fold_counts(conn: PooledConnection, since: str = BOTTOM) -> Folded:
     params = {"since": since, "limit": LOOK_LIMIT}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        row = await one_row(conn, sql("lapinq_core.upkeep", "fold_counts"), params, prepare=True)
+        row = await one_row(conn, sql("fold_counts"), params, prepare=True)
     return Folded(*row)

@@ -9,10 +9,10 @@ from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import first_value, one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
 
-_PACKAGE = "lapinq_core.upkeep"
+sql = sql_of(__name__)
 
 PASS_LIMIT = 500
 PARTITION_WEEKS_AHEAD = 2
@@ -44,9 +44,7 @@ async def promote(
 ) -> Promoted:
     """Makes delayed tasks ready that are due, from `mark` on; None: all."""
     params = {"limit": limit, "since": mark and mark.due_at, "since_id": mark.id if mark else FIRST}
-    moved, queues, next_due, due_at, last_id = await one_row(
-        conn, sql(_PACKAGE, "promote"), params, prepare=True
-    )
+    moved, queues, next_due, due_at, last_id = await one_row(conn, sql("promote"), params, prepare=True)
     return Promoted(moved, queues, next_due, DueMark(due_at, last_id or FIRST), is_full=last_id is not None)
 
 
@@ -72,8 +70,8 @@ async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION
     """
     async with conn.transaction():
         await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
-        return await first_value(conn, sql(_PACKAGE, "ensure_partitions"), {"weeks_ahead": weeks_ahead})
+        return await first_value(conn, sql("ensure_partitions"), {"weeks_ahead": weeks_ahead})
 
 
 async def _count(conn: PooledConnection, verb: str, params: Mapping[str, int]) -> int:
-    return await first_value(conn, sql(_PACKAGE, verb), params, prepare=True)
+    return await first_value(conn, sql(verb), params, prepare=True)

@@ -7,7 +7,7 @@ from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import all_rows, first_value
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.tasks.decide import Fail, Isolation, Retry, decide
 from lapinq_core.domain.tasks.outcome import TimedOut, WorkerLost
@@ -17,7 +17,7 @@ from lapinq_core.figures import rollups, task_rollups
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.filters import first_line, kind_of
 
-_PACKAGE = "lapinq_core.upkeep"
+sql = sql_of(__name__)
 
 PASS_LIMIT = 500
 MAX_SUSPECTS = 16
@@ -37,7 +37,7 @@ async def first_running(conn: PooledConnection, since: str) -> str | None:
     """
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        return await first_value(conn, sql(_PACKAGE, "first_running"), {"since": since})
+        return await first_value(conn, sql("first_running"), {"since": since})
 
 
 async def rescue(
@@ -55,7 +55,7 @@ async def rescue(
     params = {"limit": limit, "expected": expected, "since": since}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        rows = await all_rows(conn, sql(_PACKAGE, "find_lost"), params, prepare=True)
+        rows = await all_rows(conn, sql("find_lost"), params, prepare=True)
         lost_with = Counter(row[_WORKER_ID] for row in rows)
         ended: list[worker_verbs.Ended] = []
         rescued: dict[str, str | None] = {}

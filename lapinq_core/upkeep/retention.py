@@ -9,11 +9,11 @@ import msgspec
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
 
-_PACKAGE = "lapinq_core.upkeep"
+sql = sql_of(__name__)
 
 BATCH = 500
 """It takes about 15 ms, for which a single task may have to wait where cores are few."""
@@ -37,6 +37,6 @@ async def delete_ended(
     with suppress(*STOPPED):
         async with conn.transaction():
             await conn.execute(STEP_SETTINGS)
-            deleted, looked, last = await one_row(conn, sql(_PACKAGE, "delete_ended"), params, prepare=False)
+            deleted, looked, last = await one_row(conn, sql("delete_ended"), params, prepare=False)
         return DeletedBatch(deleted, last if looked == limit else None)
     return None

@@ -4,7 +4,9 @@ import psycopg
 
 from lapinq_core.db.pool import Pool
 from lapinq_core.db.rows import one_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
+
+sql = sql_of(__name__)
 
 LIMIT = 500
 
@@ -30,7 +32,5 @@ async def prune(
     """Deletes idle keys among those that follow `after`, a queue and a key in it. Returns how many, and the last key
     that it looked at; None at the end."""
     params = {"queue": after[0], "key": after[1], "limit": limit}
-    deleted, looked, queue, key = await one_row(
-        conn, sql("lapinq_core.upkeep", "prune_unique_keys"), params, prepare=True
-    )
+    deleted, looked, queue, key = await one_row(conn, sql("prune_unique_keys"), params, prepare=True)
     return deleted, (queue, key) if looked == limit else None

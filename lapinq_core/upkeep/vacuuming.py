@@ -15,9 +15,9 @@ from psycopg import sql as psql
 
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.db.rows import all_rows
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 
-_PACKAGE = "lapinq_core.upkeep"
+sql = sql_of(__name__)
 
 VACUUM_INTERVAL_SECONDS = 10.0
 MAX_PAUSE_SECONDS = 320.0
@@ -48,6 +48,4 @@ class Vacuuming:
         return self._pause
 
     async def _due(self, conn: PooledConnection) -> dict[str, int]:
-        return dict(
-            await all_rows(conn, sql(_PACKAGE, "vacuum_due"), {"dead": DEAD_ROWS, "bytes": MAX_BYTES})
-        )
+        return dict(await all_rows(conn, sql("vacuum_due"), {"dead": DEAD_ROWS, "bytes": MAX_BYTES}))

@@ -20,11 +20,11 @@ from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.retention import Retention
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
 
-_PACKAGE = "lapinq_core.upkeep"
+sql = sql_of(__name__)
 
 WINDOW = 10_000
 LOCK_SECONDS = 0.5
@@ -98,7 +98,7 @@ class WeekCount:
         if not await _may_change_partitions(conn):
             return Verdict.LOCKED
         # In the order in which everybody locks: the parents, then a partition.
-        await conn.execute(sql(_PACKAGE, "lock_parents"))
+        await conn.execute(sql("lock_parents"))
         if await _lock(conn, self.name) != self._changes:
             return Verdict.STAYS
         params = {
@@ -106,7 +106,7 @@ class WeekCount:
             "statuses": [status for _, status in self._tasks],
             "tasks": list(self._tasks.values()),
         }
-        await conn.execute(sql(_PACKAGE, "uncount_week"), params)
+        await conn.execute(sql("uncount_week"), params)
         await conn.execute(_of_week("drop_week", self.name))
         log.info("dropped the week of %s with %d tasks", self.name, self._tasks.total())
         return Verdict.GONE
@@ -127,7 +127,7 @@ async def watch_week(
         if not await _may_change_partitions(conn):
             return Busy()
         params = {"after": after or "", "keep": keep.longest}
-        row = await maybe_row(conn, sql(_PACKAGE, "next_old_week"), params)
+        row = await maybe_row(conn, sql("next_old_week"), params)
         if row is None:
             return None
         (name,) = row
@@ -150,11 +150,11 @@ async def drop_week(conn: PooledConnection, keep: Retention, after: str | None =
 
 
 async def _lock(conn: PooledConnection, week: str) -> int:
-    return await first_value(conn, sql(_PACKAGE, "lock_week"), {"week": week})
+    return await first_value(conn, sql("lock_week"), {"week": week})
 
 
 async def _may_change_partitions(conn: PooledConnection) -> bool:
-    return await first_value(conn, sql(_PACKAGE, "hold_partitions"))
+    return await first_value(conn, sql("hold_partitions"))
 
 
 async def _wait_at_most(conn: PooledConnection, seconds: float) -> None:
@@ -162,6 +162,6 @@ async def _wait_at_most(conn: PooledConnection, seconds: float) -> None:
 
 
 def _of_week(verb: str, week: str) -> psql.Composed:
-    return psql.SQL(sql(_PACKAGE, verb)).format(
+    return psql.SQL(sql(verb)).format(
         tasks=psql.Identifier(f"lapinq_tasks_{week}"), attempts=psql.Identifier(f"lapinq_attempts_{week}")
     )

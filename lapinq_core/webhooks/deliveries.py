@@ -11,12 +11,12 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, Event, NotTaken, WebhookState
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-_PACKAGE = "lapinq_core.webhooks"
+sql = sql_of(__name__)
 
 PRUNE_LIMIT = 500
 FIRST_HOST = ""
@@ -68,14 +68,14 @@ async def take(
         "places_each": places_each,
         "after": after,
     }
-    rows = await all_rows(conn, sql(_PACKAGE, "take_webhooks"), params, prepare=True)
+    rows = await all_rows(conn, sql("take_webhooks"), params, prepare=True)
     return [_due(row[:-1]) for row in rows if row[0] is not None], rows[0][-1] or FIRST_HOST
 
 
 async def delivered(conn: psycopg.AsyncConnection, due: DueWebhook, answer: int) -> bool:
     """Records that the receiver accepted it; False if the lease was lost."""
     params = {"seq": due.seq, "lease": due.lease, "answer": answer}
-    return await first_value(conn, sql(_PACKAGE, "webhook_delivered"), params, prepare=True) == 1
+    return await first_value(conn, sql("webhook_delivered"), params, prepare=True) == 1
 
 
 async def failed(
@@ -94,14 +94,14 @@ async def failed(
         "answer": outcome.answer,
         "failure": outcome.failure,
     }
-    state = await first_value(conn, sql(_PACKAGE, "webhook_failed"), params, prepare=True)
+    state = await first_value(conn, sql("webhook_failed"), params, prepare=True)
     return None if state is None else WebhookState(state)
 
 
 async def resend(conn: psycopg.AsyncConnection, event_id: str, *, by: Author) -> str | None:
     """Makes a webhook due now, with the same id; returns it as JSON, None for an unknown id."""
     async with conn.transaction():
-        row = await maybe_row(conn, sql(_PACKAGE, "resend_webhook"), {"id": event_id}, prepare=True)
+        row = await maybe_row(conn, sql("resend_webhook"), {"id": event_id}, prepare=True)
         if row is None:
             return None
         queue, task_id, shown = row
@@ -111,7 +111,7 @@ async def resend(conn: psycopg.AsyncConnection, event_id: str, *, by: Author) ->
 
 async def get(conn: psycopg.AsyncConnection, event_id: str) -> tuple[str, str] | None:
     """The queue of the task, and the webhook as JSON; None for an unknown id."""
-    row = await maybe_row(conn, sql(_PACKAGE, "get_webhook"), {"id": event_id}, prepare=True)
+    row = await maybe_row(conn, sql("get_webhook"), {"id": event_id}, prepare=True)
     return (row[0], row[1]) if row else None
 
 
@@ -120,13 +120,13 @@ async def list_webhooks(
 ) -> tuple[list[str], int | None]:
     """The newest matching webhooks as JSON, at most `limit`; and the number to continue from, or None."""
     params = {**msgspec.structs.asdict(chosen), "limit": limit + 1}
-    rows = await all_rows(conn, sql(_PACKAGE, "list_webhooks"), params, prepare=False)
+    rows = await all_rows(conn, sql("list_webhooks"), params, prepare=False)
     return [text for _, text in rows[:limit]], rows[limit - 1][0] if len(rows) > limit else None
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes webhooks that ended long ago; returns how many."""
-    return await first_value(conn, sql(_PACKAGE, "prune_webhooks"), {"limit": limit})
+    return await first_value(conn, sql("prune_webhooks"), {"limit": limit})
 
 
 def _due(row: tuple[object, ...]) -> DueWebhook:

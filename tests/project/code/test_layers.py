@@ -111,7 +111,7 @@ def test_every_statement_is_one_statement() -> None:
 def test_every_statement_that_is_named_exists() -> None:
     for package in {path.parents[1] for path in STATEMENTS}:
         for source in sources(package):
-            for verb in re.findall(r"\bsql\(_PACKAGE, \"(\w+)\"\)", source.read_text()):
+            for verb in re.findall(r"\bsql\(\"(\w+)\"\)", source.read_text()):
                 assert package / "sql" / f"{verb}.sql" in STATEMENTS, name_of(source)
 
 

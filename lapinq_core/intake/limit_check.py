@@ -37,7 +37,7 @@ def names_of(tasks: Sequence[NewTask]) -> set[str]:
 
 
 def question(names: Collection[str]) -> str:
-    """For `find_limits.sql`, whose rows make `Bursts`."""
+    """For `find_limits`, whose rows make `Bursts`."""
     return msgspec.json.encode(sorted(names)).decode()
 
 

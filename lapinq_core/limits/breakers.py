@@ -53,7 +53,7 @@ def read_breaker(
     failed: str | None,
     probe: str | None,
 ) -> Breaker:
-    """A breaker from the columns of get_breaker.sql. While it is closed, they may tell of the last time it was open."""
+    """A breaker from the columns of `get_breaker`. While it is closed, they may tell of the last time it was open."""
     is_closed = state == BreakerState.CLOSED
     return Breaker(
         failures_in_row=in_row,

@@ -198,7 +198,7 @@ _ROWS: dict[Table, LiteralString] = {
     Table.RUNNING: "SELECT id, queue_name, worker_id, cancel_requested_at FROM lapinq_running",
     Table.ENDED: _ENDED,
 }
-# The inner limit keeps the planner on lapinq_ready_claim; `is_small_queue.sql` has found fewer rows.
+# The inner limit keeps the planner on lapinq_ready_claim; `is_small_queue` has found fewer rows.
 _FEW_READY: LiteralString = (
     "SELECT id, queue_name, NULL::uuid AS worker_id FROM lapinq_ready WHERE queue_name = %(queue)s::text"
     " ORDER BY queue_name, rank, seq LIMIT 10000"

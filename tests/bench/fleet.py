@@ -34,6 +34,7 @@ from tests.bench.run.figures import percentile
 from tests.bench.run.processes import ROOT, BenchError, child, environment
 from tests.bench.run.server import own_server
 from tests.support.database import postgres
+from tests.support.database.statements import statements_in
 
 SERVER = {"max_connections": "1000", "shared_preload_libraries": "pg_stat_statements"}
 START_SECONDS = 60.0
@@ -333,8 +334,8 @@ def _verb(query: str) -> str:
 @cache
 def _verbs() -> dict[str, str]:
     return {
-        _shape(re.sub(r"^--.*\n", "", file.read_text(), flags=re.MULTILINE)): file.stem
-        for file in (ROOT / "lapinq_core").rglob("sql/*.sql")
+        _shape(re.sub(r"^--.*\n", "", text, flags=re.MULTILINE)): path.stem
+        for path, text in statements_in(ROOT / "lapinq_core").items()
     }
 
 

@@ -25,7 +25,7 @@ _TELLING = re.compile(r"(log|logger|warnings)\b|.*\b(debug|info|warning|exceptio
 
 
 class Mutant(NamedTuple):
-    """`text` is the whole file with `after` instead of `before`, in `line` (from 1)."""
+    """`text` is the whole file, or a statement of a `queries.sql`, with `after` for `before` in `line` (from 1)."""
 
     path: Path
     line: int

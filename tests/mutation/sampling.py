@@ -14,6 +14,7 @@ import pytest
 from tests.mutation.applying import run_tests
 from tests.mutation.covering import tests_of
 from tests.mutation.operators import Mutant, mutants_of
+from tests.support.database.statements import texts_of
 from tests.support.programs.processes import REPOSITORY
 
 SEED = "lapinq"
@@ -88,9 +89,10 @@ def check_collection(server: str, template: str) -> None:
 
 def _mutants() -> Iterator[Mutant]:
     for top in PRODUCT:
-        for path in sorted((REPOSITORY / top).rglob("*")):
-            if path.suffix in {".py", ".sql"}:
-                yield from mutants_of(path.relative_to(REPOSITORY), path.read_text(encoding="utf-8"))
+        for file in sorted((REPOSITORY / top).rglob("*")):
+            if file.suffix in {".py", ".sql"}:
+                for path, text in texts_of(file).items():
+                    yield from mutants_of(path.relative_to(REPOSITORY), text)
 
 
 def _room(path: Path) -> str:

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from lapinq_core.db.statements import split
+from tests.support.database.statements import statements_in
+
 ROOT = Path(__file__).parents[3]
 PACKAGES = [
     ROOT / "lapinq",
@@ -16,7 +19,8 @@ PACKAGES = [
     ROOT / "services" / "lapinq_scheduler",
     ROOT / "migrations" / "lapinq_migrations",
 ]
-STATEMENTS = sorted((ROOT / "lapinq_core").glob("*/sql/*.sql"))
+STATEMENTS = statements_in(ROOT / "lapinq_core")
+QUERIES = sorted((ROOT / "lapinq_core").glob("*/sql/queries.sql"))
 
 SQL = re.compile(
     r"\s*(/\*.*?\*/\s*)?"
@@ -79,8 +83,8 @@ def test_there_are_statements_to_look_at() -> None:
 
 def test_every_statement_begins_by_saying_what_it_does_and_locks() -> None:
     silent: list[str] = []
-    for path in STATEMENTS:
-        lines = path.read_text().splitlines()
+    for path, text in STATEMENTS.items():
+        lines = text.splitlines()
         comment = [line for line in lines if line.startswith("--")]
         is_one_block_at_the_top = lines[: len(comment)] == comment
         says = re.match(r"-- [A-Z].{10,}", lines[0]) and re.search(r"\bLocks?\b", " ".join(comment))
@@ -104,8 +108,30 @@ def _texts_of(package: Path) -> set[str]:
 
 
 def test_every_statement_is_one_statement() -> None:
-    bodies = {path: re.sub(r"--[^\n]*", "", path.read_text()) for path in STATEMENTS}
+    bodies = {path: re.sub(r"--[^\n]*", "", text) for path, text in STATEMENTS.items()}
     assert [name_of(path) for path, body in bodies.items() if ";" in body.strip().removesuffix(";")] == []
+
+
+def test_a_statement_that_waits_for_a_lock_or_is_long_is_a_file_of_its_own() -> None:
+    locks = re.compile(r"\bFOR (NO KEY )?(UPDATE|SHARE|KEY SHARE)\b|\bLOCK TABLE\b|advisory")
+    assert [
+        (name_of(path), verb)
+        for path in QUERIES
+        for verb, text in split(path.read_text()).items()
+        for body in [re.sub(r"^--[^\n]*\n", "", text, flags=re.MULTILINE).strip()]
+        if locks.search(body) or body.count("\n") >= 8
+    ] == []
+
+
+def test_a_statement_has_one_place() -> None:
+    ordered = {path: re.findall(r"^-- name: (\w+)$", path.read_text(), re.MULTILINE) for path in QUERIES}
+    assert [name_of(path) for path, verbs in ordered.items() if verbs != sorted(set(verbs))] == []
+    assert [
+        name_of(path.with_stem(verb))
+        for path, verbs in ordered.items()
+        for verb in verbs
+        if path.with_stem(verb).exists()
+    ] == []
 
 
 def test_every_statement_that_is_named_exists() -> None:

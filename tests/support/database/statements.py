@@ -11,7 +11,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.pq import ExecStatus
 
-from lapinq_core.db.statements import sql
+from lapinq_core.db.statements import split, sql
 from lapinq_core.tasks.claiming import END_OF_IDS, FIRST_ID, claim_of_many, governed_claim, plain_claim
 
 CLAIMS: dict[str, LiteralString] = {
@@ -24,10 +24,24 @@ CLAIMS: dict[str, LiteralString] = {
 _PART = re.compile(r"-- For \w+\.sql\b")
 
 
+def texts_of(file: Path) -> dict[Path, str]:
+    """The text of a file, by its path; of a `queries.sql` that of each statement, with its comment, by the path that a
+    file of its own would have."""
+    text = file.read_text(encoding="utf-8")
+    if file.name != "queries.sql":
+        return {file: text}
+    return {file.with_stem(verb): query for verb, query in split(text).items()}
+
+
+def statements_in(folder: Path) -> dict[Path, str]:
+    """The text of each statement below `folder`, by its path."""
+    return {path: text for file in sorted(folder.rglob("sql/*.sql")) for path, text in texts_of(file).items()}
+
+
 @cache
 def package_of(verb: str) -> str:
-    """The package that has `verb`.sql; no two may."""
-    (found,) = Path(str(files("lapinq_core"))).glob(f"*/sql/{verb}.sql")
+    """The package that has the statement; no two may."""
+    (found,) = (path for path in statements_in(Path(str(files("lapinq_core")))) if path.stem == verb)
     return f"lapinq_core.{found.parent.parent.name}"
 
 
@@ -42,12 +56,11 @@ def prepare_all(conn: psycopg.Connection, folder: Path) -> int:
     Those with braces are left out: they take their conditions from filters. So are those that others contain.
     """
     prepared = 0
-    for file in sorted(folder.rglob("sql/*.sql")):
-        text = file.read_text(encoding="utf-8")
+    for path, text in statements_in(folder).items():
         body = re.sub(r"^\s*--[^\n]*\n", "", text, flags=re.MULTILINE)
         if _PART.match(text) or re.search(r"\{\w+\}", body):
             continue
-        prepare(conn, str(file.relative_to(folder)), body)
+        prepare(conn, str(path.relative_to(folder)), body)
         prepared += 1
     return prepared
 

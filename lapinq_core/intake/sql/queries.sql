@@ -1,0 +1,45 @@
+-- name: amend_key
+-- Puts other ids into the answer of an idempotency key that this transaction has written.
+-- Locks nothing that it hasn't locked. Relies on lapinq_idempotency_keys_pkey.
+UPDATE lapinq_idempotency_keys
+   SET task_ids = %(task_ids)s::uuid[],
+       met = %(met)s::json
+ WHERE key = %(key)s::text
+
+-- name: find_idempotency_keys
+-- Idempotency keys with the digest of their request, the ids in its answer, and which of them it met.
+-- Locks nothing. Relies on lapinq_idempotency_keys_pkey.
+SELECT key, digest, task_ids::text[], met::text
+  FROM lapinq_idempotency_keys
+ WHERE key = ANY (%(keys)s::text[])
+
+-- name: find_limits
+-- The named limits among some, and the most units that a task can take of each at once; NULL: any number.
+-- Takes one JSON array of names. Locks nothing. Relies on lapinq_limits_pkey.
+SELECT name, (rate ->> 'burst')::float8
+  FROM lapinq_limits
+ WHERE name = ANY (ARRAY(SELECT json_array_elements_text(%(names)s::json)))
+
+-- name: flush
+-- A commit that waits for the disk, and for synchronous standbys: its own, and with it every commit before it. An empty
+-- transaction would wait for nothing, so it writes a message of some bytes, which only logical decoding sees.
+-- Locks nothing.
+SELECT pg_logical_emit_message(true, 'lapinq', '')
+
+-- name: flush_later
+-- The commit of this transaction returns before it is on disk. `flush` puts it there.
+-- Locks nothing.
+SELECT set_config('synchronous_commit', 'off', true)
+
+-- name: link_rerun
+-- Links a task to the earlier one that it repeats. Locks its row, which is of the same transaction.
+-- Relies on lapinq_tasks_pkey. No index holds the column.
+UPDATE lapinq_tasks
+   SET rerun_of = %(earlier_id)s::uuid
+ WHERE id = %(id)s::uuid
+
+-- name: stored_ids
+-- Which of these tasks are stored. Locks nothing. Relies on the primary key of lapinq_tasks.
+SELECT id::text
+  FROM lapinq_tasks
+ WHERE id = ANY (%(ids)s::uuid[])

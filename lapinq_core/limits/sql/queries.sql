@@ -1,0 +1,34 @@
+-- name: clear_limit_news
+-- Removes what tasks said about a limit of this name before it existed.
+-- Locks the rows it deletes. Relies on lapinq_limit_news_pkey.
+DELETE FROM lapinq_limit_news
+ WHERE limit_name = %(name)s::text
+
+-- name: count_limits
+-- How many named limits there are; with `name` only that one. Locks nothing. Relies on lapinq_limits being small.
+SELECT count(*)
+  FROM lapinq_limits
+ WHERE %(name)s::text IS NULL
+    OR name = %(name)s::text
+
+-- name: count_task_breakers
+-- How many other task names have a circuit breaker: each heartbeat tells all workers their names. Locks nothing. Reads all of
+-- lapinq_task_breakers, which is small.
+SELECT count(*) FROM lapinq_task_breakers WHERE task_name <> %(task)s::text
+
+-- name: get_breaker
+-- The circuit breaker of a queue. Locks nothing. Relies on lapinq_breakers_pkey.
+SELECT failures_in_row, failure_share, window_seconds, least_attempts, retry_after_seconds, state, since, failures,
+       attempts, opened_at, tries_at, failed_task_id::text, probe_id::text
+  FROM lapinq_breakers
+ WHERE queue_name = %(queue)s::text
+
+-- name: next_laned_queue
+-- The next queue with lanes, after the one given in order of name.
+-- Locks nothing. Relies on lapinq_queues_pkey.
+SELECT name
+  FROM lapinq_queues
+ WHERE is_laned
+   AND name > %(after)s::text
+ ORDER BY name
+ LIMIT 1

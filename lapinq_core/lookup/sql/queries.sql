@@ -1,0 +1,62 @@
+-- name: count_some_delayed
+-- Delayed tasks by queue, of at most `most` tasks. Locks nothing. Reads lapinq_delayed until it has that many.
+SELECT queue_name, count(*)
+  FROM (SELECT queue_name
+          FROM lapinq_delayed
+         LIMIT %(most)s::integer) AS delayed
+ GROUP BY queue_name
+
+-- name: is_small_queue
+-- Whether at most 2,000 tasks of a queue are ready.
+-- Locks nothing. Relies on lapinq_ready_claim, of which it reads that many entries.
+SELECT count(*) <= 2000
+  FROM (SELECT
+          FROM lapinq_ready
+         WHERE queue_name = %(queue)s::text
+         ORDER BY queue_name, rank, seq
+         LIMIT 2001) AS ready
+
+-- name: measure_breakers
+-- Circuit breakers of queues and of task names, at most `most`, those that are not closed first: kind, name and state.
+-- Locks nothing. Reads all breakers, which are few.
+SELECT kind, name, state
+  FROM (SELECT 'queue' AS kind, queue_name AS name, state FROM lapinq_breakers
+        UNION ALL
+        SELECT 'task', task_name, state FROM lapinq_task_breakers) AS both_kinds
+ ORDER BY state = 'closed', kind, name
+ LIMIT %(most)s::integer
+
+-- name: releases
+-- The releases of workers, by their ids. Locks nothing. Relies on the primary key.
+SELECT id::text, release
+  FROM lapinq_workers
+ WHERE id = ANY (%(ids)s::uuid[])
+
+-- name: schedules_of
+-- The names of the schedules that enqueued some tasks, by task id. Tasks that none did are left out.
+-- Locks nothing. Relies on lapinq_ticks_task_id and lapinq_schedules_pkey.
+SELECT k.task_id::text, s.name
+  FROM lapinq_ticks k
+  JOIN lapinq_schedules s ON s.id = k.schedule_id
+ WHERE k.task_id = ANY (%(ids)s::uuid[])
+
+-- name: startable
+-- How many ready tasks may start now of those of these queues that have a policy, lanes or a circuit breaker, counted up to
+-- 1,000. Of others all may, which costs nothing to tell.
+-- Locks nothing. Relies on lapinq_queues_pkey; lapinq_startable tells what it reads.
+SELECT q.name, lapinq_startable(q.name)
+  FROM lapinq_queues q
+ WHERE q.name = ANY (%(queues)s::text[])
+   AND q.is_governed
+
+-- name: task_value
+-- One value of a task as JSON text: `field` is args, kwargs, metadata or result. No row for an unknown id.
+-- Locks nothing. Relies on the primary key and lapinq_attempts_final.
+SELECT CASE %(field)s::text
+       WHEN 'args' THEN args::text
+       WHEN 'kwargs' THEN kwargs::text
+       WHEN 'metadata' THEN metadata::text
+       WHEN 'result' THEN result
+       END
+  FROM lapinq_task_details
+ WHERE id = %(id)s::uuid

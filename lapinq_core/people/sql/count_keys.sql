@@ -1,2 +1,0 @@
--- How many keys there are. Locks nothing.
-SELECT count(*) FROM lapinq_api_keys

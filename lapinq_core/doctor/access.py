@@ -17,8 +17,7 @@ MIN_KEY = 20
 
 
 async def check_default_password(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
-    rows = await all_rows(conn, sql("default_passwords"))
-    users = [name for (name,) in rows]
+    users = [name for (name,) in await all_rows(conn, sql("default_passwords"))]
     if not users:
         return ok("no user has the default password")
     del settings

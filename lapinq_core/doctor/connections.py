@@ -29,8 +29,7 @@ class _Use(msgspec.Struct, frozen=True, array_like=True):
 
 async def check_connections(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
     row = await one_row(conn, sql("listening_daemons"))
-    rows = await all_rows(conn, sql("connection_limits"))
-    limits = [_Use(*each) for each in rows]
+    limits = [_Use(*each) for each in await all_rows(conn, sql("connection_limits"))]
     needed = _needed(settings, *row)
     found = [finding for limit in limits if (finding := _judge(limit, needed)) is not None]
     tightest = min(limits, key=lambda limit: limit.most - limit.used)

@@ -27,8 +27,7 @@ async def check_schema(conn: psycopg.AsyncConnection, _settings: Settings) -> li
                 "Update this program. A release runs on the schema of the next one, not of later ones.",
             )
         )
-    rows = await all_rows(conn, sql("invalid_indexes"))
-    invalid = [name for (name,) in rows]
+    invalid = [name for (name,) in await all_rows(conn, sql("invalid_indexes"))]
     if invalid:
         found.append(
             warning(

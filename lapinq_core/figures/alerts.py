@@ -179,8 +179,7 @@ async def open_breakers(conn: psycopg.AsyncConnection) -> list[OpenBreaker]:
 async def find_dead_workers(conn: psycopg.AsyncConnection) -> list[DeadWorker]:
     """Only `Alerts.dead_workers`, the last one first."""
     params = {"seconds": DEAD_SECONDS, "most": MAX_DEAD}
-    rows = await all_rows(conn, sql("dead_workers"), params, prepare=True)
-    return [DeadWorker(*row) for row in rows]
+    return [DeadWorker(*row) for row in await all_rows(conn, sql("dead_workers"), params, prepare=True)]
 
 
 async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:
@@ -202,5 +201,4 @@ async def find_old_snapshots(
 ) -> list[OldSnapshot]:
     """Snapshots over the age limits, the oldest of each kind, as far as the database lets us see them."""
     params = {"seconds": seconds, "transactions": transactions}
-    rows = await all_rows(conn, sql("old_snapshots"), params, prepare=True)
-    return [OldSnapshot(*row) for row in rows]
+    return [OldSnapshot(*row) for row in await all_rows(conn, sql("old_snapshots"), params, prepare=True)]

@@ -123,8 +123,7 @@ async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[fl
     Empty if no worker serves the queue.
     """
     params = {"queue": queue_name}
-    rows = await all_rows(conn, sql("time_limits"), params, prepare=True)
-    return [row[0] for row in rows]
+    return [row[0] for row in await all_rows(conn, sql("time_limits"), params, prepare=True)]
 
 
 async def request(

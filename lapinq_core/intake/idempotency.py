@@ -219,8 +219,7 @@ def _in_order(requests: Sequence[Asked]) -> list[NewTask]:
 async def _repeated(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> dict[int, int]:
     """The requests whose task is stored, or is that of a request before; with the number of the first of them."""
     ids = [task.id for one in requests for task in one.tasks]
-    rows = await all_rows(conn, sql("stored_ids"), {"ids": ids})
-    stored = {row[0] for row in rows}
+    stored = {row[0] for row in await all_rows(conn, sql("stored_ids"), {"ids": ids})}
     first: dict[str, int] = {}
     return {
         n: before

@@ -68,8 +68,7 @@ async def close(conn: psycopg.AsyncConnection, attempts: Sequence[Exhausted]) ->
         "run_seconds": [one.run_seconds for one in attempts],
         "logs": [one.logs for one in attempts],
     }
-    row = await one_row(conn, sql("close"), params)
-    return Closed(*row)
+    return Closed(*await one_row(conn, sql("close"), params))
 
 
 def _spent(attempts: Sequence[Spent]) -> dict[str, object]:

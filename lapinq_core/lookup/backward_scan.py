@@ -133,8 +133,7 @@ class BackwardScan:
             size=psql.Literal(size),
             shown=psql.Literal(max(self._shown - self.matched, 0)),
         )
-        row = await one_row(conn, query, msgspec.structs.asdict(chosen), prepare=False)
-        return _Batch(*row)
+        return _Batch(*await one_row(conn, query, msgspec.structs.asdict(chosen), prepare=False))
 
 
 async def set_limit(conn: psycopg.AsyncConnection, seconds: float) -> None:

@@ -12,5 +12,4 @@ MAX_QUEUES = 500
 
 async def known_queues(conn: psycopg.AsyncConnection) -> list[str]:
     """The first of them by name."""
-    rows = await all_rows(conn, sql("known_queues"), {"limit": MAX_QUEUES})
-    return [name for (name,) in rows]
+    return [name for (name,) in await all_rows(conn, sql("known_queues"), {"limit": MAX_QUEUES})]

@@ -286,5 +286,4 @@ async def _enqueued(conn: psycopg.AsyncConnection, seconds: int, most: int) -> d
 
 async def _longest_running(conn: psycopg.AsyncConnection, queue: str | None) -> list[RunningNow]:
     params = {"queue": queue, "most": MAX_RUNNING}
-    rows = await all_rows(conn, sql("longest_running"), params, prepare=True)
-    return [RunningNow(*row) for row in rows]
+    return [RunningNow(*row) for row in await all_rows(conn, sql("longest_running"), params, prepare=True)]

@@ -120,8 +120,7 @@ async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> b
 
 async def names_of(conn: psycopg.AsyncConnection, owner_id: int) -> list[str]:
     """The names of a user's keys."""
-    rows = await all_rows(conn, sql("list_owned_keys"), {"id": owner_id})
-    return [row[0] for row in rows]
+    return [row[0] for row in await all_rows(conn, sql("list_owned_keys"), {"id": owner_id})]
 
 
 async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[bytes, FoundKey]:

@@ -157,8 +157,7 @@ async def revoke(conn: psycopg.AsyncConnection, user_id: int, session_id: str) -
 async def revoke_others(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes) -> list[str]:
     """Ends all sessions of a user except that of `token_hash`; returns their ids."""
     params = {"user_id": user_id, "token_hash": token_hash}
-    rows = await all_rows(conn, sql("revoke_sessions"), params)
-    return [row[0] for row in rows]
+    return [row[0] for row in await all_rows(conn, sql("revoke_sessions"), params)]
 
 
 async def revoke_all(conn: psycopg.AsyncConnection, user_id: int) -> tuple[str, list[str]] | None:

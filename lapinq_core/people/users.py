@@ -128,8 +128,7 @@ async def rehash(conn: psycopg.AsyncConnection, known: Credentials, password_has
 
 async def _is_last_admin(conn: psycopg.AsyncConnection, user_id: int) -> bool:
     """Whether there is no other admin. Locks all admins until the end of the transaction."""
-    rows = await all_rows(conn, sql("lock_admins"))
-    return [row[0] for row in rows] == [user_id]
+    return [row[0] for row in await all_rows(conn, sql("lock_admins"))] == [user_id]
 
 
 async def _one(conn: psycopg.AsyncConnection, verb: str, params: dict[str, object]) -> User | None:

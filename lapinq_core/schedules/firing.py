@@ -124,8 +124,7 @@ async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
 
 async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
     """When to query next."""
-    row = await one_row(conn, sql("next_tick"), prepare=True)
-    return Outlook(*row)
+    return Outlook(*await one_row(conn, sql("next_tick"), prepare=True))
 
 
 async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tuple[RunTick, set[str]]:

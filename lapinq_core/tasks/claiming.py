@@ -204,8 +204,7 @@ async def _may_start(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
         "mark_ranks": [ask.mark[0] for ask in asks],
         "mark_seqs": [ask.mark[1] for ask in asks],
     }
-    rows = await all_rows(conn, governed_claims.MAY_START, params, prepare=True)
-    return {row[0] for row in rows}
+    return {row[0] for row in await all_rows(conn, governed_claims.MAY_START, params, prepare=True)}
 
 
 async def _near_first(

@@ -149,8 +149,7 @@ def history_statement() -> str:
 
 async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
     """Every queue that has tasks, by name."""
-    rows = await all_rows(conn, sql("count_queues"), prepare=True)
-    return [QueueCounts(*row) for row in rows]
+    return [QueueCounts(*row) for row in await all_rows(conn, sql("count_queues"), prepare=True)]
 
 
 async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:

@@ -71,8 +71,7 @@ async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> di
 
 async def discover(conn: PinnedConnection) -> dict[str, tuple[int, int]]:
     """All queues with ready tasks, each with the key of the first."""
-    rows = await all_rows(conn, sql("discover"), prepare=True)
-    return {queue: (rank, seq) for queue, rank, seq in rows}
+    return {queue: (rank, seq) for queue, rank, seq in await all_rows(conn, sql("discover"), prepare=True)}
 
 
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:
@@ -155,8 +154,7 @@ async def report_progress(
         "percents": [percent for _, _, percent, _ in reports],
         "messages": [message for _, _, _, message in reports],
     }
-    rows = await all_rows(conn, sql("report_progress"), params, prepare=True)
-    return {row[0] for row in rows}
+    return {row[0] for row in await all_rows(conn, sql("report_progress"), params, prepare=True)}
 
 
 async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, str, str]]) -> set[str]:
@@ -166,8 +164,7 @@ async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, s
     """
     ids, tokens, texts = (list(column) for column in zip(*logs, strict=True))
     params = {"ids": ids, "tokens": tokens, "logs": texts}
-    rows = await all_rows(conn, sql("report_logs"), params, prepare=True)
-    return {row[0] for row in rows}
+    return {row[0] for row in await all_rows(conn, sql("report_logs"), params, prepare=True)}
 
 
 async def store_profile(conn: psycopg.AsyncConnection, claim: Claim, profile: bytes) -> bool:

@@ -38,8 +38,7 @@ async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECON
     params = {"most": MAX_QUEUES, "recent": recent}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        rows = await all_rows(conn, sql("busy_breakers"), params)
-        queues = [queue for (queue,) in rows]
+        queues = [queue for (queue,) in await all_rows(conn, sql("busy_breakers"), params)]
     return [queue for queue in queues if await _judge(conn, queue, recent)]
 
 
@@ -65,8 +64,7 @@ async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
     """
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        rows = await all_rows(conn, sql("busy_task_breakers"), {"most": MAX_QUEUES})
-        tasks = [task for (task,) in rows]
+        tasks = [task for (task,) in await all_rows(conn, sql("busy_task_breakers"), {"most": MAX_QUEUES})]
     queues: set[str] = set()
     has_more = False
     for task in tasks:

@@ -16,18 +16,12 @@ from lapinq_api.lifespan import make_lifespan
 from lapinq_api.middleware.access_log import AccessLog
 from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
+from lapinq_api.middleware.entrance import Entrance
 from lapinq_api.middleware.error_responses import ErrorResponses
-from lapinq_api.middleware.host_names import HostNames
+from lapinq_api.middleware.guard import Guard
 from lapinq_api.middleware.http_metrics import HttpMetrics
-from lapinq_api.middleware.plain_path import PlainPath
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
 from lapinq_api.middleware.rate_limit import RateLimit
-from lapinq_api.middleware.read_only import ReadOnly
-from lapinq_api.middleware.refused_changes import RefusedChanges
-from lapinq_api.middleware.request_id import RequestId
-from lapinq_api.middleware.response_headers import ResponseHeaders
-from lapinq_api.middleware.running import Running
-from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.timing import Timing
 from lapinq_api.operations.endpoint import routes_for
 from lapinq_api.operations.fixed_paths import FixedPaths
@@ -59,21 +53,18 @@ def build_app(
         settings = msgspec.structs.replace(settings, host=LOOPBACK)
     state = State(settings, url=url, shares_port=shares_port, has_random_secret=has_random_secret)
     warn_of_risky_settings(settings)
-    middleware = [Middleware(RequestId), Middleware(ResponseHeaders, settings.hsts), Middleware(PlainPath)]
+    middleware = [Middleware(Timing, (HttpMetrics(state.counters), AccessLog()))]
     if settings.trusted_proxies:
-        middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
+        middleware.append(Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
+    middleware.append(Middleware(Entrance, settings.hsts))
     if settings.cors_origins:
         middleware.append(Middleware(Cors, read_origins(settings.cors_origins)))
     if settings.rate_limit:
         middleware.append(Middleware(RateLimit, settings.rate_limit))
-    middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counters), AccessLog())))
-    # Errors raised below become responses here, so the layers above add their headers to them, too.
-    middleware += [Middleware(ErrorResponses), Middleware(Running, state), Middleware(HostNames, state)]
-    if settings.read_only:
-        middleware.append(Middleware(ReadOnly))
     middleware += [
-        Middleware(SameOrigin),
-        Middleware(RefusedChanges, state),
+        # Errors raised below become responses here, so the layers above add their headers to them, too.
+        Middleware(ErrorResponses),
+        Middleware(Guard, state),
         Middleware(Authentication, state, unavailable.page_for),
     ]
     app = _Application(

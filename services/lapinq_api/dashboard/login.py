@@ -77,7 +77,7 @@ async def _log_in(views: Views, state: State, request: Request) -> Response:
 
 
 async def logout(state: State, request: Request) -> Response:
-    """Accepts GET, too, as published, though not from a page of another site, as `SameOrigin` checks."""
+    """Accepts GET, too, as published, though not from a page of another site, as `Guard` checks."""
     try:
         await sign_out(state, request)
     except DatabaseUnavailable as error:

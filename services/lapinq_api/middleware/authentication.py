@@ -102,7 +102,7 @@ class Authentication:
     def _is_own_page(self, scope: Scope) -> bool:
         """Whether a request comes from a page of this server, a page of an origin in the settings, or no page.
 
-        `HostNames` has already checked which names are this server's.
+        `Guard` has already checked which names are this server's.
         """
         if ANY in self._pages or is_same_origin(scope):
             return True

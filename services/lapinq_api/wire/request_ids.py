@@ -1,3 +1,3 @@
-"""The key in a request's scope under which the middleware `RequestId` stores its id."""
+"""The key in a request's scope under which the middleware `Entrance` stores its id."""
 
 SCOPE_KEY = "lapinq.request_id"

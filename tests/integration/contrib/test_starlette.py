@@ -141,7 +141,7 @@ def test_a_plain_mount_says_what_is_wrong(caplog: pytest.LogCaptureFixture, data
         with pytest.raises(InvalidStatus) as refused, connect(socket_url(client), proxy=None):
             pass
         assert b"lapinq.contrib.starlette.mount" in (refused.value.response.body or b"")
-    [line] = [record for record in caplog.records if record.name == "lapinq_api.middleware.running"]
+    [line] = [record for record in caplog.records if record.name == "lapinq_api.middleware.guard"]
     assert line.levelno == logging.ERROR
     assert "lapinq.contrib.starlette.mount" in line.message
 

@@ -6,8 +6,7 @@ from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
-from lapinq_core.domain.exposure import OpenTo
-from lapinq_core.domain.host_names import is_loopback
+from lapinq_core.domain.exposure import OpenTo, is_for_this_machine
 from lapinq_core.runtime.settings import Settings
 
 sql = sql_of(__name__)
@@ -65,7 +64,7 @@ def check_open_api(settings: Settings) -> list[Finding]:
 def check_session_secret(settings: Settings) -> list[Finding]:
     if settings.session_secret is not None:
         return ok("LAPINQ_SESSION_SECRET is set")
-    is_for_others = not is_loopback(settings.host) or bool(settings.trusted_proxies)
+    is_for_others = not is_for_this_machine(settings.host) or bool(settings.trusted_proxies)
     made = warning if is_for_others else info
     return [
         made(

@@ -14,7 +14,8 @@ from enum import StrEnum
 
 from lapinq_core.domain.host_names import is_address, is_loopback
 
-LOOPBACK = "127.0.0.1"
+UNKNOWN_HOST = "under another server"
+"""The host in the settings of an application in another server. No host has a name with spaces."""
 
 _FORWARDING = frozenset(
     {
@@ -48,7 +49,12 @@ def open_to(*, needs_credentials: bool, host: str) -> OpenTo:
     """Who may use an API on a server that listens on `host`. `needs_credentials` is what the settings say."""
     if needs_credentials:
         return OpenTo.NOBODY
-    return OpenTo.LOCAL if is_loopback(host) else OpenTo.EVERYONE
+    return OpenTo.LOCAL if is_for_this_machine(host) else OpenTo.EVERYONE
+
+
+def is_for_this_machine(host: str) -> bool:
+    """Whether a server on `host` expects local requests alone, or doesn't know its host and judges each request."""
+    return host == UNKNOWN_HOST or is_loopback(host)
 
 
 def is_local(peer: str | None, headers: Iterable[bytes]) -> bool:

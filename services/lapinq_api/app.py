@@ -27,7 +27,7 @@ from lapinq_api.operations.endpoint import routes_for
 from lapinq_api.operations.fixed_paths import FixedPaths
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
-from lapinq_core.domain.exposure import LOOPBACK
+from lapinq_core.domain.exposure import UNKNOWN_HOST
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.runtime.settings import Settings
@@ -50,7 +50,7 @@ def build_app(
     the same address. `has_random_secret`: the session secret in the settings lasts only until a restart.
     """
     if url is None:
-        settings = msgspec.structs.replace(settings, host=LOOPBACK)
+        settings = msgspec.structs.replace(settings, host=UNKNOWN_HOST)
     state = State(settings, url=url, shares_port=shares_port, has_random_secret=has_random_secret)
     warn_of_risky_settings(settings)
     middleware = [Middleware(Timing, (HttpMetrics(state.counters), AccessLog()))]

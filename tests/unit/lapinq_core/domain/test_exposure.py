@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_core.domain.exposure import is_local
+from lapinq_core.domain.exposure import UNKNOWN_HOST, is_local
 from lapinq_core.runtime.settings import Settings
 
 
@@ -51,6 +51,7 @@ def test_what_a_proxy_forwards_is_not_local(header: str) -> None:
     [
         ({}, "local requests"),
         ({"host": "::1", "trusted_proxies": ("127.0.0.1",)}, "local requests"),
+        ({"host": UNKNOWN_HOST}, "local requests"),
         ({"host": "0.0.0.0"}, "everyone"),
         ({"host": ""}, "everyone"),
         ({"host": "0.0.0.0", "api_key": "k"}, "nobody"),

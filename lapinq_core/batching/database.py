@@ -1,7 +1,7 @@
 """The database as those who share statements need it: with time limits, and errors that say what to do."""
 
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import psycopg
 
@@ -25,21 +25,21 @@ class Database(Protocol):
         """Raises `DatabaseUnavailable` if trying is pointless."""
         ...
 
-    async def run(
+    def run(
         self,
         verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Calls `verb` with a connection in autocommit mode. Raises `DatabaseUnavailable` and `ValueRefused`."""
         ...
 
-    async def within(
+    def within(
         self,
         budget: float,
         verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Like `run`, with another budget."""
         ...

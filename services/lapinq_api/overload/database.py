@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import psycopg
 
 from lapinq_api.overload.breaker import Breaker
-from lapinq_api.overload.fair_share import CALLER, Caller, FairLine
+from lapinq_api.overload.fair_share import CALLER, FairLine
 from lapinq_api.wire.errors import Busy, NoTurn
 from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady, is_away, is_outage, translated
 from lapinq_core.db.migrate import SchemaError
@@ -81,51 +81,46 @@ class Database:
             await asyncio.wait(self._abandoned, timeout=_CLOSE_SECONDS)
         await asyncio.gather(*(pool.close(timeout=_CLOSE_SECONDS) for pool in (self.pool, self.scan_pool)))
 
-    async def run(
+    def run(
         self,
         verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Calls `verb` with a connection in autocommit mode and the arguments. Returns its result.
 
         Raises `DatabaseUnavailable` within the budget, or immediately while the breaker is open, and `ValueRefused`.
         """
-        return await self.within(BUDGET_SECONDS, verb, *args, **kwargs)
+        return self._run(self.pool, self._line, BUDGET_SECONDS, verb, *args, **kwargs)
 
-    async def within(
+    def within(
         self,
         budget: float,
         verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Like `run`, with another budget. Exceeding one above `BUDGET_SECONDS` doesn't count as an outage."""
-        try:
-            turn = await self._turn(self._line, budget)
-        except Busy as error:
-            raise NoTurn(error) from error
-        return await self._finished(budget, turn, self._call(self.pool, verb, *args, **kwargs))
+        return self._run(self.pool, self._line, budget, verb, *args, **kwargs)
 
-    async def scan(
+    def scan(
         self,
         verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Like `run`, on a connection for scans and within their budget. Raises `Busy`, too."""
-        return await self.scan_within(SCAN_BUDGET_SECONDS, verb, *args, **kwargs)
+        return self._run(self.scan_pool, self._scan_line, SCAN_BUDGET_SECONDS, verb, *args, **kwargs)
 
-    async def scan_within(
+    def scan_within(
         self,
         budget: float,
         verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Like `scan`, with another budget."""
-        turn = await self._turn(self._scan_line, budget)
-        return await self._finished(budget, turn, self._call(self.scan_pool, verb, *args, **kwargs))
+        return self._run(self.scan_pool, self._scan_line, budget, verb, *args, **kwargs)
 
     def admit_calls(self) -> None:
         """The schema has been found."""
@@ -144,32 +139,40 @@ class Database:
                 raise SchemaNotReady(self._wrong_schema)
             raise DatabaseUnavailable("its schema is not ready yet")
 
-    async def _turn(self, line: FairLine, budget: float) -> "_Turn":
-        """Waits for the caller's turn in `line`, but not for the whole budget. Raises `Busy`, and what `check` does."""
+    async def _run(
+        self,
+        pool: Pool,
+        line: FairLine,
+        budget: float,
+        verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         self.check()
         caller, began = CALLER.get(), time.monotonic()
-        await line.take(caller, min(budget - MIN_CALL_SECONDS, BUDGET_SECONDS))
-        turn = _Turn(line, caller, time.monotonic() - began)
+        try:
+            await line.take(caller, min(budget - MIN_CALL_SECONDS, BUDGET_SECONDS))
+        except Busy as error:
+            if line is self._scan_line:
+                raise
+            raise NoTurn(error) from error
+        waited = time.monotonic() - began
         try:
             self.check()  # the breaker may have opened meanwhile
         except DatabaseUnavailable:
-            turn.end()
+            line.leave(caller)
             raise
-        return turn
-
-    async def _finished(self, budget: float, turn: "_Turn", call: Coroutine[Any, Any, T]) -> T:
-        """The result of `call` within what `turn` left of `budget`. Reports success and failure to the breaker."""
-        work = asyncio.create_task(call)
-        work.add_done_callback(turn.end)
+        work = asyncio.create_task(_call(pool, verb, *args, **kwargs))
+        work.add_done_callback(lambda _: line.leave(caller))
         try:
-            done, _ = await asyncio.wait((work,), timeout=budget - turn.waited)
+            done, _ = await asyncio.wait((work,), timeout=budget - waited)
         except asyncio.CancelledError:
             self._abandon(work)
             raise
         if not done:
             self._abandon(work)
             log.info("no answer from the database within %.1f s", budget)
-            if budget <= BUDGET_SECONDS and turn.waited < SOON_SECONDS:
+            if budget <= BUDGET_SECONDS and waited < SOON_SECONDS:
                 self.breaker.failed("no answer in time")
             raise DatabaseUnavailable("no answer in time")
         with translated():
@@ -183,16 +186,6 @@ class Database:
                 raise
         self.breaker.succeeded()
         return answer
-
-    async def _call(
-        self,
-        pool: Pool,
-        verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        async with pool.connection() as conn:
-            return await verb(conn, *args, **kwargs)
 
     def _abandon(self, work: asyncio.Task[T]) -> None:
         work.cancel()
@@ -216,15 +209,11 @@ class Database:
         await self.scan_pool.drain()
 
 
-class _Turn:
-    """A call's place in a line, until `end`; `waited` is how many seconds it waited for it."""
-
-    __slots__ = ("_caller", "_line", "waited")
-
-    def __init__(self, line: FairLine, caller: Caller, waited: float) -> None:
-        self._line = line
-        self._caller = caller
-        self.waited = waited
-
-    def end(self, _work: object = None) -> None:
-        self._line.leave(self._caller)
+async def _call(
+    pool: Pool,
+    verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    async with pool.connection() as conn:
+        return await verb(conn, *args, **kwargs)

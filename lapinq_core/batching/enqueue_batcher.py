@@ -14,11 +14,10 @@ import asyncio
 import contextvars
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 
 import msgspec
-import psycopg
 
 from lapinq_core.batching.database import Database, Overloaded
 from lapinq_core.batching.key_turns import KeyTurns
@@ -35,11 +34,11 @@ from lapinq_core.intake.idempotency import (
     Earlier,
     Key,
     KeyHeld,
-    Outcome,
     UniqueKeyBusy,
     store,
 )
 from lapinq_core.intake.unique_keys import keys_of
+from lapinq_core.people.audit import Author
 from lapinq_core.tasks.due_notices import announce
 
 MAX_AT_ONCE = 500
@@ -59,13 +58,6 @@ MAX_KEY_SECONDS = 1.8
 """For a request to wait for its unique keys."""
 MIN_TRY_SECONDS = 0.3
 """With less time left there is no other try: a database that is only slow must not count as down."""
-
-
-Store = Callable[
-    [psycopg.AsyncConnection, Sequence[Asked]],
-    Awaitable[tuple[Sequence[Outcome], Taken]],
-]
-"""The form of `store`."""
 
 
 class EnqueueBatcher:
@@ -116,35 +108,32 @@ class EnqueueBatcher:
         tasks: Sequence[NewTask],
         size: int,
         key: Key | None = None,
-        verb: Store = store,
         *,
+        by: Author | None = None,
+        rerun_of: str | None = None,
         numbered: bool = False,
     ) -> Earlier | Answered | None:
-        """Like `put`, for several tasks: stores all or none, by `verb`. With `numbered` errors name the number of the
-        task."""
+        """Like `put`, for several tasks: stores all or none. `by` and `rerun_of` are those of `Asked`. With `numbered`
+        errors name the number of the task."""
         await self._limits.check(tasks, numbered=numbered)
+        asked = Asked(tasks, key, by, rerun_of)
         until = self._loop.time() + self._database.budget
-        asked = Asked(tasks, key)
-        if keys := keys_of(tasks):
-            until = min(until, self._loop.time() + MAX_KEY_SECONDS)
-            async with self._turns.take(keys, until - MIN_TRY_SECONDS):
-                return await self._put_until(until, asked, size, verb, self._turns.connection)
-        return await self._put_until(until, asked, size, verb, _any_connection)
+        keys = keys_of(tasks)
+        if not keys:
+            return await self._put_until(until, asked, size)
+        until = min(until, self._loop.time() + MAX_KEY_SECONDS)
+        async with self._turns.take(keys, until - MIN_TRY_SECONDS):
+            return await self._put_until(until, asked, size, has_turn=True)
 
     async def _put_until(
-        self,
-        until: float,
-        asked: Asked,
-        size: int,
-        verb: Store,
-        connection: Callable[[float], AbstractAsyncContextManager[None]],
+        self, until: float, asked: Asked, size: int, *, has_turn: bool = False
     ) -> Earlier | Answered | None:
         budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
         pause = INITIAL_PAUSE_SECONDS
         while True:
-            async with connection(until):
+            async with self._turns.connection(until) if has_turn else nullcontext():
                 try:
-                    [answer], taken = await self._database.within(budget, verb, [asked])
+                    [answer], taken = await self._database.within(budget, store, [asked])
                 except UniqueKeyBusy as error:
                     answer, taken = error, Taken()
             if not isinstance(answer, KeyHeld):
@@ -237,10 +226,6 @@ class EnqueueBatcher:
         self._paused -= 1
         if not entry.stored.done():  # else its client has disconnected
             self._append(entry)
-
-
-def _any_connection(_until: float) -> AbstractAsyncContextManager[None]:
-    return nullcontext()
 
 
 def _can_announce(requests: Sequence[Asked]) -> bool:

@@ -27,7 +27,10 @@ from lapinq_core.domain.requests.refusals import UNIQUE_KEY_BUSY
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
 from lapinq_core.intake.enqueueing import Taken, take_in
+from lapinq_core.intake.rerunning import record_rerun
 from lapinq_core.intake.unique_keys import Met, UniqueConflict, choice, have_unique_keys, question, read_met
+from lapinq_core.intake.user_enqueue import record_enqueue
+from lapinq_core.people.audit import Author
 
 sql = sql_of(__name__)
 
@@ -54,10 +57,16 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request: its tasks, in ascending order of id, and its key, if any."""
+    """A request: its tasks, in ascending order of id, and its key, if any.
+
+    `by`: who sent it, for the audit log, which names users and not programs. `rerun_of`: the earlier task that they
+    enqueue again.
+    """
 
     tasks: Sequence[NewTask]
     key: Key | None = None
+    by: Author | None = None
+    rerun_of: str | None = None
 
     @property
     def ids(self) -> Ids:
@@ -131,7 +140,8 @@ async def store(
 async def enqueue_once(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
 ) -> tuple[list[Outcome], Taken]:
-    """Stores the tasks of `requests` in one transaction, except those whose key was used before or is held.
+    """Stores the tasks of `requests` in one transaction, except those whose key was used before or is held, and the
+    audit entries of those with an author.
 
     Returns for each request the earlier one, `KeyHeld` while that has not ended, or None if its tasks are stored now;
     and what to announce. A request with unique keys must be the only one. `conn` is in autocommit mode. Raises the
@@ -157,6 +167,9 @@ async def enqueue_once(
             for n, key in rest:
                 digest, ids, met = found[key.name]
                 answers[n] = Earlier(ids, digest == key.digest, met)
+        for asked, outcome in zip(requests, answers, strict=True):
+            if asked.by is not None:
+                await _record(conn, asked, outcome, asked.by)
     return answers, taken
 
 
@@ -180,7 +193,7 @@ async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) 
 
 async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[Sequence[Outcome], Taken]:
     tasks = _in_order(requests)
-    if any(one.key for one in requests) or have_unique_keys(tasks):
+    if any(one.key or one.by for one in requests) or have_unique_keys(tasks):
         return await enqueue_once(conn, requests)
     stored = [None] * len(requests)
     if may_start_now(tasks):
@@ -204,6 +217,26 @@ async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[An
         await conn.execute(sql("amend_key"), params)
     replaced = {asked.tasks[number].queue_name for number in chosen.met.replaced}
     return Answered(chosen.ids, chosen.met), Taken(taken.queues | replaced, taken.due_in)
+
+
+async def _record(conn: psycopg.AsyncConnection, asked: Asked, outcome: Outcome, by: Author) -> None:
+    """Writes the audit entry. A repeated request has none, nor has one whose tasks all give way to others."""
+    if asked.rerun_of is not None:
+        if is_stored(outcome):
+            await record_rerun(conn, asked.tasks[0], asked.ids[0], asked.rerun_of, by)
+    elif changed := _changed(asked, outcome):
+        await record_enqueue(conn, changed, by)
+
+
+def _changed(asked: Asked, outcome: Outcome) -> list[tuple[NewTask, str | None]]:
+    """The tasks that were stored or replaced another, with the id of what was stored or replaced."""
+    if outcome is None:
+        return [*zip(asked.tasks, asked.ids, strict=True)]
+    if not isinstance(outcome, Answered):
+        return []
+    unchanged = set(outcome.met.existing) - set(outcome.met.replaced)
+    pairs = zip(asked.tasks, outcome.task_ids, strict=True)
+    return [pair for number, pair in enumerate(pairs) if number not in unchanged]
 
 
 async def _store_announced(

@@ -1,13 +1,10 @@
-"""Enqueues a task again, as a new one, with a link to the earlier one and an audit entry in the same transaction."""
-
-from collections.abc import Sequence
+"""A task that is enqueued again, as a new one: what the earlier one was, the link to it, and the audit entry."""
 
 import psycopg
 
 from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql_of
-from lapinq_core.intake.enqueueing import Taken
-from lapinq_core.intake.idempotency import Asked, Outcome, enqueue_once, is_stored
+from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
@@ -19,22 +16,10 @@ async def enqueued_fields(conn: psycopg.AsyncConnection, task_id: str) -> str | 
     return await first_value(conn, sql("enqueued_fields"), {"id": task_id}, prepare=True)
 
 
-async def store_rerun(
-    conn: psycopg.AsyncConnection, requests: Sequence[Asked], *, earlier_id: str, by: Author
-) -> tuple[Sequence[Outcome], Taken]:
-    """Stores the only task of the only request, which is the task `earlier_id` again.
-
-    Returns what `enqueue_once` does. A repeated request stores nothing and writes no audit entry,
-    nor does one that gives way to another task.
-    """
-    [asked] = requests
-    [task] = asked.tasks
-    [task_id] = asked.ids
+async def record_rerun(
+    conn: psycopg.AsyncConnection, task: NewTask, task_id: str | None, earlier_id: str, by: Author
+) -> None:
+    """Links `task`, which was stored as `task_id`, to the earlier one, and writes the audit entry."""
     details = {"queue": task.queue_name, "task_name": task.task_name, "task_id": task_id}
-    async with conn.transaction():
-        answers, taken = await enqueue_once(conn, requests)
-        [outcome] = answers
-        if is_stored(outcome):
-            await conn.execute(sql("link_rerun"), {"id": task_id, "earlier_id": earlier_id})
-            await audit.record(conn, by.did("task.rerun", earlier_id, details))
-    return answers, taken
+    await conn.execute(sql("link_rerun"), {"id": task_id, "earlier_id": earlier_id})
+    await audit.record(conn, by.did("task.rerun", earlier_id, details))

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -34,9 +33,8 @@ from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import Id
 from lapinq_core.domain.tasks.chosen_id import chosen_id, needs_key
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.intake.idempotency import Answered, Earlier, is_stored, store
+from lapinq_core.intake.idempotency import Answered, Earlier, is_stored
 from lapinq_core.intake.unique_keys import Met, UniqueConflict, have_unique_keys
-from lapinq_core.intake.user_enqueue import store_for_user
 
 
 class Enqueued(msgspec.Struct, omit_defaults=True):
@@ -82,8 +80,7 @@ async def enqueue(state: State, request: Request) -> Response:
         else:
             key = await off_loop_if_large(body, stored_key, request, given, _ONE, body)
         if SESSION_KEY in request.scope:
-            verb = partial(store_for_user, by=author_of(request))
-            outcome = await state.enqueue_batcher.put_all([task], len(body), key, verb)
+            outcome = await state.enqueue_batcher.put_all([task], len(body), key, by=author_of(request))
         else:
             outcome = await state.enqueue_batcher.put(task, len(body), key)
     return enqueued(state, task, outcome)
@@ -103,12 +100,13 @@ async def enqueue_batch(state: State, request: Request) -> Response:
             key = None
         else:
             key = await off_loop_if_large(body, stored_key, request, given, _MANY, body)
-        verb = partial(store_for_user, by=author_of(request)) if SESSION_KEY in request.scope else store
-        put = partial(state.enqueue_batcher.put_all, tasks, len(body), key, verb, numbered=True)
-        try:
-            outcome = await put() if tasks or key else None
-        except UniqueConflict as error:
-            raise error.in_batch() from error
+        by = author_of(request) if SESSION_KEY in request.scope else None
+        outcome = None
+        if tasks or key:
+            try:
+                outcome = await state.enqueue_batcher.put_all(tasks, len(body), key, by=by, numbered=True)
+            except UniqueConflict as error:
+                raise error.in_batch() from error
     if outcome is None:
         state.counters.enqueued(tasks, "batch")
         return Json(

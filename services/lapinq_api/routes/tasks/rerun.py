@@ -1,7 +1,5 @@
 """Enqueues a task again as a new one, with the changes that the body asks for."""
 
-from functools import partial
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,7 +21,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import off_loop_if_large
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.rerun import Rerun, RerunRequest, read_rerun
-from lapinq_core.intake.rerunning import enqueued_fields, store_rerun
+from lapinq_core.intake.rerunning import enqueued_fields
 
 
 async def rerun_task(state: State, request: Request) -> Response:
@@ -54,8 +52,9 @@ async def rerun_task(state: State, request: Request) -> Response:
             fields.encode(), _check_secrets, state.payloads.for_(actor_of(request)), asked
         )
         key = None if given is None else stored_key(request, given, f"POST /api/v1/tasks/{which}/rerun", body)
-        verb = partial(store_rerun, earlier_id=which, by=author_of(request))
-        outcome = await state.enqueue_batcher.put_all([task], size, key, verb)
+        outcome = await state.enqueue_batcher.put_all(
+            [task], size, key, by=author_of(request), rerun_of=which
+        )
     return enqueued(state, task, outcome)
 
 

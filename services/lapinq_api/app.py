@@ -19,7 +19,6 @@ from lapinq_api.middleware.cors import Cors
 from lapinq_api.middleware.entrance import Entrance
 from lapinq_api.middleware.error_responses import ErrorResponses
 from lapinq_api.middleware.guard import Guard
-from lapinq_api.middleware.http_metrics import HttpMetrics
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
 from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.timing import Timing
@@ -53,7 +52,7 @@ def build_app(
         settings = msgspec.structs.replace(settings, host=UNKNOWN_HOST)
     state = State(settings, url=url, shares_port=shares_port, has_random_secret=has_random_secret)
     warn_of_risky_settings(settings)
-    middleware = [Middleware(Timing, (HttpMetrics(state.counters), AccessLog()))]
+    middleware = [Middleware(Timing, (state.counters.answered, AccessLog()))]
     if settings.trusted_proxies:
         middleware.append(Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
     middleware.append(Middleware(Entrance, settings.hsts))

@@ -6,7 +6,7 @@ from starlette.types import Scope
 
 from lapinq_api.credentials.caller import unauthenticated
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.locality import is_local_request
+from lapinq_api.wire.sources import is_local_request
 from lapinq_core.domain.exposure import OpenTo
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from starlette.types import Scope
 from lapinq_api.auth.cookies import is_token, token_in
 from lapinq_api.credentials.caller import ACTOR_KEY, refusal_of, unauthenticated
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.locality import is_local_request
+from lapinq_api.wire.sources import is_local_request
 from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.people import sessions
 from lapinq_core.people.sessions import Session

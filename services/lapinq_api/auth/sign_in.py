@@ -18,8 +18,8 @@ from lapinq_api.credentials.caller import ACTOR_KEY, audit_entry
 from lapinq_api.credentials.passwords import PasswordCheck
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.locality import is_local_request
-from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_api.wire.headers import REQUEST_ID_KEY
+from lapinq_api.wire.sources import is_local_request
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import ANONYMOUS, Actor, ActorKind
 from lapinq_core.domain.accounts.passwords import check_password, could_be_username
@@ -162,14 +162,16 @@ async def _note_failure(state: State, request: Request, known: Credentials | Non
         actor_kind=ActorKind.ANONYMOUS,
         actor=ANONYMOUS.name,
         address=_address(request),
-        request_id=request.scope.get(SCOPE_KEY),
+        request_id=request.scope.get(REQUEST_ID_KEY),
     )
     await record_failed_login(state, stranger, known.username if known else None)
 
 
 def _log_failure(request: Request) -> None:
     """Doesn't log the name, which may be a password typed into the wrong field."""
-    log.warning("failed login from %s", _address(request), extra={"request_id": request.scope.get(SCOPE_KEY)})
+    log.warning(
+        "failed login from %s", _address(request), extra={"request_id": request.scope.get(REQUEST_ID_KEY)}
+    )
 
 
 def _address(request: Request) -> str | None:

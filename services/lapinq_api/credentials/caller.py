@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_api.wire.headers import REQUEST_ID_KEY
 from lapinq_api.wire.sources import source_of
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission, Scopes, scopes_for
 from lapinq_core.people.audit import Author, Entry
@@ -169,5 +169,5 @@ def author_of(request: Request) -> Author:
         actor_id=actor.id,
         actor=actor.name,
         address=client[0] if client else None,
-        request_id=request.scope.get(SCOPE_KEY),
+        request_id=request.scope.get(REQUEST_ID_KEY),
     )

@@ -9,8 +9,8 @@ from threading import local
 from starlette.types import Scope
 
 from lapinq_api.credentials.caller import ACTOR_KEY
+from lapinq_api.wire.headers import REQUEST_ID_KEY
 from lapinq_api.wire.path import route_path
-from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.runtime.logs import only_handler
 
@@ -47,7 +47,7 @@ class AccessLog:
             return
         # As sent: the decoded path could contain a line break.
         path = scope.get("raw_path", b"")[:_MAX_PATH].decode("latin-1") or ascii(scope["path"])
-        extra: dict[str, object] = {"request_id": scope.get(SCOPE_KEY)}
+        extra: dict[str, object] = {"request_id": scope.get(REQUEST_ID_KEY)}
         actor: Actor | None = scope.get(ACTOR_KEY)
         if actor is not None and actor.kind is not ActorKind.ANONYMOUS:
             extra["actor"] = f"{actor.kind} {actor.name}"  # last, because a name may look like a field

@@ -13,9 +13,8 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lapinq_api.wire.errors import NOTHING_HERE, sentence
-from lapinq_api.wire.headers import first
+from lapinq_api.wire.headers import REQUEST_ID_KEY, first
 from lapinq_api.wire.path import has_control_character
-from lapinq_api.wire.request_ids import SCOPE_KEY
 
 _Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -43,7 +42,7 @@ class Entrance:
     which also finds `/login` at `/login%0A`, because `$` in its patterns matches before a trailing line feed. So a path
     with a control character gets a 404, for WebSockets, too.
 
-    The id is the caller's `X-Request-ID` if it is well-formed. It is in the scope, under `SCOPE_KEY`, and in the
+    The id is the caller's `X-Request-ID` if it is well-formed. It is in the scope, under `REQUEST_ID_KEY`, and in the
     response, which also gets the security headers that it lacks: over TLS also that browsers must keep using TLS.
     """
 
@@ -62,7 +61,7 @@ class Entrance:
     def _completing(self, scope: Scope, send: Send) -> Send:
         given = first(scope, b"x-request-id")
         request_id = given if given and _SANE.fullmatch(given) else os.urandom(8).hex().encode()
-        scope[SCOPE_KEY] = request_id.decode()
+        scope[REQUEST_ID_KEY] = request_id.decode()
         missing_from = self._over_tls if scope["scheme"] == "https" else self._plain
 
         async def send_with_headers(message: Message) -> None:

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.wire.errors import answer, sentence
-from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_api.wire.headers import REQUEST_ID_KEY
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class ErrorResponses:
                 raise
             response = answer(error)
             if response is None:
-                log.exception("request failed", extra={"request_id": scope.get(SCOPE_KEY)})
+                log.exception("request failed", extra={"request_id": scope.get(REQUEST_ID_KEY)})
                 response = sentence(HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error")
             await response(scope, receive, send)
 

@@ -1,6 +1,9 @@
-"""Finds a header of a request. ASGI servers write names in lower case."""
+"""Headers of a request: how to find one, and where its id is kept. ASGI servers write names in lower case."""
 
 from starlette.types import Scope
+
+REQUEST_ID_KEY = "lapinq.request_id"
+"""The key in a request's scope under which the middleware `Entrance` stores its id."""
 
 
 def first(scope: Scope, wanted: bytes) -> bytes | None:

@@ -1,6 +1,10 @@
-"""Addresses of clients, and what counts as one source for limits by address."""
+"""Addresses of clients: what counts as one source for limits by address, and which requests come from this machine."""
 
 import ipaddress
+
+from starlette.types import Scope
+
+from lapinq_core.domain.exposure import is_local
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -27,3 +31,10 @@ def read_address(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+def is_local_request(scope: Scope) -> bool:
+    """Judges a request or WebSocket by its peer and headers, before or after `ProxyHeaders` has replaced the peer: it
+    does so only with a header that makes the request foreign."""
+    client = scope.get("client")
+    return is_local(client[0] if client else None, (name for name, _ in scope["headers"]))

@@ -15,7 +15,6 @@ from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page import static, words
 from lapinq_api.dashboard.page.audience import Audience, audience_of
-from lapinq_api.dashboard.page.column import Column
 from lapinq_api.dashboard.page.marks import strip
 from lapinq_api.dashboard.page.server_address import server_of
 from lapinq_api.dashboard.page.sparkline import sparkline
@@ -50,6 +49,20 @@ _templates = jinja2.Environment(
     finalize=words.visible,
 )
 _templates.filters.update(words.FILTERS)
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a table, for the macros of `templates/tables.html`.
+
+    `key` is unique in its table. Numbers are aligned to the right. A hidden head is for screen readers only, as over
+    buttons. `hint` explains the head on hover.
+    """
+
+    key: str
+    label: str
+    is_number: bool = False
+    is_hidden: bool = False
+    hint: str | None = None
 
 
 class _Page(msgspec.Struct, frozen=True):

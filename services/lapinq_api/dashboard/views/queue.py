@@ -8,17 +8,18 @@ import psycopg
 from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts import rule_fields
-from lapinq_api.dashboard.parts.blocked_keys import blocked_keys
 from lapinq_api.dashboard.parts.tiles import tiles_of
 from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, usual_of, window_of
 from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window
 from lapinq_core.domain.forecast import Fleet, Forecast, Outlook, with_more_workers
+from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.errors import trends
 from lapinq_core.figures import levels, rollups, task_rollups
-from lapinq_core.limits import named_limits
+from lapinq_core.limits import keys, named_limits
+from lapinq_core.limits.keys import KeyState, WaitingKeys
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.lookup import measure, overview, slowest
 from lapinq_core.lookup.overview import QueueNow
@@ -26,6 +27,7 @@ from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import MAX_REASON, QueueDetails
 
 MORE_WORKERS = 2
+MAX_BLOCKED_KEYS = 20
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
@@ -57,7 +59,7 @@ async def _read(
             "policy": policy,
             "policy_values": rule_fields.of_policy(policy),
             "breaker_defaults": rule_fields.BREAKER_DEFAULTS,
-            "blocked": await blocked_keys(conn, name, policy),
+            "blocked": await _blocked_keys(conn, name, policy),
             "limits": [one for one in await named_limits.list_limits(conn) if name in one.queues],
             "now_in": now_in,
             "empties_at": _moment_in(now_in.empties_in_seconds) if now_in else None,
@@ -74,6 +76,17 @@ async def _read(
             "running": seen.running[:MAX_RUNNING],
             "usual": await usual_of(conn, seen.running[:MAX_RUNNING]),
         }
+
+
+async def _blocked_keys(conn: psycopg.AsyncConnection, queue: str, policy: QueuePolicy) -> WaitingKeys | None:
+    """The first keys that the policy blocks; None if it has no rule for keys."""
+    if (
+        policy.max_running_per_key is None
+        and policy.rate_per_key is None
+        and policy.order is not StartOrder.STRICT_PER_KEY
+    ):
+        return None
+    return await keys.list_keys(conn, queue, KeyState.BLOCKED, MAX_BLOCKED_KEYS)
 
 
 def _outlook(queue: QueueDetails, now_in: QueueNow) -> Outlook:

@@ -26,7 +26,7 @@ from lapinq_api.operations.idempotency import (
 from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json, is_small, off_loop_if_large
-from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_api.wire.headers import REQUEST_ID_KEY
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.enqueue import EnqueueRequest, read_batch, read_task
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
@@ -140,7 +140,7 @@ def enqueued(state: State, task: NewTask, outcome: Earlier | Answered | None) ->
 
 def request_id(request: Request) -> str | None:
     """The id of its request that the new task keeps; None if the caller is in this process."""
-    return request.scope.get(SCOPE_KEY)
+    return request.scope.get(REQUEST_ID_KEY)
 
 
 _ONE = "POST /api/v1/enqueue"

@@ -5,23 +5,25 @@ one took. A step that was interrupted or found no database is repeated a few tim
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from lapinq_api.credentials.caller import recheck
 from lapinq_api.overload.database import BUDGET_SECONDS
 from lapinq_api.overload.fair_share import CALLER
 from lapinq_api.state import State
-from lapinq_api.wire.disconnects import cancel_on_disconnect
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Busy, Refused
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import Batch, Step, Walk
 from lapinq_core.tasks.filters import TaskFilter
+
+T = TypeVar("T")
 
 Act = Callable[[psycopg.AsyncConnection, Walk, Batch, int | None], Awaitable[Step | None]]
 """Makes one step, given the audit entry of earlier steps; None if it was interrupted and changed nothing."""
@@ -53,11 +55,11 @@ async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> 
     a single task does not count towards the limit.
     """
     if chosen.first is not None and chosen.first == chosen.last:
-        return await cancel_on_disconnect(
+        return await _cancel_on_disconnect(
             request, _Walker(state, request, act).run_for_one(chosen, chosen.first)
         )
     with state.walks.hold(CALLER.get()):
-        return await cancel_on_disconnect(request, _Walker(state, request, act).run(chosen))
+        return await _cancel_on_disconnect(request, _Walker(state, request, act).run(chosen))
 
 
 class _Walker:
@@ -138,3 +140,25 @@ class _Walker:
             self._tally.running += step.running
             self._state.notifier.wake(step.queues)
         return step
+
+
+async def _cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Returns the result of `work`. Cancels it and raises `ClientDisconnect` when the client disconnects.
+
+    Read the body first; later data is dropped.
+    """
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

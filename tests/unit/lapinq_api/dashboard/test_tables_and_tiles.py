@@ -3,7 +3,7 @@
 import jinja2
 
 from lapinq_api.dashboard.page import words
-from lapinq_api.dashboard.page.column import Column
+from lapinq_api.dashboard.page.rendering import Column
 from lapinq_api.dashboard.page.sorting import sorting
 from lapinq_api.dashboard.page.sparkline import sparkline
 from lapinq_api.dashboard.page.texts import texts_in

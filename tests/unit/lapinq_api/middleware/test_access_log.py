@@ -9,10 +9,10 @@ import pytest
 from starlette.types import Scope
 
 from lapinq_api.middleware.access_log import AccessLog, log
-from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_api.wire.headers import REQUEST_ID_KEY
 from lapinq_core.runtime.logs import LineHandler
 
-SCOPE: Scope = {"type": "http", "method": "GET", "path": "/a", "raw_path": b"/a", SCOPE_KEY: "r1"}
+SCOPE: Scope = {"type": "http", "method": "GET", "path": "/a", "raw_path": b"/a", REQUEST_ID_KEY: "r1"}
 
 
 def test_it_has_what_any_record_has(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,1 +1,0 @@
-"""Shares statements and notifications among simultaneous requests of one process."""

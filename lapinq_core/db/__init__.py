@@ -1,1 +1,0 @@
-"""How lapinq reaches PostgreSQL: connections, statements, migrations, and the embedded database."""

@@ -1,1 +1,0 @@
-"""Vocabulary and pure functions: no I/O; the time and random numbers are parameters."""

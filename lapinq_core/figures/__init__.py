@@ -1,1 +1,0 @@
-"""Statistics over time, and the alerts that follow from the state of the queue."""

@@ -1,1 +1,0 @@
-"""Storing new tasks: enqueueing, idempotency, unique keys, reruns."""

@@ -1,1 +1,0 @@
-"""Queries about tasks: search, failures, waiting times, one task in detail."""

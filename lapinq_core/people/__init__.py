@@ -1,1 +1,0 @@
-"""Users, sessions, keys, login throttling, and the audit log of what they changed."""

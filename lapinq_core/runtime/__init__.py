@@ -1,1 +1,0 @@
-"""What a process needs to run: settings, logging, periodic loops and signals."""

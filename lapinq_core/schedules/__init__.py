@@ -1,1 +1,0 @@
-"""Schedules and their ticks: changes, firing, overlaps, and applying declared schedules."""

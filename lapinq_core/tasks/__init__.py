@@ -1,1 +1,0 @@
-"""The verbs that move tasks, from enqueue to their final status."""

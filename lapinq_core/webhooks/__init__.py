@@ -1,1 +1,0 @@
-"""The webhooks of ended tasks and their deliveries."""

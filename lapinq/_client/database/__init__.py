@@ -1,1 +1,0 @@
-"""Calls to a database directly, without a server: `TaskQueue("postgresql://…")`."""

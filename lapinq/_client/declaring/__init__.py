@@ -1,1 +1,0 @@
-"""What a decorator records about a function: its names, its options, its retries, its schedules."""

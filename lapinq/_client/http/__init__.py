@@ -1,1 +1,0 @@
-"""Calls over HTTP: requests, pooled connections, a limit on long polls."""

@@ -1,1 +1,0 @@
-"""`using`: enqueueing in the caller's transaction, on the caller's connection, with any of the drivers."""

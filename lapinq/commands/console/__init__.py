@@ -1,1 +1,0 @@
-"""What all commands share: the database connection, ids, errors, and text for the terminal."""

@@ -1,1 +1,0 @@
-"""`lapinq task`: lists, shows, enqueues, waits for and changes tasks."""

@@ -1,1 +1,0 @@
-"""Users, their passwords and permissions, and API keys."""

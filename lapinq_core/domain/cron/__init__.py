@@ -1,1 +1,0 @@
-"""Cron expressions: parsing, describing and matching them."""

@@ -1,1 +1,0 @@
-"""What limits starts: rates, and the policy of a queue."""

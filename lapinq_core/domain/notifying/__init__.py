@@ -1,1 +1,0 @@
-"""Notifications: what happened, who wants to know, and the message that says so."""

@@ -1,1 +1,0 @@
-"""Requests as every way to lapinq takes them: their structs, their values, and decoding them."""

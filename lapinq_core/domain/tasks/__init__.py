@@ -1,1 +1,0 @@
-"""Tasks: statuses, outcomes of attempts, retries, and the decision on what follows."""

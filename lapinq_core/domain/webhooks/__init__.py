@@ -1,1 +1,0 @@
-"""Webhooks: body and signature, and which addresses they may be sent to."""

@@ -1,1 +1,0 @@
-"""Login, logout, sessions, cookies, and what slows down guessing."""

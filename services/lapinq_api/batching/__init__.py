@@ -1,1 +1,0 @@
-"""Shares notifications among simultaneous requests."""

@@ -1,1 +1,0 @@
-"""What runs beside an application's requests and needs the database, but not the API."""

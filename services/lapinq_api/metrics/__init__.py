@@ -1,1 +1,0 @@
-"""The API's own counters, and gauges read from the database at a scrape."""

@@ -1,1 +1,0 @@
-"""ASGI middleware, one to a file. `build_app` puts it together, from the outside in."""

@@ -1,1 +1,0 @@
-"""The OpenAPI description, generated from the declared operations."""

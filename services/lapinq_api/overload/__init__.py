@@ -1,1 +1,0 @@
-"""Limits on database use, and quick answers while the database is down."""

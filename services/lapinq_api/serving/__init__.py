@@ -1,1 +1,0 @@
-"""Below uvicorn: reading, limiting and closing connections."""

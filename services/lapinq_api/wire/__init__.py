@@ -1,1 +1,0 @@
-"""Bytes and JSON: reading bodies and queries, checking values, encoding responses and errors."""

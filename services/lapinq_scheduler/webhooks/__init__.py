@@ -1,1 +1,0 @@
-"""Delivers webhooks: what is due, to whom, and over which guarded connections."""

@@ -1,1 +1,0 @@
-"""Whether this worker and others are alive: heartbeats, leases, cancellation, rescue, and blocked event loops."""

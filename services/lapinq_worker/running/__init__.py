@@ -1,1 +1,0 @@
-"""Runs what was claimed: finds the function, calls it in a pool, and turns how it ended into an outcome."""

@@ -1,1 +1,0 @@
-"""Writes how attempts ended, and tells servers that wait for them."""

@@ -1,1 +1,0 @@
-"""WebSockets: who watches which page, and the updates they get."""

@@ -1,1 +1,0 @@
-"""What all pages share: frame, texts, formats, static files, and rendering."""

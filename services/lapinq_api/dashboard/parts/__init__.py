@@ -1,1 +1,0 @@
-"""Parts of pages: payloads, timelines, and the syntax of the search box."""

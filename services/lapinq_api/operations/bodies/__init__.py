@@ -1,1 +1,0 @@
-"""The objects that requests and responses carry."""

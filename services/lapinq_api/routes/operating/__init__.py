@@ -1,1 +1,0 @@
-"""Operations for operators: health, metrics, workers, webhooks, the API description."""

@@ -1,1 +1,0 @@
-"""Users, sessions, API keys, and the audit log."""

@@ -1,1 +1,0 @@
-"""Schedules: listing, changing, previewing, pausing and running them."""

@@ -1,1 +1,0 @@
-"""Tasks and queues: enqueueing, lists, results, and the verbs on one or many."""

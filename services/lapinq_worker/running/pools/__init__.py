@@ -1,1 +1,0 @@
-"""Where functions run: coroutines on the event loop, plain functions in child processes or threads."""

@@ -1,1 +1,0 @@
-"""The parts of the list of tasks, and its search."""

@@ -1,1 +1,0 @@
-"""Schedules: the list, one of them, and their form."""

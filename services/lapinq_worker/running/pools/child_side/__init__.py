@@ -1,1 +1,0 @@
-"""What runs inside a child process, and the messages and memory that it shares with its worker."""

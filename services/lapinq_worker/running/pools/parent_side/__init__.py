@@ -1,1 +1,0 @@
-"""Child processes as their worker handles them: starting, calling, watching and ending them."""

@@ -301,6 +301,20 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(place), link
 
 
+def test_the_path_of_an_enqueue_names_files_that_exist() -> None:
+    path = section((DOCS / "architecture.md").read_text(), "The path of an enqueue").split("```")[1]
+    named: list[Path] = []
+    folder = ROOT
+    for line in filter(None, path.splitlines()):
+        name = line.split()[0]
+        if line.startswith(" "):
+            named.append(folder / name)
+        else:
+            folder = ROOT / name
+    assert len(named) > 30
+    assert [file for file in named if not file.exists()] == []
+
+
 def test_the_readme_leads_to_its_own_clone() -> None:
     # The page on the package index gets absolute links when it is built: hatch_build.py.
     assert [link for link in targets(ROOT / "README.md") if OURS.match(link)] == []

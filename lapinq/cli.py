@@ -18,10 +18,12 @@ _COMMANDS = {
         ),
     },
     "Work with it": {
-        "top": Lazy("lapinq.commands.top.command:top", "Show what happens, and take keys to act on it."),
+        "top": Lazy("lapinq.commands.top.command:top", "Live view, with keyboard commands."),
         "task": Lazy("lapinq.commands.tasks.group:task", "List, show, enqueue, await and change tasks."),
         "queue": Lazy("lapinq.commands.queue:queue", "List, show, limit, pause, resume and empty queues."),
-        "limit": Lazy("lapinq.commands.limit:limit", "List, show, set, open and delete limits of queues."),
+        "limit": Lazy(
+            "lapinq.commands.limit:limit", "List, show, set, open and delete limits that queues share."
+        ),
         "breaker": Lazy(
             "lapinq.commands.breaker:breaker", "List, set, close and remove circuit breakers of tasks."
         ),
@@ -34,15 +36,15 @@ _COMMANDS = {
         "user": Lazy("lapinq.commands.user:user", "List, add, change and delete the users of the dashboard."),
         "key": Lazy("lapinq.commands.key:key", "Create, list and delete named API keys."),
         "audit": Lazy("lapinq.commands.audit:audit", "List changes by users, keys and commands."),
-        "doctor": Lazy("lapinq.commands.doctor:doctor", "Say what is wrong, and what to do."),
+        "doctor": Lazy(
+            "lapinq.commands.doctor:doctor", "Check the set-up, and say how to fix what is wrong."
+        ),
         "api": Lazy("lapinq.commands.api:api", "Call any path of the HTTP API."),
-        "health": Lazy("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
+        "health": Lazy("lapinq.commands.health:health", "Check whether a daemon on this machine is healthy."),
     },
     "Set up": {
-        "init": Lazy("lapinq.commands.init:init", "Write a small project that runs."),
-        "completion": Lazy(
-            "lapinq.commands.completion:completion", "Let a shell complete commands and flags."
-        ),
+        "init": Lazy("lapinq.commands.init:init", "Create a small project that runs."),
+        "completion": Lazy("lapinq.commands.completion:completion", "Print a shell's completion script."),
     },
     "Database": {
         "migrate": Lazy("lapinq.commands.migrate:migrate", "Migrate the database's schema."),

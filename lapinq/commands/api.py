@@ -29,7 +29,9 @@ Pairs = list[tuple[str, str]]
 @click.argument("call", nargs=-1, required=True, metavar="[METHOD] PATH")
 @section(
     "Request",
-    click.option("--field", "-f", "texts", multiple=True, metavar="NAME=TEXT", help="A field. Repeatable."),
+    click.option(
+        "--field", "-f", "texts", multiple=True, metavar="NAME=TEXT", help="A field with a text. Repeatable."
+    ),
     click.option(
         "--json-field",
         "-F",
@@ -65,8 +67,8 @@ def api(
     """Call a path of the HTTP API and print the answer.
 
     METHOD is GET, or POST if there are fields or an --input. PATH is below /api/v1/, or begins with a slash: tasks,
-    queues/mail/pause, /health. The fields become the body, with GET and DELETE the query. Exits with 1 if the status is
-    400 or above.
+    queues/mail/pause, /health. The fields become the JSON body, or the query with GET and DELETE. Exits with 1 if the
+    status is 400 or above.
     """
     fields: dict[str, object] = {**dict(_pair(text, "-f") for text in texts), **_json_fields(values)}
     method, path, query = _call(call, has_content=bool(fields) or file is not None)

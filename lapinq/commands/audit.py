@@ -26,8 +26,18 @@ def audit() -> None:
 @click.option(
     "--target", "-t", help="Only changes of exactly this target: an id, or the name of a queue or user."
 )
-@click.option("--since", type=PAST_MOMENT, metavar="TIME", help="Only changes since: 2h ago, or a time.")
-@click.option("--until", type=PAST_MOMENT, metavar="TIME", help="Only changes before: 2h ago, or a time.")
+@click.option(
+    "--since",
+    type=PAST_MOMENT,
+    metavar="TIME",
+    help="Only changes since then: how long ago, such as 2h, or a time.",
+)
+@click.option(
+    "--until",
+    type=PAST_MOMENT,
+    metavar="TIME",
+    help="Only changes before then: how long ago, such as 2h, or a time.",
+)
 @limit_flag
 @json_flag
 @api_flags

@@ -23,7 +23,7 @@ _name = click.argument("name")
 def breaker() -> None:
     """List circuit breakers, and set, close and remove those of task names.
 
-    Those of queues belong to their policy: lapinq queue set --breaker.
+    The circuit breaker of a queue is part of its policy: lapinq queue set --breaker.
     """
 
 
@@ -60,21 +60,28 @@ def show(name: str, as_json: bool, **given: object) -> None:
 
 @breaker.command("set")
 @_name
-@click.option("--failures-in-row", type=int, metavar="N", help="Open after so many failures in a row.")
+@click.option("--failures-in-row", type=int, metavar="N", help="Open after this many failures in a row.")
 @click.option(
     "--failure-share",
     type=float,
     metavar="SHARE",
     help="Open when this share of the attempts in the window failed.",
 )
-@click.option("--window", "window_seconds", type=float, metavar="SECONDS", help="Length of the window (60).")
-@click.option("--least-attempts", type=int, metavar="N", help="Attempts that the window must have (20).")
+@click.option(
+    "--window", "window_seconds", type=float, metavar="SECONDS", help="Length of the window (default 60)."
+)
+@click.option(
+    "--least-attempts",
+    type=int,
+    metavar="N",
+    help="Attempts in the window before their share counts (default 20).",
+)
 @click.option(
     "--retry-after",
     "retry_after_seconds",
     type=float,
     metavar="SECONDS",
-    help="How long it stays open before it tries a task (30).",
+    help="Seconds that it stays open before it tries one task (default 30).",
 )
 @json_flag
 @api_flags
@@ -121,7 +128,7 @@ def close(name: str, as_json: bool, **given: object) -> None:
 @json_flag
 @api_flags
 def remove(name: str, is_sure: bool, as_json: bool, **given: object) -> None:
-    """Remove the circuit breaker of the task NAME. Tasks that wait for it start."""
+    """Remove the circuit breaker of the task NAME. Tasks that it parked start."""
     with reached(given) as api:
         confirm(f"Remove the circuit breaker of the task {plain(name)}?", is_sure=is_sure)
         api.delete(path(_BREAKER, name))

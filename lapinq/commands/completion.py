@@ -10,7 +10,7 @@ from lapinq_core.command_line.commands import Command
 @click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script with which SHELL, which is bash, zsh or fish, completes commands and flags.
+    """Print the script that completes commands and flags in SHELL: bash, zsh or fish.
 
     \b
     bash: add to ~/.bashrc

@@ -19,14 +19,16 @@ from lapinq_core.runtime.settings import Settings
 
 @click.command(cls=Command)
 @click.option(
-    "--verify", is_flag=True, help="Also compare every lane, key and limit with the tasks that wait and run."
+    "--verify",
+    is_flag=True,
+    help="Also check what every lane, key and limit counts against the tasks that wait and run.",
 )
 @json_flag
 @api_flags
 def doctor(verify: bool, as_json: bool, **given: object) -> None:
-    """Say what is wrong with the database, the settings and what runs, and what to do.
+    """Check the database, the settings and the running processes, and say how to fix what is wrong.
 
-    Changes and starts nothing. Exits with 1 if there are errors or warnings.
+    It changes and starts nothing. Exits with 1 if there are errors or warnings.
     """
     report = _report(given, verify=verify)
     if as_json:

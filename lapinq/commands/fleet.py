@@ -73,7 +73,7 @@ def _choice(command: Command) -> Command:
         api_flags,
         json_flag,
         click.option(
-            "--all-named", is_flag=True, help="Take all workers with that name, if there are several."
+            "--all-named", is_flag=True, help="Act on all workers with that name, if there are several."
         ),
         click.argument("names", nargs=-1, required=True, metavar="NAME..."),
     ):
@@ -105,14 +105,14 @@ def resume(names: tuple[str, ...], all_named: bool, as_json: bool, **given: obje
 
 @fleet.command()
 @_choice
-@click.option("--wait", is_flag=True, help="Return when they have stopped.")
+@click.option("--wait", is_flag=True, help="Wait until they have stopped.")
 @click.option(
     "--timeout",
     type=DURATION,
     default=_WAIT_SECONDS,
     show_default=True,
     metavar="TIME",
-    help="With --wait: fail after that: 90, 30s or 5m.",
+    help="With --wait: fail after this time, such as 90, 30s or 5m.",
 )
 def stop(
     names: tuple[str, ...], all_named: bool, wait: bool, timeout: float, as_json: bool, **given: object

@@ -18,7 +18,7 @@ MAX_ANSWER = 64 * 1024
 @click.command(cls=Command)
 @click.argument("daemon", metavar="DAEMON", type=click.Choice(["api", "worker", "scheduler"]))
 @click.option(
-    "--ready", is_flag=True, help="Ask whether it can do its work now, not only whether it is alive."
+    "--ready", is_flag=True, help="Check whether it can do its work now, not only whether it is alive."
 )
 @click.option("--url", help="URL to ask, instead of the one from the settings.")
 @click.option(
@@ -30,10 +30,10 @@ MAX_ANSWER = 64 * 1024
 )
 @flags.env_file()
 def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None:
-    """Ask DAEMON, which is api, worker or scheduler, whether it is healthy.
+    """Check whether DAEMON is healthy: api, worker or scheduler.
 
-    Exits with 0 if so, with 1 if not or if there is no response. It asks the API at LAPINQ_PORT, a worker or scheduler
-    at LAPINQ_METRICS_PORT, or at 9100 if that is not set.
+    Exits with 0 if it is, and with 1 if it is not or does not respond. It asks the API at LAPINQ_PORT, a worker or
+    scheduler at LAPINQ_METRICS_PORT, or at 9100 if that is not set.
     """
     try:
         answer = _ask(url or _address_of(daemon), "/readyz" if ready else "/livez", timeout)

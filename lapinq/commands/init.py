@@ -37,10 +37,10 @@ and in another terminal enqueue a task:
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
 @json_flag
 def init(directory: Path, as_json: bool) -> None:
-    """Write a small project that runs into DIRECTORY, by default the current one.
+    """Create a small project that runs in DIRECTORY, by default the current one.
 
-    It has tasks, a program that enqueues one, tests, and containers. Existing files stay as they are: if one is in the
-    way, nothing is written.
+    It has tasks, a program that enqueues one, tests, and containers. No file is overwritten: if one already exists,
+    nothing is written.
     """
     name = _project_name(directory)
     taken = [str(directory / file) for file in _FILES if os.path.lexists(directory / file)]

@@ -37,7 +37,7 @@ def key() -> None:
 )
 @click.option("--queue", "-q", "queues", multiple=True, help="Limit the key to this queue. Repeatable.")
 @click.option(
-    "--expires", type=Duration(), help="When it expires, from now, such as 90d. By default it doesn't."
+    "--expires", type=Duration(), help="Time until the key expires, such as 90d. By default it never does."
 )
 @json_flag
 @api_flags
@@ -60,7 +60,7 @@ def create(
 @json_flag
 @api_flags
 def list_keys(as_json: bool, **given: object) -> None:
-    """List the keys, without the keys themselves."""
+    """List the keys, without their secrets."""
     with reached(given) as api:
         found = api.get(_KEYS)
     if as_json:

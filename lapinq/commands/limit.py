@@ -40,7 +40,7 @@ def limit() -> None:
 @json_flag
 @api_flags
 def list_limits(as_json: bool, **given: object) -> None:
-    """List the named limits, with what runs, waits and is left of each."""
+    """List the named limits, with the tasks that run and wait and the units left."""
     with reached(given) as api:
         found = api.get(_LIMITS)
     if as_json:
@@ -70,20 +70,23 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @limit.command("set")
 @_name
 @click.option(
-    "--max-running", type=int, metavar="N", help="Maximum number of its tasks that run at the same time."
+    "--max-running",
+    type=int,
+    metavar="N",
+    help="Maximum number of tasks with this limit that run at the same time.",
 )
 @click.option(
     "--rate",
     metavar="N/SECONDS[/BURST]",
     callback=_read_rate,
-    help="How many units its tasks take per period, and how many at once after a pause.",
+    help="Number of units that tasks may take per period, and in a BURST after a pause.",
 )
 @json_flag
 @api_flags
 def set_(
     name: str, max_running: int | None, rate: dict[str, float] | None, as_json: bool, **given: object
 ) -> None:
-    """Create a limit, or replace its rules. What runs already goes on."""
+    """Create a limit, or replace its rules. Running tasks are not affected."""
     if max_running is None and rate is None:
         raise click.UsageError("give --max-running, --rate or both")
     with reached(given) as api:
@@ -96,7 +99,7 @@ def set_(
 @json_flag
 @api_flags
 def open_(name: str, as_json: bool, **given: object) -> None:
-    """Open a limit that a task has closed, before its time."""
+    """Open a limit that a task has closed, without waiting for the time it set."""
     with reached(given) as api:
         found = api.post(path(_LIMIT, name) + "/open")
     print_done(found, f"{plain(name)} is open", as_json=as_json)
@@ -108,7 +111,7 @@ def open_(name: str, as_json: bool, **given: object) -> None:
 @json_flag
 @api_flags
 def delete(name: str, is_sure: bool, as_json: bool, **given: object) -> None:
-    """Delete a limit. Tasks that wait with it start without it."""
+    """Delete a limit. Tasks that wait for it start without it."""
     with reached(given) as api:
         if not is_sure:
             confirm(f"Delete the limit {plain(name)}?{_effect(api, name)}", is_sure=is_sure)

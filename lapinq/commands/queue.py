@@ -65,7 +65,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @json_flag
 @api_flags
 def set_(name: str, changes: dict[str, object], as_json: bool, **given: object) -> None:
-    """Set the policy of a queue: limits, rates, order and weights. What runs already goes on."""
+    """Set the policy of a queue: limits, rates, order and weights. Running tasks are not affected."""
     if not changes:
         raise click.UsageError("give what to change, such as --max-running or --rate")
     with reached(given) as api:
@@ -82,15 +82,20 @@ def set_(name: str, changes: dict[str, object], as_json: bool, **given: object) 
     type=click.Choice(["blocked", "waiting", "all"]),
     default="blocked",
     show_default=True,
-    help="Which keys: those that are blocked, all that wait, or all that wait or run.",
+    help="Keys that are blocked, that have waiting tasks, or that have waiting or running tasks.",
 )
 @click.option(
-    "--limit", "-n", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most to print."
+    "--limit",
+    "-n",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Maximum number to print.",
 )
 @json_flag
 @api_flags
 def keys(name: str, state: str, limit: int, as_json: bool, **given: object) -> None:
-    """List the keys of a queue whose tasks wait, what blocks them, and the task that comes next."""
+    """List the keys of a queue that have waiting tasks, with what blocks each and its next task."""
     with reached(given) as api:
         found = api.get(path(_QUEUE, name) + "/keys", state=state, limit=limit)
     if as_json:
@@ -107,7 +112,7 @@ def keys(name: str, state: str, limit: int, as_json: bool, **given: object) -> N
 @json_flag
 @api_flags
 def skip(name: str, key: str, as_json: bool, **given: object) -> None:
-    """Start the next task of a key before the one that holds it is tried again, in strict order."""
+    """In strict order, start the next task of a key without waiting for the retry of the one before it."""
     with reached(given) as api:
         found = api.post(path(_QUEUE, name) + "/skip", {"key": key})
     print_done(found, f"{plain(key)} no longer waits for {found.value['task_id']}", as_json=as_json)
@@ -115,7 +120,7 @@ def skip(name: str, key: str, as_json: bool, **given: object) -> None:
 
 @queue.command()
 @_name
-@click.option("--reason", "-r", help="Why, for others to read.")
+@click.option("--reason", "-r", help="Reason, shown to other users.")
 @json_flag
 @api_flags
 def pause(name: str, reason: str | None, as_json: bool, **given: object) -> None:
@@ -142,7 +147,7 @@ def resume(name: str, as_json: bool, **given: object) -> None:
 @json_flag
 @api_flags
 def close_breaker(name: str, as_json: bool, **given: object) -> None:
-    """Close the circuit breaker of a queue: its tasks start again at once."""
+    """Close the circuit breaker of a queue: its tasks start again immediately."""
     with reached(given) as api:
         found = api.post(path(_QUEUE, name) + "/close-breaker")
     print_done(found, f"closed the circuit breaker of {name}", as_json=as_json)
@@ -156,7 +161,7 @@ def close_breaker(name: str, as_json: bool, **given: object) -> None:
     type=click.Choice([Status.PENDING.value, *(status.value for status in Status if status in FINAL)]),
     help="Delete the tasks with this status, instead of pending ones.",
 )
-@click.option("--all", "-a", "every", is_flag=True, help="Delete all tasks but running ones.")
+@click.option("--all", "-a", "every", is_flag=True, help="Delete all tasks except running ones.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Count the tasks, and delete nothing.")
 @yes_flag
 @json_flag
@@ -164,7 +169,7 @@ def close_breaker(name: str, as_json: bool, **given: object) -> None:
 def purge(
     name: str, status: str | None, every: bool, is_dry: bool, is_sure: bool, as_json: bool, **given: object
 ) -> None:
-    """Delete the waiting tasks of a queue, delayed ones included, or those with another status."""
+    """Delete the pending tasks of a queue, delayed ones too, or those with another status."""
     if every and status is not None:
         raise click.UsageError("give --status or --all, not both")
     wanted = None if every else status or Status.PENDING

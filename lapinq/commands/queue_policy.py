@@ -19,30 +19,30 @@ def policy_flags(command: Callable[..., None]) -> Callable[..., None]:
         "--max-running",
         metavar="N|none",
         callback=_number,
-        help="Maximum number of its tasks that run at the same time, on all workers together.",
+        help="Maximum number of tasks that run at the same time, on all workers together.",
     )
     @click.option(
         "--max-running-per-key",
         metavar="N|none",
         callback=_number,
-        help="The same for the tasks of each key.",
+        help="The same for each key.",
     )
     @click.option(
         "--rate",
         metavar="N/SECONDS[/BURST]|none",
         callback=_rate,
-        help="How many of its tasks start per period, and how many at once after a pause.",
+        help="Number of tasks that may start per period, and in a BURST after a pause.",
     )
     @click.option(
         "--rate-per-key",
         metavar="N/SECONDS[/BURST]|none",
         callback=_rate,
-        help="The same for the tasks of each key.",
+        help="The same for each key.",
     )
     @click.option(
         "--order",
         type=click.Choice([order.value for order in StartOrder]),
-        help="In which order its tasks start.",
+        help="Order in which tasks start.",
     )
     @click.option(
         "--weight",
@@ -50,13 +50,13 @@ def policy_flags(command: Callable[..., None]) -> Callable[..., None]:
         metavar="KEY=N|none",
         multiple=True,
         callback=_weights,
-        help="Share of a key in fair order, instead of 1. Repeat it for all keys: it replaces the weights.",
+        help="Weight of a key in fair order (default 1). Repeat for each key; replaces all existing weights.",
     )
     @click.option(
         "--breaker",
         metavar="N|JSON|none",
         callback=_breaker,
-        help="Circuit breaker: opens after N failures in a row, or as the object says, such as"
+        help="Circuit breaker: opens after N failures in a row, or by the rules in a JSON object, such as"
         """ '{"failure_share": 0.5}'.""",
     )
     @functools.wraps(command)

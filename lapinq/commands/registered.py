@@ -19,9 +19,9 @@ _SHOWN_WORKERS = 3
 @json_flag
 @api_flags
 def registered(as_json: bool, **given: object) -> None:
-    """List the tasks that living workers have found in their modules.
+    """List the tasks that live workers have found in their modules.
 
-    A worker looks into the modules of --import when it starts, and into any other when a task of it comes.
+    A worker reads the modules of --import when it starts, and any other module with the first task from it.
     """
     with reached(given) as api:
         found = api.get("/api/v1/registered")

@@ -92,9 +92,16 @@ def show(name: str, as_json: bool, **given: object) -> None:
 
 @schedule.command("next")
 @click.argument("name", required=False)
-@click.option("--count", "-n", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many.")
-@click.option("--cron", help="This expression instead of a stored schedule. H needs NAME too.")
-@click.option("--every", help="This interval, starting now, instead of a stored schedule.")
+@click.option(
+    "--count",
+    "-n",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    help="Number of times to show.",
+)
+@click.option("--cron", help="Cron expression, instead of a stored schedule. With H, also give NAME.")
+@click.option("--every", help="Interval that starts now, instead of a stored schedule.")
 @click.option("--tz", default="UTC", show_default=True, help="Time zone of --cron.")
 @json_flag
 @api_flags
@@ -154,7 +161,7 @@ def enable(name: str, as_json: bool, **given: object) -> None:
 
 @schedule.command()
 @_name
-@click.option("--reason", "-r", help="Why, for others to read.")
+@click.option("--reason", "-r", help="Reason, shown to other users.")
 @json_flag
 @api_flags
 def disable(name: str, reason: str | None, as_json: bool, **given: object) -> None:

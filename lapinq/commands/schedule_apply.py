@@ -43,7 +43,10 @@ def apply(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Make the stored schedules match a TOML or JSON file, or a module that declares schedules: all or none."""
+    """Make the stored schedules match a TOML or JSON file, or a module that declares schedules.
+
+    It makes all changes or none.
+    """
     with explained():
         source, wanted = _wanted(file_or_module)
     gone = Gone.PAUSED if source.startswith(MODULE) else Gone.LEFT

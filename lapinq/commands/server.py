@@ -33,18 +33,18 @@ from lapinq_core.runtime.settings import load_settings
     ),
     flags.option(
         "worker_strict_order",
-        help="Serve the queues in the order given: each only while those before it are empty.",
+        help="Serve the queues strictly in the order given: a queue only while all before it are empty.",
     ),
-    flags.option("worker_concurrency", help="Maximum tasks that worker runs at the same time."),
+    flags.option("worker_concurrency", help="Maximum number of tasks that the worker runs at the same time."),
     click.option("--concurrency", type=int, help="Older name of --worker-concurrency."),
-    flags.option("worker_pool", help="Where plain functions run."),
-    flags.option("worker_timeout", help="Time limit of tasks that set none, in seconds."),
+    flags.option("worker_pool", help="Where functions run that are not coroutines."),
+    flags.option("worker_timeout", help="Default time limit of a task, in seconds."),
     flags.option(
         "time_limit_grace",
-        help="Seconds that a task may take to end at its time limit, before it is ended by force.",
+        help="Seconds that a task has to end after its time limit, before it is ended by force.",
     ),
     flags.option(
-        "cancel_grace", help="Seconds that a cancelled task may take to end, before it is ended by force."
+        "cancel_grace", help="Seconds that a cancelled task has to end, before it is ended by force."
     ),
     flags.option(
         "worker_middleware",
@@ -52,7 +52,7 @@ from lapinq_core.runtime.settings import load_settings
     ),
     flags.option(
         "worker_poll_interval",
-        help="How often that worker polls the queue when no notification wakes it, in seconds.",
+        help="Seconds between two polls while the worker is idle and no notification wakes it.",
     ),
     flags.option(
         "worker_max_memory",
@@ -72,9 +72,11 @@ from lapinq_core.runtime.settings import load_settings
     flags.option(
         "schedule_modules",
         "--schedules",
-        help="Module whose declared schedules that scheduler stores at startup. Repeatable.",
+        help="Module whose declared schedules the scheduler stores at startup. Repeatable.",
     ),
-    flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds."),
+    flags.option(
+        "scheduler_interval", help="Maximum number of seconds between two checks for due schedules."
+    ),
 )
 @flags.maintenance()
 @flags.database("PostgreSQL to use")
@@ -82,7 +84,7 @@ from lapinq_core.runtime.settings import load_settings
 def server(concurrency: int | None, share: str | None, **given: object) -> None:
     """Migrate the database, then serve the API and the dashboard. With --worker also run tasks.
 
-    SIGTERM or Ctrl-C lets requests and running tasks finish; a second one cuts the wait short.
+    SIGTERM or Ctrl-C lets requests and running tasks finish; a second one stops without waiting for them.
     """
     with explained():
         if given["worker_concurrency"] is None:

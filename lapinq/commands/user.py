@@ -59,7 +59,7 @@ def list_users(as_json: bool, **given: object) -> None:
 
 @user.command()
 @click.argument("username")
-@click.option("--role", type=_role, default=Role.USER.value, show_default=True, help="What they are.")
+@click.option("--role", type=_role, default=Role.USER.value, show_default=True, help="The user's role.")
 @_password_flags
 @json_flag
 @api_flags
@@ -80,7 +80,7 @@ def add(username: str, role: str, from_stdin: bool, as_json: bool, **given: obje
 def password(username: str, from_stdin: bool, as_json: bool, **given: object) -> None:
     """Set a user's new password and end all their sessions.
 
-    It works on the database alone, so it also helps when nobody can log in.
+    It needs only the database, so it also works when nobody can log in.
     """
     new = _ask_for_password(username, from_stdin=from_stdin)
 
@@ -122,8 +122,8 @@ def role(username: str, role: str, as_json: bool, **given: object) -> None:
 def permit(username: str, grants: tuple[str, ...], as_json: bool, **given: object) -> None:
     """Set what a user may do with the tasks of queues. Other queues stay as they are.
 
-    PERMISSIONS are separated by commas: enqueue, cancel, requeue, delete, pause, payload. With none, QUEUE= takes all
-    of them away.
+    PERMISSIONS are separated by commas: enqueue, cancel, requeue, delete, pause, payload. QUEUE= without permissions
+    removes all of them.
     """
     asked = dict(_grant(text) for text in grants)
     with reached(given) as api:

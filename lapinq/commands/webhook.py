@@ -95,7 +95,7 @@ def show(webhook_id: str, as_json: bool, **given: object) -> None:
     "--state",
     "-s",
     type=click.Choice([state.value for state in WebhookState]),
-    help="Instead of IDs: all webhooks in this state.",
+    help="All webhooks in this state, instead of IDs.",
 )
 @_task
 @_queue
@@ -111,7 +111,7 @@ def resend(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Send webhooks again: now, and for another day until the receiver takes them.
+    """Send webhooks again: now, and then with retries for a day until the receiver accepts them.
 
     ID may be the beginning of an id. Without one, --state, --task or --queue choose the webhooks.
     """
@@ -150,8 +150,8 @@ def resend(
 def secret(url: str, as_json: bool) -> None:
     """Print the secret of the receiver at URL, derived from LAPINQ_WEBHOOK_SECRET in this environment.
 
-    It is for the scheme, host and port of URL. While LAPINQ_WEBHOOK_SECRET has several whroot_ secrets, there is a line
-    for each.
+    All URLs with the same scheme, host and port share it. If LAPINQ_WEBHOOK_SECRET has several whroot_ secrets, one
+    line is printed for each.
     """
     try:
         origin = read_target(url).origin

@@ -51,10 +51,10 @@ def group(*options: Callable[[Command], Command]) -> Callable[[Command], Command
 
 
 def database(purpose: str) -> Callable[[Command], Command]:
-    """The flags that name the database; `purpose` begins their help: "PostgreSQL to use"."""
+    """The flags that name the database; `purpose` is part of their help: "PostgreSQL to use"."""
     return section(
         "Database",
-        option("database_url", help=f"{purpose}. Without it, the embedded PostgreSQL."),
+        option("database_url", help=f"URL of the {purpose}. Without it, the embedded PostgreSQL."),
         option("data_dir", help="Directory of the embedded database."),
         option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
         env_file(),
@@ -71,7 +71,7 @@ def env_file() -> Callable[[Command], Command]:
             callback=_load_env_file,
             expose_value=False,
             is_eager=True,
-            help="File to read variables from, such as .env. Those that are set already win.",
+            help="File with environment variables, such as .env. Variables that are already set win.",
         ),
     )
 
@@ -92,7 +92,7 @@ def maintenance() -> Callable[[Command], Command]:
         "Ended tasks",
         option(
             "cleanup_interval",
-            help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
+            help="Seconds between deletions of ended tasks whose time to live is over; 0 is off.",
         ),
         option(
             "keep",

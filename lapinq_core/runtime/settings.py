@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redact: tuple[str, ...] = ()
     """Key names or globs, separated by commas, whose values in payloads are hidden from users without permission."""
     session_secret: str | None = None
-    """Signs dashboard sessions; if empty, random at each start, which ends earlier sessions."""
+    """Secret that signs dashboard sessions. If empty, a random one at each start, which ends earlier sessions."""
     admin_username: str | None = None
     """Name of the first user, created when there are no users; `lapinq` if not set."""
     admin_password: str | None = None
@@ -74,11 +74,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted."""
     hsts: Literal["host", "subdomains", "off"] = "host"
-    """What `Strict-Transport-Security` covers in answers over TLS: `host`, also its `subdomains`, or `off`."""
+    """Scope of `Strict-Transport-Security` in responses over TLS: `host`, also its `subdomains`, or `off`."""
     rate_limit: Annotated[int, Meta(ge=0)] = 0
     """Maximum number of API requests per minute from one address; 0 is no limit."""
     caller_share: Annotated[float, Meta(gt=0, le=1)] = 0.9
-    """Share of connections, waits, searches and live pages that one caller may hold while others may come; 1 is all."""
+    """Maximum share of connections, waits, searches and live pages that one caller may hold; 1 is no limit."""
     max_unread_size: Bytes = 128 * 1024 * 1024
     """Memory for responses that clients have not read yet, in bytes (or `64M`)."""
     max_payload_size: Count = 1024 * 1024
@@ -97,11 +97,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_poll_interval: Seconds = 0.1
     """How often an idle worker polls the queue when no notification wakes it, in seconds."""
     worker_timeout: Seconds = 300.0
-    """Time limit of tasks that set none, in seconds."""
+    """Default time limit of a task, in seconds."""
     time_limit_grace: SecondsOrOff = 1.0
     """Seconds that a task may take to end after it is interrupted at its time limit, before it is ended by force."""
     cancel_grace: SecondsOrOff = 5.0
-    """Seconds that a cancelled task may take to end, before it is ended by force."""
+    """Seconds that a cancelled task has to end, before it is ended by force."""
     worker_pool: PoolKind = "processes"
     """Where plain functions run: `processes` or `threads`. Coroutines always run on the event loop."""
     worker_max_memory: Bytes | None = None
@@ -111,7 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_middleware: tuple[str, ...] = ()
     """Middleware around every task of a worker, each as `module:name`, separated by commas; the first is outermost."""
     worker_strict_order: bool = False
-    """Serve the queues strictly in the order given: each only while those before it are empty."""
+    """Serve the queues strictly in the order given: a queue only while all before it are empty."""
     worker_task_log: bool = True
     """Log a line when a task starts and when it completes; off for high volume."""
     worker_rates: bool | None = None
@@ -136,14 +136,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that running tasks may continue at shutdown, before they are interrupted."""
 
     webhook_secret: tuple[str, ...] = ()
-    """Secrets that sign webhooks, separated by commas: `whsec_` and base64 is one that receivers share, from `whroot_`
-    and base64 each receiver's own is derived. All of them sign."""
+    """Secrets that sign webhooks, separated by commas. Receivers share a secret of the form `whsec_` and base64. From
+    one of the form `whroot_` and base64, each receiver's own secret is derived. Every secret signs."""
     webhook_allow: tuple[str, ...] = ()
     """Private host names and networks that webhooks may be sent to, separated by commas."""
     webhook_allow_public: tuple[str, ...] = ()
     """Public host names and networks that webhooks may be sent to, separated by commas; not set allows all."""
     webhooks_per_host: Annotated[int, Meta(ge=1, le=100)] = 4
-    """Webhooks that one process sends to one host at a time."""
+    """Maximum number of webhooks that one process sends to one host at the same time."""
 
     public_url: str | None = None
     """Address of the dashboard as people open it, for links in notifications."""
@@ -165,7 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     schedule_modules: tuple[str, ...] = ()
     """Modules whose declared schedules the scheduler stores at startup, separated by commas."""
     cleanup_interval: SecondsOrOff = 0.0
-    """How often to delete ended tasks whose time to live is over, in seconds; 0 is off."""
+    """Seconds between deletions of ended tasks whose time to live is over; 0 is off."""
     keep: tuple[str, ...] = ()
     """How long to keep ended tasks, as `30d` or by status as `failed=90d`, and the audit log, separated by commas."""
 

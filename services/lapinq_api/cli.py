@@ -51,15 +51,19 @@ serving_flags = flags.group(
         "Access",
         flags.option(
             "api_key",
-            help="Key that API requests must carry. Others on the machine can see it on a command line.",
+            help="Key that API requests must send. Other users of the machine can see a flag: prefer the variable.",
         ),
         flags.option(
             "require_auth", help="Refuse API requests without a key or session, even if no key is set."
         ),
         flags.option("allowed_hosts", help="Host name accepted in requests. Repeatable."),
         flags.option("read_only", help="Refuse every change except logging in and out."),
-        flags.option("session_secret", help="Signs dashboard sessions; if empty, random at each start."),
-        flags.option("rate_limit", help="Maximum API requests per minute from one address; 0 is no limit."),
+        flags.option(
+            "session_secret", help="Secret that signs dashboard sessions; random at each start if empty."
+        ),
+        flags.option(
+            "rate_limit", help="Maximum number of API requests per minute from one address; 0 is no limit."
+        ),
     ),
 )
 

@@ -41,9 +41,11 @@ log = logging.getLogger(__name__)
     flags.option(
         "schedule_modules",
         "--schedules",
-        help="Module whose declared schedules to store at startup. Repeatable.",
+        help="Module whose declared schedules the scheduler stores at startup. Repeatable.",
     ),
-    flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds."),
+    flags.option(
+        "scheduler_interval", help="Maximum number of seconds between two checks for due schedules."
+    ),
 )
 @flags.maintenance()
 @flags.metrics()

@@ -17,12 +17,12 @@ worker_flags = flags.group(
         flags.option(
             "worker_strict_order",
             "--strict-order",
-            help="Serve the queues in the order given: each only while those before it are empty.",
+            help="Serve the queues strictly in the order given: a queue only while all before it are empty.",
         ),
         flags.option(
             "worker_poll_interval",
             "--poll-interval",
-            help="How often to poll the queue when no notification wakes the worker, in seconds.",
+            help="Seconds between two polls while the worker is idle and no notification wakes it.",
         ),
     ),
     section(
@@ -46,7 +46,7 @@ worker_flags = flags.group(
         flags.option(
             "worker_concurrency", "--concurrency", "-c", help="Maximum tasks to run at the same time."
         ),
-        flags.option("worker_pool", "--pool", help="Where plain functions run."),
+        flags.option("worker_pool", "--pool", help="Where functions run that are not coroutines."),
         flags.option(
             "worker_max_memory",
             "--max-memory",
@@ -64,27 +64,29 @@ worker_flags = flags.group(
     ),
     section(
         "Time limits",
-        flags.option(
-            "worker_timeout", "--task-timeout", help="Time limit of tasks that set none, in seconds."
-        ),
+        flags.option("worker_timeout", "--task-timeout", help="Default time limit of a task, in seconds."),
         flags.option(
             "time_limit_grace",
-            help="Seconds that a task may take to end at its time limit, before it is ended by force.",
+            help="Seconds that a task has to end after its time limit, before it is ended by force.",
         ),
         flags.option(
             "cancel_grace",
-            help="Seconds that a cancelled task may take to end, before it is ended by force.",
+            help="Seconds that a cancelled task has to end, before it is ended by force.",
         ),
         flags.option("shutdown_grace", help="Grace period of running tasks at shutdown, in seconds."),
     ),
     section(
         "The worker",
         flags.option("worker_name", "--name", help="Name of this worker in lists."),
-        flags.option("worker_release", "--release", help="Release of your code that it runs."),
+        flags.option(
+            "worker_release",
+            "--release",
+            help="Release of your code, such as a version. Workers and errors are shown with it.",
+        ),
         click.option("--drain", is_flag=True, help="Exit when the queues are empty."),
         flags.option(
             "cleanup_interval",
-            help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
+            help="Seconds between deletions of ended tasks whose time to live is over; 0 is off.",
         ),
     ),
     flags.metrics(),

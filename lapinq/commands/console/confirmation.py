@@ -2,7 +2,7 @@
 
 import click
 
-yes_flag = click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
+yes_flag = click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask for confirmation.")
 
 
 def confirm(question: str, *, is_sure: bool) -> None:

@@ -28,7 +28,9 @@ def _choice(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[..., A
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         many = section(
             "Many tasks",
-            click.option("--all", "-a", "every", is_flag=True, help="All tasks that this can change."),
+            click.option(
+                "--all", "-a", "every", is_flag=True, help="Act on all tasks that this command can change."
+            ),
             click.option("--dry-run", "is_dry", is_flag=True, help="Count the tasks, and change nothing."),
             yes_flag,
         )
@@ -84,7 +86,7 @@ def run(task_ids: tuple[str, ...], **given: Any) -> None:
 @click.command(cls=Command, epilog=_IDS)
 @_choice()
 def delete(task_ids: tuple[str, ...], **given: Any) -> None:
-    """Delete tasks for good, with their results and logs. Running tasks stay."""
+    """Delete tasks permanently, with their results and logs. Running tasks are not deleted."""
 
     def one(api: Api, which: str) -> tuple[Answer, str]:
         answer = api.delete(TASKS, id=which)

@@ -73,7 +73,7 @@ def enqueue(
 @json_flag
 @api_flags
 def rerun(task_ids: tuple[str, ...], as_json: bool, **given: Any) -> None:
-    """Enqueue tasks again, as new ones with the changes that flags make, and print their ids."""
+    """Enqueue tasks again as new tasks, changed by flags if given, and print their ids."""
     fields = taken_fields(given)
     key = taken_key(given)
     ids = given_ids(task_ids)

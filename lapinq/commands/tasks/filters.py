@@ -28,18 +28,26 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
         click.option("--name", "-n", help="Only tasks with exactly this name."),
         click.option("--task-name", help="Only tasks with this in their name, ignoring case."),
         click.option(
-            "--since", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued since: 2h ago, or a time."
+            "--since",
+            type=PAST_MOMENT,
+            metavar="TIME",
+            help="Only tasks enqueued since then: how long ago, such as 2h, or a time.",
         ),
         click.option(
-            "--until", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued before: 2h ago, or a time."
+            "--until",
+            type=PAST_MOMENT,
+            metavar="TIME",
+            help="Only tasks enqueued before then: how long ago, such as 2h, or a time.",
         ),
         click.option("--error", help="Only tasks with this in their error, ignoring case."),
         click.option(
-            "--error-kind", help="Only tasks with this first line of the error; * for numbers and ids."
+            "--error-kind", help="Only tasks whose error has this first line, with * for numbers and ids."
         ),
         click.option("--args", help="Only tasks with this in their positional arguments, as JSON."),
         click.option("--result", help="Only tasks with this in their result, as JSON."),
-        click.option("--worker", help="Only tasks that this worker runs or ran last: its name or id."),
+        click.option(
+            "--worker", help="Only tasks whose latest attempt this worker runs or ran: its name or id."
+        ),
         click.option("--task-key", "key", metavar="KEY", help="Only tasks with exactly this key."),
         click.option("--id", help="Only tasks whose id begins with this."),
         click.option(
@@ -48,16 +56,20 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
             help="Only tasks in these states, such as ready,scheduled,retrying,paused.",
         ),
         click.option("--kwargs", help="Only tasks with this in their keyword arguments, as JSON."),
-        click.option("--arguments", help="Only tasks with this in their arguments of either kind, as JSON."),
+        click.option(
+            "--arguments", help="Only tasks with this in their positional or keyword arguments, as JSON."
+        ),
         click.option("--metadata", help="Only tasks with this in their metadata, as JSON."),
         click.option("--queues", metavar="NAMES", help="Only tasks of these queues, separated by commas."),
-        click.option("--names", metavar="NAMES", help="Only tasks with exactly one of these names."),
-        click.option("--not-queues", metavar="NAMES", help="Only tasks of other queues."),
-        click.option("--not-names", metavar="NAMES", help="Only tasks with other names."),
         click.option(
-            "--not-task-names", metavar="TEXTS", help="Only tasks with none of these in their name."
+            "--names", metavar="NAMES", help="Only tasks with one of these names, separated by commas."
         ),
-        click.option("--not-errors", metavar="TEXTS", help="Only tasks with none of these in their error."),
+        click.option("--not-queues", metavar="NAMES", help="No tasks of these queues, separated by commas."),
+        click.option(
+            "--not-names", metavar="NAMES", help="No tasks with one of these names, separated by commas."
+        ),
+        click.option("--not-task-names", metavar="TEXTS", help="No tasks with one of these in their name."),
+        click.option("--not-errors", metavar="TEXTS", help="No tasks with one of these in their error."),
     )
 
 

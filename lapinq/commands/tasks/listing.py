@@ -27,7 +27,7 @@ _MAX_ERROR = 100
 @click.option(
     "--limit", "-l", type=click.IntRange(1), default=50, show_default=True, help="Maximum number to show."
 )
-@click.option("--all", "-a", "every", is_flag=True, help="Show all, whatever their number.")
+@click.option("--all", "-a", "every", is_flag=True, help="Show all, without a maximum.")
 @click.option("--ids", is_flag=True, help="Print only the ids, for other commands to read.")
 @json_flag
 @api_flags

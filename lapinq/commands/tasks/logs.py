@@ -29,7 +29,7 @@ Attempt = Mapping[str, Any]
 @json_flag
 @api_flags
 def logs(task_id: str, number: int | None, follow: bool, as_json: bool, **given: object) -> None:
-    """Print what a task logged, attempt after attempt. ID may be the beginning of its id."""
+    """Print what a task logged, attempt by attempt. ID may be the beginning of its id."""
     if follow and as_json:
         raise click.UsageError("give --follow or --json, not both")
     with reached(given) as api:

@@ -75,15 +75,24 @@ _JSON = _Json()
 
 task_flags = section(
     "Task",
-    click.option("--queue", "-q", "queue_name", metavar="NAME", help="Its queue."),
+    click.option("--queue", "-q", "queue_name", metavar="NAME", help="Queue of the task."),
     click.option("--args", type=_JSON, metavar="JSON", help="All positional arguments, as a JSON array."),
     click.option("--kwargs", type=_JSON, metavar="JSON", help="All keyword arguments, as a JSON object."),
-    click.option("--priority", "-p", type=int, help="Higher runs first."),
-    click.option("--at", type=MOMENT, metavar="TIME", help="Earliest start; UTC without an offset."),
+    click.option("--priority", "-p", type=int, help="Priority; higher runs first."),
     click.option(
-        "--in", "delay", type=DURATION, metavar="DURATION", help="Earliest start from now, such as 15m."
+        "--at",
+        type=MOMENT,
+        metavar="TIME",
+        help="Time before which it does not start; UTC without an offset.",
     ),
-    click.option("--max-retries", type=int, help="Retries after the first attempt."),
+    click.option(
+        "--in",
+        "delay",
+        type=DURATION,
+        metavar="DURATION",
+        help="Start no sooner than after this time, such as 15m.",
+    ),
+    click.option("--max-retries", type=int, help="Maximum number of retries."),
     click.option("--retry-delay", type=DURATION, metavar="DURATION", help="Time before a retry."),
     click.option(
         "--retry-backoff/--no-retry-backoff",
@@ -91,29 +100,41 @@ task_flags = section(
         help="Whether to double the delay with each retry.",
     ),
     click.option(
-        "--ttl", "ttl_seconds", type=DURATION, metavar="DURATION", help="Time to live, from now on."
+        "--ttl",
+        "ttl_seconds",
+        type=DURATION,
+        metavar="DURATION",
+        help="Time to live: after it, a pending task expires and an ended one is deleted.",
     ),
     click.option(
         "--timeout", "timeout_seconds", type=DURATION, metavar="DURATION", help="Time limit of an attempt."
     ),
     click.option("--metadata", type=_JSON, metavar="JSON", help="Values to store with it, as a JSON object."),
-    click.option("--webhook", "webhook_url", metavar="URL", help="Called when it completes or fails."),
-    click.option("--profile", is_flag=True, default=None, help="Keep a profile of each attempt."),
-    click.option("--task-key", metavar="KEY", help="The customer, account or device that it is about."),
+    click.option(
+        "--webhook", "webhook_url", metavar="URL", help="URL to call when the task completes or fails."
+    ),
+    click.option("--profile", is_flag=True, default=None, help="Profile each attempt."),
+    click.option(
+        "--task-key", metavar="KEY", help="Key: the customer, account or device that the task is about."
+    ),
     click.option(
         "--limit",
         "limits",
         type=_Share(),
         multiple=True,
         metavar="NAME=UNITS",
-        help="Units that it takes from a named limit. Repeatable.",
+        help="Units that the task takes from a named limit. Repeatable.",
     ),
     click.option(
         "--unique",
         metavar="KEY",
-        help="Only if no task of the queue with this key waits or runs; else its id.",
+        help="Unique key: if a task with it is pending or running in the queue, print that task's id instead.",
     ),
-    click.option("--key", type=_Key(), help="Idempotency key: enqueue once, however often this is repeated."),
+    click.option(
+        "--key",
+        type=_Key(),
+        help="Idempotency key: repeating the command with it does not enqueue a second task.",
+    ),
 )
 """`taken_fields` and `taken_key` take them."""
 

@@ -57,7 +57,7 @@ wait_flag = click.option(
     is_flag=False,
     flag_value=_FOREVER,
     metavar="[DURATION]",
-    help="Wait until it has ended, at most this long, and print its result.",
+    help="Wait until the task has ended, at most this long, and print its result.",
 )
 
 

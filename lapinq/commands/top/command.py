@@ -26,7 +26,7 @@ _MAX_MINUTES = 60
     type=click.FloatRange(0.2, 3600),
     default=2.0,
     show_default=True,
-    help="Time between two looks.",
+    help="Time between two updates.",
 )
 @click.option(
     "--minutes",
@@ -38,13 +38,13 @@ _MAX_MINUTES = 60
     help=f"Time that rates and percentiles cover, at most {_MAX_MINUTES}.",
 )
 @click.option("--queue", "-q", metavar="NAME", help="Show only this queue.")
-@click.option("--once", is_flag=True, help="Print one picture. Without a terminal, that is the default.")
+@click.option("--once", is_flag=True, help="Print the view once and exit. The default without a terminal.")
 @json_flag
 @api_flags
 def top(interval: float, minutes: int, queue: str | None, once: bool, as_json: bool, **given: object) -> None:
-    """Show what happens: rates, waiting times, queues, workers, the longest running tasks.
+    """Live view of rates, waiting times, queues, workers and the longest running tasks.
 
-    On a terminal the picture follows, and keys pause queues, quiet workers, cancel and requeue tasks: ? lists them.
+    On a terminal it keeps updating, and keys pause queues, quiet workers, and cancel or requeue tasks: ? lists them.
     """
     looking = Looking(minutes=minutes, queue=queue)
     with reached(given) as api:

@@ -84,7 +84,7 @@ def test_help_shows_default_and_variable() -> None:
     assert "Most tasks.  [default: 4; env: LAPINQ_WORKER_CONCURRENCY]" in text
     assert "Run a worker.  [env: LAPINQ_WORKER]" in text
     assert (
-        "PostgreSQL to use. Without it, the embedded PostgreSQL.  [env: LAPINQ_DATABASE_URL, DATABASE_URL]"
+        "URL of the PostgreSQL to use. Without it, the embedded PostgreSQL.  [env: LAPINQ_DATABASE_URL, DATABASE_URL]"
         in text
     )
 

@@ -127,15 +127,15 @@ def _effect(api: Api, name: str) -> str:
     except Refused as error:
         if error.status != HTTPStatus.FORBIDDEN:  # a key may delete without reading
             raise
-        return " Tasks that wait with it start without it."
+        return " Tasks that wait for it start without it."
     match found["waiting"]:
         case 0:
-            return " No tasks wait with it."
+            return " No tasks wait for it."
         case 1:
-            return " 1 task that waits with it starts without it."
+            return " 1 task that waits for it starts without it."
         case waiting:
             more = " or more" if found["waiting_is_capped"] else ""
-            return f" {waiting}{more} tasks that wait with it start without it."
+            return f" {waiting}{more} tasks that wait for it start without it."
 
 
 def _row(one: Mapping[str, Any], now: datetime) -> list[object]:

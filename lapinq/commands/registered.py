@@ -28,9 +28,7 @@ def registered(as_json: bool, **given: object) -> None:
     if as_json:
         print_json(found)
         return
-    nothing = (
-        "No living worker knows a task: it finds those of a module with --import, or when one of them comes."
-    )
+    nothing = "No live worker has reported a task: workers read the modules of --import, others with the first task."
     print_table(_HEADINGS, [_row(task) for task in found.value], nothing)
 
 

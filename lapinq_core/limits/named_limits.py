@@ -64,8 +64,8 @@ async def get_limit(conn: psycopg.AsyncConnection, name: str) -> NamedLimit | No
 async def set_limit(
     conn: psycopg.AsyncConnection, name: str, max_running: int | None, rate: Rate | None, *, by: Author
 ) -> tuple[bool, NamedLimit | None]:
-    """Creates the limit or changes both rules; None means no rule. It holds at once, also for waiting tasks, and what
-    runs already goes on. No audit entry is written if nothing changes.
+    """Creates the limit or changes both rules; None means no rule. Changes take effect immediately, also for waiting
+    tasks; running tasks are not affected. No audit entry is written if nothing changes.
 
     Returns whether it is new, and the limit. Raises `TooManyLimits`. The caller wakes workers after the commit.
     """

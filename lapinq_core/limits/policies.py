@@ -58,8 +58,8 @@ async def change(
 ) -> None:
     """Sets the fields of `Policy` that are given, and the circuit breaker if it is.
 
-    No audit entry is written if nothing changes. It holds for all claims after the commit; what runs already goes on.
-    The caller then wakes workers.
+    No audit entry is written if nothing changes. It holds for all claims after the commit; running tasks are not
+    affected. The caller then wakes workers.
     """
     async with conn.transaction():
         before = _policy.decode(await first_value(conn, sql("lock_policy"), {"queue": queue}))

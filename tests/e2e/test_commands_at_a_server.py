@@ -137,13 +137,13 @@ def test_a_key_without_read_changes_what_it_may(filled: str, guarded: httpx.Clie
     said(where, "limit", "set", "gpu", "--max-running", "1")
     asked = lapinq_at(where, "limit", "delete", "gpu", stdin="y\n")
     assert asked.stdout == "deleted the limit gpu\n", asked.stderr
-    assert asked.stderr.startswith("Delete the limit gpu? Tasks that wait with it start without it. [y/N]")
+    assert asked.stderr.startswith("Delete the limit gpu? Tasks that wait for it start without it. [y/N]")
 
 
-def test_deleting_a_limit_says_how_many_tasks_wait_with_it(guarded: httpx.Client) -> None:
+def test_deleting_a_limit_says_how_many_tasks_wait_for_it(guarded: httpx.Client) -> None:
     where = ("--server", str(guarded.base_url), "--api-key", MASTER)
     said(where, "limit", "set", "tpu", "--max-running", "1")
-    for told in ("No tasks wait", "1 task that waits with it starts", "2 tasks that wait with it start"):
+    for told in ("No tasks wait", "1 task that waits for it starts", "2 tasks that wait for it start"):
         asked = said(where, "limit", "delete", "tpu", stdin="n\n", code=1)
         assert f"Delete the limit tpu? {told} " in asked
         said(where, "task", "enqueue", "tests.support.sample.tasks:noop", "--limit", "tpu=1")

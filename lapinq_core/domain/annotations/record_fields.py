@@ -30,7 +30,7 @@ def fields_of(found: Any) -> list[Field]:
     hints = typing.get_type_hints(found, include_extras=True)
     if dataclasses.is_dataclass(found):
         if any(isinstance(hint, dataclasses.InitVar) for hint in hints.values()):
-            raise TypeError("an InitVar is in no instance, and so in no JSON")
+            raise TypeError("dataclasses with InitVar fields can't be sent as JSON")
         return [
             Field(one.name, one.name, hints[one.name], _has_no_default(one))
             for one in dataclasses.fields(found)

@@ -206,7 +206,7 @@ def _nth(item: str) -> tuple[int, int]:
     if not sign:
         return _number(WEEKDAY, item, item.removesuffix("l") if item.endswith("l") else item[1:]), LAST
     if nth not in ("1", "2", "3", "4", "5"):
-        raise _wrong(WEEKDAY, item, "after # stands 1 to 5")
+        raise _wrong(WEEKDAY, item, "# must be followed by 1 to 5")
     return _number(WEEKDAY, item, name), int(nth)
 
 

@@ -37,7 +37,7 @@ def read_smtp_url(url: str) -> SmtpServer:
     if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or port == 0:
         raise InvalidValue("", "must be smtp://host or smtps://host, with user, password and port if needed")
     if parts.query not in {"", _UNVERIFIED, _PLAIN}:
-        raise InvalidValue("", f"knows only {_UNVERIFIED} or {_PLAIN} after the question mark")
+        raise InvalidValue("", f"may have only {_UNVERIFIED} or {_PLAIN} after the question mark")
     if parts.query == _PLAIN and parts.scheme == "smtps":
         raise InvalidValue("", f"must not have {_PLAIN} with smtps://")
     if parts.query and parts.username is not None:

@@ -37,7 +37,7 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         ModulePath,
         doc("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.", example="math"),
     ]
-    queue_name: Annotated[Name | None, doc("Its queue.", default="default")] = None
+    queue_name: Annotated[Name | None, doc("Queue of the task.", default="default")] = None
     args: Annotated[
         list[Any] | None, doc(f"Positional arguments. {JSON_LIMITS}", default=[], example=[20])
     ] = None
@@ -46,9 +46,11 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     )
     scheduled_at: Annotated[
         Time | None,
-        doc("The earliest start, within a hundred years; UTC without an offset. Default: now."),
+        doc(
+            "Time before which it does not start, within a hundred years; UTC without an offset. Default: now."
+        ),
     ] = None
-    max_retries: Annotated[Retries | None, doc("Retries after the first attempt.", default=3)] = None
+    max_retries: Annotated[Retries | None, doc("Maximum number of retries.", default=3)] = None
     priority: Annotated[Priority | None, doc("Higher runs first.", default=0)] = None
     ttl_seconds: Annotated[
         Seconds | None,
@@ -66,21 +68,27 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         bool | None, doc("Double the delay with each retry, up to 10 minutes.", default=True)
     ] = None
     webhook_url: Annotated[
-        WebhookUrl | None, doc("Called when the task completes or fails; http or https, with a host.")
+        WebhookUrl | None, doc("URL to call when the task completes or fails; http or https, with a host.")
     ] = None
     timeout_seconds: Annotated[
         MoreSeconds | None, doc("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
     profile: Annotated[
-        bool | None, doc("Sample what each attempt spends its time on, and keep that.", default=False)
+        bool | None, doc("Profile each attempt: sample what it spends its time on.", default=False)
     ] = None
     key: Annotated[
         Key | None,
-        doc("The customer, account or device that it is about: rules for each key go by it.", example="acme"),
+        doc(
+            "The customer, account or device that the task is about. Limits and order per key use it.",
+            example="acme",
+        ),
     ] = None
     limits: Annotated[
         Limits | None,
-        doc("The units that it takes from named limits, and one place of each.", example={"openai": 1200}),
+        doc(
+            "Units that the task takes from named limits. It also takes one place of each.",
+            example={"openai": 1200},
+        ),
     ] = None
     unique: Annotated[
         UniqueRequest | None, doc("Store it only if no other task of the queue holds the key.")

@@ -39,28 +39,38 @@ class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     module_path: Annotated[
         ModulePath | UnsetType, doc("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.")
     ] = UNSET
-    queue_name: Annotated[Name | UnsetType | None, doc("Its queue.")] = UNSET
+    queue_name: Annotated[Name | UnsetType | None, doc("Queue of the task.")] = UNSET
     args: Annotated[list[Any] | UnsetType | None, doc("All positional arguments.")] = UNSET
     kwargs: Annotated[dict[str, Any] | UnsetType | None, doc("All keyword arguments.")] = UNSET
     scheduled_at: Annotated[
-        Time | UnsetType | None, doc("The earliest start; UTC without an offset. Default: now.")
+        Time | UnsetType | None,
+        doc("Time before which it does not start; UTC without an offset. Default: now."),
     ] = UNSET
-    max_retries: Annotated[Retries | UnsetType | None, doc("Retries after the first attempt.")] = UNSET
+    max_retries: Annotated[Retries | UnsetType | None, doc("Maximum number of retries.")] = UNSET
     priority: Annotated[Priority | UnsetType | None, doc("Higher runs first.")] = UNSET
-    ttl_seconds: Annotated[Seconds | UnsetType | None, doc("Time to live, from now on.")] = UNSET
+    ttl_seconds: Annotated[
+        Seconds | UnsetType | None,
+        doc("Time to live: after it, a pending task expires and an ended one is deleted."),
+    ] = UNSET
     metadata: Annotated[dict[str, Any] | UnsetType | None, doc("All values to store with it.")] = UNSET
     retry_delay: Annotated[Seconds | UnsetType | None, doc("Seconds before a retry.")] = UNSET
     retry_backoff: Annotated[bool | UnsetType | None, doc("Double the delay with each retry.")] = UNSET
-    webhook_url: Annotated[WebhookUrl | UnsetType | None, doc("Called when it completes or fails.")] = UNSET
+    webhook_url: Annotated[
+        WebhookUrl | UnsetType | None, doc("URL to call when the task completes or fails.")
+    ] = UNSET
     timeout_seconds: Annotated[
         MoreSeconds | UnsetType | None, doc("Time limit of one attempt in seconds.")
     ] = UNSET
     profile: Annotated[
         bool | UnsetType | None,
-        doc("Sample what each attempt spends its time on, and keep that. Default: false."),
+        doc("Profile each attempt: sample what it spends its time on. Default: false."),
     ] = UNSET
-    key: Annotated[Key | UnsetType | None, doc("The customer, account or device that it is about.")] = UNSET
-    limits: Annotated[Limits | UnsetType | None, doc("All units that it takes from named limits.")] = UNSET
+    key: Annotated[Key | UnsetType | None, doc("The customer, account or device that the task is about.")] = (
+        UNSET
+    )
+    limits: Annotated[Limits | UnsetType | None, doc("All units that the task takes from named limits.")] = (
+        UNSET
+    )
     unique: Annotated[
         UniqueRequest | UnsetType | None,
         doc("Default: the key of the earlier task, with `reject`. null: it needs no key."),

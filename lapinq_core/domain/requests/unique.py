@@ -14,12 +14,12 @@ _Until = Annotated[str, Meta(extra_json_schema={"enum": list(UNTIL)})]
 class UniqueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """While a task of the queue holds the key, no other is stored with it. A null field counts as omitted."""
 
-    key: Annotated[Key, doc("Whatever the task is about, in its queue.", example="invoice:42")]
+    key: Annotated[Key, doc("What the task is about; it belongs to the queue.", example="invoice:42")]
     until: Annotated[
         _Until | MoreSeconds | None,
         doc(
-            "How long the task holds the key: until it has started, until it has finished (retries included), or for so"
-            " many seconds, whatever becomes of it.",
+            "How long the task holds the key: until it has started, until it has finished (retries included), or for"
+            " this many seconds, whether it has ended or not.",
             default="finished",
         ),
     ] = None
@@ -44,12 +44,12 @@ class UniqueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class DebounceRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """At most one task with the key waits in the queue: each call replaces it and puts it off."""
 
-    key: Annotated[Key, doc("Whatever the task is about, in its queue.", example="reindex:7")]
+    key: Annotated[Key, doc("What the task is about; it belongs to the queue.", example="reindex:7")]
     delay: Annotated[MoreSeconds, doc("Seconds from the latest call to the start.", example=5)]
     max_wait: Annotated[
         MoreSeconds | None,
         doc(
-            "The task is due so many seconds after the first call at the latest. Default: however long calls go on.",
+            "The task is due at most this many seconds after the first call. Default: calls may put it off forever.",
             example=60,
         ),
     ] = None

@@ -16,7 +16,7 @@ CURSOR_HEADERS = {CURSOR_HEADER: "The `cursor` of the next page, if there is one
 
 LIMIT = Parameter(
     name="limit",
-    description="Most to answer.",
+    description="Maximum number of entries.",
     schema={"type": "integer", "minimum": 1, "maximum": MAX_LISTED, "default": DEFAULT_LIMIT},
 )
 

@@ -133,7 +133,7 @@ class Database:
     def check(self) -> None:
         """Raises `DatabaseUnavailable` if trying is pointless."""
         if self.breaker.is_open:
-            raise DatabaseUnavailable("it was unavailable a moment ago")
+            raise DatabaseUnavailable("the database is unavailable; retry shortly")
         if not self.is_ready:
             if self._wrong_schema:
                 raise SchemaNotReady(self._wrong_schema)

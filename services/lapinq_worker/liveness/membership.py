@@ -191,7 +191,7 @@ class Membership:
                 self._on_stop_requested()
             case WorkerRequest.QUIET | None if self.is_quiet != (request is not None):
                 log.info(
-                    "%s asked this worker to %s", by, "claim nothing more" if request else "go on claiming"
+                    "%s asked this worker to %s", by, "claim nothing more" if request else "claim tasks again"
                 )
                 self.is_quiet = request is not None
                 self._on_claiming_changed()

@@ -24,19 +24,19 @@ class BreakerRequest(msgspec.Struct, forbid_unknown_fields=True):
     """When the breaker opens: `failures_in_row`, `failure_share` or both are required."""
 
     failures_in_row: Annotated[
-        int | None, doc("It opens after so many failed attempts in a row.", example=5), _WHOLE
+        int | None, doc("It opens after this many failed attempts in a row.", example=5), _WHOLE
     ] = None
     failure_share: Annotated[
         float | None,
         doc("It opens when this share of the attempts in the window failed.", example=0.5),
         msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": 1}),
     ] = None
-    window_seconds: Annotated[float, doc("The length of the window.", example=60), _SECONDS] = WINDOW_SECONDS
-    least_attempts: Annotated[int, doc("How many attempts the window must have.", example=20), _WHOLE] = (
-        LEAST_ATTEMPTS
-    )
+    window_seconds: Annotated[float, doc("Length of the window.", example=60), _SECONDS] = WINDOW_SECONDS
+    least_attempts: Annotated[
+        int, doc("Attempts in the window before their share counts.", example=20), _WHOLE
+    ] = LEAST_ATTEMPTS
     retry_after_seconds: Annotated[
-        float, doc("How long it stays open before it tries a task.", example=30), _SECONDS
+        float, doc("How long it stays open before it tries one task.", example=30), _SECONDS
     ] = RETRY_AFTER_SECONDS
 
     def checked(self, field: str) -> BreakerRule:

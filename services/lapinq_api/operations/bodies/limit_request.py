@@ -17,13 +17,16 @@ class LimitRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     max_running: Annotated[
         int | None,
-        doc("Maximum number of tasks with it that run at the same time, on all workers together.", example=2),
+        doc(
+            "Maximum number of tasks with this limit that run at the same time, on all workers together.",
+            example=2,
+        ),
         msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_RUNNING}),
     ] = None
     rate: Annotated[
         RateRequest | None,
         doc(
-            "How many units of it tasks take when they start.",
+            "How many units tasks may take when they start.",
             example={"limit": 90_000, "period_seconds": 60},
         ),
     ] = None

@@ -18,7 +18,7 @@ class MuteRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     seconds: Annotated[
         float | None,
-        doc("After this time the next failure opens it again. For good if left out.", example=3600),
+        doc("After this time the next failure reopens it. Without it, the group stays muted.", example=3600),
         msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_SECONDS}),
     ] = None
     reason: Annotated[

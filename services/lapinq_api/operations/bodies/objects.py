@@ -37,7 +37,7 @@ class WaitingFor(msgspec.Struct, kw_only=True):
     kind: Blocker
     name: Annotated[
         str | None,
-        doc("Of the limit, or the breaker's task; null for the other kinds.", example="openai"),
+        doc("Name of the limit, or of the breaker's task; null for other kinds.", example="openai"),
     ]
 
 
@@ -74,14 +74,14 @@ class TaskObject(msgspec.Struct, kw_only=True):
         str | None, doc("The `X-Request-ID` of the request that enqueued it; null for a schedule's task.")
     ]
     rerun_of: Annotated[Id | None, doc("The earlier task that it repeats, which may have been deleted.")]
-    key: Annotated[str | None, doc("The customer, account or device that it is about.")]
-    limits: Annotated[dict[str, int] | None, doc("The units that it takes from named limits.")]
+    key: Annotated[str | None, doc("The customer, account or device that the task is about.")]
+    limits: Annotated[dict[str, int] | None, doc("Units that the task takes from named limits.")]
     workflow_id: Annotated[Id | None, doc("The workflow that it belongs to.")]
     waiting_for: Annotated[
-        WaitingFor | None, doc("What blocks a pending task; null if nothing does but its turn.")
+        WaitingFor | None, doc("What blocks a pending task; null if it only waits for its turn.")
     ]
     unique_key: Annotated[
-        str | None, doc("The key that it holds, or held, in its queue.", example="invoice:42")
+        str | None, doc("The unique key that it holds, or held, in its queue.", example="invoice:42")
     ]
 
 

@@ -32,7 +32,7 @@ class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
         _PLACES,
     ] = UNSET
     max_running_per_key: Annotated[
-        int | UnsetType | None, doc("The same for the tasks of each key.", example=1), _PLACES
+        int | UnsetType | None, doc("The same for each key.", example=1), _PLACES
     ] = UNSET
     rate: Annotated[
         RateRequest | UnsetType | None, doc("How often tasks of the queue start, on all workers together.")
@@ -41,15 +41,15 @@ class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
     order: Annotated[
         str | UnsetType | None,
         doc(
-            "In which order ready tasks start: by `priority`; `fair`: starts are shared among keys by weight;"
-            " `strict_per_key`: a key's tasks one after another, as they were enqueued. Null is `priority`.",
+            "Order in which ready tasks start: by `priority`; `fair`: keys take turns, by weight; `strict_per_key`: a"
+            " key's tasks one after another, in the order they were enqueued. Null is `priority`.",
             example="fair",
         ),
         msgspec.Meta(extra_json_schema={"enum": [*StartOrder, None]}),
     ] = UNSET
     weights: Annotated[
         dict[str, Any] | UnsetType | None,
-        doc("Shares of keys in `fair` order; 1 for a key that is not named.", example={"gold": 3}),
+        doc("Weights of keys in `fair` order: starts per turn. The default is 1.", example={"gold": 3}),
         msgspec.Meta(
             extra_json_schema={
                 "maxProperties": MAX_WEIGHTS,
@@ -59,7 +59,7 @@ class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
     ] = UNSET
     breaker: Annotated[
         BreakerRequest | UnsetType | None,
-        doc("When the queue stops because its tasks fail, and tries one later."),
+        doc("Circuit breaker: when failures stop the queue, and when it tries a task again."),
     ] = UNSET
 
 

@@ -13,7 +13,7 @@ class RateRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     limit: Annotated[
         float,
-        doc("How many come in per period.", example=100),
+        doc("Tokens that come in per period.", example=100),
         msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_AMOUNT}),
     ]
     period_seconds: Annotated[
@@ -24,7 +24,7 @@ class RateRequest(msgspec.Struct, forbid_unknown_fields=True):
     burst: Annotated[
         float | None,
         doc(
-            "How many the bucket holds: so many at once, after a pause. By default `limit`, at least 1.",
+            "Tokens that the bucket holds, and so may be taken at once after a pause. By default `limit`, at least 1.",
             example=100,
         ),
         msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_AMOUNT}),

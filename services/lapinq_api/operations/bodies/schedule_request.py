@@ -104,13 +104,13 @@ class ScheduleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = None
     misfire_limit: Annotated[
-        MisfireLimit | None, doc("The most missed ticks that `all` runs.", default=100)
+        MisfireLimit | None, doc("Maximum number of missed ticks that `all` runs.", default=100)
     ] = None
     overlap: Annotated[
         OverlapName | None,
         doc("What to do when the previous run has not ended.", default="allow"),
     ] = None
-    max_retries: Annotated[Retries | None, doc("Retries after the first attempt.", default=3)] = None
+    max_retries: Annotated[Retries | None, doc("Maximum number of retries.", default=3)] = None
     priority: Annotated[Priority | None, doc("Higher runs first.", default=0)] = None
     ttl_seconds: Annotated[
         MoreSeconds | None,
@@ -125,14 +125,14 @@ class ScheduleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         bool | None, doc("Double the delay with each retry, up to 10 minutes.", default=True)
     ] = None
     webhook_url: Annotated[
-        WebhookUrl | None, doc("Called when a task completes or fails; http or https, with a host.")
+        WebhookUrl | None, doc("URL to call when a task completes or fails; http or https, with a host.")
     ] = None
     timeout_seconds: Annotated[
         MoreSeconds | None, doc("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
     key: Annotated[Key | None, doc("The customer, account or device that its tasks are about.")] = None
     limits: Annotated[
-        Limits | None, doc("The units that each task takes from named limits.", example={"openai": 1200})
+        Limits | None, doc("Units that each task takes from named limits.", example={"openai": 1200})
     ] = None
 
 

@@ -146,7 +146,7 @@ FILTERS = (
     ),
     Parameter(
         name="worker",
-        description="Only tasks that this worker runs or ran last.",
+        description="Only tasks whose latest attempt this worker runs or ran.",
         schema={"type": "string", "format": "uuid"},
     ),
     Parameter(name="key", description="Only tasks with exactly this key.", schema=KEY_SCHEMA),

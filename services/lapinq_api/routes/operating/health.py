@@ -84,8 +84,8 @@ OPERATIONS = (
         tag="server",
         summary="Check whether the server reaches its database",
         answers={
-            200: Answer(description="It can.", body=Health),
-            503: Answer(description="It can't.", body=Health),
+            200: Answer(description="The database is reachable.", body=Health),
+            503: Answer(description="The database is unavailable.", body=Health),
         },
     ),
     Operation(
@@ -96,7 +96,7 @@ OPERATIONS = (
         tag="server",
         summary="Check whether the server is alive",
         description="Never asks the database. Use it to restart a server that hangs.",
-        answers={200: Answer(description="It does.", body=Alive)},
+        answers={200: Answer(description="The process responds.", body=Alive)},
     ),
     Operation(
         method="GET",
@@ -107,7 +107,7 @@ OPERATIONS = (
         summary="Check whether the server is ready for requests",
         description="Ready once the schema exists and the database answers, until the server shuts down.",
         answers={
-            200: Answer(description="They may.", body=Ready),
+            200: Answer(description="Ready for requests.", body=Ready),
             503: Answer(
                 description="Not ready.",
                 body=Unready,

@@ -61,16 +61,16 @@ RULE_ID = Parameter(
 class RuleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A rule to create."""
 
-    name: Annotated[Name, doc("Its name, which no other rule has.", example="On call")]
+    name: Annotated[Name, doc("Its name, unique among rules.", example="On call")]
     kind: Annotated[ChannelName, doc("How its messages are sent.", example="slack")]
-    events: Annotated[Events, doc("What it tells of.", example=["error.new", "error.regressed"])]
+    events: Annotated[Events, doc("Events that it sends.", example=["error.new", "error.regressed"])]
     url: Annotated[WebhookUrl | None, doc("Where they are posted: for `webhook` and `slack`.")] = None
     addresses: Annotated[Addresses | None, doc("Mail addresses: for `mail`.")] = None
-    queues: Annotated[Queues | None, doc("Only of these queues. Default: of all.")] = None
+    queues: Annotated[Queues | None, doc("Only events of these queues. Default: all queues.")] = None
     backlog_seconds: Annotated[
         Backlog, doc("How long the oldest ready task of a queue may wait.", default=BACKLOG_SECONDS)
     ] = BACKLOG_SECONDS
-    is_enabled: Annotated[bool, doc("Whether it tells anything.", default=True)] = True
+    is_enabled: Annotated[bool, doc("Whether it sends messages.", default=True)] = True
 
 
 class RuleChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -252,7 +252,7 @@ OPERATIONS = (
         needs=Needs.ADMIN,
         tag="notifications",
         summary="Change a rule",
-        description="Notices that wait are dropped if the rule is disabled or sends elsewhere now.",
+        description="Unsent notices are dropped if the change disables the rule or changes where it sends.",
         parameters=(RULE_ID,),
         body=RuleChange,
         answers={200: Answer(description="The rule.", body=RuleObject)},
@@ -266,7 +266,7 @@ OPERATIONS = (
         tag="notifications",
         summary="Delete a rule",
         parameters=(RULE_ID,),
-        answers={200: Answer(description="The rule is deleted, with what it had to tell.", body=RuleDeleted)},
+        answers={200: Answer(description="The rule is deleted, with its unsent notices.", body=RuleDeleted)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -276,7 +276,7 @@ OPERATIONS = (
         needs=Needs.ADMIN,
         tag="notifications",
         summary="Send a test",
-        description="A test message is stored, and goes the way of every other, also of a disabled rule.",
+        description="Stores a test message, which is sent like any other, even if the rule is disabled.",
         parameters=(RULE_ID,),
         answers={202: Answer(description="The message is stored.", body=TrialStored)},
         errors=_UNKNOWN,

@@ -31,11 +31,11 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="queues",
         summary="Get rates, percentiles, queues, workers and the longest running tasks",
-        description="It contains no payloads, and costs the same however many tasks ended.",
+        description="It contains no payloads, and its cost does not depend on how many tasks have ended.",
         parameters=(
             Parameter(
                 name="minutes",
-                description="Rates and percentiles are of so many minutes, up to now.",
+                description="Minutes that rates and percentiles cover, up to now.",
                 schema={
                     "type": "integer",
                     "minimum": 1,

@@ -116,7 +116,7 @@ OPERATIONS = (
         tag="webhooks",
         summary="Resend a webhook",
         description=(
-            "Whatever its state, it is due now and retried for another day, with the same id. A user"
+            "In any state: it is due now, and retried for another day under the same id. A user"
             " needs the permission `requeue` on the task's queue. Without the scope `read`, a key is told the state"
             " only."
         ),

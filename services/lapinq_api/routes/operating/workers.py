@@ -28,7 +28,7 @@ from lapinq_core.fleet.operators import (
 WORKER_ID = Parameter(
     name="id",
     where="path",
-    description="The worker's id, new with each start.",
+    description="The worker's id. Each start of a worker has a new one.",
     schema={"type": "string", "format": "uuid"},
 )
 
@@ -89,7 +89,7 @@ def _check_may_steer(request: Request) -> None:
     if not actor.may(Permission.PAUSE, None):
         raise refusal_of(
             actor,
-            "quiet, resume or stop workers: that takes an admin or a key with the scope manage for all queues",
+            "quiet, resume or stop workers: that requires an admin or a key with the scope manage for all queues",
         )
 
 
@@ -116,8 +116,8 @@ OPERATIONS = (
         tag="workers",
         summary="List the tasks that living workers know",
         description=(
-            "Those that a decorator registered in the modules that the workers have imported: at their start, or when"
-            " a task of the module came."
+            "Tasks that a decorator registered in modules that workers have imported: at startup, or with the first"
+            " task from the module."
         ),
         answers={200: Answer(description="The tasks, by module and name.", body=list[RegisteredTask])},
     ),

@@ -127,8 +127,8 @@ OPERATIONS = (
         summary="Pause a schedule",
         description=(
             "Once this returns, the schedule enqueues no more tasks, and a tick that waits for the"
-            " previous run is dropped; existing tasks go on. If the schedule is paused already, the first"
-            f" pause and its reason stay. {_NEEDS_PAUSE}"
+            " previous run is dropped. Existing tasks are not affected. If the schedule is already paused,"
+            f" the first pause and its reason stay. {_NEEDS_PAUSE}"
         ),
         parameters=(NAME,),
         body=PauseRequest,

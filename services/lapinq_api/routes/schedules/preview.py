@@ -38,8 +38,10 @@ _DEFAULT_LANGUAGE = "en"
 class Preview(msgspec.Struct, frozen=True):
     """The ticks of an expression or interval."""
 
-    description: Annotated[str, doc("In words.", example="At 09:00, Monday through Friday")]
-    times: Annotated[list[PlannedTime], doc("Fewer than requested if no more follow.")]
+    description: Annotated[str, doc("The recurrence in words.", example="At 09:00, Monday through Friday")]
+    times: Annotated[
+        list[PlannedTime], doc("The next ticks; fewer than requested if the schedule ends before.")
+    ]
 
 
 class _Asked(msgspec.Struct, frozen=True):

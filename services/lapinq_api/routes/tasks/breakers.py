@@ -104,7 +104,7 @@ OPERATIONS = (
         tag="breakers",
         summary="Close the circuit breaker of a task name",
         description=(
-            "It counts afresh, and the tasks that wait for it start within a second. Nothing changes if it is closed."
+            "Its counts start at zero, and parked tasks start within a second. Nothing changes if it is already closed."
             f" {_FOR_WHOM}"
         ),
         parameters=(_NAME,),
@@ -130,8 +130,8 @@ OPERATIONS = (
         tag="breakers",
         summary="Create or change the circuit breaker of a task name",
         description=(
-            "The body replaces all rules. It counts afresh, and stays open if it is. Workers know of a new one at once,"
-            f" or with their next heartbeat. {_FOR_WHOM}"
+            "The body replaces all rules. Counts start at zero; an open breaker stays open. Workers learn of a new one"
+            f" immediately, or with their next heartbeat. {_FOR_WHOM}"
         ),
         parameters=(_NAME,),
         body=BreakerRequest,

@@ -140,8 +140,8 @@ OPERATIONS = (
         tag="limits",
         summary="Create or change a named limit",
         description=(
-            "The body replaces both rules. They hold for all queues and workers together and apply at once, also to"
-            f" waiting tasks. What runs already goes on. {_FOR_WHOM}"
+            "The body replaces both rules, for all queues and workers together. Changes take effect immediately, also"
+            f" for waiting tasks. Running tasks are not affected. {_FOR_WHOM}"
         ),
         parameters=(_NAME,),
         body=LimitRequest,
@@ -159,7 +159,7 @@ OPERATIONS = (
         tag="limits",
         summary="Delete a named limit",
         description=(
-            "Tasks that wait with it start without it, and new tasks that name it are refused. If a limit of the name"
+            "Tasks that wait for it start without it, and new tasks that name it are refused. If a limit of the name"
             f" is created again, they wait for that. {_FOR_WHOM}"
         ),
         parameters=(_NAME,),

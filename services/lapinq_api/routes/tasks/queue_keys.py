@@ -71,7 +71,7 @@ async def skip_queue_key(state: State, request: Request) -> Response:
     if task_id is None:
         raise Refused(
             HTTPStatus.CONFLICT,
-            "no task that waits for a retry holds this key: only in strict_per_key order is a key held so, and a task"
+            "no task that waits for a retry holds this key: that happens only in strict_per_key order, and a task"
             " that runs must end or be cancelled",
         )
     state.notifier.wake([queue])

@@ -206,9 +206,9 @@ OPERATIONS = (
         tag="queues",
         summary="Set the policy of a queue: limits, rates, order, weights and circuit breaker",
         description=(
-            "Fields that are left out stay as they are. The policy holds for all workers together and applies at"
-            " once, also to waiting tasks. What runs already goes on. The queue need not have tasks yet. It takes an"
-            " admin or a key with the scope manage."
+            "Fields that are left out stay as they are. The policy holds for all workers together. Changes take effect"
+            " immediately, also for waiting tasks. Running tasks are not affected. The queue need not have tasks yet."
+            " Requires an admin or a key with the scope manage."
         ),
         parameters=(QUEUE,),
         body=PolicyChange,

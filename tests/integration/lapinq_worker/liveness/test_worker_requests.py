@@ -116,7 +116,7 @@ def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
             await is_in(desk, worker, WorkerState.ALIVE)
             await desk.ended(*waiting)
         assert "lisa asked this worker to claim nothing more" in caplog.text
-        assert "lisa asked this worker to go on claiming" in caplog.text
+        assert "lisa asked this worker to claim tasks again" in caplog.text
 
     with caplog.at_level("INFO"):
         at_desk(database, test)

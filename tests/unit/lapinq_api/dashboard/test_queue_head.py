@@ -49,7 +49,11 @@ def told(outlook: Outlook, *, is_growing: bool = False) -> str:
         (Outlook(120), False, f"ends at {LATER}, in about 10 min; with two more workers at {SOONER}."),
         (Outlook(300), True, f"With two more workers this backlog would end at {SOONER}."),
         (Outlook(cap=Cap.RATE), False, "More workers would not help: its rate is used up."),
-        (Outlook(cap=Cap.MAX_RUNNING), True, "More workers would not help: as many of its tasks run as may."),
+        (
+            Outlook(cap=Cap.MAX_RUNNING),
+            True,
+            "More workers would not help: it already runs as many tasks as its limit allows.",
+        ),
     ],
 )
 def test_it_says_when_the_backlog_ends_and_what_more_workers_change(

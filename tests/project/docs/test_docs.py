@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -318,6 +319,18 @@ def test_the_path_of_an_enqueue_names_files_that_exist() -> None:
 def test_the_readme_leads_to_its_own_clone() -> None:
     # The page on the package index gets absolute links when it is built: hatch_build.py.
     assert [link for link in targets(ROOT / "README.md") if OURS.match(link)] == []
+
+
+def test_the_first_change_is_where_contributing_says() -> None:
+    text = section((ROOT / "CONTRIBUTING.md").read_text(), "Your first change")
+    said = re.search(r"^\$ git grep -l (\S+) (.*)\n((?:\w.*\n)+)", text, re.MULTILINE)
+    assert said
+    word, folders, files = said.groups()
+    found = subprocess.run(
+        ["git", "grep", "-l", word, *folders.split()], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == files
+    assert [path for path in re.findall(r"\btests/[\w/.]+", text) if not (ROOT / path).exists()] == []
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -23,7 +23,7 @@ from lapinq_core.runtime.settings import load_settings
 )
 @json_flag
 def migrate(lock_wait: float, as_json: bool, **given: object) -> None:
-    """Migrate the database's schema to this release. Safe to run from several places at the same time."""
+    """Migrate the database's schema to this version. Safe to run from several places at the same time."""
     with explained():
         settings = load_settings(os.environ, **given)
         with database(settings) as url:

@@ -1,4 +1,4 @@
-"""`lapinq doctor`: says what is wrong with a set-up, and what to do."""
+"""`lapinq doctor`: checks a set-up, and says how to fix what is wrong."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""`lapinq queue`: shows, limits, pauses and empties queues, and frees keys in them."""
+"""`lapinq queue`: shows, limits, pauses and empties queues, and lets blocked keys continue."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -84,7 +84,7 @@ class EnqueuedTasks:
         times: int | None = None,
     ) -> list[EnqueuedTask]:
         """The tasks that match. Raises AssertionError, which lists what was enqueued, if there are none; with `times`
-        if there are not exactly so many, and 0 means none.
+        if there are not exactly this many, and 0 means none.
 
         `task` is a task, also one of Django, or the name of one. `args` and `kwargs` are all arguments of the call;
         whether one was given by position or by name makes no difference for a task. None of both stands for any.

@@ -1,4 +1,4 @@
-"""Leads the calls of all queues to a test's database."""
+"""Sends the calls of all queues to a test's database."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ from lapinq_core.tasks.due_notices import announce
 
 MAX_AT_ONCE = 500
 ENOUGH = 32
-"""So many don't wait for others: if all requests waited for one commit, the server would idle meanwhile."""
+"""Up to this many requests are committed without waiting for a batch: otherwise the server would idle meanwhile."""
 MAX_KEYS_AT_ONCE = 100
 """Each takes one of the database's locks. There are a few thousand for all servers together."""
 MAX_BYTES_AT_ONCE = 4 * 1024 * 1024

@@ -97,7 +97,7 @@ class PinnedConnection(psycopg.AsyncConnection):
 
     @cached_property
     def exhausted(self) -> set[str]:
-        """Of those, the queues of which the last claim got nothing, or that no claim under the lock has tried."""
+        """Those of them from which the last claim got nothing, or that no claim under the lock has tried."""
         return set()
 
     @cached_property

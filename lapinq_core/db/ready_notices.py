@@ -1,10 +1,10 @@
-"""What a notice to workers says, and on which channels it goes: a queue, how many tasks it got, and a number by which
-workers take turns.
+"""The payload and the channels of a notice to workers: a queue, how many tasks it got, and a number that decides which
+workers answer.
 
-The numbers form a ring, of which each worker answers for a share. A notice of a few tasks goes, for each of them, to
-the channel of the arc where its number lies, so that it reaches one or two of many workers; and once more to the
-opposite arc, in case that the first worker is busy or gone. A notice of many tasks goes to all workers. So does a
-payload that is only a queue name, from the database's own function or an earlier release; it tells of one task or more.
+The numbers form a ring, and each worker answers for a share of it. For a few tasks, one notice per task goes to the
+channel of the arc in which its number lies, so that it reaches one or two of many workers, and another one to the
+opposite arc, in case the first worker is busy or gone. For many tasks, one notice goes to all workers. So does a
+payload with only a queue name, from the database's own function or an earlier version; it stands for one task or more.
 """
 
 import random
@@ -47,7 +47,7 @@ ALL_CHANNELS = frozenset({READY_CHANNEL, *(channel_of(turn) for turn in range(0,
 
 
 def packed(counts: Mapping[str, int]) -> list[Notice]:
-    """Notices that tell of so many tasks in each queue."""
+    """Notices for this number of tasks in each queue."""
     return [notice for queue, count in counts.items() for notice in _packed(queue, count)]
 
 

@@ -7,11 +7,11 @@ COUNT_SPANS = {300: 2 * 86_400, 3600: 30 * 86_400}
 """The spans for which failures are counted, and how long the counts are kept, in seconds."""
 
 FLUSH_SECONDS = 10.0
-"""So often a worker writes what it has counted while tasks keep failing."""
+"""How often a worker writes its counts while tasks keep failing."""
 
 MAX_GROUPS = 10_000
 KEPT_SECONDS = 90 * 86_400
-"""A group is deleted so long after its last failure."""
+"""How long after its last failure a group is deleted."""
 
 OTHER_KIND = "(other errors)"
 """The kind under which errors are counted when a task fails in too many ways to tell them apart."""

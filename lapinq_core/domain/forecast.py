@@ -9,16 +9,16 @@ GROWING_ABOVE = 50
 GROWING_SHARE = 0.05
 """It has grown by more than this share between the first and the last look."""
 SHORTEST_SECONDS = 45.0
-"""Looks that are closer together say nothing."""
+"""Samples that are closer together are not compared."""
 FURTHEST_SECONDS = 7 * 86_400.0
 """A queue that needs longer to empty gets no forecast."""
 
 BUSY_SHARE = 0.8
-"""Only workers that use so much of their slots hold a queue back."""
+"""Workers that use at least this share of their slots hold a queue back."""
 USED_SHARE = 0.9
-"""A rate of which so much is used holds the queue back, whatever the workers."""
+"""A rate of which at least this share is used holds the queue back: more workers don't help."""
 LEAST_GAIN = 0.95
-"""Else more workers make no difference that is worth to tell."""
+"""More workers are mentioned only if the time falls below this share."""
 
 
 class Look(NamedTuple):

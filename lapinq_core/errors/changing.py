@@ -24,7 +24,7 @@ async def resolve(conn: psycopg.AsyncConnection, group_id: int, *, by: Author) -
 async def mute(
     conn: psycopg.AsyncConnection, group_id: int, seconds: float | None, reason: str | None, *, by: Author
 ) -> ErrorGroup | None:
-    """Mutes it for so many seconds, or for good. Returns the group, None for an unknown id."""
+    """Mutes it for this many seconds, or permanently. Returns the group, None for an unknown id."""
     return await _set(conn, group_id, GroupState.MUTED, by, seconds, reason)
 
 

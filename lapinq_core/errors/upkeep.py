@@ -1,4 +1,4 @@
-"""Keeps groups of errors few and their counts folded. A pass is bounded, and safe to run twice and from anywhere."""
+"""Limits the number of error groups and folds their counts. A pass is bounded, and any process may repeat it."""
 
 from collections.abc import Mapping
 

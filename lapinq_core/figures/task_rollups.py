@@ -38,7 +38,7 @@ class TaskTotals(msgspec.Struct, frozen=True):
 
     @property
     def failure_share(self) -> float | None:
-        """Of those that are done, the share that failed; None without any."""
+        """The share of the ended tasks that failed; None if none has ended."""
         return self.failed / self.done if self.done else None
 
 

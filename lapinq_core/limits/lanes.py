@@ -1,7 +1,7 @@
-"""The upkeep of lanes: what claims leave to others.
+"""Maintenance of lanes, beside claims.
 
-Claims read and write lanes under the lock of their queue's row; `docs/claiming.md` tells how. Here idle lanes and keys
-are forgotten, and lanes are put right that a process of the previous release has left wrong.
+Claims read and write lanes under the lock of their queue's row: see `docs/claiming.md`. This module deletes idle lanes
+and keys, and repairs lanes that a process of the previous version has left wrong.
 """
 
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Named limits: what queues share, such as a GPU or an API with so many tokens a minute. Set, show, open, delete.
+"""Named limits, which queues share, such as a GPU or an API's tokens per minute. Set, show, open, delete.
 
 Each change has an audit entry in its transaction.
 """
@@ -21,13 +21,13 @@ sql = sql_of(__name__)
 
 MAX_LIMITS = 1000
 MAX_WAITING = 10_000
-"""So many waiting tasks of a queue are counted, of each set of limits."""
+"""Maximum number of waiting tasks that are counted, for each queue and set of limits."""
 _MAX_SETS = 1000
 """Pairs of a queue and a set of limits, of which waiting tasks are counted."""
 
 
 class TooManyLimits(LapinqError):
-    """There are as many named limits as there may be."""
+    """The maximum number of named limits is reached."""
 
 
 class NamedLimit(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What attempts say about named limits when they end: units that they used, and that a limit is exhausted.
+"""What attempts report about named limits when they end: the units they used, and that a limit must close.
 
 Each goes in one transaction with the end of the attempt and matches its claim token, so it counts once, and not for an
 attempt that another worker has by now.

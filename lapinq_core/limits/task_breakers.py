@@ -30,7 +30,7 @@ _HASH_JOINS = "SET LOCAL enable_hashjoin = on"  # as for the claims of queues wi
 _JUDGE_SECONDS = 0.02
 
 MAX_PARKED = 10_000
-"""So many parked tasks are counted."""
+"""Maximum number of parked tasks that are counted."""
 MAX_BREAKERS = 1000
 _NOTIFY = "SELECT pg_notify(%s, %s)"
 

@@ -1,4 +1,4 @@
-"""The words for what its key or a named limit keeps a task from, and for how many are ahead of it."""
+"""Sentences about how a key or a named limit blocks a task, and how many tasks are ahead of it."""
 
 import shlex
 from datetime import UTC, datetime
@@ -111,7 +111,7 @@ def before_it(before: Ahead) -> str:
 
 
 def rate(limit: float, period: float) -> str:
-    """So many tasks in so much time."""
+    """A number of tasks per period, in words."""
     number = f"{limit:,g}"
     return f"{number} task{'' if number == '1' else 's'} {'a second' if period == 1 else f'in {period:g} s'}"
 

@@ -1,6 +1,6 @@
-"""What keeps a ready task from starting, of its queue's policy, its key and its named limits: the first that applies.
+"""What blocks a ready task: the first that applies of its key, its named limits and its queue's policy.
 
-From the closest to the task to the furthest:
+In this order:
 
 1. `KeyOrder`: its queue starts the tasks of a key in strict order, and an earlier one has not ended for good.
 2. `KeyFull`, `KeyRate`: what its key may run or start.
@@ -26,7 +26,7 @@ from lapinq_core.lookup.line import Ahead, Place, ahead_of_key, count_ahead
 sql = sql_of(__name__)
 
 MAX_NAMED = 3
-"""Of those that hold the places, so many are named."""
+"""Maximum number of tasks that are named as holders of places."""
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ class KeyOrder(msgspec.Struct, frozen=True, tag="key_order"):
 
 
 class KeyFull(msgspec.Struct, frozen=True, tag="key_full"):
-    """As many tasks of its key run as may; `held_by` names the first."""
+    """Its key has reached its limit of running tasks; `held_by` names the first."""
 
     running: int
     max_running: int
@@ -63,7 +63,7 @@ class KeyFull(msgspec.Struct, frozen=True, tag="key_full"):
 
 
 class KeyRate(msgspec.Struct, frozen=True, tag="key_rate"):
-    """As many tasks of its key started as may; the next may start in `opens_in` seconds."""
+    """Its key has used up its rate; the next task may start in `opens_in` seconds."""
 
     limit: float
     period_seconds: float
@@ -89,7 +89,7 @@ class LimitClosed(msgspec.Struct, frozen=True, tag="limit_closed"):
 
 
 class LimitFull(msgspec.Struct, frozen=True, tag="limit_full"):
-    """As many tasks that take from the named limit run as may; `held_by` names the first."""
+    """The named limit has reached its limit of running tasks; `held_by` names the first."""
 
     name: str
     running: int
@@ -133,7 +133,7 @@ class LimitTooSmall(msgspec.Struct, frozen=True, tag="limit_too_small"):
 
 
 class QueueRate(msgspec.Struct, frozen=True, tag="queue_rate"):
-    """As many tasks of its queue started as may; the next may start in `opens_in` seconds."""
+    """Its queue has used up its rate; the next task may start in `opens_in` seconds."""
 
     limit: float
     period_seconds: float

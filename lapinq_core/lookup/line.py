@@ -78,7 +78,7 @@ async def ahead_of_key(
 
 
 async def count_turns_ahead(conn: psycopg.AsyncConnection, place: Place, of_key: int) -> Ahead:
-    """About how many start before it, in fair order, if so many tasks of its key are ahead."""
+    """About how many tasks start before it in fair order, if this many tasks of its key are ahead."""
     params = {"queue": place.queue, "lane": place.lane, "key": place.key, "ahead": of_key}
     row = await _counted(conn, "count_turns_ahead", params)
     return Ahead(None) if row is None else _capped(row[0])

@@ -1,4 +1,4 @@
-"""What the metrics measure of the queues: a bounded answer however many queues there are, cheap to take often."""
+"""The figures of the queues for the metrics: bounded for any number of queues, and cheap enough to read often."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -30,7 +30,7 @@ MAX_RUNNING = 20
 MAX_DELAYED = 100_000
 """Counting more delayed tasks by queue takes too long."""
 MAX_NEWEST = 20_000
-"""Of so many new tasks the queues are counted: at higher rates those of less time."""
+"""Maximum number of new tasks that are counted by queue: at high rates they cover less time."""
 _SHORTEST_SECONDS = 1.0
 
 STATUSES = QueueCounts.__struct_fields__[1:]
@@ -70,7 +70,7 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
     ]
     rates: Rates
     failure_share: Annotated[
-        float | None, doc("Of the tasks that completed or failed for good, the share that failed, 0 to 1.")
+        float | None, doc("Share of the ended tasks that failed, 0 to 1.")
     ]
     slots: Annotated[
         int, doc("How many attempts its workers can run at once. They may share them with other queues.")

@@ -90,9 +90,9 @@ class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
 
 
 class BreakerOpen(msgspec.Struct, frozen=True, tag="breaker_open"):
-    """The circuit breaker of its queue or, if that is given, of its task name is open since then, after so many
-    `failures` in a row, or of so many attempts within the window. It tries one task at `tries_at`; if that is None, it
-    tries `probe_id`, or the next task."""
+    """The circuit breaker of its queue or, if `task_name` is given, of its task name is open since `since`, after this
+    many `failures` in a row, or of this many `attempts` within the window. It tries one task at `tries_at`; if that
+    is None, it tries `probe_id`, or the next task."""
 
     queue: str
     since: datetime
@@ -105,7 +105,7 @@ class BreakerOpen(msgspec.Struct, frozen=True, tag="breaker_open"):
 
 
 class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
-    """As many tasks of its queue run as may at the same time, or more after the limit was lowered."""
+    """Its queue has reached its limit of running tasks, or exceeds it because the limit was lowered."""
 
     running: int
     max_running: int

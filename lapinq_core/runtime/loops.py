@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 INITIAL_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 3.0
 REST_FACTOR = 50.0
-"""For a turn that may take long, over dead rows or on a slow disk: it rests so many times as long."""
+"""A turn that may take long, over dead rows or on a slow disk, is followed by a rest this many times as long."""
 MAX_REST_SECONDS = 60.0
 
 

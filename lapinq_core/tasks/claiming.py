@@ -29,11 +29,11 @@ PAST_SECONDS, AHEAD_SECONDS = 86_400.0, 3600.0
 """Tasks so old, and of clocks so far ahead, are looked for first."""
 EVERYWHERE_SECONDS = 1.0
 GOVERNED_SECONDS = 1.0
-"""So long a claim takes a queue to be still governed, and doesn't try without its lock."""
+"""For this long, claims assume that a governed queue still is one, and don't try without its lock."""
 MAX_GOVERNED = 10_000
 MAX_LOOKS = 20
 JUDGE_SECONDS = 0.02
-"""Claims of a queue with a circuit breaker count how its attempts ended at most so often."""
+"""Minimum time between two counts of how attempts ended, in claims of a queue with a circuit breaker."""
 
 _GOVERNED, _ELSEWHERE, _WATCHED = '"governed"', '"elsewhere"', '"watched"'
 FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)

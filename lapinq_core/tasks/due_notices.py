@@ -32,7 +32,7 @@ class DueTimer:
         self.fire_in(seconds)
 
     def fire_in(self, seconds: float) -> None:
-        """A task is due in so many seconds. Ignored unless that is soon."""
+        """A task is due in this many seconds. Ignored unless that is soon."""
         if not seconds <= SOON_SECONDS:
             return
         when = asyncio.get_running_loop().time() + max(0.0, seconds)
@@ -54,7 +54,7 @@ def delayed_notifier(pool: Pool) -> Notifier:
 
 
 def announce(notifier: Notifier, seconds: float | None) -> None:
-    """Announces, after the commit, that a task is due in so many seconds. None: there is no such task."""
+    """Announces, after the commit, that a task is due in this many seconds. None: there is no such task."""
     if seconds is not None and seconds <= SOON_SECONDS:
         # A point in time, not a duration: the notice may wait before it is sent.
         notifier.wake([repr(time.monotonic() + seconds)])

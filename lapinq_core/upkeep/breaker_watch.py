@@ -1,5 +1,5 @@
-"""Judges circuit breakers while no worker claims, tells whom it concerns, and lets parked tasks go or puts them off.
-Safe to run twice.
+"""Opens and closes circuit breakers while no worker claims, sends notices, and makes parked tasks ready or delays them
+further. Safe to run twice.
 
 Each transaction leaves something whole: a process that is killed between two of them leaves the rest to the next turn.
 """
@@ -20,14 +20,13 @@ sql = sql_of(__name__)
 
 MAX_QUEUES = 1000
 PASS_LIMIT = 500
-"""Parked tasks that go, or are put off, in one transaction."""
+"""Maximum number of parked tasks that are moved in one transaction."""
 RELEASE_SECONDS = 1.0
-"""So long a turn lets those of one name go, and puts others off; the next turn, which then follows immediately, goes
-on."""
+"""Maximum time in a turn for the parked tasks of one name. The next turn follows immediately and continues."""
 PROBE_PATIENCE_SECONDS = 10.0
-"""After so long a parked task that may become the probe but isn't claimed is no reason not to try another."""
+"""If a parked task that may become the probe is not claimed within this time, another one is tried."""
 RECENT_SECONDS = 3.0
-"""Workers hear for so long that a breaker lets tasks start again: a claim may have closed it, and tells nobody."""
+"""How long workers are told that a breaker has closed: a claim that closed it tells nobody."""
 
 
 async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECONDS) -> list[str]:

@@ -19,9 +19,9 @@ sql = sql_of(__name__)
 
 FOLD_INTERVAL_SECONDS = 5.0
 TURN_SECONDS = 1.0
-"""A turn begins no other look after so long. The next turn follows immediately, and goes on where it ended."""
+"""After this time a turn ends. The next one follows immediately, and continues where it ended."""
 LOOK_LIMIT = 50_000
-"""Rows a look. Of more queues in which something happens between two turns, some keep several rows."""
+"""Maximum number of rows that one look folds. If more queues change between two turns, some keep several rows."""
 FOLDING_SECONDS = 1e-5
 """What it takes to fold a row, at most: if a look took longer, it walked over dead rows."""
 

@@ -43,12 +43,12 @@ PARTITION_INTERVAL_SECONDS = 3600.0
 PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
 PROMOTE_FLOOR_SECONDS = 0.02
-"""Between two looks for due tasks, however many fall due."""
+"""Minimum time between two searches for due tasks."""
 OFF_DUTY_FACTOR = 20.0
 OFF_DUTY_SHARE = 5.0
 OFF_DUTY_MAX_SECONDS = 3600.0
-"""A process that is not on duty does a job so many times as rarely, `OFF_DUTY_SHARE` times for each worker of a large
-fleet, but at least so often."""
+"""A process that is not on duty waits `OFF_DUTY_FACTOR` times as long between two passes of a job, or
+`OFF_DUTY_SHARE` times for each worker of a large fleet, but at most `OFF_DUTY_MAX_SECONDS`."""
 
 log = logging.getLogger(__name__)
 

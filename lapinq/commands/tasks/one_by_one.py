@@ -1,4 +1,4 @@
-"""Changes tasks one by one, each whether or not another was refused."""
+"""Changes tasks one by one, and continues after a refusal."""
 
 import sys
 from collections.abc import Callable, Sequence

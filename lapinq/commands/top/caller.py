@@ -1,4 +1,4 @@
-"""Calls the API in a thread, one call after the other, so that keys are heard meanwhile."""
+"""Calls the API in a thread, one call after the other, so that the view keeps reacting to keys."""
 
 from collections.abc import Callable
 from queue import Empty, SimpleQueue

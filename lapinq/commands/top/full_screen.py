@@ -1,4 +1,4 @@
-"""The terminal as a screen of its own: whole pictures, keys as they are pressed, and all as before at the end.
+"""The terminal in full-screen mode: draws the whole screen, reads single keys, and restores everything at the end.
 
 Signals only leave a note and wake the loop, which acts on it: what a handler writes could mix with a picture. SIGTERM
 alone raises `SystemExit`, also out of a call that takes long, and the terminal is restored on the way.

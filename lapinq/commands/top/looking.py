@@ -1,4 +1,4 @@
-"""What `lapinq top` asks the API: to look, and to carry out orders."""
+"""The API calls of `lapinq top`: reading the figures, and changing things."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +16,7 @@ _LOOK_SECONDS = 15.0
 
 
 class Looking(msgspec.Struct, frozen=True, kw_only=True):
-    """What to ask for: figures of so many `minutes`, of one queue or all."""
+    """What to ask for: figures of the last `minutes`, of one queue or all."""
 
     minutes: int
     queue: str | None

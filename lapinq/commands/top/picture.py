@@ -1,4 +1,4 @@
-"""The picture: the lines that show what was seen. Pure functions of the API's answers, the view and the size."""
+"""The lines on the screen. Pure functions of the API's answers, the view and the terminal's size."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The loop: draw, hear keys, look again, carry out orders, until somebody quits."""
+"""The loop: draw, read keys, fetch the figures, make changes, until somebody quits."""
 
 import logging
 import time

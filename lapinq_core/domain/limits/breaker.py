@@ -27,7 +27,7 @@ class BreakerState(StrEnum):
 
 
 class BreakerRule(msgspec.Struct, frozen=True, kw_only=True):
-    """When a breaker opens: after so many failures in a row, or at a share of failures in a window; at least one of
+    """When a breaker opens: after this many failures in a row, or at a share of failures in a window; at least one of
     them is set. It tries a task `retry_after_seconds` later, and after each probe that fails waits twice as long, at
     most ten times as long."""
 
@@ -68,7 +68,7 @@ def check_breaker(rule: BreakerRule, field: str = "breaker") -> None:
 
 
 def why_open(failures: int, attempts: int | None, window_seconds: float) -> str:
-    """Why it opened: so many failures in a row, or of `attempts` within the window."""
+    """Why it opened: this many failures in a row, or this many of `attempts` within the window."""
     if attempts is None:
         return f"{failures} {'failure' if failures == 1 else 'failures'} in a row"
     return f"{failures} failures in {attempts} attempts within {window_seconds:g} s"

@@ -51,7 +51,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
-        """Of all that it is about."""
+        """The number of all notices, sent or left out."""
         return len(self.notices) + self.left_out
 
 

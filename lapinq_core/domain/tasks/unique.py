@@ -19,7 +19,7 @@ ON_CONFLICT = ("return", "reject", "replace")
 
 
 class Unique(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The task holds `key` until it has started, has finished, or for so many seconds, whatever becomes of it.
+    """The task holds `key` until it has started, has finished, or for a number of seconds, whether it has ended or not.
 
     `on_conflict`: what happens to this task while another holds the key. `replace` gives a waiting holder the
     arguments and options of this one.
@@ -32,7 +32,7 @@ class Unique(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Debounce(msgspec.Struct, frozen=True, omit_defaults=True):
     """The task starts `delay` seconds after the last call with `key`, but at most `max_wait` seconds after the first.
-    None: however long calls go on."""
+    None: calls may put it off forever."""
 
     key: str
     delay: float

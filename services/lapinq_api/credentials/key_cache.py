@@ -1,4 +1,4 @@
-"""Caches whose an API key is, so that few requests query the database for it.
+"""Caches to whom an API key belongs, so that few requests query the database for it.
 
 An answer is valid for 5 s, and not beyond the key's expiry. A deletion of a key, or of its owner, is announced on
 `ACCESS_CHANNEL` (`lapinq_core.people.keys`) and takes effect immediately in every server; if the announcement is lost,

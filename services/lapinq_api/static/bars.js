@@ -3,7 +3,7 @@
 import { counting } from "./formats.js";
 import { now } from "./times.js";
 
-const TICKS = 5; // about so many marks, as in `dashboard/parts/task_page/gantt.py`
+const TICKS = 5; // approximate number of marks, as in `dashboard/parts/task_page/gantt.py`
 const TICK_MS = 1000;
 const LAST_PERCENT = 92; // a mark after it ends at its place
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000,

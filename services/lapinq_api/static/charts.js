@@ -8,7 +8,7 @@ import uPlot from "./vendor/uPlot.esm.js";
 
 const DAY = 86400;
 const PEAK_SHARE = 0.98;
-const PEAK_FACTOR = 1.5; // a value beyond so many times the usual top doesn't flatten the rest
+const PEAK_FACTOR = 1.5; // a value above this many times the usual top is cut off, so that it doesn't flatten the rest
 const drawn = new Map(); // element → its Chart
 const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.fit()));
 

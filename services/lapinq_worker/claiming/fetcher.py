@@ -49,16 +49,16 @@ LEAST_STALL_SECONDS = 0.1
 least so long."""
 LEASE_MARGIN_SECONDS = 10.0
 TURN_SECONDS = 1.0
-"""A turn asks no further queue after that, however many are left: tasks to release and hints wait for it."""
+"""After this time a turn asks no further queue, because tasks to release and hints are waiting."""
 SHORTEST_PAUSE_SECONDS = 0.005
 REST_FACTOR = 10.0
 MAX_REST_SECONDS = 4.0
-"""A worker with nothing to do polls so many times as rarely while notifications arrive, up to this pause."""
+"""While notifications arrive, an idle worker waits this many times as long between two polls, up to this pause."""
 RESTING_PEERS = 10
 MAX_FLEET_REST_SECONDS = 10.0
-"""More peers than so many poll as often, all together, as these, until each has this pause."""
+"""More peers than this together poll only as often as this number would, until each has this pause."""
 MORE_ANSWERS = 2
-"""Workers told to look by one that slept and filled up with its first claim."""
+"""Number of workers that are notified by one that slept and whose first claim filled it up."""
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +80,11 @@ class Fetcher:
 
     While `is_quiet` it claims nothing, and releases what has not started. It awaits `on_idle` between two claims when
     there was nothing to claim and no claimed task is left to start or end; `on_ended` gets jobs that can't start.
-    `hears` says whether notifications arrive: then an idle worker polls `REST_FACTOR` times as rarely. By its `place`
-    in the fleet it answers a notice at once, later or not at all (`answering`). It scans only if its claim got other
-    than the notice told of, and never when it answers later: the next poll scans. `on_more` gets queues in which others
-    find work: it filled up, or released tasks. `watched` are the task names with a circuit breaker.
+    `hears` says whether notifications arrive: then an idle worker waits `REST_FACTOR` times as long between two polls.
+    By its `place` in the fleet it answers a notice immediately, later or not at all (`answering`). It scans only if its
+    claim got more or fewer tasks than the notice announced, and never when it answers later: the next poll scans.
+    `on_more` gets queues in which others find work, because this worker filled up or released tasks. `watched` are the
+    task names with a circuit breaker.
     """
 
     def __init__(

@@ -9,11 +9,12 @@ from lapinq_core.tasks import backlog, worker_verbs
 
 REST_FACTOR = 10.0
 UNUSED_FACTOR = 50.0
-"""It polls so many times as rarely while notifications arrive and no such task waits; the second if none ever did."""
+"""While notifications arrive and no such task waits, it waits this many times as long between two polls: the second
+factor if there never was such a task."""
 
 
 class FireAndForget:
-    """The fetcher owns it. Of any two sets of queues that it asks for, one contains the other."""
+    """The fetcher owns it. If it asks for two sets of queues, one of them contains the other."""
 
     def __init__(
         self, poll_interval: float, *, in_order: bool, hears: Callable[[], bool] = lambda: False

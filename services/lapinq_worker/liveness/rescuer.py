@@ -18,10 +18,11 @@ from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR, run_every
 from lapinq_core.upkeep import rescuing
 
 MAX_FULL_REST_SECONDS = 600.0
-"""Of a search of the whole table: under a snapshot held for an hour one takes half a minute."""
+"""Maximum rest after a search of the whole table: under a snapshot held for an hour, one takes half a minute."""
 SWEEPING = 2
 MAX_SHARE = 4.0
-"""Should nearly all of a large fleet die at once, those left sweep this many times as rarely as one alone."""
+"""If nearly all of a large fleet die at the same time, the remaining workers sweep at most this many times as rarely
+as a single one."""
 
 log = logging.getLogger(__name__)
 

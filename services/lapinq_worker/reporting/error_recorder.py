@@ -23,7 +23,8 @@ from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_worker.running.failures import FailureTally
 
 GATHER_SECONDS = (0.2, 1.2)
-"""So long failures are gathered before they are written, at random: when everything begins to fail, workers spread."""
+"""How long failures are gathered before they are written: a random time in this range, so that workers don't all
+write at the same moment when everything begins to fail."""
 INITIAL_PAUSE_SECONDS = 1.0
 IDLE_SECONDS = 3600.0
 

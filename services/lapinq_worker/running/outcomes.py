@@ -37,7 +37,7 @@ MAX_ERROR_CHARACTERS = 2_000
 MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_SIGNATURE_CHARACTERS = 500
 MAX_CLOSED_SECONDS = 86_400.0
-"""So long a task may close a limit."""
+"""Maximum time for which a task may close a limit."""
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
 _encoder = msgspec.json.Encoder(enc_hook=as_json_value)

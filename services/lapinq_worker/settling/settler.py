@@ -60,10 +60,10 @@ INITIAL_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 2.0
 
 FEW_OUTCOMES = 8
-"""So many are written on the connection that claims tasks."""
+"""Up to this many outcomes are written on the connection that claims tasks."""
 BORROW_SECONDS = 0.02
 OWN_SECONDS = 10.0
-"""So long it uses a connection of its own, after that became necessary."""
+"""How long it keeps a separate connection, after it needed one."""
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Settler:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many outcomes wait that no more tasks should start."""
+        """Whether too many outcomes wait to be written to start more tasks."""
         return (
             len(self._done) + len(self._ended) + len(self._limit_ends) > MAX_BACKLOG
             or self._done.characters + self._ended.characters + self._limit_ends.characters

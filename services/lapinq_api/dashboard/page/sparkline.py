@@ -8,7 +8,8 @@ WIDTH, HEIGHT = 100.0, 24.0
 _MARGIN = 1.5
 """Room above and below, for the thickness of the line."""
 _PEAK = 3.0
-"""A few points so many times higher than the others are cut off, so that they don't flatten the line."""
+"""A few points that are more than this many times higher than the others are cut off, so that they don't flatten the
+line."""
 
 
 class Sparkline(msgspec.Struct, frozen=True):

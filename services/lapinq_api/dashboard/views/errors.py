@@ -1,4 +1,4 @@
-"""Errors in groups: what fails, for good or only while it is retried, and what people said of it."""
+"""Errors in groups: failed and retried attempts, and whether somebody resolved or muted them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Named limits: what runs, waits and is left of each, and until when a task has closed it."""
+"""Named limits: running and waiting tasks, the units left, and until when a task has closed it."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ from lapinq_core.lookup import measure, overview
 from lapinq_core.lookup.overview import QueueNow, RunningNow
 
 NOW_MINUTES = 5
-"""The table of queues shows rates of so many minutes, whatever the window is."""
+"""The table of queues shows rates of this many minutes, for any window."""
 MAX_NEWEST = 5_000
 MAX_RUNNING = 5
 

@@ -1,4 +1,4 @@
-"""What the doctor says of the database, of this server's settings, and of the whole system."""
+"""The doctor's report on the database, this server's settings and the whole system."""
 
 from starlette.requests import Request
 from starlette.responses import Response

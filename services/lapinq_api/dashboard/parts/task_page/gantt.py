@@ -14,7 +14,7 @@ MAX_LANES = 20
 OPEN_SHARE = 0.5
 """Of the axis for a piece that continues. Its length changes each second, and only a script shows it."""
 TICKS = 5
-"""About so many marks divide the axis."""
+"""Approximate number of marks on the axis."""
 _NICE = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
     7200, 10_800, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000, 1_728_000, 8_640_000, 86_400_000, 864_000_000,

@@ -164,7 +164,7 @@ async def _verified(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
     except (psycopg.Error, OSError) as reason:
         text = str(reason).strip().partition("\n")[0]
         unknown = warning(
-            f"could not be compared within {VERIFY_SECONDS:g} s: {text}", "Try again when less is going on."
+            f"could not be compared within {VERIFY_SECONDS:g} s: {text}", "Try again when there is less load."
         )
         return {name: [unknown] for name in COMPARED}
 

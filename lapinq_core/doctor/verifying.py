@@ -58,13 +58,13 @@ _WRONG_BREAKERS = {
     "queue": "do not know whether they have a circuit breaker",
     "parked": "have parked tasks and no circuit breaker",
 }
-_REPORT = "Report it as a bug, with this output. Maintenance looks again at closed lanes within minutes."
+_REPORT = "Report it as a bug, with this output. Maintenance updates blocked lanes within minutes."
 _SOON = (
     "Nothing if a circuit breaker was removed just now: maintenance lets the tasks go within seconds. Otherwise start a"
     " worker or a scheduler, which does maintenance."
 )
 _NO_BUG = (
-    "Nothing if a limit was lowered just now: the tasks that ran before go on. Otherwise report it as a bug."
+    "Nothing if a limit was lowered just now: running tasks are not affected. Otherwise report it as a bug."
 )
 
 

@@ -68,9 +68,9 @@ class Explanation(msgspec.Struct, frozen=True):
     id: Id
     status: Status
     kind: Annotated[
-        str, doc("The reason for programs, such as `no_worker`; the status if there is no other.")
+        str, doc("The reason as a code for programs, such as `no_worker`; the status if there is no other.")
     ]
-    why: Annotated[str, doc("The reason for people.")]
+    why: Annotated[str, doc("The reason as a sentence for people.")]
     remedy: Annotated[str | None, doc("What to do; null if there is nothing to do.")]
 
 

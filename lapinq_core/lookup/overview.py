@@ -69,17 +69,13 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
         float | None, doc("How long the first in line has been ready; null without ready tasks.")
     ]
     rates: Rates
-    failure_share: Annotated[
-        float | None, doc("Share of the ended tasks that failed, 0 to 1.")
-    ]
+    failure_share: Annotated[float | None, doc("Share of the ended tasks that failed, 0 to 1.")]
     slots: Annotated[
         int, doc("How many attempts its workers can run at once. They may share them with other queues.")
     ]
-    is_growing: Annotated[
-        bool, doc("Whether more tasks have been ready from minute to minute, and many are.")
-    ]
+    is_growing: Annotated[bool, doc("Whether the number of ready tasks is large and keeps growing.")]
     empties_in_seconds: Annotated[
-        float | None, doc("Seconds until it is empty at the current rate; null while it does not empty.")
+        float | None, doc("Seconds until it is empty at the current rate; null if it does not shrink.")
     ]
 
 
@@ -126,7 +122,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     queues: Annotated[
         list[QueueNow], doc(f"Those with the most pending and running tasks, at most {MAX_QUEUES}.")
     ]
-    more_queues: Annotated[int, doc("How many are left out.")]
+    more_queues: Annotated[int, doc("How many more there are.")]
     workers: Annotated[list[WorkerNow], doc("Live ones first, then by name.")]
     more_workers: int
     running: Annotated[list[RunningNow], doc(f"The longest running first, at most {MAX_RUNNING}.")]

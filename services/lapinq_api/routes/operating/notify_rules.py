@@ -64,8 +64,10 @@ class RuleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: Annotated[Name, doc("Its name, unique among rules.", example="On call")]
     kind: Annotated[ChannelName, doc("How its messages are sent.", example="slack")]
     events: Annotated[Events, doc("Events that it sends.", example=["error.new", "error.regressed"])]
-    url: Annotated[WebhookUrl | None, doc("Where they are posted: for `webhook` and `slack`.")] = None
-    addresses: Annotated[Addresses | None, doc("Mail addresses: for `mail`.")] = None
+    url: Annotated[WebhookUrl | None, doc("URL to which messages are posted, for `webhook` and `slack`.")] = (
+        None
+    )
+    addresses: Annotated[Addresses | None, doc("Mail addresses, for `mail`.")] = None
     queues: Annotated[Queues | None, doc("Only events of these queues. Default: all queues.")] = None
     backlog_seconds: Annotated[
         Backlog, doc("How long the oldest ready task of a queue may wait.", default=BACKLOG_SECONDS)

@@ -180,7 +180,7 @@ OPERATIONS = (
         tag="queues",
         summary="Close the circuit breaker of a queue",
         description=(
-            "Its tasks start again at once, and the breaker counts afresh. Nothing changes if it is closed or the"
+            "Its tasks start again immediately, and its counts start at zero. Nothing changes if it is closed or the"
             " queue has none."
         ),
         parameters=(QUEUE,),

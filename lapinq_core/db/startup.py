@@ -93,7 +93,7 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
             if current is None
             else f"the database's schema is at {current}"
         )
-        raise SchemaError(f"{found}, this release needs {head}: run `lapinq migrate`")
+        raise SchemaError(f"{found}, this version needs {head}: run `lapinq migrate`")
     migrate(direct_url or url)
 
 

@@ -10,7 +10,7 @@ from lapinq_core.doctor.wording import names
 from lapinq_core.runtime.settings import Settings
 
 sql = sql_of(__name__)
-_MIGRATE = "Run lapinq migrate with this release."
+_MIGRATE = "Run lapinq migrate with this version."
 
 
 async def check_schema(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
@@ -18,13 +18,13 @@ async def check_schema(conn: psycopg.AsyncConnection, _settings: Settings) -> li
     if current is None:
         return [await _why_missing(conn)]
     if current < head:
-        return [error(f"the schema is at revision {current}, this release needs {head}", _MIGRATE)]
+        return [error(f"the schema is at revision {current}, this version needs {head}", _MIGRATE)]
     found: list[Finding] = []
     if current > head:
         found.append(
             info(
-                f"the schema is at revision {current}, from a newer release than this one, which knows {head}",
-                "Update this program. A release runs on the schema of the next one, not of later ones.",
+                f"the schema is at revision {current}, from a newer version than this one, which knows {head}",
+                "Update this program. A version runs on the schema of the next one, not of later ones.",
             )
         )
     invalid = [name for (name,) in await all_rows(conn, sql("invalid_indexes"))]

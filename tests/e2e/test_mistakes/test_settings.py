@@ -169,7 +169,7 @@ def test_a_database_that_is_another(in_use: str) -> None:
         name = conn.info.dbname
     elsewhere = in_use.replace(name, "postgres")
     for line, message in (
-        ("queue list", "lapinq isn't installed in this database, this release needs"),
+        ("queue list", "lapinq isn't installed in this database, this version needs"),
         ("task list", "run `lapinq migrate`"),
     ):
         check([Mistake(line, 1, message)], ("--database-url", elsewhere))

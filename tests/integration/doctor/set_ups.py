@@ -126,14 +126,14 @@ BROKEN = [
     Broken(
         "schema",
         "error",
-        "the schema is at revision 0001, this release needs",
+        "the schema is at revision 0001, this version needs",
         f"{KEEP_REVISION}; UPDATE lapinq_schema_version SET version_num = '0001'",
         RESTORE_REVISION,
     ),
     Broken(
         "schema",
         "info",
-        "from a newer release",
+        "from a newer version",
         f"{KEEP_REVISION}; UPDATE lapinq_schema_version SET version_num = '9999'",
         RESTORE_REVISION,
     ),

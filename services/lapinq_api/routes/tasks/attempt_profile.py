@@ -58,6 +58,6 @@ OPERATIONS = (
             ),
         ),
         answers={200: Answer(description="The profile.", body=AttemptProfile)},
-        errors={404: "There is no profile of an attempt that started then, or a later release stored it."},
+        errors={404: "There is no profile of an attempt that started then, or a later version stored it."},
     ),
 )

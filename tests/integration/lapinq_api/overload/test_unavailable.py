@@ -154,7 +154,7 @@ def test_without_the_schema_it_waits_for_it(postgres_url: str) -> None:
         serving(build_app(Settings(database_url=url))) as client,
     ):
         assert client.get("/health").status_code == 503
-        needed = f"lapinq isn't installed in this database, this release needs {head_revision()}: run `lapinq migrate`"
+        needed = f"lapinq isn't installed in this database, this version needs {head_revision()}: run `lapinq migrate`"
         refused = client.post("/api/v1/enqueue", json=TASK)
         assert (refused.status_code, refused.json()) == (503, {"error": needed})
         assert client.get("/readyz").json() == {"status": "unready", "reason": needed}

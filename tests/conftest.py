@@ -1,11 +1,11 @@
-"""Fixtures of tests that need a database: `database` is a private copy, `conn` rolls back and is quick."""
+"""Fixtures of tests that need a database: `conn` rolls back and is quick, `database` is a private copy."""
 
 import gc
 import os
 import signal
 import time
-from collections.abc import Generator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import AsyncExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.database import postgres
 from tests.support.programs.previous_release import unpack
+from tests.support.rows.factories import Conn, Connections
 
 # From those that take longest to those that take no time. Of the unit tests, those of the worker start processes.
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
@@ -135,7 +136,51 @@ def previous_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def conn(shared_database: str) -> Iterator[psycopg.Connection]:
+def anyio_backend() -> str:
+    """What runs coroutines: tests, and fixtures they ask for."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def conn(request: pytest.FixtureRequest, shared_database: str) -> AsyncIterator[Conn]:
+    """A connection as the product's. What it does is rolled back; unless the test asks for `database`, too: then that
+    is what it is connected to, and it commits.
+
+    As on connections that claim, nothing is compiled: a PostgreSQL with LLVM would take half a second for a large plan.
+    """
+    is_private = "database" in request.fixturenames
+    async with await Conn.open(
+        request.getfixturevalue("database") if is_private else shared_database
+    ) as connection:
+        await connection.execute("SET jit = off")
+        if not is_private:
+            await connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            if not connection.closed:
+                await connection.rollback()
+
+
+@pytest.fixture
+async def connections(database: str) -> AsyncIterator[Connections]:
+    """Opens several of them, each of which commits: `one, other = await connections(2)`."""
+    async with AsyncExitStack() as stack:
+
+        async def opened() -> Conn:
+            connection = await Conn.open(database)
+            stack.push_async_callback(connection.close)
+            await connection.execute("SET jit = off")
+            return connection
+
+        async def open_all(count: int) -> list[Conn]:
+            return [await opened() for _ in range(count)]
+
+        yield open_all
+
+
+@pytest.fixture
+def sync_conn(shared_database: str) -> Iterator[psycopg.Connection]:
     """A connection whose transaction is rolled back at the end of the test."""
     with psycopg.connect(shared_database) as connection:
         yield connection

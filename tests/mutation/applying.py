@@ -11,7 +11,7 @@ from tests.support.database.postgres import TEMPLATE_VARIABLE
 from tests.support.programs.processes import REPOSITORY
 
 SITE = Path(__file__).with_name("site")
-_NO_PLUGINS = ("anyio", "cacheprovider", "hypothesispytest", "playwright", "pytest_cov", "xdist")
+_NO_PLUGINS = ("cacheprovider", "hypothesispytest", "playwright", "pytest_cov", "xdist")
 """They cost half of a short run, and no test needs them to run alone."""
 
 

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from lapinq_core.db.pinned_session import PinnedSession
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn
 
@@ -19,32 +18,31 @@ async def value(conn: Conn, query: str) -> Any:
     return row[0]
 
 
-def test_a_session_that_is_closed_while_it_is_lent_ends_with_the_borrower(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        session = PinnedSession(database, NAME)
-        async with session.use():
-            pass
+async def test_a_session_that_is_closed_while_it_is_lent_ends_with_the_borrower(
+    database: str, conn: Conn
+) -> None:
+    session = PinnedSession(database, NAME)
+    async with session.use():
+        pass
 
-        async def borrow() -> int:
-            async with session.lend(1.0) as lent:
-                assert lent is not None
-                row = await (await lent.execute("SELECT 5, pg_advisory_xact_lock(1)")).fetchone()
-                assert row is not None
-                return row[0]
-
-        await conn.execute("SELECT pg_advisory_lock(1)")
-        borrowing = asyncio.create_task(borrow())
-        await eventually_async(lambda: value(conn, WAITING), 10)
-        await session.close()
-        assert await value(conn, OPEN) == 1
-        await conn.execute("SELECT pg_advisory_unlock(1)")
-        assert await borrowing == 5
+    async def borrow() -> int:
         async with session.lend(1.0) as lent:
-            assert lent is None
+            assert lent is not None
+            row = await (await lent.execute("SELECT 5, pg_advisory_xact_lock(1)")).fetchone()
+            assert row is not None
+            return row[0]
 
-        async def is_closed() -> bool:
-            return await value(conn, OPEN) == 0
+    await conn.execute("SELECT pg_advisory_lock(1)")
+    borrowing = asyncio.create_task(borrow())
+    await eventually_async(lambda: value(conn, WAITING), 10)
+    await session.close()
+    assert await value(conn, OPEN) == 1
+    await conn.execute("SELECT pg_advisory_unlock(1)")
+    assert await borrowing == 5
+    async with session.lend(1.0) as lent:
+        assert lent is None
 
-        await eventually_async(is_closed, 10)
+    async def is_closed() -> bool:
+        return await value(conn, OPEN) == 0
 
-    on_connections(database, test)
+    await eventually_async(is_closed, 10)

@@ -1,14 +1,11 @@
 """Several transactions in one message: each is its own, and each has its own error."""
 
-import asyncio
-
 import psycopg
 import pytest
 from psycopg.errors import DivisionByZero, UniqueViolation
 
 from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.pool import PooledConnection
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
 
@@ -19,60 +16,50 @@ def put(number: str) -> Statement:
 DIVIDE = Statement("divide", "SELECT 1 / $1::integer", ("0",))
 
 
-def test_each_transaction_commits_whatever_the_others_do(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute("CREATE TABLE numbers (number integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)")
-        errors = await run_pipelined(conn, [put("1")], [put("2"), DIVIDE, put("3")], [put("1")], [put("4")])
-        assert [type(error) for error in errors] == [
-            type(None),
-            DivisionByZero,
-            UniqueViolation,  # which only the commit finds
-            type(None),
-        ]
-        assert await run_pipelined(conn, [put("5"), put("6")]) == [None]
-        numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
-        assert [number for (number,) in numbers] == [1, 4, 5, 6]
-        names = await (await conn.execute("SELECT name FROM pg_prepared_statements ORDER BY name")).fetchall()
-        assert [name for (name,) in names] == ["divide", "put"]
-
-    on_connections(database, test)
+async def test_each_transaction_commits_whatever_the_others_do(database: str, conn: Conn) -> None:
+    await conn.execute("CREATE TABLE numbers (number integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)")
+    errors = await run_pipelined(conn, [put("1")], [put("2"), DIVIDE, put("3")], [put("1")], [put("4")])
+    assert [type(error) for error in errors] == [
+        type(None),
+        DivisionByZero,
+        UniqueViolation,  # which only the commit finds
+        type(None),
+    ]
+    assert await run_pipelined(conn, [put("5"), put("6")]) == [None]
+    numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
+    assert [number for (number,) in numbers] == [1, 4, 5, 6]
+    names = await (await conn.execute("SELECT name FROM pg_prepared_statements ORDER BY name")).fetchall()
+    assert [name for (name,) in names] == ["divide", "put"]
 
 
-def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        [error] = await run_pipelined(conn, [put("1")])
-        assert isinstance(error, psycopg.errors.UndefinedTable)
-        await conn.execute("CREATE TABLE numbers (number integer)")
-        assert await run_pipelined(conn, [put("1")]) == [None]
-
-    on_connections(database, test)
+async def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(
+    database: str, conn: Conn
+) -> None:
+    [error] = await run_pipelined(conn, [put("1")])
+    assert isinstance(error, psycopg.errors.UndefinedTable)
+    await conn.execute("CREATE TABLE numbers (number integer)")
+    assert await run_pipelined(conn, [put("1")]) == [None]
 
 
 @pytest.mark.parametrize("kind", [PooledConnection, psycopg.AsyncConnection])
-def test_statements_that_psycopg_deallocated_are_prepared_again(
+async def test_statements_that_psycopg_deallocated_are_prepared_again(
     database: str, kind: type[psycopg.AsyncConnection]
 ) -> None:
-    async def test() -> None:
-        async with await kind.connect(database, autocommit=True) as conn:
-            await conn.execute("CREATE TABLE numbers (number integer)")
-            assert await run_pipelined(conn, [put("1")], [put("2")]) == [None, None]
-            for _ in range(2):
-                await conn.execute("SELECT 1", prepare=True)
-                async with conn.transaction(force_rollback=True):  # after which it deallocates all
-                    await conn.execute("SELECT 1")
-                assert await run_pipelined(conn, [put("3")], [put("4")]) == [None, None]
-            numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
-            assert [number for (number,) in numbers] == [1, 2, 3, 3, 4, 4]
-
-    asyncio.run(test())
+    async with await kind.connect(database, autocommit=True) as conn:
+        await conn.execute("CREATE TABLE numbers (number integer)")
+        assert await run_pipelined(conn, [put("1")], [put("2")]) == [None, None]
+        for _ in range(2):
+            await conn.execute("SELECT 1", prepare=True)
+            async with conn.transaction(force_rollback=True):  # after which it deallocates all
+                await conn.execute("SELECT 1")
+            assert await run_pipelined(conn, [put("3")], [put("4")]) == [None, None]
+        numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
+        assert [number for (number,) in numbers] == [1, 2, 3, 3, 4, 4]
 
 
-def test_a_connection_that_ends_in_between_is_an_outage(database: str) -> None:
+async def test_a_connection_that_ends_in_between_is_an_outage(database: str, conn: Conn) -> None:
     end = Statement("end", "SELECT pg_terminate_backend(pg_backend_pid())")
 
-    async def test(conn: Conn) -> None:
-        with pytest.raises(psycopg.OperationalError):
-            await run_pipelined(conn, [DIVIDE], [end], [DIVIDE])
-        assert conn.closed
-
-    on_connections(database, test)
+    with pytest.raises(psycopg.OperationalError):
+        await run_pipelined(conn, [DIVIDE], [end], [DIVIDE])
+    assert conn.closed

@@ -12,10 +12,10 @@ import lapinq_core
 from tests.support.database.statements import CLAIMS, prepare, prepare_all
 
 
-def test_the_server_understands_every_statement(conn: psycopg.Connection) -> None:
-    assert prepare_all(conn, Path(lapinq_core.__file__).parent) > 100
+def test_the_server_understands_every_statement(sync_conn: psycopg.Connection) -> None:
+    assert prepare_all(sync_conn, Path(lapinq_core.__file__).parent) > 100
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_the_server_understands_every_claim(conn: psycopg.Connection, name: str) -> None:
-    prepare(conn, name, CLAIMS[name])
+def test_the_server_understands_every_claim(sync_conn: psycopg.Connection, name: str) -> None:
+    prepare(sync_conn, name, CLAIMS[name])

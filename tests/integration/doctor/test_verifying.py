@@ -10,7 +10,6 @@ from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import govern
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 UNIQUE = "SELECT lapinq_enqueue(%s::jsonb)"
@@ -47,51 +46,47 @@ async def wrong(conn: Conn) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
-def test_all_agrees_after_each_step(database: str, order: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
+async def test_all_agrees_after_each_step(database: str, conn: Conn, order: str) -> None:
+    worker = await add_worker(conn)
+    assert await wrong(conn) == {}
+    for key in "ab":
+        await enqueue(conn, 3, key=key)
+    assert await wrong(conn) == {}
+    await govern(
+        conn,
+        max_running_per_key=1,
+        start_order=order,
+        rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 3}',
+    )
+    for _ in range(3):
+        claims = await claim(conn, worker, 10)
+        assert len(claims) == 2
         assert await wrong(conn) == {}
-        for key in "ab":
-            await enqueue(conn, 3, key=key)
-        assert await wrong(conn) == {}
-        await govern(
-            conn,
-            max_running_per_key=1,
-            start_order=order,
-            rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 3}',
-        )
-        for _ in range(3):
-            claims = await claim(conn, worker, 10)
-            assert len(claims) == 2
-            assert await wrong(conn) == {}
-            assert await claim(conn, worker, 10) == []
-            assert await wrong(conn) == {}
-            await complete(conn, claims)
-            assert await wrong(conn) == {}
         assert await claim(conn, worker, 10) == []
         assert await wrong(conn) == {}
-
-    on_connections(database, test)
-
-
-def test_a_unique_key_agrees_while_its_task_waits_runs_and_is_retried_or_gone(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        for until in ("finished", "started", 60):
-            task = {"task_name": "noop", "module_path": "m", "unique": {"key": f"{until}", "until": until}}
-            for _ in range(2):
-                await conn.execute(UNIQUE, [json.dumps(task)])
+        await complete(conn, claims)
         assert await wrong(conn) == {}
-        claims = await claim(conn, worker, 10)
-        assert len(claims) == 3
-        assert await wrong(conn) == {}
-        retry = Retry(60.0, "no", None)
-        await worker_verbs.settle(conn, [ended_as(one.id, one.token, retry) for one in claims])
-        assert await wrong(conn) == {}
-        await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-        assert await wrong(conn) == {}
+    assert await claim(conn, worker, 10) == []
+    assert await wrong(conn) == {}
 
-    on_connections(database, test)
+
+async def test_a_unique_key_agrees_while_its_task_waits_runs_and_is_retried_or_gone(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    for until in ("finished", "started", 60):
+        task = {"task_name": "noop", "module_path": "m", "unique": {"key": f"{until}", "until": until}}
+        for _ in range(2):
+            await conn.execute(UNIQUE, [json.dumps(task)])
+    assert await wrong(conn) == {}
+    claims = await claim(conn, worker, 10)
+    assert len(claims) == 3
+    assert await wrong(conn) == {}
+    retry = Retry(60.0, "no", None)
+    await worker_verbs.settle(conn, [ended_as(one.id, one.token, retry) for one in claims])
+    assert await wrong(conn) == {}
+    await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
+    assert await wrong(conn) == {}
 
 
 @pytest.mark.parametrize(
@@ -170,33 +165,31 @@ def test_a_unique_key_agrees_while_its_task_waits_runs_and_is_retried_or_gone(da
         ),
     ],
 )
-def test_it_finds_what_differs(database: str, breaking: str, check: str, words: str) -> None:
-    async def test(conn: Conn) -> None:
-        await prepare(conn)
-        assert await wrong(conn) == {}
-        await conn.execute("SET session_replication_role = replica")
-        await conn.execute(breaking.encode())
-        [message] = [one for one in (await wrong(conn))[check] if words in one]
-        assert message
+async def test_it_finds_what_differs(
+    database: str, conn: Conn, breaking: str, check: str, words: str
+) -> None:
+    await prepare(conn)
+    assert await wrong(conn) == {}
+    await conn.execute("SET session_replication_role = replica")
+    await conn.execute(breaking.encode())
+    [message] = [one for one in (await wrong(conn))[check] if words in one]
+    assert message
 
-    on_connections(database, test)
 
-
-def test_lanes_behind_a_head_that_waits_for_a_rate_are_closed_rightly(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await conn.execute(
-            "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 2, lapinq_now())"
-        )
-        await enqueue(conn, 2, key="a", limits={"gpu": 1})
-        await enqueue(conn, 1, key="a")
-        await govern(
-            conn,
-            start_order="strict_per_key",
-            rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 1}',
-        )
-        await complete(conn, await claim(conn, worker, 1))
-        assert await claim(conn, worker, 1) == []
-        assert await wrong(conn) == {}
-
-    on_connections(database, test)
+async def test_lanes_behind_a_head_that_waits_for_a_rate_are_closed_rightly(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 2, lapinq_now())"
+    )
+    await enqueue(conn, 2, key="a", limits={"gpu": 1})
+    await enqueue(conn, 1, key="a")
+    await govern(
+        conn,
+        start_order="strict_per_key",
+        rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 1}',
+    )
+    await complete(conn, await claim(conn, worker, 1))
+    assert await claim(conn, worker, 1) == []
+    assert await wrong(conn) == {}

@@ -7,7 +7,6 @@ from lapinq_core.errors.groups import GroupFilter
 from lapinq_core.errors.recording import record
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 from tests.support.rows.failures import failures
 
@@ -20,23 +19,20 @@ ERRORS = (
 )
 
 
-def test_they_are_in_the_groups_that_count_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for error in ERRORS:
-            await fail(conn, 2, f"{error}\nmore", queue_name="mail", task_name="send")
-        await one_of_each(conn, "each")
-        (old,) = await fail(conn, 1, "old", queue_name="mail")
-        await conn.execute(
-            "UPDATE lapinq_attempts SET finished_at = finished_at - interval '31 days' WHERE task_id = %s",
-            (old,),
-        )
-        async with conn.transaction():
-            await conn.execute(SCRIPT.read_bytes())
-        news = [await record(conn, [failures(error, queue="mail", task="send")]) for error in ERRORS]
-        assert news == [[]] * len(ERRORS)
-        found, _ = await groups.list_groups(conn, GroupFilter(queue="mail"))
-        assert [(group.failed, group.state) for group in found] == [(3, "open")] * len(ERRORS)
-        each, _ = await groups.list_groups(conn, GroupFilter(queue="each"))
-        assert [group.failed for group in each] == [1]
-
-    on_connections(database, test)
+async def test_they_are_in_the_groups_that_count_on(conn: Conn) -> None:
+    for error in ERRORS:
+        await fail(conn, 2, f"{error}\nmore", queue_name="mail", task_name="send")
+    await one_of_each(conn, "each")
+    (old,) = await fail(conn, 1, "old", queue_name="mail")
+    await conn.execute(
+        "UPDATE lapinq_attempts SET finished_at = finished_at - interval '31 days' WHERE task_id = %s",
+        (old,),
+    )
+    async with conn.transaction():
+        await conn.execute(SCRIPT.read_bytes())
+    news = [await record(conn, [failures(error, queue="mail", task="send")]) for error in ERRORS]
+    assert news == [[]] * len(ERRORS)
+    found, _ = await groups.list_groups(conn, GroupFilter(queue="mail"))
+    assert [(group.failed, group.state) for group in found] == [(3, "open")] * len(ERRORS)
+    each, _ = await groups.list_groups(conn, GroupFilter(queue="each"))
+    assert [group.failed for group in each] == [1]

@@ -118,25 +118,22 @@ def test_a_trend_ends_now(filled: str, bars: trends.Bars) -> None:
     on_connections(filled, test)
 
 
-def test_changes_are_recorded_once_with_who_made_them(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await record(conn, [failures()])
-        ((group,), _) = await groups.list_groups(conn, GroupFilter())
-        muted = await changing.mute(conn, group.id, 60, "known", by=SOMEBODY)
-        assert muted is not None
-        assert (muted.state, muted.state_by, muted.state_reason) == ("muted", SOMEBODY.actor, "known")
-        assert muted.muted_until is not None
-        assert 50 < muted.muted_until.timestamp() - time.time() < 70
-        await changing.resolve(conn, group.id, by=SOMEBODY)
-        resolved = await changing.resolve(conn, group.id, by=SOMEBODY)
-        assert resolved is not None
-        assert (resolved.state, resolved.state_reason, resolved.muted_until) == ("resolved", None, None)
-        assert await changing.reopen(conn, group.id + 1, by=SOMEBODY) is None
-        entries, _ = await audit.list_entries(conn, AuditFilter(), 9)
-        of_group = {"queue": "mail", "task_name": "send", "kind": "ValueError: no *"}
-        assert [(entry.action, entry.target, entry.details) for entry in entries] == [
-            ("error.resolve", str(group.id), of_group),
-            ("error.mute", str(group.id), {**of_group, "seconds": 60, "reason": "known"}),
-        ]
-
-    on_connections(database, test)
+async def test_changes_are_recorded_once_with_who_made_them(conn: Conn) -> None:
+    await record(conn, [failures()])
+    ((group,), _) = await groups.list_groups(conn, GroupFilter())
+    muted = await changing.mute(conn, group.id, 60, "known", by=SOMEBODY)
+    assert muted is not None
+    assert (muted.state, muted.state_by, muted.state_reason) == ("muted", SOMEBODY.actor, "known")
+    assert muted.muted_until is not None
+    assert 50 < muted.muted_until.timestamp() - time.time() < 70
+    await changing.resolve(conn, group.id, by=SOMEBODY)
+    resolved = await changing.resolve(conn, group.id, by=SOMEBODY)
+    assert resolved is not None
+    assert (resolved.state, resolved.state_reason, resolved.muted_until) == ("resolved", None, None)
+    assert await changing.reopen(conn, group.id + 1, by=SOMEBODY) is None
+    entries, _ = await audit.list_entries(conn, AuditFilter(), 9)
+    of_group = {"queue": "mail", "task_name": "send", "kind": "ValueError: no *"}
+    assert [(entry.action, entry.target, entry.details) for entry in entries] == [
+        ("error.resolve", str(group.id), of_group),
+        ("error.mute", str(group.id), {**of_group, "seconds": 60, "reason": "known"}),
+    ]

@@ -13,7 +13,7 @@ from lapinq_core.errors.groups import ErrorGroup, GroupFilter
 from lapinq_core.errors.recording import record
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.factories import SOMEBODY, Conn, Connections
 from tests.support.rows.failures import failures
 from tests.support.rows.notifying import add_rule, notices
 
@@ -49,44 +49,35 @@ def news(changed: Sequence[NewError | RegressedError]) -> tuple[int, int]:
     )
 
 
-def test_failures_add_up_in_a_group_that_knows_the_last_of_them(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        old, new = str(uuid4()), str(uuid4())
-        first = failures("ValueError: no 1", retried=2, ago=60, task_id=old, traceback=TRACEBACK)
-        assert news(await record(conn, [first], worker="w-1", release="1.0")) == (1, 0)
-        more = failures("ValueError: no 22\nand more", failed=0, retried=1, task_id=new)
-        assert not await record(conn, [more], worker="w-2", release="1.0")
-        group = await only(conn)
-        assert (group.queue_name, group.task_name, group.kind) == ("mail", "send", "ValueError: no *")
-        assert (group.state, group.failed, group.retried) == (GroupState.OPEN, 1, 3)
-        assert (group.sample_task, group.sample_error) == (new, "ValueError: no 22\nand more")
-        assert group.sample_frame == "/app/shop/mail.py:42 in send\nsmtp.send(letter)"
-        assert (group.workers, group.releases) == (["w-2", "w-1"], ["1.0"])
-        assert 59 < (group.last_at - group.first_at).total_seconds() < 61
-        assert await sums(conn) == [(span, 1, 3) for span in COUNT_SPANS]
-
-    on_connections(database, test)
+async def test_failures_add_up_in_a_group_that_knows_the_last_of_them(conn: Conn) -> None:
+    old, new = str(uuid4()), str(uuid4())
+    first = failures("ValueError: no 1", retried=2, ago=60, task_id=old, traceback=TRACEBACK)
+    assert news(await record(conn, [first], worker="w-1", release="1.0")) == (1, 0)
+    more = failures("ValueError: no 22\nand more", failed=0, retried=1, task_id=new)
+    assert not await record(conn, [more], worker="w-2", release="1.0")
+    group = await only(conn)
+    assert (group.queue_name, group.task_name, group.kind) == ("mail", "send", "ValueError: no *")
+    assert (group.state, group.failed, group.retried) == (GroupState.OPEN, 1, 3)
+    assert (group.sample_task, group.sample_error) == (new, "ValueError: no 22\nand more")
+    assert group.sample_frame == "/app/shop/mail.py:42 in send\nsmtp.send(letter)"
+    assert (group.workers, group.releases) == (["w-2", "w-1"], ["1.0"])
+    assert 59 < (group.last_at - group.first_at).total_seconds() < 61
+    assert await sums(conn) == [(span, 1, 3) for span in COUNT_SPANS]
 
 
-def test_ten_workers_and_releases_are_kept(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for number in [*range(12), 5]:
-            await record(conn, [failures()], worker=f"w-{number}", release=f"{number}")
-        group = await only(conn)
-        assert group.workers == [f"w-{number}" for number in (5, 11, 10, 9, 8, 7, 6, 4, 3, 2)]
-        assert group.releases == [name[2:] for name in group.workers]
-
-    on_connections(database, test)
+async def test_ten_workers_and_releases_are_kept(conn: Conn) -> None:
+    for number in [*range(12), 5]:
+        await record(conn, [failures()], worker=f"w-{number}", release=f"{number}")
+    group = await only(conn)
+    assert group.workers == [f"w-{number}" for number in (5, 11, 10, 9, 8, 7, 6, 4, 3, 2)]
+    assert group.releases == [name[2:] for name in group.workers]
 
 
-def test_a_group_outlives_the_tasks_it_counted_and_finds_them_by_their_error(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await record(conn, [failures("KeyError: 'a'", task_id=str(uuid4()))])
-        found = await groups.of_error(conn, "mail", "send", "KeyError: 'b'\nmore")
-        assert found == await only(conn)
-        assert await groups.of_error(conn, "mail", "other", "KeyError: 'b'") is None
-
-    on_connections(database, test)
+async def test_a_group_outlives_the_tasks_it_counted_and_finds_them_by_their_error(conn: Conn) -> None:
+    await record(conn, [failures("KeyError: 'a'", task_id=str(uuid4()))])
+    found = await groups.of_error(conn, "mail", "send", "KeyError: 'b'\nmore")
+    assert found == await only(conn)
+    assert await groups.of_error(conn, "mail", "other", "KeyError: 'b'") is None
 
 
 @pytest.mark.parametrize(
@@ -99,29 +90,26 @@ def test_a_group_outlives_the_tasks_it_counted_and_finds_them_by_their_error(dat
         ("reopen", 0.0, GroupState.OPEN),
     ],
 )
-def test_what_the_next_failure_makes_of_a_group(
-    database: str, change: str, ago: float, then: GroupState
+async def test_what_the_next_failure_makes_of_a_group(
+    conn: Conn, change: str, ago: float, then: GroupState
 ) -> None:
-    async def test(conn: Conn) -> None:
-        await record(conn, [failures()])
-        number = (await only(conn)).id
-        match change:
-            case "resolve":
-                await changing.resolve(conn, number, by=SOMEBODY)
-            case "mute":
-                await changing.mute(conn, number, None, "known", by=SOMEBODY)
-            case "mute a moment":
-                await changing.mute(conn, number, 0.0, None, by=SOMEBODY)
-            case _:
-                await changing.resolve(conn, number, by=SOMEBODY)
-                await changing.reopen(conn, number, by=SOMEBODY)
-        changed = await record(conn, [failures(ago=ago)])
-        assert news(changed) == (0, then is GroupState.REGRESSED)
-        group = await only(conn)
-        assert (group.state, group.failed) == (then, 2)
-        assert news(await record(conn, [failures()])) == (0, then is GroupState.RESOLVED)
-
-    on_connections(database, test)
+    await record(conn, [failures()])
+    number = (await only(conn)).id
+    match change:
+        case "resolve":
+            await changing.resolve(conn, number, by=SOMEBODY)
+        case "mute":
+            await changing.mute(conn, number, None, "known", by=SOMEBODY)
+        case "mute a moment":
+            await changing.mute(conn, number, 0.0, None, by=SOMEBODY)
+        case _:
+            await changing.resolve(conn, number, by=SOMEBODY)
+            await changing.reopen(conn, number, by=SOMEBODY)
+    changed = await record(conn, [failures(ago=ago)])
+    assert news(changed) == (0, then is GroupState.REGRESSED)
+    group = await only(conn)
+    assert (group.state, group.failed) == (then, 2)
+    assert news(await record(conn, [failures()])) == (0, then is GroupState.RESOLVED)
 
 
 def test_workers_that_write_the_same_groups_at_once_neither_lose_nor_block_each_other(database: str) -> None:
@@ -142,55 +130,48 @@ def test_workers_that_write_the_same_groups_at_once_neither_lose_nor_block_each_
     on_connections(database, test, 2)
 
 
-def test_a_failure_that_waits_for_a_resolve_makes_the_group_regressed(database: str) -> None:
-    async def test(operator: Conn, worker: Conn) -> None:
+async def test_a_failure_that_waits_for_a_resolve_makes_the_group_regressed(connections: Connections) -> None:
+    operator, worker = await connections(2)
+    await record(worker, [failures()])
+    number = (await only(worker)).id
+    async with operator.transaction():
+        await changing.resolve(operator, number, by=SOMEBODY)
+        writing = asyncio.create_task(record(worker, [failures()]))
+        await _waits_for_a_lock(operator)
+    assert news(await writing) == (0, 1)
+    assert (await only(operator)).state is GroupState.REGRESSED
+
+
+async def test_a_resolve_that_waits_for_a_failure_resolves_it(connections: Connections) -> None:
+    operator, worker, watcher = await connections(3)
+    await record(worker, [failures()])
+    number = (await only(worker)).id
+    async with worker.transaction():
         await record(worker, [failures()])
-        number = (await only(worker)).id
-        async with operator.transaction():
-            await changing.resolve(operator, number, by=SOMEBODY)
-            writing = asyncio.create_task(record(worker, [failures()]))
-            await _waits_for_a_lock(operator)
-        assert news(await writing) == (0, 1)
-        assert (await only(operator)).state is GroupState.REGRESSED
-
-    on_connections(database, test, 2)
+        resolving = asyncio.create_task(changing.resolve(operator, number, by=SOMEBODY))
+        await _waits_for_a_lock(watcher)
+    group = await resolving
+    assert group is not None
+    assert (group.state, group.failed) == (GroupState.RESOLVED, 2)
 
 
-def test_a_resolve_that_waits_for_a_failure_resolves_it(database: str) -> None:
-    async def test(operator: Conn, worker: Conn, watcher: Conn) -> None:
-        await record(worker, [failures()])
-        number = (await only(worker)).id
-        async with worker.transaction():
-            await record(worker, [failures()])
-            resolving = asyncio.create_task(changing.resolve(operator, number, by=SOMEBODY))
-            await _waits_for_a_lock(watcher)
-        group = await resolving
-        assert group is not None
-        assert (group.state, group.failed) == (GroupState.RESOLVED, 2)
-
-    on_connections(database, test, 3)
-
-
-def test_rules_are_told_of_new_and_regressed_groups(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        await record(conn, [failures("ValueError: no 1\nand more")])
-        group = await only(conn)
-        await record(conn, [failures()])
-        await changing.resolve(conn, group.id, by=SOMEBODY)
-        await record(conn, [failures()])
-        of_group = {
-            "queue_name": "mail",
-            "task_name": "send",
-            "group_id": group.id,
-            "kind": "ValueError: no *",
-        }
-        assert [(event, details) for _, event, details in await notices(conn)] == [
-            (event, {**of_group, "event": event, "error": "ValueError: no 1"})
-            for event in ("error.new", "error.regressed")
-        ]
-
-    on_connections(database, test)
+async def test_rules_are_told_of_new_and_regressed_groups(conn: Conn) -> None:
+    await add_rule(conn)
+    await record(conn, [failures("ValueError: no 1\nand more")])
+    group = await only(conn)
+    await record(conn, [failures()])
+    await changing.resolve(conn, group.id, by=SOMEBODY)
+    await record(conn, [failures()])
+    of_group = {
+        "queue_name": "mail",
+        "task_name": "send",
+        "group_id": group.id,
+        "kind": "ValueError: no *",
+    }
+    assert [(event, details) for _, event, details in await notices(conn)] == [
+        (event, {**of_group, "event": event, "error": "ValueError: no 1"})
+        for event in ("error.new", "error.regressed")
+    ]
 
 
 async def _waits_for_a_lock(conn: Conn) -> None:

@@ -9,9 +9,8 @@ from lapinq_core.figures.alerts import Alerts
 from lapinq_core.people.audit import Author
 from lapinq_core.tasks import queues
 from tests.support.database.plans import nodes, plan
-from tests.support.database.running import on_connections
 from tests.support.rows import schedules
-from tests.support.rows.factories import Conn, add_worker, enqueue, make_late, pause
+from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
 from tests.support.rows.figures import put_levels
 
 ADA = Author(actor_kind=ActorKind.USER, actor="ada")
@@ -49,182 +48,147 @@ async def add_webhook(conn: Conn, state: str, **ages: str) -> None:
     )
 
 
-def test_where_all_is_well_there_is_nothing_to_tell(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_worker(conn)
-        await enqueue(conn)
-        await add_webhook(conn, "pending")
-        await add_webhook(conn, "delivered", due="1 hour")
-        assert await alerts.current(conn) == NOTHING
-
-    on_connections(database, test)
+async def test_where_all_is_well_there_is_nothing_to_tell(conn: Conn) -> None:
+    await add_worker(conn)
+    await enqueue(conn)
+    await add_webhook(conn, "pending")
+    await add_webhook(conn, "delivered", due="1 hour")
+    assert await alerts.current(conn) == NOTHING
 
 
-def test_queues_that_nobody_claims_from_are_told_with_what_waits(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 2, queue_name="short")
-        await enqueue(conn, 3, queue_name="long")
-        await enqueue(conn, 4, queue_name="paused")
-        await pause(conn, "paused")
-        found = await alerts.current(conn)
-        assert not found.has_worker
-        assert [(one.queue_name, one.waiting, one.has_quiet_worker) for one in found.unserved] == [
-            ("long", 3, False),
-            ("short", 2, False),
-        ]
-        assert all(one.seconds is not None and 0 < one.seconds < 60 for one in found.unserved)
-        quiet = await add_worker(conn, queues=["long"])
-        await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (quiet,))
-        found = await alerts.current(conn)
-        assert not found.has_worker
-        assert [one.has_quiet_worker for one in found.unserved] == [True, False]
-        await make_late(conn, await add_worker(conn))
-        assert await unserved(conn) == ["long", "short"]
-        await add_worker(conn, queues=["long"])
-        assert await unserved(conn) == ["short"]
-        await add_worker(conn)
-        assert await unserved(conn) == []
-
-    on_connections(database, test)
+async def test_queues_that_nobody_claims_from_are_told_with_what_waits(conn: Conn) -> None:
+    await enqueue(conn, 2, queue_name="short")
+    await enqueue(conn, 3, queue_name="long")
+    await enqueue(conn, 4, queue_name="paused")
+    await pause(conn, "paused")
+    found = await alerts.current(conn)
+    assert not found.has_worker
+    assert [(one.queue_name, one.waiting, one.has_quiet_worker) for one in found.unserved] == [
+        ("long", 3, False),
+        ("short", 2, False),
+    ]
+    assert all(one.seconds is not None and 0 < one.seconds < 60 for one in found.unserved)
+    quiet = await add_worker(conn, queues=["long"])
+    await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (quiet,))
+    found = await alerts.current(conn)
+    assert not found.has_worker
+    assert [one.has_quiet_worker for one in found.unserved] == [True, False]
+    await make_late(conn, await add_worker(conn))
+    assert await unserved(conn) == ["long", "short"]
+    await add_worker(conn, queues=["long"])
+    assert await unserved(conn) == ["short"]
+    await add_worker(conn)
+    assert await unserved(conn) == []
 
 
-def test_paused_queues_are_told_with_who_and_why(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 2, queue_name="full")
-        await pause(conn, "empty")
-        await queues.pause(conn, "full", "the receiver is down", by=ADA)
-        found = (await alerts.current(conn)).paused
-        assert [(one.queue_name, one.waiting) for one in found] == [("full", 2), ("empty", 0)]
-        assert (found[0].paused_by, found[0].reason) == ("ada", "the receiver is down")
-        await queues.resume(conn, "full", by=ADA)
-        assert [one.queue_name for one in (await alerts.current(conn)).paused] == ["empty"]
-
-    on_connections(database, test)
+async def test_paused_queues_are_told_with_who_and_why(conn: Conn) -> None:
+    await enqueue(conn, 2, queue_name="full")
+    await pause(conn, "empty")
+    await queues.pause(conn, "full", "the receiver is down", by=ADA)
+    found = (await alerts.current(conn)).paused
+    assert [(one.queue_name, one.waiting) for one in found] == [("full", 2), ("empty", 0)]
+    assert (found[0].paused_by, found[0].reason) == ("ada", "the receiver is down")
+    await queues.resume(conn, "full", by=ADA)
+    assert [one.queue_name for one in (await alerts.current(conn)).paused] == ["empty"]
 
 
-def test_a_worker_that_died_is_told_for_an_hour(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_worker(conn, name="alive")
-        for name, ago in (("long gone", "61 min"), ("one", "20 min"), ("the other", "1 min")):
-            await conn.execute(
-                "UPDATE lapinq_workers SET dead_at = lapinq_now() - %s::interval WHERE id = %s",
-                (ago, await add_worker(conn, name=name)),
-            )
-        found = (await alerts.current(conn)).dead_workers
-        assert [worker.name for worker in found] == ["the other", "one"]
-
-    on_connections(database, test)
-
-
-def test_a_queue_that_grows_is_told_unless_it_stands_still(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_worker(conn, queues=["served", "paused"])
-        for queue in ("served", "paused", "nobody's"):
-            await enqueue(conn, 1, queue_name=queue)
-            await put_levels(conn, queue, 900, 700, 600)
-        await put_levels(conn, "", 2700, 2100, 1800)
-        await pause(conn, "paused")
-        found = await alerts.current(conn)
-        assert [(one.queue_name, one.ready, one.before) for one in found.growing] == [("served", 900, 600)]
-        assert 110 < found.growing[0].seconds < 130
-
-    on_connections(database, test)
-
-
-def test_what_is_not_due_needs_no_worker_yet(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task_id,) = await enqueue(conn)
+async def test_a_worker_that_died_is_told_for_an_hour(conn: Conn) -> None:
+    await add_worker(conn, name="alive")
+    for name, ago in (("long gone", "61 min"), ("one", "20 min"), ("the other", "1 min")):
         await conn.execute(
-            "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %s RETURNING id, queue_name, rank)"
-            " INSERT INTO lapinq_delayed (id, due_at, queue_name, rank)"
-            " SELECT id, now() + '1 h', queue_name, rank FROM gone",
-            (task_id,),
+            "UPDATE lapinq_workers SET dead_at = lapinq_now() - %s::interval WHERE id = %s",
+            (ago, await add_worker(conn, name=name)),
         )
-        assert await unserved(conn) == []
-
-    on_connections(database, test)
-
-
-def test_only_the_fullest_queues_are_told(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for number in range(alerts.MAX_QUEUES + 1):
-            await enqueue(conn, 1 if number == 7 else 2, queue_name=f"queue {number:02}")
-        expected = [f"queue {number:02}" for number in range(alerts.MAX_QUEUES + 1) if number != 7]
-        assert await unserved(conn) == expected
-
-    on_connections(database, test)
+    found = (await alerts.current(conn)).dead_workers
+    assert [worker.name for worker in found] == ["the other", "one"]
 
 
-def test_a_schedule_that_nobody_fires_is_told(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_schedule(conn, "20 seconds")
-        assert (await alerts.current(conn)).schedules_late is None
-        assert await alerts.schedules_late(conn) is None
-        await add_schedule(conn, "10 minutes")
-        late = (await alerts.current(conn)).schedules_late
-        assert late is not None
-        assert 600 <= late < 700
-        assert 600 <= (await alerts.schedules_late(conn) or 0) < 700
-
-    on_connections(database, test)
+async def test_a_queue_that_grows_is_told_unless_it_stands_still(conn: Conn) -> None:
+    await add_worker(conn, queues=["served", "paused"])
+    for queue in ("served", "paused", "nobody's"):
+        await enqueue(conn, 1, queue_name=queue)
+        await put_levels(conn, queue, 900, 700, 600)
+    await put_levels(conn, "", 2700, 2100, 1800)
+    await pause(conn, "paused")
+    found = await alerts.current(conn)
+    assert [(one.queue_name, one.ready, one.before) for one in found.growing] == [("served", 900, 600)]
+    assert 110 < found.growing[0].seconds < 130
 
 
-def test_webhooks_given_up_of_late_and_those_overdue_are_counted(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_webhook(conn, "given_up", tried="1 hour", due="1 hour")
-        await add_webhook(conn, "given_up", tried="25 hours")
-        await add_webhook(conn, "pending", due="30 s")
-        for due in ("61 s", "10 min"):
-            await add_webhook(conn, "pending", due=due)
-        found = await alerts.current(conn)
-        assert (found.webhooks_given_up, found.webhooks_overdue) == (1, 2)
-        assert found.overdue_seconds is not None
-        assert 600 <= found.overdue_seconds < 700
-
-    on_connections(database, test)
+async def test_what_is_not_due_needs_no_worker_yet(conn: Conn) -> None:
+    (task_id,) = await enqueue(conn)
+    await conn.execute(
+        "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %s RETURNING id, queue_name, rank)"
+        " INSERT INTO lapinq_delayed (id, due_at, queue_name, rank)"
+        " SELECT id, now() + '1 h', queue_name, rank FROM gone",
+        (task_id,),
+    )
+    assert await unserved(conn) == []
 
 
-def test_whoever_holds_an_old_snapshot_is_told_by_name(database: str) -> None:
-    async def test(conn: Conn, holder: Conn) -> None:
-        assert await alerts.find_old_snapshots(conn, seconds=0) == []
-        async with holder.transaction():
-            await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
-            (found,) = await alerts.find_old_snapshots(conn, seconds=0)
-            assert (found.kind, found.name, found.pid) == ("session", "test", holder.info.backend_pid)
-            assert found.seconds is not None
-            assert await alerts.find_old_snapshots(conn) == []
-        assert await alerts.find_old_snapshots(conn, seconds=0) == []
-
-    on_connections(database, test, 2)
+async def test_only_the_fullest_queues_are_told(conn: Conn) -> None:
+    for number in range(alerts.MAX_QUEUES + 1):
+        await enqueue(conn, 1 if number == 7 else 2, queue_name=f"queue {number:02}")
+    expected = [f"queue {number:02}" for number in range(alerts.MAX_QUEUES + 1) if number != 7]
+    assert await unserved(conn) == expected
 
 
-def test_users_with_the_known_password_are_named(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for name, is_known in (("lisa", False), ("lapinq", True)):
-            await conn.execute(
-                "INSERT INTO lapinq_users (username, password_hash, role, has_default_password, created_at)"
-                " VALUES (%s, 'x', 'admin', %s, now())",
-                (name, is_known),
-            )
-        assert (await alerts.current(conn)).default_passwords == ["lapinq"]
-
-    on_connections(database, test)
+async def test_a_schedule_that_nobody_fires_is_told(conn: Conn) -> None:
+    await add_schedule(conn, "20 seconds")
+    assert (await alerts.current(conn)).schedules_late is None
+    assert await alerts.schedules_late(conn) is None
+    await add_schedule(conn, "10 minutes")
+    late = (await alerts.current(conn)).schedules_late
+    assert late is not None
+    assert 600 <= late < 700
+    assert 600 <= (await alerts.schedules_late(conn) or 0) < 700
 
 
-def test_looking_reads_the_webhooks_by_their_indexes(database: str) -> None:
-    async def test(conn: Conn) -> None:
+async def test_webhooks_given_up_of_late_and_those_overdue_are_counted(conn: Conn) -> None:
+    await add_webhook(conn, "given_up", tried="1 hour", due="1 hour")
+    await add_webhook(conn, "given_up", tried="25 hours")
+    await add_webhook(conn, "pending", due="30 s")
+    for due in ("61 s", "10 min"):
+        await add_webhook(conn, "pending", due=due)
+    found = await alerts.current(conn)
+    assert (found.webhooks_given_up, found.webhooks_overdue) == (1, 2)
+    assert found.overdue_seconds is not None
+    assert 600 <= found.overdue_seconds < 700
+
+
+async def test_whoever_holds_an_old_snapshot_is_told_by_name(connections: Connections) -> None:
+    conn, holder = await connections(2)
+    assert await alerts.find_old_snapshots(conn, seconds=0) == []
+    async with holder.transaction():
+        await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        (found,) = await alerts.find_old_snapshots(conn, seconds=0)
+        assert (found.kind, found.name, found.pid) == ("session", "test", holder.info.backend_pid)
+        assert found.seconds is not None
+        assert await alerts.find_old_snapshots(conn) == []
+    assert await alerts.find_old_snapshots(conn, seconds=0) == []
+
+
+async def test_users_with_the_known_password_are_named(conn: Conn) -> None:
+    for name, is_known in (("lisa", False), ("lapinq", True)):
         await conn.execute(
-            "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, state,"
-            " retry_since, due_at, tried_at) SELECT gen_random_uuid(), 'q', 't', 'https://x/', 'failed', 1, now(),"
-            " (ARRAY['delivered', 'given_up', 'pending'])[1 + n %% 3], now(), now() + '1 h', now() - '2 days'::interval"
-            " FROM generate_series(1, %s) n",
-            (20_000,),
+            "INSERT INTO lapinq_users (username, password_hash, role, has_default_password, created_at)"
+            " VALUES (%s, 'x', 'admin', %s, now())",
+            (name, is_known),
         )
-        await conn.execute("ANALYZE lapinq_webhooks")
-        params: dict[str, Any] = {"given_up": 86400.0, "overdue": 60.0, "late": 30.0, "most": 1000}
-        found = nodes(await plan(conn, "alerts", params))
-        scans = [node for node in found if node.get("Relation Name") == "lapinq_webhooks"]
-        assert {scan["Node Type"] for scan in scans}.isdisjoint({"Seq Scan"})
-        assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) == 0
+    assert (await alerts.current(conn)).default_passwords == ["lapinq"]
 
-    on_connections(database, test)
+
+async def test_looking_reads_the_webhooks_by_their_indexes(conn: Conn) -> None:
+    await conn.execute(
+        "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, state,"
+        " retry_since, due_at, tried_at) SELECT gen_random_uuid(), 'q', 't', 'https://x/', 'failed', 1, now(),"
+        " (ARRAY['delivered', 'given_up', 'pending'])[1 + n %% 3], now(), now() + '1 h', now() - '2 days'::interval"
+        " FROM generate_series(1, %s) n",
+        (20_000,),
+    )
+    await conn.execute("ANALYZE lapinq_webhooks")
+    params: dict[str, Any] = {"given_up": 86400.0, "overdue": 60.0, "late": 30.0, "most": 1000}
+    found = nodes(await plan(conn, "alerts", params))
+    scans = [node for node in found if node.get("Relation Name") == "lapinq_webhooks"]
+    assert {scan["Node Type"] for scan in scans}.isdisjoint({"Seq Scan"})
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) == 0

@@ -5,7 +5,7 @@ import asyncio
 from lapinq_core.domain.figures import SPANS, Figures, Window
 from lapinq_core.figures import rollups
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn
+from tests.support.rows.factories import Conn, Connections
 from tests.support.rows.figures import put, rows, sums
 
 
@@ -31,78 +31,64 @@ async def shown(conn: Conn) -> list[dict[int, object]]:
     return found
 
 
-def test_a_fold_changes_nothing_of_what_is_shown(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await recent(conn, 6)
-        before, had = await shown(conn), [await sums(conn, queue) for queue in ("", "a", "b")]
-        assert await rollups.fold(conn) == 6 * (3 + 2 + 1) * 3
-        after = await shown(conn)
-        for old, new in zip(before, after, strict=True):
-            same = old.keys() & new.keys()
-            assert len(same) > 50
-            assert {time: old[time] for time in same} == {time: new[time] for time in same}
-        assert [await sums(conn, queue) for queue in ("", "a", "b")] == had
-        assert await rows(conn, "a", 10) == 3 + 2 * 6
-        assert await rows(conn, "a", 60) == 2 + 6
-        assert await rows(conn, "a", 900) == 1 + 6
-        assert await rollups.fold(conn) == 0
-
-    on_connections(database, test)
+async def test_a_fold_changes_nothing_of_what_is_shown(conn: Conn) -> None:
+    await recent(conn, 6)
+    before, had = await shown(conn), [await sums(conn, queue) for queue in ("", "a", "b")]
+    assert await rollups.fold(conn) == 6 * (3 + 2 + 1) * 3
+    after = await shown(conn)
+    for old, new in zip(before, after, strict=True):
+        same = old.keys() & new.keys()
+        assert len(same) > 50
+        assert {time: old[time] for time in same} == {time: new[time] for time in same}
+    assert [await sums(conn, queue) for queue in ("", "a", "b")] == had
+    assert await rows(conn, "a", 10) == 3 + 2 * 6
+    assert await rows(conn, "a", 60) == 2 + 6
+    assert await rows(conn, "a", 900) == 1 + 6
+    assert await rollups.fold(conn) == 0
 
 
-def test_histograms_of_any_length_are_folded(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for ago in (150, 150, 150):
-            await put(conn, 10, ago, completed=2)
-        await conn.execute(
-            "INSERT INTO lapinq_rollups (span, since, queue_name, runs, waits)"
-            " SELECT span, since, queue_name, '{}', '{1,2,3,4}' FROM lapinq_rollups LIMIT 1"
-        )
-        assert await rollups.fold(conn) == 4
-        row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
-        assert row == (6, [0] * 8 + [6], [1, 2, 9, 4])
-
-    on_connections(database, test)
+async def test_histograms_of_any_length_are_folded(conn: Conn) -> None:
+    for ago in (150, 150, 150):
+        await put(conn, 10, ago, completed=2)
+    await conn.execute(
+        "INSERT INTO lapinq_rollups (span, since, queue_name, runs, waits)"
+        " SELECT span, since, queue_name, '{}', '{1,2,3,4}' FROM lapinq_rollups LIMIT 1"
+    )
+    assert await rollups.fold(conn) == 4
+    row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
+    assert row == (6, [0] * 8 + [6], [1, 2, 9, 4])
 
 
-def test_rows_without_histograms_are_folded(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await put(conn, 10, 150, rows=2)
-        await conn.execute("UPDATE lapinq_rollups SET runs = '{}', waits = '{}'")
-        assert await rollups.fold(conn) == 2
-        row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
-        assert row == (2, [], [])
-
-    on_connections(database, test)
+async def test_rows_without_histograms_are_folded(conn: Conn) -> None:
+    await put(conn, 10, 150, rows=2)
+    await conn.execute("UPDATE lapinq_rollups SET runs = '{}', waits = '{}'")
+    assert await rollups.fold(conn) == 2
+    row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
+    assert row == (2, [], [])
 
 
-def test_a_fold_is_bounded_and_comes_to_an_end(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for number in range(20):
-            await put(conn, 10, 150, f"queue {number}", rows=10)
-        taken = [await rollups.fold(conn, 50) for _ in range(30)]
-        assert max(taken) == 50
-        assert taken[-1] == 0
-        for number in range(20):
-            assert await rows(conn, f"queue {number}") == 1
-            assert (await sums(conn, f"queue {number}"))[:3] == (10, 10, 10)
-
-    on_connections(database, test)
+async def test_a_fold_is_bounded_and_comes_to_an_end(conn: Conn) -> None:
+    for number in range(20):
+        await put(conn, 10, 150, f"queue {number}", rows=10)
+    taken = [await rollups.fold(conn, 50) for _ in range(30)]
+    assert max(taken) == 50
+    assert taken[-1] == 0
+    for number in range(20):
+        assert await rows(conn, f"queue {number}") == 1
+        assert (await sums(conn, f"queue {number}"))[:3] == (10, 10, 10)
 
 
-def test_what_one_fold_holds_another_leaves(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        await put(conn, 10, 150, rows=100)
-        async with conn.transaction():
-            assert await rollups.fold(conn, 60) == 60
-            assert await rollups.fold(other) == 40
-            assert (await sums(other))[1] == 100
+async def test_what_one_fold_holds_another_leaves(connections: Connections) -> None:
+    conn, other = await connections(2)
+    await put(conn, 10, 150, rows=100)
+    async with conn.transaction():
+        assert await rollups.fold(conn, 60) == 60
+        assert await rollups.fold(other) == 40
         assert (await sums(other))[1] == 100
-        assert await rollups.fold(other) == 2
-        assert await sums(conn) == (100, 100, 100, 100, 100)
-        assert await rows(conn) == 1
-
-    on_connections(database, test, 2)
+    assert (await sums(other))[1] == 100
+    assert await rollups.fold(other) == 2
+    assert await sums(conn) == (100, 100, 100, 100, 100)
+    assert await rows(conn) == 1
 
 
 def test_folds_at_once_lose_nothing_and_every_reader_sees_it_all(database: str) -> None:
@@ -160,27 +146,22 @@ def test_what_is_recorded_while_others_fold_is_kept(database: str) -> None:
     on_connections(database, test, 4)
 
 
-def test_what_was_kept_long_enough_is_forgotten(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for span, kept in SPANS.items():
-            for queue in ("", "a"):
-                await put(conn, span, kept - span - 60, queue)
-                await put(conn, span, kept + span + 60, queue, rows=3)
-        assert await rollups.prune(conn, 2) == 2 * len(SPANS)
-        assert await rollups.prune(conn) == 4 * len(SPANS)
-        assert await rollups.prune(conn) == 0
-        for span in SPANS:
-            assert [await rows(conn, queue, span) for queue in ("", "a")] == [1, 1]
-
-    on_connections(database, test)
+async def test_what_was_kept_long_enough_is_forgotten(conn: Conn) -> None:
+    for span, kept in SPANS.items():
+        for queue in ("", "a"):
+            await put(conn, span, kept - span - 60, queue)
+            await put(conn, span, kept + span + 60, queue, rows=3)
+    assert await rollups.prune(conn, 2) == 2 * len(SPANS)
+    assert await rollups.prune(conn) == 4 * len(SPANS)
+    assert await rollups.prune(conn) == 0
+    for span in SPANS:
+        assert [await rows(conn, queue, span) for queue in ("", "a")] == [1, 1]
 
 
-def test_two_that_prune_at_once_take_each_their_own(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        await put(conn, 10, 4 * 3600, rows=10)
-        async with conn.transaction():
-            assert await rollups.prune(conn, 6) == 6
-            assert await rollups.prune(other) == 4
-        assert await rows(conn) == 0
-
-    on_connections(database, test, 2)
+async def test_two_that_prune_at_once_take_each_their_own(connections: Connections) -> None:
+    conn, other = await connections(2)
+    await put(conn, 10, 4 * 3600, rows=10)
+    async with conn.transaction():
+        assert await rollups.prune(conn, 6) == 6
+        assert await rollups.prune(other) == 4
+    assert await rows(conn) == 0

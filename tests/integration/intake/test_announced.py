@@ -13,66 +13,54 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
 from tests.support.database import ready_channels
 from tests.support.database.pgbouncer import PROGRAM, pooler
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, counts, new_task, status
+from tests.support.rows.factories import Conn, Connections, counts, new_task, status
 
 
-def test_tasks_are_stored_and_workers_hear_of_each_queue_once(database: str) -> None:
-    async def test(conn: Conn, listener: Conn) -> None:
-        await listener.execute(ready_channels.LISTEN)
-        tasks = [new_task(queue_name=queue) for queue in ("a", 'it\'s "b"', "a")]
-        assert (await take_in_announced(conn, tasks)).queues == set()
-        heard = [ready_notices.read(one.payload) async for one in listener.notifies(timeout=5, stop_after=5)]
-        told = Counter[str]()
-        for one in heard:
-            told[one.queue] += one.count
-        assert told == {"a": 2, 'it\'s "b"': 1}
-        assert await counts(conn, "a") == {"pending": 2}
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            await take_in_announced(conn, [new_task(), tasks[0]])
-        assert await counts(conn) == {}
-
-    on_connections(database, test, count=2)
+async def test_tasks_are_stored_and_workers_hear_of_each_queue_once(connections: Connections) -> None:
+    conn, listener = await connections(2)
+    await listener.execute(ready_channels.LISTEN)
+    tasks = [new_task(queue_name=queue) for queue in ("a", 'it\'s "b"', "a")]
+    assert (await take_in_announced(conn, tasks)).queues == set()
+    heard = [ready_notices.read(one.payload) async for one in listener.notifies(timeout=5, stop_after=5)]
+    told = Counter[str]()
+    for one in heard:
+        told[one.queue] += one.count
+    assert told == {"a": 2, 'it\'s "b"': 1}
+    assert await counts(conn, "a") == {"pending": 2}
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await take_in_announced(conn, [new_task(), tasks[0]])
+    assert await counts(conn) == {}
 
 
-def test_without_a_notice_all_are_stored_or_none(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        tasks = [new_task(queue_name=queue) for queue in ("a", "b", "a")]
-        assert (await take_in_ready(conn, tasks)).queues == {"a", "b"}
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            await take_in_ready(conn, [new_task(queue_name="a"), tasks[0]])
-        assert await counts(conn, "a") == {"pending": 2}
-        assert await counts(conn) == {}
-
-    on_connections(database, test)
+async def test_without_a_notice_all_are_stored_or_none(database: str, conn: Conn) -> None:
+    tasks = [new_task(queue_name=queue) for queue in ("a", "b", "a")]
+    assert (await take_in_ready(conn, tasks)).queues == {"a", "b"}
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await take_in_ready(conn, [new_task(queue_name="a"), tasks[0]])
+    assert await counts(conn, "a") == {"pending": 2}
+    assert await counts(conn) == {}
 
 
-def test_when_notify_fails_the_tasks_are_stored_and_left_to_announce(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute(
-            "CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'no notices today'; END $$"
-        )
-        await conn.execute("SET search_path = public, pg_catalog")
-        task = new_task()
-        assert (await take_in_announced(conn, [task])).queues == {"default"}
-        assert await status(conn, task.id) == "pending"
-
-    on_connections(database, test)
+async def test_when_notify_fails_the_tasks_are_stored_and_left_to_announce(database: str, conn: Conn) -> None:
+    await conn.execute(
+        "CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no notices today'; END $$"
+    )
+    await conn.execute("SET search_path = public, pg_catalog")
+    task = new_task()
+    assert (await take_in_announced(conn, [task])).queues == {"default"}
+    assert await status(conn, task.id) == "pending"
 
 
-def test_what_was_committed_before_a_flush_is_on_disk_after_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute("CREATE TABLE notes (note text)")
-        await conn.execute("SET synchronous_commit = off")
-        await conn.execute("INSERT INTO notes VALUES ('x')")
-        [end] = await (await conn.execute("SELECT pg_current_wal_insert_lsn()")).fetchone() or [None]
-        await conn.execute("RESET synchronous_commit")
-        await flush(conn)
-        cursor = await conn.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", (end,))
-        assert await cursor.fetchone() == (True,)
-
-    on_connections(database, test)
+async def test_what_was_committed_before_a_flush_is_on_disk_after_it(database: str, conn: Conn) -> None:
+    await conn.execute("CREATE TABLE notes (note text)")
+    await conn.execute("SET synchronous_commit = off")
+    await conn.execute("INSERT INTO notes VALUES ('x')")
+    [end] = await (await conn.execute("SELECT pg_current_wal_insert_lsn()")).fetchone() or [None]
+    await conn.execute("RESET synchronous_commit")
+    await flush(conn)
+    cursor = await conn.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", (end,))
+    assert await cursor.fetchone() == (True,)
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer")
@@ -121,13 +109,10 @@ def test_delayed_and_fire_and_forget_tasks_are_stored_otherwise() -> None:
     assert not may_start_now([new_task(), new_task(ttl_seconds=0.0)])
 
 
-def test_one_sender_at_a_time_has_the_turn_to_notify() -> None:
-    async def test() -> None:
-        notifier = Notifier(make_pool("", "test", 1, timeout=1.0), min_interval=60.0)
-        assert notifier.take_turn()
-        assert not notifier.take_turn()
-        waiting = Notifier(make_pool("", "test", 1, timeout=1.0))
-        waiting.wake(["default"])
-        assert not waiting.take_turn(), "what waits already goes first"
-
-    asyncio.run(test())
+async def test_one_sender_at_a_time_has_the_turn_to_notify() -> None:
+    notifier = Notifier(make_pool("", "test", 1, timeout=1.0), min_interval=60.0)
+    assert notifier.take_turn()
+    assert not notifier.take_turn()
+    waiting = Notifier(make_pool("", "test", 1, timeout=1.0))
+    waiting.wake(["default"])
+    assert not waiting.take_turn(), "what waits already goes first"

@@ -39,47 +39,34 @@ async def is_listening(conn: Conn) -> bool:
     return await cursor.fetchone() is not None
 
 
-def test_a_sleeping_scheduler_hears_of_a_new_schedule(database: str) -> None:
-    async def test() -> None:
-        async with running(database) as (conn, _):
-            await eventually_async(lambda: is_listening(conn))
-            await add_schedule(conn, every="1s")
-            await eventually_async(lambda: task_ids(conn))
-
-    asyncio.run(test())
+async def test_a_sleeping_scheduler_hears_of_a_new_schedule(database: str) -> None:
+    async with running(database) as (conn, _):
+        await eventually_async(lambda: is_listening(conn))
+        await add_schedule(conn, every="1s")
+        await eventually_async(lambda: task_ids(conn))
 
 
-def test_a_tick_wakes_the_workers_of_its_queue(database: str) -> None:
-    async def test() -> None:
-        async with running(database) as (conn, _):
-            await conn.execute(ready_channels.LISTEN)
-            await eventually_async(lambda: is_listening(conn))
-            await add_schedule(conn, every="1s", queue_name="video")
-            heard = [
-                ready_notices.read(note.payload) async for note in conn.notifies(timeout=10, stop_after=1)
-            ]
-            assert {notice.queue for notice in heard} == {"video"}
-
-    asyncio.run(test())
+async def test_a_tick_wakes_the_workers_of_its_queue(database: str) -> None:
+    async with running(database) as (conn, _):
+        await conn.execute(ready_channels.LISTEN)
+        await eventually_async(lambda: is_listening(conn))
+        await add_schedule(conn, every="1s", queue_name="video")
+        heard = [ready_notices.read(note.payload) async for note in conn.notifies(timeout=10, stop_after=1)]
+        assert {notice.queue for notice in heard} == {"video"}
 
 
-def test_it_hears_of_a_resume_and_fires_on_time(database: str) -> None:
-    async def test() -> None:
-        async with running(database) as (conn, metrics):
-            await add_schedule(conn, every="1s")
-            await schedules.pause(conn, "nightly", None, by=SOMEBODY)
-            await eventually_async(lambda: is_listening(conn))
-            await schedules.resume(conn, "nightly", by=SOMEBODY)
-            await eventually_async(lambda: enough(conn, 3))
-            cursor = await conn.execute(
-                "SELECT max(fired_at - fire_at) < interval '1 second' FROM lapinq_ticks"
-            )
-            assert await cursor.fetchone() == (True,)
-            text = metrics.text()[0].decode()
-            assert 'lapinq_schedule_ticks_total{outcome="enqueued"}' in text
-            assert "lapinq_schedule_lateness_seconds_count" in text
-
-    asyncio.run(test())
+async def test_it_hears_of_a_resume_and_fires_on_time(database: str) -> None:
+    async with running(database) as (conn, metrics):
+        await add_schedule(conn, every="1s")
+        await schedules.pause(conn, "nightly", None, by=SOMEBODY)
+        await eventually_async(lambda: is_listening(conn))
+        await schedules.resume(conn, "nightly", by=SOMEBODY)
+        await eventually_async(lambda: enough(conn, 3))
+        cursor = await conn.execute("SELECT max(fired_at - fire_at) < interval '1 second' FROM lapinq_ticks")
+        assert await cursor.fetchone() == (True,)
+        text = metrics.text()[0].decode()
+        assert 'lapinq_schedule_ticks_total{outcome="enqueued"}' in text
+        assert "lapinq_schedule_lateness_seconds_count" in text
 
 
 async def enough(conn: Conn, count: int) -> bool:
@@ -103,31 +90,25 @@ def test_a_held_tick_runs_soon_after_the_run_before_has_ended(database: str) -> 
     asyncio.run(test())
 
 
-def test_it_goes_on_once_its_connections_were_cut(database: str) -> None:
-    async def test() -> None:
-        async with running(database) as (conn, _):
-            await add_schedule(conn, every="1s")
-            await eventually_async(lambda: enough(conn, 1))
-            await conn.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND application_name LIKE 'lapinq-cron%'"
-            )
-            before = len(await ticks(conn))
-            await eventually_async(lambda: enough(conn, before + 2), 20)
-
-    asyncio.run(test())
+async def test_it_goes_on_once_its_connections_were_cut(database: str) -> None:
+    async with running(database) as (conn, _):
+        await add_schedule(conn, every="1s")
+        await eventually_async(lambda: enough(conn, 1))
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name LIKE 'lapinq-cron%'"
+        )
+        before = len(await ticks(conn))
+        await eventually_async(lambda: enough(conn, before + 2), 20)
 
 
-def test_a_schedule_that_can_not_be_worked_out_holds_up_no_other(database: str) -> None:
-    async def test() -> None:
-        async with running(database) as (conn, _):
-            await eventually_async(lambda: is_listening(conn))
-            await add_schedule(conn, "broken", cron="* * * * * *")
-            await add_schedule(conn, every="1s")
-            await conn.execute("UPDATE lapinq_schedules SET timezone = 'Mars/Olympus' WHERE name = 'broken'")
-            await eventually_async(lambda: enough(conn, 3))
-
-    asyncio.run(test())
+async def test_a_schedule_that_can_not_be_worked_out_holds_up_no_other(database: str) -> None:
+    async with running(database) as (conn, _):
+        await eventually_async(lambda: is_listening(conn))
+        await add_schedule(conn, "broken", cron="* * * * * *")
+        await add_schedule(conn, every="1s")
+        await conn.execute("UPDATE lapinq_schedules SET timezone = 'Mars/Olympus' WHERE name = 'broken'")
+        await eventually_async(lambda: enough(conn, 3))
 
 
 def test_it_stops_at_once(database: str) -> None:

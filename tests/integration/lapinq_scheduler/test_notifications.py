@@ -257,14 +257,11 @@ def test_without_a_mail_server_the_reason_is_told(database: str) -> None:
         ("smtp://127.0.0.1:1", "no mail connection to 127.0.0.1: ConnectionRefusedError"),
     ],
 )
-def test_a_mail_that_is_not_taken_has_a_reason_without_the_password(url: str, reason: str) -> None:
-    async def test() -> None:
-        async with mail_server() as server:
-            server.refused.add("nobody@example.org")
-            mailer = Mailer(read_smtp_url(url.format(host=f"127.0.0.1:{server.port}")), "lapinq@example.org")
-            outcome = await mailer.send(["nobody@example.org"], "subject", "text")
-            assert isinstance(outcome, NotTaken)
-            assert outcome.failure == reason
-            assert server.mails == []
-
-    asyncio.run(test())
+async def test_a_mail_that_is_not_taken_has_a_reason_without_the_password(url: str, reason: str) -> None:
+    async with mail_server() as server:
+        server.refused.add("nobody@example.org")
+        mailer = Mailer(read_smtp_url(url.format(host=f"127.0.0.1:{server.port}")), "lapinq@example.org")
+        outcome = await mailer.send(["nobody@example.org"], "subject", "text")
+        assert isinstance(outcome, NotTaken)
+        assert outcome.failure == reason
+        assert server.mails == []

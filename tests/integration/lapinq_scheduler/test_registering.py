@@ -57,23 +57,20 @@ def test_what_a_module_declares_is_stored_by_several_at_once(
     assert {one.version for one in asyncio.run(stored(database)).values()} == {1}
 
 
-def test_what_is_declared_no_longer_is_paused_and_what_a_person_paused_stays(database: str) -> None:
-    async def test() -> None:
-        every = declarations([MODULE])
-        await registered(database, every)
-        async with await Conn.open(database) as conn:
-            await schedules.pause(conn, "report", "the printer is broken", by=SOMEBODY)
-        await registered(database, [one for one in every if one.definition.name == SEND])
-        found = await stored(database)
-        states = {name: one.state for name, one in found.items()}
-        assert states == {"report": "paused", SEND: "active", ADD: "paused"}
-        assert found[ADD].pause_reason == f"no longer declared in {MODULE}"
-        await registered(database, every)
-        found = await stored(database)
-        assert found[ADD].state == "active"
-        assert found["report"].pause_reason == "the printer is broken"
-
-    asyncio.run(test())
+async def test_what_is_declared_no_longer_is_paused_and_what_a_person_paused_stays(database: str) -> None:
+    every = declarations([MODULE])
+    await registered(database, every)
+    async with await Conn.open(database) as conn:
+        await schedules.pause(conn, "report", "the printer is broken", by=SOMEBODY)
+    await registered(database, [one for one in every if one.definition.name == SEND])
+    found = await stored(database)
+    states = {name: one.state for name, one in found.items()}
+    assert states == {"report": "paused", SEND: "active", ADD: "paused"}
+    assert found[ADD].pause_reason == f"no longer declared in {MODULE}"
+    await registered(database, every)
+    found = await stored(database)
+    assert found[ADD].state == "active"
+    assert found["report"].pause_reason == "the printer is broken"
 
 
 def test_one_that_is_kept_elsewhere_is_left_and_told_and_the_others_are_stored(
@@ -110,13 +107,10 @@ def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(
         asyncio.run(test(between.url, between.heal))
 
 
-def test_an_embedded_scheduler_stores_and_fires_too(database: str) -> None:
-    async def test() -> None:
-        settings = load_settings({}, database_url=database, schedule_modules=(MODULE,))
-        async with await Conn.open(database) as conn, embedded_cron(settings):
-            await eventually_async(lambda: task_ids(conn, ADD))
-
-    asyncio.run(test())
+async def test_an_embedded_scheduler_stores_and_fires_too(database: str) -> None:
+    settings = load_settings({}, database_url=database, schedule_modules=(MODULE,))
+    async with await Conn.open(database) as conn, embedded_cron(settings):
+        await eventually_async(lambda: task_ids(conn, ADD))
 
 
 def test_a_module_that_cannot_be_imported_keeps_the_embedded_scheduler_from_starting(database: str) -> None:

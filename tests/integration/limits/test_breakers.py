@@ -15,7 +15,16 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
 from tests.support.database.plans import blocks, plan
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, make_late
+from tests.support.rows.factories import (
+    SOMEBODY,
+    Conn,
+    Connections,
+    add_worker,
+    claim,
+    complete,
+    enqueue,
+    make_late,
+)
 from tests.support.rows.notifying import add_rule, notices
 from tests.support.rows.rescue import rescue_all
 
@@ -55,269 +64,242 @@ async def opened(conn: Conn, **rule: Any) -> str:
     return worker
 
 
-def test_so_many_failures_in_a_row_open_it_and_a_success_between_does_not(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 50)
-        await put(conn, failures_in_row=3)
-        first = await claim(conn, worker, 5)
-        await end(conn, first[:2])
-        assert (await look(conn)).state is CLOSED
-        await complete(conn, first[2:3])
-        await end(conn, first[3:])
-        assert (await look(conn)).state is CLOSED
-        [last] = await claim(conn, worker)
-        await end(conn, [last], Retry(0.0, "Error: no"))
-        # The claim itself sees it: nothing starts after the third failure.
-        assert await claim(conn, worker, 5) == []
+async def test_so_many_failures_in_a_row_open_it_and_a_success_between_does_not(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 50)
+    await put(conn, failures_in_row=3)
+    first = await claim(conn, worker, 5)
+    await end(conn, first[:2])
+    assert (await look(conn)).state is CLOSED
+    await complete(conn, first[2:3])
+    await end(conn, first[3:])
+    assert (await look(conn)).state is CLOSED
+    [last] = await claim(conn, worker)
+    await end(conn, [last], Retry(0.0, "Error: no"))
+    # The claim itself sees it: nothing starts after the third failure.
+    assert await claim(conn, worker, 5) == []
+    breaker = await look(conn)
+    assert (breaker.state, breaker.why) == (OPEN, "3 failures in a row")
+    assert breaker.failed_task_id == last.id
+    assert breaker.next_try_at is not None
+    assert (breaker.next_try_at - breaker.since).total_seconds() == 30
+
+
+async def test_a_success_at_the_same_look_does_not_hide_a_row_of_failures(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 5)
+    await put(conn, failures_in_row=3)
+    claims = await claim(conn, worker, 4)
+    await end(conn, claims[:3])
+    await complete(conn, claims[3:])
+    assert (await look(conn)).state is OPEN
+
+
+async def test_a_share_of_failures_in_the_window_opens_it_once_there_were_enough_attempts(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 50)
+    await put(conn, failure_share=0.5, window_seconds=60, least_attempts=4)
+    claims = await claim(conn, worker, 10)
+    await end(conn, claims[:3])
+    assert (await look(conn)).state is CLOSED, "only three attempts"
+    await move_clock(conn, 70)
+    await end(conn, claims[3:5])
+    await complete(conn, claims[5:8])
+    assert (await look(conn)).state is CLOSED, "two of five; the first three are out of the window"
+    await end(conn, claims[8:9])
+    breaker = await look(conn)
+    assert (breaker.state, breaker.why) == (OPEN, "3 failures in 6 attempts within 60 s")
+
+
+async def test_a_probe_that_succeeds_closes_it_and_it_counts_afresh(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 20)
+    await put(conn, failures_in_row=2)
+    early = await claim(conn, worker, 4)
+    await end(conn, early[:2])
+    assert await claim(conn, worker, 5) == []
+    await move_clock(conn, 31)
+    [probe] = await claim(conn, worker, 5)
+    assert await claim(conn, worker, 5) == [], "one probe at a time"
+    breaker = await look(conn)
+    assert (breaker.state, breaker.probe_task_id) == (HALF_OPEN, probe.id)
+    # What started before says nothing, neither way.
+    await complete(conn, early[2:3])
+    assert (await look(conn)).state is HALF_OPEN
+    await complete(conn, [probe])
+    assert len(await claim(conn, worker, 5)) == 5
+    assert (await look(conn)).state is CLOSED
+    await end(conn, early[3:])
+    [one] = await claim(conn, worker)
+    await end(conn, [one])
+    assert (await look(conn)).state is CLOSED
+    await end(conn, await claim(conn, worker))
+    assert (await look(conn)).state is OPEN
+
+
+async def test_a_probe_that_fails_opens_it_for_longer_within_bounds(database: str, conn: Conn) -> None:
+    worker = await opened(conn, retry_after_seconds=10)
+    moved, pauses = 0.0, [10.0]
+    for _ in range(5):
+        moved += pauses[-1] + 1
+        await move_clock(conn, moved)
+        [probe] = await claim(conn, worker, 5)
+        await end(conn, [probe])
         breaker = await look(conn)
-        assert (breaker.state, breaker.why) == (OPEN, "3 failures in a row")
-        assert breaker.failed_task_id == last.id
+        assert breaker.state is OPEN
+        assert breaker.failed_task_id == probe.id
         assert breaker.next_try_at is not None
-        assert (breaker.next_try_at - breaker.since).total_seconds() == 30
-
-    on_connections(database, test)
-
-
-def test_a_success_at_the_same_look_does_not_hide_a_row_of_failures(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 5)
-        await put(conn, failures_in_row=3)
-        claims = await claim(conn, worker, 4)
-        await end(conn, claims[:3])
-        await complete(conn, claims[3:])
-        assert (await look(conn)).state is OPEN
-
-    on_connections(database, test)
+        pauses.append((breaker.next_try_at - breaker.since).total_seconds())
+    assert pauses == [10, 20, 40, 80, 100, 100]
 
 
-def test_a_share_of_failures_in_the_window_opens_it_once_there_were_enough_attempts(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 50)
-        await put(conn, failure_share=0.5, window_seconds=60, least_attempts=4)
-        claims = await claim(conn, worker, 10)
-        await end(conn, claims[:3])
-        assert (await look(conn)).state is CLOSED, "only three attempts"
-        await move_clock(conn, 70)
-        await end(conn, claims[3:5])
-        await complete(conn, claims[5:8])
-        assert (await look(conn)).state is CLOSED, "two of five; the first three are out of the window"
-        await end(conn, claims[8:9])
-        breaker = await look(conn)
-        assert (breaker.state, breaker.why) == (OPEN, "3 failures in 6 attempts within 60 s")
-
-    on_connections(database, test)
+async def test_a_probe_that_is_released_or_cancelled_leaves_it_to_the_next_task(
+    database: str, conn: Conn
+) -> None:
+    worker = await opened(conn)
+    await move_clock(conn, 31)
+    [released] = await claim(conn, worker, 5)
+    await worker_verbs.release(conn, [released])
+    [snoozed] = await claim(conn, worker, 5)
+    await end(conn, [snoozed], Release("snoozed", 60.0))
+    [cancelled] = await claim(conn, worker, 5)
+    await end(conn, [cancelled], Drop("not now"))
+    assert (await look(conn)).state is HALF_OPEN
+    [probe] = await claim(conn, worker, 5)
+    await complete(conn, [probe])
+    assert (await look(conn)).state is CLOSED
 
 
-def test_a_probe_that_succeeds_closes_it_and_it_counts_afresh(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 20)
-        await put(conn, failures_in_row=2)
-        early = await claim(conn, worker, 4)
-        await end(conn, early[:2])
-        assert await claim(conn, worker, 5) == []
-        await move_clock(conn, 31)
-        [probe] = await claim(conn, worker, 5)
-        assert await claim(conn, worker, 5) == [], "one probe at a time"
-        breaker = await look(conn)
-        assert (breaker.state, breaker.probe_task_id) == (HALF_OPEN, probe.id)
-        # What started before says nothing, neither way.
-        await complete(conn, early[2:3])
-        assert (await look(conn)).state is HALF_OPEN
-        await complete(conn, [probe])
-        assert len(await claim(conn, worker, 5)) == 5
-        assert (await look(conn)).state is CLOSED
-        await end(conn, early[3:])
-        [one] = await claim(conn, worker)
-        await end(conn, [one])
-        assert (await look(conn)).state is CLOSED
-        await end(conn, await claim(conn, worker))
-        assert (await look(conn)).state is OPEN
-
-    on_connections(database, test)
+async def test_attempts_lost_with_their_worker_open_nothing_but_a_lost_probe_has_failed(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 20)
+    await put(conn, failures_in_row=1)
+    await claim(conn, worker, 4)
+    await make_late(conn, worker)
+    await rescue_all(conn)
+    assert (await look(conn)).state is CLOSED
+    worker = await add_worker(conn)
+    await end(conn, await claim(conn, worker))
+    assert (await look(conn)).state is OPEN
+    await move_clock(conn, 31)
+    dead = await add_worker(conn)
+    [probe] = await claim(conn, dead, 5)
+    await make_late(conn, dead)
+    assert list(await rescue_all(conn)) == [probe.id]
+    breaker = await look(conn)
+    assert (breaker.state, breaker.failed_task_id) == (OPEN, probe.id)
+    assert await complete(conn, [probe]) == 0
 
 
-def test_a_probe_that_fails_opens_it_for_longer_within_bounds(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await opened(conn, retry_after_seconds=10)
-        moved, pauses = 0.0, [10.0]
-        for _ in range(5):
-            moved += pauses[-1] + 1
-            await move_clock(conn, moved)
-            [probe] = await claim(conn, worker, 5)
-            await end(conn, [probe])
-            breaker = await look(conn)
-            assert breaker.state is OPEN
-            assert breaker.failed_task_id == probe.id
-            assert breaker.next_try_at is not None
-            pauses.append((breaker.next_try_at - breaker.since).total_seconds())
-        assert pauses == [10, 20, 40, 80, 100, 100]
-
-    on_connections(database, test)
-
-
-def test_a_probe_that_is_released_or_cancelled_leaves_it_to_the_next_task(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await opened(conn)
-        await move_clock(conn, 31)
-        [released] = await claim(conn, worker, 5)
-        await worker_verbs.release(conn, [released])
-        [snoozed] = await claim(conn, worker, 5)
-        await end(conn, [snoozed], Release("snoozed", 60.0))
-        [cancelled] = await claim(conn, worker, 5)
-        await end(conn, [cancelled], Drop("not now"))
-        assert (await look(conn)).state is HALF_OPEN
-        [probe] = await claim(conn, worker, 5)
-        await complete(conn, [probe])
-        assert (await look(conn)).state is CLOSED
-
-    on_connections(database, test)
+async def test_it_closes_by_hand_and_goes_with_its_rules(conn: Conn) -> None:
+    worker = await opened(conn)
+    assert await close_breaker(conn, "default", by=SOMEBODY)
+    assert not await close_breaker(conn, "default", by=SOMEBODY)
+    assert not await close_breaker(conn, "unknown", by=SOMEBODY)
+    assert (await look(conn)).state is CLOSED
+    [one] = await claim(conn, worker)
+    await end(conn, [one])
+    # New rules don't close it, and without a breaker nothing holds its tasks up.
+    await put(conn, failures_in_row=9)
+    await look(conn)
+    await end(conn, await claim(conn, worker, 9))
+    assert (await look(conn)).state is OPEN
+    await put(conn, failures_in_row=10)
+    assert await claim(conn, worker) == []
+    await put(conn)
+    assert await get_breaker(conn, "default") is None
+    assert len(await claim(conn, worker)) == 1
+    rows = await (await conn.execute("SELECT FROM lapinq_breaker_starts")).fetchall()
+    assert rows == []
 
 
-def test_attempts_lost_with_their_worker_open_nothing_but_a_lost_probe_has_failed(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 20)
-        await put(conn, failures_in_row=1)
-        await claim(conn, worker, 4)
-        await make_late(conn, worker)
-        await rescue_all(conn)
-        assert (await look(conn)).state is CLOSED
-        worker = await add_worker(conn)
-        await end(conn, await claim(conn, worker))
-        assert (await look(conn)).state is OPEN
-        await move_clock(conn, 31)
-        dead = await add_worker(conn)
-        [probe] = await claim(conn, dead, 5)
-        await make_late(conn, dead)
-        assert list(await rescue_all(conn)) == [probe.id]
-        breaker = await look(conn)
-        assert (breaker.state, breaker.failed_task_id) == (OPEN, probe.id)
-        assert await complete(conn, [probe]) == 0
-
-    on_connections(database, test)
-
-
-def test_it_closes_by_hand_and_goes_with_its_rules(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await opened(conn)
-        assert await close_breaker(conn, "default", by=SOMEBODY)
-        assert not await close_breaker(conn, "default", by=SOMEBODY)
-        assert not await close_breaker(conn, "unknown", by=SOMEBODY)
-        assert (await look(conn)).state is CLOSED
-        [one] = await claim(conn, worker)
-        await end(conn, [one])
-        # New rules don't close it, and without a breaker nothing holds its tasks up.
-        await put(conn, failures_in_row=9)
-        await look(conn)
-        await end(conn, await claim(conn, worker, 9))
-        assert (await look(conn)).state is OPEN
-        await put(conn, failures_in_row=10)
-        assert await claim(conn, worker) == []
-        await put(conn)
-        assert await get_breaker(conn, "default") is None
-        assert len(await claim(conn, worker)) == 1
-        rows = await (await conn.execute("SELECT FROM lapinq_breaker_starts")).fetchall()
-        assert rows == []
-
-    on_connections(database, test)
-
-
-def test_ends_that_are_counted_cost_nothing_while_a_snapshot_keeps_their_rows(database: str) -> None:
-    async def test(conn: Conn, holding: Conn) -> None:
-        await put(conn, failures_in_row=3)
-        worker = await add_worker(conn)
-        await enqueue(conn, 3)
-        looks: dict[str, dict[str, Any]] = {
-            "judge_breaker": {"queue": "default", "rest": 0.0},
-            "busy_breakers": {"most": 1, "recent": 0.0},
-        }
-        async with holding.transaction():
-            await holding.execute("SELECT FROM lapinq_breaker_starts")
-            await conn.execute(
-                "INSERT INTO lapinq_breaker_starts (queue_name, seq, task_id, claimed_at)"
-                " SELECT 'default', nextval('lapinq_claim_seq'), gen_random_uuid(), now()"
-                "   FROM generate_series(1, 20000)"
-            )
-            await look(conn)
-            [running] = await claim(conn, worker)
-            await complete(conn, await claim(conn, worker))
-            await look(conn)
-            await conn.execute("SET enable_seqscan = off")
-            for verb, params in looks.items():
-                assert blocks(await plan(conn, verb, params)) < 50, verb
-            await end(conn, [running])
-            rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
-            assert rows == [(0,)]
-            await look(conn)
-            rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
-            assert rows == [(1,)]
-
-    on_connections(database, test, 2)
-
-
-def test_a_clock_that_is_set_back_ends_the_pause(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await move_clock(conn, 3600)
-        worker = await opened(conn)
-        await move_clock(conn, 0)
-        assert len(await claim(conn, worker, 5)) == 1
-
-    on_connections(database, test)
-
-
-def test_who_asks_hears_once_that_it_opened_and_that_it_closed(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn, events=["breaker"])
-        worker = await opened(conn)
-        await watch_breakers(conn)
-        [(_, event, details)] = await notices(conn)
-        assert (event, details["state"], details["failures"], details["attempts"]) == (
-            "breaker",
-            "open",
-            1,
-            None,
+async def test_ends_that_are_counted_cost_nothing_while_a_snapshot_keeps_their_rows(
+    connections: Connections,
+) -> None:
+    conn, holding = await connections(2)
+    await put(conn, failures_in_row=3)
+    worker = await add_worker(conn)
+    await enqueue(conn, 3)
+    looks: dict[str, dict[str, Any]] = {
+        "judge_breaker": {"queue": "default", "rest": 0.0},
+        "busy_breakers": {"most": 1, "recent": 0.0},
+    }
+    async with holding.transaction():
+        await holding.execute("SELECT FROM lapinq_breaker_starts")
+        await conn.execute(
+            "INSERT INTO lapinq_breaker_starts (queue_name, seq, task_id, claimed_at)"
+            " SELECT 'default', nextval('lapinq_claim_seq'), gen_random_uuid(), now()"
+            "   FROM generate_series(1, 20000)"
         )
-        await move_clock(conn, 31)
-        await end(conn, await claim(conn, worker))
         await look(conn)
-        assert len(await notices(conn)) == 1, "a probe that fails is no news"
-        await move_clock(conn, 120)
+        [running] = await claim(conn, worker)
         await complete(conn, await claim(conn, worker))
-        assert await watch_breakers(conn) == ["default"], "its workers are woken"
-        assert [details["state"] for *_, details in await notices(conn)] == ["open", "closed"]
-        await move_clock(conn, 130)
-        assert await watch_breakers(conn) == []
+        await look(conn)
+        await conn.execute("SET enable_seqscan = off")
+        for verb, params in looks.items():
+            assert blocks(await plan(conn, verb, params)) < 50, verb
+        await end(conn, [running])
+        rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
+        assert rows == [(0,)]
+        await look(conn)
+        rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
+        assert rows == [(1,)]
 
-    on_connections(database, test)
+
+async def test_a_clock_that_is_set_back_ends_the_pause(conn: Conn) -> None:
+    await move_clock(conn, 3600)
+    worker = await opened(conn)
+    await move_clock(conn, 0)
+    assert len(await claim(conn, worker, 5)) == 1
 
 
-def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        chance = random.Random(28)
-        worker = await add_worker(conn)
-        for number in range(12):
-            queue = f"q{number}"
-            await enqueue(conn, 30, queue_name=queue)
-            await put(conn, queue, failures_in_row=4)
-            claims = await claim(conn, worker, 30, queue)
-            row = longest = 0
-            for held in claims:
-                if chance.random() < 0.65:
-                    row += 1
-                    await end(conn, [held])
-                else:
-                    row = 0
-                    await complete(conn, [held])
-                longest = max(longest, row)
-                if chance.random() < 0.2:
-                    await look(conn, queue)
-            assert ((await look(conn, queue)).state is OPEN) == (longest >= 4), number
+async def test_who_asks_hears_once_that_it_opened_and_that_it_closed(database: str, conn: Conn) -> None:
+    await add_rule(conn, events=["breaker"])
+    worker = await opened(conn)
+    await watch_breakers(conn)
+    [(_, event, details)] = await notices(conn)
+    assert (event, details["state"], details["failures"], details["attempts"]) == (
+        "breaker",
+        "open",
+        1,
+        None,
+    )
+    await move_clock(conn, 31)
+    await end(conn, await claim(conn, worker))
+    await look(conn)
+    assert len(await notices(conn)) == 1, "a probe that fails is no news"
+    await move_clock(conn, 120)
+    await complete(conn, await claim(conn, worker))
+    assert await watch_breakers(conn) == ["default"], "its workers are woken"
+    assert [details["state"] for *_, details in await notices(conn)] == ["open", "closed"]
+    await move_clock(conn, 130)
+    assert await watch_breakers(conn) == []
 
-    on_connections(database, test)
+
+async def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(conn: Conn) -> None:
+    chance = random.Random(28)
+    worker = await add_worker(conn)
+    for number in range(12):
+        queue = f"q{number}"
+        await enqueue(conn, 30, queue_name=queue)
+        await put(conn, queue, failures_in_row=4)
+        claims = await claim(conn, worker, 30, queue)
+        row = longest = 0
+        for held in claims:
+            if chance.random() < 0.65:
+                row += 1
+                await end(conn, [held])
+            else:
+                row = 0
+                await complete(conn, [held])
+            longest = max(longest, row)
+            if chance.random() < 0.2:
+                await look(conn, queue)
+        assert ((await look(conn, queue)).state is OPEN) == (longest >= 4), number
 
 
 def test_of_several_workers_one_gets_the_probe(database: str) -> None:

@@ -11,7 +11,6 @@ from tests.integration.lapinq_worker.desk import task_of
 from tests.integration.limits.test_lanes import govern
 from tests.integration.lookup.test_what_blocks import limit
 from tests.support.database.invariants import statuses
-from tests.support.database.running import on_connections
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
@@ -22,60 +21,56 @@ async def startable(conn: Conn, *queues: str) -> bool:
     return await backlog.is_startable(conn, list(queues or ["default"]))
 
 
-def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn)
-        assert await startable(conn, "unknown", "default")
-        await claim(conn, worker, 10)
+async def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn)
+    assert await startable(conn, "unknown", "default")
+    await claim(conn, worker, 10)
 
-        await limit(conn, "openai", rate='{"limit": 10, "period_seconds": 3600, "burst": 10}')
-        await enqueue(conn, 2, limits={"openai": 10})
-        assert len(await claim(conn, worker, 10)) == 1
-        assert await startable(conn)  # it waits for the rate
-        await conn.execute("UPDATE lapinq_limits SET closed_until = lapinq_now() + interval '1 hour'")
-        assert not await startable(conn)
-        await conn.execute("UPDATE lapinq_limits SET closed_until = NULL")
-        assert await startable(conn)
-        await conn.execute(
-            "INSERT INTO lapinq_limit_news (limit_name, units, closed_until)"
-            " VALUES ('openai', 0, lapinq_now() + interval '1 hour')"
-        )
-        assert not await startable(conn)  # no claim has read yet that it is closed
-        await conn.execute("DELETE FROM lapinq_limit_news")
-        await conn.execute(
-            """UPDATE lapinq_limits SET rate = '{"limit": 10, "period_seconds": 9, "burst": 5}'"""
-        )
-        assert not await startable(conn)  # it needs more than there ever is
-        await conn.execute("DELETE FROM lapinq_limits")
-        assert await startable(conn)
+    await limit(conn, "openai", rate='{"limit": 10, "period_seconds": 3600, "burst": 10}')
+    await enqueue(conn, 2, limits={"openai": 10})
+    assert len(await claim(conn, worker, 10)) == 1
+    assert await startable(conn)  # it waits for the rate
+    await conn.execute("UPDATE lapinq_limits SET closed_until = lapinq_now() + interval '1 hour'")
+    assert not await startable(conn)
+    await conn.execute("UPDATE lapinq_limits SET closed_until = NULL")
+    assert await startable(conn)
+    await conn.execute(
+        "INSERT INTO lapinq_limit_news (limit_name, units, closed_until)"
+        " VALUES ('openai', 0, lapinq_now() + interval '1 hour')"
+    )
+    assert not await startable(conn)  # no claim has read yet that it is closed
+    await conn.execute("DELETE FROM lapinq_limit_news")
+    await conn.execute("""UPDATE lapinq_limits SET rate = '{"limit": 10, "period_seconds": 9, "burst": 5}'""")
+    assert not await startable(conn)  # it needs more than there ever is
+    await conn.execute("DELETE FROM lapinq_limits")
+    assert await startable(conn)
 
-        await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
-        await conn.execute(
-            "UPDATE lapinq_breakers SET state = 'open', tries_at = lapinq_now() + interval '1 minute',"
-            " opened_at = lapinq_now(), pause_seconds = 60, failures = 1"
-        )
-        assert not await startable(conn)
-        await conn.execute("UPDATE lapinq_breakers SET tries_at = lapinq_now()")
-        assert await startable(conn)
-
-    on_connections(database, test)
+    await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    await conn.execute(
+        "UPDATE lapinq_breakers SET state = 'open', tries_at = lapinq_now() + interval '1 minute',"
+        " opened_at = lapinq_now(), pause_seconds = 60, failures = 1"
+    )
+    assert not await startable(conn)
+    await conn.execute("UPDATE lapinq_breakers SET tries_at = lapinq_now()")
+    assert await startable(conn)
 
 
-def test_a_place_is_worth_waiting_for_and_a_retry_in_strict_order_is_not(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await govern(conn, start_order="strict_per_key")
-        await enqueue(conn, 2, key="a")
-        [head] = await claim(conn, worker, 10)
-        assert await startable(conn)  # as soon as the head ends
-        await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(3600.0, "no", None))])
-        await claim(conn, worker, 10)
-        assert not await startable(conn)
-        await enqueue(conn, 1, key="b")
-        assert await startable(conn)
-
-    on_connections(database, test)
+async def test_a_place_is_worth_waiting_for_and_a_retry_in_strict_order_is_not(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await govern(conn, start_order="strict_per_key")
+    await enqueue(conn, 2, key="a")
+    [head] = await claim(conn, worker, 10)
+    assert await startable(conn)  # as soon as the head ends
+    await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(3600.0, "no", None))])
+    await claim(conn, worker, 10)
+    assert not await startable(conn)
+    await enqueue(conn, 1, key="b")
+    assert await startable(conn)
 
 
 def test_a_worker_that_drains_leaves_the_tasks_of_a_closed_limit(database: str) -> None:

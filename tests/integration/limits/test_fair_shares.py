@@ -75,42 +75,37 @@ def test_keys_get_their_shares_and_a_new_one_starts_within_a_turn(database: str)
     on_connections(database, test, 2)
 
 
-def test_keys_share_alike_once_the_limit_that_held_some_of_them_back_has_room(database: str) -> None:
+async def test_keys_share_alike_once_the_limit_that_held_some_of_them_back_has_room(conn: Conn) -> None:
     """First all have room, then few tasks or none may take from the limit, then all again."""
 
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=10_000)
-        for seed in range(FIRST, LAST):
-            rand = random.Random(seed)
-            queue, limit = f"queue {seed}", f"api{seed}"
-            weights = {key: rand.choice([1.0, 1.0, 2.0, 3.0, 0.5]) for key in KEYS}
-            await queues.set_policy(conn, queue, {"order": "fair", "weights": weights}, by=SOMEBODY)
-            # A key with tasks of both kinds has two lanes. A claim of several tasks takes from both.
-            ways = {key: rand.choice([(None,), ({limit: 1},), ({limit: 1}, None)]) for key in KEYS}
-            ways |= {"a": (None,), "b": ({limit: 1},)}
-            size = 1 if any(len(both) > 1 for both in ways.values()) else rand.choice([1, 3])
-            running: list[Any] = []
-            for room in (10_000, rand.choice([1, 2]), 10_000):
-                await named_limits.set_limit(conn, limit, room, None, by=SOMEBODY)
-                claimed: list[tuple[float, str, float]] = []
-                for turn in range(24 // size):
-                    for key, limits in ways.items():
-                        for one in limits:
-                            await enqueue(
-                                conn, size * 3 if not turn else size, key=key, queue_name=queue, limits=one
-                            )
-                    got = await claim(conn, worker, size, queue)
-                    facts = await cost_of(conn, [held.id for held in got])
-                    claimed += [(turn, *facts[held.id]) for held in got]
-                    running += got
-                    rand.shuffle(running)
-                    if room > 2 or rand.random() < 0.3:
-                        await complete(conn, running[: size + 1])
-                        running = running[size + 1 :]
-                whose = {key: weights[key] for key in KEYS if room > 2 or ways[key] == ({limit: 1},)}
-                judged = [claim for claim in claimed if claim[1] in whose]
-                check_shares(
-                    judged, whose, whose, 1, f"seed {seed}, room {room}, size {size}, {ways}, {weights}"
-                )
-
-    on_connections(database, test)
+    worker = await add_worker(conn, concurrency=10_000)
+    for seed in range(FIRST, LAST):
+        rand = random.Random(seed)
+        queue, limit = f"queue {seed}", f"api{seed}"
+        weights = {key: rand.choice([1.0, 1.0, 2.0, 3.0, 0.5]) for key in KEYS}
+        await queues.set_policy(conn, queue, {"order": "fair", "weights": weights}, by=SOMEBODY)
+        # A key with tasks of both kinds has two lanes. A claim of several tasks takes from both.
+        ways = {key: rand.choice([(None,), ({limit: 1},), ({limit: 1}, None)]) for key in KEYS}
+        ways |= {"a": (None,), "b": ({limit: 1},)}
+        size = 1 if any(len(both) > 1 for both in ways.values()) else rand.choice([1, 3])
+        running: list[Any] = []
+        for room in (10_000, rand.choice([1, 2]), 10_000):
+            await named_limits.set_limit(conn, limit, room, None, by=SOMEBODY)
+            claimed: list[tuple[float, str, float]] = []
+            for turn in range(24 // size):
+                for key, limits in ways.items():
+                    for one in limits:
+                        await enqueue(
+                            conn, size * 3 if not turn else size, key=key, queue_name=queue, limits=one
+                        )
+                got = await claim(conn, worker, size, queue)
+                facts = await cost_of(conn, [held.id for held in got])
+                claimed += [(turn, *facts[held.id]) for held in got]
+                running += got
+                rand.shuffle(running)
+                if room > 2 or rand.random() < 0.3:
+                    await complete(conn, running[: size + 1])
+                    running = running[size + 1 :]
+            whose = {key: weights[key] for key in KEYS if room > 2 or ways[key] == ({limit: 1},)}
+            judged = [claim for claim in claimed if claim[1] in whose]
+            check_shares(judged, whose, whose, 1, f"seed {seed}, room {room}, size {size}, {ways}, {weights}")

@@ -4,7 +4,6 @@ import pytest
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from tests.integration.limits.test_lanes import govern
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 
@@ -21,17 +20,14 @@ async def read_of_whole_queue(conn: Conn) -> int:
 
 
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
-def test_a_flood_of_one_key_is_not_read_to_find_the_tasks_of_another(database: str, order: str) -> None:
-    async def test(conn: Conn) -> None:
-        await configure(conn, **PLAN_SETTINGS)
-        worker = await add_worker(conn)
-        await govern(conn, start_order=order)
-        await enqueue(conn, 3000, key="flood")
-        await conn.execute("ANALYZE lapinq_ready")
-        before = await read_of_whole_queue(conn)
-        for number in range(4):
-            await enqueue(conn, 1, key=f"tenant {number}")
-            await complete(conn, await claim(conn, worker, 5))
-        assert await read_of_whole_queue(conn) - before < 500
-
-    on_connections(database, test)
+async def test_a_flood_of_one_key_is_not_read_to_find_the_tasks_of_another(conn: Conn, order: str) -> None:
+    await configure(conn, **PLAN_SETTINGS)
+    worker = await add_worker(conn)
+    await govern(conn, start_order=order)
+    await enqueue(conn, 3000, key="flood")
+    await conn.execute("ANALYZE lapinq_ready")
+    before = await read_of_whole_queue(conn)
+    for number in range(4):
+        await enqueue(conn, 1, key=f"tenant {number}")
+        await complete(conn, await claim(conn, worker, 5))
+    assert await read_of_whole_queue(conn) - before < 500

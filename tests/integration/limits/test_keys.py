@@ -14,7 +14,6 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import keys_of
 from tests.integration.limits.test_policies import set_policy
 from tests.integration.tasks.queues.test_queues import noted
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
 
 
@@ -24,94 +23,82 @@ async def listed(conn: Conn, state: KeyState = KeyState.BLOCKED) -> dict[str, Wa
     return {one.key: one for one in found.keys}
 
 
-def test_keys_say_what_blocks_them_and_who_comes_next(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        ids = await enqueue(conn, 3, key="a")
-        await enqueue(conn, 1, key="a b", limits={"gpu": 1})
-        await enqueue(conn, 2)
-        await enqueue(conn, 1, key="b")
-        assert await listed(conn) == {}
-        await set_policy(conn, max_running_per_key=1)
-        await claim(conn, worker, 9)
-        [blocked] = (await listed(conn)).values()
-        assert (blocked.key, blocked.waiting, blocked.running) == ("a", 2, 1)
-        assert blocked.blocked_by is BlockedBy.MAX_RUNNING_PER_KEY
-        assert blocked.holder is not None
-        assert blocked.head is not None
-        assert (blocked.holder.task_id, blocked.head.task_id) == (ids[0], ids[1])
-        assert list(await listed(conn, KeyState.WAITING)) == ["a"]
-        assert list(await listed(conn, KeyState.ALL)) == ["a", "a b", "b"]
-        await set_policy(conn, max_running_per_key=None, rate_per_key=Rate(1, 3600, 1))
-        await claim(conn, worker, 9)
-        [blocked] = (await listed(conn)).values()
-        assert blocked.blocked_by is BlockedBy.RATE_PER_KEY
-        assert blocked.until is not None
-
-    on_connections(database, test)
+async def test_keys_say_what_blocks_them_and_who_comes_next(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    ids = await enqueue(conn, 3, key="a")
+    await enqueue(conn, 1, key="a b", limits={"gpu": 1})
+    await enqueue(conn, 2)
+    await enqueue(conn, 1, key="b")
+    assert await listed(conn) == {}
+    await set_policy(conn, max_running_per_key=1)
+    await claim(conn, worker, 9)
+    [blocked] = (await listed(conn)).values()
+    assert (blocked.key, blocked.waiting, blocked.running) == ("a", 2, 1)
+    assert blocked.blocked_by is BlockedBy.MAX_RUNNING_PER_KEY
+    assert blocked.holder is not None
+    assert blocked.head is not None
+    assert (blocked.holder.task_id, blocked.head.task_id) == (ids[0], ids[1])
+    assert list(await listed(conn, KeyState.WAITING)) == ["a"]
+    assert list(await listed(conn, KeyState.ALL)) == ["a", "a b", "b"]
+    await set_policy(conn, max_running_per_key=None, rate_per_key=Rate(1, 3600, 1))
+    await claim(conn, worker, 9)
+    [blocked] = (await listed(conn)).values()
+    assert blocked.blocked_by is BlockedBy.RATE_PER_KEY
+    assert blocked.until is not None
 
 
-def test_keys_come_in_pages(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(conn: Conn) -> None:
-        names = ["A", "b/c", "b c", "ü", "🐇"]
-        for name in names:
-            await enqueue(conn, 1, key=name)
-        pages: list[list[str]] = []
-        after: str | None = None
-        while True:
-            found = await keys.list_keys(conn, "default", KeyState.WAITING, 2, after)
-            pages.append([one.key for one in found.keys])
-            if (after := found.next) is None:
-                break
-        assert pages == [["A", "b c"], ["b/c", "ü"], ["🐇"]]
-        monkeypatch.setattr(keys, "MOST_LOOKED_AT", 3)
-        found = await keys.list_keys(conn, "default", KeyState.BLOCKED, 2)
-        assert (found.keys, found.next) == ([], "b/c")
-
-    on_connections(database, test)
+async def test_keys_come_in_pages(database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["A", "b/c", "b c", "ü", "🐇"]
+    for name in names:
+        await enqueue(conn, 1, key=name)
+    pages: list[list[str]] = []
+    after: str | None = None
+    while True:
+        found = await keys.list_keys(conn, "default", KeyState.WAITING, 2, after)
+        pages.append([one.key for one in found.keys])
+        if (after := found.next) is None:
+            break
+    assert pages == [["A", "b c"], ["b/c", "ü"], ["🐇"]]
+    monkeypatch.setattr(keys, "MOST_LOOKED_AT", 3)
+    found = await keys.list_keys(conn, "default", KeyState.BLOCKED, 2)
+    assert (found.keys, found.next) == ([], "b/c")
 
 
-def test_a_key_that_waits_for_a_retry_is_freed(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        first, second = await enqueue(conn, 2, key="a")
-        await enqueue(conn, 1, key="a b")
-        assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None
-        await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
-        claims = await claim(conn, worker, 9)
-        assert sorted(await keys_of(conn, claims)) == ["a", "a b"]
-        [held] = [one for one in claims if one.id == first]
-        assert (await listed(conn))["a"].blocked_by is BlockedBy.ORDER
-        assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None  # it runs
-        await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
-        assert await claim(conn, worker, 9) == []
-        blocked: Any = (await listed(conn))["a"]
-        assert (blocked.holder.task_id, blocked.holder.started_at, blocked.head.task_id) == (
-            first,
-            None,
-            second,
-        )
-        assert blocked.until is not None
-        assert await keys.skip(conn, "default", "a", by=SOMEBODY) == first
-        assert [one.id for one in await claim(conn, worker, 9)] == [second]
-        assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None
-        assert (await noted(conn))[-1] == ("queue.skip", "default", {"key": "a", "task_id": first})
-
-    on_connections(database, test)
+async def test_a_key_that_waits_for_a_retry_is_freed(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    first, second = await enqueue(conn, 2, key="a")
+    await enqueue(conn, 1, key="a b")
+    assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None
+    await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
+    claims = await claim(conn, worker, 9)
+    assert sorted(await keys_of(conn, claims)) == ["a", "a b"]
+    [held] = [one for one in claims if one.id == first]
+    assert (await listed(conn))["a"].blocked_by is BlockedBy.ORDER
+    assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None  # it runs
+    await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
+    assert await claim(conn, worker, 9) == []
+    blocked: Any = (await listed(conn))["a"]
+    assert (blocked.holder.task_id, blocked.holder.started_at, blocked.head.task_id) == (
+        first,
+        None,
+        second,
+    )
+    assert blocked.until is not None
+    assert await keys.skip(conn, "default", "a", by=SOMEBODY) == first
+    assert [one.id for one in await claim(conn, worker, 9)] == [second]
+    assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None
+    assert (await noted(conn))[-1] == ("queue.skip", "default", {"key": "a", "task_id": first})
 
 
-def test_a_retry_that_runs_now_goes_first_of_its_key(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
-        first, second = await enqueue(conn, 2, key="a")
-        [held] = await claim(conn, worker, 9)
-        await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
-        await enqueue(conn, 1, key="a", priority=9)
-        assert await actions.run_now(conn, first) == "default"
-        [again] = await claim(conn, worker, 9)
-        assert again.id == first
-        await worker_verbs.settle(conn, [ended_as(again.id, again.token, Fail("no", None))])
-        assert [one.id for one in await claim(conn, worker, 9)] == [second]
-
-    on_connections(database, test)
+async def test_a_retry_that_runs_now_goes_first_of_its_key(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
+    first, second = await enqueue(conn, 2, key="a")
+    [held] = await claim(conn, worker, 9)
+    await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
+    await enqueue(conn, 1, key="a", priority=9)
+    assert await actions.run_now(conn, first) == "default"
+    [again] = await claim(conn, worker, 9)
+    assert again.id == first
+    await worker_verbs.settle(conn, [ended_as(again.id, again.token, Fail("no", None))])
+    assert [one.id for one in await claim(conn, worker, 9)] == [second]

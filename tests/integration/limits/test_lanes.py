@@ -15,10 +15,10 @@ from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.limits import lanes, named_limits
 from lapinq_core.tasks import queues, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
     SOMEBODY,
     Conn,
+    Connections,
     add_worker,
     claim,
     complete,
@@ -54,22 +54,21 @@ async def keys_of(conn: Conn, claims: list[Any]) -> list[str]:
     return [by_id[c.id] for c in claims]
 
 
-def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        for key in "ab":
-            await enqueue(conn, 5, key=key)
-        await enqueue(conn, 2)
-        await govern(conn, max_running_per_key=2)
-        first = await claim(conn, worker, 20)
-        assert Counter(await keys_of(conn, first)) == {"a": 2, "b": 2, None: 2}
-        assert await claim(conn, worker, 20) == []
-        [one] = [c for c, key in zip(first, await keys_of(conn, first), strict=True) if key == "a"][:1]
-        await complete(conn, [one])
-        assert await keys_of(conn, await claim(conn, worker, 20)) == ["a"]
-        assert await claim(conn, worker, 20) == []
-
-    on_connections(database, test)
+async def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    for key in "ab":
+        await enqueue(conn, 5, key=key)
+    await enqueue(conn, 2)
+    await govern(conn, max_running_per_key=2)
+    first = await claim(conn, worker, 20)
+    assert Counter(await keys_of(conn, first)) == {"a": 2, "b": 2, None: 2}
+    assert await claim(conn, worker, 20) == []
+    [one] = [c for c, key in zip(first, await keys_of(conn, first), strict=True) if key == "a"][:1]
+    await complete(conn, [one])
+    assert await keys_of(conn, await claim(conn, worker, 20)) == ["a"]
+    assert await claim(conn, worker, 20) == []
 
 
 @pytest.mark.parametrize(
@@ -80,274 +79,242 @@ def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(databa
     ],
     ids=["running", "rate"],
 )
-def test_the_lanes_of_a_full_key_hide_no_other_for_a_claim(database: str, policy: dict[str, Any]) -> None:
+async def test_the_lanes_of_a_full_key_hide_no_other_for_a_claim(
+    database: str, conn: Conn, policy: dict[str, Any]
+) -> None:
     """The first claim takes a task each of two lanes, and of neither as many as the key may start."""
 
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        for name in ("gpu", "api"):
-            await named_limits.set_limit(conn, name, 10, None, by=SOMEBODY)
-        await govern(conn, **policy)
-        await enqueue(conn, 1, key="full")
-        await enqueue(conn, 2, key="full", limits={"gpu": 1})
-        await enqueue(conn, 1, key="full", limits={"api": 1})
-        await enqueue(conn, 1, key="behind", limits={"gpu": 1})
-        await enqueue(conn, 1, key="behind", limits={"api": 1})
-        await enqueue(conn, 1)
-        assert await keys_of(conn, await claim(conn, worker, 2)) == ["full", "full"]
-        started = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(3)]
-        assert started == [["behind"], ["behind"], [None]]
-
-    on_connections(database, test)
+    worker = await add_worker(conn)
+    for name in ("gpu", "api"):
+        await named_limits.set_limit(conn, name, 10, None, by=SOMEBODY)
+    await govern(conn, **policy)
+    await enqueue(conn, 1, key="full")
+    await enqueue(conn, 2, key="full", limits={"gpu": 1})
+    await enqueue(conn, 1, key="full", limits={"api": 1})
+    await enqueue(conn, 1, key="behind", limits={"gpu": 1})
+    await enqueue(conn, 1, key="behind", limits={"api": 1})
+    await enqueue(conn, 1)
+    assert await keys_of(conn, await claim(conn, worker, 2)) == ["full", "full"]
+    started = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(3)]
+    assert started == [["behind"], ["behind"], [None]]
 
 
-def test_higher_priorities_start_first_whatever_their_key(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 2, key="a", priority=1)
-        await enqueue(conn, 2, key="b", priority=5)
-        await enqueue(conn, 1, priority=3)
-        assert await keys_of(conn, await claim(conn, worker, 4)) == ["b", "b", None, "a"]
-
-    on_connections(database, test)
+async def test_higher_priorities_start_first_whatever_their_key(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 2, key="a", priority=1)
+    await enqueue(conn, 2, key="b", priority=5)
+    await enqueue(conn, 1, priority=3)
+    assert await keys_of(conn, await claim(conn, worker, 4)) == ["b", "b", None, "a"]
 
 
 @pytest.mark.parametrize("order", ["priority", "fair"])
-def test_in_priority_order_a_claim_does_not_pass_a_higher_priority_of_another_queue(
-    database: str, order: str
+async def test_in_priority_order_a_claim_does_not_pass_a_higher_priority_of_another_queue(
+    database: str, conn: Conn, order: str
 ) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 2, key="a", priority=5)
-        await enqueue(conn, 2, key="b", priority=1)
-        await conn.execute(
-            "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())"
-        )
-        await enqueue(conn, 2, key="c", priority=2, limits={"gpu": 1})
-        await enqueue(conn, 1, priority=3)
-        await govern(conn, start_order=order)
-        first = await claim(conn, worker, 10, max_rank=-3)
-        if order == "fair":
-            assert len(first) == 7  # it shares, whatever the priority
-        else:
-            assert await keys_of(conn, first) == ["a", "a", None]
-            assert await claim(conn, worker, 10, max_rank=-3) == []
-            assert await keys_of(conn, await claim(conn, worker, 10)) == ["c", "c", "b", "b"]
-
-    on_connections(database, test)
+    worker = await add_worker(conn)
+    await enqueue(conn, 2, key="a", priority=5)
+    await enqueue(conn, 2, key="b", priority=1)
+    await conn.execute("INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())")
+    await enqueue(conn, 2, key="c", priority=2, limits={"gpu": 1})
+    await enqueue(conn, 1, priority=3)
+    await govern(conn, start_order=order)
+    first = await claim(conn, worker, 10, max_rank=-3)
+    if order == "fair":
+        assert len(first) == 7  # it shares, whatever the priority
+    else:
+        assert await keys_of(conn, first) == ["a", "a", None]
+        assert await claim(conn, worker, 10, max_rank=-3) == []
+        assert await keys_of(conn, await claim(conn, worker, 10)) == ["c", "c", "b", "b"]
 
 
-def test_starts_are_shared_by_weight(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 100, key="flood")
-        await enqueue(conn, 30, key="gold")
-        await govern(conn, start_order="fair", weights='{"gold": 3}')
-        got: list[str] = []
-        for _ in range(5):
-            claims = await claim(conn, worker, 8)
-            got += await keys_of(conn, claims)
-        assert Counter(got) == {"gold": 30, "flood": 10}
-        await enqueue(conn, 1, key="late")
-        assert "late" in await keys_of(conn, await claim(conn, worker, 2))
-
-    on_connections(database, test)
+async def test_starts_are_shared_by_weight(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 100, key="flood")
+    await enqueue(conn, 30, key="gold")
+    await govern(conn, start_order="fair", weights='{"gold": 3}')
+    got: list[str] = []
+    for _ in range(5):
+        claims = await claim(conn, worker, 8)
+        got += await keys_of(conn, claims)
+    assert Counter(got) == {"gold": 30, "flood": 10}
+    await enqueue(conn, 1, key="late")
+    assert "late" in await keys_of(conn, await claim(conn, worker, 2))
 
 
-def test_a_key_in_strict_order_waits_until_its_first_task_has_ended_for_good(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        ids = [await enqueue(conn, 1, key="a", priority=n) for n in range(3)]
-        await enqueue(conn, 1, key="b")
-        await govern(conn, start_order="strict_per_key")
-        claims = await claim(conn, worker, 10)
-        assert len(claims) == 2
-        [head] = [c for c in claims if c.id == ids[0][0]]
-        await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(60.0, "no", None))])
-        assert await claim(conn, worker, 10) == []
-        await make_delayed_ready(conn)
-        [again] = await claim(conn, worker, 10)
-        assert again.id == head.id
-        assert await claim(conn, worker, 10) == []
-        await complete(conn, [again])
-        [second] = await claim(conn, worker, 10)
-        assert second.id == ids[1][0]
+async def test_a_key_in_strict_order_waits_until_its_first_task_has_ended_for_good(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    ids = [await enqueue(conn, 1, key="a", priority=n) for n in range(3)]
+    await enqueue(conn, 1, key="b")
+    await govern(conn, start_order="strict_per_key")
+    claims = await claim(conn, worker, 10)
+    assert len(claims) == 2
+    [head] = [c for c in claims if c.id == ids[0][0]]
+    await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(60.0, "no", None))])
+    assert await claim(conn, worker, 10) == []
+    await make_delayed_ready(conn)
+    [again] = await claim(conn, worker, 10)
+    assert again.id == head.id
+    assert await claim(conn, worker, 10) == []
+    await complete(conn, [again])
+    [second] = await claim(conn, worker, 10)
+    assert second.id == ids[1][0]
 
-    on_connections(database, test)
+
+async def test_no_lane_starts_in_strict_order_before_a_claim_has_looked_at_it(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 3, key="a")
+    assert len(await claim(conn, worker)) == 1
+    await queues.set_policy(conn, "default", {"order": StartOrder.STRICT_PER_KEY}, by=SOMEBODY)
+    await conn.execute("DELETE FROM lapinq_lane_news")  # as if they came after those of a thousand lanes
+    assert await claim(conn, worker, 10) == []
 
 
-def test_no_lane_starts_in_strict_order_before_a_claim_has_looked_at_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 3, key="a")
+async def test_nobody_adds_to_many_news_that_no_claim_reads(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await govern(conn, max_running_per_key=1)
+    await enqueue(conn, 2, key="a")
+    await claim(conn, worker, 2)
+    assert await claim(conn, worker, 2) == []
+    await conn.execute("UPDATE lapinq_lanes SET changed_at = changed_at - interval '2 minutes'")
+    for _ in range(102):
+        await lanes.Recheck().step(conn)
+    row = await (await conn.execute("SELECT count(*) FROM lapinq_lane_news")).fetchone()
+    assert row == (100,)
+
+
+async def test_a_claim_is_one_message_so_that_a_worker_that_stalls_holds_no_lock(
+    database: str, conn: Conn, tmp_path: Path
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 9, key="a")
+    for _ in range(7):  # until all statements are prepared
+        await claim(conn, worker)
+    with (tmp_path / "trace").open("w+") as trace:
+        conn.pgconn.trace(trace.fileno())
         assert len(await claim(conn, worker)) == 1
-        await queues.set_policy(conn, "default", {"order": StartOrder.STRICT_PER_KEY}, by=SOMEBODY)
-        await conn.execute("DELETE FROM lapinq_lane_news")  # as if they came after those of a thousand lanes
-        assert await claim(conn, worker, 10) == []
-
-    on_connections(database, test)
-
-
-def test_nobody_adds_to_many_news_that_no_claim_reads(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await govern(conn, max_running_per_key=1)
-        await enqueue(conn, 2, key="a")
-        await claim(conn, worker, 2)
-        assert await claim(conn, worker, 2) == []
-        await conn.execute("UPDATE lapinq_lanes SET changed_at = changed_at - interval '2 minutes'")
-        for _ in range(102):
-            await lanes.Recheck().step(conn)
-        row = await (await conn.execute("SELECT count(*) FROM lapinq_lane_news")).fetchone()
-        assert row == (100,)
-
-    on_connections(database, test)
+        conn.pgconn.untrace()
+        trace.seek(0)
+        sent = [fields[3] for line in trace if (fields := line.split("\t"))[1] == "F"]
+    assert sent.count("Sync\n") == 1
 
 
-def test_a_claim_is_one_message_so_that_a_worker_that_stalls_holds_no_lock(
-    database: str, tmp_path: Path
-) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 9, key="a")
-        for _ in range(7):  # until all statements are prepared
-            await claim(conn, worker)
-        with (tmp_path / "trace").open("w+") as trace:
-            conn.pgconn.trace(trace.fileno())
-            assert len(await claim(conn, worker)) == 1
-            conn.pgconn.untrace()
-            trace.seek(0)
-            sent = [fields[3] for line in trace if (fields := line.split("\t"))[1] == "F"]
-        assert sent.count("Sync\n") == 1
-
-    on_connections(database, test)
-
-
-def test_a_claim_does_not_wait_long_for_a_queue_that_somebody_locks(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 2, key="a")
-        await govern(conn, max_running=9)  # so that the queue has a row
-        async with other.transaction():
-            await other.execute("SELECT FROM lapinq_queues FOR UPDATE")
-            async with asyncio.timeout(LOCK_TIMEOUT_SECONDS / 2):
-                assert await claim(conn, worker) == []
-            assert conn.info.transaction_status is TransactionStatus.IDLE
-            assert await setting(conn, "lock_timeout") == "5s"
-        assert len(await claim(conn, worker, 2)) == 2
-
-    on_connections(database, test, 2)
-
-
-def test_a_claim_locks_no_queue_in_which_nothing_waits(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await govern(conn, max_running=9)
-        async with conn.transaction():
+async def test_a_claim_does_not_wait_long_for_a_queue_that_somebody_locks(connections: Connections) -> None:
+    conn, other = await connections(2)
+    worker = await add_worker(conn)
+    await enqueue(conn, 2, key="a")
+    await govern(conn, max_running=9)  # so that the queue has a row
+    async with other.transaction():
+        await other.execute("SELECT FROM lapinq_queues FOR UPDATE")
+        async with asyncio.timeout(LOCK_TIMEOUT_SECONDS / 2):
             assert await claim(conn, worker) == []
-            # Else the claim under the lock, which is a transaction of its own, had ended this one.
-            assert conn.info.transaction_status is TransactionStatus.INTRANS
-
-    on_connections(database, test)
-
-
-def test_a_rate_gives_its_burst_and_then_says_when_the_next_may_start(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 10)
-        await govern(conn, rate='{"limit": 6, "period_seconds": 3600, "burst": 4}')
-        assert len(await claim(conn, worker, 10)) == 4
-        assert await claim(conn, worker, 10) == []
-        await conn.execute("UPDATE lapinq_queues SET tokens_at = tokens_at - interval '21 minutes'")
-        assert len(await claim(conn, worker, 10)) == 2
-
-    on_connections(database, test)
+        assert conn.info.transaction_status is TransactionStatus.IDLE
+        assert await setting(conn, "lock_timeout") == "5s"
+    assert len(await claim(conn, worker, 2)) == 2
 
 
-def test_a_rate_per_key_closes_one_key(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 5, key="a")
-        await enqueue(conn, 2, key="b")
-        await govern(conn, rate_per_key='{"limit": 1, "period_seconds": 60, "burst": 3}')
-        assert Counter(await keys_of(conn, await claim(conn, worker, 10))) == {"a": 3, "b": 2}
-        assert await claim(conn, worker, 10) == []
-        await conn.execute("UPDATE lapinq_keys SET tokens_at = tokens_at - interval '60 seconds'")
-        await conn.execute("UPDATE lapinq_lanes SET opens_at = opens_at - interval '60 seconds'")
-        assert await keys_of(conn, await claim(conn, worker, 10)) == ["a"]
-
-    on_connections(database, test)
+async def test_a_claim_locks_no_queue_in_which_nothing_waits(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await govern(conn, max_running=9)
+    async with conn.transaction():
+        assert await claim(conn, worker) == []
+        # Else the claim under the lock, which is a transaction of its own, had ended this one.
+        assert conn.info.transaction_status is TransactionStatus.INTRANS
 
 
-def test_a_rate_or_weight_that_was_stored_before_it_was_refused_stops_no_claims(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 3, key="a")
-        await enqueue(conn, 1)
-        slow = '{"limit": 1e-6, "period_seconds": 31536000, "burst": 1}'
-        weights = '{"a": 1e-310, "": 1e-310}'
-        await govern(conn, rate_per_key=slow, start_order="fair", weights=weights)
-        assert Counter(await keys_of(conn, await claim(conn, worker, 9))) == {"a": 1, None: 1}
-        assert await claim(conn, worker, 9) == []
-        await named_limits.set_limit(conn, "openai", None, Rate(1, 31_536_000, 10), by=SOMEBODY)
-        await conn.execute("UPDATE lapinq_limits SET tokens = -1e9, tokens_at = lapinq_now()")
-        await enqueue(conn, 1, limits={"openai": 1}, queue_name="other")
-        assert await claim(conn, worker, 9, "other") == []
-        [limit] = await named_limits.list_limits(conn)
-        assert limit.next_start_at is not None
-
-    on_connections(database, test)
+async def test_a_rate_gives_its_burst_and_then_says_when_the_next_may_start(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 10)
+    await govern(conn, rate='{"limit": 6, "period_seconds": 3600, "burst": 4}')
+    assert len(await claim(conn, worker, 10)) == 4
+    assert await claim(conn, worker, 10) == []
+    await conn.execute("UPDATE lapinq_queues SET tokens_at = tokens_at - interval '21 minutes'")
+    assert len(await claim(conn, worker, 10)) == 2
 
 
-def test_named_limits_are_shared_by_queues_and_hold_back_only_who_takes_from_them(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await conn.execute(
-            "INSERT INTO lapinq_limits (name, max_running, rate, created_at) VALUES ('gpu', 2, NULL, lapinq_now()),"
-            ' (\'tokens\', NULL, \'{"limit": 60, "period_seconds": 3600, "burst": 1000}\', lapinq_now())'
-        )
-        await enqueue(conn, 3, limits={"gpu": 1}, queue_name="one")
-        await enqueue(conn, 3, limits={"gpu": 1, "tokens": 600}, queue_name="two")
-        await enqueue(conn, 3, limits={"tokens": 300}, queue_name="two", key="a")
-        await enqueue(conn, 1, queue_name="two", key="a")
-        assert len(await claim(conn, worker, 1, "one")) == 1
-        # One place of the GPU is left, then 400 tokens, of which one more takes 300. The last task comes after that.
-        first = await claim(conn, worker, 10, "two")
-        second = await claim(conn, worker, 10, "two")
-        assert [len(first), len(second)] == [1, 2]
-        assert await claim(conn, worker, 10, "two") == []
-        assert await claim(conn, worker, 10, "one") == []
-
-    on_connections(database, test)
+async def test_a_rate_per_key_closes_one_key(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 5, key="a")
+    await enqueue(conn, 2, key="b")
+    await govern(conn, rate_per_key='{"limit": 1, "period_seconds": 60, "burst": 3}')
+    assert Counter(await keys_of(conn, await claim(conn, worker, 10))) == {"a": 3, "b": 2}
+    assert await claim(conn, worker, 10) == []
+    await conn.execute("UPDATE lapinq_keys SET tokens_at = tokens_at - interval '60 seconds'")
+    await conn.execute("UPDATE lapinq_lanes SET opens_at = opens_at - interval '60 seconds'")
+    assert await keys_of(conn, await claim(conn, worker, 10)) == ["a"]
 
 
-def test_a_task_that_may_not_start_takes_no_units_from_those_behind_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await conn.execute(
-            "INSERT INTO lapinq_limits (name, max_running, rate, tokens, created_at) VALUES"
-            """ ('gpu', NULL, '{"limit": 3, "period_seconds": 3600, "burst": 9}', 3, now()),"""
-            " ('db', 1, NULL, NULL, now())"
-        )
-        for needed in 2, 5:
-            # The second of the key may not run beside the first.
-            queue = f"needs {needed}"
-            await govern(conn, queue, max_running_per_key=1)
-            first = await enqueue(conn, queue_name=queue, key="a")
-            await enqueue(conn, queue_name=queue, key="a", limits={"gpu": needed})
-            behind = await enqueue(conn, queue_name=queue, limits={"gpu": 2})
-            last = await enqueue(conn, queue_name=queue)
-            await _start_in_order(conn, worker, queue, [*first, *behind, *last])
-            await conn.execute("UPDATE lapinq_limits SET tokens = 3 WHERE name = 'gpu'")
-        # The second has no place of its other limit.
-        queue = "two limits"
-        first = await enqueue(conn, queue_name=queue, limits={"db": 1})
-        await enqueue(conn, queue_name=queue, limits={"db": 1, "gpu": 2})
+async def test_a_rate_or_weight_that_was_stored_before_it_was_refused_stops_no_claims(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 3, key="a")
+    await enqueue(conn, 1)
+    slow = '{"limit": 1e-6, "period_seconds": 31536000, "burst": 1}'
+    weights = '{"a": 1e-310, "": 1e-310}'
+    await govern(conn, rate_per_key=slow, start_order="fair", weights=weights)
+    assert Counter(await keys_of(conn, await claim(conn, worker, 9))) == {"a": 1, None: 1}
+    assert await claim(conn, worker, 9) == []
+    await named_limits.set_limit(conn, "openai", None, Rate(1, 31_536_000, 10), by=SOMEBODY)
+    await conn.execute("UPDATE lapinq_limits SET tokens = -1e9, tokens_at = lapinq_now()")
+    await enqueue(conn, 1, limits={"openai": 1}, queue_name="other")
+    assert await claim(conn, worker, 9, "other") == []
+    [limit] = await named_limits.list_limits(conn)
+    assert limit.next_start_at is not None
+
+
+async def test_named_limits_are_shared_by_queues_and_hold_back_only_who_takes_from_them(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, max_running, rate, created_at) VALUES ('gpu', 2, NULL, lapinq_now()),"
+        ' (\'tokens\', NULL, \'{"limit": 60, "period_seconds": 3600, "burst": 1000}\', lapinq_now())'
+    )
+    await enqueue(conn, 3, limits={"gpu": 1}, queue_name="one")
+    await enqueue(conn, 3, limits={"gpu": 1, "tokens": 600}, queue_name="two")
+    await enqueue(conn, 3, limits={"tokens": 300}, queue_name="two", key="a")
+    await enqueue(conn, 1, queue_name="two", key="a")
+    assert len(await claim(conn, worker, 1, "one")) == 1
+    # One place of the GPU is left, then 400 tokens, of which one more takes 300. The last task comes after that.
+    first = await claim(conn, worker, 10, "two")
+    second = await claim(conn, worker, 10, "two")
+    assert [len(first), len(second)] == [1, 2]
+    assert await claim(conn, worker, 10, "two") == []
+    assert await claim(conn, worker, 10, "one") == []
+
+
+async def test_a_task_that_may_not_start_takes_no_units_from_those_behind_it(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, max_running, rate, tokens, created_at) VALUES"
+        """ ('gpu', NULL, '{"limit": 3, "period_seconds": 3600, "burst": 9}', 3, now()),"""
+        " ('db', 1, NULL, NULL, now())"
+    )
+    for needed in 2, 5:
+        # The second of the key may not run beside the first.
+        queue = f"needs {needed}"
+        await govern(conn, queue, max_running_per_key=1)
+        first = await enqueue(conn, queue_name=queue, key="a")
+        await enqueue(conn, queue_name=queue, key="a", limits={"gpu": needed})
         behind = await enqueue(conn, queue_name=queue, limits={"gpu": 2})
         last = await enqueue(conn, queue_name=queue)
         await _start_in_order(conn, worker, queue, [*first, *behind, *last])
-
-    on_connections(database, test)
+        await conn.execute("UPDATE lapinq_limits SET tokens = 3 WHERE name = 'gpu'")
+    # The second has no place of its other limit.
+    queue = "two limits"
+    first = await enqueue(conn, queue_name=queue, limits={"db": 1})
+    await enqueue(conn, queue_name=queue, limits={"db": 1, "gpu": 2})
+    behind = await enqueue(conn, queue_name=queue, limits={"gpu": 2})
+    last = await enqueue(conn, queue_name=queue)
+    await _start_in_order(conn, worker, queue, [*first, *behind, *last])
 
 
 async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -> None:
@@ -357,67 +324,55 @@ async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -
     assert started == ids, queue
 
 
-def test_expired_tasks_at_the_head_of_a_lane_hide_none_behind_them_and_keep_no_place_for_them(
-    database: str,
+async def test_expired_tasks_at_the_head_of_a_lane_hide_none_behind_them_and_keep_no_place_for_them(
+    conn: Conn,
 ) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await govern(conn, max_running_per_key=1)
-        await enqueue(conn, 2, key="a", ttl_seconds=60)
-        other = await enqueue(conn, 2, key="b")
-        live = await enqueue(conn, 2, key="a")
-        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
-        started = [held.id for _ in range(3) for held in await claim(conn, worker, 1)]
-        assert started == [other[0], live[0]]
-
-    on_connections(database, test)
+    worker = await add_worker(conn)
+    await govern(conn, max_running_per_key=1)
+    await enqueue(conn, 2, key="a", ttl_seconds=60)
+    other = await enqueue(conn, 2, key="b")
+    live = await enqueue(conn, 2, key="a")
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
+    started = [held.id for _ in range(3) for held in await claim(conn, worker, 1)]
+    assert started == [other[0], live[0]]
 
 
-def test_what_is_released_without_a_key_gives_its_start_back(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 3)
-        await govern(conn, rate='{"limit": 1, "period_seconds": 3600, "burst": 2}')
-        claims = await claim(conn, worker, 10)
-        assert len(claims) == 2
-        await worker_verbs.release(conn, claims)
-        assert len(await claim(conn, worker, 10)) == 2
-        assert await claim(conn, worker, 10) == []
-        row = await (await conn.execute("SELECT count(*) FROM lapinq_lanes")).fetchone()
-        assert row == (0,)
-
-    on_connections(database, test)
+async def test_what_is_released_without_a_key_gives_its_start_back(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 3)
+    await govern(conn, rate='{"limit": 1, "period_seconds": 3600, "burst": 2}')
+    claims = await claim(conn, worker, 10)
+    assert len(claims) == 2
+    await worker_verbs.release(conn, claims)
+    assert len(await claim(conn, worker, 10)) == 2
+    assert await claim(conn, worker, 10) == []
+    row = await (await conn.execute("SELECT count(*) FROM lapinq_lanes")).fetchone()
+    assert row == (0,)
 
 
-def test_what_is_released_gives_its_start_back(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await conn.execute(
-            "INSERT INTO lapinq_limits (name, rate, created_at) VALUES"
-            ' (\'tokens\', \'{"limit": 1, "period_seconds": 3600, "burst": 10}\', lapinq_now())'
-        )
-        await enqueue(conn, 4, key="a", limits={"tokens": 5})
-        await govern(
-            conn,
-            rate='{"limit": 1, "period_seconds": 3600, "burst": 2}',
-            rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 2}',
-        )
-        claims = await claim(conn, worker, 10)
-        assert len(claims) == 2
-        assert await claim(conn, worker, 10) == []
-        await worker_verbs.release(conn, claims)
-        assert len(await claim(conn, worker, 10)) == 2
-
-    on_connections(database, test)
+async def test_what_is_released_gives_its_start_back(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, rate, created_at) VALUES"
+        ' (\'tokens\', \'{"limit": 1, "period_seconds": 3600, "burst": 10}\', lapinq_now())'
+    )
+    await enqueue(conn, 4, key="a", limits={"tokens": 5})
+    await govern(
+        conn,
+        rate='{"limit": 1, "period_seconds": 3600, "burst": 2}',
+        rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 2}',
+    )
+    claims = await claim(conn, worker, 10)
+    assert len(claims) == 2
+    assert await claim(conn, worker, 10) == []
+    await worker_verbs.release(conn, claims)
+    assert len(await claim(conn, worker, 10)) == 2
 
 
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
-def test_blocked_keys_cost_those_behind_them_nothing(database: str, order: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 2000, key="blocked")
-        await enqueue(conn, 3, key="free")
-        await govern(conn, max_running_per_key=1, start_order=order)
-        assert set(await keys_of(conn, await claim(conn, worker, 50))) == {"blocked", "free"}
-
-    on_connections(database, test)
+async def test_blocked_keys_cost_those_behind_them_nothing(database: str, conn: Conn, order: str) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 2000, key="blocked")
+    await enqueue(conn, 3, key="free")
+    await govern(conn, max_running_per_key=1, start_order=order)
+    assert set(await keys_of(conn, await claim(conn, worker, 50))) == {"blocked", "free"}

@@ -11,7 +11,6 @@ from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
 from lapinq_core.limits.named_limits import NamedLimit, TooManyLimits
 from tests.integration.limits.test_lanes import govern
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 
 A_MINUTE = Rate(90_000, 60, 90_000)
@@ -29,158 +28,140 @@ async def audited(conn: Conn) -> list[tuple[str, str, object]]:
     return await rows.fetchall()
 
 
-def test_a_limit_is_created_changed_and_deleted_and_each_change_is_audited(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        is_new, limit = await named_limits.set_limit(conn, "openai", None, A_MINUTE, by=SOMEBODY)
-        assert is_new
-        assert limit is not None
-        assert (limit.max_running, limit.rate, limit.tokens) == (None, A_MINUTE, 90_000)
-        again, _ = await named_limits.set_limit(conn, "openai", None, A_MINUTE, by=SOMEBODY)
-        assert not again
-        changed, limit = await named_limits.set_limit(conn, "openai", 3, None, by=SOMEBODY)
-        assert not changed
-        assert limit is not None
-        assert (limit.max_running, limit.rate, limit.tokens) == (3, None, None)
-        assert [one.name for one in await named_limits.list_limits(conn)] == ["openai"]
-        assert await named_limits.delete_limit(conn, "openai", by=SOMEBODY)
-        assert not await named_limits.delete_limit(conn, "openai", by=SOMEBODY)
-        assert await named_limits.get_limit(conn, "openai") is None
-        rate = {"limit": 90_000, "period_seconds": 60, "burst": 90_000}
-        assert await audited(conn) == [
-            ("limit.set", "openai", {"max_running": None, "rate": rate}),
-            ("limit.set", "openai", {"max_running": 3, "rate": None}),
-            ("limit.delete", "openai", None),
-        ]
-
-    on_connections(database, test)
-
-
-def test_a_smaller_burst_counts_from_what_tasks_said_since_the_last_claim(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
-        await conn.execute(
-            "INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('tokens', -2), ('tokens', -1)"
-        )
-        assert (await shown(conn, "tokens")).tokens == pytest.approx(7, abs=0.1)
-        await named_limits.set_limit(conn, "tokens", None, Rate(10, 3600, 5), by=SOMEBODY)
-        assert (await shown(conn, "tokens")).tokens == pytest.approx(5, abs=0.1)
-
-    on_connections(database, test)
+async def test_a_limit_is_created_changed_and_deleted_and_each_change_is_audited(
+    database: str, conn: Conn
+) -> None:
+    is_new, limit = await named_limits.set_limit(conn, "openai", None, A_MINUTE, by=SOMEBODY)
+    assert is_new
+    assert limit is not None
+    assert (limit.max_running, limit.rate, limit.tokens) == (None, A_MINUTE, 90_000)
+    again, _ = await named_limits.set_limit(conn, "openai", None, A_MINUTE, by=SOMEBODY)
+    assert not again
+    changed, limit = await named_limits.set_limit(conn, "openai", 3, None, by=SOMEBODY)
+    assert not changed
+    assert limit is not None
+    assert (limit.max_running, limit.rate, limit.tokens) == (3, None, None)
+    assert [one.name for one in await named_limits.list_limits(conn)] == ["openai"]
+    assert await named_limits.delete_limit(conn, "openai", by=SOMEBODY)
+    assert not await named_limits.delete_limit(conn, "openai", by=SOMEBODY)
+    assert await named_limits.get_limit(conn, "openai") is None
+    rate = {"limit": 90_000, "period_seconds": 60, "burst": 90_000}
+    assert await audited(conn) == [
+        ("limit.set", "openai", {"max_running": None, "rate": rate}),
+        ("limit.set", "openai", {"max_running": 3, "rate": None}),
+        ("limit.delete", "openai", None),
+    ]
 
 
-def test_a_limit_shows_what_runs_waits_and_is_left(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
-        await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
-        await enqueue(conn, 2, limits={"gpu": 1, "tokens": 4}, queue_name="one")
-        await enqueue(conn, 3, limits={"tokens": 8}, queue_name="two", key="a")
-        await enqueue(conn, 1, queue_name="three", key="a")
-        assert len(await claim(conn, worker, 5, "one")) == 1
-        assert await claim(conn, worker, 5, "two") == []
-        gpu, tokens = await named_limits.list_limits(conn)
-        assert (gpu.running, gpu.waiting, gpu.queues, gpu.tokens) == (1, 1, ["one"], None)
-        assert (tokens.running, tokens.waiting, tokens.queues) == (1, 4, ["one", "two"])
-        assert tokens.tokens == pytest.approx(6, abs=0.1)
-        assert tokens.next_start_at is None  # the first task of the queue one needs 4
-        await complete(conn, await claim(conn, worker, 5, "two"))
-        await named_limits.set_limit(conn, "gpu", None, AN_HOUR, by=SOMEBODY)
-        assert len(await claim(conn, worker, 5, "one")) == 1
-        tokens = await shown(conn, "tokens")
-        assert tokens.next_start_at is not None
-        # It needs 8 and has 2: six of ten that come in an hour.
-        ahead = tokens.next_start_at - datetime.now(UTC)
-        assert timedelta(minutes=35) < ahead <= timedelta(minutes=36)
-
-    on_connections(database, test)
+async def test_a_smaller_burst_counts_from_what_tasks_said_since_the_last_claim(conn: Conn) -> None:
+    await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
+    await conn.execute(
+        "INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('tokens', -2), ('tokens', -1)"
+    )
+    assert (await shown(conn, "tokens")).tokens == pytest.approx(7, abs=0.1)
+    await named_limits.set_limit(conn, "tokens", None, Rate(10, 3600, 5), by=SOMEBODY)
+    assert (await shown(conn, "tokens")).tokens == pytest.approx(5, abs=0.1)
 
 
-def test_a_bucket_whose_rate_changes_keeps_its_tokens(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
-        await enqueue(conn, 1, limits={"tokens": 7})
-        await claim(conn, worker, 1)
-        await named_limits.set_limit(conn, "tokens", None, Rate(100, 3600, 100), by=SOMEBODY)
-        assert (await shown(conn, "tokens")).tokens == pytest.approx(3, abs=0.5)
-        await named_limits.set_limit(conn, "tokens", None, Rate(10, 3600, 2), by=SOMEBODY)
-        assert (await shown(conn, "tokens")).tokens == pytest.approx(2, abs=0.01)
-
-    on_connections(database, test)
-
-
-def test_an_operator_opens_a_closed_limit(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "api", None, AN_HOUR, by=SOMEBODY)
-        await enqueue(conn, 1, limits={"api": 1})
-        assert await named_limits.open_limit(conn, "api", by=SOMEBODY) == (False, await shown(conn, "api"))
-        await conn.execute(
-            "INSERT INTO lapinq_limit_news (limit_name, closed_until)"
-            " VALUES ('api', lapinq_now() + interval '1 hour')"
-        )
-        closed = await shown(conn, "api")
-        assert closed.closed_until is not None
-        assert await claim(conn, worker, 1) == []
-        was_closed, limit = await named_limits.open_limit(conn, "api", by=SOMEBODY)
-        assert was_closed
-        assert limit is not None
-        assert limit.closed_until is None
-        assert len(await claim(conn, worker, 1)) == 1
-        assert (await audited(conn))[-1] == ("limit.open", "api", None)
-        assert await named_limits.open_limit(conn, "other", by=SOMEBODY) == (False, None)
-
-    on_connections(database, test)
+async def test_a_limit_shows_what_runs_waits_and_is_left(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
+    await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
+    await enqueue(conn, 2, limits={"gpu": 1, "tokens": 4}, queue_name="one")
+    await enqueue(conn, 3, limits={"tokens": 8}, queue_name="two", key="a")
+    await enqueue(conn, 1, queue_name="three", key="a")
+    assert len(await claim(conn, worker, 5, "one")) == 1
+    assert await claim(conn, worker, 5, "two") == []
+    gpu, tokens = await named_limits.list_limits(conn)
+    assert (gpu.running, gpu.waiting, gpu.queues, gpu.tokens) == (1, 1, ["one"], None)
+    assert (tokens.running, tokens.waiting, tokens.queues) == (1, 4, ["one", "two"])
+    assert tokens.tokens == pytest.approx(6, abs=0.1)
+    assert tokens.next_start_at is None  # the first task of the queue one needs 4
+    await complete(conn, await claim(conn, worker, 5, "two"))
+    await named_limits.set_limit(conn, "gpu", None, AN_HOUR, by=SOMEBODY)
+    assert len(await claim(conn, worker, 5, "one")) == 1
+    tokens = await shown(conn, "tokens")
+    assert tokens.next_start_at is not None
+    # It needs 8 and has 2: six of ten that come in an hour.
+    ahead = tokens.next_start_at - datetime.now(UTC)
+    assert timedelta(minutes=35) < ahead <= timedelta(minutes=36)
 
 
-def test_tasks_of_a_deleted_limit_start_without_it_and_of_a_new_one_wait_again(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
-        await enqueue(conn, 6, limits={"gpu": 1})
-        assert len(await claim(conn, worker, 9)) == 1
-        await named_limits.delete_limit(conn, "gpu", by=SOMEBODY)
-        assert len(await claim(conn, worker, 2)) == 2
-        await named_limits.set_limit(conn, "gpu", 4, None, by=SOMEBODY)
-        assert len(await claim(conn, worker, 9)) == 1
-
-    on_connections(database, test)
+async def test_a_bucket_whose_rate_changes_keeps_its_tokens(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
+    await enqueue(conn, 1, limits={"tokens": 7})
+    await claim(conn, worker, 1)
+    await named_limits.set_limit(conn, "tokens", None, Rate(100, 3600, 100), by=SOMEBODY)
+    assert (await shown(conn, "tokens")).tokens == pytest.approx(3, abs=0.5)
+    await named_limits.set_limit(conn, "tokens", None, Rate(10, 3600, 2), by=SOMEBODY)
+    assert (await shown(conn, "tokens")).tokens == pytest.approx(2, abs=0.01)
 
 
-def test_there_are_not_more_limits_than_may_be(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_operator_opens_a_closed_limit(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "api", None, AN_HOUR, by=SOMEBODY)
+    await enqueue(conn, 1, limits={"api": 1})
+    assert await named_limits.open_limit(conn, "api", by=SOMEBODY) == (False, await shown(conn, "api"))
+    await conn.execute(
+        "INSERT INTO lapinq_limit_news (limit_name, closed_until)"
+        " VALUES ('api', lapinq_now() + interval '1 hour')"
+    )
+    closed = await shown(conn, "api")
+    assert closed.closed_until is not None
+    assert await claim(conn, worker, 1) == []
+    was_closed, limit = await named_limits.open_limit(conn, "api", by=SOMEBODY)
+    assert was_closed
+    assert limit is not None
+    assert limit.closed_until is None
+    assert len(await claim(conn, worker, 1)) == 1
+    assert (await audited(conn))[-1] == ("limit.open", "api", None)
+    assert await named_limits.open_limit(conn, "other", by=SOMEBODY) == (False, None)
+
+
+async def test_tasks_of_a_deleted_limit_start_without_it_and_of_a_new_one_wait_again(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
+    await enqueue(conn, 6, limits={"gpu": 1})
+    assert len(await claim(conn, worker, 9)) == 1
+    await named_limits.delete_limit(conn, "gpu", by=SOMEBODY)
+    assert len(await claim(conn, worker, 2)) == 2
+    await named_limits.set_limit(conn, "gpu", 4, None, by=SOMEBODY)
+    assert len(await claim(conn, worker, 9)) == 1
+
+
+async def test_there_are_not_more_limits_than_may_be(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(named_limits, "MAX_LIMITS", 1)
 
-    async def test(conn: Conn) -> None:
-        await named_limits.set_limit(conn, "one", 1, None, by=SOMEBODY)
-        with pytest.raises(TooManyLimits):
-            await named_limits.set_limit(conn, "two", 1, None, by=SOMEBODY)
-        assert [one.name for one in await named_limits.list_limits(conn)] == ["one"]
-
-    on_connections(database, test)
+    await named_limits.set_limit(conn, "one", 1, None, by=SOMEBODY)
+    with pytest.raises(TooManyLimits):
+        await named_limits.set_limit(conn, "two", 1, None, by=SOMEBODY)
+    assert [one.name for one in await named_limits.list_limits(conn)] == ["one"]
 
 
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
-def test_tasks_that_need_more_than_a_limit_ever_has_hide_no_other(database: str, order: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
-        await govern(conn, start_order=order)
-        large = await enqueue(conn, 2, limits={"tokens": 9}, key="a", priority=9)
-        behind = await enqueue(conn, 1, limits={"tokens": 1}, key="a", priority=9)
-        small = await enqueue(conn, 1, limits={"tokens": 1}, key="b")
-        await named_limits.set_limit(
-            conn, "tokens", None, msgspec.structs.replace(AN_HOUR, burst=8), by=SOMEBODY
-        )
-        if order == "strict_per_key":
-            large, behind = [*large, *behind], []
-        started = [held.id for _ in range(3) for held in await claim(conn, worker, 1)]
-        assert sorted(started) == sorted([*behind, *small])
-        assert (await verify(conn))["lanes"][0].severity is Severity.OK
-        await named_limits.set_limit(
-            conn, "tokens", None, msgspec.structs.replace(AN_HOUR, burst=30), by=SOMEBODY
-        )
-        await conn.execute("UPDATE lapinq_limits SET tokens = 30")
-        [first] = await claim(conn, worker, 1)
-        assert first.id == large[0]
-
-    on_connections(database, test)
+async def test_tasks_that_need_more_than_a_limit_ever_has_hide_no_other(
+    database: str, conn: Conn, order: str
+) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
+    await govern(conn, start_order=order)
+    large = await enqueue(conn, 2, limits={"tokens": 9}, key="a", priority=9)
+    behind = await enqueue(conn, 1, limits={"tokens": 1}, key="a", priority=9)
+    small = await enqueue(conn, 1, limits={"tokens": 1}, key="b")
+    await named_limits.set_limit(conn, "tokens", None, msgspec.structs.replace(AN_HOUR, burst=8), by=SOMEBODY)
+    if order == "strict_per_key":
+        large, behind = [*large, *behind], []
+    started = [held.id for _ in range(3) for held in await claim(conn, worker, 1)]
+    assert sorted(started) == sorted([*behind, *small])
+    assert (await verify(conn))["lanes"][0].severity is Severity.OK
+    await named_limits.set_limit(
+        conn, "tokens", None, msgspec.structs.replace(AN_HOUR, burst=30), by=SOMEBODY
+    )
+    await conn.execute("UPDATE lapinq_limits SET tokens = 30")
+    [first] = await claim(conn, worker, 1)
+    assert first.id == large[0]

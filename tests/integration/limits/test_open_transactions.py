@@ -10,8 +10,7 @@ from lapinq_core.tasks import queues
 from tests.integration.intake.unique.enqueued import put_one, unique
 from tests.integration.limits.test_lanes import keys_of
 from tests.integration.limits.test_policies import set_policy
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, enqueue
 from tests.support.sample import tasks
 
 Enqueue = Callable[[Conn], Awaitable[object]]
@@ -41,27 +40,25 @@ async def replacing(conn: Conn) -> None:
 
 @pytest.mark.parametrize("enqueue_in_it", [from_sql, using, using_many, replacing])
 @pytest.mark.parametrize("has_policy", [False, True])
-def test_a_queue_goes_on_and_knows_lanes_after_the_commit(
-    database: str, enqueue_in_it: Enqueue, has_policy: bool
+async def test_a_queue_goes_on_and_knows_lanes_after_the_commit(
+    connections: Connections, enqueue_in_it: Enqueue, has_policy: bool
 ) -> None:
-    async def test(conn: Conn, user: Conn) -> None:
-        await conn.execute("SET lock_timeout = '100ms'")
-        await conn.execute(
-            "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('tokens', 9, now())"
-        )
-        worker = await add_worker(conn)
-        if has_policy:
-            await set_policy(conn, max_running=9)
-        await enqueue(conn, 2)
-        await put_one(conn, unique())
-        async with user.transaction():
-            await enqueue_in_it(user)
-            assert await keys_of(conn, await claim(conn, worker)) == [None]
-            await queues.pause(conn, "default", "to see", by=SOMEBODY)
-            await queues.resume(conn, "default", by=SOMEBODY)
-            await set_policy(conn, max_running=8 if has_policy else None)
-            await enqueue(conn, key="b", limits={"tokens": 1}, priority=1)
-            assert await keys_of(conn, await claim(conn, worker)) == ["b"]
-        assert set(await keys_of(conn, await claim(conn, worker, 9))) == {None, "a"}
-
-    on_connections(database, test, 2)
+    conn, user = await connections(2)
+    await conn.execute("SET lock_timeout = '100ms'")
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('tokens', 9, now())"
+    )
+    worker = await add_worker(conn)
+    if has_policy:
+        await set_policy(conn, max_running=9)
+    await enqueue(conn, 2)
+    await put_one(conn, unique())
+    async with user.transaction():
+        await enqueue_in_it(user)
+        assert await keys_of(conn, await claim(conn, worker)) == [None]
+        await queues.pause(conn, "default", "to see", by=SOMEBODY)
+        await queues.resume(conn, "default", by=SOMEBODY)
+        await set_policy(conn, max_running=8 if has_policy else None)
+        await enqueue(conn, key="b", limits={"tokens": 1}, priority=1)
+        assert await keys_of(conn, await claim(conn, worker)) == ["b"]
+    assert set(await keys_of(conn, await claim(conn, worker, 9))) == {None, "a"}

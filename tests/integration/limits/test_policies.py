@@ -11,8 +11,7 @@ from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import policies
 from lapinq_core.limits.policies import QueuePolicy
 from tests.integration.limits.test_lanes import keys_of
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 
 async def set_policy(conn: Conn, **changes: Any) -> None:
@@ -26,62 +25,52 @@ async def policy(conn: Conn) -> QueuePolicy:
     return await policies.read(conn, "default", row[0])
 
 
-def test_waiting_tasks_start_by_the_new_rules(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 6, key="a")
-        await enqueue(conn, 2, key="b")
-        await set_policy(conn, max_running_per_key=1)
-        assert await keys_of(conn, await claim(conn, worker, 9)) == ["a", "b"]
-        await set_policy(conn, max_running_per_key=3)
-        assert sorted(await keys_of(conn, await claim(conn, worker, 9))) == ["a", "a", "b"]
-        await set_policy(conn, rate_per_key=Rate(1, 3600, 1), max_running_per_key=None)
-        assert await keys_of(conn, await claim(conn, worker, 9)) == ["a"]
-        await set_policy(conn, rate_per_key=None, order=StartOrder.STRICT_PER_KEY)
-        assert await claim(conn, worker, 9) == []
-        await set_policy(conn, order=StartOrder.FAIR)
-        assert await keys_of(conn, await claim(conn, worker, 9)) == ["a", "a"]
-
-    on_connections(database, test)
+async def test_waiting_tasks_start_by_the_new_rules(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 6, key="a")
+    await enqueue(conn, 2, key="b")
+    await set_policy(conn, max_running_per_key=1)
+    assert await keys_of(conn, await claim(conn, worker, 9)) == ["a", "b"]
+    await set_policy(conn, max_running_per_key=3)
+    assert sorted(await keys_of(conn, await claim(conn, worker, 9))) == ["a", "a", "b"]
+    await set_policy(conn, rate_per_key=Rate(1, 3600, 1), max_running_per_key=None)
+    assert await keys_of(conn, await claim(conn, worker, 9)) == ["a"]
+    await set_policy(conn, rate_per_key=None, order=StartOrder.STRICT_PER_KEY)
+    assert await claim(conn, worker, 9) == []
+    await set_policy(conn, order=StartOrder.FAIR)
+    assert await keys_of(conn, await claim(conn, worker, 9)) == ["a", "a"]
 
 
-def test_a_first_policy_waits_for_the_claims_that_may_not_know_it(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 9)
-        async with other.transaction():
-            assert len(await claim(other, worker, 2)) == 2
-            await set_policy(conn, max_running=3)
-            assert await claim(conn, worker, 9) == []
-        assert len(await claim(conn, worker, 9)) == 1
-
-    on_connections(database, test, 2)
-
-
-def test_a_policy_of_a_queue_that_is_governed_holds_at_once(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 5, key="a")
-        assert len(await claim(conn, worker, 1)) == 1
-        await conn.execute("UPDATE lapinq_lanes SET changed_at = changed_at - interval '1 minute'")
-        async with other.transaction():
-            await other.execute("SELECT pg_current_xact_id()")
-            await set_policy(conn, max_running=3)
-            assert len(await claim(conn, worker, 9)) == 2
-
-    on_connections(database, test, 2)
-
-
-def test_a_change_at_the_same_time_changes_other_fields(database: str) -> None:
-    async def test(conn: Conn) -> None:
+async def test_a_first_policy_waits_for_the_claims_that_may_not_know_it(connections: Connections) -> None:
+    conn, other = await connections(2)
+    worker = await add_worker(conn)
+    await enqueue(conn, 9)
+    async with other.transaction():
+        assert len(await claim(other, worker, 2)) == 2
         await set_policy(conn, max_running=3)
-        await set_policy(conn, weights={"gold": 2})
-        assert await policy(conn) == QueuePolicy(max_running=3, weights={"gold": 2})
-
-    on_connections(database, test)
+        assert await claim(conn, worker, 9) == []
+    assert len(await claim(conn, worker, 9)) == 1
 
 
-def test_the_database_knows_which_queues_are_governed_whoever_writes(database: str) -> None:
+async def test_a_policy_of_a_queue_that_is_governed_holds_at_once(connections: Connections) -> None:
+    conn, other = await connections(2)
+    worker = await add_worker(conn)
+    await enqueue(conn, 5, key="a")
+    assert len(await claim(conn, worker, 1)) == 1
+    await conn.execute("UPDATE lapinq_lanes SET changed_at = changed_at - interval '1 minute'")
+    async with other.transaction():
+        await other.execute("SELECT pg_current_xact_id()")
+        await set_policy(conn, max_running=3)
+        assert len(await claim(conn, worker, 9)) == 2
+
+
+async def test_a_change_at_the_same_time_changes_other_fields(database: str, conn: Conn) -> None:
+    await set_policy(conn, max_running=3)
+    await set_policy(conn, weights={"gold": 2})
+    assert await policy(conn) == QueuePolicy(max_running=3, weights={"gold": 2})
+
+
+async def test_the_database_knows_which_queues_are_governed_whoever_writes(database: str, conn: Conn) -> None:
     rule = '{"limit": 1, "period_seconds": 1, "burst": 1}'
     rules = {
         "max_running": "1",
@@ -97,50 +86,44 @@ def test_the_database_knows_which_queues_are_governed_whoever_writes(database: s
         rows = await conn.execute("SELECT name FROM lapinq_queues WHERE is_governed")
         return {name for (name,) in await rows.fetchall()}
 
-    async def test(conn: Conn) -> None:
-        await conn.execute("SET session_replication_role = replica")  # which switches most triggers off
-        for column, value in rules.items():
-            names = sql.Identifier(column), sql.Literal(column), sql.Literal(value)
-            await conn.execute(sql.SQL("INSERT INTO lapinq_queues (name, {}) VALUES ({}, {})").format(*names))
-        await conn.execute("INSERT INTO lapinq_queues (name, weights) VALUES ('free', '{\"a\": 2}')")
-        assert await are_governed(conn) == set(rules)
-        for column in rules:
-            name = sql.Identifier(column)
-            await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = DEFAULT").format(name))
-        assert await are_governed(conn) == set()
-        for column, value in rules.items():
-            names = sql.Identifier(column), sql.Literal(value), sql.Literal(column)
-            await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = {} WHERE name = {}").format(*names))
-        await conn.execute("UPDATE lapinq_queues SET is_governed = NOT is_governed")
-        assert await are_governed(conn) == set(rules)
-
-    on_connections(database, test)
+    await conn.execute("SET session_replication_role = replica")  # which switches most triggers off
+    for column, value in rules.items():
+        names = sql.Identifier(column), sql.Literal(column), sql.Literal(value)
+        await conn.execute(sql.SQL("INSERT INTO lapinq_queues (name, {}) VALUES ({}, {})").format(*names))
+    await conn.execute("INSERT INTO lapinq_queues (name, weights) VALUES ('free', '{\"a\": 2}')")
+    assert await are_governed(conn) == set(rules)
+    for column in rules:
+        name = sql.Identifier(column)
+        await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = DEFAULT").format(name))
+    assert await are_governed(conn) == set()
+    for column, value in rules.items():
+        names = sql.Identifier(column), sql.Literal(value), sql.Literal(column)
+        await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = {} WHERE name = {}").format(*names))
+    await conn.execute("UPDATE lapinq_queues SET is_governed = NOT is_governed")
+    assert await are_governed(conn) == set(rules)
 
 
-def test_the_use_of_each_rule_is_shown(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 3, key="a")
-        await enqueue(conn, 2, key="b")
-        await set_policy(conn, rate=Rate(60, 3600, 4))
-        assert (await policy(conn)).tokens == 4
-        claims = await claim(conn, worker, 9)
-        shown = await policy(conn)
-        assert shown.running_by_key == {"a": 3, "b": 1}
-        assert list(shown.running_by_key) == ["a", "b"]
-        assert shown.tokens is not None
-        assert shown.tokens < 1
-        assert 50 < await seconds_until(conn, shown) <= 60
-        await set_policy(conn, rate=None, rate_per_key=Rate(60, 7200, 1))
-        await complete(conn, claims)
-        assert await keys_of(conn, await claim(conn, worker, 9)) == ["b"]
-        await enqueue(conn, 1, key="b")
-        assert await claim(conn, worker, 9) == []
-        assert 100 < await seconds_until(conn, await policy(conn)) <= 120
-        await enqueue(conn, 1)
-        assert (await policy(conn)).next_start_at is None
-
-    on_connections(database, test)
+async def test_the_use_of_each_rule_is_shown(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 3, key="a")
+    await enqueue(conn, 2, key="b")
+    await set_policy(conn, rate=Rate(60, 3600, 4))
+    assert (await policy(conn)).tokens == 4
+    claims = await claim(conn, worker, 9)
+    shown = await policy(conn)
+    assert shown.running_by_key == {"a": 3, "b": 1}
+    assert list(shown.running_by_key) == ["a", "b"]
+    assert shown.tokens is not None
+    assert shown.tokens < 1
+    assert 50 < await seconds_until(conn, shown) <= 60
+    await set_policy(conn, rate=None, rate_per_key=Rate(60, 7200, 1))
+    await complete(conn, claims)
+    assert await keys_of(conn, await claim(conn, worker, 9)) == ["b"]
+    await enqueue(conn, 1, key="b")
+    assert await claim(conn, worker, 9) == []
+    assert 100 < await seconds_until(conn, await policy(conn)) <= 120
+    await enqueue(conn, 1)
+    assert (await policy(conn)).next_start_at is None
 
 
 async def seconds_until(conn: psycopg.AsyncConnection, shown: QueuePolicy) -> float:
@@ -151,18 +134,15 @@ async def seconds_until(conn: psycopg.AsyncConnection, shown: QueuePolicy) -> fl
     return row[0]
 
 
-def test_the_bucket_keeps_its_tokens_when_its_rate_changes(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 20, key="a")
-        await set_policy(conn, rate=Rate(1, 3600, 10))
-        assert len(await claim(conn, worker, 8)) == 8
-        # What came in until now came slowly, although it may come quickly from now on.
-        await conn.execute("UPDATE lapinq_queues SET tokens_at = tokens_at - interval '1 hour'")
-        await set_policy(conn, rate=Rate(1000, 3600, 10))
-        assert (await policy(conn)).tokens == pytest.approx(3, abs=0.5)
-        await set_policy(conn, rate=Rate(1, 3600, 1))
-        await set_policy(conn, rate=Rate(1, 3600, 10))
-        assert len(await claim(conn, worker, 9)) == 1
-
-    on_connections(database, test)
+async def test_the_bucket_keeps_its_tokens_when_its_rate_changes(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 20, key="a")
+    await set_policy(conn, rate=Rate(1, 3600, 10))
+    assert len(await claim(conn, worker, 8)) == 8
+    # What came in until now came slowly, although it may come quickly from now on.
+    await conn.execute("UPDATE lapinq_queues SET tokens_at = tokens_at - interval '1 hour'")
+    await set_policy(conn, rate=Rate(1000, 3600, 10))
+    assert (await policy(conn)).tokens == pytest.approx(3, abs=0.5)
+    await set_policy(conn, rate=Rate(1, 3600, 1))
+    await set_policy(conn, rate=Rate(1, 3600, 10))
+    assert len(await claim(conn, worker, 9)) == 1

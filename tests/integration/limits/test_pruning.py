@@ -4,8 +4,7 @@ import pytest
 
 from lapinq_core.db.statements import sql
 from lapinq_core.limits import lanes
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, claim, enqueue
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, enqueue
 
 
 async def add_idle_lanes(conn: Conn, queue: str, count: int) -> None:
@@ -23,56 +22,47 @@ async def lanes_of(conn: Conn) -> dict[str, int]:
     return dict(await cursor.fetchall())
 
 
-def test_all_idle_lanes_are_forgotten_in_some_rounds(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(conn: Conn) -> None:
-        monkeypatch.setattr(lanes, "PRUNE_LIMIT", 10)
-        await add_idle_lanes(conn, "few", 3)
-        await add_idle_lanes(conn, "many", 25)
-        assert [await lanes.prune(conn) for _ in range(3)] == [True, True, False]
-        assert await lanes_of(conn) == {}
-
-    on_connections(database, test)
-
-
-def test_a_queue_whose_row_is_locked_keeps_nobody_from_the_others(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        await add_idle_lanes(conn, "free", 2)
-        await add_idle_lanes(conn, "busy", 2)
-        async with other.transaction():
-            await other.execute("SELECT FROM lapinq_queues WHERE name = 'busy' FOR UPDATE")
-            assert not await lanes.prune(conn)
-        assert await lanes_of(conn) == {"busy": 2}
-
-    on_connections(database, test, 2)
+async def test_all_idle_lanes_are_forgotten_in_some_rounds(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "PRUNE_LIMIT", 10)
+    await add_idle_lanes(conn, "few", 3)
+    await add_idle_lanes(conn, "many", 25)
+    assert [await lanes.prune(conn) for _ in range(3)] == [True, True, False]
+    assert await lanes_of(conn) == {}
 
 
-def test_no_lock_is_taken_to_look_for_idle_lanes(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_idle_lanes(conn, "busy", 2)
-        await conn.execute("UPDATE lapinq_lanes SET changed_at = lapinq_now()")
-        async with conn.transaction():
-            assert not await lanes.prune(conn)
-            locks = await conn.execute(
-                "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'lapinq_queues'::regclass"
-                " AND mode <> 'AccessShareLock'"
-            )
-            assert await locks.fetchall() == []
-
-    on_connections(database, test)
+async def test_a_queue_whose_row_is_locked_keeps_nobody_from_the_others(connections: Connections) -> None:
+    conn, other = await connections(2)
+    await add_idle_lanes(conn, "free", 2)
+    await add_idle_lanes(conn, "busy", 2)
+    async with other.transaction():
+        await other.execute("SELECT FROM lapinq_queues WHERE name = 'busy' FOR UPDATE")
+        assert not await lanes.prune(conn)
+    assert await lanes_of(conn) == {"busy": 2}
 
 
-def test_what_is_used_again_meanwhile_is_kept(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await add_idle_lanes(conn, "busy", 2)
-        await conn.execute("UPDATE lapinq_queues SET start_order = 'fair'")
-        idle = {"queue": "busy", "lanes": ["1", "2"], "keys": ["1", "2"]}
-        await enqueue(conn, 2, key="1", queue_name="busy")
-        await claim(conn, worker, 1, "busy")
-        await conn.execute(sql("lapinq_core.limits", "prune_lanes"), idle)
-        rows = await (
-            await conn.execute("SELECT lane, (SELECT key FROM lapinq_keys) FROM lapinq_lanes")
-        ).fetchall()
-        assert rows == [("1", "1")]
+async def test_no_lock_is_taken_to_look_for_idle_lanes(database: str, conn: Conn) -> None:
+    await add_idle_lanes(conn, "busy", 2)
+    await conn.execute("UPDATE lapinq_lanes SET changed_at = lapinq_now()")
+    async with conn.transaction():
+        assert not await lanes.prune(conn)
+        locks = await conn.execute(
+            "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'lapinq_queues'::regclass"
+            " AND mode <> 'AccessShareLock'"
+        )
+        assert await locks.fetchall() == []
 
-    on_connections(database, test)
+
+async def test_what_is_used_again_meanwhile_is_kept(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await add_idle_lanes(conn, "busy", 2)
+    await conn.execute("UPDATE lapinq_queues SET start_order = 'fair'")
+    idle = {"queue": "busy", "lanes": ["1", "2"], "keys": ["1", "2"]}
+    await enqueue(conn, 2, key="1", queue_name="busy")
+    await claim(conn, worker, 1, "busy")
+    await conn.execute(sql("lapinq_core.limits", "prune_lanes"), idle)
+    rows = await (
+        await conn.execute("SELECT lane, (SELECT key FROM lapinq_keys) FROM lapinq_lanes")
+    ).fetchall()
+    assert rows == [("1", "1")]

@@ -123,339 +123,311 @@ async def ready(conn: Conn) -> list[str]:
     return [row[0] for row in rows]
 
 
-def test_while_it_is_open_claimed_tasks_are_parked_once_and_no_start_is_used_up(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker, waiting = await opened(conn)
-        [other] = await enqueue(conn, task_name="other")
-        assert await start(conn, worker, 4) == []
-        assert await parked(conn) == waiting[:4]
-        assert await start(conn, worker, 100) == []
-        assert await parked(conn) == [*waiting, other], "the caller says which names to ask for"
-        assert await claim(conn, worker, 100) == []
-        assert await counts(conn) == {"pending": 11, "failed": 1}
-        for later in (0, 15 * 60 - 30, 30 * 60):
-            await move_clock(conn, later)
-            assert not await breaker_watch.put_off_parked(conn)
-            assert (await maintenance_jobs.promote(conn)).moved == 0
-            assert 14 * 60 < await due_in(conn) <= 15 * 60, (
-                "a release that knows no breakers starts them then"
-            )
-        await move_clock(conn, 0)
-        breaker = await look(conn)
-        assert (breaker.state, breaker.why) == (OPEN, "1 failure in a row")
-
-    on_connections(database, test)
+async def test_while_it_is_open_claimed_tasks_are_parked_once_and_no_start_is_used_up(
+    database: str, conn: Conn
+) -> None:
+    worker, waiting = await opened(conn)
+    [other] = await enqueue(conn, task_name="other")
+    assert await start(conn, worker, 4) == []
+    assert await parked(conn) == waiting[:4]
+    assert await start(conn, worker, 100) == []
+    assert await parked(conn) == [*waiting, other], "the caller says which names to ask for"
+    assert await claim(conn, worker, 100) == []
+    assert await counts(conn) == {"pending": 11, "failed": 1}
+    for later in (0, 15 * 60 - 30, 30 * 60):
+        await move_clock(conn, later)
+        assert not await breaker_watch.put_off_parked(conn)
+        assert (await maintenance_jobs.promote(conn)).moved == 0
+        assert 14 * 60 < await due_in(conn) <= 15 * 60, "a release that knows no breakers starts them then"
+    await move_clock(conn, 0)
+    breaker = await look(conn)
+    assert (breaker.state, breaker.why) == (OPEN, "1 failure in a row")
 
 
-def test_parked_tasks_that_an_outage_left_overdue_do_not_delay_a_retry(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        _, [waiting] = await opened(conn, 1)
+async def test_parked_tasks_that_an_outage_left_overdue_do_not_delay_a_retry(
+    database: str, conn: Conn
+) -> None:
+    _, [waiting] = await opened(conn, 1)
+    await conn.execute(
+        "UPDATE lapinq_task_breakers SET pause_seconds = 3600, tries_at = opened_at + interval '1 hour'"
+    )
+    [retried] = await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    async with conn.transaction():
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
         await conn.execute(
-            "UPDATE lapinq_task_breakers SET pause_seconds = 3600, tries_at = opened_at + interval '1 hour'"
+            "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, parked_for, parked_seq)"
+            " SELECT gen_random_uuid(), lapinq_now() - interval '5 minutes', 'default', 0, %s, n"
+            " FROM generate_series(1, 5000) AS n",
+            (TASK,),
         )
-        [retried] = await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
-        async with conn.transaction():
-            await conn.execute("SET LOCAL session_replication_role = replica")
-            await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-            await conn.execute(
-                "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, parked_for, parked_seq)"
-                " SELECT gen_random_uuid(), lapinq_now() - interval '5 minutes', 'default', 0, %s, n"
-                " FROM generate_series(1, 5000) AS n",
-                (TASK,),
-            )
-        assert (await maintenance_jobs.promote(conn)).moved == 1
-        assert await ready(conn) == [waiting, retried]
-        while (await watch_task_breakers(conn))[1]:
-            pass
-        assert len(await parked(conn)) == 5000
-        assert await due_in(conn) > 14 * 60
-
-    on_connections(database, test)
+    assert (await maintenance_jobs.promote(conn)).moved == 1
+    assert await ready(conn) == [waiting, retried]
+    while (await watch_task_breakers(conn))[1]:
+        pass
+    assert len(await parked(conn)) == 5000
+    assert await due_in(conn) > 14 * 60
 
 
-def test_one_parked_task_is_the_probe_and_all_go_on_in_their_order_once_it_succeeds(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker, waiting = await opened(conn, 6)
-        assert await start(conn, worker, 3) == []
-        await conn.execute("UPDATE lapinq_ready SET rank = 7 WHERE id = %s", (waiting[4],))
-        assert await start(conn, worker, 9) == []
-        await move_clock(conn, 31)
-        assert (await watch_task_breakers(conn))[0] == ["default"], "its workers are woken"
-        assert await ready(conn) == waiting[:1]
-        assert (await look(conn)).state is HALF_OPEN
-        assert await ready(conn) == waiting[:1], "one at a time"
-        [probe] = await start(conn, worker, 9)
-        breaker = await look(conn)
-        assert (breaker.state, breaker.probe_task_id, probe.attempt) == (HALF_OPEN, waiting[0], 1)
-        await enqueue(conn)
-        assert await start(conn, worker, 9) == []
-        await complete(conn, [probe])
-        assert (await look(conn)).state is CLOSED
-        assert await parked(conn) == []
-        in_order = await ready(conn)
-        assert in_order[:4] + in_order[-1:] == [*waiting[1:4], waiting[5], waiting[4]]
-        assert len(await start(conn, worker, 9)) == 6
-
-    on_connections(database, test)
-
-
-def test_a_task_that_is_claimed_first_may_be_the_probe_and_one_let_go_for_it_waits_again(
-    database: str,
+async def test_one_parked_task_is_the_probe_and_all_go_on_in_their_order_once_it_succeeds(
+    database: str, conn: Conn
 ) -> None:
-    async def test(conn: Conn) -> None:
-        worker, waiting = await opened(conn, 2)
-        assert await start(conn, worker, 2) == []
-        await move_clock(conn, 31)
+    worker, waiting = await opened(conn, 6)
+    assert await start(conn, worker, 3) == []
+    await conn.execute("UPDATE lapinq_ready SET rank = 7 WHERE id = %s", (waiting[4],))
+    assert await start(conn, worker, 9) == []
+    await move_clock(conn, 31)
+    assert (await watch_task_breakers(conn))[0] == ["default"], "its workers are woken"
+    assert await ready(conn) == waiting[:1]
+    assert (await look(conn)).state is HALF_OPEN
+    assert await ready(conn) == waiting[:1], "one at a time"
+    [probe] = await start(conn, worker, 9)
+    breaker = await look(conn)
+    assert (breaker.state, breaker.probe_task_id, probe.attempt) == (HALF_OPEN, waiting[0], 1)
+    await enqueue(conn)
+    assert await start(conn, worker, 9) == []
+    await complete(conn, [probe])
+    assert (await look(conn)).state is CLOSED
+    assert await parked(conn) == []
+    in_order = await ready(conn)
+    assert in_order[:4] + in_order[-1:] == [*waiting[1:4], waiting[5], waiting[4]]
+    assert len(await start(conn, worker, 9)) == 6
+
+
+async def test_a_task_that_is_claimed_first_may_be_the_probe_and_one_let_go_for_it_waits_again(
+    database: str,
+    conn: Conn,
+) -> None:
+    worker, waiting = await opened(conn, 2)
+    assert await start(conn, worker, 2) == []
+    await move_clock(conn, 31)
+    await watch_task_breakers(conn)
+    held = await claim(conn, worker)
+    [fresh] = await enqueue(conn)
+    [probe] = await start(conn, worker)
+    assert probe.id == fresh
+    assert await admit(conn, TASK, held) == set()
+    assert await parked(conn) == waiting
+    await end(conn, [probe])
+    breaker = await look(conn)
+    assert (breaker.state, breaker.failed_task_id) == (OPEN, fresh)
+    assert breaker.next_try_at is not None
+    assert (breaker.next_try_at - breaker.since).total_seconds() == 60
+
+
+async def test_a_probe_that_says_nothing_is_followed_by_another_parked_task(
+    database: str, conn: Conn
+) -> None:
+    worker, _ = await opened(conn, 5)
+    assert await start(conn, worker, 9) == []
+    await move_clock(conn, 31)
+    for following in (Release("snoozed", 60.0), Drop("not now"), None):
         await watch_task_breakers(conn)
-        held = await claim(conn, worker)
-        [fresh] = await enqueue(conn)
-        [probe] = await start(conn, worker)
-        assert probe.id == fresh
-        assert await admit(conn, TASK, held) == set()
-        assert await parked(conn) == waiting
-        await end(conn, [probe])
-        breaker = await look(conn)
-        assert (breaker.state, breaker.failed_task_id) == (OPEN, fresh)
-        assert breaker.next_try_at is not None
-        assert (breaker.next_try_at - breaker.since).total_seconds() == 60
-
-    on_connections(database, test)
+        [probe] = await start(conn, worker, 9)
+        if following is None:
+            await worker_verbs.release(conn, [probe])
+        else:
+            await end(conn, [probe], following)
+    assert (await look(conn)).state is HALF_OPEN
+    assert await start(conn, worker, 9) != []
+    assert len(await parked(conn)) == 2
 
 
-def test_a_probe_that_says_nothing_is_followed_by_another_parked_task(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker, _ = await opened(conn, 5)
-        assert await start(conn, worker, 9) == []
-        await move_clock(conn, 31)
-        for following in (Release("snoozed", 60.0), Drop("not now"), None):
-            await watch_task_breakers(conn)
-            [probe] = await start(conn, worker, 9)
-            if following is None:
-                await worker_verbs.release(conn, [probe])
-            else:
-                await end(conn, [probe], following)
-        assert (await look(conn)).state is HALF_OPEN
-        assert await start(conn, worker, 9) != []
-        assert len(await parked(conn)) == 2
-
-    on_connections(database, test)
-
-
-def test_a_candidate_that_nobody_claims_keeps_others_waiting_for_seconds_and_a_paused_queue_has_none(
+async def test_a_candidate_that_nobody_claims_keeps_others_waiting_for_seconds_and_a_paused_queue_has_none(
     database: str,
+    conn: Conn,
 ) -> None:
-    async def test(conn: Conn) -> None:
-        worker, waiting = await opened(conn, 3)
-        for queue in ("paused", "second"):
-            await enqueue(conn, 2, queue_name=queue)
-            assert await start(conn, worker, 9, queue) == []
-        assert await start(conn, worker, 9) == []
-        await pause(conn, "paused")
-        await move_clock(conn, 31)
-        assert (await watch_task_breakers(conn))[0] == ["default", "second"]
-        assert (await watch_task_breakers(conn))[0] == []
-        await move_clock(conn, 42)
-        assert (await watch_task_breakers(conn))[0] == ["default", "second"]
-        assert len(await start(conn, worker, 9, "second")) == 1
-        assert await start(conn, worker, 9) == []
-        assert waiting == [held for held in await parked(conn) if held in waiting]
-
-    on_connections(database, test)
+    worker, waiting = await opened(conn, 3)
+    for queue in ("paused", "second"):
+        await enqueue(conn, 2, queue_name=queue)
+        assert await start(conn, worker, 9, queue) == []
+    assert await start(conn, worker, 9) == []
+    await pause(conn, "paused")
+    await move_clock(conn, 31)
+    assert (await watch_task_breakers(conn))[0] == ["default", "second"]
+    assert (await watch_task_breakers(conn))[0] == []
+    await move_clock(conn, 42)
+    assert (await watch_task_breakers(conn))[0] == ["default", "second"]
+    assert len(await start(conn, worker, 9, "second")) == 1
+    assert await start(conn, worker, 9) == []
+    assert waiting == [held for held in await parked(conn) if held in waiting]
 
 
-def test_closing_it_by_hand_or_removing_it_lets_all_go_in_batches(database: str, monkeypatch: Any) -> None:
+async def test_closing_it_by_hand_or_removing_it_lets_all_go_in_batches(
+    database: str, conn: Conn, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(breaker_watch, "PASS_LIMIT", 4)
 
-    async def test(conn: Conn) -> None:
-        worker, waiting = await opened(conn)
-        assert await start(conn, worker, 20) == []
-        assert await close_breaker(conn, TASK, by=SOMEBODY)
-        assert not await close_breaker(conn, TASK, by=SOMEBODY)
-        assert not await close_breaker(conn, "unknown", by=SOMEBODY)
-        moved, queues = await breaker_watch.release_parked(conn, TASK)
-        assert (moved, queues, await ready(conn)) == (4, ["default"], waiting[:4])
-        assert await watch_task_breakers(conn) == (["default"], False)
-        assert await ready(conn) == waiting
-        await end(conn, await start(conn, worker))
-        assert await start(conn, worker, 20) == []
-        assert len(await parked(conn)) == 9
-        assert await remove_breaker(conn, TASK, by=SOMEBODY)
-        assert not await remove_breaker(conn, TASK, by=SOMEBODY)
-        assert await get_breaker(conn, TASK) is None
-        assert await watch_task_breakers(conn) == (["default"], False)
-        assert await ready(conn) == waiting[1:]
-        # Workers that have not heard of it yet still ask.
-        assert len(await start(conn, worker, 20)) == 9
-        rows = await (await conn.execute("SELECT FROM lapinq_task_breaker_starts")).fetchall()
-        assert rows == []
-        assert await watch_task_breakers(conn) == ([], False)
-
-    on_connections(database, test)
+    worker, waiting = await opened(conn)
+    assert await start(conn, worker, 20) == []
+    assert await close_breaker(conn, TASK, by=SOMEBODY)
+    assert not await close_breaker(conn, TASK, by=SOMEBODY)
+    assert not await close_breaker(conn, "unknown", by=SOMEBODY)
+    moved, queues = await breaker_watch.release_parked(conn, TASK)
+    assert (moved, queues, await ready(conn)) == (4, ["default"], waiting[:4])
+    assert await watch_task_breakers(conn) == (["default"], False)
+    assert await ready(conn) == waiting
+    await end(conn, await start(conn, worker))
+    assert await start(conn, worker, 20) == []
+    assert len(await parked(conn)) == 9
+    assert await remove_breaker(conn, TASK, by=SOMEBODY)
+    assert not await remove_breaker(conn, TASK, by=SOMEBODY)
+    assert await get_breaker(conn, TASK) is None
+    assert await watch_task_breakers(conn) == (["default"], False)
+    assert await ready(conn) == waiting[1:]
+    # Workers that have not heard of it yet still ask.
+    assert len(await start(conn, worker, 20)) == 9
+    rows = await (await conn.execute("SELECT FROM lapinq_task_breaker_starts")).fetchall()
+    assert rows == []
+    assert await watch_task_breakers(conn) == ([], False)
 
 
-def test_a_parked_task_is_cancelled_run_expired_and_replaced_like_any_delayed_one(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker, waiting = await opened(conn, 3)
-        [late] = await enqueue(conn, ttl_seconds=60)
-        assert await start(conn, worker, 9) == []
-        assert await parked(conn) == [*waiting, late]
-        await actions.cancel(conn, waiting[0])
-        assert await status(conn, waiting[0]) == "cancelled"
-        await actions.run_now(conn, waiting[1])
-        assert await ready(conn) == waiting[1:2]
-        assert await start(conn, worker) == []
-        assert waiting[1] in await parked(conn), "it doesn't pass an open breaker"
-        await move_clock(conn, 61)
-        await maintenance_jobs.expire(conn)
-        assert await status(conn, late) == "expired"
+async def test_a_parked_task_is_cancelled_run_expired_and_replaced_like_any_delayed_one(
+    database: str, conn: Conn
+) -> None:
+    worker, waiting = await opened(conn, 3)
+    [late] = await enqueue(conn, ttl_seconds=60)
+    assert await start(conn, worker, 9) == []
+    assert await parked(conn) == [*waiting, late]
+    await actions.cancel(conn, waiting[0])
+    assert await status(conn, waiting[0]) == "cancelled"
+    await actions.run_now(conn, waiting[1])
+    assert await ready(conn) == waiting[1:2]
+    assert await start(conn, worker) == []
+    assert waiting[1] in await parked(conn), "it doesn't pass an open breaker"
+    await move_clock(conn, 61)
+    await maintenance_jobs.expire(conn)
+    assert await status(conn, late) == "expired"
 
-    on_connections(database, test)
+
+async def test_a_parked_retry_whose_arguments_are_replaced_waits_no_longer_for_the_name(
+    database: str, conn: Conn
+) -> None:
+    worker, _ = await opened(conn, 0)
+    [again] = await enqueue(conn)
+    await close_breaker(conn, TASK, by=SOMEBODY)
+    await end(conn, await start(conn, worker), Retry(0.0, "Error: no"))
+    assert await start(conn, worker) == []
+    assert await parked(conn) == [again]
+    await conn.execute(
+        'SELECT lapinq_replace_waiting(%s, \'{"task_name": "other", "module_path": "m"}\', NULL)',
+        (again,),
+    )
+    assert await ready(conn) == [again]
 
 
-def test_a_parked_retry_whose_arguments_are_replaced_waits_no_longer_for_the_name(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker, _ = await opened(conn, 0)
-        [again] = await enqueue(conn)
-        await close_breaker(conn, TASK, by=SOMEBODY)
-        await end(conn, await start(conn, worker), Retry(0.0, "Error: no"))
-        assert await start(conn, worker) == []
-        assert await parked(conn) == [again]
+async def test_an_answer_that_was_lost_is_the_same_when_it_is_asked_for_again(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 9)
+    await put(conn, failures_in_row=1)
+    claims = await claim(conn, worker, 2)
+    ids = {held.id for held in claims}
+    assert await admit(conn, TASK, claims) == ids
+    [failing] = await start(conn, worker)
+    await end(conn, [failing])
+    assert (await look(conn)).state is OPEN
+    assert await admit(conn, TASK, claims, again=True) == ids, "they may run by now"
+    refused = await claim(conn, worker, 2)
+    assert await admit(conn, TASK, refused) == set()
+    assert await admit(conn, TASK, refused, again=True) == set()
+    assert len(await parked(conn)) == 2
+    await move_clock(conn, 31)
+    probes = await claim(conn, worker, 2)
+    assert await admit(conn, TASK, probes) == {probes[0].id}
+    assert await admit(conn, TASK, probes, again=True) == {probes[0].id}
+    noted = await (
         await conn.execute(
-            'SELECT lapinq_replace_waiting(%s, \'{"task_name": "other", "module_path": "m"}\', NULL)',
-            (again,),
+            "SELECT count(*) FROM lapinq_task_breaker_starts WHERE task_id = %s", (probes[0].id,)
         )
-        assert await ready(conn) == [again]
-
-    on_connections(database, test)
-
-
-def test_an_answer_that_was_lost_is_the_same_when_it_is_asked_for_again(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 9)
-        await put(conn, failures_in_row=1)
-        claims = await claim(conn, worker, 2)
-        ids = {held.id for held in claims}
-        assert await admit(conn, TASK, claims) == ids
-        [failing] = await start(conn, worker)
-        await end(conn, [failing])
-        assert (await look(conn)).state is OPEN
-        assert await admit(conn, TASK, claims, again=True) == ids, "they may run by now"
-        refused = await claim(conn, worker, 2)
-        assert await admit(conn, TASK, refused) == set()
-        assert await admit(conn, TASK, refused, again=True) == set()
-        assert len(await parked(conn)) == 2
-        await move_clock(conn, 31)
-        probes = await claim(conn, worker, 2)
-        assert await admit(conn, TASK, probes) == {probes[0].id}
-        assert await admit(conn, TASK, probes, again=True) == {probes[0].id}
-        noted = await (
-            await conn.execute(
-                "SELECT count(*) FROM lapinq_task_breaker_starts WHERE task_id = %s", (probes[0].id,)
-            )
-        ).fetchone()
-        assert noted == (1,)
-
-    on_connections(database, test)
+    ).fetchone()
+    assert noted == (1,)
 
 
-def test_a_parked_task_that_was_asked_to_stop_is_cancelled(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker, _ = await opened(conn, 1)
-        claims = await claim(conn, worker)
-        await conn.execute("UPDATE lapinq_running SET cancel_requested_at = lapinq_now()")
-        assert await admit(conn, TASK, claims) == set()
-        assert await status(conn, claims[0].id) == "cancelled"
-        assert await counts(conn) == {"failed": 1, "cancelled": 1}
-
-    on_connections(database, test)
+async def test_a_parked_task_that_was_asked_to_stop_is_cancelled(database: str, conn: Conn) -> None:
+    worker, _ = await opened(conn, 1)
+    claims = await claim(conn, worker)
+    await conn.execute("UPDATE lapinq_running SET cancel_requested_at = lapinq_now()")
+    assert await admit(conn, TASK, claims) == set()
+    assert await status(conn, claims[0].id) == "cancelled"
+    assert await counts(conn) == {"failed": 1, "cancelled": 1}
 
 
-def test_a_parked_task_gives_back_what_it_took_and_its_key_waits_in_strict_order(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        changes = {"order": StartOrder.STRICT_PER_KEY, "rate_per_key": Rate(100, 3600, 100)}
-        await policies.change(conn, "default", changes, by=SOMEBODY)
-        worker, _ = await opened(conn, 0)
-        [head, second] = [(await enqueue(conn, key="ann"))[0] for _ in range(2)]
-        assert await start(conn, worker, 9) == []
-        assert await parked(conn) == [head]
-        assert await claim(conn, worker, 9) == [], "the head keeps its key"
-        await move_clock(conn, 31)
-        await watch_task_breakers(conn)
-        [probe] = await start(conn, worker, 9)
-        assert probe.id == head
-        tokens = await (await conn.execute("SELECT round(tokens::numeric) FROM lapinq_keys")).fetchone()
-        assert tokens == (99,), "it took one in all"
-        await complete(conn, [probe])
-        assert (await look(conn)).state is CLOSED
-        assert [held.id for held in await start(conn, worker, 9)] == [second]
-
-    on_connections(database, test)
-
-
-def test_who_asks_hears_that_it_opened_and_that_it_closed(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn, events=["breaker"])
-        await opened(conn)
-        await look(conn)
-        await close_breaker(conn, TASK, by=SOMEBODY)
-        await look(conn)
-        told = [
-            (details["task_name"], details["queue_name"], details["state"])
-            for *_, details in await notices(conn)
-        ]
-        assert told == [(TASK, "", "open"), (TASK, "", "closed")]
-
-    on_connections(database, test)
+async def test_a_parked_task_gives_back_what_it_took_and_its_key_waits_in_strict_order(
+    database: str, conn: Conn
+) -> None:
+    changes = {"order": StartOrder.STRICT_PER_KEY, "rate_per_key": Rate(100, 3600, 100)}
+    await policies.change(conn, "default", changes, by=SOMEBODY)
+    worker, _ = await opened(conn, 0)
+    [head, second] = [(await enqueue(conn, key="ann"))[0] for _ in range(2)]
+    assert await start(conn, worker, 9) == []
+    assert await parked(conn) == [head]
+    assert await claim(conn, worker, 9) == [], "the head keeps its key"
+    await move_clock(conn, 31)
+    await watch_task_breakers(conn)
+    [probe] = await start(conn, worker, 9)
+    assert probe.id == head
+    tokens = await (await conn.execute("SELECT round(tokens::numeric) FROM lapinq_keys")).fetchone()
+    assert tokens == (99,), "it took one in all"
+    await complete(conn, [probe])
+    assert (await look(conn)).state is CLOSED
+    assert [held.id for held in await start(conn, worker, 9)] == [second]
 
 
-def test_tasks_of_a_lost_worker_are_neither_lost_nor_parked_twice(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        _, waiting = await opened(conn, 3)
-        dead = await add_worker(conn)
-        claims = await claim(conn, dead, 2)
-        await make_late(conn, dead)
-        assert sorted(await rescue_all(conn)) == sorted(held.id for held in claims)
-        assert await admit(conn, TASK, claims) == set(), "its tokens hold nothing any more"
-        assert await parked(conn) == []
-        await move_clock(conn, 31)
-        dead = await add_worker(conn)
-        [probe] = await start(conn, dead)
-        await make_late(conn, dead)
-        await rescue_all(conn)
-        breaker = await look(conn)
-        assert (breaker.state, breaker.failed_task_id) == (OPEN, probe.id)
-        assert sum((await counts(conn)).values()) == len(waiting) + 1
-
-    on_connections(database, test)
+async def test_who_asks_hears_that_it_opened_and_that_it_closed(database: str, conn: Conn) -> None:
+    await add_rule(conn, events=["breaker"])
+    await opened(conn)
+    await look(conn)
+    await close_breaker(conn, TASK, by=SOMEBODY)
+    await look(conn)
+    told = [
+        (details["task_name"], details["queue_name"], details["state"]) for *_, details in await notices(conn)
+    ]
+    assert told == [(TASK, "", "open"), (TASK, "", "closed")]
 
 
-def test_everybody_says_what_its_tasks_wait_for(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker, [first, second] = await opened(conn, 2)
-        assert await start(conn, worker) == []
-        for waiting in (first, second):
-            reason = await find_reason(conn, waiting)
-            assert isinstance(reason, BreakerOpen)
-            assert (reason.task_name, reason.failures, reason.attempts) == (TASK, 1, None)
-            assert await waits_for(conn, waiting) == {"kind": "breaker", "name": TASK}
-        found = (await alerts.current(conn)).breakers
-        assert [(one.task_name, one.state, one.waiting) for one in found] == [(TASK, "open", 1)]
-        assert (await measure(conn, 200)).breakers == {("task", TASK): OPEN}
-        [listed] = await list_breakers(conn)
-        assert (listed.kind, listed.name, listed.parked) == ("task", TASK, 1)
-        await pause(conn, "default")
-        assert await waits_for(conn, first) == {"kind": "paused", "name": None}
-        await resume(conn, "default")
-        await close_breaker(conn, TASK, by=SOMEBODY)
-        await watch_task_breakers(conn)
-        assert await waits_for(conn, first) is None
-        await put_queue_breaker(conn, "default", BreakerRule(failures_in_row=1))
-        await end(conn, await start(conn, worker))
-        await watch_breakers(conn)
-        assert await waits_for(conn, second) == {"kind": "breaker", "name": None}
+async def test_tasks_of_a_lost_worker_are_neither_lost_nor_parked_twice(database: str, conn: Conn) -> None:
+    _, waiting = await opened(conn, 3)
+    dead = await add_worker(conn)
+    claims = await claim(conn, dead, 2)
+    await make_late(conn, dead)
+    assert sorted(await rescue_all(conn)) == sorted(held.id for held in claims)
+    assert await admit(conn, TASK, claims) == set(), "its tokens hold nothing any more"
+    assert await parked(conn) == []
+    await move_clock(conn, 31)
+    dead = await add_worker(conn)
+    [probe] = await start(conn, dead)
+    await make_late(conn, dead)
+    await rescue_all(conn)
+    breaker = await look(conn)
+    assert (breaker.state, breaker.failed_task_id) == (OPEN, probe.id)
+    assert sum((await counts(conn)).values()) == len(waiting) + 1
 
-    on_connections(database, test)
+
+async def test_everybody_says_what_its_tasks_wait_for(database: str, conn: Conn) -> None:
+    worker, [first, second] = await opened(conn, 2)
+    assert await start(conn, worker) == []
+    for waiting in (first, second):
+        reason = await find_reason(conn, waiting)
+        assert isinstance(reason, BreakerOpen)
+        assert (reason.task_name, reason.failures, reason.attempts) == (TASK, 1, None)
+        assert await waits_for(conn, waiting) == {"kind": "breaker", "name": TASK}
+    found = (await alerts.current(conn)).breakers
+    assert [(one.task_name, one.state, one.waiting) for one in found] == [(TASK, "open", 1)]
+    assert (await measure(conn, 200)).breakers == {("task", TASK): OPEN}
+    [listed] = await list_breakers(conn)
+    assert (listed.kind, listed.name, listed.parked) == ("task", TASK, 1)
+    await pause(conn, "default")
+    assert await waits_for(conn, first) == {"kind": "paused", "name": None}
+    await resume(conn, "default")
+    await close_breaker(conn, TASK, by=SOMEBODY)
+    await watch_task_breakers(conn)
+    assert await waits_for(conn, first) is None
+    await put_queue_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    await end(conn, await start(conn, worker))
+    await watch_breakers(conn)
+    assert await waits_for(conn, second) == {"kind": "breaker", "name": None}
 
 
 def test_of_several_workers_one_gets_the_probe(database: str) -> None:

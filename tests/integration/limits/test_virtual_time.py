@@ -8,7 +8,6 @@ from lapinq_core.limits import lanes, named_limits, spending
 from lapinq_core.limits.spending import Exhausted
 from lapinq_core.tasks import queues
 from tests.integration.limits.test_lanes import govern, keys_of
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 
 
@@ -20,47 +19,38 @@ async def starts_until(conn: Conn, worker: str, key: str | None) -> int:
     raise AssertionError("twenty others started before")
 
 
-def test_a_late_key_waits_a_turn_after_a_task_that_took_many_units(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "tokens", None, Rate(10_000, 1, 10_000), by=SOMEBODY)
-        await govern(conn, start_order="fair")
-        await enqueue(conn, 1, key="large", limits={"tokens": 1000})
-        await enqueue(conn, 40, key="flood", limits={"tokens": 1})
-        assert await keys_of(conn, await claim(conn, worker, 2)) == ["large", "flood"]
-        await enqueue(conn, 1, key="late", limits={"tokens": 1})
-        assert await starts_until(conn, worker, "late") <= 2
-
-    on_connections(database, test)
+async def test_a_late_key_waits_a_turn_after_a_task_that_took_many_units(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "tokens", None, Rate(10_000, 1, 10_000), by=SOMEBODY)
+    await govern(conn, start_order="fair")
+    await enqueue(conn, 1, key="large", limits={"tokens": 1000})
+    await enqueue(conn, 40, key="flood", limits={"tokens": 1})
+    assert await keys_of(conn, await claim(conn, worker, 2)) == ["large", "flood"]
+    await enqueue(conn, 1, key="late", limits={"tokens": 1})
+    assert await starts_until(conn, worker, "late") <= 2
 
 
-def test_a_late_key_owes_and_is_owed_nothing_for_tasks_without_a_key(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await govern(conn, start_order="fair")
-        await enqueue(conn, 60)
-        for _ in range(6):
-            assert len(await claim(conn, worker, 10)) == 10
-        await enqueue(conn, 40, key="late")
-        await enqueue(conn, 1)
-        assert await starts_until(conn, worker, None) <= 3
-
-    on_connections(database, test)
+async def test_a_late_key_owes_and_is_owed_nothing_for_tasks_without_a_key(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await govern(conn, start_order="fair")
+    await enqueue(conn, 60)
+    for _ in range(6):
+        assert len(await claim(conn, worker, 10)) == 10
+    await enqueue(conn, 40, key="late")
+    await enqueue(conn, 1)
+    assert await starts_until(conn, worker, None) <= 3
 
 
-def test_starts_in_another_order_count_nothing_in_fair_order(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await govern(conn, start_order="strict_per_key")
-        await enqueue(conn, 30, key="old")
-        for _ in range(10):
-            await complete(conn, await claim(conn, worker, 5))
-        await queues.set_policy(conn, "default", {"order": StartOrder.FAIR}, by=SOMEBODY)
-        await enqueue(conn, 30, key="new")
-        claims = [one for _ in range(4) for one in await claim(conn, worker, 5)]
-        assert Counter(await keys_of(conn, claims)) == {"old": 10, "new": 10}
-
-    on_connections(database, test)
+async def test_starts_in_another_order_count_nothing_in_fair_order(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await govern(conn, start_order="strict_per_key")
+    await enqueue(conn, 30, key="old")
+    for _ in range(10):
+        await complete(conn, await claim(conn, worker, 5))
+    await queues.set_policy(conn, "default", {"order": StartOrder.FAIR}, by=SOMEBODY)
+    await enqueue(conn, 30, key="new")
+    claims = [one for _ in range(4) for one in await claim(conn, worker, 5)]
+    assert Counter(await keys_of(conn, claims)) == {"old": 10, "new": 10}
 
 
 async def close_limit(conn: Conn, worker: str, name: str) -> None:
@@ -72,93 +62,85 @@ async def close_limit(conn: Conn, worker: str, name: str) -> None:
     await spending.close(conn, [end])
 
 
-def test_what_a_limit_held_back_has_no_credit_when_the_limit_opens(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
-        await govern(conn, start_order="fair")
-        for key in ("old 1", "old 2"):
-            await enqueue(conn, 40, key=key, limits={"api": 1})
-        await close_limit(conn, worker, "api")
-        await enqueue(conn, 60, key="free")
-        for _ in range(5):
-            assert {*await keys_of(conn, await claim(conn, worker, 10))} == {"free"}
-        # It comes while the limit is closed, so its first turn is with those that wait for it already.
-        await enqueue(conn, 40, key="old 3", limits={"api": 1})
-        assert await keys_of(conn, await claim(conn, worker, 1)) == ["free"]
-        await named_limits.open_limit(conn, "api", by=SOMEBODY)
-        first = await keys_of(conn, await claim(conn, worker, 2))
-        await enqueue(conn, 40, key="late")
-        assert await starts_until(conn, worker, "late") <= 4
-        rest = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(10)]
-        counted = Counter([*first, *(key for [key] in rest)])
-        assert all(2 <= counted[key] <= 4 for key in ("old 1", "old 2", "old 3")), counted
-
-    on_connections(database, test)
+async def test_what_a_limit_held_back_has_no_credit_when_the_limit_opens(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
+    await govern(conn, start_order="fair")
+    for key in ("old 1", "old 2"):
+        await enqueue(conn, 40, key=key, limits={"api": 1})
+    await close_limit(conn, worker, "api")
+    await enqueue(conn, 60, key="free")
+    for _ in range(5):
+        assert {*await keys_of(conn, await claim(conn, worker, 10))} == {"free"}
+    # It comes while the limit is closed, so its first turn is with those that wait for it already.
+    await enqueue(conn, 40, key="old 3", limits={"api": 1})
+    assert await keys_of(conn, await claim(conn, worker, 1)) == ["free"]
+    await named_limits.open_limit(conn, "api", by=SOMEBODY)
+    first = await keys_of(conn, await claim(conn, worker, 2))
+    await enqueue(conn, 40, key="late")
+    assert await starts_until(conn, worker, "late") <= 4
+    rest = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(10)]
+    counted = Counter([*first, *(key for [key] in rest)])
+    assert all(2 <= counted[key] <= 4 for key in ("old 1", "old 2", "old 3")), counted
 
 
-def test_the_keys_of_a_slow_limit_share_it_by_weight_while_others_start_faster(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "slow", 1, None, by=SOMEBODY)
-        await govern(conn, start_order="fair", weights='{"gold": 3}')
-        for key in ("gold", "iron"):
-            await enqueue(conn, 40, key=key, limits={"slow": 1})
-        await enqueue(conn, 120, key="free")
-        started: list[str] = []
-        for _ in range(12):
-            got = await claim(conn, worker, 10)
-            started += await keys_of(conn, got)
-            await complete(conn, got)
-        counted = Counter(started)
-        assert (counted["gold"], counted["iron"]) == (9, 3)
-        assert counted["free"] > 90
-
-    on_connections(database, test)
-
-
-def test_keys_share_alike_whether_or_not_their_tasks_take_from_a_limit(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
-        await govern(conn, start_order="fair")
-        await enqueue(conn, 15, key="both")
-        await enqueue(conn, 40, key="both", limits={"api": 1})
-        await enqueue(conn, 40, key="one", limits={"api": 1})
-        for _ in range(20):
-            pair = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(2)]
-            assert sorted(pair) == [["both"], ["one"]]
-
-    on_connections(database, test)
+async def test_the_keys_of_a_slow_limit_share_it_by_weight_while_others_start_faster(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "slow", 1, None, by=SOMEBODY)
+    await govern(conn, start_order="fair", weights='{"gold": 3}')
+    for key in ("gold", "iron"):
+        await enqueue(conn, 40, key=key, limits={"slow": 1})
+    await enqueue(conn, 120, key="free")
+    started: list[str] = []
+    for _ in range(12):
+        got = await claim(conn, worker, 10)
+        started += await keys_of(conn, got)
+        await complete(conn, got)
+    counted = Counter(started)
+    assert (counted["gold"], counted["iron"]) == (9, 3)
+    assert counted["free"] > 90
 
 
-def test_idle_keys_are_forgotten_in_each_order(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        async def forgotten_after(hours: int, queue: str) -> bool:
-            for table in ("keys", "lanes"):
-                await conn.execute(
-                    f"UPDATE lapinq_{table} SET changed_at = changed_at - %s * interval '1 hour'".encode(),
-                    [hours],
-                )
-            await lanes.prune(conn)
-            row = await (
-                await conn.execute("SELECT FROM lapinq_keys WHERE queue_name = %s LIMIT 1", [queue])
-            ).fetchone()
-            return row is None
+async def test_keys_share_alike_whether_or_not_their_tasks_take_from_a_limit(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
+    await govern(conn, start_order="fair")
+    await enqueue(conn, 15, key="both")
+    await enqueue(conn, 40, key="both", limits={"api": 1})
+    await enqueue(conn, 40, key="one", limits={"api": 1})
+    for _ in range(20):
+        pair = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(2)]
+        assert sorted(pair) == [["both"], ["one"]]
 
-        worker = await add_worker(conn)
-        rate = '{"limit": 100, "period_seconds": 0.01, "burst": 100}'
-        await govern(conn, "strict", start_order="strict_per_key")
-        await govern(conn, "limited", rate_per_key=rate)
-        await govern(conn, "fair", start_order="fair")
-        for queue in ("strict", "limited", "fair"):
-            await enqueue(conn, 1, key="a", queue_name=queue)
-            await complete(conn, await claim(conn, worker, queue=queue))
-            assert not await forgotten_after(0, queue)
-        assert await forgotten_after(2, "strict")
-        assert await forgotten_after(0, "limited")
-        # Its turn has not come again, as long as nothing else starts.
-        assert not await forgotten_after(0, "fair")
-        assert await forgotten_after(23, "fair")
 
-    on_connections(database, test)
+async def test_idle_keys_are_forgotten_in_each_order(database: str, conn: Conn) -> None:
+    async def forgotten_after(hours: int, queue: str) -> bool:
+        for table in ("keys", "lanes"):
+            await conn.execute(
+                f"UPDATE lapinq_{table} SET changed_at = changed_at - %s * interval '1 hour'".encode(),
+                [hours],
+            )
+        await lanes.prune(conn)
+        row = await (
+            await conn.execute("SELECT FROM lapinq_keys WHERE queue_name = %s LIMIT 1", [queue])
+        ).fetchone()
+        return row is None
+
+    worker = await add_worker(conn)
+    rate = '{"limit": 100, "period_seconds": 0.01, "burst": 100}'
+    await govern(conn, "strict", start_order="strict_per_key")
+    await govern(conn, "limited", rate_per_key=rate)
+    await govern(conn, "fair", start_order="fair")
+    for queue in ("strict", "limited", "fair"):
+        await enqueue(conn, 1, key="a", queue_name=queue)
+        await complete(conn, await claim(conn, worker, queue=queue))
+        assert not await forgotten_after(0, queue)
+    assert await forgotten_after(2, "strict")
+    assert await forgotten_after(0, "limited")
+    # Its turn has not come again, as long as nothing else starts.
+    assert not await forgotten_after(0, "fair")
+    assert await forgotten_after(23, "fair")

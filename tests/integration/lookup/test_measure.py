@@ -14,7 +14,6 @@ from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import fill
 from tests.support.database.plans import nodes, plan, touched
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, pause
 
 
@@ -25,203 +24,168 @@ async def make_older(conn: Conn, queue: str, seconds: float) -> None:
     )
 
 
-def test_every_status_is_counted_by_queue(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await one_of_each(conn, queue="a")
-        await enqueue(conn, 3, queue_name="b")
-        counts = (await measure(conn, 200)).counts
-        assert counts["a"] == dict.fromkeys(Status, 1)
-        assert counts["b"] == {**dict.fromkeys(Status, 0), Status.PENDING: 3}
-        assert set(counts) == {"a", "b"}
-
-    on_connections(database, test)
+async def test_every_status_is_counted_by_queue(database: str, conn: Conn) -> None:
+    await one_of_each(conn, queue="a")
+    await enqueue(conn, 3, queue_name="b")
+    counts = (await measure(conn, 200)).counts
+    assert counts["a"] == dict.fromkeys(Status, 1)
+    assert counts["b"] == {**dict.fromkeys(Status, 0), Status.PENDING: 3}
+    assert set(counts) == {"a", "b"}
 
 
-def test_without_tasks_there_is_nothing_to_say(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        measures = await measure(conn, 200)
-        assert (measures.counts, measures.ages, measures.overdue) == ({}, {}, 0.0)
-
-    on_connections(database, test)
+async def test_without_tasks_there_is_nothing_to_say(database: str, conn: Conn) -> None:
+    measures = await measure(conn, 200)
+    assert (measures.counts, measures.ages, measures.overdue) == ({}, {}, 0.0)
 
 
-def test_the_queues_with_the_most_to_do_are_told_apart(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for number in range(10):
-            await enqueue(conn, number + 1, queue_name=f"queue {number}")
-        # What runs counts as much as what waits.
-        await claim(conn, await add_worker(conn), 10, queue="queue 9")
-        counts = (await measure(conn, 2)).counts
-        assert set(counts) == {"queue 8", "queue 9", None}
-        assert counts[None][Status.PENDING] == sum(range(1, 9))
-        assert counts["queue 9"][Status.RUNNING] == 10
-
-    on_connections(database, test)
+async def test_the_queues_with_the_most_to_do_are_told_apart(database: str, conn: Conn) -> None:
+    for number in range(10):
+        await enqueue(conn, number + 1, queue_name=f"queue {number}")
+    # What runs counts as much as what waits.
+    await claim(conn, await add_worker(conn), 10, queue="queue 9")
+    counts = (await measure(conn, 2)).counts
+    assert set(counts) == {"queue 8", "queue 9", None}
+    assert counts[None][Status.PENDING] == sum(range(1, 9))
+    assert counts["queue 9"][Status.RUNNING] == 10
 
 
-def test_ten_thousand_queues_are_two_hundred_and_the_rest(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute(
-            "INSERT INTO lapinq_counts (queue_name, pending) SELECT 'queue ' || n, n FROM generate_series(1, 10000) n"
-        )
-        counts = (await measure(conn, 200)).counts
-        assert len(counts) == 201
-        assert sum(by[Status.PENDING] for by in counts.values()) == 10_000 * 10_001 // 2
-        assert "queue 9801" in counts
-        assert "queue 9800" not in counts
-
-    on_connections(database, test)
+async def test_ten_thousand_queues_are_two_hundred_and_the_rest(database: str, conn: Conn) -> None:
+    await conn.execute(
+        "INSERT INTO lapinq_counts (queue_name, pending) SELECT 'queue ' || n, n FROM generate_series(1, 10000) n"
+    )
+    counts = (await measure(conn, 200)).counts
+    assert len(counts) == 201
+    assert sum(by[Status.PENDING] for by in counts.values()) == 10_000 * 10_001 // 2
+    assert "queue 9801" in counts
+    assert "queue 9800" not in counts
 
 
-def test_the_age_is_that_of_the_first_in_line(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, queue_name="old")
-        await make_older(conn, "old", 100)
-        await enqueue(conn, queue_name="old", priority=-1)
-        await make_older(conn, "old", 100)
-        await enqueue(conn, queue_name="new")
-        await enqueue(conn, queue_name="paused")
-        await make_older(conn, "paused", 50)
-        await pause(conn, "paused")
-        # Delayed until later than it was made: it counts from when it was due.
-        soon = datetime.now(UTC) + timedelta(hours=1)
-        await enqueue(conn, queue_name="later", scheduled_at=soon)
-        ages = (await measure(conn, 200)).ages
-        assert set(ages) == {"old", "new", "paused"}
-        assert ages["old"] == pytest.approx(200, abs=5)
-        assert ages["paused"] == pytest.approx(50, abs=5)
-        assert 0 <= ages["new"] < 5
-
-    on_connections(database, test)
+async def test_the_age_is_that_of_the_first_in_line(database: str, conn: Conn) -> None:
+    await enqueue(conn, queue_name="old")
+    await make_older(conn, "old", 100)
+    await enqueue(conn, queue_name="old", priority=-1)
+    await make_older(conn, "old", 100)
+    await enqueue(conn, queue_name="new")
+    await enqueue(conn, queue_name="paused")
+    await make_older(conn, "paused", 50)
+    await pause(conn, "paused")
+    # Delayed until later than it was made: it counts from when it was due.
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    await enqueue(conn, queue_name="later", scheduled_at=soon)
+    ages = (await measure(conn, 200)).ages
+    assert set(ages) == {"old", "new", "paused"}
+    assert ages["old"] == pytest.approx(200, abs=5)
+    assert ages["paused"] == pytest.approx(50, abs=5)
+    assert 0 <= ages["new"] < 5
 
 
-def test_paused_queues_are_those_that_are_told_apart(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for name, count in {"a": 3, "b": 3, "small": 1}.items():
-            await enqueue(conn, count, queue_name=name)
-        for name in ("a", "small", "without tasks"):
-            await pause(conn, name)
-        assert (await measure(conn, 200)).paused == {"a", "small"}
-        assert (await measure(conn, 2)).paused == {"a"}
-
-    on_connections(database, test)
+async def test_paused_queues_are_those_that_are_told_apart(database: str, conn: Conn) -> None:
+    for name, count in {"a": 3, "b": 3, "small": 1}.items():
+        await enqueue(conn, count, queue_name=name)
+    for name in ("a", "small", "without tasks"):
+        await pause(conn, name)
+    assert (await measure(conn, 200)).paused == {"a", "small"}
+    assert (await measure(conn, 2)).paused == {"a"}
 
 
-def test_a_delayed_task_counts_from_when_it_was_due(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, queue_name="a", scheduled_at=datetime.now(UTC) - timedelta(seconds=30))
-        await make_older(conn, "a", 1000)
-        assert (await measure(conn, 200)).ages["a"] == pytest.approx(30, abs=5)
-
-    on_connections(database, test)
+async def test_a_delayed_task_counts_from_when_it_was_due(conn: Conn) -> None:
+    await enqueue(conn, queue_name="a", scheduled_at=datetime.now(UTC) - timedelta(seconds=30))
+    await make_older(conn, "a", 1000)
+    assert (await measure(conn, 200)).ages["a"] == pytest.approx(30, abs=5)
 
 
-def test_what_is_due_and_not_made_ready_is_overdue(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 2, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
-        assert (await measure(conn, 200)).overdue == 0
-        await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '20 seconds'")
-        assert (await measure(conn, 200)).overdue == pytest.approx(20, abs=5)
-
-    on_connections(database, test)
+async def test_what_is_due_and_not_made_ready_is_overdue(database: str, conn: Conn) -> None:
+    await enqueue(conn, 2, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    assert (await measure(conn, 200)).overdue == 0
+    await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '20 seconds'")
+    assert (await measure(conn, 200)).overdue == pytest.approx(20, abs=5)
 
 
-def test_a_webhook_that_is_due_and_not_delivered_is_overdue(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 3, webhook_url="http://127.0.0.1/")
-        await complete(conn, await claim(conn, await add_worker(conn), 3))
-        await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() - seq * interval '20 seconds'")
-        await conn.execute("UPDATE lapinq_webhooks SET state = 'given_up' WHERE seq = 3")
-        assert (await measure(conn, 200)).webhooks_overdue == pytest.approx(40, abs=5)
-        await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() + interval '1 hour'")
-        assert (await measure(conn, 200)).webhooks_overdue == 0
-
-    on_connections(database, test)
+async def test_a_webhook_that_is_due_and_not_delivered_is_overdue(database: str, conn: Conn) -> None:
+    await enqueue(conn, 3, webhook_url="http://127.0.0.1/")
+    await complete(conn, await claim(conn, await add_worker(conn), 3))
+    await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() - seq * interval '20 seconds'")
+    await conn.execute("UPDATE lapinq_webhooks SET state = 'given_up' WHERE seq = 3")
+    assert (await measure(conn, 200)).webhooks_overdue == pytest.approx(40, abs=5)
+    await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() + interval '1 hour'")
+    assert (await measure(conn, 200)).webhooks_overdue == 0
 
 
 @pytest.mark.parametrize("late", [0, 40])
-def test_a_claim_tells_how_long_a_task_waited_for_its_first_start(database: str, late: int) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, scheduled_at=datetime.now(UTC) - timedelta(seconds=late))
-        await make_older(conn, "default", 90)
-        [held] = await claim(conn, await add_worker(conn))
-        assert held.waited == pytest.approx(late, abs=5)
-
-    on_connections(database, test)
-
-
-def test_a_task_that_was_requeued_or_run_now_waits_from_then_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, queues=["nothing"])
-        [failed] = await enqueue(conn, queue_name="a")
-        await make_older(conn, "a", 500)
-        [held] = await claim(conn, worker, queue="a")
-        await worker_verbs.settle(conn, [Ended(failed, held.token, True, True, 0, "ValueError: no")])
-        await actions.requeue(conn, failed, by="lisa")
-        [scheduled] = await enqueue(conn, queue_name="b", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
-        await make_older(conn, "b", 500)
-        await actions.run_now(conn, scheduled)
-        moment = datetime.now(UTC)
-
-        ages = (await measure(conn, 200)).ages
-        assert ages == {"a": pytest.approx(0, abs=5), "b": pytest.approx(0, abs=5)}
-        unserved = {queue.queue_name: queue.seconds for queue in await alerts.find_unserved(conn)}
-        assert unserved == {"a": pytest.approx(0, abs=5), "b": pytest.approx(0, abs=5)}
-        starts = [await queues.get_queue(conn, "a"), (await queues.list_queues(conn))[0][1]]
-        for queue in starts:
-            assert queue is not None
-            assert queue.waiting_since is not None
-            assert abs((moment - queue.waiting_since).total_seconds()) < 5
-
-        [held] = await claim(conn, worker, queue="a")
-        [other] = await claim(conn, worker, queue="b")
-        again = [await worker_verbs.reclaim(conn, worker=worker, token=one.token) for one in (held, other)]
-        for one in (held, other, again[0][0]):
-            assert one.waited == pytest.approx(0, abs=5)
-
-    on_connections(database, test)
+async def test_a_claim_tells_how_long_a_task_waited_for_its_first_start(
+    database: str, conn: Conn, late: int
+) -> None:
+    await enqueue(conn, scheduled_at=datetime.now(UTC) - timedelta(seconds=late))
+    await make_older(conn, "default", 90)
+    [held] = await claim(conn, await add_worker(conn))
+    assert held.waited == pytest.approx(late, abs=5)
 
 
-def test_a_retry_waits_from_when_it_was_due_and_a_release_changes_no_wait(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, queues=["nothing"])
-        for queue, delay in (("delayed", 60), ("immediate", 0)):
-            [failed] = await enqueue(conn, queue_name=queue)
-            [held] = await claim(conn, worker, queue=queue)
-            await worker_verbs.settle(conn, [Ended(failed, held.token, False, True, delay, "ValueError: no")])
-            await make_older(conn, queue, 500)
-        await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '1 minute'")
-        await maintenance_jobs.promote(conn)
-        fresh = {"delayed": pytest.approx(0, abs=5), "immediate": pytest.approx(0, abs=5)}
-        assert (await measure(conn, 200)).ages == fresh
+async def test_a_task_that_was_requeued_or_run_now_waits_from_then_on(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn, queues=["nothing"])
+    [failed] = await enqueue(conn, queue_name="a")
+    await make_older(conn, "a", 500)
+    [held] = await claim(conn, worker, queue="a")
+    await worker_verbs.settle(conn, [Ended(failed, held.token, True, True, 0, "ValueError: no")])
+    await actions.requeue(conn, failed, by="lisa")
+    [scheduled] = await enqueue(conn, queue_name="b", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    await make_older(conn, "b", 500)
+    await actions.run_now(conn, scheduled)
+    moment = datetime.now(UTC)
 
-        await enqueue(conn, queue_name="first")
-        await make_older(conn, "first", 500)
-        [early] = await enqueue(conn, queue_name="early", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
-        await actions.run_now(conn, early)
-        for queue in ("delayed", "immediate", "first", "early"):
-            await worker_verbs.release(conn, await claim(conn, worker, queue=queue))
-        fresh |= {"early": pytest.approx(0, abs=5)}
-        assert (await measure(conn, 200)).ages == fresh | {"first": pytest.approx(500, abs=5)}
+    ages = (await measure(conn, 200)).ages
+    assert ages == {"a": pytest.approx(0, abs=5), "b": pytest.approx(0, abs=5)}
+    unserved = {queue.queue_name: queue.seconds for queue in await alerts.find_unserved(conn)}
+    assert unserved == {"a": pytest.approx(0, abs=5), "b": pytest.approx(0, abs=5)}
+    starts = [await queues.get_queue(conn, "a"), (await queues.list_queues(conn))[0][1]]
+    for queue in starts:
+        assert queue is not None
+        assert queue.waiting_since is not None
+        assert abs((moment - queue.waiting_since).total_seconds()) < 5
 
-    on_connections(database, test)
+    [held] = await claim(conn, worker, queue="a")
+    [other] = await claim(conn, worker, queue="b")
+    again = [await worker_verbs.reclaim(conn, worker=worker, token=one.token) for one in (held, other)]
+    for one in (held, other, again[0][0]):
+        assert one.waited == pytest.approx(0, abs=5)
+
+
+async def test_a_retry_waits_from_when_it_was_due_and_a_release_changes_no_wait(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn, queues=["nothing"])
+    for queue, delay in (("delayed", 60), ("immediate", 0)):
+        [failed] = await enqueue(conn, queue_name=queue)
+        [held] = await claim(conn, worker, queue=queue)
+        await worker_verbs.settle(conn, [Ended(failed, held.token, False, True, delay, "ValueError: no")])
+        await make_older(conn, queue, 500)
+    await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '1 minute'")
+    await maintenance_jobs.promote(conn)
+    fresh = {"delayed": pytest.approx(0, abs=5), "immediate": pytest.approx(0, abs=5)}
+    assert (await measure(conn, 200)).ages == fresh
+
+    await enqueue(conn, queue_name="first")
+    await make_older(conn, "first", 500)
+    [early] = await enqueue(conn, queue_name="early", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    await actions.run_now(conn, early)
+    for queue in ("delayed", "immediate", "first", "early"):
+        await worker_verbs.release(conn, await claim(conn, worker, queue=queue))
+    fresh |= {"early": pytest.approx(0, abs=5)}
+    assert (await measure(conn, 200)).ages == fresh | {"first": pytest.approx(500, abs=5)}
 
 
 def indexes_of(plan: dict[str, Any]) -> set[str]:
     return {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
 
 
-def test_it_touches_a_row_or_two_a_queue_however_many_wait(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await fill(conn)
-        ages = await plan(conn, "waiting_since", {"queues": ["busy", "default", "other"]})
-        assert touched(ages) <= 12
-        assert "lapinq_ready_claim" in indexes_of(ages)
-        later = datetime.now(UTC) + timedelta(hours=1)
-        await enqueue(conn, 500, scheduled_at=later)
-        await conn.execute("ANALYZE lapinq_delayed")
-        overdue = await plan(conn, "measure_overdue", {})
-        assert touched(overdue) <= 1
-        assert "lapinq_delayed_due_at" in indexes_of(overdue)
-
-    on_connections(database, test)
+async def test_it_touches_a_row_or_two_a_queue_however_many_wait(conn: Conn) -> None:
+    await fill(conn)
+    ages = await plan(conn, "waiting_since", {"queues": ["busy", "default", "other"]})
+    assert touched(ages) <= 12
+    assert "lapinq_ready_claim" in indexes_of(ages)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await enqueue(conn, 500, scheduled_at=later)
+    await conn.execute("ANALYZE lapinq_delayed")
+    overdue = await plan(conn, "measure_overdue", {})
+    assert touched(overdue) <= 1
+    assert "lapinq_delayed_due_at" in indexes_of(overdue)

@@ -9,65 +9,55 @@ from lapinq_core.lookup.overview import overview
 from tests.integration.lookup.test_measure import indexes_of
 from tests.integration.tasks.test_plans import fill
 from tests.support.database.plans import plan, scanned_whole, touched
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 
 
-def test_it_touches_what_is_new_and_what_runs(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await fill(conn)
-        await enqueue(conn, 300, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
-        await claim(conn, worker, 30)
-        await conn.execute("ANALYZE lapinq_tasks, lapinq_running, lapinq_delayed")
-        newest = await plan(conn, "count_newest", {"seconds": 300, "most": 500})
-        assert scanned_whole(newest) == []
-        assert touched(newest) <= 500
-        assert any("pkey" in name for name in indexes_of(newest))
-        delayed = await plan(conn, "count_some_delayed", {"most": 100})
-        assert touched(delayed) <= 100
-        running = await plan(conn, "longest_running", {"queue": None, "most": 20})
-        # The leases, and the name of each task and worker that is shown.
-        assert touched(running) <= 30 + 20 + 20
-        assert set(scanned_whole(running)) <= {"lapinq_running", "lapinq_workers"}
-
-    on_connections(database, test)
+async def test_it_touches_what_is_new_and_what_runs(database: str, conn: Conn) -> None:
+    worker = await fill(conn)
+    await enqueue(conn, 300, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    await claim(conn, worker, 30)
+    await conn.execute("ANALYZE lapinq_tasks, lapinq_running, lapinq_delayed")
+    newest = await plan(conn, "count_newest", {"seconds": 300, "most": 500})
+    assert scanned_whole(newest) == []
+    assert touched(newest) <= 500
+    assert any("pkey" in name for name in indexes_of(newest))
+    delayed = await plan(conn, "count_some_delayed", {"most": 100})
+    assert touched(delayed) <= 100
+    running = await plan(conn, "longest_running", {"queue": None, "most": 20})
+    # The leases, and the name of each task and worker that is shown.
+    assert touched(running) <= 30 + 20 + 20
+    assert set(scanned_whole(running)) <= {"lapinq_running", "lapinq_workers"}
 
 
-def test_too_many_delayed_tasks_are_not_counted_by_queue(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_too_many_delayed_tasks_are_not_counted_by_queue(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview_module, "MAX_DELAYED", 3)
 
-    async def test(conn: Conn) -> None:
-        later = datetime.now(UTC) + timedelta(hours=1)
-        await enqueue(conn, 3, scheduled_at=later)
-        await enqueue(conn, 2)
-        [found] = (await overview(conn, 5)).queues
-        assert (found.pending, found.ready, found.delayed) == (5, 2, 3)
-        await enqueue(conn, 1, scheduled_at=later)
-        [found] = (await overview(conn, 5)).queues
-        assert (found.pending, found.ready, found.delayed) == (6, None, None)
-
-    on_connections(database, test)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await enqueue(conn, 3, scheduled_at=later)
+    await enqueue(conn, 2)
+    [found] = (await overview(conn, 5)).queues
+    assert (found.pending, found.ready, found.delayed) == (5, 2, 3)
+    await enqueue(conn, 1, scheduled_at=later)
+    [found] = (await overview(conn, 5)).queues
+    assert (found.pending, found.ready, found.delayed) == (6, None, None)
 
 
-def test_of_many_new_tasks_the_rate_is_that_of_the_newest(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_of_many_new_tasks_the_rate_is_that_of_the_newest(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview_module, "MAX_NEWEST", 10)
 
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 9)
-        assert (await overview(conn, 5)).rates.enqueued == pytest.approx(9 / 300, abs=0.001)
-        await enqueue(conn, 9, queue_name="b")
-        await conn.execute("UPDATE lapinq_tasks SET created_at = created_at - interval '4 seconds'")
-        found = await overview(conn, 5)
-        assert found.rates.enqueued == pytest.approx(10 / 4, rel=0.2)
-        assert {each.queue_name: each.rates.enqueued for each in found.queues}["b"] == pytest.approx(
-            9 / 4, rel=0.2
-        )
-        worker = await add_worker(conn)
-        assert (await overview(conn, 5, "b")).rates.enqueued == pytest.approx(9 / 4, rel=0.2)
-        assert [each.id for each in (await overview(conn, 5)).workers] == [worker]
-
-    on_connections(database, test)
+    await enqueue(conn, 9)
+    assert (await overview(conn, 5)).rates.enqueued == pytest.approx(9 / 300, abs=0.001)
+    await enqueue(conn, 9, queue_name="b")
+    await conn.execute("UPDATE lapinq_tasks SET created_at = created_at - interval '4 seconds'")
+    found = await overview(conn, 5)
+    assert found.rates.enqueued == pytest.approx(10 / 4, rel=0.2)
+    assert {each.queue_name: each.rates.enqueued for each in found.queues}["b"] == pytest.approx(
+        9 / 4, rel=0.2
+    )
+    worker = await add_worker(conn)
+    assert (await overview(conn, 5, "b")).rates.enqueued == pytest.approx(9 / 4, rel=0.2)
+    assert [each.id for each in (await overview(conn, 5)).workers] == [worker]

@@ -13,7 +13,6 @@ from lapinq_core.lookup.why_not_running import FairTurn, InLine, Reason, find_re
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import govern
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue
 
 FIRST, LAST = map(int, os.environ.get("LAPINQ_TEST_SEEDS", "5:17").split(":"))
@@ -59,38 +58,35 @@ def free(found: dict[str, Reason | None]) -> dict[str, Reason | None]:
     return {task_id: reason for task_id, reason in found.items() if isinstance(reason, InLine | FairTurn)}
 
 
-def test_claims_leave_what_is_blocked_and_take_what_is_not(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=10_000)
-        for seed in range(FIRST, LAST):
-            rand = random.Random(seed)
-            queue = f"queue {seed}"
-            await conn.execute(
-                "INSERT INTO lapinq_limits (name, max_running, rate, created_at)"
-                " VALUES (%s, %s, NULL, lapinq_now()), (%s, NULL, %s, lapinq_now())",
-                (f"places {queue}", rand.randint(1, 3), f"units {queue}", rate(rand, 10)),
+async def test_claims_leave_what_is_blocked_and_take_what_is_not(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn, concurrency=10_000)
+    for seed in range(FIRST, LAST):
+        rand = random.Random(seed)
+        queue = f"queue {seed}"
+        await conn.execute(
+            "INSERT INTO lapinq_limits (name, max_running, rate, created_at)"
+            " VALUES (%s, %s, NULL, lapinq_now()), (%s, NULL, %s, lapinq_now())",
+            (f"places {queue}", rand.randint(1, 3), f"units {queue}", rate(rand, 10)),
+        )
+        rules = policy(rand)
+        await govern(conn, queue, **rules)
+        await add_tasks(conn, rand, queue, 20)
+        running: list[Any] = []
+        for _ in range(ROUNDS):
+            await beat(conn, worker)
+            before = await reasons(conn, queue)
+            taken = await claim(conn, worker, 50, queue)
+            blocked = {c.id: before[c.id] for c in taken if c.id not in free(before)}
+            assert blocked == {}, (seed, rules, "taken though blocked")
+            while more := await claim(conn, worker, 50, queue):
+                taken += more
+            assert free(await reasons(conn, queue)) == {}, (seed, rules, "left though not blocked")
+            running += taken
+            rand.shuffle(running)
+            done, back, again, running = running[:2], running[2:4], running[4:5], running[5:]
+            await complete(conn, done)
+            await worker_verbs.release(conn, back)
+            await worker_verbs.settle(
+                conn, [ended_as(c.id, c.token, Retry(3600.0, "no", None)) for c in again]
             )
-            rules = policy(rand)
-            await govern(conn, queue, **rules)
-            await add_tasks(conn, rand, queue, 20)
-            running: list[Any] = []
-            for _ in range(ROUNDS):
-                await beat(conn, worker)
-                before = await reasons(conn, queue)
-                taken = await claim(conn, worker, 50, queue)
-                blocked = {c.id: before[c.id] for c in taken if c.id not in free(before)}
-                assert blocked == {}, (seed, rules, "taken though blocked")
-                while more := await claim(conn, worker, 50, queue):
-                    taken += more
-                assert free(await reasons(conn, queue)) == {}, (seed, rules, "left though not blocked")
-                running += taken
-                rand.shuffle(running)
-                done, back, again, running = running[:2], running[2:4], running[4:5], running[5:]
-                await complete(conn, done)
-                await worker_verbs.release(conn, back)
-                await worker_verbs.settle(
-                    conn, [ended_as(c.id, c.token, Retry(3600.0, "no", None)) for c in again]
-                )
-                await add_tasks(conn, rand, queue, 3)
-
-    on_connections(database, test)
+            await add_tasks(conn, rand, queue, 3)

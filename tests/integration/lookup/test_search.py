@@ -40,28 +40,25 @@ async def number(conn: Conn, **chosen: Any) -> Count:
 
 
 @pytest.mark.parametrize("window", [1, 2, 500])
-def test_each_status_is_found_alone_and_with_the_rest(database: str, window: int) -> None:
-    async def test(conn: Conn) -> None:
-        left = await one_of_each(conn, "left")
-        right = await one_of_each(conn, "right")
-        assert await ids(conn, window) == sorted([*left.values(), *right.values()], reverse=True)
-        for status in Status:
-            both = [right[status], left[status]]
-            assert await ids(conn, window, status=status) == both
-            assert await ids(conn, window, status=status, queue="left") == both[1:]
-            assert await ids(conn, window, status=status, queue="right", task_name="a%") == both[:1]
-            assert await ids(conn, window, status=status, task_name="nothing") == []
-            assert await ids(conn, window, status=status, module="tests.%") == both
-            assert await ids(conn, window, status=status, module="nothing") == []
-            assert await ids(conn, window, status=status, args="%1,1%") == both
-            assert await ids(conn, window, status=status, args="%7%") == []
-            assert await ids(conn, window, status=status, name="add") == both
-            assert await ids(conn, window, status=status, name="ADD") == []
-            assert await ids(conn, window, status=status, before=both[0]) == both[1:]
-            assert await ids(conn, window, status=status, first=both[0]) == both[:1]
-            assert await ids(conn, window, status=status, last=both[1]) == both[1:]
-
-    on_connections(database, test)
+async def test_each_status_is_found_alone_and_with_the_rest(database: str, conn: Conn, window: int) -> None:
+    left = await one_of_each(conn, "left")
+    right = await one_of_each(conn, "right")
+    assert await ids(conn, window) == sorted([*left.values(), *right.values()], reverse=True)
+    for status in Status:
+        both = [right[status], left[status]]
+        assert await ids(conn, window, status=status) == both
+        assert await ids(conn, window, status=status, queue="left") == both[1:]
+        assert await ids(conn, window, status=status, queue="right", task_name="a%") == both[:1]
+        assert await ids(conn, window, status=status, task_name="nothing") == []
+        assert await ids(conn, window, status=status, module="tests.%") == both
+        assert await ids(conn, window, status=status, module="nothing") == []
+        assert await ids(conn, window, status=status, args="%1,1%") == both
+        assert await ids(conn, window, status=status, args="%7%") == []
+        assert await ids(conn, window, status=status, name="add") == both
+        assert await ids(conn, window, status=status, name="ADD") == []
+        assert await ids(conn, window, status=status, before=both[0]) == both[1:]
+        assert await ids(conn, window, status=status, first=both[0]) == both[:1]
+        assert await ids(conn, window, status=status, last=both[1]) == both[1:]
 
 
 SEVERAL: list[set[ShownState]] = [
@@ -77,414 +74,361 @@ SEVERAL: list[set[ShownState]] = [
 ]
 
 
-def test_any_states_are_found_together_and_nothing_else(database: str) -> None:
+async def test_any_states_are_found_together_and_nothing_else(database: str, conn: Conn) -> None:
     window = 2
 
-    async def test(conn: Conn) -> None:
-        made = await one_of_each_state(conn)
-        for states in SEVERAL:
-            chosen = in_states(TaskFilter(), states)
-            limits: dict[str, Any] = {"status": chosen.status, "states": chosen.states}
-            expected = sorted((made[state] for state in states), reverse=True)
-            assert await ids(conn, window, **limits) == expected, states
-            narrowing: list[dict[str, Any]] = [
-                {"task_name": "a%"},
-                {"not_names": ["sub"], "not_errors": ["%x%"]},
-            ]
-            for narrowed in narrowing:
-                assert await ids(conn, window, **limits, **narrowed) == expected, (states, narrowed)
-            in_default = [made[one] for one in states - {ShownState.PAUSED, ShownState.STOPPING}]
-            assert sorted(await ids(conn, window, **limits, queue="default")) == sorted(in_default), states
-            assert sorted(await ids(conn, window, **limits, queues=["default", "x"])) == sorted(in_default)
-            failed = [made[ShownState.FAILED]] if ShownState.FAILED in states else []
-            assert await ids(conn, window, **limits, error=containing("no")) == failed
-            assert await ids(conn, window, **limits, not_errors=["%no%", "%late%"]) == [
-                one for one in expected if one not in failed
-            ]
-            # As the slow way finds them, and the walks of changes to many.
-            async with conn.transaction():
-                scan = BackwardScan(chosen, 100, 100, window, LONG)
-                await scan.run_over_all_tasks(conn)
-            assert scan.ids == expected
-            walk = await bulk.begin(conn, chosen)
-            assert walk is not None
-            step = await bulk.count_tasks(conn, walk, Batch(size=100))
-            assert step is not None
-            assert step.done + step.running == len(states), states
-            query = pick_tasks(chosen, 50)
-            cursor = await conn.execute(query, {})
-            assert [str(row[0]) for row in await cursor.fetchall()] == expected
-            counted = await number(conn, **limits)
-            assert (counted.number, counted.is_exact) == (len(states), True)
-            assert await number(conn, **limits, queue="nothing") == Count(0, True, False)
-
-    on_connections(database, test)
-
-
-def test_states_that_exclude_each_other_match_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await one_of_each_state(conn)
-        chosen = in_states(TaskFilter(status=Status.FAILED), {ShownState.READY})
-        assert chosen.statuses == set()
-        assert await ids(conn, status=chosen.status, states=chosen.states) == []
-        assert await number(conn, status=chosen.status, states=chosen.states) == Count(0, True, False)
-        assert await bulk.begin(conn, chosen) is None
-
-    on_connections(database, test)
-
-
-def test_values_are_several_or_excluded(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        [a] = await enqueue(conn, queue_name="a", task_name="add", kwargs={"to": "x@y"}, metadata={"by": "ü"})
-        [b] = await enqueue(conn, queue_name="b", task_name="sub", args=["x@y"])
-        [c] = await enqueue(conn, queue_name="c", task_name="mul")
-        wanted: list[tuple[dict[str, Any], list[str]]] = [
-            ({"queues": ["a", "c"]}, [c, a]),
-            ({"not_queues": ["a", "c"]}, [b]),
-            ({"names": ["add", "sub"], "not_queues": ["b"]}, [a]),
-            ({"not_names": ["add", "sub"]}, [c]),
-            ({"not_task_names": ["%u%", "nothing"]}, [a]),
-            ({"arguments": "%x@y%"}, [b, a]),
-            ({"args": "%x@y%"}, [b]),
-            ({"kwargs": "%x@y%"}, [a]),
-            ({"metadata": "%ü%"}, [a]),
+    made = await one_of_each_state(conn)
+    for states in SEVERAL:
+        chosen = in_states(TaskFilter(), states)
+        limits: dict[str, Any] = {"status": chosen.status, "states": chosen.states}
+        expected = sorted((made[state] for state in states), reverse=True)
+        assert await ids(conn, window, **limits) == expected, states
+        narrowing: list[dict[str, Any]] = [
+            {"task_name": "a%"},
+            {"not_names": ["sub"], "not_errors": ["%x%"]},
         ]
-        for chosen, expected in wanted:
-            for status in (None, Status.PENDING):
-                assert await ids(conn, status=status, **chosen) == expected, chosen
-            walk = await bulk.begin(conn, TaskFilter(**chosen))
-            assert walk is not None
-            step = await bulk.count_tasks(conn, walk, Batch(size=100))
-            assert step is not None
-            assert step.done == len(expected)
-        assert await number(conn, queues=["a", "c"]) == Count(2, True, False)
-
-    on_connections(database, test)
-
-
-def test_delayed_tasks_are_sorted_by_when_they_are_due(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        dues = [f"2099-0{month}-01T00:00:00Z" for month in (3, 1, 2, 2)]
-        march, january, february, twin = [(await enqueue(conn, scheduled_at=due))[0] for due in dues]
-        await enqueue(conn)
-        await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (january,))
-        first = await find(conn, 2, order=TaskOrder.DUE)
-        assert [line.id for line in first.tasks] == [january, february]
-        rest = await find(conn, 2, order=TaskOrder.DUE, before=first.more)
-        assert ([line.id for line in rest.tasks], rest.more) == ([twin, march], None)
-        waiting: dict[str, Any] = {"order": TaskOrder.DUE, "states": frozenset({ShownState.SCHEDULED})}
-        assert await ids(conn, **waiting, task_name="a%") == [february, twin, march]
-        assert (await number(conn, order=TaskOrder.DUE)).number == 4
-
-    on_connections(database, test)
+        for narrowed in narrowing:
+            assert await ids(conn, window, **limits, **narrowed) == expected, (states, narrowed)
+        in_default = [made[one] for one in states - {ShownState.PAUSED, ShownState.STOPPING}]
+        assert sorted(await ids(conn, window, **limits, queue="default")) == sorted(in_default), states
+        assert sorted(await ids(conn, window, **limits, queues=["default", "x"])) == sorted(in_default)
+        failed = [made[ShownState.FAILED]] if ShownState.FAILED in states else []
+        assert await ids(conn, window, **limits, error=containing("no")) == failed
+        assert await ids(conn, window, **limits, not_errors=["%no%", "%late%"]) == [
+            one for one in expected if one not in failed
+        ]
+        # As the slow way finds them, and the walks of changes to many.
+        async with conn.transaction():
+            scan = BackwardScan(chosen, 100, 100, window, LONG)
+            await scan.run_over_all_tasks(conn)
+        assert scan.ids == expected
+        walk = await bulk.begin(conn, chosen)
+        assert walk is not None
+        step = await bulk.count_tasks(conn, walk, Batch(size=100))
+        assert step is not None
+        assert step.done + step.running == len(states), states
+        query = pick_tasks(chosen, 50)
+        cursor = await conn.execute(query, {})
+        assert [str(row[0]) for row in await cursor.fetchall()] == expected
+        counted = await number(conn, **limits)
+        assert (counted.number, counted.is_exact) == (len(states), True)
+        assert await number(conn, **limits, queue="nothing") == Count(0, True, False)
 
 
-def test_what_an_end_left_is_found_in_what_has_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        texts: dict[Status, dict[str, Any]] = {
-            Status.COMPLETED: {"result": containing("done")},
-            Status.FAILED: {"error": containing("valueerror"), "error_kind": "ValueError: no"},
-            Status.EXPIRED: {"error": containing("time to live")},
-        }
-        for status in Status:
-            for ended, text in texts.items():
-                expected = [made[status]] if status is ended else []
-                assert await ids(conn, status=status, **text) == expected, (status, text)
-                assert await ids(conn, status=status, queue="default", **text) == expected
-                assert await ids(conn, status=status, queue="other", **text) == []
-        for status, text in texts.items():
-            assert await ids(conn, **text) == [made[status]]
-            assert await ids(conn, task_name="add", **text) == [made[status]]
-            assert await ids(conn, task_name="sub", **text) == []
-
-    on_connections(database, test)
+async def test_states_that_exclude_each_other_match_nothing(database: str, conn: Conn) -> None:
+    await one_of_each_state(conn)
+    chosen = in_states(TaskFilter(status=Status.FAILED), {ShownState.READY})
+    assert chosen.statuses == set()
+    assert await ids(conn, status=chosen.status, states=chosen.states) == []
+    assert await number(conn, status=chosen.status, states=chosen.states) == Count(0, True, False)
+    assert await bulk.begin(conn, chosen) is None
 
 
-def test_a_worker_is_found_by_what_it_runs_and_what_it_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        line = (await find(conn, status=Status.RUNNING)).tasks[0]
-        worker = line.worker_id
-        assert worker is not None
-        assert line.worker == "tester"
-        other = await add_worker(conn)
-        for status in Status:
-            has_one = status in (Status.RUNNING, Status.COMPLETED, Status.FAILED)
-            expected = [made[status]] if has_one else []
-            assert await ids(conn, status=status, worker=worker) == expected, status
-            assert await ids(conn, status=status, worker=worker, queue="default") == expected
-            assert await ids(conn, status=status, worker=other) == []
-        started = [made[Status.FAILED], made[Status.COMPLETED], made[Status.RUNNING]]
-        assert await ids(conn, worker=worker) == started
-        assert await ids(conn, worker=worker, task_name="add") == started
-        assert await ids(conn, worker=worker, error=containing("no")) == [made[Status.FAILED]]
-        # As all other verbs that take such a filter see it.
-        for status in (None, *Status):
-            query = pick_tasks(TaskFilter(status=status, worker=worker), 50)
-            cursor = await conn.execute(query, {"worker": worker})
-            found = [str(row[0]) for row in await cursor.fetchall()]
-            assert found == await ids(conn, status=status, worker=worker)
+async def test_values_are_several_or_excluded(database: str, conn: Conn) -> None:
+    [a] = await enqueue(conn, queue_name="a", task_name="add", kwargs={"to": "x@y"}, metadata={"by": "ü"})
+    [b] = await enqueue(conn, queue_name="b", task_name="sub", args=["x@y"])
+    [c] = await enqueue(conn, queue_name="c", task_name="mul")
+    wanted: list[tuple[dict[str, Any], list[str]]] = [
+        ({"queues": ["a", "c"]}, [c, a]),
+        ({"not_queues": ["a", "c"]}, [b]),
+        ({"names": ["add", "sub"], "not_queues": ["b"]}, [a]),
+        ({"not_names": ["add", "sub"]}, [c]),
+        ({"not_task_names": ["%u%", "nothing"]}, [a]),
+        ({"arguments": "%x@y%"}, [b, a]),
+        ({"args": "%x@y%"}, [b]),
+        ({"kwargs": "%x@y%"}, [a]),
+        ({"metadata": "%ü%"}, [a]),
+    ]
+    for chosen, expected in wanted:
+        for status in (None, Status.PENDING):
+            assert await ids(conn, status=status, **chosen) == expected, chosen
+        walk = await bulk.begin(conn, TaskFilter(**chosen))
+        assert walk is not None
+        step = await bulk.count_tasks(conn, walk, Batch(size=100))
+        assert step is not None
+        assert step.done == len(expected)
+    assert await number(conn, queues=["a", "c"]) == Count(2, True, False)
 
-    on_connections(database, test)
+
+async def test_delayed_tasks_are_sorted_by_when_they_are_due(database: str, conn: Conn) -> None:
+    dues = [f"2099-0{month}-01T00:00:00Z" for month in (3, 1, 2, 2)]
+    march, january, february, twin = [(await enqueue(conn, scheduled_at=due))[0] for due in dues]
+    await enqueue(conn)
+    await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (january,))
+    first = await find(conn, 2, order=TaskOrder.DUE)
+    assert [line.id for line in first.tasks] == [january, february]
+    rest = await find(conn, 2, order=TaskOrder.DUE, before=first.more)
+    assert ([line.id for line in rest.tasks], rest.more) == ([twin, march], None)
+    waiting: dict[str, Any] = {"order": TaskOrder.DUE, "states": frozenset({ShownState.SCHEDULED})}
+    assert await ids(conn, **waiting, task_name="a%") == [february, twin, march]
+    assert (await number(conn, order=TaskOrder.DUE)).number == 4
+
+
+async def test_what_an_end_left_is_found_in_what_has_ended(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn)
+    texts: dict[Status, dict[str, Any]] = {
+        Status.COMPLETED: {"result": containing("done")},
+        Status.FAILED: {"error": containing("valueerror"), "error_kind": "ValueError: no"},
+        Status.EXPIRED: {"error": containing("time to live")},
+    }
+    for status in Status:
+        for ended, text in texts.items():
+            expected = [made[status]] if status is ended else []
+            assert await ids(conn, status=status, **text) == expected, (status, text)
+            assert await ids(conn, status=status, queue="default", **text) == expected
+            assert await ids(conn, status=status, queue="other", **text) == []
+    for status, text in texts.items():
+        assert await ids(conn, **text) == [made[status]]
+        assert await ids(conn, task_name="add", **text) == [made[status]]
+        assert await ids(conn, task_name="sub", **text) == []
+
+
+async def test_a_worker_is_found_by_what_it_runs_and_what_it_ended(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn)
+    line = (await find(conn, status=Status.RUNNING)).tasks[0]
+    worker = line.worker_id
+    assert worker is not None
+    assert line.worker == "tester"
+    other = await add_worker(conn)
+    for status in Status:
+        has_one = status in (Status.RUNNING, Status.COMPLETED, Status.FAILED)
+        expected = [made[status]] if has_one else []
+        assert await ids(conn, status=status, worker=worker) == expected, status
+        assert await ids(conn, status=status, worker=worker, queue="default") == expected
+        assert await ids(conn, status=status, worker=other) == []
+    started = [made[Status.FAILED], made[Status.COMPLETED], made[Status.RUNNING]]
+    assert await ids(conn, worker=worker) == started
+    assert await ids(conn, worker=worker, task_name="add") == started
+    assert await ids(conn, worker=worker, error=containing("no")) == [made[Status.FAILED]]
+    # As all other verbs that take such a filter see it.
+    for status in (None, *Status):
+        query = pick_tasks(TaskFilter(status=status, worker=worker), 50)
+        cursor = await conn.execute(query, {"worker": worker})
+        found = [str(row[0]) for row in await cursor.fetchall()]
+        assert found == await ids(conn, status=status, worker=worker)
 
 
 @pytest.mark.parametrize("window", [1, 3])
-def test_going_by_all_tasks_finds_the_same(database: str, window: int) -> None:
+async def test_going_by_all_tasks_finds_the_same(database: str, conn: Conn, window: int) -> None:
     """What a search does where the table that it would look at is full of dead rows."""
 
-    async def test(conn: Conn) -> None:
-        await one_of_each(conn, "left")
-        await one_of_each(conn, "right")
-        worker = (await find(conn, status=Status.RUNNING)).tasks[0].worker_id
-        filters: list[dict[str, Any]] = [{}, {"queue": "left"}, {"task_name": "a%"}, {"worker": worker}]
-        filters += [
-            {"error": "%no%"},
-            {"result": "%done%"},
-            {"error_kind": "ValueError: no", "queue": "left"},
-        ]
-        for status in (None, *Status):
-            for given in filters:
-                chosen = TaskFilter(status=status, **given)
-                scan = BackwardScan(chosen, 100, 100, window, LONG)
-                async with conn.transaction():
-                    await scan.run_over_all_tasks(conn)
-                assert scan.ids == await ids(conn, status=status, **given), chosen
-                assert scan.is_over
-                assert scan.matched == len(scan.ids)
-
-    on_connections(database, test)
-
-
-def test_a_search_ends_when_it_has_all_tasks_of_the_queue(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 20, queue_name="large")
-        few = await enqueue(conn, 2, queue_name="small")
-        for chosen, found in (
-            (TaskFilter(queue="small"), few[::-1]),
-            (TaskFilter(queue="small", task_name="a%"), few[::-1]),
-            (TaskFilter(queue="none", task_name="a%"), []),
-            (TaskFilter(queue="large", status=Status.COMPLETED), []),
-        ):
-            scan = BackwardScan(chosen, 100, 100, 2, LONG)
+    await one_of_each(conn, "left")
+    await one_of_each(conn, "right")
+    worker = (await find(conn, status=Status.RUNNING)).tasks[0].worker_id
+    filters: list[dict[str, Any]] = [{}, {"queue": "left"}, {"task_name": "a%"}, {"worker": worker}]
+    filters += [
+        {"error": "%no%"},
+        {"result": "%done%"},
+        {"error_kind": "ValueError: no", "queue": "left"},
+    ]
+    for status in (None, *Status):
+        for given in filters:
+            chosen = TaskFilter(status=status, **given)
+            scan = BackwardScan(chosen, 100, 100, window, LONG)
             async with conn.transaction():
                 await scan.run_over_all_tasks(conn)
-            assert (scan.ids, scan.is_over, scan.before) == (found, True, few[0]), chosen
-
-    on_connections(database, test)
-
-
-def test_scheduled_tasks_of_a_queue_are_found_among_those_that_are_ready(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made: list[str] = []
-        for _ in range(3):
-            made += await enqueue(conn, queue_name="mine")
-            made += await enqueue(
-                conn, queue_name="mine", scheduled_at=datetime.now(UTC) + timedelta(hours=1)
-            )
-            await enqueue(conn, queue_name="other")
-        for window in (1, 2, 500):
-            assert await ids(conn, window, status=Status.PENDING, queue="mine") == made[::-1]
-        assert (await find(conn, 1, queue="mine")).tasks[0].scheduled_at is not None
-
-    on_connections(database, test)
+            assert scan.ids == await ids(conn, status=status, **given), chosen
+            assert scan.is_over
+            assert scan.matched == len(scan.ids)
 
 
-def test_a_long_queue_is_found_too(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await enqueue(conn, 2001, queue_name="long")
-        (last,) = await enqueue(conn, queue_name="other")
-        found = await find(conn, 1000, status=Status.PENDING, queue="long")
-        assert [line.id for line in found.tasks] == made[:-1001:-1]
-        assert await ids(conn, status=Status.PENDING, queue="other") == [last]
+async def test_a_search_ends_when_it_has_all_tasks_of_the_queue(conn: Conn) -> None:
+    await enqueue(conn, 20, queue_name="large")
+    few = await enqueue(conn, 2, queue_name="small")
+    for chosen, found in (
+        (TaskFilter(queue="small"), few[::-1]),
+        (TaskFilter(queue="small", task_name="a%"), few[::-1]),
+        (TaskFilter(queue="none", task_name="a%"), []),
+        (TaskFilter(queue="large", status=Status.COMPLETED), []),
+    ):
+        scan = BackwardScan(chosen, 100, 100, 2, LONG)
+        async with conn.transaction():
+            await scan.run_over_all_tasks(conn)
+        assert (scan.ids, scan.is_over, scan.before) == (found, True, few[0]), chosen
 
-    on_connections(database, test)
+
+async def test_scheduled_tasks_of_a_queue_are_found_among_those_that_are_ready(
+    database: str, conn: Conn
+) -> None:
+    made: list[str] = []
+    for _ in range(3):
+        made += await enqueue(conn, queue_name="mine")
+        made += await enqueue(conn, queue_name="mine", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+        await enqueue(conn, queue_name="other")
+    for window in (1, 2, 500):
+        assert await ids(conn, window, status=Status.PENDING, queue="mine") == made[::-1]
+    assert (await find(conn, 1, queue="mine")).tasks[0].scheduled_at is not None
+
+
+async def test_a_long_queue_is_found_too(database: str, conn: Conn) -> None:
+    made = await enqueue(conn, 2001, queue_name="long")
+    (last,) = await enqueue(conn, queue_name="other")
+    found = await find(conn, 1000, status=Status.PENDING, queue="long")
+    assert [line.id for line in found.tasks] == made[:-1001:-1]
+    assert await ids(conn, status=Status.PENDING, queue="other") == [last]
 
 
 @pytest.mark.parametrize("window", [1, 2, 7, 500])
-def test_pages_neither_skip_nor_repeat_while_tasks_arrive(database: str, window: int) -> None:
-    async def test(conn: Conn) -> None:
-        made: list[str] = []
-        for _ in range(10):
-            made += await enqueue(conn, queue_name="mine")
-            await enqueue(conn, 3, queue_name="other")
-        filters: list[dict[str, Any]] = [{"queue": "mine"}, {"queue": "mine", "status": Status.PENDING}]
-        for chosen in filters:
-            seen: list[str] = []
-            more: str | None = None
-            while True:
-                found = await find(conn, 3, window, before=more, **chosen)
-                seen += [line.id for line in found.tasks]
-                if found.more is None:
-                    break
-                assert len(found.tasks) == 3
-                more = found.more
-                await enqueue(conn, 2, queue_name="mine")
-            assert seen[-10:] == made[::-1]
-            assert seen == sorted(set(seen), reverse=True)
-
-    on_connections(database, test)
-
-
-def test_a_search_whose_time_is_up_says_how_far_it_came_and_goes_on_from_there(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        old = str(id_at(1_700_000_000_000))
-        wanted = await enqueue(conn, id=old, queue_name="mine")
-        await enqueue(conn, 2000)
-        more: str | None = None
-        found: list[str] = []
-        pages = 0
-        while more is not None or not pages:
-            page = await search.search(conn, Search(queue="mine", before=more), 50, seconds=0.002, window=100)
-            pages += 1
-            found += [line.id for line in page.tasks]
-            assert (page.looked_back_to is None) == (page.more is None)
-            if page.more is not None:
-                assert more is None or page.more <= more
-                assert page.looked_back_to is not None
-                assert page.looked_back_to <= datetime.now(UTC)
-                assert page.more > old
-            more = page.more
-            assert pages < 2000
-        assert (found, pages > 1) == (wanted, True)
-
-    on_connections(database, test)
-
-
-def test_without_any_time_a_search_ends_with_nothing_and_a_way_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn)
-        page = await search.search(conn, Search(queue="none"), 50, seconds=-1.0)
-        assert page.tasks == []
-        assert page.more is not None
-        assert page.looked_back_to is not None
-        assert await search.count(conn, Search(task_name="none"), seconds=-1.0) == Count(0, False, False)
-
-    on_connections(database, test)
-
-
-def test_since_and_until_are_bounds_of_ids(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        times = [datetime(2026, 5, day, 12, tzinfo=UTC) for day in (1, 2, 3)]
-        made = [(await enqueue(conn, id=str(id_at(int(when.timestamp() * 1000)))))[0] for when in times]
-        for status in (None, Status.PENDING):
-            assert await ids(conn, status=status, since=times[1]) == [made[2], made[1]]
-            assert await ids(conn, status=status, until=times[1]) == [made[0]]
-            assert await ids(conn, status=status, since=times[1], until=times[2]) == [made[1]]
-            assert await ids(conn, status=status, since=times[2], until=times[1]) == []
-        long_ago, far_off = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-        assert await ids(conn, since=long_ago, until=far_off) == made[::-1]
-        assert await ids(conn, until=long_ago) == []
-        narrowed = search.as_filter(Search(since=times[1], until=times[2], queue="default", first=made[0]))
-        assert (narrowed.first, narrowed.queue) == (made[1], "default")
-        assert narrowed.last is not None
-        assert made[1] < narrowed.last < made[2]
-
-    on_connections(database, test)
-
-
-def test_the_longest_running_come_first_page_by_page(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        made = await enqueue(conn, 7)
-        await claim(conn, worker, 7)
-        # The oldest task is the last that was claimed, and two were at once.
-        await conn.execute(
-            "UPDATE lapinq_running r SET claimed_at = now() - least(place, 6) * interval '1 minute'"
-            " FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM lapinq_running) AS p"
-            " WHERE p.id = r.id"
-        )
+async def test_pages_neither_skip_nor_repeat_while_tasks_arrive(
+    database: str, conn: Conn, window: int
+) -> None:
+    made: list[str] = []
+    for _ in range(10):
+        made += await enqueue(conn, queue_name="mine")
+        await enqueue(conn, 3, queue_name="other")
+    filters: list[dict[str, Any]] = [{"queue": "mine"}, {"queue": "mine", "status": Status.PENDING}]
+    for chosen in filters:
         seen: list[str] = []
         more: str | None = None
-        for size in (1, 3, 3):
-            found = await find(conn, size, order=TaskOrder.LONGEST_RUNNING, before=more)
-            assert len(found.tasks) == size
+        while True:
+            found = await find(conn, 3, window, before=more, **chosen)
             seen += [line.id for line in found.tasks]
+            if found.more is None:
+                break
+            assert len(found.tasks) == 3
             more = found.more
-        assert more is None
-        assert seen == [made[5], made[6], *made[4::-1]]
-        assert await ids(conn, order=TaskOrder.LONGEST_RUNNING, queue="none") == []
-        assert len(await ids(conn, order=TaskOrder.LONGEST_RUNNING, worker=worker, task_name="add")) == 7
-        assert await ids(conn, order=TaskOrder.LONGEST_RUNNING, status=Status.FAILED) == seen
+            await enqueue(conn, 2, queue_name="mine")
+        assert seen[-10:] == made[::-1]
+        assert seen == sorted(set(seen), reverse=True)
 
-    on_connections(database, test)
+
+async def test_a_search_whose_time_is_up_says_how_far_it_came_and_goes_on_from_there(
+    database: str, conn: Conn
+) -> None:
+    old = str(id_at(1_700_000_000_000))
+    wanted = await enqueue(conn, id=old, queue_name="mine")
+    await enqueue(conn, 2000)
+    more: str | None = None
+    found: list[str] = []
+    pages = 0
+    while more is not None or not pages:
+        page = await search.search(conn, Search(queue="mine", before=more), 50, seconds=0.002, window=100)
+        pages += 1
+        found += [line.id for line in page.tasks]
+        assert (page.looked_back_to is None) == (page.more is None)
+        if page.more is not None:
+            assert more is None or page.more <= more
+            assert page.looked_back_to is not None
+            assert page.looked_back_to <= datetime.now(UTC)
+            assert page.more > old
+        more = page.more
+        assert pages < 2000
+    assert (found, pages > 1) == (wanted, True)
+
+
+async def test_without_any_time_a_search_ends_with_nothing_and_a_way_on(database: str, conn: Conn) -> None:
+    await enqueue(conn)
+    page = await search.search(conn, Search(queue="none"), 50, seconds=-1.0)
+    assert page.tasks == []
+    assert page.more is not None
+    assert page.looked_back_to is not None
+    assert await search.count(conn, Search(task_name="none"), seconds=-1.0) == Count(0, False, False)
+
+
+async def test_since_and_until_are_bounds_of_ids(database: str, conn: Conn) -> None:
+    times = [datetime(2026, 5, day, 12, tzinfo=UTC) for day in (1, 2, 3)]
+    made = [(await enqueue(conn, id=str(id_at(int(when.timestamp() * 1000)))))[0] for when in times]
+    for status in (None, Status.PENDING):
+        assert await ids(conn, status=status, since=times[1]) == [made[2], made[1]]
+        assert await ids(conn, status=status, until=times[1]) == [made[0]]
+        assert await ids(conn, status=status, since=times[1], until=times[2]) == [made[1]]
+        assert await ids(conn, status=status, since=times[2], until=times[1]) == []
+    long_ago, far_off = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    assert await ids(conn, since=long_ago, until=far_off) == made[::-1]
+    assert await ids(conn, until=long_ago) == []
+    narrowed = search.as_filter(Search(since=times[1], until=times[2], queue="default", first=made[0]))
+    assert (narrowed.first, narrowed.queue) == (made[1], "default")
+    assert narrowed.last is not None
+    assert made[1] < narrowed.last < made[2]
+
+
+async def test_the_longest_running_come_first_page_by_page(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    made = await enqueue(conn, 7)
+    await claim(conn, worker, 7)
+    # The oldest task is the last that was claimed, and two were at once.
+    await conn.execute(
+        "UPDATE lapinq_running r SET claimed_at = now() - least(place, 6) * interval '1 minute'"
+        " FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM lapinq_running) AS p"
+        " WHERE p.id = r.id"
+    )
+    seen: list[str] = []
+    more: str | None = None
+    for size in (1, 3, 3):
+        found = await find(conn, size, order=TaskOrder.LONGEST_RUNNING, before=more)
+        assert len(found.tasks) == size
+        seen += [line.id for line in found.tasks]
+        more = found.more
+    assert more is None
+    assert seen == [made[5], made[6], *made[4::-1]]
+    assert await ids(conn, order=TaskOrder.LONGEST_RUNNING, queue="none") == []
+    assert len(await ids(conn, order=TaskOrder.LONGEST_RUNNING, worker=worker, task_name="add")) == 7
+    assert await ids(conn, order=TaskOrder.LONGEST_RUNNING, status=Status.FAILED) == seen
 
 
 @pytest.mark.parametrize(
     "cursor", ["", "x", "1|2", "2026-01-01T00:00:00|" + "0" * 32, "2026-01-01T00:00:00+00:00|x"]
 )
-def test_a_cursor_that_was_not_ours_is_refused(database: str, cursor: str) -> None:
-    async def test(conn: Conn) -> None:
-        for order in TaskOrder:
-            with pytest.raises(InvalidValue):
-                await find(conn, before=cursor, order=order)
-
-    on_connections(database, test)
+async def test_a_cursor_that_was_not_ours_is_refused(conn: Conn, cursor: str) -> None:
+    for order in TaskOrder:
+        with pytest.raises(InvalidValue):
+            await find(conn, before=cursor, order=order)
 
 
-def test_a_line_tells_what_a_table_shows(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, max_retries=7, priority=4)
-        (held,) = await claim(conn, worker)
-        await worker_verbs.report_progress(conn, [(held.id, held.token, 40, "half")])
-        assert await actions.request_cancel(conn, held.id)
-        (line,) = (await find(conn)).tasks
-        assert (line.status, line.attempts, line.max_retries, line.priority) == (Status.RUNNING, 1, 7, 4)
-        assert (line.progress, line.worker_id, line.worker, line.cancel_requested) == (
-            40,
-            worker,
-            "tester",
-            True,
-        )
-        assert line.started_at is not None
-        assert (line.completed_at, line.scheduled_at, line.error) == (None, None, None)
-        await complete(conn, [held])
-        (line,) = (await find(conn)).tasks
-        assert line.status in FINAL
-        assert line.completed_at is not None
-        assert not line.cancel_requested
-        await conn.execute("DELETE FROM lapinq_workers")
-        (line,) = (await find(conn)).tasks
-        assert (line.worker_id, line.worker) == (worker, None)
-
-    on_connections(database, test)
+async def test_a_line_tells_what_a_table_shows(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, max_retries=7, priority=4)
+    (held,) = await claim(conn, worker)
+    await worker_verbs.report_progress(conn, [(held.id, held.token, 40, "half")])
+    assert await actions.request_cancel(conn, held.id)
+    (line,) = (await find(conn)).tasks
+    assert (line.status, line.attempts, line.max_retries, line.priority) == (Status.RUNNING, 1, 7, 4)
+    assert (line.progress, line.worker_id, line.worker, line.cancel_requested) == (
+        40,
+        worker,
+        "tester",
+        True,
+    )
+    assert line.started_at is not None
+    assert (line.completed_at, line.scheduled_at, line.error) == (None, None, None)
+    await complete(conn, [held])
+    (line,) = (await find(conn)).tasks
+    assert line.status in FINAL
+    assert line.completed_at is not None
+    assert not line.cancel_requested
+    await conn.execute("DELETE FROM lapinq_workers")
+    (line,) = (await find(conn)).tasks
+    assert (line.worker_id, line.worker) == (worker, None)
 
 
-def test_counts_of_queues_and_statuses_are_exact(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await one_of_each(conn, "left")
-        await one_of_each(conn, "right")
-        await enqueue(conn, 3, queue_name="right")
-        assert await number(conn) == Count(15, True, False)
-        assert await number(conn, queue="right") == Count(9, True, False)
-        assert await number(conn, queue="none") == Count(0, True, False)
-        for status in Status:
-            more = 3 if status is Status.PENDING else 0
-            assert await number(conn, status=status) == Count(2 + more, True, False)
-            assert await number(conn, status=status, queue="left") == Count(1, True, False)
-        made = await inspect.count_queues(conn)
-        assert sum(line.pending for line in made) == 5
-
-    on_connections(database, test)
+async def test_counts_of_queues_and_statuses_are_exact(database: str, conn: Conn) -> None:
+    await one_of_each(conn, "left")
+    await one_of_each(conn, "right")
+    await enqueue(conn, 3, queue_name="right")
+    assert await number(conn) == Count(15, True, False)
+    assert await number(conn, queue="right") == Count(9, True, False)
+    assert await number(conn, queue="none") == Count(0, True, False)
+    for status in Status:
+        more = 3 if status is Status.PENDING else 0
+        assert await number(conn, status=status) == Count(2 + more, True, False)
+        assert await number(conn, status=status, queue="left") == Count(1, True, False)
+    made = await inspect.count_queues(conn)
+    assert sum(line.pending for line in made) == 5
 
 
-def test_other_counts_are_exact_up_to_a_cap(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 30)
-        (task_id,) = await enqueue(conn, task_name="rare")
-        chosen = Search(task_name="add")
-        for window in (1, 4, 500):
-            assert await search.count(conn, chosen, 30, seconds=LONG, window=window) == Count(30, True, False)
-            assert await search.count(conn, chosen, 29, seconds=LONG, window=window) == Count(29, False, True)
-        assert await number(conn, task_name="rare") == Count(1, True, False)
-        # A page does not matter to a count, what is asked for does.
-        assert await number(conn, before=task_id) == Count(31, True, False)
-        assert await number(conn, last=task_id, first=task_id) == Count(1, True, False)
-        assert await number(conn, status=Status.PENDING, error="%") == Count(0, True, False)
-        assert await number(conn, order=TaskOrder.LONGEST_RUNNING) == Count(0, True, False)
-
-    on_connections(database, test)
+async def test_other_counts_are_exact_up_to_a_cap(database: str, conn: Conn) -> None:
+    await enqueue(conn, 30)
+    (task_id,) = await enqueue(conn, task_name="rare")
+    chosen = Search(task_name="add")
+    for window in (1, 4, 500):
+        assert await search.count(conn, chosen, 30, seconds=LONG, window=window) == Count(30, True, False)
+        assert await search.count(conn, chosen, 29, seconds=LONG, window=window) == Count(29, False, True)
+    assert await number(conn, task_name="rare") == Count(1, True, False)
+    # A page does not matter to a count, what is asked for does.
+    assert await number(conn, before=task_id) == Count(31, True, False)
+    assert await number(conn, last=task_id, first=task_id) == Count(1, True, False)
+    assert await number(conn, status=Status.PENDING, error="%") == Count(0, True, False)
+    assert await number(conn, order=TaskOrder.LONGEST_RUNNING) == Count(0, True, False)
 
 
 def test_a_search_goes_on_after_its_commit_was_cancelled(database: str) -> None:

@@ -31,7 +31,7 @@ from tests.support.database.plans import blocks, nodes, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import Conn
+from tests.support.rows.factories import Conn, Connections
 
 FINISHED = 100_000
 WAITING = 20_000
@@ -206,25 +206,25 @@ BURSTS: dict[Status, LiteralString] = {
 
 
 @pytest.mark.parametrize("status", BURSTS)
-def test_dead_rows_that_an_old_snapshot_keeps_do_not_stop_a_search(database: str, status: Status) -> None:
-    async def test(conn: Conn, holder: Conn) -> None:
-        await conn.execute("SET session_replication_role = replica")
-        seed.seed(make_conninfo(database, options="-c session_replication_role=replica"), 0, 40, 40, weeks=1)
-        async with holder.transaction():
-            await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
-            await conn.execute(BURSTS[status])
-            for chosen in (Search(status=status), Search(status=status, task_name="task%")):
+async def test_dead_rows_that_an_old_snapshot_keeps_do_not_stop_a_search(
+    database: str, connections: Connections, status: Status
+) -> None:
+    conn, holder = await connections(2)
+    await conn.execute("SET session_replication_role = replica")
+    seed.seed(make_conninfo(database, options="-c session_replication_role=replica"), 0, 40, 40, weeks=1)
+    async with holder.transaction():
+        await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        await conn.execute(BURSTS[status])
+        for chosen in (Search(status=status), Search(status=status, task_name="task%")):
 
-                async def finds(chosen: Search = chosen) -> bool:
-                    """In half the time that it takes to pass them all."""
-                    began = time.monotonic()
-                    assert len((await search.search(conn, chosen, 10, seconds=60.0)).tasks) == 10
-                    seconds = (time.monotonic() - began) / 2
-                    return len((await search.search(conn, chosen, 10, seconds=seconds)).tasks) == 10
+            async def finds(chosen: Search = chosen) -> bool:
+                """In half the time that it takes to pass them all."""
+                began = time.monotonic()
+                assert len((await search.search(conn, chosen, 10, seconds=60.0)).tasks) == 10
+                seconds = (time.monotonic() - began) / 2
+                return len((await search.search(conn, chosen, 10, seconds=seconds)).tasks) == 10
 
-                await eventually_async(finds)
-
-    on_connections(database, test, 2)
+            await eventually_async(finds)
 
 
 def statement(verb: str) -> psql.SQL:

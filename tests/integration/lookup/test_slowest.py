@@ -7,7 +7,6 @@ from lapinq_core.lookup.slowest import slowest
 from tests.integration.lookup.test_measure import indexes_of
 from tests.integration.tasks.test_plans import fill
 from tests.support.database.plans import plan, scanned_whole, touched
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 
@@ -18,29 +17,23 @@ async def run(conn: Conn, worker: str, queue: str, task_name: str, seconds: floa
     return task_id
 
 
-def test_the_slowest_come_first(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        old = await run(conn, worker, "a", "add", 90.0)
-        slow = await run(conn, worker, "a", "add", 9.0)
-        quick = await run(conn, worker, "a", "send", 1.0)
-        other = await run(conn, worker, "b", "add", 5.0)
-        assert [task.id for task in await slowest(conn)] == [old, slow, other, quick]
-        assert [task.id for task in await slowest(conn, queue="a")] == [old, slow, quick]
-        assert [task.seconds for task in await slowest(conn, task_name="add")] == [90.0, 9.0, 5.0]
-        monkeypatch.setattr(module, "NEWEST", 3)
-        assert [task.id for task in await slowest(conn, queue="a", task_name="add")] == [slow]
-
-    on_connections(database, test)
+async def test_the_slowest_come_first(database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = await add_worker(conn)
+    old = await run(conn, worker, "a", "add", 90.0)
+    slow = await run(conn, worker, "a", "add", 9.0)
+    quick = await run(conn, worker, "a", "send", 1.0)
+    other = await run(conn, worker, "b", "add", 5.0)
+    assert [task.id for task in await slowest(conn)] == [old, slow, other, quick]
+    assert [task.id for task in await slowest(conn, queue="a")] == [old, slow, quick]
+    assert [task.seconds for task in await slowest(conn, task_name="add")] == [90.0, 9.0, 5.0]
+    monkeypatch.setattr(module, "NEWEST", 3)
+    assert [task.id for task in await slowest(conn, queue="a", task_name="add")] == [slow]
 
 
-def test_only_the_newest_are_looked_at(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await fill(conn)
-        params = {"queue": None, "task_name": None, "newest": 50, "most": 5}
-        found = await plan(conn, "slowest", params)
-        assert scanned_whole(found) == []
-        assert touched(found) <= 50 + 50 + 10
-        assert any("attempts" in name for name in indexes_of(found))
-
-    on_connections(database, test)
+async def test_only_the_newest_are_looked_at(conn: Conn) -> None:
+    await fill(conn)
+    params = {"queue": None, "task_name": None, "newest": 50, "most": 5}
+    found = await plan(conn, "slowest", params)
+    assert scanned_whole(found) == []
+    assert touched(found) <= 50 + 50 + 10
+    assert any("attempts" in name for name in indexes_of(found))

@@ -13,127 +13,109 @@ from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import wear_out
 from tests.support.database.plans import plan, scanned_whole
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue
 
 
-def test_a_task_of_every_status_is_told(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        for status, task_id in made.items():
-            task = await task_detail.get(conn, task_id)
-            assert task is not None
-            assert (task.id, task.status, task.args.text) == (task_id, status, "[1,1]")
-            assert task.due_at is None
-        assert await task_detail.get(conn, new_id()) is None
-        assert await task_detail.get_attempts(conn, new_id()) == Attempts([], is_cut=False, chosen=None)
-        running = await task_detail.get(conn, made[Status.RUNNING])
-        assert running is not None
-        assert running.worker_name == "tester"
-        found = await task_detail.get_attempts(conn, made[Status.RUNNING])
-        [attempt] = found.latest
-        assert (attempt.outcome, attempt.worker_name, found.is_cut) == ("running", "tester", False)
-        assert found.chosen == attempt
-        cancelled = await task_detail.get_attempts(conn, made[Status.CANCELLED])
-        assert cancelled.chosen is None
-
-    on_connections(database, test)
-
-
-def test_when_it_was_wanted_and_what_it_waits_for_are_told_apart(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        soon = datetime.now(UTC) + timedelta(hours=1)
-        [task_id] = await enqueue(conn, scheduled_at=soon)
+async def test_a_task_of_every_status_is_told(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn)
+    for status, task_id in made.items():
         task = await task_detail.get(conn, task_id)
         assert task is not None
-        assert task.scheduled_at == task.due_at == soon
-        [again] = await enqueue(conn)
-        [held] = await claim(conn, await add_worker(conn))
-        await worker_verbs.settle(
-            conn, [Ended(held.id, held.token, final=False, counts=True, delay=60, error="no")]
-        )
-        task = await task_detail.get(conn, again)
-        assert task is not None
-        assert task.scheduled_at is None
-        assert task.due_at is not None
-
-    on_connections(database, test)
-
-
-def test_a_value_is_cut_once_it_is_large(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        ids = await enqueue(conn, 2, kwargs={"x": "ü" * task_detail.WHOLE_BYTES}, metadata={"a": 1})
-        held = await claim(conn, worker, 2)
-        await complete(conn, held[:1], f'"{"x" * (task_detail.WHOLE_BYTES - 2)}"')
-        await complete(conn, held[1:], f'"{"x" * 15_000_000}"')
-        small, large = [await task_detail.get(conn, task_id) for task_id in ids]
-        assert small is not None
-        assert small.result is not None
-        assert (small.result.is_whole, len(small.result.text)) == (True, task_detail.WHOLE_BYTES)
-        assert large is not None
-        assert large.result is not None
-        assert (large.result.is_whole, large.result.size) == (False, 15_000_002)
-        assert len(large.result.text) == len(large.kwargs.text) == task_detail.PART_CHARACTERS
-        assert large.kwargs.size > 2 * task_detail.WHOLE_BYTES
-
-    on_connections(database, test)
+        assert (task.id, task.status, task.args.text) == (task_id, status, "[1,1]")
+        assert task.due_at is None
+    assert await task_detail.get(conn, new_id()) is None
+    assert await task_detail.get_attempts(conn, new_id()) == Attempts([], is_cut=False, chosen=None)
+    running = await task_detail.get(conn, made[Status.RUNNING])
+    assert running is not None
+    assert running.worker_name == "tester"
+    found = await task_detail.get_attempts(conn, made[Status.RUNNING])
+    [attempt] = found.latest
+    assert (attempt.outcome, attempt.worker_name, found.is_cut) == ("running", "tester", False)
+    assert found.chosen == attempt
+    cancelled = await task_detail.get_attempts(conn, made[Status.CANCELLED])
+    assert cancelled.chosen is None
 
 
-def test_of_many_attempts_the_latest_are_told_and_of_one_what_it_said(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        [task_id] = await enqueue(conn, max_retries=100)
-        worker = await add_worker(conn)
-        for _ in range(60):
-            [held] = await claim(conn, worker)
-            ended = Ended(held.id, held.token, False, True, 0, "no", "Traceback …", logs="a line")
-            await worker_verbs.settle(conn, [ended])
-        found = await task_detail.get_attempts(conn, task_id)
-        assert found.is_cut
-        assert [one.attempt for one in found.latest] == list(range(60, 10, -1))
-        assert [one.attempt for one in found.latest if one.traceback or one.logs] == [60]
-        assert found.chosen is not None
-        assert found.chosen == found.latest[0]
-        assert (found.chosen.traceback, found.chosen.logs) == ("Traceback …", "a line")
-        row = await (
-            await conn.execute("SELECT claimed_at FROM lapinq_attempts WHERE attempt = 3")
-        ).fetchone()
-        assert row is not None
-        early = await task_detail.get_attempts(conn, task_id, row[0])
-        assert early.chosen is not None
-        assert (early.chosen.attempt, early.chosen.logs) == (3, "a line")
-        assert [one.attempt for one in early.latest] == list(range(60, 10, -1))
-
-    on_connections(database, test)
+async def test_when_it_was_wanted_and_what_it_waits_for_are_told_apart(database: str, conn: Conn) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    [task_id] = await enqueue(conn, scheduled_at=soon)
+    task = await task_detail.get(conn, task_id)
+    assert task is not None
+    assert task.scheduled_at == task.due_at == soon
+    [again] = await enqueue(conn)
+    [held] = await claim(conn, await add_worker(conn))
+    await worker_verbs.settle(
+        conn, [Ended(held.id, held.token, final=False, counts=True, delay=60, error="no")]
+    )
+    task = await task_detail.get(conn, again)
+    assert task is not None
+    assert task.scheduled_at is None
+    assert task.due_at is not None
 
 
-def test_a_task_is_found_by_its_key(database: str) -> None:
-    async def test(conn: Conn, plain: Conn) -> None:
-        await wear_out(conn)
-        await conn.execute("ANALYZE lapinq_attempts, lapinq_tasks")
-        row = await (await conn.execute("SELECT task_id::text FROM lapinq_attempts LIMIT 1")).fetchone()
-        assert row is not None
-        params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "chosen": None}
-        for verb in ("task_detail", "task_detail_attempts"):
-            assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}
+async def test_a_value_is_cut_once_it_is_large(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    ids = await enqueue(conn, 2, kwargs={"x": "ü" * task_detail.WHOLE_BYTES}, metadata={"a": 1})
+    held = await claim(conn, worker, 2)
+    await complete(conn, held[:1], f'"{"x" * (task_detail.WHOLE_BYTES - 2)}"')
+    await complete(conn, held[1:], f'"{"x" * 15_000_000}"')
+    small, large = [await task_detail.get(conn, task_id) for task_id in ids]
+    assert small is not None
+    assert small.result is not None
+    assert (small.result.is_whole, len(small.result.text)) == (True, task_detail.WHOLE_BYTES)
+    assert large is not None
+    assert large.result is not None
+    assert (large.result.is_whole, large.result.size) == (False, 15_000_002)
+    assert len(large.result.text) == len(large.kwargs.text) == task_detail.PART_CHARACTERS
+    assert large.kwargs.size > 2 * task_detail.WHOLE_BYTES
 
-    on_connections(database, test, 2)
+
+async def test_of_many_attempts_the_latest_are_told_and_of_one_what_it_said(
+    database: str, conn: Conn
+) -> None:
+    [task_id] = await enqueue(conn, max_retries=100)
+    worker = await add_worker(conn)
+    for _ in range(60):
+        [held] = await claim(conn, worker)
+        ended = Ended(held.id, held.token, False, True, 0, "no", "Traceback …", logs="a line")
+        await worker_verbs.settle(conn, [ended])
+    found = await task_detail.get_attempts(conn, task_id)
+    assert found.is_cut
+    assert [one.attempt for one in found.latest] == list(range(60, 10, -1))
+    assert [one.attempt for one in found.latest if one.traceback or one.logs] == [60]
+    assert found.chosen is not None
+    assert found.chosen == found.latest[0]
+    assert (found.chosen.traceback, found.chosen.logs) == ("Traceback …", "a line")
+    row = await (await conn.execute("SELECT claimed_at FROM lapinq_attempts WHERE attempt = 3")).fetchone()
+    assert row is not None
+    early = await task_detail.get_attempts(conn, task_id, row[0])
+    assert early.chosen is not None
+    assert (early.chosen.attempt, early.chosen.logs) == (3, "a line")
+    assert [one.attempt for one in early.latest] == list(range(60, 10, -1))
 
 
-def test_the_latest_profile_is_found_and_that_of_a_number(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        [task_id] = await enqueue(conn, max_retries=5)
-        assert await get_profile(conn, task_id) is None
-        worker = await add_worker(conn)
-        for samples in (1, 2, 3):
-            [held] = await claim(conn, worker)
-            await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 0.0, "no")])
-            made = packed(collapsed({(): samples}, interval=0.005, seconds=1)) if samples < 3 else None
-            await conn.execute("UPDATE lapinq_attempts SET profile = %s WHERE token = %s", (made, held.token))
-        attempts = (await task_detail.get_attempts(conn, task_id)).latest
-        assert [one.has_profile for one in attempts] == [False, True, True]
-        for wanted, expected in [(None, (2, 2)), (1, (1, 1)), (3, None)]:
-            found = await get_profile(conn, task_id, wanted)
-            assert (None if found is None else (found[0], found[1].samples)) == expected
+async def test_a_task_is_found_by_its_key(connections: Connections) -> None:
+    conn, plain = await connections(2)
+    await wear_out(conn)
+    await conn.execute("ANALYZE lapinq_attempts, lapinq_tasks")
+    row = await (await conn.execute("SELECT task_id::text FROM lapinq_attempts LIMIT 1")).fetchone()
+    assert row is not None
+    params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "chosen": None}
+    for verb in ("task_detail", "task_detail_attempts"):
+        assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}
 
-    on_connections(database, test)
+
+async def test_the_latest_profile_is_found_and_that_of_a_number(database: str, conn: Conn) -> None:
+    [task_id] = await enqueue(conn, max_retries=5)
+    assert await get_profile(conn, task_id) is None
+    worker = await add_worker(conn)
+    for samples in (1, 2, 3):
+        [held] = await claim(conn, worker)
+        await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 0.0, "no")])
+        made = packed(collapsed({(): samples}, interval=0.005, seconds=1)) if samples < 3 else None
+        await conn.execute("UPDATE lapinq_attempts SET profile = %s WHERE token = %s", (made, held.token))
+    attempts = (await task_detail.get_attempts(conn, task_id)).latest
+    assert [one.has_profile for one in attempts] == [False, True, True]
+    for wanted, expected in [(None, (2, 2)), (1, (1, 1)), (3, None)]:
+        found = await get_profile(conn, task_id, wanted)
+        assert (None if found is None else (found[0], found[1].samples)) == expected

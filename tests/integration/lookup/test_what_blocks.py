@@ -26,7 +26,6 @@ from lapinq_core.lookup.why_not_running import FairTurn, InLine, QueueFull, Reas
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import govern
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
     Conn,
     add_worker,
@@ -60,188 +59,171 @@ def of_key(count: int) -> Ahead:
     return Ahead(count, of_key=True)
 
 
-def test_a_key_with_no_place_left_names_who_holds_them(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=50)
-        ids = await enqueue(conn, 6, key="a")
-        [other] = await enqueue(conn, 1, key="ab")
-        await govern(conn, max_running_per_key=2)
-        claims = [c for c in await claim(conn, worker, 20) if c.id in ids]
-        reason, short = await told(conn, ids[5])
-        assert isinstance(reason, KeyFull)
-        assert (reason.running, reason.max_running, reason.ahead) == (2, 2, of_key(3))
-        assert [one.id for one in reason.held_by] == ids[:2]
-        assert short == KEY
-        assert (await told(conn, other))[1] is None
+async def test_a_key_with_no_place_left_names_who_holds_them(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn, concurrency=50)
+    ids = await enqueue(conn, 6, key="a")
+    [other] = await enqueue(conn, 1, key="ab")
+    await govern(conn, max_running_per_key=2)
+    claims = [c for c in await claim(conn, worker, 20) if c.id in ids]
+    reason, short = await told(conn, ids[5])
+    assert isinstance(reason, KeyFull)
+    assert (reason.running, reason.max_running, reason.ahead) == (2, 2, of_key(3))
+    assert [one.id for one in reason.held_by] == ids[:2]
+    assert short == KEY
+    assert (await told(conn, other))[1] is None
 
-        # No claim has read yet that one ended.
-        await complete(conn, claims[:1])
-        assert await told(conn, ids[5]) == (InLine(of_key(3)), None)
-
-    on_connections(database, test)
+    # No claim has read yet that one ended.
+    await complete(conn, claims[:1])
+    assert await told(conn, ids[5]) == (InLine(of_key(3)), None)
 
 
-def test_a_rate_says_when_the_next_may_start_and_counts_what_was_given_back(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=50)
-        ids = await enqueue(conn, 4, key="a")
-        await govern(conn, rate_per_key=HOURLY)
-        claims = await claim(conn, worker, 20)
-        reason, short = await told(conn, ids[3])
-        assert isinstance(reason, KeyRate)
-        assert (reason.limit, reason.period_seconds, reason.ahead) == (60, 3600, of_key(1))
-        assert reason.opens_in == pytest.approx(60, abs=5)
-        assert short == KEY
+async def test_a_rate_says_when_the_next_may_start_and_counts_what_was_given_back(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn, concurrency=50)
+    ids = await enqueue(conn, 4, key="a")
+    await govern(conn, rate_per_key=HOURLY)
+    claims = await claim(conn, worker, 20)
+    reason, short = await told(conn, ids[3])
+    assert isinstance(reason, KeyRate)
+    assert (reason.limit, reason.period_seconds, reason.ahead) == (60, 3600, of_key(1))
+    assert reason.opens_in == pytest.approx(60, abs=5)
+    assert short == KEY
 
-        await govern(conn, rate_per_key=None, rate=HOURLY)
-        await claim(conn, worker, 20)
-        reason, short = await told(conn, ids[3])
-        assert isinstance(reason, InLine)  # nothing of the queue's own rate was used when that one was set
+    await govern(conn, rate_per_key=None, rate=HOURLY)
+    await claim(conn, worker, 20)
+    reason, short = await told(conn, ids[3])
+    assert isinstance(reason, InLine)  # nothing of the queue's own rate was used when that one was set
 
-        await conn.execute("UPDATE lapinq_queues SET tokens = 0, tokens_at = lapinq_now()")
-        reason, short = await told(conn, ids[3])
-        assert isinstance(reason, QueueRate)
-        assert reason.opens_in == pytest.approx(60, abs=5)
-        assert short == QUEUE
-        await worker_verbs.release(conn, claims[:1])
-        assert isinstance((await told(conn, ids[3]))[0], InLine)
-
-    on_connections(database, test)
-
-
-def test_in_strict_order_a_key_waits_for_its_head(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=50)
-        first, second, third = [(await enqueue(conn, 1, key="a", priority=n))[0] for n in range(3)]
-        await govern(conn, start_order="strict_per_key")
-        assert await told(conn, third) == (KeyOrder(first, HeadState.READY, None, "default", of_key(2)), None)
-        [head] = await claim(conn, worker, 10)
-        assert head.id == first
-        running = KeyOrder(first, HeadState.RUNNING, None, "default", of_key(1))
-        assert await told(conn, third) == (running, KEY)
-
-        await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(60.0, "no", None))])
-        reason, short = await told(conn, second)
-        assert isinstance(reason, KeyOrder)
-        assert (reason.head, reason.state, reason.ahead, short) == (first, HeadState.DELAYED, of_key(0), KEY)
-        assert reason.due_at is not None
-
-        await make_delayed_ready(conn)
-        reason, short = await told(conn, second)
-        assert isinstance(reason, KeyOrder)
-        assert (reason.head, reason.state, short) == (first, HeadState.READY, KEY)
-        [again] = await claim(conn, worker, 10)
-        await complete(conn, [again])
-        assert isinstance((await told(conn, second))[0], InLine)
-
-    on_connections(database, test)
+    await conn.execute("UPDATE lapinq_queues SET tokens = 0, tokens_at = lapinq_now()")
+    reason, short = await told(conn, ids[3])
+    assert isinstance(reason, QueueRate)
+    assert reason.opens_in == pytest.approx(60, abs=5)
+    assert short == QUEUE
+    await worker_verbs.release(conn, claims[:1])
+    assert isinstance((await told(conn, ids[3]))[0], InLine)
 
 
-def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=50)
-        await limit(conn, "gpu", max_running=1)
-        await limit(conn, "openai", rate='{"limit": 90000, "period_seconds": 3600, "burst": 1000}')
-        [holder] = await enqueue(conn, 1, queue_name="other", limits={"gpu": 1, "openai": 900})
-        [small] = await enqueue(conn, 1, limits={"openai": 50})
-        [gpu] = await enqueue(conn, 1, limits={"gpu": 1})
-        [never] = await enqueue(conn, 1, limits={"openai": 5000})
-        assert await told(conn, never) == (
-            LimitTooSmall("openai", 5000, 1000, Rules(None, Rate(90_000, 3600, 1000))),
-            {"kind": "limit", "name": "openai"},
-        )
-        assert await actions.cancel(conn, never)
-        [claimed] = await claim(conn, worker, 1, "other")
-        assert claimed.id == holder
+async def test_in_strict_order_a_key_waits_for_its_head(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn, concurrency=50)
+    first, second, third = [(await enqueue(conn, 1, key="a", priority=n))[0] for n in range(3)]
+    await govern(conn, start_order="strict_per_key")
+    assert await told(conn, third) == (KeyOrder(first, HeadState.READY, None, "default", of_key(2)), None)
+    [head] = await claim(conn, worker, 10)
+    assert head.id == first
+    running = KeyOrder(first, HeadState.RUNNING, None, "default", of_key(1))
+    assert await told(conn, third) == (running, KEY)
 
-        reason, short = await told(conn, gpu)
-        assert isinstance(reason, LimitFull)
-        assert (reason.name, reason.running, reason.max_running) == ("gpu", 1, 1)
-        assert [one.id for one in reason.held_by] == [holder]
-        assert short == {"kind": "limit", "name": "gpu"}
+    await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(60.0, "no", None))])
+    reason, short = await told(conn, second)
+    assert isinstance(reason, KeyOrder)
+    assert (reason.head, reason.state, reason.ahead, short) == (first, HeadState.DELAYED, of_key(0), KEY)
+    assert reason.due_at is not None
 
-        [large] = await enqueue(conn, 1, key="b", limits={"openai": 400}, priority=1)
-        reason, short = await told(conn, large)
-        assert isinstance(reason, LimitUsed)
-        assert (reason.units, reason.burst) == (400, 1000)
-        assert reason.used == pytest.approx(900, abs=10)
-        assert reason.opens_in == pytest.approx(12, abs=1)
-        assert short == {"kind": "limit", "name": "openai"}
-
-        # It would have enough for this one, but the other is before it.
-        assert [c.id for c in await claim(conn, worker, 10)] == []
-        reason, short = await told(conn, small)
-        assert isinstance(reason, LimitShort)
-        assert (reason.name, reason.first, reason.units, short) == ("openai", large, 400, None)
-
-        await conn.execute("INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('openai', 500)")
-        assert isinstance((await told(conn, large))[0], InLine)
-        await conn.execute(
-            "INSERT INTO lapinq_limit_news (limit_name, closed_until)"
-            " VALUES ('openai', lapinq_now() + interval '30 seconds')"
-        )
-        reason, short = await told(conn, large)
-        assert isinstance(reason, LimitClosed)
-        assert short == {"kind": "limit", "name": "openai"}
-        await worker_verbs.release(conn, [claimed])
-        assert isinstance((await told(conn, gpu))[0], InLine)
-
-    on_connections(database, test)
+    await make_delayed_ready(conn)
+    reason, short = await told(conn, second)
+    assert isinstance(reason, KeyOrder)
+    assert (reason.head, reason.state, short) == (first, HeadState.READY, KEY)
+    [again] = await claim(conn, worker, 10)
+    await complete(conn, [again])
+    assert isinstance((await told(conn, second))[0], InLine)
 
 
-def test_in_fair_order_about_so_many_start_before_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=50)
-        flood = await enqueue(conn, 40, key="flood")
-        await govern(conn, start_order="fair", weights='{"gold": 3}')
-        await claim(conn, worker, 5)
-        await enqueue(conn, 9, key="gold")
-        [late] = await enqueue(conn, 1, key="late")
-        await claim(conn, worker, 1)
-        reason, short = await told(conn, late)
-        assert isinstance(reason, FairTurn)
-        assert reason.ahead == of_key(0)
-        assert reason.before.count is not None
-        assert reason.before.count <= 4
-        assert short is None
-        reason, _ = await told(conn, flood[-1])
-        assert isinstance(reason, FairTurn)
-        assert reason.before.count is not None
-        # All of the two others come first.
-        assert reason.ahead.count is not None
-        assert reason.before.count - reason.ahead.count in range(8, 11)
+async def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn, concurrency=50)
+    await limit(conn, "gpu", max_running=1)
+    await limit(conn, "openai", rate='{"limit": 90000, "period_seconds": 3600, "burst": 1000}')
+    [holder] = await enqueue(conn, 1, queue_name="other", limits={"gpu": 1, "openai": 900})
+    [small] = await enqueue(conn, 1, limits={"openai": 50})
+    [gpu] = await enqueue(conn, 1, limits={"gpu": 1})
+    [never] = await enqueue(conn, 1, limits={"openai": 5000})
+    assert await told(conn, never) == (
+        LimitTooSmall("openai", 5000, 1000, Rules(None, Rate(90_000, 3600, 1000))),
+        {"kind": "limit", "name": "openai"},
+    )
+    assert await actions.cancel(conn, never)
+    [claimed] = await claim(conn, worker, 1, "other")
+    assert claimed.id == holder
 
-    on_connections(database, test)
+    reason, short = await told(conn, gpu)
+    assert isinstance(reason, LimitFull)
+    assert (reason.name, reason.running, reason.max_running) == ("gpu", 1, 1)
+    assert [one.id for one in reason.held_by] == [holder]
+    assert short == {"kind": "limit", "name": "gpu"}
+
+    [large] = await enqueue(conn, 1, key="b", limits={"openai": 400}, priority=1)
+    reason, short = await told(conn, large)
+    assert isinstance(reason, LimitUsed)
+    assert (reason.units, reason.burst) == (400, 1000)
+    assert reason.used == pytest.approx(900, abs=10)
+    assert reason.opens_in == pytest.approx(12, abs=1)
+    assert short == {"kind": "limit", "name": "openai"}
+
+    # It would have enough for this one, but the other is before it.
+    assert [c.id for c in await claim(conn, worker, 10)] == []
+    reason, short = await told(conn, small)
+    assert isinstance(reason, LimitShort)
+    assert (reason.name, reason.first, reason.units, short) == ("openai", large, 400, None)
+
+    await conn.execute("INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('openai', 500)")
+    assert isinstance((await told(conn, large))[0], InLine)
+    await conn.execute(
+        "INSERT INTO lapinq_limit_news (limit_name, closed_until)"
+        " VALUES ('openai', lapinq_now() + interval '30 seconds')"
+    )
+    reason, short = await told(conn, large)
+    assert isinstance(reason, LimitClosed)
+    assert short == {"kind": "limit", "name": "openai"}
+    await worker_verbs.release(conn, [claimed])
+    assert isinstance((await told(conn, gpu))[0], InLine)
 
 
-def test_the_queue_comes_after_the_key_and_tasks_without_a_key_go_by_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn, concurrency=50)
-        plain = await enqueue(conn, 3)
-        [keyed] = await enqueue(conn, 1, key="a")
-        await govern(conn, max_running=1)
-        await claim(conn, worker, 10)
-        assert await told(conn, plain[2]) == (QueueFull(1, 1, Ahead(1), "default"), QUEUE)
-        assert await told(conn, plain[1]) == (QueueFull(1, 1, Ahead(None), "default"), QUEUE)
-        assert await told(conn, keyed) == (QueueFull(1, 1, of_key(0), "default"), QUEUE)
-        await pause(conn, "default")
-        assert (await told(conn, keyed))[1] == {"kind": "paused", "name": None}
-        await resume(conn, "default")
-        await govern(conn, max_running=None)
-        assert await told(conn, keyed) == (InLine(of_key(0)), None)
+async def test_in_fair_order_about_so_many_start_before_it(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn, concurrency=50)
+    flood = await enqueue(conn, 40, key="flood")
+    await govern(conn, start_order="fair", weights='{"gold": 3}')
+    await claim(conn, worker, 5)
+    await enqueue(conn, 9, key="gold")
+    [late] = await enqueue(conn, 1, key="late")
+    await claim(conn, worker, 1)
+    reason, short = await told(conn, late)
+    assert isinstance(reason, FairTurn)
+    assert reason.ahead == of_key(0)
+    assert reason.before.count is not None
+    assert reason.before.count <= 4
+    assert short is None
+    reason, _ = await told(conn, flood[-1])
+    assert isinstance(reason, FairTurn)
+    assert reason.before.count is not None
+    # All of the two others come first.
+    assert reason.ahead.count is not None
+    assert reason.before.count - reason.ahead.count in range(8, 11)
 
-    on_connections(database, test)
+
+async def test_the_queue_comes_after_the_key_and_tasks_without_a_key_go_by_it(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn, concurrency=50)
+    plain = await enqueue(conn, 3)
+    [keyed] = await enqueue(conn, 1, key="a")
+    await govern(conn, max_running=1)
+    await claim(conn, worker, 10)
+    assert await told(conn, plain[2]) == (QueueFull(1, 1, Ahead(1), "default"), QUEUE)
+    assert await told(conn, plain[1]) == (QueueFull(1, 1, Ahead(None), "default"), QUEUE)
+    assert await told(conn, keyed) == (QueueFull(1, 1, of_key(0), "default"), QUEUE)
+    await pause(conn, "default")
+    assert (await told(conn, keyed))[1] == {"kind": "paused", "name": None}
+    await resume(conn, "default")
+    await govern(conn, max_running=None)
+    assert await told(conn, keyed) == (InLine(of_key(0)), None)
 
 
-def test_a_delayed_task_waits_for_its_time(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        [task_id] = await enqueue(conn, 1, key="a")
-        [held] = await claim(conn, worker)
-        assert (await told(conn, task_id))[1] is None
-        await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
-        assert (await told(conn, task_id))[1] == {"kind": "retry", "name": None}
-        await conn.execute("UPDATE lapinq_delayed SET starts = 0")
-        assert (await told(conn, task_id))[1] == {"kind": "schedule", "name": None}
-
-    on_connections(database, test)
+async def test_a_delayed_task_waits_for_its_time(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    [task_id] = await enqueue(conn, 1, key="a")
+    [held] = await claim(conn, worker)
+    assert (await told(conn, task_id))[1] is None
+    await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
+    assert (await told(conn, task_id))[1] == {"kind": "retry", "name": None}
+    await conn.execute("UPDATE lapinq_delayed SET starts = 0")
+    assert (await told(conn, task_id))[1] == {"kind": "schedule", "name": None}

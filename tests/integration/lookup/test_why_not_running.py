@@ -29,7 +29,6 @@ from lapinq_core.tasks import actions, worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import crowd
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, pause, resume
 
 IMPORT_ERROR = "TaskNotFound: no module 'app'; searched: /srv"
@@ -55,96 +54,85 @@ async def be_due(conn: Conn, task_id: str) -> None:
     )
 
 
-def test_each_reason_gives_way_to_the_next(database: str) -> None:
+async def test_each_reason_gives_way_to_the_next(database: str, conn: Conn) -> None:
     """All that can hold up a task does so at once, and is mended in the order in which it is told."""
 
-    async def test(conn: Conn) -> None:
-        task_id = await fail_once(conn, IMPORT_ERROR)
-        await conn.execute("UPDATE lapinq_delayed SET expires_at = now() + '1 s', isolation = 3")
-        await pause(conn, "default")
-        reason = await find_reason(conn, task_id)
-        assert isinstance(reason, Expiring)
-        assert reason.due_at is not None
-        assert reason.expires_at < reason.due_at
+    task_id = await fail_once(conn, IMPORT_ERROR)
+    await conn.execute("UPDATE lapinq_delayed SET expires_at = now() + '1 s', isolation = 3")
+    await pause(conn, "default")
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, Expiring)
+    assert reason.due_at is not None
+    assert reason.expires_at < reason.due_at
 
-        await conn.execute("UPDATE lapinq_delayed SET expires_at = NULL")
-        reason = await find_reason(conn, task_id)
-        assert isinstance(reason, CannotImport)
-        assert (reason.module, reason.last_error) == ("tests.support.sample.tasks", IMPORT_ERROR)
-        assert reason.due_at is not None
+    await conn.execute("UPDATE lapinq_delayed SET expires_at = NULL")
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, CannotImport)
+    assert (reason.module, reason.last_error) == ("tests.support.sample.tasks", IMPORT_ERROR)
+    assert reason.due_at is not None
 
-        await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
-        reason = await find_reason(conn, task_id)
-        assert isinstance(reason, NotDue)
-        assert (reason.is_retry, reason.last_error) == (True, "ValueError: no")
+    await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, NotDue)
+    assert (reason.is_retry, reason.last_error) == (True, "ValueError: no")
 
-        await conn.execute("UPDATE lapinq_attempts SET error = %s", (IMPORT_ERROR,))
-        await be_due(conn, task_id)
-        await conn.execute("UPDATE lapinq_queues SET paused_by = 'lisa', pause_reason = 'new release'")
-        reason = await find_reason(conn, task_id)
-        assert isinstance(reason, QueuePaused)
-        assert (reason.by, reason.reason) == ("lisa", "new release")
+    await conn.execute("UPDATE lapinq_attempts SET error = %s", (IMPORT_ERROR,))
+    await be_due(conn, task_id)
+    await conn.execute("UPDATE lapinq_queues SET paused_by = 'lisa', pause_reason = 'new release'")
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, QueuePaused)
+    assert (reason.by, reason.reason) == ("lisa", "new release")
 
-        await resume(conn, "default")
-        assert await find_reason(conn, task_id) == NoWorker("default")
+    await resume(conn, "default")
+    assert await find_reason(conn, task_id) == NoWorker("default")
 
-        for queues in (None, ["default"]):
-            worker = await add_worker(conn, queues=queues, concurrency=2)
-            await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (worker,))
-        assert await find_reason(conn, task_id) == AllQuiet("default", 2)
+    for queues in (None, ["default"]):
+        worker = await add_worker(conn, queues=queues, concurrency=2)
+        await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (worker,))
+    assert await find_reason(conn, task_id) == AllQuiet("default", 2)
 
-        await conn.execute("UPDATE lapinq_workers SET is_quiet = false WHERE id = %s", (worker,))
-        assert await find_reason(conn, task_id) == CannotImport(
-            "tests.support.sample.tasks", IMPORT_ERROR, None
-        )
+    await conn.execute("UPDATE lapinq_workers SET is_quiet = false WHERE id = %s", (worker,))
+    assert await find_reason(conn, task_id) == CannotImport("tests.support.sample.tasks", IMPORT_ERROR, None)
 
-        await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
-        await enqueue(conn, 2, queue_name="elsewhere")
-        busy = await claim(conn, worker, 2, "elsewhere")
-        (before,) = await enqueue(conn, priority=1)
-        assert await find_reason(conn, task_id) == AllBusy(2, 2, Ahead(1))
-        await conn.execute("UPDATE lapinq_workers SET running = 1 WHERE id = %s", (worker,))
-        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
-        await conn.execute("UPDATE lapinq_workers SET running = NULL")
-        await worker_verbs.release(conn, busy[:1])
-        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
+    await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
+    await enqueue(conn, 2, queue_name="elsewhere")
+    busy = await claim(conn, worker, 2, "elsewhere")
+    (before,) = await enqueue(conn, priority=1)
+    assert await find_reason(conn, task_id) == AllBusy(2, 2, Ahead(1))
+    await conn.execute("UPDATE lapinq_workers SET running = 1 WHERE id = %s", (worker,))
+    assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
+    await conn.execute("UPDATE lapinq_workers SET running = NULL")
+    await worker_verbs.release(conn, busy[:1])
+    assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
 
-        await conn.execute("UPDATE lapinq_ready SET isolation = 2")
-        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
+    await conn.execute("UPDATE lapinq_ready SET isolation = 2")
+    assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, Ahead(1))
 
-        await conn.execute("UPDATE lapinq_ready SET isolation = 1")
-        assert await find_reason(conn, task_id) == InLine(Ahead(1))
-        assert await actions.cancel(conn, before)
-        assert await find_reason(conn, task_id) == InLine(Ahead(0))
-
-    on_connections(database, test)
+    await conn.execute("UPDATE lapinq_ready SET isolation = 1")
+    assert await find_reason(conn, task_id) == InLine(Ahead(1))
+    assert await actions.cancel(conn, before)
+    assert await find_reason(conn, task_id) == InLine(Ahead(0))
 
 
-def test_a_task_past_its_time_to_live_never_starts(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task_id,) = await enqueue(conn, ttl_seconds=0.001)
-        reason = await find_reason(conn, task_id)
-        assert isinstance(reason, Expiring)
-        assert reason.due_at is None
-        (task_id,) = await enqueue(conn, ttl_seconds=3600)
-        assert await find_reason(conn, task_id) == NoWorker("default")
-
-    on_connections(database, test)
+async def test_a_task_past_its_time_to_live_never_starts(database: str, conn: Conn) -> None:
+    (task_id,) = await enqueue(conn, ttl_seconds=0.001)
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, Expiring)
+    assert reason.due_at is None
+    (task_id,) = await enqueue(conn, ttl_seconds=3600)
+    assert await find_reason(conn, task_id) == NoWorker("default")
 
 
 @pytest.mark.parametrize("queues", [["other"], []])
-def test_workers_that_do_not_count(database: str, queues: list[str]) -> None:
-    async def test(conn: Conn) -> None:
-        (task_id,) = await enqueue(conn)
-        await add_worker(conn, queues=queues)
-        await make_late(conn, await add_worker(conn))
-        dead = await add_worker(conn)
-        await conn.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (dead,))
-        assert await find_reason(conn, task_id) == NoWorker("default")
-        await add_worker(conn, queues=["other", "default"])
-        assert await find_reason(conn, task_id) == InLine(Ahead(0))
-
-    on_connections(database, test)
+async def test_workers_that_do_not_count(database: str, conn: Conn, queues: list[str]) -> None:
+    (task_id,) = await enqueue(conn)
+    await add_worker(conn, queues=queues)
+    await make_late(conn, await add_worker(conn))
+    dead = await add_worker(conn)
+    await conn.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (dead,))
+    assert await find_reason(conn, task_id) == NoWorker("default")
+    await add_worker(conn, queues=["other", "default"])
+    assert await find_reason(conn, task_id) == InLine(Ahead(0))
 
 
 @pytest.mark.parametrize(
@@ -157,59 +145,47 @@ def test_workers_that_do_not_count(database: str, queues: list[str]) -> None:
         ("ImportErrors: x", False),
     ],
 )
-def test_errors_of_importing_are_known_by_how_they_are_worded(
-    database: str, error: str, is_one: bool
+async def test_errors_of_importing_are_known_by_how_they_are_worded(
+    database: str, conn: Conn, error: str, is_one: bool
 ) -> None:
-    async def test(conn: Conn) -> None:
-        reason = await find_reason(conn, await fail_once(conn, error))
-        assert isinstance(reason, CannotImport if is_one else NotDue)
-
-    on_connections(database, test)
+    reason = await find_reason(conn, await fail_once(conn, error))
+    assert isinstance(reason, CannotImport if is_one else NotDue)
 
 
-def test_what_was_before_a_requeue_does_not_count(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        (task_id,) = await enqueue(conn)
-        (held,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
-        assert await actions.requeue(conn, task_id, by="lisa")
-        assert await find_reason(conn, task_id) == InLine(Ahead(0))
-
-    on_connections(database, test)
+async def test_what_was_before_a_requeue_does_not_count(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    (task_id,) = await enqueue(conn)
+    (held,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
+    assert await actions.requeue(conn, task_id, by="lisa")
+    assert await find_reason(conn, task_id) == InLine(Ahead(0))
 
 
-def test_a_task_that_snoozes_or_was_scheduled_is_not_retried(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        (task_id,) = await enqueue(conn)
-        (held,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [Ended(held.id, held.token, False, False, 60, "snoozed for 60 s")])
+async def test_a_task_that_snoozes_or_was_scheduled_is_not_retried(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    (task_id,) = await enqueue(conn)
+    (held,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [Ended(held.id, held.token, False, False, 60, "snoozed for 60 s")])
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, NotDue)
+    assert (reason.is_retry, reason.last_error) == (False, "snoozed for 60 s")
+
+
+async def test_what_is_ahead_is_counted_up_to_a_cap(database: str, conn: Conn) -> None:
+    await add_worker(conn)
+    await crowd(conn, "default", MAX_AHEAD)
+    made = await enqueue(conn, 2)
+    await crowd(conn, "default", 10)
+    await conn.execute("ANALYZE lapinq_ready")
+    for task_id, is_capped in zip(made, (False, True), strict=True):
         reason = await find_reason(conn, task_id)
-        assert isinstance(reason, NotDue)
-        assert (reason.is_retry, reason.last_error) == (False, "snoozed for 60 s")
-
-    on_connections(database, test)
-
-
-def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_worker(conn)
-        await crowd(conn, "default", MAX_AHEAD)
-        made = await enqueue(conn, 2)
-        await crowd(conn, "default", 10)
-        await conn.execute("ANALYZE lapinq_ready")
-        for task_id, is_capped in zip(made, (False, True), strict=True):
-            reason = await find_reason(conn, task_id)
-            assert isinstance(reason, InLine)
-            # None is what a busy machine has no time for.
-            assert reason.ahead in (Ahead(MAX_AHEAD, is_capped), Ahead(None))
-
-    on_connections(database, test)
+        assert isinstance(reason, InLine)
+        # None is what a busy machine has no time for.
+        assert reason.ahead in (Ahead(MAX_AHEAD, is_capped), Ahead(None))
 
 
-def test_the_short_time_for_counting_is_not_for_the_end_of_its_transaction(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_the_short_time_for_counting_is_not_for_the_end_of_its_transaction(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rollback that is cancelled leaves the transaction open, and all that follows fails."""
     limits: list[float] = []
@@ -220,43 +196,34 @@ def test_the_short_time_for_counting_is_not_for_the_end_of_its_transaction(
 
     monkeypatch.setattr("lapinq_core.lookup.line.set_limit", noted)
 
-    async def test(conn: Conn) -> None:
-        await add_worker(conn)
-        (task_id,) = await enqueue(conn)
-        assert await find_reason(conn, task_id) == InLine(Ahead(0))
-        assert limits == [AHEAD_SECONDS, SHOWING_SECONDS]
-
-    on_connections(database, test)
+    await add_worker(conn)
+    (task_id,) = await enqueue(conn)
+    assert await find_reason(conn, task_id) == InLine(Ahead(0))
+    assert limits == [AHEAD_SECONDS, SHOWING_SECONDS]
 
 
-def test_a_running_task_tells_of_its_worker_and_what_it_was_asked(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        (task_id,) = await enqueue(conn)
-        await claim(conn, worker)
-        assert await find_reason(conn, task_id) is None
-        assert await actions.request_cancel(conn, task_id)
-        assert isinstance(await find_reason(conn, task_id), CancelRequested)
-        await conn.execute("UPDATE lapinq_workers SET beat_at = now() - '20 s'::interval")
-        reason = await find_reason(conn, task_id)
-        assert isinstance(reason, WorkerLate)
-        assert (reason.worker_id, reason.name) == (worker, "tester")
-        assert (reason.dead_after - reason.beat_at).total_seconds() == 30
-        await conn.execute("UPDATE lapinq_workers SET dead_at = now()")
-        reason = await find_reason(conn, task_id)
-        assert isinstance(reason, WorkerDead)
-        assert (reason.worker_id, reason.name) == (worker, "tester")
-        await conn.execute("DELETE FROM lapinq_workers")
-        assert await find_reason(conn, task_id) == WorkerDead(worker, None, None)
-
-    on_connections(database, test)
+async def test_a_running_task_tells_of_its_worker_and_what_it_was_asked(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    (task_id,) = await enqueue(conn)
+    await claim(conn, worker)
+    assert await find_reason(conn, task_id) is None
+    assert await actions.request_cancel(conn, task_id)
+    assert isinstance(await find_reason(conn, task_id), CancelRequested)
+    await conn.execute("UPDATE lapinq_workers SET beat_at = now() - '20 s'::interval")
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, WorkerLate)
+    assert (reason.worker_id, reason.name) == (worker, "tester")
+    assert (reason.dead_after - reason.beat_at).total_seconds() == 30
+    await conn.execute("UPDATE lapinq_workers SET dead_at = now()")
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, WorkerDead)
+    assert (reason.worker_id, reason.name) == (worker, "tester")
+    await conn.execute("DELETE FROM lapinq_workers")
+    assert await find_reason(conn, task_id) == WorkerDead(worker, None, None)
 
 
-def test_of_what_has_ended_or_is_unknown_there_is_nothing_to_say(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        for status in FINAL:
-            assert await find_reason(conn, made[status]) is None
-        assert await find_reason(conn, new_id()) is None
-
-    on_connections(database, test)
+async def test_of_what_has_ended_or_is_unknown_there_is_nothing_to_say(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn)
+    for status in FINAL:
+        assert await find_reason(conn, made[status]) is None
+    assert await find_reason(conn, new_id()) is None

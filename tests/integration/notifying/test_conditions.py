@@ -3,8 +3,7 @@
 import pytest
 
 from lapinq_core.notifying import conditions, outbox
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, enqueue, make_late, pause
+from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
 from tests.support.rows.notifying import add_rule, notices
 
 
@@ -20,117 +19,100 @@ async def begin_earlier(conn: Conn) -> None:
     await conn.execute("UPDATE lapinq_notify_conditions SET since = since - interval '60 seconds'")
 
 
-def test_a_backlog_that_lasts_is_told_once_and_again_after_it_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn, backlog_seconds=100, queues=["mail", "video"])
-        await enqueue(conn, 3, queue_name="mail")
-        await enqueue(conn, 3, queue_name="other")
-        await make_older(conn, "mail", 99)
-        await make_older(conn, "other", 1000)
-        assert await conditions.check(conn) == 0
-        await begin_earlier(conn)
-        await make_older(conn, "mail", 130)
-        assert await conditions.check(conn) == 0, "it has only begun"
-        await begin_earlier(conn)
-        assert await conditions.check(conn) == 1
-        [(rule, event, details)] = await notices(conn)
-        assert (rule, event) == ("everything", "backlog")
-        assert 130 <= details.pop("oldest_seconds") < 140
-        assert details == {"event": "backlog", "queue_name": "mail", "pending": 3, "limit_seconds": 100}
-        # It goes on, and hardly gets better.
-        await make_older(conn, "mail", 60)
-        assert await conditions.check(conn) == 0
-        await make_older(conn, "mail", 130)
-        assert [await conditions.check(conn, lasting=0) for _ in range(2)] == [0, 0]
-        # It has ended, and begins again.
-        await make_older(conn, "mail", 49)
-        assert await conditions.check(conn) == 0
-        await make_older(conn, "mail", 130)
-        assert await conditions.check(conn, lasting=0) == 0
-        assert await conditions.check(conn, lasting=0) == 1
-
-    on_connections(database, test)
+async def test_a_backlog_that_lasts_is_told_once_and_again_after_it_ended(conn: Conn) -> None:
+    await add_rule(conn, backlog_seconds=100, queues=["mail", "video"])
+    await enqueue(conn, 3, queue_name="mail")
+    await enqueue(conn, 3, queue_name="other")
+    await make_older(conn, "mail", 99)
+    await make_older(conn, "other", 1000)
+    assert await conditions.check(conn) == 0
+    await begin_earlier(conn)
+    await make_older(conn, "mail", 130)
+    assert await conditions.check(conn) == 0, "it has only begun"
+    await begin_earlier(conn)
+    assert await conditions.check(conn) == 1
+    [(rule, event, details)] = await notices(conn)
+    assert (rule, event) == ("everything", "backlog")
+    assert 130 <= details.pop("oldest_seconds") < 140
+    assert details == {"event": "backlog", "queue_name": "mail", "pending": 3, "limit_seconds": 100}
+    # It goes on, and hardly gets better.
+    await make_older(conn, "mail", 60)
+    assert await conditions.check(conn) == 0
+    await make_older(conn, "mail", 130)
+    assert [await conditions.check(conn, lasting=0) for _ in range(2)] == [0, 0]
+    # It has ended, and begins again.
+    await make_older(conn, "mail", 49)
+    assert await conditions.check(conn) == 0
+    await make_older(conn, "mail", 130)
+    assert await conditions.check(conn, lasting=0) == 0
+    assert await conditions.check(conn, lasting=0) == 1
 
 
-def test_a_queue_with_few_tasks_is_seen_beside_a_thousand_fuller_ones(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        await enqueue(conn, queue_name="mail")
-        await make_older(conn, "mail", 1000)
-        assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 1, 0]
-        await conn.execute(
-            "INSERT INTO lapinq_counts (queue_name, pending) SELECT 'full ' || n, 5 FROM generate_series(1, 1000) AS n"
-        )
-        assert await conditions.check(conn, lasting=0) == 0
-        await conn.execute("DELETE FROM lapinq_counts WHERE queue_name <> 'mail'")
-        assert [await conditions.check(conn, lasting=0) for _ in range(2)] == [0, 0], "it goes on"
-
-    on_connections(database, test)
+async def test_a_queue_with_few_tasks_is_seen_beside_a_thousand_fuller_ones(conn: Conn) -> None:
+    await add_rule(conn)
+    await enqueue(conn, queue_name="mail")
+    await make_older(conn, "mail", 1000)
+    assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 1, 0]
+    await conn.execute(
+        "INSERT INTO lapinq_counts (queue_name, pending) SELECT 'full ' || n, 5 FROM generate_series(1, 1000) AS n"
+    )
+    assert await conditions.check(conn, lasting=0) == 0
+    await conn.execute("DELETE FROM lapinq_counts WHERE queue_name <> 'mail'")
+    assert [await conditions.check(conn, lasting=0) for _ in range(2)] == [0, 0], "it goes on"
 
 
-def test_of_more_backlogs_than_the_outbox_takes_the_rest_is_counted(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_of_more_backlogs_than_the_outbox_takes_the_rest_is_counted(
+    conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "MAX_PENDING", 3)
 
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        for name in ("a", "b", "c", "d", "e"):
-            await enqueue(conn, queue_name=name)
-            await make_older(conn, name, 1000)
-        assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 3, 0]
-        cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
-        assert await cursor.fetchall() == [(2,)]
-
-    on_connections(database, test)
+    await add_rule(conn)
+    for name in ("a", "b", "c", "d", "e"):
+        await enqueue(conn, queue_name=name)
+        await make_older(conn, name, 1000)
+    assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 3, 0]
+    cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
+    assert await cursor.fetchall() == [(2,)]
 
 
-def test_a_paused_queue_has_no_backlog_and_a_disabled_rule_forgets_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        await enqueue(conn, queue_name="mail")
-        await make_older(conn, "mail", 1000)
-        await conditions.check(conn)
-        await pause(conn, "mail")
-        await begin_earlier(conn)
-        assert await conditions.check(conn) == 0
-        await conn.execute("UPDATE lapinq_queues SET paused_at = NULL")
-        await conditions.check(conn)
-        await conn.execute("UPDATE lapinq_notify_rules SET is_enabled = false")
-        assert await conditions.check(conn, lasting=0) == 0
-        assert await (await conn.execute("SELECT subject FROM lapinq_notify_conditions")).fetchall() == []
-
-    on_connections(database, test)
+async def test_a_paused_queue_has_no_backlog_and_a_disabled_rule_forgets_it(conn: Conn) -> None:
+    await add_rule(conn)
+    await enqueue(conn, queue_name="mail")
+    await make_older(conn, "mail", 1000)
+    await conditions.check(conn)
+    await pause(conn, "mail")
+    await begin_earlier(conn)
+    assert await conditions.check(conn) == 0
+    await conn.execute("UPDATE lapinq_queues SET paused_at = NULL")
+    await conditions.check(conn)
+    await conn.execute("UPDATE lapinq_notify_rules SET is_enabled = false")
+    assert await conditions.check(conn, lasting=0) == 0
+    assert await (await conn.execute("SELECT subject FROM lapinq_notify_conditions")).fetchall() == []
 
 
-def test_a_dead_worker_is_told_once_to_each_rule_that_asks(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        earlier, worker = await add_worker(conn, name="web-0"), await add_worker(conn, name="web-1")
-        await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE id = %s", (earlier,))
-        await add_rule(conn)
-        await add_rule(conn, name="errors only", events=["error.new"])
-        assert await conditions.check(conn) == 0, "it died before anybody asked"
-        await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE id = %s", (worker,))
-        await make_late(conn, worker)
-        assert [await conditions.check(conn) for _ in range(2)] == [1, 0]
-        [(rule, event, details)] = await notices(conn)
-        assert (rule, event) == ("everything", "worker.dead")
-        assert (details["worker_id"], details["worker_name"]) == (worker, "web-1")
-        await conn.execute(
-            "UPDATE lapinq_workers SET dead_at = dead_at - interval '2 hours';"
-            " UPDATE lapinq_notify_conditions SET since = since - interval '2 hours'"
-        )
-        assert await conditions.check(conn) == 0
-        assert await (await conn.execute("SELECT subject FROM lapinq_notify_conditions")).fetchall() == []
-
-    on_connections(database, test)
+async def test_a_dead_worker_is_told_once_to_each_rule_that_asks(conn: Conn) -> None:
+    earlier, worker = await add_worker(conn, name="web-0"), await add_worker(conn, name="web-1")
+    await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE id = %s", (earlier,))
+    await add_rule(conn)
+    await add_rule(conn, name="errors only", events=["error.new"])
+    assert await conditions.check(conn) == 0, "it died before anybody asked"
+    await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE id = %s", (worker,))
+    await make_late(conn, worker)
+    assert [await conditions.check(conn) for _ in range(2)] == [1, 0]
+    [(rule, event, details)] = await notices(conn)
+    assert (rule, event) == ("everything", "worker.dead")
+    assert (details["worker_id"], details["worker_name"]) == (worker, "web-1")
+    await conn.execute(
+        "UPDATE lapinq_workers SET dead_at = dead_at - interval '2 hours';"
+        " UPDATE lapinq_notify_conditions SET since = since - interval '2 hours'"
+    )
+    assert await conditions.check(conn) == 0
+    assert await (await conn.execute("SELECT subject FROM lapinq_notify_conditions")).fetchall() == []
 
 
-def test_one_process_checks_at_a_time(database: str) -> None:
-    async def test(one: Conn, other: Conn) -> None:
-        async with one.transaction():
-            assert await conditions.check(one) == 0
-            assert await conditions.check(other) is None
-        assert await conditions.check(other) == 0
-
-    on_connections(database, test, 2)
+async def test_one_process_checks_at_a_time(connections: Connections) -> None:
+    one, other = await connections(2)
+    async with one.transaction():
+        assert await conditions.check(one) == 0
+        assert await conditions.check(other) is None
+    assert await conditions.check(other) == 0

@@ -7,8 +7,7 @@ from lapinq_core.domain.notifying.rule import Channel, Rule
 from lapinq_core.domain.webhooks.webhook import NotTaken
 from lapinq_core.notifying import messages, outbox, rules
 from lapinq_core.notifying.messages import DueMessage
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.factories import SOMEBODY, Conn, Connections
 from tests.support.rows.notifying import add_rule
 
 NO_URL = Rule(name="mine", kind="mail", addresses=["lisa@example.org"], events=["error.new"])
@@ -47,144 +46,122 @@ async def pass_time(conn: Conn, seconds: float) -> None:
     )
 
 
-def test_all_that_waits_goes_in_one_message_and_what_comes_meanwhile_in_the_next(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        assert await messages.take(conn, lease=30) is None
-        await tell(conn, 1, 2)
-        due = await take(conn)
-        assert (due.rule, due.channel, due.tries, due.left_out) == ("everything", Channel.WEBHOOK, 0, 0)
-        await tell(conn, 3)
-        assert await messages.take(conn, lease=30) is None, "somebody sends it"
-        assert await messages.sent(conn, due, 200)
-        assert await states(conn) == [("sent", 1, None), ("sent", 1, None), ("pending", 0, None)]
-        assert await messages.take(conn, lease=30) is None, "a minute has not passed"
-        await pass_time(conn, 60)
-        assert len((await take(conn)).notices) == 1
-
-    on_connections(database, test)
+async def test_all_that_waits_goes_in_one_message_and_what_comes_meanwhile_in_the_next(conn: Conn) -> None:
+    await add_rule(conn)
+    assert await messages.take(conn, lease=30) is None
+    await tell(conn, 1, 2)
+    due = await take(conn)
+    assert (due.rule, due.channel, due.tries, due.left_out) == ("everything", Channel.WEBHOOK, 0, 0)
+    await tell(conn, 3)
+    assert await messages.take(conn, lease=30) is None, "somebody sends it"
+    assert await messages.sent(conn, due, 200)
+    assert await states(conn) == [("sent", 1, None), ("sent", 1, None), ("pending", 0, None)]
+    assert await messages.take(conn, lease=30) is None, "a minute has not passed"
+    await pass_time(conn, 60)
+    assert len((await take(conn)).notices) == 1
 
 
-def test_a_message_goes_to_one_of_two_at_once(database: str) -> None:
-    async def test(one: Conn, other: Conn) -> None:
-        for name in ("a", "b", "c"):
-            await add_rule(one, name=name)
-        await tell(one, 1)
-        taken = await asyncio.gather(
-            *(messages.take(conn, lease=30) for conn in (one, other) for _ in range(2))
-        )
-        assert sorted(due.rule for due in taken if due is not None) == ["a", "b", "c"]
-
-    on_connections(database, test, 2)
+async def test_a_message_goes_to_one_of_two_at_once(connections: Connections) -> None:
+    one, other = await connections(2)
+    for name in ("a", "b", "c"):
+        await add_rule(one, name=name)
+    await tell(one, 1)
+    taken = await asyncio.gather(*(messages.take(conn, lease=30) for conn in (one, other) for _ in range(2)))
+    assert sorted(due.rule for due in taken if due is not None) == ["a", "b", "c"]
 
 
-def test_what_is_not_accepted_is_tried_again_for_a_day(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        await tell(conn, 1)
-        assert await messages.failed(conn, await take(conn), NotTaken("it answered 500", 500), 5) == (1, 0)
-        assert await states(conn) == [("pending", 1, "it answered 500")]
-        assert await messages.take(conn, lease=30) is None
-        await pass_time(conn, 5)
-        await conn.execute("UPDATE lapinq_notices SET created_at = created_at - interval '25 hours'")
+async def test_what_is_not_accepted_is_tried_again_for_a_day(conn: Conn) -> None:
+    await add_rule(conn)
+    await tell(conn, 1)
+    assert await messages.failed(conn, await take(conn), NotTaken("it answered 500", 500), 5) == (1, 0)
+    assert await states(conn) == [("pending", 1, "it answered 500")]
+    assert await messages.take(conn, lease=30) is None
+    await pass_time(conn, 5)
+    await conn.execute("UPDATE lapinq_notices SET created_at = created_at - interval '25 hours'")
+    await tell(conn, 2)
+    due = await take(conn)
+    assert (due.tries, len(due.notices)) == (1, 2)
+    assert await messages.failed(conn, due, NotTaken("it answered 500", 500), 30) == (1, 1)
+    await pass_time(conn, 30)
+    final = NotTaken("it answered 410", 410, is_final=True)
+    assert await messages.failed(conn, await take(conn), final, 120) == (0, 1)
+
+
+async def test_a_notice_that_was_committed_meanwhile_under_a_lower_number_goes_next(
+    connections: Connections,
+) -> None:
+    conn, slow = await connections(2)
+    await add_rule(conn)
+    async with slow.transaction():
+        await tell(slow, 1)
         await tell(conn, 2)
         due = await take(conn)
-        assert (due.tries, len(due.notices)) == (1, 2)
-        assert await messages.failed(conn, due, NotTaken("it answered 500", 500), 30) == (1, 1)
-        await pass_time(conn, 30)
-        final = NotTaken("it answered 410", 410, is_final=True)
-        assert await messages.failed(conn, await take(conn), final, 120) == (0, 1)
-
-    on_connections(database, test)
-
-
-def test_a_notice_that_was_committed_meanwhile_under_a_lower_number_goes_next(database: str) -> None:
-    async def test(conn: Conn, slow: Conn) -> None:
-        await add_rule(conn)
-        async with slow.transaction():
-            await tell(slow, 1)
-            await tell(conn, 2)
-            due = await take(conn)
-        assert [notice.details for notice in due.notices] == [news(2)]
-        assert await messages.sent(conn, due, 200)
-        await pass_time(conn, 60)
-        late = await take(conn)
-        assert [notice.details for notice in late.notices] == [news(1)]
-        final = NotTaken("it answered 410", 410, is_final=True)
-        assert await messages.failed(conn, late, final, 5) == (0, 1)
-
-    on_connections(database, test, 2)
+    assert [notice.details for notice in due.notices] == [news(2)]
+    assert await messages.sent(conn, due, 200)
+    await pass_time(conn, 60)
+    late = await take(conn)
+    assert [notice.details for notice in late.notices] == [news(1)]
+    final = NotTaken("it answered 410", 410, is_final=True)
+    assert await messages.failed(conn, late, final, 5) == (0, 1)
 
 
-def test_a_late_record_changes_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        await tell(conn, 1)
-        late = await take(conn)
-        await pass_time(conn, 31)
-        again = await take(conn)
-        assert not await messages.sent(conn, late, 200)
-        assert await messages.failed(conn, late, NotTaken("no"), 5) == (0, 0)
-        assert await messages.sent(conn, again, 200)
-
-    on_connections(database, test)
+async def test_a_late_record_changes_nothing(conn: Conn) -> None:
+    await add_rule(conn)
+    await tell(conn, 1)
+    late = await take(conn)
+    await pass_time(conn, 31)
+    again = await take(conn)
+    assert not await messages.sent(conn, late, 200)
+    assert await messages.failed(conn, late, NotTaken("no"), 5) == (0, 0)
+    assert await messages.sent(conn, again, 200)
 
 
-def test_what_the_full_outbox_left_out_is_told_once(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        await tell(conn, 1)
-        await conn.execute("UPDATE lapinq_notify_rules SET left_out = 14")
-        due = await take(conn)
-        assert due.left_out == 14
-        await conn.execute("UPDATE lapinq_notify_rules SET left_out = 15")
-        await messages.sent(conn, due, 200)
-        assert await left_out(conn) == 1
-        await pass_time(conn, 60)
-        await tell(conn, 2)
-        final = NotTaken("it answered 410", 410, is_final=True)
-        await messages.failed(conn, await take(conn), final, 5)
-        assert await left_out(conn) == 0
-
-    on_connections(database, test)
+async def test_what_the_full_outbox_left_out_is_told_once(conn: Conn) -> None:
+    await add_rule(conn)
+    await tell(conn, 1)
+    await conn.execute("UPDATE lapinq_notify_rules SET left_out = 14")
+    due = await take(conn)
+    assert due.left_out == 14
+    await conn.execute("UPDATE lapinq_notify_rules SET left_out = 15")
+    await messages.sent(conn, due, 200)
+    assert await left_out(conn) == 1
+    await pass_time(conn, 60)
+    await tell(conn, 2)
+    final = NotTaken("it answered 410", 410, is_final=True)
+    await messages.failed(conn, await take(conn), final, 5)
+    assert await left_out(conn) == 0
 
 
-def test_a_rule_that_sends_elsewhere_or_is_disabled_drops_what_waits(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        rule_id = await add_rule(conn)
-        await tell(conn, 1)
-        await conn.execute("UPDATE lapinq_notify_rules SET left_out = 14")
-        due = await take(conn)
-        changed = await rules.change_rule(conn, rule_id, NO_URL, version=1, by=SOMEBODY)
-        assert changed is not None
-        assert (changed.rule, changed.version, changed.pending) == (NO_URL, 2, 0)
-        assert await left_out(conn) == 0
-        assert not await messages.sent(conn, due, 200)
-        assert await rules.change_rule(conn, rule_id, NO_URL, version=1, by=SOMEBODY) is None
-        assert await rules.send_trial(conn, rule_id, by=SOMEBODY)
-        [notice] = (await take(conn)).notices
-        assert notice.details == Trial(sent_by="lisa")
-        assert await rules.delete_rule(conn, rule_id, by=SOMEBODY)
-        assert await states(conn) == []
-        assert not await rules.send_trial(conn, rule_id, by=SOMEBODY)
-        actions = await conn.execute("SELECT action, details->>'name' FROM lapinq_audit ORDER BY id")
-        assert await actions.fetchall() == [
-            ("notify.change", "mine"),
-            ("notify.test", "mine"),
-            ("notify.delete", "mine"),
-        ]
-
-    on_connections(database, test)
+async def test_a_rule_that_sends_elsewhere_or_is_disabled_drops_what_waits(database: str, conn: Conn) -> None:
+    rule_id = await add_rule(conn)
+    await tell(conn, 1)
+    await conn.execute("UPDATE lapinq_notify_rules SET left_out = 14")
+    due = await take(conn)
+    changed = await rules.change_rule(conn, rule_id, NO_URL, version=1, by=SOMEBODY)
+    assert changed is not None
+    assert (changed.rule, changed.version, changed.pending) == (NO_URL, 2, 0)
+    assert await left_out(conn) == 0
+    assert not await messages.sent(conn, due, 200)
+    assert await rules.change_rule(conn, rule_id, NO_URL, version=1, by=SOMEBODY) is None
+    assert await rules.send_trial(conn, rule_id, by=SOMEBODY)
+    [notice] = (await take(conn)).notices
+    assert notice.details == Trial(sent_by="lisa")
+    assert await rules.delete_rule(conn, rule_id, by=SOMEBODY)
+    assert await states(conn) == []
+    assert not await rules.send_trial(conn, rule_id, by=SOMEBODY)
+    actions = await conn.execute("SELECT action, details->>'name' FROM lapinq_audit ORDER BY id")
+    assert await actions.fetchall() == [
+        ("notify.change", "mine"),
+        ("notify.test", "mine"),
+        ("notify.delete", "mine"),
+    ]
 
 
-def test_notices_go_a_week_after_their_end(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        await tell(conn, 1, 2)
-        await messages.sent(conn, await take(conn), 200)
-        await tell(conn, 3)
-        await conn.execute("UPDATE lapinq_notices SET tried_at = tried_at - interval '8 days' WHERE id = 1")
-        assert await messages.prune(conn) == 1
-        assert [line.id for line in await messages.latest(conn, 5)] == [3, 2]
-
-    on_connections(database, test)
+async def test_notices_go_a_week_after_their_end(database: str, conn: Conn) -> None:
+    await add_rule(conn)
+    await tell(conn, 1, 2)
+    await messages.sent(conn, await take(conn), 200)
+    await tell(conn, 3)
+    await conn.execute("UPDATE lapinq_notices SET tried_at = tried_at - interval '8 days' WHERE id = 1")
+    assert await messages.prune(conn) == 1
+    assert [line.id for line in await messages.latest(conn, 5)] == [3, 2]

@@ -4,7 +4,6 @@ import pytest
 
 from lapinq_core.domain.notifying.news import NewError, News, RegressedError
 from lapinq_core.notifying import outbox
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 from tests.support.rows.notifying import add_rule, notices
 
@@ -15,35 +14,29 @@ def error(queue: str = "mail", group: int = 1) -> NewError:
     )
 
 
-def test_news_goes_to_the_enabled_rules_that_ask_for_its_event_and_queue(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_rule(conn, name="all")
-        await add_rule(conn, name="off", is_enabled=False)
-        await add_rule(conn, name="regressed", events=["error.regressed"])
-        await add_rule(conn, name="mail", queues=["mail"])
-        back = RegressedError(queue_name="other", task_name="send", group_id=2, kind="k", error="e")
-        news: list[News] = [error(), back]
-        assert await outbox.store_news(conn, news) == 4
-        stored = [(rule, event) for rule, event, _ in await notices(conn)]
-        assert stored == [
-            ("all", "error.new"),
-            ("all", "error.regressed"),
-            ("regressed", "error.regressed"),
-            ("mail", "error.new"),
-        ]
-
-    on_connections(database, test)
+async def test_news_goes_to_the_enabled_rules_that_ask_for_its_event_and_queue(conn: Conn) -> None:
+    await add_rule(conn, name="all")
+    await add_rule(conn, name="off", is_enabled=False)
+    await add_rule(conn, name="regressed", events=["error.regressed"])
+    await add_rule(conn, name="mail", queues=["mail"])
+    back = RegressedError(queue_name="other", task_name="send", group_id=2, kind="k", error="e")
+    news: list[News] = [error(), back]
+    assert await outbox.store_news(conn, news) == 4
+    stored = [(rule, event) for rule, event, _ in await notices(conn)]
+    assert stored == [
+        ("all", "error.new"),
+        ("all", "error.regressed"),
+        ("regressed", "error.regressed"),
+        ("mail", "error.new"),
+    ]
 
 
-def test_a_full_outbox_counts_what_it_leaves_out(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_outbox_counts_what_it_leaves_out(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_PENDING", 3)
 
-    async def test(conn: Conn) -> None:
-        await add_rule(conn)
-        assert await outbox.store_news(conn, [error(group=number) for number in (1, 2)]) == 2
-        assert await outbox.store_news(conn, [error(group=number) for number in (3, 4, 5)]) == 1
-        assert [details["group_id"] for _, _, details in await notices(conn)] == [1, 2, 3]
-        cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
-        assert await cursor.fetchall() == [(2,)]
-
-    on_connections(database, test)
+    await add_rule(conn)
+    assert await outbox.store_news(conn, [error(group=number) for number in (1, 2)]) == 2
+    assert await outbox.store_news(conn, [error(group=number) for number in (3, 4, 5)]) == 1
+    assert [details["group_id"] for _, _, details in await notices(conn)] == [1, 2, 3]
+    cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
+    assert await cursor.fetchall() == [(2,)]

@@ -11,7 +11,6 @@ from lapinq_core.people import audit
 from lapinq_core.people.audit import Author, Recorded, RecordedActor
 from lapinq_core.people.audit_filters import AuditFilter, conditions
 from tests.support.database.plans import touched
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn
 
 SHELL = Author(actor_kind=ActorKind.COMMAND_LINE, actor="root")
@@ -21,101 +20,89 @@ async def listed(conn: Conn, limit: int = 50, **chosen: object) -> list[Recorded
     return (await audit.list_entries(conn, AuditFilter(**chosen), limit))[0]  # pyright: ignore[reportArgumentType]
 
 
-def test_an_entry_tells_who_did_what_on_what_from_where_and_when(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        full = await audit.record(conn, SOMEBODY.did("task.cancel", "t-1", {"queue": "ü", "n": [1, None]}))
-        bare = await audit.record(conn, SHELL.did("queue.pause"))
-        second, first = await listed(conn)
-        assert (first.id, second.id) == (full, bare)
-        assert first.at <= second.at
-        assert first.at.utcoffset() == timedelta(0)
-        assert first == Recorded(
-            full,
-            first.at,
-            RecordedActor(ActorKind.USER, 7, "lisa"),
-            "task.cancel",
-            "t-1",
-            {"queue": "ü", "n": [1, None]},
-            "203.0.113.9",
-            "r-1",
+async def test_an_entry_tells_who_did_what_on_what_from_where_and_when(database: str, conn: Conn) -> None:
+    full = await audit.record(conn, SOMEBODY.did("task.cancel", "t-1", {"queue": "ü", "n": [1, None]}))
+    bare = await audit.record(conn, SHELL.did("queue.pause"))
+    second, first = await listed(conn)
+    assert (first.id, second.id) == (full, bare)
+    assert first.at <= second.at
+    assert first.at.utcoffset() == timedelta(0)
+    assert first == Recorded(
+        full,
+        first.at,
+        RecordedActor(ActorKind.USER, 7, "lisa"),
+        "task.cancel",
+        "t-1",
+        {"queue": "ü", "n": [1, None]},
+        "203.0.113.9",
+        "r-1",
+    )
+    nobody = RecordedActor(ActorKind.COMMAND_LINE, None, "root")
+    assert second == Recorded(bare, second.at, nobody, "queue.pause", None, None, None, None)
+
+
+async def test_filters_are_exact_and_can_be_combined(database: str, conn: Conn) -> None:
+    for author in (SOMEBODY, SHELL):
+        for action in ("task.cancel", "task.cancel_request"):
+            for target in ("a", "b"):
+                await audit.record(conn, author.did(action, target))
+    await conn.execute("UPDATE lapinq_audit SET at = at - interval '1 day' WHERE id <= 4")
+    everything = await listed(conn)
+    assert [entry.id for entry in everything] == sorted((entry.id for entry in everything), reverse=True)
+    assert len(everything) == 8
+    assert len(await listed(conn, actor="lisa")) == 4
+    assert await listed(conn, actor="Lisa") == []
+    assert {entry.action for entry in await listed(conn, action="task.cancel")} == {"task.cancel"}
+    assert await listed(conn, action="task.%") == []
+    assert len(await listed(conn, target="a")) == 4
+    assert len(await listed(conn, actor="root", action="task.cancel_request", target="b")) == 1
+    middle = everything[4].at + timedelta(hours=1)
+    assert await listed(conn, since=middle) == everything[:4]
+    assert await listed(conn, until=middle) == everything[4:]
+    assert everything[4] in await listed(conn, since=everything[4].at)
+    assert everything[4] not in await listed(conn, until=everything[4].at)
+
+
+async def test_pages_follow_one_another_without_gap_or_repetition(conn: Conn) -> None:
+    ids = [await audit.record(conn, SHELL.did("x")) for _ in range(7)]
+    seen: list[int] = []
+    before: int | None = None
+    sizes: list[int] = []
+    while True:
+        page, before = await audit.list_entries(conn, AuditFilter(before=before, action="x"), 3)
+        seen += [entry.id for entry in page]
+        sizes.append(len(page))
+        await audit.record(conn, SHELL.did("x"))  # what comes meanwhile disturbs nothing
+        if before is None:
+            break
+    assert seen == ids[::-1]
+    assert sizes == [3, 3, 1]
+
+
+async def test_a_page_is_read_from_an_index_however_long_the_log(conn: Conn) -> None:
+    await conn.execute(
+        "INSERT INTO lapinq_audit (at, actor_kind, actor, action, target)"
+        " SELECT lapinq_now() - (50000 - n) * interval '1 minute', 'user', 'user ' || n % 50, 'action ' || n % 20,"
+        " 'target ' || n / 10 FROM generate_series(1, 50000) n"
+    )
+    await conn.execute("ANALYZE lapinq_audit")
+    newest = (await listed(conn, limit=1))[0].at
+    for chosen in (
+        AuditFilter(),
+        AuditFilter(before=40_000),
+        AuditFilter(actor="user 7"),
+        AuditFilter(action="action 3", before=20_000),
+        AuditFilter(target="target 17"),
+        AuditFilter(actor="nobody"),
+        AuditFilter(actor="user 7", action="action 7"),
+        AuditFilter(since=newest - timedelta(hours=10)),
+        AuditFilter(until=newest - timedelta(minutes=49_900)),
+        AuditFilter(since=newest - timedelta(days=30), until=newest - timedelta(days=30, minutes=-60)),
+    ):
+        query = psql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(
+            psql.SQL(sql("lapinq_core.people", "list_audit")).format(conditions=conditions(chosen))
         )
-        nobody = RecordedActor(ActorKind.COMMAND_LINE, None, "root")
-        assert second == Recorded(bare, second.at, nobody, "queue.pause", None, None, None, None)
-
-    on_connections(database, test)
-
-
-def test_filters_are_exact_and_can_be_combined(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for author in (SOMEBODY, SHELL):
-            for action in ("task.cancel", "task.cancel_request"):
-                for target in ("a", "b"):
-                    await audit.record(conn, author.did(action, target))
-        await conn.execute("UPDATE lapinq_audit SET at = at - interval '1 day' WHERE id <= 4")
-        everything = await listed(conn)
-        assert [entry.id for entry in everything] == sorted((entry.id for entry in everything), reverse=True)
-        assert len(everything) == 8
-        assert len(await listed(conn, actor="lisa")) == 4
-        assert await listed(conn, actor="Lisa") == []
-        assert {entry.action for entry in await listed(conn, action="task.cancel")} == {"task.cancel"}
-        assert await listed(conn, action="task.%") == []
-        assert len(await listed(conn, target="a")) == 4
-        assert len(await listed(conn, actor="root", action="task.cancel_request", target="b")) == 1
-        middle = everything[4].at + timedelta(hours=1)
-        assert await listed(conn, since=middle) == everything[:4]
-        assert await listed(conn, until=middle) == everything[4:]
-        assert everything[4] in await listed(conn, since=everything[4].at)
-        assert everything[4] not in await listed(conn, until=everything[4].at)
-
-    on_connections(database, test)
-
-
-def test_pages_follow_one_another_without_gap_or_repetition(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = [await audit.record(conn, SHELL.did("x")) for _ in range(7)]
-        seen: list[int] = []
-        before: int | None = None
-        sizes: list[int] = []
-        while True:
-            page, before = await audit.list_entries(conn, AuditFilter(before=before, action="x"), 3)
-            seen += [entry.id for entry in page]
-            sizes.append(len(page))
-            await audit.record(conn, SHELL.did("x"))  # what comes meanwhile disturbs nothing
-            if before is None:
-                break
-        assert seen == ids[::-1]
-        assert sizes == [3, 3, 1]
-
-    on_connections(database, test)
-
-
-def test_a_page_is_read_from_an_index_however_long_the_log(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute(
-            "INSERT INTO lapinq_audit (at, actor_kind, actor, action, target)"
-            " SELECT lapinq_now() - (50000 - n) * interval '1 minute', 'user', 'user ' || n % 50, 'action ' || n % 20,"
-            " 'target ' || n / 10 FROM generate_series(1, 50000) n"
-        )
-        await conn.execute("ANALYZE lapinq_audit")
-        newest = (await listed(conn, limit=1))[0].at
-        for chosen in (
-            AuditFilter(),
-            AuditFilter(before=40_000),
-            AuditFilter(actor="user 7"),
-            AuditFilter(action="action 3", before=20_000),
-            AuditFilter(target="target 17"),
-            AuditFilter(actor="nobody"),
-            AuditFilter(actor="user 7", action="action 7"),
-            AuditFilter(since=newest - timedelta(hours=10)),
-            AuditFilter(until=newest - timedelta(minutes=49_900)),
-            AuditFilter(since=newest - timedelta(days=30), until=newest - timedelta(days=30, minutes=-60)),
-        ):
-            query = psql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(
-                psql.SQL(sql("lapinq_core.people", "list_audit")).format(conditions=conditions(chosen))
-            )
-            params = {**msgspec.structs.asdict(chosen), "limit": 51}
-            row = await (await conn.execute(query, params)).fetchone()
-            assert row is not None
-            assert touched(row[0][0]["Plan"]) <= 3000, (chosen, row[0][0]["Plan"])
-
-    on_connections(database, test)
+        params = {**msgspec.structs.asdict(chosen), "limit": 51}
+        row = await (await conn.execute(query, params)).fetchone()
+        assert row is not None
+        assert touched(row[0][0]["Plan"]) <= 3000, (chosen, row[0][0]["Plan"])

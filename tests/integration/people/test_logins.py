@@ -14,29 +14,23 @@ def counters(name: str, address: str) -> list[Counter]:
     return [Counter(address, 3 * MAX_TRIES), Counter(name, MAX_TRIES, forgets=True)]
 
 
-def test_beyond_the_most_the_rest_wait_for_the_end_of_the_window(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        waits = [await logins.count_try(conn, counters("lisa", f"address {n}")) for n in range(MAX_TRIES + 2)]
-        assert waits[:MAX_TRIES] == [None] * MAX_TRIES
-        assert all(wait is not None and 890 < wait <= 900 for wait in waits[MAX_TRIES:])
-        assert await logins.count_try(conn, counters("bob", "address 1")) is None
-        await conn.execute("UPDATE lapinq_login_tries SET since = since - interval '15 minutes'")
-        assert await logins.count_try(conn, counters("lisa", "address 1")) is None
-
-    on_connections(database, test)
+async def test_beyond_the_most_the_rest_wait_for_the_end_of_the_window(conn: Conn) -> None:
+    waits = [await logins.count_try(conn, counters("lisa", f"address {n}")) for n in range(MAX_TRIES + 2)]
+    assert waits[:MAX_TRIES] == [None] * MAX_TRIES
+    assert all(wait is not None and 890 < wait <= 900 for wait in waits[MAX_TRIES:])
+    assert await logins.count_try(conn, counters("bob", "address 1")) is None
+    await conn.execute("UPDATE lapinq_login_tries SET since = since - interval '15 minutes'")
+    assert await logins.count_try(conn, counters("lisa", "address 1")) is None
 
 
-def test_what_is_refused_is_neither_written_nor_counted_under_what_follows(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for number in range(3 * MAX_TRIES):
-            assert await logins.count_try(conn, counters(f"name {number}", "one")) is None
-        before = await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall()
-        for _ in range(2 * MAX_TRIES):
-            assert await logins.count_try(conn, counters("victim", "one")) is not None
-        assert await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall() == before
-        assert await logins.count_try(conn, counters("victim", "other")) is None
-
-    on_connections(database, test)
+async def test_what_is_refused_is_neither_written_nor_counted_under_what_follows(conn: Conn) -> None:
+    for number in range(3 * MAX_TRIES):
+        assert await logins.count_try(conn, counters(f"name {number}", "one")) is None
+    before = await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall()
+    for _ in range(2 * MAX_TRIES):
+        assert await logins.count_try(conn, counters("victim", "one")) is not None
+    assert await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall() == before
+    assert await logins.count_try(conn, counters("victim", "other")) is None
 
 
 def test_guesses_at_the_same_moment_are_all_counted(database: str) -> None:
@@ -50,45 +44,36 @@ def test_guesses_at_the_same_moment_are_all_counted(database: str) -> None:
     on_connections(database, test, 8)
 
 
-def test_a_success_takes_back_its_own_try_or_all_that_it_forgets(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for _ in range(MAX_TRIES):
-            await logins.count_try(conn, counters("lisa", "one"))
-        await logins.succeeded(conn, counters("lisa", "one"))
-        rows = await (await conn.execute("SELECT key, tries FROM lapinq_login_tries")).fetchall()
-        assert rows == [("one", MAX_TRIES - 1)]
-        assert await logins.count_try(conn, counters("lisa", "one")) is None
-        await logins.succeeded(conn, counters("unknown", "unknown"))
-
-    on_connections(database, test)
+async def test_a_success_takes_back_its_own_try_or_all_that_it_forgets(conn: Conn) -> None:
+    for _ in range(MAX_TRIES):
+        await logins.count_try(conn, counters("lisa", "one"))
+    await logins.succeeded(conn, counters("lisa", "one"))
+    rows = await (await conn.execute("SELECT key, tries FROM lapinq_login_tries")).fetchall()
+    assert rows == [("one", MAX_TRIES - 1)]
+    assert await logins.count_try(conn, counters("lisa", "one")) is None
+    await logins.succeeded(conn, counters("unknown", "unknown"))
 
 
-def test_a_name_that_the_release_before_counted_far_beyond_its_limit_is_free_after_the_window(
-    database: str,
+async def test_a_name_that_the_release_before_counted_far_beyond_its_limit_is_free_after_the_window(
+    conn: Conn,
 ) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute(
-            "INSERT INTO lapinq_login_tries (key, since, tries) VALUES ('lisa', lapinq_now(), 1000000)"
-        )
-        assert await logins.count_try(conn, counters("lisa", "one")) is not None
-        await conn.execute("UPDATE lapinq_login_tries SET since = since - interval '15 minutes'")
-        assert await logins.count_try(conn, counters("lisa", "one")) is None
-
-    on_connections(database, test)
+    await conn.execute(
+        "INSERT INTO lapinq_login_tries (key, since, tries) VALUES ('lisa', lapinq_now(), 1000000)"
+    )
+    assert await logins.count_try(conn, counters("lisa", "one")) is not None
+    await conn.execute("UPDATE lapinq_login_tries SET since = since - interval '15 minutes'")
+    assert await logins.count_try(conn, counters("lisa", "one")) is None
 
 
-def test_what_is_over_is_pruned_a_bounded_number_at_a_time(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for number in range(4):
-            await logins.count_try(conn, counters(f"name {number}", "one"))
-        await conn.execute(
-            "UPDATE lapinq_login_tries SET since = since - interval '15 minutes' WHERE key <> 'one'"
-        )
-        assert [await logins.prune(conn, 3), await logins.prune(conn, 3), await logins.prune(conn, 3)] == [
-            3,
-            1,
-            0,
-        ]
-        assert await logins.count_try(conn, counters("x", "one")) is None
-
-    on_connections(database, test)
+async def test_what_is_over_is_pruned_a_bounded_number_at_a_time(conn: Conn) -> None:
+    for number in range(4):
+        await logins.count_try(conn, counters(f"name {number}", "one"))
+    await conn.execute(
+        "UPDATE lapinq_login_tries SET since = since - interval '15 minutes' WHERE key <> 'one'"
+    )
+    assert [await logins.prune(conn, 3), await logins.prune(conn, 3), await logins.prune(conn, 3)] == [
+        3,
+        1,
+        0,
+    ]
+    assert await logins.count_try(conn, counters("x", "one")) is None

@@ -14,7 +14,7 @@ from lapinq_core.schedules.schedules import Schedule, ScheduleFilter
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.factories import SOMEBODY, Conn, Connections
 from tests.support.rows.schedules import add_schedule, definition, set_clock
 
 NOON = "2026-03-02 12:00:00+00"
@@ -51,148 +51,122 @@ async def snapshot(conn: Conn) -> list[tuple[Any, ...]]:
     return [*await cursor.fetchall(), *await noted.fetchall()]
 
 
-def test_schedules_are_created_changed_and_left_and_a_second_time_nothing_is(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        first = [want("a"), want("b", every="90m", args=[1], metadata={"x": 1.5}), want("c", priority=5)]
-        assert await done(conn, *first) == {"a": "created", "b": "created", "c": "created"}
-        made = await found(conn, "b")
-        assert (made.source, made.every, made.updated_by) == (FILE, "1h30m", "lisa")
-        second = [
-            want("c"),
-            want("b", every="1h30m", args=[1], metadata={"x": 1.5}),
-            want("a", cron="@daily"),
-        ]
-        steps = await applied(conn, *second)
-        assert [(step.name, step.action, step.changes) for step in steps] == [
-            ("a", "changed", {"cron": ["* * * * *", "@daily"]}),
-            ("b", "unchanged", {}),
-            ("c", "changed", {"priority": [5, 0]}),
-        ]
-        assert (await found(conn, "c")).priority == 0
-        before = await snapshot(conn)
-        assert await done(conn, *second) == dict.fromkeys("abc", "unchanged")
-        assert await snapshot(conn) == before
-
-    on_connections(database, test)
+async def test_schedules_are_created_changed_and_left_and_a_second_time_nothing_is(conn: Conn) -> None:
+    first = [want("a"), want("b", every="90m", args=[1], metadata={"x": 1.5}), want("c", priority=5)]
+    assert await done(conn, *first) == {"a": "created", "b": "created", "c": "created"}
+    made = await found(conn, "b")
+    assert (made.source, made.every, made.updated_by) == (FILE, "1h30m", "lisa")
+    second = [
+        want("c"),
+        want("b", every="1h30m", args=[1], metadata={"x": 1.5}),
+        want("a", cron="@daily"),
+    ]
+    steps = await applied(conn, *second)
+    assert [(step.name, step.action, step.changes) for step in steps] == [
+        ("a", "changed", {"cron": ["* * * * *", "@daily"]}),
+        ("b", "unchanged", {}),
+        ("c", "changed", {"priority": [5, 0]}),
+    ]
+    assert (await found(conn, "c")).priority == 0
+    before = await snapshot(conn)
+    assert await done(conn, *second) == dict.fromkeys("abc", "unchanged")
+    assert await snapshot(conn) == before
 
 
-def test_a_dry_run_answers_the_same_and_writes_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await done(conn, want("a"), want("gone"), want("paused", enabled=False))
-        before = await snapshot(conn)
-        wanted = [want("a", priority=1), want("fresh", enabled=False), want("paused", enabled=True)]
-        dry = await applied(conn, *wanted, gone=Gone.DELETED, is_dry=True)
-        assert await snapshot(conn) == before
-        assert await applied(conn, *wanted, gone=Gone.DELETED) == dry
-        assert [(step.name, step.action) for step in dry] == [
-            ("a", "changed"),
-            ("fresh", "created"),
-            ("paused", "changed"),
-            ("gone", "deleted"),
-        ]
-
-    on_connections(database, test)
+async def test_a_dry_run_answers_the_same_and_writes_nothing(conn: Conn) -> None:
+    await done(conn, want("a"), want("gone"), want("paused", enabled=False))
+    before = await snapshot(conn)
+    wanted = [want("a", priority=1), want("fresh", enabled=False), want("paused", enabled=True)]
+    dry = await applied(conn, *wanted, gone=Gone.DELETED, is_dry=True)
+    assert await snapshot(conn) == before
+    assert await applied(conn, *wanted, gone=Gone.DELETED) == dry
+    assert [(step.name, step.action) for step in dry] == [
+        ("a", "changed"),
+        ("fresh", "created"),
+        ("paused", "changed"),
+        ("gone", "deleted"),
+    ]
 
 
-def test_what_the_file_has_no_longer_is_told_or_deleted_and_nobody_elses_is(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_schedule(conn, "by hand")
-        await done(conn, want("other", source="x.toml"), source="x.toml")
-        await done(conn, want("a"), want("b"))
-        assert await done(conn, want("a")) == {"a": "unchanged", "b": "gone"}
-        assert (await found(conn, "b")).state == "active"
-        assert await done(conn, want("a"), gone=Gone.DELETED) == {"a": "unchanged", "b": "deleted"}
-        assert await done(conn, gone=Gone.DELETED) == {"a": "deleted"}
-        assert await names(conn) == ["by hand", "other"]
-
-    on_connections(database, test)
+async def test_what_the_file_has_no_longer_is_told_or_deleted_and_nobody_elses_is(conn: Conn) -> None:
+    await add_schedule(conn, "by hand")
+    await done(conn, want("other", source="x.toml"), source="x.toml")
+    await done(conn, want("a"), want("b"))
+    assert await done(conn, want("a")) == {"a": "unchanged", "b": "gone"}
+    assert (await found(conn, "b")).state == "active"
+    assert await done(conn, want("a"), gone=Gone.DELETED) == {"a": "unchanged", "b": "deleted"}
+    assert await done(conn, gone=Gone.DELETED) == {"a": "deleted"}
+    assert await names(conn) == ["by hand", "other"]
 
 
-def test_a_file_pauses_and_resumes_and_else_leaves_that_alone(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await done(conn, want("a", enabled=False))
-        made = await found(conn, "a")
-        assert (made.state, made.pause_reason, made.paused_by) == ("paused", f"disabled in {FILE}", "lisa")
-        assert await done(conn, want("a", enabled=False)) == {"a": "unchanged"}
-        assert await done(conn, want("a")) == {"a": "unchanged"}
-        [step] = await applied(conn, want("a", enabled=True, priority=2))
-        assert step.changes == {"priority": [0, 2], "enabled": [False, True]}
-        made = await found(conn, "a")
-        assert (made.state, made.priority) == ("active", 2)
-        [step] = await applied(conn, want("a", enabled=False, priority=2))
-        assert step.changes == {"enabled": [True, False]}
-
-    on_connections(database, test)
+async def test_a_file_pauses_and_resumes_and_else_leaves_that_alone(conn: Conn) -> None:
+    await done(conn, want("a", enabled=False))
+    made = await found(conn, "a")
+    assert (made.state, made.pause_reason, made.paused_by) == ("paused", f"disabled in {FILE}", "lisa")
+    assert await done(conn, want("a", enabled=False)) == {"a": "unchanged"}
+    assert await done(conn, want("a")) == {"a": "unchanged"}
+    [step] = await applied(conn, want("a", enabled=True, priority=2))
+    assert step.changes == {"priority": [0, 2], "enabled": [False, True]}
+    made = await found(conn, "a")
+    assert (made.state, made.priority) == ("active", 2)
+    [step] = await applied(conn, want("a", enabled=False, priority=2))
+    assert step.changes == {"enabled": [True, False]}
 
 
-def test_what_is_kept_elsewhere_is_refused_left_or_taken_over(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await add_schedule(conn, "hand")
-        await done(conn, want("other", source="x.toml"), source="x.toml")
-        wanted = [want("hand"), want("fresh"), want("other")]
-        with pytest.raises(KeptElsewhere, match=r"hand \(by hand\), other \(x.toml\)"):
-            await applied(conn, *wanted)
-        assert await names(conn) == ["hand", "other"]
-        left = {"hand": "elsewhere", "fresh": "created", "other": "elsewhere"}
-        assert await done(conn, *wanted, others=Others.LEFT) == left
-        taken = await applied(conn, *wanted, others=Others.TAKEN)
-        assert taken[1].changes == {"source": [None, FILE]}
-        assert [(await found(conn, name)).source for name in ("hand", "fresh", "other")] == [FILE] * 3
-        assert await done(conn, *wanted) == dict.fromkeys(("hand", "fresh", "other"), "unchanged")
-
-    on_connections(database, test)
+async def test_what_is_kept_elsewhere_is_refused_left_or_taken_over(conn: Conn) -> None:
+    await add_schedule(conn, "hand")
+    await done(conn, want("other", source="x.toml"), source="x.toml")
+    wanted = [want("hand"), want("fresh"), want("other")]
+    with pytest.raises(KeptElsewhere, match=r"hand \(by hand\), other \(x.toml\)"):
+        await applied(conn, *wanted)
+    assert await names(conn) == ["hand", "other"]
+    left = {"hand": "elsewhere", "fresh": "created", "other": "elsewhere"}
+    assert await done(conn, *wanted, others=Others.LEFT) == left
+    taken = await applied(conn, *wanted, others=Others.TAKEN)
+    assert taken[1].changes == {"source": [None, FILE]}
+    assert [(await found(conn, name)).source for name in ("hand", "fresh", "other")] == [FILE] * 3
+    assert await done(conn, *wanted) == dict.fromkeys(("hand", "fresh", "other"), "unchanged")
 
 
-def test_one_that_cannot_be_keeps_all_from_being_applied(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await done(conn, want("a"), want("b"))
-        before = await snapshot(conn)
-        past = datetime(2026, 1, 1, tzinfo=UTC)
-        with pytest.raises(WrongSchedules) as caught:
-            await applied(conn, want("a", ends_at=past), want("b", ends_at=past), want("c"))
-        assert str(caught.value) == (
-            "a: ends_at: must not be in the past\nb: ends_at: must not be in the past"
-        )
-        assert await snapshot(conn) == before
-
-    on_connections(database, test)
+async def test_one_that_cannot_be_keeps_all_from_being_applied(conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    await done(conn, want("a"), want("b"))
+    before = await snapshot(conn)
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(WrongSchedules) as caught:
+        await applied(conn, want("a", ends_at=past), want("b", ends_at=past), want("c"))
+    assert str(caught.value) == ("a: ends_at: must not be in the past\nb: ends_at: must not be in the past")
+    assert await snapshot(conn) == before
 
 
-def test_one_that_has_ended_stays_and_is_not_made_again(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        ends = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
-        await add_schedule(conn, "a", ends_at=datetime(2026, 3, 2, 12, 1, tzinfo=UTC))
-        wanted = want("late", ends_at=ends, cron="10 0 12 * * *")
-        await done(conn, want("kept", ends_at=datetime(2026, 3, 2, 12, 1, tzinfo=UTC)))
-        await set_clock(conn, "2026-03-02 13:00:00+00")
-        kept = want("kept", ends_at=datetime(2026, 3, 2, 12, 1, tzinfo=UTC))
-        assert await done(conn, wanted, kept) == {"kept": "ended", "late": "ended"}
-        assert "late" not in await names(conn)
-        revived = want("kept", ends_at=datetime(2026, 3, 3, tzinfo=UTC))
-        assert await done(conn, revived) == {"kept": "changed"}
-        assert (await found(conn, "kept")).state == "active"
-
-    on_connections(database, test)
+async def test_one_that_has_ended_stays_and_is_not_made_again(conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    ends = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
+    await add_schedule(conn, "a", ends_at=datetime(2026, 3, 2, 12, 1, tzinfo=UTC))
+    wanted = want("late", ends_at=ends, cron="10 0 12 * * *")
+    await done(conn, want("kept", ends_at=datetime(2026, 3, 2, 12, 1, tzinfo=UTC)))
+    await set_clock(conn, "2026-03-02 13:00:00+00")
+    kept = want("kept", ends_at=datetime(2026, 3, 2, 12, 1, tzinfo=UTC))
+    assert await done(conn, wanted, kept) == {"kept": "ended", "late": "ended"}
+    assert "late" not in await names(conn)
+    revived = want("kept", ends_at=datetime(2026, 3, 3, tzinfo=UTC))
+    assert await done(conn, revived) == {"kept": "changed"}
+    assert (await found(conn, "kept")).state == "active"
 
 
-def test_what_a_module_declares_no_longer_is_paused_until_it_does_again(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        source = "module:app.tasks"
-        how: dict[str, Any] = {"source": source, "gone": Gone.PAUSED}
-        wanted = [want("a", source=source), want("b", source=source), want("c", source=source)]
-        await done(conn, *wanted, **how)
-        await schedules.pause(conn, "c", "broken", by=SOMEBODY)
-        assert await done(conn, wanted[0], **how) == {"a": "unchanged", "b": "paused", "c": "gone"}
-        gone = await found(conn, "b")
-        assert (gone.pause_reason, gone.paused_by) == ("no longer declared in app.tasks", "app.tasks")
-        assert await done(conn, wanted[0], **how) == {"a": "unchanged", "b": "gone", "c": "gone"}
-        assert await done(conn, *wanted, **how) == {"a": "unchanged", "b": "changed", "c": "unchanged"}
-        assert [(await found(conn, name)).state for name in "abc"] == ["active", "active", "paused"]
-        assert (await found(conn, "c")).pause_reason == "broken"
-
-    on_connections(database, test)
+async def test_what_a_module_declares_no_longer_is_paused_until_it_does_again(conn: Conn) -> None:
+    source = "module:app.tasks"
+    how: dict[str, Any] = {"source": source, "gone": Gone.PAUSED}
+    wanted = [want("a", source=source), want("b", source=source), want("c", source=source)]
+    await done(conn, *wanted, **how)
+    await schedules.pause(conn, "c", "broken", by=SOMEBODY)
+    assert await done(conn, wanted[0], **how) == {"a": "unchanged", "b": "paused", "c": "gone"}
+    gone = await found(conn, "b")
+    assert (gone.pause_reason, gone.paused_by) == ("no longer declared in app.tasks", "app.tasks")
+    assert await done(conn, wanted[0], **how) == {"a": "unchanged", "b": "gone", "c": "gone"}
+    assert await done(conn, *wanted, **how) == {"a": "unchanged", "b": "changed", "c": "unchanged"}
+    assert [(await found(conn, name)).state for name in "abc"] == ["active", "active", "paused"]
+    assert (await found(conn, "c")).pause_reason == "broken"
 
 
 def test_several_at_once_make_each_schedule_once(database: str) -> None:
@@ -206,32 +180,28 @@ def test_several_at_once_make_each_schedule_once(database: str) -> None:
     on_connections(database, test, count=4)
 
 
-def test_what_somebody_changes_meanwhile_is_looked_at_again(database: str) -> None:
+async def test_what_somebody_changes_meanwhile_is_looked_at_again(connections: Connections) -> None:
     """The other one holds the schedule when it is looked at, and has changed it once it is written."""
 
-    async def test(one: Conn, other: Conn) -> None:
-        await done(one, want("a"), want("b"))
-        async with other.transaction():
-            await schedules.change(other, "b", {"jitter": 5.0}, None, by=SOMEBODY)
-            await schedules.create(other, definition("c"), by=SOMEBODY)
-            applying = asyncio.create_task(applied(one, want("a", priority=1), want("b", priority=1)))
-            await eventually_async(lambda: is_held_up(other, one))
-        steps = await applying
-        assert steps[1].changes == {"priority": [0, 1], "jitter": [5.0, 0.0]}
-        changed = await found(one, "b")
-        assert (changed.priority, changed.jitter) == (1, 0.0)
-
-    on_connections(database, test, count=2)
+    one, other = await connections(2)
+    await done(one, want("a"), want("b"))
+    async with other.transaction():
+        await schedules.change(other, "b", {"jitter": 5.0}, None, by=SOMEBODY)
+        await schedules.create(other, definition("c"), by=SOMEBODY)
+        applying = asyncio.create_task(applied(one, want("a", priority=1), want("b", priority=1)))
+        await eventually_async(lambda: is_held_up(other, one))
+    steps = await applying
+    assert steps[1].changes == {"priority": [0, 1], "jitter": [5.0, 0.0]}
+    changed = await found(one, "b")
+    assert (changed.priority, changed.jitter) == (1, 0.0)
 
 
-def test_one_that_somebody_makes_meanwhile_is_not_overwritten(database: str) -> None:
-    async def test(one: Conn, other: Conn) -> None:
-        async with other.transaction():
-            await schedules.create(other, definition("c"), by=SOMEBODY)
-            applying = asyncio.create_task(applied(one, want("a"), want("c")))
-            await eventually_async(lambda: is_held_up(other, one))
-        with pytest.raises(KeptElsewhere):
-            await applying
-        assert await names(one) == ["c"]
-
-    on_connections(database, test, count=2)
+async def test_one_that_somebody_makes_meanwhile_is_not_overwritten(connections: Connections) -> None:
+    one, other = await connections(2)
+    async with other.transaction():
+        await schedules.create(other, definition("c"), by=SOMEBODY)
+        applying = asyncio.create_task(applied(one, want("a"), want("c")))
+        await eventually_async(lambda: is_held_up(other, one))
+    with pytest.raises(KeptElsewhere):
+        await applying
+    assert await names(one) == ["c"]

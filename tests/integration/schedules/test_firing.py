@@ -11,7 +11,7 @@ from lapinq_core.schedules import firing, schedules
 from lapinq_core.schedules.firing import Outlook
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, status
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, status
 from tests.support.rows.schedules import add_schedule, set_clock, task_ids, ticks
 
 NOON = "2026-03-02 12:00:00+00"
@@ -51,25 +51,25 @@ def test_a_tick_makes_one_task_and_moves_the_schedule_on(database: str) -> None:
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "pruned"])
-def test_of_two_that_saw_the_same_tick_one_makes_its_task(database: str, *, is_kept: bool) -> None:
+async def test_of_two_that_saw_the_same_tick_one_makes_its_task(
+    connections: Connections, *, is_kept: bool
+) -> None:
     """The second has read the schedule before the first committed, and deals with it afterwards: also when that is so
     long afterwards that the tick is not kept any more."""
 
-    async def test(one: Conn, other: Conn) -> None:
-        await set_clock(one, NOON)
-        await add_schedule(one)
-        await set_clock(one, "2026-03-02 12:01:00+00")
-        pages = firing.due_pages(other)
-        seen = await anext(pages)
-        assert len((await firing.fire_due(one))[0]) == 1
-        assert await ticks(one) == [("2026-03-02 12:01:00", "enqueued")]
-        if not is_kept:
-            await one.execute("DELETE FROM lapinq_ticks")
-        assert await firing.fire(other, seen) == ([], set())
-        assert len(await task_ids(one)) == 1
-        assert len(await ticks(one)) == is_kept
-
-    on_connections(database, test, count=2)
+    one, other = await connections(2)
+    await set_clock(one, NOON)
+    await add_schedule(one)
+    await set_clock(one, "2026-03-02 12:01:00+00")
+    pages = firing.due_pages(other)
+    seen = await anext(pages)
+    assert len((await firing.fire_due(one))[0]) == 1
+    assert await ticks(one) == [("2026-03-02 12:01:00", "enqueued")]
+    if not is_kept:
+        await one.execute("DELETE FROM lapinq_ticks")
+    assert await firing.fire(other, seen) == ([], set())
+    assert len(await task_ids(one)) == 1
+    assert len(await ticks(one)) == is_kept
 
 
 def test_many_at_once_make_one_task_a_tick(database: str) -> None:
@@ -88,19 +88,17 @@ def test_many_at_once_make_one_task_a_tick(database: str) -> None:
     check_invariants(database, [])
 
 
-def test_nothing_fires_once_a_pause_was_answered(database: str) -> None:
-    async def test(one: Conn, other: Conn) -> None:
-        await set_clock(one, NOON)
-        await add_schedule(one)
-        await set_clock(one, "2026-03-02 12:01:00+00")
-        seen = await anext(firing.due_pages(other))
-        await schedules.pause(one, "nightly", "the disk is full", by=SOMEBODY)
-        assert await firing.fire(other, seen) == ([], set())
-        assert await ticks(one) == []
-        await schedules.resume(one, "nightly", by=SOMEBODY)
-        assert await firing.fire_due(one) == ([], set())
-
-    on_connections(database, test, count=2)
+async def test_nothing_fires_once_a_pause_was_answered(connections: Connections) -> None:
+    one, other = await connections(2)
+    await set_clock(one, NOON)
+    await add_schedule(one)
+    await set_clock(one, "2026-03-02 12:01:00+00")
+    seen = await anext(firing.due_pages(other))
+    await schedules.pause(one, "nightly", "the disk is full", by=SOMEBODY)
+    assert await firing.fire(other, seen) == ([], set())
+    assert await ticks(one) == []
+    await schedules.resume(one, "nightly", by=SOMEBODY)
+    assert await firing.fire_due(one) == ([], set())
 
 
 @pytest.mark.parametrize(
@@ -111,66 +109,55 @@ def test_nothing_fires_once_a_pause_was_answered(database: str) -> None:
         ("all", [("2026-03-02 14:00:00", "enqueued"), ("2026-03-02 15:00:00", "enqueued")]),
     ],
 )
-def test_what_was_missed_follows_the_policy(
-    database: str, misfire: str, expected: list[tuple[str, str]]
+async def test_what_was_missed_follows_the_policy(
+    conn: Conn, misfire: str, expected: list[tuple[str, str]]
 ) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, cron="0 * * * *", misfire=misfire, misfire_limit=2)
-        await set_clock(conn, "2026-03-02 15:30:00+00")
+    await set_clock(conn, NOON)
+    await add_schedule(conn, cron="0 * * * *", misfire=misfire, misfire_limit=2)
+    await set_clock(conn, "2026-03-02 15:30:00+00")
+    await firing.fire_due(conn)
+    assert await ticks(conn) == expected
+    cursor = await conn.execute("SELECT missed_from::text FROM lapinq_ticks WHERE missed_from IS NOT NULL")
+    assert await cursor.fetchall() == [("2026-03-02 13:00:00+00",)]
+    await set_clock(conn, "2026-03-02 16:00:30+00")
+    await firing.fire_due(conn)
+    assert (await ticks(conn))[-1] == ("2026-03-02 16:00:00", "enqueued")
+
+
+async def test_a_task_becomes_due_within_the_jitter_and_always_at_the_same_offset(
+    database: str, conn: Conn
+) -> None:
+    await set_clock(conn, NOON)
+    for n in range(20):
+        await add_schedule(conn, f"s{n}", jitter=30.0)
+    await set_clock(conn, "2026-03-02 12:01:00+00")
+    await firing.fire_due(conn)
+    cursor = await conn.execute(
+        "SELECT extract(epoch FROM scheduled_at - '2026-03-02 12:01:00+00')::float8 FROM lapinq_tasks"
+    )
+    offsets = [offset for (offset,) in await cursor.fetchall()]
+    assert all(0 <= offset <= 30 for offset in offsets)
+    assert len(set(offsets)) == 20
+    found = await schedules.get_schedule(conn, "s0")
+    assert found is not None
+    at = datetime(2026, 3, 2, 12, 1, tzinfo=UTC)
+    again = task_at(found, at, new_id()).scheduled_at
+    cursor = await conn.execute("SELECT scheduled_at FROM lapinq_tasks WHERE metadata->>'schedule' = 's0'")
+    assert await cursor.fetchall() == [(again,)]
+
+
+async def test_an_end_that_has_come_ends_the_schedule(conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    await add_schedule(
+        conn,
+        starts_at=datetime(2026, 3, 2, 12, 5, tzinfo=UTC),
+        ends_at=datetime(2026, 3, 2, 12, 6, 30, tzinfo=UTC),
+    )
+    for minute in range(1, 10):
+        await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
         await firing.fire_due(conn)
-        assert await ticks(conn) == expected
-        cursor = await conn.execute(
-            "SELECT missed_from::text FROM lapinq_ticks WHERE missed_from IS NOT NULL"
-        )
-        assert await cursor.fetchall() == [("2026-03-02 13:00:00+00",)]
-        await set_clock(conn, "2026-03-02 16:00:30+00")
-        await firing.fire_due(conn)
-        assert (await ticks(conn))[-1] == ("2026-03-02 16:00:00", "enqueued")
-
-    on_connections(database, test)
-
-
-def test_a_task_becomes_due_within_the_jitter_and_always_at_the_same_offset(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        for n in range(20):
-            await add_schedule(conn, f"s{n}", jitter=30.0)
-        await set_clock(conn, "2026-03-02 12:01:00+00")
-        await firing.fire_due(conn)
-        cursor = await conn.execute(
-            "SELECT extract(epoch FROM scheduled_at - '2026-03-02 12:01:00+00')::float8 FROM lapinq_tasks"
-        )
-        offsets = [offset for (offset,) in await cursor.fetchall()]
-        assert all(0 <= offset <= 30 for offset in offsets)
-        assert len(set(offsets)) == 20
-        found = await schedules.get_schedule(conn, "s0")
-        assert found is not None
-        at = datetime(2026, 3, 2, 12, 1, tzinfo=UTC)
-        again = task_at(found, at, new_id()).scheduled_at
-        cursor = await conn.execute(
-            "SELECT scheduled_at FROM lapinq_tasks WHERE metadata->>'schedule' = 's0'"
-        )
-        assert await cursor.fetchall() == [(again,)]
-
-    on_connections(database, test)
-
-
-def test_an_end_that_has_come_ends_the_schedule(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(
-            conn,
-            starts_at=datetime(2026, 3, 2, 12, 5, tzinfo=UTC),
-            ends_at=datetime(2026, 3, 2, 12, 6, 30, tzinfo=UTC),
-        )
-        for minute in range(1, 10):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        assert [at for at, _ in await ticks(conn)] == ["2026-03-02 12:05:00", "2026-03-02 12:06:00"]
-        found = await schedules.get_schedule(conn, "nightly")
-        assert found is not None
-        assert found.state == "ended"
-        assert await firing.look_ahead(conn) == Outlook(None, has_due=False, has_held=False)
-
-    on_connections(database, test)
+    assert [at for at, _ in await ticks(conn)] == ["2026-03-02 12:05:00", "2026-03-02 12:06:00"]
+    found = await schedules.get_schedule(conn, "nightly")
+    assert found is not None
+    assert found.state == "ended"
+    assert await firing.look_ahead(conn) == Outlook(None, has_due=False, has_held=False)

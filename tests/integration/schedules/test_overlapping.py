@@ -18,20 +18,17 @@ async def end_all(conn: Conn) -> None:
     await complete(conn, await claim(conn, await add_worker(conn), 100))
 
 
-def test_a_tick_that_meets_a_run_is_skipped_until_it_has_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="skip")
-        for minute in (1, 2):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        await end_all(conn)
-        await set_clock(conn, "2026-03-02 12:03:00+00")
+async def test_a_tick_that_meets_a_run_is_skipped_until_it_has_ended(database: str, conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    await add_schedule(conn, overlap="skip")
+    for minute in (1, 2):
+        await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
         await firing.fire_due(conn)
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped", "enqueued"]
-        assert len(await task_ids(conn)) == 2
-
-    on_connections(database, test)
+    await end_all(conn)
+    await set_clock(conn, "2026-03-02 12:03:00+00")
+    await firing.fire_due(conn)
+    assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped", "enqueued"]
+    assert len(await task_ids(conn)) == 2
 
 
 def test_one_tick_waits_for_a_run_and_further_ones_are_skipped(database: str) -> None:
@@ -85,52 +82,43 @@ def test_the_previous_run_is_cancelled_and_the_tick_waits_for_its_end(database: 
     check_invariants(database, [])
 
 
-def test_a_held_tick_of_a_paused_schedule_is_skipped(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="queue_one")
-        for minute in (1, 2):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        await schedules.pause(conn, "nightly", None, by=SOMEBODY)
-        await end_all(conn)
-        assert await firing.release_held(conn) == set()
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped"]
-
-    on_connections(database, test)
+async def test_a_held_tick_of_a_paused_schedule_is_skipped(conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    await add_schedule(conn, overlap="queue_one")
+    for minute in (1, 2):
+        await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
+        await firing.fire_due(conn)
+    await schedules.pause(conn, "nightly", None, by=SOMEBODY)
+    await end_all(conn)
+    assert await firing.release_held(conn) == set()
+    assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped"]
 
 
-def test_a_run_can_be_asked_for(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="skip")
-        await schedules.pause(conn, "nightly", None, by=SOMEBODY)
-        tick, woken = await firing.run_now(conn, "nightly", by=SOMEBODY)
-        assert (tick.outcome, woken) == ("enqueued", {"default"})
-        assert await task_ids(conn) == [tick.task_id]
-        await set_clock(conn, "2026-03-02 12:00:10+00")
-        with pytest.raises(StillRuns, match=str(tick.task_id)):
-            await firing.run_now(conn, "nightly", by=SOMEBODY)
-        assert len(await ticks(conn)) == 1
-        with pytest.raises(UnknownSchedule):
-            await firing.run_now(conn, "weekly", by=SOMEBODY)
-
-    on_connections(database, test)
+async def test_a_run_can_be_asked_for(conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    await add_schedule(conn, overlap="skip")
+    await schedules.pause(conn, "nightly", None, by=SOMEBODY)
+    tick, woken = await firing.run_now(conn, "nightly", by=SOMEBODY)
+    assert (tick.outcome, woken) == ("enqueued", {"default"})
+    assert await task_ids(conn) == [tick.task_id]
+    await set_clock(conn, "2026-03-02 12:00:10+00")
+    with pytest.raises(StillRuns, match=str(tick.task_id)):
+        await firing.run_now(conn, "nightly", by=SOMEBODY)
+    assert len(await ticks(conn)) == 1
+    with pytest.raises(UnknownSchedule):
+        await firing.run_now(conn, "weekly", by=SOMEBODY)
 
 
-def test_a_run_is_refused_while_a_tick_that_waited_is_about_to_start(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="queue_one")
-        for minute in (1, 2):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        await end_all(conn)
-        await set_clock(conn, "2026-03-02 12:02:10+00")
-        with pytest.raises(StillRuns, match="about to start") as refused:
-            await firing.run_now(conn, "nightly", by=SOMEBODY)
-        assert refused.value.task_id is None
-        assert await firing.release_held(conn) == {"default"}
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "enqueued"]
-
-    on_connections(database, test)
+async def test_a_run_is_refused_while_a_tick_that_waited_is_about_to_start(database: str, conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    await add_schedule(conn, overlap="queue_one")
+    for minute in (1, 2):
+        await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
+        await firing.fire_due(conn)
+    await end_all(conn)
+    await set_clock(conn, "2026-03-02 12:02:10+00")
+    with pytest.raises(StillRuns, match="about to start") as refused:
+        await firing.run_now(conn, "nightly", by=SOMEBODY)
+    assert refused.value.task_id is None
+    assert await firing.release_held(conn) == {"default"}
+    assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "enqueued"]

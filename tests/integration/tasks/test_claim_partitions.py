@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from lapinq_core.domain.ids import id_at
 from lapinq_core.intake import enqueueing
 from lapinq_core.tasks import claiming
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, new_task
 
 LOCKED = """
@@ -27,39 +26,33 @@ def id_of(day: datetime) -> str:
     return str(id_at(int(day.timestamp() * 1000)))
 
 
-def test_a_claim_locks_the_partition_of_its_tasks_only(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 3)
-        async with conn.transaction():
-            assert len(await claim(conn, worker, 2)) == 2
-            assert await locked(conn) <= 2  # two in the first and last hours of a week
-
-    on_connections(database, test)
+async def test_a_claim_locks_the_partition_of_its_tasks_only(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 3)
+    async with conn.transaction():
+        assert len(await claim(conn, worker, 2)) == 2
+        assert await locked(conn) <= 2  # two in the first and last hours of a week
 
 
-def test_older_tasks_are_claimed_in_their_order_and_for_a_while_it_looks_for_them_at_once(
-    database: str,
+async def test_older_tasks_are_claimed_in_their_order_and_for_a_while_it_looks_for_them_at_once(
+    conn: Conn,
 ) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        long_ago = id_of(datetime.now(UTC) - timedelta(days=30))
-        ahead = id_of(datetime.now(UTC) + timedelta(days=30))
-        tasks = [new_task(), new_task(id=long_ago), new_task(), new_task(id=ahead)]
-        for task in tasks:
-            await enqueueing.enqueue(conn, [task])
-        assert [one.id for one in await claim(conn, worker, 10)] == [task.id for task in tasks]
-        assert conn.claims_everywhere_until > 0
+    worker = await add_worker(conn)
+    long_ago = id_of(datetime.now(UTC) - timedelta(days=30))
+    ahead = id_of(datetime.now(UTC) + timedelta(days=30))
+    tasks = [new_task(), new_task(id=long_ago), new_task(), new_task(id=ahead)]
+    for task in tasks:
+        await enqueueing.enqueue(conn, [task])
+    assert [one.id for one in await claim(conn, worker, 10)] == [task.id for task in tasks]
+    assert conn.claims_everywhere_until > 0
 
-        await enqueue(conn, 1)
-        async with conn.transaction():
-            assert len(await claim(conn, worker, 1)) == 1
-            assert await locked(conn) > 2
-        conn.claims_everywhere_until = 0.0
-        await enqueue(conn, 1)
+    await enqueue(conn, 1)
+    async with conn.transaction():
         assert len(await claim(conn, worker, 1)) == 1
-
-    on_connections(database, test)
+        assert await locked(conn) > 2
+    conn.claims_everywhere_until = 0.0
+    await enqueue(conn, 1)
+    assert len(await claim(conn, worker, 1)) == 1
 
 
 def test_the_ids_of_a_week_reach_into_the_next_one_only_near_its_end() -> None:

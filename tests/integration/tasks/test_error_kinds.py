@@ -19,7 +19,6 @@ from lapinq_core.tasks.filters import (
     pattern_of,
 )
 from tests.integration.tasks.actions.test_bulk import fail
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, status
 from tests.support.rows.walks import one_step
 
@@ -43,21 +42,21 @@ KINDS = {
 
 @pytest.mark.parametrize(("error", "kind"), KINDS.items())
 def test_errors_are_of_one_kind_that_differ_in_numbers_ids_and_quoted_parts(
-    conn: Connection, error: str, kind: str
+    sync_conn: Connection, error: str, kind: str
 ) -> None:
     assert kind_of(error) == kind
-    assert in_the_database(conn, error, kind)
-    assert passes(conn, error, pattern_of(kind))
-    assert passes(conn, f"{error}\nand more", pattern_of(kind))
+    assert in_the_database(sync_conn, error, kind)
+    assert passes(sync_conn, error, pattern_of(kind))
+    assert passes(sync_conn, f"{error}\nand more", pattern_of(kind))
     # As the API takes it.
-    assert passes(conn, f"{error}\nand more", containing(pattern_of(kind)))
+    assert passes(sync_conn, f"{error}\nand more", containing(pattern_of(kind)))
 
 
 @given(st.text(alphabet=st.sampled_from("'\"-.,:;*%_\\ äß٣\u200b0123456789abcdefABCDEFgxyzXYZ"), max_size=60))
 @settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_database_tells_kinds_as_python_does(conn: Connection, line: str) -> None:
-    assert in_the_database(conn, line, kind_of(line))
-    assert passes(conn, line, pattern_of(kind_of(line)))
+def test_the_database_tells_kinds_as_python_does(sync_conn: Connection, line: str) -> None:
+    assert in_the_database(sync_conn, line, kind_of(line))
+    assert passes(sync_conn, line, pattern_of(kind_of(line)))
 
 
 def in_the_database(conn: Connection, error: str, kind: str) -> bool:
@@ -73,33 +72,30 @@ def passes(conn: Connection, error: str, pattern: str) -> bool:
     return row is not None and row[0]
 
 
-def test_the_first_line_tells_the_kind_and_a_long_one_its_beginning(conn: Connection) -> None:
+def test_the_first_line_tells_the_kind_and_a_long_one_its_beginning(sync_conn: Connection) -> None:
     query = psql.SQL("SELECT {} FROM (VALUES (%s)) AS f (error)").format(psql.SQL(FIRST_LINE))
     for error, line in (("a\nb", "a"), ("x" * 301, "x" * 300), ("\nb", "")):
-        row = conn.execute(query, (error,)).fetchone()
+        row = sync_conn.execute(query, (error,)).fetchone()
         assert row == (line,)
         assert first_line(error) == line
 
 
-def test_a_requeue_of_a_kind_takes_its_tasks_and_no_others(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        mine = await fail(conn, 2, "TimeoutError: timeout after 31.2 s\nin a")
-        mine += await fail(conn, 1, "TimeoutError: timeout after 7 s")
-        others = [
-            *await fail(conn, 1, "TimeoutError: timeout after much more than 7 s"),
-            *await fail(conn, 1, "timeouterror: timeout after 7 s"),
-            *await fail(conn, 1, "TimeoutError: timeout after 7 s", task_name="ADD"),
-            *await fail(conn, 1, "TimeoutError: timeout after 7 s", queue_name="other"),
-        ]
-        (ended,) = await fail(conn, 1, "TimeoutError: timeout after 8 s")
-        assert await actions.requeue(conn, ended, by="lisa")
-        kind = "TimeoutError: timeout after * s"
-        chosen = TaskFilter(
-            status=Status.FAILED, queue="default", name="add", error=pattern_of(kind), error_kind=kind
-        )
-        step = await one_step(conn, bulk.requeue_tasks, **msgspec.structs.asdict(chosen))
-        assert step.done == 3
-        assert [await status(conn, task_id) for task_id in mine] == ["pending"] * 3
-        assert [await status(conn, task_id) for task_id in others] == ["failed"] * 4
-
-    on_connections(database, test)
+async def test_a_requeue_of_a_kind_takes_its_tasks_and_no_others(database: str, conn: Conn) -> None:
+    mine = await fail(conn, 2, "TimeoutError: timeout after 31.2 s\nin a")
+    mine += await fail(conn, 1, "TimeoutError: timeout after 7 s")
+    others = [
+        *await fail(conn, 1, "TimeoutError: timeout after much more than 7 s"),
+        *await fail(conn, 1, "timeouterror: timeout after 7 s"),
+        *await fail(conn, 1, "TimeoutError: timeout after 7 s", task_name="ADD"),
+        *await fail(conn, 1, "TimeoutError: timeout after 7 s", queue_name="other"),
+    ]
+    (ended,) = await fail(conn, 1, "TimeoutError: timeout after 8 s")
+    assert await actions.requeue(conn, ended, by="lisa")
+    kind = "TimeoutError: timeout after * s"
+    chosen = TaskFilter(
+        status=Status.FAILED, queue="default", name="add", error=pattern_of(kind), error_kind=kind
+    )
+    step = await one_step(conn, bulk.requeue_tasks, **msgspec.structs.asdict(chosen))
+    assert step.done == 3
+    assert [await status(conn, task_id) for task_id in mine] == ["pending"] * 3
+    assert [await status(conn, task_id) for task_id in others] == ["failed"] * 4

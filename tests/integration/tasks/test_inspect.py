@@ -17,7 +17,6 @@ from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ign
 from lapinq_core.tasks.worker_verbs import Ended
 from lapinq_core.upkeep import count_folding, maintenance_jobs
 from tests.integration.tasks.test_plans import past_the_trigger
-from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task, pause
 
@@ -90,157 +89,138 @@ async def fill(conn: Conn) -> dict[Status, str]:
     return made
 
 
-def test_a_task_object_has_the_published_fields_in_their_order(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        task = new_task(
-            args=[1, "ü"],
-            kwargs={"a": None},
-            metadata={"b": 1},
-            priority=5,
-            ttl_seconds=90,
-            retry_delay=2.5,
-            webhook_url="https://x/",
-            request_id="r-7",
-            key="acme",
-            limits={"openai": 7},
+async def test_a_task_object_has_the_published_fields_in_their_order(database: str, conn: Conn) -> None:
+    task = new_task(
+        args=[1, "ü"],
+        kwargs={"a": None},
+        metadata={"b": 1},
+        priority=5,
+        ttl_seconds=90,
+        retry_delay=2.5,
+        webhook_url="https://x/",
+        request_id="r-7",
+        key="acme",
+        limits={"openai": 7},
+    )
+    await enqueueing.enqueue(conn, [task])
+    shown = await get(conn, task.id)
+    assert list(shown) == FIELDS
+    assert shown.pop("created_at").endswith("+00:00")
+    assert 80 < shown.pop("ttl_remaining") <= 90
+    assert shown == {
+        "id": task.id,
+        "task_name": "add",
+        "queue_name": "default",
+        "module_path": "tests.support.sample.tasks",
+        "args": [1, "ü"],
+        "kwargs": {"a": None},
+        "status": "pending",
+        "result": None,
+        "error": None,
+        "attempts": 0,
+        "max_retries": 3,
+        "priority": 5,
+        "metadata": {"b": 1},
+        "progress": None,
+        "progress_message": None,
+        "retry_delay": 2.5,
+        "retry_backoff": True,
+        "webhook_url": "https://x/",
+        "ttl_seconds": 90,
+        "worker_id": None,
+        "scheduled_at": None,
+        "started_at": None,
+        "completed_at": None,
+        "timeout_seconds": None,
+        "request_id": "r-7",
+        "rerun_of": None,
+        "key": "acme",
+        "limits": {"openai": 7},
+        "workflow_id": None,
+        "waiting_for": None,
+        "unique_key": None,
+    }
+
+
+async def test_an_object_tells_where_the_task_stands(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn)
+    shown = {status: await get(conn, task_id) for status, task_id in made.items()}
+    assert {status: task["status"] for status, task in shown.items()} == {
+        status: status.value for status in Status
+    }
+    assert shown[Status.COMPLETED]["result"] == '"done"'
+    assert shown[Status.FAILED]["error"] == "ValueError: no"
+    for status in (Status.RUNNING, Status.COMPLETED, Status.FAILED):
+        assert shown[status]["attempts"] == 1
+        assert shown[status]["worker_id"]
+        assert shown[status]["started_at"] > shown[status]["created_at"]
+    for status in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
+        assert (shown[status]["attempts"], shown[status]["worker_id"]) == (0, None)
+    ended = {status for status, task in shown.items() if task["completed_at"]}
+    assert ended == {Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED}
+    assert all(task["ttl_remaining"] is None for task in shown.values())
+
+
+async def test_a_time_to_live_that_is_over_leaves_nothing_remaining(conn: Conn) -> None:
+    (task_id,) = await enqueue(conn, ttl_seconds=0.001)
+    assert (await get(conn, task_id))["ttl_remaining"] == 0
+
+
+async def test_a_result_is_there_for_every_final_status(database: str, conn: Conn) -> None:
+    for status, task_id in (await one_of_each(conn)).items():
+        found = await inspect.get_result(conn, task_id)
+        assert found is not None
+        assert found[0] is status
+        result = msgspec.json.decode(found[1])
+        assert list(result) == ["id", "status", "result", "error", "completed_at"]
+        assert (result["id"], result["status"]) == (task_id, status.value)
+    assert await inspect.get_result(conn, new_task().id) is None
+    assert await inspect.get_task(conn, new_task().id) is None
+
+
+async def test_a_list_is_narrowed_by_each_status_alone_and_with_the_rest(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn, "left")
+    other = await one_of_each(conn, "right")
+    assert await listed(conn) == sorted([*made.values(), *other.values()], reverse=True)
+    for status in Status:
+        assert await listed(conn, status=status) == [other[status], made[status]]
+        assert await listed(conn, status=status, queue="left") == [made[status]]
+        assert await listed(conn, status=status, queue="right", task_name="a%") == [other[status]]
+        assert await listed(conn, status=status, task_name="nothing") == []
+        assert await listed(conn, status=status, before=other[status]) == [made[status]]
+    assert await listed(conn, queue="left") == sorted(made.values(), reverse=True)
+
+
+async def test_scheduled_tasks_are_among_the_pending_in_the_order_of_enqueueing(
+    database: str, conn: Conn
+) -> None:
+    ids: list[str] = []
+    for _ in range(3):
+        ids += await enqueue(conn)
+        (later,) = await enqueue(conn)
+        await conn.execute(
+            "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %s RETURNING id, queue_name, rank)"
+            " INSERT INTO lapinq_delayed (id, due_at, queue_name, rank)"
+            " SELECT id, now() + '1 h', queue_name, rank FROM gone",
+            (later,),
         )
-        await enqueueing.enqueue(conn, [task])
-        shown = await get(conn, task.id)
-        assert list(shown) == FIELDS
-        assert shown.pop("created_at").endswith("+00:00")
-        assert 80 < shown.pop("ttl_remaining") <= 90
-        assert shown == {
-            "id": task.id,
-            "task_name": "add",
-            "queue_name": "default",
-            "module_path": "tests.support.sample.tasks",
-            "args": [1, "ü"],
-            "kwargs": {"a": None},
-            "status": "pending",
-            "result": None,
-            "error": None,
-            "attempts": 0,
-            "max_retries": 3,
-            "priority": 5,
-            "metadata": {"b": 1},
-            "progress": None,
-            "progress_message": None,
-            "retry_delay": 2.5,
-            "retry_backoff": True,
-            "webhook_url": "https://x/",
-            "ttl_seconds": 90,
-            "worker_id": None,
-            "scheduled_at": None,
-            "started_at": None,
-            "completed_at": None,
-            "timeout_seconds": None,
-            "request_id": "r-7",
-            "rerun_of": None,
-            "key": "acme",
-            "limits": {"openai": 7},
-            "workflow_id": None,
-            "waiting_for": None,
-            "unique_key": None,
-        }
-
-    on_connections(database, test)
+        ids.append(later)
+    assert await listed(conn, status=Status.PENDING) == ids[::-1]
 
 
-def test_an_object_tells_where_the_task_stands(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        shown = {status: await get(conn, task_id) for status, task_id in made.items()}
-        assert {status: task["status"] for status, task in shown.items()} == {
-            status: status.value for status in Status
-        }
-        assert shown[Status.COMPLETED]["result"] == '"done"'
-        assert shown[Status.FAILED]["error"] == "ValueError: no"
-        for status in (Status.RUNNING, Status.COMPLETED, Status.FAILED):
-            assert shown[status]["attempts"] == 1
-            assert shown[status]["worker_id"]
-            assert shown[status]["started_at"] > shown[status]["created_at"]
-        for status in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
-            assert (shown[status]["attempts"], shown[status]["worker_id"]) == (0, None)
-        ended = {status for status, task in shown.items() if task["completed_at"]}
-        assert ended == {Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED}
-        assert all(task["ttl_remaining"] is None for task in shown.values())
-
-    on_connections(database, test)
+async def test_a_list_goes_on_where_the_last_page_ended(database: str, conn: Conn) -> None:
+    ids = (await enqueue(conn, 7))[::-1]
+    seen: list[str] = []
+    before: str | None = None
+    for expected in (3, 3, 1):
+        objects, before = await inspect.list_tasks(conn, TaskFilter(before=before), 3)
+        assert len(objects) == expected
+        seen += [msgspec.json.decode(text)["id"] for text in objects]
+    assert (seen, before) == (ids, None)
+    assert (await inspect.list_tasks(conn, TaskFilter(), 7))[1] is None
 
 
-def test_a_time_to_live_that_is_over_leaves_nothing_remaining(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task_id,) = await enqueue(conn, ttl_seconds=0.001)
-        assert (await get(conn, task_id))["ttl_remaining"] == 0
-
-    on_connections(database, test)
-
-
-def test_a_result_is_there_for_every_final_status(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for status, task_id in (await one_of_each(conn)).items():
-            found = await inspect.get_result(conn, task_id)
-            assert found is not None
-            assert found[0] is status
-            result = msgspec.json.decode(found[1])
-            assert list(result) == ["id", "status", "result", "error", "completed_at"]
-            assert (result["id"], result["status"]) == (task_id, status.value)
-        assert await inspect.get_result(conn, new_task().id) is None
-        assert await inspect.get_task(conn, new_task().id) is None
-
-    on_connections(database, test)
-
-
-def test_a_list_is_narrowed_by_each_status_alone_and_with_the_rest(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn, "left")
-        other = await one_of_each(conn, "right")
-        assert await listed(conn) == sorted([*made.values(), *other.values()], reverse=True)
-        for status in Status:
-            assert await listed(conn, status=status) == [other[status], made[status]]
-            assert await listed(conn, status=status, queue="left") == [made[status]]
-            assert await listed(conn, status=status, queue="right", task_name="a%") == [other[status]]
-            assert await listed(conn, status=status, task_name="nothing") == []
-            assert await listed(conn, status=status, before=other[status]) == [made[status]]
-        assert await listed(conn, queue="left") == sorted(made.values(), reverse=True)
-
-    on_connections(database, test)
-
-
-def test_scheduled_tasks_are_among_the_pending_in_the_order_of_enqueueing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids: list[str] = []
-        for _ in range(3):
-            ids += await enqueue(conn)
-            (later,) = await enqueue(conn)
-            await conn.execute(
-                "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %s RETURNING id, queue_name, rank)"
-                " INSERT INTO lapinq_delayed (id, due_at, queue_name, rank)"
-                " SELECT id, now() + '1 h', queue_name, rank FROM gone",
-                (later,),
-            )
-            ids.append(later)
-        assert await listed(conn, status=Status.PENDING) == ids[::-1]
-
-    on_connections(database, test)
-
-
-def test_a_list_goes_on_where_the_last_page_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = (await enqueue(conn, 7))[::-1]
-        seen: list[str] = []
-        before: str | None = None
-        for expected in (3, 3, 1):
-            objects, before = await inspect.list_tasks(conn, TaskFilter(before=before), 3)
-            assert len(objects) == expected
-            seen += [msgspec.json.decode(text)["id"] for text in objects]
-        assert (seen, before) == (ids, None)
-        assert (await inspect.list_tasks(conn, TaskFilter(), 7))[1] is None
-
-    on_connections(database, test)
-
-
-def test_a_name_is_found_by_a_part_of_it(database: str) -> None:
+async def test_a_name_is_found_by_a_part_of_it(conn: Conn) -> None:
     found = {
         "mail": ["Send_Mail", "mailer", "send%mail"],
         "MAIL": ["Send_Mail", "mailer", "send%mail"],
@@ -253,117 +233,98 @@ def test_a_name_is_found_by_a_part_of_it(database: str) -> None:
         "x": [],
     }
 
-    async def test(conn: Conn) -> None:
-        for name in ("Send_Mail", "mailer", "send%mail", "back\\slash", "add"):
-            await enqueue(conn, task_name=name)
-        for asked, names in found.items():
-            objects, _ = await inspect.list_tasks(conn, TaskFilter(task_name=containing(asked)), 50)
-            assert sorted(msgspec.json.decode(text)["task_name"] for text in objects) == names, asked
-
-    on_connections(database, test)
+    for name in ("Send_Mail", "mailer", "send%mail", "back\\slash", "add"):
+        await enqueue(conn, task_name=name)
+    for asked, names in found.items():
+        objects, _ = await inspect.list_tasks(conn, TaskFilter(task_name=containing(asked)), 50)
+        assert sorted(msgspec.json.decode(text)["task_name"] for text in objects) == names, asked
 
 
-def test_a_page_ends_before_it_is_too_large_and_the_next_one_goes_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        sizes = [10, 10, 500, 500, 3000, 10, 400, 400, 400]
-        ids = [(await enqueue(conn, args=["x" * size]))[0] for size in sizes]
+async def test_a_page_ends_before_it_is_too_large_and_the_next_one_goes_on(database: str, conn: Conn) -> None:
+    sizes = [10, 10, 500, 500, 3000, 10, 400, 400, 400]
+    ids = [(await enqueue(conn, args=["x" * size]))[0] for size in sizes]
 
-        async def pages(limit: int, most: int) -> list[list[str]]:
-            found: list[list[str]] = []
-            last: str | None = None
-            while not found or last:
-                objects, last = await inspect.list_tasks(conn, TaskFilter(before=last), limit, most)
-                found.append([msgspec.json.decode(text)["id"] for text in objects])
-            return found
+    async def pages(limit: int, most: int) -> list[list[str]]:
+        found: list[list[str]] = []
+        last: str | None = None
+        while not found or last:
+            objects, last = await inspect.list_tasks(conn, TaskFilter(before=last), limit, most)
+            found.append([msgspec.json.decode(text)["id"] for text in objects])
+        return found
 
-        parted = await pages(limit=4, most=2500)
-        assert [one for page in parted for one in page] == ids[::-1]
-        # Of about 700 bytes besides: three of 400; what goes with the large one is too much for either neighbour.
-        assert [len(page) for page in parted] == [2, 2, 1, 2, 2]
-        assert [len(page) for page in await pages(limit=4, most=10**6)] == [4, 4, 1]
-        assert [len(page) for page in await pages(limit=9, most=10**6)] == [9]
-        assert [len(page) for page in await pages(limit=9, most=1)] == [1] * 9
-
-    on_connections(database, test)
+    parted = await pages(limit=4, most=2500)
+    assert [one for page in parted for one in page] == ids[::-1]
+    # Of about 700 bytes besides: three of 400; what goes with the large one is too much for either neighbour.
+    assert [len(page) for page in parted] == [2, 2, 1, 2, 2]
+    assert [len(page) for page in await pages(limit=4, most=10**6)] == [4, 4, 1]
+    assert [len(page) for page in await pages(limit=9, most=10**6)] == [9]
+    assert [len(page) for page in await pages(limit=9, most=1)] == [1] * 9
 
 
-def test_the_database_makes_no_objects_beyond_the_page(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 60, args=["x" * 1_000_000], ttl_seconds=1000.0)
-        await conn.execute("CREATE SEQUENCE looks")
-        await conn.execute(
-            "CREATE OR REPLACE FUNCTION lapinq_now() RETURNS timestamptz LANGUAGE plpgsql VOLATILE"
-            " AS 'BEGIN PERFORM nextval(''looks''); RETURN clock_timestamp(); END'"
-        )
-        objects, last = await inspect.list_tasks(conn, TaskFilter(), 60, 2_500_000)
-        assert len(objects) == 2
-        assert last is not None
-        row = await (await conn.execute("SELECT last_value FROM looks")).fetchone()
-        assert row is not None
-        assert row[0] < 10, "each object takes a look at the clock"
-        assert len((await inspect.list_tasks(conn, TaskFilter(before=last), 2))[0]) == 2
-
-    on_connections(database, test)
+async def test_the_database_makes_no_objects_beyond_the_page(database: str, conn: Conn) -> None:
+    await enqueue(conn, 60, args=["x" * 1_000_000], ttl_seconds=1000.0)
+    await conn.execute("CREATE SEQUENCE looks")
+    await conn.execute(
+        "CREATE OR REPLACE FUNCTION lapinq_now() RETURNS timestamptz LANGUAGE plpgsql VOLATILE"
+        " AS 'BEGIN PERFORM nextval(''looks''); RETURN clock_timestamp(); END'"
+    )
+    objects, last = await inspect.list_tasks(conn, TaskFilter(), 60, 2_500_000)
+    assert len(objects) == 2
+    assert last is not None
+    row = await (await conn.execute("SELECT last_value FROM looks")).fetchone()
+    assert row is not None
+    assert row[0] < 10, "each object takes a look at the clock"
+    assert len((await inspect.list_tasks(conn, TaskFilter(before=last), 2))[0]) == 2
 
 
-def test_counts_follow_every_move_and_leave_out_queues_without_tasks(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert await inspect.count_queues(conn) == []
-        await one_of_each(conn, "b")
-        await enqueue(conn, 3, queue_name="a")
-        expected = [QueueCounts("a", 3, 0, 0, 0, 0, 0), QueueCounts("b", 1, 1, 1, 1, 1, 1)]
-        assert await inspect.count_queues(conn) == expected
-        for _ in range(101):
-            await enqueue(conn, queue_name="a")
-        await count_folding.fold_counts(conn)
-        assert await inspect.count_queues(conn) == [QueueCounts("a", 104, 0, 0, 0, 0, 0), expected[1]]
-
-    on_connections(database, test)
+async def test_counts_follow_every_move_and_leave_out_queues_without_tasks(database: str, conn: Conn) -> None:
+    assert await inspect.count_queues(conn) == []
+    await one_of_each(conn, "b")
+    await enqueue(conn, 3, queue_name="a")
+    expected = [QueueCounts("a", 3, 0, 0, 0, 0, 0), QueueCounts("b", 1, 1, 1, 1, 1, 1)]
+    assert await inspect.count_queues(conn) == expected
+    for _ in range(101):
+        await enqueue(conn, queue_name="a")
+    await count_folding.fold_counts(conn)
+    assert await inspect.count_queues(conn) == [QueueCounts("a", 104, 0, 0, 0, 0, 0), expected[1]]
 
 
-def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        shown = await inspect.overview(conn, 4)
-        assert [line.id for line in shown.tasks] == sorted(made.values(), reverse=True)[:4]
-        by_status = {line.status: line for line in shown.tasks}
-        assert by_status[Status.FAILED].error == "ValueError: no"
-        assert by_status[Status.FAILED].duration is not None
-        assert by_status[Status.CANCELLED].duration is None
-        assert all(0 < line.age < 60 for line in shown.tasks)
-        assert shown.queues == await inspect.count_queues(conn)
-
-    on_connections(database, test)
+async def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn)
+    shown = await inspect.overview(conn, 4)
+    assert [line.id for line in shown.tasks] == sorted(made.values(), reverse=True)[:4]
+    by_status = {line.status: line for line in shown.tasks}
+    assert by_status[Status.FAILED].error == "ValueError: no"
+    assert by_status[Status.FAILED].duration is not None
+    assert by_status[Status.CANCELLED].duration is None
+    assert all(0 < line.age < 60 for line in shown.tasks)
+    assert shown.queues == await inspect.count_queues(conn)
 
 
-def test_a_line_tells_the_state_that_people_think_in_and_small_arguments(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each_state(conn)
-        [large] = await enqueue(conn, args=[token_hex(4000)], kwargs={"a": "ü"}, queue_name="large")
-        lines = {line.id: line for line in await inspect.newest_tasks(conn, TaskFilter(), 50)}
-        assert {state: lines[task_id].state for state, task_id in made.items()} == {
-            state: state for state in ShownState
-        }
-        line = lines[made[ShownState.SCHEDULED]]
-        assert (line.args, line.kwargs) == ("[1,1]", "{}")
-        assert (lines[large].args, lines[large].kwargs) == (None, '{"a":"ü"}')
+async def test_a_line_tells_the_state_that_people_think_in_and_small_arguments(
+    database: str, conn: Conn
+) -> None:
+    made = await one_of_each_state(conn)
+    [large] = await enqueue(conn, args=[token_hex(4000)], kwargs={"a": "ü"}, queue_name="large")
+    lines = {line.id: line for line in await inspect.newest_tasks(conn, TaskFilter(), 50)}
+    assert {state: lines[task_id].state for state, task_id in made.items()} == {
+        state: state for state in ShownState
+    }
+    line = lines[made[ShownState.SCHEDULED]]
+    assert (line.args, line.kwargs) == ("[1,1]", "{}")
+    assert (lines[large].args, lines[large].kwargs) == (None, '{"a":"ü"}')
 
-    on_connections(database, test)
 
-
-def test_looking_touches_little_of_full_tables(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await fill(conn)
-        for status in (None, *Status):
-            statement = _task_objects(pick_tasks(TaskFilter(status=status), 21))
-            assert await touched(conn, statement, {}) < 21 * 12, status
-        for status in (Status.RUNNING, Status.FAILED, Status.CANCELLED, Status.EXPIRED):
-            assert await listed(conn, status=status) == [made[status]]
-        for verb, bound in (("get_result", 12), ("newest_tasks", 20 * 12)):
-            statement = psql.SQL(text_of(verb)).format(picked=pick_tasks(TaskFilter(), 20))
-            assert await touched(conn, statement, {"id": made[Status.COMPLETED]}) < bound, verb
-
-    on_connections(database, test)
+async def test_looking_touches_little_of_full_tables(database: str, conn: Conn) -> None:
+    made = await fill(conn)
+    for status in (None, *Status):
+        statement = _task_objects(pick_tasks(TaskFilter(status=status), 21))
+        assert await touched(conn, statement, {}) < 21 * 12, status
+    for status in (Status.RUNNING, Status.FAILED, Status.CANCELLED, Status.EXPIRED):
+        assert await listed(conn, status=status) == [made[status]]
+    for verb, bound in (("get_result", 12), ("newest_tasks", 20 * 12)):
+        statement = psql.SQL(text_of(verb)).format(picked=pick_tasks(TaskFilter(), 20))
+        assert await touched(conn, statement, {"id": made[Status.COMPLETED]}) < bound, verb
 
 
 async def touched(conn: Conn, statement: psql.Composable, params: dict[str, Any]) -> float:
@@ -381,41 +342,38 @@ async def touched(conn: Conn, statement: psql.Composable, params: dict[str, Any]
     return walk(row[0][0]["Plan"])
 
 
-def test_a_history_is_the_task_with_its_attempts_in_their_order(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        planned = datetime(2026, 1, 31, tzinfo=UTC)
-        [waiting] = await enqueue(conn, args=["waiting"], metadata={"a": 1}, priority=3, scheduled_at=planned)
-        [task, other] = await enqueue(conn, 2, queue_name="tried")
-        worker = await add_worker(conn)
-        for number in range(inspect.MAX_ATTEMPTS + 1):
-            held = {one.id: one for one in await claim(conn, worker, 2, "tried")}
-            ended = Ended(task, held[task].token, False, True, 0, f"{number}", "Traceback …")
-            await worker_verbs.settle(conn, [ended])
-            await worker_verbs.release(conn, [held[other]])
+async def test_a_history_is_the_task_with_its_attempts_in_their_order(conn: Conn) -> None:
+    planned = datetime(2026, 1, 31, tzinfo=UTC)
+    [waiting] = await enqueue(conn, args=["waiting"], metadata={"a": 1}, priority=3, scheduled_at=planned)
+    [task, other] = await enqueue(conn, 2, queue_name="tried")
+    worker = await add_worker(conn)
+    for number in range(inspect.MAX_ATTEMPTS + 1):
         held = {one.id: one for one in await claim(conn, worker, 2, "tried")}
+        ended = Ended(task, held[task].token, False, True, 0, f"{number}", "Traceback …")
+        await worker_verbs.settle(conn, [ended])
+        await worker_verbs.release(conn, [held[other]])
+    held = {one.id: one for one in await claim(conn, worker, 2, "tried")}
 
-        found = await history(conn, waiting)
-        assert (found["args"], found["kwargs"], found["metadata"]) == (["waiting"], {}, {"a": 1})
-        assert (found["priority"], found["queue_name"]) == (3, "default")
-        assert (found["status"], found["attempts"], found["result"]) == ("pending", [], None)
-        assert datetime.fromisoformat(found["scheduled_at"]) == planned
-        assert found["completed_at"] is None
+    found = await history(conn, waiting)
+    assert (found["args"], found["kwargs"], found["metadata"]) == (["waiting"], {}, {"a": 1})
+    assert (found["priority"], found["queue_name"]) == (3, "default")
+    assert (found["status"], found["attempts"], found["result"]) == ("pending", [], None)
+    assert datetime.fromisoformat(found["scheduled_at"]) == planned
+    assert found["completed_at"] is None
 
-        running = await history(conn, task)
-        assert running["status"] == "running"
-        *before, last = running["attempts"]
-        assert [one["error"] for one in before] == [f"{n}" for n in range(1, inspect.MAX_ATTEMPTS + 1)]
-        assert {(one["outcome"], one["traceback"]) for one in before} == {("failed", "Traceback …")}
-        assert (last["outcome"], last["worker_id"]) == ("running", worker)
+    running = await history(conn, task)
+    assert running["status"] == "running"
+    *before, last = running["attempts"]
+    assert [one["error"] for one in before] == [f"{n}" for n in range(1, inspect.MAX_ATTEMPTS + 1)]
+    assert {(one["outcome"], one["traceback"]) for one in before} == {("failed", "Traceback …")}
+    assert (last["outcome"], last["worker_id"]) == ("running", worker)
 
-        assert await complete(conn, [held[task]], '"done"') == 1
-        done = await history(conn, task)
-        assert (done["status"], done["result"]) == ("completed", '"done"')
-        assert done["attempts"][-1]["outcome"] == "completed"
-        assert done["attempts"][-1]["started_at"] < done["completed_at"]
-        assert await history(conn, new_id()) is None
-
-    on_connections(database, test)
+    assert await complete(conn, [held[task]], '"done"') == 1
+    done = await history(conn, task)
+    assert (done["status"], done["result"]) == ("completed", '"done"')
+    assert done["attempts"][-1]["outcome"] == "completed"
+    assert done["attempts"][-1]["started_at"] < done["completed_at"]
+    assert await history(conn, new_id()) is None
 
 
 async def history(conn: Conn, task_id: str) -> Any:

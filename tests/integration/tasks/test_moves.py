@@ -4,7 +4,6 @@ Each task begins with priority 7, a time to live, a webhook, two starts and a su
 after it, with the same priority.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -187,34 +186,31 @@ async def one(conn: Conn, query: str, task_id: str) -> Any:
 
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
-def test_a_move_takes_along_what_belongs_to_the_task(shared_database: str, move: Move) -> None:
-    async def test() -> None:
-        async with await Conn.open(shared_database) as conn, conn.transaction(force_rollback=True):
-            await conn.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            task = await made_in(conn, move.start)
-            await move.verb(conn, task)
-            stands = await one(
-                conn,
-                "SELECT place, starts, isolation FROM ("
-                " SELECT id, 'ready' AS place, starts, isolation, queue_name, rank, expires_at FROM lapinq_ready"
-                " UNION ALL SELECT id, 'delayed', starts, isolation, queue_name, rank, expires_at FROM lapinq_delayed"
-                " UNION ALL SELECT id, 'running', attempt, isolation, queue_name, rank, expires_at FROM lapinq_running"
-                "  WHERE has_webhook"
-                ") p JOIN lapinq_tasks t USING (id) WHERE id = %(id)s AND p.queue_name = t.queue_name"
-                " AND p.rank = -t.priority AND p.expires_at = t.expires_at"
-                " UNION ALL SELECT outcome, attempt, NULL FROM lapinq_attempts WHERE task_id = %(id)s AND final",
-                task.id,
-            )
-            assert stands == (move.end, move.starts, move.isolation)
-            is_first = await one(
-                conn,
-                "SELECT (SELECT seq FROM lapinq_ready WHERE id = %(id)s) < seq FROM lapinq_ready WHERE id <> %(id)s",
-                task.id,
-            )
-            assert is_first == ({"before": True, "behind": False, None: None}[move.place],)
-            status = {READY: "pending", DELAYED: "pending"}.get(move.end, move.end)
-            assert await counts(conn, QUEUE) == Counter([status, "pending"])
-            told = await one(conn, "SELECT count(*) FROM lapinq_webhooks WHERE task_id = %(id)s", task.id)
-            assert told == (move.told,)
-
-    asyncio.run(test())
+async def test_a_move_takes_along_what_belongs_to_the_task(shared_database: str, move: Move) -> None:
+    async with await Conn.open(shared_database) as conn, conn.transaction(force_rollback=True):
+        await conn.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        task = await made_in(conn, move.start)
+        await move.verb(conn, task)
+        stands = await one(
+            conn,
+            "SELECT place, starts, isolation FROM ("
+            " SELECT id, 'ready' AS place, starts, isolation, queue_name, rank, expires_at FROM lapinq_ready"
+            " UNION ALL SELECT id, 'delayed', starts, isolation, queue_name, rank, expires_at FROM lapinq_delayed"
+            " UNION ALL SELECT id, 'running', attempt, isolation, queue_name, rank, expires_at FROM lapinq_running"
+            "  WHERE has_webhook"
+            ") p JOIN lapinq_tasks t USING (id) WHERE id = %(id)s AND p.queue_name = t.queue_name"
+            " AND p.rank = -t.priority AND p.expires_at = t.expires_at"
+            " UNION ALL SELECT outcome, attempt, NULL FROM lapinq_attempts WHERE task_id = %(id)s AND final",
+            task.id,
+        )
+        assert stands == (move.end, move.starts, move.isolation)
+        is_first = await one(
+            conn,
+            "SELECT (SELECT seq FROM lapinq_ready WHERE id = %(id)s) < seq FROM lapinq_ready WHERE id <> %(id)s",
+            task.id,
+        )
+        assert is_first == ({"before": True, "behind": False, None: None}[move.place],)
+        status = {READY: "pending", DELAYED: "pending"}.get(move.end, move.end)
+        assert await counts(conn, QUEUE) == Counter([status, "pending"])
+        told = await one(conn, "SELECT count(*) FROM lapinq_webhooks WHERE task_id = %(id)s", task.id)
+        assert told == (move.told,)

@@ -168,86 +168,81 @@ def test_ending_attempts_goes_by_the_primary_key(filled: Filled, verb: str) -> N
     on_connections(filled.url, test)
 
 
-def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await fill(conn)
-        async with conn.transaction():
-            await conn.execute("SET LOCAL session_replication_role = replica")
-            await conn.execute(
-                "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank) SELECT gen_random_uuid(),"
-                " lapinq_now() + interval '1 year' + n * interval '1 second', 'default', 0"
-                " FROM generate_series(1, 100000) n"
-            )
-        params = {
-            "worker": worker,
-            "token": str(uuid.uuid4()),
-            "lease": 310.0,
-            "isolated": 1,
-            "margin": 10.0,
-            "max_rank": 2**40,
-        }
-        params |= {"queue": "default", "limit": 1, "mark_rank": -(2**40), "mark_seq": 0}
-        for analyzed in (False, True):
-            if analyzed:
-                await conn.execute("ANALYZE lapinq_delayed")
-            found = await plan(conn, "promote", {"limit": 500, "since": None, "since_id": FIRST})
-            assert scanned_whole(found) == []
-            # Whether something is due, and when the next one will be.
-            assert touched(found) <= 1
-            assert blocks(found) < 20
-            tables = {node.get("Relation Name") for node in nodes(await plan(conn, "claim", params))}
-            assert "lapinq_delayed" not in tables
+async def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(
+    database: str, conn: Conn
+) -> None:
+    worker = await fill(conn)
+    async with conn.transaction():
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute(
+            "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank) SELECT gen_random_uuid(),"
+            " lapinq_now() + interval '1 year' + n * interval '1 second', 'default', 0"
+            " FROM generate_series(1, 100000) n"
+        )
+    params = {
+        "worker": worker,
+        "token": str(uuid.uuid4()),
+        "lease": 310.0,
+        "isolated": 1,
+        "margin": 10.0,
+        "max_rank": 2**40,
+    }
+    params |= {"queue": "default", "limit": 1, "mark_rank": -(2**40), "mark_seq": 0}
+    for analyzed in (False, True):
+        if analyzed:
+            await conn.execute("ANALYZE lapinq_delayed")
+        found = await plan(conn, "promote", {"limit": 500, "since": None, "since_id": FIRST})
+        assert scanned_whole(found) == []
+        # Whether something is due, and when the next one will be.
+        assert touched(found) <= 1
+        assert blocks(found) < 20
+        tables = {node.get("Relation Name") for node in nodes(await plan(conn, "claim", params))}
+        assert "lapinq_delayed" not in tables
 
-    on_connections(database, test)
 
-
-def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(database: str) -> None:
+async def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(conn: Conn) -> None:
     """Although by the statistics hardly any is not parked: a prepared plan would read the whole table ever after."""
 
-    async def test(conn: Conn) -> None:
-        async with conn.transaction():
-            await conn.execute("SET LOCAL session_replication_role = replica")
-            await conn.execute(
-                "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, parked_for, parked_seq)"
-                " SELECT gen_random_uuid(), lapinq_now() - n * interval '1 ms', 'default', 0, 'add', n"
-                " FROM generate_series(1, 20000) AS n ORDER BY random()"
-            )
-        for analyzed in (False, True):
-            if analyzed:
-                await conn.execute("ANALYZE lapinq_delayed")
-            found = await plan(conn, "promote", {"limit": 500, "since": None, "since_id": FIRST})
-            assert scanned_whole(found) == []
-
-    on_connections(database, test)
+    async with conn.transaction():
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute(
+            "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, parked_for, parked_seq)"
+            " SELECT gen_random_uuid(), lapinq_now() - n * interval '1 ms', 'default', 0, 'add', n"
+            " FROM generate_series(1, 20000) AS n ORDER BY random()"
+        )
+    for analyzed in (False, True):
+        if analyzed:
+            await conn.execute("ANALYZE lapinq_delayed")
+        found = await plan(conn, "promote", {"limit": 500, "since": None, "since_id": FIRST})
+        assert scanned_whole(found) == []
 
 
-def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await fill(conn)
-        params = {
-            "queue": "other",
-            "limit": 10,
-            "worker": worker,
-            "token": str(uuid.uuid4()),
-            "lease": 310.0,
-            "isolated": 1,
-            "margin": 10.0,
-            "mark_rank": LOWEST_MARK[0],
-            "mark_seq": 0,
-            "max_rank": 2**40,
-        }
-        heads = {"queues": ["busy", "other"], "ranks": [LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
-        alone = await plan(conn, "claim", params)
-        for crowded in ("busy", "zzz"):  # before and after the other queue in the index
-            await crowd(conn, crowded, 50_000)
-        await conn.execute("ANALYZE lapinq_ready, lapinq_tasks")
-        beside = await plan(conn, "claim", params)
-        assert touched(beside) == touched(alone) < 50
-        # The index may have grown by a level or two, and a row costs a descent into the tasks' index.
-        assert blocks(beside) <= blocks(alone) + 10 * 2 + 10
-        inside = await plan(conn, "claim", {**params, "queue": "zzz"})
-        assert touched(inside) == touched(alone)
-        assert touched(await plan(conn, "heads", heads)) <= 4
-        assert touched(await plan(conn, "discover", {})) <= 4 + 1
-
-    on_connections(database, test)
+async def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(
+    database: str, conn: Conn
+) -> None:
+    worker = await fill(conn)
+    params = {
+        "queue": "other",
+        "limit": 10,
+        "worker": worker,
+        "token": str(uuid.uuid4()),
+        "lease": 310.0,
+        "isolated": 1,
+        "margin": 10.0,
+        "mark_rank": LOWEST_MARK[0],
+        "mark_seq": 0,
+        "max_rank": 2**40,
+    }
+    heads = {"queues": ["busy", "other"], "ranks": [LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
+    alone = await plan(conn, "claim", params)
+    for crowded in ("busy", "zzz"):  # before and after the other queue in the index
+        await crowd(conn, crowded, 50_000)
+    await conn.execute("ANALYZE lapinq_ready, lapinq_tasks")
+    beside = await plan(conn, "claim", params)
+    assert touched(beside) == touched(alone) < 50
+    # The index may have grown by a level or two, and a row costs a descent into the tasks' index.
+    assert blocks(beside) <= blocks(alone) + 10 * 2 + 10
+    inside = await plan(conn, "claim", {**params, "queue": "zzz"})
+    assert touched(inside) == touched(alone)
+    assert touched(await plan(conn, "heads", heads)) <= 4
+    assert touched(await plan(conn, "discover", {})) <= 4 + 1

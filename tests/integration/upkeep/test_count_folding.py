@@ -5,7 +5,6 @@ import pytest
 from lapinq_core.db.pool import make_pool
 from lapinq_core.upkeep import count_folding
 from lapinq_core.upkeep.count_folding import FOLD_INTERVAL_SECONDS, CountFolding
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
 BUSY_QUEUES = 30
@@ -28,56 +27,47 @@ async def rows_and_sums(conn: Conn) -> tuple[int, int, int]:
     return row
 
 
-def test_a_turn_folds_all_there_is(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_turn_folds_all_there_is(database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than several turns could while each folded 20,000."""
     monkeypatch.setattr(count_folding, "TURN_SECONDS", 600.0)  # however busy the machine is
     deltas = 120_000
 
-    async def test(conn: Conn) -> None:
-        await add_deltas(conn, deltas)
-        async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-            assert await CountFolding(pool).turn() >= FOLD_INTERVAL_SECONDS
-        assert await rows_and_sums(conn) == (BUSY_QUEUES, 2 * deltas, -deltas)
-
-    on_connections(database, test)
+    await add_deltas(conn, deltas)
+    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
+        assert await CountFolding(pool).turn() >= FOLD_INTERVAL_SECONDS
+    assert await rows_and_sums(conn) == (BUSY_QUEUES, 2 * deltas, -deltas)
 
 
-def test_a_turn_without_time_leaves_the_rest_to_the_next(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_turn_without_time_leaves_the_rest_to_the_next(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(count_folding, "LOOK_LIMIT", 1000)
     monkeypatch.setattr(count_folding, "TURN_SECONDS", 0.0)
 
-    async def test(conn: Conn) -> None:
-        await add_deltas(conn, 2500)
-        async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-            folding = CountFolding(pool)
-            assert await folding.turn() == 0.0
-            assert await rows_and_sums(conn) == (1500 + BUSY_QUEUES, 5000, -2500)
-            assert await folding.turn() == 0.0
-            assert await folding.turn() >= FOLD_INTERVAL_SECONDS
-            assert await rows_and_sums(conn) == (BUSY_QUEUES, 5000, -2500)
-
-    on_connections(database, test)
+    await add_deltas(conn, 2500)
+    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
+        folding = CountFolding(pool)
+        assert await folding.turn() == 0.0
+        assert await rows_and_sums(conn) == (1500 + BUSY_QUEUES, 5000, -2500)
+        assert await folding.turn() == 0.0
+        assert await folding.turn() >= FOLD_INTERVAL_SECONDS
+        assert await rows_and_sums(conn) == (BUSY_QUEUES, 5000, -2500)
 
 
-def test_the_row_of_an_idle_queue_is_not_written_again(database: str) -> None:
+async def test_the_row_of_an_idle_queue_is_not_written_again(database: str, conn: Conn) -> None:
     async def idle(conn: Conn) -> list[tuple[str, str]]:
         cursor = await conn.execute(
             "SELECT ctid::text, xmin::text FROM lapinq_counts WHERE queue_name LIKE 'idle%' ORDER BY queue_name"
         )
         return await cursor.fetchall()
 
-    async def test(conn: Conn) -> None:
-        await conn.execute(
-            "INSERT INTO lapinq_counts (queue_name, completed)"
-            " SELECT 'idle ' || n, 1 FROM generate_series(1, 150) AS n"
-        )
-        await add_deltas(conn, 300)
-        before = await idle(conn)
-        async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-            await CountFolding(pool).turn()
-        assert await rows_and_sums(conn) == (150 + BUSY_QUEUES, 600, -150)
-        assert await idle(conn) == before
-
-    on_connections(database, test)
+    await conn.execute(
+        "INSERT INTO lapinq_counts (queue_name, completed)"
+        " SELECT 'idle ' || n, 1 FROM generate_series(1, 150) AS n"
+    )
+    await add_deltas(conn, 300)
+    before = await idle(conn)
+    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
+        await CountFolding(pool).turn()
+    assert await rows_and_sums(conn) == (150 + BUSY_QUEUES, 600, -150)
+    assert await idle(conn) == before

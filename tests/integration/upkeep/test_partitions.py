@@ -8,8 +8,7 @@ from psycopg import sql
 
 from lapinq_core.figures import alerts
 from lapinq_core.upkeep.maintenance_jobs import ensure_partitions
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, claim, enqueue, status
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, enqueue, status
 from tests.support.rows.weeks import id_of, monday
 
 PARENTS = ("lapinq_tasks", "lapinq_attempts")
@@ -47,48 +46,45 @@ async def made(conn: Conn) -> list[int]:
 
 
 @pytest.mark.parametrize(("count", "expected"), [(15_000, [0, 1, 2]), (20_001, [1, 2]), (400_000, [])])
-def test_a_week_of_which_the_default_partition_holds_much_is_left_there_and_told(
-    database: str, count: int, expected: list[int]
+async def test_a_week_of_which_the_default_partition_holds_much_is_left_there_and_told(
+    database: str, conn: Conn, count: int, expected: list[int]
 ) -> None:
-    async def test(conn: Conn) -> None:
-        await forget_weeks(conn)
-        (task,) = await enqueue(conn)
-        await crowd(conn, count)
-        assert await ensure_partitions(conn) == 2 * len(expected)
-        assert await made(conn) == expected
-        missing = await alerts.missing_partition(conn)
-        assert (missing is None) == (0 in expected)
-        if missing is not None:
-            assert missing.monday == f"{monday(0):%Y-%m-%d}"
-            assert missing.default_bytes > count * 100
-        (held,) = await claim(conn, await add_worker(conn))
-        assert held.id == task
-        # What the alert says to run in a quiet hour.
-        if missing is not None and expected:
-            await conn.execute("SELECT lapinq_ensure_partitions(2, false)")
-            assert await made(conn) == [0, 1, 2]
-            assert await alerts.missing_partition(conn) is None
-            assert await status(conn, task) == "running"
-
-    on_connections(database, test)
+    await forget_weeks(conn)
+    (task,) = await enqueue(conn)
+    await crowd(conn, count)
+    assert await ensure_partitions(conn) == 2 * len(expected)
+    assert await made(conn) == expected
+    missing = await alerts.missing_partition(conn)
+    assert (missing is None) == (0 in expected)
+    if missing is not None:
+        assert missing.monday == f"{monday(0):%Y-%m-%d}"
+        assert missing.default_bytes > count * 100
+    (held,) = await claim(conn, await add_worker(conn))
+    assert held.id == task
+    # What the alert says to run in a quiet hour.
+    if missing is not None and expected:
+        await conn.execute("SELECT lapinq_ensure_partitions(2, false)")
+        assert await made(conn) == [0, 1, 2]
+        assert await alerts.missing_partition(conn) is None
+        assert await status(conn, task) == "running"
 
 
 @pytest.mark.slow
-def test_no_claim_waits_for_three_million_rows_in_the_default_partition(database: str) -> None:
-    async def test(conn: Conn, claimer: Conn) -> None:
-        await forget_weeks(conn)
-        await crowd(conn, 3_000_000)
-        await enqueue(conn, 1_000)
-        worker = await add_worker(conn)
-        await claimer.execute("SET session_replication_role = replica")
-        making = asyncio.ensure_future(ensure_partitions(conn))
-        longest = 0.0
-        while not making.done():
-            began = time.monotonic()
-            assert len(await claim(claimer, worker)) == 1
-            longest = max(longest, time.monotonic() - began)
-        assert longest < 1.0
-        assert await making == 0
-        assert await alerts.missing_partition(conn) is not None
-
-    on_connections(database, test, 2)
+async def test_no_claim_waits_for_three_million_rows_in_the_default_partition(
+    connections: Connections,
+) -> None:
+    conn, claimer = await connections(2)
+    await forget_weeks(conn)
+    await crowd(conn, 3_000_000)
+    await enqueue(conn, 1_000)
+    worker = await add_worker(conn)
+    await claimer.execute("SET session_replication_role = replica")
+    making = asyncio.ensure_future(ensure_partitions(conn))
+    longest = 0.0
+    while not making.done():
+        began = time.monotonic()
+        assert len(await claim(claimer, worker)) == 1
+        longest = max(longest, time.monotonic() - began)
+    assert longest < 1.0
+    assert await making == 0
+    assert await alerts.missing_partition(conn) is not None

@@ -24,7 +24,7 @@ from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, status
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, status
 from tests.support.rows.weeks import enqueue_back_then, make_week, weeks
 
 DAY = 86_400
@@ -72,93 +72,76 @@ async def ended(
 
 
 @pytest.mark.parametrize("of", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED])
-def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(database: str, of: Status) -> None:
-    async def test(conn: Conn) -> None:
-        every = [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED]
-        late = {each: await ended(conn, each, 31) for each in every}
-        early = {each: await ended(conn, each, 29) for each in every}
-        (waiting,) = await enqueue_back_then(conn, LONG_AGO)
-        found = await delete_ended(conn, of, 30 * DAY)
-        assert found == DeletedBatch(1, None)
-        assert await rows(conn, late[of]) == []
-        kept = [*(task for each, task in late.items() if each is not of), *early.values(), waiting]
-        assert None not in [await status(conn, task) for task in kept]
-        check_invariants(database, kept)
-
-    on_connections(database, test)
-
-
-def test_a_task_may_have_ended_late_and_is_kept_from_then_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        task = await ended(conn, Status.FAILED, 1)
-        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(0, None)
-        await age(conn, task, 2)
-        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(1, None)
-
-    on_connections(database, test)
+async def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(
+    database: str, conn: Conn, of: Status
+) -> None:
+    every = [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED]
+    late = {each: await ended(conn, each, 31) for each in every}
+    early = {each: await ended(conn, each, 29) for each in every}
+    (waiting,) = await enqueue_back_then(conn, LONG_AGO)
+    found = await delete_ended(conn, of, 30 * DAY)
+    assert found == DeletedBatch(1, None)
+    assert await rows(conn, late[of]) == []
+    kept = [*(task for each, task in late.items() if each is not of), *early.values(), waiting]
+    assert None not in [await status(conn, task) for task in kept]
+    check_invariants(database, kept)
 
 
-def test_ids_younger_than_the_time_are_not_looked_at(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        task = await ended(conn, Status.COMPLETED, 500, weeks_ago=1)
-        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY) == DeletedBatch(0, None)
-        assert await delete_ended(conn, Status.COMPLETED, DAY // 24) == DeletedBatch(1, None)
-        assert await rows(conn, task) == []
-
-    on_connections(database, test)
+async def test_a_task_may_have_ended_late_and_is_kept_from_then_on(database: str, conn: Conn) -> None:
+    task = await ended(conn, Status.FAILED, 1)
+    assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(0, None)
+    await age(conn, task, 2)
+    assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(1, None)
 
 
-def test_a_window_follows_the_last_whatever_is_in_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        tasks = [
-            await ended(conn, Status.FAILED if n % 2 else Status.COMPLETED, 40 if n < 4 else 1)
-            for n in range(6)
-        ]
-        first = await delete_ended(conn, Status.COMPLETED, 30 * DAY, limit=3)
-        assert first is not None
-        assert first == DeletedBatch(2, tasks[2])
-        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, first.last, limit=3) == DeletedBatch(
-            0, tasks[5]
-        )
-        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, tasks[5], limit=3) == DeletedBatch(
-            0, None
-        )
-        assert await delete_ended(conn, Status.FAILED, 30 * DAY, limit=1) == DeletedBatch(1, tasks[1])
-        assert await delete_ended(conn, Status.FAILED, 30 * DAY, tasks[1], limit=1) == DeletedBatch(
-            1, tasks[3]
-        )
-        check_invariants(database, tasks[4:])
-
-    on_connections(database, test)
+async def test_ids_younger_than_the_time_are_not_looked_at(database: str, conn: Conn) -> None:
+    task = await ended(conn, Status.COMPLETED, 500, weeks_ago=1)
+    assert await delete_ended(conn, Status.COMPLETED, 30 * DAY) == DeletedBatch(0, None)
+    assert await delete_ended(conn, Status.COMPLETED, DAY // 24) == DeletedBatch(1, None)
+    assert await rows(conn, task) == []
 
 
-def test_a_task_that_is_requeued_meanwhile_stays(database: str) -> None:
-    async def test(one: Conn, two: Conn, looking: Conn) -> None:
-        task, other = [await ended(looking, Status.FAILED, 40) for _ in range(2)]
-        async with one.transaction():
-            assert await actions.requeue(one, task, by="lisa") == "default"
-            deleting = asyncio.ensure_future(delete_ended(two, Status.FAILED, 30 * DAY))
-
-            async def waits() -> bool:
-                return await is_held_up(looking, two)
-
-            await eventually_async(waits)
-        assert await deleting == DeletedBatch(1, None)
-        assert (await status(looking, task), await rows(looking, other)) == ("pending", [])
-        check_invariants(database, [task])
-
-    on_connections(database, test, 3)
+async def test_a_window_follows_the_last_whatever_is_in_it(database: str, conn: Conn) -> None:
+    tasks = [
+        await ended(conn, Status.FAILED if n % 2 else Status.COMPLETED, 40 if n < 4 else 1) for n in range(6)
+    ]
+    first = await delete_ended(conn, Status.COMPLETED, 30 * DAY, limit=3)
+    assert first is not None
+    assert first == DeletedBatch(2, tasks[2])
+    assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, first.last, limit=3) == DeletedBatch(
+        0, tasks[5]
+    )
+    assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, tasks[5], limit=3) == DeletedBatch(0, None)
+    assert await delete_ended(conn, Status.FAILED, 30 * DAY, limit=1) == DeletedBatch(1, tasks[1])
+    assert await delete_ended(conn, Status.FAILED, 30 * DAY, tasks[1], limit=1) == DeletedBatch(1, tasks[3])
+    check_invariants(database, tasks[4:])
 
 
-def test_a_deletion_that_waits_too_long_changes_nothing(database: str) -> None:
-    async def test(one: Conn, two: Conn) -> None:
-        task = await ended(one, Status.FAILED, 40)
-        async with one.transaction():
-            assert await actions.requeue(one, task, by="lisa") == "default"
-            assert await delete_ended(two, Status.FAILED, 30 * DAY) is None
-        check_invariants(database, [task])
+async def test_a_task_that_is_requeued_meanwhile_stays(database: str, connections: Connections) -> None:
+    one, two, looking = await connections(3)
+    task, other = [await ended(looking, Status.FAILED, 40) for _ in range(2)]
+    async with one.transaction():
+        assert await actions.requeue(one, task, by="lisa") == "default"
+        deleting = asyncio.ensure_future(delete_ended(two, Status.FAILED, 30 * DAY))
 
-    on_connections(database, test, 2)
+        async def waits() -> bool:
+            return await is_held_up(looking, two)
+
+        await eventually_async(waits)
+    assert await deleting == DeletedBatch(1, None)
+    assert (await status(looking, task), await rows(looking, other)) == ("pending", [])
+    check_invariants(database, [task])
+
+
+async def test_a_deletion_that_waits_too_long_changes_nothing(
+    database: str, connections: Connections
+) -> None:
+    one, two = await connections(2)
+    task = await ended(one, Status.FAILED, 40)
+    async with one.transaction():
+        assert await actions.requeue(one, task, by="lisa") == "default"
+        assert await delete_ended(two, Status.FAILED, 30 * DAY) is None
+    check_invariants(database, [task])
 
 
 class Pauses(LoopTimes):

@@ -6,177 +6,147 @@ from lapinq_core.domain.tasks.decide import Fail
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import count_folding, maintenance_jobs
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, status
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue, status
 
 
 def later(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def test_a_delayed_task_waits_until_it_is_due(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, scheduled_at=later(3600))
-        worker = await add_worker(conn)
-        promoted = await maintenance_jobs.promote(conn)
-        assert (promoted.moved, promoted.queues) == (0, [])
-        assert promoted.next_due is not None
-        assert 3590 < promoted.next_due <= 3600
-        assert await claim(conn, worker) == []
-        await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-        promoted = await maintenance_jobs.promote(conn)
-        assert (promoted.moved, promoted.queues, promoted.next_due) == (1, ["default"], None)
-        assert [held.id for held in await claim(conn, worker)] == [task]
-
-    on_connections(database, test)
+async def test_a_delayed_task_waits_until_it_is_due(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, scheduled_at=later(3600))
+    worker = await add_worker(conn)
+    promoted = await maintenance_jobs.promote(conn)
+    assert (promoted.moved, promoted.queues) == (0, [])
+    assert promoted.next_due is not None
+    assert 3590 < promoted.next_due <= 3600
+    assert await claim(conn, worker) == []
+    await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
+    promoted = await maintenance_jobs.promote(conn)
+    assert (promoted.moved, promoted.queues, promoted.next_due) == (1, ["default"], None)
+    assert [held.id for held in await claim(conn, worker)] == [task]
 
 
-def test_delayed_tasks_enter_in_the_order_they_fall_due(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = [(await enqueue(conn, scheduled_at=later(3600 - n)))[0] for n in range(5)]
-        await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '2 hours'")
-        assert (await maintenance_jobs.promote(conn, 2)).moved == 2
-        assert (await maintenance_jobs.promote(conn)).moved == 3
-        got = await claim(conn, await add_worker(conn), 10)
-        assert [held.id for held in got] == ids[::-1]
-
-    on_connections(database, test)
+async def test_delayed_tasks_enter_in_the_order_they_fall_due(database: str, conn: Conn) -> None:
+    ids = [(await enqueue(conn, scheduled_at=later(3600 - n)))[0] for n in range(5)]
+    await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '2 hours'")
+    assert (await maintenance_jobs.promote(conn, 2)).moved == 2
+    assert (await maintenance_jobs.promote(conn)).moved == 3
+    got = await claim(conn, await add_worker(conn), 10)
+    assert [held.id for held in got] == ids[::-1]
 
 
-def test_a_time_in_the_past_is_ready_at_once(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, scheduled_at=later(-5))
-        assert len(await claim(conn, await add_worker(conn))) == 1
-
-    on_connections(database, test)
+async def test_a_time_in_the_past_is_ready_at_once(database: str, conn: Conn) -> None:
+    await enqueue(conn, scheduled_at=later(-5))
+    assert len(await claim(conn, await add_worker(conn))) == 1
 
 
-def test_waiting_tasks_expire(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ready, delayed = (
-            await enqueue(conn, ttl_seconds=60),
-            await enqueue(conn, ttl_seconds=60, scheduled_at=later(3600)),
-        )
-        (living,) = await enqueue(conn)
-        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
-        await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-        assert await maintenance_jobs.expire(conn) == 2
-        assert [await status(conn, task) for task in (*ready, *delayed, living)] == [
-            "expired",
-            "expired",
-            "pending",
-        ]
-        (counts,) = await inspect.count_queues(conn)
-        assert (counts.pending, counts.expired) == (1, 2)
-
-    on_connections(database, test)
+async def test_waiting_tasks_expire(database: str, conn: Conn) -> None:
+    ready, delayed = (
+        await enqueue(conn, ttl_seconds=60),
+        await enqueue(conn, ttl_seconds=60, scheduled_at=later(3600)),
+    )
+    (living,) = await enqueue(conn)
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
+    await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
+    assert await maintenance_jobs.expire(conn) == 2
+    assert [await status(conn, task) for task in (*ready, *delayed, living)] == [
+        "expired",
+        "expired",
+        "pending",
+    ]
+    (counts,) = await inspect.count_queues(conn)
+    assert (counts.pending, counts.expired) == (1, 2)
 
 
-def test_clean_up_deletes_what_is_finished_and_past_its_time(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        finished, running, waiting = await enqueue(conn, 3, ttl_seconds=60)
-        (kept,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        await complete(conn, [held for held in await claim(conn, worker, 4) if held.id in (finished, kept)])
-        await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
-        assert await maintenance_jobs.cleanup(conn) == 1
-        assert await status(conn, finished) is None
-        assert [await status(conn, task) for task in (running, waiting, kept)] == [
-            "running",
-            "running",
-            "completed",
-        ]
-        (counts,) = await inspect.count_queues(conn)
-        assert (counts.completed, counts.running) == (1, 2)
-
-    on_connections(database, test)
+async def test_clean_up_deletes_what_is_finished_and_past_its_time(database: str, conn: Conn) -> None:
+    finished, running, waiting = await enqueue(conn, 3, ttl_seconds=60)
+    (kept,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    await complete(conn, [held for held in await claim(conn, worker, 4) if held.id in (finished, kept)])
+    await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
+    assert await maintenance_jobs.cleanup(conn) == 1
+    assert await status(conn, finished) is None
+    assert [await status(conn, task) for task in (running, waiting, kept)] == [
+        "running",
+        "running",
+        "completed",
+    ]
+    (counts,) = await inspect.count_queues(conn)
+    assert (counts.completed, counts.running) == (1, 2)
 
 
-def test_an_expired_task_is_kept_for_an_hour(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, ttl_seconds=60)
-        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
-        await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now()")
-        await maintenance_jobs.expire(conn)
-        assert await maintenance_jobs.cleanup(conn) == 0
-        await conn.execute("UPDATE lapinq_attempts SET finished_at = finished_at - interval '1 hour'")
-        assert await maintenance_jobs.cleanup(conn) == 1
-        assert await status(conn, task) is None
-        assert await inspect.count_queues(conn) == []
-
-    on_connections(database, test)
+async def test_an_expired_task_is_kept_for_an_hour(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, ttl_seconds=60)
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
+    await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now()")
+    await maintenance_jobs.expire(conn)
+    assert await maintenance_jobs.cleanup(conn) == 0
+    await conn.execute("UPDATE lapinq_attempts SET finished_at = finished_at - interval '1 hour'")
+    assert await maintenance_jobs.cleanup(conn) == 1
+    assert await status(conn, task) is None
+    assert await inspect.count_queues(conn) == []
 
 
-def test_folding_changes_no_count(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        for n in range(60):
-            await enqueue(conn, queue_name=f"q{n % 3}")
-        for n in range(45):
-            (held,) = await claim(conn, worker, 1, f"q{n % 3}")
-            if n % 2:
-                await complete(conn, [held])
-            else:
-                await worker_verbs.settle(conn, [ended_as(held.id, held.token, Fail("no"))])
-        before = await inspect.count_queues(conn)
-        assert (await count_folding.fold_counts(conn)).folded > 100
-        assert await inspect.count_queues(conn) == before
-        row = await (await conn.execute("SELECT count(*) FROM lapinq_counts")).fetchone()
-        assert row == (3,)
-        assert (await count_folding.fold_counts(conn)).folded == 0
-
-    on_connections(database, test)
+async def test_folding_changes_no_count(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    for n in range(60):
+        await enqueue(conn, queue_name=f"q{n % 3}")
+    for n in range(45):
+        (held,) = await claim(conn, worker, 1, f"q{n % 3}")
+        if n % 2:
+            await complete(conn, [held])
+        else:
+            await worker_verbs.settle(conn, [ended_as(held.id, held.token, Fail("no"))])
+    before = await inspect.count_queues(conn)
+    assert (await count_folding.fold_counts(conn)).folded > 100
+    assert await inspect.count_queues(conn) == before
+    row = await (await conn.execute("SELECT count(*) FROM lapinq_counts")).fetchone()
+    assert row == (3,)
+    assert (await count_folding.fold_counts(conn)).folded == 0
 
 
-def test_a_pending_task_is_cancelled_wherever_it_waits(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (ready,), (delayed,) = await enqueue(conn), await enqueue(conn, scheduled_at=later(3600))
-        (running,) = await enqueue(conn, queue_name="other")
-        await claim(conn, await add_worker(conn), 1, "other")
-        assert [await actions.cancel(conn, task) for task in (ready, delayed, running)] == [True, True, False]
-        assert await actions.cancel(conn, ready) is False
-        assert [await status(conn, task) for task in (ready, delayed, running)] == [
-            "cancelled",
-            "cancelled",
-            "running",
-        ]
-
-    on_connections(database, test)
+async def test_a_pending_task_is_cancelled_wherever_it_waits(conn: Conn) -> None:
+    (ready,), (delayed,) = await enqueue(conn), await enqueue(conn, scheduled_at=later(3600))
+    (running,) = await enqueue(conn, queue_name="other")
+    await claim(conn, await add_worker(conn), 1, "other")
+    assert [await actions.cancel(conn, task) for task in (ready, delayed, running)] == [True, True, False]
+    assert await actions.cancel(conn, ready) is False
+    assert [await status(conn, task) for task in (ready, delayed, running)] == [
+        "cancelled",
+        "cancelled",
+        "running",
+    ]
 
 
-def test_only_a_failed_task_is_requeued(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        failed, completed, waiting = await enqueue(conn, 3, max_retries=0)
-        worker = await add_worker(conn)
-        one, two = await claim(conn, worker, 2)
-        await worker_verbs.settle(conn, [ended_as(one.id, one.token, Fail("no"))])
-        await complete(conn, [two])
-        results = [await actions.requeue(conn, task, by="lisa") for task in (failed, completed, waiting)]
-        assert results == ["default", None, None]
-        assert await actions.requeue(conn, failed, by="lisa") is None
-        assert [await status(conn, task) for task in (failed, completed)] == ["pending", "completed"]
-        (counts,) = await inspect.count_queues(conn)
-        assert (counts.pending, counts.failed, counts.completed) == (2, 0, 1)
-
-    on_connections(database, test)
+async def test_only_a_failed_task_is_requeued(database: str, conn: Conn) -> None:
+    failed, completed, waiting = await enqueue(conn, 3, max_retries=0)
+    worker = await add_worker(conn)
+    one, two = await claim(conn, worker, 2)
+    await worker_verbs.settle(conn, [ended_as(one.id, one.token, Fail("no"))])
+    await complete(conn, [two])
+    results = [await actions.requeue(conn, task, by="lisa") for task in (failed, completed, waiting)]
+    assert results == ["default", None, None]
+    assert await actions.requeue(conn, failed, by="lisa") is None
+    assert [await status(conn, task) for task in (failed, completed)] == ["pending", "completed"]
+    (counts,) = await inspect.count_queues(conn)
+    assert (counts.pending, counts.failed, counts.completed) == (2, 0, 1)
 
 
-def test_promotion_and_expiry_wait_for_no_lock(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        expired = await enqueue(conn, 2, ttl_seconds=60.0)
-        later_expired = await enqueue(conn, 2, ttl_seconds=60.0, scheduled_at=later(3600))
-        due = await enqueue(conn, 2, scheduled_at=later(3600))
-        past = "lapinq_now() - interval '1 second'"
-        await conn.execute(f"UPDATE lapinq_ready SET expires_at = {past}")
-        await conn.execute(f"UPDATE lapinq_delayed SET expires_at = {past} WHERE expires_at IS NOT NULL")
-        await conn.execute(f"UPDATE lapinq_delayed SET due_at = {past} WHERE expires_at IS NULL")
-        held = [expired[0], later_expired[0], due[0]]
-        async with other.transaction():
-            for table in ("lapinq_ready", "lapinq_delayed"):
-                await other.execute(f"SELECT FROM {table} WHERE id = ANY(%s) FOR UPDATE", [held])
-            assert await maintenance_jobs.expire(conn) == 2
-            assert (await maintenance_jobs.promote(conn)).moved == 1
+async def test_promotion_and_expiry_wait_for_no_lock(connections: Connections) -> None:
+    conn, other = await connections(2)
+    expired = await enqueue(conn, 2, ttl_seconds=60.0)
+    later_expired = await enqueue(conn, 2, ttl_seconds=60.0, scheduled_at=later(3600))
+    due = await enqueue(conn, 2, scheduled_at=later(3600))
+    past = "lapinq_now() - interval '1 second'"
+    await conn.execute(f"UPDATE lapinq_ready SET expires_at = {past}")
+    await conn.execute(f"UPDATE lapinq_delayed SET expires_at = {past} WHERE expires_at IS NOT NULL")
+    await conn.execute(f"UPDATE lapinq_delayed SET due_at = {past} WHERE expires_at IS NULL")
+    held = [expired[0], later_expired[0], due[0]]
+    async with other.transaction():
+        for table in ("lapinq_ready", "lapinq_delayed"):
+            await other.execute(f"SELECT FROM {table} WHERE id = ANY(%s) FOR UPDATE", [held])
         assert await maintenance_jobs.expire(conn) == 2
         assert (await maintenance_jobs.promote(conn)).moved == 1
-
-    on_connections(database, test, 2)
+    assert await maintenance_jobs.expire(conn) == 2
+    assert (await maintenance_jobs.promote(conn)).moved == 1

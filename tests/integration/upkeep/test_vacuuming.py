@@ -5,9 +5,8 @@ import pytest
 from lapinq_core.db.pool import make_pool
 from lapinq_core.upkeep import vacuuming
 from lapinq_core.upkeep.vacuuming import VACUUM_INTERVAL_SECONDS, Vacuuming
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue
 
 TASKS = 40
 
@@ -37,36 +36,33 @@ def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vacuuming, "DEAD_ROWS", TASKS)
 
 
-def test_a_table_with_many_dead_rows_is_vacuumed_unless_it_is_large(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_table_with_many_dead_rows_is_vacuumed_unless_it_is_large(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def test(conn: Conn) -> None:
-        await run_tasks(conn)
+    await run_tasks(conn)
+    await have_dead_rows(conn, TASKS)
+    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
+        with monkeypatch.context() as patched:
+            patched.setattr(vacuuming, "MAX_BYTES", 0)
+            await Vacuuming(pool).turn()
         await have_dead_rows(conn, TASKS)
-        async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-            with monkeypatch.context() as patched:
-                patched.setattr(vacuuming, "MAX_BYTES", 0)
-                await Vacuuming(pool).turn()
+        assert await Vacuuming(pool).turn() == VACUUM_INTERVAL_SECONDS
+        await have_dead_rows(conn, 0)
+
+
+async def test_the_pause_doubles_while_a_snapshot_keeps_the_rows(
+    database: str, connections: Connections
+) -> None:
+    holding, conn = await connections(2)
+    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
+        vacuums = Vacuuming(pool)
+        async with holding.transaction():
+            await holding.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await holding.execute("SELECT FROM lapinq_queues")
+            await run_tasks(conn)
             await have_dead_rows(conn, TASKS)
-            assert await Vacuuming(pool).turn() == VACUUM_INTERVAL_SECONDS
-            await have_dead_rows(conn, 0)
-
-    on_connections(database, test)
-
-
-def test_the_pause_doubles_while_a_snapshot_keeps_the_rows(database: str) -> None:
-    async def test(holding: Conn, conn: Conn) -> None:
-        async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-            vacuums = Vacuuming(pool)
-            async with holding.transaction():
-                await holding.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                await holding.execute("SELECT FROM lapinq_queues")
-                await run_tasks(conn)
-                await have_dead_rows(conn, TASKS)
-                pauses = [await vacuums.turn() for _ in range(2)]
-            assert pauses == [2 * VACUUM_INTERVAL_SECONDS, 4 * VACUUM_INTERVAL_SECONDS]
-            await have_dead_rows(conn, TASKS)
-            assert await vacuums.turn() == VACUUM_INTERVAL_SECONDS
-            await have_dead_rows(conn, 0)
-
-    on_connections(database, test, 2)
+            pauses = [await vacuums.turn() for _ in range(2)]
+        assert pauses == [2 * VACUUM_INTERVAL_SECONDS, 4 * VACUUM_INTERVAL_SECONDS]
+        await have_dead_rows(conn, TASKS)
+        assert await vacuums.turn() == VACUUM_INTERVAL_SECONDS
+        await have_dead_rows(conn, 0)

@@ -82,12 +82,12 @@ def test_the_pooler_sets_what_lapinq_sets_on_its_connections() -> None:
     }
 
 
-def test_the_pooler_keeps_as_many_statements_as_lapinq_prepares(conn: psycopg.Connection) -> None:
+def test_the_pooler_keeps_as_many_statements_as_lapinq_prepares(sync_conn: psycopg.Connection) -> None:
     text = (COMPONENTS / "pooler" / "pgbouncer.ini").read_text()
     found = re.search(r"^max_prepared_statements = (\d+)$", text, re.MULTILINE)
     assert found
-    assert conn.prepared_max is not None
-    assert int(found[1]) >= conn.prepared_max
+    assert sync_conn.prepared_max is not None
+    assert int(found[1]) >= sync_conn.prepared_max
     assert "\npool_mode = transaction\n" in text
 
 

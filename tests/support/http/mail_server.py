@@ -7,7 +7,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 
@@ -25,13 +25,19 @@ class MailServer:
         self._tls = tls
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Whoever expects TLS at once goes away."""
+        with suppress(ConnectionResetError):
+            await self._serve(reader, writer)
+        writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         recipients: list[str] = []
 
         def answer(line: str) -> None:
             writer.write(f"{line}\r\n".encode())
 
         answer("220 ready")
-        while line := (await reader.readline()).decode().strip():
+        while line := (await reader.readline()).decode(errors="replace").strip():
             is_encrypted = writer.get_extra_info("ssl_object") is not None
             match line.split(maxsplit=1)[0].upper():
                 case "EHLO" if self._tls is not None:
@@ -65,7 +71,6 @@ class MailServer:
                 case _:
                     answer("250 ok")
             await writer.drain()
-        writer.close()
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Valid tasks and workers; override only what the test is about."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -29,6 +29,9 @@ class Conn(PinnedConnection, PooledConnection):
         await configure(opened)
         return opened
 
+
+Connections = Callable[[int], Awaitable[list[Conn]]]
+"""Opens so many."""
 
 SOMEBODY = Author(
     actor_kind=ActorKind.USER, actor="lisa", actor_id=7, address="203.0.113.9", request_id="r-1"

@@ -36,7 +36,7 @@ def say_and_fail(words: str) -> None:
 async def asay_and_wait(words: str, open_at: str) -> None:
     """The same as a coroutine."""
     current_task().log.info("%s", words)
-    while not Path(open_at).exists():  # noqa: ASYNC110, ASYNC240  # a file sets no event, and takes no time
+    while not Path(open_at).exists():  # noqa: ASYNC110  # a file sets no event, and takes no time
         await asyncio.sleep(0.02)
     current_task().log.info("the last word")
 

@@ -102,7 +102,7 @@ async def atimed(journal: str, name: str, seconds: float) -> None:
 async def acall(service: str, journal: str, name: str, seconds: float) -> None:
     """Like `atimed`, but fails at its end unless the file `service` exists."""
     await atimed(journal, name, seconds)
-    if not os.path.exists(service):  # noqa: ASYNC240, PTH110  # it is quick
+    if not os.path.exists(service):  # noqa: PTH110  # it is quick
         raise ConnectionError(service)
 
 
@@ -120,7 +120,7 @@ def wait_for(path: str) -> str:
 
 async def await_for(path: str) -> str:
     """The same as a coroutine."""
-    while not Path(path).exists():  # noqa: ASYNC110, ASYNC240  # a file is how the test speaks to it
+    while not Path(path).exists():  # noqa: ASYNC110  # a file is how the test speaks to it
         await asyncio.sleep(0.01)
     return "seen"
 
@@ -133,7 +133,7 @@ def wait_at(path: str) -> str:
 
 async def await_at(path: str) -> str:
     """The same as a coroutine."""
-    Path(f"{path}.begun.{os.getpid()}.{time.time_ns()}").touch()  # noqa: ASYNC240  # a file is how the test hears of it
+    Path(f"{path}.begun.{os.getpid()}.{time.time_ns()}").touch()  # a file is how the test hears of it
     return await await_for(path)
 
 

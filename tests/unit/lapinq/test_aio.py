@@ -50,21 +50,18 @@ def test_aqueue_sends_the_task_and_returns_its_id(server: Script) -> None:
     }
 
 
-def test_awaitait_returns_the_result_object(server: Script) -> None:
-    async def main() -> None:
-        async with queue:
-            ref = await add.aqueue(1, 2)
-            server.answer(200, {"error": "task not finished", "status": "running"})
-            server.answer(503, {"error": "database away"})
-            server.answer_result("3")
-            assert await ref.awaitait(poll_interval=0.01) == finished("3")
-            server.answer(200, {"error": "task not finished", "status": "running"})
-            with pytest.raises(ResultTimeout, match="last seen as running"):
-                await ref.awaitait(timeout=0)
-            server.answer(200, {"id": TASK_ID, "status": "completed"})
-            assert await ref.astatus() == "completed"
-
-    asyncio.run(main())
+async def test_awaitait_returns_the_result_object(server: Script) -> None:
+    async with queue:
+        ref = await add.aqueue(1, 2)
+        server.answer(200, {"error": "task not finished", "status": "running"})
+        server.answer(503, {"error": "database away"})
+        server.answer_result("3")
+        assert await ref.awaitait(poll_interval=0.01) == finished("3")
+        server.answer(200, {"error": "task not finished", "status": "running"})
+        with pytest.raises(ResultTimeout, match="last seen as running"):
+            await ref.awaitait(timeout=0)
+        server.answer(200, {"id": TASK_ID, "status": "completed"})
+        assert await ref.astatus() == "completed"
 
 
 def test_a_coroutine_has_the_server_wait_and_no_thread(server: Script) -> None:
@@ -90,46 +87,37 @@ def test_idempotency_keys_are_sent_by_coroutines_too(server: Script) -> None:
     assert [request.headers["idempotency-key"] for request in server.requests] == ["a", "b"]
 
 
-def test_a_task_that_is_not_persisted_has_nothing_to_wait_for(server: Script) -> None:
-    async def main() -> None:
-        async with queue:
-            server.answer(201, {"task_id": None, "ttl_seconds": 0})
-            ref = await add.options(ttl_seconds=0).aqueue(1, 2)
-            assert await ref.astatus() is None
-            with pytest.raises(NotPersisted):
-                await ref.awaitait()
-
-    asyncio.run(main())
+async def test_a_task_that_is_not_persisted_has_nothing_to_wait_for(server: Script) -> None:
+    async with queue:
+        server.answer(201, {"task_id": None, "ttl_seconds": 0})
+        ref = await add.options(ttl_seconds=0).aqueue(1, 2)
+        assert await ref.astatus() is None
+        with pytest.raises(NotPersisted):
+            await ref.awaitait()
 
 
-def test_a_batch_is_one_request_and_its_refs(server: Script) -> None:
-    async def main() -> None:
-        async with queue:
-            server.answer(503, {"error": "later"})
-            server.answer(201, {"task_ids": ["1"]})
-            batch = await queue.batch_enqueue([add.entry(1, 2)])
-            assert (batch.json(), [ref.task_id for ref in batch], batch[0].is_async) == (
-                {"task_ids": ["1"]},
-                ["1"],
-                True,
-            )
-            server.answer(413, {"error": "too large"})
-            with pytest.raises(RequestRefused, match="at most 1000 tasks"):
-                await queue.batch_enqueue(add.entry(n, 1) for n in range(1001))
-            with pytest.raises(RequestRefused, match="the batch was not enqueued: 413: too large"):
-                await queue.batch_enqueue([add.entry(1, 2)])
-
-    asyncio.run(main())
+async def test_a_batch_is_one_request_and_its_refs(server: Script) -> None:
+    async with queue:
+        server.answer(503, {"error": "later"})
+        server.answer(201, {"task_ids": ["1"]})
+        batch = await queue.batch_enqueue([add.entry(1, 2)])
+        assert (batch.json(), [ref.task_id for ref in batch], batch[0].is_async) == (
+            {"task_ids": ["1"]},
+            ["1"],
+            True,
+        )
+        server.answer(413, {"error": "too large"})
+        with pytest.raises(RequestRefused, match="at most 1000 tasks"):
+            await queue.batch_enqueue(add.entry(n, 1) for n in range(1001))
+        with pytest.raises(RequestRefused, match="the batch was not enqueued: 413: too large"):
+            await queue.batch_enqueue([add.entry(1, 2)])
 
 
-def test_a_refusal_is_raised(server: Script) -> None:
-    async def main() -> None:
-        async with queue:
-            server.answer(401, {"error": "no key"})
-            with pytest.raises(RequestRefused, match="task add was not enqueued: 401: no key"):
-                await add.aqueue(1, 2)
-
-    asyncio.run(main())
+async def test_a_refusal_is_raised(server: Script) -> None:
+    async with queue:
+        server.answer(401, {"error": "no key"})
+        with pytest.raises(RequestRefused, match="task add was not enqueued: 401: no key"):
+            await add.aqueue(1, 2)
 
 
 def test_refs_are_awaited_alone_and_together(server: Script) -> None:
@@ -151,14 +139,11 @@ def test_refs_are_awaited_alone_and_together(server: Script) -> None:
     asyncio.run(main())
 
 
-def test_without_a_server_aqueue_raises(nobody: str) -> None:
-    async def main() -> None:
-        async with AsyncTaskQueue(nobody, timeout=0.2) as away:
-            with pytest.raises(ServerUnavailable) as raised:
-                await away.task(add).aqueue(1, 2)
-            assert isinstance(raised.value.__cause__, httpx.ConnectError)
-
-    asyncio.run(main())
+async def test_without_a_server_aqueue_raises(nobody: str) -> None:
+    async with AsyncTaskQueue(nobody, timeout=0.2) as away:
+        with pytest.raises(ServerUnavailable) as raised:
+            await away.task(add).aqueue(1, 2)
+        assert isinstance(raised.value.__cause__, httpx.ConnectError)
 
 
 def test_one_queue_serves_one_loop_after_another(server: Script) -> None:
@@ -195,13 +180,10 @@ def test_requests_of_a_loop_share_a_connection(server: Script) -> None:
     assert len({request.client_port for request in server.requests}) == 1
 
 
-def test_a_task_of_a_plain_queue_is_enqueued_from_a_coroutine(server: Script) -> None:
-    async def main() -> None:
-        ref = await plain_add.aqueue(1, 2)
-        server.answer_result("3")
-        assert (await ref.awaitait())["result"] == "3"
-
-    asyncio.run(main())
+async def test_a_task_of_a_plain_queue_is_enqueued_from_a_coroutine(server: Script) -> None:
+    ref = await plain_add.aqueue(1, 2)
+    server.answer_result("3")
+    assert (await ref.awaitait())["result"] == "3"
 
 
 def test_a_task_of_an_async_queue_is_enqueued_from_plain_code(server: Script) -> None:

@@ -6,6 +6,10 @@ from collections.abc import Callable, Coroutine
 import pytest
 import uvloop
 
+from tests.support.event_loops import anyio_backend, nothing_is_left_unhandled
+
+__all__ = ["anyio_backend", "nothing_is_left_unhandled"]
+
 Test = Callable[[], Coroutine[None, None, None]]
 Run = Callable[[Test], None]
 

@@ -15,7 +15,7 @@ from tests.integration.intake.unique.enqueued import args_of, debounced, put, pu
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import Conn, add_worker, claim, complete, counts, new_task
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, counts, new_task
 
 AT_ONCE = 16
 TIMES = 1_000
@@ -71,91 +71,87 @@ def test_while_tasks_start_and_end_never_two_hold_the_key(database: str) -> None
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_key_in_an_open_transaction_is_waited_for_and_then_known(database: str, commits: bool) -> None:
-    async def test(one: Conn, two: Conn, looking: Conn) -> None:
-        await one.execute("BEGIN")
-        what, first = await put_one(one, unique())
-        assert what == "stored"
-        with pytest.raises(UniqueKeyBusy):  # a server must not wait on a connection
-            await put_one(two, unique())
-        assert (await put_one(two, new_task(unique=Unique("other"))))[0] == "stored"
-        await two.execute("BEGIN")  # others wait
-        meeting = asyncio.create_task(
-            two.execute(
-                "SELECT lapinq_meet_unique_keys(%s::json)::text",
-                (msgspec.json.encode([unique()]).decode(),),
-            )
-        )
-        await eventually_async(lambda: is_held_up(looking, two))
-        await one.execute("COMMIT" if commits else "ROLLBACK")
-        row = await (await meeting).fetchone()
-        assert row is not None
-        [[_, outcome, task_id, _]] = msgspec.json.decode(row[0])
-        assert (outcome, task_id == first) == (("existing", True) if commits else ("stored", False))
-        await two.execute("ROLLBACK")
-
-    on_connections(database, test, 3)
-
-
-def test_the_connection_of_a_holder_that_dies_frees_the_key(database: str) -> None:
-    async def test(one: Conn, two: Conn) -> None:
-        await one.execute("BEGIN")
-        await put_one(one, unique())
-        await two.execute("SELECT pg_terminate_backend(%s)", (one.info.backend_pid,))
-        assert await _patiently(two) == "stored"
-
-    on_connections(database, test, 2)
-
-
-def test_a_replaced_task_starts_with_the_new_arguments_or_the_answer_says_that_it_did_not(
-    database: str,
+async def test_a_key_in_an_open_transaction_is_waited_for_and_then_known(
+    connections: Connections, commits: bool
 ) -> None:
-    async def test(enqueuer: Conn, claimer: Conn) -> None:
-        worker = await add_worker(claimer)
-        seen = Counter[str]()
-
-        async def start() -> Claim:
-            await asyncio.sleep(random.random() * 0.004)
-            while True:
-                if held := await claim(claimer, worker):
-                    return held[0]
-
-        async def replace(task_id: str) -> str:
-            await asyncio.sleep(random.random() * 0.004)
-            what, found = await put_one(enqueuer, unique(on_conflict="replace", args=["new"]))
-            assert found == task_id
-            return what
-
-        for _ in range(150):
-            _, task_id = await put_one(enqueuer, unique(args=["old"]))
-            held, what = await asyncio.gather(start(), replace(task_id))
-            [ran_with] = msgspec.json.decode(held.args)
-            assert (what, ran_with) in {("replaced", "new"), ("existing", "old")}
-            assert await args_of(enqueuer, task_id) == [ran_with]
-            assert await claim(claimer, worker) == []
-            await complete(claimer, [held])
-            seen[what] += 1
-        assert len(seen) == 2, seen
-        assert await counts(enqueuer) == {"completed": 150}
-
-    on_connections(database, test, 2)
+    one, two, looking = await connections(3)
+    await one.execute("BEGIN")
+    what, first = await put_one(one, unique())
+    assert what == "stored"
+    with pytest.raises(UniqueKeyBusy):  # a server must not wait on a connection
+        await put_one(two, unique())
+    assert (await put_one(two, new_task(unique=Unique("other"))))[0] == "stored"
+    await two.execute("BEGIN")  # others wait
+    meeting = asyncio.create_task(
+        two.execute(
+            "SELECT lapinq_meet_unique_keys(%s::json)::text",
+            (msgspec.json.encode([unique()]).decode(),),
+        )
+    )
+    await eventually_async(lambda: is_held_up(looking, two))
+    await one.execute("COMMIT" if commits else "ROLLBACK")
+    row = await (await meeting).fetchone()
+    assert row is not None
+    [[_, outcome, task_id, _]] = msgspec.json.decode(row[0])
+    assert (outcome, task_id == first) == (("existing", True) if commits else ("stored", False))
+    await two.execute("ROLLBACK")
 
 
-def test_a_claim_that_looked_before_a_replacement_does_not_start_the_old_arguments(database: str) -> None:
-    async def test(enqueuer: Conn, claimer: Conn) -> None:
-        """The claim has its snapshot, then the replacement commits, then the claim gets the row."""
-        worker = await add_worker(claimer)
-        await put_one(enqueuer, unique(args=["old"]))
-        await enqueuer.execute("BEGIN")
-        await enqueuer.execute("LOCK lapinq_ready IN ACCESS EXCLUSIVE MODE")
-        claiming = asyncio.create_task(claim(claimer, worker))
-        await eventually_async(lambda: is_held_up(enqueuer, claimer))
-        assert (await put_one(enqueuer, unique(on_conflict="replace", args=["new"])))[0] == "replaced"
-        await enqueuer.execute("COMMIT")
-        held = await claiming or await claim(claimer, worker)
-        assert [msgspec.json.decode(one.args) for one in held] == [["new"]]
+async def test_the_connection_of_a_holder_that_dies_frees_the_key(connections: Connections) -> None:
+    one, two = await connections(2)
+    await one.execute("BEGIN")
+    await put_one(one, unique())
+    await two.execute("SELECT pg_terminate_backend(%s)", (one.info.backend_pid,))
+    assert await _patiently(two) == "stored"
 
-    on_connections(database, test, 2)
+
+async def test_a_replaced_task_starts_with_the_new_arguments_or_the_answer_says_that_it_did_not(
+    connections: Connections,
+) -> None:
+    enqueuer, claimer = await connections(2)
+    worker = await add_worker(claimer)
+    seen = Counter[str]()
+
+    async def start() -> Claim:
+        await asyncio.sleep(random.random() * 0.004)
+        while True:
+            if held := await claim(claimer, worker):
+                return held[0]
+
+    async def replace(task_id: str) -> str:
+        await asyncio.sleep(random.random() * 0.004)
+        what, found = await put_one(enqueuer, unique(on_conflict="replace", args=["new"]))
+        assert found == task_id
+        return what
+
+    for _ in range(150):
+        _, task_id = await put_one(enqueuer, unique(args=["old"]))
+        held, what = await asyncio.gather(start(), replace(task_id))
+        [ran_with] = msgspec.json.decode(held.args)
+        assert (what, ran_with) in {("replaced", "new"), ("existing", "old")}
+        assert await args_of(enqueuer, task_id) == [ran_with]
+        assert await claim(claimer, worker) == []
+        await complete(claimer, [held])
+        seen[what] += 1
+    assert len(seen) == 2, seen
+    assert await counts(enqueuer) == {"completed": 150}
+
+
+async def test_a_claim_that_looked_before_a_replacement_does_not_start_the_old_arguments(
+    connections: Connections,
+) -> None:
+    enqueuer, claimer = await connections(2)
+    """The claim has its snapshot, then the replacement commits, then the claim gets the row."""
+    worker = await add_worker(claimer)
+    await put_one(enqueuer, unique(args=["old"]))
+    await enqueuer.execute("BEGIN")
+    await enqueuer.execute("LOCK lapinq_ready IN ACCESS EXCLUSIVE MODE")
+    claiming = asyncio.create_task(claim(claimer, worker))
+    await eventually_async(lambda: is_held_up(enqueuer, claimer))
+    assert (await put_one(enqueuer, unique(on_conflict="replace", args=["new"])))[0] == "replaced"
+    await enqueuer.execute("COMMIT")
+    held = await claiming or await claim(claimer, worker)
+    assert [msgspec.json.decode(one.args) for one in held] == [["new"]]
 
 
 def test_no_call_of_a_debounced_storm_gets_lost(database: str) -> None:
@@ -204,21 +200,21 @@ def test_no_call_of_a_debounced_storm_gets_lost(database: str) -> None:
     on_connections(database, test, 6)
 
 
-def test_two_requests_with_the_same_keys_in_other_orders_do_not_deadlock(database: str) -> None:
-    async def test(one: Conn, two: Conn) -> None:
-        keys = [f"key {number}" for number in range(20)]
+async def test_two_requests_with_the_same_keys_in_other_orders_do_not_deadlock(
+    connections: Connections,
+) -> None:
+    one, two = await connections(2)
+    keys = [f"key {number}" for number in range(20)]
 
-        async def replace_all(conn: Conn, order: list[str]) -> None:
-            for _ in range(20):
-                tasks = [new_task(unique=Unique(key, on_conflict="replace")) for key in order]
-                for _ in range(100):
-                    try:
-                        await put(conn, *tasks)
-                        break
-                    except UniqueKeyBusy:
-                        await asyncio.sleep(0.001)
+    async def replace_all(conn: Conn, order: list[str]) -> None:
+        for _ in range(20):
+            tasks = [new_task(unique=Unique(key, on_conflict="replace")) for key in order]
+            for _ in range(100):
+                try:
+                    await put(conn, *tasks)
+                    break
+                except UniqueKeyBusy:
+                    await asyncio.sleep(0.001)
 
-        await asyncio.gather(replace_all(one, keys), replace_all(two, keys[::-1]))
-        assert await counts(one) == {"pending": 20}
-
-    on_connections(database, test, 2)
+    await asyncio.gather(replace_all(one, keys), replace_all(two, keys[::-1]))
+    assert await counts(one) == {"pending": 20}

@@ -80,16 +80,13 @@ def test_all_queues_lead_to_the_database_and_a_worker_drains_it(
         assert refs[0].status() is None
 
 
-def test_it_works_from_coroutines(lapinq_database: Database) -> None:
-    async def main() -> None:
-        ref = await note.aqueue(1)
-        assert note.queue(2).status() == "pending"
-        await DatabaseWorker(lapinq_database, worker_concurrency=1).adrain()
-        assert await ref.aresult() == 1
-        with pytest.raises(LapinqError, match="await adrain"):
-            DatabaseWorker(lapinq_database).drain()
-
-    asyncio.run(main())
+async def test_it_works_from_coroutines(lapinq_database: Database) -> None:
+    ref = await note.aqueue(1)
+    assert note.queue(2).status() == "pending"
+    await DatabaseWorker(lapinq_database, worker_concurrency=1).adrain()
+    assert await ref.aresult() == 1
+    with pytest.raises(LapinqError, match="await adrain"):
+        DatabaseWorker(lapinq_database).drain()
 
 
 def test_every_driver_reads_the_url_and_using_needs_the_commit(

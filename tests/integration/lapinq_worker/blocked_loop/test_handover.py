@@ -61,28 +61,27 @@ async def block() -> None:
     BLOCK[0]()
 
 
-def test_outcomes_that_children_reported_to_a_blocked_loop_are_kept(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        def end_the_other() -> None:
-            gate.open()
-            eventually(has_ended, 20)
+async def test_outcomes_that_children_reported_to_a_blocked_loop_are_kept(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    def end_the_other() -> None:
+        gate.open()
+        eventually(has_ended, 20)
 
-        def has_ended() -> bool:
-            with psycopg.connect(database) as conn:
-                found = conn.execute("SELECT FROM lapinq_attempts WHERE error LIKE 'time limit%'")
-                return found.fetchone() is not None
+    def has_ended() -> bool:
+        with psycopg.connect(database) as conn:
+            found = conn.execute("SELECT FROM lapinq_attempts WHERE error LIKE 'time limit%'")
+            return found.fetchone() is not None
 
-        BLOCK[:] = [end_the_other]
-        async with working(database, worker_concurrency=2, time_limit_grace=0.2):
-            other = await desk.hand_in(tasks.wait_at, gate.path, max_retries=0)
-            await gate.begun()
-            blocked = await desk.hand_in(block, timeout_seconds=2.0, max_retries=0)
-            for task, status in zip(await desk.ended(blocked, other), ("failed", "completed"), strict=True):
-                assert (task.status, task.attempts) == (status, 1)
-            assert [one.outcome for one in await desk.attempts(other)] == ["completed"]
-        check_invariants(database, [other, blocked])
-
-    at_desk(database, test)
+    BLOCK[:] = [end_the_other]
+    async with working(database, worker_concurrency=2, time_limit_grace=0.2):
+        other = await desk.hand_in(tasks.wait_at, gate.path, max_retries=0)
+        await gate.begun()
+        blocked = await desk.hand_in(block, timeout_seconds=2.0, max_retries=0)
+        for task, status in zip(await desk.ended(blocked, other), ("failed", "completed"), strict=True):
+            assert (task.status, task.attempts) == (status, 1)
+        assert [one.outcome for one in await desk.attempts(other)] == ["completed"]
+    check_invariants(database, [other, blocked])
 
 
 def test_outcomes_that_the_database_keeps_refusing_are_left_to_other_workers(
@@ -109,26 +108,25 @@ def test_outcomes_that_the_database_keeps_refusing_are_left_to_other_workers(
     assert caplog.text.count("block failed after") == 1
 
 
-def test_outcomes_wait_for_a_database_that_is_away(database: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_outcomes_wait_for_a_database_that_is_away(
+    database: str, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     def is_ended() -> object:
         with psycopg.connect(database) as conn:
             return conn.execute("SELECT FROM lapinq_attempts").fetchone()
 
-    async def test(desk: Desk) -> None:
-        with proxy(database) as way:
+    with proxy(database) as way:
 
-            def be_cut_off() -> None:
-                way.cut()
-                eventually(lambda: NOT_YET in caplog.text, 20)
-                way.heal()
-                eventually(lambda: is_ended() is not None, 20)
+        def be_cut_off() -> None:
+            way.cut()
+            eventually(lambda: NOT_YET in caplog.text, 20)
+            way.heal()
+            eventually(lambda: is_ended() is not None, 20)
 
-            BLOCK[:] = [be_cut_off]
-            async with working(way.url, worker_concurrency=2, time_limit_grace=0.2):
-                blocked = await desk.hand_in(block, **BLOCKED)
-                (ended,) = await desk.ended(blocked)
-                assert (ended.status, ended.error) == ("failed", "time limit of 0.3 s reached")
-                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-            check_invariants(database, [blocked])
-
-    at_desk(database, test)
+        BLOCK[:] = [be_cut_off]
+        async with working(way.url, worker_concurrency=2, time_limit_grace=0.2):
+            blocked = await desk.hand_in(block, **BLOCKED)
+            (ended,) = await desk.ended(blocked)
+            assert (ended.status, ended.error) == ("failed", "time limit of 0.3 s reached")
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+        check_invariants(database, [blocked])

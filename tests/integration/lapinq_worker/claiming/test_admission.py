@@ -9,34 +9,33 @@ import pytest
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.limits import task_breakers
 from lapinq_core.limits.task_breakers import put_breaker, remove_breaker
-from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, task_of, until, working
 from tests.support.database.invariants import check_invariants
 from tests.support.rows.factories import SOMEBODY
 from tests.support.sample import tasks
 
 
-def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            await until(lambda: worker._membership.is_member)
-            await put_breaker(desk.conn, "afail", BreakerRule(failures_in_row=1), by=SOMEBODY)
-            await until(lambda: worker._membership.watched == frozenset({"afail"}))
-            failing = await desk.hand_in_many([task_of(tasks.afail, "no", max_retries=0) for _ in range(30)])
-            others = await desk.hand_in_many([task_of(tasks.aadd, 1, 2) for _ in range(30)])
-            assert {task.status for task in await desk.ended(*others)} == {"completed"}
-            await until(lambda: worker._dispatcher.in_hand == 0)
-            assert await parked(desk) + await failed(desk) == 30
-            assert await parked(desk) > 0
-            await remove_breaker(desk.conn, "afail", by=SOMEBODY)
-            await until(lambda: not worker._membership.watched)
-            assert {task.status for task in await desk.ended(*failing)} == {"failed"}
-        check_invariants(database, [*failing, *others])
+async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(
+    database: str, desk: Desk
+) -> None:
+    async with working(database) as worker:
+        await until(lambda: worker._membership.is_member)
+        await put_breaker(desk.conn, "afail", BreakerRule(failures_in_row=1), by=SOMEBODY)
+        await until(lambda: worker._membership.watched == frozenset({"afail"}))
+        failing = await desk.hand_in_many([task_of(tasks.afail, "no", max_retries=0) for _ in range(30)])
+        others = await desk.hand_in_many([task_of(tasks.aadd, 1, 2) for _ in range(30)])
+        assert {task.status for task in await desk.ended(*others)} == {"completed"}
+        await until(lambda: worker._dispatcher.in_hand == 0)
+        assert await parked(desk) + await failed(desk) == 30
+        assert await parked(desk) > 0
+        await remove_breaker(desk.conn, "afail", by=SOMEBODY)
+        await until(lambda: not worker._membership.watched)
+        assert {task.status for task in await desk.ended(*failing)} == {"failed"}
+    check_invariants(database, [*failing, *others])
 
-    at_desk(database, test)
 
-
-def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
+    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask, lost = task_breakers.admit, 0
 
@@ -50,16 +49,13 @@ def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
 
     monkeypatch.setattr(task_breakers, "admit", admit)
 
-    async def test(desk: Desk) -> None:
-        await put_breaker(desk.conn, "amark", BreakerRule(failures_in_row=1), by=SOMEBODY)
-        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.0) for n in range(3)])
-        async with working(database):
-            ended = await desk.ended(*ids)
-        assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
-        assert lost == 3
-        check_invariants(database, ids)
-
-    at_desk(database, test)
+    await put_breaker(desk.conn, "amark", BreakerRule(failures_in_row=1), by=SOMEBODY)
+    ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.0) for n in range(3)])
+    async with working(database):
+        ended = await desk.ended(*ids)
+    assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+    assert lost == 3
+    check_invariants(database, ids)
 
 
 async def parked(desk: Desk) -> int:

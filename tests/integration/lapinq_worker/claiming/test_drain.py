@@ -15,7 +15,7 @@ from lapinq_worker.claiming.full_scans import FullScans
 from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.drain import Draining
 from lapinq_worker.settling.settler import Settler
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of
+from tests.integration.lapinq_worker.desk import Desk, Gate, task_of
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
 from tests.support.programs.processes import WorkerProcess
@@ -112,19 +112,16 @@ def test_it_stops_as_any_other_when_it_is_told_to(database: str, gate: Gate) -> 
     assert statuses(database) == {"completed": 4, "pending": 10}
 
 
-def test_a_delayed_task_that_falls_due_meanwhile_is_run(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        await desk.hand_in(tasks.await_at, gate.path)
-        with WorkerProcess(database, "--drain") as worker:
-            await gate.begun()
-            due = datetime.now(UTC) + timedelta(seconds=0.2)
-            task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
-            await desk.until("SELECT lapinq_now() > %s", due)
-            gate.open()
-            assert await asyncio.to_thread(worker.wait, 20) == 0
-        assert await desk.status(task) == "completed"
-
-    at_desk(database, test)
+async def test_a_delayed_task_that_falls_due_meanwhile_is_run(database: str, desk: Desk, gate: Gate) -> None:
+    await desk.hand_in(tasks.await_at, gate.path)
+    with WorkerProcess(database, "--drain") as worker:
+        await gate.begun()
+        due = datetime.now(UTC) + timedelta(seconds=0.2)
+        task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
+        await desk.until("SELECT lapinq_now() > %s", due)
+        gate.open()
+        assert await asyncio.to_thread(worker.wait, 20) == 0
+    assert await desk.status(task) == "completed"
 
 
 def test_a_task_that_is_promoted_during_the_check_keeps_the_worker(database: str) -> None:

@@ -21,7 +21,7 @@ from lapinq_worker.claiming import fetcher, full_scans, unanswered
 from lapinq_worker.running.dispatcher import MAX_ISOLATED
 from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until, working
 from tests.integration.limits.test_lanes import govern
 from tests.support.database.invariants import check_invariants
 from tests.support.rows.factories import claim
@@ -58,296 +58,247 @@ def scans_of(worker: Worker) -> list[float]:
     return times
 
 
-def test_it_is_woken_before_it_polls(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            await until(lambda: is_asleep(worker))
-            task = await desk.hand_in(tasks.aadd, 1, 1)
-            await asyncio.sleep(0.1)
-            assert await desk.status(task) == "pending"
-            await notify(desk.conn, ["default"])
-            await desk.ended(task)
-            await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
-            await notify(desk.conn, ["default"])
-            await until(lambda: starts(tmp_path))
-
-    at_desk(database, test)
+async def test_it_is_woken_before_it_polls(database: str, desk: Desk, tmp_path: Path) -> None:
+    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+        await until(lambda: is_asleep(worker))
+        task = await desk.hand_in(tasks.aadd, 1, 1)
+        await asyncio.sleep(0.1)
+        assert await desk.status(task) == "pending"
+        await notify(desk.conn, ["default"])
+        await desk.ended(task)
+        await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
+        await notify(desk.conn, ["default"])
+        await until(lambda: starts(tmp_path))
 
 
-def test_a_retry_that_may_start_at_once_does(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        task = await desk.hand_in(tasks.retry_once, str(tmp_path / "asked"), 0.0)
-        async with working(database, worker_poll_interval=ENDLESS_SECONDS):
-            (ended,) = await desk.ended(task)
-        assert ended.attempts == 2
-
-    at_desk(database, test)
+async def test_a_retry_that_may_start_at_once_does(database: str, desk: Desk, tmp_path: Path) -> None:
+    task = await desk.hand_in(tasks.retry_once, str(tmp_path / "asked"), 0.0)
+    async with working(database, worker_poll_interval=ENDLESS_SECONDS):
+        (ended,) = await desk.ended(task)
+    assert ended.attempts == 2
 
 
-def test_a_task_that_falls_due_wakes_it(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            await until(lambda: is_asleep(worker))
-            due = datetime.now(UTC) + timedelta(seconds=0.5)
-            task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
-            await desk.ended(task)
-
-    at_desk(database, test)
+async def test_a_task_that_falls_due_wakes_it(database: str, desk: Desk) -> None:
+    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+        await until(lambda: is_asleep(worker))
+        due = datetime.now(UTC) + timedelta(seconds=0.5)
+        task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
+        await desk.ended(task)
 
 
-def test_without_being_woken_it_finds_the_work_by_polling(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            await asyncio.sleep(0.3)
-            for name in ("default", "a b", "zü", "x" * 255):
-                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=name))
-
-    at_desk(database, test)
+async def test_without_being_woken_it_finds_the_work_by_polling(database: str, desk: Desk) -> None:
+    async with working(database):
+        await asyncio.sleep(0.3)
+        for name in ("default", "a b", "zü", "x" * 255):
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=name))
 
 
-def test_cut_connections_cost_no_task(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_concurrency=8):
-            ids = await desk.hand_in_many(
-                [task_of((tasks.asleep, tasks.sleep)[n % 2], 0.02, max_retries=0) for n in range(200)]
-            )
-            running = asyncio.create_task(desk.ended(*ids))
-            while not running.done():
-                await asyncio.sleep(0.15)
-                await cut_connections(desk)
-                # Planning a claim on a new connection may take longer than that on a loaded machine.
-                before = await desk.value("SELECT count(*) FROM lapinq_attempts")
-                await desk.until("SELECT count(*) > %s OR count(*) = 200 FROM lapinq_attempts", before)
-            ended = await running
-        assert Counter((task.status, task.attempts) for task in ended) == {("completed", 1): 200}
-        check_invariants(database, ids)
-
-    at_desk(database, test)
+async def test_cut_connections_cost_no_task(database: str, desk: Desk) -> None:
+    async with working(database, worker_concurrency=8):
+        ids = await desk.hand_in_many(
+            [task_of((tasks.asleep, tasks.sleep)[n % 2], 0.02, max_retries=0) for n in range(200)]
+        )
+        running = asyncio.create_task(desk.ended(*ids))
+        while not running.done():
+            await asyncio.sleep(0.15)
+            await cut_connections(desk)
+            # Planning a claim on a new connection may take longer than that on a loaded machine.
+            before = await desk.value("SELECT count(*) FROM lapinq_attempts")
+            await desk.until("SELECT count(*) > %s OR count(*) = 200 FROM lapinq_attempts", before)
+        ended = await running
+    assert Counter((task.status, task.attempts) for task in ended) == {("completed", 1): 200}
+    check_invariants(database, ids)
 
 
-def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
+    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.2)
 
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            await until(lambda: worker._membership.is_member)
-            ids = await desk.hand_in_many(
-                [task_of(tasks.amark, str(tmp_path), str(n), 1.0) for n in range(3)]
-            )
-            # In one transaction, so that the worker can't be quicker.
-            token = str(uuid.uuid4())
-            await claim(desk.conn, worker._membership.id, 3, token=token)
-            worker._fetcher._unanswered.sent(token)
-            ended = await desk.ended(*ids)
-        assert {task.status for task in ended} == {"completed"}
-        assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
-        check_invariants(database, ids)
-
-    at_desk(database, test)
+    async with working(database) as worker:
+        await until(lambda: worker._membership.is_member)
+        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 1.0) for n in range(3)])
+        # In one transaction, so that the worker can't be quicker.
+        token = str(uuid.uuid4())
+        await claim(desk.conn, worker._membership.id, 3, token=token)
+        worker._fetcher._unanswered.sent(token)
+        ended = await desk.ended(*ids)
+    assert {task.status for task in ended} == {"completed"}
+    assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
+    check_invariants(database, ids)
 
 
-def test_a_claim_that_commits_late_is_found_by_asking_again(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_claim_that_commits_late_is_found_by_asking_again(
+    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.5)
 
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_queues=("other",)) as worker:
-            await until(lambda: worker._membership.is_member)
-            (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
-            token = str(uuid.uuid4())
-            async with desk.conn.transaction():
-                await claim(desk.conn, worker._membership.id, 1, token=token)
-                worker._fetcher._unanswered.sent(token)
-                await until(lambda: worker._fetcher._unanswered.due() == [])
-            await desk.ended(task)
-            assert not worker._fetcher._unanswered
-        assert starts(tmp_path) == {"x": 1}
-
-    at_desk(database, test)
+    async with working(database, worker_queues=("other",)) as worker:
+        await until(lambda: worker._membership.is_member)
+        (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
+        token = str(uuid.uuid4())
+        async with desk.conn.transaction():
+            await claim(desk.conn, worker._membership.id, 1, token=token)
+            worker._fetcher._unanswered.sent(token)
+            await until(lambda: worker._fetcher._unanswered.due() == [])
+        await desk.ended(task)
+        assert not worker._fetcher._unanswered
+    assert starts(tmp_path) == {"x": 1}
 
 
-def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        quick = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(3000)])
-        slow = await desk.hand_in_many([task_of(tasks.await_at, gate.path) for _ in range(4)])
-        after = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)])
-        async with AsyncExitStack() as stack:
-            first = await stack.enter_async_context(working(database, worker_concurrency=4))
-            await gate.begun(4)
-            await until(lambda: not first._dispatcher.waiting)
-            await desk.until("SELECT count(*) = 20 FROM lapinq_ready")
-            assert await desk.value("SELECT sum(starts) FROM lapinq_ready") == 0
-            await stack.enter_async_context(working(database, worker_concurrency=4))
-            ended = await desk.ended(*after)
-            assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
-            gate.open()
-            await desk.ended(*slow)
-        check_invariants(database, [*quick, *slow, *after])
+async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    quick = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(3000)])
+    slow = await desk.hand_in_many([task_of(tasks.await_at, gate.path) for _ in range(4)])
+    after = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)])
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(working(database, worker_concurrency=4))
+        await gate.begun(4)
+        await until(lambda: not first._dispatcher.waiting)
+        await desk.until("SELECT count(*) = 20 FROM lapinq_ready")
+        assert await desk.value("SELECT sum(starts) FROM lapinq_ready") == 0
+        await stack.enter_async_context(working(database, worker_concurrency=4))
+        ended = await desk.ended(*after)
+        assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+        gate.open()
+        await desk.ended(*slow)
+    check_invariants(database, [*quick, *slow, *after])
 
-    at_desk(database, test)
 
-
-def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another_could_use(
-    database: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another_could_use(
+    database: str, desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetcher, "STALL_SECONDS", 600.0)
 
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_concurrency=1) as first:
-            slow = await desk.hand_in(tasks.await_at, gate.path)
-            await gate.begun()
-            await govern(desk.conn, max_running=2)
-            waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
-            # What a claim brought that was made when the tasks were quick: all places that are left.
-            claims = await claim(desk.conn, first._membership.id, 10, token=str(uuid.uuid4()))
-            assert [one.is_governed for one in claims] == [True]
-            first._fetcher._hand_over(claims, 0.01)
-            async with working(database):
-                ended = await desk.ended(*waiting)
-                assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
-                assert not first._dispatcher.waiting
-                gate.open()
-                await desk.ended(slow)
-        check_invariants(database, [slow, *waiting])
-
-    at_desk(database, test)
-
-
-def test_handing_back_is_repeated_until_it_succeeds(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_concurrency=1) as worker:
-            await desk.hand_in(tasks.await_at, gate.path)
-            await gate.begun()
-            # What a claim brought that was made when the tasks were quick.
-            waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
-            claims = await claim(desk.conn, worker._membership.id, 10, token=str(uuid.uuid4()))
-            worker._fetcher._hand_over(claims, 0.01)
-            deadline = time.monotonic() + 2.0
-            while time.monotonic() < deadline:
-                await cut_connections(desk, "lapinq-worker claim")
-                await asyncio.sleep(0.005)
-            await desk.until("SELECT count(*) = 10 FROM lapinq_ready")
-            gate.open()
+    async with working(database, worker_concurrency=1) as first:
+        slow = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        await govern(desk.conn, max_running=2)
+        waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
+        # What a claim brought that was made when the tasks were quick: all places that are left.
+        claims = await claim(desk.conn, first._membership.id, 10, token=str(uuid.uuid4()))
+        assert [one.is_governed for one in claims] == [True]
+        first._fetcher._hand_over(claims, 0.01)
+        async with working(database):
             ended = await desk.ended(*waiting)
             assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+            assert not first._dispatcher.waiting
+            gate.open()
+            await desk.ended(slow)
+    check_invariants(database, [slow, *waiting])
 
-    at_desk(database, test)
+
+async def test_handing_back_is_repeated_until_it_succeeds(database: str, desk: Desk, gate: Gate) -> None:
+    async with working(database, worker_concurrency=1) as worker:
+        await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        # What a claim brought that was made when the tasks were quick.
+        waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
+        claims = await claim(desk.conn, worker._membership.id, 10, token=str(uuid.uuid4()))
+        worker._fetcher._hand_over(claims, 0.01)
+        deadline = time.monotonic() + 2.0
+        while time.monotonic() < deadline:
+            await cut_connections(desk, "lapinq-worker claim")
+            await asyncio.sleep(0.005)
+        await desk.until("SELECT count(*) = 10 FROM lapinq_ready")
+        gate.open()
+        ended = await desk.ended(*waiting)
+        assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
 
 
-def test_a_task_that_expires_behind_a_slow_one_never_starts(
-    database: str, tmp_path: Path, gate: Gate
+async def test_a_task_that_expires_behind_a_slow_one_never_starts(
+    database: str, desk: Desk, tmp_path: Path, gate: Gate
 ) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_concurrency=1) as worker:
-            await desk.hand_in(tasks.await_at, gate.path)
-            await gate.begun()
-            late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
-            began = time.perf_counter()
-            claims = await claim(desk.conn, worker._membership.id, 1, token=str(uuid.uuid4()))
-            worker._fetcher._hand_over(claims, time.perf_counter() - began)
-            await desk.until(
-                "SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL"
-            )
-            gate.open()
-            (ended,) = await desk.ended(late)
-        assert (ended.status, ended.attempts) == ("expired", 0)
-        assert not starts(tmp_path)
-
-    at_desk(database, test)
+    async with working(database, worker_concurrency=1) as worker:
+        await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
+        began = time.perf_counter()
+        claims = await claim(desk.conn, worker._membership.id, 1, token=str(uuid.uuid4()))
+        worker._fetcher._hand_over(claims, time.perf_counter() - began)
+        await desk.until("SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL")
+        gate.open()
+        (ended,) = await desk.ended(late)
+    assert (ended.status, ended.attempts) == ("expired", 0)
+    assert not starts(tmp_path)
 
 
-def test_fire_and_forget_behind_slow_tasks_is_kept(database: str, tmp_path: Path, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_concurrency=1) as worker:
-            await desk.hand_in(tasks.await_at, gate.path)
-            await gate.begun()
-            await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
-            worker._fetcher._hand_over(await worker_verbs.claim_transient(desk.conn, None, 1), 0.01)
-            await asyncio.sleep(1.3)
-            gate.open()
-            await until(lambda: starts(tmp_path) == {"x": 1})
-
-    at_desk(database, test)
-
-
-def test_an_idle_worker_asks_seldom(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_poll_interval=0.2) as worker:
-            await until(lambda: worker._membership.is_member)
-            scans = scans_of(worker)
-            await asyncio.sleep(1.5)
-        assert len(scans) <= 9
-
-    at_desk(database, test)
+async def test_fire_and_forget_behind_slow_tasks_is_kept(
+    database: str, desk: Desk, tmp_path: Path, gate: Gate
+) -> None:
+    async with working(database, worker_concurrency=1) as worker:
+        await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
+        worker._fetcher._hand_over(await worker_verbs.claim_transient(desk.conn, None, 1), 0.01)
+        await asyncio.sleep(1.3)
+        gate.open()
+        await until(lambda: starts(tmp_path) == {"x": 1})
 
 
-def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_an_idle_worker_asks_seldom(database: str, desk: Desk) -> None:
+    async with working(database, worker_poll_interval=0.2) as worker:
+        await until(lambda: worker._membership.is_member)
+        scans = scans_of(worker)
+        await asyncio.sleep(1.5)
+    assert len(scans) <= 9
+
+
+async def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 0.0)
 
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            scans = scans_of(worker)
-            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))  # it knows the function
-            for told, scanned in ((1, False), (2, True)):
-                await until(lambda: is_asleep(worker))
-                scans.clear()
-                task = await desk.hand_in(tasks.aadd, 1, 1)
-                await send(desk.conn, packed({"default": told}))
-                await desk.ended(task)
-                await until(lambda: is_asleep(worker))
-                assert bool(scans) is scanned
-
-    at_desk(database, test)
+    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+        scans = scans_of(worker)
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))  # it knows the function
+        for told, scanned in ((1, False), (2, True)):
+            await until(lambda: is_asleep(worker))
+            scans.clear()
+            task = await desk.hand_in(tasks.aadd, 1, 1)
+            await send(desk.conn, packed({"default": told}))
+            await desk.ended(task)
+            await until(lambda: is_asleep(worker))
+            assert bool(scans) is scanned
 
 
-def test_it_polls_rarely_only_while_notifications_arrive(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_poll_interval=0.1) as worker:
+async def test_it_polls_rarely_only_while_notifications_arrive(database: str, desk: Desk) -> None:
+    async with working(database, worker_poll_interval=0.1) as worker:
 
-            def pause() -> float:
-                return worker._fetcher._pause_after(1, 0)
+        def pause() -> float:
+            return worker._fetcher._pause_after(1, 0)
 
-            await until(lambda: pause() >= 0.75)  # it hears itself, as the process on duty
-            worker._listener._heard_at = float("-inf")
-            assert pause() == 0.1
-
-    at_desk(database, test)
+        await until(lambda: pause() >= 0.75)  # it hears itself, as the process on duty
+        worker._listener._heard_at = float("-inf")
+        assert pause() == 0.1
 
 
-def test_little_is_settled_on_the_connection_that_claims(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_little_is_settled_on_the_connection_that_claims(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler, "BORROW_SECONDS", 10.0)
 
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
-            assert await desk.value(query, "lapinq-worker claim") == 1
-            assert await desk.value(query, "lapinq-worker settle") == 0
-
-    at_desk(database, test)
+    async with working(database):
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        assert await desk.value(query, "lapinq-worker claim") == 1
+        assert await desk.value(query, "lapinq-worker settle") == 0
 
 
-def test_isolated_tasks_for_which_there_is_no_place_wait_in_their_queue(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        alone = await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(MAX_ISOLATED + 3)])
-        await desk.conn.execute("UPDATE lapinq_ready SET isolation = 2")
-        profiled = await desk.hand_in_many([task_of(tasks.add, 1, 1, profile=True) for _ in range(3)])
-        others = await desk.hand_in_many([task_of(tasks.add, 1, 1) for _ in range(3)])
-        async with working(database, worker_concurrency=4 * MAX_ISOLATED):
-            await gate.begun(MAX_ISOLATED)
-            await desk.ended(*others)
-            await desk.until("SELECT count(*) = 6 FROM lapinq_ready WHERE isolation = 2")
-            assert await desk.value("SELECT count(*) FROM lapinq_running") == MAX_ISOLATED
-            gate.open()
-            ended = await desk.ended(*alone, *profiled)
-        assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
-        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == len(ended) + len(others)
-
-    at_desk(database, test)
+async def test_isolated_tasks_for_which_there_is_no_place_wait_in_their_queue(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    alone = await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(MAX_ISOLATED + 3)])
+    await desk.conn.execute("UPDATE lapinq_ready SET isolation = 2")
+    profiled = await desk.hand_in_many([task_of(tasks.add, 1, 1, profile=True) for _ in range(3)])
+    others = await desk.hand_in_many([task_of(tasks.add, 1, 1) for _ in range(3)])
+    async with working(database, worker_concurrency=4 * MAX_ISOLATED):
+        await gate.begun(MAX_ISOLATED)
+        await desk.ended(*others)
+        await desk.until("SELECT count(*) = 6 FROM lapinq_ready WHERE isolation = 2")
+        assert await desk.value("SELECT count(*) FROM lapinq_running") == MAX_ISOLATED
+        gate.open()
+        ended = await desk.ended(*alone, *profiled)
+    assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+    assert await desk.value("SELECT count(*) FROM lapinq_attempts") == len(ended) + len(others)

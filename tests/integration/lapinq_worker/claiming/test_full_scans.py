@@ -7,7 +7,7 @@ import pytest
 
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, at_desk, settings, until, working
+from tests.integration.lapinq_worker.desk import Desk, settings, until, working
 from tests.support.database.slow_scans import SLOW_QUEUE, make_scans_quick, make_scans_slow, scans_under_way
 from tests.support.eventually import eventually_async
 from tests.support.sample import tasks
@@ -29,32 +29,28 @@ def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param({"worker_queues": NAMED, "worker_strict_order": True}, id="in order"),
     ],
 )
-def test_unannounced_tasks_are_found_after_the_marks(database: str, served: dict[str, Any]) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, **served):
-            for queue in ("default", "other"):
-                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=queue))
-            await make_scans_slow(desk.conn)
-            await eventually_async(lambda: scans_under_way(desk.conn))
-            for queue in ("default", "other", "default"):
-                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=queue), timeout=5)
-            assert await scans_under_way(desk.conn) == 0
+async def test_unannounced_tasks_are_found_after_the_marks(
+    database: str, desk: Desk, served: dict[str, Any]
+) -> None:
+    async with working(database, **served):
+        for queue in ("default", "other"):
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=queue))
+        await make_scans_slow(desk.conn)
+        await eventually_async(lambda: scans_under_way(desk.conn))
+        for queue in ("default", "other", "default"):
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=queue), timeout=5)
+        assert await scans_under_way(desk.conn) == 0
 
-    at_desk(database, test)
 
-
-def test_a_failed_scan_does_not_pass_for_empty_queues(
-    database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_scan_does_not_pass_for_empty_queues(
+    database: str, desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 1.0)
 
-    async def test(desk: Desk) -> None:
-        await make_scans_slow(desk.conn)
-        draining = asyncio.create_task(Worker(settings(database), drain=True).run())
-        # The first is the fetcher's; what the drain asks of the queues may be the next.
-        await until(lambda: caplog.text.count("took longer than") >= 3)
-        await make_scans_quick(desk.conn)
-        await asyncio.wait_for(draining, 20)
-        assert not await desk.value("SELECT count(*) FROM lapinq_ready")
-
-    at_desk(database, test)
+    await make_scans_slow(desk.conn)
+    draining = asyncio.create_task(Worker(settings(database), drain=True).run())
+    # The first is the fetcher's; what the drain asks of the queues may be the next.
+    await until(lambda: caplog.text.count("took longer than") >= 3)
+    await make_scans_quick(desk.conn)
+    await asyncio.wait_for(draining, 20)
+    assert not await desk.value("SELECT count(*) FROM lapinq_ready")

@@ -18,7 +18,7 @@ from lapinq_core.limits import named_limits
 from lapinq_worker.claiming import fetcher
 from lapinq_worker.claiming.queue_choice import Turn
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until, working
 from tests.integration.limits.test_lanes import govern
 from tests.support.rows.factories import SOMEBODY, pause, resume
 from tests.support.sample import tasks
@@ -62,186 +62,159 @@ class Statements:
         fetcher._take_turns, scans.scan = counted_turns, counted_scan
 
 
-def test_queues_are_emptied_in_the_order_named(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        # Priorities and the order of entry would have it the other way round.
-        ids = await desk.hand_in_many(
-            [
-                *marks(tmp_path, "third", 3, priority=9),
-                *marks(tmp_path, "second", 3, priority=5),
-                *marks(tmp_path, "first", 3),
-            ]
-        )
-        async with working(database, **STRICT):
-            await desk.ended(*ids)
-        assert order(tmp_path) == ["first"] * 3 + ["second"] * 3 + ["third"] * 3
-
-    at_desk(database, test)
+async def test_queues_are_emptied_in_the_order_named(database: str, desk: Desk, tmp_path: Path) -> None:
+    # Priorities and the order of entry would have it the other way round.
+    ids = await desk.hand_in_many(
+        [
+            *marks(tmp_path, "third", 3, priority=9),
+            *marks(tmp_path, "second", 3, priority=5),
+            *marks(tmp_path, "first", 3),
+        ]
+    )
+    async with working(database, **STRICT):
+        await desk.ended(*ids)
+    assert order(tmp_path) == ["first"] * 3 + ["second"] * 3 + ["third"] * 3
 
 
-def test_fire_and_forget_goes_in_the_same_order(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        stored = await desk.hand_in_many(marks(tmp_path, "second", 2))
-        await desk.hand_in_many(
-            [
-                *marks(tmp_path, "third", 2, priority=9, ttl_seconds=0),
-                *marks(tmp_path, "first", 2, ttl_seconds=0),
-            ]
-        )
-        async with working(database, **STRICT):
-            await desk.ended(*stored)
-            await until(lambda: len(starts(tmp_path)) == 6)
-        assert order(tmp_path) == ["first"] * 2 + ["second"] * 2 + ["third"] * 2
-
-    at_desk(database, test)
+async def test_fire_and_forget_goes_in_the_same_order(database: str, desk: Desk, tmp_path: Path) -> None:
+    stored = await desk.hand_in_many(marks(tmp_path, "second", 2))
+    await desk.hand_in_many(
+        [
+            *marks(tmp_path, "third", 2, priority=9, ttl_seconds=0),
+            *marks(tmp_path, "first", 2, ttl_seconds=0),
+        ]
+    )
+    async with working(database, **STRICT):
+        await desk.ended(*stored)
+        await until(lambda: len(starts(tmp_path)) == 6)
+    assert order(tmp_path) == ["first"] * 2 + ["second"] * 2 + ["third"] * 2
 
 
-def test_work_in_an_earlier_queue_is_noticed_while_a_later_one_is_busy(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        await desk.hand_in_many(
-            [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(400)]
-        )
-        async with working(database, **STRICT):
-            for told in (True, False):
-                await until(lambda: starts(tmp_path))
-                urgent = await desk.hand_in_many(
-                    # A higher priority than what was taken before, so that it stands below the mark.
-                    [
-                        task_of(
-                            tasks.amark, str(tmp_path), f"first-{told}", queue_name="first", priority=told + 1
-                        )
-                    ]
-                )
-                if told:
-                    await notify(desk.conn, ["first"])
-                await desk.ended(*urgent)
-            assert len(starts(tmp_path)) < 400
-
-    at_desk(database, test)
+async def test_work_in_an_earlier_queue_is_noticed_while_a_later_one_is_busy(
+    database: str, desk: Desk, tmp_path: Path
+) -> None:
+    await desk.hand_in_many(
+        [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(400)]
+    )
+    async with working(database, **STRICT):
+        for told in (True, False):
+            await until(lambda: starts(tmp_path))
+            urgent = await desk.hand_in_many(
+                # A higher priority than what was taken before, so that it stands below the mark.
+                [task_of(tasks.amark, str(tmp_path), f"first-{told}", queue_name="first", priority=told + 1)]
+            )
+            if told:
+                await notify(desk.conn, ["first"])
+            await desk.ended(*urgent)
+        assert len(starts(tmp_path)) < 400
 
 
-def test_a_delayed_task_of_an_earlier_queue_goes_first_when_it_is_due(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        due = datetime.now(UTC) + timedelta(seconds=0.5)
-        (first,) = await desk.hand_in_many(marks(tmp_path, "first", 1, scheduled_at=due))
-        later = await desk.hand_in_many(
-            [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(200)]
-        )
-        async with working(database, **STRICT):
-            await desk.ended(first)
-            assert len(starts(tmp_path)) < 200
-            await desk.ended(*later)
+async def test_a_delayed_task_of_an_earlier_queue_goes_first_when_it_is_due(
+    database: str, desk: Desk, tmp_path: Path
+) -> None:
+    due = datetime.now(UTC) + timedelta(seconds=0.5)
+    (first,) = await desk.hand_in_many(marks(tmp_path, "first", 1, scheduled_at=due))
+    later = await desk.hand_in_many(
+        [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(200)]
+    )
+    async with working(database, **STRICT):
+        await desk.ended(first)
+        assert len(starts(tmp_path)) < 200
+        await desk.ended(*later)
 
-    at_desk(database, test)
 
-
-def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        await pause(desk.conn, "still")
-        waiting = await desk.hand_in_many([task_of(tasks.anoop, queue_name="still") for _ in range(50)])
-        async with working(database, worker_poll_interval=0.25) as worker:
-            await until(lambda: worker._listener.connected)
-            # Until a scan, hints are followed, and how soon it comes depends on what a scan costs on this machine.
-            async with asyncio.timeout(30):
-                while "still" not in worker._fetcher._choice._paused:  # what is looked for sets no event
-                    await notify(desk.conn, ["still"])
-                    await asyncio.sleep(0.005)
-            counted = Statements(worker)
-            began = time.monotonic()
-            # Somebody goes on handing in tasks, and the workers are told of each.
-            while time.monotonic() - began < 2.0:
+async def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str, desk: Desk) -> None:
+    await pause(desk.conn, "still")
+    waiting = await desk.hand_in_many([task_of(tasks.anoop, queue_name="still") for _ in range(50)])
+    async with working(database, worker_poll_interval=0.25) as worker:
+        await until(lambda: worker._listener.connected)
+        # Until a scan, hints are followed, and how soon it comes depends on what a scan costs on this machine.
+        async with asyncio.timeout(30):
+            while "still" not in worker._fetcher._choice._paused:  # what is looked for sets no event
                 await notify(desk.conn, ["still"])
                 await asyncio.sleep(0.005)
-            intervals = (time.monotonic() - began) / 0.25
-            assert counted.scans <= 2 * intervals + 4
-            assert counted.claims <= 2 * intervals + 4
-            await resume(desk.conn, "still")
-            scans = counted.scans
-            await desk.ended(*waiting[:1])
-            # How soon that is goes by what a scan costs here; that one of the next scans finds them does not.
-            assert counted.scans - scans <= 3
-            await desk.ended(*waiting)
-
-    at_desk(database, test)
-
-
-def test_a_queue_paused_under_a_busy_worker_stops_and_goes_on(
-    database: str, tmp_path: Path, gate: Gate
-) -> None:
-    async def test(desk: Desk) -> None:
-        other = await desk.hand_in_many([task_of(tasks.asleep, 0.02, queue_name="other") for _ in range(150)])
-        running = await desk.hand_in(tasks.await_at, gate.path, queue_name="still")
-        async with working(database, worker_concurrency=2):
-            await gate.begun()
-            await pause(desk.conn, "still")
-            waiting = await desk.hand_in_many(marks(tmp_path, "still", 5))
+        counted = Statements(worker)
+        began = time.monotonic()
+        # Somebody goes on handing in tasks, and the workers are told of each.
+        while time.monotonic() - began < 2.0:
             await notify(desk.conn, ["still"])
-            gate.open()
-            await desk.ended(running)
-            await desk.ended(*other)
-            assert not starts(tmp_path)
-            await resume(desk.conn, "still")
-            await desk.ended(*waiting)
-
-    at_desk(database, test)
-
-
-def test_queues_of_which_nothing_may_start_keep_no_other_waiting(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        await named_limits.set_limit(desk.conn, "gpu", 1, None, by=SOMEBODY)
-        running = await desk.hand_in(tasks.await_at, gate.path, queue_name="video", limits={"gpu": 1})
-        async with working(database, worker_concurrency=4) as worker:
-            await gate.begun()
-            counted = Statements(worker)
-            blocked = await desk.hand_in_many(
-                [
-                    task_of(tasks.anoop, queue_name=queue, limits={"gpu": 1})
-                    for queue in ("video", "audio", "text")
-                ]
-            )
-            await notify(desk.conn, ["video", "audio", "text"])
-            await until(lambda: counted.claims > 10)
-            other = await desk.hand_in(tasks.anoop, queue_name="mail")
-            await notify(desk.conn, ["mail"])
-            await desk.ended(other)
-            gate.open()
-            await desk.ended(running, *blocked)
-
-    at_desk(database, test)
+            await asyncio.sleep(0.005)
+        intervals = (time.monotonic() - began) / 0.25
+        assert counted.scans <= 2 * intervals + 4
+        assert counted.claims <= 2 * intervals + 4
+        await resume(desk.conn, "still")
+        scans = counted.scans
+        await desk.ended(*waiting[:1])
+        # How soon that is goes by what a scan costs here; that one of the next scans finds them does not.
+        assert counted.scans - scans <= 3
+        await desk.ended(*waiting)
 
 
-def test_queues_with_and_without_a_policy_are_served_beside_many_that_may_start_nothing(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_queue_paused_under_a_busy_worker_stops_and_goes_on(
+    database: str, desk: Desk, tmp_path: Path, gate: Gate
+) -> None:
+    other = await desk.hand_in_many([task_of(tasks.asleep, 0.02, queue_name="other") for _ in range(150)])
+    running = await desk.hand_in(tasks.await_at, gate.path, queue_name="still")
+    async with working(database, worker_concurrency=2):
+        await gate.begun()
+        await pause(desk.conn, "still")
+        waiting = await desk.hand_in_many(marks(tmp_path, "still", 5))
+        await notify(desk.conn, ["still"])
+        gate.open()
+        await desk.ended(running)
+        await desk.ended(*other)
+        assert not starts(tmp_path)
+        await resume(desk.conn, "still")
+        await desk.ended(*waiting)
+
+
+async def test_queues_of_which_nothing_may_start_keep_no_other_waiting(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    await named_limits.set_limit(desk.conn, "gpu", 1, None, by=SOMEBODY)
+    running = await desk.hand_in(tasks.await_at, gate.path, queue_name="video", limits={"gpu": 1})
+    async with working(database, worker_concurrency=4) as worker:
+        await gate.begun()
+        counted = Statements(worker)
+        blocked = await desk.hand_in_many(
+            [
+                task_of(tasks.anoop, queue_name=queue, limits={"gpu": 1})
+                for queue in ("video", "audio", "text")
+            ]
+        )
+        await notify(desk.conn, ["video", "audio", "text"])
+        await until(lambda: counted.claims > 10)
+        other = await desk.hand_in(tasks.anoop, queue_name="mail")
+        await notify(desk.conn, ["mail"])
+        await desk.ended(other)
+        gate.open()
+        await desk.ended(running, *blocked)
+
+
+async def test_queues_with_and_without_a_policy_are_served_beside_many_that_may_start_nothing(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetcher, "TURN_SECONDS", 0.0)  # a turn asks once
 
-    async def test(desk: Desk) -> None:
-        names = [f"rated {n}" for n in range(40)]
-        for name in names:
-            await govern(desk.conn, name, rate='{"limit": 1, "period_seconds": 3600, "burst": 1}')
-        first = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
-        second = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
-        await govern(desk.conn, "limited", max_running=1)
-        async with working(database, worker_concurrency=5):
-            await desk.ended(*first)
-            others = [
-                task_of(tasks.anoop, queue_name=name) for name in ("limited", "a", "b") for _ in range(20)
-            ]
-            await desk.ended(*await desk.hand_in_many(others))
-            assert {task.status for task in await desk.find(*second)} == {"pending"}
-
-    at_desk(database, test)
+    names = [f"rated {n}" for n in range(40)]
+    for name in names:
+        await govern(desk.conn, name, rate='{"limit": 1, "period_seconds": 3600, "burst": 1}')
+    first = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
+    second = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
+    await govern(desk.conn, "limited", max_running=1)
+    async with working(database, worker_concurrency=5):
+        await desk.ended(*first)
+        others = [task_of(tasks.anoop, queue_name=name) for name in ("limited", "a", "b") for _ in range(20)]
+        await desk.ended(*await desk.hand_in_many(others))
+        assert {task.status for task in await desk.find(*second)} == {"pending"}
 
 
-def test_many_queues_cost_a_claim_for_many_of_them(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        ids = await desk.hand_in_many([task_of(tasks.anoop, queue_name=f"queue {n}") for n in range(300)])
-        worker = Worker(settings(database, worker_concurrency=100))
-        counted = Statements(worker)
-        running = asyncio.create_task(worker.run())
-        await desk.ended(*ids)
-        worker.stop()
-        await running
-        assert counted.claims < 30
-
-    at_desk(database, test)
+async def test_many_queues_cost_a_claim_for_many_of_them(database: str, desk: Desk) -> None:
+    ids = await desk.hand_in_many([task_of(tasks.anoop, queue_name=f"queue {n}") for n in range(300)])
+    worker = Worker(settings(database, worker_concurrency=100))
+    counted = Statements(worker)
+    running = asyncio.create_task(worker.run())
+    await desk.ended(*ids)
+    worker.stop()
+    await running
+    assert counted.claims < 30

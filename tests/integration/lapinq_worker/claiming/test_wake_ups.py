@@ -15,7 +15,7 @@ from lapinq_core.intake import enqueueing
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, task_of, until, working
 from tests.support.rows.factories import Conn
 from tests.support.sample import tasks
 
@@ -42,60 +42,51 @@ async def is_asleep(worker: Worker) -> None:
     await until(lambda: worker._listener.connected and wake._waiters and not wake.is_set())
 
 
-def test_a_notice_that_arrives_during_a_claim_of_its_queue_is_followed(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_notice_that_arrives_during_a_claim_of_its_queue_is_followed(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 1e6)
 
-    async def test(desk: Desk) -> None:
-        await desk.conn.execute(HOLD_UP_CLAIMS)
-        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            await is_asleep(worker)
-            heard = notices_of(worker)
-            await desk.conn.execute("SELECT pg_advisory_lock(1)")
-            first = await desk.hand_in(tasks.aadd, 1, 1)
-            await notify(desk.conn, ["default"])
-            await desk.until("SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            second = await desk.hand_in(tasks.aadd, 1, 1)
-            await notify(desk.conn, ["default"])
-            await until(lambda: heard == ["default", "default"])
-            await desk.conn.execute("SELECT pg_advisory_unlock(1)")
-            await desk.ended(first, second)
-
-    at_desk(database, test)
+    await desk.conn.execute(HOLD_UP_CLAIMS)
+    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+        await is_asleep(worker)
+        heard = notices_of(worker)
+        await desk.conn.execute("SELECT pg_advisory_lock(1)")
+        first = await desk.hand_in(tasks.aadd, 1, 1)
+        await notify(desk.conn, ["default"])
+        await desk.until("SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        second = await desk.hand_in(tasks.aadd, 1, 1)
+        await notify(desk.conn, ["default"])
+        await until(lambda: heard == ["default", "default"])
+        await desk.conn.execute("SELECT pg_advisory_unlock(1)")
+        await desk.ended(first, second)
 
 
-def test_a_task_that_commits_after_a_later_one_is_found_as_soon_as_a_full_scan_may_begin(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_task_that_commits_after_a_later_one_is_found_as_soon_as_a_full_scan_may_begin(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The worker's mark is past its place by then.
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 50.0)
 
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            await is_asleep(worker)
-            late = task_of(tasks.aadd, 1, 1)
-            async with await Conn.open(database) as other, other.transaction():
-                await enqueueing.enqueue(other, [late])
-                await desk.hand_in(tasks.aadd, 1, 1)
-                (later,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
-                await notify(desk.conn, ["default"])
-                await desk.ended(later)
-                await is_asleep(worker)
+    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+        await is_asleep(worker)
+        late = task_of(tasks.aadd, 1, 1)
+        async with await Conn.open(database) as other, other.transaction():
+            await enqueueing.enqueue(other, [late])
+            await desk.hand_in(tasks.aadd, 1, 1)
+            (later,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
             await notify(desk.conn, ["default"])
-            await desk.ended(late.id)
+            await desk.ended(later)
+            await is_asleep(worker)
+        await notify(desk.conn, ["default"])
+        await desk.ended(late.id)
 
-    at_desk(database, test)
 
-
-def test_a_notice_that_arrives_while_fire_and_forget_is_asked_for_is_followed(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        transient = FireAndForget(ENDLESS_SECONDS, in_order=False)
-        under_way = asyncio.create_task(transient.claim(desk.conn, None, 1))
-        await asyncio.sleep(0)  # its statement is sent
-        transient.heard()
-        assert await under_way == []
-        assert await transient.claim(desk.conn, None, 1) == []
-        assert await transient.claim(desk.conn, None, 1) is None
-
-    at_desk(database, test)
+async def test_a_notice_that_arrives_while_fire_and_forget_is_asked_for_is_followed(desk: Desk) -> None:
+    transient = FireAndForget(ENDLESS_SECONDS, in_order=False)
+    under_way = asyncio.create_task(transient.claim(desk.conn, None, 1))
+    await asyncio.sleep(0)  # its statement is sent
+    transient.heard()
+    assert await under_way == []
+    assert await transient.claim(desk.conn, None, 1) == []
+    assert await transient.claim(desk.conn, None, 1) is None

@@ -9,7 +9,7 @@ import pytest
 
 from lapinq_core.upkeep import rescuing
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until, working
 from tests.support.database.invariants import check_invariants
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
@@ -34,204 +34,174 @@ async def declare_dead(desk: Desk) -> None:
         await rescuing.rescue(desk.conn, ANY_TIME, 0.5)
 
 
-def test_it_says_who_it_is_and_beats(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(
-            database, worker_name="box-7", worker_queues=("mail=2", "video"), worker_concurrency=3
-        ):
-            await desk.until("SELECT count(*) = 1 FROM lapinq_workers")
-            row = await (
-                await desk.conn.execute(
-                    "SELECT name, queues, pool, concurrency, lease_seconds FROM lapinq_workers"
-                )
-            ).fetchone()
-            assert row == ("box-7", ["mail", "video"], "processes", 3, 2.0)
-            await desk.until("SELECT beat_at - started_at > interval '0.6 seconds' FROM lapinq_workers")
-
-    at_desk(database, test)
-
-
-def test_beats_go_on_while_running_tasks_are_waited_for(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        worker = Worker(settings(database, shutdown_grace=60, lease_seconds=0.5))
-        running = asyncio.create_task(worker.run())
-        task = await desk.hand_in(tasks.await_at, gate.path)
-        await gate.begun()
-        worker.stop()
-        await desk.until("SELECT beat_at - started_at > interval '1 second' FROM lapinq_workers")
-        gate.open()
-        await running
-        assert await desk.status(task) == "completed"
-
-    at_desk(database, test)
-
-
-def test_beats_go_on_while_the_event_loop_is_busy(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, lease_seconds=1.0):
-            task = await desk.hand_in(tasks.abusy, 1.3, max_retries=0)
-            (ended,) = await desk.ended(task)
-            assert ended.status == "completed"
-            assert await desk.value(THE_LIVING) == 1
-
-    at_desk(database, test)
-
-
-def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
-    database: str, tmp_path: Path
-) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            # What has to be imported would start so late that the worker could know by then that it lost the task.
-            await desk.ended(await desk.hand_in(tasks.amark, str(tmp_path), "imported"))
-            await desk.conn.execute(CLAIMS_WAIT)
-            before = worker._membership.id
-            task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
-            await desk.until("SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            await declare_dead(desk)
-            # In its new life it may start tasks, so only their claim keeps this one from it.
-            await until(lambda: worker._membership.id != before and worker._membership.is_current)
-            await desk.conn.execute("SELECT pg_advisory_unlock(1)")
-            await eventually_async(lambda: rescuing.rescue(desk.conn, ANY_TIME, 0.5))
-            (ended,) = await desk.ended(task)
-        assert (ended.status, ended.attempts) == ("completed", 2)
-        assert starts(tmp_path) == {"imported": 1, "x": 1}
-
-    at_desk(database, test)
-
-
-def test_declared_dead_it_begins_anew_and_its_late_results_are_refused(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            coroutine = await desk.hand_in(tasks.await_at, gate.path)
-            plain = await desk.hand_in(tasks.wait_at, gate.path)
-            await gate.begun(2)
-            await declare_dead(desk)
-            await until(lambda: worker._settler.lost_count == 2)
-            await desk.until(THE_LIVING)
-            # Useful again: it takes up what was taken from it.
-            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1), await desk.hand_in(tasks.add, 1, 1))
-            gate.open()
-            ended = await desk.ended(coroutine, plain)
-        assert [(task.status, task.attempts) for task in ended] == [("completed", 2)] * 2
-        first, last = await desk.attempts(coroutine)
-        assert first.error is not None
-        assert first.error.startswith("worker ")
-        assert (first.final, last.final) == (False, True)
-        assert await desk.value("SELECT count(*) FROM lapinq_workers WHERE dead_at IS NOT NULL") == 1
-        check_invariants(database, [coroutine, plain])
-
-    at_desk(database, test)
-
-
-def test_declared_dead_it_drops_what_it_has_claimed_ahead(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n)) for n in range(1200)])
-        async with working(database, worker_concurrency=20):
-            await desk.until("SELECT count(*) > 100 FROM lapinq_attempts")
-            await declare_dead(desk)
-            ended = await desk.ended(*ids)
-        assert {task.status for task in ended} == {"completed"}
-        check_invariants(database, ids)
-        # A start that is not counted would be one of a task that was still waiting in the old life.
-        recorded = {task.id: task.attempts for task in ended}
-        assert all(count <= recorded[ids[int(name)]] for name, count in starts(tmp_path).items())
-
-    at_desk(database, test)
-
-
-def test_declared_dead_while_it_stops_it_ends(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        worker = Worker(settings(database, shutdown_grace=60))
-        running = asyncio.create_task(worker.run())
-        task = await desk.hand_in(tasks.await_at, gate.path)
-        await gate.begun()
-        worker.stop()
-        await declare_dead(desk)
-        async with asyncio.timeout(15):
-            await running
-        assert await desk.status(task) == "pending"
-        assert await desk.value(THE_LIVING) == 0
-
-    at_desk(database, test)
-
-
-def test_declared_dead_twice_it_begins_anew_twice(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            for lives in range(1, 4):
-                await desk.until(THE_LIVING)
-                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-                await declare_dead(desk)
-                await desk.until("SELECT count(*) > %s FROM lapinq_workers", lives)
-
-    at_desk(database, test)
-
-
-def test_tasks_of_a_dead_worker_are_taken_over_once_it_is_calm(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        (task,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
-        dead = await add_worker(desk.conn, lease_seconds=2.0)
-        await claim(desk.conn, dead)
-        await make_late(desk.conn, dead)
-        async with working(database) as worker:
-            (ended,) = await desk.ended(task)
-            assert worker._rescuer.rescued_count == 1
-            # Not before a lease of good beats.
-            assert await desk.value(
-                "SELECT a.finished_at - w.started_at > interval '1.9 seconds'"
-                " FROM lapinq_attempts a, lapinq_workers w WHERE NOT a.final AND w.dead_at IS NULL"
+async def test_it_says_who_it_is_and_beats(database: str, desk: Desk) -> None:
+    async with working(
+        database, worker_name="box-7", worker_queues=("mail=2", "video"), worker_concurrency=3
+    ):
+        await desk.until("SELECT count(*) = 1 FROM lapinq_workers")
+        row = await (
+            await desk.conn.execute(
+                "SELECT name, queues, pool, concurrency, lease_seconds FROM lapinq_workers"
             )
-        assert (ended.status, ended.attempts) == ("completed", 2)
-
-    at_desk(database, test)
-
-
-def test_a_lease_in_doubt_starts_nothing_and_is_back_with_the_database(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        with proxy(database) as way:
-            async with working(way.url, lease_seconds=1.0) as worker:
-                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-                way.cut()
-                await until(lambda: not worker._may_start())
-                task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
-                way.heal()
-                (ended,) = await desk.ended(task)
-                assert ended.attempts == 1
-
-    at_desk(database, test)
+        ).fetchone()
+        assert row == ("box-7", ["mail", "video"], "processes", 3, 2.0)
+        await desk.until("SELECT beat_at - started_at > interval '0.6 seconds' FROM lapinq_workers")
 
 
-def test_a_registration_whose_answer_was_lost_is_repeated(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        worker = Worker(settings(database))
-        await add_worker(desk.conn, id=worker._membership.id)  # what the lost statement did
-        running = asyncio.create_task(worker.run())
-        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-        worker.stop()
+async def test_beats_go_on_while_running_tasks_are_waited_for(database: str, desk: Desk, gate: Gate) -> None:
+    worker = Worker(settings(database, shutdown_grace=60, lease_seconds=0.5))
+    running = asyncio.create_task(worker.run())
+    task = await desk.hand_in(tasks.await_at, gate.path)
+    await gate.begun()
+    worker.stop()
+    await desk.until("SELECT beat_at - started_at > interval '1 second' FROM lapinq_workers")
+    gate.open()
+    await running
+    assert await desk.status(task) == "completed"
+
+
+async def test_beats_go_on_while_the_event_loop_is_busy(database: str, desk: Desk) -> None:
+    async with working(database, lease_seconds=1.0):
+        task = await desk.hand_in(tasks.abusy, 1.3, max_retries=0)
+        (ended,) = await desk.ended(task)
+        assert ended.status == "completed"
+        assert await desk.value(THE_LIVING) == 1
+
+
+async def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
+    database: str, desk: Desk, tmp_path: Path
+) -> None:
+    async with working(database) as worker:
+        # What has to be imported would start so late that the worker could know by then that it lost the task.
+        await desk.ended(await desk.hand_in(tasks.amark, str(tmp_path), "imported"))
+        await desk.conn.execute(CLAIMS_WAIT)
+        before = worker._membership.id
+        task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
+        await desk.until("SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        await declare_dead(desk)
+        # In its new life it may start tasks, so only their claim keeps this one from it.
+        await until(lambda: worker._membership.id != before and worker._membership.is_current)
+        await desk.conn.execute("SELECT pg_advisory_unlock(1)")
+        await eventually_async(lambda: rescuing.rescue(desk.conn, ANY_TIME, 0.5))
+        (ended,) = await desk.ended(task)
+    assert (ended.status, ended.attempts) == ("completed", 2)
+    assert starts(tmp_path) == {"imported": 1, "x": 1}
+
+
+async def test_declared_dead_it_begins_anew_and_its_late_results_are_refused(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    async with working(database) as worker:
+        coroutine = await desk.hand_in(tasks.await_at, gate.path)
+        plain = await desk.hand_in(tasks.wait_at, gate.path)
+        await gate.begun(2)
+        await declare_dead(desk)
+        await until(lambda: worker._settler.lost_count == 2)
+        await desk.until(THE_LIVING)
+        # Useful again: it takes up what was taken from it.
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1), await desk.hand_in(tasks.add, 1, 1))
+        gate.open()
+        ended = await desk.ended(coroutine, plain)
+    assert [(task.status, task.attempts) for task in ended] == [("completed", 2)] * 2
+    first, last = await desk.attempts(coroutine)
+    assert first.error is not None
+    assert first.error.startswith("worker ")
+    assert (first.final, last.final) == (False, True)
+    assert await desk.value("SELECT count(*) FROM lapinq_workers WHERE dead_at IS NOT NULL") == 1
+    check_invariants(database, [coroutine, plain])
+
+
+async def test_declared_dead_it_drops_what_it_has_claimed_ahead(
+    database: str, desk: Desk, tmp_path: Path
+) -> None:
+    ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n)) for n in range(1200)])
+    async with working(database, worker_concurrency=20):
+        await desk.until("SELECT count(*) > 100 FROM lapinq_attempts")
+        await declare_dead(desk)
+        ended = await desk.ended(*ids)
+    assert {task.status for task in ended} == {"completed"}
+    check_invariants(database, ids)
+    # A start that is not counted would be one of a task that was still waiting in the old life.
+    recorded = {task.id: task.attempts for task in ended}
+    assert all(count <= recorded[ids[int(name)]] for name, count in starts(tmp_path).items())
+
+
+async def test_declared_dead_while_it_stops_it_ends(database: str, desk: Desk, gate: Gate) -> None:
+    worker = Worker(settings(database, shutdown_grace=60))
+    running = asyncio.create_task(worker.run())
+    task = await desk.hand_in(tasks.await_at, gate.path)
+    await gate.begun()
+    worker.stop()
+    await declare_dead(desk)
+    async with asyncio.timeout(15):
         await running
+    assert await desk.status(task) == "pending"
+    assert await desk.value(THE_LIVING) == 0
 
-    at_desk(database, test)
+
+async def test_declared_dead_twice_it_begins_anew_twice(database: str, desk: Desk) -> None:
+    async with working(database):
+        for lives in range(1, 4):
+            await desk.until(THE_LIVING)
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            await declare_dead(desk)
+            await desk.until("SELECT count(*) > %s FROM lapinq_workers", lives)
+
+
+async def test_tasks_of_a_dead_worker_are_taken_over_once_it_is_calm(database: str, desk: Desk) -> None:
+    (task,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
+    dead = await add_worker(desk.conn, lease_seconds=2.0)
+    await claim(desk.conn, dead)
+    await make_late(desk.conn, dead)
+    async with working(database) as worker:
+        (ended,) = await desk.ended(task)
+        assert worker._rescuer.rescued_count == 1
+        # Not before a lease of good beats.
+        assert await desk.value(
+            "SELECT a.finished_at - w.started_at > interval '1.9 seconds'"
+            " FROM lapinq_attempts a, lapinq_workers w WHERE NOT a.final AND w.dead_at IS NULL"
+        )
+    assert (ended.status, ended.attempts) == ("completed", 2)
+
+
+async def test_a_lease_in_doubt_starts_nothing_and_is_back_with_the_database(
+    database: str, desk: Desk, tmp_path: Path
+) -> None:
+    with proxy(database) as way:
+        async with working(way.url, lease_seconds=1.0) as worker:
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            way.cut()
+            await until(lambda: not worker._may_start())
+            task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
+            way.heal()
+            (ended,) = await desk.ended(task)
+            assert ended.attempts == 1
+
+
+async def test_a_registration_whose_answer_was_lost_is_repeated(database: str, desk: Desk) -> None:
+    worker = Worker(settings(database))
+    await add_worker(desk.conn, id=worker._membership.id)  # what the lost statement did
+    running = asyncio.create_task(worker.run())
+    await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+    worker.stop()
+    await running
 
 
 @pytest.mark.parametrize(
     ("function", "pool"), [("amark_until", "threads"), ("mark_until", "threads"), ("mark_until", "processes")]
 )
-def test_declared_dead_the_starts_of_what_it_ran_are_spent(
-    database: str, tmp_path: Path, function: str, pool: str
+async def test_declared_dead_the_starts_of_what_it_ran_are_spent(
+    database: str, desk: Desk, tmp_path: Path, function: str, pool: str
 ) -> None:
     """Also where it writes their ends before anybody has rescued them."""
 
-    async def test(desk: Desk) -> None:
-        gate = tmp_path / "gate"
-        arguments = (str(tmp_path), "x", str(gate))
-        async with working(database, worker_pool=pool):
-            task = await desk.hand_in(getattr(tasks, function), *arguments)
-            await until(lambda: starts(tmp_path)["x"] == 1)
-            await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
-            await until(lambda: starts(tmp_path)["x"] == 2)
-            gate.touch()
-            (ended,) = await desk.ended(task)
-        assert (ended.status, ended.attempts) == ("completed", 2)
-
-    at_desk(database, test)
+    gate = tmp_path / "gate"
+    arguments = (str(tmp_path), "x", str(gate))
+    async with working(database, worker_pool=pool):
+        task = await desk.hand_in(getattr(tasks, function), *arguments)
+        await until(lambda: starts(tmp_path)["x"] == 1)
+        await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+        await until(lambda: starts(tmp_path)["x"] == 2)
+        gate.touch()
+        (ended,) = await desk.ended(task)
+    assert (ended.status, ended.attempts) == ("completed", 2)

@@ -51,44 +51,33 @@ async def quieted(desk: Desk, worker: Worker) -> None:
     await is_in(desk, worker, WorkerState.QUIET)
 
 
-def test_it_tells_how_it_is_before_its_first_interval_is_over(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, heartbeat_interval=ENDLESS_SECONDS, lease_seconds=3 * ENDLESS_SECONDS):
-            await desk.until(
-                "SELECT memory_bytes > 10000000 AND running = 0 AND rate = 0 FROM lapinq_workers"
-            )
-
-    at_desk(database, test)
+async def test_it_tells_how_it_is_before_its_first_interval_is_over(database: str, desk: Desk) -> None:
+    async with working(database, heartbeat_interval=ENDLESS_SECONDS, lease_seconds=3 * ENDLESS_SECONDS):
+        await desk.until("SELECT memory_bytes > 10000000 AND running = 0 AND rate = 0 FROM lapinq_workers")
 
 
-def test_it_tells_the_time_limit_of_tasks_that_set_none(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_timeout=77.0) as worker:
-            found = await is_in(desk, worker, WorkerState.ALIVE)
-            assert found.timeout_seconds == 77
-
-    at_desk(database, test)
+async def test_it_tells_the_time_limit_of_tasks_that_set_none(database: str, desk: Desk) -> None:
+    async with working(database, worker_timeout=77.0) as worker:
+        found = await is_in(desk, worker, WorkerState.ALIVE)
+        assert found.timeout_seconds == 77
 
 
-def test_it_tells_of_its_memory_and_of_what_runs_and_ends(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
-            alone = await desk.value("SELECT memory_bytes FROM lapinq_workers")
-            await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(2)])
-            await gate.begun(2)
-            # Two children of more than ten megabytes each.
-            await desk.until(
-                "SELECT running = 2 AND memory_bytes > %s FROM lapinq_workers", alone + 20_000_000
-            )
-            found = await is_in(desk, worker, WorkerState.ALIVE)
-            assert found.task_count == 2
-            assert {task.task_name for task in found.tasks} == {"wait_at"}
-            gate.open()
-            await desk.until("SELECT rate > 0 FROM lapinq_workers")
-            await desk.until("SELECT running = 0 AND rate = 0 FROM lapinq_workers")
-
-    at_desk(database, test)
+async def test_it_tells_of_its_memory_and_of_what_runs_and_ends(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    async with working(database) as worker:
+        await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
+        alone = await desk.value("SELECT memory_bytes FROM lapinq_workers")
+        await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(2)])
+        await gate.begun(2)
+        # Two children of more than ten megabytes each.
+        await desk.until("SELECT running = 2 AND memory_bytes > %s FROM lapinq_workers", alone + 20_000_000)
+        found = await is_in(desk, worker, WorkerState.ALIVE)
+        assert found.task_count == 2
+        assert {task.task_name for task in found.tasks} == {"wait_at"}
+        gate.open()
+        await desk.until("SELECT rate > 0 FROM lapinq_workers")
+        await desk.until("SELECT running = 0 AND rate = 0 FROM lapinq_workers")
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
@@ -122,35 +111,32 @@ def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
         at_desk(database, test)
 
 
-def test_quiet_it_hands_back_what_it_claimed_ahead(
-    database: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+async def test_quiet_it_hands_back_what_it_claimed_ahead(
+    database: str, desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetcher_module, "STALL_SECONDS", ENDLESS_SECONDS)
 
-    async def test(desk: Desk) -> None:
-        running = await desk.hand_in(tasks.await_at, gate.path)
-        async with working(database, worker_concurrency=1, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            await gate.begun()
-            ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
-            token = str(uuid.uuid4())
-            await claim(desk.conn, worker._membership.id, 3, token=token)
-            worker._fetcher._unanswered.sent(token)
-            worker._fetcher.heard("")
-            await until(lambda: len(worker._dispatcher.waiting) == 3)
-            await quieted(desk, worker)
-            await desk.has_status("pending", *ahead)
-            assert await desk.status(running) == "running"
-            async with working(database, worker_concurrency=1):
-                assert {task.attempts for task in await desk.ended(*ahead)} == {1}
-            gate.open()
-            await desk.ended(running)
-        check_invariants(database, [running, *ahead])
-
-    at_desk(database, test)
+    running = await desk.hand_in(tasks.await_at, gate.path)
+    async with working(database, worker_concurrency=1, worker_poll_interval=ENDLESS_SECONDS) as worker:
+        await gate.begun()
+        ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
+        token = str(uuid.uuid4())
+        await claim(desk.conn, worker._membership.id, 3, token=token)
+        worker._fetcher._unanswered.sent(token)
+        worker._fetcher.heard("")
+        await until(lambda: len(worker._dispatcher.waiting) == 3)
+        await quieted(desk, worker)
+        await desk.has_status("pending", *ahead)
+        assert await desk.status(running) == "running"
+        async with working(database, worker_concurrency=1):
+            assert {task.attempts for task in await desk.ended(*ahead)} == {1}
+        gate.open()
+        await desk.ended(running)
+    check_invariants(database, [running, *ahead])
 
 
-def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
+    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
     monkeypatch.delitem(sys.modules, "tests.support.sample.endless_module", raising=False)
@@ -160,37 +146,29 @@ def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
         task.module_path, task.task_name, task.args = "tests.support.sample.endless_module", "f", []
         return task
 
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            kept = of_endless_module()
-            await desk.hand_in_many([kept, of_endless_module(ttl_seconds=0)])
-            await until(lambda: worker._fetcher._arrivals.waiting == 2)
-            await quieted(desk, worker)
-            await desk.until("SELECT count(*) = 1 FROM lapinq_ready")
-            assert worker._fetcher._arrivals.waiting == 1
-            assert worker._dispatcher.ended_count == 0
-            (tmp_path / "imported").touch()
-            await until(lambda: worker._dispatcher.ended_count == 1)
-
-    at_desk(database, test)
+    async with working(database) as worker:
+        kept = of_endless_module()
+        await desk.hand_in_many([kept, of_endless_module(ttl_seconds=0)])
+        await until(lambda: worker._fetcher._arrivals.waiting == 2)
+        await quieted(desk, worker)
+        await desk.until("SELECT count(*) = 1 FROM lapinq_ready")
+        assert worker._fetcher._arrivals.waiting == 1
+        assert worker._dispatcher.ended_count == 0
+        (tmp_path / "imported").touch()
+        await until(lambda: worker._dispatcher.ended_count == 1)
 
 
-def test_others_take_what_a_quiet_worker_leaves(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_name="quiet") as quiet, working(database, worker_name="other"):
-            ids = await desk.hand_in_many(
-                [task_of(tasks.amark, str(tmp_path), str(n), 0.02) for n in range(300)]
-            )
-            await until(lambda: len(starts(tmp_path)) > 20)
-            await quieted(desk, quiet)
-            claimed = quiet._fetcher.claimed_count
-            ended = await desk.ended(*ids)
-            assert quiet._fetcher.claimed_count == claimed
-        assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
-        assert set(starts(tmp_path).values()) == {1}
-        check_invariants(database, ids)
-
-    at_desk(database, test)
+async def test_others_take_what_a_quiet_worker_leaves(database: str, desk: Desk, tmp_path: Path) -> None:
+    async with working(database, worker_name="quiet") as quiet, working(database, worker_name="other"):
+        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.02) for n in range(300)])
+        await until(lambda: len(starts(tmp_path)) > 20)
+        await quieted(desk, quiet)
+        claimed = quiet._fetcher.claimed_count
+        ended = await desk.ended(*ids)
+        assert quiet._fetcher.claimed_count == claimed
+    assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+    assert set(starts(tmp_path).values()) == {1}
+    check_invariants(database, ids)
 
 
 def test_asked_to_stop_it_drains_and_ends(
@@ -222,46 +200,39 @@ def test_asked_to_stop_it_drains_and_ends(
         at_desk(database, test)
 
 
-def test_a_second_signal_hurries_one_that_was_asked_to_stop(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        worker = Worker(settings(database, shutdown_grace=ENDLESS_SECONDS))
-        run = asyncio.create_task(worker.run())
-        task = await desk.hand_in(tasks.await_at, gate.path)
-        await gate.begun()
-        await ask(desk, worker, WorkerRequest.STOP)
-        await until(lambda: worker._stop.is_set())
-        worker.stop()
-        worker.stop()
-        async with asyncio.timeout(15):
-            await run
-        assert await desk.status(task) == "pending"
-
-    at_desk(database, test)
-
-
-def test_what_was_asked_does_not_hold_for_the_life_after(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            await quieted(desk, worker)
-            first = worker._membership.id
-            await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
-            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-            assert worker._membership.id != first
-            assert (await is_in(desk, worker, WorkerState.ALIVE)).asked_to is None
-
-    at_desk(database, test)
+async def test_a_second_signal_hurries_one_that_was_asked_to_stop(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    worker = Worker(settings(database, shutdown_grace=ENDLESS_SECONDS))
+    run = asyncio.create_task(worker.run())
+    task = await desk.hand_in(tasks.await_at, gate.path)
+    await gate.begun()
+    await ask(desk, worker, WorkerRequest.STOP)
+    await until(lambda: worker._stop.is_set())
+    worker.stop()
+    worker.stop()
+    async with asyncio.timeout(15):
+        await run
+    assert await desk.status(task) == "pending"
 
 
-def test_an_order_of_a_later_release_is_passed_over(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        await desk.conn.execute("ALTER TABLE lapinq_workers DROP CONSTRAINT lapinq_workers_asked_to_check")
-        async with working(database):
-            await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
-            await desk.conn.execute("UPDATE lapinq_workers SET asked_to = 'dance', beat_at = beat_at")
-            asked = await desk.value("SELECT beat_at FROM lapinq_workers")
-            await desk.until(
-                "SELECT beat_at > %s::timestamptz + interval '0.5 seconds' FROM lapinq_workers", asked
-            )
-            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+async def test_what_was_asked_does_not_hold_for_the_life_after(database: str, desk: Desk) -> None:
+    async with working(database) as worker:
+        await quieted(desk, worker)
+        first = worker._membership.id
+        await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+        assert worker._membership.id != first
+        assert (await is_in(desk, worker, WorkerState.ALIVE)).asked_to is None
 
-    at_desk(database, test)
+
+async def test_an_order_of_a_later_release_is_passed_over(database: str, desk: Desk) -> None:
+    await desk.conn.execute("ALTER TABLE lapinq_workers DROP CONSTRAINT lapinq_workers_asked_to_check")
+    async with working(database):
+        await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
+        await desk.conn.execute("UPDATE lapinq_workers SET asked_to = 'dance', beat_at = beat_at")
+        asked = await desk.value("SELECT beat_at FROM lapinq_workers")
+        await desk.until(
+            "SELECT beat_at > %s::timestamptz + interval '0.5 seconds' FROM lapinq_workers", asked
+        )
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))

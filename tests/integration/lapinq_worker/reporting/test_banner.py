@@ -14,7 +14,7 @@ from lapinq_core.domain.version import __version__
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.reporting.banner import MAX_TASKS, database_label, registered_tasks
 from lapinq_worker.reporting.rates import wants_rates
-from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, task_of, until, working
 from tests.support.eventually import eventually
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
@@ -125,18 +125,15 @@ def test_rates_are_said_once_a_while(database: str) -> None:
         assert total("completed") == 41
 
 
-def test_every_start_is_counted_once(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        quick = [task_of((tasks.noop, tasks.anoop)[n % 2]) for n in range(400)]
-        slow = [task_of(tasks.asleep, 0.01) for _ in range(20)]
-        async with working(database) as worker:
-            ids = await desk.hand_in_many([*quick, *slow])
-            await desk.ended(*ids)
-            dispatcher, settler = worker._dispatcher, worker._settler
-            await until(lambda: dispatcher.active == 0)
-            assert dispatcher.started_count == dispatcher.ended_count == settler.completed_count == 420
-
-    at_desk(database, test)
+async def test_every_start_is_counted_once(database: str, desk: Desk) -> None:
+    quick = [task_of((tasks.noop, tasks.anoop)[n % 2]) for n in range(400)]
+    slow = [task_of(tasks.asleep, 0.01) for _ in range(20)]
+    async with working(database) as worker:
+        ids = await desk.hand_in_many([*quick, *slow])
+        await desk.ended(*ids)
+        dispatcher, settler = worker._dispatcher, worker._settler
+        await until(lambda: dispatcher.active == 0)
+        assert dispatcher.started_count == dispatcher.ended_count == settler.completed_count == 420
 
 
 def test_rates_as_json_are_fields(database: str) -> None:

@@ -12,8 +12,7 @@ import pytest
 
 from lapinq_core.tasks import inspect, worker_verbs
 from lapinq_worker.reporting.live_logs import MAX_CHARACTERS
-from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, working
-from tests.support.database.running import on_connections
+from tests.integration.lapinq_worker.desk import Desk, task_of, working
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 from tests.support.sample import logging_tasks
 
@@ -28,45 +27,41 @@ LIVE = "SELECT logs LIKE %s FROM lapinq_running WHERE id = %s"
         (logging_tasks.say_and_wait, "threads"),
     ],
 )
-def test_what_a_running_attempt_logs_is_there_before_it_ends(
-    database: str, tmp_path: Path, function: Callable[..., Any], pool: str
+async def test_what_a_running_attempt_logs_is_there_before_it_ends(
+    database: str, desk: Desk, tmp_path: Path, function: Callable[..., Any], pool: str
 ) -> None:
     gate = tmp_path / "gate"
 
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_pool=pool):
-            task = await desk.hand_in(function, "half way", str(gate))
-            await desk.until(LIVE, "%INFO half way", task)
-            assert "half way" in (await inspect.get_attempts(desk.conn, task) or "")
-            gate.touch()
-            await desk.ended(task)
-            logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", task)
-            assert [line.partition("INFO ")[2] for line in logs.splitlines()] == [
-                "half way",
-                "the last word",
-            ]
-
-    at_desk(database, test)
+    async with working(database, worker_pool=pool):
+        task = await desk.hand_in(function, "half way", str(gate))
+        await desk.until(LIVE, "%INFO half way", task)
+        assert "half way" in (await inspect.get_attempts(desk.conn, task) or "")
+        gate.touch()
+        await desk.ended(task)
+        logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", task)
+        assert [line.partition("INFO ")[2] for line in logs.splitlines()] == [
+            "half way",
+            "the last word",
+        ]
 
 
-def test_of_a_long_log_the_latest_lines_are_sent(database: str, tmp_path: Path) -> None:
+async def test_of_a_long_log_the_latest_lines_are_sent(database: str, desk: Desk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
 
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            words = "\n".join(f"line {number}" for number in range(3_000))
-            task = await desk.hand_in(logging_tasks.asay_and_wait, words, str(gate))
-            await desk.until(LIVE, "%", task)
-            logs = await desk.value("SELECT logs FROM lapinq_running WHERE id = %s", task)
-            assert len(logs) <= MAX_CHARACTERS
-            assert logs.startswith("line ") or "…" in logs
-            gate.touch()
-            await desk.ended(task)
-
-    at_desk(database, test)
+    async with working(database):
+        words = "\n".join(f"line {number}" for number in range(3_000))
+        task = await desk.hand_in(logging_tasks.asay_and_wait, words, str(gate))
+        await desk.until(LIVE, "%", task)
+        logs = await desk.value("SELECT logs FROM lapinq_running WHERE id = %s", task)
+        assert len(logs) <= MAX_CHARACTERS
+        assert logs.startswith("line ") or "…" in logs
+        gate.touch()
+        await desk.ended(task)
 
 
-def test_quick_attempts_send_nothing_before_their_end(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_quick_attempts_send_nothing_before_their_end(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent: list[object] = []
     report = worker_verbs.report_logs
 
@@ -76,26 +71,20 @@ def test_quick_attempts_send_nothing_before_their_end(database: str, monkeypatch
 
     monkeypatch.setattr(worker_verbs, "report_logs", counted)
 
-    async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            ids = await desk.hand_in_many(
-                [task_of(logging_tasks.asay, f"number {number}") for number in range(50)]
-            )
-            await desk.ended(*ids)
-            assert worker._live_logs._take_due() == []
-        assert sent == []
-
-    at_desk(database, test)
+    async with working(database) as worker:
+        ids = await desk.hand_in_many(
+            [task_of(logging_tasks.asay, f"number {number}") for number in range(50)]
+        )
+        await desk.ended(*ids)
+        assert worker._live_logs._take_due() == []
+    assert sent == []
 
 
-def test_lines_of_an_outdated_claim_change_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        await enqueue(conn, 2)
-        ours, theirs = await claim(conn, worker, limit=2)
-        reports = sorted([(ours.id, ours.token, "mine"), (theirs.id, str(uuid4()), "not mine")])
-        assert await worker_verbs.report_logs(conn, reports) == {ours.id}
-        rows = await (await conn.execute("SELECT id::text, logs FROM lapinq_running")).fetchall()
-        assert dict(rows) == {ours.id: "mine", theirs.id: None}
-
-    on_connections(database, test)
+async def test_lines_of_an_outdated_claim_change_nothing(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 2)
+    ours, theirs = await claim(conn, worker, limit=2)
+    reports = sorted([(ours.id, ours.token, "mine"), (theirs.id, str(uuid4()), "not mine")])
+    assert await worker_verbs.report_logs(conn, reports) == {ours.id}
+    rows = await (await conn.execute("SELECT id::text, logs FROM lapinq_running")).fetchall()
+    assert dict(rows) == {ours.id: "mine", theirs.id: None}

@@ -12,150 +12,133 @@ from lapinq_core.domain.figures import SPANS
 from lapinq_worker.reporting import recorder as recorder_module
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.running.tally import Tally
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until, working
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
 from tests.support.rows.figures import rows, sums
 from tests.support.sample import tasks
 
 
-def test_the_sums_are_what_happened(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        ids = await desk.hand_in_many(
-            [
-                *(task_of(tasks.noop) for _ in range(300)),
-                *(task_of(tasks.anoop, queue_name="b") for _ in range(40)),
-                *(task_of(tasks.afail, "no", queue_name="b", max_retries=2) for _ in range(3)),
-                *(task_of(tasks.fail, "no", queue_name="b", max_retries=0) for _ in range(2)),
-            ]
-        )
-        async with working(database):
-            await desk.ended(*ids)
-        for span in SPANS:
-            assert await sums(desk.conn, "default", span) == (300, 300, 0, 300, 300)
-            # Each of three ran three times, and waited for its first start only.
-            assert await sums(desk.conn, "b", span) == (51, 40, 5, 51, 45)
-            assert await sums(desk.conn, "", span) == (351, 340, 5, 351, 345)
-        cursor = await desk.conn.execute(
-            "SELECT queue_name, task_name, sum(completed)::int, sum(failed)::int, sum(retried)::int"
-            " FROM lapinq_task_rollups WHERE span = 60 GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-        assert await cursor.fetchall() == [
-            ("b", "afail", 0, 3, 6),
-            ("b", "anoop", 40, 0, 0),
-            ("b", "fail", 0, 2, 0),
-            ("default", "noop", 300, 0, 0),
+async def test_the_sums_are_what_happened(database: str, desk: Desk) -> None:
+    ids = await desk.hand_in_many(
+        [
+            *(task_of(tasks.noop) for _ in range(300)),
+            *(task_of(tasks.anoop, queue_name="b") for _ in range(40)),
+            *(task_of(tasks.afail, "no", queue_name="b", max_retries=2) for _ in range(3)),
+            *(task_of(tasks.fail, "no", queue_name="b", max_retries=0) for _ in range(2)),
         ]
+    )
+    async with working(database):
+        await desk.ended(*ids)
+    for span in SPANS:
+        assert await sums(desk.conn, "default", span) == (300, 300, 0, 300, 300)
+        # Each of three ran three times, and waited for its first start only.
+        assert await sums(desk.conn, "b", span) == (51, 40, 5, 51, 45)
+        assert await sums(desk.conn, "", span) == (351, 340, 5, 351, 345)
+    cursor = await desk.conn.execute(
+        "SELECT queue_name, task_name, sum(completed)::int, sum(failed)::int, sum(retried)::int"
+        " FROM lapinq_task_rollups WHERE span = 60 GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    assert await cursor.fetchall() == [
+        ("b", "afail", 0, 3, 6),
+        ("b", "anoop", 40, 0, 0),
+        ("b", "fail", 0, 2, 0),
+        ("default", "noop", 300, 0, 0),
+    ]
 
-    at_desk(database, test)
+
+async def test_fire_and_forget_counts_too(database: str, desk: Desk, tmp_path: Path) -> None:
+    async with working(database):
+        for n in range(3):
+            await desk.hand_in(tasks.amark, str(tmp_path), f"forgotten-{n}", ttl_seconds=0)
+        await desk.hand_in(tasks.afail, "no", ttl_seconds=0)
+
+        await until(lambda: len(list(tmp_path.glob("*.ended.*"))) == 3)
+        await desk.until("SELECT count(*) = 0 FROM lapinq_transient")
+    started, completed, failed, *_ = await sums(desk.conn, "default")
+    assert (started, completed, failed) == (4, 3, 1)
 
 
-def test_fire_and_forget_counts_too(database: str, tmp_path: Path) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            for n in range(3):
-                await desk.hand_in(tasks.amark, str(tmp_path), f"forgotten-{n}", ttl_seconds=0)
-            await desk.hand_in(tasks.afail, "no", ttl_seconds=0)
-
-            await until(lambda: len(list(tmp_path.glob("*.ended.*"))) == 3)
-            await desk.until("SELECT count(*) = 0 FROM lapinq_transient")
-        started, completed, failed, *_ = await sums(desk.conn, "default")
-        assert (started, completed, failed) == (4, 3, 1)
-
-    at_desk(database, test)
-
-
-def test_figures_are_written_while_the_worker_runs(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_figures_are_written_while_the_worker_runs(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recorder_module, "FLUSH_SECONDS", 0.05)
 
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            for n in range(1, 4):
-                await desk.hand_in(tasks.anoop)
-                await desk.until(
-                    "SELECT sum(completed) = %s FROM lapinq_rollups WHERE queue_name = '' AND span = 10", n
-                )
-            assert await rows(desk.conn) >= 3
-        assert await sums(desk.conn) == (3, 3, 0, 3, 3)
-
-    at_desk(database, test)
+    async with working(database):
+        for n in range(1, 4):
+            await desk.hand_in(tasks.anoop)
+            await desk.until(
+                "SELECT sum(completed) = %s FROM lapinq_rollups WHERE queue_name = '' AND span = 10", n
+            )
+        assert await rows(desk.conn) >= 3
+    assert await sums(desk.conn) == (3, 3, 0, 3, 3)
 
 
-def test_a_worker_without_work_writes_nothing(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            await desk.until("SELECT count(*) = 1 FROM lapinq_workers")
-        assert await rows(desk.conn) == 0
-
-    at_desk(database, test)
+async def test_a_worker_without_work_writes_nothing(database: str, desk: Desk) -> None:
+    async with working(database):
+        await desk.until("SELECT count(*) = 1 FROM lapinq_workers")
+    assert await rows(desk.conn) == 0
 
 
-def test_what_a_stopping_worker_hands_back_was_not_started(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_concurrency=1) as worker:
-            running = await desk.hand_in(tasks.await_at, gate.path)
-            await gate.begun()
-            waiting = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(5)])
-            worker.stop()
-            gate.open()
-            await desk.ended(running)
-        started, completed, *_ = await sums(desk.conn)
-        left = sum(task.status == "pending" for task in await desk.find(*waiting))
-        assert started == completed == 6 - left
+async def test_what_a_stopping_worker_hands_back_was_not_started(
+    database: str, desk: Desk, gate: Gate
+) -> None:
+    async with working(database, worker_concurrency=1) as worker:
+        running = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        waiting = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(5)])
+        worker.stop()
+        gate.open()
+        await desk.ended(running)
+    started, completed, *_ = await sums(desk.conn)
+    left = sum(task.status == "pending" for task in await desk.find(*waiting))
+    assert started == completed == 6 - left
 
-    at_desk(database, test)
 
-
-def test_figures_wait_for_a_database_that_is_away(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        tally = Tally()
-        with proxy(database) as between:
-            async with make_pool(between.url, "test", 2, timeout=0.5) as pool:
-                recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
+async def test_figures_wait_for_a_database_that_is_away(database: str, desk: Desk) -> None:
+    tally = Tally()
+    with proxy(database) as between:
+        async with make_pool(between.url, "test", 2, timeout=0.5) as pool:
+            recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
+            tally.ends += [("a", "add", "completed", 0.01)] * 5
+            assert await recorder.flush() is not None
+            between.cut()
+            for _ in range(3):
                 tally.ends += [("a", "add", "completed", 0.01)] * 5
-                assert await recorder.flush() is not None
-                between.cut()
-                for _ in range(3):
-                    tally.ends += [("a", "add", "completed", 0.01)] * 5
-                    with pytest.raises(psycopg.Error):
-                        await recorder.flush()
-                between.heal()
+                with pytest.raises(psycopg.Error):
+                    await recorder.flush()
+            between.heal()
 
-                async def is_written() -> bool:
-                    try:
-                        return await recorder.flush() is not None
-                    except psycopg.Error:
-                        return False
+            async def is_written() -> bool:
+                try:
+                    return await recorder.flush() is not None
+                except psycopg.Error:
+                    return False
 
-                await eventually_async(is_written)
-                assert await recorder.flush() is None
-        assert await sums(desk.conn, "a") == (0, 20, 0, 20, 0)
-
-    at_desk(database, test)
+            await eventually_async(is_written)
+            assert await recorder.flush() is None
+    assert await sums(desk.conn, "a") == (0, 20, 0, 20, 0)
 
 
 @pytest.mark.parametrize("table", ["lapinq_rollups", "lapinq_task_rollups"])
-def test_a_write_that_is_broken_off_loses_nothing(database: str, table: LiteralString) -> None:
-    async def test(desk: Desk) -> None:
-        tally = Tally()
-        async with make_pool(database, "test", 2, timeout=5) as pool:
-            recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
-            tally.ends += [("a", "add", "completed", 0.01)] * 5
-            async with desk.conn.transaction():
-                await desk.conn.execute(f"LOCK TABLE {table}")
-                writing = asyncio.create_task(recorder.flush())
-                await desk.until(
-                    "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database"
-                    " WHERE NOT granted AND datname = current_database())"
-                )
-                writing.cancel()
-                await asyncio.wait([writing])
-                assert writing.cancelled()
-            await recorder.flush()
-        assert await sums(desk.conn, "a") == (0, 5, 0, 5, 0)
-        of_tasks = await desk.conn.execute(
-            "SELECT sum(completed)::int FROM lapinq_task_rollups WHERE span = 60"
-        )
-        assert await of_tasks.fetchone() == (5,)
-
-    at_desk(database, test)
+async def test_a_write_that_is_broken_off_loses_nothing(
+    database: str, desk: Desk, table: LiteralString
+) -> None:
+    tally = Tally()
+    async with make_pool(database, "test", 2, timeout=5) as pool:
+        recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
+        tally.ends += [("a", "add", "completed", 0.01)] * 5
+        async with desk.conn.transaction():
+            await desk.conn.execute(f"LOCK TABLE {table}")
+            writing = asyncio.create_task(recorder.flush())
+            await desk.until(
+                "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database"
+                " WHERE NOT granted AND datname = current_database())"
+            )
+            writing.cancel()
+            await asyncio.wait([writing])
+            assert writing.cancelled()
+        await recorder.flush()
+    assert await sums(desk.conn, "a") == (0, 5, 0, 5, 0)
+    of_tasks = await desk.conn.execute("SELECT sum(completed)::int FROM lapinq_task_rollups WHERE span = 60")
+    assert await of_tasks.fetchone() == (5,)

@@ -3,49 +3,45 @@
 import pytest
 
 from lapinq_core.lookup.profiles import get_profile
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, working
 from tests.support.database.invariants import check_invariants
 from tests.support.sample import tasks
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
-def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(database: str, pool: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_pool=pool):
-            plain = await desk.hand_in(tasks.abusy_and_waits, 0.1, 0.05, profile=True)
-            failing = await desk.hand_in(tasks.abusy_and_fails, 0.05, profile=True, max_retries=1)
-            other = await desk.hand_in(tasks.add, 1, 2)
-            assert [one.status for one in await desk.ended(plain, failing, other)] == [
-                "completed",
-                "failed",
-                "completed",
-            ]
-            stored = "SELECT count(profile) = %s FROM lapinq_attempts WHERE task_id = %s"
-            await desk.until(stored, 1, plain)
-            await desk.until(stored, 2, failing)
-        assert await desk.value(stored, 0, other)
-        for task, attempt in ((plain, 1), (failing, 2)):
-            found = await get_profile(desk.conn, task)
-            assert found is not None
-            assert found[0] == attempt
-            assert "_compute" in [frame.name for frame in found[1].frames]
-        assert await get_profile(desk.conn, failing, 1) is not None
-        found = await get_profile(desk.conn, plain)
+async def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(
+    database: str, desk: Desk, pool: str
+) -> None:
+    async with working(database, worker_pool=pool):
+        plain = await desk.hand_in(tasks.abusy_and_waits, 0.1, 0.05, profile=True)
+        failing = await desk.hand_in(tasks.abusy_and_fails, 0.05, profile=True, max_retries=1)
+        other = await desk.hand_in(tasks.add, 1, 2)
+        assert [one.status for one in await desk.ended(plain, failing, other)] == [
+            "completed",
+            "failed",
+            "completed",
+        ]
+        stored = "SELECT count(profile) = %s FROM lapinq_attempts WHERE task_id = %s"
+        await desk.until(stored, 1, plain)
+        await desk.until(stored, 2, failing)
+    assert await desk.value(stored, 0, other)
+    for task, attempt in ((plain, 1), (failing, 2)):
+        found = await get_profile(desk.conn, task)
         assert found is not None
-        stacks = [[found[1].frames[place].name for place in stack.frames] for stack in found[1].stacks]
-        assert ["abusy_and_waits", "_await", "sleep", "waiting"] in stacks
-        check_invariants(database, [plain, failing, other])
+        assert found[0] == attempt
+        assert "_compute" in [frame.name for frame in found[1].frames]
+    assert await get_profile(desk.conn, failing, 1) is not None
+    found = await get_profile(desk.conn, plain)
+    assert found is not None
+    stacks = [[found[1].frames[place].name for place in stack.frames] for stack in found[1].stacks]
+    assert ["abusy_and_waits", "_await", "sleep", "waiting"] in stacks
+    check_invariants(database, [plain, failing, other])
 
-    at_desk(database, test)
 
-
-def test_a_profile_is_written_before_its_worker_stops(database: str, gate: Gate) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database):
-            task = await desk.hand_in(tasks.wait_at, gate.path, profile=True)
-            await gate.begun()
-            gate.open()
-        assert await desk.status(task) == "completed"
-        assert await get_profile(desk.conn, task) is not None
-
-    at_desk(database, test)
+async def test_a_profile_is_written_before_its_worker_stops(database: str, desk: Desk, gate: Gate) -> None:
+    async with working(database):
+        task = await desk.hand_in(tasks.wait_at, gate.path, profile=True)
+        await gate.begun()
+        gate.open()
+    assert await desk.status(task) == "completed"
+    assert await get_profile(desk.conn, task) is not None

@@ -14,7 +14,7 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import actions
 from lapinq_core.upkeep.rescuing import rescue
 from lapinq_worker.running.transaction import AttemptTransaction
-from tests.integration.lapinq_worker.desk import Desk, at_desk, working
+from tests.integration.lapinq_worker.desk import Desk, working
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, status
 from tests.support.rows.rescue import ANY_TIME
 from tests.support.sample import tasks
@@ -69,110 +69,92 @@ async def give_to_another(conn: Conn, one: Claim) -> None:
     assert await claim(conn, await add_worker(conn))
 
 
-def test_both_are_committed_together(database: str) -> None:
-    async def test() -> None:
-        async with held(database) as (conn, one):
-            made, attempt = transaction(database, one, {"paid": True})
-            with made as own:
-                own.execute("INSERT INTO orders VALUES (1)")
-                assert await orders(conn) == []
-                assert await status(conn, one.id) == "running"
-                assert not attempt.is_committed
-            assert attempt.is_committed
-            assert await orders(conn) == [1]
-            row = await (await conn.execute("SELECT status, result FROM lapinq_task_details")).fetchone()
-            assert row == ("completed", '{"paid":true}')
-            kept = await conn.execute("SELECT logs, progress, progress_message FROM lapinq_attempts")
-            assert await kept.fetchone() == ("said", 90, "nearly")
-
-    asyncio.run(test())
-
-
-def test_for_coroutines_too(database: str) -> None:
-    async def test() -> None:
-        async with held(database) as (conn, one):
-            made, attempt = transaction(database, one)
-            async with made as own:
-                await own.execute("INSERT INTO orders VALUES (1)")
-            assert attempt.is_committed
-            assert await orders(conn) == [1]
-            assert await status(conn, one.id) == "completed"
-
-    asyncio.run(test())
-
-
-def test_an_exception_takes_both_back(database: str) -> None:
-    async def test() -> None:
-        async with held(database) as (conn, one):
-            made, attempt = transaction(database, one)
-            with pytest.raises(psycopg.errors.DivisionByZero), made as own:
-                own.execute("INSERT INTO orders VALUES (1), (1 / 0)")
-            assert not attempt.is_committed
+async def test_both_are_committed_together(database: str) -> None:
+    async with held(database) as (conn, one):
+        made, attempt = transaction(database, one, {"paid": True})
+        with made as own:
+            own.execute("INSERT INTO orders VALUES (1)")
             assert await orders(conn) == []
             assert await status(conn, one.id) == "running"
+            assert not attempt.is_committed
+        assert attempt.is_committed
+        assert await orders(conn) == [1]
+        row = await (await conn.execute("SELECT status, result FROM lapinq_task_details")).fetchone()
+        assert row == ("completed", '{"paid":true}')
+        kept = await conn.execute("SELECT logs, progress, progress_message FROM lapinq_attempts")
+        assert await kept.fetchone() == ("said", 90, "nearly")
 
-    asyncio.run(test())
+
+async def test_for_coroutines_too(database: str) -> None:
+    async with held(database) as (conn, one):
+        made, attempt = transaction(database, one)
+        async with made as own:
+            await own.execute("INSERT INTO orders VALUES (1)")
+        assert attempt.is_committed
+        assert await orders(conn) == [1]
+        assert await status(conn, one.id) == "completed"
+
+
+async def test_an_exception_takes_both_back(database: str) -> None:
+    async with held(database) as (conn, one):
+        made, attempt = transaction(database, one)
+        with pytest.raises(psycopg.errors.DivisionByZero), made as own:
+            own.execute("INSERT INTO orders VALUES (1), (1 / 0)")
+        assert not attempt.is_committed
+        assert await orders(conn) == []
+        assert await status(conn, one.id) == "running"
 
 
 @pytest.mark.parametrize("kind", ["with", "async with"])
-def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, kind: str) -> None:
-    async def test() -> None:
-        async with held(database) as (conn, one):
-            made, attempt = transaction(database, one)
+async def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, kind: str) -> None:
+    async with held(database) as (conn, one):
+        made, attempt = transaction(database, one)
 
-            async def use() -> None:
-                if kind == "with":
-                    with made as own:
-                        own.execute("INSERT INTO orders VALUES (1)")
-                        await give_to_another(conn, one)
-                else:
-                    async with made as aown:
-                        await aown.execute("INSERT INTO orders VALUES (1)")
-                        await give_to_another(conn, one)
+        async def use() -> None:
+            if kind == "with":
+                with made as own:
+                    own.execute("INSERT INTO orders VALUES (1)")
+                    await give_to_another(conn, one)
+            else:
+                async with made as aown:
+                    await aown.execute("INSERT INTO orders VALUES (1)")
+                    await give_to_another(conn, one)
 
-            with pytest.raises(LeaseLost):
-                await use()
-            assert not attempt.is_committed
-            assert await orders(conn) == []
-            assert await status(conn, one.id) == "running"
-
-    asyncio.run(test())
+        with pytest.raises(LeaseLost):
+            await use()
+        assert not attempt.is_committed
+        assert await orders(conn) == []
+        assert await status(conn, one.id) == "running"
 
 
 @pytest.mark.parametrize("is_changed", [False, True])
-def test_a_stricter_isolation_of_the_users_choice_completes_or_writes_nothing(
+async def test_a_stricter_isolation_of_the_users_choice_completes_or_writes_nothing(
     database: str, is_changed: bool
 ) -> None:
-    async def test() -> None:
-        async with held(database) as (conn, one):
-            made, attempt = transaction(database, one)
+    async with held(database) as (conn, one):
+        made, attempt = transaction(database, one)
 
-            async def use() -> None:
-                async with made as own:
-                    await own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                    await own.execute("INSERT INTO orders VALUES (1)")
-                    if is_changed:
-                        assert await actions.request_cancel(conn, one.id)
+        async def use() -> None:
+            async with made as own:
+                await own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                await own.execute("INSERT INTO orders VALUES (1)")
+                if is_changed:
+                    assert await actions.request_cancel(conn, one.id)
 
-            with pytest.raises(psycopg.errors.SerializationFailure) if is_changed else nullcontext():
-                await use()
-            assert attempt.is_committed != is_changed
-            assert await orders(conn) == ([] if is_changed else [1])
-            assert await status(conn, one.id) == ("running" if is_changed else "completed")
-
-    asyncio.run(test())
+        with pytest.raises(psycopg.errors.SerializationFailure) if is_changed else nullcontext():
+            await use()
+        assert attempt.is_committed != is_changed
+        assert await orders(conn) == ([] if is_changed else [1])
+        assert await status(conn, one.id) == ("running" if is_changed else "completed")
 
 
-def test_a_request_to_stop_that_comes_too_late_changes_nothing(database: str) -> None:
-    async def test() -> None:
-        async with held(database) as (conn, one):
-            made, _ = transaction(database, one)
-            with made as own:
-                own.execute("INSERT INTO orders VALUES (1)")
-                assert await actions.request_cancel(conn, one.id)
-            assert await status(conn, one.id) == "completed"
-
-    asyncio.run(test())
+async def test_a_request_to_stop_that_comes_too_late_changes_nothing(database: str) -> None:
+    async with held(database) as (conn, one):
+        made, _ = transaction(database, one)
+        with made as own:
+            own.execute("INSERT INTO orders VALUES (1)")
+            assert await actions.request_cancel(conn, one.id)
+        assert await status(conn, one.id) == "completed"
 
 
 def test_fire_and_forget_has_no_end_to_commit(database: str) -> None:
@@ -210,20 +192,19 @@ def test_no_frame_of_a_failed_connection_holds_the_password(kind: str) -> None:
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
 @pytest.mark.parametrize("function", [tasks.book, tasks.abook])
-def test_a_task_in_a_worker_ends_itself(database: str, pool: str, function: Callable[..., object]) -> None:
-    async def test(desk: Desk) -> None:
-        await desk.conn.execute("CREATE TABLE orders (number integer)")
-        booked = await desk.hand_in(function, 7)
-        fails_later = await desk.hand_in(function, 8, "after", max_retries=5)
-        fails = await desk.hand_in(function, 9, "inside", max_retries=0)
-        async with working(database, worker_pool=pool):
-            one, two, three = await desk.ended(booked, fails_later, fails)
-        assert (one.status, one.result) == ("completed", '"booked 7"')
-        assert (two.status, two.result) == ("completed", '"booked 8"')
-        assert (three.status, three.error) == ("failed", "ZeroDivisionError: inside")
-        assert sorted(await orders(desk.conn)) == [7, 8]
-        assert len(await desk.attempts(fails_later)) == 1
-        logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", booked)
-        assert logs.endswith("INFO booking 7")
-
-    at_desk(database, test)
+async def test_a_task_in_a_worker_ends_itself(
+    database: str, desk: Desk, pool: str, function: Callable[..., object]
+) -> None:
+    await desk.conn.execute("CREATE TABLE orders (number integer)")
+    booked = await desk.hand_in(function, 7)
+    fails_later = await desk.hand_in(function, 8, "after", max_retries=5)
+    fails = await desk.hand_in(function, 9, "inside", max_retries=0)
+    async with working(database, worker_pool=pool):
+        one, two, three = await desk.ended(booked, fails_later, fails)
+    assert (one.status, one.result) == ("completed", '"booked 7"')
+    assert (two.status, two.result) == ("completed", '"booked 8"')
+    assert (three.status, three.error) == ("failed", "ZeroDivisionError: inside")
+    assert sorted(await orders(desk.conn)) == [7, 8]
+    assert len(await desk.attempts(fails_later)) == 1
+    logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", booked)
+    assert logs.endswith("INFO booking 7")

@@ -30,7 +30,7 @@ from lapinq_worker.settling import outcome_buffer
 from lapinq_worker.settling import settler as settler_module
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
-from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
+from tests.integration.lapinq_worker.desk import Desk, task_of, until
 from tests.support.database.invariants import check_invariants
 from tests.support.database.outage import read_only
 from tests.support.database.proxy import proxy
@@ -69,244 +69,205 @@ def job(held: Claim) -> Job:
     return Job(held, Target(tasks.noop), Host(Limits()))
 
 
-def test_results_are_written(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 2500)
-        async with settling(database) as settler:
-            for n, one in enumerate(held):
-                settler.add(job(one), Completed(str(n)), 0.001)
-        assert (
-            await desk.value("SELECT count(DISTINCT result) FROM lapinq_attempts WHERE outcome = 'completed'")
-            == 2500
-        )
-        check_invariants(database, [one.id for one in held])
-
-    at_desk(database, test)
+async def test_results_are_written(database: str, desk: Desk) -> None:
+    held = await claimed(desk, 2500)
+    async with settling(database) as settler:
+        for n, one in enumerate(held):
+            settler.add(job(one), Completed(str(n)), 0.001)
+    assert (
+        await desk.value("SELECT count(DISTINCT result) FROM lapinq_attempts WHERE outcome = 'completed'")
+        == 2500
+    )
+    check_invariants(database, [one.id for one in held])
 
 
-def test_each_outcome_has_its_end(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        returned, raised, asked, interrupted, unstarted = await claimed(desk, 5)
-        woken = set[str]()
-        async with settling(database, woken) as settler:
-            settler.add(job(returned), Completed("1"), 0.5)
-            settler.add(job(raised), Raised("ValueError: no", "Traceback …"), 0.5)
-            settler.add(job(asked), RetryAsked(60.0, "later"), 0.5)
-            settler.add(job(interrupted), Interrupted(), 0.5)
-            settler.add(job(unstarted), Unstarted(), 0.0)
-        assert await desk.value("SELECT count(*) FROM lapinq_ready") == 3
-        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", raised.id) == 1
-        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", interrupted.id) == 0
-        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", unstarted.id) == 0
-        assert await desk.value("SELECT starts FROM lapinq_delayed WHERE id = %s", asked.id) == 1
-        assert await desk.status(returned.id) == "completed"
-        assert woken == {"default"}
-
-    at_desk(database, test)
+async def test_each_outcome_has_its_end(database: str, desk: Desk) -> None:
+    returned, raised, asked, interrupted, unstarted = await claimed(desk, 5)
+    woken = set[str]()
+    async with settling(database, woken) as settler:
+        settler.add(job(returned), Completed("1"), 0.5)
+        settler.add(job(raised), Raised("ValueError: no", "Traceback …"), 0.5)
+        settler.add(job(asked), RetryAsked(60.0, "later"), 0.5)
+        settler.add(job(interrupted), Interrupted(), 0.5)
+        settler.add(job(unstarted), Unstarted(), 0.0)
+    assert await desk.value("SELECT count(*) FROM lapinq_ready") == 3
+    assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", raised.id) == 1
+    assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", interrupted.id) == 0
+    assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", unstarted.id) == 0
+    assert await desk.value("SELECT starts FROM lapinq_delayed WHERE id = %s", asked.id) == 1
+    assert await desk.status(returned.id) == "completed"
+    assert woken == {"default"}
 
 
-def test_a_result_that_the_database_refuses_fails_alone(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 300)
-        bad = {held[7].id, held[150].id}
-        async with settling(database) as settler:
-            for one in held:
-                settler.add(job(one), Completed("\x00" if one.id in bad else "1"), 0.001)
-        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
-        assert {each for each, task in ended.items() if task.status == "failed"} == bad
-        assert {task.status for task in ended.values()} == {"completed", "failed"}
-        for each in bad:
-            error = ended[each].error
-            assert error is not None
-            assert error.startswith("the function ran to its end, but its result can't be stored: ")
-
-    at_desk(database, test)
+async def test_a_result_that_the_database_refuses_fails_alone(database: str, desk: Desk) -> None:
+    held = await claimed(desk, 300)
+    bad = {held[7].id, held[150].id}
+    async with settling(database) as settler:
+        for one in held:
+            settler.add(job(one), Completed("\x00" if one.id in bad else "1"), 0.001)
+    ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+    assert {each for each, task in ended.items() if task.status == "failed"} == bad
+    assert {task.status for task in ended.values()} == {"completed", "failed"}
+    for each in bad:
+        error = ended[each].error
+        assert error is not None
+        assert error.startswith("the function ran to its end, but its result can't be stored: ")
 
 
-def test_an_error_that_the_database_refuses_is_replaced_alone(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 40, max_retries=0)
-        async with settling(database) as settler:
-            for n, one in enumerate(held):
-                settler.add(job(one), Raised("a\x00b" if n == 11 else "no", None), 0.001)
-        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
-        assert {task.status for task in ended.values()} == {"failed"}
-        assert ended[held[11].id].error == "the attempt failed, and its error can't be stored"
-        assert sum(task.error == "no" for task in ended.values()) == 39
-
-    at_desk(database, test)
+async def test_an_error_that_the_database_refuses_is_replaced_alone(database: str, desk: Desk) -> None:
+    held = await claimed(desk, 40, max_retries=0)
+    async with settling(database) as settler:
+        for n, one in enumerate(held):
+            settler.add(job(one), Raised("a\x00b" if n == 11 else "no", None), 0.001)
+    ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+    assert {task.status for task in ended.values()} == {"failed"}
+    assert ended[held[11].id].error == "the attempt failed, and its error can't be stored"
+    assert sum(task.error == "no" for task in ended.values()) == 39
 
 
-def test_an_end_that_cannot_be_written_blocks_nobody_and_is_kept(
-    database: str, caplog: pytest.LogCaptureFixture
+async def test_an_end_that_cannot_be_written_blocks_nobody_and_is_kept(
+    database: str, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(desk: Desk) -> None:
-        cursed, *others = await claimed(desk, 20, max_retries=0)
-        await desk.conn.execute(
-            f"ALTER TABLE lapinq_attempts ADD CONSTRAINT test_curse CHECK (task_id <> '{cursed.id}')".encode()
-        )
-        async with settling(database) as settler:
-            settler.add(job(cursed), Completed("1"), 0.001)
-            for one in others:
-                settler.add(job(one), Completed("1"), 0.001)
-            await desk.until("SELECT count(*) = 19 FROM lapinq_attempts WHERE outcome = 'completed'")
-            assert await desk.status(cursed.id) == "running"
-            await desk.conn.execute("ALTER TABLE lapinq_attempts DROP CONSTRAINT test_curse")
-        assert await desk.status(cursed.id) == "completed"
-        assert caplog.text.count("Traceback") == 1
-
-    at_desk(database, test)
+    cursed, *others = await claimed(desk, 20, max_retries=0)
+    await desk.conn.execute(
+        f"ALTER TABLE lapinq_attempts ADD CONSTRAINT test_curse CHECK (task_id <> '{cursed.id}')".encode()
+    )
+    async with settling(database) as settler:
+        settler.add(job(cursed), Completed("1"), 0.001)
+        for one in others:
+            settler.add(job(one), Completed("1"), 0.001)
+        await desk.until("SELECT count(*) = 19 FROM lapinq_attempts WHERE outcome = 'completed'")
+        assert await desk.status(cursed.id) == "running"
+        await desk.conn.execute("ALTER TABLE lapinq_attempts DROP CONSTRAINT test_curse")
+    assert await desk.status(cursed.id) == "completed"
+    assert caplog.text.count("Traceback") == 1
 
 
-def test_progress_that_cannot_be_written_keeps_no_outcome(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_progress_that_cannot_be_written_keeps_no_outcome(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler_module, "PROGRESS_SECONDS", 0.2)
 
-    async def test(desk: Desk) -> None:
-        running, ended = await claimed(desk, 2)
-        progress = ProgressReporter(None)  # pyright: ignore[reportArgumentType]  # only `run` needs the pool
-        progress.note(running, 10, None)
-        async with await Conn.open(database) as other, other.transaction():
-            await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (running.id,))
-            async with settling(database, before_write=progress.flush) as settler:
-                settler.add(job(ended), Completed("1"), 0.001)
-        assert await desk.status(ended.id) == "completed"
-
-    at_desk(database, test)
+    running, ended = await claimed(desk, 2)
+    progress = ProgressReporter(None)  # pyright: ignore[reportArgumentType]  # only `run` needs the pool
+    progress.note(running, 10, None)
+    async with await Conn.open(database) as other, other.transaction():
+        await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (running.id,))
+        async with settling(database, before_write=progress.flush) as settler:
+            settler.add(job(ended), Completed("1"), 0.001)
+    assert await desk.status(ended.id) == "completed"
 
 
-def test_large_results_go_in_several_statements(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_results_go_in_several_statements(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outcome_buffer, "MAX_BATCH_CHARACTERS", 10_000)
     monkeypatch.setattr(settler_module, "MAX_BACKLOG_CHARACTERS", 100_000)
 
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 60)
-        async with settling(database) as settler:
-            for one in held:
-                settler.add(job(one), Completed(f'"{"x" * 3000}"'), 0.001)
-            settler.add(
-                job(held[0]), Completed(f'"{"x" * 30_000}"'), 0.001
-            )  # larger than a batch; ends nothing twice
-            assert settler.is_full
-            assert len(settler._done.batch()) == 3
-        assert not settler.is_full
-        assert settler._done.characters == 0
-        assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
-
-    at_desk(database, test)
+    held = await claimed(desk, 60)
+    async with settling(database) as settler:
+        for one in held:
+            settler.add(job(one), Completed(f'"{"x" * 3000}"'), 0.001)
+        settler.add(
+            job(held[0]), Completed(f'"{"x" * 30_000}"'), 0.001
+        )  # larger than a batch; ends nothing twice
+        assert settler.is_full
+        assert len(settler._done.batch()) == 3
+    assert not settler.is_full
+    assert settler._done.characters == 0
+    assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
 
 
-def test_an_outcome_whose_claim_was_lost_changes_nothing(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        one, other, third = await claimed(desk, 3)
-        for held in (one, other):
-            held.token = "11111111-1111-4111-8111-111111111111"
-        async with settling(database) as settler:
+async def test_an_outcome_whose_claim_was_lost_changes_nothing(database: str, desk: Desk) -> None:
+    one, other, third = await claimed(desk, 3)
+    for held in (one, other):
+        held.token = "11111111-1111-4111-8111-111111111111"
+    async with settling(database) as settler:
+        settler.add(job(one), Completed("1"), 0.001)
+        settler.add(job(other), Raised("no"), 0.001)
+        settler.add(job(third), Completed("3"), 0.001)
+    assert settler.lost_count == 2
+    assert [await desk.status(held.id) for held in (one, other, third)] == [
+        "running",
+        "running",
+        "completed",
+    ]
+
+
+async def test_our_own_repeated_write_is_no_loss(database: str, desk: Desk) -> None:
+    one, other = await claimed(desk, 2)
+    async with settling(database) as settler:
+        for _ in range(2):
             settler.add(job(one), Completed("1"), 0.001)
             settler.add(job(other), Raised("no"), 0.001)
-            settler.add(job(third), Completed("3"), 0.001)
-        assert settler.lost_count == 2
-        assert [await desk.status(held.id) for held in (one, other, third)] == [
-            "running",
-            "running",
-            "completed",
-        ]
-
-    at_desk(database, test)
+            await settler.flushed()
+    assert settler.lost_count == 0
+    assert len(await desk.attempts(one.id)) == len(await desk.attempts(other.id)) == 1
 
 
-def test_our_own_repeated_write_is_no_loss(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        one, other = await claimed(desk, 2)
-        async with settling(database) as settler:
-            for _ in range(2):
+async def test_outcomes_wait_while_the_database_is_away(database: str, desk: Desk) -> None:
+    held = await claimed(desk, 200)
+    with proxy(database) as way:
+        async with settling(way.url) as settler:
+            for one in held[:100]:
                 settler.add(job(one), Completed("1"), 0.001)
-                settler.add(job(other), Raised("no"), 0.001)
-                await settler.flushed()
-        assert settler.lost_count == 0
-        assert len(await desk.attempts(one.id)) == len(await desk.attempts(other.id)) == 1
-
-    at_desk(database, test)
-
-
-def test_outcomes_wait_while_the_database_is_away(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 200)
-        with proxy(database) as way:
-            async with settling(way.url) as settler:
-                for one in held[:100]:
-                    settler.add(job(one), Completed("1"), 0.001)
-                await settler.flushed()
-                way.cut()
-                for one in held[100:]:
-                    settler.add(job(one), Completed("1"), 0.001)
-                await asyncio.sleep(0.3)
-                assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 100
-                way.heal()
-        assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
-        assert settler.lost_count == 0
-
-    at_desk(database, test)
+            await settler.flushed()
+            way.cut()
+            for one in held[100:]:
+                settler.add(job(one), Completed("1"), 0.001)
+            await asyncio.sleep(0.3)
+            assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 100
+            way.heal()
+    assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
+    assert settler.lost_count == 0
 
 
-def test_a_connection_that_answers_nothing_is_given_up(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_connection_that_answers_nothing_is_given_up(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler_module, "STATEMENT_DEADLINE_SECONDS", 0.5)
 
-    async def test(desk: Desk) -> None:
-        first, second = await claimed(desk, 2)
-        with proxy(database) as way:
-            async with settling(way.url) as settler:
-                settler.add(job(first), Completed("1"), 0.001)
-                await settler.flushed()
-                way.swallow()
-                settler.add(job(second), Completed("1"), 0.001)
-                await until(
-                    lambda: way.connections == 2
-                )  # psycopg asks the server to cancel, and waits for that
-                way.heal()
-        assert await desk.status(second.id) == "completed"
-
-    at_desk(database, test)
+    first, second = await claimed(desk, 2)
+    with proxy(database) as way:
+        async with settling(way.url) as settler:
+            settler.add(job(first), Completed("1"), 0.001)
+            await settler.flushed()
+            way.swallow()
+            settler.add(job(second), Completed("1"), 0.001)
+            await until(lambda: way.connections == 2)  # psycopg asks the server to cancel, and waits for that
+            way.heal()
+    assert await desk.status(second.id) == "completed"
 
 
-def test_outcomes_wait_while_the_database_is_read_only(
-    database: str, caplog: pytest.LogCaptureFixture
+async def test_outcomes_wait_while_the_database_is_read_only(
+    database: str, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 100, max_retries=0)
-        async with settling(database) as settler:
-            with read_only(database):
-                settler.add(job(held[0]), Completed("1"), 0.001)
-                await until(lambda: "read-only" in caplog.text)
-                for one in held[1:]:
-                    settler.add(job(one), Raised("no"), 0.001)
-                assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
-        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
-        assert [ended[one.id].status for one in held] == ["completed"] + ["failed"] * 99
-        assert {task.error for task in ended.values()} == {None, "no"}
-        assert settler.lost_count == 0
-
-    at_desk(database, test)
+    held = await claimed(desk, 100, max_retries=0)
+    async with settling(database) as settler:
+        with read_only(database):
+            settler.add(job(held[0]), Completed("1"), 0.001)
+            await until(lambda: "read-only" in caplog.text)
+            for one in held[1:]:
+                settler.add(job(one), Raised("no"), 0.001)
+            assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
+    ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+    assert [ended[one.id].status for one in held] == ["completed"] + ["failed"] * 99
+    assert {task.error for task in ended.values()} == {None, "no"}
+    assert settler.lost_count == 0
 
 
-def test_a_database_too_slow_for_a_batch_gets_smaller_ones(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_database_too_slow_for_a_batch_gets_smaller_ones(
+    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler_module, "STATEMENT_DEADLINE_SECONDS", 0.4)
 
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 150)
-        await slow_down(desk, 0.005)
-        async with settling(database) as settler:
-            for one in held:
-                settler.add(job(one), Completed("1"), 0.001)
-        check_invariants(database, [one.id for one in held])
-        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 150
-
-    at_desk(database, test)
+    held = await claimed(desk, 150)
+    await slow_down(desk, 0.005)
+    async with settling(database) as settler:
+        for one in held:
+            settler.add(job(one), Completed("1"), 0.001)
+    check_invariants(database, [one.id for one in held])
+    assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 150
 
 
 async def slow_down(desk: Desk, seconds: float) -> None:
@@ -319,104 +280,91 @@ async def slow_down(desk: Desk, seconds: float) -> None:
     )
 
 
-def test_connections_that_break_in_the_middle_lose_nothing(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        held = await claimed(desk, 1000)
-        async with settling(database) as settler:
-            for n, one in enumerate(held):
-                settler.add(job(one), Completed("1") if n % 3 else Raised("no"), 0.001)
-                if n % 50 == 0:
-                    await desk.conn.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                        " WHERE datname = current_database() AND application_name = 'lapinq-worker settle'"
-                    )
-        assert settler.lost_count == 0
-        check_invariants(database, [one.id for one in held])
-        assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
-
-    at_desk(database, test)
+async def test_connections_that_break_in_the_middle_lose_nothing(database: str, desk: Desk) -> None:
+    held = await claimed(desk, 1000)
+    async with settling(database) as settler:
+        for n, one in enumerate(held):
+            settler.add(job(one), Completed("1") if n % 3 else Raised("no"), 0.001)
+            if n % 50 == 0:
+                await desk.conn.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND application_name = 'lapinq-worker settle'"
+                )
+    assert settler.lost_count == 0
+    check_invariants(database, [one.id for one in held])
+    assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
 
 
-def test_ends_that_change_limits_are_written_beside_others(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
-        woken = set[str]()
-        held = await claimed(desk, 5, limits={"units": 10}, max_retries=0)
-        refused, unstorable, failed, missing, plain = map(job, held)
-        async with settling(database, woken) as settler:
-            for one in (refused, unstorable, failed):
-                one.spend("units", 4)
-            settler.add(refused, Throttled("units", 30.0), 0.1)
-            settler.add(unstorable, Completed("\x00"), 0.1)
-            settler.add(failed, Raised("E: no"), 0.1)
-            settler.add(missing, Throttled("other", 30.0), 0.1)
-            settler.add(plain, Completed("1"), 0.1)
-        found = {one.id: one for one in await desk.find(*(one.id for one in held))}
-        assert [found[one.id].status for one in held] == ["pending", *["failed"] * 3, "completed"]
-        assert found[missing.id].error == "RateLimited: there is no limit with the name 'other'"
-        limit = await named_limits.get_limit(desk.conn, "units")
-        assert limit is not None
-        assert limit.tokens == pytest.approx(100 - 3 * 4 - 2 * 10, abs=0.1)
-        assert limit.closed_until is not None
-        assert woken == {"default"}
-        check_invariants(database, [one.id for one in held])
-
-    at_desk(database, test)
+async def test_ends_that_change_limits_are_written_beside_others(database: str, desk: Desk) -> None:
+    await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
+    woken = set[str]()
+    held = await claimed(desk, 5, limits={"units": 10}, max_retries=0)
+    refused, unstorable, failed, missing, plain = map(job, held)
+    async with settling(database, woken) as settler:
+        for one in (refused, unstorable, failed):
+            one.spend("units", 4)
+        settler.add(refused, Throttled("units", 30.0), 0.1)
+        settler.add(unstorable, Completed("\x00"), 0.1)
+        settler.add(failed, Raised("E: no"), 0.1)
+        settler.add(missing, Throttled("other", 30.0), 0.1)
+        settler.add(plain, Completed("1"), 0.1)
+    found = {one.id: one for one in await desk.find(*(one.id for one in held))}
+    assert [found[one.id].status for one in held] == ["pending", *["failed"] * 3, "completed"]
+    assert found[missing.id].error == "RateLimited: there is no limit with the name 'other'"
+    limit = await named_limits.get_limit(desk.conn, "units")
+    assert limit is not None
+    assert limit.tokens == pytest.approx(100 - 3 * 4 - 2 * 10, abs=0.1)
+    assert limit.closed_until is not None
+    assert woken == {"default"}
+    check_invariants(database, [one.id for one in held])
 
 
-def test_an_end_that_changes_limits_is_written_once_by_two(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
-        held = await claimed(desk, 5, limits={"units": 10})
-        settlers = [Settler(database, lambda _: None) for _ in range(2)]
-        for one in held:
-            spender = job(one)
-            spender.spend("units", 4)
-            settlers[0].add(spender, Completed("1"), 0.1)
-        settlers[1].adopt(settlers[0])
-        await asyncio.gather(*(one.write_all(20) for one in settlers))
-        limit = await named_limits.get_limit(desk.conn, "units")
-        assert limit is not None
-        assert limit.tokens == pytest.approx(80, abs=0.1)
-
-    at_desk(database, test)
+async def test_an_end_that_changes_limits_is_written_once_by_two(database: str, desk: Desk) -> None:
+    await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
+    held = await claimed(desk, 5, limits={"units": 10})
+    settlers = [Settler(database, lambda _: None) for _ in range(2)]
+    for one in held:
+        spender = job(one)
+        spender.spend("units", 4)
+        settlers[0].add(spender, Completed("1"), 0.1)
+    settlers[1].adopt(settlers[0])
+    await asyncio.gather(*(one.write_all(20) for one in settlers))
+    limit = await named_limits.get_limit(desk.conn, "units")
+    assert limit is not None
+    assert limit.tokens == pytest.approx(80, abs=0.1)
 
 
-def test_fire_and_forget_leaves_nothing_to_write(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        (held,) = await claimed(desk, 1)
-        held.id = ""
-        async with settling(database) as settler:
-            settler.add(job(held), Completed("1"), 0.001)
-            settler.add(job(held), Raised("no"), 0.001)
-        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
-
-    at_desk(database, test)
+async def test_fire_and_forget_leaves_nothing_to_write(database: str, desk: Desk) -> None:
+    (held,) = await claimed(desk, 1)
+    held.id = ""
+    async with settling(database) as settler:
+        settler.add(job(held), Completed("1"), 0.001)
+        settler.add(job(held), Raised("no"), 0.001)
+    assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
 
 
-def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_there(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        completed, failed, other, in_a_transaction = held = await claimed(desk, 4, max_retries=0)
-        seen: list[tuple[str, int]] = []
-        with psycopg.connect(database, autocommit=True) as watch:
+async def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_there(
+    database: str, desk: Desk
+) -> None:
+    completed, failed, other, in_a_transaction = held = await claimed(desk, 4, max_retries=0)
+    seen: list[tuple[str, int]] = []
+    with psycopg.connect(database, autocommit=True) as watch:
 
-            def tell(ids: Iterable[str]) -> None:
-                query = "SELECT count(*) FROM lapinq_attempts WHERE final AND task_id = %s"
-                for task_id in ids:
-                    row = watch.execute(query, (task_id,)).fetchone()
-                    assert row is not None
-                    seen.append((task_id, row[0]))
+        def tell(ids: Iterable[str]) -> None:
+            query = "SELECT count(*) FROM lapinq_attempts WHERE final AND task_id = %s"
+            for task_id in ids:
+                row = watch.execute(query, (task_id,)).fetchone()
+                assert row is not None
+                seen.append((task_id, row[0]))
 
-            notices = CompletionNotices(tell)
-            notices.heard(" ".join(one.id for one in held if one is not other))
-            async with settling(database, notices=notices) as settler:
-                settler.add(job(completed), Completed("1"), 0.001)
-                settler.add(job(failed), Raised("no"), 0.001)
-                settler.add(job(other), Completed("1"), 0.001)
-                by_itself = job(in_a_transaction)
-                by_itself.is_committed = True
-                settler.add(by_itself, Committed(), 0.001)
-        # The last one is told of as soon as its worker says so: the end was its own.
-        assert sorted(seen) == sorted([(completed.id, 1), (failed.id, 1), (in_a_transaction.id, 0)])
-
-    at_desk(database, test)
+        notices = CompletionNotices(tell)
+        notices.heard(" ".join(one.id for one in held if one is not other))
+        async with settling(database, notices=notices) as settler:
+            settler.add(job(completed), Completed("1"), 0.001)
+            settler.add(job(failed), Raised("no"), 0.001)
+            settler.add(job(other), Completed("1"), 0.001)
+            by_itself = job(in_a_transaction)
+            by_itself.is_committed = True
+            settler.add(by_itself, Committed(), 0.001)
+    # The last one is told of as soon as its worker says so: the end was its own.
+    assert sorted(seen) == sorted([(completed.id, 1), (failed.id, 1), (in_a_transaction.id, 0)])

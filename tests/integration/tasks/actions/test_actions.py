@@ -34,32 +34,29 @@ from tests.support.rows.factories import (
 )
 
 
-def test_what_is_done_to_a_task_goes_by_its_status(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        for also_running in (False, True):
-            answer = await audited_actions.stop(conn, new_id(), also_running=also_running, by=SOMEBODY)
-            assert answer == (Stop.REFUSED, None)
-            for found in FINAL:
-                answer = await audited_actions.stop(conn, made[found], also_running=also_running, by=SOMEBODY)
-                assert answer == (Stop.REFUSED, found)
-        running = made[Status.RUNNING]
-        answer = await audited_actions.stop(conn, running, also_running=False, by=SOMEBODY)
-        assert answer == (Stop.REFUSED, Status.RUNNING)
-        answer = await audited_actions.stop(conn, running, also_running=True, by=SOMEBODY)
-        assert answer == (Stop.ASKED, Status.RUNNING)
-        for found in set(Status) - {Status.FAILED}:
-            assert await audited_actions.requeue(conn, made[found], by=SOMEBODY) == (None, found)
-        assert await audited_actions.requeue(conn, new_id(), by=SOMEBODY) == (None, None)
-        assert await audited_actions.requeue(conn, made[Status.FAILED], by=SOMEBODY) == (
-            "default",
-            Status.PENDING,
-        )
-        pending = made[Status.PENDING]
-        answer = await audited_actions.stop(conn, pending, also_running=False, by=SOMEBODY)
-        assert answer == (Stop.CANCELLED, Status.CANCELLED)
-
-    on_connections(database, test)
+async def test_what_is_done_to_a_task_goes_by_its_status(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn)
+    for also_running in (False, True):
+        answer = await audited_actions.stop(conn, new_id(), also_running=also_running, by=SOMEBODY)
+        assert answer == (Stop.REFUSED, None)
+        for found in FINAL:
+            answer = await audited_actions.stop(conn, made[found], also_running=also_running, by=SOMEBODY)
+            assert answer == (Stop.REFUSED, found)
+    running = made[Status.RUNNING]
+    answer = await audited_actions.stop(conn, running, also_running=False, by=SOMEBODY)
+    assert answer == (Stop.REFUSED, Status.RUNNING)
+    answer = await audited_actions.stop(conn, running, also_running=True, by=SOMEBODY)
+    assert answer == (Stop.ASKED, Status.RUNNING)
+    for found in set(Status) - {Status.FAILED}:
+        assert await audited_actions.requeue(conn, made[found], by=SOMEBODY) == (None, found)
+    assert await audited_actions.requeue(conn, new_id(), by=SOMEBODY) == (None, None)
+    assert await audited_actions.requeue(conn, made[Status.FAILED], by=SOMEBODY) == (
+        "default",
+        Status.PENDING,
+    )
+    pending = made[Status.PENDING]
+    answer = await audited_actions.stop(conn, pending, also_running=False, by=SOMEBODY)
+    assert answer == (Stop.CANCELLED, Status.CANCELLED)
 
 
 def test_what_was_done_is_noted_and_what_was_not_is_not(database: str) -> None:

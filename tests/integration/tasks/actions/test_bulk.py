@@ -14,8 +14,17 @@ from lapinq_core.tasks.worker_verbs import Ended
 from lapinq_core.upkeep import count_folding
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_invariants
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
+from tests.support.rows.factories import (
+    Conn,
+    Connections,
+    add_worker,
+    attempts,
+    claim,
+    complete,
+    counts,
+    enqueue,
+    status,
+)
 from tests.support.rows.walks import ENTRY, one_step, steps
 
 
@@ -52,36 +61,30 @@ async def noted(conn: Conn) -> list[dict[str, Any]]:
     ]
 
 
-def test_without_a_filter_all_goes_but_what_is_running(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn, "left")
-        other = await one_of_each(conn, "right")
-        step = await one_step(conn, bulk.delete_tasks)
-        assert (step.done, step.running, step.left, step.queues) == (10, 2, [], [])
-        for found, task_id in [*made.items(), *other.items()]:
-            assert await status(conn, task_id) == ("running" if found is Status.RUNNING else None)
-            assert found is Status.RUNNING or await rows(conn, task_id) == []
-        assert await counts(conn, "left") == await counts(conn, "right") == {"running": 1}
-        check_invariants(database, [made[Status.RUNNING], other[Status.RUNNING]])
-
-    on_connections(database, test)
+async def test_without_a_filter_all_goes_but_what_is_running(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn, "left")
+    other = await one_of_each(conn, "right")
+    step = await one_step(conn, bulk.delete_tasks)
+    assert (step.done, step.running, step.left, step.queues) == (10, 2, [], [])
+    for found, task_id in [*made.items(), *other.items()]:
+        assert await status(conn, task_id) == ("running" if found is Status.RUNNING else None)
+        assert found is Status.RUNNING or await rows(conn, task_id) == []
+    assert await counts(conn, "left") == await counts(conn, "right") == {"running": 1}
+    check_invariants(database, [made[Status.RUNNING], other[Status.RUNNING]])
 
 
 @pytest.mark.parametrize("wanted", Status)
-def test_a_status_narrows_a_deletion(database: str, wanted: Status) -> None:
-    async def test(conn: Conn) -> None:
-        made = await one_of_each(conn, "left")
-        other = await one_of_each(conn, "right")
-        step = await one_step(conn, bulk.delete_tasks, status=wanted, queue="left", task_name=containing("D"))
-        gone = wanted is not Status.RUNNING
-        assert (step.done, step.running) == (int(gone), int(not gone))
-        assert await status(conn, made[wanted]) == (None if gone else "running")
-        check_invariants(database, {*made.values(), *other.values()} - ({made[wanted]} if gone else set()))
-        step = await one_step(conn, bulk.delete_tasks, status=wanted)
-        assert (step.done, step.running) == (1, 0) if gone else (0, 2)
-        check_invariants(database, [task_id for found, task_id in other.items() if found is not wanted])
-
-    on_connections(database, test)
+async def test_a_status_narrows_a_deletion(database: str, conn: Conn, wanted: Status) -> None:
+    made = await one_of_each(conn, "left")
+    other = await one_of_each(conn, "right")
+    step = await one_step(conn, bulk.delete_tasks, status=wanted, queue="left", task_name=containing("D"))
+    gone = wanted is not Status.RUNNING
+    assert (step.done, step.running) == (int(gone), int(not gone))
+    assert await status(conn, made[wanted]) == (None if gone else "running")
+    check_invariants(database, {*made.values(), *other.values()} - ({made[wanted]} if gone else set()))
+    step = await one_step(conn, bulk.delete_tasks, status=wanted)
+    assert (step.done, step.running) == (1, 0) if gone else (0, 2)
+    check_invariants(database, [task_id for found, task_id in other.items() if found is not wanted])
 
 
 NOTHING: set[str] = set()
@@ -103,206 +106,175 @@ CONTENT: list[tuple[dict[str, Any], set[str]]] = [
 
 
 @pytest.mark.parametrize(("chosen", "expected"), CONTENT)
-def test_content_narrows_lists_counts_and_deletions_alike(
-    database: str, chosen: dict[str, Any], expected: set[str]
+async def test_content_narrows_lists_counts_and_deletions_alike(
+    database: str, conn: Conn, chosen: dict[str, Any], expected: set[str]
 ) -> None:
-    async def test(conn: Conn) -> None:
-        ids = {
-            "args": (await enqueue(conn, args=["needle", 7]))[0],
-            "name": (await enqueue(conn, task_name="subtract"))[0],
-            "error": (await fail(conn, 1, "TimeLimit: timed out", queue_name="default", priority=1))[0],
-            "result": "",
-            "plain": "",
-        }
-        for name, result in (("result", '"one_two"'), ("plain", '"one two"')):
-            ids[name] = (await enqueue(conn, priority=2))[0]
-            held = await claim(conn, await add_worker(conn), 1)
-            assert [one.id for one in held] == [ids[name]]
-            await complete(conn, held, result)
-        wanted = {ids[name] for name in expected}
-        objects, _ = await inspect.list_tasks(conn, TaskFilter(**chosen), 50)
-        assert {text[7:43] for text in objects} == wanted
-        walk = await bulk.begin(conn, TaskFilter(**chosen))
-        assert walk is not None
-        counted = await bulk.count_tasks(conn, walk, Batch(size=100))
-        assert counted is not None
-        assert (counted.done, counted.running) == (len(wanted), 0)
-        assert (await one_step(conn, bulk.delete_tasks, **chosen)).done == len(wanted)
-        left = {task_id for task_id in ids.values() if await status(conn, task_id)}
-        assert left == set(ids.values()) - wanted
-        check_invariants(database, left)
-
-    on_connections(database, test)
+    ids = {
+        "args": (await enqueue(conn, args=["needle", 7]))[0],
+        "name": (await enqueue(conn, task_name="subtract"))[0],
+        "error": (await fail(conn, 1, "TimeLimit: timed out", queue_name="default", priority=1))[0],
+        "result": "",
+        "plain": "",
+    }
+    for name, result in (("result", '"one_two"'), ("plain", '"one two"')):
+        ids[name] = (await enqueue(conn, priority=2))[0]
+        held = await claim(conn, await add_worker(conn), 1)
+        assert [one.id for one in held] == [ids[name]]
+        await complete(conn, held, result)
+    wanted = {ids[name] for name in expected}
+    objects, _ = await inspect.list_tasks(conn, TaskFilter(**chosen), 50)
+    assert {text[7:43] for text in objects} == wanted
+    walk = await bulk.begin(conn, TaskFilter(**chosen))
+    assert walk is not None
+    counted = await bulk.count_tasks(conn, walk, Batch(size=100))
+    assert counted is not None
+    assert (counted.done, counted.running) == (len(wanted), 0)
+    assert (await one_step(conn, bulk.delete_tasks, **chosen)).done == len(wanted)
+    left = {task_id for task_id in ids.values() if await status(conn, task_id)}
+    assert left == set(ids.values()) - wanted
+    check_invariants(database, left)
 
 
-def test_a_task_goes_with_its_earlier_attempts(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await fail(conn, 3)
-        assert len(await attempts(conn, ids[0])) == 2
-        assert (await one_step(conn, bulk.delete_tasks, status=Status.FAILED)).done == 3
-        assert [await rows(conn, task_id) for task_id in ids] == [[], [], []]
-        assert await counts(conn) == {}
-
-    on_connections(database, test)
+async def test_a_task_goes_with_its_earlier_attempts(database: str, conn: Conn) -> None:
+    ids = await fail(conn, 3)
+    assert len(await attempts(conn, ids[0])) == 2
+    assert (await one_step(conn, bulk.delete_tasks, status=Status.FAILED)).done == 3
+    assert [await rows(conn, task_id) for task_id in ids] == [[], [], []]
+    assert await counts(conn) == {}
 
 
-def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 7)
-        await enqueue(conn, 5, queue_name="other")
-        walk = await bulk.begin(conn, TaskFilter(queue="other"))
-        assert walk is not None
-        first = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
-        assert first is not None
-        assert (first.done, first.looked) == (2, 9)
-        (late,) = await enqueue(conn, queue_name="other")
-        assert first.last is not None
-        rest = await bulk.delete_tasks(conn, walk, Batch(size=9, after=first.last), ENTRY, first.entry_id)
-        assert rest is not None
-        assert (rest.done, rest.looked) == (3, 3)
-        assert await counts(conn, "other") == {"pending": 1}
-        check_invariants(database, [late])
-
-    on_connections(database, test)
-
-
-def test_a_task_with_an_old_id_that_arrives_meanwhile_is_left_alone(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 2)
-        walk = await bulk.begin(conn, TaskFilter())
-        assert walk is not None
-        # Made before the newest, as by a machine whose clock is behind.
-        old = "00000000-0000-7000-8000-000000000001"
-        await enqueue(conn, id=old)
-        step = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
-        assert step is not None
-        assert (step.done, step.looked) == (2, 3)
-        check_invariants(database, [old])
-
-    on_connections(database, test)
+async def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(
+    database: str, conn: Conn
+) -> None:
+    await enqueue(conn, 7)
+    await enqueue(conn, 5, queue_name="other")
+    walk = await bulk.begin(conn, TaskFilter(queue="other"))
+    assert walk is not None
+    first = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
+    assert first is not None
+    assert (first.done, first.looked) == (2, 9)
+    (late,) = await enqueue(conn, queue_name="other")
+    assert first.last is not None
+    rest = await bulk.delete_tasks(conn, walk, Batch(size=9, after=first.last), ENTRY, first.entry_id)
+    assert rest is not None
+    assert (rest.done, rest.looked) == (3, 3)
+    assert await counts(conn, "other") == {"pending": 1}
+    check_invariants(database, [late])
 
 
-def test_there_is_no_walk_over_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert await bulk.begin(conn, TaskFilter()) is None
-
-    on_connections(database, test)
-
-
-def test_the_audit_log_counts_along(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await fail(conn, 25)
-        await enqueue(conn, 5)
-        made = await steps(conn, bulk.requeue_tasks, 10, status=Status.FAILED)
-        assert [step.done for step in made] == [10, 10, 5]
-        assert len({step.entry_id for step in made}) == 1
-        assert await noted(conn) == [{"filters": {}, "requeued": 25}]
-        assert [step.done for step in await steps(conn, bulk.delete_tasks, 10, task_name="nothing")] == [
-            0
-        ] * 4
-        assert len(await noted(conn)) == 1, "nothing was changed"
-        await steps(conn, bulk.delete_tasks, 20)
-        assert (await noted(conn))[1:] == [{"filters": {}, "deleted": 30}]
-
-    on_connections(database, test)
+async def test_a_task_with_an_old_id_that_arrives_meanwhile_is_left_alone(database: str, conn: Conn) -> None:
+    await enqueue(conn, 2)
+    walk = await bulk.begin(conn, TaskFilter())
+    assert walk is not None
+    # Made before the newest, as by a machine whose clock is behind.
+    old = "00000000-0000-7000-8000-000000000001"
+    await enqueue(conn, id=old)
+    step = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
+    assert step is not None
+    assert (step.done, step.looked) == (2, 3)
+    check_invariants(database, [old])
 
 
-def test_failed_tasks_wait_again_in_the_order_of_enqueueing_with_all_their_retries(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await fail(conn, 30)
-        made = await one_of_each(conn, "other")
-        done = await steps(conn, bulk.requeue_tasks, 7, status=Status.FAILED, queue="default")
-        assert sum(step.done for step in done) == 30
-        assert {queue for step in done for queue in step.queues} == {"default"}
-        assert await counts(conn) == {"pending": 30}
-        assert await status(conn, made[Status.FAILED]) == "failed"
-        held = await claim(conn, await add_worker(conn), 50)
-        assert [(one.id, one.attempt) for one in held] == [(task_id, 1) for task_id in ids]
-        first, second, running = await attempts(conn, ids[0])
-        assert [shown["outcome"] for shown in (first, second, running)] == ["failed", "failed", "running"]
-        assert [first["requeued_by"], second["requeued_by"]] == [None, ENTRY.actor]
-        assert second["requeued_at"] >= second["finished_at"]
-        check_invariants(database, [*ids, *made.values()])
-
-    on_connections(database, test)
+async def test_there_is_no_walk_over_nothing(database: str, conn: Conn) -> None:
+    assert await bulk.begin(conn, TaskFilter()) is None
 
 
-def test_a_step_that_would_wait_for_long_changes_nothing_and_says_so(database: str) -> None:
-    async def test(conn: Conn, holding: Conn) -> None:
-        (task,) = await enqueue(conn)
-        walk = await bulk.begin(conn, TaskFilter())
-        assert walk is not None
-        async with holding.transaction():
-            # Somebody holds on to what a step has to wait for.
-            await holding.execute("SELECT FROM lapinq_ready WHERE id = %s FOR UPDATE", (task,))
-            assert await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY) is None
-        assert await noted(conn) == []
-        step = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
-        assert step is not None
-        assert step.done == 1
-
-    on_connections(database, test, 2)
+async def test_the_audit_log_counts_along(database: str, conn: Conn) -> None:
+    await fail(conn, 25)
+    await enqueue(conn, 5)
+    made = await steps(conn, bulk.requeue_tasks, 10, status=Status.FAILED)
+    assert [step.done for step in made] == [10, 10, 5]
+    assert len({step.entry_id for step in made}) == 1
+    assert await noted(conn) == [{"filters": {}, "requeued": 25}]
+    assert [step.done for step in await steps(conn, bulk.delete_tasks, 10, task_name="nothing")] == [0] * 4
+    assert len(await noted(conn)) == 1, "nothing was changed"
+    await steps(conn, bulk.delete_tasks, 20)
+    assert (await noted(conn))[1:] == [{"filters": {}, "deleted": 30}]
 
 
-def test_upkeep_of_what_is_left_goes_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 120)
-        await steps(conn, bulk.delete_tasks, 1)
-        assert (await count_folding.fold_counts(conn)).folded > 100
-        assert await counts(conn) == {}
-        check_invariants(database, [])
-
-    on_connections(database, test)
-
-
-def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 10)
-        chosen = TaskFilter(first=ids[3], last=ids[6])
-        walk = await bulk.begin(conn, chosen)
-        assert walk is not None
-        step = await bulk.count_tasks(conn, walk, Batch(size=100, after=bulk.start_of(chosen)))
-        assert step is not None
-        assert (step.done, step.looked, step.last) == (4, 4, ids[6])
-        assert bulk.start_of(TaskFilter()) == bulk.start_of(TaskFilter(first=bulk.FIRST)) == bulk.FIRST
-
-    on_connections(database, test)
+async def test_failed_tasks_wait_again_in_the_order_of_enqueueing_with_all_their_retries(
+    database: str, conn: Conn
+) -> None:
+    ids = await fail(conn, 30)
+    made = await one_of_each(conn, "other")
+    done = await steps(conn, bulk.requeue_tasks, 7, status=Status.FAILED, queue="default")
+    assert sum(step.done for step in done) == 30
+    assert {queue for step in done for queue in step.queues} == {"default"}
+    assert await counts(conn) == {"pending": 30}
+    assert await status(conn, made[Status.FAILED]) == "failed"
+    held = await claim(conn, await add_worker(conn), 50)
+    assert [(one.id, one.attempt) for one in held] == [(task_id, 1) for task_id in ids]
+    first, second, running = await attempts(conn, ids[0])
+    assert [shown["outcome"] for shown in (first, second, running)] == ["failed", "failed", "running"]
+    assert [first["requeued_by"], second["requeued_by"]] == [None, ENTRY.actor]
+    assert second["requeued_at"] >= second["finished_at"]
+    check_invariants(database, [*ids, *made.values()])
 
 
-def test_what_is_cancelled_ends_with_the_attempts_it_had(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        [task_id] = await enqueue(conn)
-        [held] = await claim(conn, await add_worker(conn))
-        await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
-        step = await one_step(conn, bulk.cancel_tasks, status=Status.PENDING)
-        assert (step.done, step.running, step.left, step.queues) == (1, 0, [], [])
-        assert [line["outcome"] for line in await attempts(conn, task_id)][-1] == "cancelled"
-        assert await counts(conn) == {"cancelled": 1}
-        assert (await noted(conn))[-1] == {"filters": {}, "cancelled": 1}
-        check_invariants(database, [task_id])
+async def test_a_step_that_would_wait_for_long_changes_nothing_and_says_so(connections: Connections) -> None:
+    conn, holding = await connections(2)
+    (task,) = await enqueue(conn)
+    walk = await bulk.begin(conn, TaskFilter())
+    assert walk is not None
+    async with holding.transaction():
+        # Somebody holds on to what a step has to wait for.
+        await holding.execute("SELECT FROM lapinq_ready WHERE id = %s FOR UPDATE", (task,))
+        assert await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY) is None
+    assert await noted(conn) == []
+    step = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
+    assert step is not None
+    assert step.done == 1
 
-    on_connections(database, test)
+
+async def test_upkeep_of_what_is_left_goes_on(database: str, conn: Conn) -> None:
+    await enqueue(conn, 120)
+    await steps(conn, bulk.delete_tasks, 1)
+    assert (await count_folding.fold_counts(conn)).folded > 100
+    assert await counts(conn) == {}
+    check_invariants(database, [])
 
 
-def test_what_waits_for_its_time_starts_in_the_order_of_entry_and_nothing_else_moves(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        later = datetime.now(UTC) + timedelta(hours=1)
-        delayed = await enqueue(conn, 3, scheduled_at=later, priority=5)
-        ready = await enqueue(conn, 2)
-        walk = await bulk.begin(conn, TaskFilter(status=Status.PENDING, states=DELAYED))
-        assert walk is not None
-        counted = await bulk.count_tasks(conn, walk, Batch(size=9))
-        assert counted is not None
-        assert counted.done == 3
-        step = await bulk.run_tasks(conn, walk, Batch(size=9), ENTRY)
-        assert step is not None
-        assert (step.done, step.left, step.queues) == (3, [], ["default"])
-        claims = await claim(conn, await add_worker(conn), limit=9)
-        assert [one.id for one in claims] == [*delayed, *ready]
-        assert (await noted(conn))[-1] == {"filters": {}, "released": 3}
-        again = await bulk.run_tasks(conn, walk, Batch(size=9), ENTRY)
-        assert again is not None
-        assert again.done == 0
-        check_invariants(database, [*delayed, *ready])
+async def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(conn: Conn) -> None:
+    ids = await enqueue(conn, 10)
+    chosen = TaskFilter(first=ids[3], last=ids[6])
+    walk = await bulk.begin(conn, chosen)
+    assert walk is not None
+    step = await bulk.count_tasks(conn, walk, Batch(size=100, after=bulk.start_of(chosen)))
+    assert step is not None
+    assert (step.done, step.looked, step.last) == (4, 4, ids[6])
+    assert bulk.start_of(TaskFilter()) == bulk.start_of(TaskFilter(first=bulk.FIRST)) == bulk.FIRST
 
-    on_connections(database, test)
+
+async def test_what_is_cancelled_ends_with_the_attempts_it_had(database: str, conn: Conn) -> None:
+    [task_id] = await enqueue(conn)
+    [held] = await claim(conn, await add_worker(conn))
+    await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
+    step = await one_step(conn, bulk.cancel_tasks, status=Status.PENDING)
+    assert (step.done, step.running, step.left, step.queues) == (1, 0, [], [])
+    assert [line["outcome"] for line in await attempts(conn, task_id)][-1] == "cancelled"
+    assert await counts(conn) == {"cancelled": 1}
+    assert (await noted(conn))[-1] == {"filters": {}, "cancelled": 1}
+    check_invariants(database, [task_id])
+
+
+async def test_what_waits_for_its_time_starts_in_the_order_of_entry_and_nothing_else_moves(
+    database: str, conn: Conn
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    delayed = await enqueue(conn, 3, scheduled_at=later, priority=5)
+    ready = await enqueue(conn, 2)
+    walk = await bulk.begin(conn, TaskFilter(status=Status.PENDING, states=DELAYED))
+    assert walk is not None
+    counted = await bulk.count_tasks(conn, walk, Batch(size=9))
+    assert counted is not None
+    assert counted.done == 3
+    step = await bulk.run_tasks(conn, walk, Batch(size=9), ENTRY)
+    assert step is not None
+    assert (step.done, step.left, step.queues) == (3, [], ["default"])
+    claims = await claim(conn, await add_worker(conn), limit=9)
+    assert [one.id for one in claims] == [*delayed, *ready]
+    assert (await noted(conn))[-1] == {"filters": {}, "released": 3}
+    again = await bulk.run_tasks(conn, walk, Batch(size=9), ENTRY)
+    assert again is not None
+    assert again.done == 0
+    check_invariants(database, [*delayed, *ready])

@@ -12,7 +12,6 @@ from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import STEP_SETTINGS, Walk
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_looked_at, these_ids, walk_ids
 from tests.support.database.plans import blocks, nodes, scanned_whole, touched
-from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn
 
@@ -74,34 +73,31 @@ WANTED = {
 
 
 @pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "as if empty"])
-def test_a_step_touches_a_windows_worth_of_rows_by_keys(database: str, analyzed: bool) -> None:
-    async def test(conn: Conn) -> None:
-        if not analyzed:
-            await conn.execute("ANALYZE")
-            for table in ("tasks_default", "attempts_default", "ready", "delayed", "running"):
-                await conn.execute(
-                    psql.SQL("ALTER TABLE {} SET (autovacuum_enabled = off)").format(
-                        psql.Identifier(f"lapinq_{table}")
-                    )
+async def test_a_step_touches_a_windows_worth_of_rows_by_keys(
+    database: str, conn: Conn, analyzed: bool
+) -> None:
+    if not analyzed:
+        await conn.execute("ANALYZE")
+        for table in ("tasks_default", "attempts_default", "ready", "delayed", "running"):
+            await conn.execute(
+                psql.SQL("ALTER TABLE {} SET (autovacuum_enabled = off)").format(
+                    psql.Identifier(f"lapinq_{table}")
                 )
-        await fill(conn)
-        for chosen in CHOSEN:
-            for verb in ("delete_tasks", "requeue_tasks", "cancel_tasks", "run_tasks", "count_tasks"):
-                if WANTED.get(verb) not in {None, chosen.status}:
-                    continue
-                walk = await bulk.begin(conn, chosen)
-                assert walk is not None
-                for ids in (None, await some_ids(conn)):
-                    found = await plan(conn, verb, walk, ids)
-                    assert set(scanned_whole(found)) <= {"lapinq_queues"}, (verb, chosen)
-                    # A task is looked at in six tables at most, and in some twice.
-                    assert touched(found) <= 8 * BATCH, (verb, chosen, touched(found))
-                    assert blocks(found) <= 50 * BATCH, (verb, chosen, blocks(found))
-                    assert {n["Node Type"] for n in nodes(found)}.isdisjoint({"Hash Join", "Merge Join"}), (
-                        chosen
-                    )
-
-    on_connections(database, test)
+            )
+    await fill(conn)
+    for chosen in CHOSEN:
+        for verb in ("delete_tasks", "requeue_tasks", "cancel_tasks", "run_tasks", "count_tasks"):
+            if WANTED.get(verb) not in {None, chosen.status}:
+                continue
+            walk = await bulk.begin(conn, chosen)
+            assert walk is not None
+            for ids in (None, await some_ids(conn)):
+                found = await plan(conn, verb, walk, ids)
+                assert set(scanned_whole(found)) <= {"lapinq_queues"}, (verb, chosen)
+                # A task is looked at in six tables at most, and in some twice.
+                assert touched(found) <= 8 * BATCH, (verb, chosen, touched(found))
+                assert blocks(found) <= 50 * BATCH, (verb, chosen, blocks(found))
+                assert {n["Node Type"] for n in nodes(found)}.isdisjoint({"Hash Join", "Merge Join"}), chosen
 
 
 async def some_ids(conn: Conn) -> list[str]:

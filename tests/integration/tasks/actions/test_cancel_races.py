@@ -15,10 +15,10 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import rescuing
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import (
     Conn,
+    Connections,
     add_worker,
     claim,
     complete,
@@ -42,98 +42,94 @@ async def while_a_request_is_under_way(
 
 
 @pytest.mark.parametrize("following", [Retry(0.0, "again"), Release("stopping"), Fail("no")], ids=repr)
-def test_an_end_that_waits_for_a_request_under_way_heeds_it(database: str, following: Next) -> None:
-    async def test(asking: Conn, worker_side: Conn, looking: Conn) -> None:
-        (task,) = await enqueue(worker_side)
-        (held,) = await claim(worker_side, await add_worker(worker_side))
-        end = [ended_as(task, held.token, following)]
-        ours = await while_a_request_is_under_way(
-            asking, worker_side, looking, task, lambda: worker_verbs.settle(worker_side, end)
-        )
-        assert ours == (1, [])
-        assert await counts(looking) == {"cancelled": 1}
-        check_invariants(database, [task])
-
-    on_connections(database, test, 3)
-
-
-def test_a_hand_back_that_waits_for_a_request_under_way_heeds_it(database: str) -> None:
-    async def test(asking: Conn, worker_side: Conn, looking: Conn) -> None:
-        (task,) = await enqueue(worker_side)
-        claims = await claim(worker_side, await add_worker(worker_side))
-        await while_a_request_is_under_way(
-            asking, worker_side, looking, task, lambda: worker_verbs.release(worker_side, claims)
-        )
-        assert await counts(looking) == {"cancelled": 1}
-        check_invariants(database, [task])
-
-    on_connections(database, test, 3)
+async def test_an_end_that_waits_for_a_request_under_way_heeds_it(
+    database: str, connections: Connections, following: Next
+) -> None:
+    asking, worker_side, looking = await connections(3)
+    (task,) = await enqueue(worker_side)
+    (held,) = await claim(worker_side, await add_worker(worker_side))
+    end = [ended_as(task, held.token, following)]
+    ours = await while_a_request_is_under_way(
+        asking, worker_side, looking, task, lambda: worker_verbs.settle(worker_side, end)
+    )
+    assert ours == (1, [])
+    assert await counts(looking) == {"cancelled": 1}
+    check_invariants(database, [task])
 
 
-def test_a_completion_that_waits_for_a_request_under_way_completes(database: str) -> None:
-    async def test(asking: Conn, worker_side: Conn, looking: Conn) -> None:
-        (task,) = await enqueue(worker_side)
-        claims = await claim(worker_side, await add_worker(worker_side))
-        done = await while_a_request_is_under_way(
-            asking, worker_side, looking, task, lambda: complete(worker_side, claims)
-        )
-        assert done == 1
-        assert await counts(looking) == {"completed": 1}
-        check_invariants(database, [task])
+async def test_a_hand_back_that_waits_for_a_request_under_way_heeds_it(
+    database: str, connections: Connections
+) -> None:
+    asking, worker_side, looking = await connections(3)
+    (task,) = await enqueue(worker_side)
+    claims = await claim(worker_side, await add_worker(worker_side))
+    await while_a_request_is_under_way(
+        asking, worker_side, looking, task, lambda: worker_verbs.release(worker_side, claims)
+    )
+    assert await counts(looking) == {"cancelled": 1}
+    check_invariants(database, [task])
 
-    on_connections(database, test, 3)
+
+async def test_a_completion_that_waits_for_a_request_under_way_completes(
+    database: str, connections: Connections
+) -> None:
+    asking, worker_side, looking = await connections(3)
+    (task,) = await enqueue(worker_side)
+    claims = await claim(worker_side, await add_worker(worker_side))
+    done = await while_a_request_is_under_way(
+        asking, worker_side, looking, task, lambda: complete(worker_side, claims)
+    )
+    assert done == 1
+    assert await counts(looking) == {"completed": 1}
+    check_invariants(database, [task])
 
 
-def test_a_rescue_leaves_a_request_under_way_to_the_next_pass(database: str) -> None:
-    async def test(asking: Conn, rescuer: Conn) -> None:
-        (task,) = await enqueue(rescuer)
-        worker = await add_worker(rescuer)
-        await claim(rescuer, worker)
-        await make_late(rescuer, worker)
-        await workers.declare_dead(rescuer, ANY_TIME)
-        async with asking.transaction():
-            assert await actions.request_cancel(asking, task)
-            assert await rescuing.rescue(rescuer, ANY_TIME, 0.5) == {}
-        assert await rescuing.rescue(rescuer, ANY_TIME, 0.5) == {task: None}
-        assert await counts(rescuer) == {"cancelled": 1}
-        check_invariants(database, [task])
-
-    on_connections(database, test, 2)
+async def test_a_rescue_leaves_a_request_under_way_to_the_next_pass(
+    database: str, connections: Connections
+) -> None:
+    asking, rescuer = await connections(2)
+    (task,) = await enqueue(rescuer)
+    worker = await add_worker(rescuer)
+    await claim(rescuer, worker)
+    await make_late(rescuer, worker)
+    await workers.declare_dead(rescuer, ANY_TIME)
+    async with asking.transaction():
+        assert await actions.request_cancel(asking, task)
+        assert await rescuing.rescue(rescuer, ANY_TIME, 0.5) == {}
+    assert await rescuing.rescue(rescuer, ANY_TIME, 0.5) == {task: None}
+    assert await counts(rescuer) == {"cancelled": 1}
+    check_invariants(database, [task])
 
 
 @pytest.mark.parametrize("kind", ["complete", "retry"])
-def test_of_a_request_and_an_end_that_race_the_answers_agree_with_the_outcome(
-    database: str, kind: str
+async def test_of_a_request_and_an_end_that_race_the_answers_agree_with_the_outcome(
+    database: str, connections: Connections, kind: str
 ) -> None:
-    async def test(worker_side: Conn, asking: Conn) -> None:
-        ids = await enqueue(worker_side, 300)
-        claims = await claim(worker_side, await add_worker(worker_side), 300)
+    worker_side, asking = await connections(2)
+    ids = await enqueue(worker_side, 300)
+    claims = await claim(worker_side, await add_worker(worker_side), 300)
 
-        async def end(held: Claim) -> object:
-            if kind == "complete":
-                return await complete(worker_side, [held])
-            return await worker_verbs.settle(
-                worker_side, [ended_as(held.id, held.token, Retry(3600.0, "later"))]
-            )
+    async def end(held: Claim) -> object:
+        if kind == "complete":
+            return await complete(worker_side, [held])
+        return await worker_verbs.settle(worker_side, [ended_as(held.id, held.token, Retry(3600.0, "later"))])
 
-        async def ask(held: Claim, round_trips: int) -> bool:
-            for _ in range(round_trips):
-                await asking.execute("SELECT 1")
-            return await actions.request_cancel(asking, held.id)
+    async def ask(held: Claim, round_trips: int) -> bool:
+        for _ in range(round_trips):
+            await asking.execute("SELECT 1")
+        return await actions.request_cancel(asking, held.id)
 
-        seen: Counter[tuple[bool, str | None]] = Counter()
-        for number, held in enumerate(claims):
-            # The end goes out a round trip later than most requests, so each comes first many times.
-            asked, ended = await asyncio.gather(ask(held, number % 3), end(held))
-            assert ended in (1, (1, []))
-            seen[asked, await status(worker_side, held.id)] += 1
-        expected = (
-            {(True, "completed"), (False, "completed")}
-            if kind == "complete"
-            else {(True, "cancelled"), (False, "pending")}
-        )
-        assert set(seen) <= expected
-        assert {asked for asked, _ in seen} == {True, False}, seen
-        check_invariants(database, ids)
-
-    on_connections(database, test, 2)
+    seen: Counter[tuple[bool, str | None]] = Counter()
+    for number, held in enumerate(claims):
+        # The end goes out a round trip later than most requests, so each comes first many times.
+        asked, ended = await asyncio.gather(ask(held, number % 3), end(held))
+        assert ended in (1, (1, []))
+        seen[asked, await status(worker_side, held.id)] += 1
+    expected = (
+        {(True, "completed"), (False, "completed")}
+        if kind == "complete"
+        else {(True, "cancelled"), (False, "pending")}
+    )
+    assert set(seen) <= expected
+    assert {asked for asked, _ in seen} == {True, False}, seen
+    check_invariants(database, ids)

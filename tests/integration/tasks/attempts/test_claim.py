@@ -12,86 +12,74 @@ from lapinq_core.tasks.claiming import LOWEST_MARK
 from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, pause, status
+from tests.support.rows.factories import (
+    Conn,
+    Connections,
+    add_worker,
+    claim,
+    enqueue,
+    make_late,
+    pause,
+    status,
+)
 
 
-def test_tasks_are_claimed_in_the_order_of_enqueueing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 20)
-        worker = await add_worker(conn)
-        got = [held.id for _ in range(4) for held in await claim(conn, worker, 5)]
-        assert got == ids
-
-    on_connections(database, test)
+async def test_tasks_are_claimed_in_the_order_of_enqueueing(database: str, conn: Conn) -> None:
+    ids = await enqueue(conn, 20)
+    worker = await add_worker(conn)
+    got = [held.id for _ in range(4) for held in await claim(conn, worker, 5)]
+    assert got == ids
 
 
-def test_a_higher_priority_goes_first(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (low,) = await enqueue(conn, priority=-2147483648)
-        (middle,) = await enqueue(conn)
-        (high,) = await enqueue(conn, priority=2147483647)
-        got = await claim(conn, await add_worker(conn), 10)
-        assert [held.id for held in got] == [high, middle, low]
-
-    on_connections(database, test)
+async def test_a_higher_priority_goes_first(database: str, conn: Conn) -> None:
+    (low,) = await enqueue(conn, priority=-2147483648)
+    (middle,) = await enqueue(conn)
+    (high,) = await enqueue(conn, priority=2147483647)
+    got = await claim(conn, await add_worker(conn), 10)
+    assert [held.id for held in got] == [high, middle, low]
 
 
-def test_a_claim_brings_what_the_function_needs(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(
-            conn, args=[1, "zwei", None, [3.5]], kwargs={"a": {"b": "ü"}}, max_retries=7, retry_delay=2.5
-        )
-        (held,) = await claim(conn, await add_worker(conn))
-        assert bytes(held.args) == b'[1,"zwei",null,[3.5]]'
-        assert bytes(held.kwargs) == '{"a":{"b":"ü"}}'.encode()
-        assert (held.task_name, held.module_path) == ("add", "tests.support.sample.tasks")
-        assert (held.attempt, held.max_retries, held.retry_delay, held.retry_backoff) == (1, 7, 2.5, True)
-
-    on_connections(database, test)
+async def test_a_claim_brings_what_the_function_needs(database: str, conn: Conn) -> None:
+    await enqueue(
+        conn, args=[1, "zwei", None, [3.5]], kwargs={"a": {"b": "ü"}}, max_retries=7, retry_delay=2.5
+    )
+    (held,) = await claim(conn, await add_worker(conn))
+    assert bytes(held.args) == b'[1,"zwei",null,[3.5]]'
+    assert bytes(held.kwargs) == '{"a":{"b":"ü"}}'.encode()
+    assert (held.task_name, held.module_path) == ("add", "tests.support.sample.tasks")
+    assert (held.attempt, held.max_retries, held.retry_delay, held.retry_backoff) == (1, 7, 2.5, True)
 
 
-def test_another_queue_is_left_alone(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, queue_name="other")
-        assert await claim(conn, await add_worker(conn), 10) == []
-
-    on_connections(database, test)
+async def test_another_queue_is_left_alone(conn: Conn) -> None:
+    await enqueue(conn, queue_name="other")
+    assert await claim(conn, await add_worker(conn), 10) == []
 
 
-def test_a_claim_starts_at_its_mark_and_ends_at_its_rank(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 3)
-        (lower,) = await enqueue(conn, priority=-1)
-        worker = await add_worker(conn)
-        (first,) = await claim(conn, worker)
-        assert first.id == ids[0]
-        (returned,) = await enqueue(conn, priority=5)
-        rest = await claim(conn, worker, 10, mark=(first.rank, first.seq), max_rank=0)
-        assert [held.id for held in rest] == ids[1:]
-        bottom = await claim(conn, worker, 10)
-        assert [held.id for held in bottom] == [returned, lower]
-
-    on_connections(database, test)
+async def test_a_claim_starts_at_its_mark_and_ends_at_its_rank(database: str, conn: Conn) -> None:
+    ids = await enqueue(conn, 3)
+    (lower,) = await enqueue(conn, priority=-1)
+    worker = await add_worker(conn)
+    (first,) = await claim(conn, worker)
+    assert first.id == ids[0]
+    (returned,) = await enqueue(conn, priority=5)
+    rest = await claim(conn, worker, 10, mark=(first.rank, first.seq), max_rank=0)
+    assert [held.id for held in rest] == ids[1:]
+    bottom = await claim(conn, worker, 10)
+    assert [held.id for held in bottom] == [returned, lower]
 
 
-def test_a_task_past_its_time_to_live_is_never_claimed(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, ttl_seconds=100)
-        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
-        assert await claim(conn, await add_worker(conn), 10) == []
-
-    on_connections(database, test)
+async def test_a_task_past_its_time_to_live_is_never_claimed(conn: Conn) -> None:
+    await enqueue(conn, ttl_seconds=100)
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
+    assert await claim(conn, await add_worker(conn), 10) == []
 
 
 @pytest.mark.parametrize("dead", [True, False])
-def test_a_dead_or_unknown_worker_gets_nothing(database: str, dead: bool) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn)
-        worker = await add_worker(conn) if dead else str(uuid.uuid4())
-        await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
-        assert await claim(conn, worker) == []
-
-    on_connections(database, test)
+async def test_a_dead_or_unknown_worker_gets_nothing(conn: Conn, dead: bool) -> None:
+    await enqueue(conn)
+    worker = await add_worker(conn) if dead else str(uuid.uuid4())
+    await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+    assert await claim(conn, worker) == []
 
 
 def test_concurrent_claims_share_without_overlap(database: str) -> None:
@@ -111,16 +99,14 @@ def test_concurrent_claims_share_without_overlap(database: str) -> None:
     on_connections(database, test, 4)
 
 
-def test_a_claim_waits_for_no_lock(database: str) -> None:
-    async def test(conn: Conn, other: Conn) -> None:
-        ids = await enqueue(conn, 2)
-        worker = await add_worker(conn)
-        async with other.transaction():
-            await other.execute("SELECT FROM lapinq_ready WHERE id = %s FOR UPDATE", (ids[0],))
-            assert [held.id for held in await claim(conn, worker, 2)] == [ids[1]]
-        assert [held.id for held in await claim(conn, worker, 2)] == [ids[0]]
-
-    on_connections(database, test, 2)
+async def test_a_claim_waits_for_no_lock(connections: Connections) -> None:
+    conn, other = await connections(2)
+    ids = await enqueue(conn, 2)
+    worker = await add_worker(conn)
+    async with other.transaction():
+        await other.execute("SELECT FROM lapinq_ready WHERE id = %s FOR UPDATE", (ids[0],))
+        assert [held.id for held in await claim(conn, worker, 2)] == [ids[1]]
+    assert [held.id for held in await claim(conn, worker, 2)] == [ids[0]]
 
 
 @pytest.mark.parametrize(
@@ -159,65 +145,53 @@ def test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned(
     on_connections(database, test, 4)
 
 
-def test_a_lost_answer_can_be_asked_for(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 3)
-        worker = await add_worker(conn)
-        token = str(uuid.uuid4())
-        await claim(conn, worker, 2, token=token)
-        again = await worker_verbs.reclaim(conn, worker=worker, token=token)
-        assert [held.id for held in again] == ids[:2]
-        assert await worker_verbs.reclaim(conn, worker=str(uuid.uuid4()), token=token) == []
-
-    on_connections(database, test)
+async def test_a_lost_answer_can_be_asked_for(database: str, conn: Conn) -> None:
+    ids = await enqueue(conn, 3)
+    worker = await add_worker(conn)
+    token = str(uuid.uuid4())
+    await claim(conn, worker, 2, token=token)
+    again = await worker_verbs.reclaim(conn, worker=worker, token=token)
+    assert [held.id for held in again] == ids[:2]
+    assert await worker_verbs.reclaim(conn, worker=str(uuid.uuid4()), token=token) == []
 
 
-def test_heads_and_discovery_name_the_first_task_of_each_queue(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, queue_name="a")
-        await enqueue(conn, queue_name="b", priority=3)
-        await enqueue(conn, queue_name="b")
-        await enqueue(conn, queue_name="zü")
-        assert await worker_verbs.discover(conn) == {"a": (0, 1), "b": (-3, 2), "zü": (0, 4)}
-        marks = {"a": LOWEST_MARK, "b": (0, 0), "none": LOWEST_MARK}
-        assert await worker_verbs.heads(conn, marks) == {"a": (0, 1), "b": (0, 3)}
-
-    on_connections(database, test)
+async def test_heads_and_discovery_name_the_first_task_of_each_queue(database: str, conn: Conn) -> None:
+    await enqueue(conn, queue_name="a")
+    await enqueue(conn, queue_name="b", priority=3)
+    await enqueue(conn, queue_name="b")
+    await enqueue(conn, queue_name="zü")
+    assert await worker_verbs.discover(conn) == {"a": (0, 1), "b": (-3, 2), "zü": (0, 4)}
+    marks = {"a": LOWEST_MARK, "b": (0, 0), "none": LOWEST_MARK}
+    assert await worker_verbs.heads(conn, marks) == {"a": (0, 1), "b": (0, 3)}
 
 
-def test_handing_back_keeps_the_place_and_the_start(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 4)
-        worker = await add_worker(conn)
-        claims = await claim(conn, worker, 2)
-        assert await worker_verbs.release(conn, claims) == {"default"}
-        again = await claim(conn, worker, 4)
-        assert [held.id for held in again] == ids
-        assert {held.attempt for held in again} == {1}
-
-    on_connections(database, test)
+async def test_handing_back_keeps_the_place_and_the_start(database: str, conn: Conn) -> None:
+    ids = await enqueue(conn, 4)
+    worker = await add_worker(conn)
+    claims = await claim(conn, worker, 2)
+    assert await worker_verbs.release(conn, claims) == {"default"}
+    again = await claim(conn, worker, 4)
+    assert [held.id for held in again] == ids
+    assert {held.attempt for held in again} == {1}
 
 
 @pytest.mark.parametrize(
     "policy", [{}, {"max_running": 100}, {"max_running_per_key": 100}, {"start_order": "fair"}]
 )
-def test_a_claim_takes_as_many_isolated_tasks_as_can_start_and_the_others_behind_them(
-    database: str, policy: dict[str, Any]
+async def test_a_claim_takes_as_many_isolated_tasks_as_can_start_and_the_others_behind_them(
+    database: str, conn: Conn, policy: dict[str, Any]
 ) -> None:
-    async def test(conn: Conn) -> None:
-        keyed = {"key": "k"} if "max_running_per_key" in policy else {}
-        alone, others = await enqueue(conn, 5, **keyed), await enqueue(conn, 3, **keyed)
-        await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
-        if policy:
-            await govern(conn, **policy)
-        worker = await add_worker(conn)
-        assert {held.id for held in await claim(conn, worker, 8, isolated=2)} == {*alone[:2], *others}
-        assert await claim(conn, worker, 8, isolated=0) == []
-        # A lane that has nothing for this worker closes for a second, so that others have its place.
-        left = await eventually_async(lambda: claim(conn, worker, 8, isolated=3), 30)
-        assert [held.attempt for held in left] == [1, 1, 1]
-
-    on_connections(database, test)
+    keyed = {"key": "k"} if "max_running_per_key" in policy else {}
+    alone, others = await enqueue(conn, 5, **keyed), await enqueue(conn, 3, **keyed)
+    await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
+    if policy:
+        await govern(conn, **policy)
+    worker = await add_worker(conn)
+    assert {held.id for held in await claim(conn, worker, 8, isolated=2)} == {*alone[:2], *others}
+    assert await claim(conn, worker, 8, isolated=0) == []
+    # A lane that has nothing for this worker closes for a second, so that others have its place.
+    left = await eventually_async(lambda: claim(conn, worker, 8, isolated=3), 30)
+    assert [held.attempt for held in left] == [1, 1, 1]
 
 
 class Ask(NamedTuple):
@@ -236,113 +210,100 @@ async def claim_of(conn: Conn, worker: str, limit: int, *asks: Ask, **values: An
     return [(held.queue_name, held.id) for held in claims]
 
 
-def test_a_claim_of_several_queues_asks_one_after_the_other_until_it_has_enough(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        a, b, c = [await enqueue(conn, 3, queue_name=queue) for queue in "abc"]
-        (urgent,) = await enqueue(conn, queue_name="c", priority=1)
-        assert await claim_of(conn, worker, 4, Ask("b", 2), Ask("none", 9), Ask("c", 1), Ask("a", 9)) == [
-            ("a", a[0]),
-            ("b", b[0]),
-            ("b", b[1]),
-            ("c", urgent),
-        ]
-        asks = [Ask("a", 9, (0, 3)), Ask("b", 9), Ask("c", 9)]
-        assert await claim_of(conn, worker, 9, *asks, max_rank=-1) == []
-        assert await claim_of(conn, worker, 9, *asks) == [
-            ("a", a[2]),
-            ("b", b[2]),
-            *(("c", task) for task in c),
-        ]
-        cursor = await conn.execute(
-            "SELECT queue_name, -sum(pending) FROM lapinq_counts WHERE pending < 0 GROUP BY 1 ORDER BY 1"
-        )
-        assert await cursor.fetchall() == [("a", 2), ("b", 3), ("c", 4)]
-
-    on_connections(database, test)
-
-
-def test_a_claim_of_several_queues_takes_nothing_of_paused_and_governed_ones_and_names_these(
-    database: str,
+async def test_a_claim_of_several_queues_asks_one_after_the_other_until_it_has_enough(
+    database: str, conn: Conn
 ) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        for queue in ("free", "limited", "laned", "still"):
-            await enqueue(conn, queue_name=queue, key="k" if queue == "laned" else None)
-        await govern(conn, "limited", max_running=1)
-        await pause(conn, "still")
-        asks = [Ask(queue, 5) for queue in ("limited", "laned", "still", "free")]
-        assert [queue for queue, _ in await claim_of(conn, worker, 5, *asks)] == ["free"]
-        assert set(conn.governed_until) == {"limited", "laned"}
-        assert await claiming.startable(conn, asks[:2]) == {"limited", "laned"}
-        assert [held.queue_name for held in await claim(conn, worker, 5, "limited")] == ["limited"]
-        await enqueue(conn, queue_name="limited")
-        assert await claim(conn, worker, 5, "limited") == []
-        assert await claiming.startable(conn, asks[:2]) == {"laned"}
-
-    on_connections(database, test)
-
-
-def test_a_claim_of_several_queues_takes_as_many_isolated_tasks_as_can_start(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        alone, others = await enqueue(conn, 3, queue_name="a"), await enqueue(conn, 2, queue_name="a")
-        more = await enqueue(conn, 2, queue_name="b")
-        await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
-        worker, asks = await add_worker(conn), [Ask("a", 9), Ask("b", 9)]
-        got = await claim_of(conn, worker, 18, *asks, isolated=1)
-        assert {task for _, task in got} == {alone[0], *others, *more}
-        assert await claim_of(conn, worker, 18, *asks, isolated=0) == []
-
-    on_connections(database, test)
+    worker = await add_worker(conn)
+    a, b, c = [await enqueue(conn, 3, queue_name=queue) for queue in "abc"]
+    (urgent,) = await enqueue(conn, queue_name="c", priority=1)
+    assert await claim_of(conn, worker, 4, Ask("b", 2), Ask("none", 9), Ask("c", 1), Ask("a", 9)) == [
+        ("a", a[0]),
+        ("b", b[0]),
+        ("b", b[1]),
+        ("c", urgent),
+    ]
+    asks = [Ask("a", 9, (0, 3)), Ask("b", 9), Ask("c", 9)]
+    assert await claim_of(conn, worker, 9, *asks, max_rank=-1) == []
+    assert await claim_of(conn, worker, 9, *asks) == [
+        ("a", a[2]),
+        ("b", b[2]),
+        *(("c", task) for task in c),
+    ]
+    cursor = await conn.execute(
+        "SELECT queue_name, -sum(pending) FROM lapinq_counts WHERE pending < 0 GROUP BY 1 ORDER BY 1"
+    )
+    assert await cursor.fetchall() == [("a", 2), ("b", 3), ("c", 4)]
 
 
-def test_claims_of_several_queues_beside_each_other_take_no_task_twice(database: str) -> None:
-    async def test(one: Conn, other: Conn) -> None:
-        ids = [task for n in range(40) for task in await enqueue(one, 5, queue_name=f"q{n:02}")]
-        worker = await add_worker(one)
-        asks = [Ask(f"q{n:02}", 2) for n in range(40)]
-        got = list[str]()
-        while len(got) < len(ids):
-            found = await asyncio.gather(
-                claim_of(one, worker, 30, *asks), claim_of(other, worker, 30, *reversed(asks))
-            )
-            got += [task for pairs in found for _, task in pairs]
-        assert sorted(got) == sorted(ids)
-
-    on_connections(database, test, 2)
-
-
-def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_claims(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, profile=True)
-        worker = await add_worker(conn)
-        held = await claim(conn, worker, isolated=0)
-        assert [one.isolation for one in held] == [Isolation.ISOLATED]
-        await worker_verbs.release(conn, held)
-        assert await claim(conn, worker, isolated=0) == []
-        assert [one.attempt for one in await claim(conn, worker, isolated=1)] == [1]
-
-    on_connections(database, test)
+async def test_a_claim_of_several_queues_takes_nothing_of_paused_and_governed_ones_and_names_these(
+    database: str,
+    conn: Conn,
+) -> None:
+    worker = await add_worker(conn)
+    for queue in ("free", "limited", "laned", "still"):
+        await enqueue(conn, queue_name=queue, key="k" if queue == "laned" else None)
+    await govern(conn, "limited", max_running=1)
+    await pause(conn, "still")
+    asks = [Ask(queue, 5) for queue in ("limited", "laned", "still", "free")]
+    assert [queue for queue, _ in await claim_of(conn, worker, 5, *asks)] == ["free"]
+    assert set(conn.governed_until) == {"limited", "laned"}
+    assert await claiming.startable(conn, asks[:2]) == {"limited", "laned"}
+    assert [held.queue_name for held in await claim(conn, worker, 5, "limited")] == ["limited"]
+    await enqueue(conn, queue_name="limited")
+    assert await claim(conn, worker, 5, "limited") == []
+    assert await claiming.startable(conn, asks[:2]) == {"laned"}
 
 
-def test_fire_and_forget_leaves_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (gone,) = await enqueue(conn, ttl_seconds=0, args=[4, 5])
-        assert await status(conn, gone) is None
-        assert await worker_verbs.claim_transient(conn, ["other"], 5) == []
-        (held,) = await worker_verbs.claim_transient(conn, None, 5)
-        assert held.is_transient
-        assert bytes(held.args) == b"[4,5]"
-        assert await worker_verbs.claim_transient(conn, None, 5) == []
-
-    on_connections(database, test)
+async def test_a_claim_of_several_queues_takes_as_many_isolated_tasks_as_can_start(conn: Conn) -> None:
+    alone, others = await enqueue(conn, 3, queue_name="a"), await enqueue(conn, 2, queue_name="a")
+    more = await enqueue(conn, 2, queue_name="b")
+    await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
+    worker, asks = await add_worker(conn), [Ask("a", 9), Ask("b", 9)]
+    got = await claim_of(conn, worker, 18, *asks, isolated=1)
+    assert {task for _, task in got} == {alone[0], *others, *more}
+    assert await claim_of(conn, worker, 18, *asks, isolated=0) == []
 
 
-def test_a_late_worker_still_claims_until_it_is_declared_dead(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn)
-        worker = await add_worker(conn)
-        await make_late(conn, worker)
-        assert len(await claim(conn, worker)) == 1
+async def test_claims_of_several_queues_beside_each_other_take_no_task_twice(
+    connections: Connections,
+) -> None:
+    one, other = await connections(2)
+    ids = [task for n in range(40) for task in await enqueue(one, 5, queue_name=f"q{n:02}")]
+    worker = await add_worker(one)
+    asks = [Ask(f"q{n:02}", 2) for n in range(40)]
+    got = list[str]()
+    while len(got) < len(ids):
+        found = await asyncio.gather(
+            claim_of(one, worker, 30, *asks), claim_of(other, worker, 30, *reversed(asks))
+        )
+        got += [task for pairs in found for _, task in pairs]
+    assert sorted(got) == sorted(ids)
 
-    on_connections(database, test)
+
+async def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_claims(
+    database: str, conn: Conn
+) -> None:
+    await enqueue(conn, profile=True)
+    worker = await add_worker(conn)
+    held = await claim(conn, worker, isolated=0)
+    assert [one.isolation for one in held] == [Isolation.ISOLATED]
+    await worker_verbs.release(conn, held)
+    assert await claim(conn, worker, isolated=0) == []
+    assert [one.attempt for one in await claim(conn, worker, isolated=1)] == [1]
+
+
+async def test_fire_and_forget_leaves_nothing(database: str, conn: Conn) -> None:
+    (gone,) = await enqueue(conn, ttl_seconds=0, args=[4, 5])
+    assert await status(conn, gone) is None
+    assert await worker_verbs.claim_transient(conn, ["other"], 5) == []
+    (held,) = await worker_verbs.claim_transient(conn, None, 5)
+    assert held.is_transient
+    assert bytes(held.args) == b"[4,5]"
+    assert await worker_verbs.claim_transient(conn, None, 5) == []
+
+
+async def test_a_late_worker_still_claims_until_it_is_declared_dead(database: str, conn: Conn) -> None:
+    await enqueue(conn)
+    worker = await add_worker(conn)
+    await make_late(conn, worker)
+    assert len(await claim(conn, worker)) == 1

@@ -11,92 +11,84 @@ from lapinq_core.tasks import actions, completion, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
+from tests.support.rows.factories import (
+    Conn,
+    Connections,
+    add_worker,
+    attempts,
+    claim,
+    complete,
+    counts,
+    enqueue,
+    status,
+)
 
 
 def end(task: str, held: Claim, result: str) -> completion.Completion:
     return completion.Completion(task_id=task, token=held.token, result=result, seconds=0.5)
 
 
-def test_the_end_and_what_else_is_written_commit_together(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        (held,) = await claim(conn, await add_worker(conn))
-        await conn.execute("CREATE TABLE orders (id int)")
-        async with conn.transaction():
-            await conn.execute("INSERT INTO orders VALUES (1)")
-            assert await completion.acomplete_one(conn, end(task, held, '"done"'))
-        assert await status(conn, task) == "completed"
-        (shown,) = await attempts(conn, task)
-        assert (shown["result"], shown["run_seconds"]) == ('"done"', 0.5)
-        assert await worker_verbs.find_own_attempts(conn, [task], [held.token]) == {task}
-        assert await complete(conn, [held]) == 0
-        check_invariants(database, [task])
-
-    on_connections(database, test)
+async def test_the_end_and_what_else_is_written_commit_together(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    (held,) = await claim(conn, await add_worker(conn))
+    await conn.execute("CREATE TABLE orders (id int)")
+    async with conn.transaction():
+        await conn.execute("INSERT INTO orders VALUES (1)")
+        assert await completion.acomplete_one(conn, end(task, held, '"done"'))
+    assert await status(conn, task) == "completed"
+    (shown,) = await attempts(conn, task)
+    assert (shown["result"], shown["run_seconds"]) == ('"done"', 0.5)
+    assert await worker_verbs.find_own_attempts(conn, [task], [held.token]) == {task}
+    assert await complete(conn, [held]) == 0
+    check_invariants(database, [task])
 
 
-def test_what_is_rolled_back_leaves_the_attempt_running(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        (held,) = await claim(conn, await add_worker(conn))
-        async with conn.transaction(force_rollback=True):
-            assert await completion.acomplete_one(conn, end(task, held, "1"))
-        assert await status(conn, task) == "running"
-        assert await complete(conn, [held]) == 1
-        check_invariants(database, [task])
-
-    on_connections(database, test)
+async def test_what_is_rolled_back_leaves_the_attempt_running(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    (held,) = await claim(conn, await add_worker(conn))
+    async with conn.transaction(force_rollback=True):
+        assert await completion.acomplete_one(conn, end(task, held, "1"))
+    assert await status(conn, task) == "running"
+    assert await complete(conn, [held]) == 1
+    check_invariants(database, [task])
 
 
-def test_a_plain_connection_does_the_same(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        (held,) = await claim(conn, await add_worker(conn))
-        with psycopg.connect(database) as plain:
-            assert completion.complete_one(plain, end(task, held, '{"a": "ü"}'))
-        assert (await attempts(conn, task))[0]["result"] == '{"a": "ü"}'
-        with psycopg.connect(database) as plain:
-            assert not completion.complete_one(plain, end(task, held, "1"))
-
-    on_connections(database, test)
+async def test_a_plain_connection_does_the_same(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    (held,) = await claim(conn, await add_worker(conn))
+    with psycopg.connect(database) as plain:
+        assert completion.complete_one(plain, end(task, held, '{"a": "ü"}'))
+    assert (await attempts(conn, task))[0]["result"] == '{"a": "ü"}'
+    with psycopg.connect(database) as plain:
+        assert not completion.complete_one(plain, end(task, held, "1"))
 
 
-def test_an_attempt_that_was_given_to_another_worker_is_not_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        (old,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
-        await claim(conn, worker)
-        assert not await completion.acomplete_one(conn, end(task, old, "1"))
-        assert await status(conn, task) == "running"
-
-    on_connections(database, test)
+async def test_an_attempt_that_was_given_to_another_worker_is_not_ended(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    (old,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
+    await claim(conn, worker)
+    assert not await completion.acomplete_one(conn, end(task, old, "1"))
+    assert await status(conn, task) == "running"
 
 
-def test_a_request_to_stop_does_not_undo_what_is_about_to_commit(database: str) -> None:
-    async def test(conn: Conn, asking: Conn, looking: Conn) -> None:
-        (task,) = await enqueue(conn)
-        (held,) = await claim(conn, await add_worker(conn))
-        async with conn.transaction():
-            assert await completion.acomplete_one(conn, end(task, held, "1"))
-            request = asyncio.ensure_future(actions.request_cancel(asking, task))
-            await eventually_async(lambda: is_held_up(looking, asking))
-        assert await request is False
-        assert await counts(looking) == {"completed": 1}
-
-    on_connections(database, test, 3)
+async def test_a_request_to_stop_does_not_undo_what_is_about_to_commit(connections: Connections) -> None:
+    conn, asking, looking = await connections(3)
+    (task,) = await enqueue(conn)
+    (held,) = await claim(conn, await add_worker(conn))
+    async with conn.transaction():
+        assert await completion.acomplete_one(conn, end(task, held, "1"))
+        request = asyncio.ensure_future(actions.request_cancel(asking, task))
+        await eventually_async(lambda: is_held_up(looking, asking))
+    assert await request is False
+    assert await counts(looking) == {"completed": 1}
 
 
-def test_a_result_the_database_refuses_writes_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        (held,) = await claim(conn, await add_worker(conn))
-        with pytest.raises(psycopg.DataError):
-            await completion.acomplete_one(conn, end(task, held, '"\x00"'))
-        assert await status(conn, task) == "running"
-
-    on_connections(database, test)
+async def test_a_result_the_database_refuses_writes_nothing(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    (held,) = await claim(conn, await add_worker(conn))
+    with pytest.raises(psycopg.DataError):
+        await completion.acomplete_one(conn, end(task, held, '"\x00"'))
+    assert await status(conn, task) == "running"

@@ -18,10 +18,10 @@ from lapinq_core.tasks.actions import ProgressNoted
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.locks import is_held_up
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import (
     Conn,
+    Connections,
     add_worker,
     attempts,
     claim,
@@ -47,74 +47,62 @@ async def progress(conn: Conn, task_id: str) -> tuple[int | None, str | None]:
     return row[0], row[1]
 
 
-def test_an_attempt_reports_its_own_progress_and_no_others(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 3)
-        claims = await claim(conn, await add_worker(conn), 3)
-        reports = [
-            (ids[0], claims[0].token, 10, None),
-            (ids[1], claims[1].token, 20, "zwanzig, 'quoted' {and} \\ \"so\""),
-            (ids[2], new_id(), 30, "a stranger's"),
-        ]
-        assert await worker_verbs.report_progress(conn, reports) == set(ids[:2])
-        assert await progress(conn, ids[0]) == (10, None)
-        assert await progress(conn, ids[1]) == (20, reports[1][3])
-        assert await progress(conn, ids[2]) == (None, None)
-        assert await worker_verbs.report_progress(conn, [(ids[0], claims[0].token, 0, "anew")]) == {ids[0]}
-        assert await progress(conn, ids[0]) == (0, "anew")
-
-    on_connections(database, test)
+async def test_an_attempt_reports_its_own_progress_and_no_others(database: str, conn: Conn) -> None:
+    ids = await enqueue(conn, 3)
+    claims = await claim(conn, await add_worker(conn), 3)
+    reports = [
+        (ids[0], claims[0].token, 10, None),
+        (ids[1], claims[1].token, 20, "zwanzig, 'quoted' {and} \\ \"so\""),
+        (ids[2], new_id(), 30, "a stranger's"),
+    ]
+    assert await worker_verbs.report_progress(conn, reports) == set(ids[:2])
+    assert await progress(conn, ids[0]) == (10, None)
+    assert await progress(conn, ids[1]) == (20, reports[1][3])
+    assert await progress(conn, ids[2]) == (None, None)
+    assert await worker_verbs.report_progress(conn, [(ids[0], claims[0].token, 0, "anew")]) == {ids[0]}
+    assert await progress(conn, ids[0]) == (0, "anew")
 
 
-def test_a_stale_report_does_not_reach_the_later_claim(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        (old,) = await claim(conn, worker)
-        await worker_verbs.report_progress(conn, [(task, old.token, 90, "nearly")])
-        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
-        assert await worker_verbs.report_progress(conn, [(task, old.token, 95, None)]) == set()
-        (new,) = await claim(conn, worker)
-        assert await worker_verbs.report_progress(conn, [(task, old.token, 95, None)]) == set()
-        assert await progress(conn, task) == (None, None)
-        # Both in one batch, as when a worker gets back what it was taken for dead with.
-        both = sorted([(task, old.token, 99, None), (task, new.token, 5, None)])
-        assert await worker_verbs.report_progress(conn, both) == {task}
-        assert await progress(conn, task) == (5, None)
-
-    on_connections(database, test)
+async def test_a_stale_report_does_not_reach_the_later_claim(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    (old,) = await claim(conn, worker)
+    await worker_verbs.report_progress(conn, [(task, old.token, 90, "nearly")])
+    await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
+    assert await worker_verbs.report_progress(conn, [(task, old.token, 95, None)]) == set()
+    (new,) = await claim(conn, worker)
+    assert await worker_verbs.report_progress(conn, [(task, old.token, 95, None)]) == set()
+    assert await progress(conn, task) == (None, None)
+    # Both in one batch, as when a worker gets back what it was taken for dead with.
+    both = sorted([(task, old.token, 99, None), (task, new.token, 5, None)])
+    assert await worker_verbs.report_progress(conn, both) == {task}
+    assert await progress(conn, task) == (5, None)
 
 
-def test_no_report_is_a_report_too(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert await worker_verbs.report_progress(conn, []) == set()
-
-    on_connections(database, test)
+async def test_no_report_is_a_report_too(conn: Conn) -> None:
+    assert await worker_verbs.report_progress(conn, []) == set()
 
 
-def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        assert await actions.set_progress(conn, new_id(), 5, None) is ProgressNoted.UNKNOWN
-        assert await actions.set_progress(conn, task, 5, None) is ProgressNoted.NOT_RUNNING
-        assert await actions.set_progress(conn, task, 5, None, 1) is ProgressNoted.NOT_RUNNING
-        (old,) = await claim(conn, worker)
-        assert await actions.set_progress(conn, task, 5, "first") is ProgressNoted.NOTED
-        assert await progress(conn, task) == (5, "first")
-        assert await actions.set_progress(conn, task, 100, None, old.claim_seq) is ProgressNoted.NOTED
-        assert await progress(conn, task) == (100, None)
+async def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    assert await actions.set_progress(conn, new_id(), 5, None) is ProgressNoted.UNKNOWN
+    assert await actions.set_progress(conn, task, 5, None) is ProgressNoted.NOT_RUNNING
+    assert await actions.set_progress(conn, task, 5, None, 1) is ProgressNoted.NOT_RUNNING
+    (old,) = await claim(conn, worker)
+    assert await actions.set_progress(conn, task, 5, "first") is ProgressNoted.NOTED
+    assert await progress(conn, task) == (5, "first")
+    assert await actions.set_progress(conn, task, 100, None, old.claim_seq) is ProgressNoted.NOTED
+    assert await progress(conn, task) == (100, None)
 
-        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
-        (new,) = await claim(conn, worker)
-        assert await actions.set_progress(conn, task, 7, None, old.claim_seq) is ProgressNoted.OTHER_CLAIM
-        assert await progress(conn, task) == (None, None)
-        assert await actions.set_progress(conn, task, 8, None, new.claim_seq) is ProgressNoted.NOTED
-        await complete(conn, [new])
-        assert await actions.set_progress(conn, task, 9, None, new.claim_seq) is ProgressNoted.NOT_RUNNING
-        assert await progress(conn, task) == (8, None), "what it had come to stays with the attempt"
-
-    on_connections(database, test)
+    await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
+    (new,) = await claim(conn, worker)
+    assert await actions.set_progress(conn, task, 7, None, old.claim_seq) is ProgressNoted.OTHER_CLAIM
+    assert await progress(conn, task) == (None, None)
+    assert await actions.set_progress(conn, task, 8, None, new.claim_seq) is ProgressNoted.NOTED
+    await complete(conn, [new])
+    assert await actions.set_progress(conn, task, 9, None, new.claim_seq) is ProgressNoted.NOT_RUNNING
+    assert await progress(conn, task) == (8, None), "what it had come to stays with the attempt"
 
 
 class Interrupted(psycopg.AsyncConnection):
@@ -133,181 +121,153 @@ class Interrupted(psycopg.AsyncConnection):
         return await super().execute(query, *args, **kwargs)
 
 
-def test_a_start_between_its_two_statements_is_no_other_claim(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        async with await Interrupted.connect(database, autocommit=True) as interrupted:
-            interrupted.before_try = lambda: asyncio.sleep(0)
-            interrupted.before_look = lambda: claim(conn, worker)
-            assert await actions.set_progress(interrupted, task, 5, "at last") is ProgressNoted.NOTED
-        assert await progress(conn, task) == (5, "at last")
-
-    on_connections(database, test)
+async def test_a_start_between_its_two_statements_is_no_other_claim(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    async with await Interrupted.connect(database, autocommit=True) as interrupted:
+        interrupted.before_try = lambda: asyncio.sleep(0)
+        interrupted.before_look = lambda: claim(conn, worker)
+        assert await actions.set_progress(interrupted, task, 5, "at last") is ProgressNoted.NOTED
+    assert await progress(conn, task) == (5, "at last")
 
 
-def test_a_task_that_starts_anew_at_every_look_is_not_looked_at_for_ever(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, max_retries=9)
-        worker = await add_worker(conn)
+async def test_a_task_that_starts_anew_at_every_look_is_not_looked_at_for_ever(
+    database: str, conn: Conn
+) -> None:
+    (task,) = await enqueue(conn, max_retries=9)
+    worker = await add_worker(conn)
 
-        async with (
-            await Interrupted.connect(database, autocommit=True) as interrupted,
-            await Conn.open(database) as other,
-        ):
-            held: list[str] = []
+    async with (
+        await Interrupted.connect(database, autocommit=True) as interrupted,
+        await Conn.open(database) as other,
+    ):
+        held: list[str] = []
 
-            async def start() -> None:
-                held[:] = [(await claim(other, worker))[0].token]
+        async def start() -> None:
+            held[:] = [(await claim(other, worker))[0].token]
 
-            async def end() -> None:
-                while held:
-                    await worker_verbs.settle(other, [ended_as(task, held.pop(), Retry(0.0, "again"))])
+        async def end() -> None:
+            while held:
+                await worker_verbs.settle(other, [ended_as(task, held.pop(), Retry(0.0, "again"))])
 
-            interrupted.before_try, interrupted.before_look = end, start
-            assert await actions.set_progress(interrupted, task, 5, None) is ProgressNoted.NOT_RUNNING
-            assert 1 < interrupted.looks < 10
-
-    on_connections(database, test)
+        interrupted.before_try, interrupted.before_look = end, start
+        assert await actions.set_progress(interrupted, task, 5, None) is ProgressNoted.NOT_RUNNING
+        assert 1 < interrupted.looks < 10
 
 
 @pytest.mark.parametrize("percent", [-1, 101])
-def test_the_table_takes_percentages_only(database: str, percent: int) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        await claim(conn, await add_worker(conn))
-        with pytest.raises(psycopg.errors.CheckViolation):
-            await actions.set_progress(conn, task, percent, None)
-
-    on_connections(database, test)
+async def test_the_table_takes_percentages_only(database: str, conn: Conn, percent: int) -> None:
+    (task,) = await enqueue(conn)
+    await claim(conn, await add_worker(conn))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await actions.set_progress(conn, task, percent, None)
 
 
-def test_the_history_has_every_attempt_with_what_it_said(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        assert await attempts(conn, task) == []
+async def test_the_history_has_every_attempt_with_what_it_said(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    assert await attempts(conn, task) == []
 
-        (held,) = await claim(conn, worker)
-        await worker_verbs.report_progress(conn, [(task, held.token, 40, "at forty")])
-        failed = ended_as(task, held.token, Retry(0.0, "ValueError: no", "Traceback …"), 0.25)
-        await worker_verbs.settle(conn, [msgspec.structs.replace(failed, logs="one\ntwo")])
+    (held,) = await claim(conn, worker)
+    await worker_verbs.report_progress(conn, [(task, held.token, 40, "at forty")])
+    failed = ended_as(task, held.token, Retry(0.0, "ValueError: no", "Traceback …"), 0.25)
+    await worker_verbs.settle(conn, [msgspec.structs.replace(failed, logs="one\ntwo")])
 
-        (held,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, held.token, Release("stopping"), 0.5)])
+    (held,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, held.token, Release("stopping"), 0.5)])
 
-        (held,) = await claim(conn, worker)
-        await worker_verbs.report_progress(conn, [(task, held.token, 60, None)])
-        shown = await attempts(conn, task)
-        assert [each["outcome"] for each in shown] == ["failed", "released", "running"]
-        assert shown[2]["progress"] == 60
-        assert (shown[2]["finished_at"], shown[2]["final"], shown[2]["worker_id"]) == (None, False, worker)
-        assert await worker_verbs.complete(conn, [task], [held.token], ['"done"'], [0.75], ["three"]) == 1
+    (held,) = await claim(conn, worker)
+    await worker_verbs.report_progress(conn, [(task, held.token, 60, None)])
+    shown = await attempts(conn, task)
+    assert [each["outcome"] for each in shown] == ["failed", "released", "running"]
+    assert shown[2]["progress"] == 60
+    assert (shown[2]["finished_at"], shown[2]["final"], shown[2]["worker_id"]) == (None, False, worker)
+    assert await worker_verbs.complete(conn, [task], [held.token], ['"done"'], [0.75], ["three"]) == 1
 
-        shown = await attempts(conn, task)
-        assert all(list(each) == FIELDS for each in shown)
-        assert [each["attempt"] for each in shown] == [1, 2, 2]
-        assert [each["outcome"] for each in shown] == ["failed", "released", "completed"]
-        assert [each["final"] for each in shown] == [False, False, True]
-        assert [each["logs"] for each in shown] == ["one\ntwo", None, "three"]
-        assert [each["error"] for each in shown] == ["ValueError: no", "stopping", None]
-        assert [each["traceback"] for each in shown] == ["Traceback …", None, None]
-        assert [each["result"] for each in shown] == [None, None, '"done"']
-        assert [each["progress"] for each in shown] == [40, None, 60]
-        assert [each["progress_message"] for each in shown] == ["at forty", None, None]
-        assert [each["run_seconds"] for each in shown] == [0.25, 0.5, 0.75]
-        for each in shown:
-            assert datetime.fromisoformat(each["started_at"]) <= datetime.fromisoformat(each["finished_at"])
-            assert each["started_at"].endswith("+00:00")
-
-    on_connections(database, test)
+    shown = await attempts(conn, task)
+    assert all(list(each) == FIELDS for each in shown)
+    assert [each["attempt"] for each in shown] == [1, 2, 2]
+    assert [each["outcome"] for each in shown] == ["failed", "released", "completed"]
+    assert [each["final"] for each in shown] == [False, False, True]
+    assert [each["logs"] for each in shown] == ["one\ntwo", None, "three"]
+    assert [each["error"] for each in shown] == ["ValueError: no", "stopping", None]
+    assert [each["traceback"] for each in shown] == ["Traceback …", None, None]
+    assert [each["result"] for each in shown] == [None, None, '"done"']
+    assert [each["progress"] for each in shown] == [40, None, 60]
+    assert [each["progress_message"] for each in shown] == ["at forty", None, None]
+    assert [each["run_seconds"] for each in shown] == [0.25, 0.5, 0.75]
+    for each in shown:
+        assert datetime.fromisoformat(each["started_at"]) <= datetime.fromisoformat(each["finished_at"])
+        assert each["started_at"].endswith("+00:00")
 
 
-def test_logs_may_be_those_of_some_only(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 4)
-        claims = await claim(conn, await add_worker(conn), 4)
-        tokens = [held.token for held in claims]
-        results = ["1", "2", "3", "4"]
-        logs = [None, "of the second\n{}\"'\\"]
-        assert await worker_verbs.complete(conn, ids, tokens, results, [0.1] * 4, logs) == 4
-        assert [(await attempts(conn, task))[0]["logs"] for task in ids] == [None, logs[1], None, None]
-        assert [(await attempts(conn, task))[0]["result"] for task in ids] == results
-
-    on_connections(database, test)
+async def test_logs_may_be_those_of_some_only(database: str, conn: Conn) -> None:
+    ids = await enqueue(conn, 4)
+    claims = await claim(conn, await add_worker(conn), 4)
+    tokens = [held.token for held in claims]
+    results = ["1", "2", "3", "4"]
+    logs = [None, "of the second\n{}\"'\\"]
+    assert await worker_verbs.complete(conn, ids, tokens, results, [0.1] * 4, logs) == 4
+    assert [(await attempts(conn, task))[0]["logs"] for task in ids] == [None, logs[1], None, None]
+    assert [(await attempts(conn, task))[0]["result"] for task in ids] == results
 
 
-def test_what_a_lost_worker_had_come_to_is_kept(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        (held,) = await claim(conn, worker)
-        await worker_verbs.report_progress(conn, [(task, held.token, 40, "at forty")])
-        await make_late(conn, worker)
-        await rescue_all(conn)
+async def test_what_a_lost_worker_had_come_to_is_kept(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    (held,) = await claim(conn, worker)
+    await worker_verbs.report_progress(conn, [(task, held.token, 40, "at forty")])
+    await make_late(conn, worker)
+    await rescue_all(conn)
+    (shown,) = await attempts(conn, task)
+    assert (shown["outcome"], shown["progress"], shown["progress_message"]) == ("failed", 40, "at forty")
+    assert await progress(conn, task) == (None, None), "the next attempt begins anew"
+
+
+async def test_a_task_without_a_start_has_its_end_alone(conn: Conn) -> None:
+    (cancelled,) = await enqueue(conn)
+    (expired,) = await enqueue(conn, ttl_seconds=100)
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE id = %s", (expired,))
+    await maintenance_jobs.expire(conn)
+    await actions.cancel(conn, cancelled)
+    for task, outcome in ((cancelled, "cancelled"), (expired, "expired")):
         (shown,) = await attempts(conn, task)
-        assert (shown["outcome"], shown["progress"], shown["progress_message"]) == ("failed", 40, "at forty")
-        assert await progress(conn, task) == (None, None), "the next attempt begins anew"
-
-    on_connections(database, test)
+        assert (shown["outcome"], shown["attempt"], shown["started_at"]) == (outcome, 0, None)
+        assert (shown["worker_id"], shown["logs"], shown["final"]) == (None, None, True)
 
 
-def test_a_task_without_a_start_has_its_end_alone(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (cancelled,) = await enqueue(conn)
-        (expired,) = await enqueue(conn, ttl_seconds=100)
-        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE id = %s", (expired,))
-        await maintenance_jobs.expire(conn)
-        await actions.cancel(conn, cancelled)
-        for task, outcome in ((cancelled, "cancelled"), (expired, "expired")):
-            (shown,) = await attempts(conn, task)
-            assert (shown["outcome"], shown["attempt"], shown["started_at"]) == (outcome, 0, None)
-            assert (shown["worker_id"], shown["logs"], shown["final"]) == (None, None, True)
-
-    on_connections(database, test)
-
-
-def test_earlier_attempts_stay_through_a_requeue(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, max_retries=0)
-        worker = await add_worker(conn)
-        (held,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        await actions.requeue(conn, task, by="lisa")
-        (again,) = await claim(conn, worker)
-        await complete(conn, [again])
-        shown = await attempts(conn, task)
-        assert [(each["outcome"], each["final"]) for each in shown] == [
-            ("failed", False),
-            ("completed", True),
-        ]
-
-    on_connections(database, test)
+async def test_earlier_attempts_stay_through_a_requeue(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, max_retries=0)
+    worker = await add_worker(conn)
+    (held,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
+    await actions.requeue(conn, task, by="lisa")
+    (again,) = await claim(conn, worker)
+    await complete(conn, [again])
+    shown = await attempts(conn, task)
+    assert [(each["outcome"], each["final"]) for each in shown] == [
+        ("failed", False),
+        ("completed", True),
+    ]
 
 
-def test_an_unknown_task_has_no_history(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert await inspect.get_attempts(conn, new_id()) is None
-
-    on_connections(database, test)
+async def test_an_unknown_task_has_no_history(conn: Conn) -> None:
+    assert await inspect.get_attempts(conn, new_id()) is None
 
 
-def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        await conn.execute(
-            "INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)"
-            " SELECT %s, 1, false, 'released', n::text, lapinq_now() - n * interval '1 s'"
-            " FROM generate_series(1, 1000) n",
-            (task,),
-        )
-        await claim(conn, await add_worker(conn))
-        shown = await attempts(conn, task)
-        assert len(shown) == inspect.MAX_ATTEMPTS + 1
-        assert [each["error"] for each in shown[-3:]] == ["2", "1", None]
-        assert shown[-1]["outcome"] == "running"
-
-    on_connections(database, test)
+async def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    await conn.execute(
+        "INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)"
+        " SELECT %s, 1, false, 'released', n::text, lapinq_now() - n * interval '1 s'"
+        " FROM generate_series(1, 1000) n",
+        (task,),
+    )
+    await claim(conn, await add_worker(conn))
+    shown = await attempts(conn, task)
+    assert len(shown) == inspect.MAX_ATTEMPTS + 1
+    assert [each["error"] for each in shown[-3:]] == ["2", "1", None]
+    assert shown[-1]["outcome"] == "running"
 
 
 async def report_progress(conn: Conn, claims: list[Claim]) -> object:
@@ -319,28 +279,26 @@ async def report_logs(conn: Conn, claims: list[Claim]) -> object:
 
 
 @pytest.mark.parametrize("write", [report_progress, report_logs, worker_verbs.release])
-def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_their_ids(
-    database: str, write: Callable[[Conn, list[Claim]], Awaitable[object]]
+async def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_their_ids(
+    connections: Connections, write: Callable[[Conn, list[Claim]], Awaitable[object]]
 ) -> None:
-    async def test(first: Conn, writer: Conn, looking: Conn) -> None:
-        worker = await add_worker(first)
-        ids = await enqueue(first, 20)
-        await first.execute("UPDATE lapinq_ready SET rank = -seq")
-        taken = [held for _ in ids for held in await claim(first, worker)]
-        # By statistics, which a pool's connections plan by, the table is quickest read as it lies: the last id first.
-        await first.execute("ANALYZE lapinq_running")
-        last, *_, lowest = taken
-        assert (lowest.id, last.id) == (ids[0], ids[-1])
-        async with first.transaction():
-            assert await actions.request_cancel(first, lowest.id)
-            writing = asyncio.ensure_future(write(writer, [lowest, last]))
+    first, writer, looking = await connections(3)
+    worker = await add_worker(first)
+    ids = await enqueue(first, 20)
+    await first.execute("UPDATE lapinq_ready SET rank = -seq")
+    taken = [held for _ in ids for held in await claim(first, worker)]
+    # By statistics, which a pool's connections plan by, the table is quickest read as it lies: the last id first.
+    await first.execute("ANALYZE lapinq_running")
+    last, *_, lowest = taken
+    assert (lowest.id, last.id) == (ids[0], ids[-1])
+    async with first.transaction():
+        assert await actions.request_cancel(first, lowest.id)
+        writing = asyncio.ensure_future(write(writer, [lowest, last]))
 
-            async def waits() -> bool:
-                return await is_held_up(looking, writer)
+        async def waits() -> bool:
+            return await is_held_up(looking, writer)
 
-            await eventually_async(waits)
-            # Had the writer locked it already, each of the two could wait for the other.
-            await first.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE NOWAIT", [last.id])
-        await writing
-
-    on_connections(database, test, 3)
+        await eventually_async(waits)
+        # Had the writer locked it already, each of the two could wait for the other.
+        await first.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE NOWAIT", [last.id])
+    await writing

@@ -12,8 +12,17 @@ from lapinq_core.tasks import actions, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import rescuing
 from tests.support.database.invariants import check_invariants
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
+from tests.support.rows.factories import (
+    Conn,
+    Connections,
+    add_worker,
+    beat,
+    claim,
+    complete,
+    enqueue,
+    make_late,
+    status,
+)
 from tests.support.rows.rescue import ANY_TIME, rescue_all
 
 
@@ -31,110 +40,94 @@ async def beats(conn: Conn, worker: str) -> Any:
     ).fetchone()
 
 
-def test_a_completion_keeps_its_result_as_it_is(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        claims = await claim(conn, await add_worker(conn))
-        result = '{"b": [1, "\\u0000 \\ud83d\\ude00 ü"], "a":1.0}'
-        assert await complete(conn, claims, result) == 1
-        assert await status(conn, task) == "completed"
-        assert await attempts(conn, task) == [(1, True, "completed", result, None)]
-
-    on_connections(database, test)
+async def test_a_completion_keeps_its_result_as_it_is(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    claims = await claim(conn, await add_worker(conn))
+    result = '{"b": [1, "\\u0000 \\ud83d\\ude00 ü"], "a":1.0}'
+    assert await complete(conn, claims, result) == 1
+    assert await status(conn, task) == "completed"
+    assert await attempts(conn, task) == [(1, True, "completed", result, None)]
 
 
-def test_a_stale_workers_result_changes_nothing(database: str) -> None:
-    async def test(stale: Conn, living: Conn) -> None:
-        (task,) = await enqueue(stale)
-        old_worker = await add_worker(stale)
-        old = await claim(stale, old_worker)
-        await make_late(living, old_worker)
-        await rescue_all(living)
-        new = await claim(living, await add_worker(living))
+async def test_a_stale_workers_result_changes_nothing(connections: Connections) -> None:
+    stale, living = await connections(2)
+    (task,) = await enqueue(stale)
+    old_worker = await add_worker(stale)
+    old = await claim(stale, old_worker)
+    await make_late(living, old_worker)
+    await rescue_all(living)
+    new = await claim(living, await add_worker(living))
 
-        assert await complete(stale, old, '"stale"') == 0
-        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Fail("stale"))]) == (0, [])
-        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == (
-            0,
-            [],
-        )
-        assert await worker_verbs.release(stale, old) == set()
-        beat_at = await beats(living, old_worker)
-        await beat(stale, old_worker)
-        assert await beats(living, old_worker) == beat_at
-        assert await status(living, task) == "running"
+    assert await complete(stale, old, '"stale"') == 0
+    assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Fail("stale"))]) == (0, [])
+    assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == (
+        0,
+        [],
+    )
+    assert await worker_verbs.release(stale, old) == set()
+    beat_at = await beats(living, old_worker)
+    await beat(stale, old_worker)
+    assert await beats(living, old_worker) == beat_at
+    assert await status(living, task) == "running"
 
-        assert await complete(living, new, '"new"') == 1
-        assert (await attempts(living, task))[-1] == (2, True, "completed", '"new"', None)
-        assert await complete(stale, old, '"stale"') == 0
-        assert (await attempts(living, task))[-1] == (2, True, "completed", '"new"', None)
-
-    on_connections(database, test, 2)
+    assert await complete(living, new, '"new"') == 1
+    assert (await attempts(living, task))[-1] == (2, True, "completed", '"new"', None)
+    assert await complete(stale, old, '"stale"') == 0
+    assert (await attempts(living, task))[-1] == (2, True, "completed", '"new"', None)
 
 
-def test_a_result_from_before_a_requeue_is_refused(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, max_retries=0)
-        worker = await add_worker(conn)
-        old = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, old[0].token, Fail("time"))])
-        assert await actions.requeue(conn, task, by="lisa") == "default"
-        new = await claim(conn, worker)
-        assert new[0].attempt == 1
-        assert await complete(conn, old, '"old"') == 0
-        assert await complete(conn, new, '"new"') == 1
-
-    on_connections(database, test)
+async def test_a_result_from_before_a_requeue_is_refused(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, max_retries=0)
+    worker = await add_worker(conn)
+    old = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, old[0].token, Fail("time"))])
+    assert await actions.requeue(conn, task, by="lisa") == "default"
+    new = await claim(conn, worker)
+    assert new[0].attempt == 1
+    assert await complete(conn, old, '"old"') == 0
+    assert await complete(conn, new, '"new"') == 1
 
 
-def test_a_result_from_before_a_rescue_and_a_requeue_is_refused(database: str) -> None:
-    async def test(stale: Conn, living: Conn) -> None:
-        (task,) = await enqueue(stale, max_retries=0)
-        old_worker = await add_worker(stale)
-        old = await claim(stale, old_worker)
-        await make_late(living, old_worker)
-        await rescue_all(living)
-        assert await status(living, task) == "failed"
-        assert await actions.requeue(living, task, by="lisa") == "default"
-        assert await complete(stale, old, '"old"') == 0
-        assert await status(living, task) == "pending"
-        new = await claim(living, await add_worker(living))
-        assert await complete(stale, old, '"old"') == 0
-        assert await complete(living, new, '"new"') == 1
-        assert (await attempts(living, task))[-1] == (1, True, "completed", '"new"', None)
-
-    on_connections(database, test, 2)
+async def test_a_result_from_before_a_rescue_and_a_requeue_is_refused(connections: Connections) -> None:
+    stale, living = await connections(2)
+    (task,) = await enqueue(stale, max_retries=0)
+    old_worker = await add_worker(stale)
+    old = await claim(stale, old_worker)
+    await make_late(living, old_worker)
+    await rescue_all(living)
+    assert await status(living, task) == "failed"
+    assert await actions.requeue(living, task, by="lisa") == "default"
+    assert await complete(stale, old, '"old"') == 0
+    assert await status(living, task) == "pending"
+    new = await claim(living, await add_worker(living))
+    assert await complete(stale, old, '"old"') == 0
+    assert await complete(living, new, '"new"') == 1
+    assert (await attempts(living, task))[-1] == (1, True, "completed", '"new"', None)
 
 
-def test_old_and_new_claims_of_one_task_in_one_batch_are_told_apart(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        worker = await add_worker(conn)
-        (old,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
-        (new,) = await claim(conn, worker)
-        done = await worker_verbs.complete(
-            conn, [task, task], [old.token, new.token], ['"old"', '"new"'], [0.1, 0.2]
-        )
-        assert done == 1
-        assert (await attempts(conn, task))[-1] == (2, True, "completed", '"new"', None)
-
-    on_connections(database, test)
+async def test_old_and_new_claims_of_one_task_in_one_batch_are_told_apart(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    worker = await add_worker(conn)
+    (old,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
+    (new,) = await claim(conn, worker)
+    done = await worker_verbs.complete(
+        conn, [task, task], [old.token, new.token], ['"old"', '"new"'], [0.1, 0.2]
+    )
+    assert done == 1
+    assert (await attempts(conn, task))[-1] == (2, True, "completed", '"new"', None)
 
 
-def test_a_repeated_commit_is_known_as_our_own(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 3)
-        worker = await add_worker(conn)
-        claims = await claim(conn, worker, 3)
-        await complete(conn, claims[:2])
-        await worker_verbs.settle(conn, [ended_as(ids[2], claims[2].token, Retry(60.0, "later"))])
-        assert await complete(conn, claims[:2]) == 0
-        tokens = [held.token for held in claims]
-        assert await worker_verbs.find_own_attempts(conn, ids, tokens) == set(ids)
-        assert await worker_verbs.find_own_attempts(conn, ids, [worker] * 3) == set()
-
-    on_connections(database, test)
+async def test_a_repeated_commit_is_known_as_our_own(database: str, conn: Conn) -> None:
+    ids = await enqueue(conn, 3)
+    worker = await add_worker(conn)
+    claims = await claim(conn, worker, 3)
+    await complete(conn, claims[:2])
+    await worker_verbs.settle(conn, [ended_as(ids[2], claims[2].token, Retry(60.0, "later"))])
+    assert await complete(conn, claims[:2]) == 0
+    tokens = [held.token for held in claims]
+    assert await worker_verbs.find_own_attempts(conn, ids, tokens) == set(ids)
+    assert await worker_verbs.find_own_attempts(conn, ids, [worker] * 3) == set()
 
 
 @pytest.mark.parametrize(
@@ -146,80 +139,75 @@ def test_a_repeated_commit_is_known_as_our_own(database: str) -> None:
         (Release("stopping"), "pending", 0),
     ],
 )
-def test_other_ends_leave_the_task_where_they_should(
-    database: str, following: Fail | Retry | Release, expected: str, starts: int | None
+async def test_other_ends_leave_the_task_where_they_should(
+    database: str, conn: Conn, following: Fail | Retry | Release, expected: str, starts: int | None
 ) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn)
-        (held,) = await claim(conn, await add_worker(conn))
-        ours = await worker_verbs.settle(conn, [ended_as(task, held.token, following, 0.5)])
-        at_once = isinstance(following, Release) or (isinstance(following, Retry) and following.delay == 0)
-        assert ours == (1, ["default"] if at_once else [])
-        assert await status(conn, task) == expected
-        if starts is not None:
-            table = "lapinq_ready" if at_once else "lapinq_delayed"
-            row = await (await conn.execute(f"SELECT starts FROM {table}")).fetchone()  # pyright: ignore[reportArgumentType]  # of two
-            assert row == (starts,)
-
-    on_connections(database, test)
+    (task,) = await enqueue(conn)
+    (held,) = await claim(conn, await add_worker(conn))
+    ours = await worker_verbs.settle(conn, [ended_as(task, held.token, following, 0.5)])
+    at_once = isinstance(following, Release) or (isinstance(following, Retry) and following.delay == 0)
+    assert ours == (1, ["default"] if at_once else [])
+    assert await status(conn, task) == expected
+    if starts is not None:
+        table = "lapinq_ready" if at_once else "lapinq_delayed"
+        row = await (await conn.execute(f"SELECT starts FROM {table}")).fetchone()  # pyright: ignore[reportArgumentType]  # of two
+        assert row == (starts,)
 
 
-def test_completion_and_rescue_race_to_one_winner(database: str) -> None:
-    async def test(worker_side: Conn, rescuer_side: Conn) -> None:
-        ids = await enqueue(worker_side, 1000)
-        worker = await add_worker(worker_side)
-        claims = await claim(worker_side, worker, 1000)
-        await make_late(worker_side, worker)
+async def test_completion_and_rescue_race_to_one_winner(connections: Connections) -> None:
+    worker_side, rescuer_side = await connections(2)
+    ids = await enqueue(worker_side, 1000)
+    worker = await add_worker(worker_side)
+    claims = await claim(worker_side, worker, 1000)
+    await make_late(worker_side, worker)
 
-        async def finish() -> int:
-            done = 0
-            for start in range(0, 1000, 10):
-                done += await complete(worker_side, claims[start : start + 10])
-            return done
+    async def finish() -> int:
+        done = 0
+        for start in range(0, 1000, 10):
+            done += await complete(worker_side, claims[start : start + 10])
+        return done
 
-        done, rescued = await asyncio.gather(finish(), rescue_all(rescuer_side, limit=20))
-        assert done + len(rescued) == 1000
-        for task in rescued:
-            assert await status(worker_side, task) == "pending"
-        row = await (
-            await worker_side.execute(
-                "SELECT count(*) FROM lapinq_attempts WHERE final AND outcome = 'completed'"
-            )
-        ).fetchone()
-        assert row == (done,)
-        assert set(rescued) < set(ids) or done == 0
-
-    on_connections(database, test, 2)
+    done, rescued = await asyncio.gather(finish(), rescue_all(rescuer_side, limit=20))
+    assert done + len(rescued) == 1000
+    for task in rescued:
+        assert await status(worker_side, task) == "pending"
+    row = await (
+        await worker_side.execute(
+            "SELECT count(*) FROM lapinq_attempts WHERE final AND outcome = 'completed'"
+        )
+    ).fetchone()
+    assert row == (done,)
+    assert set(rescued) < set(ids) or done == 0
 
 
-def test_of_each_completion_that_races_with_a_rescue_one_wins(database: str) -> None:
-    async def test(worker_side: Conn, rescuer_side: Conn) -> None:
-        ids = await enqueue(worker_side, 500)
-        claims = await claim(worker_side, await add_worker(worker_side), 500)
+async def test_of_each_completion_that_races_with_a_rescue_one_wins(
+    database: str, connections: Connections
+) -> None:
+    worker_side, rescuer_side = await connections(2)
+    ids = await enqueue(worker_side, 500)
+    claims = await claim(worker_side, await add_worker(worker_side), 500)
 
-        async def finish(held: Claim, round_trips: int) -> int:
-            for _ in range(round_trips):
-                await worker_side.execute("SELECT 1")
-            return await complete(worker_side, [held])
+    async def finish(held: Claim, round_trips: int) -> int:
+        for _ in range(round_trips):
+            await worker_side.execute("SELECT 1")
+        return await complete(worker_side, [held])
 
-        winners: Counter[str] = Counter()
-        for number, held in enumerate(claims):
-            await worker_side.execute(
-                "UPDATE lapinq_running SET deadline_at = lapinq_now() - interval '1 second' WHERE id = %s",
-                (held.id,),
-            )
-            # The rescue takes a few round trips, so the completion comes before, within and after it.
-            done, rescued = await asyncio.gather(
-                finish(held, number % 5), rescuing.rescue(rescuer_side, ANY_TIME, 0.5)
-            )
-            assert (done, list(rescued)) in [(1, []), (0, [held.id])]
-            winners["completion" if done else "rescue"] += 1
-        assert len(winners) == 2, winners
-        cursor = await worker_side.execute("SELECT status, count(*) FROM lapinq_task_details GROUP BY status")
-        assert dict(await cursor.fetchall()) == {
-            "completed": winners["completion"],
-            "pending": winners["rescue"],
-        }
-        check_invariants(database, ids)
-
-    on_connections(database, test, 2)
+    winners: Counter[str] = Counter()
+    for number, held in enumerate(claims):
+        await worker_side.execute(
+            "UPDATE lapinq_running SET deadline_at = lapinq_now() - interval '1 second' WHERE id = %s",
+            (held.id,),
+        )
+        # The rescue takes a few round trips, so the completion comes before, within and after it.
+        done, rescued = await asyncio.gather(
+            finish(held, number % 5), rescuing.rescue(rescuer_side, ANY_TIME, 0.5)
+        )
+        assert (done, list(rescued)) in [(1, []), (0, [held.id])]
+        winners["completion" if done else "rescue"] += 1
+    assert len(winners) == 2, winners
+    cursor = await worker_side.execute("SELECT status, count(*) FROM lapinq_task_details GROUP BY status")
+    assert dict(await cursor.fetchall()) == {
+        "completed": winners["completion"],
+        "pending": winners["rescue"],
+    }
+    check_invariants(database, ids)

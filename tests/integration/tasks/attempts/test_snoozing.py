@@ -7,7 +7,6 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.invariants import check_invariants
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
     Conn,
     add_worker,
@@ -20,44 +19,40 @@ from tests.support.rows.factories import (
 
 
 @pytest.mark.parametrize("max_retries", [0, 1])
-def test_a_snooze_waits_its_time_and_gives_the_start_back(database: str, max_retries: int) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, max_retries=max_retries)
-        worker = await add_worker(conn)
-        for _ in range(3):
-            (held,) = await claim(conn, worker)
-            assert held.attempt == 1
-            snooze = Release("snoozed for 3600 s", 3600.0)
-            assert await worker_verbs.settle(conn, [ended_as(task, held.token, snooze)]) == (1, [])
-            assert await status(conn, task) == "pending"
-            assert await claim(conn, worker) == []
-            row = await (
-                await conn.execute(
-                    "SELECT extract(epoch FROM due_at - lapinq_now())::float8, starts FROM lapinq_delayed"
-                )
-            ).fetchone()
-            assert row is not None
-            assert 3500 < row[0] <= 3600
-            assert row[1] == 0
-            await make_delayed_ready(conn)
+async def test_a_snooze_waits_its_time_and_gives_the_start_back(
+    database: str, conn: Conn, max_retries: int
+) -> None:
+    (task,) = await enqueue(conn, max_retries=max_retries)
+    worker = await add_worker(conn)
+    for _ in range(3):
         (held,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        shown = await attempts(conn, task)
-        assert [each["outcome"] for each in shown] == ["released"] * 3 + ["failed"]
-        assert {each["attempt"] for each in shown} == {1}
-        check_invariants(database, [task])
+        assert held.attempt == 1
+        snooze = Release("snoozed for 3600 s", 3600.0)
+        assert await worker_verbs.settle(conn, [ended_as(task, held.token, snooze)]) == (1, [])
+        assert await status(conn, task) == "pending"
+        assert await claim(conn, worker) == []
+        row = await (
+            await conn.execute(
+                "SELECT extract(epoch FROM due_at - lapinq_now())::float8, starts FROM lapinq_delayed"
+            )
+        ).fetchone()
+        assert row is not None
+        assert 3500 < row[0] <= 3600
+        assert row[1] == 0
+        await make_delayed_ready(conn)
+    (held,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
+    shown = await attempts(conn, task)
+    assert [each["outcome"] for each in shown] == ["released"] * 3 + ["failed"]
+    assert {each["attempt"] for each in shown} == {1}
+    check_invariants(database, [task])
 
-    on_connections(database, test)
 
-
-def test_a_snoozed_task_still_expires(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, ttl_seconds=1000)
-        (held,) = await claim(conn, await add_worker(conn))
-        await worker_verbs.settle(conn, [ended_as(task, held.token, Release("snoozed", 3600.0))])
-        await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-        assert await maintenance_jobs.expire(conn) == 1
-        assert await status(conn, task) == "expired"
-        check_invariants(database, [task])
-
-    on_connections(database, test)
+async def test_a_snoozed_task_still_expires(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, ttl_seconds=1000)
+    (held,) = await claim(conn, await add_worker(conn))
+    await worker_verbs.settle(conn, [ended_as(task, held.token, Release("snoozed", 3600.0))])
+    await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
+    assert await maintenance_jobs.expire(conn) == 1
+    assert await status(conn, task) == "expired"
+    check_invariants(database, [task])

@@ -12,7 +12,6 @@ from lapinq_core.tasks import actions, completion, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import maintenance_jobs, rescuing
 from tests.support.database.plans import nodes, plan
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
 from tests.support.rows.rescue import ANY_TIME
 
@@ -28,184 +27,151 @@ async def told(conn: Conn) -> list[tuple[str, str]]:
     return [(str(row["task_id"]), row["status"]) for row in await outbox(conn)]
 
 
-def test_a_completed_task_leaves_its_result(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, webhook_url=URL, queue_name="mail")
-        (held,) = await claim(conn, await add_worker(conn), queue="mail")
-        await complete(conn, [held], '{"a": "ü"}')
-        (row,) = await outbox(conn)
-        assert (str(row["task_id"]), row["status"], row["result"], row["error"]) == (
-            task,
-            "completed",
-            '{"a": "ü"}',
-            None,
-        )
-        assert (row["queue_name"], row["task_name"], row["url"], row["attempt"]) == ("mail", "add", URL, 1)
-        assert (row["state"], row["tries"], row["host"]) == ("pending", 0, "hooks.example:8443")
-        assert row["started_at"] <= row["finished_at"] == row["due_at"] == row["retry_since"]
-
-    on_connections(database, test)
+async def test_a_completed_task_leaves_its_result(conn: Conn) -> None:
+    (task,) = await enqueue(conn, webhook_url=URL, queue_name="mail")
+    (held,) = await claim(conn, await add_worker(conn), queue="mail")
+    await complete(conn, [held], '{"a": "ü"}')
+    (row,) = await outbox(conn)
+    assert (str(row["task_id"]), row["status"], row["result"], row["error"]) == (
+        task,
+        "completed",
+        '{"a": "ü"}',
+        None,
+    )
+    assert (row["queue_name"], row["task_name"], row["url"], row["attempt"]) == ("mail", "add", URL, 1)
+    assert (row["state"], row["tries"], row["host"]) == ("pending", 0, "hooks.example:8443")
+    assert row["started_at"] <= row["finished_at"] == row["due_at"] == row["retry_since"]
 
 
-def test_a_failed_task_leaves_its_error_and_a_retry_leaves_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, webhook_url=URL)
-        worker = await add_worker(conn)
-        for ending in (Retry(0.0, "first"), Release("stopped"), Fail("ValueError: last", "Traceback…")):
-            assert await outbox(conn) == []
-            (held,) = await claim(conn, worker)
-            await worker_verbs.settle(conn, [ended_as(task, held.token, ending)])
-        (row,) = await outbox(conn)
-        assert (row["status"], row["result"], row["error"], row["attempt"]) == (
-            "failed",
-            None,
-            "ValueError: last",
-            2,
-        )
-
-    on_connections(database, test)
-
-
-def test_a_task_without_a_webhook_leaves_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 2)
-        one, other = await claim(conn, await add_worker(conn), 2)
-        await complete(conn, [one])
-        await worker_verbs.settle(conn, [ended_as(other.id, other.token, Fail("no"))])
+async def test_a_failed_task_leaves_its_error_and_a_retry_leaves_nothing(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, webhook_url=URL)
+    worker = await add_worker(conn)
+    for ending in (Retry(0.0, "first"), Release("stopped"), Fail("ValueError: last", "Traceback…")):
         assert await outbox(conn) == []
-
-    on_connections(database, test)
-
-
-def test_a_cancelled_or_expired_task_leaves_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        dropped, stopped = await enqueue(conn, 2, webhook_url=URL)
-        one, other = await claim(conn, worker, 2)
-        await worker_verbs.settle(conn, [ended_as(dropped, one.token, Drop("enough"))])
-        await actions.request_cancel(conn, stopped)
-        await worker_verbs.settle(conn, [ended_as(stopped, other.token, Fail("told to"))])
-        (waiting,) = await enqueue(conn, webhook_url=URL)
-        await actions.cancel(conn, waiting)
-        (late,) = await enqueue(conn, webhook_url=URL, ttl_seconds=60)
-        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
-        await maintenance_jobs.expire(conn)
-        ends = [await status(conn, task) for task in (dropped, stopped, waiting, late)]
-        assert ends == ["cancelled", "cancelled", "cancelled", "expired"]
-        assert await outbox(conn) == []
-
-    on_connections(database, test)
-
-
-def test_the_last_loss_of_a_worker_is_told(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        once, again = (
-            await enqueue(conn, webhook_url=URL, max_retries=0),
-            await enqueue(conn, webhook_url=URL),
-        )
-        await claim(conn, worker, 2)
-        await make_late(conn, worker)
-        await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
-        assert set(await rescuing.rescue(conn, ANY_TIME, 0.5)) == {*once, *again}
-        assert await told(conn) == [(once[0], "failed")]
-
-    on_connections(database, test)
-
-
-def test_what_completes_in_a_transaction_of_the_task_is_told_with_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, webhook_url=URL)
-        (held,) = await claim(conn, await add_worker(conn))
-        end = completion.Completion(task_id=task, token=held.token, result="1", seconds=0.5)
-        async with conn.transaction(force_rollback=True):
-            assert await completion.acomplete_one(conn, end)
-        assert await outbox(conn) == []
-        async with conn.transaction():
-            assert await completion.acomplete_one(conn, end)
-        assert await told(conn) == [(task, "completed")]
-
-    on_connections(database, test)
-
-
-def test_a_requeued_task_that_ends_again_is_another_event(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, webhook_url=URL)
-        worker = await add_worker(conn)
         (held,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        await actions.requeue(conn, task, by="lisa")
-        await complete(conn, await claim(conn, worker))
-        first, second = await outbox(conn)
-        assert (first["status"], second["status"]) == ("failed", "completed")
-        assert first["id"] != second["id"]
+        await worker_verbs.settle(conn, [ended_as(task, held.token, ending)])
+    (row,) = await outbox(conn)
+    assert (row["status"], row["result"], row["error"], row["attempt"]) == (
+        "failed",
+        None,
+        "ValueError: last",
+        2,
+    )
 
-    on_connections(database, test)
+
+async def test_a_task_without_a_webhook_leaves_nothing(database: str, conn: Conn) -> None:
+    await enqueue(conn, 2)
+    one, other = await claim(conn, await add_worker(conn), 2)
+    await complete(conn, [one])
+    await worker_verbs.settle(conn, [ended_as(other.id, other.token, Fail("no"))])
+    assert await outbox(conn) == []
 
 
-def test_a_stale_worker_tells_nothing(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, webhook_url=URL)
-        worker = await add_worker(conn)
-        (old,) = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
-        await claim(conn, worker)
-        assert await complete(conn, [old]) == 0
-        await worker_verbs.settle(conn, [ended_as(task, old.token, Fail("late"))])
-        assert await outbox(conn) == []
+async def test_a_cancelled_or_expired_task_leaves_nothing(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    dropped, stopped = await enqueue(conn, 2, webhook_url=URL)
+    one, other = await claim(conn, worker, 2)
+    await worker_verbs.settle(conn, [ended_as(dropped, one.token, Drop("enough"))])
+    await actions.request_cancel(conn, stopped)
+    await worker_verbs.settle(conn, [ended_as(stopped, other.token, Fail("told to"))])
+    (waiting,) = await enqueue(conn, webhook_url=URL)
+    await actions.cancel(conn, waiting)
+    (late,) = await enqueue(conn, webhook_url=URL, ttl_seconds=60)
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
+    await maintenance_jobs.expire(conn)
+    ends = [await status(conn, task) for task in (dropped, stopped, waiting, late)]
+    assert ends == ["cancelled", "cancelled", "cancelled", "expired"]
+    assert await outbox(conn) == []
 
-    on_connections(database, test)
+
+async def test_the_last_loss_of_a_worker_is_told(database: str, conn: Conn) -> None:
+    worker = await add_worker(conn)
+    once, again = (
+        await enqueue(conn, webhook_url=URL, max_retries=0),
+        await enqueue(conn, webhook_url=URL),
+    )
+    await claim(conn, worker, 2)
+    await make_late(conn, worker)
+    await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+    assert set(await rescuing.rescue(conn, ANY_TIME, 0.5)) == {*once, *again}
+    assert await told(conn) == [(once[0], "failed")]
+
+
+async def test_what_completes_in_a_transaction_of_the_task_is_told_with_it(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, webhook_url=URL)
+    (held,) = await claim(conn, await add_worker(conn))
+    end = completion.Completion(task_id=task, token=held.token, result="1", seconds=0.5)
+    async with conn.transaction(force_rollback=True):
+        assert await completion.acomplete_one(conn, end)
+    assert await outbox(conn) == []
+    async with conn.transaction():
+        assert await completion.acomplete_one(conn, end)
+    assert await told(conn) == [(task, "completed")]
+
+
+async def test_a_requeued_task_that_ends_again_is_another_event(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, webhook_url=URL)
+    worker = await add_worker(conn)
+    (held,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
+    await actions.requeue(conn, task, by="lisa")
+    await complete(conn, await claim(conn, worker))
+    first, second = await outbox(conn)
+    assert (first["status"], second["status"]) == ("failed", "completed")
+    assert first["id"] != second["id"]
+
+
+async def test_a_stale_worker_tells_nothing(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, webhook_url=URL)
+    worker = await add_worker(conn)
+    (old,) = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
+    await claim(conn, worker)
+    assert await complete(conn, [old]) == 0
+    await worker_verbs.settle(conn, [ended_as(task, old.token, Fail("late"))])
+    assert await outbox(conn) == []
 
 
 @pytest.mark.parametrize("ending", ["completes", "fails"])
-def test_what_the_release_before_claimed_is_told_too(database: str, ending: str) -> None:
-    async def test(conn: Conn) -> None:
-        told_of, silent = await enqueue(conn, webhook_url=URL), await enqueue(conn)
-        claims = await claim(conn, await add_worker(conn), 2)
-        await conn.execute("UPDATE lapinq_running SET has_webhook = NULL")
-        if ending == "completes":
-            await complete(conn, claims)
-        else:
-            await worker_verbs.settle(conn, [ended_as(held.id, held.token, Fail("no")) for held in claims])
-        assert [task for task, _ in await told(conn)] == told_of
-        assert silent
-
-    on_connections(database, test)
+async def test_what_the_release_before_claimed_is_told_too(database: str, conn: Conn, ending: str) -> None:
+    told_of, silent = await enqueue(conn, webhook_url=URL), await enqueue(conn)
+    claims = await claim(conn, await add_worker(conn), 2)
+    await conn.execute("UPDATE lapinq_running SET has_webhook = NULL")
+    if ending == "completes":
+        await complete(conn, claims)
+    else:
+        await worker_verbs.settle(conn, [ended_as(held.id, held.token, Fail("no")) for held in claims])
+    assert [task for task, _ in await told(conn)] == told_of
+    assert silent
 
 
-def test_a_long_name_of_a_host_keeps_no_task_from_its_end(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, webhook_url=f"http://{'ü' * 2000}/")
-        await complete(conn, await claim(conn, await add_worker(conn)))
-        assert await told(conn) == [(task, "completed")]
-
-    on_connections(database, test)
+async def test_a_long_name_of_a_host_keeps_no_task_from_its_end(database: str, conn: Conn) -> None:
+    (task,) = await enqueue(conn, webhook_url=f"http://{'ü' * 2000}/")
+    await complete(conn, await claim(conn, await add_worker(conn)))
+    assert await told(conn) == [(task, "completed")]
 
 
 @pytest.mark.parametrize("url", [None, URL])
-def test_only_for_a_webhook_is_the_task_looked_up(database: str, url: str | None) -> None:
-    async def test(conn: Conn) -> None:
-        await configure(conn, **PLAN_SETTINGS)
-        await enqueue(conn, 50, webhook_url=url)
-        claims = await claim(conn, await add_worker(conn), 50)
-        params = {
-            "ids": [held.id for held in claims],
-            "tokens": [held.token for held in claims],
-            "seconds": [0.1] * 50,
-        }
-        completed = {"results": msgspec.json.encode(["null"] * 50).decode(), "logs": "[]"}
-        yes = [True] * 50
-        failed = {
-            "finals": yes,
-            "counts": yes,
-            "cancelled": [False] * 50,
-            "delays": [0.0] * 50,
-            "isolations": [],
-        }
-        failed |= {"errors": ["no"] * 50, "tracebacks": [], "logs": [], "rescued": False}
-        for verb, ends in (("complete", completed), ("settle", failed)):
-            found = nodes(await plan(conn, verb, {**params, **ends}))
-            (lookup,) = [node for node in found if node.get("Function Name") == "lapinq_webhook_of"]
-            assert lookup["Actual Loops"] == (50 if url else 0)
-
-    on_connections(database, test)
+async def test_only_for_a_webhook_is_the_task_looked_up(database: str, conn: Conn, url: str | None) -> None:
+    await configure(conn, **PLAN_SETTINGS)
+    await enqueue(conn, 50, webhook_url=url)
+    claims = await claim(conn, await add_worker(conn), 50)
+    params = {
+        "ids": [held.id for held in claims],
+        "tokens": [held.token for held in claims],
+        "seconds": [0.1] * 50,
+    }
+    completed = {"results": msgspec.json.encode(["null"] * 50).decode(), "logs": "[]"}
+    yes = [True] * 50
+    failed = {
+        "finals": yes,
+        "counts": yes,
+        "cancelled": [False] * 50,
+        "delays": [0.0] * 50,
+        "isolations": [],
+    }
+    failed |= {"errors": ["no"] * 50, "tracebacks": [], "logs": [], "rescued": False}
+    for verb, ends in (("complete", completed), ("settle", failed)):
+        found = nodes(await plan(conn, verb, {**params, **ends}))
+        (lookup,) = [node for node in found if node.get("Function Name") == "lapinq_webhook_of"]
+        assert lookup["Actual Loops"] == (50 if url else 0)

@@ -18,7 +18,6 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
 from tests.integration.tasks.test_plans import crowd
 from tests.support.database.plans import nodes, prepared_plan, touched
-from tests.support.database.running import on_connections
 from tests.support.deployment.manifests import COMPONENTS, find
 from tests.support.programs.processes import REPOSITORY
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue, pause
@@ -38,30 +37,28 @@ async def ask(conn: Conn) -> int:
     return row[0]
 
 
-def test_it_counts_what_runs_and_what_could(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert await ask(conn) == 0
-        await enqueue(conn, 5, queue_name="a")
-        await enqueue(conn, 2, queue_name="b")
-        await enqueue(conn, 3, queue_name="later", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
-        assert await ask(conn) == 7
-        await claim(conn, await add_worker(conn), 3, queue="a")
-        assert await ask(conn) == 7
-
-    on_connections(database, test)
+async def test_it_counts_what_runs_and_what_could(database: str, conn: Conn) -> None:
+    assert await ask(conn) == 0
+    await enqueue(conn, 5, queue_name="a")
+    await enqueue(conn, 2, queue_name="b")
+    await enqueue(conn, 3, queue_name="later", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    assert await ask(conn) == 7
+    await claim(conn, await add_worker(conn), 3, queue="a")
+    assert await ask(conn) == 7
 
 
-def test_what_waits_in_a_paused_queue_asks_for_no_worker_and_what_runs_there_does(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 5, queue_name="a")
-        await claim(conn, await add_worker(conn), 2, queue="a")
-        await pause(conn, "a")
-        assert await ask(conn) == 2
+async def test_what_waits_in_a_paused_queue_asks_for_no_worker_and_what_runs_there_does(
+    database: str, conn: Conn
+) -> None:
+    await enqueue(conn, 5, queue_name="a")
+    await claim(conn, await add_worker(conn), 2, queue="a")
+    await pause(conn, "a")
+    assert await ask(conn) == 2
 
-    on_connections(database, test)
 
-
-def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(database: str) -> None:
+async def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(
+    database: str, conn: Conn
+) -> None:
     """How many may start before the first claim, which the claim confirms; then none."""
     by_queue: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int]] = {
         "running": ({"max_running": 2}, [{}] * 3, 2),
@@ -78,104 +75,92 @@ def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(databas
         assert row is not None
         return row[0]
 
-    async def test(conn: Conn) -> None:
-        worker = await add_worker(conn)
-        for limit in ("gpu", "disk"):
-            await named_limits.set_limit(conn, limit, 1, None, by=SOMEBODY)
-        for queue, (policy, made, may_start) in by_queue.items():
-            if policy:
-                await policies.change(conn, queue, policy, by=SOMEBODY)
-            for options in made:
-                await enqueue(conn, queue_name=queue, **options)
-            assert await startable(conn, queue) == may_start, queue
-            assert len(await claim(conn, worker, 9, queue)) == may_start, queue
-            assert await startable(conn, queue) == 0, queue
-        await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
-        await enqueue(conn, 3)
-        assert await startable(conn, "default") == 3
-        [failing] = await claim(conn, worker)
-        await worker_verbs.settle(conn, [ended_as(failing.id, failing.token, Fail("no"))])
-        await watch_breakers(conn)
-        assert await startable(conn, "default") == 0
-        queues = [*by_queue, "default"]
-        assert await count_startable(conn, [*queues, "without limits"]) == dict.fromkeys(queues, 0)
-        assert await ask(conn) == sum(may_start for _, _, may_start in by_queue.values())
-
-    on_connections(database, test)
+    worker = await add_worker(conn)
+    for limit in ("gpu", "disk"):
+        await named_limits.set_limit(conn, limit, 1, None, by=SOMEBODY)
+    for queue, (policy, made, may_start) in by_queue.items():
+        if policy:
+            await policies.change(conn, queue, policy, by=SOMEBODY)
+        for options in made:
+            await enqueue(conn, queue_name=queue, **options)
+        assert await startable(conn, queue) == may_start, queue
+        assert len(await claim(conn, worker, 9, queue)) == may_start, queue
+        assert await startable(conn, queue) == 0, queue
+    await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    await enqueue(conn, 3)
+    assert await startable(conn, "default") == 3
+    [failing] = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(failing.id, failing.token, Fail("no"))])
+    await watch_breakers(conn)
+    assert await startable(conn, "default") == 0
+    queues = [*by_queue, "default"]
+    assert await count_startable(conn, [*queues, "without limits"]) == dict.fromkeys(queues, 0)
+    assert await ask(conn) == sum(may_start for _, _, may_start in by_queue.values())
 
 
-def test_the_documented_role_may_ask_of_queues_with_a_policy_too(database: str) -> None:
+async def test_the_documented_role_may_ask_of_queues_with_a_policy_too(database: str, conn: Conn) -> None:
     assert GRANT in PAGE.read_text()
 
-    async def test(conn: Conn) -> None:
-        role = sql.Identifier(f"{conn.info.dbname}_keda")
-        await policies.change(conn, "mail", {"max_running": 2}, by=SOMEBODY)
-        await enqueue(conn, 3, queue_name="mail")
-        await conn.execute(sql.SQL("CREATE ROLE {}").format(role))
-        try:
-            await conn.execute(sql.SQL(GRANT.replace("keda;", "{}")).format(role))
-            await conn.execute(sql.SQL("SET ROLE {}").format(role))
-            assert await ask(conn) == 2
-            # Neither another schema nor a temporary table takes the place of what the function reads.
-            await conn.execute("CREATE TEMPORARY TABLE lapinq_queues (name text)")
-            await conn.execute("SET search_path = pg_temp, public")
-            row = await (await conn.execute("SELECT lapinq_startable('mail')")).fetchone()
-            assert row == (2,)
-        finally:
-            await conn.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
-
-    on_connections(database, test)
+    role = sql.Identifier(f"{conn.info.dbname}_keda")
+    await policies.change(conn, "mail", {"max_running": 2}, by=SOMEBODY)
+    await enqueue(conn, 3, queue_name="mail")
+    await conn.execute(sql.SQL("CREATE ROLE {}").format(role))
+    try:
+        await conn.execute(sql.SQL(GRANT.replace("keda;", "{}")).format(role))
+        await conn.execute(sql.SQL("SET ROLE {}").format(role))
+        assert await ask(conn) == 2
+        # Neither another schema nor a temporary table takes the place of what the function reads.
+        await conn.execute("CREATE TEMPORARY TABLE lapinq_queues (name text)")
+        await conn.execute("SET search_path = pg_temp, public")
+        row = await (await conn.execute("SELECT lapinq_startable('mail')")).fetchone()
+        assert row == (2,)
+    finally:
+        await conn.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
 
 
-def test_a_long_queue_is_not_counted_to_its_end(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 10, queue_name="short")
-        await enqueue(conn, 1, queue_name="long")
-        await enqueue(conn, 1, queue_name="paused")
-        await crowd(conn, "long", 20_000)
-        await crowd(conn, "paused", 20_000)
-        await pause(conn, "paused")
-        await conn.execute("ANALYZE lapinq_ready, lapinq_counts, lapinq_queues")
-        async with conn.transaction():
-            assert await ask(conn) == 1010
-            cursor = await conn.execute(
-                "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer FROM pg_stat_xact_user_tables"
-                " WHERE relname LIKE 'lapinq%'"
-            )
-            row = await cursor.fetchone()
-            assert row is not None
-            assert 1010 <= row[0] < 4000
-
-    on_connections(database, test)
+async def test_a_long_queue_is_not_counted_to_its_end(database: str, conn: Conn) -> None:
+    await enqueue(conn, 10, queue_name="short")
+    await enqueue(conn, 1, queue_name="long")
+    await enqueue(conn, 1, queue_name="paused")
+    await crowd(conn, "long", 20_000)
+    await crowd(conn, "paused", 20_000)
+    await pause(conn, "paused")
+    await conn.execute("ANALYZE lapinq_ready, lapinq_counts, lapinq_queues")
+    async with conn.transaction():
+        assert await ask(conn) == 1010
+        cursor = await conn.execute(
+            "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer FROM pg_stat_xact_user_tables"
+            " WHERE relname LIKE 'lapinq%'"
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        assert 1010 <= row[0] < 4000
 
 
-def test_a_queue_of_many_long_lanes_is_not_counted_to_its_end(database: str) -> None:
+async def test_a_queue_of_many_long_lanes_is_not_counted_to_its_end(database: str, conn: Conn) -> None:
     """Neither where its tasks take from the same named limits nor where each lane has limits of its own."""
 
-    async def test(conn: Conn) -> None:
-        async with conn.transaction():
-            await conn.execute("SET LOCAL session_replication_role = replica")
-            await conn.execute(
-                "WITH made AS ("
-                " SELECT queue_name, n, 'k' || n || chr(31) || of_lane AS lane FROM generate_series(1, 50) AS n,"
-                " LATERAL (VALUES ('alike', 'gpu'), ('apart', 'l' || n)) AS each (queue_name, of_lane)), queues AS ("
-                " INSERT INTO lapinq_queues (name, is_laned) SELECT DISTINCT queue_name, true FROM made), lanes AS ("
-                " INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)"
-                " SELECT queue_name, lane, split_part(lane, chr(31), 2), true, 0, n, lapinq_now() FROM made)"
-                " INSERT INTO lapinq_ready (queue_name, rank, id, lane, units) SELECT queue_name, lapinq_rank(0, lane),"
-                " gen_random_uuid(), lane, '{1}' FROM made, generate_series(1, 1000)"
-            )
-        await conn.execute("ANALYZE")
-        cursor = await conn.execute("SELECT prosrc FROM pg_proc WHERE proname = 'lapinq_startable'")
-        [(body,)] = await cursor.fetchall()
-        for queue in ("alike", "apart"):
-            cursor = await conn.execute("SELECT lapinq_startable(%s)", (queue,))
-            assert await cursor.fetchone() == (1000,)
-            found = await prepared_plan(
-                conn, body.replace("lapinq_startable.queue", "%(queue)s"), {"queue": queue}
-            )
-            ready = (node for node in nodes(found) if node.get("Relation Name") == "lapinq_ready")
-            assert sum(node["Actual Rows"] * node["Actual Loops"] for node in ready) <= 2000, queue
-            assert touched(found) <= 4000, queue
-
-    on_connections(database, test)
+    async with conn.transaction():
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute(
+            "WITH made AS ("
+            " SELECT queue_name, n, 'k' || n || chr(31) || of_lane AS lane FROM generate_series(1, 50) AS n,"
+            " LATERAL (VALUES ('alike', 'gpu'), ('apart', 'l' || n)) AS each (queue_name, of_lane)), queues AS ("
+            " INSERT INTO lapinq_queues (name, is_laned) SELECT DISTINCT queue_name, true FROM made), lanes AS ("
+            " INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)"
+            " SELECT queue_name, lane, split_part(lane, chr(31), 2), true, 0, n, lapinq_now() FROM made)"
+            " INSERT INTO lapinq_ready (queue_name, rank, id, lane, units) SELECT queue_name, lapinq_rank(0, lane),"
+            " gen_random_uuid(), lane, '{1}' FROM made, generate_series(1, 1000)"
+        )
+    await conn.execute("ANALYZE")
+    cursor = await conn.execute("SELECT prosrc FROM pg_proc WHERE proname = 'lapinq_startable'")
+    [(body,)] = await cursor.fetchall()
+    for queue in ("alike", "apart"):
+        cursor = await conn.execute("SELECT lapinq_startable(%s)", (queue,))
+        assert await cursor.fetchone() == (1000,)
+        found = await prepared_plan(
+            conn, body.replace("lapinq_startable.queue", "%(queue)s"), {"queue": queue}
+        )
+        ready = (node for node in nodes(found) if node.get("Relation Name") == "lapinq_ready")
+        assert sum(node["Actual Rows"] * node["Actual Loops"] for node in ready) <= 2000, queue
+        assert touched(found) <= 4000, queue

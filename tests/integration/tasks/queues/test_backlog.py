@@ -5,19 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lapinq_core.tasks import backlog, worker_verbs
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, enqueue, pause, resume
 
 
-def test_paused_queues_are_named_until_they_go_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert await backlog.paused(conn) == []
-        for queue in ("a", "b"):
-            await pause(conn, queue)
-        await resume(conn, "a")
-        assert await backlog.paused(conn) == ["b"]
-
-    on_connections(database, test)
+async def test_paused_queues_are_named_until_they_go_on(conn: Conn) -> None:
+    assert await backlog.paused(conn) == []
+    for queue in ("a", "b"):
+        await pause(conn, queue)
+    await resume(conn, "a")
+    assert await backlog.paused(conn) == ["b"]
 
 
 async def make_due(conn: Conn) -> None:
@@ -26,54 +22,44 @@ async def make_due(conn: Conn) -> None:
 
 
 @pytest.mark.parametrize("kind", ["delayed", "fire and forget"])
-def test_what_could_start_without_being_ready_is_due(database: str, kind: str) -> None:
-    async def test(conn: Conn) -> None:
+async def test_what_could_start_without_being_ready_is_due(database: str, conn: Conn, kind: str) -> None:
+    assert not await backlog.is_due(conn, None)
+    if kind == "delayed":
+        await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1), queue_name="a")
         assert not await backlog.is_due(conn, None)
-        if kind == "delayed":
-            await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1), queue_name="a")
-            assert not await backlog.is_due(conn, None)
-            await make_due(conn)
-        else:
-            await enqueue(conn, ttl_seconds=0, queue_name="a")
-        for queues, expected in ((None, True), (["a"], True), (["b"], False), (["b", "a"], True)):
-            assert await backlog.is_due(conn, queues) is expected
-        await pause(conn, "a")
-        assert not await backlog.is_due(conn, None)
-        assert not await backlog.is_due(conn, ["a"])
-
-    on_connections(database, test)
+        await make_due(conn)
+    else:
+        await enqueue(conn, ttl_seconds=0, queue_name="a")
+    for queues, expected in ((None, True), (["a"], True), (["b"], False), (["b", "a"], True)):
+        assert await backlog.is_due(conn, queues) is expected
+    await pause(conn, "a")
+    assert not await backlog.is_due(conn, None)
+    assert not await backlog.is_due(conn, ["a"])
 
 
-def test_what_waits_for_its_time_is_counted(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        later = datetime.now(UTC) + timedelta(hours=1)
-        await enqueue(conn, 3, scheduled_at=later, queue_name="a")
-        await enqueue(conn, 2, scheduled_at=later, queue_name="b")
-        await enqueue(conn, 5, queue_name="a")
-        counts = [await backlog.count_delayed(conn, queues) for queues in (None, ["a"], ["b"], ["c"])]
-        assert counts == [5, 3, 2, 0]
-
-    on_connections(database, test)
+async def test_what_waits_for_its_time_is_counted(database: str, conn: Conn) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await enqueue(conn, 3, scheduled_at=later, queue_name="a")
+    await enqueue(conn, 2, scheduled_at=later, queue_name="b")
+    await enqueue(conn, 5, queue_name="a")
+    counts = [await backlog.count_delayed(conn, queues) for queues in (None, ["a"], ["b"], ["c"])]
+    assert counts == [5, 3, 2, 0]
 
 
-def test_fire_and_forget_is_taken_in_the_order_of_the_queues_where_that_is_asked_for(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for queue, priority in (("c", 9), ("a", 0), ("b", 5), ("a", 3)):
-            await enqueue(conn, ttl_seconds=0, queue_name=queue, priority=priority)
-        queues = ["b", "a", "c"]
-        (first,) = await worker_verbs.claim_transient(conn, queues, 1, in_order=True)
-        rest = await worker_verbs.claim_transient(conn, queues, 5, in_order=True)
-        held = [(claim.queue_name, -claim.rank) for claim in (first, *rest)]
-        assert held == [("b", 5), ("a", 3), ("a", 0), ("c", 9)]
+async def test_fire_and_forget_is_taken_in_the_order_of_the_queues_where_that_is_asked_for(
+    conn: Conn,
+) -> None:
+    for queue, priority in (("c", 9), ("a", 0), ("b", 5), ("a", 3)):
+        await enqueue(conn, ttl_seconds=0, queue_name=queue, priority=priority)
+    queues = ["b", "a", "c"]
+    (first,) = await worker_verbs.claim_transient(conn, queues, 1, in_order=True)
+    rest = await worker_verbs.claim_transient(conn, queues, 5, in_order=True)
+    held = [(claim.queue_name, -claim.rank) for claim in (first, *rest)]
+    assert held == [("b", 5), ("a", 3), ("a", 0), ("c", 9)]
 
-    on_connections(database, test)
 
-
-def test_otherwise_it_is_taken_by_priority(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for queue, priority in (("a", 0), ("c", 9), ("b", 5)):
-            await enqueue(conn, ttl_seconds=0, queue_name=queue, priority=priority)
-        held = await worker_verbs.claim_transient(conn, ["a", "b", "c"], 5)
-        assert [claim.queue_name for claim in held] == ["c", "b", "a"]
-
-    on_connections(database, test)
+async def test_otherwise_it_is_taken_by_priority(conn: Conn) -> None:
+    for queue, priority in (("a", 0), ("c", 9), ("b", 5)):
+        await enqueue(conn, ttl_seconds=0, queue_name=queue, priority=priority)
+    held = await worker_verbs.claim_transient(conn, ["a", "b", "c"], 5)
+    assert [claim.queue_name for claim in held] == ["c", "b", "a"]

@@ -23,51 +23,45 @@ def limited(max_running: int | None, running: int) -> QueuePolicy:
     return QueuePolicy(max_running=max_running, running=running)
 
 
-def test_a_limit_counts_what_runs_on_all_workers_and_changes_at_once(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 8)
-        await enqueue(conn, 3, queue_name="other")
-        one, other = await add_worker(conn), await add_worker(conn)
-        before = await claim(conn, one, 2)
-        assert await limit(conn, 3) == limited(3, 2)
-        assert len(await claim(conn, other, 5)) == 1
-        assert await claim(conn, one, 5) == []
-        assert len(await claim(conn, one, 5, "other")) == 3
+async def test_a_limit_counts_what_runs_on_all_workers_and_changes_at_once(database: str, conn: Conn) -> None:
+    await enqueue(conn, 8)
+    await enqueue(conn, 3, queue_name="other")
+    one, other = await add_worker(conn), await add_worker(conn)
+    before = await claim(conn, one, 2)
+    assert await limit(conn, 3) == limited(3, 2)
+    assert len(await claim(conn, other, 5)) == 1
+    assert await claim(conn, one, 5) == []
+    assert len(await claim(conn, one, 5, "other")) == 3
 
-        await worker_verbs.release(conn, before[:1])
-        assert await complete(conn, before[1:]) == 1
-        released = await claim(conn, other, 5)
-        assert released[0].id == before[0].id
-        assert len(released) == 2
+    await worker_verbs.release(conn, before[:1])
+    assert await complete(conn, before[1:]) == 1
+    released = await claim(conn, other, 5)
+    assert released[0].id == before[0].id
+    assert len(released) == 2
 
-        assert await limit(conn, 1) == limited(1, 3)
-        assert await claim(conn, one, 5) == []
-        assert await limit(conn, 4) == limited(4, 3)
-        await pause(conn, "default")
-        assert await claim(conn, one, 5) == []
-        await resume(conn, "default")
-        assert len(await claim(conn, one, 5)) == 1
-        assert await limit(conn, None) == limited(None, 4)
-        assert await limit(conn, None) == limited(None, 4)
-        assert len(await claim(conn, one, 5)) == 3
-        assert await noted(conn) == [
-            ("queue.set", "default", {"max_running": number}) for number in (3, 1, 4, None)
-        ]
-
-    on_connections(database, test)
+    assert await limit(conn, 1) == limited(1, 3)
+    assert await claim(conn, one, 5) == []
+    assert await limit(conn, 4) == limited(4, 3)
+    await pause(conn, "default")
+    assert await claim(conn, one, 5) == []
+    await resume(conn, "default")
+    assert len(await claim(conn, one, 5)) == 1
+    assert await limit(conn, None) == limited(None, 4)
+    assert await limit(conn, None) == limited(None, 4)
+    assert len(await claim(conn, one, 5)) == 3
+    assert await noted(conn) == [
+        ("queue.set", "default", {"max_running": number}) for number in (3, 1, 4, None)
+    ]
 
 
-def test_a_task_that_waits_for_the_limit_says_so(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        running, *_, waiting = await enqueue(conn, 3)
-        worker = await add_worker(conn, concurrency=9)
-        assert await limit(conn, 1) == limited(1, 0)
-        assert [held.id for held in await claim(conn, worker, 2)] == [running]
-        assert await find_reason(conn, waiting) == QueueFull(1, 1, Ahead(1), "default")
-        await limit(conn, 2)
-        assert not isinstance(await find_reason(conn, waiting), QueueFull)
-
-    on_connections(database, test)
+async def test_a_task_that_waits_for_the_limit_says_so(database: str, conn: Conn) -> None:
+    running, *_, waiting = await enqueue(conn, 3)
+    worker = await add_worker(conn, concurrency=9)
+    assert await limit(conn, 1) == limited(1, 0)
+    assert [held.id for held in await claim(conn, worker, 2)] == [running]
+    assert await find_reason(conn, waiting) == QueueFull(1, 1, Ahead(1), "default")
+    await limit(conn, 2)
+    assert not isinstance(await find_reason(conn, waiting), QueueFull)
 
 
 def test_workers_that_claim_at_the_same_time_never_pass_the_limit(database: str) -> None:

@@ -9,7 +9,6 @@ from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import QueueDetails
 from tests.integration.lookup.test_measure import make_older
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, beat, claim, enqueue
 
 
@@ -28,78 +27,72 @@ async def noted(conn: Conn) -> list[tuple[str, str | None, dict[str, object] | N
     return [(entry.action, entry.target, entry.details) for entry in reversed(entries)]
 
 
-def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await enqueue(conn, 2, queue_name="mail")
-        first = await queues.pause(conn, "mail", "out of stamps", by=SOMEBODY)
-        assert first is not None
-        assert (first.paused_by, first.pause_reason, first.pending) == ("lisa", "out of stamps", 2)
-        assert await claim(conn, await add_worker(conn), queue="mail") == []
-        later = SOMEBODY.__class__(actor_kind=SOMEBODY.actor_kind, actor="max")
-        again = await queues.pause(conn, "mail", "me too", by=later)
-        assert _counts(again) == _counts(first)
-        assert await noted(conn) == [("queue.pause", "mail", {"reason": "out of stamps"})]
+async def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(
+    database: str, conn: Conn
+) -> None:
+    await enqueue(conn, 2, queue_name="mail")
+    first = await queues.pause(conn, "mail", "out of stamps", by=SOMEBODY)
+    assert first is not None
+    assert (first.paused_by, first.pause_reason, first.pending) == ("lisa", "out of stamps", 2)
+    assert await claim(conn, await add_worker(conn), queue="mail") == []
+    later = SOMEBODY.__class__(actor_kind=SOMEBODY.actor_kind, actor="max")
+    again = await queues.pause(conn, "mail", "me too", by=later)
+    assert _counts(again) == _counts(first)
+    assert await noted(conn) == [("queue.pause", "mail", {"reason": "out of stamps"})]
 
-        was_paused, state = await queues.resume(conn, "mail", by=SOMEBODY)
-        assert was_paused
-        assert _counts(state) == _active("mail", pending=2)
-        assert await queues.resume(conn, "mail", by=later) == (False, state)
-        assert await noted(conn) == [
-            ("queue.pause", "mail", {"reason": "out of stamps"}),
-            ("queue.resume", "mail", None),
-        ]
-        assert len(await claim(conn, await add_worker(conn), queue="mail")) == 1
-
-    on_connections(database, test)
-
-
-def test_a_queue_without_tasks_can_be_paused_and_is_known_from_then_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert await queues.get_queue(conn, "new") is None
-        assert await queues.resume(conn, "new", by=SOMEBODY) == (False, None)
-        paused = await queues.pause(conn, "new", None, by=SOMEBODY)
-        assert paused is not None
-        assert paused.paused_at is not None
-        assert await noted(conn) == [("queue.pause", "new", None)]
-        assert await queues.resume(conn, "new", by=SOMEBODY) == (
-            True,
-            _active("new"),
-        )
-
-    on_connections(database, test)
+    was_paused, state = await queues.resume(conn, "mail", by=SOMEBODY)
+    assert was_paused
+    assert _counts(state) == _active("mail", pending=2)
+    assert await queues.resume(conn, "mail", by=later) == (False, state)
+    assert await noted(conn) == [
+        ("queue.pause", "mail", {"reason": "out of stamps"}),
+        ("queue.resume", "mail", None),
+    ]
+    assert len(await claim(conn, await add_worker(conn), queue="mail")) == 1
 
 
-def test_the_counts_of_one_queue_are_those_of_the_list(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await one_of_each(conn, "mail")
-        await one_of_each(conn, "video")
-        await enqueue(conn, 3, queue_name="video")
-        expected = QueueDetails(
-            "video", 4, 1, 1, 1, 1, 1, None, None, None, None, [], policy=QueuePolicy(running=1)
-        )
-        assert _counts(await queues.get_queue(conn, "video")) == expected
+async def test_a_queue_without_tasks_can_be_paused_and_is_known_from_then_on(
+    database: str, conn: Conn
+) -> None:
+    assert await queues.get_queue(conn, "new") is None
+    assert await queues.resume(conn, "new", by=SOMEBODY) == (False, None)
+    paused = await queues.pause(conn, "new", None, by=SOMEBODY)
+    assert paused is not None
+    assert paused.paused_at is not None
+    assert await noted(conn) == [("queue.pause", "new", None)]
+    assert await queues.resume(conn, "new", by=SOMEBODY) == (
+        True,
+        _active("new"),
+    )
 
-    on_connections(database, test)
+
+async def test_the_counts_of_one_queue_are_those_of_the_list(database: str, conn: Conn) -> None:
+    await one_of_each(conn, "mail")
+    await one_of_each(conn, "video")
+    await enqueue(conn, 3, queue_name="video")
+    expected = QueueDetails(
+        "video", 4, 1, 1, 1, 1, 1, None, None, None, None, [], policy=QueuePolicy(running=1)
+    )
+    assert _counts(await queues.get_queue(conn, "video")) == expected
 
 
-def test_a_queue_says_who_claims_its_tasks_and_since_when_the_first_waits(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for name, served in (("all", None), ("mail", ["mail"]), ("video", ["video"]), ("late", None)):
-            await add_worker(conn, name=name, queues=served)
-        await beat(conn, await add_worker(conn, name="quiet"), is_quiet=True)
-        await conn.execute(
-            "UPDATE lapinq_workers SET beat_at = lapinq_now() - interval '31 s' WHERE name = 'late'"
-        )
-        assert (await queues.pause(conn, "mail", None, by=SOMEBODY)) is not None
-        empty = await queues.get_queue(conn, "mail")
-        assert empty is not None
-        assert (empty.workers, empty.waiting_since) == (["all", "mail"], None)
-        await enqueue(conn, queue_name="mail")
-        await make_older(conn, "mail", 300)
-        await enqueue(conn, queue_name="mail")
-        full, [listed] = await queues.get_queue(conn, "mail"), (await queues.list_queues(conn))[0]
-        assert full is not None
-        assert full.waiting_since == listed.waiting_since
-        assert full.waiting_since is not None
-
-    on_connections(database, test)
+async def test_a_queue_says_who_claims_its_tasks_and_since_when_the_first_waits(
+    database: str, conn: Conn
+) -> None:
+    for name, served in (("all", None), ("mail", ["mail"]), ("video", ["video"]), ("late", None)):
+        await add_worker(conn, name=name, queues=served)
+    await beat(conn, await add_worker(conn, name="quiet"), is_quiet=True)
+    await conn.execute(
+        "UPDATE lapinq_workers SET beat_at = lapinq_now() - interval '31 s' WHERE name = 'late'"
+    )
+    assert (await queues.pause(conn, "mail", None, by=SOMEBODY)) is not None
+    empty = await queues.get_queue(conn, "mail")
+    assert empty is not None
+    assert (empty.workers, empty.waiting_since) == (["all", "mail"], None)
+    await enqueue(conn, queue_name="mail")
+    await make_older(conn, "mail", 300)
+    await enqueue(conn, queue_name="mail")
+    full, [listed] = await queues.get_queue(conn, "mail"), (await queues.list_queues(conn))[0]
+    assert full is not None
+    assert full.waiting_since == listed.waiting_since
+    assert full.waiting_since is not None

@@ -49,21 +49,18 @@ def test_a_programs_own_kind_of_record_is_kept(
     assert type(caplog.records[0]) is Own
 
 
-def test_lines_of_one_turn_are_written_in_the_next(
+async def test_lines_of_one_turn_are_written_in_the_next(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO", logger=log.name)
     monkeypatch.setattr(logging.getLogger(), "handlers", [LineHandler(written := StringIO())])
 
-    async def answer() -> None:
-        write_line = AccessLog()
-        write_line(SCOPE, 201, 0.001)
-        write_line(SCOPE, 404, 0.001)
-        assert written.getvalue() == ""
-        await asyncio.sleep(0)
-        assert written.getvalue() == "GET /a 201 1.0 ms\nGET /a 404 1.0 ms\n"
-        write_line(SCOPE, 200, 0.001)
-        await asyncio.sleep(0)
-        assert written.getvalue().endswith("\nGET /a 200 1.0 ms\n")
-
-    asyncio.run(answer())
+    write_line = AccessLog()
+    write_line(SCOPE, 201, 0.001)
+    write_line(SCOPE, 404, 0.001)
+    assert written.getvalue() == ""
+    await asyncio.sleep(0)
+    assert written.getvalue() == "GET /a 201 1.0 ms\nGET /a 404 1.0 ms\n"
+    write_line(SCOPE, 200, 0.001)
+    await asyncio.sleep(0)
+    assert written.getvalue().endswith("\nGET /a 200 1.0 ms\n")

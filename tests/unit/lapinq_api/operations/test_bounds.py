@@ -84,17 +84,14 @@ def test_what_a_body_is_decoded_to_takes_no_more_than_it_counts_for(name: str) -
     assert 2 * taken < 3 * decoded_size(body)
 
 
-def test_a_body_counts_for_what_it_is_decoded_to_and_one_beyond_all_measure_is_refused() -> None:
+async def test_a_body_counts_for_what_it_is_decoded_to_and_one_beyond_all_measure_is_refused() -> None:
     admission = Admission(1000)
 
-    async def decode() -> None:
-        with await admission.decoding(b"[[],[],[],[]]"):
-            assert admission.held == 13 + 5 * 40 + 3 * 32
-            with pytest.raises(Overloaded):
-                await admission.decoding(b"[%s0]" % (b"[]," * 10))
-        assert admission.held == 0
-        with pytest.raises(Refused) as refused:
-            await admission.decoding(b"[%s0]" % (b"[]," * 20))
-        assert refused.value.status == 413
-
-    asyncio.run(decode())
+    with await admission.decoding(b"[[],[],[],[]]"):
+        assert admission.held == 13 + 5 * 40 + 3 * 32
+        with pytest.raises(Overloaded):
+            await admission.decoding(b"[%s0]" % (b"[]," * 10))
+    assert admission.held == 0
+    with pytest.raises(Refused) as refused:
+        await admission.decoding(b"[%s0]" % (b"[]," * 20))
+    assert refused.value.status == 413

@@ -57,7 +57,7 @@ def test_it_probes_until_the_database_is_back(
 
 
 @pytest.mark.parametrize("is_away", [True, False])
-def test_after_a_failure_it_asks_whether_anything_listens(is_away: bool) -> None:
+async def test_after_a_failure_it_asks_whether_anything_listens(is_away: bool) -> None:
     asked = 0
 
     async def is_listening() -> bool:
@@ -65,20 +65,17 @@ def test_after_a_failure_it_asks_whether_anything_listens(is_away: bool) -> None
         asked += 1
         return not is_away
 
-    async def run() -> None:
-        guard = Breaker(_never, is_listening=is_listening)
-        running = asyncio.create_task(guard.run())
-        guard.failed("a dead connection")
-        async with asyncio.timeout(5):
-            while not asked or (is_away and not guard.is_open):  # noqa: ASYNC110  # no event to wait for
-                await asyncio.sleep(0)
-        assert guard.is_open is is_away
-        running.cancel()
-
-    asyncio.run(run())
+    guard = Breaker(_never, is_listening=is_listening)
+    running = asyncio.create_task(guard.run())
+    guard.failed("a dead connection")
+    async with asyncio.timeout(5):
+        while not asked or (is_away and not guard.is_open):  # noqa: ASYNC110  # no event to wait for
+            await asyncio.sleep(0)
+    assert guard.is_open is is_away
+    running.cancel()
 
 
-def test_it_opens_though_something_listens() -> None:
+async def test_it_opens_though_something_listens() -> None:
     asked = 0
 
     async def is_listening() -> bool:
@@ -86,20 +83,17 @@ def test_it_opens_though_something_listens() -> None:
         asked += 1
         return True
 
-    async def run() -> None:
-        guard = Breaker(_never, is_listening=is_listening)
-        running = asyncio.create_task(guard.run())
-        for failures in (1, 2):
-            guard.failed("no answer in time")
-            async with asyncio.timeout(5):
-                while asked < failures:  # noqa: ASYNC110  # no event to wait for
-                    await asyncio.sleep(0)
-        assert not guard.is_open
+    guard = Breaker(_never, is_listening=is_listening)
+    running = asyncio.create_task(guard.run())
+    for failures in (1, 2):
         guard.failed("no answer in time")
-        assert guard.is_open
-        running.cancel()
-
-    asyncio.run(run())
+        async with asyncio.timeout(5):
+            while asked < failures:  # noqa: ASYNC110  # no event to wait for
+                await asyncio.sleep(0)
+    assert not guard.is_open
+    guard.failed("no answer in time")
+    assert guard.is_open
+    running.cancel()
 
 
 def test_it_goes_on_when_it_cannot_ask_whether_anything_listens(

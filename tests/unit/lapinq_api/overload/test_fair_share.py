@@ -109,53 +109,44 @@ class Calls:
         self.began.append(caller)
 
 
-def test_a_quiet_caller_does_not_wait_behind_a_flood() -> None:
-    async def run() -> None:
-        calls = Calls()
-        await calls.call("flood", "flood", "flood", "flood")
-        assert calls.began == ["flood", "flood"]
-        await calls.call("quiet")
-        assert calls.began[2:] == ["quiet"]
-        await calls.call("quiet", "another", "quiet")
-        await calls.end("flood")
-        assert calls.began[3:] == ["another"]
-        await calls.end("another")  # its place stays free, for whoever runs none
-        assert calls.began[4:] == []
-        for caller in ("flood", "quiet", "flood", "quiet"):
-            await calls.end(caller)
-        assert calls.began[4:] == ["flood", "quiet", "flood", "quiet"]
-        assert await calls.errors() == [None] * 8
-
-    asyncio.run(run())
+async def test_a_quiet_caller_does_not_wait_behind_a_flood() -> None:
+    calls = Calls()
+    await calls.call("flood", "flood", "flood", "flood")
+    assert calls.began == ["flood", "flood"]
+    await calls.call("quiet")
+    assert calls.began[2:] == ["quiet"]
+    await calls.call("quiet", "another", "quiet")
+    await calls.end("flood")
+    assert calls.began[3:] == ["another"]
+    await calls.end("another")  # its place stays free, for whoever runs none
+    assert calls.began[4:] == []
+    for caller in ("flood", "quiet", "flood", "quiet"):
+        await calls.end(caller)
+    assert calls.began[4:] == ["flood", "quiet", "flood", "quiet"]
+    assert await calls.errors() == [None] * 8
 
 
-def test_the_line_is_bounded_for_all_and_for_one_caller() -> None:
-    async def run() -> None:
-        calls = Calls(max_waiting=2)
-        await calls.call(*["flood"] * 4, "quiet", "quiet", "another", seconds=0.01)
-        kinds = [type(error) for error in await calls.errors()]
-        # One of the flood waits until its time is up, the next may not. A quiet caller waits, too, and then it is full.
-        assert kinds == [type(None), type(None), Busy, OverShare, type(None), Busy, Busy]
-        assert calls.line.waiting == 0
-        await calls.call("another", seconds=0.01)
-        await calls.end("flood")
-        assert calls.began[3:] == ["another"]
-
-    asyncio.run(run())
+async def test_the_line_is_bounded_for_all_and_for_one_caller() -> None:
+    calls = Calls(max_waiting=2)
+    await calls.call(*["flood"] * 4, "quiet", "quiet", "another", seconds=0.01)
+    kinds = [type(error) for error in await calls.errors()]
+    # One of the flood waits until its time is up, the next may not. A quiet caller waits, too, and then it is full.
+    assert kinds == [type(None), type(None), Busy, OverShare, type(None), Busy, Busy]
+    assert calls.line.waiting == 0
+    await calls.call("another", seconds=0.01)
+    await calls.end("flood")
+    assert calls.began[3:] == ["another"]
 
 
-def test_who_leaves_the_line_leaves_nothing_behind() -> None:
-    async def run() -> None:
-        line = FairLine(1, 10, "calls run", 0.9)
-        await line.take("a", 1)
-        gone, late = (asyncio.create_task(line.take("b", 60)) for _ in range(2))
-        await asyncio.sleep(0)
-        gone.cancel()
-        await asyncio.wait((gone,))
-        line.leave("a")  # it is the turn of the second
-        late.cancel()  # at the same moment
-        await asyncio.wait((late,))
-        await line.take("c", 0)
-        assert line.waiting == 0
-
-    asyncio.run(run())
+async def test_who_leaves_the_line_leaves_nothing_behind() -> None:
+    line = FairLine(1, 10, "calls run", 0.9)
+    await line.take("a", 1)
+    gone, late = (asyncio.create_task(line.take("b", 60)) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait((gone,))
+    line.leave("a")  # it is the turn of the second
+    late.cancel()  # at the same moment
+    await asyncio.wait((late,))
+    await line.take("c", 0)
+    assert line.waiting == 0

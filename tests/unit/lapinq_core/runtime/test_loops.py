@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
+from tests.support.event_loops import own_tasks
 
 Turn = Callable[[], Awaitable[float | None]]
 
@@ -226,50 +227,41 @@ def test_a_turn_can_be_the_last() -> None:
     assert not stop.is_set()
 
 
-def test_cancelling_the_task_ends_the_loop() -> None:
-    async def main() -> None:
-        turned = asyncio.Event()
+async def test_cancelling_the_task_ends_the_loop() -> None:
+    turned = asyncio.Event()
 
-        async def turn() -> None:
-            turned.set()
+    async def turn() -> None:
+        turned.set()
 
-        loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=asyncio.Event()))
-        await turned.wait()
-        loop.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await loop
-
-    asyncio.run(main())
+    loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=asyncio.Event()))
+    await turned.wait()
+    loop.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loop
 
 
-def test_a_stop_ends_the_pause_at_once() -> None:
-    async def main() -> None:
-        stop, turned = asyncio.Event(), asyncio.Event()
+async def test_a_stop_ends_the_pause_at_once() -> None:
+    stop, turned = asyncio.Event(), asyncio.Event()
 
-        async def turn() -> None:
-            turned.set()
+    async def turn() -> None:
+        turned.set()
 
-        loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=stop))
-        await turned.wait()
-        stop.set()
-        async with asyncio.timeout(5):
-            await loop
-
-    asyncio.run(main())
+    loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=stop))
+    await turned.wait()
+    stop.set()
+    async with asyncio.timeout(5):
+        await loop
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_pause_ends_with_any_of_its_events(count: int) -> None:
-    async def main() -> None:
-        events = [asyncio.Event() for _ in range(count)]
-        asyncio.get_running_loop().call_later(0.01, events[-1].set)
-        async with asyncio.timeout(5):
-            await pause_for(60.0, *events)
-            await pause_for(60.0, *events)  # set already
-        await asyncio.sleep(0)  # cancelled tasks take a turn of the loop to end
-        assert len(asyncio.all_tasks()) == 1
-
-    asyncio.run(main())
+async def test_a_pause_ends_with_any_of_its_events(count: int) -> None:
+    events = [asyncio.Event() for _ in range(count)]
+    asyncio.get_running_loop().call_later(0.01, events[-1].set)
+    async with asyncio.timeout(5):
+        await pause_for(60.0, *events)
+        await pause_for(60.0, *events)  # set already
+    await asyncio.sleep(0)  # cancelled tasks take a turn of the loop to end
+    assert not own_tasks()
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -16,20 +16,17 @@ from lapinq_core.runtime.signals import StopSignals, stop_signals, was_asked_to_
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_two_signals_mean_two_things(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_signals_mean_two_things(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ECHO_SECONDS", 0.0)
 
-    async def main() -> None:
-        with stop_signals() as signals:
-            os.kill(os.getpid(), number)
-            async with asyncio.timeout(5):
-                await signals.asked.wait()
-            assert not signals.insisted.is_set()
-            os.kill(os.getpid(), number)
-            async with asyncio.timeout(5):
-                await signals.insisted.wait()
-
-    asyncio.run(main())
+    with stop_signals() as signals:
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            await signals.asked.wait()
+        assert not signals.insisted.is_set()
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            await signals.insisted.wait()
 
 
 def test_a_signal_is_noticed_while_the_loop_is_held_up() -> None:

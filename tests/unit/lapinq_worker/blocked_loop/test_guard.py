@@ -16,6 +16,7 @@ from lapinq_worker.blocked_loop.guard import LoopGuard
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.event_loop import EventLoopPool
+from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
@@ -88,78 +89,68 @@ WAYS = [
 ]
 
 
+@on_both_loops
 @pytest.mark.parametrize("how", WAYS)
-def test_a_job_that_blocks_the_loop_past_its_limit_is_ended_alone(
-    run: Run, how: Callable[[Culprits], Coroutine[None, None, None]]
+async def test_a_job_that_blocks_the_loop_past_its_limit_is_ended_alone(
+    how: Callable[[Culprits], Coroutine[None, None, None]],
 ) -> None:
-    async def test() -> None:
-        culprits = Culprits()
-        async with guarded(culprits, time_limit=0.2, time_limit_grace=0.1) as (bench, _):
-            other = make_limited_job(tasks.asleep, 0.3, 0.1)
-            job = make_job(lambda: how(culprits))
-            job.target.is_coroutine = True
-            await bench.run(other, job)
-            assert culprits.calls == [{job: TimedOut(0.2)}]
-            assert culprits.reexecuted.wait(20)
-
-    run(test)
+    culprits = Culprits()
+    async with guarded(culprits, time_limit=0.2, time_limit_grace=0.1) as (bench, _):
+        other = make_limited_job(tasks.asleep, 0.3, 0.1)
+        job = make_job(lambda: how(culprits))
+        job.target.is_coroutine = True
+        await bench.run(other, job)
+        assert culprits.calls == [{job: TimedOut(0.2)}]
+        assert culprits.reexecuted.wait(20)
 
 
-def test_a_job_that_blocks_the_loop_within_its_limit_is_left_alone(run: Run) -> None:
-    async def test() -> None:
-        culprits = Culprits()
-        async with guarded(culprits, time_limit=60) as (bench, _):
-            await bench.run(make_job(tasks.abusy, 1.5))
-            assert culprits.calls == []
-
-    run(test)
+@on_both_loops
+async def test_a_job_that_blocks_the_loop_within_its_limit_is_left_alone() -> None:
+    culprits = Culprits()
+    async with guarded(culprits, time_limit=60) as (bench, _):
+        await bench.run(make_job(tasks.abusy, 1.5))
+        assert culprits.calls == []
 
 
-def test_an_unknown_culprit_is_blamed_on_all_once_all_are_past_their_limits(run: Run) -> None:
-    async def test() -> None:
-        culprits = Culprits()
-        async with guarded(culprits, time_limit=60, time_limit_grace=0.1) as (bench, _):
-            jobs = [make_limited_job(tasks.asleep, limit, 60) for limit in (1.0, 2.0)]
-            bench.dispatcher.offer(jobs)
-            await until(lambda: all(job.started for job in jobs))
-            started = time.perf_counter()
-            asyncio.get_running_loop().call_soon(culprits.over.wait, 20)
-            await until(lambda: len(bench.settled) == 2)
-            assert culprits.calls == [{jobs[0]: TimedOut(1.0), jobs[1]: TimedOut(2.0)}]
-            assert time.perf_counter() - started > 1.9
-
-    run(test)
+@on_both_loops
+async def test_an_unknown_culprit_is_blamed_on_all_once_all_are_past_their_limits() -> None:
+    culprits = Culprits()
+    async with guarded(culprits, time_limit=60, time_limit_grace=0.1) as (bench, _):
+        jobs = [make_limited_job(tasks.asleep, limit, 60) for limit in (1.0, 2.0)]
+        bench.dispatcher.offer(jobs)
+        await until(lambda: all(job.started for job in jobs))
+        started = time.perf_counter()
+        asyncio.get_running_loop().call_soon(culprits.over.wait, 20)
+        await until(lambda: len(bench.settled) == 2)
+        assert culprits.calls == [{jobs[0]: TimedOut(1.0), jobs[1]: TimedOut(2.0)}]
+        assert time.perf_counter() - started > 1.9
 
 
-def test_a_loop_that_is_blocked_while_nothing_runs_is_ended_after_a_while(run: Run) -> None:
-    async def test() -> None:
-        culprits = Culprits()
-        async with guarded(culprits, blocked_after=1.0):
-            await asyncio.sleep(0)
-            asyncio.get_running_loop().call_soon(culprits.over.wait, 20)
-            await until(culprits.reexecuted.is_set)
-            assert culprits.calls == [{}]
-
-    run(test)
+@on_both_loops
+async def test_a_loop_that_is_blocked_while_nothing_runs_is_ended_after_a_while() -> None:
+    culprits = Culprits()
+    async with guarded(culprits, blocked_after=1.0):
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(culprits.over.wait, 20)
+        await until(culprits.reexecuted.is_set)
+        assert culprits.calls == [{}]
 
 
-def test_a_cancel_request_ends_a_job_that_blocks_the_loop(run: Run) -> None:
-    async def test() -> None:
-        culprits = Culprits()
-        async with guarded(culprits, time_limit=60, cancel_grace=0.1) as (bench, guard):
-            job = make_job(culprits.block)
+@on_both_loops
+async def test_a_cancel_request_ends_a_job_that_blocks_the_loop() -> None:
+    culprits = Culprits()
+    async with guarded(culprits, time_limit=60, cancel_grace=0.1) as (bench, guard):
+        job = make_job(culprits.block)
 
-            def ask() -> None:
-                while not culprits.over.wait(0.05):
-                    guard.cancel_requested(job.claim.id, job.claim.token)
+        def ask() -> None:
+            while not culprits.over.wait(0.05):
+                guard.cancel_requested(job.claim.id, job.claim.token)
 
-            asking = threading.Thread(target=ask)
-            asking.start()
-            await bench.run(job)
-            asking.join()
-            assert culprits.calls == [{job: Cancelled("stopped on request")}]
-
-    run(test)
+        asking = threading.Thread(target=ask)
+        asking.start()
+        await bench.run(job)
+        asking.join()
+        assert culprits.calls == [{job: Cancelled("stopped on request")}]
 
 
 def test_a_handover_that_fails_is_tried_again(run: Run, caplog: pytest.LogCaptureFixture) -> None:

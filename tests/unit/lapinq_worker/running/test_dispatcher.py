@@ -11,9 +11,9 @@ from lapinq_worker.running.dispatcher import CHUNK_SECONDS, MAX_CHUNK
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
+from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim, make_job
-from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import Workbench, recording
 
 DONE = Completed("null")
@@ -35,246 +35,207 @@ def finish(bench: Workbench, job: Job) -> None:
     bench.dispatcher.slot_freed()
 
 
-def test_coroutines_are_taken_in_order_up_to_the_limit(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=2) as (bench, _):
-            jobs = coroutines(3)
-            bench.dispatcher.offer(jobs)
-            assert [bench.dispatcher.take() for _ in range(3)] == [jobs[0], jobs[1], None]
-            assert (bench.dispatcher.active, bench.dispatcher.in_hand) == (2, 3)
-            finish(bench, jobs[1])
-            assert bench.dispatcher.take() is jobs[2]
-
-    run(test)
+@on_both_loops
+async def test_coroutines_are_taken_in_order_up_to_the_limit() -> None:
+    async with recording(limit=2) as (bench, _):
+        jobs = coroutines(3)
+        bench.dispatcher.offer(jobs)
+        assert [bench.dispatcher.take() for _ in range(3)] == [jobs[0], jobs[1], None]
+        assert (bench.dispatcher.active, bench.dispatcher.in_hand) == (2, 3)
+        finish(bench, jobs[1])
+        assert bench.dispatcher.take() is jobs[2]
 
 
-def test_plain_functions_go_to_the_pool_and_count_as_active(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=2) as (bench, chunks):
-            jobs = [make_job(tasks.noop) for _ in range(3)]
-            bench.dispatcher.offer(jobs)
-            assert chunks == [[jobs[0]], [jobs[1]]]
-            finish(bench, jobs[0])
-            assert chunks == [[jobs[0]], [jobs[1]], [jobs[2]]]
-
-    run(test)
+@on_both_loops
+async def test_plain_functions_go_to_the_pool_and_count_as_active() -> None:
+    async with recording(limit=2) as (bench, chunks):
+        jobs = [make_job(tasks.noop) for _ in range(3)]
+        bench.dispatcher.offer(jobs)
+        assert chunks == [[jobs[0]], [jobs[1]]]
+        finish(bench, jobs[0])
+        assert chunks == [[jobs[0]], [jobs[1]], [jobs[2]]]
 
 
-def test_plain_functions_that_stand_before_a_coroutine_start_first(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=3) as (bench, chunks):
-            plain, coroutine = make_job(tasks.noop), make_job(tasks.anoop)
-            bench.dispatcher.offer([plain, coroutine])
-            assert chunks == [[plain]]
-            assert bench.dispatcher.take() is coroutine
-
-    run(test)
+@on_both_loops
+async def test_plain_functions_that_stand_before_a_coroutine_start_first() -> None:
+    async with recording(limit=3) as (bench, chunks):
+        plain, coroutine = make_job(tasks.noop), make_job(tasks.anoop)
+        bench.dispatcher.offer([plain, coroutine])
+        assert chunks == [[plain]]
+        assert bench.dispatcher.take() is coroutine
 
 
-def test_a_slot_that_waits_is_woken_by_an_offer(run: Run) -> None:
-    async def test() -> None:
-        async with recording() as (bench, _):
-            slots = [asyncio.create_task(bench.dispatcher.next()) for _ in range(2)]
-            await asyncio.sleep(0)
-            jobs = coroutines(2)
-            bench.dispatcher.offer(jobs)
-            assert await asyncio.gather(*slots) == jobs
-
-    run(test)
+@on_both_loops
+async def test_a_slot_that_waits_is_woken_by_an_offer() -> None:
+    async with recording() as (bench, _):
+        slots = [asyncio.create_task(bench.dispatcher.next()) for _ in range(2)]
+        await asyncio.sleep(0)
+        jobs = coroutines(2)
+        bench.dispatcher.offer(jobs)
+        assert await asyncio.gather(*slots) == jobs
 
 
-def test_a_job_goes_past_slots_that_are_gone(run: Run) -> None:
-    async def test() -> None:
-        async with recording() as (bench, _):
-            gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
-            await asyncio.sleep(0)
-            gone.cancel()
-            await asyncio.wait([gone])
-            (job,) = coroutines(1)
-            bench.dispatcher.offer([job])
-            assert await there is job
-
-    run(test)
+@on_both_loops
+async def test_a_job_goes_past_slots_that_are_gone() -> None:
+    async with recording() as (bench, _):
+        gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        (job,) = coroutines(1)
+        bench.dispatcher.offer([job])
+        assert await there is job
 
 
-def test_a_job_on_its_way_to_a_slot_that_is_cancelled_goes_to_another(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=1) as (bench, _):
-            gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
-            await asyncio.sleep(0)
-            (job,) = coroutines(1)
-            bench.dispatcher.offer([job])
-            gone.cancel()
-            assert await there is job
-            assert bench.dispatcher.active == 1
-
-    run(test)
+@on_both_loops
+async def test_a_job_on_its_way_to_a_slot_that_is_cancelled_goes_to_another() -> None:
+    async with recording(limit=1) as (bench, _):
+        gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
+        await asyncio.sleep(0)
+        (job,) = coroutines(1)
+        bench.dispatcher.offer([job])
+        gone.cancel()
+        assert await there is job
+        assert bench.dispatcher.active == 1
 
 
-def test_a_job_for_which_no_slot_waits_keeps_its_place(run: Run) -> None:
-    async def test() -> None:
-        async with recording() as (bench, _):
-            first, second = coroutines(2)
-            bench.dispatcher.offer([first, second])
-            assert bench.dispatcher.active == 0
-            assert bench.dispatcher.idle.is_set()
-            assert bench.dispatcher.take() is first
-
-    run(test)
+@on_both_loops
+async def test_a_job_for_which_no_slot_waits_keeps_its_place() -> None:
+    async with recording() as (bench, _):
+        first, second = coroutines(2)
+        bench.dispatcher.offer([first, second])
+        assert bench.dispatcher.active == 0
+        assert bench.dispatcher.idle.is_set()
+        assert bench.dispatcher.take() is first
 
 
-def test_nothing_starts_while_it_may_not(run: Run) -> None:
-    async def test() -> None:
-        async with recording() as (bench, chunks):
-            bench.may_start = False
-            slot = asyncio.create_task(bench.dispatcher.next())
-            await asyncio.sleep(0)
-            plain, coroutine = make_job(tasks.noop), make_job(tasks.anoop)
-            bench.dispatcher.offer([plain, coroutine])
-            assert (chunks, bench.dispatcher.active) == ([], 0)
-            bench.may_start = True
-            bench.dispatcher.start_what_fits()
-            assert chunks == [[plain]]
-            assert await slot is coroutine
-
-    run(test)
+@on_both_loops
+async def test_nothing_starts_while_it_may_not() -> None:
+    async with recording() as (bench, chunks):
+        bench.may_start = False
+        slot = asyncio.create_task(bench.dispatcher.next())
+        await asyncio.sleep(0)
+        plain, coroutine = make_job(tasks.noop), make_job(tasks.anoop)
+        bench.dispatcher.offer([plain, coroutine])
+        assert (chunks, bench.dispatcher.active) == ([], 0)
+        bench.may_start = True
+        bench.dispatcher.start_what_fits()
+        assert chunks == [[plain]]
+        assert await slot is coroutine
 
 
-def test_what_expired_while_it_waited_is_handed_back_unstarted(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=1) as (bench, chunks):
-            target = Target(tasks.noop)
-            late, next_one = (
-                Job(make_claim(expires_in=seconds), target, Host(Limits()), elapsed())
-                for seconds in (-0.1, 60.0)
-            )
-            bench.dispatcher.offer([late, next_one])
-            assert chunks == [[next_one]]
-            assert bench.dispatcher.starts == [next_one.claim]
-            assert bench.settled == [(late, Unstarted(), 0.0)]
-            assert bench.dispatcher.active == 1
-
-    run(test)
+@on_both_loops
+async def test_what_expired_while_it_waited_is_handed_back_unstarted() -> None:
+    async with recording(limit=1) as (bench, chunks):
+        target = Target(tasks.noop)
+        late, next_one = (
+            Job(make_claim(expires_in=seconds), target, Host(Limits()), elapsed()) for seconds in (-0.1, 60.0)
+        )
+        bench.dispatcher.offer([late, next_one])
+        assert chunks == [[next_one]]
+        assert bench.dispatcher.starts == [next_one.claim]
+        assert bench.settled == [(late, Unstarted(), 0.0)]
+        assert bench.dispatcher.active == 1
 
 
-def test_what_has_not_started_can_be_taken_out(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=1) as (bench, _):
-            jobs = coroutines(3)
-            bench.dispatcher.offer(jobs)
-            assert bench.dispatcher.take() is jobs[0]
-            assert bench.dispatcher.take_unstarted() == jobs[1:]
-            assert bench.dispatcher.in_hand == 1
-            finish(bench, jobs[0])
-            assert bench.dispatcher.take() is None
-
-    run(test)
+@on_both_loops
+async def test_what_has_not_started_can_be_taken_out() -> None:
+    async with recording(limit=1) as (bench, _):
+        jobs = coroutines(3)
+        bench.dispatcher.offer(jobs)
+        assert bench.dispatcher.take() is jobs[0]
+        assert bench.dispatcher.take_unstarted() == jobs[1:]
+        assert bench.dispatcher.in_hand == 1
+        finish(bench, jobs[0])
+        assert bench.dispatcher.take() is None
 
 
-def test_it_is_idle_when_nothing_runs(run: Run) -> None:
-    async def test() -> None:
-        async with recording() as (bench, _):
-            jobs = coroutines(2)
-            bench.dispatcher.offer(jobs)
-            bench.dispatcher.take()
-            bench.dispatcher.take()
-            assert not bench.dispatcher.idle.is_set()
-            finish(bench, jobs[0])
-            assert not bench.dispatcher.idle.is_set()
-            finish(bench, jobs[1])
-            assert bench.dispatcher.idle.is_set()
-            assert bench.dispatcher.ended_count == 2
-
-    run(test)
+@on_both_loops
+async def test_it_is_idle_when_nothing_runs() -> None:
+    async with recording() as (bench, _):
+        jobs = coroutines(2)
+        bench.dispatcher.offer(jobs)
+        bench.dispatcher.take()
+        bench.dispatcher.take()
+        assert not bench.dispatcher.idle.is_set()
+        finish(bench, jobs[0])
+        assert not bench.dispatcher.idle.is_set()
+        finish(bench, jobs[1])
+        assert bench.dispatcher.idle.is_set()
+        assert bench.dispatcher.ended_count == 2
 
 
+@on_both_loops
 @pytest.mark.parametrize(("low_water", "calls"), [(0, 1), (1, 2), (2, 3), (9, 3)])
-def test_it_says_when_it_runs_low(run: Run, low_water: int, calls: int) -> None:
-    async def test() -> None:
-        async with recording(limit=3) as (bench, chunks):
-            bench.dispatcher.low_water = low_water
-            bench.dispatcher.offer([make_job(tasks.noop) for _ in range(3)])
-            for (job,) in chunks[:]:
-                finish(bench, job)
-            assert bench.low_calls == calls
-
-    run(test)
+async def test_it_says_when_it_runs_low(low_water: int, calls: int) -> None:
+    async with recording(limit=3) as (bench, chunks):
+        bench.dispatcher.low_water = low_water
+        bench.dispatcher.offer([make_job(tasks.noop) for _ in range(3)])
+        for (job,) in chunks[:]:
+            finish(bench, job)
+        assert bench.low_calls == calls
 
 
-def test_functions_not_yet_measured_go_one_at_a_time(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=3) as (bench, chunks):
-            bench.dispatcher.offer([make_job(tasks.noop) for _ in range(3)])
-            assert [len(chunk) for chunk in chunks] == [1, 1, 1]
-
-    run(test)
+@on_both_loops
+async def test_functions_not_yet_measured_go_one_at_a_time() -> None:
+    async with recording(limit=3) as (bench, chunks):
+        bench.dispatcher.offer([make_job(tasks.noop) for _ in range(3)])
+        assert [len(chunk) for chunk in chunks] == [1, 1, 1]
 
 
-def test_quick_functions_go_several_at_once_and_count_as_one(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=2) as (bench, chunks):
-            jobs = quick(50, seconds=CHUNK_SECONDS / 10.5)
-            bench.dispatcher.offer(jobs)
-            assert chunks == [jobs[:10], jobs[10:20]]
-            assert bench.dispatcher.active == 2
-
-    run(test)
+@on_both_loops
+async def test_quick_functions_go_several_at_once_and_count_as_one() -> None:
+    async with recording(limit=2) as (bench, chunks):
+        jobs = quick(50, seconds=CHUNK_SECONDS / 10.5)
+        bench.dispatcher.offer(jobs)
+        assert chunks == [jobs[:10], jobs[10:20]]
+        assert bench.dispatcher.active == 2
 
 
-def test_a_chunk_has_a_largest_size(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=1) as (bench, chunks):
-            bench.dispatcher.offer(quick(100, seconds=1e-7))
-            assert [len(chunk) for chunk in chunks] == [MAX_CHUNK]
-
-    run(test)
+@on_both_loops
+async def test_a_chunk_has_a_largest_size() -> None:
+    async with recording(limit=1) as (bench, chunks):
+        bench.dispatcher.offer(quick(100, seconds=1e-7))
+        assert [len(chunk) for chunk in chunks] == [MAX_CHUNK]
 
 
-def test_a_chunk_ends_before_a_slow_function(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=1) as (bench, chunks):
-            jobs = [*quick(2), *quick(1, seconds=5.0), *quick(2)]
-            bench.dispatcher.offer(jobs)
-            assert chunks == [jobs[:2]]
-
-    run(test)
+@on_both_loops
+async def test_a_chunk_ends_before_a_slow_function() -> None:
+    async with recording(limit=1) as (bench, chunks):
+        jobs = [*quick(2), *quick(1, seconds=5.0), *quick(2)]
+        bench.dispatcher.offer(jobs)
+        assert chunks == [jobs[:2]]
 
 
-def test_a_slow_function_goes_alone(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=1) as (bench, chunks):
-            jobs = [*quick(1, seconds=5.0), *quick(2)]
-            bench.dispatcher.offer(jobs)
-            assert chunks == [jobs[:1]]
-
-    run(test)
+@on_both_loops
+async def test_a_slow_function_goes_alone() -> None:
+    async with recording(limit=1) as (bench, chunks):
+        jobs = [*quick(1, seconds=5.0), *quick(2)]
+        bench.dispatcher.offer(jobs)
+        assert chunks == [jobs[:1]]
 
 
-def test_a_chunk_ends_before_a_coroutine(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=1) as (bench, chunks):
-            jobs = [*quick(2), make_job(tasks.anoop), *quick(2)]
-            bench.dispatcher.offer(jobs)
-            assert chunks == [jobs[:2]]
-
-    run(test)
+@on_both_loops
+async def test_a_chunk_ends_before_a_coroutine() -> None:
+    async with recording(limit=1) as (bench, chunks):
+        jobs = [*quick(2), make_job(tasks.anoop), *quick(2)]
+        bench.dispatcher.offer(jobs)
+        assert chunks == [jobs[:2]]
 
 
-def test_an_isolated_job_has_its_place_until_it_ends_or_is_taken_out(run: Run) -> None:
-    async def test() -> None:
-        async with recording(limit=2) as (bench, _):
-            ended, cancelled, released, refused = jobs = [make_job(tasks.noop) for _ in range(4)]
-            for job in jobs:
-                job.claim.isolation = Isolation.ISOLATED
-            dispatcher = bench.dispatcher
-            assert dispatcher.offer([ended, make_job(tasks.noop), cancelled, released, refused]) == [
-                released,
-                refused,
-            ]
-            dispatcher.take_out(cancelled.claim.id, cancelled.claim.token)
-            assert dispatcher.offer([released, refused]) == [refused]
-            assert dispatcher.take_unstarted() == [released]
-            finish(bench, ended)
-            assert dispatcher.isolated_places == 2
-
-    run(test)
+@on_both_loops
+async def test_an_isolated_job_has_its_place_until_it_ends_or_is_taken_out() -> None:
+    async with recording(limit=2) as (bench, _):
+        ended, cancelled, released, refused = jobs = [make_job(tasks.noop) for _ in range(4)]
+        for job in jobs:
+            job.claim.isolation = Isolation.ISOLATED
+        dispatcher = bench.dispatcher
+        assert dispatcher.offer([ended, make_job(tasks.noop), cancelled, released, refused]) == [
+            released,
+            refused,
+        ]
+        dispatcher.take_out(cancelled.claim.id, cancelled.claim.token)
+        assert dispatcher.offer([released, refused]) == [refused]
+        assert dispatcher.take_unstarted() == [released]
+        finish(bench, ended)
+        assert dispatcher.isolated_places == 2

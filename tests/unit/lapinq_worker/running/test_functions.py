@@ -18,6 +18,7 @@ from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
+from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 from tests.unit.lapinq_worker.conftest import Run
@@ -36,18 +37,16 @@ def claim_of(module: str, name: str = "f") -> Claim:
     return make_claim(module_path=module, task_name=name)
 
 
-def test_a_function_is_searched_once(run: Run) -> None:
-    async def test() -> None:
-        functions = Functions((), 60.0)
-        claim = make_claim()
-        assert functions.known(claim) is None
-        found = await functions.find(claim)
-        assert isinstance(found, Target)
-        assert found.function is tasks.add
-        assert functions.known(claim) is found
-        assert functions.known(make_claim(task_name="noop")) is None
-
-    run(test)
+@on_both_loops
+async def test_a_function_is_searched_once() -> None:
+    functions = Functions((), 60.0)
+    claim = make_claim()
+    assert functions.known(claim) is None
+    found = await functions.find(claim)
+    assert isinstance(found, Target)
+    assert found.function is tasks.add
+    assert functions.known(claim) is found
+    assert functions.known(make_claim(task_name="noop")) is None
 
 
 def test_those_who_ask_at_the_same_time_share_one_search(run: Run, modules: Path) -> None:
@@ -70,102 +69,91 @@ def test_those_who_ask_at_the_same_time_share_one_search(run: Run, modules: Path
     assert (modules / "imports").read_text() == "x"
 
 
-def test_the_event_loop_turns_while_a_module_is_imported(run: Run, modules: Path) -> None:
+@on_both_loops
+async def test_the_event_loop_turns_while_a_module_is_imported(modules: Path) -> None:
     (modules / "slow_import.py").write_text("import time\ntime.sleep(0.2)\ndef f(): ...\n")
 
-    async def test() -> None:
-        search = asyncio.create_task(Functions((), 60.0).find(claim_of("slow_import")))
-        turns = 0
-        while not search.done():
-            turns += 1
-            await asyncio.sleep(0.001)
-        assert turns > 10
-        assert isinstance(search.result(), Target)
-
-    run(test)
+    search = asyncio.create_task(Functions((), 60.0).find(claim_of("slow_import")))
+    turns = 0
+    while not search.done():
+        turns += 1
+        await asyncio.sleep(0.001)
+    assert turns > 10
+    assert isinstance(search.result(), Target)
 
 
-def test_a_failure_is_told_and_tried_again(run: Run, modules: Path) -> None:
+@on_both_loops
+async def test_a_failure_is_told_and_tried_again(modules: Path) -> None:
     (modules / "missing_file.py").write_text(
         "from pathlib import Path\nPath(__file__).with_name('ready').stat()\ndef f(): ...\n"
     )
 
-    async def test() -> None:
-        functions, claim = Functions((), 60.0), claim_of("missing_file")
-        failure = await functions.find(claim)
-        assert isinstance(failure, Raised)
-        assert failure.error.startswith("FileNotFoundError: ")
-        assert failure.traceback is not None
-        assert "missing_file.py" in failure.traceback.splitlines()[1]
-        assert functions.known(claim) is None
-        (modules / "ready").touch()
-        assert isinstance(await functions.find(claim), Target)
-
-    run(test)
+    functions, claim = Functions((), 60.0), claim_of("missing_file")
+    failure = await functions.find(claim)
+    assert isinstance(failure, Raised)
+    assert failure.error.startswith("FileNotFoundError: ")
+    assert failure.traceback is not None
+    assert "missing_file.py" in failure.traceback.splitlines()[1]
+    assert functions.known(claim) is None
+    (modules / "ready").touch()
+    assert isinstance(await functions.find(claim), Target)
 
 
+@on_both_loops
 @pytest.mark.parametrize(
     "line", ["raise SystemExit(3)", "raise KeyboardInterrupt", "import asyncio; raise asyncio.CancelledError"]
 )
-def test_what_would_end_the_program_is_a_failure_like_others(run: Run, modules: Path, line: str) -> None:
+async def test_what_would_end_the_program_is_a_failure_like_others(modules: Path, line: str) -> None:
     (modules / "fatal_import.py").write_text(line)
 
-    async def test() -> None:
-        failure = await Functions((), 60.0).find(claim_of("fatal_import"))
-        assert isinstance(failure, Raised)
-
-    run(test)
+    failure = await Functions((), 60.0).find(claim_of("fatal_import"))
+    assert isinstance(failure, Raised)
 
 
-def test_a_module_that_is_not_allowed_is_told(run: Run) -> None:
-    async def test() -> None:
-        failure = await Functions(("app.*",), 60.0).find(make_claim())
-        assert isinstance(failure, Refused)
-        assert failure.error == (
-            "TaskNotAllowed: module 'tests.support.sample.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
-        )
-        assert failure.traceback is None
-
-    run(test)
+@on_both_loops
+async def test_a_module_that_is_not_allowed_is_told() -> None:
+    failure = await Functions(("app.*",), 60.0).find(make_claim())
+    assert isinstance(failure, Refused)
+    assert failure.error == (
+        "TaskNotAllowed: module 'tests.support.sample.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
+    )
+    assert failure.traceback is None
 
 
-def test_a_module_that_never_ends_holds_up_nobody_else(run: Run, modules: Path) -> None:
+@on_both_loops
+async def test_a_module_that_never_ends_holds_up_nobody_else(modules: Path) -> None:
     go = modules / "go"
     (modules / "endless_import.py").write_text(
         f"import time\nfrom pathlib import Path\nwhile not Path({str(go)!r}).exists(): time.sleep(0.01)\ndef f(): ...\n"
     )
 
-    async def test() -> None:
-        functions = Functions((), 0.5)
-        endless = claim_of("endless_import")
-        search = asyncio.create_task(functions.find(endless))
-        assert isinstance(await functions.find(make_claim()), Target)
-        assert await search == TimedOut(0.5)
-        # Those who ask later wait for the same import and start no other.
-        before = threading.active_count()
-        assert await functions.find(endless) == TimedOut(0.5)
-        assert threading.active_count() == before
-        go.touch()
-        deadline = time.monotonic() + 10
-        while functions.known(endless) is None:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
-
-    run(test)
+    functions = Functions((), 0.5)
+    endless = claim_of("endless_import")
+    search = asyncio.create_task(functions.find(endless))
+    assert isinstance(await functions.find(make_claim()), Target)
+    assert await search == TimedOut(0.5)
+    # Those who ask later wait for the same import and start no other.
+    before = threading.active_count()
+    assert await functions.find(endless) == TimedOut(0.5)
+    assert threading.active_count() == before
+    go.touch()
+    deadline = time.monotonic() + 10
+    while functions.known(endless) is None:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
-def test_a_search_given_up_by_one_goes_on_for_others(run: Run) -> None:
-    async def test() -> None:
-        functions = Functions((), 60.0)
-        first, second = (asyncio.create_task(functions.find(make_claim())) for _ in range(2))
-        await asyncio.sleep(0)
-        first.cancel()
-        assert isinstance(await second, Target)
-
-    run(test)
+@on_both_loops
+async def test_a_search_given_up_by_one_goes_on_for_others() -> None:
+    functions = Functions((), 60.0)
+    first, second = (asyncio.create_task(functions.find(make_claim())) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert isinstance(await second, Target)
 
 
-def test_middleware_goes_around_what_is_found(run: Run, modules: Path) -> None:
+@on_both_loops
+async def test_middleware_goes_around_what_is_found(modules: Path) -> None:
     (modules / "layered.py").write_text(
         "from lapinq import Middleware, TaskQueue\n"
         "class Inner(Middleware):\n    def run(self, task, call): return ['queue', call()]\n"
@@ -177,12 +165,9 @@ def test_middleware_goes_around_what_is_found(run: Run, modules: Path) -> None:
         def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
             return ["worker", call()]
 
-    async def test() -> None:
-        claim = claim_of("layered")
-        found = await Functions((), 60.0, [Outer()]).find(claim)
-        assert isinstance(found, Target)
-        assert found.handling is not None
-        running.set(Job(claim, found, Host(Limits())))
-        assert found.function() == ["worker", ["queue", 1]]
-
-    run(test)
+    claim = claim_of("layered")
+    found = await Functions((), 60.0, [Outer()]).find(claim)
+    assert isinstance(found, Target)
+    assert found.handling is not None
+    running.set(Job(claim, found, Host(Limits())))
+    assert found.function() == ["worker", ["queue", 1]]

@@ -4,52 +4,46 @@ import asyncio
 
 from lapinq_core.domain.tasks.outcome import Completed, Raised
 from lapinq_worker.settling.settler import MAX_BACKLOG, MAX_BACKLOG_CHARACTERS, Settler
+from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
-from tests.unit.lapinq_worker.conftest import Run
 
 
 def settler() -> Settler:
     return Settler("postgresql://nowhere.invalid/none", lambda _: None)
 
 
-def test_it_is_full_when_many_outcomes_wait(run: Run) -> None:
-    async def test() -> None:
-        full, job = settler(), make_job(tasks.noop)
-        for n in range(MAX_BACKLOG):
-            full.add(job, Completed("null") if n % 2 else Raised("no"), 0.001)
-        assert not full.is_full
-        full.add(job, Completed("null"), 0.001)
-        assert full.is_full
-
-    run(test)
+@on_both_loops
+async def test_it_is_full_when_many_outcomes_wait() -> None:
+    full, job = settler(), make_job(tasks.noop)
+    for n in range(MAX_BACKLOG):
+        full.add(job, Completed("null") if n % 2 else Raised("no"), 0.001)
+    assert not full.is_full
+    full.add(job, Completed("null"), 0.001)
+    assert full.is_full
 
 
-def test_it_is_full_when_large_results_wait(run: Run) -> None:
-    async def test() -> None:
-        full, job = settler(), make_job(tasks.noop)
-        result = Completed("x" * (MAX_BACKLOG_CHARACTERS // 16))
-        for _ in range(16):
-            full.add(job, result, 0.001)
-        assert not full.is_full
-        full.add(job, Completed("null"), 0.001)
-        assert full.is_full
-
-    run(test)
+@on_both_loops
+async def test_it_is_full_when_large_results_wait() -> None:
+    full, job = settler(), make_job(tasks.noop)
+    result = Completed("x" * (MAX_BACKLOG_CHARACTERS // 16))
+    for _ in range(16):
+        full.add(job, result, 0.001)
+    assert not full.is_full
+    full.add(job, Completed("null"), 0.001)
+    assert full.is_full
 
 
-def test_it_is_flushed_when_nothing_waits(run: Run) -> None:
-    async def test() -> None:
-        quiet = settler()
-        await quiet.flushed()
-        transient = make_job(tasks.noop)
-        transient.claim.id = ""
-        quiet.add(transient, Completed("null"), 0.001)
-        await quiet.flushed()
-        quiet.add(make_job(tasks.noop), Completed("null"), 0.001)
-        waiting = asyncio.create_task(quiet.flushed())
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        waiting.cancel()
-
-    run(test)
+@on_both_loops
+async def test_it_is_flushed_when_nothing_waits() -> None:
+    quiet = settler()
+    await quiet.flushed()
+    transient = make_job(tasks.noop)
+    transient.claim.id = ""
+    quiet.add(transient, Completed("null"), 0.001)
+    await quiet.flushed()
+    quiet.add(make_job(tasks.noop), Completed("null"), 0.001)
+    waiting = asyncio.create_task(quiet.flushed())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()

@@ -178,16 +178,13 @@ def test_the_forms_of_other_libraries_are_understood(url: str) -> None:
             assert queue.task(tasks.add).queue(1, 1).status() == "pending"
 
 
-def test_a_cancelled_wait_leaves_nothing_behind(url: str) -> None:
-    async def main() -> None:
-        async with AsyncTaskQueue(plain_url(url), uuid.uuid4().hex) as queue:
-            ref = await queue.task(tasks.add).aqueue(1, 1)
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(ref.aresult(timeout=60), 0.2)
-            assert await ref.astatus() == "pending"
-            assert await ref.acancel()
-
-    asyncio.run(main())
+async def test_a_cancelled_wait_leaves_nothing_behind(url: str) -> None:
+    async with AsyncTaskQueue(plain_url(url), uuid.uuid4().hex) as queue:
+        ref = await queue.task(tasks.add).aqueue(1, 1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(ref.aresult(timeout=60), 0.2)
+        assert await ref.astatus() == "pending"
+        assert await ref.acancel()
 
 
 def test_a_unique_task_is_enqueued_once_and_its_key_may_be_busy(url: str, queue: TaskQueue) -> None:

@@ -202,17 +202,14 @@ def test_it_is_not_ready_once_it_is_told_to_stop(api_database: str) -> None:
         assert client.get("/livez").status_code == 200
 
 
-def test_an_application_whose_lifespan_does_not_run_answers_too(api_database: str) -> None:
+async def test_an_application_whose_lifespan_does_not_run_answers_too(api_database: str) -> None:
     app = build_app(Settings(database_url=api_database))
 
-    async def test() -> None:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            assert Scraped((await client.get("/metrics")).text).value("lapinq_database_up") == 0
-            assert (await client.get("/livez")).status_code == 200
-            assert (await client.get("/readyz")).status_code == 503
-
-    asyncio.run(test())
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        assert Scraped((await client.get("/metrics")).text).value("lapinq_database_up") == 0
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 503
 
 
 def test_two_applications_in_one_process_count_for_themselves(api_database: str) -> None:

@@ -8,9 +8,9 @@ from lapinq_core.domain.tasks.context import current_task
 from lapinq_core.domain.tasks.outcome import Completed, Interrupted, Raised, TimedOut, WorkerLost
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools import event_loop
+from tests.support.event_loops import on_both_loops, own_tasks
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
-from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.loop_coroutines import (
     CLOSED,
     await_stubborn_task,
@@ -26,84 +26,71 @@ from tests.unit.lapinq_worker.loop_coroutines import (
 from tests.unit.lapinq_worker.workbench import Workbench, coroutines, until
 
 
-def test_a_context_variable_can_be_reset_at_the_time_limit(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(time_limit=0.05) as bench:
-            assert await bench.run(make_job(forget, "x")) == [TimedOut(0.05)]
-
-    run(test)
+@on_both_loops
+async def test_a_context_variable_can_be_reset_at_the_time_limit() -> None:
+    async with coroutines(time_limit=0.05) as bench:
+        assert await bench.run(make_job(forget, "x")) == [TimedOut(0.05)]
 
 
-def test_a_coroutine_is_cancelled_at_its_time_limit(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1, time_limit=0.05) as bench:
-            late, quick = await bench.run(make_job(tasks.asleep, 60), make_job(tasks.aadd, 1, 1))
-            assert (late, quick) == (TimedOut(0.05), Completed("2"))
-            await check_every_slot_works(bench)
-
-    run(test)
+@on_both_loops
+async def test_a_coroutine_is_cancelled_at_its_time_limit() -> None:
+    async with coroutines(limit=1, time_limit=0.05) as bench:
+        late, quick = await bench.run(make_job(tasks.asleep, 60), make_job(tasks.aadd, 1, 1))
+        assert (late, quick) == (TimedOut(0.05), Completed("2"))
+        await check_every_slot_works(bench)
 
 
-def test_the_time_limit_counts_from_its_own_start(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1, time_limit=0.2) as bench:
-            jobs = [make_job(tasks.asleep, 0.08) for _ in range(5)]
-            assert await bench.run(*jobs) == [Completed('"slept"')] * 5
-
-    run(test)
+@on_both_loops
+async def test_the_time_limit_counts_from_its_own_start() -> None:
+    async with coroutines(limit=1, time_limit=0.2) as bench:
+        jobs = [make_job(tasks.asleep, 0.08) for _ in range(5)]
+        assert await bench.run(*jobs) == [Completed('"slept"')] * 5
 
 
-def test_a_coroutine_that_returns_after_its_cancellation_has_completed(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1, time_limit=0.05) as bench:
-            assert await bench.run(make_job(swallow_and_return)) == [Completed('"late"')]
-            # The slot's task still carried the cancellation: a CancelledError of the next coroutine is its own.
-            (outcome,) = await bench.run(make_job(raise_cancelled))
-            assert isinstance(outcome, Raised)
-            await check_every_slot_works(bench)
-
-    run(test)
+@on_both_loops
+async def test_a_coroutine_that_returns_after_its_cancellation_has_completed() -> None:
+    async with coroutines(limit=1, time_limit=0.05) as bench:
+        assert await bench.run(make_job(swallow_and_return)) == [Completed('"late"')]
+        # The slot's task still carried the cancellation: a CancelledError of the next coroutine is its own.
+        (outcome,) = await bench.run(make_job(raise_cancelled))
+        assert isinstance(outcome, Raised)
+        await check_every_slot_works(bench)
 
 
-def test_what_a_coroutine_makes_of_its_cancellation_is_the_time_limit_all_the_same(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(time_limit=0.05) as bench:
-            assert await bench.run(make_job(swallow_and_fail)) == [TimedOut(0.05)]
-
-    run(test)
+@on_both_loops
+async def test_what_a_coroutine_makes_of_its_cancellation_is_the_time_limit_all_the_same() -> None:
+    async with coroutines(time_limit=0.05) as bench:
+        assert await bench.run(make_job(swallow_and_fail)) == [TimedOut(0.05)]
 
 
-def test_a_stubborn_coroutine_is_closed_and_its_place_is_free(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1, time_limit=0.05, time_limit_grace=0.1) as bench:
-            await check_every_slot_works(bench)
-            before = len(asyncio.all_tasks())
-            CLOSED.clear()
-            assert await bench.run(make_job(hold_resource)) == [TimedOut(0.05)]
-            assert CLOSED == ["opened", "closed"]
-            await check_every_slot_works(bench)
-            await until(lambda: len(asyncio.all_tasks()) == before)
-
-    run(test)
+@on_both_loops
+async def test_a_stubborn_coroutine_is_closed_and_its_place_is_free() -> None:
+    async with coroutines(limit=1, time_limit=0.05, time_limit_grace=0.1) as bench:
+        await check_every_slot_works(bench)
+        before = len(asyncio.all_tasks())
+        CLOSED.clear()
+        assert await bench.run(make_job(hold_resource)) == [TimedOut(0.05)]
+        assert CLOSED == ["opened", "closed"]
+        await check_every_slot_works(bench)
+        await until(lambda: len(asyncio.all_tasks()) == before)
 
 
-def test_a_coroutine_that_waits_for_a_stubborn_task_is_left_behind(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1, time_limit=0.05, time_limit_grace=0.1) as bench:
-            before = asyncio.all_tasks()
-            assert await bench.run(make_job(await_stubborn_task)) == [TimedOut(0.05)]
-            await check_every_slot_works(bench)
-            # The task that it started is nobody's any more. Taken out of the loop here, for the loop can't end it.
-            for stray in asyncio.all_tasks() - before:
-                coroutine = stray.get_coro()
-                if getattr(coroutine, "__name__", "") == "stubborn":
-                    coroutine.close()  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
-                    stray.cancel()
-
-    run(test)
+@on_both_loops
+async def test_a_coroutine_that_waits_for_a_stubborn_task_is_left_behind() -> None:
+    async with coroutines(limit=1, time_limit=0.05, time_limit_grace=0.1) as bench:
+        before = asyncio.all_tasks()
+        assert await bench.run(make_job(await_stubborn_task)) == [TimedOut(0.05)]
+        await check_every_slot_works(bench)
+        # The task that it started is nobody's any more. Taken out of the loop here, for the loop can't end it.
+        for stray in asyncio.all_tasks() - before:
+            coroutine = stray.get_coro()
+            if getattr(coroutine, "__name__", "") == "stubborn":
+                coroutine.close()  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+                stray.cancel()
 
 
-def test_the_time_limit_reaches_into_a_group(run: Run) -> None:
+@on_both_loops
+async def test_the_time_limit_reaches_into_a_group() -> None:
     ended = list[str]()
 
     async def inner() -> None:
@@ -116,54 +103,46 @@ def test_the_time_limit_reaches_into_a_group(run: Run) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(inner())
 
-    async def test() -> None:
-        async with coroutines(time_limit=0.05) as bench:
-            assert await bench.run(make_job(outer)) == [TimedOut(0.05)]
-            assert ended.pop() == "inner"
-
-    run(test)
+    async with coroutines(time_limit=0.05) as bench:
+        assert await bench.run(make_job(outer)) == [TimedOut(0.05)]
+        assert ended.pop() == "inner"
 
 
-def test_an_interruption_gives_back_what_runs(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=2) as bench:
-            jobs = [make_job(tasks.asleep, 60), make_job(swallow_and_fail)]
-            bench.dispatcher.offer(jobs)
-            await until(lambda: bench.dispatcher.active == 2)
-            await asyncio.sleep(0.01)
-            pool_of(bench).interrupt(Interrupted())
-            await until(lambda: len(bench.settled) == 2)
-            assert bench.outcomes == [Interrupted(), Interrupted()]
-            await check_every_slot_works(bench)
-
-    run(test)
+@on_both_loops
+async def test_an_interruption_gives_back_what_runs() -> None:
+    async with coroutines(limit=2) as bench:
+        jobs = [make_job(tasks.asleep, 60), make_job(swallow_and_fail)]
+        bench.dispatcher.offer(jobs)
+        await until(lambda: bench.dispatcher.active == 2)
+        await asyncio.sleep(0.01)
+        pool_of(bench).interrupt(Interrupted())
+        await until(lambda: len(bench.settled) == 2)
+        assert bench.outcomes == [Interrupted(), Interrupted()]
+        await check_every_slot_works(bench)
 
 
-def test_an_interruption_reaches_a_job_on_its_way_to_a_slot(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            await check_every_slot_works(bench)
-            await asyncio.sleep(0.01)
-            job = make_job(tasks.asleep, 60)
-            bench.dispatcher.offer([job])
-            pool_of(bench).interrupt(Interrupted())
-            await until(lambda: bench.ends[job])
-            assert bench.outcome(job) == Interrupted()
-
-    run(test)
+@on_both_loops
+async def test_an_interruption_reaches_a_job_on_its_way_to_a_slot() -> None:
+    async with coroutines(limit=1) as bench:
+        await check_every_slot_works(bench)
+        await asyncio.sleep(0.01)
+        job = make_job(tasks.asleep, 60)
+        bench.dispatcher.offer([job])
+        pool_of(bench).interrupt(Interrupted())
+        await until(lambda: bench.ends[job])
+        assert bench.outcome(job) == Interrupted()
 
 
-def test_an_interruption_leaves_the_idle_alone(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=2) as bench:
-            pool_of(bench).interrupt(Interrupted())
-            pool_of(bench).interrupt(Interrupted())
-            await check_every_slot_works(bench)
-
-    run(test)
+@on_both_loops
+async def test_an_interruption_leaves_the_idle_alone() -> None:
+    async with coroutines(limit=2) as bench:
+        pool_of(bench).interrupt(Interrupted())
+        pool_of(bench).interrupt(Interrupted())
+        await check_every_slot_works(bench)
 
 
-def test_an_interruption_because_the_worker_is_lost_tells_the_coroutine(run: Run) -> None:
+@on_both_loops
+async def test_an_interruption_because_the_worker_is_lost_tells_the_coroutine() -> None:
     seen = list[bool]()
 
     async def look_when_cancelled() -> None:
@@ -172,32 +151,27 @@ def test_an_interruption_because_the_worker_is_lost_tells_the_coroutine(run: Run
         finally:
             seen.append(current_task().lease_lost)
 
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            for outcome, is_lost in ((Interrupted(), False), (WorkerLost("me"), True)):
-                job = await begin(bench, look_when_cancelled)
-                pool_of(bench).interrupt(outcome)
-                await until(lambda job=job: bench.ends[job])
-                assert bench.outcome(job) == outcome
-                assert seen.pop() is is_lost
-
-    run(test)
+    async with coroutines(limit=1) as bench:
+        for outcome, is_lost in ((Interrupted(), False), (WorkerLost("me"), True)):
+            job = await begin(bench, look_when_cancelled)
+            pool_of(bench).interrupt(outcome)
+            await until(lambda job=job: bench.ends[job])
+            assert bench.outcome(job) == outcome
+            assert seen.pop() is is_lost
 
 
-def test_the_end_of_the_pool_ends_its_coroutines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@on_both_loops
+async def test_the_end_of_the_pool_ends_its_coroutines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_loop, "INTERRUPT_GRACE_SECONDS", 0.1)
 
-    async def test() -> None:
-        bench = Workbench(2)
-        pool = event_loop.EventLoopPool(bench.dispatcher, 2, Limits())
-        running = asyncio.create_task(pool.run())
-        CLOSED.clear()
-        bench.dispatcher.offer([make_job(hold_resource), make_job(tasks.asleep, 60)])
-        await until(lambda: bench.dispatcher.active == 2 and CLOSED)
-        running.cancel()
-        await asyncio.wait([running])
-        assert CLOSED == ["opened", "closed"]
-        assert bench.settled == []
-        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
-
-    run(test)
+    bench = Workbench(2)
+    pool = event_loop.EventLoopPool(bench.dispatcher, 2, Limits())
+    running = asyncio.create_task(pool.run())
+    CLOSED.clear()
+    bench.dispatcher.offer([make_job(hold_resource), make_job(tasks.asleep, 60)])
+    await until(lambda: bench.dispatcher.active == 2 and CLOSED)
+    running.cancel()
+    await asyncio.wait([running])
+    assert CLOSED == ["opened", "closed"]
+    assert bench.settled == []
+    await until(lambda: not own_tasks())

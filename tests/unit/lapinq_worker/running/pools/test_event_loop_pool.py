@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.outcome import Completed, Raised, RetryAsked, Unstorable
+from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
-from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.loop_coroutines import (
     NULL,
     ask_again,
@@ -36,38 +36,35 @@ from tests.unit.lapinq_worker.loop_coroutines import (
 from tests.unit.lapinq_worker.workbench import coroutines, until
 
 
-def test_coroutines_return_and_raise(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines() as bench:
-            returned, failed, retried, unstorable = await bench.run(
-                make_job(tasks.aadd, 1, 2),
-                make_job(tasks.afail, "no"),
-                make_job(ask_again),
-                make_job(give_unstorable),
-            )
-            assert returned == Completed("3")
-            assert isinstance(failed, Raised)
-            assert failed.error == "ValueError: no"
-            assert failed.traceback is not None
-            assert failed.traceback.splitlines()[1].endswith("in afail")
-            assert isinstance(retried, RetryAsked)
-            assert isinstance(unstorable, Unstorable)
-
-    run(test)
+@on_both_loops
+async def test_coroutines_return_and_raise() -> None:
+    async with coroutines() as bench:
+        returned, failed, retried, unstorable = await bench.run(
+            make_job(tasks.aadd, 1, 2),
+            make_job(tasks.afail, "no"),
+            make_job(ask_again),
+            make_job(give_unstorable),
+        )
+        assert returned == Completed("3")
+        assert isinstance(failed, Raised)
+        assert failed.error == "ValueError: no"
+        assert failed.traceback is not None
+        assert failed.traceback.splitlines()[1].endswith("in afail")
+        assert isinstance(retried, RetryAsked)
+        assert isinstance(unstorable, Unstorable)
 
 
-def test_arguments_that_do_not_fit_are_the_tasks_failure(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines() as bench:
-            (outcome,) = await bench.run(make_job(tasks.aadd, 1, 2, 3))
-            assert isinstance(outcome, Raised)
-            assert outcome.error.startswith("TypeError: aadd() takes 2 positional arguments")
-            await check_every_slot_works(bench)
-
-    run(test)
+@on_both_loops
+async def test_arguments_that_do_not_fit_are_the_tasks_failure() -> None:
+    async with coroutines() as bench:
+        (outcome,) = await bench.run(make_job(tasks.aadd, 1, 2, 3))
+        assert isinstance(outcome, Raised)
+        assert outcome.error.startswith("TypeError: aadd() takes 2 positional arguments")
+        await check_every_slot_works(bench)
 
 
-def test_at_most_the_limit_runs_at_once(run: Run) -> None:
+@on_both_loops
+async def test_at_most_the_limit_runs_at_once() -> None:
     running = most = 0
 
     async def count() -> None:
@@ -77,114 +74,98 @@ def test_at_most_the_limit_runs_at_once(run: Run) -> None:
         await asyncio.sleep(0.005)
         running -= 1
 
-    async def test() -> None:
-        async with coroutines(limit=3) as bench:
-            await bench.run(*[make_job(count) for _ in range(20)])
-            assert most == 3
-
-    run(test)
+    async with coroutines(limit=3) as bench:
+        await bench.run(*[make_job(count) for _ in range(20)])
+        assert most == 3
 
 
-def test_coroutines_start_in_the_order_they_are_offered(run: Run) -> None:
+@on_both_loops
+async def test_coroutines_start_in_the_order_they_are_offered() -> None:
     started = list[int]()
 
     async def note(number: int) -> None:
         started.append(number)
         await asyncio.sleep(0)
 
-    async def test() -> None:
-        async with coroutines(limit=3) as bench:
-            await bench.run(*[make_job(note, n) for n in range(50)])
-            assert started == list(range(50))
-            started.clear()
-
-    run(test)
+    async with coroutines(limit=3) as bench:
+        await bench.run(*[make_job(note, n) for n in range(50)])
+        assert started == list(range(50))
+        started.clear()
 
 
-def test_context_variables_do_not_leak_into_the_next_coroutine(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            jobs = [make_job(remember, str(n)) for n in range(3)]
-            assert await bench.run(*jobs) == [Completed(f'"unset {n}"') for n in range(3)]
-            assert variable.get() == "unset"
-
-    run(test)
+@on_both_loops
+async def test_context_variables_do_not_leak_into_the_next_coroutine() -> None:
+    async with coroutines(limit=1) as bench:
+        jobs = [make_job(remember, str(n)) for n in range(3)]
+        assert await bench.run(*jobs) == [Completed(f'"unset {n}"') for n in range(3)]
+        assert variable.get() == "unset"
 
 
-def test_context_variables_are_seen_in_tasks_that_a_coroutine_starts(run: Run) -> None:
+@on_both_loops
+async def test_context_variables_are_seen_in_tasks_that_a_coroutine_starts() -> None:
     async def parent() -> str:
         variable.set("parent")
         return await asyncio.create_task(remember("child")) + " " + variable.get()
 
-    async def test() -> None:
-        async with coroutines() as bench:
-            assert await bench.run(make_job(parent)) == [Completed('"parent child parent"')]
-
-    run(test)
+    async with coroutines() as bench:
+        assert await bench.run(make_job(parent)) == [Completed('"parent child parent"')]
 
 
+@on_both_loops
 @pytest.mark.parametrize(
     "function",
     [raise_cancelled, await_cancelled, cancel_own_task_and_wait],
     ids=lambda function: function.__name__,
 )
-def test_a_cancellation_from_inside_is_a_failure_of_the_task(run: Run, function: Any) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            (outcome,) = await bench.run(make_job(function))
-            assert outcome == Raised("CancelledError: the coroutine was cancelled from inside")
-            await check_every_slot_works(bench)
-
-    run(test)
+async def test_a_cancellation_from_inside_is_a_failure_of_the_task(function: Any) -> None:
+    async with coroutines(limit=1) as bench:
+        (outcome,) = await bench.run(make_job(function))
+        assert outcome == Raised("CancelledError: the coroutine was cancelled from inside")
+        await check_every_slot_works(bench)
 
 
+@on_both_loops
 @pytest.mark.parametrize(
     ("function", "outcome"), [(cancel_own_task, NULL), (swallow_own_cancellation, Completed('"swallowed"'))]
 )
-def test_a_cancellation_that_a_coroutine_leaves_behind_harms_nobody(
-    run: Run, function: Any, outcome: Completed
+async def test_a_cancellation_that_a_coroutine_leaves_behind_harms_nobody(
+    function: Any, outcome: Completed
 ) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            jobs = [
-                make_job(function),
-                make_job(tasks.asleep, 0.01),
-                make_job(function),
-                make_job(tasks.aadd, 1, 1),
-            ]
-            assert await bench.run(*jobs) == [outcome, Completed('"slept"'), outcome, Completed("2")]
-            await check_every_slot_works(bench)
-
-    run(test)
+    async with coroutines(limit=1) as bench:
+        jobs = [
+            make_job(function),
+            make_job(tasks.asleep, 0.01),
+            make_job(function),
+            make_job(tasks.aadd, 1, 1),
+        ]
+        assert await bench.run(*jobs) == [outcome, Completed('"slept"'), outcome, Completed("2")]
+        await check_every_slot_works(bench)
 
 
-def test_a_cancellation_that_hits_an_idle_slot_does_not_cost_the_slot(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            await check_every_slot_works(bench)
-            (slot,) = (task for task in asyncio.all_tasks() if task.get_name() == "lapinq slot")
-            assert await bench.run(make_job(cancel_task_later, 0.01)) == [NULL]
-            await until(slot.done)
-            await check_every_slot_works(bench)
-
-    run(test)
+@on_both_loops
+async def test_a_cancellation_that_hits_an_idle_slot_does_not_cost_the_slot() -> None:
+    async with coroutines(limit=1) as bench:
+        await check_every_slot_works(bench)
+        (slot,) = (task for task in asyncio.all_tasks() if task.get_name() == "lapinq slot")
+        assert await bench.run(make_job(cancel_task_later, 0.01)) == [NULL]
+        await until(slot.done)
+        await check_every_slot_works(bench)
 
 
-def test_a_slot_cancelled_while_a_job_is_on_its_way_does_not_lose_it(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            await check_every_slot_works(bench)
-            await asyncio.sleep(0.01)  # the slot waits
-            (slot,) = (task for task in asyncio.all_tasks() if task.get_name() == "lapinq slot")
-            job = make_job(tasks.aadd, 2, 2)
-            bench.dispatcher.offer([job])
-            slot.cancel()
-            await until(lambda: bench.ends[job])
-            assert bench.outcome(job) == Completed("4")
-
-    run(test)
+@on_both_loops
+async def test_a_slot_cancelled_while_a_job_is_on_its_way_does_not_lose_it() -> None:
+    async with coroutines(limit=1) as bench:
+        await check_every_slot_works(bench)
+        await asyncio.sleep(0.01)  # the slot waits
+        (slot,) = (task for task in asyncio.all_tasks() if task.get_name() == "lapinq slot")
+        job = make_job(tasks.aadd, 2, 2)
+        bench.dispatcher.offer([job])
+        slot.cancel()
+        await until(lambda: bench.ends[job])
+        assert bench.outcome(job) == Completed("4")
 
 
+@on_both_loops
 @pytest.mark.parametrize(
     ("function", "error"),
     [
@@ -193,17 +174,15 @@ def test_a_slot_cancelled_while_a_job_is_on_its_way_does_not_lose_it(run: Run) -
         (stop_iteration, "RuntimeError: coroutine raised StopIteration"),
     ],
 )
-def test_what_would_end_the_program_ends_only_the_coroutine(run: Run, function: Any, error: str) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            (outcome,) = await bench.run(make_job(function))
-            assert isinstance(outcome, Raised)
-            assert outcome.error == error
-            await check_every_slot_works(bench)
-
-    run(test)
+async def test_what_would_end_the_program_ends_only_the_coroutine(function: Any, error: str) -> None:
+    async with coroutines(limit=1) as bench:
+        (outcome,) = await bench.run(make_job(function))
+        assert isinstance(outcome, Raised)
+        assert outcome.error == error
+        await check_every_slot_works(bench)
 
 
+@on_both_loops
 @pytest.mark.parametrize(
     ("function", "result"),
     [
@@ -213,15 +192,13 @@ def test_what_would_end_the_program_ends_only_the_coroutine(run: Run, function: 
         (await_awaitable, '"awaited"'),
     ],
 )
-def test_what_asyncio_offers_works_inside(run: Run, function: Any, result: str) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            jobs = [make_job(function) for _ in range(3)]
-            assert await bench.run(*jobs) == [Completed(result)] * 3
-
-    run(test)
+async def test_what_asyncio_offers_works_inside(function: Any, result: str) -> None:
+    async with coroutines(limit=1) as bench:
+        jobs = [make_job(function) for _ in range(3)]
+        assert await bench.run(*jobs) == [Completed(result)] * 3
 
 
+@on_both_loops
 @pytest.mark.parametrize(
     ("function", "error"),
     [
@@ -229,33 +206,29 @@ def test_what_asyncio_offers_works_inside(run: Run, function: Any, result: str) 
         (grouped_with_failure, "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)"),
     ],
 )
-def test_timeouts_and_groups_fail_as_they_do_elsewhere(run: Run, function: Any, error: str) -> None:
-    async def test() -> None:
-        async with coroutines(limit=1) as bench:
-            for _ in range(2):
-                (outcome,) = await bench.run(make_job(function))
-                assert isinstance(outcome, Raised)
-                assert outcome.error == error
-
-    run(test)
+async def test_timeouts_and_groups_fail_as_they_do_elsewhere(function: Any, error: str) -> None:
+    async with coroutines(limit=1) as bench:
+        for _ in range(2):
+            (outcome,) = await bench.run(make_job(function))
+            assert isinstance(outcome, Raised)
+            assert outcome.error == error
 
 
-def test_coroutines_that_never_wait_do_not_keep_others_from_the_loop(run: Run) -> None:
-    async def test() -> None:
-        async with coroutines(limit=4) as bench:
-            jobs = [make_job(busy, 0.002) for _ in range(150)]
-            bench.dispatcher.offer(jobs)
-            turns = 0
-            while len(bench.settled) < len(jobs):
-                await asyncio.sleep(0)
-                turns += 1
-            # Slots may go on for 10 ms each: 300 ms of work in four slots are seven turns at least.
-            assert turns >= 6
-
-    run(test)
+@on_both_loops
+async def test_coroutines_that_never_wait_do_not_keep_others_from_the_loop() -> None:
+    async with coroutines(limit=4) as bench:
+        jobs = [make_job(busy, 0.002) for _ in range(150)]
+        bench.dispatcher.offer(jobs)
+        turns = 0
+        while len(bench.settled) < len(jobs):
+            await asyncio.sleep(0)
+            turns += 1
+        # Slots may go on for 10 ms each: 300 ms of work in four slots are seven turns at least.
+        assert turns >= 6
 
 
-def test_a_thousand_coroutines_of_all_kinds_each_end_once(run: Run) -> None:
+@on_both_loops
+async def test_a_thousand_coroutines_of_all_kinds_each_end_once() -> None:
     kinds: list[tuple[Any, ...]] = [
         (tasks.aadd, 1, 1),
         (tasks.afail, "x"),
@@ -267,10 +240,7 @@ def test_a_thousand_coroutines_of_all_kinds_each_end_once(run: Run) -> None:
         (tasks.asleep, 0.001),
     ]
 
-    async def test() -> None:
-        async with coroutines(limit=7) as bench:
-            jobs = [make_job(*kinds[n % len(kinds)]) for n in range(1000)]
-            await bench.run(*jobs)
-            assert len(bench.settled) == 1000
-
-    run(test)
+    async with coroutines(limit=7) as bench:
+        jobs = [make_job(*kinds[n % len(kinds)]) for n in range(1000)]
+        await bench.run(*jobs)
+        assert len(bench.settled) == 1000

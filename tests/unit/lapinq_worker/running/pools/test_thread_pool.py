@@ -27,6 +27,7 @@ from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.threads import ThreadPool
+from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim, make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
@@ -83,92 +84,79 @@ def wrapped_coroutine(a: int, b: int) -> Any:
     return tasks.aadd(a, b)
 
 
-def test_functions_return_and_raise(run: Run) -> None:
-    async def test() -> None:
-        async with threads() as bench:
-            returned, failed, ended = await bench.run(
-                make_job(tasks.add, 1, 2), make_job(tasks.fail, "no"), make_job(exit_program)
-            )
-            assert returned == Completed("3")
-            assert isinstance(failed, Raised)
-            assert failed.error == "ValueError: no"
-            assert failed.traceback is not None
-            assert failed.traceback.splitlines()[1].endswith("in fail")
-            assert isinstance(ended, Raised)
-            assert ended.error == "SystemExit: 3"
-
-    run(test)
+@on_both_loops
+async def test_functions_return_and_raise() -> None:
+    async with threads() as bench:
+        returned, failed, ended = await bench.run(
+            make_job(tasks.add, 1, 2), make_job(tasks.fail, "no"), make_job(exit_program)
+        )
+        assert returned == Completed("3")
+        assert isinstance(failed, Raised)
+        assert failed.error == "ValueError: no"
+        assert failed.traceback is not None
+        assert failed.traceback.splitlines()[1].endswith("in fail")
+        assert isinstance(ended, Raised)
+        assert ended.error == "SystemExit: 3"
 
 
-def test_a_coroutine_behind_a_plain_function_is_run(run: Run) -> None:
-    async def test() -> None:
-        async with threads() as bench:
-            assert await bench.run(make_job(wrapped_coroutine, 1, 2)) == [Completed("3")]
-
-    run(test)
+@on_both_loops
+async def test_a_coroutine_behind_a_plain_function_is_run() -> None:
+    async with threads() as bench:
+        assert await bench.run(make_job(wrapped_coroutine, 1, 2)) == [Completed("3")]
 
 
-def test_context_variables_do_not_leak_into_the_next_call(run: Run) -> None:
-    async def test() -> None:
-        async with threads(limit=1) as bench:
-            assert await bench.run(*[make_job(remember) for _ in range(3)]) == [Completed('"unset"')] * 3
-
-    run(test)
+@on_both_loops
+async def test_context_variables_do_not_leak_into_the_next_call() -> None:
+    async with threads(limit=1) as bench:
+        assert await bench.run(*[make_job(remember) for _ in range(3)]) == [Completed('"unset"')] * 3
 
 
-def test_as_many_run_at_once_as_there_are_places(run: Run) -> None:
-    async def test() -> None:
-        async with threads(limit=3) as bench:
-            gates = [Gate() for _ in range(5)]
-            bench.dispatcher.offer([job_of(gate) for gate in gates])
-            await until(lambda: sum(gate.started for gate in gates) == 3)
-            assert bench.dispatcher.in_hand == 5
-            for gate in gates:
-                gate.open.set()
-            await until(lambda: len(bench.settled) == 5)
-            assert bench.outcomes == [Completed('"through"')] * 5
-
-    run(test)
-
-
-def test_threads_are_used_again(run: Run) -> None:
-    async def test() -> None:
-        async with threads(limit=2) as bench:
-            before = threading.active_count()
-            await bench.run(*[make_job(tasks.add, n, n) for n in range(200)])
-            assert threading.active_count() <= before + 2
-
-    run(test)
-
-
-def test_at_its_limit_a_function_is_left_behind_and_its_place_is_free(run: Run) -> None:
-    async def test() -> None:
-        gate = Gate()
-        async with threads(limit=1, time_limit=0.05, time_limit_grace=0.05) as bench:
-            stuck = job_of(gate)
-            outcomes = await bench.run(stuck, make_job(tasks.add, 1, 1))
-            assert outcomes == [TimedOut(0.05), Completed("2")]
+@on_both_loops
+async def test_as_many_run_at_once_as_there_are_places() -> None:
+    async with threads(limit=3) as bench:
+        gates = [Gate() for _ in range(5)]
+        bench.dispatcher.offer([job_of(gate) for gate in gates])
+        await until(lambda: sum(gate.started for gate in gates) == 3)
+        assert bench.dispatcher.in_hand == 5
+        for gate in gates:
             gate.open.set()
-            # What it returns now is dropped; the bench fails when a job ends twice.
-            await bench.run(*[make_job(tasks.add, 1, 1) for _ in range(20)])
-
-    run(test)
+        await until(lambda: len(bench.settled) == 5)
+        assert bench.outcomes == [Completed('"through"')] * 5
 
 
-def test_what_was_handed_over_with_a_stuck_function_goes_on_elsewhere(run: Run) -> None:
-    async def test() -> None:
-        gate, others = Gate(), Counter[int]()
-        async with threads(limit=1, time_limit=0.05, time_limit_grace=0.05) as bench:
-            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(5)])
-            assert await bench.run(*jobs) == [TimedOut(0.05), *[NULL] * 5]
-            gate.open.set()
-            await bench.run(make_job(tasks.add, 1, 1))
-        assert others == Counter(range(5))
-
-    run(test)
+@on_both_loops
+async def test_threads_are_used_again() -> None:
+    async with threads(limit=2) as bench:
+        before = threading.active_count()
+        await bench.run(*[make_job(tasks.add, n, n) for n in range(200)])
+        assert threading.active_count() <= before + 2
 
 
-def test_a_function_is_asked_to_stop_at_its_time_limit(run: Run) -> None:
+@on_both_loops
+async def test_at_its_limit_a_function_is_left_behind_and_its_place_is_free() -> None:
+    gate = Gate()
+    async with threads(limit=1, time_limit=0.05, time_limit_grace=0.05) as bench:
+        stuck = job_of(gate)
+        outcomes = await bench.run(stuck, make_job(tasks.add, 1, 1))
+        assert outcomes == [TimedOut(0.05), Completed("2")]
+        gate.open.set()
+        # What it returns now is dropped; the bench fails when a job ends twice.
+        await bench.run(*[make_job(tasks.add, 1, 1) for _ in range(20)])
+
+
+@on_both_loops
+async def test_what_was_handed_over_with_a_stuck_function_goes_on_elsewhere() -> None:
+    gate, others = Gate(), Counter[int]()
+    async with threads(limit=1, time_limit=0.05, time_limit_grace=0.05) as bench:
+        jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(5)])
+        assert await bench.run(*jobs) == [TimedOut(0.05), *[NULL] * 5]
+        gate.open.set()
+        await bench.run(make_job(tasks.add, 1, 1))
+    assert others == Counter(range(5))
+
+
+@on_both_loops
+async def test_a_function_is_asked_to_stop_at_its_time_limit() -> None:
     def look() -> str:
         while not current_task().cancelled:
             time.sleep(0.002)
@@ -178,49 +166,41 @@ def test_a_function_is_asked_to_stop_at_its_time_limit(run: Run) -> None:
         look()
         raise ValueError("torn down")
 
-    async def test() -> None:
-        async with threads(limit=2, time_limit=0.05, time_limit_grace=60) as bench:
-            assert await bench.run(job_of(look), job_of(fail)) == [
-                Completed('"stopped in time"'),
-                TimedOut(0.05),
-            ]
-
-    run(test)
+    async with threads(limit=2, time_limit=0.05, time_limit_grace=60) as bench:
+        assert await bench.run(job_of(look), job_of(fail)) == [
+            Completed('"stopped in time"'),
+            TimedOut(0.05),
+        ]
 
 
-def test_each_function_has_its_own_time_limit(run: Run) -> None:
-    async def test() -> None:
-        async with threads(limit=2, time_limit=60, time_limit_grace=0.05) as bench:
-            late = make_limited_job(tasks.sleep, 0.05, 1)
-            slow = make_limited_job(tasks.sleep, 10 * 365 * 86400.0, 0.5)
-            assert await bench.run(late, slow) == [TimedOut(0.05), Completed('"slept"')]
-            assert late.is_lost
-            assert not slow.is_lost
-
-    run(test)
+@on_both_loops
+async def test_each_function_has_its_own_time_limit() -> None:
+    async with threads(limit=2, time_limit=60, time_limit_grace=0.05) as bench:
+        late = make_limited_job(tasks.sleep, 0.05, 1)
+        slow = make_limited_job(tasks.sleep, 10 * 365 * 86400.0, 0.5)
+        assert await bench.run(late, slow) == [TimedOut(0.05), Completed('"slept"')]
+        assert late.is_lost
+        assert not slow.is_lost
 
 
-def test_each_call_knows_its_own_task(run: Run) -> None:
-    async def test() -> None:
-        async with threads(limit=2) as bench:
-            jobs = chunk_of(*[lambda: current_task().id for _ in range(20)])
-            assert await bench.run(*jobs) == [Completed(f'"{job.claim.id}"') for job in jobs]
-
-    run(test)
+@on_both_loops
+async def test_each_call_knows_its_own_task() -> None:
+    async with threads(limit=2) as bench:
+        jobs = chunk_of(*[lambda: current_task().id for _ in range(20)])
+        assert await bench.run(*jobs) == [Completed(f'"{job.claim.id}"') for job in jobs]
 
 
-def test_what_the_decorator_says_of_failures_counts(run: Run) -> None:
-    async def test() -> None:
-        async with threads(limit=1, max_result_size=10) as bench:
-            refused, big = make_job(tasks.fail, "no"), make_job(tasks.long_text, 20)
-            refused.target.handling = Handling(no_retry_for=(ValueError,))
-            outcomes = await bench.run(refused, big)
-            assert [type(outcome) for outcome in outcomes] == [Refused, Unstorable]
-
-    run(test)
+@on_both_loops
+async def test_what_the_decorator_says_of_failures_counts() -> None:
+    async with threads(limit=1, max_result_size=10) as bench:
+        refused, big = make_job(tasks.fail, "no"), make_job(tasks.long_text, 20)
+        refused.target.handling = Handling(no_retry_for=(ValueError,))
+        outcomes = await bench.run(refused, big)
+        assert [type(outcome) for outcome in outcomes] == [Refused, Unstorable]
 
 
-def test_a_function_is_asked_to_stop_on_request(run: Run) -> None:
+@on_both_loops
+async def test_a_function_is_asked_to_stop_on_request() -> None:
     def look() -> str:
         started.set()
         while not current_task().cancelled:
@@ -229,55 +209,49 @@ def test_a_function_is_asked_to_stop_on_request(run: Run) -> None:
 
     started = threading.Event()
 
-    async def test() -> None:
-        async with threads(limit=1) as bench:
-            job = job_of(look)
-            bench.dispatcher.offer([job])
-            await until(started.is_set)
-            assert not pool_of(bench).cancel(job.claim.id, "another token", CANCELLED)
-            for _ in range(3):
-                pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
-            await until(lambda: bench.ends[job])
-            assert bench.outcomes == [CANCELLED]
-            assert not pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
-
-    run(test)
+    async with threads(limit=1) as bench:
+        job = job_of(look)
+        bench.dispatcher.offer([job])
+        await until(started.is_set)
+        assert not pool_of(bench).cancel(job.claim.id, "another token", CANCELLED)
+        for _ in range(3):
+            pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
+        await until(lambda: bench.ends[job])
+        assert bench.outcomes == [CANCELLED]
+        assert not pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
 
 
-def test_a_function_that_ignores_a_request_is_left_behind(run: Run) -> None:
-    async def test() -> None:
-        gate = Gate()
-        async with threads(limit=1, cancel_grace=0.05) as bench:
-            job = job_of(gate)
-            bench.dispatcher.offer([job])
-            await until(lambda: gate.started)
-            assert pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
-            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
-            assert bench.outcome(job) == CANCELLED
-            assert job.is_cancelled
-            assert job.is_lost
-            gate.open.set()
-
-    run(test)
+@on_both_loops
+async def test_a_function_that_ignores_a_request_is_left_behind() -> None:
+    gate = Gate()
+    async with threads(limit=1, cancel_grace=0.05) as bench:
+        job = job_of(gate)
+        bench.dispatcher.offer([job])
+        await until(lambda: gate.started)
+        assert pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
+        assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+        assert bench.outcome(job) == CANCELLED
+        assert job.is_cancelled
+        assert job.is_lost
+        gate.open.set()
 
 
-def test_a_request_takes_out_what_was_not_begun(run: Run) -> None:
-    async def test() -> None:
-        gate, others = Gate(), Counter[int]()
-        async with threads(limit=1) as bench:
-            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
-            bench.dispatcher.offer(jobs)
-            await until(lambda: gate.started)
-            assert pool_of(bench).cancel(jobs[2].claim.id, jobs[2].claim.token, CANCELLED)
-            assert bench.outcomes == [CANCELLED]
-            gate.open.set()
-            await until(lambda: len(bench.settled) == 4)
-        assert others == Counter([0, 2])
-
-    run(test)
+@on_both_loops
+async def test_a_request_takes_out_what_was_not_begun() -> None:
+    gate, others = Gate(), Counter[int]()
+    async with threads(limit=1) as bench:
+        jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
+        bench.dispatcher.offer(jobs)
+        await until(lambda: gate.started)
+        assert pool_of(bench).cancel(jobs[2].claim.id, jobs[2].claim.token, CANCELLED)
+        assert bench.outcomes == [CANCELLED]
+        gate.open.set()
+        await until(lambda: len(bench.settled) == 4)
+    assert others == Counter([0, 2])
 
 
-def test_what_ended_itself_stays_ended(run: Run) -> None:
+@on_both_loops
+async def test_what_ended_itself_stays_ended() -> None:
     def commit() -> None:
         job.is_committed = True
         assert gate.open.wait(20)
@@ -285,38 +259,33 @@ def test_what_ended_itself_stays_ended(run: Run) -> None:
     gate = Gate()
     job = job_of(commit)
 
-    async def test() -> None:
-        async with threads(limit=1) as bench:
-            bench.dispatcher.offer([job])
-            await until(lambda: job.is_committed)
-            pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
-            gate.open.set()
-            await until(lambda: bench.ends[job])
-            assert bench.outcomes == [Committed()]
-
-    run(test)
+    async with threads(limit=1) as bench:
+        bench.dispatcher.offer([job])
+        await until(lambda: job.is_committed)
+        pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
+        gate.open.set()
+        await until(lambda: bench.ends[job])
+        assert bench.outcomes == [Committed()]
 
 
-def test_a_halt_returns_all_jobs_with_the_outcomes_they_would_get(run: Run) -> None:
-    async def test() -> None:
-        gate, alone = Gate(), Gate()
-        async with threads(limit=2) as bench:
-            first, second = chunk_of(gate, tasks.noop)
-            cancelled = job_of(alone)
-            bench.dispatcher.offer([first, second])
-            bench.dispatcher.offer([cancelled])
-            await until(lambda: gate.started and alone.started)
-            pool_of(bench).cancel(cancelled.claim.id, cancelled.claim.token, CANCELLED)
-            unsettled = {job: outcome for job, outcome, _ in pool_of(bench).halt()}
-            assert unsettled == {first: Interrupted(), second: Unstarted(), cancelled: CANCELLED}
-            assert first.is_lost
-            assert not second.is_lost
-            gate.open.set()
-            alone.open.set()
-            await until(lambda: len(bench.settled) == 3)
-            assert pool_of(bench).halt() == []
-
-    run(test)
+@on_both_loops
+async def test_a_halt_returns_all_jobs_with_the_outcomes_they_would_get() -> None:
+    gate, alone = Gate(), Gate()
+    async with threads(limit=2) as bench:
+        first, second = chunk_of(gate, tasks.noop)
+        cancelled = job_of(alone)
+        bench.dispatcher.offer([first, second])
+        bench.dispatcher.offer([cancelled])
+        await until(lambda: gate.started and alone.started)
+        pool_of(bench).cancel(cancelled.claim.id, cancelled.claim.token, CANCELLED)
+        unsettled = {job: outcome for job, outcome, _ in pool_of(bench).halt()}
+        assert unsettled == {first: Interrupted(), second: Unstarted(), cancelled: CANCELLED}
+        assert first.is_lost
+        assert not second.is_lost
+        gate.open.set()
+        alone.open.set()
+        await until(lambda: len(bench.settled) == 3)
+        assert pool_of(bench).halt() == []
 
 
 def test_a_halt_misses_no_job_and_returns_none_twice(run_on_uvloop: Run) -> None:
@@ -348,24 +317,22 @@ def test_a_halt_misses_no_job_and_returns_none_twice(run_on_uvloop: Run) -> None
     run_on_uvloop(test)
 
 
-def test_what_was_handed_over_is_not_begun_after_a_halt(run: Run) -> None:
-    async def test() -> None:
-        gate, others = Gate(), Counter[int]()
-        async with threads(limit=1) as bench:
-            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
-            bench.dispatcher.offer(jobs)
-            await until(lambda: gate.started)
-            assert {job: outcome for job, outcome, _ in pool_of(bench).halt()} == {
-                jobs[0]: Interrupted(),
-                **dict.fromkeys(jobs[1:], Unstarted()),
-            }
-            gate.open.set()
-            await until(lambda: len(bench.settled) == 4)
-            assert [bench.outcome(job) for job in jobs[1:]] == [Unstarted()] * 3
-            assert not others
-            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
-
-    run(test)
+@on_both_loops
+async def test_what_was_handed_over_is_not_begun_after_a_halt() -> None:
+    gate, others = Gate(), Counter[int]()
+    async with threads(limit=1) as bench:
+        jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
+        bench.dispatcher.offer(jobs)
+        await until(lambda: gate.started)
+        assert {job: outcome for job, outcome, _ in pool_of(bench).halt()} == {
+            jobs[0]: Interrupted(),
+            **dict.fromkeys(jobs[1:], Unstarted()),
+        }
+        gate.open.set()
+        await until(lambda: len(bench.settled) == 4)
+        assert [bench.outcome(job) for job in jobs[1:]] == [Unstarted()] * 3
+        assert not others
+        assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 
 
 @pytest.fixture
@@ -437,89 +404,77 @@ def test_jobs_that_wait_for_a_thread_are_released(
     caplog.clear()
 
 
-def test_an_interruption_gives_back_what_runs_and_what_was_not_begun(run: Run) -> None:
-    async def test() -> None:
-        gate, others = Gate(), Counter[int]()
-        async with threads(limit=2) as bench:
-            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
-            alone = Gate()
+@on_both_loops
+async def test_an_interruption_gives_back_what_runs_and_what_was_not_begun() -> None:
+    gate, others = Gate(), Counter[int]()
+    async with threads(limit=2) as bench:
+        jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
+        alone = Gate()
+        bench.dispatcher.offer(jobs)
+        bench.dispatcher.offer([job_of(alone)])
+        await until(lambda: gate.started and alone.started)
+        pool_of(bench).interrupt(Interrupted())
+        await until(lambda: len(bench.settled) == 5)
+        assert [bench.outcome(job) for job in jobs] == [Interrupted(), *[Unstarted()] * 3]
+        gate.open.set()
+        alone.open.set()
+        assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+    assert not others
+
+
+@on_both_loops
+async def test_a_chunk_overtaken_by_an_interruption_is_not_begun() -> None:
+    async with threads(limit=2) as bench:
+        for _ in range(50):
+            started = Counter[str]()
+            jobs = chunk_of(*[lambda started=started: started.update(["x"]) for _ in range(5)])
             bench.dispatcher.offer(jobs)
-            bench.dispatcher.offer([job_of(alone)])
-            await until(lambda: gate.started and alone.started)
             pool_of(bench).interrupt(Interrupted())
-            await until(lambda: len(bench.settled) == 5)
-            assert [bench.outcome(job) for job in jobs] == [Interrupted(), *[Unstarted()] * 3]
-            gate.open.set()
-            alone.open.set()
-            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
-        assert not others
-
-    run(test)
+            await until(lambda jobs=jobs: all(bench.ends[job] for job in jobs))
+            outcomes = [bench.outcome(job) for job in jobs]
+            assert outcomes.count(Unstarted()) == 5 - started["x"]
 
 
-def test_a_chunk_overtaken_by_an_interruption_is_not_begun(run: Run) -> None:
-    async def test() -> None:
-        async with threads(limit=2) as bench:
-            for _ in range(50):
-                started = Counter[str]()
-                jobs = chunk_of(*[lambda started=started: started.update(["x"]) for _ in range(5)])
-                bench.dispatcher.offer(jobs)
-                pool_of(bench).interrupt(Interrupted())
-                await until(lambda jobs=jobs: all(bench.ends[job] for job in jobs))
-                outcomes = [bench.outcome(job) for job in jobs]
-                assert outcomes.count(Unstarted()) == 5 - started["x"]
-
-    run(test)
+@on_both_loops
+async def test_an_interruption_leaves_the_idle_alone() -> None:
+    async with threads() as bench:
+        await bench.run(make_job(tasks.add, 1, 1))
+        pool_of(bench).interrupt(Interrupted())
+        assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 
 
-def test_an_interruption_leaves_the_idle_alone(run: Run) -> None:
-    async def test() -> None:
-        async with threads() as bench:
-            await bench.run(make_job(tasks.add, 1, 1))
-            pool_of(bench).interrupt(Interrupted())
-            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+@on_both_loops
+async def test_limits_that_fall_together_with_ends_start_and_settle_nothing_twice() -> None:
+    starts = Counter[int]()
 
-    run(test)
+    def about_the_limit(number: int) -> None:
+        starts[number] += 1
+        threading.Event().wait(0.018 + number % 5 * 0.002)
 
-
-def test_limits_that_fall_together_with_ends_start_and_settle_nothing_twice(run: Run) -> None:
-    async def test() -> None:
-        starts = Counter[int]()
-
-        def about_the_limit(number: int) -> None:
-            starts[number] += 1
-            threading.Event().wait(0.018 + number % 5 * 0.002)
-
-        async with threads(limit=8, time_limit=0.02, time_limit_grace=0.0) as bench:
-            jobs = [job_of(lambda n=n: about_the_limit(n), 1e-6) for n in range(200)]
-            outcomes = await bench.run(*jobs)
-        assert set(outcomes) <= {NULL, TimedOut(0.02)}
-        assert set(starts.values()) == {1}
-        assert len(starts) == 200
-
-    run(test)
+    async with threads(limit=8, time_limit=0.02, time_limit_grace=0.0) as bench:
+        jobs = [job_of(lambda n=n: about_the_limit(n), 1e-6) for n in range(200)]
+        outcomes = await bench.run(*jobs)
+    assert set(outcomes) <= {NULL, TimedOut(0.02)}
+    assert set(starts.values()) == {1}
+    assert len(starts) == 200
 
 
-def test_the_run_time_of_a_function_is_measured(run: Run) -> None:
-    async def test() -> None:
-        async with threads() as bench:
-            job = job_of(lambda: threading.Event().wait(0.02))
-            await bench.run(job)
-            assert 0.02 <= job.target.run_time.seconds < 1.0
-            assert bench.settled[0][2] == job.target.run_time.seconds
-
-    run(test)
+@on_both_loops
+async def test_the_run_time_of_a_function_is_measured() -> None:
+    async with threads() as bench:
+        job = job_of(lambda: threading.Event().wait(0.02))
+        await bench.run(job)
+        assert 0.02 <= job.target.run_time.seconds < 1.0
+        assert bench.settled[0][2] == job.target.run_time.seconds
 
 
-def test_threads_end_with_the_pool(run: Run) -> None:
+@on_both_loops
+async def test_threads_end_with_the_pool() -> None:
     before = threading.active_count()
 
-    async def test() -> None:
-        async with threads(limit=4) as bench:
-            await bench.run(*[make_job(tasks.sleep, 0.01) for _ in range(8)])
-        await until(lambda: threading.active_count() <= before)
-
-    run(test)
+    async with threads(limit=4) as bench:
+        await bench.run(*[make_job(tasks.sleep, 0.01) for _ in range(8)])
+    await until(lambda: threading.active_count() <= before)
 
 
 def test_a_function_that_ends_after_the_loop_is_closed_harms_nobody(run: Run) -> None:

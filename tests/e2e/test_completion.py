@@ -3,9 +3,7 @@
 import shutil
 
 import pytest
-from click.testing import CliRunner
 
-from lapinq.cli import cli
 from tests.support.programs.terminal import Terminal
 
 SHELLS = {
@@ -25,9 +23,3 @@ def test_a_shell_completes_commands(shell: str) -> None:
         terminal.until("task")
         terminal.type("canc\t")
         terminal.until("cancel")
-
-
-def test_another_shell_is_refused() -> None:
-    done = CliRunner().invoke(cli, ["completion", "tcsh"])
-    assert done.exit_code == 2
-    assert "'tcsh' is not one of 'bash', 'zsh', 'fish'" in done.output

@@ -21,7 +21,7 @@ _SHOWN = re.compile(r"\bprint\(.*\)  # (.+)$")
 
 
 def is_of_an_example(block: Block) -> bool:
-    """Whether it is lines of a program in examples/ or of what `lapinq init` writes. tests/e2e runs both."""
+    """Whether it is lines of a program in examples/ or of what `lapinq init` writes. Other tests run both."""
     return any(block.text in text for text in _EXAMPLES)
 
 

@@ -144,7 +144,7 @@ def working(url: str) -> Generator[None]:
 def test_every_block_of_a_page_does_what_it_shows(path: Path, site: Site) -> None:
     for block in blocks_of(path):
         if python_blocks.is_of_an_example(block) or python_blocks.is_of_a_suite(block):
-            continue  # run by tests/e2e and by the test below
+            continue  # run by other tests and by the test below
         found = [text for text in CHECKS if text in block.text]
         for text in found:
             CHECKS[text](site, block)

@@ -8,7 +8,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.e2e.test_mistakes.mistake import Mistake, check
+from tests.integration.lapinq.mistakes.mistake import Mistake, check
+
+pytestmark = pytest.mark.http
 
 NOWHERE = "--database-url postgresql://127.0.0.1:1/x"
 
@@ -44,6 +46,16 @@ FLAGS = [
         f"server {NOWHERE} --api-key ''", 3, "--api-key is set but empty: give it a value, or leave it out"
     ),
     Mistake(f"server {NOWHERE} --allowed-hosts https://a.example", 2, "--allowed-hosts: must be host names"),
+    Mistake(
+        "user password lapinq --server http://127.0.0.1:1",
+        2,
+        "works on the database, not through a server: give --database-url",
+    ),
+    Mistake(
+        "schedule apply jobs.toml --server http://127.0.0.1:1",
+        2,
+        "works on the database, not through a server: give --database-url",
+    ),
     Mistake("queue list --server nowhere", 2, "--server: must begin with http:// or https://"),
     Mistake("queue list", 2, "LAPINQ_URL: must begin with http:// or https://", {"LAPINQ_URL": "ftp://x"}),
     Mistake(
@@ -52,6 +64,7 @@ FLAGS = [
         "LAPINQ_URL: user and password must be",
         {"LAPINQ_URL": "postgresql://u:s3cr@t/x@h/d"},
     ),
+    Mistake(f"queue list {NOWHERE}", 1, "Connection refused"),
     Mistake("queue list --server http://127.0.0.1:1", 1, "no answer from http://127.0.0.1:1"),
     Mistake(
         f"queue list --server http://127.0.0.1:1 {NOWHERE}",

@@ -9,29 +9,32 @@ import click
 import pytest
 
 from lapinq.cli import cli
+from lapinq.server import create_app
+from tests.integration.lapinq.commands.conftest import KEY
 from tests.support.database.postgres import private_database
+from tests.support.http.serving import serving
 from tests.support.programs.command_line import lapinq_at
-from tests.support.programs.processes import ApiProcess
 
-KEY = "the key of every command"
+pytestmark = pytest.mark.http
+
 TASKS = "tests.support.sample.tasks"
 ELSEWHERE = {
     "api",  # prints what it gets
-    "queue skip",  # test_queue_command.py has a blocked key for it
+    "queue skip",  # test_queue.py has a blocked key for it
     "schedule apply",  # works on the database only, as `user password` does
     "user password",
-    "webhook show",  # test_webhook_command.py has webhooks for them
+    "webhook show",  # test_webhook.py has webhooks for them
     "webhook resend",
 }
 
 
 @pytest.fixture(scope="module")
-def guarded(postgres_url: str, template_database: str) -> Iterator[ApiProcess]:
-    with (
-        private_database(postgres_url, template_database) as database,
-        ApiProcess(database, "--worker", "--api-key", KEY, env={"LAPINQ_WORKER_NAME": "only"}) as api,
-    ):
-        yield api
+def guarded(postgres_url: str, template_database: str) -> Iterator[tuple[str, str]]:
+    """The URL of a database, and of a server on it with a worker."""
+    with private_database(postgres_url, template_database) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAPINQ_WORKER_NAME", "only")
+        with serving(create_app(url, KEY, worker=True)) as client:
+            yield url, str(client.base_url)
 
 
 def commands(command: click.Command = cli, path: str = "") -> Iterator[str]:
@@ -47,9 +50,9 @@ def commands(command: click.Command = cli, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("place", ["database", "server"])
-def test_each_prints_json(guarded: ApiProcess, place: str, tmp_path: Path) -> None:
-    database = ("--database-url", guarded.database)
-    where = database if place == "database" else ("--server", guarded.url, "--api-key", KEY)
+def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) -> None:
+    database, server = ("--database-url", guarded[0]), ("--server", guarded[1], "--api-key", KEY)
+    where = database if place == "database" else server
     ran: set[str] = set()
 
     def said(command: str, *arguments: str, stdin: str = "", code: int = 0) -> Any:

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from lapinq import TaskQueue
 from lapinq.errors import InvalidValue, RequestRefused, ServerUnavailable, TaskNotImportable
-from tests.e2e.test_mistakes.mistake import SECRET
+from tests.integration.lapinq.mistakes.mistake import SECRET
 from tests.support.drivers.urls import plain_url
 from tests.support.sample import tasks
+
+pytestmark = pytest.mark.http
 
 Row = tuple[Callable[[], object], type[Exception], str]
 

@@ -1,22 +1,21 @@
-"""`lapinq api`, on the database and through a server."""
+"""`lapinq api`."""
 
 import json
 
 import pytest
 
 from tests.support.programs.command_line import lapinq_at
-from tests.support.programs.processes import ApiProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 
+pytestmark = pytest.mark.http
 
-@pytest.mark.parametrize("place", ["database", "server"])
-def test_any_path_can_be_called(server: ApiProcess, place: str) -> None:
-    where = ("--database-url", server.database) if place == "database" else ("--server", server.url)
-    queue = f"{place} api"
+
+def test_any_path_can_be_called(command_database: str, at_server: tuple[str, ...]) -> None:
+    queue = "mail"
 
     def called(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        done = lapinq_at(where, "api", *arguments, stdin=stdin)
+        done = lapinq_at(at_server, "api", *arguments, stdin=stdin)
         return done.exit_code, done.stdout, done.stderr
 
     def said(*arguments: str, stdin: str = "") -> str:
@@ -25,7 +24,7 @@ def test_any_path_can_be_called(server: ApiProcess, place: str) -> None:
         return out
 
     assert json.loads(said(f"queues/{queue}/pause", "-f", "reason=no paper"))["pause_reason"] == "no paper"
-    ids = enqueue_all(server.database, [new_task(queue_name=queue) for _ in range(5)])
+    ids = enqueue_all(command_database, [new_task(queue_name=queue) for _ in range(5)])
     made = json.loads(
         said("post", "enqueue", "-f", "task_name=add", "-f", "module_path=x", "-f", f"queue_name={queue}",
              "-F", "priority=7", "-F", "args=[1]")

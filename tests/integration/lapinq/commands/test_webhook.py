@@ -1,26 +1,18 @@
-"""`lapinq webhook`, on the database and through a server."""
+"""`lapinq webhook`."""
 
 import json
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.support.database.postgres import private_database
 from tests.support.http.delivering import completed
 from tests.support.http.receiver import ROOT, SECRET
 from tests.support.programs.command_line import lapinq_at
-from tests.support.programs.processes import ApiProcess
+
+pytestmark = pytest.mark.http
 
 URL = "https://hooks.example/done"
 NIL = "00000000-0000-0000-0000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def server(postgres_url: str, template_database: str) -> Iterator[ApiProcess]:
-    """Without a worker, which would take the tasks that the test completes itself."""
-    with private_database(postgres_url, template_database) as database, ApiProcess(database) as api:
-        yield api
 
 
 def test_the_secret_of_a_receiver_is_for_its_origin() -> None:
@@ -41,18 +33,16 @@ def test_the_secret_of_a_receiver_is_for_its_origin() -> None:
     assert "must be an http or https URL" in said("hooks.example", ROOT, 2)
 
 
-@pytest.mark.parametrize("place", ["database", "server"])
-def test_webhooks_are_listed_shown_and_resent(server: ApiProcess, place: str) -> None:
-    where = ("--database-url", server.database) if place == "database" else ("--server", server.url)
-    queue = f"{place} hooks"
-    task, *_ = completed(server.database, URL, 3, queue_name=queue)
+def test_webhooks_are_listed_shown_and_resent(command_database: str, at_server: tuple[str, ...]) -> None:
+    queue = "mail"
+    task, *_ = completed(command_database, URL, 3, queue_name=queue)
 
     def said(*arguments: str, code: int = 0, stdin: str = "") -> str:
-        done = lapinq_at(where, "webhook", *arguments, stdin=stdin)
+        done = lapinq_at(at_server, "webhook", *arguments, stdin=stdin)
         assert done.exit_code == code, done.stderr
         return done.stdout if code == 0 else done.stderr
 
-    with psycopg.connect(server.database, autocommit=True) as conn:
+    with psycopg.connect(command_database, autocommit=True) as conn:
         conn.execute(
             "UPDATE lapinq_webhooks SET state = 'given_up', tried_at = now(), answer = 500, failure = 'it answered 500'"
             " WHERE queue_name = %s",

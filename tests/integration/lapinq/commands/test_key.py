@@ -1,15 +1,23 @@
 """`lapinq key` on a real database, and what the command line notes of its changes."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import psycopg
+import pytest
 
 from lapinq_core.domain.accounts.api_key import digest_of, looks_like_key
 from lapinq_core.domain.tasks.state import Status
+from tests.integration.lapinq.commands.conftest import KEY
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
-from tests.support.programs.command_line import ME, lapinq, noted
+from tests.support.http.delivering import completed, outbox
+from tests.support.programs.command_line import ME, lapinq, lapinq_at, noted
+from tests.support.rows.factories import Conn
+from tests.support.rows.schedules import add_schedule
+
+pytestmark = pytest.mark.http
 
 
 def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
@@ -80,3 +88,32 @@ def test_what_the_command_line_does_to_a_task_is_noted(database: str) -> None:
         (*ME, "task.cancel_request", made[Status.RUNNING], names),
         (*ME, "task.requeue", made[Status.FAILED], names),
     ]
+
+
+def test_a_key_without_read_changes_what_it_may(command_database: str, server_url: str) -> None:
+    async def add(conn: Conn) -> None:
+        await add_schedule(conn, "unread", every="1d")
+
+    on_connections(command_database, add)
+    server = ("--server", server_url, "--api-key")
+    key = said((*server, KEY), "key", "create", "blind", "-s", "schedule", "-s", "manage").strip()
+    where = (*server, key)
+    assert said(where, "schedule", "disable", "unread") == "disabled unread\n"
+    assert said(where, "schedule", "enable", "unread") == "enabled unread\n"
+    assert json.loads(said(where, "schedule", "enable", "unread", "--json"))["state"] == "active"
+
+    completed(command_database, "https://hooks.example/done", queue_name="unread")
+    [hook] = outbox(command_database)
+    assert said(where, "webhook", "resend", str(hook["id"])) == f"resends {hook['id']}\n"
+    assert "may not read" in said(where, "webhook", "resend", str(hook["id"])[:23], code=1)
+
+    said(where, "limit", "set", "gpu", "--max-running", "1")
+    asked = lapinq_at(where, "limit", "delete", "gpu", stdin="y\n")
+    assert asked.stdout == "deleted the limit gpu\n", asked.stderr
+    assert asked.stderr.startswith("Delete the limit gpu? Tasks that wait with it start without it. [y/N]")
+
+
+def said(where: Sequence[str], *arguments: str, code: int = 0) -> str:
+    done = lapinq_at(where, *arguments)
+    assert done.exit_code == code, done.stderr
+    return done.stdout if code == 0 else done.stderr

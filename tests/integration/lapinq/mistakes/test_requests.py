@@ -10,6 +10,8 @@ from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.support.http.serving import serving
 
+pytestmark = pytest.mark.http
+
 TASK: dict[str, Any] = {"task_name": "add", "module_path": "tests.support.sample.tasks"}
 SCHEDULE: dict[str, Any] = {**TASK, "name": "wrong", "cron": "@daily"}
 NIL = "00000000-0000-0000-0000-000000000000"

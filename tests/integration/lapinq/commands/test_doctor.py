@@ -1,29 +1,14 @@
 """`lapinq doctor`: on the database, through a server, and where there is neither."""
 
 import json
-from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from lapinq_api.app import build_app
 from lapinq_core.doctor.examination import CHECKS
-from lapinq_core.runtime.settings import Settings
 from tests.support.database import postgres
-from tests.support.http.serving import serving
 from tests.support.programs.command_line import lapinq_at
 
-KEY = "a key that nobody guesses"
-
-
-@pytest.fixture(scope="module")
-def api(postgres_url: str, template_database: str) -> Iterator[httpx.Client]:
-    """A client of a server with a key."""
-    with (
-        postgres.private_database(postgres_url, template_database) as url,
-        serving(build_app(Settings(database_url=url, api_key=KEY))) as client,
-    ):
-        yield client
+pytestmark = pytest.mark.http
 
 
 def test_it_tells_what_it_found_the_worst_last(database: str) -> None:
@@ -40,8 +25,8 @@ def test_it_tells_what_it_found_the_worst_last(database: str) -> None:
     assert lines[-1].startswith("1 error, ")  # fsync is off in the tests
 
 
-def test_it_prints_what_the_api_answers(api: httpx.Client, database: str) -> None:
-    for place in (("--database-url", database), ("--server", str(api.base_url), "--api-key", KEY)):
+def test_it_prints_what_the_api_answers(at_database: tuple[str, ...], at_server: tuple[str, ...]) -> None:
+    for place in (at_database, at_server):
         done = lapinq_at(place, "doctor", "--json")
         assert done.exit_code == 1, done.stderr
         report = json.loads(done.stdout)
@@ -51,7 +36,7 @@ def test_it_prints_what_the_api_answers(api: httpx.Client, database: str) -> Non
         assert [one["message"] for one in report["checks"] if one["message"] not in shown] == []
 
 
-def test_where_no_database_answers_it_says_so_and_goes_on(postgres_url: str, api: httpx.Client) -> None:
+def test_where_no_database_answers_it_says_so_and_goes_on(postgres_url: str, server_url: str) -> None:
     with postgres.private_database(postgres_url) as empty:
         for url, message in (
             ("postgresql://127.0.0.1:1/x", "the database is not reachable: "),
@@ -64,7 +49,7 @@ def test_where_no_database_answers_it_says_so_and_goes_on(postgres_url: str, api
             assert "info     open_api" in done.stdout
     for place, code, message in (
         (("--server", "http://127.0.0.1:1"), 1, "no answer from http://127.0.0.1:1"),
-        (("--server", str(api.base_url)), 1, "give --api-key or set LAPINQ_API_KEY"),
+        (("--server", server_url), 1, "give --api-key or set LAPINQ_API_KEY"),
         (("--server", "http://x", "--database-url", "postgresql://x"), 2, "not both"),
     ):
         done = lapinq_at(place, "doctor")
@@ -72,9 +57,11 @@ def test_where_no_database_answers_it_says_so_and_goes_on(postgres_url: str, api
         assert message in done.stderr
 
 
-def test_it_compares_lanes_with_tasks_when_told_to(api: httpx.Client, database: str) -> None:
-    done = lapinq_at(("--database-url", database), "doctor", "--verify")
+def test_it_compares_lanes_with_tasks_when_told_to(
+    at_database: tuple[str, ...], at_server: tuple[str, ...]
+) -> None:
+    done = lapinq_at(at_database, "doctor", "--verify")
     assert "ok       lanes            every lane agrees with the tasks that wait and run" in done.stdout
-    done = lapinq_at(("--server", str(api.base_url), "--api-key", KEY), "doctor", "--verify")
+    done = lapinq_at(at_server, "doctor", "--verify")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "leave out --server" in done.stderr

@@ -1,6 +1,10 @@
 """On the command line: words, flags and names that don't exist, and values that can't be."""
 
-from tests.e2e.test_mistakes.mistake import Mistake, check
+import pytest
+
+from tests.integration.lapinq.mistakes.mistake import Mistake, check
+
+pytestmark = pytest.mark.http
 
 NIL = "00000000-0000-0000-0000-000000000000"
 ADD = "tests.support.sample.tasks:add"
@@ -37,6 +41,10 @@ WORDS = [
     Mistake("api POST enqueue -f task_name", 2, "must have the form NAME=VALUE"),
     Mistake("api POST enqueue -F priority=high", 2, "priority must be JSON; -f takes a text"),
     Mistake("health api --url nowhere", 2, "nowhere is not a URL such as http://127.0.0.1:8001"),
+    Mistake("health api --url ftp://here", 2, "ftp://here is not a URL"),
+    Mistake("health api --url http://here:port", 2, "http://here:port is not a URL"),
+    Mistake("health api", 2, "LAPINQ_PORT", {"LAPINQ_PORT": "many"}),
+    Mistake("health api", 1, "no answer from http://127.0.0.1:1/livez", {"LAPINQ_PORT": "1"}),
     Mistake("health worker --timeout 0", 2, "0.0 is not in the range x>0"),
     Mistake("migrate --lock-wait -1", 2, "-1.0 is not in the range x>=0"),
 ]
@@ -46,14 +54,15 @@ VALUES = [
     Mistake("task list --since yesterday", 2, "'yesterday' is neither a time ago such as 30m"),
     Mistake("task get 123", 2, "'123' is too short: give at least 6 characters of the id"),
     Mistake(f"task get {NIL}", 1, f"no task {NIL}"),
-    Mistake(f"task why {NIL}", 1, f"no task {NIL}"),
-    Mistake(f"task logs {NIL}", 1, f"no task {NIL}"),
-    Mistake(f"task wait {NIL}", 1, f"no task {NIL}"),
-    Mistake(f"task rerun {NIL}", 1, f"no task {NIL}"),
-    Mistake(f"task cancel {NIL}", 1, f"no task {NIL}"),
-    Mistake(f"task requeue {NIL}", 1, f"no task {NIL}"),
     Mistake("task wait --timeout soon 01981c1e", 2, "'soon' is not a duration such as 90, 30s, 15m"),
     Mistake("task delete", 2, "give IDs, or filters such as --queue, or --all for all tasks"),
+    Mistake(f"task delete {NIL} --all", 2, "give either IDs, or filters, --all and --dry-run"),
+    Mistake("task cancel --running --all", 2, "--running needs IDs"),
+    Mistake("task requeue --status pending", 2, "'pending' is not 'failed'"),
+    Mistake("task list --ids --json", 2, "give --ids or --json, not both"),
+    Mistake(f"task logs {NIL} -f -j", 2, "give --follow or --json, not both"),
+    Mistake("task why ffffffff", 1, "no task ffffffff"),
+    Mistake("task why mail", 2, "'mail' is not the id of a task, nor its beginning"),
     Mistake("task cancel", 2, "give IDs, or filters such as --queue, or --all for all tasks"),
     Mistake("queue show mial", 1, "there is no queue with this name (did you mean 'mail'?)"),
     Mistake("queue resume mial", 1, "there is no queue with this name (did you mean 'mail'?)"),
@@ -77,6 +86,23 @@ ENQUEUEING = [
     Mistake("task enqueue", 2, "Missing argument 'MODULE:FUNCTION'"),
     Mistake("task enqueue shop.tasks", 2, "'shop.tasks' is not MODULE:FUNCTION: do you mean shop:tasks?"),
     Mistake("task enqueue shop/tasks.py:add", 2, "names a file: name the module, shop.tasks:add"),
+    Mistake("task enqueue math", 2, "is not MODULE:FUNCTION, such as shop.tasks:send_mail"),
+    Mistake("task enqueue 1x:f", 2, "module_path must be a dotted Python module name"),
+    Mistake(f"task enqueue {ADD} [1,", 2, "'[1,' begins like JSON, but is not: "),
+    Mistake(
+        f"task enqueue {ADD} 1 --args [2]", 2, "give arguments after the function or as --args, not both"
+    ),
+    Mistake(f"task enqueue {ADD} a=1 a=2", 2, "a= is given twice"),
+    Mistake(f"task enqueue {ADD} -5", 2, "put -- before -5: it looks like an option"),
+    Mistake(f"task enqueue {ADD} --args 1", 2, "args must be a list, not an integer"),
+    Mistake(f"task enqueue {ADD} --in 1h --at 2030-01-01", 2, "give --at or --in, not both"),
+    Mistake(
+        f"task enqueue {ADD} --ttl 0 --wait", 2, "--wait needs a task with a result: --ttl 0 leaves none"
+    ),
+    Mistake(f"task enqueue {ADD} --key ü", 2, "must have 1 to 255 printable ASCII characters"),
+    Mistake(f"task enqueue {ADD} --priority 9999999999", 2, "priority must be between"),
+    Mistake(f"task enqueue {ADD} --limit gpu", 2, "'gpu' is not NAME=UNITS, such as openai=1200"),
+    Mistake(f"task enqueue {ADD} --limit gpu=2 --limit tpu=1", 2, "limits.gpu is not a limit that exists"),
     Mistake(f"task enqueue {ADD} --args [1", 2, "'[1' is not JSON"),
     Mistake(f"task enqueue {ADD} --kwargs [1]", 2, "kwargs must be an object, not a list"),
     Mistake(f"task enqueue {ADD} --in soon", 2, "'soon' is not a duration such as 90, 30s, 15m"),

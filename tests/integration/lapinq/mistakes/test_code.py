@@ -7,13 +7,15 @@ import psycopg
 import pytest
 
 from lapinq.testing import Database, DatabaseWorker
-from tests.e2e.test_mistakes.mistake import Mistake, check
+from tests.integration.lapinq.mistakes.mistake import Mistake, check
 from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
 from tests.support.programs.command_line import lapinq
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
+
+pytestmark = pytest.mark.http
 
 SAMPLE = "tests.support.sample.tasks"
 
@@ -89,6 +91,16 @@ def test_a_module_that_raises_shows_the_users_frames_alone(
     assert [Path(frame).name for frame in frames] == files
     assert told.splitlines()[0] == f"Error: importing module 'mistaken_shop.{module}' failed"
     assert told.splitlines()[-1] == error
+
+
+@pytest.mark.parametrize("command", ["scheduler", "server --scheduler"])
+def test_a_module_of_schedules_that_cannot_be_imported_ends_the_start(database: str, command: str) -> None:
+    done = lapinq(database, *command.split(), "--schedules", "mistaken_shop.missing")
+    assert (done.exit_code, done.stdout) == (1, "")
+    first, *_, last = done.stderr.splitlines()
+    module = "'mistaken_shop.missing'"
+    assert first == f"Error: schedules of module {module}: importing module {module} failed"
+    assert last == "ModuleNotFoundError: No module named 'requets'"
 
 
 def test_tasks_that_cannot_run(database: str) -> None:

@@ -15,6 +15,8 @@ from tests.support.programs.terminal import Terminal
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 
+pytestmark = pytest.mark.http
+
 
 def test_keys_act_on_what_is_selected_and_the_terminal_is_restored(
     database: str, monkeypatch: pytest.MonkeyPatch

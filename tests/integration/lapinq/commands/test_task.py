@@ -1,12 +1,13 @@
-"""`lapinq task`, on the database and through a server, without a worker and with one."""
+"""`lapinq task`."""
 
 import json
 import re
 import shlex
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import psycopg
@@ -15,50 +16,36 @@ from click.testing import Result
 
 from lapinq.commands.console.api import Api
 from lapinq.commands.tasks import listing
-from lapinq_api.app import build_app
+from lapinq.testing import Database, DatabaseWorker
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.runtime.settings import Settings
+from tests.integration.lapinq.commands.conftest import KEY
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.database import postgres
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
-from tests.support.http.serving import serving
-from tests.support.programs.command_line import ME, lapinq_at, noted
-from tests.support.programs.processes import ApiProcess
+from tests.support.programs.command_line import lapinq_at, noted
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import add_worker, new_task
 
+pytestmark = pytest.mark.http
+
 SAMPLE = "tests.support.sample.tasks"
-KEY = "s3cret-of-the-server"
 _queues = (f"queue {number}" for number in count())
 
 Task = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def idle(postgres_url: str, template_database: str) -> Generator[tuple[str, str]]:
-    """The URL of a database, and of a server on it. No worker runs there."""
-    with (
-        postgres.private_database(postgres_url, template_database) as url,
-        serving(build_app(Settings(database_url=url, api_key=KEY))) as client,
-    ):
-        yield url, str(client.base_url)
-
-
-@pytest.fixture(params=["database", "server"])
-def task(request: pytest.FixtureRequest, idle: tuple[str, str]) -> Task:
-    """Calls `lapinq task`, both ways."""
-    database, url = idle
-    at_server = ("--server", url, "--api-key", KEY)
-    return partial(call, at_server if request.param == "server" else ("--database-url", database))
+@pytest.fixture
+def task(at_server: tuple[str, ...]) -> Task:
+    """Calls `lapinq task`."""
+    return partial(call, at_server)
 
 
 @pytest.fixture
-def made(idle: tuple[str, str]) -> tuple[str, dict[Status, str]]:
+def made(command_database: str) -> tuple[str, dict[Status, str]]:
     """A queue with a task of every status."""
     queue = next(_queues)
-    return queue, on_connections(idle[0], partial(one_of_each, queue=queue))
+    return queue, on_connections(command_database, partial(one_of_each, queue=queue))
 
 
 def call(place: Sequence[str], *arguments: str, stdin: str = "") -> Result:
@@ -77,7 +64,7 @@ def shown(task: Task, task_id: str) -> dict[str, Any]:
 
 def test_tasks_are_listed_by_every_filter(
     task: Task,
-    idle: tuple[str, str],
+    command_database: str,
     made: tuple[str, dict[Status, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -112,7 +99,7 @@ def test_tasks_are_listed_by_every_filter(
     lines = task("list", "-q", queue, "-s", "failed").stdout.splitlines()
     assert [line.split("  ")[:4] for line in lines] == [[failed, "failed", queue, "add"]]
     assert lines[0].endswith("ValueError: no")
-    on_connections(idle[0], add_worker)
+    on_connections(command_database, add_worker)
     several = task("list", "--worker", "test*")
     assert several.exit_code == 2
     assert re.search(r"--worker test\* means \d workers: name one", several.stderr)
@@ -124,10 +111,10 @@ def test_tasks_are_listed_by_every_filter(
     assert task("list", "-q", "nowhere", "--json").stdout == "[]\n"
 
 
-def test_the_beginning_of_an_id_names_a_task(task: Task, idle: tuple[str, str]) -> None:
+def test_the_beginning_of_an_id_names_a_task(task: Task, command_database: str) -> None:
     time = f"018{next(_moments):05x}-1111-7"
     several = [new_task(id=f"{time}{n:03x}-8000-000000000000", queue_name="same time") for n in range(3)]
-    enqueue_all(idle[0], several)
+    enqueue_all(command_database, several)
     chosen = several[1].id
     found = task("get", chosen[:18])
     assert found.stdout.splitlines()[0] == f"id                {chosen}"
@@ -138,14 +125,6 @@ def test_the_beginning_of_an_id_names_a_task(task: Task, idle: tuple[str, str]) 
         f"Error: 3 tasks have an id that begins with {time}; give more of it:",
         *(f"  {one.id}  pending    same time  add" for one in several[::-1]),
     ]
-    for text, code, message in (
-        ("ffffffff", 1, "Error: no task ffffffff\n"),
-        ("ffffa", 2, "'ffffa' is too short: give at least 6 characters of the id\n"),
-        ("mail", 2, "'mail' is not the id of a task, nor its beginning\n"),
-    ):
-        refused = task("why", text)
-        assert (refused.exit_code, refused.stdout) == (code, "")
-        assert refused.stderr.endswith(message)
 
 
 _moments = count(0x10000)
@@ -167,7 +146,7 @@ def test_a_task_says_why_it_is_not_running(database: str) -> None:
 
 
 def test_a_task_is_enqueued_with_every_field_and_again_with_changes(
-    task: Task, idle: tuple[str, str]
+    task: Task, command_database: str
 ) -> None:
     queue = next(_queues)
     flags = ["--priority", "-2", "--at", "2099-01-01", "--max-retries", "0", "--retry-delay", "1m"]
@@ -211,46 +190,8 @@ def test_a_task_is_enqueued_with_every_field_and_again_with_changes(
     assert "no id" in transient.stderr
 
 
-def test_wrong_values_are_refused_with_the_reason(task: Task) -> None:
-    for words, message in (
-        (["math.factorial"], "is not MODULE:FUNCTION: do you mean math:factorial?"),
-        (["math"], "is not MODULE:FUNCTION, such as shop.tasks:send_mail"),
-        (["shop/tasks.py:send"], "names a file: name the module, shop.tasks:send"),
-        (["1x:f"], "module_path must be a dotted Python module name"),
-        (["m:f", "[1,"], "'[1,' begins like JSON, but is not: "),
-        (["m:f", "1", "--args", "[2]"], "give arguments after the function or as --args, not both"),
-        (["m:f", "a=1", "a=2"], "a= is given twice"),
-        (["m:f", "-5"], "put -- before -5: it looks like an option"),
-        (["m:f", "--args", "1"], "args must be a list, not an integer"),
-        (["m:f", "--args", "x"], "Invalid value for '--args': 'x' is not JSON: "),
-        (["m:f", "--in", "soon"], "'soon' is not a duration such as 90, 30s, 15m, 1h30m or 2d"),
-        (["m:f", "--at", "noon"], "'noon' is not a time such as 2030-01-31T12:00"),
-        (["m:f", "--in", "1h", "--at", "2030-01-01"], "give --at or --in, not both"),
-        (["m:f", "--ttl", "0", "--wait"], "--wait needs a task with a result: --ttl 0 leaves none"),
-        (["m:f", "--key", "ü"], "must have 1 to 255 printable ASCII characters"),
-        (["m:f", "--priority", "9999999999"], "priority must be between"),
-        (["m:f", "--limit", "openai"], "'openai' is not NAME=UNITS, such as openai=1200"),
-        (["m:f", "--limit", "openai=2", "--limit", "tpu=1"], "limits.openai is not a limit that exists"),
-    ):
-        refused = task("enqueue", *words)
-        assert (refused.exit_code, refused.stdout) == (2, ""), words
-        assert message in refused.stderr, words
-    for command, message in (
-        (["list", "--since", "today"], "neither a time ago such as 30m, 2h or 1d nor a time"),
-        (["list", "--ids", "--json"], "give --ids or --json, not both"),
-        (["cancel"], "give IDs, or filters such as --queue, or --all for all tasks"),
-        (["delete", new_id(), "--all"], "give either IDs, or filters, --all and --dry-run"),
-        (["cancel", "--running", "--all"], "--running needs IDs"),
-        (["requeue", "--status", "pending"], "'pending' is not 'failed'"),
-        (["logs", new_id(), "-f", "-j"], "give --follow or --json, not both"),
-    ):
-        refused = task(*command)
-        assert (refused.exit_code, refused.stdout) == (2, ""), command
-        assert message in refused.stderr, command
-
-
 def test_tasks_are_changed_one_by_one_and_each_refusal_has_its_reason(
-    task: Task, made: tuple[str, dict[Status, str]], idle: tuple[str, str]
+    task: Task, made: tuple[str, dict[Status, str]], command_database: str
 ) -> None:
     _, by_status = made
     unknown = new_id()
@@ -296,9 +237,8 @@ def test_tasks_are_changed_one_by_one_and_each_refusal_has_its_reason(
     assert task("delete", done, failed).stdout == f"deleted {done}\ndeleted {failed}\n"
     assert task("get", done).exit_code == 1
     left = [one for one in by_status.values() if one not in (done, failed)]
-    check_invariants(idle[0], [*left, later])
-    who, action = noted(idle[0])[-1][:2], noted(idle[0])[-1][2]
-    assert (who, action) in ((ME, "task.delete_many"), (("key", "LAPINQ_API_KEY"), "task.delete_many"))
+    check_invariants(command_database, [*left, later])
+    assert noted(command_database)[-1][:3] == ("key", "LAPINQ_API_KEY", "task.delete_many")
 
 
 def test_tasks_are_changed_by_filters_after_asking(task: Task, made: tuple[str, dict[Status, str]]) -> None:
@@ -343,7 +283,7 @@ def test_ends_other_than_completion_fail_a_wait(task: Task, made: tuple[str, dic
     assert [(one["id"], one["result"]) for one in objects] == [(done, '"done"')]
 
 
-def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stores_one_task(idle: tuple[str, str]) -> None:
+def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stores_one_task(server_url: str) -> None:
     class LosesFirstAnswer(httpx.HTTPTransport):
         is_first = True
 
@@ -357,36 +297,21 @@ def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stores_one_task(idle: t
 
     queue = next(_queues)
     body = {"task_name": "f", "module_path": "m", "queue_name": queue}
-    with httpx.Client(base_url=idle[1], headers={"x-api-key": KEY}, transport=LosesFirstAnswer()) as client:
+    with httpx.Client(
+        base_url=server_url, headers={"x-api-key": KEY}, transport=LosesFirstAnswer()
+    ) as client:
         api = Api(client)
         stored = api.post_once("/api/v1/enqueue", body, f"task-{new_id()}").value["task_id"]
         assert [one["id"] for one in api.get("/api/v1/tasks", queue=queue).value] == [stored]
 
 
-# With a worker
-
-
-def test_a_task_is_enqueued_awaited_and_shown_with_its_attempts(server: ApiProcess) -> None:
-    database = ("--database-url", server.database)
-    for place in (("--server", server.url), database):
-        done = call(place, "enqueue", f"{SAMPLE}:add", "1", "b=2", "--wait")
-        assert (done.exit_code, done.stdout) == (0, "3\n"), done.stderr
-        task_id = done.stderr.split()[1]
-        assert json.loads(call(place, "wait", task_id, "-j").stdout)[0]["result"] == "3"
-    failed = call(
-        database, "enqueue", f"{SAMPLE}:fail", "out of paper", "--max-retries", "1", "--retry-delay", "0",
-        "--no-retry-backoff", "--wait=30",
-    )  # fmt: skip
-    assert (failed.exit_code, failed.stdout) == (1, "")
-    task_id = failed.stderr.split()[1]
-    assert failed.stderr.splitlines()[-1] == f"Error: task {task_id} failed: ValueError: out of paper"
-    with psycopg.connect(server.database) as conn:
-        conn.execute(
-            "UPDATE lapinq_attempts SET logs = 'started' || chr(10) || chr(27) || '[31mred', progress = 40"
-            " WHERE task_id = %s",
-            (task_id,),
-        )
-    fields, first, second = call(database, "get", task_id).stdout.split("\n\n")
+def test_a_task_is_shown_with_its_attempts_and_their_logs(task: Task, command_database: str) -> None:
+    queue = next(_queues)
+    again = ("--max-retries", "1", "--retry-delay", "0", "--no-retry-backoff", "--queue", queue)
+    [task_id] = ids(task("enqueue", f"{SAMPLE}:fail", "out of paper", *again))
+    drain(command_database, queue)
+    update_attempts(command_database, task_id, r"logs = E'started\n\x1b[31mred', progress = 40")
+    fields, first, second = task("get", task_id).stdout.split("\n\n")
     assert fields.splitlines()[0] == f"id                {task_id}"
     assert "status            failed" in fields.splitlines()
     for number, attempt in enumerate((first, second), 1):
@@ -396,34 +321,39 @@ def test_a_task_is_enqueued_awaited_and_shown_with_its_attempts(server: ApiProce
         assert any(line.startswith("  error ") and "out of paper" in line for line in lines)
         assert lines[lines.index("  traceback") + 1].startswith("    ")
         assert lines[lines.index("  logs") + 1 :] == ["    started", r"    \x1b[31mred"]
-    for place in (("--server", server.url), database):
-        lines = call(place, "logs", task_id).stdout.splitlines()
-        assert [bool(re.match(rf"attempt {n}, started 2", lines[3 * n - 3])) for n in (1, 2)] == [True, True]
-        assert lines[1:3] == lines[4:6] == ["  started", r"  \x1b[31mred"]
-        assert call(place, "logs", task_id, "--attempt", "2").stdout == "started\n\\x1b[31mred\n"
-        assert len(json.loads(call(place, "logs", task_id, "-j").stdout)) == 2
-    with psycopg.connect(server.database) as conn:
-        conn.execute(
-            "UPDATE lapinq_attempts SET error = 'no' || chr(155) || '2J' || chr(10) || 'status  completed'"
-            " WHERE task_id = %s",
-            (task_id,),
-        )
-    as_json = call(database, "get", task_id, "--json")
+    lines = task("logs", task_id).stdout.splitlines()
+    assert [bool(re.match(rf"attempt {n}, started 2", lines[3 * n - 3])) for n in (1, 2)] == [True, True]
+    assert lines[1:3] == lines[4:6] == ["  started", r"  \x1b[31mred"]
+    assert task("logs", task_id, "--attempt", "2").stdout == "started\n\\x1b[31mred\n"
+    assert len(json.loads(task("logs", task_id, "-j").stdout)) == 2
+    update_attempts(command_database, task_id, r"error = E'no\u009b2J\nstatus  completed'")
+    as_json = task("get", task_id, "--json")
     assert json.loads(as_json.stdout)["attempts"] == 2
     assert r'"no\u009b2J\nstatus  completed"' in as_json.stdout
-    as_text = call(database, "get", task_id)
-    assert r"error             no\x9b2J" in as_text.stdout.splitlines()
-    assert "                  status  completed" in as_text.stdout.splitlines()
+    lines = task("get", task_id).stdout.splitlines()
+    assert r"error             no\x9b2J" in lines
+    assert "                  status  completed" in lines
 
 
-def test_a_log_is_followed_to_the_end_of_the_task(server: ApiProcess) -> None:
-    place = ("--database-url", server.database)
-    again = ("--max-retries", "1", "--retry-delay", "0", "--no-retry-backoff")
-    [task_id] = ids(call(place, "enqueue", f"{SAMPLE}:book", "7", *again))
-    followed = call(place, "logs", task_id, "--follow")
-    assert followed.exit_code == 0
-    first, booking, second, rebooking = followed.stdout.splitlines()
+def test_a_log_is_followed_to_the_end_of_the_task(task: Task, command_database: str) -> None:
+    queue = next(_queues)
+    again = ("--max-retries", "1", "--retry-delay", "0", "--no-retry-backoff", "--queue", queue)
+    [task_id] = ids(task("enqueue", f"{SAMPLE}:book", "7", *again))
+    with ThreadPoolExecutor() as threads:
+        followed = threads.submit(task, "logs", task_id, "--follow")
+        drain(command_database, queue)
+        lines = followed.result(30).stdout.splitlines()
+    first, booking, second, rebooking = lines
     assert (first[:10], second[:10]) == ("attempt 1,", "attempt 2,")
     assert booking.endswith("INFO booking 7")
     assert rebooking.endswith("INFO booking 7")
-    assert call(place, "why", task_id).stdout.startswith("It failed")
+    assert task("why", task_id).stdout.startswith("It failed")
+
+
+def drain(database: str, queue: str) -> None:
+    DatabaseWorker(Database(database), worker_queues=(queue,)).drain()
+
+
+def update_attempts(database: str, task_id: str, values: LiteralString) -> None:
+    with psycopg.connect(database) as conn:
+        conn.execute(f"UPDATE lapinq_attempts SET {values} WHERE task_id = %s", (task_id,))

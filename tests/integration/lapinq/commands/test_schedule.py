@@ -1,20 +1,17 @@
-"""`lapinq schedule` on a real database, and schedules in code with a real scheduler and worker."""
+"""`lapinq schedule`."""
 
 import json
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.support.database.running import on_connections
-from tests.support.eventually import eventually
-from tests.support.programs.command_line import ME, lapinq, lapinq_process, noted
-from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
+from tests.support.programs.command_line import ME, lapinq, noted
 from tests.support.rows.schedules import add_schedule
 
-MODULE = "tests.support.sample.planned"
+pytestmark = pytest.mark.http
 
 TWO = """
 [[schedules]]
@@ -154,15 +151,10 @@ def test_a_schedule_is_paused_resumed_run_and_deleted(database: str, file: Path)
     ]
 
 
-def test_a_run_that_waits_says_so_and_one_that_does_not_wakes_a_worker(database: str) -> None:
+def test_a_run_that_waits_for_the_previous_one_says_so(database: str) -> None:
     on_connections(database, partial(add_schedule, name="held", every="1w", overlap="queue_one"))
-    first = said(database, "run", "held").strip()
+    said(database, "run", "held")
     assert "will run when the previous run has ended" in said(database, "run", "held")
-    with WorkerProcess(database, "--poll-interval", "600"):
-        eventually(lambda: status(database, first) == "completed", 20)
-        on_connections(database, partial(add_schedule, name="woken", every="1w"))
-        woken = said(database, "run", "woken").strip()
-        eventually(lambda: status(database, woken) == "completed", 20)
 
 
 def test_the_next_times_are_told_of_what_is_stored_and_of_what_is_not(database: str, file: Path) -> None:
@@ -193,50 +185,3 @@ def test_the_next_times_are_told_of_what_is_stored_and_of_what_is_not(database: 
         (("--every", "soon"), "Invalid value for --every: "),
     ):
         assert why in said(database, "next", *wrong, code=2)
-
-
-def test_a_scheduler_stores_what_a_module_declares_and_a_worker_runs_it(database: str) -> None:
-    with (
-        Program("scheduler", "--database-url", database, "--schedules", MODULE) as scheduler,
-        WorkerProcess(database),
-    ):
-        scheduler.said(rf"schedule {MODULE}.add: created")
-        eventually(lambda: completed(database) >= 2, 30)
-        assert scheduler.stop() == 0
-    shown = json.loads(said(database, "show", f"{MODULE}.add", "--json"))
-    assert (shown["source"], shown["updated_by"]) == (f"module:{MODULE}", MODULE)
-    assert said(database, "apply", MODULE).splitlines()[-1] == "nothing changed: 3 unchanged"
-
-
-def test_a_server_with_a_scheduler_does_the_same(database: str) -> None:
-    with ApiProcess(database, "--worker", "--scheduler", env={"LAPINQ_SCHEDULE_MODULES": MODULE}) as server:
-        assert server.url
-        eventually(lambda: completed(database) >= 1, 30)
-
-
-@pytest.mark.parametrize("command", [("scheduler",), ("server", "--scheduler", "--port", "0")])
-def test_a_module_that_cannot_be_imported_ends_the_start_and_is_shown(
-    database: str, command: tuple[str, ...]
-) -> None:
-    done = lapinq_process(database, *command, "--schedules", "tests.support.sample.broken_module")
-    assert (done.returncode, done.stdout) == (1, "")
-    module = "'tests.support.sample.broken_module'"
-    first, *_, last = done.stderr.splitlines()
-    assert first == f"Error: schedules of module {module}: importing module {module} failed"
-    assert last == "ModuleNotFoundError: No module named 'no_such_dependency'"
-
-
-def completed(database: str) -> int:
-    """How many tasks of the module's schedule have completed with the sum."""
-    with psycopg.connect(database) as conn:
-        row = conn.execute(
-            "SELECT count(*) FROM lapinq_attempts a JOIN lapinq_tasks t ON t.id = a.task_id"
-            " WHERE t.metadata->>'schedule' = %s AND a.outcome = 'completed' AND t.priority = 2",
-            [f"{MODULE}.add"],
-        ).fetchone()
-    return row[0] if row else 0
-
-
-def status(database: str, task_id: str) -> str:
-    done = lapinq(database, "task", "get", task_id, "--json")
-    return json.loads(done.stdout)["status"]

@@ -110,7 +110,7 @@ def test_a_key_without_read_changes_what_it_may(command_database: str, server_ur
     said(where, "limit", "set", "gpu", "--max-running", "1")
     asked = lapinq_at(where, "limit", "delete", "gpu", stdin="y\n")
     assert asked.stdout == "deleted the limit gpu\n", asked.stderr
-    assert asked.stderr.startswith("Delete the limit gpu? Tasks that wait with it start without it. [y/N]")
+    assert asked.stderr.startswith("Delete the limit gpu? Tasks that wait for it start without it. [y/N]")
 
 
 def said(where: Sequence[str], *arguments: str, code: int = 0) -> str:

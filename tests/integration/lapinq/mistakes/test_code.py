@@ -9,9 +9,7 @@ import pytest
 from lapinq.testing import Database, DatabaseWorker
 from tests.integration.lapinq.mistakes.mistake import Mistake, check
 from tests.support.database.invariants import check_invariants
-from tests.support.eventually import eventually
 from tests.support.programs.command_line import lapinq
-from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 
@@ -127,29 +125,3 @@ def test_tasks_that_cannot_run(database: str) -> None:
         assert (status, message in error) == ("failed", True), error
     assert found[good.id] == ("completed", None, "3")
     assert traceback.count("  File ") == traceback.count("/mistaken_shop/broken.py") == 2
-
-
-def test_a_worker_warns_of_variables_and_hands_the_file_of_variables_to_its_tasks(
-    database: str, shop: Path
-) -> None:
-    (shop / "shop.env").write_text("SHOP_SENDER='lisa <lisa@shop.example>'\nLAPINQ_WORKER_NAME=no\n")
-    env = {"LAPINQ_WORKER_CONCURENCY": "2", "LAPINQ_WORKER_NAME": "counter-1"}
-    flags = ("--env-file", str(shop / "shop.env"), "--import", "mistaken_shop.tasks")
-    with WorkerProcess(database, *flags, env=env, cwd=shop.parent) as worker:
-        worker.said(
-            "the variable LAPINQ_WORKER_CONCURENCY has no effect: lapinq has no such setting;"
-            r" did you mean LAPINQ_WORKER_CONCURRENCY\?"
-        )
-        worker.said("counter-1")
-        [task] = enqueue_all(
-            database, [new_task(task_name="send_mail", module_path="mistaken_shop.tasks", args=[])]
-        )
-
-        def result() -> str | None:
-            with psycopg.connect(database) as conn:
-                row = conn.execute(
-                    "SELECT coalesce(result, error) FROM lapinq_task_details WHERE id = %s", (task,)
-                ).fetchone()
-                return row[0] if row else None
-
-        assert eventually(result, 30) == '"lisa <lisa@shop.example>"'

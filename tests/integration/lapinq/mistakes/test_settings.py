@@ -1,5 +1,6 @@
 """Flags, variables, files of variables and URLs of databases: what is wrong is said before anything starts."""
 
+import socket
 import uuid
 from pathlib import Path
 
@@ -161,6 +162,26 @@ def test_variables() -> None:
 
 def test_urls_of_databases(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     check([one._replace(line=one.line.replace("DATA", str(tmp_path / "data"))) for one in DATABASES])
+
+
+def test_a_database_without_programs_for_one(tmp_path: Path) -> None:
+    env = {"LAPINQ_PG_BIN": str(tmp_path), "LAPINQ_DATA_DIR": str(tmp_path / "data")}
+    check(
+        [
+            Mistake(command, 3, way, env)
+            for command in ("server --port 0", "worker", "scheduler", "migrate")
+            for way in ("DATABASE_URL", "lapinq[embedded]", "LAPINQ_PG_BIN")
+        ]
+    )
+
+
+def test_a_port_for_metrics_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = f"Error: can't serve metrics on port {port} of 127.0.0.1: address already in use"
+        check(
+            [Mistake(f"{one} {NOWHERE} --metrics-port {port}", 1, message) for one in ("worker", "scheduler")]
+        )
 
 
 def test_a_file_of_variables(tmp_path: Path) -> None:

@@ -170,12 +170,16 @@ async def test_a_lease_in_doubt_starts_nothing_and_is_back_with_the_database(
     with proxy(database) as way:
         async with working(way.url, lease_seconds=1.0) as worker:
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            assert worker.why_not_ready() is None
             way.cut()
             await until(lambda: not worker._may_start())
+            assert worker.why_not_ready() == "the database has not confirmed lately that it lives"
             task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
             way.heal()
             (ended,) = await desk.ended(task)
             assert ended.attempts == 1
+            await until(lambda: worker.why_not_ready() is None)
+        assert worker.why_not_ready() == "it is stopping"
 
 
 async def test_a_registration_whose_answer_was_lost_is_repeated(database: str, desk: Desk) -> None:

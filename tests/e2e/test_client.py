@@ -5,30 +5,19 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
-import httpx
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
-from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
-from lapinq.errors import RequestRefused, ResultTimeout
-from tests.support.database.proxy import proxy
+from lapinq import AsyncTaskQueue, TaskQueue
 from tests.support.drivers.urls import plain_url
-from tests.support.eventually import eventually
+from tests.support.programs.processes import ApiProcess
 from tests.support.sample import tasks, typed_tasks
 
 
-class Server(Protocol):
-    url: str
-    database: str
-
-
 @pytest.fixture(params=["server", "database"])
-def address(request: pytest.FixtureRequest, server: Server) -> str:
+def address(request: pytest.FixtureRequest, server: ApiProcess) -> str:
     """What a client is given: the server's address, or the database's."""
     return server.url if request.param == "server" else plain_url(server.database)
 
@@ -56,10 +45,13 @@ def test_a_function_runs_in_the_worker_and_its_value_comes_back(queue: TaskQueue
     assert datetime.fromisoformat(result["completed_at"]).utcoffset() == timedelta(0)
     assert value_of(result) == 3
     assert ref.status() == "completed"
-
-
-def test_a_coroutine_function_runs_in_the_worker_too(queue: TaskQueue) -> None:
     assert value_of(queue.task(tasks.aadd).queue(1, 2).wait()) == 3
+    failed = queue.task(max_retries=0)(tasks.fail).queue("out of paper").wait()
+    assert (failed["status"], failed["result"]) == ("failed", None)
+    assert "out of paper" in failed["error"]
+    forgotten = queue.task(ttl_seconds=0)(tasks.add).queue(1, 2)
+    assert (forgotten.status_code, forgotten.task_id) == (201, None)
+    assert forgotten.json() == {"task_id": None, "ttl_seconds": 0}
 
 
 def test_coroutines_enqueue_and_wait(address: str) -> None:
@@ -82,12 +74,6 @@ def test_arguments_and_results_arrive_as_annotated(queue: TaskQueue) -> None:
     assert queue.task(typed_tasks.same).queue(order).result() == order
 
 
-def test_a_failure_comes_back_as_its_error(queue: TaskQueue) -> None:
-    result = queue.task(max_retries=0)(tasks.fail).queue("out of paper").wait()
-    assert (result["status"], result["result"]) == ("failed", None)
-    assert "out of paper" in result["error"]
-
-
 def test_a_batch_is_taken_in_its_order(queue: TaskQueue) -> None:
     add = queue.task(tasks.add)
     batch = queue.batch_enqueue([add.entry(n, 1) for n in range(50)])
@@ -97,39 +83,6 @@ def test_a_batch_is_taken_in_its_order(queue: TaskQueue) -> None:
     assert [ref.result() for ref in batch] == list(range(1, 51))
 
 
-def test_a_batch_with_one_bad_entry_is_refused_whole(queue: TaskQueue) -> None:
-    add = queue.task(tasks.add)
-    with pytest.raises(RequestRefused, match=r"the batch was not enqueued: 400: .*priority"):
-        queue.batch_enqueue([add.entry(1, 1), {**add.entry(1, 1), "priority": "high"}])
-
-
-def test_what_the_server_refuses_raises(queue: TaskQueue) -> None:
-    with pytest.raises(RequestRefused, match="max_retries") as raised:
-        queue.task(max_retries=1000)(tasks.add).queue(1, 2)
-    assert raised.value.status_code == 400
-    assert raised.value.details == [{"loc": "max_retries", "msg": "must be between 0 and 100"}]
-    assert bool(raised.value.request_id) == queue.server_url.startswith("http://")
-
-
-@pytest.mark.parametrize("kind", ["server", "database"])
-def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stored_once(kind: str, server: Server) -> None:
-    address = urlsplit(server.url)
-    place = f"host={address.hostname} port={address.port}" if kind == "server" else server.database
-    name = f"cut {uuid.uuid4()}"
-    with proxy(place) as wire:
-        port = conninfo_to_dict(wire.url)["port"]
-        way = f"http://127.0.0.1:{port}" if kind == "server" else plain_url(wire.url)
-        with TaskQueue(way, name) as queue:
-            add = queue.task(tasks.add)
-            wire.cut_after(b"module_path")
-            single = add.queue(1, 2)
-            wire.cut_after(b"module_path")
-            batch = queue.batch_enqueue([add.entry(3, 4), add.entry(5, 6)])
-            assert wire.cuts == 2
-    listed = httpx.get(f"{server.url}/api/v1/tasks", params={"queue": name}).json()
-    assert [task["id"] for task in listed] == [*reversed(batch.task_ids), single.task_id]
-
-
 def test_a_task_is_cancelled(queue: TaskQueue) -> None:
     ref = queue.task(scheduled_at=datetime.now(UTC) + timedelta(hours=1))(tasks.add).queue(1, 2)
     assert [ref.cancel(), ref.cancel(), ref.status()] == [True, True, "cancelled"]
@@ -137,114 +90,10 @@ def test_a_task_is_cancelled(queue: TaskQueue) -> None:
     assert (queue.result(str(done.task_id)), done.cancel()) == (3, False)
 
 
-def test_a_task_enqueued_in_a_transaction_runs_after_its_commit(queue: TaskQueue, server: Server) -> None:
+def test_a_task_enqueued_in_a_transaction_runs_after_its_commit(queue: TaskQueue, server: ApiProcess) -> None:
     with psycopg.connect(server.database) as conn:
         ref = queue.task(tasks.add).using(conn).queue(1, 2)
         batch = queue.using(conn).batch_enqueue([queue.task(tasks.aadd).entry(3, 4)])
         assert ref.status() is None
         conn.commit()
         assert [ref.result(), batch[0].result()] == [3, 7]
-
-
-def test_options_arrive_as_they_were_given(queue: TaskQueue, server: Server) -> None:
-    when = datetime.now(UTC) + timedelta(hours=1)
-    scheduled = queue.task(
-        queue_name="elsewhere",
-        scheduled_at=when,
-        max_retries=0,
-        priority=-7,
-        ttl_seconds=86400,
-        metadata={"order": 12},
-        retry_delay=2.5,
-        retry_backoff=False,
-        webhook_url="https://example.org/done",
-    )(tasks.add)
-    ref = scheduled.queue(1, b=2)
-    details = details_of(server, ref)
-    assert datetime.fromisoformat(details.pop("scheduled_at")) == when
-    wanted = {
-        "task_name": "add",
-        "module_path": tasks.__name__,
-        "args": [1],
-        "kwargs": {"b": 2},
-        "queue_name": "elsewhere",
-        "status": "pending",
-        "max_retries": 0,
-        "priority": -7,
-        "ttl_seconds": 86400,
-        "metadata": {"order": 12},
-        "request_id": ref.response.headers.get("x-request-id"),  # the database gives none
-        "retry_delay": 2.5,
-        "retry_backoff": False,
-        "webhook_url": "https://example.org/done",
-    }
-    assert {name: details[name] for name in wanted} == wanted
-
-
-def test_options_left_out_are_the_servers(queue: TaskQueue, server: Server) -> None:
-    ref = queue.task(tasks.add).options(queue_name="nobody works here").queue(1, 2)
-    details = details_of(server, ref)
-    names = ("max_retries", "priority", "ttl_seconds", "retry_backoff", "webhook_url")
-    assert {name: details[name] for name in names} == {
-        "max_retries": 3,
-        "priority": 0,
-        "ttl_seconds": None,
-        "retry_backoff": True,
-        "webhook_url": None,
-    }
-
-
-def test_the_queue_gives_its_name_and_ttl_to_tasks_and_batches(address: str, server: Server) -> None:
-    with TaskQueue(address, queue_name="nobody works here", default_ttl_seconds=3600) as queue:
-        add = queue.task(tasks.add)
-        entry = {"task_name": "add", "module_path": tasks.__name__, "args": [1, 2]}
-        [from_batch] = queue.batch_enqueue([entry]).json()["task_ids"]
-        for ref in (add.queue(1, 2), TaskRef(accepted(from_batch), address, None)):
-            details = details_of(server, ref)
-            assert (details["queue_name"], details["ttl_seconds"]) == ("nobody works here", 3600)
-
-
-def test_rich_values_arrive_as_json(queue: TaskQueue, server: Server) -> None:
-    add = queue.task(tasks.add)
-    wide: Any = add
-    ref = wide.options(queue_name="nobody works here").queue(
-        {"when": datetime(2026, 1, 1, tzinfo=UTC)}, Decimal("1.10")
-    )
-    assert details_of(server, ref)["args"] == [{"when": "2026-01-01T00:00:00Z"}, "1.10"]
-
-
-def test_fire_and_forget_has_no_id(queue: TaskQueue) -> None:
-    ref = queue.task(ttl_seconds=0)(tasks.add).queue(1, 2)
-    assert (ref.status_code, ref.task_id, ref.json()) == (201, None, {"task_id": None, "ttl_seconds": 0})
-
-
-def test_waiting_for_a_task_that_is_not_due_ends_in_time_and_says_why(queue: TaskQueue) -> None:
-    later = queue.task(scheduled_at=datetime.now(UTC) + timedelta(hours=1))(tasks.add)
-    with pytest.raises(ResultTimeout, match="last seen as pending"):
-        later.queue(1, 2).wait(timeout=0.1)
-    with pytest.raises(ResultTimeout, match=r"pending\)\. It is scheduled for 2.* UTC\.$"):
-        asyncio.run(later.queue(1, 2).awaitait(timeout=1))
-
-
-def test_an_unknown_task_has_no_status(queue: TaskQueue) -> None:
-    unknown = TaskRef(accepted(str(uuid.UUID(int=7))), queue.server_url, None)
-    assert unknown.status() is None
-    with pytest.raises(RequestRefused, match="404"):
-        unknown.wait()
-
-
-def test_status_follows_the_task(queue: TaskQueue) -> None:
-    ref = queue.task(tasks.add).queue(1, 2)
-    assert ref.status() in {"pending", "running", "completed"}
-    assert eventually(lambda: ref.status() == "completed")
-
-
-def details_of(server: Server, ref: TaskRef) -> dict[str, Any]:
-    response = httpx.get(f"{server.url}/api/v1/tasks/{ref.task_id}")
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def accepted(task_id: str) -> httpx.Response:
-    """What the server would have answered when the task was enqueued."""
-    return httpx.Response(201, json={"task_id": task_id})

@@ -1,4 +1,4 @@
-"""A queue without a server: outages, forks, its thread, large batches. tests/e2e/test_client.py has what both do."""
+"""A queue without a server: outages, forks, its thread, large batches. ../test_client.py has what both do."""
 
 import asyncio
 import os

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.e2e.recordings import RECORDINGS
+from tests.project.docs.recordings import RECORDINGS
 from tests.support.programs.processes import REPOSITORY
 from tests.support.programs.screen import Screen
 from tests.support.programs.terminal import Terminal

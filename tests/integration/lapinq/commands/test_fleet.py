@@ -2,15 +2,19 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import LiteralString
 
 import psycopg
 import pytest
+from click.testing import Result
 
 from lapinq_core.domain.annotations.form_fields import form_fields
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.fleet import workers
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually
 from tests.support.programs.command_line import ME, lapinq, lapinq_at, noted
 from tests.support.rows.factories import Conn, add_worker, beat, claim, enqueue
 
@@ -56,6 +60,27 @@ def test_what_cannot_be_asked_is_an_error(database: str) -> None:
         assert (refused.exit_code, refused.stdout) == (code, "")
         assert why in refused.stderr
     assert noted(database) == []
+
+
+def test_a_stop_can_be_waited_for(command_database: str, at_server: tuple[str, ...]) -> None:
+    def stopped(timeout: str, after: LiteralString) -> Result:
+        """What it says of a new worker, to which `after` happens once it was asked."""
+        worker = on_connections(command_database, partial(add_worker, name="slow"))
+        with ThreadPoolExecutor() as threads, psycopg.connect(command_database, autocommit=True) as conn:
+            flags = ("worker", "stop", worker, "--wait", "--timeout", timeout)
+            ending = threads.submit(lapinq_at, at_server, *flags)
+            asked = "SELECT FROM lapinq_workers WHERE id = %s AND asked_to = 'stop'"
+            eventually(lambda: conn.execute(asked, (worker,)).rowcount == 1)
+            conn.execute(f"{after} WHERE id = %s", (worker,))
+            done = ending.result(30)
+            conn.execute("DELETE FROM lapinq_workers")
+        return done
+
+    assert stopped("30", "DELETE FROM lapinq_workers").exit_code == 0  # it signed off
+    dead = stopped("30", "UPDATE lapinq_workers SET dead_at = lapinq_now()")
+    assert (dead.exit_code, "it was declared dead" in dead.stderr) == (1, True)
+    late = stopped("0.1", "UPDATE lapinq_workers SET name = 'slow'")
+    assert (late.exit_code, late.stderr.startswith("Error: still stopping: ")) == (1, True)
 
 
 async def running_one(conn: Conn) -> tuple[str, str]:

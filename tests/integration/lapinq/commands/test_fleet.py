@@ -72,9 +72,10 @@ def test_a_stop_can_be_waited_for(command_database: str, at_server: tuple[str, .
             asked = "SELECT FROM lapinq_workers WHERE id = %s AND asked_to = 'stop'"
             eventually(lambda: conn.execute(asked, (worker,)).rowcount == 1)
             conn.execute(f"{after} WHERE id = %s", (worker,))
-            done = ending.result(30)
-            conn.execute("DELETE FROM lapinq_workers")
-        return done
+            try:
+                return ending.result(10)
+            finally:
+                conn.execute("DELETE FROM lapinq_workers")
 
     assert stopped("30", "DELETE FROM lapinq_workers").exit_code == 0  # it signed off
     dead = stopped("30", "UPDATE lapinq_workers SET dead_at = lapinq_now()")

@@ -4,9 +4,9 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
+from types import SimpleNamespace
 from typing import Any, LiteralString
 
 import httpx
@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 
 from lapinq.commands.console.api import Api
-from lapinq.commands.tasks import listing
+from lapinq.commands.tasks import listing, logs
 from lapinq.testing import Database, DatabaseWorker
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.state import Status
@@ -335,14 +335,19 @@ def test_a_task_is_shown_with_its_attempts_and_their_logs(task: Task, command_da
     assert "                  status  completed" in lines
 
 
-def test_a_log_is_followed_to_the_end_of_the_task(task: Task, command_database: str) -> None:
+def test_a_log_is_followed_to_the_end_of_the_task(
+    task: Task, command_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = next(_queues)
     again = ("--max-retries", "1", "--retry-delay", "0", "--no-retry-backoff", "--queue", queue)
     [task_id] = ids(task("enqueue", f"{SAMPLE}:book", "7", *again))
-    with ThreadPoolExecutor() as threads:
-        followed = threads.submit(task, "logs", task_id, "--follow")
+
+    def run_tasks(_: float) -> None:
         drain(command_database, queue)
-        lines = followed.result(30).stdout.splitlines()
+
+    # While the command sleeps between two looks, a worker runs the task.
+    monkeypatch.setattr(logs, "time", SimpleNamespace(sleep=run_tasks))
+    lines = task("logs", task_id, "--follow").stdout.splitlines()
     first, booking, second, rebooking = lines
     assert (first[:10], second[:10]) == ("attempt 1,", "attempt 2,")
     assert booking.endswith("INFO booking 7")

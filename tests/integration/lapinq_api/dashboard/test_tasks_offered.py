@@ -49,6 +49,9 @@ def test_somebody_is_offered_what_they_may_do(
 ) -> None:
     here = queue_of(signed_in, made[Status.FAILED])
     looking, requeueing = add_user(signed_in), add_user(signed_in, "user", **{here: ["requeue"]})
+    deleting = add_user(signed_in, "user", **{here: ["cancel", "delete"]})
+    task = {"module_path": "math", "task_name": "factorial", "queue_name": queue}
+    elsewhere = signed_in.post("/api/v1/enqueue", json=task).json()["task_id"]
     with browser(api, looking["username"], PASSWORD) as client:
         page = client.get(TASKS, params={"queue": here})
         assert set(shown(page)) == set(made.values())
@@ -62,6 +65,10 @@ def test_somebody_is_offered_what_they_may_do(
         assert 'data-bulk="requeue"' in page.text
         for query in ({}, {"queue": queue}):
             assert "data-bulk" not in client.get(TASKS, params=query).text
+    with browser(api, deleting["username"], PASSWORD) as client:
+        page = client.get(TASKS)
+        assert 'data-actions="cancel delete"' in row_of(page, made[Status.PENDING])
+        assert 'data-actions=""' in row_of(page, elsewhere)
 
 
 def test_a_server_that_is_read_only_offers_nothing(serve: Serve, made: dict[Status, str]) -> None:

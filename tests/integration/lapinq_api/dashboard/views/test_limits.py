@@ -68,6 +68,13 @@ def test_a_closed_limit_says_when_it_opens_and_admins_may_open_it(
     assert "data-to" not in row(user, "openai")
 
 
+def test_only_admins_are_offered_to_change_them(signed_in: httpx.Client, user: httpx.Client) -> None:
+    for client, refused in ((signed_in, []), (user, ["New limit", "Edit", "Delete"])):
+        page = client.get("/limits").text
+        assert re.findall(r'data-why="[^"]+" aria-label="([^":]+): [^"]*admin', page)[:3] == refused
+        assert ('data-dialog="set-limit"' in page) is (client is signed_in)
+
+
 def test_a_queue_shows_the_limits_of_its_tasks_and_leads_to_all(signed_in: httpx.Client) -> None:
     page = signed_in.get("/queue?name=video").text
     assert 'href="limits#limit-gpu"' in page

@@ -91,6 +91,14 @@ def test_a_window_that_is_none_is_refused_by_name_or_left_out(signed_in: httpx.C
     assert window == "" or "window must be one of 15m, 1h, 24h, 7d" in answer.text
 
 
+def test_a_window_is_chosen_by_a_link_that_keeps_the_order(signed_in: httpx.Client) -> None:
+    page = signed_in.get("/?sort=-ready").text
+    assert re.findall(r'<a href="[^"]*\?sort=-ready&amp;window=(\w+)"( aria-current="true")?>', page) == [
+        (one.value, ' aria-current="true"' if one == Window.HOUR else "") for one in Window
+    ]
+    assert re.search(r'window=7d" aria-current="true">', signed_in.get("/?window=7d").text)
+
+
 def queues(html: str) -> list[str]:
     return re.findall(r'<tr role="row" id="queue-([^"]*)">', html)
 

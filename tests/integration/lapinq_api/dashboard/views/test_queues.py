@@ -79,6 +79,7 @@ def test_who_may_not_pause_a_queue_is_not_offered_to(signed_in: httpx.Client, us
     page = user.get("/queues").text
     assert 'data-dialog-to="api/v1/queues/video/pause"' in row(page, "video")
     assert "data-dialog" not in row(page, "mail")
+    assert re.search(r'data-why="[^"]*pause[^"]*mail" aria-label="Pause: ', row(page, "mail"))
     assert "data-to" not in row(page, "exports")
     assert 'data-dialog-to="api/v1/queues/mail/pause"' in row(signed_in.get("/queues").text, "mail")
 

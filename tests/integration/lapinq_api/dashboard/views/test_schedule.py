@@ -183,6 +183,7 @@ def test_the_form_holds_what_there_is(signed_in: httpx.Client) -> None:
     assert '<option value="Europe/Madrid">' in new
     assert 'value="UTC"' in field(new, "timezone")
     assert "<noscript>" in new
+    assert re.search('type="submit"[^>]* disabled>', new)  # until its script runs
 
 
 def test_the_form_is_for_those_who_may(signed_in: httpx.Client, serve: Serve) -> None:

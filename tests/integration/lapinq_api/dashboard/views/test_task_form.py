@@ -1,5 +1,6 @@
 """The forms for a new task and for another run of one: what they offer to whom, and what they keep to themselves."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -67,6 +68,7 @@ def test_a_form_has_a_field_for_each_parameter_and_what_the_decorator_sets(signe
     assert 'name="queue_name" data-kind="text" aria-describedby="wrong-queue_name" value="reports"' in page
     assert 'name="max_retries"' in page
     assert 'type="number" value="20" min="0"' in page
+    assert re.search('type="submit"[^>]* disabled>', page)  # until its script runs
     hostile = signed_in.get(f"/tasks/new?task=take&module={MODULE}").text
     assert HOSTILE_DEFAULT not in hostile
     assert "&lt;/textarea&gt;" in hostile

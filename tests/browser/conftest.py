@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import FrameType
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     BrowserType,
+    Locator,
     Page,
     Playwright,
     expect,
@@ -31,11 +33,12 @@ from tests.support.programs.processes import ApiProcess
 NewContext = Callable[..., BrowserContext]
 UserPage = Callable[..., Page]
 Enqueue = Callable[..., str]
+AddSchedule = Callable[..., str]
 CheckAccess = Callable[..., None]
 
 TIMEOUT_MS = 30_000
-TEST_SECONDS = 120
-"""For a test. A script that is stuck would be waited for without end, for what is evaluated has no timeout."""
+TEST_SECONDS = 240
+"""For a journey. A script that is stuck would be waited for without end, for what is evaluated has no timeout."""
 GRAVE = {"serious", "critical"}
 
 
@@ -75,21 +78,22 @@ def browser_context_args() -> dict[str, Any]:
     return {}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server_database(postgres_url: str, template_database: str) -> Generator[str]:
-    """The database of the module's server."""
+    """The database of the server."""
     with postgres.private_database(postgres_url, template_database) as url:
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(server_database: str) -> Generator[ApiProcess]:
-    """`lapinq server --worker`, for the tests of a module; tasks may come from `tests.support.sample.tasks`."""
-    with ApiProcess(server_database, "--worker") as api:
+    """`lapinq server --worker` for all journeys, each of which has queues of its own; tasks may come from
+    `tests.support.sample.tasks`. The worker learns with each heartbeat what it is told."""
+    with ApiProcess(server_database, "--worker", env={"LAPINQ_HEARTBEAT_INTERVAL": "1"}) as api:
         yield api
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def admin(server: ApiProcess) -> Generator[httpx.Client]:
     """A client of the server that isn't a browser, logged in as the first user."""
     with httpx.Client(base_url=server.url, timeout=15, trust_env=False) as client:
@@ -176,16 +180,30 @@ def enqueue(admin: httpx.Client) -> Enqueue:
     return send
 
 
+@pytest.fixture
+def add_schedule(admin: httpx.Client) -> AddSchedule:
+    """Makes a schedule that comes once a year, where the fields don't say otherwise, and answers its address."""
+
+    def make(name: str, **fields: object) -> str:
+        body = {"name": name, "task_name": "factorial", "module_path": "math", "args": [5], "cron": "@yearly"}
+        answer = admin.post("/api/v1/schedules", json={**body, **fields})
+        assert answer.status_code == 201, answer.text
+        return f"/schedules/{quote(name, safe='')}"
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def axe() -> CheckAccess:
-    """Asserts that a page, as it is, keeps nobody out who uses it by other means than most: `axe(page)`, or
-    `axe(page, "color-contrast")` without that rule."""
+    """Asserts that a page, or a part of it, keeps nobody out who uses it by other means than most: `axe(page)`,
+    `axe(dialog)`, or `axe(page, "color-contrast")` without that rule."""
 
-    def check(page: Page, *without: str) -> None:
-        if page.evaluate("typeof axe") == "undefined":
-            page.evaluate(AXE_SCRIPT)
-        found: list[dict[str, Any]] = page.evaluate(
-            "(rules) => axe.run({ resultTypes: ['violations'], rules }).then((all) => all.violations)",
+    def check(what: Page | Locator, *without: str) -> None:
+        part = what.locator("html") if isinstance(what, Page) else what
+        if part.evaluate("typeof axe") == "undefined":
+            part.page.evaluate(AXE_SCRIPT)
+        found: list[dict[str, Any]] = part.evaluate(
+            "(part, rules) => axe.run(part, { resultTypes: ['violations'], rules }).then((all) => all.violations)",
             {rule: {"enabled": False} for rule in without},
         )
         grave = [

@@ -19,36 +19,51 @@ WITHOUT_ROWS = """document.addEventListener("readystatechange", () => {
     for (const row of document.querySelectorAll("tbody tr[id]")) row.remove();
 })"""
 """A page as it is before its scripts run, where the database found nothing in time."""
+WITHOUT_OUTLINE = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
+    .filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility())
+    .filter((one) => { one.focus(); return getComputedStyle(one).outlineStyle === "none"; })
+    .map((one) => one.outerHTML.slice(0, 160))"""
+"""What Tab reaches without showing it."""
 
 
-def test_a_question_mark_shows_the_keys_and_escape_closes_them(page: Page) -> None:
+def test_the_keys_are_shown_skip_to_the_content_and_go_to_pages(page: Page, axe: CheckAccess) -> None:
+    dialog, opener = (page.get_by_role(role, name="Keyboard") for role in ("dialog", "button"))
     page.goto("/")
-    dialog = page.get_by_role("dialog", name="Keyboard")
+    skip = page.get_by_role("link", name="Skip to content")
+    page.keyboard.press("Tab")
+    expect(skip).to_be_focused()
+    assert (skip.bounding_box() or {"width": 0})["width"] > 50
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate(WITHOUT_OUTLINE) == []
+
     expect(dialog).to_be_hidden()
     page.keyboard.press("?")
     expect(dialog).to_be_visible()
     expect(dialog.get_by_text("Go to tasks")).to_be_visible()
+    axe(dialog)
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-
-
-def test_the_button_shows_the_keys_too_and_gets_the_focus_back(page: Page) -> None:
-    page.goto("/")
-    opener = page.get_by_role("button", name="Keyboard")
     opener.press("Enter")
-    dialog = page.get_by_role("dialog", name="Keyboard")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Close").press("Enter")
     expect(dialog).to_be_hidden()
     expect(opener).to_be_focused()
 
-
-def test_g_and_a_letter_goes_to_a_page(page: Page) -> None:
-    page.goto("/account")
-    for letter, path in (("o", "/"), ("t", "/tasks"), ("u", "/admin/users"), ("a", "/account")):
+    pages = {"t": "/tasks", "s": "/schedules", "o": "/", "a": "/account", "u": "/admin/users"}
+    for letter, path in pages.items():
         page.keyboard.press("g")
         page.keyboard.press(letter)
         page.wait_for_url(re.compile(rf":\d+{path}$"))  # until its scripts have run
+    page.get_by_text("New user", exact=True).click()
+    field = page.get_by_label("Username")
+    field.focus()
+    page.keyboard.type("g?t")
+    expect(field).to_have_value("g?t")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/admin/users$"))
 
 
 def test_every_list_is_walked_through_by_j_and_k(page: Page, enqueue: Enqueue) -> None:
@@ -76,7 +91,7 @@ def test_the_palette_finds_pages_commands_and_names(page: Page, enqueue: Enqueue
     field = page.get_by_role("combobox", name="Id, name, page or command")
     expect(field).to_be_focused()
     expect(page.get_by_role("option", name="Page Webhooks")).to_be_visible()
-    axe(page)
+    axe(page.locator("#palette"))
     page.keyboard.type(task_id[:13])
     expect(chosen).to_contain_text("factorial")
     page.keyboard.press("ArrowUp")
@@ -97,101 +112,46 @@ def test_the_palette_finds_pages_commands_and_names(page: Page, enqueue: Enqueue
     expect(page).to_have_url(re.compile(r"/webhooks$"))
 
 
-def test_escape_in_the_search_leads_back_to_the_row(page: Page, enqueue: Enqueue) -> None:
-    enqueue(queue_name="escaped", **LATER)
-    page.goto("/tasks?queue=escaped")
-    row = page.locator("#tasks-table tbody a").first
-    expect(row).to_be_visible()  # a busy database may find it a moment later
+def test_the_focus_returns_to_the_row_from_the_search_back_and_an_action(
+    page: Page, enqueue: Enqueue, admin: httpx.Client
+) -> None:
+    ids = [enqueue(queue_name="focused", **LATER) for _ in range(3)][::-1]
+    links = [page.locator(f"#task-{task_id} a").first for task_id in ids]
+    dialog = page.get_by_role("dialog")
+    page.goto("/tasks?queue=focused")
+    expect(page.locator("#tasks-table tbody tr")).to_have_count(3)
     page.keyboard.press("j")
-    expect(row).to_be_focused()
+    expect(links[0]).to_be_focused()
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox", name="Search tasks")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(row).to_be_focused()
+    expect(links[0]).to_be_focused()
 
+    # A letter acts on the row.
+    page.keyboard.press("d")
+    expect(dialog).to_contain_text("Delete 1 factorial task in focused?")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(links[0]).to_be_focused()
+    expect(page.locator("input[data-select]:checked")).to_have_count(0)
+    page.keyboard.press("c")
+    dialog.get_by_role("button", name="Cancel", exact=True).press("Enter")
+    said = page.locator(".toast p").last
+    expect(said).to_have_text("Cancelled 1 factorial task in focused.")
+    expect(links[0]).to_be_focused()
+    expect(page.locator(f"#task-{ids[0]} .status")).to_have_text("cancelled")
+    page.keyboard.press("r")
+    expect(said).to_have_text("This is not possible with these tasks.")
+    assert admin.get(f"/api/v1/tasks/{ids[0]}").json()["status"] == "cancelled"
 
-def test_back_leads_to_the_row_that_was_opened(page: Page, enqueue: Enqueue) -> None:
-    ids = [enqueue(queue_name="opened", **LATER) for _ in range(3)]
-    page.goto("/tasks?queue=opened")
-    expect(page.locator("#tasks-table tbody tr")).to_have_count(3)
-    page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(rf"/tasks/{ids[1]}$"))
     page.go_back()
-    expect(page.locator(f"#task-{ids[1]} a").first).to_be_focused()
-
-
-def test_back_leads_to_a_row_that_the_list_gets_later(page: Page, enqueue: Enqueue) -> None:
-    ids = [enqueue(queue_name="found", **LATER) for _ in range(2)]
-    page.goto("/tasks?queue=found")
-    link = page.locator(f"#task-{ids[0]} a").first
-    link.click()
-    expect(page).to_have_url(re.compile(rf"/tasks/{ids[0]}$"))
+    expect(links[1]).to_be_focused()
+    # Also to a row that the list gets later.
+    links[2].click()
+    expect(page).to_have_url(re.compile(rf"/tasks/{ids[2]}$"))
     page.add_init_script(WITHOUT_ROWS)
     page.go_back()
-    expect(link).to_be_focused()
-
-
-def test_a_letter_acts_on_the_row_and_the_focus_stays_there(
-    page: Page, enqueue: Enqueue, admin: httpx.Client
-) -> None:
-    ids = [enqueue(queue_name="lettered", **LATER) for _ in range(2)]
-    page.goto("/tasks?queue=lettered")
-    expect(page.locator("#tasks-table tbody tr")).to_have_count(2)
-    dialog = page.get_by_role("dialog")
-    page.keyboard.press("j")
-    page.keyboard.press("d")
-    expect(dialog).to_contain_text("Delete 1 factorial task in lettered?")
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    link = page.locator(f"#task-{ids[1]} a").first
-    expect(link).to_be_focused()
-    expect(page.locator("input[data-select]:checked")).to_have_count(0)
-    page.keyboard.press("c")
-    dialog.get_by_role("button", name="Cancel", exact=True).press("Enter")
-    expect(page.locator(".toast p").last).to_have_text("Cancelled 1 factorial task in lettered.")
-    expect(link).to_be_focused()
-    expect(page.locator(f"#task-{ids[1]} .status")).to_have_text("cancelled")
-    page.keyboard.press("r")
-    expect(page.locator(".toast p").last).to_have_text("This is not possible with these tasks.")
-    assert admin.get(f"/api/v1/tasks/{ids[1]}").json()["status"] == "cancelled"
-
-
-def test_keys_in_a_field_are_text(page: Page) -> None:
-    page.goto("/admin/users")
-    page.get_by_text("New user", exact=True).click()
-    field = page.get_by_label("Username")
-    field.focus()
-    page.keyboard.type("g?t")
-    expect(field).to_have_value("g?t")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page).to_have_url(re.compile(r"/admin/users$"))
-
-
-def test_the_first_tab_offers_to_skip_to_the_content(page: Page) -> None:
-    page.goto("/")
-    skip = page.get_by_role("link", name="Skip to content")
-    page.keyboard.press("Tab")
-    expect(skip).to_be_focused()
-    assert (skip.bounding_box() or {"width": 0})["width"] > 50
-    page.keyboard.press("Enter")
-    expect(page.locator("main")).to_be_focused()
-
-
-def test_what_has_the_focus_shows_it(page: Page, enqueue: Enqueue) -> None:
-    enqueue(queue_name="outlined", **LATER)  # while it runs, its queue is also named among the running
-    page.goto("/")
-    expect(page.get_by_role("link", name="outlined")).to_be_visible()
-    seen = set[str]()
-    for _ in range(100):
-        page.keyboard.press("Tab")
-        name, outline = page.evaluate(
-            "(() => { const at = document.activeElement;"
-            " return [at.outerHTML.slice(0, 80), getComputedStyle(at).outlineStyle]; })()"
-        )
-        if name.startswith("<body") or name in seen:
-            break
-        seen.add(name)
-        assert outline != "none", name
-    assert any("outlined" in name for name in seen)
+    expect(links[2]).to_be_focused()

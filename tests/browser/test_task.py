@@ -1,4 +1,4 @@
-"""The page of a task in a browser: what changes by itself, what is searched, copied and done."""
+"""The page of a task in a browser: what changes by itself, what is searched, copied and done; forms that run one."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import CheckAccess, Enqueue, UserPage
+from tests.browser.conftest import CheckAccess, Enqueue
 from tests.support.eventually import eventually
 from tests.support.pages.browser_errors import BrowserErrors
 
@@ -16,37 +16,20 @@ pytestmark = pytest.mark.http
 LATER = "2031-01-01T00:00:00Z"
 TASKS = "tests.support.sample.tasks"
 TYPED = "tests.support.sample.typed"
+LOGGING = "tests.support.sample.logging_tasks"
+LARGE = "x" * 150_000 + "user\u202e needle"
 NESTED = {
     "order": {"lines": [{"sku": f"sku-{number}"} for number in range(300)]},
     "note": "x" * 500 + "needle",
 }
 
 
-def test_a_task_that_ends_shows_its_result_without_being_asked(
-    page: Page, enqueue: Enqueue, tmp_path: Path
-) -> None:
+def test_a_running_task_is_followed_to_its_end(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    task_id = enqueue(task_name="wait_for", module_path=TASKS, args=[str(gate)])
-    page.goto(f"/tasks/{task_id}")
+    task = enqueue(module_path=LOGGING, task_name="say_much_and_wait", args=[str(gate)])
+    page.goto(f"/tasks/{task}")
     expect(page.locator("h1")).to_contain_text("running")
     expect(page.get_by_role("button", name="Ask to stop")).to_be_visible()
-    gate.touch()
-    expect(page.locator("h1")).to_contain_text("completed")
-    result = page.get_by_role("region", name=re.compile("^Result"))
-    expect(result.locator(".string")).to_have_text('"seen"')
-    expect(page.get_by_role("button", name="Ask to stop")).to_be_hidden()
-
-
-def test_what_a_task_logs_is_followed_and_filtered_while_it_runs(
-    page: Page, enqueue: Enqueue, tmp_path: Path
-) -> None:
-    gate = tmp_path / "gate"
-    task = enqueue(
-        module_path="tests.support.sample.logging_tasks",
-        task_name="say_much_and_wait",
-        args=[str(gate)],
-    )
-    page.goto(f"/tasks/{task}")
     log = page.get_by_role("region", name="Log of attempt 1")
     lines = log.get_by_role("list")
     expect(lines).to_contain_text("line 299")
@@ -55,6 +38,8 @@ def test_what_a_task_logs_is_followed_and_filtered_while_it_runs(
         "(list) => list.scrollTop > 0 && list.scrollHeight - list.scrollTop - list.clientHeight < 9"
     )
     gate.touch()
+    expect(page.locator("h1")).to_contain_text("completed")
+    expect(page.get_by_role("button", name="Ask to stop")).to_be_hidden()
     expect(lines).to_contain_text("the last word")
     expect(lines).to_contain_text("line 0")
     log.get_by_role("searchbox").fill("LINE 29")
@@ -69,15 +54,35 @@ def test_what_a_task_logs_is_followed_and_filtered_while_it_runs(
     at = whole.splitlines()[-1].split()[0]
     local = page.evaluate("(at) => new Date(at).toTimeString().slice(0, 8)", at)
     expect(lines.locator(".at").last).to_have_text(re.compile(f"^{local}"))
+    page.get_by_role("tab", name="Result").click()
+    expect(page.get_by_role("region", name=re.compile("^Result")).locator(".string")).to_have_text('"seen"')
+
+
+def test_a_task_is_asked_to_stop_run_now_or_cancelled(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
+    heading, dialog = page.locator("h1"), page.get_by_role("dialog")
+    page.goto(f"/tasks/{enqueue(task_name='await_for', module_path=TASKS, args=[str(tmp_path / 'never')])}")
+    page.get_by_role("button", name="Ask to stop").click()
+    expect(dialog).to_contain_text("Ask await_for to stop?")
+    dialog.get_by_role("button", name="Ask to stop").click()
+    expect(heading).to_contain_text("cancelled")
+
+    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
+    expect(page.get_by_text("It is scheduled for")).to_be_visible()
+    page.get_by_role("button", name="Run now").click()
+    expect(heading).to_contain_text("completed")
+    expect(page.get_by_text("It is scheduled for")).to_be_hidden()
+
+    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
+    page.get_by_role("button", name="Cancel").click()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(heading).to_contain_text("cancelled")
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
 
 
 def test_an_attempt_is_chosen_and_its_log_is_a_tab(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
     task_id = enqueue(
-        module_path="tests.support.sample.logging_tasks",
-        task_name="say_and_fail",
-        args=["no good"],
-        max_retries=1,
-        retry_delay=0,
+        module_path=LOGGING, task_name="say_and_fail", args=["no good"], max_retries=1, retry_delay=0
     )
     page.goto(f"/tasks/{task_id}")
     expect(page.locator("h1")).to_contain_text("failed")
@@ -88,101 +93,76 @@ def test_an_attempt_is_chosen_and_its_log_is_a_tab(page: Page, enqueue: Enqueue,
     page.get_by_role("link", name="Attempt 1").click()
     expect(page.get_by_role("heading", name=re.compile("Attempt 1"))).to_be_in_viewport()
     expect(page.get_by_role("tabpanel", name="Traceback")).to_be_visible()
+    axe(page)
     page.get_by_role("tab", name="Traceback").press("ArrowRight")
     expect(page.get_by_role("tab", name="Log")).to_be_focused()
     expect(page.get_by_role("tabpanel", name="Traceback")).to_be_hidden()
     expect(page.get_by_role("tabpanel", name="Log")).to_contain_text("no good")
-    axe(page)
+    axe(page.get_by_role("tabpanel", name="Log"))
     page.get_by_role("button", name="Requeue").click()
     expect(page.get_by_text("Requeued by lapinq")).to_be_visible()
     expect(page.get_by_role("tabpanel", name="Log")).to_be_visible()  # the chosen tab stays
 
 
-def test_a_running_task_is_asked_to_stop(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
-    task_id = enqueue(task_name="await_for", module_path=TASKS, args=[str(tmp_path / "never")])
-    page.goto(f"/tasks/{task_id}")
-    page.get_by_role("button", name="Ask to stop").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Ask await_for to stop?")
-    dialog.get_by_role("button", name="Ask to stop").click()
-    expect(page.locator("h1")).to_contain_text("cancelled")
-
-
-def test_a_task_that_waits_for_its_time_is_run_now(page: Page, enqueue: Enqueue) -> None:
-    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
-    expect(page.get_by_text("It is scheduled for")).to_be_visible()
-    page.get_by_role("button", name="Run now").click()
-    expect(page.locator("h1")).to_contain_text("completed")
-    expect(page.get_by_text("It is scheduled for")).to_be_hidden()
-
-
-def test_one_that_is_not_wanted_is_cancelled_after_a_question(page: Page, enqueue: Enqueue) -> None:
-    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
-    page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-    expect(page.locator("h1")).to_contain_text("cancelled")
-    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    expect(page.get_by_role("button", name="Delete")).to_be_visible()
-
-
-def test_the_search_opens_and_marks_what_it_finds(page: Page, enqueue: Enqueue) -> None:
-    page.goto(f"/tasks/{enqueue(kwargs=NESTED, scheduled_at=LATER)}")
+def test_values_are_trees_that_are_opened_searched_and_copied(
+    page: Page, enqueue: Enqueue, axe: CheckAccess
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    matches, search = page.locator("#json-matches"), page.get_by_role("searchbox")
     tree = page.get_by_role("region", name="Keyword arguments")
+    long = {"task_name": "x" * 255, "queue_name": "y" * 255}
+    values = {"args": ["it’s <b>", list(range(200))], "kwargs": NESTED}
+    page.goto(f"/tasks/{enqueue(scheduled_at=LATER, **values, **long)}")
     expect(tree.get_by_text('"sku-287"')).to_be_hidden()
+    axe(tree)
     page.keyboard.press("/")
     page.keyboard.type("SKU-287")
-    expect(page.locator("#json-matches")).to_have_text("1 match")
+    expect(matches).to_have_text("1 match")
     expect(tree.locator("mark")).to_have_text("sku-287")
     expect(tree.locator("mark")).to_be_visible()
-    search = page.get_by_role("searchbox")
     search.fill("needle")
     expect(tree.locator("mark")).to_be_visible()
     search.fill("sku")
-    expect(page.locator("#json-matches")).to_have_text(re.compile("More than 200 matches"))
+    expect(matches).to_have_text(re.compile("More than 200 matches"))
     search.fill("no such thing")
-    expect(page.locator("#json-matches")).to_have_text("No match")
+    expect(matches).to_have_text("No match")
     search.fill("")
+    expect(matches).to_be_empty()
     expect(tree.locator("mark")).to_have_count(0)
 
+    items = page.get_by_role("region", name=re.compile("^Arguments [0-9]"))
+    items.get_by_text("[200]").click()
+    expect(items.get_by_text("+ 150")).to_be_visible()
+    items.get_by_text("+ 150").click()
+    expect(items.get_by_text("+ 50")).to_be_visible()
 
-def test_a_value_that_is_shown_in_part_is_searched_as_a_whole(page: Page, enqueue: Enqueue) -> None:
-    large = "x" * 150_000 + "user\u202e needle"
-    page.goto(f"/tasks/{enqueue(args=[large], scheduled_at=LATER)}")
-    page.get_by_role("searchbox").fill("NEEDLE")
-    expect(page.locator("#json-matches")).to_have_text("1 match")
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("curl ")
+    assert "it’s <b>" in copied
+
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    # What is shown in part is searched as a whole.
+    page.goto(f"/tasks/{enqueue(args=[LARGE], scheduled_at=LATER)}")
+    search.fill("NEEDLE")
+    expect(matches).to_have_text("1 match")
     expect(page.locator(".excerpts mark")).to_have_text("needle")
     expect(page.locator(".excerpts")).to_contain_text("user\\u202e needle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
-
-def test_a_long_list_is_shown_piece_by_piece(page: Page, enqueue: Enqueue) -> None:
-    page.goto(f"/tasks/{enqueue(args=[list(range(200))], scheduled_at=LATER)}")
-    tree = page.get_by_role("region", name=re.compile("^Arguments [0-9]"))
-    tree.get_by_text("[200]").click()
-    expect(tree.get_by_text("+ 150")).to_be_visible()
-    tree.get_by_text("+ 150").click()
-    expect(tree.get_by_text("+ 50")).to_be_visible()
-
-
-@pytest.mark.parametrize("number", ["1.50", "265252859812191058636308480000000", "1e3"])
-def test_numbers_stay_as_they_were_written(page: Page, enqueue: Enqueue, number: str) -> None:
-    page.goto("/")
     read = "(text) => import(document.querySelector('script[type=module]').src.replace('app.js', 'json.js'))"
-    found = page.evaluate(
-        f"{read}.then(({{ read }}) => read(text))", f'{{"b": {number}, "1": [null, "\\u00fc"]}}'
-    )
-    assert found["entries"] == [
-        ['"b"', {"kind": "number", "text": number}],
-        [
-            '"1"',
-            {
-                "kind": "array",
-                "entries": [
-                    ["0", {"kind": "word", "text": "null"}],
-                    ["1", {"kind": "string", "text": '"ü"'}],
-                ],
-            },
-        ],
-    ]
+    for number in ("1.50", "265252859812191058636308480000000", "1e3"):
+        found = page.evaluate(
+            f"{read}.then(({{ read }}) => read(text))", f'{{"b": {number}, "1": [null, "\\u00fc"]}}'
+        )
+        inner = [["0", {"kind": "word", "text": "null"}], ["1", {"kind": "string", "text": '"ü"'}]]
+        assert found["entries"] == [
+            ['"b"', {"kind": "number", "text": number}],
+            ['"1"', {"kind": "array", "entries": inner}],
+        ]
 
 
 def test_a_task_is_run_again_with_other_arguments(
@@ -194,12 +174,12 @@ def test_a_task_is_run_again_with_other_arguments(
     expect(page.locator("h1")).to_contain_text("completed")
     eventually(lambda: admin.get("/api/v1/registered").json())
     edit.click()
-    axe(page)
     page.get_by_label("copies").fill("")
     page.get_by_label("is_draft").select_option("true")
     page.get_by_label("filters").fill('{"region": 12345678901234567890')
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_label("filters")).to_have_attribute("aria-invalid", "true")
+    axe(page.locator("main"))
     page.get_by_label("filters").fill('{"region": 12345678901234567890}')
     page.get_by_label("JSON", exact=True).check()
     written = page.get_by_label("Keyword arguments").input_value()
@@ -227,12 +207,7 @@ def test_a_task_is_run_again_with_other_arguments(
     expect(page).to_have_url(re.compile(rf"/tasks/{stored}$"))
     expect(page.get_by_role("link", name=earlier)).to_be_visible()
 
-
-def test_a_new_task_is_run_from_a_form_made_of_its_signature(
-    page: Page, enqueue: Enqueue, admin: httpx.Client
-) -> None:
-    enqueue(task_name="take", module_path=TYPED)
-    eventually(lambda: admin.get("/api/v1/registered").json())
+    # A form is made of the signature of a function that a worker knows.
     page.goto("/tasks")
     page.get_by_role("link", name="New task").click()
     page.get_by_role("link", name="take", exact=True).click()
@@ -245,46 +220,3 @@ def test_a_new_task_is_run_from_a_form_made_of_its_signature(
     expect(page.locator("h1")).to_contain_text("completed")
     arguments = page.get_by_role("region", name=re.compile("^Arguments [0-9]"))
     expect(arguments.locator("details.raw")).to_contain_text('["x",1,2]')
-
-
-def test_the_command_is_copied(page: Page, enqueue: Enqueue) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(f"/tasks/{enqueue(args=['it’s <b>'], scheduled_at=LATER)}")
-    page.get_by_role("button", name="Copy as curl").click()
-    expect(page.get_by_text("Copied.")).to_be_visible()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("curl ")
-    assert "it’s <b>" in copied
-
-
-def test_somebody_who_may_do_nothing_is_offered_nothing(user_page: UserPage, enqueue: Enqueue) -> None:
-    tab = user_page()
-    tab.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
-    expect(tab.locator("h1")).to_contain_text("scheduled")
-    expect(tab.locator("[data-to]")).to_have_count(0)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nobody_is_kept_out(page: Page, enqueue: Enqueue, axe: CheckAccess, scheme: str) -> None:
-    page.emulate_media(color_scheme=scheme)  # pyright: ignore[reportArgumentType]
-    failed = enqueue(
-        task_name="loads", module_path="json", args=["x"], max_retries=0, webhook_url="http://127.0.0.1:9/"
-    )
-    for task_id in (failed, enqueue(kwargs=NESTED, scheduled_at=LATER)):
-        page.goto(f"/tasks/{task_id}")
-        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
-        if task_id == failed:
-            expect(page.locator("h1")).to_contain_text("failed")
-            expect(page.locator(".task-trace .exception")).to_be_visible()
-        axe(page)
-
-
-def test_a_phone_shows_it_without_scrolling_sideways(page: Page, enqueue: Enqueue) -> None:
-    page.set_viewport_size({"width": 390, "height": 800})
-    for fields in (
-        {"task_name": "x" * 255, "queue_name": "y" * 255, "args": ["z" * 5000], "scheduled_at": LATER},
-        {"task_name": "loads", "module_path": "json", "args": ["x" * 3000], "max_retries": 0},
-    ):
-        page.goto(f"/tasks/{enqueue(**fields)}")
-        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390

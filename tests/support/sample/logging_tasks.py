@@ -18,13 +18,14 @@ def say_and_wait(words: str, open_at: str) -> None:
     current_task().log.info("the last word")
 
 
-def say_much_and_wait(open_at: str) -> None:
-    """Logs three hundred lines, and one of another level once the file `open_at` exists."""
+def say_much_and_wait(open_at: str) -> str:
+    """Logs three hundred lines, and one of another level once the file `open_at` exists; answers "seen"."""
     for number in range(300):
         current_task().log.info("line %s %s", number, "." * 80)
     while not Path(open_at).exists():
         time.sleep(0.02)
     current_task().log.warning("the last word")
+    return "seen"
 
 
 def say_and_fail(words: str) -> None:

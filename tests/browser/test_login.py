@@ -14,44 +14,30 @@ from tests.support.programs.processes import TlsServer
 pytestmark = pytest.mark.http
 
 
-def test_the_right_password_leads_to_the_overview(stranger: Page) -> None:
-    stranger.goto("/")
-    expect(stranger).to_have_url(re.compile(r"/login$"))
-    stranger.get_by_label("Username").fill("lapinq")
-    stranger.get_by_label("Password").fill("lapinq")
-    stranger.get_by_role("button", name="Log in").click()
-    expect(stranger).to_have_title("Overview · lapinq")
-    expect(stranger.get_by_text("The default password of user lapinq is still in use.")).to_be_visible()
+def fill_in(login: Page, password: str = "lapinq") -> None:
+    login.get_by_label("Username").fill("lapinq")
+    login.get_by_label("Password").fill(password)
+    login.get_by_label("Password").press("Enter")
 
 
-def test_a_form_whose_session_ended_leads_to_the_login_and_back(
-    page: Page, browser_errors: BrowserErrors
-) -> None:
-    browser_errors.expect("status of 401")
-    page.goto("/account")
-    page.context.clear_cookies()
-    page.get_by_label("Current password").fill("lapinq")
-    page.get_by_label("New password").fill("correct horse")
-    page.get_by_role("button", name="Change password").click()
-    page.get_by_label("Username").fill("lapinq")
-    page.get_by_label("Password").fill("lapinq")
-    page.get_by_label("Password").press("Enter")
-    expect(page).to_have_url(re.compile(r"/account$"))
-
-
-def test_a_wrong_password_is_told_and_may_be_tried_again(
+def test_the_login_leads_on_after_a_wrong_password_and_back_to_a_form(
     stranger: Page, browser_errors: BrowserErrors
 ) -> None:
     browser_errors.expect("status of 401")
-    stranger.goto("/login")
-    stranger.get_by_label("Username").fill("lapinq")
-    stranger.get_by_label("Password").fill("no such password")
-    stranger.get_by_label("Password").press("Enter")
+    stranger.goto("/")
+    expect(stranger).to_have_url(re.compile(r"/login$"))
+    fill_in(stranger, "no such password")
     expect(stranger.get_by_role("alert")).to_have_text("Invalid credentials")
-    stranger.get_by_label("Username").fill("lapinq")
-    stranger.get_by_label("Password").fill("lapinq")
-    stranger.get_by_label("Password").press("Enter")
+    fill_in(stranger)
     expect(stranger).to_have_title("Overview · lapinq")
+
+    stranger.goto("/account")
+    stranger.context.clear_cookies()
+    stranger.get_by_label("Current password").fill("lapinq")
+    stranger.get_by_label("New password").fill("correct horse")
+    stranger.get_by_role("button", name="Change password").click()
+    fill_in(stranger)
+    expect(stranger).to_have_url(re.compile(r"/account$"))
 
 
 def test_over_tls_the_session_is_in_a_cookie_that_no_other_host_can_set(
@@ -61,9 +47,7 @@ def test_over_tls_the_session_is_in_a_cookie_that_no_other_host_can_set(
         window = new_context(base_url=server.url, ignore_https_errors=True)
         page = window.new_page()
         page.goto("/login")
-        page.get_by_label("Username").fill("lapinq")
-        page.get_by_label("Password").fill("lapinq")
-        page.get_by_label("Password").press("Enter")
+        fill_in(page)
         expect(page).to_have_title("Overview · lapinq")
         assert {cookie.get("name") for cookie in window.cookies()} == {"__Host-lapinq_session", "lapinq_boot"}
         with page.expect_websocket() as socket:

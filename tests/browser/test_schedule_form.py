@@ -5,13 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import CheckAccess, NewContext, UserPage
-from tests.browser.test_schedules import AddSchedule, add_schedule
+from tests.browser.conftest import AddSchedule, CheckAccess, UserPage
 from tests.support.pages.browser_errors import BrowserErrors
-
-__all__ = ["add_schedule"]  # a fixture of these tests too
 
 pytestmark = pytest.mark.http
 
@@ -36,15 +33,52 @@ def stored(admin: httpx.Client, name: str) -> dict[str, Any]:
     return admin.get(f"/api/v1/schedules/{name}").json()
 
 
-def test_one_is_made_and_seen_beforehand(page: Page, admin: httpx.Client) -> None:
+def test_one_is_made_and_seen_beforehand(
+    page: Page, admin: httpx.Client, axe: CheckAccess, browser_errors: BrowserErrors
+) -> None:
+    browser_errors.expect("status of 400")
     page.goto("/schedules")
     page.get_by_role("link", name="New schedule").first.click()
-    field(page, "Name").fill("made here")
-    field(page, "Task").fill("factorial")
-    field(page, "Module").fill("math")
-    field(page, "Arguments").fill("[12345678901234567890]")
-    field(page, "Cron expression").fill("0 9 * * 1-5")
-    field(page, "Time zone").fill("Europe/Madrid")
+    cron, timezone, every = (field(page, label) for label in ("Cron expression", "Time zone", "Interval"))
+    cron.fill("0 25 * * *")
+    expect(wrong(page, "cron")).to_contain_text("25")
+    expect(cron).to_have_attribute("aria-invalid", "true")
+    axe(page.locator("form.schedule-form"))
+    cron.fill("0 5 * * *")
+    expect(wrong(page, "cron")).to_be_hidden()
+    expect(preview(page)).to_contain_text("At 05:00")
+    timezone.fill("Mars/Olympus")
+    expect(wrong(page, "timezone")).to_contain_text("Mars/Olympus")
+    page.get_by_label("Interval", exact=True).first.check()
+    expect(cron).to_be_hidden()
+    every.fill("soon")
+    timezone.fill("UTC")
+    expect(wrong(page, "every")).to_contain_text("15m")
+    every.fill("1h30m")
+    expect(preview(page)).to_contain_text("Every 1 hour and 30 minutes")
+
+    # An old answer is dropped.
+    page.get_by_label("Cron expression", exact=True).first.check()
+    held: list[Route] = []
+    page.route(re.compile(r"/schedules/preview\?.*cron=0\+1"), lambda route: held.append(route))
+    with page.expect_request(lambda request: "cron=0+1" in request.url):
+        cron.fill("0 1 * * *")
+    cron.fill("0 2 * * *")
+    expect(preview(page)).to_contain_text("At 02:00")
+    with page.expect_response(lambda answer: "cron=0+1" in answer.url):
+        held[0].continue_()
+    page.wait_for_function("() => new Promise((done) => setTimeout(() => done(true)))")
+    expect(preview(page)).to_contain_text("At 02:00")
+
+    for label, text in (
+        ("Name", "made here"),
+        ("Task", "factorial"),
+        ("Module", "math"),
+        ("Arguments", "[12345678901234567890]"),
+        ("Cron expression", "0 9 * * 1-5"),
+        ("Time zone", "Europe/Madrid"),
+    ):
+        field(page, label).fill(text)
     expect(preview(page)).to_contain_text("At 09:00, Monday through Friday")
     expect(preview(page).get_by_role("listitem").filter(has_text=LINE)).to_have_count(5)
     page.get_by_text("More:").click()
@@ -60,51 +94,8 @@ def test_one_is_made_and_seen_beforehand(page: Page, admin: httpx.Client) -> Non
     assert made["starts_at"] in {"2090-01-01T10:00:00Z", "2090-01-01T10:00:00+00:00"}
 
 
-def test_a_wrong_expression_is_told_at_its_field(page: Page, browser_errors: BrowserErrors) -> None:
-    browser_errors.expect("status of 400")
-    page.goto("/schedules/new")
-    cron = field(page, "Cron expression")
-    cron.fill("0 25 * * *")
-    expect(wrong(page, "cron")).to_contain_text("25")
-    expect(cron).to_have_attribute("aria-invalid", "true")
-    cron.fill("0 5 * * *")
-    expect(wrong(page, "cron")).to_be_hidden()
-    expect(preview(page)).to_contain_text("At 05:00")
-    field(page, "Time zone").fill("Mars/Olympus")
-    expect(wrong(page, "timezone")).to_contain_text("Mars/Olympus")
-    page.get_by_label("Interval", exact=True).first.check()
-    expect(cron).to_be_hidden()
-    field(page, "Interval").fill("soon")
-    field(page, "Time zone").fill("UTC")
-    expect(wrong(page, "every")).to_contain_text("15m")
-    field(page, "Interval").fill("1h30m")
-    expect(preview(page)).to_contain_text("Every 1 hour and 30 minutes")
-
-
-def test_an_old_answer_is_dropped(page: Page) -> None:
-    page.goto("/schedules/new")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if "cron=0+1" in route.request.url:
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/schedules/preview?*", hold)
-    cron = field(page, "Cron expression")
-    with page.expect_request(lambda request: "cron=0+1" in request.url):
-        cron.fill("0 1 * * *")
-    cron.fill("0 2 * * *")
-    expect(preview(page)).to_contain_text("At 02:00")
-    with page.expect_response(lambda answer: "cron=0+1" in answer.url):
-        held[0].continue_()
-    page.wait_for_function("() => new Promise((done) => setTimeout(() => done(true)))")
-    expect(preview(page)).to_contain_text("At 02:00")
-
-
 def test_what_is_wrong_is_told_at_each_field_and_the_first_has_the_focus(
-    page: Page, browser_errors: BrowserErrors, add_schedule: AddSchedule
+    page: Page, browser_errors: BrowserErrors, add_schedule: AddSchedule, axe: CheckAccess
 ) -> None:
     browser_errors.expect("status of 4(00|09)")
     add_schedule("taken")
@@ -114,6 +105,7 @@ def test_what_is_wrong_is_told_at_each_field_and_the_first_has_the_focus(
     expect(field(page, "Name")).to_be_focused()
     for name in ("name", "task_name", "module_path", "cron"):
         expect(wrong(page, name)).not_to_be_empty()
+    axe(page.locator("form.schedule-form"))
     for label, text in (
         ("Name", "a/b"),
         ("Task", "x"),
@@ -200,24 +192,3 @@ def test_who_comes_second_takes_over_and_keeps_what_they_typed(
     expect(page.get_by_text("Schedule shared is changed.")).to_be_visible()
     now = stored(admin, "shared")
     assert (now["cron"], now["timezone"], now["args"]) == ("0 7 * * *", "Europe/Madrid", [8])
-
-
-def test_without_a_script_nothing_is_sent(new_context: NewContext, context: BrowserContext) -> None:
-    plain = new_context(java_script_enabled=False)
-    plain.add_cookies(context.cookies())  # pyright: ignore[reportArgumentType]  # of one it answers what it takes
-    page = plain.new_page()
-    page.goto("/schedules/new")
-    expect(page.get_by_role("button", name="Create schedule")).to_be_disabled()
-    plain.close()  # nothing can be asked of a page without scripts
-
-
-def test_what_it_says_keeps_nobody_out(page: Page, axe: CheckAccess, browser_errors: BrowserErrors) -> None:
-    browser_errors.expect("status of 400")
-    page.goto("/schedules/new")
-    page.get_by_text("More:").click()
-    field(page, "Cron expression").fill("never")
-    expect(wrong(page, "cron")).to_be_visible()
-    page.get_by_role("button", name="Create schedule").click()
-    axe(page)
-    page.emulate_media(color_scheme="dark")
-    axe(page)

@@ -160,7 +160,7 @@ def looks() -> Iterator[Any]:
         )
 
 
-@pytest.mark.parametrize(("address", "look"), looks(), indirect=["address"])
+@pytest.mark.parametrize(("address", "look"), list(looks()), indirect=["address"])
 def test_it_keeps_nobody_out(page: Page, axe: CheckAccess, address: str, look: Look) -> None:
     scheme, wanted = look
     page.emulate_media(color_scheme=scheme)

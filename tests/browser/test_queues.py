@@ -41,12 +41,12 @@ def test_a_queue_is_paused_with_a_reason_and_goes_on(
 
     # A new queue waits until it is asked for.
     row(page, "stopped").hover()
-    enqueue(queue_name="another queue")
+    enqueue(queue_name="arrived later")
     note = page.get_by_role("button", name="1 new")
     expect(note).to_be_visible()
-    expect(row(page, "another queue")).to_have_count(0)
+    expect(row(page, "arrived later")).to_have_count(0)
     note.click()
-    expect(row(page, "another queue")).to_be_visible()
+    expect(row(page, "arrived later")).to_be_visible()
 
     # Who may only look is told what it takes.
     theirs = user_page({"stopped": ["cancel"]})

@@ -3,7 +3,7 @@
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, at_desk, until, working
+from tests.integration.lapinq_worker.desk import Desk, until, working
 from tests.support.deployment.scraping import Scraped
 from tests.support.rows.factories import new_task
 from tests.support.sample import tasks
@@ -43,28 +43,25 @@ def has_ended(seen: Scraped) -> bool:
     )
 
 
-def test_what_it_ran_is_counted(database: str) -> None:
-    async def test(desk: Desk) -> None:
-        async with working(database, worker_concurrency=SLOTS) as worker:
-            await desk.hand_in_many(batch())
-            await until(lambda: has_ended(scrape(worker)))
-            seen = scrape(worker)
-        for queue, task, outcome, count in (
-            ("fast", "aadd", "completed", 41),
-            ("plain", "add", "completed", 10),
-            ("fast", "afail", "retried", 5),
-            ("plain", "fail", "failed", 1),
-        ):
-            counted = seen.value("lapinq_task_outcomes_total", queue=queue, task=task, outcome=outcome)
-            assert counted == count, task
-        for name in ("run", "wait"):
-            assert seen.value(f"lapinq_task_{name}_seconds_count", queue="fast") == 46
-            assert seen.value(f"lapinq_task_{name}_seconds_count", queue="plain") == 11
-        assert seen.value("lapinq_task_wait_seconds_bucket", queue="plain", le="60.0") == 11
-        assert seen.value("lapinq_worker_slots", state="free") == SLOTS
-        assert seen.value("lapinq_worker_lease_current") == 1
-        for name in ("worker_claimed_ahead", "task_results_refused_total", "tasks_rescued_total"):
-            assert seen.value(f"lapinq_{name}") == 0, name
-        assert seen.value("lapinq_chore_failures_total", part="worker", chore="promote") == 0
-
-    at_desk(database, test)
+async def test_what_it_ran_is_counted(database: str, desk: Desk) -> None:
+    async with working(database, worker_concurrency=SLOTS) as worker:
+        await desk.hand_in_many(batch())
+        await until(lambda: has_ended(scrape(worker)))
+        seen = scrape(worker)
+    for queue, task, outcome, count in (
+        ("fast", "aadd", "completed", 41),
+        ("plain", "add", "completed", 10),
+        ("fast", "afail", "retried", 5),
+        ("plain", "fail", "failed", 1),
+    ):
+        counted = seen.value("lapinq_task_outcomes_total", queue=queue, task=task, outcome=outcome)
+        assert counted == count, task
+    for name in ("run", "wait"):
+        assert seen.value(f"lapinq_task_{name}_seconds_count", queue="fast") == 46
+        assert seen.value(f"lapinq_task_{name}_seconds_count", queue="plain") == 11
+    assert seen.value("lapinq_task_wait_seconds_bucket", queue="plain", le="60.0") == 11
+    assert seen.value("lapinq_worker_slots", state="free") == SLOTS
+    assert seen.value("lapinq_worker_lease_current") == 1
+    for name in ("worker_claimed_ahead", "task_results_refused_total", "tasks_rescued_total"):
+        assert seen.value(f"lapinq_{name}") == 0, name
+    assert seen.value("lapinq_chore_failures_total", part="worker", chore="promote") == 0

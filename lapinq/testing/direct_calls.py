@@ -15,7 +15,7 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.context import CurrentTask, running
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -15,10 +15,10 @@ from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Nothing, Relea
 from lapinq_core.domain.tasks.state import Status
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.outcomes import raised
 from lapinq_worker.running.pools.inline import Ended
 from lapinq_worker.running.targets import load_target
+from lapinq_worker.running.time_limits import Limits
 
 if TYPE_CHECKING:
     from datetime import datetime

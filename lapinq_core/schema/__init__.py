@@ -4,10 +4,10 @@ The SQL in `lapinq_migrations/versions` has comments that explain the columns.
 """
 
 from lapinq_core.schema import (
+    alerts,
     breakers,
-    errors,
+    error_groups,
     limits,
-    notifying,
     people,
     queues,
     schedules,
@@ -18,11 +18,11 @@ from lapinq_core.schema import (
 from lapinq_core.schema.base import metadata
 
 __all__ = [
+    "alerts",
     "breakers",
-    "errors",
+    "error_groups",
     "limits",
     "metadata",
-    "notifying",
     "people",
     "queues",
     "schedules",

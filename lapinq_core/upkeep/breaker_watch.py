@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from lapinq_core.alerts.outbox import store_news
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.notifying.news import BreakerNews
+from lapinq_core.domain.alerts.news import BreakerNews
 from lapinq_core.limits import governed_claims, task_breakers
-from lapinq_core.notifying.outbox import store_news
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 
 sql = sql_of(__name__)

@@ -8,17 +8,17 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from lapinq_core.alerts import messages
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
-from lapinq_core.errors import upkeep as errors_upkeep
+from lapinq_core.error_groups import upkeep as errors_upkeep
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.fleet import workers
 from lapinq_core.intake import idempotency
 from lapinq_core.limits import lanes
 from lapinq_core.monitoring.loop_times import LoopTimes
-from lapinq_core.notifying import messages
 from lapinq_core.people import logins, sessions
 from lapinq_core.runtime.loops import REST_FACTOR, run_every
 from lapinq_core.schedules import ticks

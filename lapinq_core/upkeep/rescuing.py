@@ -12,7 +12,7 @@ from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.tasks.decide import Fail, Isolation, Retry, decide
 from lapinq_core.domain.tasks.outcome import TimedOut, WorkerLost
 from lapinq_core.domain.tasks.retry import RetryPolicy
-from lapinq_core.errors.recording import Failures, grouped, record
+from lapinq_core.error_groups.recording import Failures, grouped, record
 from lapinq_core.figures import rollups, task_rollups
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.filters import first_line, kind_of

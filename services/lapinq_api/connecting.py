@@ -54,7 +54,7 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
             background = [
                 group.create_task(notifier.run()),
                 group.create_task(delayed.run()),
-                group.create_task(database.breaker.run()),
+                group.create_task(database.gate.run()),
                 group.create_task(interest.run()),
                 group.create_task(watched.run()),
                 group.create_task(waiting.run()),

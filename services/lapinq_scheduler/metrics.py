@@ -8,7 +8,7 @@ from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
-from lapinq_core.domain.notifying.rule import Channel
+from lapinq_core.domain.alerts.rule import Channel
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.monitoring import catalogue

@@ -53,11 +53,11 @@ from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.failures import FailureTally
 from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
-from lapinq_worker.running.limits import limits_of
 from lapinq_worker.running.pools.event_loop import EventLoopPool
 from lapinq_worker.running.pools.processes import ProcessPool
 from lapinq_worker.running.pools.threads import ThreadPool
 from lapinq_worker.running.tally import Tally
+from lapinq_worker.running.time_limits import limits_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
 from lapinq_worker.shutdown import FLUSH_SECONDS, Shutdown

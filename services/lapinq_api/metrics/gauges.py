@@ -1,7 +1,7 @@
 """Gauges about the database: what the process knows, and what it queries at a scrape.
 
 It queries at most every two seconds; simultaneous scrapes share the answer. A timeout means no figures, but the
-breaker doesn't count it as an outage. What may start is a query of its own, as it reads the most: when only that one
+gate doesn't count it as an outage. What may start is a query of its own, as it reads the most: when only that one
 is slow, only that one is left out.
 """
 
@@ -49,7 +49,7 @@ class Gauges:
         self._answer: asyncio.Task[list[Metric]] | None = None
 
     def collect(self) -> Iterator[Metric]:
-        yield catalogue.BREAKER_OPEN.is_at(self._database.breaker.is_open)
+        yield catalogue.BREAKER_OPEN.is_at(self._database.gate.is_shut)
         yield catalogue.LISTENING.of({(PART,): self._listener.connected})
         yield from connection_metrics(PART, self._database.pool, *self._notifiers)
         yield from connection_metrics(SCAN_PART, self._database.scan_pool)

@@ -1,10 +1,10 @@
-"""The database as requests use it: with time limits, behind a breaker, with errors translated.
+"""The database as requests use it: with time limits, behind a gate, with errors translated.
 
 There are two pools. Whatever may read many rows (lists, searches, counts, bulk calls, pages of the dashboard) is a
 *scan* and uses the smaller pool. However slow scans are, enqueueing, results and probes find a connection.
 
 Before each pool calls wait in a line of ours, not in the pool's queue: there a call can't tell a flood from an outage,
-and one caller's calls would come before everybody's. The breaker counts only calls that had their turn.
+and one caller's calls would come before everybody's. The gate counts only calls that had their turn.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 
-from lapinq_api.overload.breaker import Breaker
+from lapinq_api.overload.database_gate import DatabaseGate
 from lapinq_api.overload.fair_share import CALLER, FairLine
 from lapinq_api.wire.errors import Busy, NoTurn
 from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady, is_away, is_outage, translated
@@ -65,7 +65,7 @@ class Database:
         self._scan_line = FairLine(
             scans, MAX_SCANS_WAITING, "lists and searches are running", caller_share, "LAPINQ_POOL_SIZE"
         )
-        self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
+        self.gate = DatabaseGate(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False
         """Whether the schema has been found. Until then every call is rejected."""
         self._wrong_schema = ""
@@ -89,7 +89,7 @@ class Database:
     ) -> Coroutine[Any, Any, T]:
         """Calls `verb` with a connection in autocommit mode and the arguments. Returns its result.
 
-        Raises `DatabaseUnavailable` within the budget, or immediately while the breaker is open, and `ValueRefused`.
+        Raises `DatabaseUnavailable` within the budget, or immediately while the gate is shut, and `ValueRefused`.
         """
         return self._run(self.pool, self._line, BUDGET_SECONDS, verb, *args, **kwargs)
 
@@ -132,7 +132,7 @@ class Database:
 
     def check(self) -> None:
         """Raises `DatabaseUnavailable` if trying is pointless."""
-        if self.breaker.is_open:
+        if self.gate.is_shut:
             raise DatabaseUnavailable("the database is unavailable; retry shortly")
         if not self.is_ready:
             if self._wrong_schema:
@@ -158,7 +158,7 @@ class Database:
             raise NoTurn(error) from error
         waited = time.monotonic() - began
         try:
-            self.check()  # the breaker may have opened meanwhile
+            self.check()  # the gate may have shut meanwhile
         except DatabaseUnavailable:
             line.leave(caller)
             raise
@@ -173,7 +173,7 @@ class Database:
             self._abandon(work)
             log.info("no answer from the database within %.1f s", budget)
             if budget <= BUDGET_SECONDS and waited < SOON_SECONDS:
-                self.breaker.failed("no answer in time")
+                self.gate.failed("no answer in time")
             raise DatabaseUnavailable("no answer in time")
         with translated():
             try:
@@ -182,9 +182,9 @@ class Database:
                 if is_away(error):
                     log.info("no answer from the database: %s", error)
                 if is_outage(error):
-                    self.breaker.failed(error)
+                    self.gate.failed(error)
                 raise
-        self.breaker.succeeded()
+        self.gate.succeeded()
         return answer
 
     def _abandon(self, work: asyncio.Task[T]) -> None:

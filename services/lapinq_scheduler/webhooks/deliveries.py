@@ -23,13 +23,13 @@ from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
-from lapinq_scheduler.metrics import DeliveryMetrics, NotificationMetrics
-from lapinq_scheduler.notifying.notifications import (
+from lapinq_scheduler.alerts.notifications import (
     CHECK_INTERVAL_SECONDS,
     SEND_INTERVAL_SECONDS,
     SEND_SECONDS,
     Notifications,
 )
+from lapinq_scheduler.metrics import DeliveryMetrics, NotificationMetrics
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import WHOLE_SECONDS, Poster
 from lapinq_scheduler.webhooks.receivers import Receivers

@@ -20,7 +20,7 @@ from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.blocked_loop.watchdog import Watchdog
 from lapinq_worker.liveness.canceller import REASON
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits, limits_of
+from lapinq_worker.running.time_limits import Limits, limits_of
 from lapinq_worker.running.unsettled import Unsettled
 
 LOOK_SECONDS = 0.2

@@ -17,7 +17,7 @@ import psycopg
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.error_groups import FLUSH_SECONDS
-from lapinq_core.errors.recording import record
+from lapinq_core.error_groups.recording import record
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_worker.running.failures import FailureTally

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from lapinq_core.domain.error_groups import OTHER_KIND
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Retry
-from lapinq_core.errors.recording import Failures
+from lapinq_core.error_groups.recording import Failures
 from lapinq_core.tasks.filters import first_line, kind_of
 
 MAX_ERRORS = 500

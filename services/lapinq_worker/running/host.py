@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 
 
 class LoggingAttempt(Protocol):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_core.domain.notifying.smtp_url import read_smtp_url
+from lapinq_core.domain.alerts.smtp_url import read_smtp_url
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken
-from lapinq_scheduler.notifying.mailer import Mailer
+from lapinq_scheduler.alerts.mailer import Mailer
 from tests.support.http.certificate import self_signed
 from tests.support.http.mail_server import MailServer, mail_server
 

@@ -6,28 +6,28 @@ from email import message_from_string, policy
 
 import pytest
 
+from lapinq_core.alerts import outbox, rules
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.notifying.news import NewError
-from lapinq_core.domain.notifying.rule import Channel
-from lapinq_core.domain.notifying.smtp_url import read_smtp_url
+from lapinq_core.domain.alerts.news import NewError
+from lapinq_core.domain.alerts.rule import Channel
+from lapinq_core.domain.alerts.smtp_url import read_smtp_url
 from lapinq_core.domain.webhooks.signature import read_keys
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import NotTaken
 from lapinq_core.monitoring.metrics import Metrics
-from lapinq_core.notifying import outbox, rules
 from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.alerts import notifications as module
+from lapinq_scheduler.alerts.mailer import Mailer
+from lapinq_scheduler.alerts.notifications import Notifications
 from lapinq_scheduler.metrics import NotificationMetrics
-from lapinq_scheduler.notifying import notifications as module
-from lapinq_scheduler.notifying.mailer import Mailer
-from lapinq_scheduler.notifying.notifications import Notifications
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import Poster
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually_async
 from tests.support.http.mail_server import mail_server
 from tests.support.http.receiver import SECRET, receiving
+from tests.support.rows.alerts import add_rule
 from tests.support.rows.factories import SOMEBODY, Conn
-from tests.support.rows.notifying import add_rule
 
 Test = Callable[[Conn, Notifications], Awaitable[None]]
 

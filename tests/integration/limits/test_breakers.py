@@ -15,6 +15,7 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
 from tests.support.database.plans import blocks, plan
 from tests.support.database.running import on_connections
+from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import (
     SOMEBODY,
     Conn,
@@ -25,7 +26,6 @@ from tests.support.rows.factories import (
     enqueue,
     make_late,
 )
-from tests.support.rows.notifying import add_rule, notices
 from tests.support.rows.rescue import rescue_all
 
 CLOSED, OPEN, HALF_OPEN = BreakerState

@@ -13,7 +13,7 @@ import msgspec
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Release, Retry
-from lapinq_core.limits import keys, named_limits, spending
+from lapinq_core.limits import blocked_keys, named_limits, spending
 from lapinq_core.limits.spending import Exhausted, Spent
 from lapinq_core.tasks import actions, queues, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
@@ -231,7 +231,7 @@ class History:
         queue = self.queue()
         key = self.rand.choice("abc")
         holder = (await self.read()).get(self.model.queues[queue].holders.get(key, ""))
-        skipped = await keys.skip(self.conn, queue, key, by=SOMEBODY)
+        skipped = await blocked_keys.skip(self.conn, queue, key, by=SOMEBODY)
         may = (
             self.model.queues[queue].order == "strict_per_key"
             and holder is not None

@@ -31,6 +31,7 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import breaker_watch, maintenance_jobs
 from lapinq_core.upkeep.breaker_watch import watch_breakers, watch_task_breakers
 from tests.support.database.running import on_connections
+from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import (
     SOMEBODY,
     Conn,
@@ -44,7 +45,6 @@ from tests.support.rows.factories import (
     resume,
     status,
 )
-from tests.support.rows.notifying import add_rule, notices
 from tests.support.rows.rescue import rescue_all
 
 CLOSED, OPEN, HALF_OPEN = BreakerState

@@ -2,11 +2,11 @@
 
 import pytest
 
+from lapinq_core.alerts import conditions
 from lapinq_core.figures import alerts
 from lapinq_core.lookup import measure
-from lapinq_core.notifying import conditions
 from lapinq_core.tasks import queues
-from tests.integration.notifying.test_conditions import add_rule, begin_earlier, make_older, notices
+from tests.integration.alerts.test_conditions import add_rule, begin_earlier, make_older, notices
 from tests.support.rows.factories import Conn, enqueue
 
 

@@ -6,7 +6,7 @@ The bounds are far below the lanes of a queue and the tasks of its blocked keys 
 import json
 import uuid
 
-from lapinq_core.limits.keys import MOST_COUNTED
+from lapinq_core.limits.blocked_keys import MOST_COUNTED
 from lapinq_core.limits.named_limits import MAX_WAITING
 from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 from tests.integration.plans.hot_path import Params, Session, Statement

@@ -7,8 +7,8 @@ import pytest
 from lapinq_core.db.moved_clock import clock_moved_by
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.errors import groups
-from lapinq_core.errors.groups import GroupFilter, GroupOrder
+from lapinq_core.error_groups import groups
+from lapinq_core.error_groups.groups import GroupFilter, GroupOrder
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Health, Jump
 from lapinq_core.tasks import actions

@@ -2,7 +2,7 @@
 
 import time
 
-from lapinq_core.errors.recording import Failures
+from lapinq_core.error_groups.recording import Failures
 from lapinq_core.tasks.filters import first_line, kind_of
 
 

@@ -10,7 +10,7 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 
 
 def make_claim(**values: Any) -> Claim:

@@ -10,10 +10,10 @@ from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.running.dispatcher import Dispatcher, Pool
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.event_loop import EventLoopPool
 from lapinq_worker.running.pools.processes import ProcessPool
 from lapinq_worker.running.pools.threads import ThreadPool
+from lapinq_worker.running.time_limits import Limits
 
 DEADLINE_SECONDS = 30.0
 

@@ -3,7 +3,7 @@
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_api.state import State
-from lapinq_core.errors import groups
+from lapinq_core.error_groups import groups
 
 PART = "errors-badge"
 """The id of its element."""

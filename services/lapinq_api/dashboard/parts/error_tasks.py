@@ -2,7 +2,7 @@
 
 from lapinq_core.domain.error_groups import OTHER_KIND
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.errors.groups import ErrorGroup
+from lapinq_core.error_groups.groups import ErrorGroup
 
 
 def filter_of(group: ErrorGroup) -> dict[str, str] | None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lapinq_core.errors.trends import Bars, Trend
+from lapinq_core.error_groups.trends import Bars, Trend
 
 HEIGHT = 64.0
 STEP, WIDTH = 10.0, 8.0

@@ -14,8 +14,8 @@ from lapinq_api.dashboard.parts.task_list.task_query import read_search
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
-from lapinq_core.errors import groups, trends
-from lapinq_core.errors.groups import ErrorGroup
+from lapinq_core.error_groups import groups, trends
+from lapinq_core.error_groups.groups import ErrorGroup
 from lapinq_core.lookup.search import search
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.queues import MAX_REASON

@@ -13,8 +13,8 @@ from lapinq_api.dashboard.parts.error_tasks import filter_of
 from lapinq_api.operations.filters.error_group import read_filter
 from lapinq_api.state import State
 from lapinq_core.domain.error_groups import GroupState
-from lapinq_core.errors.groups import ErrorGroup, GroupOrder
-from lapinq_core.errors.listing import look
+from lapinq_core.error_groups.groups import ErrorGroup, GroupOrder
+from lapinq_core.error_groups.listing import look
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.queues import MAX_REASON
 

@@ -13,7 +13,7 @@ from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.errors import trends
+from lapinq_core.error_groups import trends
 from lapinq_core.figures import task_rollups
 from lapinq_core.fleet import operators
 from lapinq_core.limits import task_breakers

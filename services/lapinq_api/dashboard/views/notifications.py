@@ -6,17 +6,17 @@ from typing import Any
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
-from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.notifying.news import EventKind
-from lapinq_core.domain.notifying.rule import (
+from lapinq_core.alerts import messages, rules
+from lapinq_core.domain.alerts.news import EventKind
+from lapinq_core.domain.alerts.rule import (
     BACKLOG_SECONDS,
     MAX_BACKLOG_SECONDS,
     MIN_BACKLOG_SECONDS,
     Channel,
     shown_url,
 )
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.task import MAX_NAME, MAX_URL
-from lapinq_core.notifying import messages, rules
 
 MAX_NOTICES = 20
 _EDIT = "edit"

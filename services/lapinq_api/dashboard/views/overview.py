@@ -15,7 +15,7 @@ from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
-from lapinq_core.errors import trends
+from lapinq_core.error_groups import trends
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.figures.task_rollups import Task, Usual
 from lapinq_core.lookup import measure, overview

@@ -16,10 +16,10 @@ from lapinq_core.domain.figures import Window
 from lapinq_core.domain.forecast import Fleet, Forecast, Outlook, with_more_workers
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.errors import trends
+from lapinq_core.error_groups import trends
 from lapinq_core.figures import levels, rollups, task_rollups
-from lapinq_core.limits import keys, named_limits
-from lapinq_core.limits.keys import KeyState, WaitingKeys
+from lapinq_core.limits import blocked_keys, named_limits
+from lapinq_core.limits.blocked_keys import KeyState, WaitingKeys
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.lookup import measure, overview, slowest
 from lapinq_core.lookup.overview import QueueNow
@@ -86,7 +86,7 @@ async def _blocked_keys(conn: psycopg.AsyncConnection, queue: str, policy: Queue
         and policy.order is not StartOrder.STRICT_PER_KEY
     ):
         return None
-    return await keys.list_keys(conn, queue, KeyState.BLOCKED, MAX_BLOCKED_KEYS)
+    return await blocked_keys.list_keys(conn, queue, KeyState.BLOCKED, MAX_BLOCKED_KEYS)
 
 
 def _outlook(queue: QueueDetails, now_in: QueueNow) -> Outlook:

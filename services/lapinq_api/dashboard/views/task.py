@@ -22,8 +22,8 @@ from lapinq_api.wire.query import moment
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.exposure import OpenTo
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.errors import groups
-from lapinq_core.errors.groups import ErrorGroup
+from lapinq_core.error_groups import groups
+from lapinq_core.error_groups.groups import ErrorGroup
 from lapinq_core.figures import task_rollups
 from lapinq_core.figures.task_rollups import Usual
 from lapinq_core.fleet import operators

@@ -9,7 +9,7 @@ from lapinq_core.domain.error_groups import GroupState
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.errors.groups import GroupFilter
+from lapinq_core.error_groups.groups import GroupFilter
 
 STATE = Parameter(
     name="state", description="Only this state.", schema={"type": "string", "enum": list(GroupState)}

@@ -17,8 +17,8 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
 from lapinq_core.domain.accounts.account import Permission
-from lapinq_core.errors import changing, groups
-from lapinq_core.errors.groups import ErrorGroup, GroupOrder, GroupState
+from lapinq_core.error_groups import changing, groups
+from lapinq_core.error_groups.groups import ErrorGroup, GroupOrder, GroupState
 
 _ID = Parameter(
     name="id",

@@ -17,9 +17,10 @@ from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
-from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.notifying.news import EventKind
-from lapinq_core.domain.notifying.rule import (
+from lapinq_core.alerts import rules
+from lapinq_core.alerts.rules import MAX_RULES, RuleRefused, StoredRule
+from lapinq_core.domain.alerts.news import EventKind
+from lapinq_core.domain.alerts.rule import (
     BACKLOG_SECONDS,
     MAX_ADDRESS,
     MAX_ADDRESSES,
@@ -31,10 +32,9 @@ from lapinq_core.domain.notifying.rule import (
     check_rule,
     shown_url,
 )
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import Name, WebhookUrl, doc
-from lapinq_core.notifying import rules
-from lapinq_core.notifying.rules import MAX_RULES, RuleRefused, StoredRule
 
 ChannelName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(Channel)})]
 EventName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(EventKind)})]

@@ -30,8 +30,8 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import doc
 from lapinq_core.domain.tasks.key import KEY_PATTERN, MAX_KEY, check_key
-from lapinq_core.limits import keys
-from lapinq_core.limits.keys import KeyState, WaitingKey
+from lapinq_core.limits import blocked_keys
+from lapinq_core.limits.blocked_keys import KeyState, WaitingKey
 
 
 class SkipRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,7 +57,7 @@ async def list_queue_keys(state: State, request: Request) -> Response:
     if wanted not in set(KeyState):
         raise InvalidValue("state", f"must be one of {', '.join(KeyState)}")
     limit, after = read_limit(query), read_text(query)
-    found = await state.database.scan(keys.list_keys, queue, KeyState(wanted), limit, after)
+    found = await state.database.scan(blocked_keys.list_keys, queue, KeyState(wanted), limit, after)
     return Json(found.keys, headers=next_text(found.next))
 
 
@@ -67,7 +67,7 @@ async def skip_queue_key(state: State, request: Request) -> Response:
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     key = decode(_request, body).key
     check_key("key", key)
-    task_id = await state.database.run(keys.skip, queue, key, by=author_of(request))
+    task_id = await state.database.run(blocked_keys.skip, queue, key, by=author_of(request))
     if task_id is None:
         raise Refused(
             HTTPStatus.CONFLICT,

@@ -18,7 +18,6 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.child_side.frames import Report, frame
 from lapinq_worker.running.pools.parent_side.calls import greeting_of
 from lapinq_worker.running.pools.parent_side.child_end import EXIT_GRACE_SECONDS, end_all, outcome_at_exit
@@ -26,6 +25,7 @@ from lapinq_worker.running.pools.parent_side.child_process import ChildProcess
 from lapinq_worker.running.pools.parent_side.child_watch import LOOK_SECONDS, check, is_worn_out
 from lapinq_worker.running.pools.parent_side.pending_reports import unsettled_jobs
 from lapinq_worker.running.pools.verdict import verdict
+from lapinq_worker.running.time_limits import Limits
 from lapinq_worker.running.unsettled import Unsettled
 
 START_DEADLINE_SECONDS = 120.0  # importing what the worker is told to import may take long

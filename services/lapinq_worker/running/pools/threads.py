@@ -22,9 +22,9 @@ from lapinq_core.domain.tasks.task_lines import log_start
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.calling import call
 from lapinq_worker.running.pools.verdict import verdict
+from lapinq_worker.running.time_limits import Limits
 from lapinq_worker.running.unsettled import Unsettled
 
 SWEEP_SECONDS = 0.2

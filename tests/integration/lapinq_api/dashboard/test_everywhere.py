@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from lapinq_core.errors.recording import record
+from lapinq_core.error_groups.recording import record
 from tests.support.database.running import on_connections
 from tests.support.http.people import browser
 from tests.support.rows.factories import Conn, add_worker, enqueue

@@ -7,8 +7,8 @@ import pytest
 
 from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.domain.tasks.decide import Fail
-from lapinq_core.errors import groups
-from lapinq_core.errors.groups import ErrorGroup, GroupFilter, GroupOrder
+from lapinq_core.error_groups import groups
+from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter, GroupOrder
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_worker.reporting import error_recorder
 from lapinq_worker.reporting.error_recorder import ErrorRecorder

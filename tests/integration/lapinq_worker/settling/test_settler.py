@@ -25,7 +25,7 @@ from lapinq_core.limits import named_limits
 from lapinq_worker.reporting.progress import ProgressReporter
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 from lapinq_worker.settling import outcome_buffer
 from lapinq_worker.settling import settler as settler_module
 from lapinq_worker.settling.completion_notices import CompletionNotices

@@ -11,8 +11,8 @@ from lapinq import Middleware
 from lapinq_core.domain.tasks.context import running
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.targets import make_target
+from lapinq_worker.running.time_limits import Limits
 from tests.unit.lapinq_worker.claims import make_claim
 
 

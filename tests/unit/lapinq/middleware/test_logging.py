@@ -12,9 +12,9 @@ from lapinq.middleware.logging import StructuredLogging
 from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.inline import arun_inline, run_inline
 from lapinq_worker.running.targets import make_target
+from lapinq_worker.running.time_limits import Limits
 from tests.support.sample import tasks
 from tests.unit.lapinq.conftest import Script
 from tests.unit.lapinq_worker.claims import make_claim

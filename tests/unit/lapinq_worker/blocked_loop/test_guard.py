@@ -14,8 +14,8 @@ from lapinq_core.domain.tasks.outcome import Cancelled, Outcome, TimedOut
 from lapinq_core.runtime.thread_stacks import is_debugged, stack_of
 from lapinq_worker.blocked_loop.guard import LoopGuard
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.event_loop import EventLoopPool
+from lapinq_worker.running.time_limits import Limits
 from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job, make_limited_job

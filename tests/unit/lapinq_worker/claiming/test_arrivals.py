@@ -10,7 +10,7 @@ from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 from tests.unit.lapinq_worker.claims import make_claim
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import recording, until

@@ -18,9 +18,9 @@ from lapinq_core.domain.tasks.outcome import Completed, Outcome, Raised, Refused
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.calling import call
 from lapinq_worker.running.targets import load_target, make_target
+from lapinq_worker.running.time_limits import Limits
 from tests.support.sample import typed_tasks
 from tests.unit.lapinq_worker.claims import make_claim
 

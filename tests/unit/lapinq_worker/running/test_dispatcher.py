@@ -10,7 +10,7 @@ from lapinq_worker.running.clocks import elapsed
 from lapinq_worker.running.dispatcher import CHUNK_SECONDS, MAX_CHUNK
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim, make_job

@@ -36,7 +36,6 @@ from lapinq_core.domain.tasks.outcome import (
 from lapinq_core.importing import TaskNotFound
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.outcomes import (
     MAX_ERROR_CHARACTERS,
     MAX_RESULT_BYTES,
@@ -45,6 +44,7 @@ from lapinq_worker.running.outcomes import (
     returned,
 )
 from lapinq_worker.running.targets import make_target
+from lapinq_worker.running.time_limits import Limits
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 

@@ -15,8 +15,8 @@ from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.domain.tasks.retry import FixedDelay
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.targets import load_target, make_target
+from lapinq_worker.running.time_limits import Limits
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 

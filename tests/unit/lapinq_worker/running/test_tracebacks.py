@@ -17,9 +17,9 @@ from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.domain.tasks.outcome import Outcome, Raised
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.outcomes import MAX_TRACEBACK_CHARACTERS, raised
 from lapinq_worker.running.targets import make_target
+from lapinq_worker.running.time_limits import Limits
 from tests.unit.lapinq_worker.claims import make_claim
 
 json_values = st.recursive(

@@ -18,7 +18,7 @@ from lapinq_core.domain.tasks.outcome import (
 )
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 from lapinq_worker.settling.end_log import EndLog, log_lost
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim

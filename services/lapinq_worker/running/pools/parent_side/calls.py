@@ -4,8 +4,8 @@ import sys
 
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.child_side.frames import Call, Details, Greeting
+from lapinq_worker.running.time_limits import Limits
 
 
 def greeting_of(settings: Settings, limits: Limits, *, logs_tasks: bool = False) -> Greeting:

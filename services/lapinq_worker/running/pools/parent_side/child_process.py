@@ -18,13 +18,13 @@ import msgspec
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.child_side.frames import Frames, Line, Report, Spend, frame
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage, make_page_file
 from lapinq_worker.running.pools.child_side.time_limit_signal import TIME_LIMIT_SIGNAL
 from lapinq_worker.running.pools.parent_side.calls import call_of
 from lapinq_worker.running.pools.parent_side.process_group import ProcessGroup
 from lapinq_worker.running.pools.parent_side.stop_request import StopRequest
+from lapinq_worker.running.time_limits import Limits
 
 DRAIN_SECONDS = 1.0
 

@@ -3,10 +3,10 @@
 import logging
 
 from lapinq_core.domain.tasks.outcome import Died, Interrupted, TimedOut
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.parent_side.child_process import ChildProcess
 from lapinq_worker.running.pools.parent_side.memory import in_mebibytes, resident_bytes
 from lapinq_worker.running.pools.parent_side.stop_request import StopRequest
+from lapinq_worker.running.time_limits import Limits
 
 LOOK_SECONDS = 0.1
 MIN_SECONDS = 0.01

@@ -8,8 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from lapinq_core.errors import changing, groups, recording
-from lapinq_core.errors.groups import ErrorGroup, GroupFilter
+from lapinq_core.error_groups import changing, groups, recording
+from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually

@@ -10,8 +10,8 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.webhooks.signature import SigningKeys
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.alerts.notifications import Notifications
 from lapinq_scheduler.metrics import NotificationMetrics
-from lapinq_scheduler.notifying.notifications import Notifications
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import Poster
 from tests.support.http.certificate import self_signed

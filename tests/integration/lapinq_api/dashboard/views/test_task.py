@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.errors import recording
-from lapinq_core.errors.recording import Failures
+from lapinq_core.error_groups import recording
+from lapinq_core.error_groups.recording import Failures
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.filters import first_line, kind_of
 from lapinq_core.tasks.worker_verbs import Ended

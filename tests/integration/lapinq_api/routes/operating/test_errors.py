@@ -6,8 +6,8 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.errors import recording
-from lapinq_core.errors.groups import ErrorGroup
+from lapinq_core.error_groups import recording
+from lapinq_core.error_groups.groups import ErrorGroup
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.rows.factories import Conn

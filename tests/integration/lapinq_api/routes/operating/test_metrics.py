@@ -13,7 +13,7 @@ import pytest
 
 from lapinq_api.app import announce_stop, build_app
 from lapinq_api.metrics.gauges import CACHE_SECONDS
-from lapinq_api.overload.breaker import THRESHOLD
+from lapinq_api.overload.database_gate import THRESHOLD
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.tasks.test_inspect import one_of_each

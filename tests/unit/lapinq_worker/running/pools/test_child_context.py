@@ -14,7 +14,7 @@ from lapinq_core.domain.tasks.outcome import Completed, Died, Outcome, Raised, U
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.time_limits import Limits
 from tests.support.event_loops import on_both_loops
 from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job

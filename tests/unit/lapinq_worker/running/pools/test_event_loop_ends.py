@@ -6,8 +6,8 @@ import pytest
 
 from lapinq_core.domain.tasks.context import current_task
 from lapinq_core.domain.tasks.outcome import Completed, Interrupted, Raised, TimedOut, WorkerLost
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools import event_loop
+from lapinq_worker.running.time_limits import Limits
 from tests.support.event_loops import on_both_loops, own_tasks
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job

@@ -26,9 +26,9 @@ from lapinq_core.domain.tasks.outcome import (
 )
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools import processes as processes_module
 from lapinq_worker.running.pools.processes import ProcessPool
+from lapinq_worker.running.time_limits import Limits
 from tests.support.event_loops import on_both_loops
 from tests.support.eventually import eventually
 from tests.support.sample import tasks

@@ -8,7 +8,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import COUNT_SPANS
-from lapinq_core.errors.groups import ErrorGroup, load
+from lapinq_core.error_groups.groups import ErrorGroup, load
 
 sql = sql_of(__name__)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lapinq_core.domain.alerts.smtp_url import SmtpServer, read_smtp_url
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.notifying.smtp_url import SmtpServer, read_smtp_url
 
 
 @pytest.mark.parametrize(

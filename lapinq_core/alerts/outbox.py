@@ -9,7 +9,7 @@ import psycopg
 
 from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.notifying.news import News
+from lapinq_core.domain.alerts.news import News
 
 sql = sql_of(__name__)
 

@@ -12,8 +12,8 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.notifying.message import Notice
-from lapinq_core.domain.notifying.rule import Channel
+from lapinq_core.domain.alerts.message import Notice
+from lapinq_core.domain.alerts.rule import Channel
 from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, NotTaken
 
 sql = sql_of(__name__)

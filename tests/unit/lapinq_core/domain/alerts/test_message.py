@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.domain.notifying.message import (
+from lapinq_core.domain.alerts.message import (
     MAX_EVENTS,
     Message,
     Notice,
@@ -17,7 +17,7 @@ from lapinq_core.domain.notifying.message import (
     text_of,
     webhook_body,
 )
-from lapinq_core.domain.notifying.news import (
+from lapinq_core.domain.alerts.news import (
     Backlog,
     BreakerNews,
     DeadWorker,

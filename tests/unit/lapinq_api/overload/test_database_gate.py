@@ -1,4 +1,4 @@
-"""The breaker opens after three failures in a row and closes when the database is back."""
+"""The gate shuts after three failures in a row and opens when the database is back."""
 
 import asyncio
 import logging
@@ -6,30 +6,30 @@ import logging
 import psycopg
 import pytest
 
-from lapinq_api.overload import breaker
-from lapinq_api.overload.breaker import Breaker
+from lapinq_api.overload import database_gate
+from lapinq_api.overload.database_gate import DatabaseGate
 
 
 async def _never() -> None:
     raise psycopg.OperationalError
 
 
-def test_it_opens_at_the_third_failure_in_a_row() -> None:
-    guard = Breaker(_never)
+def test_it_shuts_at_the_third_failure_in_a_row() -> None:
+    guard = DatabaseGate(_never)
     guard.failed("no route")
     guard.failed("no route")
     guard.succeeded()
     guard.failed("no route")
     guard.failed("no route")
-    assert not guard.is_open
+    assert not guard.is_shut
     guard.failed("no route")
-    assert guard.is_open
+    assert guard.is_shut
 
 
 def test_it_probes_until_the_database_is_back(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(breaker, "PROBE_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(database_gate, "PROBE_INTERVAL_SECONDS", 0.001)
     answers: list[Exception | None] = [psycopg.OperationalError(), TimeoutError(), ValueError("a bug"), None]
 
     async def probe() -> None:
@@ -37,15 +37,15 @@ def test_it_probes_until_the_database_is_back(
             raise error
 
     async def run() -> None:
-        guard = Breaker(probe)
+        guard = DatabaseGate(probe)
         running = asyncio.create_task(guard.run())
         for _ in range(3):
             guard.failed("gone")
         async with asyncio.timeout(5):
-            while guard.is_open:  # noqa: ASYNC110  # it has no event to wait for
+            while guard.is_shut:  # noqa: ASYNC110  # it has no event to wait for
                 await asyncio.sleep(0.001)
         guard.failed("again")
-        assert not guard.is_open
+        assert not guard.is_shut
         running.cancel()
 
     with caplog.at_level(logging.WARNING):
@@ -65,17 +65,17 @@ async def test_after_a_failure_it_asks_whether_anything_listens(is_away: bool) -
         asked += 1
         return not is_away
 
-    guard = Breaker(_never, is_listening=is_listening)
+    guard = DatabaseGate(_never, is_listening=is_listening)
     running = asyncio.create_task(guard.run())
     guard.failed("a dead connection")
     async with asyncio.timeout(5):
-        while not asked or (is_away and not guard.is_open):  # noqa: ASYNC110  # no event to wait for
+        while not asked or (is_away and not guard.is_shut):  # noqa: ASYNC110  # no event to wait for
             await asyncio.sleep(0)
-    assert guard.is_open is is_away
+    assert guard.is_shut is is_away
     running.cancel()
 
 
-async def test_it_opens_though_something_listens() -> None:
+async def test_it_shuts_though_something_listens() -> None:
     asked = 0
 
     async def is_listening() -> bool:
@@ -83,23 +83,23 @@ async def test_it_opens_though_something_listens() -> None:
         asked += 1
         return True
 
-    guard = Breaker(_never, is_listening=is_listening)
+    guard = DatabaseGate(_never, is_listening=is_listening)
     running = asyncio.create_task(guard.run())
     for failures in (1, 2):
         guard.failed("no answer in time")
         async with asyncio.timeout(5):
             while asked < failures:  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0)
-    assert not guard.is_open
+    assert not guard.is_shut
     guard.failed("no answer in time")
-    assert guard.is_open
+    assert guard.is_shut
     running.cancel()
 
 
 def test_it_goes_on_when_it_cannot_ask_whether_anything_listens(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(breaker, "PROBE_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(database_gate, "PROBE_INTERVAL_SECONDS", 0.001)
 
     async def is_listening() -> bool:
         raise ValueError("a bug")
@@ -108,14 +108,14 @@ def test_it_goes_on_when_it_cannot_ask_whether_anything_listens(
         pass
 
     async def run() -> None:
-        guard = Breaker(probe, is_listening=is_listening)
+        guard = DatabaseGate(probe, is_listening=is_listening)
         running = asyncio.create_task(guard.run())
         guard.failed("gone")
         await asyncio.sleep(0)
         guard.failed("gone")
         guard.failed("gone")
         async with asyncio.timeout(5):
-            while guard.is_open:  # noqa: ASYNC110  # it has no event to wait for
+            while guard.is_shut:  # noqa: ASYNC110  # it has no event to wait for
                 await asyncio.sleep(0.001)
         running.cancel()
 

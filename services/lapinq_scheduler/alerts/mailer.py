@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from lapinq_core.domain.notifying.smtp_url import SmtpServer
+from lapinq_core.domain.alerts.smtp_url import SmtpServer
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken
 
 STEP_SECONDS = 10.0

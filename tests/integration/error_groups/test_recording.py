@@ -6,16 +6,16 @@ from uuid import uuid4
 
 import pytest
 
+from lapinq_core.domain.alerts.news import NewError, RegressedError
 from lapinq_core.domain.error_groups import COUNT_SPANS, GroupState
-from lapinq_core.domain.notifying.news import NewError, RegressedError
-from lapinq_core.errors import changing, groups
-from lapinq_core.errors.groups import ErrorGroup, GroupFilter
-from lapinq_core.errors.recording import record
+from lapinq_core.error_groups import changing, groups
+from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter
+from lapinq_core.error_groups.recording import record
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
+from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import SOMEBODY, Conn, Connections
 from tests.support.rows.failures import failures
-from tests.support.rows.notifying import add_rule, notices
 
 TRACEBACK = """Traceback (most recent call last):
   File "/app/shop/mail.py", line 42, in send

@@ -8,9 +8,9 @@ from psycopg import errors as pg
 
 from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.alerts.news import Trial
+from lapinq_core.domain.alerts.rule import Rule, shown_url
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.notifying.news import Trial
-from lapinq_core.domain.notifying.rule import Rule, shown_url
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lapinq_core.domain.limits.breaker import why_open
-from lapinq_core.domain.notifying.news import (
+from lapinq_core.domain.alerts.news import (
     MAX_ERROR,
     Backlog,
     BreakerNews,
@@ -20,6 +19,7 @@ from lapinq_core.domain.notifying.news import (
     RegressedError,
     Trial,
 )
+from lapinq_core.domain.limits.breaker import why_open
 
 MAX_SENTENCES = 20
 """Pieces of news in a text; the rest is only counted."""

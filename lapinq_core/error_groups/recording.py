@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.alerts.outbox import store_news
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.alerts.news import MAX_ERROR, NewError, RegressedError
 from lapinq_core.domain.error_groups import COUNT_SPANS, fingerprint_of
-from lapinq_core.domain.notifying.news import MAX_ERROR, NewError, RegressedError
 from lapinq_core.domain.tasks.traceback_text import own_frame
-from lapinq_core.notifying.outbox import store_news
 from lapinq_core.tasks.filters import first_line
 
 sql = sql_of(__name__)

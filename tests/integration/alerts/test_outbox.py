@@ -2,10 +2,10 @@
 
 import pytest
 
-from lapinq_core.domain.notifying.news import NewError, News, RegressedError
-from lapinq_core.notifying import outbox
+from lapinq_core.alerts import outbox
+from lapinq_core.domain.alerts.news import NewError, News, RegressedError
+from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import Conn
-from tests.support.rows.notifying import add_rule, notices
 
 
 def error(queue: str = "mail", group: int = 1) -> NewError:

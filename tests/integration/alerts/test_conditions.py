@@ -2,9 +2,9 @@
 
 import pytest
 
-from lapinq_core.notifying import conditions, outbox
+from lapinq_core.alerts import conditions, outbox
+from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
-from tests.support.rows.notifying import add_rule, notices
 
 
 async def make_older(conn: Conn, queue: str, seconds: float) -> None:

@@ -5,8 +5,8 @@ import psycopg
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import GroupState
-from lapinq_core.errors import groups
-from lapinq_core.errors.groups import ErrorGroup
+from lapinq_core.error_groups import groups
+from lapinq_core.error_groups.groups import ErrorGroup
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 

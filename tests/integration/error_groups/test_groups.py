@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from lapinq_core.domain.error_groups import GroupState
-from lapinq_core.errors import changing, groups, trends
-from lapinq_core.errors.groups import GroupFilter, GroupOrder
-from lapinq_core.errors.recording import record
+from lapinq_core.error_groups import changing, groups, trends
+from lapinq_core.error_groups.groups import GroupFilter, GroupOrder
+from lapinq_core.error_groups.recording import record
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from tests.support.database import postgres

@@ -2,9 +2,9 @@
 
 from importlib.resources import files
 
-from lapinq_core.errors import groups
-from lapinq_core.errors.groups import GroupFilter
-from lapinq_core.errors.recording import record
+from lapinq_core.error_groups import groups
+from lapinq_core.error_groups.groups import GroupFilter
+from lapinq_core.error_groups.recording import record
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.rows.factories import Conn

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lapinq_core.domain.alerts.news import EventKind
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.notifying.news import EventKind
 from lapinq_core.domain.tasks.task import check_name, check_url
 
 MAX_ADDRESSES = 20

@@ -2,9 +2,9 @@
 
 import psycopg
 
+from lapinq_core.alerts import outbox
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
-from lapinq_core.notifying import outbox
 
 sql = sql_of(__name__)
 

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from lapinq_core.domain.notifying.news import NewError, Trial
-from lapinq_core.domain.notifying.rule import Channel, Rule
+from lapinq_core.alerts import messages, outbox, rules
+from lapinq_core.alerts.messages import DueMessage
+from lapinq_core.domain.alerts.news import NewError, Trial
+from lapinq_core.domain.alerts.rule import Channel, Rule
 from lapinq_core.domain.webhooks.webhook import NotTaken
-from lapinq_core.notifying import messages, outbox, rules
-from lapinq_core.notifying.messages import DueMessage
+from tests.support.rows.alerts import add_rule
 from tests.support.rows.factories import SOMEBODY, Conn, Connections
-from tests.support.rows.notifying import add_rule
 
 NO_URL = Rule(name="mine", kind="mail", addresses=["lisa@example.org"], events=["error.new"])
 

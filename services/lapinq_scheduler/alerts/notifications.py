@@ -9,16 +9,16 @@ import logging
 import random
 import uuid
 
+from lapinq_core.alerts import conditions, messages
+from lapinq_core.alerts.messages import DueMessage
 from lapinq_core.db.pool import Pool
-from lapinq_core.domain.notifying.message import Message, slack_body, subject_of, text_of, webhook_body
-from lapinq_core.domain.notifying.rule import Channel
-from lapinq_core.domain.notifying.smtp_url import read_smtp_url
+from lapinq_core.domain.alerts.message import Message, slack_body, subject_of, text_of, webhook_body
+from lapinq_core.domain.alerts.rule import Channel
+from lapinq_core.domain.alerts.smtp_url import read_smtp_url
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, next_wait
-from lapinq_core.notifying import conditions, messages
-from lapinq_core.notifying.messages import DueMessage
 from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.alerts.mailer import WHOLE_SECONDS, Mailer
 from lapinq_scheduler.metrics import NotificationMetrics
-from lapinq_scheduler.notifying.mailer import WHOLE_SECONDS, Mailer
 from lapinq_scheduler.webhooks.poster import Poster
 
 SEND_INTERVAL_SECONDS = 2.0

@@ -5,9 +5,9 @@ import psycopg
 
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.error_groups import GroupState
-from lapinq_core.errors import groups, trends
-from lapinq_core.errors.groups import MAX_LISTED, ErrorGroup, GroupFilter, GroupOrder
-from lapinq_core.errors.trends import Trend
+from lapinq_core.error_groups import groups, trends
+from lapinq_core.error_groups.groups import MAX_LISTED, ErrorGroup, GroupFilter, GroupOrder
+from lapinq_core.error_groups.trends import Trend
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,9 +3,9 @@
 import asyncio
 
 from lapinq_core.domain.error_groups import COUNT_SPANS
-from lapinq_core.errors import groups, trends, upkeep
-from lapinq_core.errors.groups import GroupFilter
-from lapinq_core.errors.recording import record
+from lapinq_core.error_groups import groups, trends, upkeep
+from lapinq_core.error_groups.groups import GroupFilter
+from lapinq_core.error_groups.recording import record
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, Connections
 from tests.support.rows.failures import failures

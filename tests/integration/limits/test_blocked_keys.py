@@ -7,8 +7,8 @@ import pytest
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Fail, Retry
-from lapinq_core.limits import keys
-from lapinq_core.limits.keys import BlockedBy, KeyState, WaitingKey
+from lapinq_core.limits import blocked_keys
+from lapinq_core.limits.blocked_keys import BlockedBy, KeyState, WaitingKey
 from lapinq_core.tasks import actions, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import keys_of
@@ -18,7 +18,7 @@ from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqu
 
 
 async def listed(conn: Conn, state: KeyState = KeyState.BLOCKED) -> dict[str, WaitingKey]:
-    found = await keys.list_keys(conn, "default", state, 50)
+    found = await blocked_keys.list_keys(conn, "default", state, 50)
     assert found.next is None
     return {one.key: one for one in found.keys}
 
@@ -54,13 +54,13 @@ async def test_keys_come_in_pages(database: str, conn: Conn, monkeypatch: pytest
     pages: list[list[str]] = []
     after: str | None = None
     while True:
-        found = await keys.list_keys(conn, "default", KeyState.WAITING, 2, after)
+        found = await blocked_keys.list_keys(conn, "default", KeyState.WAITING, 2, after)
         pages.append([one.key for one in found.keys])
         if (after := found.next) is None:
             break
     assert pages == [["A", "b c"], ["b/c", "ü"], ["🐇"]]
-    monkeypatch.setattr(keys, "MOST_LOOKED_AT", 3)
-    found = await keys.list_keys(conn, "default", KeyState.BLOCKED, 2)
+    monkeypatch.setattr(blocked_keys, "MOST_LOOKED_AT", 3)
+    found = await blocked_keys.list_keys(conn, "default", KeyState.BLOCKED, 2)
     assert (found.keys, found.next) == ([], "b/c")
 
 
@@ -68,13 +68,13 @@ async def test_a_key_that_waits_for_a_retry_is_freed(database: str, conn: Conn) 
     worker = await add_worker(conn)
     first, second = await enqueue(conn, 2, key="a")
     await enqueue(conn, 1, key="a b")
-    assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None
+    assert await blocked_keys.skip(conn, "default", "a", by=SOMEBODY) is None
     await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
     claims = await claim(conn, worker, 9)
     assert sorted(await keys_of(conn, claims)) == ["a", "a b"]
     [held] = [one for one in claims if one.id == first]
     assert (await listed(conn))["a"].blocked_by is BlockedBy.ORDER
-    assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None  # it runs
+    assert await blocked_keys.skip(conn, "default", "a", by=SOMEBODY) is None  # it runs
     await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
     assert await claim(conn, worker, 9) == []
     blocked: Any = (await listed(conn))["a"]
@@ -84,9 +84,9 @@ async def test_a_key_that_waits_for_a_retry_is_freed(database: str, conn: Conn) 
         second,
     )
     assert blocked.until is not None
-    assert await keys.skip(conn, "default", "a", by=SOMEBODY) == first
+    assert await blocked_keys.skip(conn, "default", "a", by=SOMEBODY) == first
     assert [one.id for one in await claim(conn, worker, 9)] == [second]
-    assert await keys.skip(conn, "default", "a", by=SOMEBODY) is None
+    assert await blocked_keys.skip(conn, "default", "a", by=SOMEBODY) is None
     assert (await noted(conn))[-1] == ("queue.skip", "default", {"key": "a", "task_id": first})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from tests.support.database import postgres
 from tests.support.programs.previous_release import unpack
@@ -21,6 +22,7 @@ from tests.support.rows.factories import Conn, Connections
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
 
 LOAD = Path("/proc/loadavg")
+COMMITTED = "the test has committed something that others see: let it ask for `database`, too"
 HURRIED = ("tests/chaos/", "tests/browser/", "tests/e2e/")
 """Their programs have deadlines, and are late where too many others run."""
 MOST_RUNNABLE = 3 * (os.cpu_count() or 1)
@@ -155,11 +157,10 @@ async def conn(request: pytest.FixtureRequest, shared_database: str) -> AsyncIte
         await connection.execute("SET jit = off")
         if not is_private:
             await connection.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            if not connection.closed:
-                await connection.rollback()
+        yield connection
+        if not is_private:
+            assert connection.info.transaction_status != TransactionStatus.IDLE, COMMITTED
+            await connection.rollback()
 
 
 @pytest.fixture

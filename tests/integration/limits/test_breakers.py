@@ -64,7 +64,9 @@ async def opened(conn: Conn, **rule: Any) -> str:
     return worker
 
 
-async def test_so_many_failures_in_a_row_open_it_and_a_success_between_does_not(conn: Conn) -> None:
+async def test_so_many_failures_in_a_row_open_it_and_a_success_between_does_not(
+    database: str, conn: Conn
+) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 50)
     await put(conn, failures_in_row=3)
@@ -85,7 +87,7 @@ async def test_so_many_failures_in_a_row_open_it_and_a_success_between_does_not(
     assert (breaker.next_try_at - breaker.since).total_seconds() == 30
 
 
-async def test_a_success_at_the_same_look_does_not_hide_a_row_of_failures(conn: Conn) -> None:
+async def test_a_success_at_the_same_look_does_not_hide_a_row_of_failures(database: str, conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 5)
     await put(conn, failures_in_row=3)
@@ -113,7 +115,7 @@ async def test_a_share_of_failures_in_the_window_opens_it_once_there_were_enough
     assert (breaker.state, breaker.why) == (OPEN, "3 failures in 6 attempts within 60 s")
 
 
-async def test_a_probe_that_succeeds_closes_it_and_it_counts_afresh(conn: Conn) -> None:
+async def test_a_probe_that_succeeds_closes_it_and_it_counts_afresh(database: str, conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 20)
     await put(conn, failures_in_row=2)
@@ -195,7 +197,7 @@ async def test_attempts_lost_with_their_worker_open_nothing_but_a_lost_probe_has
     assert await complete(conn, [probe]) == 0
 
 
-async def test_it_closes_by_hand_and_goes_with_its_rules(conn: Conn) -> None:
+async def test_it_closes_by_hand_and_goes_with_its_rules(database: str, conn: Conn) -> None:
     worker = await opened(conn)
     assert await close_breaker(conn, "default", by=SOMEBODY)
     assert not await close_breaker(conn, "default", by=SOMEBODY)
@@ -250,7 +252,7 @@ async def test_ends_that_are_counted_cost_nothing_while_a_snapshot_keeps_their_r
         assert rows == [(1,)]
 
 
-async def test_a_clock_that_is_set_back_ends_the_pause(conn: Conn) -> None:
+async def test_a_clock_that_is_set_back_ends_the_pause(database: str, conn: Conn) -> None:
     await move_clock(conn, 3600)
     worker = await opened(conn)
     await move_clock(conn, 0)
@@ -280,7 +282,7 @@ async def test_who_asks_hears_once_that_it_opened_and_that_it_closed(database: s
     assert await watch_breakers(conn) == []
 
 
-async def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(conn: Conn) -> None:
+async def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(database: str, conn: Conn) -> None:
     chance = random.Random(28)
     worker = await add_worker(conn)
     for number in range(12):

@@ -75,7 +75,9 @@ def test_keys_get_their_shares_and_a_new_one_starts_within_a_turn(database: str)
     on_connections(database, test, 2)
 
 
-async def test_keys_share_alike_once_the_limit_that_held_some_of_them_back_has_room(conn: Conn) -> None:
+async def test_keys_share_alike_once_the_limit_that_held_some_of_them_back_has_room(
+    database: str, conn: Conn
+) -> None:
     """First all have room, then few tasks or none may take from the limit, then all again."""
 
     worker = await add_worker(conn, concurrency=10_000)

@@ -20,7 +20,9 @@ async def read_of_whole_queue(conn: Conn) -> int:
 
 
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
-async def test_a_flood_of_one_key_is_not_read_to_find_the_tasks_of_another(conn: Conn, order: str) -> None:
+async def test_a_flood_of_one_key_is_not_read_to_find_the_tasks_of_another(
+    database: str, conn: Conn, order: str
+) -> None:
     await configure(conn, **PLAN_SETTINGS)
     worker = await add_worker(conn)
     await govern(conn, start_order=order)

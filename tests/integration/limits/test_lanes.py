@@ -325,6 +325,7 @@ async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -
 
 
 async def test_expired_tasks_at_the_head_of_a_lane_hide_none_behind_them_and_keep_no_place_for_them(
+    database: str,
     conn: Conn,
 ) -> None:
     worker = await add_worker(conn)

@@ -116,6 +116,7 @@ async def test_behind_one_that_never_starts_the_next_of_its_lane_counts(database
 
 
 async def test_a_task_waits_for_one_of_higher_priority_though_its_key_has_one_of_a_higher_still(
+    database: str,
     conn: Conn,
 ) -> None:
     worker = await add_worker(conn, concurrency=50)

@@ -82,7 +82,7 @@ def test_the_previous_run_is_cancelled_and_the_tick_waits_for_its_end(database: 
     check_invariants(database, [])
 
 
-async def test_a_held_tick_of_a_paused_schedule_is_skipped(conn: Conn) -> None:
+async def test_a_held_tick_of_a_paused_schedule_is_skipped(database: str, conn: Conn) -> None:
     await set_clock(conn, NOON)
     await add_schedule(conn, overlap="queue_one")
     for minute in (1, 2):

@@ -35,6 +35,7 @@ async def test_a_claim_locks_the_partition_of_its_tasks_only(database: str, conn
 
 
 async def test_older_tasks_are_claimed_in_their_order_and_for_a_while_it_looks_for_them_at_once(
+    database: str,
     conn: Conn,
 ) -> None:
     worker = await add_worker(conn)

@@ -113,7 +113,7 @@ async def knowing_one(conn: Conn) -> None:
 
 
 def test_the_tasks_that_workers_know_are_listed(command_database: str, at_server: tuple[str, ...]) -> None:
-    assert "No living worker knows a task" in lapinq_at(at_server, "registered").stderr
+    assert "No live worker has reported a task" in lapinq_at(at_server, "registered").stderr
     on_connections(command_database, knowing_one)
     [line] = lapinq_at(at_server, "registered").stdout.splitlines()
     assert line.split("  ") == ["shop.mail.send", "mail", "priority=0 max_retries=9", "a, b, c and 1 more"]

@@ -558,7 +558,7 @@ def test_who_may_pause_a_queue_is_told_that_workers_are_not_theirs(stage: Stage)
         refused = stage.call(name, "POST", f"/api/v1/workers/{stage.worker}/quiet")
         assert refused.status_code == 403
         assert refused.json()["error"].startswith(
-            f"{name} may not quiet, resume or stop workers: that takes "
+            f"{name} may not quiet, resume or stop workers: that requires "
         )
 
 

@@ -110,27 +110,30 @@ def test_tasks_and_notices_exist_if_the_transaction_commits(
 
 
 @pytest.mark.parametrize("driver", FOR_COROUTINES)
-async def test_the_same_holds_for_coroutines(driver: str, url: str, queue: TaskQueue, stored: Stored) -> None:
+def test_the_same_holds_for_coroutines(driver: str, url: str, queue: TaskQueue, stored: Stored) -> None:
     ready = [("lapinq_ready", queue.queue_name)]
 
-    async with FOR_COROUTINES[driver](url) as user:
-        add = queue.task(tasks.add).using(user.connection)
-        lost = (await add.aqueue(1, 1)).task_id
-        await user.rollback()
-        assert (stored.ids(), stored.notices()) == (set(), [])
+    async def test() -> None:
+        async with FOR_COROUTINES[driver](url) as user:
+            add = queue.task(tasks.add).using(user.connection)
+            lost = (await add.aqueue(1, 1)).task_id
+            await user.rollback()
+            assert (stored.ids(), stored.notices()) == (set(), [])
 
-        kept = [(await add.aqueue(1, n)).task_id for n in range(3)]
-        async with user.savepoint():
-            kept.append((await add.aqueue(2, 2)).task_id)
-        with suppress(ZeroDivisionError):
+            kept = [(await add.aqueue(1, n)).task_id for n in range(3)]
             async with user.savepoint():
-                await add.aqueue(3, 3)
-                raise ZeroDivisionError
-        assert (stored.ids(), stored.notices()) == (set(), [])
-        await user.commit()
-        assert stored.ids() == set(kept)
-        assert lost not in kept
-        assert stored.notices() == ready
+                kept.append((await add.aqueue(2, 2)).task_id)
+            with suppress(ZeroDivisionError):
+                async with user.savepoint():
+                    await add.aqueue(3, 3)
+                    raise ZeroDivisionError
+            assert (stored.ids(), stored.notices()) == (set(), [])
+            await user.commit()
+            assert stored.ids() == set(kept)
+            assert lost not in kept
+            assert stored.notices() == ready
+
+    asyncio.run(test())
 
 
 @pytest.mark.parametrize("driver", PLAIN)
@@ -158,18 +161,21 @@ def test_keys_and_limits_are_stored_and_an_unknown_limit_is_refused(
 
 
 @pytest.mark.parametrize("driver", FOR_COROUTINES)
-async def test_the_same_holds_for_limits_of_coroutines(
+def test_the_same_holds_for_limits_of_coroutines(
     driver: str, url: str, queue: TaskQueue, stored: Stored, listener: psycopg.Connection
 ) -> None:
     add_limit(listener, "openai", burst=5)
 
-    async with FOR_COROUTINES[driver](url) as user:
-        add = queue.task(tasks.add).options(limits={"openai": 5}).using(user.connection)
-        with pytest.raises(RequestRefused, match=r"limits\.tpu is not a limit"):
-            await add.options(limits={"tpu": 1}).aqueue(1, 1)
-        kept = (await add.aqueue(1, 1)).task_id
-        await user.commit()
-        assert stored.ids() == {kept}
+    async def test() -> None:
+        async with FOR_COROUTINES[driver](url) as user:
+            add = queue.task(tasks.add).options(limits={"openai": 5}).using(user.connection)
+            with pytest.raises(RequestRefused, match=r"limits\.tpu is not a limit"):
+                await add.options(limits={"tpu": 1}).aqueue(1, 1)
+            kept = (await add.aqueue(1, 1)).task_id
+            await user.commit()
+            assert stored.ids() == {kept}
+
+    asyncio.run(test())
 
 
 @pytest.mark.parametrize("driver", PLAIN)
@@ -196,24 +202,23 @@ def test_a_large_batch_is_stored_as_a_whole_or_not_at_all(
 
 
 @pytest.mark.parametrize("driver", FOR_COROUTINES)
-async def test_a_large_batch_of_coroutines_is_too(
-    driver: str, url: str, queue: TaskQueue, stored: Stored
-) -> None:
+def test_a_large_batch_of_coroutines_is_too(driver: str, url: str, queue: TaskQueue, stored: Stored) -> None:
     add = queue.task(tasks.add)
 
-    async with FOR_COROUTINES[driver](url) as user:
-        kept = (await add.using(user.connection).aqueue(0, 0)).task_id
-        entries = [add.entry(1, n) for n in range(1_300)] + [add.options(priority=2**40).entry(1, 1)]
-        with pytest.raises(RequestRefused):
-            await queue.using(user.connection).batch_enqueue(entries)
-        done = await queue.using(user.connection).batch_enqueue(entries[:1_300])
-        await user.commit()
-        assert stored.ids() == {kept, *done.task_ids}
+    async def test() -> None:
+        async with FOR_COROUTINES[driver](url) as user:
+            kept = (await add.using(user.connection).aqueue(0, 0)).task_id
+            entries = [add.entry(1, n) for n in range(1_300)] + [add.options(priority=2**40).entry(1, 1)]
+            with pytest.raises(RequestRefused):
+                await queue.using(user.connection).batch_enqueue(entries)
+            done = await queue.using(user.connection).batch_enqueue(entries[:1_300])
+            await user.commit()
+            assert stored.ids() == {kept, *done.task_ids}
+
+    asyncio.run(test())
 
 
-async def test_a_batch_does_not_commit_what_the_caller_has_not(
-    url: str, queue: TaskQueue, stored: Stored
-) -> None:
+def test_a_batch_does_not_commit_what_the_caller_has_not(url: str, queue: TaskQueue, stored: Stored) -> None:
     entries = [queue.task(tasks.add).entry(1, n) for n in range(1_001)]
     for driver in PLAIN:
         with PLAIN[driver](url) as user:
@@ -221,11 +226,14 @@ async def test_a_batch_does_not_commit_what_the_caller_has_not(
             user.rollback()
             assert stored.ids() == set(), driver
 
-    for driver in FOR_COROUTINES:
-        async with FOR_COROUTINES[driver](url) as user:
-            await queue.using(user.connection).batch_enqueue(entries)
-            await user.rollback()
-            assert stored.ids() == set(), driver
+    async def test() -> None:
+        for driver in FOR_COROUTINES:
+            async with FOR_COROUTINES[driver](url) as user:
+                await queue.using(user.connection).batch_enqueue(entries)
+                await user.rollback()
+                assert stored.ids() == set(), driver
+
+    asyncio.run(test())
 
 
 def test_without_a_transaction_it_is_stored_at_once(url: str, queue: TaskQueue, stored: Stored) -> None:
@@ -350,7 +358,7 @@ def test_a_database_without_the_schema_is_named_as_the_cause(postgres_url: str, 
             add.using(user.connection).queue(1, 2)
 
 
-async def test_a_connection_of_the_wrong_kind_is_a_type_error(url: str, queue: TaskQueue) -> None:
+def test_a_connection_of_the_wrong_kind_is_a_type_error(url: str, queue: TaskQueue) -> None:
     add = queue.task(tasks.add)
     with pytest.raises(TypeError, match=r"^using\(\) takes a connection of psycopg, .* not builtins\.str$"):
         add.using("postgresql://localhost/shop")
@@ -364,14 +372,17 @@ async def test_a_connection_of_the_wrong_kind_is_a_type_error(url: str, queue: T
         add.using(conn).queue(1, 2)
     engine.dispose()
 
-    async with FOR_COROUTINES["psycopg"](url) as user:
-        with pytest.raises(TypeError, match=r"AsyncConnection is for coroutines: use aqueue\(\)"):
-            add.using(user.connection).queue(1, 2)
-    with (
-        PLAIN["psycopg"](url) as plain,
-        pytest.raises(TypeError, match=r"Connection is for plain code: use queue\(\)"),
-    ):
-        await add.using(plain.connection).aqueue(1, 2)
+    async def test() -> None:
+        async with FOR_COROUTINES["psycopg"](url) as user:
+            with pytest.raises(TypeError, match=r"AsyncConnection is for coroutines: use aqueue\(\)"):
+                add.using(user.connection).queue(1, 2)
+        with (
+            PLAIN["psycopg"](url) as plain,
+            pytest.raises(TypeError, match=r"Connection is for plain code: use queue\(\)"),
+        ):
+            await add.using(plain.connection).aqueue(1, 2)
+
+    asyncio.run(test())
 
 
 def test_it_is_kept_by_options_and_goes_through_middleware(

@@ -147,23 +147,29 @@ async def test_a_claim_that_commits_late_is_found_by_asking_again(
 
 
 async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
-    database: str, desk: Desk, gate: Gate
+    database: str, desk: Desk, gate: Gate, tmp_path: Path
 ) -> None:
-    quick = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(3000)])
-    slow = await desk.hand_in_many([task_of(tasks.await_at, gate.path) for _ in range(4)])
-    after = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)])
+    quick = [task_of(tasks.anoop) for _ in range(3000)]
+    slow = [task_of(tasks.await_at, gate.path) for _ in range(4)]
+    after = [task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)]
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(working(database, worker_concurrency=4))
+        # A function that has yet to be found would start after those behind it.
+        open_gate = Gate(tmp_path / "open")
+        open_gate.open()
+        known = [task_of(tasks.anoop), task_of(tasks.await_at, open_gate.path), task_of(tasks.aadd, 1, 1)]
+        await desk.ended(*await desk.hand_in_many(known))
+        ids = await desk.hand_in_many([*quick, *slow, *after])
         await gate.begun(4)
         await until(lambda: not first._dispatcher.waiting)
         await desk.until("SELECT count(*) = 20 FROM lapinq_ready")
         assert await desk.value("SELECT sum(starts) FROM lapinq_ready") == 0
         await stack.enter_async_context(working(database, worker_concurrency=4))
-        ended = await desk.ended(*after)
+        ended = await desk.ended(*ids[-20:])
         assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
         gate.open()
-        await desk.ended(*slow)
-    check_invariants(database, [*quick, *slow, *after])
+        await desk.ended(*ids[-24:-20])
+    check_invariants(database, ids)
 
 
 async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another_could_use(

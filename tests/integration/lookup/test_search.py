@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
+from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
@@ -18,7 +19,6 @@ from lapinq_core.tasks import actions, bulk, inspect, worker_verbs
 from lapinq_core.tasks.bulk import Batch
 from lapinq_core.tasks.filters import TaskFilter, containing, in_states, pick_tasks
 from tests.integration.tasks.test_inspect import one_of_each, one_of_each_state
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 LONG = 60.0
@@ -431,27 +431,25 @@ async def test_other_counts_are_exact_up_to_a_cap(database: str, conn: Conn) -> 
     assert await number(conn, order=TaskOrder.LONGEST_RUNNING) == Count(0, True, False)
 
 
-def test_a_search_goes_on_after_its_commit_was_cancelled(database: str) -> None:
+async def test_a_search_goes_on_after_its_commit_was_cancelled(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The limit of a statement that has just ended cancels the next one, which may be the COMMIT.
-    async def late(conn: psycopg.AsyncConnection, found: list[str]) -> list[str]:
-        if not is_late:
-            is_late.append(True)
-            await conn.execute("INSERT INTO late_at_commit VALUES (1)")
-            await conn.execute("SET LOCAL statement_timeout = '50ms'")
-        return found
+    execute = conn._exec_command  # pyright: ignore[reportPrivateUsage]
+    cancelled: list[bytes] = []
 
-    async def test(conn: Conn) -> None:
-        await conn.execute(
-            "CREATE TEMPORARY TABLE late_at_commit (n integer);"
-            "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql"
-            " AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';"
-            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late_at_commit DEFERRABLE INITIALLY DEFERRED"
-            " FOR EACH ROW EXECUTE FUNCTION late()"
-        )
-        tasks = await enqueue(conn)
-        scan = BackwardScan(TaskFilter(), 50, 50, 500, LONG)
-        assert await search.run_scan(conn, scan, 50, late) == tasks
-        assert conn.info.transaction_status == TransactionStatus.IDLE
+    def cancel_first_commit(command: bytes) -> PQGen[PGresult | None]:
+        if command == b"COMMIT" and not cancelled:
+            cancelled.append(command)
+            command = b"SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(60)"
+        return execute(command)
 
-    is_late: list[bool] = []
-    on_connections(database, test)
+    async def as_found(_: object, ids: list[str]) -> list[str]:
+        return ids
+
+    tasks = await enqueue(conn)
+    monkeypatch.setattr(conn, "_exec_command", cancel_first_commit)
+    scan = BackwardScan(TaskFilter(), 50, 50, 500, LONG)
+    assert await search.run_scan(conn, scan, 50, as_found) == tasks
+    assert cancelled
+    assert conn.info.transaction_status == TransactionStatus.IDLE

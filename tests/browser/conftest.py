@@ -38,7 +38,7 @@ CheckAccess = Callable[..., None]
 
 TIMEOUT_MS = 30_000
 TEST_SECONDS = 240
-"""For a journey. A script that is stuck would be waited for without end, for what is evaluated has no timeout."""
+"""Limit of a journey. Playwright waits for an evaluated script without a timeout, so a stuck one would never end."""
 GRAVE = {"serious", "critical"}
 
 

@@ -45,7 +45,7 @@ PAGES = [
 ]
 """`{id}` in an address is that of a task, `{worker}` that of a worker, `{schedule}` the name of a schedule."""
 UNFOLDED = {"/webhooks", "/account", "/admin/users", "/admin/audit"}
-"""Pages on which what is folded away is looked at, too."""
+"""Pages whose folded parts are checked, too."""
 Look = tuple[Literal["light", "dark"], int]
 LOOKS: list[Look] = [("light", 1280), ("dark", 390), ("dark", 1280), ("light", 390)]
 WIDTHS = (1600, 1280, 981, 980, 768, 701, 320, 390)

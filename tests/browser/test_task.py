@@ -1,4 +1,4 @@
-"""The page of a task in a browser: what changes by itself, what is searched, copied and done; forms that run one."""
+"""The page of a task in a browser: live updates, search, copying, actions, and the forms that run a task."""
 
 import re
 from pathlib import Path

@@ -115,7 +115,7 @@ def test_exactly_the_broken_links_of_the_site_are_reported(server: ApiProcess, t
 def test_the_report_has_the_figures_of_the_flights(
     server: ApiProcess, tmp_path: Path, flights: Flights
 ) -> None:
-    # What the report is compared with, against what is published about this well-known data set.
+    # Checks the expected figures themselves against those published for this well-known data set.
     departed = [int(row["dep_delay"]) for row in flights if row["dep_delay"] != "NA"]
     arrived = [int(row["arr_delay"]) for row in flights if row["arr_delay"] != "NA"]
     assert (len(flights), len(flights) - len(departed)) == (336_776, 8_255)

@@ -424,7 +424,7 @@ async def test_other_counts_are_exact_up_to_a_cap(database: str, conn: Conn) -> 
         assert await search.count(conn, chosen, 30, seconds=LONG, window=window) == Count(30, True, False)
         assert await search.count(conn, chosen, 29, seconds=LONG, window=window) == Count(29, False, True)
     assert await number(conn, task_name="rare") == Count(1, True, False)
-    # A page does not matter to a count, what is asked for does.
+    # Paging doesn't change a count; filters do.
     assert await number(conn, before=task_id) == Count(31, True, False)
     assert await number(conn, last=task_id, first=task_id) == Count(1, True, False)
     assert await number(conn, status=Status.PENDING, error="%") == Count(0, True, False)

@@ -130,7 +130,7 @@ async def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str
         await until(lambda: worker._listener.connected)
         # Until a scan, hints are followed, and how soon it comes depends on what a scan costs on this machine.
         async with asyncio.timeout(30):
-            while "still" not in worker._fetcher._choice._paused:  # what is looked for sets no event
+            while "still" not in worker._fetcher._choice._paused:  # the choice sets no event
                 await notify(desk.conn, ["still"])
                 await asyncio.sleep(0.005)
         counted = Statements(worker)

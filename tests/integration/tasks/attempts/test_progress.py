@@ -221,7 +221,7 @@ async def test_what_a_lost_worker_had_come_to_is_kept(database: str, conn: Conn)
     await rescue_all(conn)
     (shown,) = await attempts(conn, task)
     assert (shown["outcome"], shown["progress"], shown["progress_message"]) == ("failed", 40, "at forty")
-    assert await progress(conn, task) == (None, None), "the next attempt begins anew"
+    assert await progress(conn, task) == (None, None), "the next attempt starts without progress"
 
 
 async def test_a_task_without_a_start_has_its_end_alone(conn: Conn) -> None:

@@ -118,7 +118,7 @@ async def test_a_quiet_caller_does_not_wait_behind_a_flood() -> None:
     await calls.call("quiet", "another", "quiet")
     await calls.end("flood")
     assert calls.began[3:] == ["another"]
-    await calls.end("another")  # its place stays free, for whoever runs none
+    await calls.end("another")  # its place stays free for callers that run nothing
     assert calls.began[4:] == []
     for caller in ("flood", "quiet", "flood", "quiet"):
         await calls.end(caller)

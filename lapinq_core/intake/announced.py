@@ -9,7 +9,6 @@ answer.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import LiteralString
 
 import msgspec
 import psycopg
@@ -19,7 +18,7 @@ from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.enqueueing import Taken
-from lapinq_core.intake.new_tasks import Verb, encoded
+from lapinq_core.intake.new_tasks import encoded
 
 sql = sql_of(__name__)
 
@@ -67,16 +66,10 @@ async def flush(conn: psycopg.AsyncConnection) -> None:
 
 
 def _enqueue(tasks: Sequence[NewTask]) -> Statement:
-    verb, payload = encoded(tasks)
-    return Statement(f"lapinq_{verb}", _ENQUEUE[verb], (payload,))
+    return Statement("lapinq_enqueue", _ENQUEUE, (encoded(tasks),))
 
 
 _FLUSH_LATER = Statement("lapinq_flush_later", sql("flush_later"))
 _FLUSH = Statement("lapinq_flush", sql("flush"))
-_ENQUEUE: dict[Verb, LiteralString] = {
-    "enqueue": sql("enqueue").replace("%(tasks)s", "$1"),
-    "enqueue_any": sql("enqueue_any").replace("%(tasks)s", "$1"),
-    "enqueue_alike": sql("enqueue_alike").replace("%(tasks)s", "$1"),
-    "enqueue_alike_keyed": sql("enqueue_alike_keyed").replace("%(tasks)s", "$1"),
-}
+_ENQUEUE = sql("enqueue").replace("%(tasks)s", "$1")
 _ANNOUNCE = sql("announce").replace("%(notices)s", "$1")

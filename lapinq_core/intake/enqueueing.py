@@ -30,20 +30,10 @@ async def take_in(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Ta
     The values must have passed `check_task`, and the ids must ascend. The caller wakes workers after the commit
     (`lapinq_core.db.notifier`). Raises the driver's errors.
     """
-    kept = [task for task in tasks if not task.is_transient]
-    taken = await _insert(conn, *encoded(kept)) if kept else Taken()
-    if len(kept) < len(tasks):
-        rest = [task for task in tasks if task.is_transient]
-        transient = await _insert(conn, "enqueue_transient", msgspec.json.encode(rest).decode())
-        taken = Taken(taken.queues | transient.queues, taken.due_in)
-    return taken
+    queues, due_in = await one_row(conn, sql("enqueue"), {"tasks": encoded(tasks)}, prepare=True)
+    return Taken(set(queues), due_in)
 
 
 async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> set[str]:
     """As `take_in`; returns only the queues with ready tasks."""
     return (await take_in(conn, tasks)).queues
-
-
-async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: str) -> Taken:
-    queues, due_in = await one_row(conn, sql(verb), {"tasks": tasks}, prepare=True)
-    return Taken(set(queues), due_in)

@@ -198,10 +198,7 @@ async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
     stored = [None] * len(requests)
     if may_start_now(tasks):
         return stored, await take_in_ready(conn, tasks)
-    if len({task.is_transient for task in tasks}) == 1:
-        return stored, await take_in(conn, tasks)  # one statement is a transaction
-    async with conn.transaction():
-        return stored, await take_in(conn, tasks)
+    return stored, await take_in(conn, tasks)  # one statement is a transaction
 
 
 async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[Answered, Taken]:

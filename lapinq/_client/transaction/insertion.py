@@ -87,8 +87,7 @@ class Insertion:
         self._chosen_id = None if isinstance(call, EnqueueBatch) else call.task_id
         self._chunks = self._read(call.entries if isinstance(call, EnqueueBatch) else [call.entry])
         self._first = next(self._chunks, None) or []
-        is_mixed = len({task.is_transient for task in self._first}) > 1
-        self.is_divisible = self._is_long or is_mixed or self._key is not None or self._has_keys
+        self.is_divisible = self._is_long or self._key is not None or self._has_keys
 
     def steps(self) -> Steps:
         """The statements. Each is sent its rows. Raises `Refused`."""
@@ -96,10 +95,10 @@ class Insertion:
             yield from self._check_limits(chunk)
             if have_unique_keys(chunk):
                 chunk = yield from self._meet(chunk)
-            if kept := [task for task in chunk if not task.is_transient]:
-                yield from self._store(*encoded(kept))
-            if transient := [task for task in chunk if task.is_transient]:
-                yield from self._store("enqueue_transient", msgspec.json.encode(transient).decode())
+            if chunk:
+                [(queues, due_in)] = yield Statement("enqueue", encoded(chunk))
+                self._queues.update(queues)
+                self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
         if self._key is not None:
             yield from self._claim(self._key)
 
@@ -176,11 +175,6 @@ class Insertion:
         for _ in self._chunks:
             """The digest is that of all."""
         yield from self._find(key)
-
-    def _store(self, verb: Verb, tasks: str) -> Steps:
-        [(queues, due_in)] = yield Statement(verb, tasks)
-        self._queues.update(queues)
-        self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
 
     def _claim(self, key: str) -> Steps:
         """Writes the key, with the ids of the stored tasks. Raises `Refused` if it isn't free."""

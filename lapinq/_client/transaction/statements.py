@@ -10,11 +10,7 @@ from lapinq_core.db.statements import sql
 
 Verb = Literal[
     "enqueue",
-    "enqueue_alike",
-    "enqueue_alike_keyed",
-    "enqueue_any",
     "meet_unique_keys",
-    "enqueue_transient",
     "find_limits",
     "claim_keys",
     "find_idempotency_keys",

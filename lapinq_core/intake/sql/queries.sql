@@ -6,6 +6,12 @@ UPDATE lapinq_idempotency_keys
        met = %(met)s::json
  WHERE key = %(key)s::text
 
+-- name: enqueue
+-- Stores new tasks, all or none: see the function. Takes the JSON of `new_tasks.encoded`. Returns the queues with ready tasks,
+-- and the seconds until the first of the delayed ones is due (NULL: none). Locks nothing that exists.
+SELECT queues, due_in
+  FROM lapinq_store_tasks(%(tasks)s::json)
+
 -- name: find_idempotency_keys
 -- Idempotency keys with the digest of their request, the ids in its answer, and which of them it met.
 -- Locks nothing. Relies on lapinq_idempotency_keys_pkey.

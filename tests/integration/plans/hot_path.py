@@ -131,7 +131,7 @@ def _alike(rows: Rows) -> Params:
 def _keyed(rows: Rows) -> Params:
     """As `_alike`, each with a key of its own."""
     values = json.loads(_alike(rows)["tasks"])
-    return {"tasks": json.dumps({**values, "keys": [f"key {number}" for number in range(FEW)]})}
+    return {"tasks": json.dumps({**values, "key": [f"key {number}" for number in range(FEW)]})}
 
 
 def _of(task: str) -> Params:
@@ -269,9 +269,20 @@ SETTLING = [
 ]
 
 TASKS = [
-    Statement(verb="enqueue", params=_new, rows=0, pages=200, later=80),
-    Statement(verb="enqueue_alike", params=_alike, rows=0, pages=200),
-    Statement(verb="enqueue_alike_keyed", params=_keyed, rows=2, pages=250),
+    # The first call in a session also compiles the function.
+    Statement(verb="enqueue", params=_new, rows=0, pages=1500, later=80, stale=(0, 250)),
+    Statement(
+        verb="enqueue", use="of tasks alike", params=_alike, rows=0, pages=1500, later=80, stale=(0, 250)
+    ),
+    Statement(
+        verb="enqueue",
+        use="of tasks alike with keys",
+        params=_keyed,
+        rows=0,
+        pages=1500,
+        later=90,
+        stale=(0, 250),
+    ),
     Statement(verb="cancel", params=lambda rows: _of(rows.ready), rows=2, pages=20),
     Statement(
         verb="cancel", use="of a delayed task", params=lambda rows: _of(rows.delayed), rows=2, pages=20

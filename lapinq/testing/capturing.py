@@ -11,7 +11,6 @@ from lapinq.errors import LapinqError
 from lapinq.testing.commits import UntilTheEnd
 from lapinq.testing.enqueued import EnqueuedTasks
 from lapinq.testing.intake import Intake, Taken
-from lapinq_core.domain.database_url import is_database_url
 from lapinq_core.domain.tasks.state import FINAL
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def captured() -> Generator[EnqueuedTasks]:
 class _Capturing:
     """A transport that leads nowhere."""
 
-    max_in_batch: int | None = None  # the intake refuses what is too much over HTTP
+    max_in_batch: int | None = None
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
@@ -44,7 +43,7 @@ class _Capturing:
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         if isinstance(call, Enqueue | EnqueueBatch):
-            return self._intake.take(call, over_http=not is_database_url(server.server_url)).answer
+            return self._intake.take(call).answer
         if isinstance(call, ReadResult) and call.wait:
             task = self._intake.find(call.task_id)
             if task is not None and task.status not in FINAL:

@@ -1,8 +1,8 @@
-"""Takes calls as the server does, and keeps the tasks in memory: the same checks, the same answers."""
+"""Keeps the tasks in memory. What reads, checks and answers a call is the client's own insertion."""
 
 from __future__ import annotations
 
-import hashlib
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,27 +10,25 @@ import msgspec
 
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch
+from lapinq._client.transaction.storing import astore, finished
 from lapinq.testing.enqueued import EnqueuedTask
 from lapinq.testing.unique_keys import UniqueKeys
-from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.requests.enqueue import read_batch, read_task
-from lapinq_core.domain.requests.refusals import (
-    KEY_REUSED,
-    NOT_FINISHED,
-    UNKNOWN_TASK,
-    ErrorBody,
-    invalid_value,
-    not_cancelled,
-    unique_conflict,
-)
+from lapinq_core.domain.requests.refusals import NOT_FINISHED, UNKNOWN_TASK, ErrorBody, not_cancelled
 from lapinq_core.domain.tasks.state import FINAL, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence, Set
 
     from lapinq._client.calling.calls import ReadResult, ReadStatus, ReadWhy
+    from lapinq._client.transaction.statements import Row, Statement
     from lapinq.testing.enqueued import EnqueuedTasks
+    from lapinq_core.db.channels import Notice
     from lapinq_core.domain.tasks.task import NewTask
+    from lapinq_core.intake.unique_keys import Met
+
+    Undo = Callable[[], object]
+
+_URL = "http://lapinq.testing/"
 
 
 class Taken(NamedTuple):
@@ -39,19 +37,7 @@ class Taken(NamedTuple):
     answer: Answer
     tasks: list[EnqueuedTask]
     replaced: list[EnqueuedTask]
-    undo: list[Callable[[], None]]
-
-    @classmethod
-    def nothing(cls, answer: Answer) -> Taken:
-        return cls(answer, [], [], [])
-
-
-class _Keyed(NamedTuple):
-    """What was enqueued with an idempotency key."""
-
-    digest: bytes
-    answer: Answer
-    ids: set[str]
+    undo: list[Undo]
 
 
 class Intake:
@@ -60,71 +46,31 @@ class Intake:
     def __init__(self, enqueued: EnqueuedTasks) -> None:
         self._enqueued = enqueued
         self._by_id: dict[str, EnqueuedTask] = {}
-        self._keys: dict[str, _Keyed] = {}
-        self._unique = UniqueKeys()
+        self.keys: dict[str, Row] = {}
+        self.unique = UniqueKeys()
 
     def find(self, task_id: str) -> EnqueuedTask | None:
         return self._by_id.get(task_id)
 
-    def take(
-        self, call: Enqueue | EnqueueBatch, *, over_http: bool = False, now: datetime | None = None
-    ) -> Taken:
-        """Over HTTP the length of a batch is limited. `now` defaults to the time of the clock."""
-        body = msgspec.json.encode(call.entry if isinstance(call, Enqueue) else list(call.entries))
-        digest = hashlib.sha256(body).digest()
-        if call.idempotency_key is not None and (before := self._keys.get(call.idempotency_key)):
-            return Taken.nothing(
-                before.answer if before.digest == digest else _answer(409, ErrorBody(KEY_REUSED))
-            )
-        try:
-            tasks = [*map(_kept, _read(call, body, over_http=over_http))]
-        except InvalidValue as error:
-            return Taken.nothing(_answer(400, invalid_value(error)))
-        new: list[EnqueuedTask] = []
-        replaced: list[EnqueuedTask] = []
-        undo: list[Callable[[], None]] = []
-        ids: list[str | None] = []
-        met: dict[str, list[int]] = {"existing": [], "replaced": []}
-        for number, task in enumerate(tasks):
-            outcome, holder = "stored", task
-            if task.unique_key is not None:
-                outcome, holder, undo_it = self._unique.meet(task, now or datetime.now(UTC))
-                undo.append(undo_it)
-            ids.append(None if holder.is_transient else holder.id)
-            if outcome == "rejected":
-                for undo_it in reversed(undo):
-                    undo_it()
-                loc = "unique.key" if isinstance(call, Enqueue) else f"[{number}].unique.key"
-                return Taken.nothing(_answer(409, unique_conflict(holder.id, loc)))
-            if outcome == "stored":
-                new.append(task)
-                continue
-            met["existing"].append(number)
-            if outcome == "replaced":
-                met["replaced"].append(number)
-                replaced.append(holder)
-        for task in new:
-            self._enqueued.add(task)
-            if not task.is_transient:
-                self._by_id[task.id] = task
-        if isinstance(call, Enqueue):
-            answer = _answer(201, {"task_id": ids[0], **{name: True for name in met if met[name]}})
-        else:
-            has_keys = any(task.unique_key is not None for task in tasks)
-            answer = _answer(201, {"task_ids": ids, **(met if has_keys else {})})
-        if call.idempotency_key is not None:
-            self._keys[call.idempotency_key] = _Keyed(digest, answer, {task.id for task in tasks})
-        return Taken(answer, new, replaced, undo)
+    def add(self, task: EnqueuedTask) -> None:
+        self._enqueued.add(task)
+        if not task.is_transient:
+            self._by_id[task.id] = task
+
+    def remove(self, ids: Set[str]) -> None:
+        self._enqueued.remove(ids)
+        for task_id in ids:
+            self._by_id.pop(task_id, None)
+
+    def take(self, call: Enqueue | EnqueueBatch, now: datetime | None = None) -> Taken:
+        """`now` defaults to the time of the clock."""
+        memory = _Memory(self, now or datetime.now(UTC))
+        answer = msgspec.structs.replace(finished(astore(memory, call)), url=_URL)
+        return Taken(answer, [*memory.new.values()], memory.replaced, memory.undo)
 
     def forget(self, taken: Taken) -> None:
         """As if the call had never been made."""
-        for undo_it in reversed(taken.undo):
-            undo_it()
-        lost = {task.id for task in taken.tasks}
-        self._enqueued.remove(lost)
-        for task_id in lost:
-            self._by_id.pop(task_id, None)
-        self._keys = {key: kept for key, kept in self._keys.items() if not lost & kept.ids}
+        _take_back(taken.undo)
 
     def tell(self, call: ReadStatus | ReadResult | ReadWhy | CancelTask) -> Answer:
         task = self.find(call.task_id)
@@ -146,18 +92,80 @@ class Intake:
         )
 
 
-def _read(call: Enqueue | EnqueueBatch, body: bytes, *, over_http: bool) -> Sequence[NewTask]:
-    if isinstance(call, Enqueue):
-        return [read_task(body, task_id=call.task_id)]
-    if over_http:
-        return read_batch(body)
-    tasks: list[NewTask] = []
-    for number, entry in enumerate(call.entries):
+class _Memory:
+    """A connection to the tasks in memory, for one call."""
+
+    def __init__(self, intake: Intake, now: datetime) -> None:
+        self._intake = intake
+        self._now = now
+        self._keyed: dict[str, EnqueuedTask] = {}
+        self.new: dict[str, EnqueuedTask] = {}
+        self.replaced: list[EnqueuedTask] = []
+        self.undo: list[Undo] = []
+
+    @asynccontextmanager
+    async def nested(self) -> AsyncGenerator[None]:
         try:
-            tasks.append(read_task(msgspec.json.encode(entry)))
-        except InvalidValue as error:
-            raise InvalidValue(f"[{number}].{error.loc}", error.msg) from error
-    return tasks
+            yield
+        except BaseException:
+            _take_back(self.undo)
+            for changed in (self.new, self.replaced, self.undo):
+                changed.clear()
+            raise
+
+    async def fetch(self, statement: Statement) -> Sequence[Row]:
+        about = statement.argument
+        match statement.verb:
+            case "find_limits":  # a test needs none of them
+                return [(name, None) for name in about]
+            case "meet_unique_keys":
+                return [(msgspec.json.encode([*self._meet(about)]).decode(),)]
+            case "enqueue":
+                self._store(about)
+                return [([], None)]
+            case "claim_keys":
+                return [(None, False, self._claim(**about[0]))]
+            case "find_idempotency_keys":
+                return [self._intake.keys[about]] if about in self._intake.keys else []
+            case "announce":  # nobody listens
+                return []
+
+    async def announce(self, notices: set[Notice]) -> None:
+        """Nobody listens."""
+
+    def _meet(self, tasks: Sequence[NewTask]) -> Iterator[Row]:
+        """As `lapinq_meet_unique_keys`."""
+        for number, task in enumerate(tasks):
+            if task.unique_key is None:
+                continue
+            kept = self._keyed[task.id] = _kept(task)
+            outcome, holder, undo_it = self._intake.unique.meet(kept, self._now)
+            self.undo.append(undo_it)
+            yield number, outcome, holder.id, holder.scheduled_at if task.debounce else None
+            if outcome == "replaced":
+                self.replaced.append(holder)
+            if outcome == "rejected":
+                return
+
+    def _store(self, tasks: Sequence[NewTask]) -> None:
+        # One with a unique key may have got the arguments of a later one already.
+        kept = {task.id: self._keyed.get(task.id) or _kept(task) for task in tasks}
+        self.new |= kept
+        for task in kept.values():
+            self._intake.add(task)
+        self.undo.append(lambda: self._intake.remove(kept.keys()))
+
+    def _claim(self, key: str, digest: str, task_ids: list[str | None], met: Met) -> bool:
+        row = (key, bytes.fromhex(digest), task_ids, msgspec.json.encode(met).decode())
+        is_written = self._intake.keys.setdefault(key, row) is row
+        if is_written:
+            self.undo.append(lambda: self._intake.keys.pop(key))
+        return is_written
+
+
+def _take_back(undo: Sequence[Undo]) -> None:
+    for undo_it in reversed(undo):
+        undo_it()
 
 
 def _kept(task: NewTask) -> EnqueuedTask:
@@ -172,4 +180,4 @@ def _cancel(task: EnqueuedTask, call: CancelTask) -> Answer:
 
 
 def _answer(status: int, body: ErrorBody | dict[str, Any]) -> Answer:
-    return Answer(status, msgspec.json.encode(body), url="http://lapinq.testing/")
+    return Answer(status, msgspec.json.encode(body), url=_URL)

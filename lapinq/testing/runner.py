@@ -21,7 +21,6 @@ from lapinq.testing.commits import UntilTheEnd
 from lapinq.testing.enqueued import EnqueuedTasks
 from lapinq.testing.intake import Intake, Taken
 from lapinq.testing.runs import Run
-from lapinq_core.domain.database_url import is_database_url
 from lapinq_core.domain.tasks.state import Status
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools.inline import Ended, arun_inline, run_inline
@@ -78,7 +77,7 @@ def inline(*, raise_failures: bool = False) -> Generator[InlineTasks]:
 class _Inline:
     """A transport that runs the tasks it is given."""
 
-    max_in_batch: int | None = None  # the intake refuses what is too much over HTTP
+    max_in_batch: int | None = None
 
     def __init__(self, tasks: InlineTasks) -> None:
         self._tasks = tasks
@@ -106,9 +105,9 @@ class _Inline:
     def travel(self, seconds: float) -> None:
         drive(self._travel(self._now() + timedelta(seconds=seconds)))
 
-    def take(self, call: Enqueue | EnqueueBatch, *, over_http: bool = False) -> tuple[Taken, list[Run]]:
+    def take(self, call: Enqueue | EnqueueBatch) -> tuple[Taken, list[Run]]:
         """What was taken, and the runs to start: tasks with a higher priority first."""
-        taken = self._intake.take(call, over_http=over_http, now=self._now())
+        taken = self._intake.take(call, self._now())
         runs = [Run(task, self._now()) for task in taken.tasks]
         self._runs.update((run.task.id, run) for run in runs)
         runs += (self._runs[task.id] for task in taken.replaced if task not in taken.tasks)
@@ -124,7 +123,7 @@ class _Inline:
     def _carry_out(self, call: Call, server: ServerSettings) -> Steps[Answer]:
         match call:
             case Enqueue() | EnqueueBatch():
-                taken, runs = self.take(call, over_http=not is_database_url(server.server_url))
+                taken, runs = self.take(call)
                 yield from self.run_in_a_row(runs)
                 return taken.answer
             case ReadResult(wait=wait):

@@ -28,7 +28,7 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
 from lapinq_core.intake.enqueueing import Taken, take_in
 from lapinq_core.intake.rerunning import record_rerun
-from lapinq_core.intake.unique_keys import Met, UniqueConflict, choice, have_unique_keys, question, read_met
+from lapinq_core.intake.unique_keys import Met, UniqueConflict, choice, have_unique_keys, read_met
 from lapinq_core.intake.user_enqueue import record_enqueue
 from lapinq_core.people.audit import Author
 
@@ -202,7 +202,8 @@ async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
 
 
 async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[Answered, Taken]:
-    met = await first_value(conn, sql("try_unique_keys"), {"tasks": question(asked.tasks)}, prepare=True)
+    params = {"tasks": msgspec.json.encode(asked.tasks).decode()}
+    met = await first_value(conn, sql("try_unique_keys"), params, prepare=True)
     chosen = choice(asked.tasks, met)
     taken = await take_in(conn, chosen.tasks) if chosen.tasks else Taken()
     if asked.key is not None and chosen.met.existing:

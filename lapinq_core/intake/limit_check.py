@@ -5,7 +5,7 @@ Clients import it, whichever driver they have.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,18 +27,13 @@ Bursts = Mapping[str, float | None]
 
 async def find_bursts(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Bursts:
     """Of the limits from which they take, as far as they exist."""
-    params = {"names": question(names_of(tasks))}
+    params = {"names": msgspec.json.encode(sorted(names_of(tasks))).decode()}
     return dict(await all_rows(conn, sql("find_limits"), params, prepare=True))
 
 
 def names_of(tasks: Sequence[NewTask]) -> set[str]:
     """The limits from which they take."""
     return {name for task in tasks if task.limits for name in task.limits}
-
-
-def question(names: Collection[str]) -> str:
-    """For `find_limits`, whose rows make `Bursts`."""
-    return msgspec.json.encode(sorted(names)).decode()
 
 
 def check(tasks: Sequence[NewTask], bursts: Bursts, *, first: int | None = None) -> None:

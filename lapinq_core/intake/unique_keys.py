@@ -56,11 +56,6 @@ def have_unique_keys(tasks: Sequence[NewTask]) -> bool:
     return any(task.unique is not None or task.debounce is not None for task in tasks)
 
 
-def question(tasks: Sequence[NewTask]) -> str:
-    """For `meet_unique_keys` and `try_unique_keys`."""
-    return msgspec.json.encode(tasks).decode()
-
-
 def choice(tasks: Sequence[NewTask], answer: str) -> Choice:
     """What the answer of the database says. Raises `UniqueConflict` if nothing is to be stored."""
     kept: list[NewTask | None] = [*tasks]

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from lapinq._client.calling.calls import Call
     from lapinq._client.database.process import Running
-    from lapinq._client.transaction.insertion import Notice, Row, Statement
+    from lapinq._client.transaction.statements import Row, Statement
+    from lapinq_core.db.channels import Notice
     from lapinq_core.domain.tasks.state import Status
     from lapinq_core.domain.tasks.task import NewTask
 

@@ -1,4 +1,4 @@
-"""Which statements store the tasks of a call. No I/O: the caller executes them on its connection."""
+"""How the tasks of a call are read, checked and stored, and what is answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import Enqueue, EnqueueBatch
+from lapinq._client.transaction.statements import Statement
 from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS, Notice
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
@@ -22,36 +23,18 @@ from lapinq_core.domain.requests.refusals import (
     unique_conflict,
 )
 from lapinq_core.intake import limit_check
-from lapinq_core.intake.new_tasks import encoded
-from lapinq_core.intake.unique_keys import (
-    Met,
-    UniqueConflict,
-    choice,
-    have_unique_keys,
-    question,
-    read_met,
-)
+from lapinq_core.intake.unique_keys import Met, UniqueConflict, choice, have_unique_keys, read_met
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from lapinq._client.transaction.statements import Verb
+    from lapinq._client.transaction.connections import AsyncConnection
     from lapinq_core.domain.tasks.task import NewTask
-
-    Row = Sequence[Any]
-    Steps = Generator["Statement", Sequence[Row], None]
 
 MAX_TASKS_AT_ONCE = 1_000
 MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
 _NO_ID_YET = "-"
 """Ids of a whole chunk cost a third of single ones."""
-
-
-class Statement(msgspec.Struct, frozen=True):
-    """`value` is its only parameter."""
-
-    verb: Verb
-    value: str
 
 
 class Refused(Exception):
@@ -65,8 +48,7 @@ class Refused(Exception):
 class Insertion:
     """The tasks of one call. They are read, checked and stored in chunks, so memory doesn't grow with their number.
 
-    The constructor reads the first chunk. `is_divisible` tells whether there may be several statements: then the caller
-    executes them in a transaction or savepoint, and rolls it back when `steps` raises `Refused`.
+    The constructor reads the first chunk. `is_divisible` tells whether `store` may be refused when it has stored some.
     """
 
     def __init__(self, call: Enqueue | EnqueueBatch) -> None:
@@ -89,18 +71,17 @@ class Insertion:
         self._first = next(self._chunks, None) or []
         self.is_divisible = self._is_long or self._key is not None or self._has_keys
 
-    def steps(self) -> Steps:
-        """The statements. Each is sent its rows. Raises `Refused`."""
+    async def store(self, connection: AsyncConnection) -> None:
+        """Raises `Refused`."""
         for chunk in itertools.chain([self._first], self._chunks):
-            yield from self._check_limits(chunk)
-            if have_unique_keys(chunk):
-                chunk = yield from self._meet(chunk)
-            if chunk:
-                [(queues, due_in)] = yield Statement("enqueue", encoded(chunk))
+            await self._check_limits(connection, chunk)
+            kept = await self._meet(connection, chunk) if have_unique_keys(chunk) else chunk
+            if kept:
+                [(queues, due_in)] = await connection.fetch(Statement("enqueue", kept))
                 self._queues.update(queues)
                 self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
         if self._key is not None:
-            yield from self._claim(self._key)
+            await self._claim(connection, self._key)
 
     def notices(self) -> set[Notice]:
         """What to announce when the stored tasks are committed."""
@@ -142,10 +123,10 @@ class Insertion:
         self._has_keys |= have_unique_keys(chunk)
         return chunk
 
-    def _check_limits(self, chunk: list[NewTask]) -> Steps:
+    async def _check_limits(self, connection: AsyncConnection, chunk: list[NewTask]) -> None:
         names = limit_check.names_of(chunk)
         if names - self._bursts.keys():
-            rows = yield Statement("find_limits", limit_check.question(names))
+            rows = await connection.fetch(Statement("find_limits", sorted(names)))
             self._bursts.update((row[0], row[1]) for row in rows)
         try:
             limit_check.check(chunk, self._bursts, first=self._checked if self._is_batch else None)
@@ -153,15 +134,17 @@ class Insertion:
             raise Refused(_refused(400, invalid_value(error))) from error
         self._checked += len(chunk)
 
-    def _meet(self, chunk: list[NewTask]) -> Generator[Statement, Sequence[Row], list[NewTask]]:
+    async def _meet(self, connection: AsyncConnection, chunk: list[NewTask]) -> list[NewTask]:
         """Returns the tasks of the chunk to be stored. Raises `Refused` if one is rejected for its key."""
         begin = len(self._ids) - len(chunk)
-        [(answer,)] = yield Statement("meet_unique_keys", question(chunk))
+        [(answer,)] = await connection.fetch(Statement("meet_unique_keys", chunk))
         try:
             chosen = choice(chunk, answer)
         except UniqueConflict as error:
             if self._key is not None:
-                yield from self._refuse_if_repeated(self._key)
+                for _ in self._chunks:
+                    """The digest is that of all."""
+                await self._refuse_if_repeated(connection, self._key)
             conflict = UniqueConflict(error.task_id, begin + error.number)
             raise Refused(_conflict(conflict.in_batch() if self._is_batch else conflict)) from error
         self._ids[begin:] = chosen.ids
@@ -170,27 +153,19 @@ class Insertion:
         self._queues.update(chunk[number].queue_name for number in chosen.met.replaced)
         return chosen.tasks
 
-    def _refuse_if_repeated(self, key: str) -> Steps:
-        """Raises `Refused` with the answer to an earlier call with the same key, if there is one."""
-        for _ in self._chunks:
-            """The digest is that of all."""
-        yield from self._find(key)
-
-    def _claim(self, key: str) -> Steps:
+    async def _claim(self, connection: AsyncConnection, key: str) -> None:
         """Writes the key, with the ids of the stored tasks. Raises `Refused` if it isn't free."""
-        digest = self._digest.digest()
-        claim = [{"key": key, "digest": digest.hex(), "task_ids": self._ids, "met": self._met()}]
-        [(_, is_held, is_written)] = yield Statement("claim_keys", msgspec.json.encode(claim).decode())
+        digest = self._digest.hexdigest()
+        claim = {"key": key, "digest": digest, "task_ids": self._ids, "met": self._met()}
+        [(_, is_held, is_written)] = await connection.fetch(Statement("claim_keys", [claim]))
         if is_held:
             raise Refused(_refused(409, ErrorBody(KEY_IN_PROGRESS)))
         if not is_written:
-            yield from self._find(key)
+            await self._refuse_if_repeated(connection, key)
 
-    def _find(self, key: str) -> Steps:
-        """Raises `Refused` if the key was used before."""
-        escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-        found = yield Statement("find_idempotency_keys", f'{{"{escaped}"}}')
-        for _, earlier, ids, met in found:
+    async def _refuse_if_repeated(self, connection: AsyncConnection, key: str) -> None:
+        """Raises `Refused` with the answer to an earlier call with the same key, if there is one."""
+        for _, earlier, ids, met in await connection.fetch(Statement("find_idempotency_keys", key)):
             is_same = bytes(earlier) == self._digest.digest()
             raise Refused(
                 self._accepted(ids, read_met(met)) if is_same else _refused(409, ErrorBody(KEY_REUSED))
@@ -204,11 +179,6 @@ class Insertion:
             return Answer(201, msgspec.json.encode(accepted_one(ids[0], met)))
         keyed = {"existing": met.existing, "replaced": met.replaced} if self._has_keys else {}
         return Answer(201, msgspec.json.encode({"task_ids": ids, **keyed}))
-
-
-def announcement(notices: Iterable[Notice]) -> Statement:
-    """The statement that sends them when its transaction commits."""
-    return Statement("announce", msgspec.json.encode(list(notices)).decode())
 
 
 def accepted_one(task_id: str | None, met: Met) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.transaction.insertion import announcement
-from lapinq._client.transaction.statements import statement as text_of
+from lapinq._client.transaction.statements import announcement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from lapinq._client.transaction.insertion import Notice, Row, Statement
+    from lapinq._client.transaction.statements import Row, Statement
+    from lapinq_core.db.channels import Notice
 
 
 class OnConnection:
@@ -19,7 +19,7 @@ class OnConnection:
         self._connection = connection
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
-        return await self._connection.fetch(text_of(statement.verb, "$1"), statement.value)
+        return await self._connection.fetch(statement.text("$1"), statement.value)
 
     def nested(self) -> AbstractAsyncContextManager[object]:
         return self._connection.transaction()

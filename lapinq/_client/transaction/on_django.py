@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.transaction.insertion import announcement
-from lapinq._client.transaction.statements import statement as text_of
+from lapinq._client.transaction.statements import announcement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from lapinq._client.transaction.insertion import Notice, Row, Statement
+    from lapinq._client.transaction.statements import Row, Statement
+    from lapinq_core.db.channels import Notice
 
 _UNSENT = "lapinq_unsent_notices"
 """The attribute of a connection with the notices of its transaction."""
@@ -29,7 +29,7 @@ class OnConnection:
 
     def fetch(self, statement: Statement) -> Sequence[Row]:
         with self._connection.cursor() as cursor:
-            cursor.execute(text_of(statement.verb, "%s"), [statement.value])
+            cursor.execute(statement.text("%s"), [statement.value])
             return cursor.fetchall()
 
     def nested(self) -> AbstractContextManager[object]:

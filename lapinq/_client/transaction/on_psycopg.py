@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import pq, rows
 
-from lapinq._client.transaction.insertion import announcement
-from lapinq._client.transaction.statements import statement as text_of
+from lapinq._client.transaction.statements import announcement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
     from typing import Any, LiteralString
 
-    from lapinq._client.transaction.insertion import Notice, Row, Statement
+    from lapinq._client.transaction.statements import Row, Statement
+    from lapinq_core.db.channels import Notice
 
 from contextlib import asynccontextmanager, contextmanager
 from typing import cast
@@ -63,7 +63,7 @@ ADAPTERS = {"Connection": OnConnection, "AsyncConnection": OnAsyncConnection}
 
 
 def _query(statement: Statement) -> LiteralString:
-    return cast("LiteralString", text_of(statement.verb, "%s"))
+    return cast("LiteralString", statement.text("%s"))
 
 
 def _would_commit(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
-from lapinq._client.transaction.insertion import announcement
-from lapinq._client.transaction.statements import statement as text_of
+from lapinq._client.transaction.statements import announcement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
 
     from lapinq._client.transaction.connections import SyncConnection
-    from lapinq._client.transaction.insertion import Notice, Row, Statement
+    from lapinq._client.transaction.statements import Placeholder, Row, Statement
+    from lapinq_core.db.channels import Notice
 
 _UNSENT = "lapinq_unsent_notices"
 
@@ -36,10 +36,11 @@ class OnConnection:
         if name != "postgresql":
             raise TypeError(f"lapinq stores tasks in PostgreSQL, but this connection leads to {name}")
         self._connection = connection
-        self._placeholder = "$1" if connection.dialect.paramstyle == "numeric_dollar" else "%s"
+        is_numeric = connection.dialect.paramstyle == "numeric_dollar"
+        self._placeholder: Placeholder = "$1" if is_numeric else "%s"
 
     def fetch(self, statement: Statement) -> Sequence[Row]:
-        query = text_of(statement.verb, self._placeholder)
+        query = statement.text(self._placeholder)
         return self._connection.exec_driver_sql(query, (statement.value,)).all()
 
     def nested(self) -> AbstractContextManager[object]:

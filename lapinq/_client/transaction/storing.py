@@ -1,45 +1,35 @@
-"""Executing an insertion on a connection and announcing its tasks: for plain code, and the same for coroutines."""
+"""Storing the tasks of a call on a connection, for plain code and for coroutines, and announcing them."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lapinq._client.transaction.insertion import Insertion, Refused
 from lapinq.errors import RequestRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Enqueue, EnqueueBatch
     from lapinq._client.transaction.connections import AsyncConnection, SyncConnection
-    from lapinq._client.transaction.insertion import Steps
+    from lapinq._client.transaction.statements import Row, Statement
+    from lapinq_core.db.channels import Notice
+
+    T = TypeVar("T")
 
 _OTHER_SCHEMA = frozenset({"42P01", "42883", "42703", "3F000"})
 """SQLSTATEs: there is no such table, function, column or schema."""
 
 
-def store(connection: SyncConnection, call: Enqueue | EnqueueBatch) -> Answer:
+async def astore(connection: AsyncConnection, call: Enqueue | EnqueueBatch) -> Answer:
     """Raises the driver's errors, and `RequestRefused` if the database is not one of lapinq."""
     try:
         insertion = Insertion(call)
         with _explained():
-            with connection.nested() if insertion.is_divisible else nullcontext():
-                _execute(connection, insertion.steps())
-            if notices := insertion.notices():
-                connection.announce(notices)
-    except Refused as refused:
-        return refused.answer
-    return insertion.answer()
-
-
-async def astore(connection: AsyncConnection, call: Enqueue | EnqueueBatch) -> Answer:
-    try:
-        insertion = Insertion(call)
-        with _explained():
             async with connection.nested() if insertion.is_divisible else nullcontext():
-                await _aexecute(connection, insertion.steps())
+                await insertion.store(connection)
             if notices := insertion.notices():
                 await connection.announce(notices)
     except Refused as refused:
@@ -47,24 +37,35 @@ async def astore(connection: AsyncConnection, call: Enqueue | EnqueueBatch) -> A
     return insertion.answer()
 
 
-def _execute(connection: SyncConnection, steps: Steps) -> None:
-    statement = next(steps, None)
-    while statement is not None:
-        rows = connection.fetch(statement)
-        try:
-            statement = steps.send(rows)
-        except StopIteration:
-            return
+def store(connection: SyncConnection, call: Enqueue | EnqueueBatch) -> Answer:
+    return finished(astore(_Plain(connection), call))
 
 
-async def _aexecute(connection: AsyncConnection, steps: Steps) -> None:
-    statement = next(steps, None)
-    while statement is not None:
-        rows = await connection.fetch(statement)
-        try:
-            statement = steps.send(rows)
-        except StopIteration:
-            return
+def finished(steps: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that has nothing to wait for, as all that it awaits is plain code."""
+    try:
+        steps.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("it waits")
+
+
+class _Plain:
+    """A connection for plain code, to be used as one for coroutines."""
+
+    def __init__(self, connection: SyncConnection) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: Statement) -> Sequence[Row]:
+        return self._connection.fetch(statement)
+
+    @asynccontextmanager
+    async def nested(self) -> AsyncGenerator[None]:
+        with self._connection.nested():
+            yield
+
+    async def announce(self, notices: set[Notice]) -> None:
+        self._connection.announce(notices)
 
 
 @contextmanager

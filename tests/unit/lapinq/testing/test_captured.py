@@ -68,8 +68,8 @@ def test_a_batch_over_http_is_limited_and_no_other(lapinq_captured: EnqueuedTask
         queue.batch_enqueue(confirm.entry(order) for order in range(1001))
     direct = TaskQueue("postgresql://192.0.2.1/shop")
     direct.batch_enqueue(confirm.entry(order) for order in range(1001))
-    with pytest.raises(RequestRefused, match=r"\[1\]\.max_retries"):
-        direct.batch_enqueue([confirm.entry(1), confirm.options(max_retries=1000).entry(1)])
+    with pytest.raises(RequestRefused, match=r"\[1001\]\.max_retries"):
+        direct.batch_enqueue([*[confirm.entry(1)] * 1001, confirm.options(max_retries=1000).entry(1)])
     assert len(lapinq_captured) == 1001
 
 

@@ -1,6 +1,7 @@
 """Which thread may call a method.
 
-An object belongs to the event loop that made it, and only the thread of that loop may use it. Exceptions are marked.
+An object belongs to the event loop that made it, and only the thread of that loop may use it. Exceptions are marked:
+`tests/project/code/test_threads.py` checks that such a method uses no other of its object.
 """
 
 from collections.abc import Callable

@@ -170,6 +170,7 @@ class Membership:
             health=self._health,
         )
 
+    @any_thread
     def _on_loop(self, call: Callable[..., None]) -> Callable[..., None]:
         # For the heartbeat's thread.
         def call_soon(*args: str | None) -> None:

@@ -108,6 +108,7 @@ class ChildProcess(asyncio.Protocol):
         return self._process.pid
 
     @property
+    @any_thread
     def page(self) -> SharedPage:
         """The page that a launched child shares with the worker."""
         assert self._page is not None
@@ -119,11 +120,13 @@ class ChildProcess(asyncio.Protocol):
         return self.first - 1 + len(self.jobs)
 
     @property
+    @any_thread
     def position(self) -> int:
         """The index in `jobs` of the last one that began, even if it has ended; -1 if none has begun."""
         return max(-1, min(self.page.running - self.first, len(self.jobs) - 1))
 
     @property
+    @any_thread
     def current(self) -> Job | None:
         """The job at that index."""
         position = self.position
@@ -260,6 +263,7 @@ class ChildProcess(asyncio.Protocol):
             self._kill_group()
         self._owner.reported(self, job, report)
 
+    @any_thread
     def _kill_group(self) -> None:
         self.is_doomed = True
         if self._process is not None:

@@ -34,10 +34,12 @@ class ProcessGroup:
         ).start()
 
     @property
+    @any_thread
     def pid(self) -> int:
         return self._process.pid
 
     @property
+    @any_thread
     def is_reaped(self) -> bool:
         """Whether its id may belong to another process by now."""
         return self._process.returncode is not None

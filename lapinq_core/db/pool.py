@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 import psycopg
@@ -84,26 +83,7 @@ class PinnedConnection(psycopg.AsyncConnection):
 
     Each of those statements goes row by row through a known index. `PLAN_SETTINGS` keep the planner from other plans,
     whatever statistics say about tables that fill and empty within seconds. Other statements get bad plans here.
-
-    Until `claims_everywhere_until`, by `time.monotonic`, its claims look in all partitions of tasks (`worker_verbs`).
     """
-
-    claims_everywhere_until = 0.0
-
-    @cached_property
-    def governed_until(self) -> dict[str, float]:
-        """Queues whose claims need their lock, and until when that is believed, by `time.monotonic`."""
-        return {}
-
-    @cached_property
-    def exhausted(self) -> set[str]:
-        """Those of them from which the last claim got nothing, or that no claim under the lock has tried."""
-        return set()
-
-    @cached_property
-    def watched_until(self) -> dict[str, float]:
-        """The same for queues with a circuit breaker."""
-        return {}
 
 
 Pool: TypeAlias = AsyncConnectionPool[PooledConnection]

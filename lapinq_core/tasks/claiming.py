@@ -16,6 +16,7 @@ from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.limits import governed_claims
+from lapinq_core.tasks.claim_facts import facts_of
 
 sql = sql_of(__name__)
 _claims = msgspec.json.Decoder(list[Claim])
@@ -27,10 +28,6 @@ NO_BOUND = 2**31 - 1
 
 PAST_SECONDS, AHEAD_SECONDS = 86_400.0, 3600.0
 """Tasks so old, and of clocks so far ahead, are looked for first."""
-EVERYWHERE_SECONDS = 1.0
-GOVERNED_SECONDS = 1.0
-"""For this long, claims assume that a governed queue still is one, and don't try without its lock."""
-MAX_GOVERNED = 10_000
 MAX_LOOKS = 20
 JUDGE_SECONDS = 0.02
 """Minimum time between two counts of how attempts ended, in claims of a queue with a circuit breaker."""
@@ -134,7 +131,7 @@ async def take_from_many(
 ) -> list[Claim]:
     """Takes up to `limit` tasks of several queues, as `take` does of one: of one after the other, until it has enough.
 
-    It leaves out queues whose claims need their lock. Then they are in `conn.governed_until`.
+    It leaves out queues whose claims need their lock. Then the connection's `ClaimFacts` name them.
     """
     params: dict[str, object] = {
         "queues": [ask.queue for ask in asks],
@@ -151,16 +148,17 @@ async def take_from_many(
     }
     answer = await _near_first(conn, params, _from_many)
     for queue in answer.governed:
-        _note_governed(conn, queue)
+        facts_of(conn).note_governed(queue)
     return decoded(answer.text, token)
 
 
 async def startable(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
     """The queues of which a claim may get something; of those with a policy that seem to have nothing, only if a look
     without their locks says so."""
-    exhausted = [ask for ask in asks if ask.queue in conn.exhausted]
+    facts = facts_of(conn)
+    exhausted = [ask for ask in asks if ask.queue in facts.exhausted]
     opened = await _may_start(conn, exhausted) if exhausted else set[str]()
-    conn.exhausted.difference_update(opened)
+    facts.exhausted.difference_update(opened)
     return {ask.queue for ask in asks} - {ask.queue for ask in exhausted} | opened
 
 
@@ -173,29 +171,21 @@ def decoded(text: str | None, token: str) -> list[Claim]:
 
 
 async def _answer(conn: PinnedConnection, asked: _Ask, params: Mapping[str, object]) -> _Answer:
-    queue = asked.queue
-    if time.monotonic() >= conn.governed_until.get(queue, 0.0):
+    queue, facts = asked.queue, facts_of(conn)
+    if time.monotonic() >= facts.governed_until.get(queue, 0.0):
         answer = await _near_first(conn, params, _plain)
         if answer.text != _GOVERNED:
-            conn.governed_until.pop(queue, None)
+            facts.governed_until.pop(queue, None)
             return answer
-        _note_governed(conn, queue)
-    if queue in conn.exhausted and not await _may_start(conn, [asked]):
+        facts.note_governed(queue)
+    if queue in facts.exhausted and not await _may_start(conn, [asked]):
         return _Answer(None)
     answer = await _near_first(conn, params, _governed)
     if answer.text is None:
-        conn.exhausted.add(queue)  # the next one looks first whether it is worth the lock
+        facts.exhausted.add(queue)  # the next one looks first whether it is worth the lock
     else:
-        conn.exhausted.discard(queue)
+        facts.exhausted.discard(queue)
     return answer
-
-
-def _note_governed(conn: PinnedConnection, queue: str) -> None:
-    if len(conn.governed_until) > MAX_GOVERNED:
-        conn.governed_until.clear()
-        conn.exhausted.clear()
-    conn.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
-    conn.exhausted.add(queue)
 
 
 async def _may_start(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
@@ -214,11 +204,12 @@ async def _near_first(
 ) -> _Answer:
     """It looks for tasks of these days first, so that it locks one partition of many; after it met another task, for a
     while in all partitions."""
-    if (now := time.monotonic()) >= conn.claims_everywhere_until:
+    facts = facts_of(conn)
+    if time.monotonic() >= facts.everywhere_until:
         answer = await ask(conn, params, *near(time.time()))
         if answer.text != _ELSEWHERE:
             return answer
-        conn.claims_everywhere_until = now + EVERYWHERE_SECONDS
+        facts.note_elsewhere()
     return await ask(conn, params, FIRST_ID, END_OF_IDS)
 
 
@@ -237,7 +228,8 @@ async def _governed(
     conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
 ) -> _Answer:
     text, opens_in, mark = None, None, None
-    watched = time.monotonic() < conn.watched_until.get(str(params["queue"]), 0.0)
+    facts, queue = facts_of(conn), str(params["queue"])
+    watched = time.monotonic() < facts.watched_until.get(queue, 0.0)
     for _ in range(MAX_LOOKS):
         claim = governed_claim(since, until, watched=watched)
         try:
@@ -250,9 +242,7 @@ async def _governed(
         text, again, opens_in, place = row
         mark = None if place is None else (place[0], place[1])
         if text == _WATCHED and not watched:
-            if len(conn.watched_until) > 1000:
-                conn.watched_until.clear()
-            conn.watched_until[str(params["queue"])] = time.monotonic() + GOVERNED_SECONDS
+            facts.note_watched(queue)
             text, watched = None, True
         elif text is not None or not again:
             break

@@ -27,6 +27,7 @@ from lapinq_core.fleet.workers import ALONE, Place
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import claiming, worker_verbs
+from lapinq_core.tasks.claim_facts import facts_of
 from lapinq_worker.claiming.admission import Admission
 from lapinq_worker.claiming.answering import pause_before_answer
 from lapinq_worker.claiming.arrivals import Arrivals
@@ -378,13 +379,13 @@ class Fetcher:
 
     def _next(self, connection: PinnedConnection, wanted: int) -> list[Turn]:
         # What the pools use up in two round trips is soon done, whichever queue it comes from.
-        return self._choice.next(wanted, self._prefetch.value, connection.governed_until)
+        return self._choice.next(wanted, self._prefetch.value, facts_of(connection).governed_until)
 
     async def _take_turns(self, connection: PinnedConnection, turns: list[Turn], wanted: int) -> int:
         """Claims up to `wanted` tasks; how many it got."""
         if len(turns) == 1:
             return await self._take_turn(connection, turns[0])
-        if turns[0].queue not in connection.governed_until:
+        if turns[0].queue not in facts_of(connection).governed_until:
             return await self._take_together(connection, turns, wanted)
         startable = await claiming.startable(connection, turns)
         blocked = [turn for turn in turns if turn.queue not in startable]
@@ -457,7 +458,8 @@ class Fetcher:
         is_cut = has_enough or 0 < isolated <= _isolated_of(claims)
         if has_enough:  # and asked no queue after the last of them
             turns = turns[: 1 + max(n for n, turn in enumerate(turns) if turn.queue in claims_of)]
-        turns = [turn for turn in turns if turn.queue not in connection.governed_until]
+        governed = facts_of(connection).governed_until
+        turns = [turn for turn in turns if turn.queue not in governed]
         for turn in turns:
             of_turn = claims_of.get(turn.queue, [])
             mark = (of_turn[-1].rank, of_turn[-1].seq) if of_turn else None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from lapinq_core.domain.ids import id_at
 from lapinq_core.intake import enqueueing
 from lapinq_core.tasks import claiming
+from lapinq_core.tasks.claim_facts import facts_of
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, new_task
 
 LOCKED = """
@@ -45,13 +46,13 @@ async def test_older_tasks_are_claimed_in_their_order_and_for_a_while_it_looks_f
     for task in tasks:
         await enqueueing.enqueue(conn, [task])
     assert [one.id for one in await claim(conn, worker, 10)] == [task.id for task in tasks]
-    assert conn.claims_everywhere_until > 0
+    assert facts_of(conn).everywhere_until > 0
 
     await enqueue(conn, 1)
     async with conn.transaction():
         assert len(await claim(conn, worker, 1)) == 1
         assert await locked(conn) > 2
-    conn.claims_everywhere_until = 0.0
+    facts_of(conn).everywhere_until = 0.0
     await enqueue(conn, 1)
     assert len(await claim(conn, worker, 1)) == 1
 

@@ -8,6 +8,7 @@ import pytest
 
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.tasks import claiming, worker_verbs
+from lapinq_core.tasks.claim_facts import facts_of
 from lapinq_core.tasks.claiming import LOWEST_MARK
 from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
@@ -246,7 +247,7 @@ async def test_a_claim_of_several_queues_takes_nothing_of_paused_and_governed_on
     await pause(conn, "still")
     asks = [Ask(queue, 5) for queue in ("limited", "laned", "still", "free")]
     assert [queue for queue, _ in await claim_of(conn, worker, 5, *asks)] == ["free"]
-    assert set(conn.governed_until) == {"limited", "laned"}
+    assert set(facts_of(conn).governed_until) == {"limited", "laned"}
     assert await claiming.startable(conn, asks[:2]) == {"limited", "laned"}
     assert [held.queue_name for held in await claim(conn, worker, 5, "limited")] == ["limited"]
     await enqueue(conn, queue_name="limited")

@@ -1,0 +1,58 @@
+"""What claims remember between two calls, for each connection, so that they need not ask the database again.
+
+A fact that is out of date costs one more statement, never a wrong claim. They go with their connection.
+"""
+
+import time
+from weakref import WeakKeyDictionary
+
+from lapinq_core.db.pool import PinnedConnection
+
+EVERYWHERE_SECONDS = 1.0
+GOVERNED_SECONDS = 1.0
+"""For this long, claims assume that a governed queue still is one, and don't try without its lock."""
+MAX_GOVERNED = 10_000
+MAX_WATCHED = 1_000
+
+
+class ClaimFacts:
+    """All times are by `time.monotonic`."""
+
+    def __init__(self) -> None:
+        self.everywhere_until = 0.0
+        """Until then, claims look in all partitions of tasks."""
+        self.governed_until: dict[str, float] = {}
+        """Queues whose claims need their lock, and until when that is believed."""
+        self.exhausted: set[str] = set()
+        """Those of them from which the last claim got nothing, or that no claim under the lock has tried."""
+        self.watched_until: dict[str, float] = {}
+        """Queues with a circuit breaker, and until when that is believed."""
+
+    def note_elsewhere(self) -> None:
+        """A claim met a task outside the partitions of these days."""
+        self.everywhere_until = time.monotonic() + EVERYWHERE_SECONDS
+
+    def note_governed(self, queue: str) -> None:
+        """Claims of `queue` need its lock."""
+        if len(self.governed_until) > MAX_GOVERNED:
+            self.governed_until.clear()
+            self.exhausted.clear()
+        self.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
+        self.exhausted.add(queue)
+
+    def note_watched(self, queue: str) -> None:
+        """`queue` has a circuit breaker."""
+        if len(self.watched_until) > MAX_WATCHED:
+            self.watched_until.clear()
+        self.watched_until[queue] = time.monotonic() + GOVERNED_SECONDS
+
+
+_facts: WeakKeyDictionary[PinnedConnection, ClaimFacts] = WeakKeyDictionary()
+
+
+def facts_of(conn: PinnedConnection) -> ClaimFacts:
+    """What claims on this connection remember."""
+    facts = _facts.get(conn)
+    if facts is None:
+        facts = _facts[conn] = ClaimFacts()
+    return facts

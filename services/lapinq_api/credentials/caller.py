@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 ACTOR_KEY = "lapinq.actor"
 RIGHTS_KEY = "lapinq.rights"
+READ_KEY = "lapinq.read"
+"""Set once `require_read` let the sender of a request read."""
 RECHECK_SECONDS = 1.0
 """How long a permission counts as checked before a long request checks it again."""
 
@@ -77,6 +79,12 @@ def refuse_early(request: Request, permission: Permission, scopes: Scopes | None
 def require_read(request: Request, queue: str | None) -> None:
     """Raises `Refused` (401, 403) for callers who may not read tasks of `queue`; None is all queues."""
     check(request, lambda sent: refuse_reading(actor_of(sent), queue))
+    request.scope[READ_KEY] = True
+
+
+def is_read_checked(request: Request) -> bool:
+    """Whether what was read for the sender may be shown: `require_read` was called, or they may read all queues."""
+    return READ_KEY in request.scope or actor_of(request).queues is None
 
 
 def check(request: Request, is_allowed: Callable[[Request], T]) -> T:

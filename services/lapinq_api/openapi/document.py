@@ -180,7 +180,7 @@ def _operation(operation: Operation, schemas: "_Schemas") -> Schema:
             pass
         case Needs.SESSION:
             described["security"] = [{"session": []}]
-        case Needs.READ | Needs.READ_OF_QUEUE | Needs.PERMISSION | Needs.ADMIN:
+        case Needs.READ | Needs.READ_OF_QUEUE | Needs.READ_OF_NO_QUEUE | Needs.PERMISSION | Needs.ADMIN:
             described["security"] = [{"apiKey": []}, {"session": []}]
         case _:
             assert_never(operation.needs)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.auth.sessions import session_of
-from lapinq_api.credentials.caller import actor_of, check, refusal_of, refuse_reading
+from lapinq_api.credentials.caller import actor_of, check, is_read_checked, refusal_of, refuse_reading
 from lapinq_api.state import State
 from lapinq_api.wire.query import read_query
 
@@ -33,7 +33,10 @@ class Needs(StrEnum):
     READ = "read"
     """Callers that may read tasks of all queues."""
     READ_OF_QUEUE = "read of a queue"
-    """Callers that may read tasks of some queue. The handler checks which (`require_read`), once it knows the queue."""
+    """Callers that may read tasks of some queue. The handler checks which (`require_read`), once it knows the queue:
+    without that check, its answer is not sent."""
+    READ_OF_NO_QUEUE = "read of no queue"
+    """Callers that may read tasks of some queue. The answer shows nothing of any."""
     PERMISSION = "permission"
     """The handler checks a permission itself (`lapinq_api.credentials.caller.require`), once it knows the queue."""
     ADMIN = "admin"
@@ -110,6 +113,8 @@ class Endpoint:
         check(request, self._checks[method])
         scope[QUERY_KEY] = read_query(scope, self._known[method])
         response = await operation.handler(self._state, request)
+        if operation.needs is Needs.READ_OF_QUEUE and not is_read_checked(request):
+            raise RuntimeError(f"{operation.handler.__name__} did not check which queue it read")
         await response(scope, receive, send)
 
 
@@ -136,7 +141,7 @@ def _check(needs: Needs, request: Request) -> None:
             pass
         case Needs.READ:
             refuse_reading(actor_of(request), None)
-        case Needs.READ_OF_QUEUE:
+        case Needs.READ_OF_QUEUE | Needs.READ_OF_NO_QUEUE:
             actor = actor_of(request)
             refuse_reading(actor, actor.any_queue)
         case Needs.ADMIN:

@@ -2,8 +2,8 @@
 -- clock and by what the caller expects it to show. A deadline set before a jump of the clock is extended by that jump.
 -- Returns at most `limit`, with what decides their future; for an overdue one its task's time limit, or how long it was
 -- held, because the worker's limit is not known here. Locks the rows it returns, skipping locked ones. Reads
--- lapinq_running from the place `since` on; relies on a TID range scan. Ordered by id itself, it could be read through the
--- primary key, which holds the dead rows before that place too.
+-- lapinq_running from the position `since` on; relies on a TID range scan. Ordered by id itself, it could be read through
+-- the primary key, which holds the dead rows before that position too.
 WITH lost AS MATERIALIZED (
     SELECT r.id, r.token, r.attempt, coalesce(w.name, r.worker_id::text) AS worker, r.claimed_at, r.worker_id,
            (w.id IS NOT NULL AND w.dead_at IS NULL) AS timed_out, r.isolation, r.queue_name,

@@ -1,4 +1,4 @@
--- The place of the first running attempt at or after the place `since` in the table; no row if there is none.
+-- The position in the table of the first running attempt at or after the position `since`; no row if there is none.
 -- Locks nothing. Reads from `since` on, past dead rows; relies on a TID range scan.
 SELECT ctid::text
   FROM lapinq_running

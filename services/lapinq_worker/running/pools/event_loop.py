@@ -20,7 +20,7 @@ import functools
 import logging
 import time
 import types
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, cast
 
 from lapinq_core.domain.tasks.context import running
@@ -152,13 +152,11 @@ class EventLoopPool:
 
     @types.coroutine
     def _run_jobs(self, slot: _Slot) -> Generator[Any, Any, None]:
-        """Runs one job after the other, all steps of its coroutine in one copy of the current context.
+        """Runs one job after the other.
 
-        This is one generator, because each call and each await in between would cost every task.
+        It and `_run` are generators, because an `await` for each job would cost every task.
         """
         dispatcher = self._dispatcher
-        starts = dispatcher.starts
-        max_result_size = self._limits.max_result_size
         task = asyncio.current_task()
         assert task is not None
         # If nothing lies between, the end of one is the start of the next: reading the clock is expensive here.
@@ -171,54 +169,13 @@ class EventLoopPool:
                 now = time.perf_counter()
                 burst_end = now + MAX_BURST_SECONDS
             job.started = now
-            starts.append(job.claim)
+            dispatcher.starts.append(job.claim)
             slot.job = self.current = job
             if job.target.log is not None:
                 log_start(job.target.log, job.claim)
-            coroutine: Any = None
-            try:
-                claim = job.claim
-                if len(claim.args) == len(claim.kwargs) == _EMPTY:
-                    coroutine = job.target.function()
-                else:
-                    args, kwargs = job.target.decode(claim.args, claim.kwargs)
-                    coroutine = job.target.function(*args, **kwargs)
-                if coroutine.__class__ is not types.CoroutineType:
-                    # A function that is marked as a coroutine function may return any awaitable.
-                    coroutine = _as_coroutine(coroutine)
-                slot.coroutine = coroutine
-                slot.context = context = contextvars.copy_context()
-                context.run(running.set, job)
-                step: Any = coroutine.send
-                argument: Any = None
-                while True:
-                    waited_for = context.run(step, argument)
-                    self.current = None
-                    try:
-                        argument = yield waited_for
-                        step = coroutine.send
-                    except BaseException as error:  # noqa: BLE001  # anything may be thrown into the slot's task
-                        if slot.abandoned or isinstance(error, GeneratorExit):
-                            self._abandon(slot)
-                            return
-                        # Throw it into the coroutine, where it belongs.
-                        step, argument = coroutine.throw, error
-                    self.current = job
-            except StopIteration as stop:
-                outcome = (
-                    returned(stop.value, max_result_size)
-                    if coroutine is not None
-                    else raised(stop, job.target.handling)
-                )
-            except asyncio.CancelledError:
-                if self._ending:
-                    self.current = None
-                    raise
-                outcome = Raised("CancelledError: the coroutine was cancelled from inside")
-            except BaseException as error:  # noqa: BLE001  # user code
-                outcome = raised(error, job.target.handling, job.target.function)
+            outcome = yield from self._run(slot, job)
             slot.job = self.current = None
-            if slot.abandoned:
+            if outcome is None:
                 return
             if slot.stop_outcome is not None or job.is_committed:
                 outcome = verdict(job, outcome, slot.stop_outcome)
@@ -233,6 +190,45 @@ class EventLoopPool:
                 yield from asyncio.sleep(0)
                 now = time.perf_counter()
                 burst_end = now + MAX_BURST_SECONDS
+
+    def _run(self, slot: _Slot, job: Job) -> Generator[Any, Any, Outcome | None]:
+        """Runs one job, all steps of its coroutine in one copy of the current context. None if it was abandoned."""
+        try:
+            coroutine = _call(job)
+        except BaseException as error:  # noqa: BLE001  # user code
+            return self._raised(job, error)
+        slot.coroutine = coroutine
+        slot.context = context = contextvars.copy_context()
+        context.run(running.set, job)
+        step: Callable[[Any], Any] = coroutine.send
+        argument: Any = None
+        try:
+            while True:
+                waited_for = context.run(step, argument)
+                self.current = None
+                try:
+                    argument = yield waited_for
+                    step = coroutine.send
+                except BaseException as error:  # noqa: BLE001  # anything may be thrown into the slot's task
+                    if slot.abandoned or isinstance(error, GeneratorExit):
+                        self._abandon(slot)
+                        return None
+                    # Throw it into the coroutine, where it belongs.
+                    step, argument = coroutine.throw, error
+                self.current = job
+        except StopIteration as stop:
+            outcome = returned(stop.value, self._limits.max_result_size)
+        except BaseException as error:  # noqa: BLE001  # user code
+            outcome = self._raised(job, error)
+        return None if slot.abandoned else outcome
+
+    def _raised(self, job: Job, error: BaseException) -> Outcome:
+        if not isinstance(error, asyncio.CancelledError):
+            return raised(error, job.target.handling, job.target.function)
+        if self._ending:
+            self.current = None
+            raise error
+        return Raised("CancelledError: the coroutine was cancelled from inside")
 
     def _check_slots(self) -> float:
         """Returns in how many seconds to check again."""
@@ -288,6 +284,18 @@ class EventLoopPool:
             self.current = None
         if slot.task is not None:
             slot.task.cancel()
+
+
+def _call(job: Job) -> Coroutine[Any, Any, Any]:
+    """Calls the job's function."""
+    target, claim = job.target, job.claim
+    if len(claim.args) == len(claim.kwargs) == _EMPTY:
+        awaitable = target.function()
+    else:
+        args, kwargs = target.decode(claim.args, claim.kwargs)
+        awaitable = target.function(*args, **kwargs)
+    # A function that is marked as a coroutine function may return any awaitable.
+    return awaitable if awaitable.__class__ is types.CoroutineType else _as_coroutine(awaitable)
 
 
 async def _as_coroutine(awaitable: Awaitable[Any]) -> Any:

@@ -11,7 +11,7 @@ from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.counting import number_of
-from lapinq_core.lookup.search_filters import Place, matching_query, place_of, scan_query
+from lapinq_core.lookup.search_filters import ScanSource, matching_query, scan_query, source_of
 from lapinq_core.tasks.filters import TaskFilter
 
 sql = sql_of(__name__)
@@ -85,15 +85,15 @@ class BackwardScan:
 
         Raises psycopg's `QueryCanceled` when a batch took too long.
         """
-        place = place_of(self._chosen)
-        if place is Place.WAITING and self._chosen.queue is not None:
+        source = source_of(self._chosen)
+        if source is ScanSource.PENDING and self._chosen.queue is not None:
             await set_limit(conn, self._clock.left() / 4)
             params = {"queue": self._chosen.queue}
             is_small = await first_value(conn, sql("is_small_queue"), params)
-            place = place_of(self._chosen, is_small=is_small)
-        # Keep half of the time for a scan of all tasks, in case this place is full of dead rows.
-        share = 1.0 if place is Place.TASKS else 0.5
-        await self._scan(conn, place, self._first, share)
+            source = source_of(self._chosen, is_small=is_small)
+        # Keep half of the time for a scan of all tasks, in case this source is full of dead rows.
+        share = 1.0 if source is ScanSource.TASKS else 0.5
+        await self._scan(conn, source, self._first, share)
         return self.ids
 
     async def run_over_all_tasks(self, conn: psycopg.AsyncConnection) -> None:
@@ -101,12 +101,12 @@ class BackwardScan:
         if self.before != self._chosen.before:
             return
         self._clock.extend(self._seconds / 2)
-        await self._scan(conn, Place.TASKS, min(self._first, _STEADY_BATCH), 1.0)
+        await self._scan(conn, ScanSource.TASKS, min(self._first, _STEADY_BATCH), 1.0)
 
-    async def _scan(self, conn: psycopg.AsyncConnection, place: Place, size: int, share: float) -> None:
+    async def _scan(self, conn: psycopg.AsyncConnection, source: ScanSource, size: int, share: float) -> None:
         while not self.is_over and self.matched < self._most and (left := self._clock.left()) > 0:
             await set_limit(conn, left if self.before != self._chosen.before else left * share)
-            batch = await self._next_batch(conn, place, size)
+            batch = await self._next_batch(conn, source, size)
             self.ids += batch.ids
             self.matched += batch.matched
             self.before = batch.last or self.before
@@ -125,11 +125,11 @@ class BackwardScan:
             self._there = await number_of(conn, self._chosen.queue, self._chosen.statuses)
         return self.matched >= self._there
 
-    async def _next_batch(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Batch:
+    async def _next_batch(self, conn: psycopg.AsyncConnection, source: ScanSource, size: int) -> _Batch:
         chosen = msgspec.structs.replace(self._chosen, before=self.before)
         query = psql.SQL(sql("search_window")).format(
-            scanned=scan_query(chosen, place, size),
-            matching=matching_query(chosen, place, self._most - self.matched),
+            scanned=scan_query(chosen, source, size),
+            matching=matching_query(chosen, source, self._most - self.matched),
             size=psql.Literal(size),
             shown=psql.Literal(max(self._shown - self.matched, 0)),
         )

@@ -1,4 +1,15 @@
-"""Which rows one batch of a search scans, and which match: filters as queries that touch a bounded number of rows."""
+"""Composes the two queries of a search's batch, so that each touches a bounded number of rows.
+
+`scan_query` reads the next ids of a *source*, newest first: one table, or several together. Next to each id it says
+whether the row that it read by itself may match. For those that may, `matching_query` looks up the other rows of the
+task that the filter asks about. `search_window.sql` puts the two together. In all of this SQL these names are used:
+
+    s   the row scanned                     t   the task's row in lapinq_tasks
+    w   its row in lapinq_ready             d   its row in lapinq_delayed
+    r   its row in lapinq_running           f   its final attempt in lapinq_attempts
+
+`first_query` serves the orders by time, which have an index and need no batches.
+"""
 
 from enum import Enum
 from typing import LiteralString
@@ -20,66 +31,109 @@ from lapinq_core.tasks.filters import (
 )
 from lapinq_core.tasks.state_conditions import ANYWHERE, OF_ITS_ROW, Table, tables_of, within
 
+Conditions = dict[str, LiteralString]
+"""Conditions in SQL, by the field of the filter that sets them."""
 
-class Place(Enum):
+
+class ScanSource(Enum):
     """Which rows a search scans, from the newest id on."""
 
-    TASKS = "all there are"
-    WAITING = "what waits"
+    TASKS = "all tasks"
+    PENDING = "pending tasks"
     SMALL_QUEUE = "pending tasks of a queue with few ready ones"
-    RUNNING = "what runs"
+    RUNNING = "running tasks"
     STARTED = "running and ended tasks"
-    ENDED = "what has ended"
+    ENDED = "ended tasks"
     UNSUCCESSFUL = "ended tasks with one outcome other than completed"
     SEVERAL = "the tables that hold several statuses, each from the newest id on"
 
 
-def place_of(chosen: TaskFilter, *, is_small: bool = False) -> Place:
-    """The place whose rows answer most of the filter; `is_small` says that the queue has few ready tasks.
+def source_of(chosen: TaskFilter, *, is_small: bool = False) -> ScanSource:
+    """The source whose rows answer most of the filter; `is_small` says that the queue has few ready tasks.
 
-    `Place.TASKS` works for every filter, at a higher cost per task.
+    `ScanSource.TASKS` works for every filter, at a higher cost per task.
     """
     if chosen.status is None and chosen.states is not None:
         # Where both most waiting and most ended tasks may match, each of two tables would hold a batch's worth.
-        return Place.TASKS if {Status.PENDING, Status.COMPLETED} <= chosen.statuses else Place.SEVERAL
+        return (
+            ScanSource.TASKS if {Status.PENDING, Status.COMPLETED} <= chosen.statuses else ScanSource.SEVERAL
+        )
     match chosen.status:
         case Status.PENDING:
-            return Place.SMALL_QUEUE if is_small else Place.WAITING
+            return ScanSource.SMALL_QUEUE if is_small else ScanSource.PENDING
         case Status.RUNNING:
-            return Place.RUNNING
+            return ScanSource.RUNNING
         case None if given(chosen, OF_THE_END):
-            return Place.ENDED
+            return ScanSource.ENDED
         case None:
-            return Place.TASKS if chosen.worker is None else Place.STARTED
+            return ScanSource.TASKS if chosen.worker is None else ScanSource.STARTED
         case Status.COMPLETED:
             # If only the task's row decides whether it matches, looking that up for every ended task is a detour.
             is_of_the_end = given(chosen, {**_OF_AN_END, **OF_THE_WORKER}) or not given(chosen, OF_THE_TASK)
-            return Place.ENDED if is_of_the_end else Place.TASKS
+            return ScanSource.ENDED if is_of_the_end else ScanSource.TASKS
         case _:
-            return Place.UNSUCCESSFUL
+            return ScanSource.UNSUCCESSFUL
 
 
-def scan_query(chosen: TaskFilter, place: Place, size: int) -> sql.Composed:
-    """A query for the next `size` ids of `place`, descending, and whether each row by itself may match.
+def scan_query(chosen: TaskFilter, source: ScanSource, size: int) -> sql.Composed:
+    """A query for the next `size` ids of `source`, descending, and whether each row by itself may match.
 
     Its parameters are the fields of `chosen`.
     """
-    conditions: list[sql.Composable] = [*given(chosen, _OWN[place])]
-    if place is Place.ENDED and chosen.status is Status.COMPLETED:
-        conditions.append(sql.SQL("f.outcome = 'completed'"))
-    if place in _DIVIDED:
-        conditions.append(sql.SQL("s.is_wanted"))
-    bounds, most = all_of(given(chosen, OF_THE_ID)), sql.Literal(size)
-    parts: dict[str, sql.Composable] = {
-        "bounds": bounds,
-        "part": sql.SQL(" WHERE {} ORDER BY id DESC LIMIT {}").format(bounds, most),
-        "ended": sql.SQL(_ENDED),
-        "outcome": sql.Literal(chosen.status),
-    }
-    source = _union(chosen, place, parts) if place in _DIVIDED else sql.SQL(_SOURCES[place]).format(**parts)
-    return sql.SQL("SELECT id, {may_match} AS may_match FROM {source} ORDER BY id DESC LIMIT {most}").format(
-        may_match=all_of(conditions), source=source, most=most
+    bounds, ended, most = all_of(given(chosen, OF_THE_ID)), sql.SQL(_ENDED_ROWS), sql.Literal(size)
+    # Each of several tables is limited to the rows wanted in all, so the result doesn't depend on the plan.
+    newest = sql.SQL(" WHERE {} ORDER BY id DESC LIMIT {}").format(bounds, most)
+    may_match: list[sql.Composable] = [*given(chosen, _OF_THE_ROW[source])]
+    match source:
+        case ScanSource.TASKS:
+            rows = sql.SQL("lapinq_tasks AS t WHERE {}").format(bounds)
+        case ScanSource.ENDED:
+            rows = sql.SQL("({}) AS f WHERE {}").format(ended, bounds)
+            if chosen.status is Status.COMPLETED:
+                may_match.append(sql.SQL("f.outcome = 'completed'"))
+        case ScanSource.UNSUCCESSFUL:
+            outcome = sql.Literal(chosen.status)
+            rows = sql.SQL("({} AND outcome = {}) AS f WHERE {}").format(ended, outcome, bounds)
+        case ScanSource.STARTED:
+            rows = sql.SQL(
+                "((SELECT id, worker_id FROM ({ended}) AS ended{newest})"
+                " UNION ALL (SELECT id, worker_id FROM lapinq_running{newest})) AS s"
+            ).format(ended=ended, newest=newest)
+        case ScanSource.PENDING | ScanSource.SMALL_QUEUE | ScanSource.RUNNING | ScanSource.SEVERAL:
+            rows = _rows_by_state(chosen, newest, is_small=source is ScanSource.SMALL_QUEUE)
+            may_match.append(sql.SQL("s.is_wanted"))
+    return sql.SQL("SELECT id, {may_match} AS may_match FROM {rows} ORDER BY id DESC LIMIT {most}").format(
+        may_match=all_of(may_match), rows=rows, most=most
     )
+
+
+def matching_query(chosen: TaskFilter, source: ScanSource, most: int) -> sql.Composed:
+    """A query for up to `most` matching ids of the CTE `scanned`, a `scan_query`. It takes the same parameters."""
+    answered = _OF_THE_ROW[source].keys()
+    task, end, not_end, worker = (
+        given(chosen, {field: text for field, text in conditions.items() if field not in answered})
+        for conditions in (OF_THE_TASK, OF_THE_END, NOT_OF_THE_END, OF_THE_WORKER)
+    )
+    conditions: list[sql.Composable] = [sql.SQL("may_match"), *task, *end, *not_end, *worker]
+    # Other sources hold only tasks of the statuses asked for.
+    is_asked = source is ScanSource.TASKS and (chosen.status is not None or chosen.states is not None)
+    if is_asked and chosen.states is not None:
+        conditions.append(in_any_of(chosen.states, ANYWHERE))
+    elif is_asked and chosen.status is not None:
+        conditions.append(sql.SQL(_HAS_STATUS[chosen.status]))
+    statuses = chosen.statuses if is_asked else frozenset[Status]()
+    lookups: LiteralString = ""
+    if task:
+        lookups += _LOOK_UP_TASK
+    if worker or Status.RUNNING in statuses:
+        lookups += _LOOK_UP_RUNNING
+    if end or not_end or worker or statuses & FINAL:
+        lookups += _LOOK_UP_END
+    if Status.PENDING in statuses:
+        lookups += _LOOK_UP_READY + _LOOK_UP_DELAYED
+    return sql.SQL(
+        "SELECT s.id FROM scanned AS s{lookups} WHERE {where} ORDER BY s.id DESC LIMIT {most}"
+    ).format(lookups=sql.SQL(lookups), where=all_of(conditions), most=sql.Literal(most))
 
 
 def first_query(chosen: TaskFilter, most: int, *, is_due: bool = False) -> sql.Composed:
@@ -89,14 +143,18 @@ def first_query(chosen: TaskFilter, most: int, *, is_due: bool = False) -> sql.C
     parameters are the fields of `chosen`, and `start` and `start_id` of the task to continue after, or NULL.
     """
     table, at = (Table.DELAYED, "s.due_at") if is_due else (Table.RUNNING, "s.claimed_at")
-    own: dict[str, LiteralString] = _QUEUE_OF_THE_ROW if is_due else _OWN[Place.RUNNING]
-    rest: dict[str, LiteralString] = {field: text for field, text in OF_THE_TASK.items() if field not in own}
-    conditions: list[sql.Composable] = [*given(chosen, own), *given(chosen, {**rest, **_ID_OF_THE_ROW})]
+    of_the_row: Conditions = _QUEUE_OF_THE_ROW if is_due else _OF_THE_ROW[ScanSource.RUNNING]
+    of_the_task: Conditions = {field: text for field, text in OF_THE_TASK.items() if field not in of_the_row}
+    conditions: list[sql.Composable] = [
+        *given(chosen, of_the_row),
+        *given(chosen, of_the_task),
+        *given(chosen, _ID_OF_THE_ROW),
+    ]
     if chosen.states is not None and (asked := within(table, chosen.states)):
         conditions.append(in_any_of(frozenset(asked), OF_ITS_ROW))
     source: LiteralString = f"{table.source} s"
-    if given(chosen, rest):
-        source += _LOOK_UP["t"]
+    if given(chosen, of_the_task):
+        source += _LOOK_UP_TASK
     return sql.SQL(
         "SELECT s.id::text, {at} FROM {source} WHERE {where}"
         " AND (%(start)s::timestamptz IS NULL"
@@ -105,90 +163,54 @@ def first_query(chosen: TaskFilter, most: int, *, is_due: bool = False) -> sql.C
     ).format(at=sql.SQL(at), source=sql.SQL(source), where=all_of(conditions), most=sql.Literal(most))
 
 
-def matching_query(chosen: TaskFilter, place: Place, most: int) -> sql.Composed:
-    """A query for up to `most` matching ids of the CTE `scanned`, a `scan_query`. It takes the same parameters."""
-    own = _OWN[place]
-    task, end, perhaps, worker = (
-        given(chosen, {field: text for field, text in group.items() if field not in own})
-        for group in (OF_THE_TASK, OF_THE_END, NOT_OF_THE_END, OF_THE_WORKER)
-    )
-    conditions: list[sql.Composable] = [sql.SQL("may_match"), *task, *end, *perhaps, *worker]
-    is_asked = place is Place.TASKS and (chosen.status is not None or chosen.states is not None)
-    statuses = chosen.statuses if is_asked else frozenset[Status]()
-    source: LiteralString = "scanned AS s"
-    if task:
-        source += _LOOK_UP["t"]
-    if worker or Status.RUNNING in statuses:
-        source += _LOOK_UP["r"]
-    if end or perhaps or worker or statuses & FINAL:
-        source += _LOOK_UP["f"]
-    if Status.PENDING in statuses:
-        source += _LOOK_UP["w"] + _LOOK_UP["d"]
-    if is_asked and chosen.states is not None:
-        conditions.append(in_any_of(chosen.states, ANYWHERE))
-    elif is_asked and chosen.status is not None:
-        conditions.append(sql.SQL(_HAS_STATUS[chosen.status]))
-    return sql.SQL("SELECT s.id FROM {source} WHERE {where} ORDER BY s.id DESC LIMIT {most}").format(
-        source=sql.SQL(source), where=all_of(conditions), most=sql.Literal(most)
-    )
-
-
-def _union(chosen: TaskFilter, place: Place, parts: dict[str, sql.Composable]) -> sql.Composed:
-    """The rows of each table that holds a wanted state, and whether each is in one."""
+def _rows_by_state(chosen: TaskFilter, newest: sql.Composed, *, is_small: bool) -> sql.Composed:
+    """The newest rows of each table that holds a wanted state, and whether each is in one."""
     states = chosen.states or (frozenset(ShownState) if chosen.status is None else states_of(chosen.status))
-    found: list[sql.Composed] = []
-    rows: list[LiteralString]
+    parts: list[sql.Composed] = []
     for table in tables_of(states):
         asked = within(table, states)
+        wanted = in_any_of(frozenset(asked), OF_ITS_ROW) if asked else sql.SQL("true")
+        rows: list[LiteralString] = [_ROWS[table]]
         if table is Table.ENDED and ShownState.COMPLETED not in states:
             # An index has those of each outcome, newest last.
-            rows = [_of_an_outcome(state) for state in asked]
-            asked = []
-        else:
-            is_small = place is Place.SMALL_QUEUE and table is Table.READY
-            rows = [_FEW_READY if is_small else _ROWS[table]]
-        wanted = in_any_of(frozenset(asked), OF_ITS_ROW) if asked else sql.SQL("true")
-        found += [
-            sql.SQL(
-                "(SELECT id, queue_name, worker_id, {wanted} AS is_wanted FROM ({rows}) AS rows{part})"
-            ).format(wanted=wanted, rows=sql.SQL(one), part=parts["part"])
+            rows = [f"{_ENDED_ROWS} AND {OF_ITS_ROW[state]}" for state in asked]
+            wanted = sql.SQL("true")
+        elif table is Table.READY and is_small:
+            rows = [_FEW_READY_ROWS]
+        parts += [
+            sql.SQL("(SELECT id, queue_name, worker_id, {} AS is_wanted FROM ({}) AS rows{})").format(
+                wanted, sql.SQL(one), newest
+            )
             for one in rows
         ]
-    return sql.SQL("({}) AS s").format(sql.SQL(" UNION ALL ").join(found))
+    return sql.SQL("({}) AS s").format(sql.SQL(" UNION ALL ").join(parts))
 
 
-def _of_an_outcome(state: ShownState) -> LiteralString:
-    return f"{_ENDED} AND {OF_ITS_ROW[state]}"
-
-
-_OF_AN_END: dict[str, LiteralString] = {**OF_THE_END, **NOT_OF_THE_END}
-_WORKER_OF_THE_ROW: dict[str, LiteralString] = {"worker": "s.worker_id = %(worker)s::uuid"}
-_QUEUE_OF_THE_ROW: dict[str, LiteralString] = {
+_OF_AN_END: Conditions = {**OF_THE_END, **NOT_OF_THE_END}
+_END_OF_THE_ROW: Conditions = {**_OF_AN_END, "worker": "f.worker_id = %(worker)s::uuid"}
+_WORKER_OF_THE_ROW: Conditions = {"worker": "s.worker_id = %(worker)s::uuid"}
+_QUEUE_OF_THE_ROW: Conditions = {
     field: OF_THE_TASK[field].replace("t.queue_name", "s.queue_name")
     for field in ("queue", "queues", "not_queues")
 }
-_ID_OF_THE_ROW: dict[str, LiteralString] = {
+_ID_OF_THE_ROW: Conditions = {
     "first": "s.id >= %(first)s::uuid",
     "last": "s.id <= %(last)s::uuid",
 }
-_END_OF_THE_ROW: dict[str, LiteralString] = {**_OF_AN_END, "worker": "f.worker_id = %(worker)s::uuid"}
 
-_OWN: dict[Place, dict[str, LiteralString]] = {
-    Place.TASKS: OF_THE_TASK,
-    Place.WAITING: _QUEUE_OF_THE_ROW,
-    Place.SMALL_QUEUE: _QUEUE_OF_THE_ROW,
-    Place.RUNNING: {**_QUEUE_OF_THE_ROW, **_WORKER_OF_THE_ROW},
-    Place.STARTED: _WORKER_OF_THE_ROW,
-    Place.ENDED: _END_OF_THE_ROW,
-    Place.UNSUCCESSFUL: _END_OF_THE_ROW,
-    Place.SEVERAL: _WORKER_OF_THE_ROW,
+_OF_THE_ROW: dict[ScanSource, Conditions] = {
+    ScanSource.TASKS: OF_THE_TASK,
+    ScanSource.PENDING: _QUEUE_OF_THE_ROW,
+    ScanSource.SMALL_QUEUE: _QUEUE_OF_THE_ROW,
+    ScanSource.RUNNING: {**_QUEUE_OF_THE_ROW, **_WORKER_OF_THE_ROW},
+    ScanSource.STARTED: _WORKER_OF_THE_ROW,
+    ScanSource.ENDED: _END_OF_THE_ROW,
+    ScanSource.UNSUCCESSFUL: _END_OF_THE_ROW,
+    ScanSource.SEVERAL: _WORKER_OF_THE_ROW,
 }
-"""Conditions that the rows of each place answer without a lookup."""
+"""What the rows of each source answer by themselves."""
 
-_DIVIDED = frozenset({Place.WAITING, Place.SMALL_QUEUE, Place.RUNNING, Place.SEVERAL})
-"""Places made of the tables of states (`_union`)."""
-
-_ENDED: LiteralString = (
+_ENDED_ROWS: LiteralString = (
     "SELECT task_id AS id, NULL::text AS queue_name, outcome, result, error, worker_id"
     " FROM lapinq_attempts WHERE final"
 )
@@ -196,43 +218,33 @@ _ROWS: dict[Table, LiteralString] = {
     Table.READY: "SELECT id, queue_name, NULL::uuid AS worker_id FROM lapinq_ready",
     Table.DELAYED: "SELECT id, queue_name, NULL::uuid AS worker_id, starts FROM lapinq_delayed",
     Table.RUNNING: "SELECT id, queue_name, worker_id, cancel_requested_at FROM lapinq_running",
-    Table.ENDED: _ENDED,
+    Table.ENDED: _ENDED_ROWS,
 }
 # The inner limit keeps the planner on lapinq_ready_claim; `is_small_queue` has found fewer rows.
-_FEW_READY: LiteralString = (
+_FEW_READY_ROWS: LiteralString = (
     "SELECT id, queue_name, NULL::uuid AS worker_id FROM lapinq_ready WHERE queue_name = %(queue)s::text"
     " ORDER BY queue_name, rank, seq LIMIT 10000"
 )
 
-# Each of several tables is limited to the rows wanted in all, so the result doesn't depend on the plan.
-_SOURCES: dict[Place, LiteralString] = {
-    Place.TASKS: "lapinq_tasks AS t WHERE {bounds}",
-    Place.STARTED: (
-        "((SELECT id, worker_id FROM ({ended}) AS ended{part})"
-        " UNION ALL (SELECT id, worker_id FROM lapinq_running{part})) AS s"
-    ),
-    Place.ENDED: "({ended}) AS f WHERE {bounds}",
-    Place.UNSUCCESSFUL: "({ended} AND outcome = {outcome}) AS f WHERE {bounds}",
-}
-
 # The limits keep the planner from scanning one of these tables for the few rows that match.
-_LOOK_UP: dict[str, LiteralString] = {
-    "t": (
-        " LEFT JOIN LATERAL (SELECT queue_name, task_name, module_path, args, kwargs, metadata, key"
-        " FROM lapinq_tasks WHERE id = s.id LIMIT 1) AS t ON true"
-    ),
-    "f": (
-        " LEFT JOIN LATERAL (SELECT outcome, result, error, worker_id"
-        " FROM lapinq_attempts WHERE task_id = s.id AND final LIMIT 1) AS f ON true"
-    ),
-    "r": (
-        " LEFT JOIN LATERAL (SELECT id, worker_id, cancel_requested_at"
-        " FROM lapinq_running WHERE id = s.id LIMIT 1) AS r ON true"
-    ),
-    "w": " LEFT JOIN LATERAL (SELECT id, queue_name FROM lapinq_ready WHERE id = s.id LIMIT 1) AS w ON true",
-    "d": " LEFT JOIN LATERAL (SELECT id, starts FROM lapinq_delayed WHERE id = s.id LIMIT 1) AS d ON true",
-}
-"""Looks up the row of a task of `s` in another table, by the alias that conditions use."""
+_LOOK_UP_TASK: LiteralString = (
+    " LEFT JOIN LATERAL (SELECT queue_name, task_name, module_path, args, kwargs, metadata, key"
+    " FROM lapinq_tasks WHERE id = s.id LIMIT 1) AS t ON true"
+)
+_LOOK_UP_END: LiteralString = (
+    " LEFT JOIN LATERAL (SELECT outcome, result, error, worker_id"
+    " FROM lapinq_attempts WHERE task_id = s.id AND final LIMIT 1) AS f ON true"
+)
+_LOOK_UP_RUNNING: LiteralString = (
+    " LEFT JOIN LATERAL (SELECT id, worker_id, cancel_requested_at"
+    " FROM lapinq_running WHERE id = s.id LIMIT 1) AS r ON true"
+)
+_LOOK_UP_READY: LiteralString = (
+    " LEFT JOIN LATERAL (SELECT id, queue_name FROM lapinq_ready WHERE id = s.id LIMIT 1) AS w ON true"
+)
+_LOOK_UP_DELAYED: LiteralString = (
+    " LEFT JOIN LATERAL (SELECT id, starts FROM lapinq_delayed WHERE id = s.id LIMIT 1) AS d ON true"
+)
 _HAS_STATUS: dict[Status, LiteralString] = {
     Status.PENDING: "(w.id IS NOT NULL OR d.id IS NOT NULL)",
     Status.RUNNING: "r.id IS NOT NULL",

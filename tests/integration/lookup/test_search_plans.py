@@ -18,11 +18,11 @@ from lapinq_core.lookup import search
 from lapinq_core.lookup.backward_scan import SETTINGS
 from lapinq_core.lookup.search import Search
 from lapinq_core.lookup.search_filters import (
-    Place,
+    ScanSource,
     first_query,
     matching_query,
-    place_of,
     scan_query,
+    source_of,
 )
 from lapinq_core.tasks.filters import TaskFilter, containing, in_states
 from tests.bench.dashboard import seed
@@ -104,30 +104,30 @@ def test_a_window_touches_its_own_rows_by_keys(history: str) -> None:
             for asked in ASKED:
                 for before in (None, start):
                     chosen = TaskFilter(status=status, before=before, **asked)
-                    places = {place_of(chosen), Place.TASKS}
-                    if places == {Place.WAITING, Place.TASKS} and chosen.queue == seed.RARE_QUEUE:
-                        places = {Place.SMALL_QUEUE}
-                    for place in places:
-                        await check_window(conn, chosen, place)
+                    sources = {source_of(chosen), ScanSource.TASKS}
+                    if sources == {ScanSource.PENDING, ScanSource.TASKS} and chosen.queue == seed.RARE_QUEUE:
+                        sources = {ScanSource.SMALL_QUEUE}
+                    for source in sources:
+                        await check_window(conn, chosen, source)
 
         for states in STATES:
             for asked in EXCLUDING:
                 chosen = in_states(TaskFilter(before=start, **asked), states)
-                for place in {place_of(chosen), Place.TASKS}:
-                    await check_window(conn, chosen, place)
+                for source in {source_of(chosen), ScanSource.TASKS}:
+                    await check_window(conn, chosen, source)
 
     on_connections(history, test)
 
 
-async def check_window(conn: Conn, chosen: TaskFilter, place: Place) -> None:
+async def check_window(conn: Conn, chosen: TaskFilter, source: ScanSource) -> None:
     query = psql.SQL(sql("lapinq_core.lookup", "search_window")).format(
-        scanned=scan_query(chosen, place, WINDOW),
-        matching=matching_query(chosen, place, 51),
+        scanned=scan_query(chosen, source, WINDOW),
+        matching=matching_query(chosen, source, 51),
         size=psql.Literal(WINDOW),
         shown=psql.Literal(51),
     )
     found = await plan(conn, query, msgspec.structs.asdict(chosen))
-    why = (chosen, place)
+    why = (chosen, source)
     assert set(scanned_whole(found)) <= {"lapinq_queues"}, why
     # A task is looked at in one table or two for the window, and in up to four for what passes.
     assert touched(found) <= 6 * WINDOW + PARTITIONS, (why, touched(found))

@@ -9,7 +9,7 @@ from lapinq_core.domain.tasks.context import Transaction
 from lapinq_worker.running.attempt_log import MAX_LINE, AttemptLog
 from lapinq_worker.running.job import decode_metadata
 from lapinq_worker.running.pools.child_side.channel import Channel
-from lapinq_worker.running.pools.child_side.frames import Call, Line, Spend
+from lapinq_worker.running.pools.child_side.frames import Call, LogLine, Spend
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage
 from lapinq_worker.running.pools.child_side.time_limit_signal import TimeLimitSignal
 from lapinq_worker.running.spends import with_spend
@@ -119,7 +119,7 @@ class ChildAttempt:
     def write_log(self, line: str) -> None:
         # One character more than is kept shows the worker that it was longer.
         line = line[: MAX_LINE + 1].encode("utf-8", "backslashreplace").decode()
-        self._worker.channel.send(Line(self._number, line))
+        self._worker.channel.send(LogLine(self._number, line))
         self._worker.time_limit.raise_deferred()
         if self.log is None:
             self.log = AttemptLog()

@@ -4,7 +4,7 @@ import socket
 import threading
 
 from lapinq_core.runtime.threads import any_thread
-from lapinq_worker.running.pools.child_side.frames import Line, Ready, Report, Spend, frame
+from lapinq_worker.running.pools.child_side.frames import LogLine, Ready, Report, Spend, frame
 
 _RECEIVE_BYTES = 256 * 1024
 
@@ -22,7 +22,7 @@ class Channel:
         return self._connection.recv(_RECEIVE_BYTES)
 
     @any_thread
-    def send(self, message: Ready | Report | Line | Spend) -> None:
+    def send(self, message: Ready | Report | LogLine | Spend) -> None:
         """Sends it, and waits until the worker has read enough: nothing is buffered here."""
         data = frame(message)
         with self._lock:

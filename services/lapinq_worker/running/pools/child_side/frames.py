@@ -104,7 +104,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
     profile: bytes | None = None
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class LogLine(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """A line that `call` logged."""
 
     call: int
@@ -122,7 +122,7 @@ class Spend(msgspec.Struct, frozen=True, array_like=True, tag=2):
 _encoder = msgspec.msgpack.Encoder()
 
 
-def frame(message: Greeting | Ready | list[Call] | Report | Line | Spend) -> bytes:
+def frame(message: Greeting | Ready | list[Call] | Report | LogLine | Spend) -> bytes:
     """`message` as bytes."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body

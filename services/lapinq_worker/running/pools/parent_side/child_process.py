@@ -18,7 +18,7 @@ import msgspec
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.child_side.frames import Frames, Line, Report, Spend, frame
+from lapinq_worker.running.pools.child_side.frames import Frames, LogLine, Report, Spend, frame
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage, make_page_file
 from lapinq_worker.running.pools.child_side.time_limit_signal import TIME_LIMIT_SIGNAL
 from lapinq_worker.running.pools.parent_side.calls import call_of
@@ -28,12 +28,12 @@ from lapinq_worker.running.time_limits import Limits
 
 DRAIN_SECONDS = 1.0
 
-_messages = msgspec.msgpack.Decoder(Report | Line | Spend)
+_messages = msgspec.msgpack.Decoder(Report | LogLine | Spend)
 
 
-def note(job: Job, message: Line | Spend) -> None:
+def note(job: Job, message: LogLine | Spend) -> None:
     """Takes what the function of `job` says while it runs."""
-    if isinstance(message, Line):
+    if isinstance(message, LogLine):
         job.write_log(message.text)
     else:
         job.spend(message.limit, message.units)

@@ -27,7 +27,7 @@ from lapinq_worker.running.pools.child_side.frames import (
     Details,
     Frames,
     Greeting,
-    Line,
+    LogLine,
     Ready,
     Report,
     Spend,
@@ -69,13 +69,13 @@ reports = st.builds(
     st.booleans(),
     st.booleans(),
 )
-lines = st.builds(Line, st.integers(1, 2**63 - 1), st.text())
+lines = st.builds(LogLine, st.integers(1, 2**63 - 1), st.text())
 spends = st.builds(Spend, st.integers(1, 2**63 - 1), st.text(), st.floats(0, 1e12))
 
 
 @given(st.lists(calls | reports | lines | spends, max_size=8), st.data())
 def test_frames_come_out_whole_however_they_arrive(
-    messages: list[list[Call] | Report | Line | Spend], data: st.DataObject
+    messages: list[list[Call] | Report | LogLine | Spend], data: st.DataObject
 ) -> None:
     stream = b"".join(map(frame, messages))
     frames, bodies = Frames(), list[bytes]()
@@ -87,9 +87,9 @@ def test_frames_come_out_whole_however_they_arrive(
 
 
 @given(reports | lines)
-def test_what_a_child_sends_is_read_as_it_was_written(sent: Report | Line) -> None:
+def test_what_a_child_sends_is_read_as_it_was_written(sent: Report | LogLine) -> None:
     (body,) = Frames().feed(frame(sent))
-    assert msgspec.msgpack.decode(body, type=Report | Line) == sent
+    assert msgspec.msgpack.decode(body, type=Report | LogLine) == sent
 
 
 @given(calls)

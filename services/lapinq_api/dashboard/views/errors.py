@@ -33,7 +33,7 @@ class Tab(msgspec.Struct, frozen=True):
     is_shown: bool
 
 
-class Line(msgspec.Struct, frozen=True):
+class GroupRow(msgspec.Struct, frozen=True):
     """A group, its failures over a day, and the filter for its failed tasks; None if no filter finds them."""
 
     group: ErrorGroup
@@ -83,10 +83,10 @@ def _tab(
     return Tab(each, sum(counts[one] for one in states), urlencode(target), each is shown)
 
 
-def _line(group: ErrorGroup, failed: list[int], retried: list[int]) -> Line:
+def _line(group: ErrorGroup, failed: list[int], retried: list[int]) -> GroupRow:
     tasks = filter_of(group)
     points = [sum(each) for each in zip(failed, retried, strict=True)]
-    return Line(group, points, None if tasks is None else urlencode(tasks))
+    return GroupRow(group, points, None if tasks is None else urlencode(tasks))
 
 
 VIEW = View(

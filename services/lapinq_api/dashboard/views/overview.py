@@ -27,7 +27,7 @@ MAX_NEWEST = 5_000
 MAX_RUNNING = 5
 
 
-class Line(msgspec.Struct, frozen=True):
+class QueueRow(msgspec.Struct, frozen=True):
     """A queue in the table. `since` is when its first task in line became ready; `line` is its last hour."""
 
     queue: QueueNow
@@ -82,7 +82,8 @@ async def _read(conn: psycopg.AsyncConnection, long: LongWindows, window: Window
     return {
         "seen": now,
         "lines": [
-            Line(queue, since.get(queue.queue_name), history.get(queue.queue_name)) for queue in now.queues
+            QueueRow(queue, since.get(queue.queue_name), history.get(queue.queue_name))
+            for queue in now.queues
         ],
         "oldest": min(since.values(), default=None),
         "series": series,
@@ -101,7 +102,7 @@ async def usual_of(conn: psycopg.AsyncConnection, running: Sequence[RunningNow])
     )
 
 
-_COLUMNS: dict[str, Callable[[Line], Any]] = {
+_COLUMNS: dict[str, Callable[[QueueRow], Any]] = {
     "name": lambda line: line.queue.queue_name,
     "ready": lambda line: line.queue.pending if line.queue.ready is None else line.queue.ready,
     "running": lambda line: line.queue.running,

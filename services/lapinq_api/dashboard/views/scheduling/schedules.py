@@ -21,7 +21,7 @@ from lapinq_core.tasks.queues import MAX_REASON
 TICKS_SHOWN = 20
 
 
-class Line(msgspec.Struct, frozen=True):
+class ScheduleRow(msgspec.Struct, frozen=True):
     """A schedule with its latest ticks, newest first."""
 
     schedule: Schedule
@@ -44,11 +44,11 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
 
 async def _read(
     conn: psycopg.AsyncConnection, chosen: ScheduleFilter, after: str | None
-) -> tuple[list[Line], str | None, float | None]:
+) -> tuple[list[ScheduleRow], str | None, float | None]:
     """The page, the cursor of the next one, and the seconds since an unhandled tick was due."""
     found, last = await schedules.list_schedules(conn, chosen, DEFAULT_LIMIT, after)
     history = await ticks.list_ticks(conn, [one.id for one in found], TICKS_SHOWN)
-    return [Line(one, history[one.id]) for one in found], last, await alerts.schedules_late(conn)
+    return [ScheduleRow(one, history[one.id]) for one in found], last, await alerts.schedules_late(conn)
 
 
 VIEW = View(

@@ -23,15 +23,15 @@ PRUNE_LIMIT = 500
 LOOK_SECONDS = 300
 """How far back a forecast looks."""
 
-Line = list[int | None]
+Counts = list[int | None]
 
 
 class Levels(msgspec.Struct, frozen=True):
     """Ready and running tasks at `times`, in seconds since 1970. None where nobody sampled or could tell."""
 
     times: list[int]
-    ready: Line
-    running: Line
+    ready: Counts
+    running: Counts
 
 
 class GrowingQueue(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ SPARK_POINTS, SPARK_SECONDS = 30, 120
 
 _SHARES = (0.5, 0.95, 0.99)
 
-Line = list[float]
+PerMinute = list[float]
 Times = list[float | None]
 
 
@@ -62,9 +62,9 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None
     width: int
     times: list[int]
-    completed: Line
-    failed: Line
-    retried: Line
+    completed: PerMinute
+    failed: PerMinute
+    retried: PerMinute
     run_p50: Times
     run_p95: Times
     wait_p50: Times
@@ -239,7 +239,7 @@ def short(counts: Sequence[int]) -> Sequence[int]:
     return counts[:end]
 
 
-def _line(counts: Sequence[int], a_minute: Sequence[float]) -> Line:
+def _line(counts: Sequence[int], a_minute: Sequence[float]) -> PerMinute:
     return [_brief(count * factor) for count, factor in zip(counts, a_minute, strict=True)]
 
 

@@ -21,7 +21,7 @@ import psycopg
 from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.lookup.line import Ahead, Place, ahead_of_key, count_ahead
+from lapinq_core.lookup.line import Ahead, QueuePosition, ahead_of_key, count_ahead
 
 sql = sql_of(__name__)
 
@@ -217,7 +217,7 @@ async def read_allowances(conn: psycopg.AsyncConnection, task_id: str) -> Allowa
 
 
 async def find_short(
-    conn: psycopg.AsyncConnection, task_id: str, place: Place, allowed: Allowances
+    conn: psycopg.AsyncConnection, task_id: str, place: QueuePosition, allowed: Allowances
 ) -> Short | None:
     """The first task before it that needs more units of a limit than are left."""
     rated = [limit.name for limit in allowed.limits or [] if limit.rate is not None]
@@ -238,7 +238,7 @@ async def find_short(
 async def find_block(
     conn: psycopg.AsyncConnection,
     task_id: str,
-    place: Place,
+    place: QueuePosition,
     allowed: Allowances,
     short: Short | None,
     now: datetime,
@@ -258,7 +258,7 @@ async def find_block(
 
 
 def _by_order(
-    task_id: str, place: Place, allowed: Allowances, first: str | None, ahead: Ahead
+    task_id: str, place: QueuePosition, allowed: Allowances, first: str | None, ahead: Ahead
 ) -> KeyOrder | None:
     if not allowed.is_strict or allowed.key is None:
         return None
@@ -270,7 +270,7 @@ def _by_order(
     return None
 
 
-def _by_key(place: Place, allowed: Allowances, ahead: Ahead) -> KeyFull | KeyRate | None:
+def _by_key(place: QueuePosition, allowed: Allowances, ahead: Ahead) -> KeyFull | KeyRate | None:
     key = allowed.key
     if key is None:
         return None
@@ -305,7 +305,7 @@ def _by_another(allowed: Allowances, short: Short | None, ahead: Ahead) -> Limit
     return None
 
 
-def _by_rate(place: Place, allowed: Allowances, ahead: Ahead) -> QueueRate | None:
+def _by_rate(place: QueuePosition, allowed: Allowances, ahead: Ahead) -> QueueRate | None:
     rate = allowed.rate
     if rate is None or allowed.tokens is None or allowed.tokens >= 1:
         return None

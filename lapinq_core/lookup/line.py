@@ -28,7 +28,7 @@ class Ahead(msgspec.Struct, frozen=True):
     of_key: bool = False
 
 
-class Place(NamedTuple):
+class QueuePosition(NamedTuple):
     """Where a ready task waits. `lane` is None without a key and limits."""
 
     queue: str
@@ -43,7 +43,7 @@ class Place(NamedTuple):
         return "" if self.lane is None else self.lane.split("\x1f", 1)[0]
 
 
-async def count_ahead(conn: psycopg.AsyncConnection, place: Place) -> Ahead:
+async def count_ahead(conn: psycopg.AsyncConnection, place: QueuePosition) -> Ahead:
     """Those ahead of a task in a queue that starts tasks by priority, or whose order says nothing of this task.
 
     `conn` may be in a transaction.
@@ -59,7 +59,7 @@ async def count_ahead(conn: psycopg.AsyncConnection, place: Place) -> Ahead:
 
 
 async def ahead_of_key(
-    conn: psycopg.AsyncConnection, place: Place, *, is_strict: bool
+    conn: psycopg.AsyncConnection, place: QueuePosition, *, is_strict: bool
 ) -> tuple[Ahead, str | None]:
     """Those of its key, and the id of the first of them."""
     of_key = place.key != ""
@@ -77,7 +77,7 @@ async def ahead_of_key(
     )
 
 
-async def count_turns_ahead(conn: psycopg.AsyncConnection, place: Place, of_key: int) -> Ahead:
+async def count_turns_ahead(conn: psycopg.AsyncConnection, place: QueuePosition, of_key: int) -> Ahead:
     """About how many tasks start before it in fair order, if this many tasks of its key are ahead."""
     params = {"queue": place.queue, "lane": place.lane, "key": place.key, "ahead": of_key}
     row = await _counted(conn, "count_turns_ahead", params)

@@ -36,7 +36,7 @@ from lapinq_core.lookup.blocking import (
     find_short,
     read_allowances,
 )
-from lapinq_core.lookup.line import Ahead, Place, count_ahead, count_turns_ahead
+from lapinq_core.lookup.line import Ahead, QueuePosition, count_ahead, count_turns_ahead
 
 sql = sql_of(__name__)
 
@@ -293,11 +293,11 @@ class _Facts(NamedTuple):
         return self.last_error if self.starts > 0 and is_import_error(self.last_error) else None
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> QueuePosition | None:
         """None if it is due or was parked, and about to become ready."""
         if self.rank is None or self.seq is None:
             return None
-        return Place(self.queue_name, self.rank, self.seq, self.lane, bool(self.is_governed))
+        return QueuePosition(self.queue_name, self.rank, self.seq, self.lane, bool(self.is_governed))
 
 
 def _of_itself(facts: _Facts) -> Reason | None:

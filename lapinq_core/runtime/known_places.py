@@ -15,7 +15,7 @@ _WITH_SUGGESTIONS = (NameError, AttributeError, ImportError, SyntaxError)
 """Their last line may depend on the frames: "Did you mean …?"."""
 
 
-class Place(NamedTuple):
+class ErrorOrigin(NamedTuple):
     """Where an error came from. `codes` keeps the ids in the key from being used again."""
 
     key: tuple[Hashable, ...]
@@ -27,17 +27,17 @@ class KnownPlaces:
 
     def __init__(self, most: int = MAX_PLACES) -> None:
         self._most = most
-        self._known: dict[tuple[Hashable, ...], tuple[str, Place]] = {}
+        self._known: dict[tuple[Hashable, ...], tuple[str, ErrorOrigin]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def frames_at(self, place: Place | None) -> str | None:
+    def frames_at(self, place: ErrorOrigin | None) -> str | None:
         """The text of the frames; None if it is not known."""
         known = self._known.get(place.key) if place is not None else None
         return known and known[0]
 
-    def remember(self, place: Place, frames: str) -> None:
+    def remember(self, place: ErrorOrigin, frames: str) -> None:
         """Remembers the text of the frames."""
         if len(self._known) >= self._most:
             self._known.clear()
@@ -48,7 +48,7 @@ PLACES = KnownPlaces()
 """Those of this process."""
 
 
-def place_of(error: BaseException, *files: tuple[str, ...]) -> Place | None:
+def place_of(error: BaseException, *files: tuple[str, ...]) -> ErrorOrigin | None:
     """Where `error` came from, if its text is that of its frames and a last line that doesn't depend on them.
 
     So not if it has a cause or members, or very many frames. `files` decide which of its frames are shown.
@@ -67,4 +67,4 @@ def place_of(error: BaseException, *files: tuple[str, ...]) -> Place | None:
         codes.append(code)
         key += (id(code), frames.tb_lasti)
         frames = frames.tb_next
-    return Place(tuple(key), tuple(codes)) if frames is None else None
+    return ErrorOrigin(tuple(key), tuple(codes)) if frames is None else None

@@ -37,7 +37,7 @@ FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)
 _WEEK_SECONDS = 604_800
 
 
-class Taken(msgspec.Struct, frozen=True):
+class Claimed(msgspec.Struct, frozen=True):
     """What a claim took, and the key `(rank, seq)` of the last of it that is in no lane, from which the next may start.
     If it is less than was asked for, the queue may have more in `opens_in` seconds; None: nobody knows."""
 
@@ -84,7 +84,7 @@ async def take(
     isolated: int = NO_BOUND,
     mark: tuple[int, int] = LOWEST_MARK,
     max_rank: int = HIGHEST_RANK,
-) -> Taken:
+) -> Claimed:
     """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order, or as
     its policy says. Of a queue with a rate it takes at most `free`, so that none has to wait for its start, and of
     tasks that must run alone at most `isolated`.
@@ -113,8 +113,8 @@ async def take(
         claim.queue_name = queue
         claim.is_governed = answer.is_governed
     if not answer.is_governed:
-        return Taken(claims, (claims[-1].rank, claims[-1].seq) if claims else None)
-    return Taken(claims, answer.mark, answer.opens_in)
+        return Claimed(claims, (claims[-1].rank, claims[-1].seq) if claims else None)
+    return Claimed(claims, answer.mark, answer.opens_in)
 
 
 async def take_from_many(

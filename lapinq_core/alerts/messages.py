@@ -14,7 +14,7 @@ from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.alerts.message import Notice
 from lapinq_core.domain.alerts.rule import Channel
-from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, NotTaken
+from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, Undelivered
 
 sql = sql_of(__name__)
 
@@ -94,7 +94,7 @@ async def sent(
 
 
 async def failed(
-    conn: psycopg.AsyncConnection, due: DueMessage, outcome: NotTaken, wait: float
+    conn: psycopg.AsyncConnection, due: DueMessage, outcome: Undelivered, wait: float
 ) -> tuple[int, int]:
     """Records that it was not accepted. Returns how many notices wait for the next try, and how many are given up."""
     params = {

@@ -12,7 +12,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, Event, NotTaken, WebhookState
+from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, Event, Undelivered, WebhookState
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
@@ -79,7 +79,7 @@ async def delivered(conn: psycopg.AsyncConnection, due: DueWebhook, answer: int)
 
 
 async def failed(
-    conn: psycopg.AsyncConnection, due: DueWebhook, outcome: NotTaken, wait: float
+    conn: psycopg.AsyncConnection, due: DueWebhook, outcome: Undelivered, wait: float
 ) -> WebhookState | None:
     """Records that the delivery failed, to be retried in `wait` seconds.
 

@@ -41,14 +41,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: str
 
 
-class Taken(msgspec.Struct, frozen=True):
+class Delivered(msgspec.Struct, frozen=True):
     """The receiver accepted it with the status `answer`. `remark` is what it did not do, in a few words."""
 
     answer: int
     remark: str | None = None
 
 
-class NotTaken(msgspec.Struct, frozen=True):
+class Undelivered(msgspec.Struct, frozen=True):
     """The receiver did not accept it, or gave no answer.
 
     `failure` is the reason in a few words, `answer` the status if there is one. `wait` is how many seconds the
@@ -66,16 +66,16 @@ def body_of(event: Event, audience: str) -> bytes:
     return msgspec.json.encode({**msgspec.structs.asdict(event), "audience": audience})
 
 
-def judge(status: int, retry_after: str | None, now: datetime) -> Taken | NotTaken:
+def judge(status: int, retry_after: str | None, now: datetime) -> Delivered | Undelivered:
     """The meaning of an answer: only 2xx is success, redirects are not followed, 410 is final."""
     if 200 <= status < 300:
-        return Taken(status)
+        return Delivered(status)
     if 300 <= status < 400:
-        return NotTaken(f"it answered {status}, and redirects are not followed", status)
+        return Undelivered(f"it answered {status}, and redirects are not followed", status)
     if status == HTTPStatus.GONE:
-        return NotTaken("it answered 410: it refuses further deliveries", status, is_final=True)
+        return Undelivered("it answered 410: it refuses further deliveries", status, is_final=True)
     asks = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-    return NotTaken(f"it answered {status}", status, _asked_wait(retry_after, now) if asks else 0.0)
+    return Undelivered(f"it answered {status}", status, _asked_wait(retry_after, now) if asks else 0.0)
 
 
 def next_wait(tries: int, rand: float, asked: float = 0.0) -> float:

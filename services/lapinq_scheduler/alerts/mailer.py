@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from lapinq_core.domain.alerts.smtp_url import SmtpServer
-from lapinq_core.domain.webhooks.webhook import NotTaken, Taken
+from lapinq_core.domain.webhooks.webhook import Delivered, Undelivered
 
 STEP_SECONDS = 10.0
 """For each answer of the server."""
@@ -25,7 +25,7 @@ class Mailer:
         self._server = server
         self._sender = sender
 
-    async def send(self, addresses: Sequence[str], subject: str, text: str) -> Taken | NotTaken:
+    async def send(self, addresses: Sequence[str], subject: str, text: str) -> Delivered | Undelivered:
         """Sends one mail to all addresses. Every failure is an outcome; its text names the server but no password."""
         mail = EmailMessage()
         mail["From"] = self._sender
@@ -36,9 +36,9 @@ class Mailer:
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(f"{text}\n")
         loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[Taken | NotTaken] = loop.create_future()
+        outcome: asyncio.Future[Delivered | Undelivered] = loop.create_future()
 
-        def done(found: Taken | NotTaken) -> None:
+        def done(found: Delivered | Undelivered) -> None:
             if not outcome.done():
                 outcome.set_result(found)
 
@@ -52,28 +52,28 @@ class Mailer:
             async with asyncio.timeout(WHOLE_SECONDS):
                 return await outcome
         except TimeoutError:
-            return NotTaken(f"{self._server.host} took more than {WHOLE_SECONDS:g} s")
+            return Undelivered(f"{self._server.host} took more than {WHOLE_SECONDS:g} s")
 
-    def _outcome(self, mail: EmailMessage) -> Taken | NotTaken:
+    def _outcome(self, mail: EmailMessage) -> Delivered | Undelivered:
         host = self._server.host
         try:
             return self._send(mail)
         except smtplib.SMTPRecipientsRefused as error:
-            return NotTaken(self._refuses(error.recipients))
+            return Undelivered(self._refuses(error.recipients))
         except smtplib.SMTPResponseException as error:
-            return NotTaken(f"{host} answered {error.smtp_code}", error.smtp_code)
+            return Undelivered(f"{host} answered {error.smtp_code}", error.smtp_code)
         except ssl.SSLCertVerificationError as error:
-            return NotTaken(f"the certificate of {host} is not trusted: {error.verify_message}")
+            return Undelivered(f"the certificate of {host} is not trusted: {error.verify_message}")
         except ssl.SSLError:
-            return NotTaken(f"no TLS connection to {host}")
+            return Undelivered(f"no TLS connection to {host}")
         except TimeoutError:
-            return NotTaken(f"no answer from {host} within {STEP_SECONDS:g} s")
+            return Undelivered(f"no answer from {host} within {STEP_SECONDS:g} s")
         except (smtplib.SMTPException, OSError) as error:
-            return NotTaken(f"no mail connection to {host}: {type(error).__name__}")
+            return Undelivered(f"no mail connection to {host}: {type(error).__name__}")
         except UnicodeError:
-            return NotTaken(f"{host} can't be asked: the user or password is not ASCII")
+            return Undelivered(f"{host} can't be asked: the user or password is not ASCII")
 
-    def _send(self, mail: EmailMessage) -> Taken | NotTaken:
+    def _send(self, mail: EmailMessage) -> Delivered | Undelivered:
         server = self._server
         context = ssl.create_default_context()
         if not server.is_verified:
@@ -88,8 +88,10 @@ class Mailer:
                 # Somebody between us and the server can hide its offer.
                 if not smtp.has_extn("starttls"):
                     if server.user is not None:
-                        return NotTaken(f"{server.host} offers no TLS, and a password is not sent without it")
-                    return NotTaken(
+                        return Undelivered(
+                            f"{server.host} offers no TLS, and a password is not sent without it"
+                        )
+                    return Undelivered(
                         f"{server.host} offers no TLS; for mail in plain text, end LAPINQ_SMTP_URL with ?tls=no"
                     )
                 smtp.starttls(context=context)
@@ -97,7 +99,7 @@ class Mailer:
                 smtp.login(server.user, server.password)
             refused = smtp.send_message(mail)
         # The others would get it again with each further try.
-        return Taken(_ACCEPTED, f"{self._refuses(refused)}; the others got it" if refused else None)
+        return Delivered(_ACCEPTED, f"{self._refuses(refused)}; the others got it" if refused else None)
 
     def _refuses(self, refused: Mapping[str, tuple[int, bytes]]) -> str:
         return f"{self._server.host} refuses {', '.join(f'{who} ({code})' for who, (code, _) in refused.items())}"

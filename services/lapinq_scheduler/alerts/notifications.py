@@ -15,7 +15,7 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.domain.alerts.message import Message, slack_body, subject_of, text_of, webhook_body
 from lapinq_core.domain.alerts.rule import Channel
 from lapinq_core.domain.alerts.smtp_url import read_smtp_url
-from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, next_wait
+from lapinq_core.domain.webhooks.webhook import Delivered, Undelivered, next_wait
 from lapinq_core.runtime.settings import Settings
 from lapinq_scheduler.alerts.mailer import WHOLE_SECONDS, Mailer
 from lapinq_scheduler.metrics import NotificationMetrics
@@ -91,16 +91,16 @@ class Notifications:
             outcome = await self._outcome(due)
         except Exception:  # as in a loop: the others continue, and this one still counts as a try
             log.exception("rule %r: a message could not be sent", due.rule)
-            outcome = NotTaken("it could not be sent; see the scheduler's log")
+            outcome = Undelivered("it could not be sent; see the scheduler's log")
         async with self._pool.connection() as conn:
             match outcome:
-                case Taken(answer=answer, remark=remark):
+                case Delivered(answer=answer, remark=remark):
                     await messages.sent(conn, due, answer, remark)
                     self._metrics.sent(due.channel)
                     log.info("rule %r: %d notifications sent", due.rule, len(due.notices) + due.left_out)
                     if remark is not None:
                         log.warning("rule %r: %s", due.rule, remark)
-                case NotTaken(failure=failure, wait=asked):
+                case Undelivered(failure=failure, wait=asked):
                     wait = next_wait(due.tries + 1, random.random(), asked)  # noqa: S311  # spreads the tries
                     waiting, given_up = await messages.failed(conn, due, outcome, wait)
                     self._metrics.failed(due.channel, is_final=given_up > 0 and not waiting)
@@ -114,13 +114,13 @@ class Notifications:
                             wait,
                         )
 
-    async def _outcome(self, due: DueMessage) -> Taken | NotTaken:
+    async def _outcome(self, due: DueMessage) -> Delivered | Undelivered:
         message = Message(
             rule=due.rule, notices=due.notices, left_out=due.left_out, public_url=self._public_url
         )
         if due.channel is Channel.MAIL:
             if self.mailer is None:
-                return NotTaken("no mail server is set: LAPINQ_SMTP_URL")
+                return Undelivered("no mail server is set: LAPINQ_SMTP_URL")
             return await self.mailer.send(due.addresses or (), subject_of(message), text_of(message))
         assert due.url is not None, "the database checks it"
 

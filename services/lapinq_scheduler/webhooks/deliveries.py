@@ -17,7 +17,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.domain.webhooks.signature import read_keys
 from lapinq_core.domain.webhooks.target import read_allowed
-from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, WebhookState, next_wait
+from lapinq_core.domain.webhooks.webhook import Delivered, Undelivered, WebhookState, next_wait
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.settings import Settings
@@ -192,14 +192,14 @@ class _Deliveries:
                 Exception
             ):  # as in a loop: the others continue, and this one still counts as a failed delivery
                 log.exception("webhook %s could not be sent to %s", due.event.event_id, due.host)
-                outcome = NotTaken("it could not be sent; see the scheduler's log")
+                outcome = Undelivered("it could not be sent; see the scheduler's log")
             answered, took = outcome.answer is not None, time.monotonic() - began
             await self._record(due, outcome)
         finally:
             self._receivers.ended(due.host, answered=answered, seconds=took)
             self._ended.set()
 
-    async def _record(self, due: DueWebhook, outcome: Taken | NotTaken) -> None:
+    async def _record(self, due: DueWebhook, outcome: Delivered | Undelivered) -> None:
         """Records the outcome as soon as the database is available, within the lease."""
         for pause in (*_RECORD_PAUSES, None):
             try:
@@ -220,18 +220,18 @@ class _Deliveries:
 
 
 async def _record_once(
-    conn: psycopg.AsyncConnection, due: DueWebhook, outcome: Taken | NotTaken
+    conn: psycopg.AsyncConnection, due: DueWebhook, outcome: Delivered | Undelivered
 ) -> WebhookState:
     """Returns the state that this delivery leaves its webhook in, even if the lease ended before it was recorded."""
     which = (due.event.event_id, due.event.task_id, due.host)
     match outcome:
-        case Taken(answer=answer):
+        case Delivered(answer=answer):
             if await deliveries.delivered(conn, due, answer):
                 log.debug("webhook %s of task %s: delivered to %s", *which)
             else:
                 log.info("webhook %s of task %s: delivered to %s, but too late to record it", *which)
             return WebhookState.DELIVERED
-        case NotTaken(failure=failure, wait=asked):
+        case Undelivered(failure=failure, wait=asked):
             wait = next_wait(due.tries, random.random(), asked)  # noqa: S311  # spreads the tries
             state = await deliveries.failed(conn, due, outcome, wait)
             match state:

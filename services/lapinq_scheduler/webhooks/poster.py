@@ -14,7 +14,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.version import __version__
 from lapinq_core.domain.webhooks.signature import SigningKeys, signed_headers
 from lapinq_core.domain.webhooks.target import Target, read_target
-from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, body_of, judge
+from lapinq_core.domain.webhooks.webhook import Delivered, Undelivered, body_of, judge
 from lapinq_core.webhooks.deliveries import DueWebhook
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork, TargetRefused
 from lapinq_scheduler.webhooks.resolver import Unresolved
@@ -48,32 +48,32 @@ class Poster:
     async def close(self) -> None:
         await self._pool.aclose()
 
-    async def deliver(self, due: DueWebhook) -> Taken | NotTaken:
+    async def deliver(self, due: DueWebhook) -> Delivered | Undelivered:
         """Sends `due` once."""
         return await self.post(due.url, partial(body_of, due.event), due.event.event_id, due.timestamp)
 
     async def post(
         self, url: str, body_for: Body, event_id: str, timestamp: int, *, is_signed: bool = True
-    ) -> Taken | NotTaken:
+    ) -> Delivered | Undelivered:
         """Sends a body once. Every failure is an outcome, too; its text names the host but never the URL."""
         try:
             target = read_target(url)
         except InvalidValue as error:
-            return NotTaken(f"{error.loc} {error.msg}")
+            return Undelivered(f"{error.loc} {error.msg}")
         body, keys = body_for(target.audience), self._keys.all_for(target.origin)
         signed = signed_headers(event_id, timestamp, body, keys) if is_signed else {}
         try:
             return await self._send(target, body, signed)
         except TimeoutError:
-            return NotTaken(f"no answer within {WHOLE_SECONDS:g} s")
+            return Undelivered(f"no answer within {WHOLE_SECONDS:g} s")
         except (TargetRefused, Unresolved) as error:
-            return NotTaken(str(error))
+            return Undelivered(str(error))
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            return NotTaken(_no_connection(target.host, error))
+            return Undelivered(_no_connection(target.host, error))
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            return NotTaken(_no_answer(error))
+            return Undelivered(_no_answer(error))
 
-    async def _send(self, target: Target, body: bytes, signed: Mapping[str, str]) -> Taken | NotTaken:
+    async def _send(self, target: Target, body: bytes, signed: Mapping[str, str]) -> Delivered | Undelivered:
         request = httpcore.Request(
             "POST",
             httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path),

@@ -6,7 +6,7 @@ from lapinq_core.alerts import messages, outbox, rules
 from lapinq_core.alerts.messages import DueMessage
 from lapinq_core.domain.alerts.news import NewError, Trial
 from lapinq_core.domain.alerts.rule import Channel, Rule
-from lapinq_core.domain.webhooks.webhook import NotTaken
+from lapinq_core.domain.webhooks.webhook import Undelivered
 from tests.support.rows.alerts import add_rule
 from tests.support.rows.factories import SOMEBODY, Conn, Connections
 
@@ -73,7 +73,7 @@ async def test_a_message_goes_to_one_of_two_at_once(connections: Connections) ->
 async def test_what_is_not_accepted_is_tried_again_for_a_day(conn: Conn) -> None:
     await add_rule(conn)
     await tell(conn, 1)
-    assert await messages.failed(conn, await take(conn), NotTaken("it answered 500", 500), 5) == (1, 0)
+    assert await messages.failed(conn, await take(conn), Undelivered("it answered 500", 500), 5) == (1, 0)
     assert await states(conn) == [("pending", 1, "it answered 500")]
     assert await messages.take(conn, lease=30) is None
     await pass_time(conn, 5)
@@ -81,9 +81,9 @@ async def test_what_is_not_accepted_is_tried_again_for_a_day(conn: Conn) -> None
     await tell(conn, 2)
     due = await take(conn)
     assert (due.tries, len(due.notices)) == (1, 2)
-    assert await messages.failed(conn, due, NotTaken("it answered 500", 500), 30) == (1, 1)
+    assert await messages.failed(conn, due, Undelivered("it answered 500", 500), 30) == (1, 1)
     await pass_time(conn, 30)
-    final = NotTaken("it answered 410", 410, is_final=True)
+    final = Undelivered("it answered 410", 410, is_final=True)
     assert await messages.failed(conn, await take(conn), final, 120) == (0, 1)
 
 
@@ -101,7 +101,7 @@ async def test_a_notice_that_was_committed_meanwhile_under_a_lower_number_goes_n
     await pass_time(conn, 60)
     late = await take(conn)
     assert [notice.details for notice in late.notices] == [news(1)]
-    final = NotTaken("it answered 410", 410, is_final=True)
+    final = Undelivered("it answered 410", 410, is_final=True)
     assert await messages.failed(conn, late, final, 5) == (0, 1)
 
 
@@ -112,7 +112,7 @@ async def test_a_late_record_changes_nothing(conn: Conn) -> None:
     await pass_time(conn, 31)
     again = await take(conn)
     assert not await messages.sent(conn, late, 200)
-    assert await messages.failed(conn, late, NotTaken("no"), 5) == (0, 0)
+    assert await messages.failed(conn, late, Undelivered("no"), 5) == (0, 0)
     assert await messages.sent(conn, again, 200)
 
 
@@ -127,7 +127,7 @@ async def test_what_the_full_outbox_left_out_is_told_once(conn: Conn) -> None:
     assert await left_out(conn) == 1
     await pass_time(conn, 60)
     await tell(conn, 2)
-    final = NotTaken("it answered 410", 410, is_final=True)
+    final = Undelivered("it answered 410", 410, is_final=True)
     await messages.failed(conn, await take(conn), final, 5)
     assert await left_out(conn) == 0
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from lapinq_core.domain.alerts.smtp_url import read_smtp_url
-from lapinq_core.domain.webhooks.webhook import NotTaken, Taken
+from lapinq_core.domain.webhooks.webhook import Delivered, Undelivered
 from lapinq_scheduler.alerts.mailer import Mailer
 from tests.support.http.certificate import self_signed
 from tests.support.http.mail_server import MailServer, mail_server
 
 SCHEMES = pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-Send = Callable[[str], tuple[Taken | NotTaken, MailServer]]
+Send = Callable[[str], tuple[Delivered | Undelivered, MailServer]]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def certificate(tmp_path: Path) -> Path:
 def send(certificate: Path) -> Send:
     """Sends a mail to a server with that certificate, at a URL in which `{port}` is its port."""
 
-    async def main(url: str) -> tuple[Taken | NotTaken, MailServer]:
+    async def main(url: str) -> tuple[Delivered | Undelivered, MailServer]:
         async with mail_server(certificate, begins_with_tls=url.startswith("smtps:")) as server:
             mailer = Mailer(read_smtp_url(url.format(port=server.port)), "lapinq@example.org")
             return await mailer.send(["lisa@example.org"], "subject", "text"), server
@@ -39,7 +39,7 @@ def test_a_trusted_server_gets_the_password_and_the_mail_over_tls(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     outcome, server = send(f"{scheme}://lisa:s%3Ac@localhost:{{port}}")
-    assert outcome == Taken(250)
+    assert outcome == Delivered(250)
     assert (server.logins, server.encrypted) == ([("lisa", "s:c")], [True])
 
 
@@ -47,7 +47,7 @@ def test_a_trusted_server_gets_the_password_and_the_mail_over_tls(
 @pytest.mark.parametrize("user", ["", "lisa:secret@"])
 def test_a_certificate_that_nobody_vouches_for_gets_nothing(send: Send, scheme: str, user: str) -> None:
     outcome, server = send(f"{scheme}://{user}localhost:{{port}}")
-    assert outcome == NotTaken("the certificate of localhost is not trusted: self-signed certificate")
+    assert outcome == Undelivered("the certificate of localhost is not trusted: self-signed certificate")
     assert (server.logins, server.mails) == ([], [])
 
 
@@ -57,7 +57,7 @@ def test_a_certificate_for_another_name_gets_nothing(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     outcome, server = send(f"{scheme}://127.0.0.1:{{port}}")
-    assert isinstance(outcome, NotTaken)
+    assert isinstance(outcome, Undelivered)
     assert outcome.failure.startswith("the certificate of 127.0.0.1 is not trusted: ")
     assert "127.0.0.1" in outcome.failure
     assert server.mails == []
@@ -66,5 +66,5 @@ def test_a_certificate_for_another_name_gets_nothing(
 @SCHEMES
 def test_without_verification_the_mail_still_goes_over_tls(send: Send, scheme: str) -> None:
     outcome, server = send(f"{scheme}://127.0.0.1:{{port}}?verify=no")
-    assert outcome == Taken(250)
+    assert outcome == Delivered(250)
     assert server.encrypted == [True]

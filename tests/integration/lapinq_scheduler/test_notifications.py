@@ -13,7 +13,7 @@ from lapinq_core.domain.alerts.rule import Channel
 from lapinq_core.domain.alerts.smtp_url import read_smtp_url
 from lapinq_core.domain.webhooks.signature import read_keys
 from lapinq_core.domain.webhooks.target import read_allowed
-from lapinq_core.domain.webhooks.webhook import NotTaken
+from lapinq_core.domain.webhooks.webhook import Undelivered
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_scheduler.alerts import notifications as module
@@ -262,6 +262,6 @@ async def test_a_mail_that_is_not_taken_has_a_reason_without_the_password(url: s
         server.refused.add("nobody@example.org")
         mailer = Mailer(read_smtp_url(url.format(host=f"127.0.0.1:{server.port}")), "lapinq@example.org")
         outcome = await mailer.send(["nobody@example.org"], "subject", "text")
-        assert isinstance(outcome, NotTaken)
+        assert isinstance(outcome, Undelivered)
         assert outcome.failure == reason
         assert server.mails == []

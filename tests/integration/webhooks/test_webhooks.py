@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from lapinq_core.domain.webhooks.webhook import NotTaken, WebhookState
+from lapinq_core.domain.webhooks.webhook import Undelivered, WebhookState
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import DueWebhook
 from tests.support.database.plans import blocks, nodes, plan, scanned_whole, touched
@@ -87,7 +87,7 @@ async def test_a_late_word_changes_nothing(conn: Conn) -> None:
     await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now()")
     (new,) = await take(conn)
     assert not await deliveries.delivered(conn, old, 200)
-    assert await deliveries.failed(conn, old, NotTaken("no"), 5.0) is None
+    assert await deliveries.failed(conn, old, Undelivered("no"), 5.0) is None
     assert await state(conn, new) == ("pending", 2, None)
     assert await deliveries.delivered(conn, new, 200)
     assert not await deliveries.delivered(conn, new, 200)
@@ -109,14 +109,14 @@ async def test_it_is_given_up_when_the_next_try_would_come_after_a_day(conn: Con
         "UPDATE lapinq_webhooks SET retry_since = lapinq_now() - interval '23 hours 30 minutes' WHERE seq = %s",
         (late.seq,),
     )
-    assert await deliveries.failed(conn, early, NotTaken("no"), 3600.0) is WebhookState.PENDING
-    assert await deliveries.failed(conn, late, NotTaken("no"), 3600.0) is WebhookState.GIVEN_UP
+    assert await deliveries.failed(conn, early, Undelivered("no"), 3600.0) is WebhookState.PENDING
+    assert await deliveries.failed(conn, late, Undelivered("no"), 3600.0) is WebhookState.GIVEN_UP
 
 
 async def test_a_refusal_for_good_gives_it_up_at_once(conn: Conn) -> None:
     await fill(conn, 1, 1)
     (due,) = await take(conn)
-    outcome = NotTaken("gone", 410, is_final=True)
+    outcome = Undelivered("gone", 410, is_final=True)
     assert await deliveries.failed(conn, due, outcome, 5.0) is WebhookState.GIVEN_UP
     assert await take(conn) == []
 

@@ -5,9 +5,9 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.webhooks.webhook import (
+    Delivered,
     Event,
-    NotTaken,
-    Taken,
+    Undelivered,
     body_of,
     judge,
     next_wait,
@@ -37,33 +37,33 @@ def test_the_body_has_the_published_fields_first() -> None:
 @pytest.mark.parametrize(
     ("status", "retry_after", "outcome"),
     [
-        (200, None, Taken(200)),
-        (299, None, Taken(299)),
-        (302, None, NotTaken("it answered 302, and redirects are not followed", 302)),
-        (404, "60", NotTaken("it answered 404", 404)),
-        (410, None, NotTaken("it answered 410: it refuses further deliveries", 410, is_final=True)),
-        (429, "60", NotTaken("it answered 429", 429, 60.0)),
-        (503, "7200", NotTaken("it answered 503", 503, 3600.0)),
-        (503, "9" * 5000, NotTaken("it answered 503", 503, 3600.0)),
+        (200, None, Delivered(200)),
+        (299, None, Delivered(299)),
+        (302, None, Undelivered("it answered 302, and redirects are not followed", 302)),
+        (404, "60", Undelivered("it answered 404", 404)),
+        (410, None, Undelivered("it answered 410: it refuses further deliveries", 410, is_final=True)),
+        (429, "60", Undelivered("it answered 429", 429, 60.0)),
+        (503, "7200", Undelivered("it answered 503", 503, 3600.0)),
+        (503, "9" * 5000, Undelivered("it answered 503", 503, 3600.0)),
         (
             503,
             format_datetime(NOW + timedelta(seconds=90), usegmt=True),
-            NotTaken("it answered 503", 503, 90.0),
+            Undelivered("it answered 503", 503, 90.0),
         ),
-        (503, format_datetime(NOW - timedelta(days=1), usegmt=True), NotTaken("it answered 503", 503)),
+        (503, format_datetime(NOW - timedelta(days=1), usegmt=True), Undelivered("it answered 503", 503)),
         (
             503,
             format_datetime(NOW + timedelta(days=1), usegmt=True),
-            NotTaken("it answered 503", 503, 3600.0),
+            Undelivered("it answered 503", 503, 3600.0),
         ),
-        (503, "soon", NotTaken("it answered 503", 503)),
-        (503, "-5", NotTaken("it answered 503", 503)),
-        (503, "", NotTaken("it answered 503", 503)),
-        (503, f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", NotTaken("it answered 503", 503)),
-        (503, f"Mon, 01 Jan 2030 00:00:00 +{'9' * 30}", NotTaken("it answered 503", 503)),
+        (503, "soon", Undelivered("it answered 503", 503)),
+        (503, "-5", Undelivered("it answered 503", 503)),
+        (503, "", Undelivered("it answered 503", 503)),
+        (503, f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", Undelivered("it answered 503", 503)),
+        (503, f"Mon, 01 Jan 2030 00:00:00 +{'9' * 30}", Undelivered("it answered 503", 503)),
     ],
 )
-def test_what_an_answer_says(status: int, retry_after: str | None, outcome: Taken | NotTaken) -> None:
+def test_what_an_answer_says(status: int, retry_after: str | None, outcome: Delivered | Undelivered) -> None:
     assert judge(status, retry_after, NOW) == outcome
 
 

@@ -17,11 +17,11 @@ from lapinq_core.domain.tasks.outcome import (
     Interrupted,
     Outcome,
     Raised,
-    Refused,
     RetryAsked,
     Snoozed,
     Throttled,
     TimedOut,
+    Unretryable,
     Unstarted,
     Unstorable,
     WorkerLost,
@@ -104,7 +104,7 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             return _failed(policy, attempt, retry_wait(policy, attempt, rand), error, traceback)
         case RetryAsked(countdown=countdown, error=error, traceback=traceback):
             return _failed(policy, attempt, countdown, error, traceback)
-        case Refused(error=error, traceback=traceback):
+        case Unretryable(error=error, traceback=traceback):
             return Fail(error, traceback)
         case Snoozed(seconds=seconds):
             return Release(f"snoozed for {seconds:g} s", seconds)

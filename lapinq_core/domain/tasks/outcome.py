@@ -24,7 +24,7 @@ class RetryAsked(msgspec.Struct, frozen=True, tag=True):
     traceback: str | None = None
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True):
+class Unretryable(msgspec.Struct, frozen=True, tag=True):
     """The function raised an exception that its decorator lists in `no_retry_for`."""
 
     error: str
@@ -96,7 +96,7 @@ Outcome = (
     Completed
     | Raised
     | RetryAsked
-    | Refused
+    | Unretryable
     | Snoozed
     | Throttled
     | Cancelled

@@ -22,11 +22,11 @@ from lapinq_core.domain.tasks.outcome import (
     Completed,
     Outcome,
     Raised,
-    Refused,
     RetryAsked,
     Snoozed,
     Throttled,
     TimedOut,
+    Unretryable,
     Unstorable,
 )
 from lapinq_core.importing import TaskNotAllowed, TaskNotFound
@@ -98,19 +98,19 @@ def raised(
             pass
     described = f"{name}: {text}" if text else name
     if isinstance(error, ArgumentsMismatch):
-        return Refused(_storable(text, MAX_ERROR_CHARACTERS))  # they don't fit at a retry either
+        return Unretryable(_storable(text, MAX_ERROR_CHARACTERS))  # they don't fit at a retry either
     if function is not None and isinstance(error, TypeError) and _is_from_the_call(error):
         described = f"{described[:MAX_ERROR_CHARACTERS]}; {_signature(function)}"
     described = _storable(described, MAX_ERROR_CHARACTERS)
     if isinstance(error, TaskNotAllowed):
-        return Refused(described)  # a retry would be refused too
+        return Unretryable(described)  # a retry would be refused too
     if isinstance(error, TaskNotFound):
         return Raised(described)  # the traceback would only show our search
     # A requested retry is wanted, even if the decorator excludes its exception.
     if isinstance(error, RetryError) and (countdown := _seconds(error, "countdown")) is not None:
         return RetryAsked(countdown, described, _format(error))
     if handling is not None and _is_one_of(error, handling.no_retry_for):
-        return Refused(described, _format(error))
+        return Unretryable(described, _format(error))
     return Raised(described, _format(error))
 
 

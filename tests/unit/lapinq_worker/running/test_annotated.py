@@ -14,7 +14,7 @@ from lapinq_core.domain.errors import TypeMismatch
 from lapinq_core.domain.tasks.context import CurrentTask
 from lapinq_core.domain.tasks.decide import Fail, decide
 from lapinq_core.domain.tasks.middleware import Middleware
-from lapinq_core.domain.tasks.outcome import Completed, Outcome, Raised, Refused
+from lapinq_core.domain.tasks.outcome import Completed, Outcome, Raised, Unretryable
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
@@ -86,7 +86,7 @@ def test_a_misfit_is_refused_names_the_argument_and_passes_the_middleware(is_wat
     watching = Watching()
     outcome = outcome_of("Shop.close", "noon", middleware=(watching,) if is_watched else ())
     message = "Shop.close(): argument 'at': Invalid RFC3339 encoded datetime"
-    assert outcome == Refused(message)
+    assert outcome == Unretryable(message)
     assert decide(RetryPolicy(max_retries=5), 1, outcome, 0.5) == Fail(message)
     assert [type(error).__mro__[1] for error in watching.seen] == ([TypeMismatch] if is_watched else [])
 

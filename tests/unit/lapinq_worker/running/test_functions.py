@@ -13,7 +13,7 @@ import pytest
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.context import CurrentTask, running
 from lapinq_core.domain.tasks.middleware import Middleware
-from lapinq_core.domain.tasks.outcome import Raised, Refused, TimedOut
+from lapinq_core.domain.tasks.outcome import Raised, TimedOut, Unretryable
 from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
@@ -113,7 +113,7 @@ async def test_what_would_end_the_program_is_a_failure_like_others(modules: Path
 @on_both_loops
 async def test_a_module_that_is_not_allowed_is_told() -> None:
     failure = await Functions(("app.*",), 60.0).find(make_claim())
-    assert isinstance(failure, Refused)
+    assert isinstance(failure, Unretryable)
     assert failure.error == (
         "TaskNotAllowed: module 'tests.support.sample.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
     )

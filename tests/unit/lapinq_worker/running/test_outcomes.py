@@ -26,11 +26,11 @@ from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Completed,
     Raised,
-    Refused,
     RetryAsked,
     Snoozed,
     Throttled,
     TimedOut,
+    Unretryable,
     Unstorable,
 )
 from lapinq_core.importing import TaskNotFound
@@ -363,7 +363,7 @@ NOT_TWICE = Handling(no_retry_for=(KeyError, OSError))
 @pytest.mark.parametrize("error", [KeyError("x"), FileNotFoundError("x")])
 def test_what_is_not_to_be_retried_is_refused(error: Exception) -> None:
     outcome = raised(error, NOT_TWICE)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Unretryable)
     assert outcome.error.startswith(type(error).__name__)
     assert outcome.traceback
 

@@ -15,11 +15,11 @@ from lapinq_core.domain.tasks.outcome import (
     Completed,
     Outcome,
     Raised,
-    Refused,
     RetryAsked,
     Snoozed,
     Throttled,
     TimedOut,
+    Unretryable,
     Unstarted,
     Unstorable,
 )
@@ -31,7 +31,7 @@ Reportable = (
     Completed
     | Raised
     | RetryAsked
-    | Refused
+    | Unretryable
     | Snoozed
     | Throttled
     | Cancelled

@@ -14,7 +14,14 @@ from lapinq_core.domain.errors import NoTask
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.context import current_task
 from lapinq_core.domain.tasks.functions.handling import Handling
-from lapinq_core.domain.tasks.outcome import Committed, Completed, Interrupted, Refused, TimedOut, Unstorable
+from lapinq_core.domain.tasks.outcome import (
+    Committed,
+    Completed,
+    Interrupted,
+    TimedOut,
+    Unretryable,
+    Unstorable,
+)
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools import event_loop
 from tests.support.event_loops import on_both_loops
@@ -89,7 +96,7 @@ async def test_what_the_decorator_says_of_failures_counts() -> None:
         refused = make_job(tasks.afail, "no")
         refused.target.handling = Handling(no_retry_for=(ValueError,))
         failed, big = await bench.run(refused, make_job(say_much))
-        assert isinstance(failed, Refused)
+        assert isinstance(failed, Unretryable)
         assert isinstance(big, Unstorable)
 
 

@@ -18,8 +18,8 @@ from lapinq_core.domain.tasks.outcome import (
     Completed,
     Interrupted,
     Raised,
-    Refused,
     TimedOut,
+    Unretryable,
     Unstarted,
     Unstorable,
 )
@@ -196,7 +196,7 @@ async def test_what_the_decorator_says_of_failures_counts() -> None:
         refused, big = make_job(tasks.fail, "no"), make_job(tasks.long_text, 20)
         refused.target.handling = Handling(no_retry_for=(ValueError,))
         outcomes = await bench.run(refused, big)
-        assert [type(outcome) for outcome in outcomes] == [Refused, Unstorable]
+        assert [type(outcome) for outcome in outcomes] == [Unretryable, Unstorable]
 
 
 @on_both_loops

@@ -52,7 +52,7 @@ _LOOKS = 3
 def prepared(call: Call, timeout: float) -> Work:
     """What to do in the client's event loop. The caller's thread has done the checks of a single task.
 
-    `timeout` is in seconds, for a large batch for each of its statements. Raises `Refused`.
+    `timeout` is in seconds, for a large batch for each of its statements. Raises `CallRefused`.
     """
     match call:
         case Enqueue():
@@ -69,7 +69,7 @@ def prepared(call: Call, timeout: float) -> Work:
             return partial(_within, timeout, partial(_cancel, _id(task_id), running))
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """The call needs no database to be refused."""
 
     def __init__(self, answer: Answer) -> None:
@@ -99,7 +99,7 @@ def _enqueue(call: Enqueue) -> Work:
     try:
         task = read_task(body, task_id=call.task_id)
     except InvalidValue as error:
-        raise Refused(_refused(400, refusals.invalid_value(error))) from error
+        raise CallRefused(_refused(400, refusals.invalid_value(error))) from error
     key = call.idempotency_key
     if key is None and call.task_id is not None and needs_key(task, time.time()):
         key = key_of(call.task_id)
@@ -197,7 +197,7 @@ def _id(text: str) -> str:
     try:
         return refusals.read_id("id", text, "a task id")
     except InvalidValue as error:
-        raise Refused(_refused(400, refusals.invalid_value(error))) from error
+        raise CallRefused(_refused(400, refusals.invalid_value(error))) from error
 
 
 def _unknown() -> Answer:

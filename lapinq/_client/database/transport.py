@@ -8,7 +8,7 @@ import os
 import weakref
 from typing import TYPE_CHECKING
 
-from lapinq._client.database.calls import Refused, prepared
+from lapinq._client.database.calls import CallRefused, prepared
 from lapinq._client.database.pooled import NotSent
 from lapinq._client.database.process import CHECK_SECONDS, Process
 from lapinq.errors import ServerUnavailable
@@ -37,7 +37,7 @@ class Direct:
         with _translated_errors(server):
             try:
                 work = prepared(call, timeout)
-            except Refused as refused:
+            except CallRefused as refused:
                 return refused.answer
             process = self._process(server.server_url)
             return process.result(process.submit(work))
@@ -46,7 +46,7 @@ class Direct:
         with _translated_errors(server):
             try:
                 work = prepared(call, timeout)
-            except Refused as refused:
+            except CallRefused as refused:
                 return refused.answer
             process = self._process(server.server_url)
             if not process.is_started:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
-from lapinq.commands.console.failure import Failed, Refused
+from lapinq.commands.console.failure import ApiRefused, Failed
 from lapinq.commands.console.json_output import json_array, json_flag, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text
@@ -135,7 +135,7 @@ def _ask(api: Api, workers: Sequence[tuple[str, str]], order: str, said: str, *,
     for worker_id, label in workers:
         try:
             asked.append(api.post(f"{path(_WORKER, worker_id)}/{order}"))
-        except Refused as error:
+        except ApiRefused as error:
             if len(workers) == 1:
                 raise
             click.echo(f"Error: {label}: {error.message}", err=True)
@@ -155,7 +155,7 @@ def _wait(api: Api, workers: Sequence[tuple[str, str]], deadline: float) -> None
         for worker_id, label in list(left.items()):
             try:
                 state = api.get(path(_WORKER, worker_id)).value["state"]
-            except Refused as error:
+            except ApiRefused as error:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
                 del left[worker_id]  # it signed off

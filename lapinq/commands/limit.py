@@ -9,7 +9,7 @@ import click
 
 from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.failure import Refused
+from lapinq.commands.console.failure import ApiRefused
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
 from lapinq.commands.console.rates import rate_words, read_rate
 from lapinq.commands.console.tables import print_table
@@ -124,7 +124,7 @@ def _effect(api: Api, name: str) -> str:
     """What deleting it does to tasks."""
     try:
         found = api.get(path(_LIMIT, name)).value
-    except Refused as error:
+    except ApiRefused as error:
         if error.status != HTTPStatus.FORBIDDEN:  # a key may delete without reading
             raise
         return " Tasks that wait for it start without it."

@@ -12,7 +12,7 @@ import click
 
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.failure import Failed, Refused, saying
+from lapinq.commands.console.failure import ApiRefused, Failed, saying
 from lapinq.commands.console.json_output import json_array, json_flag, print_json
 from lapinq.commands.console.tables import limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
@@ -175,7 +175,7 @@ def _resend(api: Api, webhook_id: str) -> Answer | None:
     """None if there is no such webhook."""
     try:
         return api.post(f"{path(_WEBHOOK, webhook_id)}/resend")
-    except Refused as error:
+    except ApiRefused as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         return None

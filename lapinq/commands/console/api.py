@@ -18,7 +18,7 @@ import msgspec
 
 from lapinq._client.calling.answer import TEMPORARY
 from lapinq._client.environment import URL, named_server
-from lapinq.commands.console.failure import Failed, NoAnswer, Refused, RefusedValue
+from lapinq.commands.console.failure import ApiRefused, Failed, NoAnswer, RefusedValue
 from lapinq.commands.console.operator import operator_name
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, prepare_schema
@@ -66,7 +66,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """Calls the API. An answer that refuses raises `Refused`, which ends the command with its sentence."""
+    """Calls the API. An answer that refuses raises `ApiRefused`, which ends the command with its sentence."""
 
     def __init__(self, client: "httpx.Client") -> None:
         self._client = client
@@ -94,7 +94,7 @@ class Api:
         timeout: float = TIMEOUT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Sends the request. Raises `Refused` for an answer of 400 and above, `NoAnswer` without one."""
+        """Sends the request. Raises `ApiRefused` for an answer of 400 and above, `NoAnswer` without one."""
         given = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
         content = None if body is None else msgspec.json.encode(body)
         return _answer(self.send(method, path, given, content, timeout=timeout, headers=headers))
@@ -136,7 +136,7 @@ class Api:
             except NoAnswer as error:
                 if not error.may_have_arrived:
                     raise
-            except Refused as error:
+            except ApiRefused as error:
                 if error.status not in TEMPORARY:
                     raise
             time.sleep(pause)
@@ -220,7 +220,7 @@ def _answer(response: "httpx.Response") -> Answer:
             )
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             said += ": give --api-key or set LAPINQ_API_KEY"
-        kind = RefusedValue if response.status_code == HTTPStatus.BAD_REQUEST else Refused
+        kind = RefusedValue if response.status_code == HTTPStatus.BAD_REQUEST else ApiRefused
         raise kind(said, response.status_code)
     if not is_json and response.content:
         raise Failed(f"{response.url} did not answer with JSON: is it a lapinq server?")

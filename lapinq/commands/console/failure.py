@@ -22,7 +22,7 @@ class NoAnswer(Failed):
         self.may_have_arrived = may_have_arrived
 
 
-class Refused(Failed):
+class ApiRefused(Failed):
     """The API refused a request, with `status`."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -30,7 +30,7 @@ class Refused(Failed):
         self.status = status
 
 
-class RefusedValue(Refused):
+class RefusedValue(ApiRefused):
     """The API refused a value, or the command did before it asked."""
 
     exit_code = exits.USAGE
@@ -41,7 +41,7 @@ def saying(status: int, message: str) -> Generator[None]:
     """Fails with `message` if the API refuses with `status`: it names what the API knows only by an id or a path."""
     try:
         yield
-    except Refused as error:
+    except ApiRefused as error:
         if error.status != status:
             raise
         raise Failed(message) from error

@@ -3,7 +3,7 @@
 import click
 
 from lapinq.commands.console.api import Api
-from lapinq.commands.console.failure import Refused
+from lapinq.commands.console.failure import ApiRefused
 from lapinq.commands.console.terminal import plain
 from lapinq_core.domain.nearest import nearest
 
@@ -14,7 +14,7 @@ def note_unknown_queue(api: Api, name: str | None) -> None:
         return
     try:
         known = [one["queue_name"] for one in api.get("/api/v1/queues").value]
-    except Refused:  # a key may pause and purge without reading
+    except ApiRefused:  # a key may pause and purge without reading
         return
     meant = None if name in known else nearest(name, known)
     if meant is not None:

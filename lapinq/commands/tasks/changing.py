@@ -7,7 +7,7 @@ import click
 
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.failure import Failed, Refused
+from lapinq.commands.console.failure import ApiRefused, Failed
 from lapinq.commands.console.json_output import json_flag, print_done
 from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
@@ -48,7 +48,7 @@ def cancel(task_ids: tuple[str, ...], running: bool, **given: Any) -> None:
     def one(api: Api, which: str) -> tuple[Answer, str]:
         try:
             answer = api.delete(path(TASK, which), running=running or None)
-        except Refused as error:
+        except ApiRefused as error:
             if error.message != STILL_RUNNING:
                 raise
             raise Failed(f"task {which} is running; --running asks it to stop") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from lapinq.commands.console.api import Answer, Api
-from lapinq.commands.console.failure import Failed, NoAnswer, Refused
+from lapinq.commands.console.failure import ApiRefused, Failed, NoAnswer
 from lapinq.commands.console.json_output import json_array
 from lapinq.commands.tasks.named import whole_id
 from lapinq_core.domain.requests.refusals import UNKNOWN_TASK
@@ -48,7 +48,7 @@ def change_each(api: Api, texts: Sequence[str], change: Change, *, as_json: bool
 
 def about(text: str, error: Failed) -> Failed:
     """The same error with the id of the task that the API leaves out."""
-    if not isinstance(error, Refused):
+    if not isinstance(error, ApiRefused):
         return error
     if error.message == UNKNOWN_TASK:
         return Failed(f"no task {text}")

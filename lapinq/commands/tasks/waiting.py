@@ -11,7 +11,7 @@ import click
 
 from lapinq._client.calling.answer import TEMPORARY
 from lapinq.commands.console.api import TIMEOUT_SECONDS, Api, api_flags, path, reached
-from lapinq.commands.console.failure import NoAnswer, Refused
+from lapinq.commands.console.failure import ApiRefused, NoAnswer
 from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq.commands.console.terminal import json_text, plain
 from lapinq.commands.console.times import DURATION, Duration
@@ -74,7 +74,7 @@ def await_tasks(
     for which in ids:
         try:
             end = _end_of(api, which, deadline)
-        except Refused as error:
+        except ApiRefused as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             _complain(f"no task {which}")
@@ -116,8 +116,8 @@ def _end_of(api: Api, which: str, deadline: float) -> dict[str, Any] | None:
                 {"wait": f"{seconds:.3f}"},
                 timeout=seconds + TIMEOUT_SECONDS,
             ).value
-        except (NoAnswer, Refused) as error:
-            if isinstance(error, Refused) and error.status not in TEMPORARY:
+        except (NoAnswer, ApiRefused) as error:
+            if isinstance(error, ApiRefused) and error.status not in TEMPORARY:
                 raise
             if answered_at is None or asked_at - answered_at > OUTAGE_SECONDS or asked_at >= deadline:
                 raise

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api
-from lapinq.commands.console.failure import Failed, Refused
+from lapinq.commands.console.failure import ApiRefused, Failed
 from lapinq.commands.top.panes import Pane, Seen
 from lapinq.commands.top.view import Change, Order, View, counted, noted, warned
 
@@ -26,10 +26,10 @@ class Looking(msgspec.Struct, frozen=True, kw_only=True):
         query = {"minutes": self.minutes, "queue": self.queue}
         try:
             return api.call("GET", "/api/v1/overview", query, timeout=_LOOK_SECONDS)
-        except Refused as error:
+        except ApiRefused as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            raise Refused(
+            raise ApiRefused(
                 "the server has no overview: it is older than this command", error.status
             ) from error
 
@@ -46,7 +46,7 @@ class Looking(msgspec.Struct, frozen=True, kw_only=True):
         """The same, once. A server that can't answer now is seen, too; raises `Failed` for other errors."""
         try:
             return self.look(api, Pane.QUEUES)
-        except Refused as error:
+        except ApiRefused as error:
             if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             return Seen(error=error.message)

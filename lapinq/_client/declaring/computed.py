@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from lapinq_core.domain.annotations.hints import signature_of
 from lapinq_core.domain.tasks.key import check_key
-from lapinq_core.domain.tasks.limits import check_limits
+from lapinq_core.domain.tasks.limit_rules import check_limits
 
 BoundArguments: TypeAlias = tuple[Iterable[Any], Mapping[str, Any]]
 """Those of a call, by position and by name."""

@@ -10,7 +10,7 @@ from msgspec import Meta
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
 from lapinq_core.domain.tasks.key import KEY_PATTERN, MAX_KEY
-from lapinq_core.domain.tasks.limits import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME, MAX_LIMITS, MAX_UNITS
+from lapinq_core.domain.tasks.limit_rules import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME, MAX_LIMITS, MAX_UNITS
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_DEPTH, MAX_MODULE_PATH, MAX_NAME, MAX_URL
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lapinq_core.domain.errors import InvalidValue, NoTask
 from lapinq_core.domain.log_time import log_time
-from lapinq_core.domain.tasks.limits import MAX_UNITS, check_limit_name
+from lapinq_core.domain.tasks.limit_rules import MAX_UNITS, check_limit_name
 
 if TYPE_CHECKING:
     import psycopg

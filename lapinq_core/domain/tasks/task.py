@@ -12,7 +12,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.functions.module_name import is_file, is_module_name, module_of
 from lapinq_core.domain.tasks.key import check_key
-from lapinq_core.domain.tasks.limits import check_lane, check_limits
+from lapinq_core.domain.tasks.limit_rules import check_lane, check_limits
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.unique import Debounce, Unique, check_debounce, check_unique
 

@@ -16,7 +16,7 @@ from lapinq_core.domain.annotations.json_values import as_json_value
 from lapinq_core.domain.errors import Cancel, RateLimited, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.functions.handling import Handling
-from lapinq_core.domain.tasks.limits import MAX_LIMIT_NAME
+from lapinq_core.domain.tasks.limit_rules import MAX_LIMIT_NAME
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Completed,

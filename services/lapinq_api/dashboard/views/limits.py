@@ -5,7 +5,7 @@ from typing import Any
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts import rule_fields
 from lapinq_api.state import State
-from lapinq_core.domain.tasks.limits import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME
+from lapinq_core.domain.tasks.limit_rules import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME
 from lapinq_core.limits import named_limits
 
 

@@ -13,7 +13,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
-from lapinq_core.domain.tasks.limits import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME, check_limit_name
+from lapinq_core.domain.tasks.limit_rules import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME, check_limit_name
 from lapinq_core.limits import named_limits
 from lapinq_core.limits.named_limits import NamedLimit, TooManyLimits
 

@@ -33,9 +33,11 @@ _COMMANDS = {
     },
     "Manage it": {
         "fleet": Lazy("lapinq.commands.fleet:fleet", "List, show, quiet, resume and stop workers."),
-        "user": Lazy("lapinq.commands.user:user", "List, add, change and delete the users of the dashboard."),
-        "key": Lazy("lapinq.commands.key:key", "Create, list and delete named API keys."),
-        "audit": Lazy("lapinq.commands.audit:audit", "List changes by users, keys and commands."),
+        "user": Lazy(
+            "lapinq.commands.people.user:user", "List, add, change and delete the users of the dashboard."
+        ),
+        "key": Lazy("lapinq.commands.people.key:key", "Create, list and delete named API keys."),
+        "audit": Lazy("lapinq.commands.people.audit:audit", "List changes by users, keys and commands."),
         "doctor": Lazy(
             "lapinq.commands.doctor:doctor", "Check the set-up, and say how to fix what is wrong."
         ),

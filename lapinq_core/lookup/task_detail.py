@@ -17,6 +17,7 @@ WHOLE_BYTES = 100_000
 """A larger value, as JSON text, is cut."""
 PART_CHARACTERS = 20_000
 MAX_ATTEMPTS = 50
+MAX_LATER = 20
 VALUES = ("args", "kwargs", "metadata", "result")
 """The fields of a task that hold values of any size."""
 
@@ -121,6 +122,20 @@ class AttemptLog(msgspec.Struct, frozen=True):
     is_running: bool
 
 
+class LaterRun(msgspec.Struct, frozen=True):
+    """A task that repeats an earlier one."""
+
+    id: str
+    created_at: datetime
+
+
+class Reruns(msgspec.Struct, frozen=True):
+    """`earlier` is the id of the task that this one repeats. `later` are the latest that repeat it, newest first."""
+
+    earlier: str | None
+    later: list[LaterRun]
+
+
 async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:
     """The task; None for an unknown id."""
     params = {"id": task_id, "whole": WHOLE_BYTES, "part": PART_CHARACTERS}
@@ -164,8 +179,16 @@ async def get_value(conn: psycopg.AsyncConnection, task_id: str, field: str) -> 
     return await first_value(conn, sql("task_value"), params, prepare=False)
 
 
+async def reruns_of(conn: psycopg.AsyncConnection, task_id: str) -> Reruns:
+    """Which task this one repeats, and which repeat it: tasks that still exist, as long as the audit log knows."""
+    params = {"id": task_id, "limit": MAX_LATER}
+    row = await maybe_row(conn, sql("reruns"), params, prepare=True)
+    return Reruns(None, []) if row is None else Reruns(row[0], _later.decode(row[1]))
+
+
 def _value(full_size: int | None, text: str | None) -> Value | None:
     return None if full_size is None or text is None else Value(text, full_size)
 
 
 _PLAIN = TaskDetail.__struct_fields__[: -len(VALUES)]
+_later = msgspec.json.Decoder(list[LaterRun])

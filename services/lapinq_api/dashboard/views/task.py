@@ -29,8 +29,7 @@ from lapinq_core.figures.task_rollups import Usual
 from lapinq_core.fleet import operators
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
-from lapinq_core.lookup.reruns import Reruns, reruns_of
-from lapinq_core.lookup.task_detail import Attempts, TaskDetail
+from lapinq_core.lookup.task_detail import Attempts, Reruns, TaskDetail, reruns_of
 from lapinq_core.lookup.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules
 from lapinq_core.webhooks import deliveries

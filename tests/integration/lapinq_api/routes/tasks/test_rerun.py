@@ -12,7 +12,7 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.enqueue import EnqueueRequest
 from lapinq_core.domain.requests.rerun import RerunRequest
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.reruns import reruns_of
+from lapinq_core.lookup.task_detail import reruns_of
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections

@@ -6,8 +6,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from lapinq._client.calling.replacing import Replaceable
-from lapinq_core.domain.database_url import check_login, is_database_url
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.hosts.database_url import check_login, is_database_url
 
 if TYPE_CHECKING:
     from lapinq._client.calling.transport import Transport

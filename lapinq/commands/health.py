@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from lapinq_core.command_line.commands import Command
-from lapinq_core.domain.host_names import local_address_of
+from lapinq_core.domain.hosts.host_names import local_address_of
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.settings import SettingsError, load_settings
 

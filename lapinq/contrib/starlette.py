@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from lapinq.aio import AsyncTaskQueue
-from lapinq_core.domain.database_url import is_database_url
+from lapinq_core.domain.hosts.database_url import is_database_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence

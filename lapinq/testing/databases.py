@@ -19,7 +19,7 @@ from lapinq_core.db.embedded.temporary import temporary_server
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.moved_clock import move_clock
 from lapinq_core.db.private_databases import new_database
-from lapinq_core.domain.database_url import libpq_url
+from lapinq_core.domain.hosts.database_url import libpq_url
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -6,7 +6,7 @@ from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
-from lapinq_core.domain.exposure import OpenTo, is_for_this_machine
+from lapinq_core.domain.hosts.exposure import OpenTo, is_for_this_machine
 from lapinq_core.runtime.settings import Settings
 
 sql = sql_of(__name__)

@@ -14,12 +14,12 @@ from msgspec import Meta
 from lapinq_core.domain.accounts.passwords import DEFAULT_USERNAME, check_password, check_username
 from lapinq_core.domain.alerts.rule import is_mail_address
 from lapinq_core.domain.alerts.smtp_url import read_smtp_url
-from lapinq_core.domain.database_url import check_login, libpq_url
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.exposure import OpenTo, open_to
-from lapinq_core.domain.host_names import read_host_names
-from lapinq_core.domain.networks import read_networks
-from lapinq_core.domain.origins import read_origins
+from lapinq_core.domain.hosts.database_url import check_login, libpq_url
+from lapinq_core.domain.hosts.exposure import OpenTo, open_to
+from lapinq_core.domain.hosts.host_names import read_host_names
+from lapinq_core.domain.hosts.networks import read_networks
+from lapinq_core.domain.hosts.origins import read_origins
 from lapinq_core.domain.tasks.functions.module_name import is_file, module_of
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.domain.tasks.task import check_url

@@ -26,9 +26,9 @@ from lapinq_api.operations.endpoint import routes_for
 from lapinq_api.operations.fixed_paths import FixedPaths
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
-from lapinq_core.domain.exposure import UNKNOWN_HOST
-from lapinq_core.domain.networks import read_networks
-from lapinq_core.domain.origins import read_origins
+from lapinq_core.domain.hosts.exposure import UNKNOWN_HOST
+from lapinq_core.domain.hosts.networks import read_networks
+from lapinq_core.domain.hosts.origins import read_origins
 from lapinq_core.runtime.settings import Settings
 
 

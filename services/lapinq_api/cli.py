@@ -23,7 +23,7 @@ from lapinq_core.command_line.commands import Command, version_flag
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD
-from lapinq_core.domain.host_names import is_loopback, local_address_of
+from lapinq_core.domain.hosts.host_names import is_loopback, local_address_of
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging

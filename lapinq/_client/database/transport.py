@@ -14,8 +14,8 @@ from lapinq._client.database.process import CHECK_SECONDS, Process
 from lapinq.errors import ServerUnavailable
 from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable
 from lapinq_core.db.url_check import check_url
-from lapinq_core.domain.database_url import libpq_url, place_of
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.hosts.database_url import libpq_url, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -22,8 +22,8 @@ from lapinq.commands.console.failure import ApiRefused, Failed, NoAnswer, Refuse
 from lapinq.commands.console.operator import operator_name
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, prepare_schema
-from lapinq_core.domain.database_url import check_login, is_database_url
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.hosts.database_url import check_login, is_database_url
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.setting_values import SettingsError
 from lapinq_core.runtime.settings import Settings, load_settings

@@ -7,7 +7,7 @@ from starlette.types import Scope
 from lapinq_api.credentials.caller import unauthenticated
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.sources import is_local_request
-from lapinq_core.domain.exposure import OpenTo
+from lapinq_core.domain.hosts.exposure import OpenTo
 
 if TYPE_CHECKING:
     from lapinq_api.state import State

@@ -30,7 +30,7 @@ from lapinq_api.wire.path import is_api, route_path
 from lapinq_api.wire.redirect import to_login, to_login_and_back
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import ANONYMOUS, MASTER_KEY, Actor
-from lapinq_core.domain.origins import ANY, read_origins
+from lapinq_core.domain.hosts.origins import ANY, read_origins
 
 _FOR_SCRIPTS = ("/me", "/account/sessions")
 _PAGES = (

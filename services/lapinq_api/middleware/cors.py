@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.wire.errors import sentence
 from lapinq_api.wire.path import is_api, route_path
-from lapinq_core.domain.origins import ANY
+from lapinq_core.domain.hosts.origins import ANY
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _TAKEN = ("Content-Type", "Idempotency-Key", "X-API-Key", "X-Lapinq-Claim", "X-Request-ID")

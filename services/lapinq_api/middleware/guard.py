@@ -18,8 +18,8 @@ from lapinq_api.wire.errors import Refused, answer
 from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
 from lapinq_api.wire.path import route_path
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.exposure import OpenTo
-from lapinq_core.domain.host_names import is_sure, read_host_names
+from lapinq_core.domain.hosts.exposure import OpenTo
+from lapinq_core.domain.hosts.host_names import is_sure, read_host_names
 
 _NOT_RUNNING = (
     "lapinq does not run in this application, because its lifespan did not start: a plain mount does not start the"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.wire.sources import Address, read_address
-from lapinq_core.domain.networks import Network
+from lapinq_core.domain.hosts.networks import Network
 
 
 class ProxyHeaders:

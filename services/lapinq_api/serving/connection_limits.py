@@ -7,7 +7,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 from lapinq_api.overload.fair_share import CALLER, SERVER, Caller, FairShare
 from lapinq_api.wire.sources import read_address, source_of
-from lapinq_core.domain.networks import read_networks
+from lapinq_core.domain.hosts.networks import read_networks
 from lapinq_core.runtime.settings import Settings
 
 MAX_CONNECTIONS = 5000

@@ -4,7 +4,7 @@ import ipaddress
 
 from starlette.types import Scope
 
-from lapinq_core.domain.exposure import is_local
+from lapinq_core.domain.hosts.exposure import is_local
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

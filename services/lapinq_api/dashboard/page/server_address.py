@@ -4,7 +4,7 @@ import re
 
 from starlette.requests import Request
 
-from lapinq_core.domain.host_names import host_of, read_host_names
+from lapinq_core.domain.hosts.host_names import host_of, read_host_names
 from lapinq_core.runtime.settings import Settings
 
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")

@@ -20,7 +20,7 @@ from lapinq_api.operations.task_path import read_id, unknown_attempt, unknown_ta
 from lapinq_api.state import State
 from lapinq_api.wire.query import moment
 from lapinq_core.db.snapshot import snapshot
-from lapinq_core.domain.exposure import OpenTo
+from lapinq_core.domain.hosts.exposure import OpenTo
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.error_groups import groups
 from lapinq_core.error_groups.groups import ErrorGroup

@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
-from lapinq_core.domain.networks import read_networks
+from lapinq_core.domain.hosts.networks import read_networks
 
 TRUSTED = ("10.0.0.0/8", "192.0.2.1", "fd00::/8")
 

@@ -9,7 +9,7 @@ from lapinq_core.db.statements import sql
 from lapinq_core.doctor import access, vacuum
 from lapinq_core.doctor.finding import Finding
 from lapinq_core.doctor.wording import count, duration, names, waiting
-from lapinq_core.domain.exposure import UNKNOWN_HOST
+from lapinq_core.domain.hosts.exposure import UNKNOWN_HOST
 from lapinq_core.figures.alerts import OldSnapshot
 from lapinq_core.runtime.settings import Settings
 from tests.support.programs.processes import REPOSITORY

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_core.domain.exposure import UNKNOWN_HOST, is_local
+from lapinq_core.domain.hosts.exposure import UNKNOWN_HOST, is_local
 from lapinq_core.runtime.settings import Settings
 
 

@@ -3,8 +3,8 @@ import re
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from lapinq_core.domain.database_url import check_login, is_database_url, libpq_url, place_of
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.hosts.database_url import check_login, is_database_url, libpq_url, place_of
 
 
 @pytest.mark.parametrize(

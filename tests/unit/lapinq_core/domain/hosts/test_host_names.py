@@ -3,7 +3,7 @@
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.host_names import is_loopback, is_sure, local_address_of, read_host_names
+from lapinq_core.domain.hosts.host_names import is_loopback, is_sure, local_address_of, read_host_names
 
 NAMES = read_host_names(["Tasks.Example.org.", "lapinq_api"])
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.origins import read_origins
+from lapinq_core.domain.hosts.origins import read_origins
 
 
 @pytest.mark.parametrize(

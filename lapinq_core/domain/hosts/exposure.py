@@ -12,7 +12,7 @@ does a unix socket, which has no address: what connects to it is mostly a proxy.
 from collections.abc import Iterable
 from enum import StrEnum
 
-from lapinq_core.domain.host_names import is_address, is_loopback
+from lapinq_core.domain.hosts.host_names import is_address, is_loopback
 
 UNKNOWN_HOST = "under another server"
 """The host in the settings of an application in another server. No host has a name with spaces."""

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.networks import read_networks
+from lapinq_core.domain.hosts.networks import read_networks
 
 
 def test_an_address_is_a_network_of_itself() -> None:

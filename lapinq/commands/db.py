@@ -21,8 +21,8 @@ from lapinq_core.runtime.setting_values import EmptySetting, SettingsError
 from lapinq_core.runtime.settings import load_settings
 
 _place = flags.group(
-    flags.option("data_dir", help="Directory of the embedded database."),
-    flags.option("pg_bin", help="Directory of the PostgreSQL programs to run it with."),
+    flags.option("data_dir"),
+    flags.option("pg_bin"),
     flags.env_file(),
 )
 

@@ -23,60 +23,29 @@ from lapinq_core.runtime.settings import load_settings
 @serving_flags
 @section(
     "The worker in this process",
-    flags.option("worker", help="Run a worker in this process."),
-    flags.option("worker_imports", "--import", help="Module to import at startup. Repeatable."),
-    flags.option(
-        "worker_queues",
-        "--worker-queues",
-        "--queue",
-        help="Queue to serve, NAME or NAME=WEIGHT. Repeatable; all by default.",
-    ),
-    flags.option(
-        "worker_strict_order",
-        help="Serve the queues strictly in the order given: a queue only while all before it are empty.",
-    ),
-    flags.option("worker_concurrency", help="Maximum number of tasks that the worker runs at the same time."),
+    flags.option("worker"),
+    flags.option("worker_imports", "--import"),
+    flags.option("worker_queues", "--worker-queues", "--queue"),
+    flags.option("worker_strict_order"),
+    flags.option("worker_concurrency"),
     click.option("--concurrency", type=int, help="Older name of --worker-concurrency."),
-    flags.option("worker_pool", help="Where functions run that are not coroutines."),
-    flags.option("worker_timeout", help="Default time limit of a task, in seconds."),
-    flags.option(
-        "time_limit_grace",
-        help="Seconds that a task has to end after its time limit, before it is ended by force.",
-    ),
-    flags.option(
-        "cancel_grace", help="Seconds that a cancelled task has to end, before it is ended by force."
-    ),
-    flags.option(
-        "worker_middleware",
-        help="Middleware around every task, as module:name. Repeatable; the first is outermost.",
-    ),
-    flags.option(
-        "worker_poll_interval",
-        help="Seconds between two polls while the worker is idle and no notification wakes it.",
-    ),
-    flags.option(
-        "worker_max_memory",
-        help="Memory limit of a child process (resident), such as 512M. A task that exceeds it fails.",
-    ),
-    flags.option("worker_max_tasks_per_child", help="Replace a child process after this many tasks."),
-    flags.option(
-        "max_result_size",
-        help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
-    ),
-    flags.option("worker_task_log", help="Log when each task starts and completes; on by default."),
-    flags.option("worker_rates", help="Log the rates once a minute; by default only on a terminal."),
+    flags.option("worker_pool"),
+    flags.option("worker_timeout"),
+    flags.option("time_limit_grace"),
+    flags.option("cancel_grace"),
+    flags.option("worker_middleware"),
+    flags.option("worker_poll_interval"),
+    flags.option("worker_max_memory"),
+    flags.option("worker_max_tasks_per_child"),
+    flags.option("max_result_size"),
+    flags.option("worker_task_log"),
+    flags.option("worker_rates"),
 )
 @section(
     "The scheduler in this process",
-    flags.option("scheduler", help="Run the scheduler in this process."),
-    flags.option(
-        "schedule_modules",
-        "--schedules",
-        help="Module whose declared schedules the scheduler stores at startup. Repeatable.",
-    ),
-    flags.option(
-        "scheduler_interval", help="Maximum number of seconds between two checks for due schedules."
-    ),
+    flags.option("scheduler"),
+    flags.option("schedule_modules", "--schedules"),
+    flags.option("scheduler_interval"),
 )
 @flags.maintenance()
 @flags.database("PostgreSQL to use")

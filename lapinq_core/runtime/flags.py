@@ -12,28 +12,35 @@ from msgspec.structs import fields
 
 from lapinq_core.command_line.sections import section
 from lapinq_core.runtime.env_file import load_env_file
+from lapinq_core.runtime.setting_texts import TEXTS
 from lapinq_core.runtime.setting_values import Bytes, SettingsError
 from lapinq_core.runtime.settings import GUARDS, Settings, parse_setting, variables
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def option(field: str, *names: str, help: str) -> Callable[[Command], Command]:  # noqa: A002  # click's own word
+def option(
+    field: str,
+    *names: str,
+    help: str | None = None,  # noqa: A002  # click's own word
+) -> Callable[[Command], Command]:
     """A click option for `field`, passed to the command under that name.
 
     `names` are its flags, by default `--field-name`. A switch also gets its `--no-` form, and a list may be given
-    several times. An invalid value is a usage error that names the flag.
+    several times. An invalid value is a usage error that names the flag. `help` is for commands to which the field
+    means something else than `setting_texts` says.
     """
     names = names or (f"--{field.replace('_', '-')}",)
     hint = _HINTS[field]
-    text = f"{help}  [{_origin(field)}]"
+    multiple = get_origin(hint) is tuple
+    text = help or TEXTS[field].replace("`", "") + (" Repeatable." if multiple else "")
+    text = f"{text}  [{_origin(field)}]"
     if bool in (hint, *get_args(hint)):
         return click.option("/".join((*names, f"--no-{names[0][2:]}")), field, default=None, help=text)
     if get_origin(hint) is Literal:
         return click.option(
             *names, field, type=click.Choice(get_args(hint), case_sensitive=False), default=None, help=text
         )
-    multiple = get_origin(hint) is tuple
     return click.option(
         *names, field, multiple=multiple, callback=_read, metavar=_metavar(field), default=None, help=text
     )
@@ -55,8 +62,8 @@ def database(purpose: str) -> Callable[[Command], Command]:
     return section(
         "Database",
         option("database_url", help=f"URL of the {purpose}. Without it, the embedded PostgreSQL."),
-        option("data_dir", help="Directory of the embedded database."),
-        option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
+        option("data_dir"),
+        option("pg_bin"),
         env_file(),
     )
 
@@ -80,8 +87,8 @@ def logging(*more: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """The flags of the log, and `more` that belong to them."""
     return section(
         "Log",
-        option("log_level", help="Minimum level of logged lines."),
-        option("json_log", help="Log each line as a JSON object."),
+        option("log_level"),
+        option("json_log"),
         *more,
     )
 
@@ -90,15 +97,8 @@ def maintenance() -> Callable[[Command], Command]:
     """The flags of what deletes ended tasks."""
     return section(
         "Ended tasks",
-        option(
-            "cleanup_interval",
-            help="Seconds between deletions of ended tasks whose time to live is over; 0 is off.",
-        ),
-        option(
-            "keep",
-            help="How long to keep ended tasks: 30d, or failed=90d for one status; audit=52w for the audit log."
-            " Repeatable; forever by default.",
-        ),
+        option("cleanup_interval"),
+        option("keep"),
     )
 
 
@@ -106,11 +106,8 @@ def metrics() -> Callable[[Command], Command]:
     """The flags for serving metrics, for a program without its own HTTP server."""
     return section(
         "Metrics",
-        option(
-            "metrics_port",
-            help=("Port to serve metrics on; 0 picks a free port. Without it metrics are not served."),
-        ),
-        option("metrics_host", help="Address to serve metrics on."),
+        option("metrics_port"),
+        option("metrics_host"),
     )
 
 

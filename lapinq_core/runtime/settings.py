@@ -36,143 +36,78 @@ PoolKind = Literal["processes", "threads"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a process. A docstring below each field explains it; `docs/reference/settings.md` lists them."""
+    """The settings of a process. `setting_texts` says what each means, `docs/reference/settings.md` explains them."""
 
     database_url: str | None = None
-    """libpq URL of the database; without it, the embedded PostgreSQL is used."""
     listen_database_url: str | None = None
-    """Direct URL of the same database, if `database_url` leads through a transaction pooler."""
     data_dir: Path | None = None
-    """Directory of the embedded database."""
     pg_bin: Path | None = None
-    """Directory of the programs `postgres` and `initdb` for the embedded database."""
     pool_size: Count = 10
-    """Maximum number of database connections the API keeps for requests."""
 
     host: str = "127.0.0.1"
-    """Address the API listens on."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 8001
-    """Port the API listens on; 0 picks a free port."""
     api_processes: Annotated[int, Meta(ge=1, le=256)] = 1
-    """Number of processes that serve the API on one port."""
     api_key: str | None = None
-    """Key that requests to the API must send; without it, the API is open."""
     require_auth: bool = False
-    """Refuse API requests without a key or session, even if `api_key` is not set."""
     read_only: bool = False
-    """Refuse every change except logging in and out."""
     redact: tuple[str, ...] = ()
-    """Key names or globs, separated by commas, whose values in payloads are hidden from users without permission."""
     session_secret: str | None = None
-    """Secret that signs dashboard sessions. If empty, a random one at each start, which ends earlier sessions."""
     admin_username: str | None = None
-    """Name of the first user, created when there are no users; `lapinq` if not set."""
     admin_password: str | None = None
-    """Password of the first user; `lapinq` if not set."""
     cors_origins: tuple[str, ...] = ()
-    """Origins whose pages may call the API from a browser, separated by commas; `*` allows any, without credentials."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted."""
     hsts: Literal["host", "subdomains", "off"] = "host"
-    """Scope of `Strict-Transport-Security` in responses over TLS: `host`, also its `subdomains`, or `off`."""
     rate_limit: Annotated[int, Meta(ge=0)] = 0
-    """Maximum number of API requests per minute from one address; 0 is no limit."""
     caller_share: Annotated[float, Meta(gt=0, le=1)] = 0.9
-    """Maximum share of connections, waits, searches and live pages that one caller may hold; 1 is no limit."""
     max_unread_size: Bytes = 128 * 1024 * 1024
-    """Memory for responses that clients have not read yet, in bytes (or `64M`)."""
     max_payload_size: Count = 1024 * 1024
-    """Maximum size of a request body in bytes."""
     max_batch_payload_size: Count = 16 * 1024 * 1024
-    """Maximum size of a batch's body in bytes."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names accepted in `Host` besides addresses and `localhost`, separated by commas."""
     allowed_modules: tuple[str, ...] = ()
-    """Glob patterns of the modules that tasks may come from, separated by commas; not set allows any."""
 
     worker: bool = False
-    """Run a worker inside the server."""
     worker_concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 4
-    """Maximum number of tasks that a worker runs at the same time."""
     worker_poll_interval: Seconds = 0.1
-    """How often an idle worker polls the queue when no notification wakes it, in seconds."""
     worker_timeout: Seconds = 300.0
-    """Default time limit of a task, in seconds."""
     time_limit_grace: SecondsOrOff = 1.0
-    """Seconds that a task may take to end after it is interrupted at its time limit, before it is ended by force."""
     cancel_grace: SecondsOrOff = 5.0
-    """Seconds that a cancelled task has to end, before it is ended by force."""
     worker_pool: PoolKind = "processes"
-    """Where plain functions run: `processes` or `threads`. Coroutines always run on the event loop."""
     worker_max_memory: Bytes | None = None
-    """Memory limit of a child process (`512M`, `2G`), resident; the task that exceeds it fails."""
     worker_max_tasks_per_child: Count | None = None
-    """Replace a child process after this many tasks."""
     worker_middleware: tuple[str, ...] = ()
-    """Middleware around every task of a worker, each as `module:name`, separated by commas; the first is outermost."""
     worker_strict_order: bool = False
-    """Serve the queues strictly in the order given: a queue only while all before it are empty."""
     worker_task_log: bool = True
-    """Log a line when a task starts and when it completes; off for high volume."""
     worker_rates: bool | None = None
-    """Log the worker's rates once a minute; by default only if standard error is a terminal."""
     worker_queues: tuple[str, ...] = ()
-    """Queues a worker serves, separated by commas, each with an optional `=weight`; empty serves all."""
     worker_imports: tuple[str, ...] = ()
-    """Modules that a worker imports at startup, separated by commas."""
     worker_name: str | None = None
-    """Name of the worker in lists; if empty, host name and process id."""
     worker_release: str | None = None
-    """Release of your code that a worker runs, such as a version or a commit. Errors and workers are shown with it."""
     heartbeat_interval: Seconds = 5.0
-    """Seconds between a worker's heartbeats."""
     lease_seconds: Seconds = 30.0
-    """Seconds without a heartbeat after which a worker is declared dead, and other workers get its tasks."""
     stale_recovery_interval: Seconds = 5.0
-    """How often workers look for tasks of dead workers, in seconds."""
     max_result_size: Bytes = 16 * 1024 * 1024
-    """Maximum size of a result as JSON, in bytes (or `64M`); a task that returns more fails."""
     shutdown_grace: SecondsOrOff = 30.0
-    """Seconds that running tasks may continue at shutdown, before they are interrupted."""
 
     webhook_secret: tuple[str, ...] = ()
-    """Secrets that sign webhooks, separated by commas. Receivers share a secret of the form `whsec_` and base64. From
-    one of the form `whroot_` and base64, each receiver's own secret is derived. Every secret signs."""
     webhook_allow: tuple[str, ...] = ()
-    """Private host names and networks that webhooks may be sent to, separated by commas."""
     webhook_allow_public: tuple[str, ...] = ()
-    """Public host names and networks that webhooks may be sent to, separated by commas; not set allows all."""
     webhooks_per_host: Annotated[int, Meta(ge=1, le=100)] = 4
-    """Maximum number of webhooks that one process sends to one host at the same time."""
 
     public_url: str | None = None
-    """Address of the dashboard as people open it, for links in notifications."""
     smtp_url: str | None = None
-    """Mail server for notifications, as `smtp://user:password@host:587`, or `smtps://` for TLS from the start."""
     mail_from: str | None = None
-    """Address from which notifications are mailed; by default the user in `smtp_url`, if that is one."""
 
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
-    """Port on which a worker or scheduler, or the first of several processes of the API, serves its metrics; 0 picks a
-    free port. Not set: not served."""
     metrics_host: str = "127.0.0.1"
-    """Address on which these metrics are served."""
 
     scheduler: bool = False
-    """Run the scheduler inside the server."""
     scheduler_interval: Seconds = 60.0
-    """Maximum sleep of the scheduler between two queries for due schedules, in seconds."""
     schedule_modules: tuple[str, ...] = ()
-    """Modules whose declared schedules the scheduler stores at startup, separated by commas."""
     cleanup_interval: SecondsOrOff = 0.0
-    """Seconds between deletions of ended tasks whose time to live is over; 0 is off."""
     keep: tuple[str, ...] = ()
-    """How long to keep ended tasks, as `30d` or by status as `failed=90d`, and the audit log, separated by commas."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Minimum level of logged lines."""
     json_log: bool = False
-    """Log each line as a JSON object."""
 
     @property
     def open_to(self) -> OpenTo:

@@ -37,14 +37,14 @@ Services = Callable[[Settings], list[EmbeddedService]]
 serving_flags = flags.group(
     section(
         "Listening",
-        flags.option("host", help="Address to listen on."),
-        flags.option("port", help="Port to listen on; 0 picks a free port."),
-        flags.option("api_processes", "--processes", help="Number of processes that serve this port."),
+        flags.option("host"),
+        flags.option("port"),
+        flags.option("api_processes", "--processes"),
         flags.option(
             "metrics_port",
             help="With several processes: port of the first one's metrics; the others use the next ports.",
         ),
-        flags.option("metrics_host", help="Address to serve these metrics on."),
+        flags.option("metrics_host"),
         click.option(OPTION, hidden=True, help="What the parent gives to one of several processes."),
     ),
     section(
@@ -53,17 +53,11 @@ serving_flags = flags.group(
             "api_key",
             help="Key that API requests must send. Other users of the machine can see a flag: prefer the variable.",
         ),
-        flags.option(
-            "require_auth", help="Refuse API requests without a key or session, even if no key is set."
-        ),
-        flags.option("allowed_hosts", help="Host name accepted in requests. Repeatable."),
-        flags.option("read_only", help="Refuse every change except logging in and out."),
-        flags.option(
-            "session_secret", help="Secret that signs dashboard sessions; random at each start if empty."
-        ),
-        flags.option(
-            "rate_limit", help="Maximum number of API requests per minute from one address; 0 is no limit."
-        ),
+        flags.option("require_auth"),
+        flags.option("allowed_hosts"),
+        flags.option("read_only"),
+        flags.option("session_secret"),
+        flags.option("rate_limit"),
     ),
 )
 

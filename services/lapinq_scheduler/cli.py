@@ -38,14 +38,8 @@ log = logging.getLogger(__name__)
 @click.command(cls=Command)
 @section(
     "Schedules",
-    flags.option(
-        "schedule_modules",
-        "--schedules",
-        help="Module whose declared schedules the scheduler stores at startup. Repeatable.",
-    ),
-    flags.option(
-        "scheduler_interval", help="Maximum number of seconds between two checks for due schedules."
-    ),
+    flags.option("schedule_modules", "--schedules"),
+    flags.option("scheduler_interval"),
 )
 @flags.maintenance()
 @flags.metrics()

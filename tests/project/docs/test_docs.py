@@ -22,6 +22,7 @@ from lapinq_core.doctor.examination import CHECKS
 from lapinq_core.doctor.verifying import COMPARED
 from lapinq_core.domain.tasks.state import FINAL, TRANSITIONS, Status
 from lapinq_core.runtime import exits
+from lapinq_core.runtime.setting_texts import TEXTS
 from lapinq_core.runtime.settings import SECRETS, Settings, variable, variables
 
 ROOT = Path(__file__).parents[3]
@@ -67,6 +68,7 @@ SETTING_ROWS = {cells[0].strip("`"): cells for cells in rows(SETTINGS)}
 
 
 def test_the_page_lists_every_setting_and_no_other() -> None:
+    assert list(TEXTS) == list(Settings.__struct_fields__)
     assert set(SETTING_ROWS) == {variable(field) for field in Settings.__struct_fields__}
 
 
@@ -75,7 +77,7 @@ def test_a_setting_has_its_default_and_flags(field: str) -> None:
     _, flags, default, meaning = SETTING_ROWS[variable(field)]
     assert default == shown(msgspec.structs.asdict(Settings())[field])
     assert set(FLAG.findall(flags)) == flags_of(field)
-    assert meaning
+    assert re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", meaning).startswith(TEXTS[field].removesuffix("."))
     hint = get_type_hints(Settings)[field]
     # The meaning of a list is in the plural.
     plurals = {"patterns", "queues", "modules", "origins", "addresses", "secrets", "names"}

@@ -12,9 +12,11 @@ import os
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from lapinq._client.calling.replacing import replaced_by
+from lapinq._client.database.transport import Direct
 from lapinq.testing.clock import travelling
-from lapinq.testing.routing import ToDatabase
 from lapinq_core.db.embedded.temporary import temporary_server
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.moved_clock import move_clock
@@ -23,6 +25,10 @@ from lapinq_core.domain.hosts.database_url import libpq_url
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.calls import Call
+    from lapinq._client.settings import ServerSettings
 
 _VARIABLE = "LAPINQ_TEST_DATABASE_URL"
 
@@ -60,7 +66,7 @@ def database() -> Generator[Database]:
     with new_database(template.server_url, name, template.name) as url:
         found = Database(url)
         with (
-            contextlib.closing(ToDatabase(url)) as to_database,
+            contextlib.closing(_ToDatabase(url)) as to_database,
             replaced_by(to_database),
             travelling(found.travel),
         ):
@@ -83,3 +89,34 @@ def _prepare() -> Template:
 def _close(stack: contextlib.ExitStack, pid: int) -> None:
     if os.getpid() == pid:  # a fork has copied this
         stack.close()
+
+
+class _ToDatabase:
+    """Sends the calls of all queues to the test's database: a transport like that of a `TaskQueue(url)`."""
+
+    max_in_batch: int | None = None
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._direct = Direct()
+
+    def in_transaction(self, transport: object) -> None:
+        """The connection itself stores the tasks."""
+
+    def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        return self._direct.send(call, _Address(self._url, timeout=server.timeout), timeout)
+
+    async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        return await self._direct.asend(call, _Address(self._url, timeout=server.timeout), timeout)
+
+    def close(self) -> None:
+        self._direct.close()
+
+    async def aclose(self) -> None:
+        await self._direct.aclose()
+
+
+class _Address(msgspec.Struct):
+    server_url: str
+    api_key: str | None = None
+    timeout: float = 30.0

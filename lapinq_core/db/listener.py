@@ -15,7 +15,7 @@ from psycopg import pq, sql
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
-from lapinq_core.runtime.loops import run_every
+from lapinq_core.runtime.loops import Loop
 
 CHECK_INTERVAL_SECONDS = 2.0
 CHECK_DEADLINE_SECONDS = 2.0
@@ -59,16 +59,11 @@ class Listener:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listens, reconnecting as needed, until `stop` is set."""
-        await run_every(
-            "listener",
-            lambda: self._listen(stop),
-            interval=0.0,
-            stop=stop,
-            deadline=86_400.0,
-            expected=is_away,
-        )
+        await Loop(
+            "listener", lambda: self._listen(stop), until=stop, deadline=86_400.0, expected=is_away
+        ).run()
 
-    async def _listen(self, stop: asyncio.Event) -> None:
+    async def _listen(self, stop: asyncio.Event) -> float:
         connection = await connect(self._url, self._name)
         try:
             connection.add_notify_handler(self._heard)  # for those that come during a statement
@@ -83,6 +78,7 @@ class Listener:
                     continue
                 async with asyncio.timeout(CHECK_DEADLINE_SECONDS):
                     await _listen(connection, varying - before, before - varying)
+            return 0.0
         finally:
             self.connected = False
             self._tell_all()

@@ -14,7 +14,7 @@ from lapinq_core.db.pool import connect_sync, ended_after
 from lapinq_core.db.url_check import check_url
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.runtime import exits
-from lapinq_core.runtime.loops import StopLoop, run_every
+from lapinq_core.runtime.loops import succeed
 from lapinq_core.runtime.setting_values import EmptySetting, SettingsError
 from lapinq_core.runtime.settings import Settings
 
@@ -114,13 +114,12 @@ def _revision_at(url: str) -> str | None:
 async def wait_for_schema(url: str, stop: asyncio.Event) -> None:
     """Returns once the database is up and has the schema, or `stop` is set: programs may start in any order."""
 
-    async def turn() -> None:
-        await asyncio.to_thread(prepare_schema, url, migrates=False)
-        raise StopLoop
-
     expected = (DatabaseUnavailable, SchemaError)
-    await run_every(
-        "startup", turn, interval=0.0, stop=stop, expected=lambda error: isinstance(error, expected)
+    await succeed(
+        "startup",
+        lambda: asyncio.to_thread(prepare_schema, url, migrates=False),
+        until=stop,
+        expected=lambda error: isinstance(error, expected),
     )
 
 

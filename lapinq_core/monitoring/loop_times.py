@@ -29,7 +29,7 @@ class LoopTimes:
         self._due: dict[tuple[str, ...], float] = {}  # when the next turn is due, by time.monotonic
 
     def of(self, loop: str) -> Observe:
-        """The `observe` of `run_every` for the loop with this name."""
+        """The `observe` of the `Loop` with this name."""
         labels = (self._part, loop)
         times = self._times[labels]
         self._failures[labels] = 0

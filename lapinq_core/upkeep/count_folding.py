@@ -35,7 +35,7 @@ class Folded(NamedTuple):
 
 
 class CountFolding:
-    """The folding of one process. `turn` is for `run_every`."""
+    """The folding of one process. `turn` is for a `Loop`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

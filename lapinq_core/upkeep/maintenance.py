@@ -5,8 +5,7 @@ The others do each job rarely, should the one on duty be unable to. Deleting is 
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from lapinq_core.alerts import messages
 from lapinq_core.db.errors import is_away
@@ -20,13 +19,14 @@ from lapinq_core.intake import idempotency
 from lapinq_core.limits import lanes
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions
-from lapinq_core.runtime.loops import REST_FACTOR, run_every
+from lapinq_core.runtime.loops import Loop
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.breaker_watch import watch_breakers, watch_task_breakers
 from lapinq_core.upkeep.count_folding import FOLD_INTERVAL_SECONDS, CountFolding
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
+from lapinq_core.upkeep.pacing import Job, paced
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
 from lapinq_core.upkeep.unique_key_pruning import UniqueKeyPruning
@@ -44,11 +44,6 @@ PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
 PROMOTE_FLOOR_SECONDS = 0.02
 """Minimum time between two searches for due tasks."""
-OFF_DUTY_FACTOR = 20.0
-OFF_DUTY_SHARE = 5.0
-OFF_DUTY_MAX_SECONDS = 3600.0
-"""A process that is not on duty waits `OFF_DUTY_FACTOR` times as long between two passes of a job, or
-`OFF_DUTY_SHARE` times for each worker of a large fleet, but at most `OFF_DUTY_MAX_SECONDS`."""
 
 log = logging.getLogger(__name__)
 
@@ -72,126 +67,93 @@ async def run_maintenance(
     the number of workers.
     """
     timer, duty = due_timer or DueTimer(), duty or Duty()
-    recheck = lanes.Recheck()
+    jobs = [*_shared_jobs(pool, notifier, timer), *_deleting_jobs(pool, cleanup_interval, keep)]
+    loops = [
+        Loop("duty", lambda: _say_who_is_on_duty(pool, duty), until=stop, expected=is_away),
+        *(
+            Loop(
+                job.name,
+                paced(job, duty, living),
+                until=stop,
+                wake=job.wake,
+                floor=job.floor,
+                expected=is_away,
+                observe=times.of(job.name),
+            )
+            for job in jobs
+        ),
+    ]
     try:
         async with asyncio.TaskGroup() as group:
-
-            def start(
-                name: str,
-                job: Callable[[], Awaitable[float | None]],
-                interval: float,
-                wake: asyncio.Event | None = None,
-                floor: float = 0.0,
-                rest: float = REST_FACTOR,
-                is_shared: bool = True,
-            ) -> None:
-                group.create_task(
-                    run_every(
-                        name,
-                        _when_on_duty(duty, living, job, interval) if is_shared else job,
-                        interval=interval,
-                        stop=stop,
-                        expected=is_away,
-                        observe=times.of(name),
-                        wake=wake,
-                        rest=rest,
-                        floor=floor,
-                    ),
-                    name=name,
-                )
-
-            group.create_task(
-                run_every(
-                    "duty",
-                    lambda: _say_who_is_on_duty(pool, duty),
-                    interval=BEACON_INTERVAL_SECONDS,
-                    stop=stop,
-                    expected=is_away,
-                ),
-                name="duty",
-            )
-            start(
-                "promote",
-                Promotion(pool, notifier, timer).turn,
-                PROMOTE_INTERVAL_SECONDS,
-                timer.fired,
-                PROMOTE_FLOOR_SECONDS,
-                rest=0.0,  # it paces its looks from the bottom itself
-            )
-            start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
-            start("breakers", lambda: _watch_breakers(pool, notifier), BREAKER_INTERVAL_SECONDS)
-            start(
-                "fold counts",
-                CountFolding(pool).turn,
-                FOLD_INTERVAL_SECONDS,
-                rest=0.0,  # a turn returns its own pause
-            )
-            start("count places", lambda: _once(pool, workers.count_places), PLACES_INTERVAL_SECONDS)
-            start("vacuum", Vacuuming(pool).turn, VACUUM_INTERVAL_SECONDS)
-            start("tend lanes", lambda: _tend_lanes(pool, recheck), TEND_LANES_INTERVAL_SECONDS)
-            start("prune lanes", lambda: _prune_lanes(pool), PRUNE_INTERVAL_SECONDS)
-            start("make partitions", lambda: _make_partitions(pool), PARTITION_INTERVAL_SECONDS)
-            start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
-            start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
-            start("prune unique keys", UniqueKeyPruning(pool).turn, PRUNE_INTERVAL_SECONDS)
-            start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
-            start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
-            start("prune webhooks", lambda: _until_short(pool, deliveries.prune), PRUNE_INTERVAL_SECONDS)
-            start("prune notices", lambda: _until_short(pool, messages.prune), PRUNE_INTERVAL_SECONDS)
-            start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
-            start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
-            start("fold figures of tasks", lambda: _fold_task_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
-            start("error groups", lambda: _keep_errors(pool), FORGET_INTERVAL_SECONDS)
-            start("sample levels", lambda: _sample_levels(pool), levels.SAMPLE_SECONDS)
-            start("prune levels", lambda: _until_short(pool, levels.prune), PRUNE_INTERVAL_SECONDS)
-            start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
-            start(
-                "prune figures of tasks",
-                lambda: _until_short(pool, task_rollups.prune),
-                FORGET_INTERVAL_SECONDS,
-            )
-            # Deleting is for the processes that are told to, on duty or not.
-            if cleanup_interval:
-                start(
-                    "clean up",
-                    lambda: _until_short(pool, maintenance_jobs.cleanup),
-                    cleanup_interval,
-                    is_shared=False,
-                )
-            if keep != FOR_EVER:
-                start(
-                    "retain",
-                    RetentionRounds(pool, keep).turn,
-                    ROUND_INTERVAL_SECONDS,
-                    rest=0.0,  # it paces itself, too
-                    is_shared=False,
-                )
+            for loop in loops:
+                group.create_task(loop.run(), name=loop.name)
     finally:
         times.end()
         await duty.end(pool)
 
 
-def _when_on_duty(
-    duty: Duty, living: Callable[[], int], job: Callable[[], Awaitable[float | None]], interval: float
-) -> Callable[[], Awaitable[float | None]]:
-    due_at = 0.0
+def _shared_jobs(pool: Pool, notifier: Notifier, timer: DueTimer) -> list[Job]:
+    recheck = lanes.Recheck()
 
-    async def turn() -> float | None:
-        nonlocal due_at
-        if not duty.is_on and (now := time.monotonic()) < due_at:
-            return min(max(interval, duty.starts_in) + 0.001, due_at - now)
-        factor = max(OFF_DUTY_FACTOR, OFF_DUTY_SHARE * living())
-        due_at = time.monotonic() + max(interval, min(interval * factor, OFF_DUTY_MAX_SECONDS))
-        return await job()
+    def until_short(name: str, interval: float, verb: Callable[[PooledConnection], Awaitable[int]]) -> Job:
+        return Job(name, interval, lambda: _until_short(pool, verb))
 
-    return turn
+    return [
+        Job(
+            "promote",
+            PROMOTE_INTERVAL_SECONDS,
+            Promotion(pool, notifier, timer).turn,
+            rest=0.0,  # it paces its looks from the bottom itself
+            wake=timer.fired,
+            floor=PROMOTE_FLOOR_SECONDS,
+        ),
+        until_short("expire", EXPIRE_INTERVAL_SECONDS, maintenance_jobs.expire),
+        Job("breakers", BREAKER_INTERVAL_SECONDS, lambda: _watch_breakers(pool, notifier)),
+        # A turn returns its own pause.
+        Job("fold counts", FOLD_INTERVAL_SECONDS, CountFolding(pool).turn, rest=0.0),
+        Job("count places", PLACES_INTERVAL_SECONDS, lambda: _once(pool, workers.count_places)),
+        Job("vacuum", VACUUM_INTERVAL_SECONDS, Vacuuming(pool).turn),
+        Job("tend lanes", TEND_LANES_INTERVAL_SECONDS, lambda: _tend_lanes(pool, recheck)),
+        Job("prune lanes", PRUNE_INTERVAL_SECONDS, lambda: _prune_lanes(pool)),
+        Job("make partitions", PARTITION_INTERVAL_SECONDS, lambda: _make_partitions(pool)),
+        Job("prune workers", PRUNE_INTERVAL_SECONDS, lambda: _once(pool, workers.prune)),
+        Job("forget keys", FORGET_INTERVAL_SECONDS, lambda: _forget_keys(pool)),
+        Job("prune unique keys", PRUNE_INTERVAL_SECONDS, UniqueKeyPruning(pool).turn),
+        until_short("prune sessions", PRUNE_INTERVAL_SECONDS, sessions.prune),
+        until_short("prune login tries", PRUNE_INTERVAL_SECONDS, logins.prune),
+        until_short("prune webhooks", PRUNE_INTERVAL_SECONDS, deliveries.prune),
+        until_short("prune notices", PRUNE_INTERVAL_SECONDS, messages.prune),
+        until_short("prune ticks", PRUNE_INTERVAL_SECONDS, ticks.prune),
+        Job("fold figures", FOLD_FIGURES_INTERVAL_SECONDS, lambda: _fold_figures(pool)),
+        Job("fold figures of tasks", FOLD_FIGURES_INTERVAL_SECONDS, lambda: _fold_task_figures(pool)),
+        Job("error groups", FORGET_INTERVAL_SECONDS, lambda: _keep_errors(pool)),
+        Job("sample levels", levels.SAMPLE_SECONDS, lambda: _sample_levels(pool)),
+        until_short("prune levels", PRUNE_INTERVAL_SECONDS, levels.prune),
+        until_short("prune figures", FORGET_INTERVAL_SECONDS, rollups.prune),
+        until_short("prune figures of tasks", FORGET_INTERVAL_SECONDS, task_rollups.prune),
+    ]
 
 
-async def _say_who_is_on_duty(pool: Pool, duty: Duty) -> float | None:
+def _deleting_jobs(pool: Pool, cleanup_interval: float, keep: Retention) -> Iterator[Job]:
+    """Those of the processes that are told to delete, on duty or not."""
+    if cleanup_interval:
+        yield Job(
+            "clean up",
+            cleanup_interval,
+            lambda: _until_short(pool, maintenance_jobs.cleanup),
+            is_shared=False,
+        )
+    if keep != FOR_EVER:
+        # It paces itself, too.
+        rounds = RetentionRounds(pool, keep)
+        yield Job("retain", ROUND_INTERVAL_SECONDS, rounds.turn, rest=0.0, is_shared=False)
+
+
+async def _say_who_is_on_duty(pool: Pool, duty: Duty) -> float:
     if not duty.is_on:
         return min(BEACON_INTERVAL_SECONDS, duty.starts_in + 0.001)
     await duty.say(pool)
-    return None
+    return BEACON_INTERVAL_SECONDS
 
 
 async def _make_partitions(pool: Pool) -> None:

@@ -19,7 +19,7 @@ TIMER_MARGIN_SECONDS = 0.001
 
 
 class Promotion:
-    """The looks of one process. `turn` is for `run_every`."""
+    """The looks of one process. `turn` is for a `Loop`."""
 
     def __init__(self, pool: Pool, notifier: Notifier, timer: DueTimer) -> None:
         self._pool = pool

@@ -31,7 +31,7 @@ _Part = Callable[[PooledConnection, _Place], Awaitable[_Place]]
 
 
 class RetentionRounds:
-    """The rounds of one process. `turn` is for `run_every`."""
+    """The rounds of one process. `turn` is for a `Loop`."""
 
     def __init__(self, pool: Pool, keep: Retention) -> None:
         self._pool = pool

@@ -29,7 +29,7 @@ _VACUUM = psql.SQL("VACUUM (SKIP_LOCKED, TRUNCATE false, PROCESS_TOAST false) {}
 
 
 class Vacuuming:
-    """The vacuums of one process. `turn` is for `run_every`."""
+    """The vacuums of one process. `turn` is for a `Loop`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

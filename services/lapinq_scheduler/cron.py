@@ -5,7 +5,6 @@ the wait for a changed schedule: without it, the loop polls.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,7 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.monitoring.metrics import Metrics
-from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_core.runtime.loops import Loop, Service, stop_all
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.schedules import firing
 from lapinq_core.schedules.comparing import Wanted
@@ -45,27 +44,24 @@ async def run_cron(
     notifier = Notifier(pool)
     listener = Listener(settings.listen_database_url or settings.database_url, "lapinq-cron-listener")
     own_metrics = CronMetrics(pool, notifier)
-    cron = _Cron(pool, notifier, listener, stop, own_metrics, longest=settings.scheduler_interval)
+    cron = _Cron(pool, notifier, listener, own_metrics, longest=settings.scheduler_interval)
     await pool.open()
-    background = [
-        asyncio.create_task(notifier.run(), name="notifier"),
-        asyncio.create_task(listener.run(stop), name="listener"),
-    ]
+    background = [Service("notifier", notifier.run), Service("listener", lambda: listener.run(stop))]
+    for service in background:
+        service.start()
     try:
         with metrics.showing(own_metrics):
             await register(pool, wanted, settings.schedule_modules, stop)
-            await run_every(
+            await Loop(
                 "fire schedules",
                 cron.turn,
-                interval=0.0,
-                stop=stop,
-                deadline=settings.scheduler_interval + 60.0,
+                until=stop,
+                wake=cron.changed,
                 expected=is_away,
-            )
+                observe=own_metrics.times.of("fire schedules"),
+            ).run()
     finally:
-        for task in background:
-            task.cancel()
-        await asyncio.wait(background)
+        await stop_all(background)
         await pool.close()
 
 
@@ -87,14 +83,13 @@ async def embedded_cron(settings: Settings) -> AsyncGenerator[Metrics]:
 
 
 class _Cron:
-    """One process's loop over due ticks."""
+    """One process's loop over due ticks. `changed` is set when a schedule may have changed."""
 
     def __init__(
         self,
         pool: Pool,
         notifier: Notifier,
         listener: Listener,
-        stop: asyncio.Event,
         metrics: CronMetrics,
         *,
         longest: float,
@@ -102,31 +97,13 @@ class _Cron:
         self._pool = pool
         self._notifier = notifier
         self._listener = listener
-        self._stop = stop
         self._metrics = metrics
         self._longest = longest
-        self._pause = 0.0
         self._retry_pause = INITIAL_RETRY_SECONDS
-        self._observe = metrics.times.of("fire schedules")
-        self._changed = asyncio.Event()
-        listener.subscribe(SCHEDULES_CHANNEL, lambda _: self._changed.set())
+        self.changed = asyncio.Event()
+        listener.subscribe(SCHEDULES_CHANNEL, lambda _: self.changed.set())
 
     async def turn(self) -> float:
-        """Sleeps as long as the last pass said, then handles the due ticks."""
-        await pause_for(self._pause, self._changed, self._stop)
-        self._changed.clear()
-        self._pause = 0.0
-        if self._stop.is_set():
-            return 0.0
-        began, has_failed = time.perf_counter(), True
-        try:
-            self._pause = await self._handle_due()
-            has_failed = False
-        finally:
-            self._observe(time.perf_counter() - began, has_failed)
-        return 0.0
-
-    async def _handle_due(self) -> float:
         """Handles the due ticks. Returns how long to sleep."""
         async with self._pool.connection() as conn:
             woken = await firing.release_held(conn)

@@ -15,7 +15,7 @@ from lapinq_core.declaring import declared_in
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.schedules.definition import has_ended
 from lapinq_core.domain.schedules.schedule_file import MODULE
-from lapinq_core.runtime.loops import StopLoop, run_every
+from lapinq_core.runtime.loops import succeed
 from lapinq_core.schedules.applying import apply, author_of
 from lapinq_core.schedules.comparing import Action, Gone, Others, Step, Wanted
 
@@ -49,7 +49,7 @@ async def register(
     if not modules:
         return
 
-    async def turn() -> None:
+    async def store() -> None:
         try:
             async with pool.connection() as conn:
                 steps = await apply(
@@ -65,9 +65,8 @@ async def register(
             log.error("could not store the schedules of %s: %s", ", ".join(modules), error)  # noqa: TRY400
         else:
             _log(steps)
-        raise StopLoop
 
-    await run_every("store schedules", turn, interval=0.0, stop=stop, expected=is_away)
+    await succeed("store schedules", store, until=stop, expected=is_away)
 
 
 def _log(steps: Sequence[Step]) -> None:

@@ -13,6 +13,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.monitoring.metrics import Metrics
+from lapinq_core.runtime.loops import Service, stop_all
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep.duty import DUTY_CHANNEL, Duty
@@ -34,10 +35,9 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
     listener.subscribe(DUTY_CHANNEL, duty.heard)
     own_metrics = SchedulerMetrics(pool, notifier, listener)
     await pool.open()
-    background = [
-        asyncio.create_task(notifier.run(), name="notifier"),
-        asyncio.create_task(listener.run(stop), name="listener"),
-    ]
+    background = [Service("notifier", notifier.run), Service("listener", lambda: listener.run(stop))]
+    for service in background:
+        service.start()
     try:
         with metrics.showing(own_metrics):
             await run_maintenance(
@@ -51,9 +51,7 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
                 keep=read_keep(settings.keep),
             )
     finally:
-        for task in background:
-            task.cancel()
-        await asyncio.wait(background)
+        await stop_all(background)
         await pool.close()
 
 

@@ -11,7 +11,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome
-from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
+from lapinq_core.runtime.loops import pause_for, succeed
 from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.liveness.membership import Membership
@@ -91,19 +91,15 @@ class Shutdown:
             await _insist(f"release {len(claims)} tasks", release)
 
 
-async def _insist(what: str, turn: Callable[[], Awaitable[object]]) -> bool:
-    """Calls `turn` until it succeeds, or `FLUSH_SECONDS` are over: then it answers False.
+async def _insist(what: str, call: Callable[[], Awaitable[object]]) -> bool:
+    """Calls `call` until it succeeds, or `FLUSH_SECONDS` are over: then it answers False.
 
     Other workers rescue what is left.
     """
 
-    async def once() -> None:
-        await turn()
-        raise StopLoop
-
     try:
         async with asyncio.timeout(FLUSH_SECONDS):
-            await run_every(what, once, interval=0.0, stop=asyncio.Event(), expected=is_away)
+            await succeed(what, call, expected=is_away)
     except TimeoutError:
         log.warning("could not %s", what)
         return False

@@ -7,6 +7,7 @@ that, or when it is told again, it releases the tasks that still run, and ends.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from prometheus_client.core import Metric
 
@@ -17,6 +18,7 @@ from lapinq_core.db.channels import (
     WAIT_CHANNEL,
     WATCH_CHANNEL,
 )
+from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, done_notifier
 from lapinq_core.db.pinned_session import PinnedSession
@@ -24,6 +26,7 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.domain.tasks.task_lines import TASKS
 from lapinq_core.importing import load_middleware
+from lapinq_core.runtime.loops import Loop, Service, stop_all
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks.actions import CANCEL_CHANNEL
@@ -239,13 +242,10 @@ class Worker:
             self._settler,
             self._rescuer,
         )
-        self._recorder = Recorder(self._pool, tally, self._metrics.times.of("figures"))
+        self._recorder = Recorder(self._pool, tally)
+        self._failed = failed
         self._error_recorder = ErrorRecorder(
-            self._pool,
-            failed,
-            lambda: self._membership.name,
-            settings.worker_release,
-            self._metrics.times,
+            self._pool, failed, lambda: self._membership.name, settings.worker_release
         )
         handover = Handover(
             direct, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools
@@ -291,60 +291,74 @@ class Worker:
         settings = self._settings
         self._membership.start_beating()
         self._guard.start()
-        maintenance = run_maintenance(
+        times = self._metrics.times
+        fetcher = Service("fetcher", lambda: self._fetcher.run(self._stop))
+        until_stop = [
+            Service("listener", lambda: self._listener.run(self._stop)),
+            Service("maintenance", self._run_maintenance),
+            Loop(
+                "rescuer",
+                lambda: self._rescuer.turn(settings.stale_recovery_interval),
+                expected=is_away,
+                observe=times.of("rescuer"),
+            ),
+            Loop("registered tasks", self._registration.turn, expected=is_away),
+        ]
+        if wants_rates(settings):
+            until_stop.append(
+                Service(
+                    "rates",
+                    lambda: log_rates(self._dispatcher, self._settler, as_json=settings.json_log),
+                )
+            )
+        until_the_end = [
+            Service("settler", self._settler.run),
+            Service("notifier", self._notifier.run),
+            Service("notifier of ends", self._done_notifier.run),
+            Service("progress", self._progress.run),
+            Service("live logs", self._live_logs.run),
+            Service("profiles", self._profiles.run),
+            Service("tick", self._tick),
+            Loop("figures", self._recorder.turn, expected=is_away, observe=times.of("figures")),
+            Loop(
+                "errors",
+                self._error_recorder.turn,
+                wake=self._failed.due,
+                expected=is_away,
+                observe=times.of("errors"),
+            ),
+            *(Service("pool", pool.run) for pool in self._pools),
+        ]
+        everything = [*until_the_end, fetcher, *until_stop]
+        try:
+            for service in everything:
+                service.start(on_ended=self._stop.set)  # none ends by itself; one that did has a bug
+            say_what_it_serves(settings, self._membership.id, self._membership.name)
+            await self._stop.wait()
+            for service in until_stop:
+                service.stop()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLAIM_SECONDS):
+                    await fetcher.wait()
+            fetcher.stop()
+            await self._shut_down()
+        finally:
+            await stop_all(everything, FLUSH_SECONDS)
+        for service in everything:
+            if service.error is not None:
+                raise service.error
+
+    async def _run_maintenance(self) -> None:
+        await run_maintenance(
             self._pool,
             self._notifier,
             self._stop,
             self._metrics.times,
-            cleanup_interval=settings.cleanup_interval,
+            cleanup_interval=self._settings.cleanup_interval,
             due_timer=self._due_timer,
             duty=self._duty,
             living=lambda: self._membership.place.living,
         )
-        sweeps = self._rescuer.run(
-            self._stop, settings.stale_recovery_interval, self._metrics.times.of("rescuer")
-        )
-        until_the_end = [
-            asyncio.create_task(self._settler.run(), name="settler"),
-            asyncio.create_task(self._notifier.run(), name="notifier"),
-            asyncio.create_task(self._done_notifier.run(), name="notifier of ends"),
-            asyncio.create_task(self._progress.run(), name="progress"),
-            asyncio.create_task(self._live_logs.run(), name="live logs"),
-            asyncio.create_task(self._profiles.run(), name="profiles"),
-            asyncio.create_task(self._tick(), name="tick"),
-            asyncio.create_task(self._recorder.run(), name="recorder"),
-            asyncio.create_task(self._error_recorder.run(), name="error recorder"),
-            *(asyncio.create_task(pool.run(), name="pool") for pool in self._pools),
-        ]
-        fetcher = asyncio.create_task(self._fetcher.run(self._stop), name="fetcher")
-        until_stop = [
-            asyncio.create_task(self._listener.run(self._stop), name="listener"),
-            asyncio.create_task(maintenance, name="maintenance"),
-            asyncio.create_task(sweeps, name="rescuer"),
-            asyncio.create_task(self._registration.run(self._stop), name="registered tasks"),
-        ]
-        if wants_rates(settings):
-            rates = log_rates(self._dispatcher, self._settler, as_json=settings.json_log)
-            until_stop.append(asyncio.create_task(rates, name="rates"))
-        everything = [*until_the_end, fetcher, *until_stop]
-        told = asyncio.create_task(self._stop.wait())
-        say_what_it_serves(settings, self._membership.id, self._membership.name)
-        try:
-            await asyncio.wait([told, *everything], return_when=asyncio.FIRST_COMPLETED)
-            self._stop.set()
-            for task in until_stop:
-                task.cancel()
-            await asyncio.wait([fetcher], timeout=CLAIM_SECONDS)
-            fetcher.cancel()
-            await self._shut_down()
-        finally:
-            for task in (told, *everything):
-                task.cancel()
-            await asyncio.wait(everything, timeout=FLUSH_SECONDS)
-        for task in everything:
-            # None of them ends by itself; one that did has a bug.
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error
 
     async def _shut_down(self) -> None:
         shutdown = Shutdown(

@@ -25,7 +25,7 @@ from lapinq_core.domain.accounts.api_key import digest_of, looks_like_key
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.people import keys
 from lapinq_core.people.keys import FoundKey
-from lapinq_core.runtime.loops import run_every
+from lapinq_core.runtime.loops import Loop
 
 FRESH_SECONDS = 5.0
 MAX_REMEMBERED = 1000
@@ -86,7 +86,7 @@ class KeyCache:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Writes when keys were used, until `stop` is set."""
-        await run_every("uses of keys", self.note_due, interval=_WRITE_INTERVAL_SECONDS, stop=stop)
+        await Loop("uses of keys", self._turn, until=stop).run()
 
     async def note_due(self) -> None:
         """Writes uses that are due: the first use of a key immediately, then one a minute."""
@@ -98,6 +98,10 @@ class KeyCache:
         with contextlib.suppress(TimeoutError, psycopg.Error):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._note(self._uses.all(), self._clock())
+
+    async def _turn(self) -> float:
+        await self.note_due()
+        return _WRITE_INTERVAL_SECONDS
 
     async def _find_uncached(self, digest: bytes) -> FoundKey | None:
         answer = self._in_flight.get(digest) or self._pending.get(digest)

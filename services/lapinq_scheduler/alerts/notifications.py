@@ -56,14 +56,14 @@ class Notifications:
             assert sender is not None, "the settings are checked"
             self.mailer = Mailer(server, sender)
 
-    async def send(self) -> float | None:
-        """Sends the messages that are due; 0 if there may be more. A stop waits for them briefly."""
+    async def send(self) -> float:
+        """Sends the messages that are due. Returns the pause before the next look. A stop waits for them briefly."""
         taken: list[DueMessage] = []
         async with self._pool.connection() as conn:
             while len(taken) < MAX_AT_ONCE and (due := await messages.take(conn, lease=LEASE_SECONDS)):
                 taken.append(due)
         if not taken:
-            return None
+            return SEND_INTERVAL_SECONDS
         sending = [asyncio.create_task(self._deliver(due), name="notification") for due in taken]
         all_sent = asyncio.ensure_future(asyncio.wait(sending))
         stopped = asyncio.ensure_future(self._stop.wait())
@@ -81,10 +81,11 @@ class Notifications:
                 raise outcome
         return 0.0
 
-    async def check(self) -> None:
-        """Checks the conditions, unless another process does."""
+    async def check(self) -> float:
+        """Checks the conditions, unless another process does. Returns the pause before the next time."""
         async with self._pool.connection() as conn:
             await conditions.check(conn)
+        return CHECK_INTERVAL_SECONDS
 
     async def _deliver(self, due: DueMessage) -> None:
         try:

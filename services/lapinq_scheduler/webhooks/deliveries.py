@@ -19,13 +19,11 @@ from lapinq_core.domain.webhooks.signature import read_keys
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import Delivered, Undelivered, WebhookState, next_wait
 from lapinq_core.monitoring.metrics import Metrics
-from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_core.runtime.loops import Loop
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
 from lapinq_scheduler.alerts.notifications import (
-    CHECK_INTERVAL_SECONDS,
-    SEND_INTERVAL_SECONDS,
     SEND_SECONDS,
     Notifications,
 )
@@ -58,22 +56,18 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
     pool = make_pool(settings.database_url, "lapinq-webhooks", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     await pool.open()
     of_webhooks, of_notifications = DeliveryMetrics(), NotificationMetrics()
-    deliveries = _Deliveries(
-        pool, poster, receivers, stop, of_webhooks, are_signed=bool(settings.webhook_secret)
-    )
+    deliveries = _Deliveries(pool, poster, receivers, of_webhooks, are_signed=bool(settings.webhook_secret))
     notifications = Notifications(pool, poster, settings, stop, of_notifications)
     try:
         with metrics.showing(of_webhooks), metrics.showing(of_notifications):
             async with asyncio.TaskGroup() as group:
-                for name, turn, interval, deadline in (
-                    ("deliver webhooks", deliveries.turn, POLL_SECONDS, TURN_SECONDS),
-                    ("send notifications", notifications.send, SEND_INTERVAL_SECONDS, SEND_SECONDS),
-                    ("check conditions", notifications.check, CHECK_INTERVAL_SECONDS, TURN_SECONDS),
+                for name, turn, wake, deadline in (
+                    ("deliver webhooks", deliveries.turn, deliveries.ended, TURN_SECONDS),
+                    ("send notifications", notifications.send, None, SEND_SECONDS),
+                    ("check conditions", notifications.check, None, TURN_SECONDS),
                 ):
-                    loop = run_every(
-                        name, turn, interval=interval, stop=stop, deadline=deadline, expected=is_away
-                    )
-                    group.create_task(loop, name=name)
+                    loop = Loop(name, turn, until=stop, wake=wake, deadline=deadline, expected=is_away)
+                    group.create_task(loop.run(), name=name)
     finally:
         await deliveries.wind_down()
         await poster.close()
@@ -94,33 +88,30 @@ async def embedded_deliveries(settings: Settings) -> AsyncGenerator[Metrics]:
 
 
 class _Deliveries:
-    """The deliveries in flight, and where the search for due webhooks continues."""
+    """The deliveries in flight, and where the search for due webhooks continues. `ended` is set when one ends."""
 
     def __init__(
         self,
         pool: Pool,
         poster: Poster,
         receivers: Receivers,
-        stop: asyncio.Event,
         metrics: DeliveryMetrics,
         *,
         are_signed: bool,
     ) -> None:
         self._pool = pool
         self._poster = poster
-        self._stop = stop
         self._metrics = metrics
         self._is_warned = are_signed
         self._receivers = receivers
         self._after = FIRST_HOST
         self._after_known = FIRST_HOST
         self._has_more = False  # hosts left to query before the next pause
-        self._ended = asyncio.Event()
+        self.ended = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def turn(self) -> float:
-        """Posts due webhooks within the limits, then waits for a delivery to end or for the next poll."""
-        self._ended.clear()
+        """Posts due webhooks within the limits. Returns the pause before the next poll."""
         receivers, is_first = self._receivers, not self._has_more
         if receivers.free_for_any and (is_first or self._after != FIRST_HOST):
             self._send_all(await self._take_for_any_host())
@@ -130,10 +121,7 @@ class _Deliveries:
             (self._after != FIRST_HOST and receivers.free_for_any)
             or (self._after_known != FIRST_HOST and receivers.free)
         )
-        if self._has_more:
-            return 0.0
-        await pause_for(POLL_SECONDS, self._ended, self._stop)
-        return 0.0
+        return 0.0 if self._has_more else POLL_SECONDS
 
     async def wind_down(self) -> None:
         """Waits briefly for deliveries in flight. Those not recorded by then are posted again after their lease."""
@@ -197,7 +185,7 @@ class _Deliveries:
             await self._record(due, outcome)
         finally:
             self._receivers.ended(due.host, answered=answered, seconds=took)
-            self._ended.set()
+            self.ended.set()
 
     async def _record(self, due: DueWebhook, outcome: Delivered | Undelivered) -> None:
         """Records the outcome as soon as the database is available, within the lease."""

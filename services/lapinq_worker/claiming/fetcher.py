@@ -24,7 +24,7 @@ from lapinq_core.domain.tasks.claim import Claim, by_queue
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.fleet.workers import ALONE, Place
-from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_core.runtime.loops import Loop
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import claiming, worker_verbs
 from lapinq_core.tasks.claim_facts import facts_of
@@ -42,7 +42,7 @@ from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import Tally
 
-STATEMENT_DEADLINE_SECONDS = 20.0
+TURN_DEADLINE_SECONDS = 20.0
 BUSY_SCAN_INTERVAL_SECONDS = 0.25
 STALL_SECONDS = 1.0
 LEAST_STALL_SECONDS = 0.1
@@ -152,7 +152,6 @@ class Fetcher:
         self._is_backup = False  # the next turn only follows hints that others answer, too
         self._answer_later: asyncio.TimerHandle | None = None
         self._to_release: list[Claim] = []  # before the next claim
-        self._pause = 0.0  # before the next turn, in seconds
         self.claimed_count = 0
 
     def heard(self, payload: str) -> None:
@@ -212,34 +211,21 @@ class Fetcher:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claims until `stop` is set."""
-        waking = asyncio.create_task(self._wake_at(stop), name="fetcher's stop")
+        loop = Loop(
+            "fetcher",
+            self._turn,
+            until=stop,
+            wake=self._wake,
+            deadline=TURN_DEADLINE_SECONDS,
+            expected=is_away,
+        )
         try:
-            await run_every(
-                "fetcher",
-                lambda: self._turn(stop),
-                interval=0.0,
-                stop=stop,
-                deadline=STATEMENT_DEADLINE_SECONDS + max(self._poll_interval, 1.25 * MAX_FLEET_REST_SECONDS),
-                expected=is_away,
-            )
+            await loop.run()
         finally:
-            waking.cancel()
             self._arrivals.stop()
             await self._session.close()
 
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        # So that a turn sleeps on one event: a wait for two needs two tasks, and more turns of the loop after a hint.
-        await stop.wait()
-        self._wake.set()
-
-    async def _turn(self, stop: asyncio.Event) -> None:
-        # It sleeps first: nothing stands between a hint and the claim.
-        pause, self._pause = self._pause, 0.0
-        if pause > 0:
-            await pause_for(pause, self._wake)
-            self._wake.clear()
-            if stop.is_set():
-                return
+    async def _turn(self) -> float:
         is_early = time.monotonic() < self._poll_at
         is_backup, self._is_backup = self._is_backup and is_early, False
         hinted, self._hinted = self._hinted, 0.0
@@ -258,14 +244,15 @@ class Fetcher:
         if got == 0 or self._wanted() <= 0 or (got < wanted and self._saw_nothing):
             self._take_stalled()
             if self._to_release:
-                return
+                return 0.0
             self._is_rested = got < wanted
             if not is_backup and not got == expected < wanted:
                 self._poll_at = min(
                     time.monotonic() + self._pause_after(wanted, got),
                     max(self._opens_at, time.monotonic() + SHORTEST_PAUSE_SECONDS),
                 )
-            self._pause = self._poll_at - time.monotonic()
+            return self._poll_at - time.monotonic()
+        return 0.0
 
     async def _look(
         self, connection: PinnedConnection, expected: float, *, is_backup: bool

@@ -21,7 +21,7 @@ from lapinq_core.domain.version import __version__
 from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Health, Place, WorkerRecord
-from lapinq_core.runtime.loops import StopLoop, run_every
+from lapinq_core.runtime.loops import succeed
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.liveness.heartbeat import Heartbeat
@@ -119,14 +119,13 @@ class Membership:
             timeout_seconds=self._settings.worker_timeout,
         )
 
-        async def turn() -> None:
+        async def register() -> None:
             async with self._pool.connection() as conn:
                 self._registered = moment()
                 self._watched = await workers.register(conn, record)
             self.is_member = True
-            raise StopLoop
 
-        await run_every("register", turn, interval=0.1, stop=stop, expected=_not_ready)
+        await succeed("register", register, until=stop, expected=_not_ready)
 
     def start_beating(self) -> None:
         """Starts the heartbeat, once the worker has joined."""

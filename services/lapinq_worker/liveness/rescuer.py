@@ -4,17 +4,14 @@ A worker judges others only while `lease_trust` allows it. Any number may rescue
 LOCKED, and every change matches the token it was read with.
 """
 
-import asyncio
 import logging
 import random
 import time
 from collections.abc import Callable, Iterable
 
-from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.fleet import workers
-from lapinq_core.monitoring.loop_times import Observe
-from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR, run_every
+from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
 from lapinq_core.upkeep import rescuing
 
 MAX_FULL_REST_SECONDS = 600.0
@@ -48,14 +45,10 @@ class Rescuer:
         self._search_at = self._full_search_at = 0.0  # by time.monotonic
         self.rescued_count = 0
 
-    async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
-        """Sweeps every `interval` seconds until `stop` is set, and reports each sweep to `observe`."""
-
-        async def turn() -> float | None:
-            pause = await self.sweep()
-            return interval * self._share() if pause is None else pause
-
-        await run_every("rescuer", turn, interval=interval, stop=stop, expected=is_away, observe=observe)
+    async def turn(self, interval: float) -> float:
+        """Sweeps. Returns the pause before the next sweep: `interval` seconds, longer in a large fleet."""
+        pause = await self.sweep()
+        return interval * self._share() if pause is None else pause
 
     def _share(self) -> float:
         # So that two workers sweep in each interval, whichever of them are suspended or gone.
@@ -63,7 +56,7 @@ class Rescuer:
         return factor * random.uniform(0.75, 1.25) if factor > 1.0 else 1.0  # noqa: S311  # they spread
 
     async def sweep(self) -> float | None:
-        """One pass, for `run_every`. The next one follows immediately if there was more than one pass takes.
+        """One pass. Returns 0 if there was more than it takes, so that the next one follows immediately.
 
         A search begins at the first attempt that ran at the last one, so that it doesn't walk the dead rows before it
         again. Vacuum makes room there for new rows, so now and then one searches the whole table, and at once when a

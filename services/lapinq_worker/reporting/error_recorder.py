@@ -14,12 +14,9 @@ from collections.abc import Callable
 
 import psycopg
 
-from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.error_groups import FLUSH_SECONDS
 from lapinq_core.error_groups.recording import record
-from lapinq_core.monitoring.loop_times import LoopTimes
-from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_worker.running.failures import FailureTally
 
 GATHER_SECONDS = (0.2, 1.2)
@@ -40,32 +37,25 @@ class ErrorRecorder:
         tally: FailureTally,
         worker: Callable[[], str],
         release: str | None,
-        times: LoopTimes,
     ) -> None:
         self._pool = pool
         self._tally = tally
         self._worker = worker
         self._release = release
-        self._times = times
-        self._stop = asyncio.Event()
         self._writing = asyncio.Lock()
         self._pause = INITIAL_PAUSE_SECONDS
-        self._turn_ended = -IDLE_SECONDS
+        self._wrote_at = -IDLE_SECONDS
 
-    async def run(self) -> None:
-        """Writes, until cancelled. The first failure starts it."""
-        await self._tally.some.wait()
-        await run_every(
-            "errors",
-            self._turn,
-            interval=IDLE_SECONDS,
-            stop=self._stop,
-            expected=is_away,
-            observe=self._times.of("errors"),
-            wake=self._tally.some,
-            floor=lambda: self._pause,
-            hurry=self._tally.new,
-        )
+    async def turn(self) -> float:
+        """Writes what there is. Returns the pause before the next turn, which `FailureTally.due` ends."""
+        if self._tally.is_idle():
+            return IDLE_SECONDS
+        is_busy = time.monotonic() - self._wrote_at < 2 * self._pause
+        self._pause = min(self._pause * 2, FLUSH_SECONDS) if is_busy else INITIAL_PAUSE_SECONDS
+        await asyncio.sleep(random.uniform(*GATHER_SECONDS))  # noqa: S311  # no secret
+        await self.flush()
+        self._wrote_at = time.monotonic()
+        return self._pause
 
     async def flush(self) -> None:
         """Writes what has gathered; raises when that fails, having lost nothing."""
@@ -83,10 +73,3 @@ class ErrorRecorder:
             except BaseException:
                 self._tally.give_back(failures)
                 raise
-
-    async def _turn(self) -> None:
-        is_busy = time.monotonic() - self._turn_ended < 2 * self._pause
-        self._pause = min(self._pause * 2, FLUSH_SECONDS) if is_busy else INITIAL_PAUSE_SECONDS
-        await pause_for(random.uniform(*GATHER_SECONDS), self._stop)  # noqa: S311  # no secret
-        await self.flush()
-        self._turn_ended = time.monotonic()

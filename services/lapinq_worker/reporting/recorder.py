@@ -8,42 +8,27 @@ written twice.
 import asyncio
 import random
 
-from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.figures import FLUSH_SECONDS
 from lapinq_core.figures import rollups, task_rollups
-from lapinq_core.monitoring.loop_times import Observe
-from lapinq_core.runtime.loops import run_every
 from lapinq_worker.running.tally import Tally
 
 
 class Recorder:
-    """One event loop owns it. `observe` is told of each turn, as by `run_every`."""
+    """One event loop owns it."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        tally: Tally,
-        observe: Observe,
-    ) -> None:
+    def __init__(self, pool: Pool, tally: Tally) -> None:
         self._pool = pool
         self._tally = tally
-        self._observe = observe
         self._writing = asyncio.Lock()
         # Within a span of the database's clock each worker writes at a time of its own, away from both ends: so each
         # span gets what one such time brought, never none or two, and not all workers write at once.
         self._phase = random.uniform(0.2, 0.8) * FLUSH_SECONDS  # noqa: S311  # no secret
 
-    async def run(self) -> None:
-        """Writes, until cancelled."""
-        await run_every(
-            "figures",
-            self._turn,
-            interval=FLUSH_SECONDS,
-            stop=asyncio.Event(),
-            expected=is_away,
-            observe=self._observe,
-        )
+    async def turn(self) -> float:
+        """Writes. Returns the pause until this worker's time in the next span."""
+        over = await self.flush()
+        return FLUSH_SECONDS if over is None else FLUSH_SECONDS - over + self._phase
 
     async def flush(self) -> float | None:
         """Writes what has gathered; raises when that fails, having lost nothing.
@@ -76,7 +61,3 @@ class Recorder:
         except BaseException:
             self._tally.give_task_figures_back(figures)
             raise
-
-    async def _turn(self) -> float | None:
-        over = await self.flush()
-        return None if over is None else FLUSH_SECONDS - over + self._phase

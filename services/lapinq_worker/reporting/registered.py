@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.fleet import workers
 from lapinq_core.importing import registered_tasks
-from lapinq_core.runtime.loops import run_every
 from lapinq_worker.liveness.membership import Membership
 
 INTERVAL_SECONDS = 2.0
@@ -30,20 +28,18 @@ class Registration:
         self._modules = modules
         self._told = (membership.id, frozenset[str]())
 
-    async def run(self, stop: asyncio.Event) -> None:
-        await run_every(
-            "registered tasks", self._turn, interval=INTERVAL_SECONDS, stop=stop, expected=is_away
-        )
-
-    async def _turn(self) -> None:
+    async def turn(self) -> float:
+        """Writes if there is something new. Returns the pause before the next turn."""
         known = (self._membership.id, frozenset(self._modules()))
-        if known == self._told or not self._membership.is_member:
-            return
-        worker_id, modules = known
+        if known != self._told and self._membership.is_member:
+            await self._write(*known)
+            self._told = known
+        return INTERVAL_SECONDS
+
+    async def _write(self, worker_id: str, modules: frozenset[str]) -> None:
         found = await asyncio.to_thread(_tasks_in, modules)
         async with self._pool.connection() as conn:
             await workers.record_registered(conn, worker_id, found)
-        self._told = known
 
 
 def _tasks_in(modules: Iterable[str]) -> list[Registered]:

@@ -28,12 +28,12 @@ _Key = tuple[str, str, str]
 class FailureTally:
     """Bounded, however many attempts fail in however many ways.
 
-    `some` is set when there is something to take, `new` when that includes the first failure of a group.
+    `due` is set by the first failure of a group, and by the first one after `is_idle`.
     """
 
     def __init__(self) -> None:
-        self.some = asyncio.Event()
-        self.new = asyncio.Event()
+        self.due = asyncio.Event()
+        self._is_idle = True
         self._known: set[_Key] = set()
         self._errors: dict[_Key, Failures] = {}
         self._groups: dict[_Key, Failures] = {}
@@ -54,10 +54,15 @@ class FailureTally:
 
     def take(self) -> list[Failures]:
         """The failures since the last call, one for each group. The caller may `give_back` them."""
-        self.new.clear()
+        self.due.clear()
         self._group()
         taken, self._groups = self._groups, {}
         return list(taken.values())
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing to take. Then the next failure is due, whatever its group."""
+        self._is_idle = not (self._errors or self._groups)
+        return self._is_idle
 
     def give_back(self, failures: Iterable[Failures]) -> None:
         """The next `take` returns these too."""
@@ -67,12 +72,14 @@ class FailureTally:
     def _noticed(self, claim: Claim, error: str) -> Failures:
         if len(self._errors) >= MAX_ERRORS:
             self._group()
-        self.some.set()
         kind = kind_of(first_line(error))
         group = claim.queue_name, claim.task_name, kind
         if group not in self._known and len(self._known) < MAX_KNOWN:
             self._known.add(group)
-            self.new.set()
+            self.due.set()
+        if self._is_idle:
+            self._is_idle = False
+            self.due.set()
         failures = self._errors[claim.queue_name, claim.task_name, error] = Failures(
             queue_name=claim.queue_name,
             task_name=claim.task_name,

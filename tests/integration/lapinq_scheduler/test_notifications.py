@@ -18,7 +18,7 @@ from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_scheduler.alerts import notifications as module
 from lapinq_scheduler.alerts.mailer import Mailer
-from lapinq_scheduler.alerts.notifications import Notifications
+from lapinq_scheduler.alerts.notifications import SEND_INTERVAL_SECONDS, Notifications
 from lapinq_scheduler.metrics import NotificationMetrics
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import Poster
@@ -76,7 +76,7 @@ def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> None:
             await outbox.store_news(conn, [error(7), error(8)])
             assert await notifications.send() == 0.0
             assert await states(conn) == [("sent", None)] * 4
-            assert await notifications.send() is None
+            assert await notifications.send() == SEND_INTERVAL_SECONDS
 
         run(database, test)
     hook, slack = sorted(receiver.received, key=lambda received: "rule" not in received.told)
@@ -100,7 +100,7 @@ def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> N
             await outbox.store_news(conn, [error()])
             await notifications.send()
             assert await states(conn) == [("pending", "it answered 500")]
-            assert await notifications.send() is None
+            assert await notifications.send() == SEND_INTERVAL_SECONDS
             receiver.answer = lambda _: (204, {})
             await rules.send_trial(conn, rule_id, by=SOMEBODY)
             await notifications.send()
@@ -228,7 +228,7 @@ def test_a_recipient_who_is_refused_is_told_of_and_the_others_get_the_mail_once(
             [rule] = await rules.list_rules(conn)
             assert rule.failure == "127.0.0.1 refuses otto@example.org (550); the others got it"
             await conn.execute("UPDATE lapinq_notify_rules SET next_at = lapinq_now()")
-            assert await notifications.send() is None
+            assert await notifications.send() == SEND_INTERVAL_SECONDS
         assert [recipients for recipients, _ in server.mails] == [["lisa@example.org"]]
 
     run(database, test)

@@ -9,7 +9,6 @@ from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.domain.tasks.decide import Fail
 from lapinq_core.error_groups import groups
 from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter, GroupOrder
-from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_worker.reporting import error_recorder
 from lapinq_worker.reporting.error_recorder import ErrorRecorder
 from lapinq_worker.running.failures import FailureTally
@@ -26,7 +25,7 @@ async def found(conn: Conn) -> list[ErrorGroup]:
 
 
 def recorder_of(pool: Pool, tally: FailureTally) -> ErrorRecorder:
-    return ErrorRecorder(pool, tally, lambda: "w", None, LoopTimes("worker"))
+    return ErrorRecorder(pool, tally, lambda: "w", None)
 
 
 async def test_what_fails_is_written_while_the_worker_runs_and_at_its_stop(

@@ -99,7 +99,7 @@ async def test_figures_wait_for_a_database_that_is_away(database: str, desk: Des
     tally = Tally()
     with proxy(database) as between:
         async with make_pool(between.url, "test", 2, timeout=0.5) as pool:
-            recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
+            recorder = Recorder(pool, tally)
             tally.ends += [("a", "add", "completed", 0.01)] * 5
             assert await recorder.flush() is not None
             between.cut()
@@ -126,7 +126,7 @@ async def test_a_write_that_is_broken_off_loses_nothing(
 ) -> None:
     tally = Tally()
     async with make_pool(database, "test", 2, timeout=5) as pool:
-        recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
+        recorder = Recorder(pool, tally)
         tally.ends += [("a", "add", "completed", 0.01)] * 5
         async with desk.conn.transaction():
             await desk.conn.execute(f"LOCK TABLE {table}")

@@ -1,11 +1,11 @@
-"""How far loops are behind: by their turns, as `run_every` makes them, and by what the gauge says of them."""
+"""How far loops are behind: by their turns, as a `Loop` makes them, and by what the gauge says of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.monitoring.metrics import Metrics
-from lapinq_core.runtime.loops import run_every
+from lapinq_core.runtime.loops import Loop, stop_all
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually_async
 
@@ -16,22 +16,21 @@ def lag(times: LoopTimes) -> float | None:
     return Scraped(metrics.text()[0].decode()).value("lapinq_chore_lag_seconds", part="worker", chore="chore")
 
 
-def while_it_runs(
-    turn: Callable[[], Awaitable[float | None]], check: Callable[[LoopTimes], Awaitable[None]]
-) -> None:
-    """Runs `check` beside a loop with this turn, which pauses for an hour unless the turn says otherwise."""
+def while_it_runs(turn: Callable[[], Awaitable[None]], check: Callable[[LoopTimes], Awaitable[None]]) -> None:
+    """Runs `check` beside a loop with this turn, which pauses for an hour."""
 
     async def main() -> None:
-        stop, times = asyncio.Event(), LoopTimes("worker")
-        loop = asyncio.create_task(
-            run_every("chore", turn, interval=3600.0, stop=stop, observe=times.of("chore"))
-        )
+        async def hourly() -> float:
+            await turn()
+            return 3600.0
+
+        times = LoopTimes("worker")
+        loop = Loop("chore", hourly, observe=times.of("chore"))
+        loop.start()
         try:
             await check(times)
         finally:
-            stop.set()
-            loop.cancel()
-            await asyncio.wait([loop])
+            await stop_all([loop])
 
     asyncio.run(main())
 

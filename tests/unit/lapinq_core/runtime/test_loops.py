@@ -1,4 +1,4 @@
-"""`run_every` goes on whatever a turn does, and stops when it is told to."""
+"""A `Loop` goes on whatever a turn does, and stops when it is told to."""
 
 import asyncio
 import itertools
@@ -8,38 +8,37 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
+from lapinq_core.runtime.loops import Loop, Service, pause_for, stop_all, succeed
 from tests.support.event_loops import own_tasks
 
-Turn = Callable[[], Awaitable[float | None]]
+Turn = Callable[[], Awaitable[float]]
 
 
 def run(
     turn: Turn,
     stop: asyncio.Event,
-    **options: float
-    | asyncio.Event
-    | Callable[[], float]
-    | Callable[[BaseException], bool]
-    | Callable[[float, float | None], None],
+    **options: float | asyncio.Event | Callable[[Exception], bool] | Callable[[float, float | None], None],
 ) -> None:
     async def main() -> None:
         async with asyncio.timeout(10):
-            await run_every("chore", turn, stop=stop, **{"interval": 0.0, **options})  # pyright: ignore[reportArgumentType]
+            await Loop("chore", turn, until=stop, **options).run()  # pyright: ignore[reportArgumentType]
+        await asyncio.sleep(0)  # cancelled tasks take a turn of the loop to end
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(main())
 
 
 def turns_until(stop: asyncio.Event, count: int, then: Callable[[int], float | None]) -> Turn:
-    """A turn that does `then` with its number, and stops the loop in the `count`th."""
+    """A turn that does `then` with its number, and stops the loop in the `count`th. Without a pause from `then` the
+    next one follows at once."""
     done = 0
 
-    async def turn() -> float | None:
+    async def turn() -> float:
         nonlocal done
         done += 1
         if done == count:
             stop.set()
-        return then(done)
+        return then(done) or 0.0
 
     return turn
 
@@ -63,23 +62,6 @@ def test_a_pause_ends_when_the_loop_is_woken() -> None:
     assert seen == [1, 2, 3, 4]
 
 
-def test_a_turn_that_took_long_is_followed_by_a_rest_unless_there_is_more_to_do() -> None:
-    stop, pauses = asyncio.Event(), list[tuple[float, float | None]]()
-
-    def look(n: int) -> float | None:
-        time.sleep(0.002)
-        return 0.0 if n == 1 else None
-
-    run(
-        turns_until(stop, 3, look),
-        stop,
-        interval=0.001,
-        rest=3.0,
-        observe=lambda took, pause: pauses.append((took, pause)),
-    )
-    assert [pause == (0.0 if n == 0 else 3.0 * took) for n, (took, pause) in enumerate(pauses)] == [True] * 3
-
-
 def test_a_woken_loop_keeps_its_floor() -> None:
     stop, wake, turned = asyncio.Event(), asyncio.Event(), list[float]()
 
@@ -90,17 +72,6 @@ def test_a_woken_loop_keeps_its_floor() -> None:
 
     run(turns_until(stop, 3, look), stop, wake=wake, floor=0.01)
     assert all(later - earlier >= 0.009 for earlier, later in itertools.pairwise(turned))
-
-
-def test_a_hurry_ends_the_floor() -> None:
-    stop, wake, hurry = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    def look(_: int) -> float:
-        wake.set()
-        hurry.set()
-        return 3600.0
-
-    run(turns_until(stop, 3, look), stop, wake=wake, floor=lambda: 3600.0, hurry=hurry)
 
 
 def test_waking_shortens_no_pause_after_a_failure() -> None:
@@ -174,11 +145,12 @@ def test_the_pause_after_failures_grows_and_success_resets_it(
     monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
     stop = asyncio.Event()
 
-    def fail_but_once(n: int) -> None:
+    def fail_but_once(n: int) -> float:
         if n != 7:
             raise OSError
+        return 42.0
 
-    run(turns_until(stop, 8, fail_but_once), stop, interval=42.0)
+    run(turns_until(stop, 8, fail_but_once), stop)
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 42.0, 0.2]
     assert len(caplog.records) == 7
 
@@ -191,66 +163,142 @@ def test_a_turn_says_how_long_to_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
     stop = asyncio.Event()
-    run(turns_until(stop, 3, {1: 5.0, 2: None, 3: 0.0}.__getitem__), stop, interval=1.0)
-    assert pauses == [5.0, 1.0, 0.0]
+    run(turns_until(stop, 2, {1: 5.0, 2: 1.0}.__getitem__), stop)
+    assert pauses == [5.0, 1.0]
 
 
 def test_a_turn_that_hangs_is_ended_at_its_deadline(caplog: pytest.LogCaptureFixture) -> None:
     stop = asyncio.Event()
     cancelled: list[bool] = []
 
-    async def turn() -> None:
+    async def turn() -> float:
         if cancelled:
             stop.set()
-            return
+            return 0.0
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.append(True)
             raise
+        return 0.0
 
     run(turn, stop, deadline=0.05)
     assert cancelled == [True]
     assert "chore failed" in caplog.text
 
 
-def test_a_turn_can_be_the_last() -> None:
-    seen: list[int] = []
-
-    def end(n: int) -> None:
-        seen.append(n)
-        raise StopLoop
-
-    stop = asyncio.Event()
-    run(turns_until(stop, 100, end), stop)
-    assert seen == [1]
-    assert not stop.is_set()
-
-
-async def test_cancelling_the_task_ends_the_loop() -> None:
-    turned = asyncio.Event()
-
-    async def turn() -> None:
-        turned.set()
-
-    loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=asyncio.Event()))
-    await turned.wait()
-    loop.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await loop
-
-
-async def test_a_stop_ends_the_pause_at_once() -> None:
+@pytest.mark.parametrize("has_wake", [False, True])
+async def test_a_stop_ends_the_pause_at_once(has_wake: bool) -> None:
     stop, turned = asyncio.Event(), asyncio.Event()
 
-    async def turn() -> None:
+    async def turn() -> float:
         turned.set()
+        return 60.0
 
-    loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=stop))
+    wake = asyncio.Event() if has_wake else None
+    loop = asyncio.create_task(Loop("chore", turn, until=stop, wake=wake).run())
     await turned.wait()
     stop.set()
     async with asyncio.timeout(5):
         await loop
+
+
+async def test_a_service_can_be_stopped_twice_and_waited_for() -> None:
+    began, ends = asyncio.Event(), list[bool]()
+
+    async def turn() -> float:
+        began.set()
+        await asyncio.Event().wait()
+        return 0.0
+
+    loop = Loop("chore", turn)
+    loop.start(on_ended=lambda: ends.append(True))
+    await began.wait()
+    for _ in range(2):
+        loop.stop()
+    async with asyncio.timeout(5):
+        await loop.wait()
+        await stop_all([loop])
+    assert ends == [True]
+    assert loop.error is None
+
+
+async def test_a_service_that_was_stopped_before_its_start_never_runs() -> None:
+    async def turn() -> float:
+        raise AssertionError
+
+    loop = Loop("chore", turn)
+    loop.stop()
+    loop.start()
+    await loop.wait()
+    assert not own_tasks()
+
+
+async def test_a_service_that_fails_says_so() -> None:
+    async def fail() -> None:
+        raise ValueError("a bug")
+
+    ended = asyncio.Event()
+    service = Service("chore", fail)
+    service.start(on_ended=ended.set)
+    assert service.error is None
+    await ended.wait()
+    await service.wait()
+    assert str(service.error) == "a bug"
+
+
+async def test_services_are_stopped_together_within_a_time() -> None:
+    stubborn = asyncio.Event()
+
+    async def go_on() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await stubborn.wait()
+
+    services = [Service("first", go_on), Service("second", go_on)]
+    for service in services:
+        service.start()
+    await asyncio.sleep(0)
+    await stop_all(services, 0.01)
+    assert len(own_tasks()) == 2
+    stubborn.set()
+    await stop_all(services)
+    assert not own_tasks()
+
+
+def test_a_call_is_repeated_until_it_succeeds(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def remember(seconds: float, *_: asyncio.Event) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
+    calls = list[int]()
+
+    async def call() -> None:
+        calls.append(1)
+        if len(calls) < 3:
+            raise OSError("the cable is out")
+
+    asyncio.run(succeed("chore", call, expected=lambda error: isinstance(error, OSError)))
+    assert pauses == [0.2, 0.4]
+    assert caplog.messages[0] == "chore: OSError: the cable is out; trying again in 0.2 s"
+
+
+async def test_a_call_is_not_repeated_after_a_stop() -> None:
+    stop, calls = asyncio.Event(), list[int]()
+
+    async def call() -> None:
+        calls.append(1)
+        stop.set()
+        raise OSError
+
+    for _ in range(2):
+        await succeed("chore", call, until=stop)
+    assert calls == [1]
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -42,10 +42,12 @@ def test_what_is_given_back_is_taken_with_what_came_since() -> None:
     assert (failures.failed, failures.retried, failures.error) == (1, 1, "ValueError: no 2")
 
 
-def test_only_the_first_failure_of_a_group_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_first_failure_of_a_group_is_due_while_others_keep_coming(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(failures_module, "MAX_KNOWN", 2)
     tally = FailureTally()
-    news = list[bool]()
+    due = list[bool]()
     for error in (
         "ValueError: no 1",
         "ValueError: no 2",
@@ -53,9 +55,26 @@ def test_only_the_first_failure_of_a_group_is_new(monkeypatch: pytest.MonkeyPatc
         "TypeError: one too many to remember",
     ):
         tally.ended(SEND, Fail(error))
-        news.append(tally.new.is_set())
+        due.append(tally.due.is_set())
         tally.take()
-    assert news == [True, False, True, False]
+    assert due == [True, False, True, False]
+
+
+def test_after_a_quiet_time_the_next_failure_is_due_whatever_its_group() -> None:
+    tally = FailureTally()
+    assert tally.is_idle()
+    tally.ended(SEND, Fail("ValueError: no"))
+    assert not tally.is_idle()
+    taken = tally.take()
+    tally.give_back(taken)
+    assert not tally.is_idle()
+    tally.take()
+    assert tally.is_idle()
+    assert not tally.due.is_set()
+    for number in range(2):
+        tally.ended(SEND, Fail(f"ValueError: no {number}"))
+        assert tally.due.is_set() is (number == 0)
+        tally.due.clear()
 
 
 def test_many_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import LiteralString, NamedTuple, Protocol, cast
+from typing import LiteralString, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
@@ -14,7 +14,7 @@ from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.ids import id_at
-from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.claim import Claim, by_queue
 from lapinq_core.limits import governed_claims
 from lapinq_core.tasks.claim_facts import facts_of
 
@@ -37,30 +37,28 @@ FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)
 _WEEK_SECONDS = 604_800
 
 
+class Ask(msgspec.Struct, frozen=True):
+    """Up to `limit` tasks of `queue`, at or after `mark`, with a rank of at most `max_rank`."""
+
+    queue: str
+    limit: int
+    mark: tuple[int, int] = LOWEST_MARK
+    max_rank: int = HIGHEST_RANK
+
+
 class Claimed(msgspec.Struct, frozen=True):
-    """What a claim took, and the key `(rank, seq)` of the last of it that is in no lane, from which the next may start.
-    If it is less than was asked for, the queue may have more in `opens_in` seconds; None: nobody knows."""
+    """What a claim took, and the same by queue.
+
+    `marks` has the key `(rank, seq)` from which the next claim of a queue may start: of the last task that is in no
+    lane. If it is less than was asked for, the queue may have more in `opens_in` seconds; None: nobody knows.
+    `left_out` are the queues whose claims need their lock, and so an `Ask` alone.
+    """
 
     claims: list[Claim]
-    mark: tuple[int, int] | None = None
+    by_queue: Mapping[str, list[Claim]]
+    marks: Mapping[str, tuple[int, int]]
     opens_in: float | None = None
-
-
-class Ask(Protocol):
-    """What a claim asks of one of several queues, from `mark` on."""
-
-    @property
-    def queue(self) -> str: ...
-    @property
-    def mark(self) -> tuple[int, int]: ...
-    @property
-    def limit(self) -> int: ...
-
-
-class _Ask(NamedTuple):
-    queue: str
-    mark: tuple[int, int]
-    limit: int
+    left_out: Sequence[str] = ()
 
 
 class _Answer(NamedTuple):
@@ -73,7 +71,7 @@ class _Answer(NamedTuple):
 
 async def take(
     conn: PinnedConnection,
-    queue: str,
+    asks: Sequence[Ask],
     limit: int,
     *,
     worker: str,
@@ -82,74 +80,60 @@ async def take(
     margin: float = 10.0,
     free: int | None = None,
     isolated: int = NO_BOUND,
-    mark: tuple[int, int] = LOWEST_MARK,
-    max_rank: int = HIGHEST_RANK,
 ) -> Claimed:
-    """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order, or as
-    its policy says. Of a queue with a rate it takes at most `free`, so that none has to wait for its start, and of
-    tasks that must run alone at most `isolated`.
+    """Takes up to `limit` tasks of the queues, in their order, or as the policy of a queue says. Several queues are
+    asked one after the other, until it has enough; all with the same `max_rank`.
+
+    Of a queue with a rate it takes at most `free`, so that none has to wait for its start, and of tasks that must run
+    alone at most `isolated`.
 
     After `lease` seconds the attempt is overdue even if its worker lives; if the task has its own time limit, `margin`
     seconds after that. `token` is a random UUID for this call: if the answer is lost, `worker_verbs.reclaim` asks for
     it again.
     """
     params: dict[str, object] = {
-        "queue": queue,
-        "rest": JUDGE_SECONDS,
-        "limit": limit,
         "worker": worker,
         "token": token,
         "lease": lease,
         "margin": margin,
-        "free": limit if free is None else free,
         "isolated": isolated,
-        "mark_rank": mark[0],
-        "mark_seq": mark[1],
-        "max_rank": max_rank,
+        "max_rank": asks[0].max_rank,
     }
-    answer = await _answer(conn, _Ask(queue, mark, limit), params)
+    if len(asks) > 1:
+        params.update(_places(asks), limits=[ask.limit for ask in asks], limit=limit)
+        return await _take_from_many(conn, params, token)
+    limit = min(limit, asks[0].limit)
+    params.update(limit=limit, free=limit if free is None else free, rest=JUDGE_SECONDS)
+    return await _take_from_one(conn, asks[0], params, token)
+
+
+async def _take_from_one(conn: PinnedConnection, ask: Ask, params: dict[str, object], token: str) -> Claimed:
+    queue = ask.queue
+    params.update(queue=queue, mark_rank=ask.mark[0], mark_seq=ask.mark[1])
+    answer = await _answer(conn, ask, params)
     claims = decoded(answer.text, token)
     for claim in claims:
         claim.queue_name = queue
         claim.is_governed = answer.is_governed
-    if not answer.is_governed:
-        return Claimed(claims, (claims[-1].rank, claims[-1].seq) if claims else None)
-    return Claimed(claims, answer.mark, answer.opens_in)
+    mark = answer.mark
+    if claims and not answer.is_governed:
+        mark = (claims[-1].rank, claims[-1].seq)
+    return Claimed(
+        claims,
+        {queue: claims} if claims else {},
+        {} if mark is None else {queue: mark},
+        answer.opens_in,
+    )
 
 
-async def take_from_many(
-    conn: PinnedConnection,
-    asks: Sequence[Ask],
-    limit: int,
-    *,
-    worker: str,
-    token: str,
-    lease: float,
-    margin: float = 10.0,
-    isolated: int = NO_BOUND,
-    max_rank: int = HIGHEST_RANK,
-) -> list[Claim]:
-    """Takes up to `limit` tasks of several queues, as `take` does of one: of one after the other, until it has enough.
-
-    It leaves out queues whose claims need their lock. Then the connection's `ClaimFacts` name them.
-    """
-    params: dict[str, object] = {
-        "queues": [ask.queue for ask in asks],
-        "mark_ranks": [ask.mark[0] for ask in asks],
-        "mark_seqs": [ask.mark[1] for ask in asks],
-        "limits": [ask.limit for ask in asks],
-        "limit": limit,
-        "worker": worker,
-        "token": token,
-        "lease": lease,
-        "margin": margin,
-        "isolated": isolated,
-        "max_rank": max_rank,
-    }
+async def _take_from_many(conn: PinnedConnection, params: dict[str, object], token: str) -> Claimed:
     answer = await _near_first(conn, params, _from_many)
     for queue in answer.governed:
         facts_of(conn).note_governed(queue)
-    return decoded(answer.text, token)
+    claims = decoded(answer.text, token)
+    found = by_queue(claims)
+    marks = {queue: (of_queue[-1].rank, of_queue[-1].seq) for queue, of_queue in found.items()}
+    return Claimed(claims, found, marks, left_out=answer.governed)
 
 
 async def startable(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
@@ -170,15 +154,15 @@ def decoded(text: str | None, token: str) -> list[Claim]:
     return claims
 
 
-async def _answer(conn: PinnedConnection, asked: _Ask, params: Mapping[str, object]) -> _Answer:
-    queue, facts = asked.queue, facts_of(conn)
+async def _answer(conn: PinnedConnection, ask: Ask, params: Mapping[str, object]) -> _Answer:
+    queue, facts = ask.queue, facts_of(conn)
     if time.monotonic() >= facts.governed_until.get(queue, 0.0):
         answer = await _near_first(conn, params, _plain)
         if answer.text != _GOVERNED:
             facts.governed_until.pop(queue, None)
             return answer
         facts.note_governed(queue)
-    if queue in facts.exhausted and not await _may_start(conn, [asked]):
+    if queue in facts.exhausted and not await _may_start(conn, [ask]):
         return _Answer(None)
     answer = await _near_first(conn, params, _governed)
     if answer.text is None:
@@ -189,12 +173,16 @@ async def _answer(conn: PinnedConnection, asked: _Ask, params: Mapping[str, obje
 
 
 async def _may_start(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
-    params = {
+    rows = await all_rows(conn, governed_claims.MAY_START, _places(asks), prepare=True)
+    return {row[0] for row in rows}
+
+
+def _places(asks: Sequence[Ask]) -> dict[str, object]:
+    return {
         "queues": [ask.queue for ask in asks],
         "mark_ranks": [ask.mark[0] for ask in asks],
         "mark_seqs": [ask.mark[1] for ask in asks],
     }
-    return {row[0] for row in await all_rows(conn, governed_claims.MAY_START, params, prepare=True)}
 
 
 async def _near_first(

@@ -13,7 +13,8 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome
 from lapinq_core.runtime.loops import pause_for, succeed
 from lapinq_core.tasks import worker_verbs
-from lapinq_worker.claiming.fetcher import Fetcher
+from lapinq_worker.claiming.inbox import Inbox
+from lapinq_worker.claiming.unanswered import UnansweredClaims
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.reporting.error_recorder import ErrorRecorder
 from lapinq_worker.reporting.profiles import Profiles
@@ -35,7 +36,8 @@ class Shutdown:
         self,
         pool: Pool,
         membership: Membership,
-        fetcher: Fetcher,
+        inbox: Inbox,
+        unanswered: UnansweredClaims,
         dispatcher: Dispatcher,
         settler: Settler,
         notifier: Notifier,
@@ -47,7 +49,8 @@ class Shutdown:
     ) -> None:
         self._pool = pool
         self._membership = membership
-        self._fetcher = fetcher
+        self._inbox = inbox
+        self._unanswered = unanswered
         self._dispatcher = dispatcher
         self._settler = settler
         self._notifier = notifier
@@ -78,16 +81,16 @@ class Shutdown:
         unstarted = [job.claim for job in self._dispatcher.take_unstarted()]
         self._tally.released(unstarted)
         claims = [claim for claim in unstarted if not claim.is_transient]
-        claims += self._fetcher.take_unstarted()
+        claims += self._inbox.take_unstarted()
 
         async def release() -> None:
             async with self._pool.connection() as conn:
                 # A claim whose connection broke may have taken tasks.
-                for token in self._fetcher.unanswered:
+                for token in self._unanswered.tokens:
                     claims.extend(await worker_verbs.reclaim(conn, worker=self._membership.id, token=token))
                 self._notifier.wake(await worker_verbs.release(conn, claims))
 
-        if claims or self._fetcher.unanswered:
+        if claims or self._unanswered:
             await _insist(f"release {len(claims)} tasks", release)
 
 

@@ -36,8 +36,13 @@ from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_worker.blocked_loop.guard import make_guard
 from lapinq_worker.blocked_loop.handover import Handover
 from lapinq_worker.claiming.answering import channels_for
+from lapinq_worker.claiming.claimer import Claimer
 from lapinq_worker.claiming.fetcher import Fetcher
+from lapinq_worker.claiming.hints import Hints
+from lapinq_worker.claiming.inbox import Inbox
+from lapinq_worker.claiming.polling import Polling
 from lapinq_worker.claiming.queue_settings import choice_of
+from lapinq_worker.claiming.unanswered import UnansweredClaims
 from lapinq_worker.drain import Draining
 from lapinq_worker.liveness.canceller import Canceller
 from lapinq_worker.liveness.health import HealthMeter
@@ -77,8 +82,8 @@ class Worker:
 
     The way of a task::
 
-        Fetcher ──▸ Arrivals ──▸ Dispatcher ──▸ EventLoopPool, ProcessPool, ThreadPool ──▸ Dispatcher ──▸ Settler
-        claims      imports      places         run                                        on_ended       writes
+        Fetcher ──▸ Inbox ──▸ Dispatcher ──▸ EventLoopPool, ProcessPool, ThreadPool ──▸ Dispatcher ──▸ Settler
+        claims      imports   starts         run                                        on_ended       writes
 
     Who announces what, and who hears it::
 
@@ -91,12 +96,12 @@ class Worker:
                      lapinq_breakers           Membership.breakers_changed ──▸ a heartbeat now
         Dispatcher   on_low                    Fetcher.place_freed
         Fetcher      on_idle                   Draining.check ──▸ stop
-                     on_more                   Notifier.wake ──▸ other workers
+        Fetcher, Inbox   on_more, on_released  Notifier.wake ──▸ other workers
         Settler      before_write              ProgressReporter.flush
                      on_ready                  Notifier.wake ──▸ other workers
                      on_delayed                DueTimer.fire_in
                      notices                   CompletionNotices ──▸ Notifier ──▸ servers
-        Fetcher, Canceller   on_ended          Settler.add, for jobs that never start
+        Inbox, Canceller   on_ended            Settler.add, for jobs that never start
         Rescuer      on_ready                  Notifier.wake
         Membership   on_declared_dead          drop what waits, interrupt what runs
                      on_claiming_changed       Dispatcher.start_what_fits, Fetcher.heard
@@ -199,23 +204,33 @@ class Worker:
         self._registration = Registration(
             self._pool, self._membership, lambda: {*settings.worker_imports, *functions.modules}
         )
-        self._fetcher = Fetcher(
-            session,
-            choice,
+        self._hints = Hints(choice, self._membership)
+        self._inbox = Inbox(
             self._dispatcher,
             functions,
             self._host,
-            worker_id=lambda: self._membership.id,
+            self._membership,
+            tally,
             poll_interval=settings.worker_poll_interval,
-            hears=lambda: self._listener.is_proven,
-            place=lambda: self._membership.place,
-            on_more=self._notifier.wake,
-            is_quiet=lambda: self._membership.is_quiet,
             may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
             on_ended=self._settler.add,
+            on_imported=self._hints.look_everywhere,
+            on_released=self._notifier.wake,
+        )
+        self._unanswered = UnansweredClaims()
+        polling = Polling(settings.worker_poll_interval, self._membership)
+        claimer = Claimer(choice, self._inbox, self._membership, polling, self._unanswered, limits)
+        self._fetcher = Fetcher(
+            session,
+            choice,
+            self._hints,
+            self._inbox,
+            polling,
+            claimer,
+            self._membership,
+            hears=lambda: self._listener.is_proven,
+            on_more=self._notifier.wake,
             on_idle=Draining(choice, self._settler, self._stop.set).check if drain else None,
-            watched=lambda: self._membership.watched,
-            tally=tally,
         )
         self._listener = Listener(direct, "lapinq-worker listen")
         self._listener.subscribe(READY_CHANNEL, self._fetcher.heard)
@@ -248,7 +263,13 @@ class Worker:
             self._pool, failed, lambda: self._membership.name, settings.worker_release
         )
         handover = Handover(
-            direct, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools
+            direct,
+            self._membership,
+            self._settler,
+            self._dispatcher,
+            self._inbox,
+            self._unanswered,
+            self._pools,
         )
         self._guard = make_guard(settings, self._membership.name, self._coroutines, handover, reexec)
 
@@ -364,7 +385,8 @@ class Worker:
         shutdown = Shutdown(
             self._pool,
             self._membership,
-            self._fetcher,
+            self._inbox,
+            self._unanswered,
             self._dispatcher,
             self._settler,
             self._notifier,

@@ -90,8 +90,8 @@ _REMOVED = {
     ),
     Guard.JUMPED_DEADLINE: (f"{UPKEEP}/find_lost.sql", r"THEN w\.jumped_seconds", "THEN 0"),
     Guard.DEAD_CLAIM: (
-        f"{WORKER}/claiming/fetcher.py",
-        r"if worker != self\._worker_id\(\):(?=\s+return False\b)",
+        f"{WORKER}/claiming/claimer.py",
+        r"if worker != self\._member\.id:(?=\s+return Got\b)",
         "if False:",
     ),
     Guard.SILENT_CONNECTION: (f"{WORKER}/settling/settler.py", r"timeout\(seconds\)", "timeout(None)"),

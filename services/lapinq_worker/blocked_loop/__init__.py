@@ -7,7 +7,7 @@ program ends such code. Other threads still run:
     event loop --"I turn", job that has it--> LoopGuard (a thread) --feeds--> Watchdog (a timer in C)
                                                   | blocked past a limit
                                                   v
-    settler, dispatcher, fetcher, pools --read--> Handover ---> PostgreSQL, over its own connection
+    settler, dispatcher, inbox, pools ----read--> Handover ---> PostgreSQL, over its own connection
                                                   |
                                                   v
                                               re-exec (runtime/reexec.py)

@@ -19,7 +19,8 @@ from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted
 from lapinq_core.fleet import workers
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import worker_verbs
-from lapinq_worker.claiming.fetcher import Fetcher
+from lapinq_worker.claiming.inbox import Inbox
+from lapinq_worker.claiming.unanswered import UnansweredClaims
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
@@ -53,14 +54,16 @@ class Handover:
         membership: Membership,
         settler: Settler,
         dispatcher: Dispatcher,
-        fetcher: Fetcher,
+        inbox: Inbox,
+        unanswered: UnansweredClaims,
         pools: Sequence[Haltable],
     ) -> None:
         self._url = url
         self._membership = membership
         self._settler = settler
         self._dispatcher = dispatcher
-        self._fetcher = fetcher
+        self._inbox = inbox
+        self._unanswered = unanswered
         self._pools = pools
         self._outcomes: _Outcomes | None = None  # kept until they are written, over all tries
 
@@ -113,8 +116,8 @@ class Handover:
 
     async def _release(self, conn: psycopg.AsyncConnection, outcomes: "_Outcomes") -> None:
         claims = [job.claim for job in self._dispatcher.unstarted() if not job.claim.is_transient]
-        claims += self._fetcher.unstarted()
-        for token in self._fetcher.unanswered:
+        claims += self._inbox.unstarted()
+        for token in self._unanswered.tokens:
             # A claim was in flight, and its answer waits in the loop.
             claims += await worker_verbs.reclaim(conn, worker=outcomes.worker, token=token)
         outcomes.queues.update(await worker_verbs.release(conn, claims))

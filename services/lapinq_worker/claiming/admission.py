@@ -4,13 +4,13 @@ If the answer is lost they stay, and it asks again: nobody knows whether they ma
 the database, and no longer this worker's.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.limits import task_breakers
 from lapinq_core.runtime.threads import any_thread
+from lapinq_worker.claiming.member import Member
 from lapinq_worker.running.clocks import elapsed
 
 
@@ -23,11 +23,10 @@ class Admitted(NamedTuple):
 
 
 class Admission:
-    """True while claims wait to be admitted. The fetcher owns it. `watched` are the names that have a breaker."""
+    """True while claims wait to be admitted. The inbox owns it."""
 
-    def __init__(self, watched: Callable[[], frozenset[str]], worker_id: Callable[[], str]) -> None:
-        self._watched = watched
-        self._worker_id = worker_id
+    def __init__(self, member: Member) -> None:
+        self._member = member
         self._waiting: list[Claim] = []
         self._worker = ""  # that claimed them
         self._asked = 0.0  # when the first claim was sent
@@ -48,20 +47,20 @@ class Admission:
 
     def hold_back(self, claims: list[Claim], round_trip: float) -> list[Claim]:
         """Keeps those to `admit` of claims that came after `round_trip` seconds; returns the others."""
-        watched = self._watched()
+        watched = self._member.watched
         if not watched or not claims or claims[0].is_transient:
             return claims
         held = [claim for claim in claims if claim.task_name in watched]
         if not held:
             return claims
         if not self._waiting:
-            self._worker, self._asked = self._worker_id(), elapsed() - round_trip
+            self._worker, self._asked = self._member.id, elapsed() - round_trip
         self._waiting += held
         return [claim for claim in claims if claim.task_name not in watched]
 
     async def admit(self, connection: PinnedConnection) -> Admitted:
         """Asks for those that wait."""
-        if self._worker != self._worker_id():
+        if self._worker != self._member.id:
             self.take_unstarted()
         claims, is_repeated = list(self._waiting), self._is_repeated
         self._is_repeated = True
@@ -73,6 +72,6 @@ class Admission:
             for claim in asked:
                 (admitted if claim.id in allowed else refused).append(claim)
         self.take_unstarted()
-        if self._worker != self._worker_id():
+        if self._worker != self._member.id:
             return Admitted([], [], 0.0)  # declared dead meanwhile: others rescue them
         return Admitted(admitted, refused, elapsed() - self._asked)

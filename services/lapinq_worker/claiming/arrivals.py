@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Arrivals:
-    """The fetcher owns it. `on_ended` gets jobs whose function was not found, `on_refused` claims for which the
+    """The inbox owns it. `on_ended` gets jobs whose function was not found, `on_refused` claims for which the
     dispatcher has no place; `on_imported` is called when claims no longer wait for their function."""
 
     def __init__(

@@ -21,12 +21,10 @@ import math
 from collections.abc import Container, Iterable, Mapping
 from typing import TypeVar
 
-import msgspec
-
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
+from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK, Ask
 
 MAX_WEIGHT = 1000
 MAX_HEADS = 10_000
@@ -37,15 +35,6 @@ LEAST_AT_ONCE, MOST_AT_ONCE = 16, 500
 
 V = TypeVar("V")
 _NEVER = (0.0, 0)
-
-
-class Turn(msgspec.Struct, frozen=True):
-    """Claim up to `limit` tasks of `queue`, from `mark` on, with a rank of at most `max_rank`."""
-
-    queue: str
-    mark: tuple[int, int]
-    max_rank: int
-    limit: int
 
 
 class QueueChoice:
@@ -137,11 +126,11 @@ class QueueChoice:
         """Forgets the hints that led to nothing: a full scan comes anyway."""
         self._hints = {queue: False for queue, followed in self._hints.items() if not followed}
 
-    def next(self, wanted: int, least: int = 1, alone: Container[str] = ()) -> list[Turn]:
+    def next(self, wanted: int, least: int = 1, alone: Container[str] = ()) -> list[Ask]:
         """Where to claim up to `wanted` tasks now; nothing when nothing is known to wait.
 
-        Several turns are for the same rank, and one claim serves them, in this order, until it has enough. Queues that
-        are `alone` can't be claimed from together, and come without others. A turn that is alone is for `least` tasks
+        Several asks are for the same rank, and one claim serves them, in this order, until it has enough. Queues that
+        are `alone` can't be claimed from together, and come without others. An ask that is alone is for `least` tasks
         or more, even if the queue's share of `wanted` is smaller: with quick tasks and many queues, a worker would
         otherwise wait for a claim per queue and get a few tasks from each.
         """
@@ -155,15 +144,15 @@ class QueueChoice:
         queues = [queue for queue in queues if (queue in alone) == is_alone]
         if is_alone or len(queues) == 1:
             shares = {queue: min(wanted, max(shares[queue], least)) for queue in queues}
-        return [Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, shares[queue]) for queue in queues]
+        return [Ask(queue, shares[queue], self._marks.get(queue, LOWEST_MARK), max_rank) for queue in queues]
 
     def claimed(
-        self, turn: Turn, claims: list[Claim], *, mark: tuple[int, int] | None, all_of_it: bool
+        self, ask: Ask, claims: list[Claim], *, mark: tuple[int, int] | None, all_of_it: bool
     ) -> None:
         """A claim came back; `all_of_it` means that it got as many as it asked for. `mark` is the key of the last of
         them that is in no lane, None if all are: those start in an order of their own, and are found from any mark.
         """
-        queue = turn.queue
+        queue = ask.queue
         self._clock = self._time(queue)
         self._turns += 1
         time = self._clock + len(claims) / self._weight(queue)
@@ -177,9 +166,9 @@ class QueueChoice:
         if all_of_it:
             self._has_work(queue, rank)
 
-    def before(self, turn: Turn) -> list[str]:
-        """The queues whose fire-and-forget tasks go before this turn."""
-        del turn
+    def before(self, ask: Ask) -> list[str]:
+        """The queues whose fire-and-forget tasks go before this ask."""
+        del ask
         return []
 
     @property
@@ -187,16 +176,16 @@ class QueueChoice:
         """The queues whose fire-and-forget tasks may be taken now; None: all."""
         return self.named
 
-    def peek_after(self, turn: Turn) -> dict[str, tuple[int, int]]:
+    def peek_after(self, ask: Ask) -> dict[str, tuple[int, int]]:
         """The mark to scan from after a short claim that stopped at another queue's rank: more may wait."""
-        if turn.max_rank == HIGHEST_RANK or turn.queue in self._heads:
+        if ask.max_rank == HIGHEST_RANK or ask.queue in self._heads:
             return {}
-        return {turn.queue: max(self._marks.get(turn.queue, LOWEST_MARK), (turn.max_rank + 1, 0))}
+        return {ask.queue: max(self._marks.get(ask.queue, LOWEST_MARK), (ask.max_rank + 1, 0))}
 
-    def peeked_after(self, turn: Turn, heads: Mapping[str, tuple[int, int]]) -> None:
-        """What a scan from `peek_after` found. Tasks of a lane lie beyond all marks. Those with a rank of the turn may
+    def peeked_after(self, ask: Ask, heads: Mapping[str, tuple[int, int]]) -> None:
+        """What a scan from `peek_after` found. Tasks of a lane lie beyond all marks. Those with a rank of the ask may
         not start now, or its claim had taken them: claims for them would follow each other until one may."""
-        self.peeked({queue: key for queue, key in heads.items() if key[0] > turn.max_rank})
+        self.peeked({queue: key for queue, key in heads.items() if key[0] > ask.max_rank})
 
     def peeked(self, heads: Mapping[str, tuple[int, int]]) -> None:
         """A scan from the marks found work in these queues, each with the key of its first task."""

@@ -6,8 +6,8 @@ lasts, which is what the user asked for.
 
 from collections.abc import Container, Sequence
 
-from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
-from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
+from lapinq_core.tasks.claiming import LOWEST_MARK, Ask
+from lapinq_worker.claiming.queue_choice import QueueChoice
 
 
 class StrictOrder(QueueChoice):
@@ -19,17 +19,17 @@ class StrictOrder(QueueChoice):
         super().__init__(dict.fromkeys(queues, 1))
         self._named = list(queues)
 
-    def next(self, wanted: int, least: int = 1, alone: Container[str] = ()) -> list[Turn]:
+    def next(self, wanted: int, least: int = 1, alone: Container[str] = ()) -> list[Ask]:
         """The first queue with work, whatever its priority and share."""
         del least, alone
         queue = next((name for name in self._named if name in self._heads), None)
         if queue is None:
             return []
-        return [Turn(queue, self._marks.get(queue, LOWEST_MARK), HIGHEST_RANK, wanted)]
+        return [Ask(queue, wanted, self._marks.get(queue, LOWEST_MARK))]
 
-    def before(self, turn: Turn) -> list[str]:
-        """The queues before the one of the turn."""
-        return self._named[: self._named.index(turn.queue)]
+    def before(self, ask: Ask) -> list[str]:
+        """The queues before the one of the ask."""
+        return self._named[: self._named.index(ask.queue)]
 
     @property
     def open_to_transient(self) -> list[str]:

@@ -14,7 +14,7 @@ ASK_AGAIN_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5.0
 
 
 class UnansweredClaims:
-    """True while there are any. The fetcher owns it."""
+    """True while there are any."""
 
     def __init__(self) -> None:
         self._ask_at: dict[str, float] = {}  # by token, in the order they were sent

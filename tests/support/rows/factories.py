@@ -75,11 +75,19 @@ async def beat(conn: Conn, worker: str, **condition: Any) -> list[tuple[str, str
 
 
 async def claim(
-    conn: Conn, worker: str, limit: int = 1, queue: str = "default", **values: Any
+    conn: Conn,
+    worker: str,
+    limit: int = 1,
+    queue: str = "default",
+    *,
+    mark: tuple[int, int] = claiming.LOWEST_MARK,
+    max_rank: int = claiming.HIGHEST_RANK,
+    **values: Any,
 ) -> list[Claim]:
     """What `worker` gets."""
+    ask = claiming.Ask(queue, limit, mark, max_rank)
     defaults: dict[str, Any] = {"worker": worker, "token": str(uuid.uuid4()), "lease": 310.0}
-    return (await claiming.take(conn, queue, limit, **{**defaults, **values})).claims
+    return (await claiming.take(conn, [ask], limit, **{**defaults, **values})).claims
 
 
 async def complete(conn: Conn, claims: Sequence[Claim], result: str = "null") -> int:

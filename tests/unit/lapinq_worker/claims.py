@@ -7,7 +7,8 @@ import msgspec
 
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
+from lapinq_core.tasks.claiming import Ask
+from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.time_limits import Limits
@@ -56,6 +57,6 @@ def scanned(choice: QueueChoice, ranks: Mapping[str, int], paused: Iterable[str]
     choice.scanned({queue: (rank, 0) for queue, rank in ranks.items()}, paused)
 
 
-def first(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str] = ()) -> Turn | None:
-    """The first of the next turns, if there is one."""
+def first(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str] = ()) -> Ask | None:
+    """The first of the next asks, if there is one."""
     return next(iter(choice.next(wanted, least, alone)), None)

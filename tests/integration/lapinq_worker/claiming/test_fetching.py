@@ -17,7 +17,7 @@ from lapinq_core.db.notifier import notify, send
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.ready_notices import packed
 from lapinq_core.tasks import worker_verbs
-from lapinq_worker.claiming import fetcher, full_scans, unanswered
+from lapinq_worker.claiming import full_scans, inbox, unanswered
 from lapinq_worker.running.dispatcher import MAX_ISOLATED
 from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
@@ -41,7 +41,7 @@ async def cut_connections(desk: Desk, name: str = "lapinq-worker%") -> None:
 
 def is_asleep(worker: Worker) -> bool:
     """Whether the fetcher waits for a wake-up, after the one that the listener gives when it has connected."""
-    wake = worker._fetcher._wake
+    wake = worker._hints.wake
     return worker._listener.connected and bool(wake._waiters) and not wake.is_set()
 
 
@@ -121,7 +121,7 @@ async def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
         # In one transaction, so that the worker can't be quicker.
         token = str(uuid.uuid4())
         await claim(desk.conn, worker._membership.id, 3, token=token)
-        worker._fetcher._unanswered.sent(token)
+        worker._unanswered.sent(token)
         ended = await desk.ended(*ids)
     assert {task.status for task in ended} == {"completed"}
     assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
@@ -139,10 +139,10 @@ async def test_a_claim_that_commits_late_is_found_by_asking_again(
         token = str(uuid.uuid4())
         async with desk.conn.transaction():
             await claim(desk.conn, worker._membership.id, 1, token=token)
-            worker._fetcher._unanswered.sent(token)
-            await until(lambda: worker._fetcher._unanswered.due() == [])
+            worker._unanswered.sent(token)
+            await until(lambda: worker._unanswered.due() == [])
         await desk.ended(task)
-        assert not worker._fetcher._unanswered
+        assert not worker._unanswered
     assert starts(tmp_path) == {"x": 1}
 
 
@@ -175,7 +175,7 @@ async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
 async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another_could_use(
     database: str, desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetcher, "STALL_SECONDS", 600.0)
+    monkeypatch.setattr(inbox, "STALL_SECONDS", 600.0)
 
     async with working(database, worker_concurrency=1) as first:
         slow = await desk.hand_in(tasks.await_at, gate.path)
@@ -185,7 +185,7 @@ async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another
         # What a claim brought that was made when the tasks were quick: all places that are left.
         claims = await claim(desk.conn, first._membership.id, 10, token=str(uuid.uuid4()))
         assert [one.is_governed for one in claims] == [True]
-        first._fetcher._hand_over(claims, 0.01)
+        first._inbox.take_in(claims, 0.01)
         async with working(database):
             ended = await desk.ended(*waiting)
             assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
@@ -202,7 +202,7 @@ async def test_handing_back_is_repeated_until_it_succeeds(database: str, desk: D
         # What a claim brought that was made when the tasks were quick.
         waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
         claims = await claim(desk.conn, worker._membership.id, 10, token=str(uuid.uuid4()))
-        worker._fetcher._hand_over(claims, 0.01)
+        worker._inbox.take_in(claims, 0.01)
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:
             await cut_connections(desk, "lapinq-worker claim")
@@ -222,7 +222,7 @@ async def test_a_task_that_expires_behind_a_slow_one_never_starts(
         late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
         began = time.perf_counter()
         claims = await claim(desk.conn, worker._membership.id, 1, token=str(uuid.uuid4()))
-        worker._fetcher._hand_over(claims, time.perf_counter() - began)
+        worker._inbox.take_in(claims, time.perf_counter() - began)
         await desk.until("SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL")
         gate.open()
         (ended,) = await desk.ended(late)
@@ -237,7 +237,7 @@ async def test_fire_and_forget_behind_slow_tasks_is_kept(
         await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
-        worker._fetcher._hand_over(await worker_verbs.claim_transient(desk.conn, None, 1), 0.01)
+        worker._inbox.take_in(await worker_verbs.claim_transient(desk.conn, None, 1), 0.01)
         await asyncio.sleep(1.3)
         gate.open()
         await until(lambda: starts(tmp_path) == {"x": 1})

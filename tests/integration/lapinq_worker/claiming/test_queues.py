@@ -4,7 +4,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.limits import named_limits
-from lapinq_worker.claiming import fetcher
-from lapinq_worker.claiming.queue_choice import Turn
+from lapinq_core.tasks.claiming import Ask
+from lapinq_worker.claiming import claimer, fetcher
+from lapinq_worker.claiming.claimer import Got
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until, working
 from tests.integration.limits.test_lanes import govern
@@ -47,19 +48,19 @@ class Statements:
     """Counts what a worker's fetcher asks."""
 
     def __init__(self, worker: Worker) -> None:
-        fetcher, scans = worker._fetcher, worker._fetcher._full_scans
+        claimer, scans = worker._fetcher._claimer, worker._fetcher._full_scans
         self.claims = self.scans = 0
-        take_turns, scan = fetcher._take_turns, scans.scan
+        claim, scan = claimer.claim, scans.scan
 
-        async def counted_turns(connection: PinnedConnection, turns: list[Turn], wanted: int) -> int:
+        async def counted_claim(connection: PinnedConnection, asks: Sequence[Ask], wanted: int) -> Got:
             self.claims += 1
-            return await take_turns(connection, turns, wanted)
+            return await claim(connection, asks, wanted)
 
         async def counted_scan(connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
             self.scans += 1
             return await scan(connection)
 
-        fetcher._take_turns, scans.scan = counted_turns, counted_scan
+        claimer.claim, scans.scan = counted_claim, counted_scan
 
 
 async def test_queues_are_emptied_in_the_order_named(database: str, desk: Desk, tmp_path: Path) -> None:
@@ -194,7 +195,8 @@ async def test_queues_of_which_nothing_may_start_keep_no_other_waiting(
 async def test_queues_with_and_without_a_policy_are_served_beside_many_that_may_start_nothing(
     database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetcher, "TURN_SECONDS", 0.0)  # a turn asks once
+    for module in (claimer, fetcher):
+        monkeypatch.setattr(module, "TURN_SECONDS", 0.0)  # a turn asks once
 
     names = [f"rated {n}" for n in range(40)]
     for name in names:

@@ -38,7 +38,7 @@ def notices_of(worker: Worker) -> list[str]:
 
 async def is_asleep(worker: Worker) -> None:
     """Returns once the fetcher waits to be woken, after the wake-up that the listener gives when it has connected."""
-    wake = worker._fetcher._wake
+    wake = worker._hints.wake
     await until(lambda: worker._listener.connected and wake._waiters and not wake.is_set())
 
 

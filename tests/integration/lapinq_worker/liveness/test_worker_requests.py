@@ -13,7 +13,7 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import WorkerDetails
-from lapinq_worker.claiming import fetcher as fetcher_module
+from lapinq_worker.claiming import inbox as inbox_module
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
 from tests.support.database.invariants import check_invariants
@@ -91,7 +91,7 @@ def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
             await gate.begun()
             await quieted(desk, worker)
             waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(5)])
-            claimed = worker._fetcher.claimed_count
+            claimed = worker._inbox.claimed_count
             gate.open()
             (ended,) = await desk.ended(running)
             assert (ended.status, ended.attempts) == ("completed", 1)
@@ -100,7 +100,7 @@ def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
                 "SELECT beat_at > %s::timestamptz + interval '1.2 seconds' FROM lapinq_workers", beat
             )
             await desk.has_status("pending", *waiting)
-            assert worker._fetcher.claimed_count == claimed
+            assert worker._inbox.claimed_count == claimed
             await ask(desk, worker, None)
             await is_in(desk, worker, WorkerState.ALIVE)
             await desk.ended(*waiting)
@@ -114,7 +114,7 @@ def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
 async def test_quiet_it_hands_back_what_it_claimed_ahead(
     database: str, desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetcher_module, "STALL_SECONDS", ENDLESS_SECONDS)
+    monkeypatch.setattr(inbox_module, "STALL_SECONDS", ENDLESS_SECONDS)
 
     running = await desk.hand_in(tasks.await_at, gate.path)
     async with working(database, worker_concurrency=1, worker_poll_interval=ENDLESS_SECONDS) as worker:
@@ -122,7 +122,7 @@ async def test_quiet_it_hands_back_what_it_claimed_ahead(
         ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
         token = str(uuid.uuid4())
         await claim(desk.conn, worker._membership.id, 3, token=token)
-        worker._fetcher._unanswered.sent(token)
+        worker._unanswered.sent(token)
         worker._fetcher.heard("")
         await until(lambda: len(worker._dispatcher.waiting) == 3)
         await quieted(desk, worker)
@@ -149,10 +149,10 @@ async def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
     async with working(database) as worker:
         kept = of_endless_module()
         await desk.hand_in_many([kept, of_endless_module(ttl_seconds=0)])
-        await until(lambda: worker._fetcher._arrivals.waiting == 2)
+        await until(lambda: worker._inbox._arrivals.waiting == 2)
         await quieted(desk, worker)
         await desk.until("SELECT count(*) = 1 FROM lapinq_ready")
-        assert worker._fetcher._arrivals.waiting == 1
+        assert worker._inbox._arrivals.waiting == 1
         assert worker._dispatcher.ended_count == 0
         (tmp_path / "imported").touch()
         await until(lambda: worker._dispatcher.ended_count == 1)
@@ -163,9 +163,9 @@ async def test_others_take_what_a_quiet_worker_leaves(database: str, desk: Desk,
         ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.02) for n in range(300)])
         await until(lambda: len(starts(tmp_path)) > 20)
         await quieted(desk, quiet)
-        claimed = quiet._fetcher.claimed_count
+        claimed = quiet._inbox.claimed_count
         ended = await desk.ended(*ids)
-        assert quiet._fetcher.claimed_count == claimed
+        assert quiet._inbox.claimed_count == claimed
     assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
     assert set(starts(tmp_path).values()) == {1}
     check_invariants(database, ids)

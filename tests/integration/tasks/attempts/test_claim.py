@@ -2,14 +2,14 @@
 
 import asyncio
 import uuid
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.tasks import claiming, worker_verbs
 from lapinq_core.tasks.claim_facts import facts_of
-from lapinq_core.tasks.claiming import LOWEST_MARK
+from lapinq_core.tasks.claiming import LOWEST_MARK, Ask
 from tests.integration.limits.test_lanes import govern
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
@@ -195,20 +195,12 @@ async def test_a_claim_takes_as_many_isolated_tasks_as_can_start_and_the_others_
     assert [held.attempt for held in left] == [1, 1, 1]
 
 
-class Ask(NamedTuple):
-    queue: str
-    limit: int = 1
-    mark: tuple[int, int] = LOWEST_MARK
-
-
 async def claim_of(conn: Conn, worker: str, limit: int, *asks: Ask, **values: Any) -> list[tuple[str, str]]:
     """What `worker` gets of several queues: queue and id."""
     token = str(uuid.uuid4())
-    claims = await claiming.take_from_many(
-        conn, asks, limit, worker=worker, token=token, lease=310.0, **values
-    )
-    assert {held.token for held in claims} <= {token}
-    return [(held.queue_name, held.id) for held in claims]
+    taken = await claiming.take(conn, asks, limit, worker=worker, token=token, lease=310.0, **values)
+    assert {held.token for held in taken.claims} <= {token}
+    return [(held.queue_name, held.id) for held in taken.claims]
 
 
 async def test_a_claim_of_several_queues_asks_one_after_the_other_until_it_has_enough(
@@ -224,7 +216,7 @@ async def test_a_claim_of_several_queues_asks_one_after_the_other_until_it_has_e
         ("c", urgent),
     ]
     asks = [Ask("a", 9, (0, 3)), Ask("b", 9), Ask("c", 9)]
-    assert await claim_of(conn, worker, 9, *asks, max_rank=-1) == []
+    assert await claim_of(conn, worker, 9, *(Ask(queue, 9, max_rank=-1) for queue in "abc")) == []
     assert await claim_of(conn, worker, 9, *asks) == [
         ("a", a[2]),
         ("b", b[2]),

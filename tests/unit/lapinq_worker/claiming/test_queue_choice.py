@@ -9,19 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
+from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK, Ask
 from lapinq_worker.claiming.queue_choice import (
     MAX_HINTS,
     MAX_REMEMBERED,
     MOST_AT_ONCE,
     QueueChoice,
-    Turn,
     parse_queues,
 )
 from tests.unit.lapinq_worker.claims import first, make_claim, scanned
 
 
-def take(choice: QueueChoice, turn: Turn, count: int, rank: int | None = None, seq: int = 0) -> None:
+def take(choice: QueueChoice, turn: Ask, count: int, rank: int | None = None, seq: int = 0) -> None:
     """Tells `choice` that the turn's claim got `count` tasks."""
     rank = turn.max_rank if rank is None else rank
     claims = [make_claim(rank=rank, seq=seq + n) for n in range(count)]
@@ -86,7 +85,7 @@ def test_nothing_is_next_until_work_is_known() -> None:
     assert not choice.knows_work
     scanned(choice, {"a": 0})
     assert choice.knows_work
-    assert first(choice, 1) == Turn("a", (0, 0), HIGHEST_RANK, 1)
+    assert first(choice, 1) == Ask("a", 1, (0, 0), HIGHEST_RANK)
 
 
 def test_the_highest_priority_is_next_whatever_its_queue_got_before() -> None:
@@ -114,7 +113,7 @@ def test_a_turn_among_equals_stays_at_their_rank() -> None:
 def test_equals_share_equally_in_one_claim_each() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0, "b": 0, "c": 0})
-    turns = list[Turn]()
+    turns = list[Ask]()
     left = 300
     while left:
         turn = first(choice, left)

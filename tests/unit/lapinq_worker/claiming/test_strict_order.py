@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapinq_core.runtime.settings import Settings, SettingsError
-from lapinq_core.tasks.claiming import HIGHEST_RANK
-from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
+from lapinq_core.tasks.claiming import Ask
+from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.claiming.strict_order import StrictOrder
 from tests.unit.lapinq_worker.claims import first, make_claim, scanned
@@ -14,7 +14,7 @@ from tests.unit.lapinq_worker.claims import first, make_claim, scanned
 ORDER = ("urgent", "mail", "video")
 
 
-def got(choice: QueueChoice, turn: Turn, count: int) -> None:
+def got(choice: QueueChoice, turn: Ask, count: int) -> None:
     """The turn's claim got `count` tasks."""
     claims = [make_claim(rank=0, seq=n) for n in range(count)]
     choice.claimed(turn, claims, mark=(0, count - 1) if count else None, all_of_it=count >= turn.limit)
@@ -23,7 +23,7 @@ def got(choice: QueueChoice, turn: Turn, count: int) -> None:
 def test_the_first_queue_with_work_gets_all_places_whatever_its_rank() -> None:
     choice = StrictOrder(ORDER)
     scanned(choice, {"video": -100, "mail": 7})
-    assert first(choice, 9) == Turn("mail", (7, 0), HIGHEST_RANK, 9)
+    assert first(choice, 9) == Ask("mail", 9, (7, 0))
 
 
 @given(st.sets(st.sampled_from(ORDER), min_size=1), st.integers(1, 100))

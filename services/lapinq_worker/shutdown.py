@@ -16,11 +16,8 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.inbox import Inbox
 from lapinq_worker.claiming.unanswered import UnansweredClaims
 from lapinq_worker.liveness.membership import Membership
-from lapinq_worker.reporting.error_recorder import ErrorRecorder
-from lapinq_worker.reporting.profiles import Profiles
-from lapinq_worker.reporting.recorder import Recorder
+from lapinq_worker.reporting.reports import Reports
 from lapinq_worker.running.dispatcher import Dispatcher
-from lapinq_worker.running.tally import Tally
 from lapinq_worker.settling.settler import Settler
 
 INTERRUPT_SECONDS = 5.0
@@ -42,10 +39,7 @@ class Shutdown:
         settler: Settler,
         notifier: Notifier,
         interrupt: Callable[[Outcome], None],
-        tally: Tally,
-        recorder: Recorder,
-        error_recorder: ErrorRecorder,
-        profiles: Profiles,
+        reports: Reports,
     ) -> None:
         self._pool = pool
         self._membership = membership
@@ -55,10 +49,7 @@ class Shutdown:
         self._settler = settler
         self._notifier = notifier
         self._interrupt = interrupt
-        self._tally = tally
-        self._recorder = recorder
-        self._error_recorder = error_recorder
-        self._profiles = profiles
+        self._reports = reports
 
     async def run(self, grace: float, insisted: asyncio.Event) -> None:
         """Waits for running tasks up to `grace` seconds, or until `insisted` is set."""
@@ -73,13 +64,13 @@ class Shutdown:
         await _insist("write the last outcomes", self._settler.flushed)
         self._membership.stop_beating()
         if await _insist("sign off", self._membership.leave):
-            await _insist("write the last figures", self._recorder.flush)
-            await _insist("write the last errors", self._error_recorder.flush)
-            await _insist("write the last profiles", self._profiles.flush)
+            await _insist("write the last figures", self._reports.figures.flush)
+            await _insist("write the last errors", self._reports.errors.flush)
+            await _insist("write the last profiles", self._reports.profiles.flush)
 
     async def _release_unstarted(self) -> None:
         unstarted = [job.claim for job in self._dispatcher.take_unstarted()]
-        self._tally.released(unstarted)
+        self._reports.tally.released(unstarted)
         claims = [claim for claim in unstarted if not claim.is_transient]
         claims += self._inbox.take_unstarted()
 

@@ -5,9 +5,9 @@ that, or when it is told again, it releases the tasks that still run, and ends.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 from prometheus_client.core import Metric
 
@@ -23,7 +23,7 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, done_notifier
 from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
+from lapinq_core.domain.tasks.outcome import WorkerLost
 from lapinq_core.domain.tasks.task_lines import TASKS
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.loops import Loop, Service, stop_all
@@ -49,22 +49,13 @@ from lapinq_worker.liveness.health import HealthMeter
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.liveness.rescuer import Rescuer
 from lapinq_worker.reporting.banner import say_what_it_serves
-from lapinq_worker.reporting.error_recorder import ErrorRecorder
-from lapinq_worker.reporting.live_logs import LiveLogs
 from lapinq_worker.reporting.metrics import WorkerMetrics
-from lapinq_worker.reporting.profiles import Profiles
-from lapinq_worker.reporting.progress import ProgressReporter
 from lapinq_worker.reporting.rates import log_rates, wants_rates
-from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.reporting.registered import Registration
+from lapinq_worker.reporting.reports import Reports
 from lapinq_worker.running.dispatcher import Dispatcher
-from lapinq_worker.running.failures import FailureTally
 from lapinq_worker.running.functions import Functions
-from lapinq_worker.running.host import Host
-from lapinq_worker.running.pools.event_loop import EventLoopPool
-from lapinq_worker.running.pools.processes import ProcessPool
-from lapinq_worker.running.pools.threads import ThreadPool
-from lapinq_worker.running.tally import Tally
+from lapinq_worker.running.pools.pool_set import PoolSet, logs_tasks
 from lapinq_worker.running.time_limits import limits_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
@@ -82,8 +73,8 @@ class Worker:
 
     The way of a task::
 
-        Fetcher ──▸ Inbox ──▸ Dispatcher ──▸ EventLoopPool, ProcessPool, ThreadPool ──▸ Dispatcher ──▸ Settler
-        claims      imports   starts         run                                        on_ended       writes
+        Fetcher ──▸ Inbox ──▸ Dispatcher ──▸ a pool of PoolSet ──▸ Dispatcher ──▸ Settler
+        claims      imports   starts         runs                  on_ended       writes
 
     Who announces what, and who hears it::
 
@@ -126,18 +117,21 @@ class Worker:
         assert settings.database_url is not None, "the caller resolves the database"
         self._settings = settings
         url, direct = settings.database_url, settings.listen_database_url or settings.database_url
-        choice = choice_of(settings)
+        choice, limits = choice_of(settings), limits_of(settings)
         self._stop = asyncio.Event()
         self._insisted = asyncio.Event()
         self._was_told = False
         self.is_dismissed = False
         self._ends_tainted = ends_tainted
+
+        # Connections
         self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS, min_size=1)
+        session = PinnedSession(direct, "lapinq-worker claim")
+        self._listener = Listener(direct, "lapinq-worker listen")
         self._notifier = Notifier(self._pool)
         self._done_notifier = done_notifier(self._pool)
-        self._notices = CompletionNotices(self._done_notifier.wake)
-        self._due_timer = DueTimer()
-        self._duty = Duty()
+
+        # Its place in the fleet, what it does for all, and what it reports
         self._membership = Membership(
             url,
             self._pool,
@@ -148,22 +142,24 @@ class Worker:
             on_stop_requested=self._stop_for_good,
             health=lambda: self._health_meter.measure(),
             on_cancel_requested=lambda task_id, token: self._canceller.stop(task_id, token),
-            on_cancel_noticed=self._cancel_noticed,
+            on_cancel_noticed=lambda task_id, token: self._guard.cancel_requested(task_id, token),
         )
-        self._progress = ProgressReporter(self._pool)
-        self._live_logs = LiveLogs(self._pool)
-        self._profiles = Profiles(self._pool)
-        self._tally = tally = Tally()
-        failed = FailureTally()
-        session = PinnedSession(direct, "lapinq-worker claim")
+        self._due_timer, self._duty = DueTimer(), Duty()
+        self._rescuer = Rescuer(
+            self._pool, lambda: self._membership.judging_time, self._notifier.wake, living=self._living
+        )
+        self._reports = Reports(self._pool, self._membership, settings.worker_release)
+
+        # The way of a task, from its end to its beginning: each part is given those that come after it
+        self._notices = CompletionNotices(self._done_notifier.wake)
         self._settler = Settler(
             direct,
             self._notifier.wake,
             on_delayed=self._due_timer.fire_in,
-            before_write=self._progress.flush,
+            before_write=self._reports.progress.flush,
             notices=self._notices,
-            tally=tally,
-            failed=failed,
+            tally=self._reports.tally,
+            failed=self._reports.failures,
             shared=session,
         )
         self._dispatcher = Dispatcher(
@@ -171,84 +167,55 @@ class Worker:
             self._settler.add,
             on_low=lambda: self._fetcher.place_freed(),
             may_start=self._may_start,
-            starts=tally.starts,
+            starts=self._reports.tally.starts,
         )
-        limits = limits_of(settings)
-        self._host = Host(
-            limits,
-            database_url=url,
-            note_progress=self._progress.note,
-            note_log=self._live_logs.note,
-            note_profile=self._profiles.note,
-            lease_is_current=lambda: self._membership.is_current,
-        )
-        logs_tasks = settings.worker_task_log and TASKS.isEnabledFor(logging.INFO)
-        self._coroutines = EventLoopPool(self._dispatcher, settings.worker_concurrency, limits)
-        self._children = ProcessPool(self._dispatcher, settings, limits, logs_tasks=logs_tasks)
-        self._health_meter = HealthMeter(
-            self._dispatcher, self._children.pids, lambda: self._membership.is_quiet or self._stop.is_set()
-        )
-        self._pools: list[EventLoopPool | ProcessPool | ThreadPool] = [self._coroutines, self._children]
-        self._dispatcher.use(self._children, isolated=self._children)
-        if settings.worker_pool == "threads":
-            threads = ThreadPool(self._dispatcher, limits)
-            self._pools.append(threads)
-            self._dispatcher.use(threads, isolated=self._children)
-        self._canceller = Canceller(self._dispatcher, self._pools, self._settler.add)
+        self._pools = PoolSet(self._dispatcher, settings, limits)
+        self._canceller = Canceller(self._dispatcher, self._pools.all, self._settler.add)
         functions = Functions(
             settings.allowed_modules,
             settings.worker_timeout,
             load_middleware(settings.worker_middleware),
-            TASKS if logs_tasks else None,
-        )
-        self._registration = Registration(
-            self._pool, self._membership, lambda: {*settings.worker_imports, *functions.modules}
+            TASKS if logs_tasks(settings) else None,
         )
         self._hints = Hints(choice, self._membership)
         self._inbox = Inbox(
             self._dispatcher,
             functions,
-            self._host,
+            self._reports.host(limits, url),
             self._membership,
-            tally,
+            self._reports.tally,
             poll_interval=settings.worker_poll_interval,
-            may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
+            may_claim=self._may_claim,
             on_ended=self._settler.add,
             on_imported=self._hints.look_everywhere,
             on_released=self._notifier.wake,
         )
         self._unanswered = UnansweredClaims()
         polling = Polling(settings.worker_poll_interval, self._membership)
-        claimer = Claimer(choice, self._inbox, self._membership, polling, self._unanswered, limits)
         self._fetcher = Fetcher(
             session,
             choice,
             self._hints,
             self._inbox,
             polling,
-            claimer,
+            Claimer(choice, self._inbox, self._membership, polling, self._unanswered, limits),
             self._membership,
             hears=lambda: self._listener.is_proven,
             on_more=self._notifier.wake,
             on_idle=Draining(choice, self._settler, self._stop.set).check if drain else None,
         )
-        self._listener = Listener(direct, "lapinq-worker listen")
-        self._listener.subscribe(READY_CHANNEL, self._fetcher.heard)
-        self._listener.subscribe_varying(lambda: channels_for(self._membership.place), self._fetcher.heard)
-        self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
-        self._listener.subscribe(WAIT_CHANNEL, self._notices.heard)
-        self._listener.subscribe(WATCH_CHANNEL, self._live_logs.heard)
-        self._listener.subscribe(DELAYED_CHANNEL, self._due_timer.heard)
-        self._listener.subscribe(DUTY_CHANNEL, self._duty.heard)
-        self._listener.subscribe(BREAKERS_CHANNEL, self._membership.breakers_changed)
-        self._rescuer = Rescuer(
-            self._pool,
-            lambda: self._membership.judging_time,
-            self._notifier.wake,
-            living=lambda: self._membership.place.living,
+
+        # What watches these parts
+        self._health_meter = HealthMeter(
+            self._dispatcher,
+            self._pools.children.pids,
+            lambda: self._membership.is_quiet or self._stop.is_set(),
+        )
+        self._registration = Registration(
+            self._pool, self._membership, lambda: {*settings.worker_imports, *functions.modules}
         )
         self._metrics = WorkerMetrics(
-            tally,
+            self._reports.tally,
             self._pool,
             (self._notifier, self._done_notifier),
             self._listener,
@@ -257,11 +224,6 @@ class Worker:
             self._settler,
             self._rescuer,
         )
-        self._recorder = Recorder(self._pool, tally)
-        self._failed = failed
-        self._error_recorder = ErrorRecorder(
-            self._pool, failed, lambda: self._membership.name, settings.worker_release
-        )
         handover = Handover(
             direct,
             self._membership,
@@ -269,9 +231,21 @@ class Worker:
             self._dispatcher,
             self._inbox,
             self._unanswered,
-            self._pools,
+            self._pools.all,
         )
-        self._guard = make_guard(settings, self._membership.name, self._coroutines, handover, reexec)
+        self._guard = make_guard(settings, self._membership.name, self._pools.coroutines, handover, reexec)
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        listener = self._listener
+        listener.subscribe(READY_CHANNEL, self._fetcher.heard)
+        listener.subscribe_varying(lambda: channels_for(self._membership.place), self._fetcher.heard)
+        listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
+        listener.subscribe(WAIT_CHANNEL, self._notices.heard)
+        listener.subscribe(WATCH_CHANNEL, self._reports.live_logs.heard)
+        listener.subscribe(DELAYED_CHANNEL, self._due_timer.heard)
+        listener.subscribe(DUTY_CHANNEL, self._duty.heard)
+        listener.subscribe(BREAKERS_CHANNEL, self._membership.breakers_changed)
 
     @property
     def is_tainted(self) -> bool:
@@ -279,7 +253,7 @@ class Worker:
 
         It claims nothing more, lets running tasks end, and stops.
         """
-        return self._ends_tainted and self._coroutines.abandoned_count > 0 and not self.is_dismissed
+        return self._ends_tainted and self._pools.coroutines.abandoned_count > 0 and not self.is_dismissed
 
     def stop(self) -> None:
         """First call: let running tasks finish. Second: release them now."""
@@ -309,52 +283,15 @@ class Worker:
             await self._pool.close()
 
     async def _work(self) -> None:
-        settings = self._settings
         self._membership.start_beating()
         self._guard.start()
-        times = self._metrics.times
         fetcher = Service("fetcher", lambda: self._fetcher.run(self._stop))
-        until_stop = [
-            Service("listener", lambda: self._listener.run(self._stop)),
-            Service("maintenance", self._run_maintenance),
-            Loop(
-                "rescuer",
-                lambda: self._rescuer.turn(settings.stale_recovery_interval),
-                expected=is_away,
-                observe=times.of("rescuer"),
-            ),
-            Loop("registered tasks", self._registration.turn, expected=is_away),
-        ]
-        if wants_rates(settings):
-            until_stop.append(
-                Service(
-                    "rates",
-                    lambda: log_rates(self._dispatcher, self._settler, as_json=settings.json_log),
-                )
-            )
-        until_the_end = [
-            Service("settler", self._settler.run),
-            Service("notifier", self._notifier.run),
-            Service("notifier of ends", self._done_notifier.run),
-            Service("progress", self._progress.run),
-            Service("live logs", self._live_logs.run),
-            Service("profiles", self._profiles.run),
-            Service("tick", self._tick),
-            Loop("figures", self._recorder.turn, expected=is_away, observe=times.of("figures")),
-            Loop(
-                "errors",
-                self._error_recorder.turn,
-                wake=self._failed.due,
-                expected=is_away,
-                observe=times.of("errors"),
-            ),
-            *(Service("pool", pool.run) for pool in self._pools),
-        ]
+        until_stop, until_the_end = self._services_until_stop(), self._services_until_the_end()
         everything = [*until_the_end, fetcher, *until_stop]
         try:
             for service in everything:
                 service.start(on_ended=self._stop.set)  # none ends by itself; one that did has a bug
-            say_what_it_serves(settings, self._membership.id, self._membership.name)
+            say_what_it_serves(self._settings, self._membership.id, self._membership.name)
             await self._stop.wait()
             for service in until_stop:
                 service.stop()
@@ -369,17 +306,44 @@ class Worker:
             if service.error is not None:
                 raise service.error
 
-    async def _run_maintenance(self) -> None:
-        await run_maintenance(
-            self._pool,
-            self._notifier,
-            self._stop,
-            self._metrics.times,
-            cleanup_interval=self._settings.cleanup_interval,
-            due_timer=self._due_timer,
-            duty=self._duty,
-            living=lambda: self._membership.place.living,
-        )
+    def _services_until_stop(self) -> list[Service]:
+        settings = self._settings
+        rates = partial(log_rates, self._dispatcher, self._settler, as_json=settings.json_log)
+        return [
+            Service("listener", lambda: self._listener.run(self._stop)),
+            Service(
+                "maintenance",
+                partial(
+                    run_maintenance,
+                    self._pool,
+                    self._notifier,
+                    self._stop,
+                    self._metrics.times,
+                    cleanup_interval=settings.cleanup_interval,
+                    due_timer=self._due_timer,
+                    duty=self._duty,
+                    living=self._living,
+                ),
+            ),
+            Loop(
+                "rescuer",
+                lambda: self._rescuer.turn(settings.stale_recovery_interval),
+                expected=is_away,
+                observe=self._metrics.times.of("rescuer"),
+            ),
+            Loop("registered tasks", self._registration.turn, expected=is_away),
+            *([Service("rates", rates)] if wants_rates(settings) else []),
+        ]
+
+    def _services_until_the_end(self) -> list[Service]:
+        return [
+            Service("settler", self._settler.run),
+            Service("notifier", self._notifier.run),
+            Service("notifier of ends", self._done_notifier.run),
+            *self._reports.services(self._metrics.times),
+            Service("tick", self._tick),
+            *(Service("pool", pool.run) for pool in self._pools.all),
+        ]
 
     async def _shut_down(self) -> None:
         shutdown = Shutdown(
@@ -390,18 +354,15 @@ class Worker:
             self._dispatcher,
             self._settler,
             self._notifier,
-            self._interrupt,
-            self._tally,
-            self._recorder,
-            self._error_recorder,
-            self._profiles,
+            self._pools.interrupt,
+            self._reports,
         )
         await shutdown.run(self._settings.shutdown_grace, self._insisted)
 
     def _drop_claims(self) -> None:
         self._dispatcher.take_unstarted()
         # Others rescue them, and their starts are used up.
-        self._interrupt(WorkerLost(self._membership.name))
+        self._pools.interrupt(WorkerLost(self._membership.name))
 
     def _claiming_changed(self) -> None:
         self._dispatcher.start_what_fits()
@@ -411,23 +372,22 @@ class Worker:
         self.is_dismissed = True
         self._stop.set()
 
-    def _interrupt(self, outcome: Outcome) -> None:
-        for pool in self._pools:
-            pool.interrupt(outcome)
-
     async def _tick(self) -> None:
         while True:
             self._membership.loop_turned()
             self._guard.loop_turned()
             self._dispatcher.start_what_fits()
             self._settler.tell_left_out()
-            self._tally.count_ends()  # also those of fire-and-forget tasks, which no statement settles
+            self._reports.tally.count_ends()  # also those of fire-and-forget tasks, which no statement settles
             if self.is_tainted and not self._dispatcher.in_hand and not self._stop.is_set():
                 self._stop.set()
             await asyncio.sleep(LOOP_TICK_SECONDS)
 
-    def _cancel_noticed(self, task_id: str, token: str) -> None:
-        self._guard.cancel_requested(task_id, token)
-
     def _may_start(self) -> bool:
         return self._membership.is_current and not self._stop.is_set()
+
+    def _may_claim(self) -> bool:
+        return self._may_start() and not self._settler.is_full and not self.is_tainted
+
+    def _living(self) -> int:
+        return self._membership.place.living

@@ -304,8 +304,9 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(place), link
 
 
-def test_the_path_of_an_enqueue_names_files_that_exist() -> None:
-    path = section((DOCS / "architecture.md").read_text(), "The path of an enqueue").split("```")[1]
+@pytest.mark.parametrize("path_of", ["an enqueue", "an execution"])
+def test_a_drawn_path_names_files_that_exist(path_of: str) -> None:
+    path = section((DOCS / "architecture.md").read_text(), f"The path of {path_of}").split("```")[1]
     named: list[Path] = []
     folder = ROOT
     for line in filter(None, path.splitlines()):

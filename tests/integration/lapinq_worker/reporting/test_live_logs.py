@@ -76,7 +76,7 @@ async def test_quick_attempts_send_nothing_before_their_end(
             [task_of(logging_tasks.asay, f"number {number}") for number in range(50)]
         )
         await desk.ended(*ids)
-        assert worker._live_logs._take_due() == []
+        assert worker._reports.live_logs._take_due() == []
     assert sent == []
 
 

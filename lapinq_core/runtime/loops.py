@@ -23,7 +23,8 @@ Expected = Callable[[Exception], bool]
 class Service:
     """Runs a coroutine beside others: `start` it, `stop` it, `wait` for it. It starts once.
 
-    Stopping it twice does no harm, nor before it has started: then it never does.
+    Stopping it twice does no harm: what it does at its end goes on. If it is stopped before it has started, it never
+    does.
     """
 
     def __init__(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -41,9 +42,9 @@ class Service:
 
     def stop(self) -> None:
         """Ends it where it waits. Returns at once."""
-        self._is_stopped = True
-        if self._task is not None:
+        if self._task is not None and not self._is_stopped:
             self._task.cancel()
+        self._is_stopped = True
 
     async def wait(self) -> None:
         """Returns once it has ended."""

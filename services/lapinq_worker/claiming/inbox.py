@@ -7,7 +7,7 @@ released. How many the worker has decides how many it wants.
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
@@ -106,7 +106,7 @@ class Inbox:
         """How many more isolated tasks could start now."""
         return max(0, self._dispatcher.isolated_places - isolated_of(self.unstarted()))
 
-    def take_in(self, claims: Sequence[Claim], round_trip: float) -> None:
+    def take_in(self, claims: list[Claim], round_trip: float) -> None:
         """Takes claims that came after `round_trip` seconds."""
         self.claimed_count += len(claims)
         self._tally.claimed(claims)

@@ -13,6 +13,7 @@ from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import firing, schedules
 from lapinq_scheduler.cron import run_cron
 from tests.support.database import ready_channels
+from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete
 from tests.support.rows.schedules import add_schedule, task_ids, ticks
@@ -39,9 +40,15 @@ async def is_listening(conn: Conn) -> bool:
     return await cursor.fetchone() is not None
 
 
-async def test_a_sleeping_scheduler_hears_of_a_new_schedule(database: str) -> None:
-    async with running(database) as (conn, _):
+async def test_a_sleeping_scheduler_hears_of_a_new_schedule_and_does_not_lag(database: str) -> None:
+    async with running(database) as (conn, metrics):
+
+        async def is_level() -> bool:
+            seen = Scraped(metrics.text()[0].decode())
+            return seen.value("lapinq_chore_lag_seconds", part="cron", chore="fire schedules") == 0
+
         await eventually_async(lambda: is_listening(conn))
+        await eventually_async(is_level)
         await add_schedule(conn, every="1s")
         await eventually_async(lambda: task_ids(conn))
 

@@ -247,24 +247,25 @@ async def test_a_service_that_fails_says_so() -> None:
     assert str(service.error) == "a bug"
 
 
-async def test_services_are_stopped_together_within_a_time() -> None:
-    stubborn = asyncio.Event()
+async def test_services_are_stopped_together_within_a_time_and_a_second_stop_leaves_them_alone() -> None:
+    may_end, ends = asyncio.Event(), list[bool]()
 
     async def go_on() -> None:
         try:
             await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            await stubborn.wait()
+        finally:
+            await may_end.wait()
+            ends.append(True)
 
     services = [Service("first", go_on), Service("second", go_on)]
     for service in services:
         service.start()
     await asyncio.sleep(0)
     await stop_all(services, 0.01)
-    assert len(own_tasks()) == 2
-    stubborn.set()
+    assert not ends
+    may_end.set()
     await stop_all(services)
-    assert not own_tasks()
+    assert ends == [True, True]
 
 
 def test_a_call_is_repeated_until_it_succeeds(

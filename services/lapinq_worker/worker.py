@@ -141,8 +141,8 @@ class Worker:
             on_claiming_changed=self._claiming_changed,
             on_stop_requested=self._stop_for_good,
             health=lambda: self._health_meter.measure(),
-            on_cancel_requested=lambda task_id, token: self._canceller.stop(task_id, token),
-            on_cancel_noticed=lambda task_id, token: self._guard.cancel_requested(task_id, token),
+            on_cancel_requested=self._cancel,
+            on_cancel_noticed=self._cancel_noticed,
         )
         self._due_timer, self._duty = DueTimer(), Duty()
         self._rescuer = Rescuer(
@@ -235,6 +235,12 @@ class Worker:
         )
         self._guard = make_guard(settings, self._membership.name, self._pools.coroutines, handover, reexec)
         self._subscribe()
+
+    def _cancel(self, task_id: str, token: str) -> None:
+        self._canceller.stop(task_id, token)
+
+    def _cancel_noticed(self, task_id: str, token: str) -> None:
+        self._guard.cancel_requested(task_id, token)
 
     def _subscribe(self) -> None:
         listener = self._listener

@@ -25,7 +25,7 @@ TURN_SECONDS = 1.0
 class Got(NamedTuple):
     """How many tasks a claim brought, and whether there may be more: it got all that it asked for."""
 
-    count: int
+    tasks: int
     is_full: bool
 
 
@@ -70,7 +70,7 @@ class Claimer:
         for ask in asks:
             if ask.queue in startable:
                 got = await self._claim(connection, [ask], wanted - count)
-                count += got.count
+                count += got.tasks
                 is_full |= got.is_full
                 if count >= wanted or time.monotonic() >= ends:
                     break

@@ -212,7 +212,7 @@ class Fetcher:
         got = await self._claimer.claim(connection, asks, wanted)
         if got.is_full:
             self._saw_nothing = False
-        return got.count
+        return got.tasks
 
     async def _scan(self, connection: PinnedConnection) -> None:
         if time.monotonic() >= self._full_scans.due_at:

@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from tests.support.database import postgres
 from tests.support.programs.previous_release import unpack
-from tests.support.rows.factories import Conn, Connections
+from tests.support.rows.factories import Conn, Connections, RolledBack
 
 # From those that take longest to those that take no time. Of the unit tests, those of the worker start processes.
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
@@ -150,17 +150,20 @@ async def conn(request: pytest.FixtureRequest, shared_database: str) -> AsyncIte
 
     As on connections that claim, nothing is compiled: a PostgreSQL with LLVM would take half a second for a large plan.
     """
-    is_private = "database" in request.fixturenames
-    async with await Conn.open(
-        request.getfixturevalue("database") if is_private else shared_database
-    ) as connection:
-        await connection.execute("SET jit = off")
-        if not is_private:
-            await connection.execute("BEGIN")
+    if "database" in request.fixturenames:
+        async with await Conn.open(request.getfixturevalue("database")) as connection:
+            await connection.execute("SET jit = off")
+            yield connection
+        return
+    connection = await RolledBack.open(shared_database)
+    try:
+        # What a commit would check, such as whether a task may move so, each statement checks.
+        await connection.execute("SET jit = off; START TRANSACTION; SET CONSTRAINTS ALL IMMEDIATE")
         yield connection
-        if not is_private:
-            assert connection.info.transaction_status != TransactionStatus.IDLE, COMMITTED
-            await connection.rollback()
+        assert connection.info.transaction_status != TransactionStatus.IDLE, COMMITTED
+    finally:
+        await connection.execute("ROLLBACK")
+        await connection.close()
 
 
 @pytest.fixture

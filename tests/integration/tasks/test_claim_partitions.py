@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.domain.ids import id_at
 from lapinq_core.intake import enqueueing
 from lapinq_core.tasks import claiming
@@ -18,9 +19,7 @@ SELECT count(*)
 
 
 async def locked(conn: Conn) -> int:
-    row = await (await conn.execute(LOCKED)).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, LOCKED)
 
 
 def id_of(day: datetime) -> str:
@@ -36,7 +35,6 @@ async def test_a_claim_locks_the_partition_of_its_tasks_only(database: str, conn
 
 
 async def test_older_tasks_are_claimed_in_their_order_and_for_a_while_it_looks_for_them_at_once(
-    database: str,
     conn: Conn,
 ) -> None:
     worker = await add_worker(conn)

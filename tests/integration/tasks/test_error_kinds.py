@@ -80,7 +80,7 @@ def test_the_first_line_tells_the_kind_and_a_long_one_its_beginning(sync_conn: C
         assert first_line(error) == line
 
 
-async def test_a_requeue_of_a_kind_takes_its_tasks_and_no_others(database: str, conn: Conn) -> None:
+async def test_a_requeue_of_a_kind_takes_its_tasks_and_no_others(conn: Conn) -> None:
     mine = await fail(conn, 2, "TimeoutError: timeout after 31.2 s\nin a")
     mine += await fail(conn, 1, "TimeoutError: timeout after 7 s")
     others = [

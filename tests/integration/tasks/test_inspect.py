@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import maybe_row, one_row
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import FINAL, Status
@@ -89,7 +90,7 @@ async def fill(conn: Conn) -> dict[Status, str]:
     return made
 
 
-async def test_a_task_object_has_the_published_fields_in_their_order(database: str, conn: Conn) -> None:
+async def test_a_task_object_has_the_published_fields_in_their_order(conn: Conn) -> None:
     task = new_task(
         args=[1, "ü"],
         kwargs={"a": None},
@@ -142,7 +143,7 @@ async def test_a_task_object_has_the_published_fields_in_their_order(database: s
     }
 
 
-async def test_an_object_tells_where_the_task_stands(database: str, conn: Conn) -> None:
+async def test_an_object_tells_where_the_task_stands(conn: Conn) -> None:
     made = await one_of_each(conn)
     shown = {status: await get(conn, task_id) for status, task_id in made.items()}
     assert {status: task["status"] for status, task in shown.items()} == {
@@ -166,7 +167,7 @@ async def test_a_time_to_live_that_is_over_leaves_nothing_remaining(conn: Conn) 
     assert (await get(conn, task_id))["ttl_remaining"] == 0
 
 
-async def test_a_result_is_there_for_every_final_status(database: str, conn: Conn) -> None:
+async def test_a_result_is_there_for_every_final_status(conn: Conn) -> None:
     for status, task_id in (await one_of_each(conn)).items():
         found = await inspect.get_result(conn, task_id)
         assert found is not None
@@ -178,7 +179,7 @@ async def test_a_result_is_there_for_every_final_status(database: str, conn: Con
     assert await inspect.get_task(conn, new_task().id) is None
 
 
-async def test_a_list_is_narrowed_by_each_status_alone_and_with_the_rest(database: str, conn: Conn) -> None:
+async def test_a_list_is_narrowed_by_each_status_alone_and_with_the_rest(conn: Conn) -> None:
     made = await one_of_each(conn, "left")
     other = await one_of_each(conn, "right")
     assert await listed(conn) == sorted([*made.values(), *other.values()], reverse=True)
@@ -191,9 +192,7 @@ async def test_a_list_is_narrowed_by_each_status_alone_and_with_the_rest(databas
     assert await listed(conn, queue="left") == sorted(made.values(), reverse=True)
 
 
-async def test_scheduled_tasks_are_among_the_pending_in_the_order_of_enqueueing(
-    database: str, conn: Conn
-) -> None:
+async def test_scheduled_tasks_are_among_the_pending_in_the_order_of_enqueueing(conn: Conn) -> None:
     ids: list[str] = []
     for _ in range(3):
         ids += await enqueue(conn)
@@ -208,7 +207,7 @@ async def test_scheduled_tasks_are_among_the_pending_in_the_order_of_enqueueing(
     assert await listed(conn, status=Status.PENDING) == ids[::-1]
 
 
-async def test_a_list_goes_on_where_the_last_page_ended(database: str, conn: Conn) -> None:
+async def test_a_list_goes_on_where_the_last_page_ended(conn: Conn) -> None:
     ids = (await enqueue(conn, 7))[::-1]
     seen: list[str] = []
     before: str | None = None
@@ -271,13 +270,12 @@ async def test_the_database_makes_no_objects_beyond_the_page(database: str, conn
     objects, last = await inspect.list_tasks(conn, TaskFilter(), 60, 2_500_000)
     assert len(objects) == 2
     assert last is not None
-    row = await (await conn.execute("SELECT last_value FROM looks")).fetchone()
-    assert row is not None
+    row = await one_row(conn, "SELECT last_value FROM looks")
     assert row[0] < 10, "each object takes a look at the clock"
     assert len((await inspect.list_tasks(conn, TaskFilter(before=last), 2))[0]) == 2
 
 
-async def test_counts_follow_every_move_and_leave_out_queues_without_tasks(database: str, conn: Conn) -> None:
+async def test_counts_follow_every_move_and_leave_out_queues_without_tasks(conn: Conn) -> None:
     assert await inspect.count_queues(conn) == []
     await one_of_each(conn, "b")
     await enqueue(conn, 3, queue_name="a")
@@ -289,7 +287,7 @@ async def test_counts_follow_every_move_and_leave_out_queues_without_tasks(datab
     assert await inspect.count_queues(conn) == [QueueCounts("a", 104, 0, 0, 0, 0, 0), expected[1]]
 
 
-async def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(database: str, conn: Conn) -> None:
+async def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(conn: Conn) -> None:
     made = await one_of_each(conn)
     shown = await inspect.overview(conn, 4)
     assert [line.id for line in shown.tasks] == sorted(made.values(), reverse=True)[:4]
@@ -301,9 +299,7 @@ async def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(datab
     assert shown.queues == await inspect.count_queues(conn)
 
 
-async def test_a_line_tells_the_state_that_people_think_in_and_small_arguments(
-    database: str, conn: Conn
-) -> None:
+async def test_a_line_tells_the_state_that_people_think_in_and_small_arguments(conn: Conn) -> None:
     made = await one_of_each_state(conn)
     [large] = await enqueue(conn, args=[token_hex(4000)], kwargs={"a": "ü"}, queue_name="large")
     lines = {line.id: line for line in await inspect.newest_tasks(conn, TaskFilter(), 50)}
@@ -315,7 +311,7 @@ async def test_a_line_tells_the_state_that_people_think_in_and_small_arguments(
     assert (lines[large].args, lines[large].kwargs) == (None, '{"a":"ü"}')
 
 
-async def test_looking_touches_little_of_full_tables(database: str, conn: Conn) -> None:
+async def test_looking_touches_little_of_full_tables(conn: Conn) -> None:
     made = await fill(conn)
     for status in (None, *Status):
         statement = _task_objects(pick_tasks(TaskFilter(status=status), 21))
@@ -329,9 +325,7 @@ async def test_looking_touches_little_of_full_tables(database: str, conn: Conn) 
 
 async def touched(conn: Conn, statement: psql.Composable, params: dict[str, Any]) -> float:
     """How many rows the scans of a statement gave or threw away."""
-    cursor = await conn.execute(psql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(statement), params)
-    row = await cursor.fetchone()
-    assert row is not None
+    row = await one_row(conn, psql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(statement), params)
 
     def walk(node: dict[str, Any]) -> float:
         rows = 0.0
@@ -377,6 +371,5 @@ async def test_a_history_is_the_task_with_its_attempts_in_their_order(conn: Conn
 
 
 async def history(conn: Conn, task_id: str) -> Any:
-    cursor = await conn.execute(inspect.history_statement().encode(), {"id": task_id})
-    row = await cursor.fetchone()
+    row = await maybe_row(conn, inspect.history_statement().encode(), {"id": task_id})
     return msgspec.json.decode(row[0]) if row else None

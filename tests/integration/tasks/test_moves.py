@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Drop, Fail, Isolation, Next, Release, Retry
 from lapinq_core.domain.tasks.shown_state import DELAYED as LATER
@@ -182,7 +183,7 @@ async def made_in(conn: Conn, start: str) -> Task:
 
 
 async def one(conn: Conn, query: str, task_id: str) -> Any:
-    return await (await conn.execute(query.encode(), {"id": task_id})).fetchone()
+    return await maybe_row(conn, query.encode(), {"id": task_id})
 
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)

@@ -92,85 +92,83 @@ def filled(postgres_url: str, template_database: str) -> Iterator[Filled]:
         yield Filled(url, *on_connections(url, claimed))
 
 
-def test_a_claim_scans_its_index_from_the_mark(filled: Filled) -> None:
-    async def test(conn: Conn) -> None:
-        await configure(conn, **PLAN_SETTINGS)
-        params = {
-            "queue": "default",
-            "limit": 500,
-            "worker": filled.worker,
-            "token": str(uuid.uuid4()),
-            "lease": 310.0,
-            "isolated": 1,
-            "margin": 10.0,
-            "mark_rank": filled.claims[-1].rank,
-            "mark_seq": filled.claims[-1].seq,
-            "max_rank": 2**40,
-        }
-        found = nodes(await plan(conn, "claim", params))
-        (scan,) = [n for n in found if n.get("Index Name") == "lapinq_ready_claim" and n["Actual Loops"]]
-        assert "ROW(rank, seq) >= ROW(" in scan["Index Cond"]
-        assert scan["Actual Rows"] == 500
-        assert scan.get("Rows Removed by Filter", 0) == 0
-        (delete,) = [node for node in found if node["Node Type"] == "Tid Scan"]
-        assert delete["Actual Rows"] == 500
-        assert set(scanned_whole(found[0])) <= {"lapinq_workers", "lapinq_queues"}
-        task_scans = [node for node in found if node.get("Index Name", "").startswith("lapinq_tasks_")]
-        assert sum(node["Actual Loops"] for node in task_scans) == 500
-        # Whether the queue is paused or has a policy is asked once, not for each row, and what runs of it not at all.
-        for table, asked in (("lapinq_queues", [1]), ("lapinq_workers", [1]), ("lapinq_running", [])):
-            loops = [
-                n["Actual Loops"]
-                for n in found
-                if n.get("Relation Name") == table and "Scan" in n["Node Type"]
-            ]
-            assert [count for count in loops if count] == asked, table
+@pytest.fixture
+def database(filled: Filled) -> str:
+    """What `conn` is connected to."""
+    return filled.url
 
-    on_connections(filled.url, test)
+
+async def test_a_claim_scans_its_index_from_the_mark(database: str, conn: Conn, filled: Filled) -> None:
+    await configure(conn, **PLAN_SETTINGS)
+    params = {
+        "queue": "default",
+        "limit": 500,
+        "worker": filled.worker,
+        "token": str(uuid.uuid4()),
+        "lease": 310.0,
+        "isolated": 1,
+        "margin": 10.0,
+        "mark_rank": filled.claims[-1].rank,
+        "mark_seq": filled.claims[-1].seq,
+        "max_rank": 2**40,
+    }
+    found = nodes(await plan(conn, "claim", params))
+    (scan,) = [n for n in found if n.get("Index Name") == "lapinq_ready_claim" and n["Actual Loops"]]
+    assert "ROW(rank, seq) >= ROW(" in scan["Index Cond"]
+    assert scan["Actual Rows"] == 500
+    assert scan.get("Rows Removed by Filter", 0) == 0
+    (delete,) = [node for node in found if node["Node Type"] == "Tid Scan"]
+    assert delete["Actual Rows"] == 500
+    assert set(scanned_whole(found[0])) <= {"lapinq_workers", "lapinq_queues"}
+    task_scans = [node for node in found if node.get("Index Name", "").startswith("lapinq_tasks_")]
+    assert sum(node["Actual Loops"] for node in task_scans) == 500
+    # Whether the queue is paused or has a policy is asked once, not for each row, and what runs of it not at all.
+    for table, asked in (("lapinq_queues", [1]), ("lapinq_workers", [1]), ("lapinq_running", [])):
+        loops = [
+            n["Actual Loops"] for n in found if n.get("Relation Name") == table and "Scan" in n["Node Type"]
+        ]
+        assert [count for count in loops if count] == asked, table
 
 
 @pytest.mark.parametrize("verb", ["complete", "settle", "release", "report_progress"])
-def test_ending_attempts_goes_by_the_primary_key(filled: Filled, verb: str) -> None:
-    async def test(conn: Conn) -> None:
-        await configure(conn, **PLAN_SETTINGS)
-        claims = filled.claims
-        ids = "{" + ",".join(held.id for held in claims) + "}"
-        tokens = "{" + ",".join(held.token for held in claims) + "}"
-        params: dict[str, Any] = {
-            "ids": ids,
-            "tokens": tokens,
-            "seconds": [0.1] * 500,
-            "results": "[" + ",".join(['"null"'] * 500) + "]",
-            "logs": "[" + ",".join(['"a line"'] * 500) + "]",
-            "seqs": [held.seq for held in claims],
-            "percents": [50] * 500,
-            "messages": [None] * 500,
-            "finals": [True] * 500,
-            "counts": [True] * 500,
-            "cancelled": [False] * 500,
-            "delays": [0.0] * 500,
-            "isolations": [],
-            "errors": ["no"] * 500,
-            "tracebacks": ["Traceback …"] * 500,
-            "rescued": False,
-        }
-        if verb == "settle":
-            params["logs"] = ["a line"] * 500
-        found = nodes(await plan(conn, verb, params))
-        scans = [node for node in found if node.get("Index Name") == "lapinq_running_pkey"]
-        # What goes over a pool locks its rows first, and then finds them again.
-        assert len(scans) == (2 if verb in {"release", "report_progress"} else 1)
-        for scan in scans:
-            assert scan["Index Cond"].startswith(("(id = i", "(id = ANY (ARRAY["))
-            assert scan["Actual Loops"] == 500
-        assert scanned_whole(found[0]) == []
-
-    on_connections(filled.url, test)
-
-
-async def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(
-    database: str, conn: Conn
+async def test_ending_attempts_goes_by_the_primary_key(
+    database: str, conn: Conn, filled: Filled, verb: str
 ) -> None:
+    await configure(conn, **PLAN_SETTINGS)
+    claims = filled.claims
+    ids = "{" + ",".join(held.id for held in claims) + "}"
+    tokens = "{" + ",".join(held.token for held in claims) + "}"
+    params: dict[str, Any] = {
+        "ids": ids,
+        "tokens": tokens,
+        "seconds": [0.1] * 500,
+        "results": "[" + ",".join(['"null"'] * 500) + "]",
+        "logs": "[" + ",".join(['"a line"'] * 500) + "]",
+        "seqs": [held.seq for held in claims],
+        "percents": [50] * 500,
+        "messages": [None] * 500,
+        "finals": [True] * 500,
+        "counts": [True] * 500,
+        "cancelled": [False] * 500,
+        "delays": [0.0] * 500,
+        "isolations": [],
+        "errors": ["no"] * 500,
+        "tracebacks": ["Traceback …"] * 500,
+        "rescued": False,
+    }
+    if verb == "settle":
+        params["logs"] = ["a line"] * 500
+    found = nodes(await plan(conn, verb, params))
+    scans = [node for node in found if node.get("Index Name") == "lapinq_running_pkey"]
+    # What goes over a pool locks its rows first, and then finds them again.
+    assert len(scans) == (2 if verb in {"release", "report_progress"} else 1)
+    for scan in scans:
+        assert scan["Index Cond"].startswith(("(id = i", "(id = ANY (ARRAY["))
+        assert scan["Actual Loops"] == 500
+    assert scanned_whole(found[0]) == []
+
+
+async def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(conn: Conn) -> None:
     worker = await fill(conn)
     async with conn.transaction():
         await conn.execute("SET LOCAL session_replication_role = replica")
@@ -202,7 +200,6 @@ async def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(
 
 async def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(conn: Conn) -> None:
     """Although by the statistics hardly any is not parked: a prepared plan would read the whole table ever after."""
-
     async with conn.transaction():
         await conn.execute("SET LOCAL session_replication_role = replica")
         await conn.execute(
@@ -217,9 +214,7 @@ async def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(conn: Con
         assert scanned_whole(found) == []
 
 
-async def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(
-    database: str, conn: Conn
-) -> None:
+async def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(conn: Conn) -> None:
     worker = await fill(conn)
     params = {
         "queue": "other",

@@ -2,6 +2,7 @@
 
 import json
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import inspect
 from tests.integration.tasks.test_inspect import one_of_each
@@ -26,7 +27,7 @@ async def test_they_are_those_of_each_by_itself(conn: Conn) -> None:
 async def test_they_are_found_by_the_primary_keys(conn: Conn) -> None:
     await crowd(conn, "crowded", 20_000)
     await conn.execute("ANALYZE lapinq_ready, lapinq_tasks")
-    rows = await (await conn.execute("SELECT id::text FROM lapinq_tasks LIMIT 100")).fetchall()
+    rows = await all_rows(conn, "SELECT id::text FROM lapinq_tasks LIMIT 100")
     found = await plan(conn, "get_results", {"ids": [row[0] for row in rows]})
     assert not set(scanned_whole(found)) & {"lapinq_ready", "lapinq_tasks", "lapinq_tasks_default"}
     assert touched(found) <= 1_000

@@ -30,6 +30,20 @@ class Conn(PinnedConnection, PooledConnection):
         return opened
 
 
+class RolledBack(Conn):
+    """One in a transaction that never commits. A claim that sends a transaction of its own gets a savepoint instead."""
+
+    async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(query, str):
+            query = _SAVEPOINTS.get(query, query)
+        return await super().execute(query, *args, **kwargs)
+
+    async def rollback(self) -> None:
+        await super().execute("ROLLBACK TO SAVEPOINT one_message")
+
+
+_SAVEPOINTS: dict[str, str] = {"BEGIN": "SAVEPOINT one_message", "COMMIT": "RELEASE SAVEPOINT one_message"}
+
 Connections = Callable[[int], Awaitable[list[Conn]]]
 """Opens so many."""
 

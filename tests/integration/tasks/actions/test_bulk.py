@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.shown_state import DELAYED
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk, inspect, worker_verbs
@@ -13,7 +14,7 @@ from lapinq_core.tasks.filters import TaskFilter, containing
 from lapinq_core.tasks.worker_verbs import Ended
 from lapinq_core.upkeep import count_folding
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import (
     Conn,
     Connections,
@@ -55,13 +56,10 @@ async def rows(conn: Conn, task_id: str) -> list[str]:
 
 async def noted(conn: Conn) -> list[dict[str, Any]]:
     """The details in the audit log."""
-    return [
-        row[0]
-        for row in await (await conn.execute("SELECT details FROM lapinq_audit ORDER BY id")).fetchall()
-    ]
+    return [row[0] for row in await all_rows(conn, "SELECT details FROM lapinq_audit ORDER BY id")]
 
 
-async def test_without_a_filter_all_goes_but_what_is_running(database: str, conn: Conn) -> None:
+async def test_without_a_filter_all_goes_but_what_is_running(conn: Conn) -> None:
     made = await one_of_each(conn, "left")
     other = await one_of_each(conn, "right")
     step = await one_step(conn, bulk.delete_tasks)
@@ -70,21 +68,21 @@ async def test_without_a_filter_all_goes_but_what_is_running(database: str, conn
         assert await status(conn, task_id) == ("running" if found is Status.RUNNING else None)
         assert found is Status.RUNNING or await rows(conn, task_id) == []
     assert await counts(conn, "left") == await counts(conn, "right") == {"running": 1}
-    check_invariants(database, [made[Status.RUNNING], other[Status.RUNNING]])
+    await check_rows(conn, [made[Status.RUNNING], other[Status.RUNNING]])
 
 
 @pytest.mark.parametrize("wanted", Status)
-async def test_a_status_narrows_a_deletion(database: str, conn: Conn, wanted: Status) -> None:
+async def test_a_status_narrows_a_deletion(conn: Conn, wanted: Status) -> None:
     made = await one_of_each(conn, "left")
     other = await one_of_each(conn, "right")
     step = await one_step(conn, bulk.delete_tasks, status=wanted, queue="left", task_name=containing("D"))
     gone = wanted is not Status.RUNNING
     assert (step.done, step.running) == (int(gone), int(not gone))
     assert await status(conn, made[wanted]) == (None if gone else "running")
-    check_invariants(database, {*made.values(), *other.values()} - ({made[wanted]} if gone else set()))
+    await check_rows(conn, {*made.values(), *other.values()} - ({made[wanted]} if gone else set()))
     step = await one_step(conn, bulk.delete_tasks, status=wanted)
     assert (step.done, step.running) == (1, 0) if gone else (0, 2)
-    check_invariants(database, [task_id for found, task_id in other.items() if found is not wanted])
+    await check_rows(conn, [task_id for found, task_id in other.items() if found is not wanted])
 
 
 NOTHING: set[str] = set()
@@ -107,7 +105,7 @@ CONTENT: list[tuple[dict[str, Any], set[str]]] = [
 
 @pytest.mark.parametrize(("chosen", "expected"), CONTENT)
 async def test_content_narrows_lists_counts_and_deletions_alike(
-    database: str, conn: Conn, chosen: dict[str, Any], expected: set[str]
+    conn: Conn, chosen: dict[str, Any], expected: set[str]
 ) -> None:
     ids = {
         "args": (await enqueue(conn, args=["needle", 7]))[0],
@@ -132,10 +130,10 @@ async def test_content_narrows_lists_counts_and_deletions_alike(
     assert (await one_step(conn, bulk.delete_tasks, **chosen)).done == len(wanted)
     left = {task_id for task_id in ids.values() if await status(conn, task_id)}
     assert left == set(ids.values()) - wanted
-    check_invariants(database, left)
+    await check_rows(conn, left)
 
 
-async def test_a_task_goes_with_its_earlier_attempts(database: str, conn: Conn) -> None:
+async def test_a_task_goes_with_its_earlier_attempts(conn: Conn) -> None:
     ids = await fail(conn, 3)
     assert len(await attempts(conn, ids[0])) == 2
     assert (await one_step(conn, bulk.delete_tasks, status=Status.FAILED)).done == 3
@@ -143,9 +141,7 @@ async def test_a_task_goes_with_its_earlier_attempts(database: str, conn: Conn) 
     assert await counts(conn) == {}
 
 
-async def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(
-    database: str, conn: Conn
-) -> None:
+async def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(conn: Conn) -> None:
     await enqueue(conn, 7)
     await enqueue(conn, 5, queue_name="other")
     walk = await bulk.begin(conn, TaskFilter(queue="other"))
@@ -159,10 +155,10 @@ async def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(
     assert rest is not None
     assert (rest.done, rest.looked) == (3, 3)
     assert await counts(conn, "other") == {"pending": 1}
-    check_invariants(database, [late])
+    await check_rows(conn, [late])
 
 
-async def test_a_task_with_an_old_id_that_arrives_meanwhile_is_left_alone(database: str, conn: Conn) -> None:
+async def test_a_task_with_an_old_id_that_arrives_meanwhile_is_left_alone(conn: Conn) -> None:
     await enqueue(conn, 2)
     walk = await bulk.begin(conn, TaskFilter())
     assert walk is not None
@@ -172,14 +168,14 @@ async def test_a_task_with_an_old_id_that_arrives_meanwhile_is_left_alone(databa
     step = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
     assert step is not None
     assert (step.done, step.looked) == (2, 3)
-    check_invariants(database, [old])
+    await check_rows(conn, [old])
 
 
-async def test_there_is_no_walk_over_nothing(database: str, conn: Conn) -> None:
+async def test_there_is_no_walk_over_nothing(conn: Conn) -> None:
     assert await bulk.begin(conn, TaskFilter()) is None
 
 
-async def test_the_audit_log_counts_along(database: str, conn: Conn) -> None:
+async def test_the_audit_log_counts_along(conn: Conn) -> None:
     await fail(conn, 25)
     await enqueue(conn, 5)
     made = await steps(conn, bulk.requeue_tasks, 10, status=Status.FAILED)
@@ -192,9 +188,7 @@ async def test_the_audit_log_counts_along(database: str, conn: Conn) -> None:
     assert (await noted(conn))[1:] == [{"filters": {}, "deleted": 30}]
 
 
-async def test_failed_tasks_wait_again_in_the_order_of_enqueueing_with_all_their_retries(
-    database: str, conn: Conn
-) -> None:
+async def test_failed_tasks_wait_again_in_the_order_of_enqueueing_with_all_their_retries(conn: Conn) -> None:
     ids = await fail(conn, 30)
     made = await one_of_each(conn, "other")
     done = await steps(conn, bulk.requeue_tasks, 7, status=Status.FAILED, queue="default")
@@ -208,7 +202,7 @@ async def test_failed_tasks_wait_again_in_the_order_of_enqueueing_with_all_their
     assert [shown["outcome"] for shown in (first, second, running)] == ["failed", "failed", "running"]
     assert [first["requeued_by"], second["requeued_by"]] == [None, ENTRY.actor]
     assert second["requeued_at"] >= second["finished_at"]
-    check_invariants(database, [*ids, *made.values()])
+    await check_rows(conn, [*ids, *made.values()])
 
 
 async def test_a_step_that_would_wait_for_long_changes_nothing_and_says_so(connections: Connections) -> None:
@@ -226,12 +220,12 @@ async def test_a_step_that_would_wait_for_long_changes_nothing_and_says_so(conne
     assert step.done == 1
 
 
-async def test_upkeep_of_what_is_left_goes_on(database: str, conn: Conn) -> None:
+async def test_upkeep_of_what_is_left_goes_on(conn: Conn) -> None:
     await enqueue(conn, 120)
     await steps(conn, bulk.delete_tasks, 1)
     assert (await count_folding.fold_counts(conn)).folded > 100
     assert await counts(conn) == {}
-    check_invariants(database, [])
+    await check_rows(conn, [])
 
 
 async def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(conn: Conn) -> None:
@@ -245,7 +239,7 @@ async def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(co
     assert bulk.start_of(TaskFilter()) == bulk.start_of(TaskFilter(first=bulk.FIRST)) == bulk.FIRST
 
 
-async def test_what_is_cancelled_ends_with_the_attempts_it_had(database: str, conn: Conn) -> None:
+async def test_what_is_cancelled_ends_with_the_attempts_it_had(conn: Conn) -> None:
     [task_id] = await enqueue(conn)
     [held] = await claim(conn, await add_worker(conn))
     await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
@@ -254,11 +248,11 @@ async def test_what_is_cancelled_ends_with_the_attempts_it_had(database: str, co
     assert [line["outcome"] for line in await attempts(conn, task_id)][-1] == "cancelled"
     assert await counts(conn) == {"cancelled": 1}
     assert (await noted(conn))[-1] == {"filters": {}, "cancelled": 1}
-    check_invariants(database, [task_id])
+    await check_rows(conn, [task_id])
 
 
 async def test_what_waits_for_its_time_starts_in_the_order_of_entry_and_nothing_else_moves(
-    database: str, conn: Conn
+    conn: Conn,
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     delayed = await enqueue(conn, 3, scheduled_at=later, priority=5)
@@ -277,4 +271,4 @@ async def test_what_waits_for_its_time_starts_in_the_order_of_entry_and_nothing_
     again = await bulk.run_tasks(conn, walk, Batch(size=9), ENTRY)
     assert again is not None
     assert again.done == 0
-    check_invariants(database, [*delayed, *ready])
+    await check_rows(conn, [*delayed, *ready])

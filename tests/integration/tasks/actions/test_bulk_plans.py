@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk
@@ -64,18 +65,12 @@ async def fill(conn: Conn) -> None:
     await conn.execute("ANALYZE")
 
 
-WANTED = {
-    "requeue_tasks": Status.FAILED,
-    "cancel_tasks": Status.PENDING,
-    "run_tasks": Status.PENDING,
-}
+WANTED = {"requeue_tasks": Status.FAILED, "cancel_tasks": Status.PENDING, "run_tasks": Status.PENDING}
 """The status that the tasks of a verb have, where not any will do."""
 
 
 @pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "as if empty"])
-async def test_a_step_touches_a_windows_worth_of_rows_by_keys(
-    database: str, conn: Conn, analyzed: bool
-) -> None:
+async def test_a_step_touches_a_windows_worth_of_rows_by_keys(conn: Conn, analyzed: bool) -> None:
     if not analyzed:
         await conn.execute("ANALYZE")
         for table in ("tasks_default", "attempts_default", "ready", "delayed", "running"):
@@ -121,6 +116,6 @@ async def plan(conn: Conn, verb: str, walk: Walk, ids: list[str] | None) -> dict
         await conn.execute("SET LOCAL session_replication_role = replica")
         await conn.execute(STEP_SETTINGS)
         explained = psql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}").format(statement)
-        row = await (await conn.execute(explained, params)).fetchone()
+        row = await maybe_row(conn, explained, params)
     assert row is not None
     return row[0][0]["Plan"]

@@ -1,11 +1,12 @@
-"""Deletions and requeues of many against everybody else: each task is one's, and every count stays true."""
+"""Deletions, requeues and cancels of many against everybody else: each task is one's, and every count stays true."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import actions, bulk, worker_verbs
@@ -13,260 +14,172 @@ from lapinq_core.tasks.bulk import Change, Step
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.tasks.actions.test_bulk import fail, rows
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.database.locks import is_held_up
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import (
-    Conn,
-    Connections,
-    add_worker,
-    claim,
-    complete,
-    counts,
-    enqueue,
-    status,
-)
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, counts, enqueue
 from tests.support.rows.walks import look_again, one_step
 
 
-async def beside(
-    first: Conn,
-    second: Conn,
-    looking: Conn,
-    one: Callable[[], Awaitable[Any]],
-    two: Callable[[], Awaitable[Any]],
-) -> tuple[Any, Any]:
-    """What `one` gives on `first`, and what `two` does on `second`, begun before the first commits.
+class Scene(NamedTuple):
+    """Two tasks, or one that runs, and a worker."""
 
-    The first commits when the second is held up by it or has ended.
-    """
-    async with first.transaction():
-        given = await one()
-        ending = asyncio.ensure_future(two())
-
-        async def met() -> bool:
-            return ending.done() or await is_held_up(looking, second)
-
-        await eventually_async(met)
-    return given, await ending
+    ids: list[str]
+    worker: str
+    held: list[Claim]
 
 
-def delete(conn: Conn, **chosen: Any) -> Callable[[], Awaitable[Step]]:
-    return lambda: one_step(conn, bulk.delete_tasks, **chosen)
+async def ready(conn: Conn) -> Scene:
+    return Scene(await enqueue(conn, 2), await add_worker(conn), [])
 
 
-def requeue(conn: Conn, **chosen: Any) -> Callable[[], Awaitable[Step]]:
-    return lambda: one_step(conn, bulk.requeue_tasks, status=Status.FAILED, **chosen)
+async def failed(conn: Conn) -> Scene:
+    return Scene(await fail(conn, 2), await add_worker(conn), [])
 
 
-def cancel(conn: Conn, **chosen: Any) -> Callable[[], Awaitable[Step]]:
-    return lambda: one_step(conn, bulk.cancel_tasks, status=Status.PENDING, **chosen)
+async def failed_and_late(conn: Conn) -> Scene:
+    """Past their time to live."""
+    made = await failed(conn)
+    await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() - interval '1 s'")
+    return made
 
 
-@pytest.mark.parametrize("chosen", [{}, {"status": Status.PENDING}])
-async def test_a_task_claimed_from_under_a_deletion_is_running_and_stays(
-    database: str, connections: Connections, chosen: dict[str, Any]
-) -> None:
-    one, two, looking = await connections(3)
-    taken, other = await enqueue(looking, 2)
-    worker = await add_worker(looking)
-    held, step = await beside(one, two, looking, lambda: claim(one, worker), delete(two, **chosen))
-    assert (step.done, step.running, step.left) == (1, 0, [taken])
-    again = await look_again(two, bulk.delete_tasks, step.left, **chosen)
-    assert (again.done, again.running, again.left) == (0, 0 if chosen else 1, [])
-    assert (await status(looking, taken), await rows(looking, other)) == ("running", [])
-    assert await complete(looking, held) == 1
-    assert await counts(looking) == {"completed": 1}
-    check_invariants(database, [taken])
-
-
-async def test_a_task_deleted_from_under_a_claim_is_gone(database: str, connections: Connections) -> None:
-    one, two, looking = await connections(3)
-    await enqueue(looking, 2)
-    worker = await add_worker(looking)
-    step, held = await beside(one, two, looking, delete(one), lambda: claim(two, worker, 5))
-    assert (step.done, held) == (2, [])
-    assert await counts(looking) == {}
-    check_invariants(database, [])
-
-
-@pytest.mark.parametrize("chosen", [{}, {"status": Status.FAILED}])
-async def test_a_task_requeued_from_under_a_deletion_is_looked_at_again(
-    database: str, connections: Connections, chosen: dict[str, Any]
-) -> None:
-    one, two, looking = await connections(3)
-    task, other = await fail(looking, 2)
-    queue, step = await beside(
-        one, two, looking, lambda: actions.requeue(one, task, by="lisa"), delete(two, **chosen)
-    )
-    assert (queue, step.done, step.left) == ("default", 1, [task])
-    again = await look_again(two, bulk.delete_tasks, step.left, **chosen)
-    assert await rows(looking, other) == []
-    if chosen:
-        assert (again.done, again.left) == (0, []), "it has not failed any more"
-        assert await status(looking, task) == "pending"
-        check_invariants(database, [task])
-    else:
-        assert (again.done, again.left) == (1, [])
-        assert await rows(looking, task) == []
-        check_invariants(database, [])
-
-
-async def test_a_task_deleted_from_under_a_requeue_is_not_requeued(
-    database: str, connections: Connections
-) -> None:
-    one, two, looking = await connections(3)
-    task, _ = await fail(looking, 2)
-    step, queue = await beside(one, two, looking, delete(one), lambda: actions.requeue(two, task, by="lisa"))
-    assert (step.done, queue) == (2, None)
-    assert await counts(looking) == {}
-    check_invariants(database, [])
-
-
-async def make_due(conn: Conn) -> list[str]:
-    """Two tasks that wait for their time, which has come."""
+async def due(conn: Conn) -> Scene:
+    """They waited for their time, which has come."""
     ids = await enqueue(conn, 2, scheduled_at="2099-01-01T00:00:00Z")
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 s'")
-    return ids
+    return Scene(ids, await add_worker(conn), [])
 
 
-async def test_a_task_promoted_from_under_a_deletion_is_had_at_the_next_look(
-    database: str, connections: Connections
-) -> None:
+async def running(conn: Conn) -> Scene:
+    ids, worker = await enqueue(conn), await add_worker(conn)
+    return Scene(ids, worker, await claim(conn, worker))
+
+
+class Many(NamedTuple):
+    """A step of a change of many tasks."""
+
+    change: Change
+    chosen: dict[str, Any]
+
+    async def __call__(self, conn: Conn, _scene: Scene) -> Step:
+        return await one_step(conn, self.change, **self.chosen)
+
+
+DELETE = Many(bulk.delete_tasks, {})
+DELETE_PENDING = Many(bulk.delete_tasks, {"status": Status.PENDING})
+DELETE_FAILED = Many(bulk.delete_tasks, {"status": Status.FAILED})
+REQUEUE = Many(bulk.requeue_tasks, {"status": Status.FAILED})
+CANCEL = Many(bulk.cancel_tasks, {"status": Status.PENDING})
+
+
+async def claim_one(conn: Conn, scene: Scene) -> int:
+    return len(await claim(conn, scene.worker))
+
+
+async def claim_all(conn: Conn, scene: Scene) -> int:
+    return len(await claim(conn, scene.worker, 5))
+
+
+async def complete_it(conn: Conn, scene: Scene) -> int:
+    return await complete(conn, scene.held)
+
+
+async def retry_it(conn: Conn, scene: Scene) -> int:
+    (held,) = scene.held
+    ours, _ = await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(0.0, "later"))])
+    return ours
+
+
+async def requeue_one(conn: Conn, scene: Scene) -> int:
+    return int(await actions.requeue(conn, scene.ids[0], by="lisa") is not None)
+
+
+async def promote(conn: Conn, _scene: Scene) -> int:
+    return (await maintenance_jobs.promote(conn)).moved
+
+
+async def clean_up(conn: Conn, _scene: Scene) -> int:
+    return await maintenance_jobs.cleanup(conn)
+
+
+class Race(NamedTuple):
+    """What is done to the tasks of `start` first, and what comes upon it before that commits: to how many tasks, which
+    of them the second leaves for another look, how many it finds running, then the same of that look; and the counts in
+    the end."""
+
+    start: Callable[[Conn], Awaitable[Scene]]
+    first: Callable[[Conn, Scene], Awaitable[int | Step]]
+    done_first: int
+    second: Callable[[Conn, Scene], Awaitable[int | Step]]
+    done: int
+    counts: dict[str, int]
+    left: slice = slice(0)
+    running: int = 0
+    again: tuple[int, int] = (0, 0)
+
+
+FIRST, BOTH = slice(1), slice(2)
+RACES = {
+    "claim, delete": Race(ready, claim_one, 1, DELETE, 1, {"running": 1}, FIRST, again=(0, 1)),
+    "claim, delete pending": Race(ready, claim_one, 1, DELETE_PENDING, 1, {"running": 1}, FIRST),
+    "delete, claim": Race(ready, DELETE, 2, claim_all, 0, {}),
+    "requeue one, delete": Race(failed, requeue_one, 1, DELETE, 1, {}, FIRST, again=(1, 0)),
+    "requeue one, delete failed": Race(failed, requeue_one, 1, DELETE_FAILED, 1, {"pending": 1}, FIRST),
+    "delete, requeue one": Race(failed, DELETE, 2, requeue_one, 0, {}),
+    "promote, delete": Race(due, promote, 2, DELETE, 0, {}, BOTH, again=(2, 0)),
+    "promote, delete pending": Race(due, promote, 2, DELETE_PENDING, 0, {}, BOTH, again=(2, 0)),
+    "delete, promote": Race(due, DELETE, 2, promote, 0, {}),
+    "claim, cancel": Race(ready, claim_one, 1, CANCEL, 1, {"running": 1, "cancelled": 1}, FIRST),
+    "cancel, claim": Race(ready, CANCEL, 2, claim_all, 0, {"cancelled": 2}),
+    "promote, cancel": Race(due, promote, 2, CANCEL, 0, {"cancelled": 2}, BOTH, again=(2, 0)),
+    "clean up, delete": Race(failed_and_late, clean_up, 2, DELETE, 0, {}, BOTH),
+    "clean up, requeue": Race(failed_and_late, clean_up, 2, REQUEUE, 0, {}, BOTH),
+    "delete, clean up": Race(failed_and_late, DELETE, 2, clean_up, 0, {}),
+    "requeue, clean up": Race(failed_and_late, REQUEUE, 2, clean_up, 0, {"pending": 2}),
+    "requeue one, clean up": Race(failed_and_late, requeue_one, 1, clean_up, 1, {"pending": 1}),
+    "delete, delete": Race(failed, DELETE_FAILED, 2, DELETE_FAILED, 0, {}, BOTH),
+    "delete, requeue": Race(failed, DELETE_FAILED, 2, REQUEUE, 0, {}, BOTH),
+    "requeue, delete": Race(failed, REQUEUE, 2, DELETE_FAILED, 0, {"pending": 2}, BOTH),
+    "requeue, requeue": Race(failed, REQUEUE, 2, REQUEUE, 0, {"pending": 2}, BOTH),
+    "complete, delete": Race(running, complete_it, 1, DELETE, 0, {"completed": 1}, running=1),
+    "retry, delete": Race(running, retry_it, 1, DELETE, 0, {"pending": 1}, running=1),
+}
+
+
+@pytest.mark.parametrize("race", RACES.values(), ids=RACES)
+async def test_of_two_that_meet_each_task_is_had_by_one(connections: Connections, race: Race) -> None:
+    """The first commits when the second is held up by it or has ended."""
     one, two, looking = await connections(3)
-    ids = await make_due(looking)
-    promoted, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), delete(two))
-    assert (promoted.moved, step.done, sorted(step.left)) == (2, 0, ids)
-    again = await look_again(two, bulk.delete_tasks, step.left, status=Status.PENDING)
-    assert (again.done, again.left) == (2, [])
-    check_invariants(database, [])
+    scene = await race.start(looking)
+    async with one.transaction():
+        first = await race.first(one, scene)
+        ending = asyncio.ensure_future(race.second(two, scene))
+
+        async def have_met() -> bool:
+            return ending.done() or await is_held_up(looking, two)
+
+        await eventually_async(have_met)
+    second = await ending
+    assert [step.done if isinstance(step, Step) else step for step in (first, second)] == [
+        race.done_first,
+        race.done,
+    ]
+    if isinstance(second, Step):
+        assert isinstance(race.second, Many)
+        assert (second.running, sorted(second.left)) == (race.running, scene.ids[race.left])
+        await enqueue(looking, queue_name="other")
+        if second.left:
+            again = await look_again(two, race.second.change, second.left, **race.second.chosen)
+            assert (again.done, again.running, again.left) == (*race.again, [])
+        assert await counts(looking, "other") == {"pending": 1}
+    assert await counts(looking) == race.counts
+    for task_id in scene.ids:
+        assert (await rows(looking, task_id))[:1] in ([], ["tasks"]), "all of it is gone, or nothing"
+    await check_rows(looking, [])
 
 
-async def test_a_task_claimed_from_under_a_cancelling_runs_on(
-    database: str, connections: Connections
-) -> None:
-    one, two, looking = await connections(3)
-    taken, other = await enqueue(looking, 2)
-    worker = await add_worker(looking)
-    held, step = await beside(one, two, looking, lambda: claim(one, worker), cancel(two))
-    assert (step.done, step.left) == (1, [taken])
-    again = await look_again(two, bulk.cancel_tasks, step.left, status=Status.PENDING)
-    assert (again.done, again.left) == (0, [])
-    assert (await status(looking, taken), await status(looking, other)) == ("running", "cancelled")
-    assert await complete(looking, held) == 1
-    assert await counts(looking) == {"completed": 1, "cancelled": 1}
-    check_invariants(database, [taken, other])
-
-
-async def test_a_task_cancelled_from_under_a_claim_does_not_run(
-    database: str, connections: Connections
-) -> None:
-    one, two, looking = await connections(3)
-    ids = await enqueue(looking, 2)
-    worker = await add_worker(looking)
-    step, held = await beside(one, two, looking, cancel(one), lambda: claim(two, worker, 5))
-    assert (step.done, held) == (2, [])
-    assert await counts(looking) == {"cancelled": 2}
-    check_invariants(database, ids)
-
-
-async def test_a_task_promoted_from_under_a_cancelling_is_had_at_the_next_look(
-    database: str, connections: Connections
-) -> None:
-    one, two, looking = await connections(3)
-    ids = await make_due(looking)
-    promoted, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), cancel(two))
-    assert (promoted.moved, step.done, sorted(step.left)) == (2, 0, ids)
-    again = await look_again(two, bulk.cancel_tasks, step.left, status=Status.PENDING)
-    assert (again.done, again.left) == (2, [])
-    check_invariants(database, ids)
-
-
-async def test_a_task_deleted_from_under_a_promotion_is_gone(database: str, connections: Connections) -> None:
-    one, two, looking = await connections(3)
-    await make_due(looking)
-    step, promoted = await beside(one, two, looking, delete(one), lambda: maintenance_jobs.promote(two))
-    assert (step.done, promoted.moved) == (2, 0)
-    check_invariants(database, [])
-
-
-async def fail_late(conn: Conn) -> list[str]:
-    """Two failed tasks past their time to live."""
-    ids = await fail(conn, 2)
-    await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() - interval '1 s'")
-    return ids
-
-
-@pytest.mark.parametrize("kind", ["delete", "requeue"])
-async def test_what_the_clean_up_deletes_is_not_counted_by_others(
-    database: str, connections: Connections, kind: str
-) -> None:
-    one, two, looking = await connections(3)
-    ids = await fail_late(looking)
-    act, change = (delete, bulk.delete_tasks) if kind == "delete" else (requeue, bulk.requeue_tasks)
-    cleaned, step = await beside(one, two, looking, lambda: maintenance_jobs.cleanup(one), act(two))
-    assert (cleaned, step.done, sorted(step.left)) == (2, 0, ids)
-    await enqueue(looking)
-    again = await look_again(two, change, step.left, status=Status.FAILED)
-    assert (again.done, again.left, again.looked) == (0, [], 0)
-    assert await counts(looking) == {"pending": 1}
-    check_invariants(database, [])
-
-
-@pytest.mark.parametrize("kind", ["delete", "requeue"])
-async def test_the_clean_up_leaves_alone_what_others_have(
-    database: str, connections: Connections, kind: str
-) -> None:
-    one, two, looking = await connections(3)
-    await fail_late(looking)
-    act = (delete if kind == "delete" else requeue)(one)
-    step, cleaned = await beside(one, two, looking, act, lambda: maintenance_jobs.cleanup(two))
-    assert (step.done, cleaned) == (2, 0)
-    assert await counts(looking) == ({} if kind == "delete" else {"pending": 2})
-    check_invariants(database, [])
-
-
-async def test_a_single_requeue_and_the_clean_up_agree(database: str, connections: Connections) -> None:
-    one, two, looking = await connections(3)
-    task, _ = await fail_late(looking)
-    _, cleaned = await beside(
-        one,
-        two,
-        looking,
-        lambda: actions.requeue(one, task, by="lisa"),
-        lambda: maintenance_jobs.cleanup(two),
-    )
-    assert cleaned == 1
-    assert await counts(looking) == {"pending": 1}
-    check_invariants(database, [task])
-
-
-@pytest.mark.parametrize("first", [bulk.delete_tasks, bulk.requeue_tasks])
-@pytest.mark.parametrize("second", [bulk.delete_tasks, bulk.requeue_tasks])
-async def test_of_two_at_once_each_task_is_had_by_one(
-    database: str, connections: Connections, first: Change, second: Change
-) -> None:
-    one, two, looking = await connections(3)
-    ids = await fail(looking, 4)
-    done, step = await beside(
-        one,
-        two,
-        looking,
-        lambda: one_step(one, first, status=Status.FAILED),
-        lambda: one_step(two, second, status=Status.FAILED),
-    )
-    assert (done.done, step.done, sorted(step.left)) == (4, 0, ids)
-    (other,) = await enqueue(looking)
-    again = await look_again(two, second, step.left, status=Status.FAILED)
-    assert (again.done, again.left) == (0, [])
-    kept = [] if first is bulk.delete_tasks else ids
-    assert await counts(looking) == {"pending": 1 + len(kept)}
-    check_invariants(database, [other, *kept])
-
-
-async def test_what_a_deletion_that_failed_had_is_had_by_the_next(
-    database: str, connections: Connections
-) -> None:
+async def test_what_a_deletion_that_failed_had_is_had_by_the_next(connections: Connections) -> None:
     one, two, looking = await connections(3)
     ids = await enqueue(looking, 3)
     async with one.transaction(force_rollback=True):
@@ -275,24 +188,4 @@ async def test_what_a_deletion_that_failed_had_is_had_by_the_next(
         assert sorted(step.left) == ids
     assert await counts(looking) == {"pending": 3}
     assert (await look_again(two, bulk.delete_tasks, step.left)).done == 3
-    check_invariants(database, [])
-
-
-@pytest.mark.parametrize("end", ["complete", "retry"])
-async def test_what_ends_while_a_deletion_looks_was_running_for_it(
-    database: str, connections: Connections, end: str
-) -> None:
-    one, two, looking = await connections(3)
-    (task,) = await enqueue(looking)
-    held = await claim(looking, await add_worker(looking))
-
-    async def finish() -> Any:
-        if end == "complete":
-            return await complete(one, held)
-        return await worker_verbs.settle(one, [ended_as(task, held[0].token, Retry(0.0, "later"))])
-
-    _, step = await beside(one, two, looking, finish, delete(two))
-    assert (step.done, step.running, step.left) == (0, 1, [])
-    check_invariants(database, [task])
-    assert (await one_step(two, bulk.delete_tasks)).done == 1
-    check_invariants(database, [])
+    await check_rows(looking, [])

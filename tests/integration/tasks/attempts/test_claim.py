@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.tasks import claiming, worker_verbs
 from lapinq_core.tasks.claim_facts import facts_of
 from lapinq_core.tasks.claiming import LOWEST_MARK, Ask
 from tests.integration.limits.test_lanes import govern
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import (
     Conn,
@@ -25,14 +25,14 @@ from tests.support.rows.factories import (
 )
 
 
-async def test_tasks_are_claimed_in_the_order_of_enqueueing(database: str, conn: Conn) -> None:
+async def test_tasks_are_claimed_in_the_order_of_enqueueing(conn: Conn) -> None:
     ids = await enqueue(conn, 20)
     worker = await add_worker(conn)
     got = [held.id for _ in range(4) for held in await claim(conn, worker, 5)]
     assert got == ids
 
 
-async def test_a_higher_priority_goes_first(database: str, conn: Conn) -> None:
+async def test_a_higher_priority_goes_first(conn: Conn) -> None:
     (low,) = await enqueue(conn, priority=-2147483648)
     (middle,) = await enqueue(conn)
     (high,) = await enqueue(conn, priority=2147483647)
@@ -40,7 +40,7 @@ async def test_a_higher_priority_goes_first(database: str, conn: Conn) -> None:
     assert [held.id for held in got] == [high, middle, low]
 
 
-async def test_a_claim_brings_what_the_function_needs(database: str, conn: Conn) -> None:
+async def test_a_claim_brings_what_the_function_needs(conn: Conn) -> None:
     await enqueue(
         conn, args=[1, "zwei", None, [3.5]], kwargs={"a": {"b": "ü"}}, max_retries=7, retry_delay=2.5
     )
@@ -56,7 +56,7 @@ async def test_another_queue_is_left_alone(conn: Conn) -> None:
     assert await claim(conn, await add_worker(conn), 10) == []
 
 
-async def test_a_claim_starts_at_its_mark_and_ends_at_its_rank(database: str, conn: Conn) -> None:
+async def test_a_claim_starts_at_its_mark_and_ends_at_its_rank(conn: Conn) -> None:
     ids = await enqueue(conn, 3)
     (lower,) = await enqueue(conn, priority=-1)
     worker = await add_worker(conn)
@@ -83,21 +83,19 @@ async def test_a_dead_or_unknown_worker_gets_nothing(conn: Conn, dead: bool) -> 
     assert await claim(conn, worker) == []
 
 
-def test_concurrent_claims_share_without_overlap(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        ids = await enqueue(conns[0], 400)
-        worker = await add_worker(conns[0])
+async def test_concurrent_claims_share_without_overlap(connections: Connections) -> None:
+    conns = await connections(4)
+    ids = await enqueue(conns[0], 400)
+    worker = await add_worker(conns[0])
 
-        async def take(conn: Conn) -> list[str]:
-            got: list[str] = []
-            while claims := await claim(conn, worker, 7):
-                got += [held.id for held in claims]
-            return got
+    async def take(conn: Conn) -> list[str]:
+        got: list[str] = []
+        while claims := await claim(conn, worker, 7):
+            got += [held.id for held in claims]
+        return got
 
-        shares = await asyncio.gather(*map(take, conns))
-        assert sorted(task for share in shares for task in share) == ids
-
-    on_connections(database, test, 4)
+    shares = await asyncio.gather(*map(take, conns))
+    assert sorted(task for share in shares for task in share) == ids
 
 
 async def test_a_claim_waits_for_no_lock(connections: Connections) -> None:
@@ -119,34 +117,32 @@ async def test_a_claim_waits_for_no_lock(connections: Connections) -> None:
         pytest.param(["indexscan"], id="no index"),
     ],
 )
-def test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned(
-    database: str, banned: list[str]
+async def test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned(
+    connections: Connections, banned: list[str]
 ) -> None:
-    async def test(*conns: Conn) -> None:
-        ids = await enqueue(conns[0], 60)
-        worker = await add_worker(conns[0])
-        for conn in conns:
-            for plan in banned:
-                await conn.execute(f"SET enable_{plan} = off")  # pyright: ignore[reportArgumentType, reportCallIssue]  # from the list above
+    conns = await connections(4)
+    ids = await enqueue(conns[0], 60)
+    worker = await add_worker(conns[0])
+    for conn in conns:
+        for plan in banned:
+            await conn.execute(f"SET enable_{plan} = off")  # pyright: ignore[reportArgumentType, reportCallIssue]  # from the list above
 
-        async def take(conn: Conn) -> list[str]:
-            got: list[str] = []
-            for _ in range(10):
-                claims = await claim(conn, worker)
-                assert len(claims) == 1
-                got.append(claims[0].id)
-            return got
+    async def take(conn: Conn) -> list[str]:
+        got: list[str] = []
+        for _ in range(10):
+            claims = await claim(conn, worker)
+            assert len(claims) == 1
+            got.append(claims[0].id)
+        return got
 
-        # Several at once, for a row that another has locked meanwhile is what makes such a plan look again.
-        returned = [task for share in await asyncio.gather(*map(take, conns)) for task in share]
-        cursor = await conns[0].execute("SELECT id::text FROM lapinq_running ORDER BY id")
-        assert [row[0] for row in await cursor.fetchall()] == sorted(returned)
-        assert sorted(returned) == ids[:40]
-
-    on_connections(database, test, 4)
+    # Several at once, for a row that another has locked meanwhile is what makes such a plan look again.
+    returned = [task for share in await asyncio.gather(*map(take, conns)) for task in share]
+    cursor = await conns[0].execute("SELECT id::text FROM lapinq_running ORDER BY id")
+    assert [row[0] for row in await cursor.fetchall()] == sorted(returned)
+    assert sorted(returned) == ids[:40]
 
 
-async def test_a_lost_answer_can_be_asked_for(database: str, conn: Conn) -> None:
+async def test_a_lost_answer_can_be_asked_for(conn: Conn) -> None:
     ids = await enqueue(conn, 3)
     worker = await add_worker(conn)
     token = str(uuid.uuid4())
@@ -166,21 +162,11 @@ async def test_heads_and_discovery_name_the_first_task_of_each_queue(database: s
     assert await worker_verbs.heads(conn, marks) == {"a": (0, 1), "b": (0, 3)}
 
 
-async def test_handing_back_keeps_the_place_and_the_start(database: str, conn: Conn) -> None:
-    ids = await enqueue(conn, 4)
-    worker = await add_worker(conn)
-    claims = await claim(conn, worker, 2)
-    assert await worker_verbs.release(conn, claims) == {"default"}
-    again = await claim(conn, worker, 4)
-    assert [held.id for held in again] == ids
-    assert {held.attempt for held in again} == {1}
-
-
 @pytest.mark.parametrize(
     "policy", [{}, {"max_running": 100}, {"max_running_per_key": 100}, {"start_order": "fair"}]
 )
 async def test_a_claim_takes_as_many_isolated_tasks_as_can_start_and_the_others_behind_them(
-    database: str, conn: Conn, policy: dict[str, Any]
+    conn: Conn, policy: dict[str, Any]
 ) -> None:
     keyed = {"key": "k"} if "max_running_per_key" in policy else {}
     alone, others = await enqueue(conn, 5, **keyed), await enqueue(conn, 3, **keyed)
@@ -217,19 +203,13 @@ async def test_a_claim_of_several_queues_asks_one_after_the_other_until_it_has_e
     ]
     asks = [Ask("a", 9, (0, 3)), Ask("b", 9), Ask("c", 9)]
     assert await claim_of(conn, worker, 9, *(Ask(queue, 9, max_rank=-1) for queue in "abc")) == []
-    assert await claim_of(conn, worker, 9, *asks) == [
-        ("a", a[2]),
-        ("b", b[2]),
-        *(("c", task) for task in c),
-    ]
-    cursor = await conn.execute(
-        "SELECT queue_name, -sum(pending) FROM lapinq_counts WHERE pending < 0 GROUP BY 1 ORDER BY 1"
-    )
-    assert await cursor.fetchall() == [("a", 2), ("b", 3), ("c", 4)]
+    assert await claim_of(conn, worker, 9, *asks) == [("a", a[2]), ("b", b[2]), *(("c", task) for task in c)]
+    assert await all_rows(
+        conn, "SELECT queue_name, -sum(pending) FROM lapinq_counts WHERE pending < 0 GROUP BY 1 ORDER BY 1"
+    ) == [("a", 2), ("b", 3), ("c", 4)]
 
 
 async def test_a_claim_of_several_queues_takes_nothing_of_paused_and_governed_ones_and_names_these(
-    database: str,
     conn: Conn,
 ) -> None:
     worker = await add_worker(conn)
@@ -273,9 +253,7 @@ async def test_claims_of_several_queues_beside_each_other_take_no_task_twice(
     assert sorted(got) == sorted(ids)
 
 
-async def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_claims(
-    database: str, conn: Conn
-) -> None:
+async def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_claims(conn: Conn) -> None:
     await enqueue(conn, profile=True)
     worker = await add_worker(conn)
     held = await claim(conn, worker, isolated=0)
@@ -285,7 +263,7 @@ async def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_cla
     assert [one.attempt for one in await claim(conn, worker, isolated=1)] == [1]
 
 
-async def test_fire_and_forget_leaves_nothing(database: str, conn: Conn) -> None:
+async def test_fire_and_forget_leaves_nothing(conn: Conn) -> None:
     (gone,) = await enqueue(conn, ttl_seconds=0, args=[4, 5])
     assert await status(conn, gone) is None
     assert await worker_verbs.claim_transient(conn, ["other"], 5) == []
@@ -295,7 +273,7 @@ async def test_fire_and_forget_leaves_nothing(database: str, conn: Conn) -> None
     assert await worker_verbs.claim_transient(conn, None, 5) == []
 
 
-async def test_a_late_worker_still_claims_until_it_is_declared_dead(database: str, conn: Conn) -> None:
+async def test_a_late_worker_still_claims_until_it_is_declared_dead(conn: Conn) -> None:
     await enqueue(conn)
     worker = await add_worker(conn)
     await make_late(conn, worker)

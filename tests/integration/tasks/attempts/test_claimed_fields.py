@@ -7,19 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Isolation, Release, Retry
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from tests.support.rows.factories import (
-    Conn,
-    add_worker,
-    attempts,
-    claim,
-    enqueue,
-    make_delayed_ready,
-    make_late,
-)
+from tests.support.rows.factories import Conn, add_worker, attempts, claim, enqueue, make_delayed_ready
 from tests.support.rows.rescue import rescue_all
 
 GIVEN: dict[str, Any] = {
@@ -68,7 +61,7 @@ async def test_a_claim_brings_what_a_task_can_learn_of_itself(conn: Conn) -> Non
     assert abs((datetime.fromtimestamp(held.enqueued_at, UTC) - datetime.now(UTC)).total_seconds()) < 60
 
 
-async def test_a_task_that_says_nothing_has_no_limit_and_no_metadata(database: str, conn: Conn) -> None:
+async def test_a_task_that_says_nothing_has_no_limit_and_no_metadata(conn: Conn) -> None:
     await enqueue(conn)
     (held,) = await claim(conn, await add_worker(conn))
     assert (held.timeout, held.metadata, held.expires_in) == (None, msgspec.Raw(b"null"), None)
@@ -85,23 +78,20 @@ async def test_a_lost_answer_asked_for_again_is_the_same(conn: Conn) -> None:
     assert len(again) == 4
 
 
-async def test_each_claim_has_a_greater_number_than_all_before(database: str, conn: Conn) -> None:
+async def test_each_claim_has_a_greater_number_than_all_before(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
     seen: list[int] = []
     for _ in range(3):
         (held,) = await claim(conn, worker)
         seen.append(held.claim_seq)
-        row = await (await conn.execute("SELECT seq FROM lapinq_running")).fetchone()
-        assert row == (held.claim_seq,)
+        assert await first_value(conn, "SELECT seq FROM lapinq_running") == held.claim_seq
         await worker_verbs.settle(conn, [ended_as(task, held.token, Retry(0.0, "again"))])
     assert seen == sorted(set(seen))
     assert seen[0] > 0
 
 
-async def test_an_attempt_is_overdue_a_margin_after_its_own_limit_or_after_the_lease(
-    database: str, conn: Conn
-) -> None:
+async def test_an_attempt_is_overdue_a_margin_after_its_own_limit_or_after_the_lease(conn: Conn) -> None:
     (own,) = await enqueue(conn, timeout_seconds=2.5)
     (longest,) = await enqueue(conn, timeout_seconds=315_576_000)
     (plain,) = await enqueue(conn)
@@ -111,9 +101,7 @@ async def test_an_attempt_is_overdue_a_margin_after_its_own_limit_or_after_the_l
     assert await seconds_to_deadline(conn, plain) == 310
 
 
-async def test_what_the_cluster_ends_at_its_deadline_is_told_the_limit_of_the_task(
-    database: str, conn: Conn
-) -> None:
+async def test_what_the_cluster_ends_at_its_deadline_is_told_the_limit_of_the_task(conn: Conn) -> None:
     (own,) = await enqueue(conn, timeout_seconds=5, max_retries=0)
     (plain,) = await enqueue(conn, max_retries=0)
     await claim(conn, await add_worker(conn), 2)
@@ -160,16 +148,6 @@ async def test_isolation_goes_with_the_task_and_only_grows(conn: Conn) -> None:
     await worker_verbs.settle(conn, [ended_as(task, held.token, Release("snoozed for 60 s", 60.0))])
     await make_delayed_ready(conn)
     await next_claim(Isolation.ISOLATED)
-
-
-async def test_a_task_whose_worker_was_lost_is_isolated(database: str, conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    dead = await add_worker(conn)
-    await claim(conn, dead)
-    await make_late(conn, dead)
-    assert await rescue_all(conn) == {task: "default"}
-    (held,) = await claim(conn, await add_worker(conn))
-    assert (held.attempt, held.isolation) == (2, Isolation.ISOLATED)
 
 
 async def test_fire_and_forget_brings_its_limit_its_metadata_and_its_queue(conn: Conn) -> None:

@@ -9,7 +9,7 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import actions, completion, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.database.locks import is_held_up
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import (
@@ -29,7 +29,7 @@ def end(task: str, held: Claim, result: str) -> completion.Completion:
     return completion.Completion(task_id=task, token=held.token, result=result, seconds=0.5)
 
 
-async def test_the_end_and_what_else_is_written_commit_together(database: str, conn: Conn) -> None:
+async def test_the_end_and_what_else_is_written_commit_together(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     (held,) = await claim(conn, await add_worker(conn))
     await conn.execute("CREATE TABLE orders (id int)")
@@ -41,17 +41,17 @@ async def test_the_end_and_what_else_is_written_commit_together(database: str, c
     assert (shown["result"], shown["run_seconds"]) == ('"done"', 0.5)
     assert await worker_verbs.find_own_attempts(conn, [task], [held.token]) == {task}
     assert await complete(conn, [held]) == 0
-    check_invariants(database, [task])
+    await check_rows(conn, [task])
 
 
-async def test_what_is_rolled_back_leaves_the_attempt_running(database: str, conn: Conn) -> None:
+async def test_what_is_rolled_back_leaves_the_attempt_running(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     (held,) = await claim(conn, await add_worker(conn))
     async with conn.transaction(force_rollback=True):
         assert await completion.acomplete_one(conn, end(task, held, "1"))
     assert await status(conn, task) == "running"
     assert await complete(conn, [held]) == 1
-    check_invariants(database, [task])
+    await check_rows(conn, [task])
 
 
 async def test_a_plain_connection_does_the_same(database: str, conn: Conn) -> None:
@@ -64,7 +64,7 @@ async def test_a_plain_connection_does_the_same(database: str, conn: Conn) -> No
         assert not completion.complete_one(plain, end(task, held, "1"))
 
 
-async def test_an_attempt_that_was_given_to_another_worker_is_not_ended(database: str, conn: Conn) -> None:
+async def test_an_attempt_that_was_given_to_another_worker_is_not_ended(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
     (old,) = await claim(conn, worker)
@@ -86,9 +86,10 @@ async def test_a_request_to_stop_does_not_undo_what_is_about_to_commit(connectio
     assert await counts(looking) == {"completed": 1}
 
 
-async def test_a_result_the_database_refuses_writes_nothing(database: str, conn: Conn) -> None:
+async def test_a_result_the_database_refuses_writes_nothing(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     (held,) = await claim(conn, await add_worker(conn))
     with pytest.raises(psycopg.DataError):
-        await completion.acomplete_one(conn, end(task, held, '"\x00"'))
+        async with conn.transaction():
+            await completion.acomplete_one(conn, end(task, held, '"\x00"'))
     assert await status(conn, task) == "running"

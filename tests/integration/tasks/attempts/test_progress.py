@@ -9,10 +9,11 @@ import msgspec
 import psycopg
 import pytest
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.decide import Fail, Release, Retry
+from lapinq_core.domain.tasks.decide import Release, Retry
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.actions import ProgressNoted
 from lapinq_core.tasks.worker_verbs import ended_as
@@ -39,15 +40,13 @@ FIELDS = [
 
 
 async def progress(conn: Conn, task_id: str) -> tuple[int | None, str | None]:
-    cursor = await conn.execute(
-        "SELECT progress, progress_message FROM lapinq_task_details WHERE id = %s", (task_id,)
+    row = await one_row(
+        conn, "SELECT progress, progress_message FROM lapinq_task_details WHERE id = %s", (task_id,)
     )
-    row = await cursor.fetchone()
-    assert row is not None
     return row[0], row[1]
 
 
-async def test_an_attempt_reports_its_own_progress_and_no_others(database: str, conn: Conn) -> None:
+async def test_an_attempt_reports_its_own_progress_and_no_others(conn: Conn) -> None:
     ids = await enqueue(conn, 3)
     claims = await claim(conn, await add_worker(conn), 3)
     reports = [
@@ -63,7 +62,7 @@ async def test_an_attempt_reports_its_own_progress_and_no_others(database: str, 
     assert await progress(conn, ids[0]) == (0, "anew")
 
 
-async def test_a_stale_report_does_not_reach_the_later_claim(database: str, conn: Conn) -> None:
+async def test_a_stale_report_does_not_reach_the_later_claim(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
     (old,) = await claim(conn, worker)
@@ -83,7 +82,7 @@ async def test_no_report_is_a_report_too(conn: Conn) -> None:
     assert await worker_verbs.report_progress(conn, []) == set()
 
 
-async def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(database: str, conn: Conn) -> None:
+async def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
     assert await actions.set_progress(conn, new_id(), 5, None) is ProgressNoted.UNKNOWN
@@ -156,14 +155,14 @@ async def test_a_task_that_starts_anew_at_every_look_is_not_looked_at_for_ever(
 
 
 @pytest.mark.parametrize("percent", [-1, 101])
-async def test_the_table_takes_percentages_only(database: str, conn: Conn, percent: int) -> None:
+async def test_the_table_takes_percentages_only(conn: Conn, percent: int) -> None:
     (task,) = await enqueue(conn)
     await claim(conn, await add_worker(conn))
     with pytest.raises(psycopg.errors.CheckViolation):
         await actions.set_progress(conn, task, percent, None)
 
 
-async def test_the_history_has_every_attempt_with_what_it_said(database: str, conn: Conn) -> None:
+async def test_the_history_has_every_attempt_with_what_it_said(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
     assert await attempts(conn, task) == []
@@ -201,7 +200,7 @@ async def test_the_history_has_every_attempt_with_what_it_said(database: str, co
         assert each["started_at"].endswith("+00:00")
 
 
-async def test_logs_may_be_those_of_some_only(database: str, conn: Conn) -> None:
+async def test_logs_may_be_those_of_some_only(conn: Conn) -> None:
     ids = await enqueue(conn, 4)
     claims = await claim(conn, await add_worker(conn), 4)
     tokens = [held.token for held in claims]
@@ -212,7 +211,7 @@ async def test_logs_may_be_those_of_some_only(database: str, conn: Conn) -> None
     assert [(await attempts(conn, task))[0]["result"] for task in ids] == results
 
 
-async def test_what_a_lost_worker_had_come_to_is_kept(database: str, conn: Conn) -> None:
+async def test_what_a_lost_worker_had_come_to_is_kept(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
     (held,) = await claim(conn, worker)
@@ -236,26 +235,11 @@ async def test_a_task_without_a_start_has_its_end_alone(conn: Conn) -> None:
         assert (shown["worker_id"], shown["logs"], shown["final"]) == (None, None, True)
 
 
-async def test_earlier_attempts_stay_through_a_requeue(database: str, conn: Conn) -> None:
-    (task,) = await enqueue(conn, max_retries=0)
-    worker = await add_worker(conn)
-    (held,) = await claim(conn, worker)
-    await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
-    await actions.requeue(conn, task, by="lisa")
-    (again,) = await claim(conn, worker)
-    await complete(conn, [again])
-    shown = await attempts(conn, task)
-    assert [(each["outcome"], each["final"]) for each in shown] == [
-        ("failed", False),
-        ("completed", True),
-    ]
-
-
 async def test_an_unknown_task_has_no_history(conn: Conn) -> None:
     assert await inspect.get_attempts(conn, new_id()) is None
 
 
-async def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(database: str, conn: Conn) -> None:
+async def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     await conn.execute(
         "INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)"
@@ -294,11 +278,7 @@ async def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_the
     async with first.transaction():
         assert await actions.request_cancel(first, lowest.id)
         writing = asyncio.ensure_future(write(writer, [lowest, last]))
-
-        async def waits() -> bool:
-            return await is_held_up(looking, writer)
-
-        await eventually_async(waits)
+        await eventually_async(lambda: is_held_up(looking, writer))
         # Had the writer locked it already, each of the two could wait for the other.
         await first.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE NOWAIT", [last.id])
     await writing

@@ -2,11 +2,11 @@
 
 import pytest
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.domain.tasks.decide import Fail, Release
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from lapinq_core.upkeep import maintenance_jobs
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import (
     Conn,
     add_worker,
@@ -19,9 +19,7 @@ from tests.support.rows.factories import (
 
 
 @pytest.mark.parametrize("max_retries", [0, 1])
-async def test_a_snooze_waits_its_time_and_gives_the_start_back(
-    database: str, conn: Conn, max_retries: int
-) -> None:
+async def test_a_snooze_waits_its_time_and_gives_the_start_back(conn: Conn, max_retries: int) -> None:
     (task,) = await enqueue(conn, max_retries=max_retries)
     worker = await add_worker(conn)
     for _ in range(3):
@@ -31,12 +29,9 @@ async def test_a_snooze_waits_its_time_and_gives_the_start_back(
         assert await worker_verbs.settle(conn, [ended_as(task, held.token, snooze)]) == (1, [])
         assert await status(conn, task) == "pending"
         assert await claim(conn, worker) == []
-        row = await (
-            await conn.execute(
-                "SELECT extract(epoch FROM due_at - lapinq_now())::float8, starts FROM lapinq_delayed"
-            )
-        ).fetchone()
-        assert row is not None
+        row = await one_row(
+            conn, "SELECT extract(epoch FROM due_at - lapinq_now())::float8, starts FROM lapinq_delayed"
+        )
         assert 3500 < row[0] <= 3600
         assert row[1] == 0
         await make_delayed_ready(conn)
@@ -45,14 +40,4 @@ async def test_a_snooze_waits_its_time_and_gives_the_start_back(
     shown = await attempts(conn, task)
     assert [each["outcome"] for each in shown] == ["released"] * 3 + ["failed"]
     assert {each["attempt"] for each in shown} == {1}
-    check_invariants(database, [task])
-
-
-async def test_a_snoozed_task_still_expires(database: str, conn: Conn) -> None:
-    (task,) = await enqueue(conn, ttl_seconds=1000)
-    (held,) = await claim(conn, await add_worker(conn))
-    await worker_verbs.settle(conn, [ended_as(task, held.token, Release("snoozed", 3600.0))])
-    await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-    assert await maintenance_jobs.expire(conn) == 1
-    assert await status(conn, task) == "expired"
-    check_invariants(database, [task])
+    await check_rows(conn, [task])

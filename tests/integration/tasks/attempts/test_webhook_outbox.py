@@ -7,12 +7,12 @@ import pytest
 from psycopg.rows import dict_row
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
-from lapinq_core.domain.tasks.decide import Drop, Fail, Release, Retry
+from lapinq_core.domain.tasks.decide import Fail, Release, Retry
 from lapinq_core.tasks import actions, completion, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from lapinq_core.upkeep import maintenance_jobs, rescuing
+from lapinq_core.upkeep import rescuing
 from tests.support.database.plans import nodes, plan
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_late
 from tests.support.rows.rescue import ANY_TIME
 
 URL = "https://user:pw@Hooks.Example:8443/done?a=b"
@@ -43,7 +43,7 @@ async def test_a_completed_task_leaves_its_result(conn: Conn) -> None:
     assert row["started_at"] <= row["finished_at"] == row["due_at"] == row["retry_since"]
 
 
-async def test_a_failed_task_leaves_its_error_and_a_retry_leaves_nothing(database: str, conn: Conn) -> None:
+async def test_a_failed_task_leaves_its_error_and_a_retry_leaves_nothing(conn: Conn) -> None:
     (task,) = await enqueue(conn, webhook_url=URL)
     worker = await add_worker(conn)
     for ending in (Retry(0.0, "first"), Release("stopped"), Fail("ValueError: last", "Traceback…")):
@@ -59,7 +59,7 @@ async def test_a_failed_task_leaves_its_error_and_a_retry_leaves_nothing(databas
     )
 
 
-async def test_a_task_without_a_webhook_leaves_nothing(database: str, conn: Conn) -> None:
+async def test_a_task_without_a_webhook_leaves_nothing(conn: Conn) -> None:
     await enqueue(conn, 2)
     one, other = await claim(conn, await add_worker(conn), 2)
     await complete(conn, [one])
@@ -67,29 +67,9 @@ async def test_a_task_without_a_webhook_leaves_nothing(database: str, conn: Conn
     assert await outbox(conn) == []
 
 
-async def test_a_cancelled_or_expired_task_leaves_nothing(database: str, conn: Conn) -> None:
+async def test_the_last_loss_of_a_worker_is_told(conn: Conn) -> None:
     worker = await add_worker(conn)
-    dropped, stopped = await enqueue(conn, 2, webhook_url=URL)
-    one, other = await claim(conn, worker, 2)
-    await worker_verbs.settle(conn, [ended_as(dropped, one.token, Drop("enough"))])
-    await actions.request_cancel(conn, stopped)
-    await worker_verbs.settle(conn, [ended_as(stopped, other.token, Fail("told to"))])
-    (waiting,) = await enqueue(conn, webhook_url=URL)
-    await actions.cancel(conn, waiting)
-    (late,) = await enqueue(conn, webhook_url=URL, ttl_seconds=60)
-    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
-    await maintenance_jobs.expire(conn)
-    ends = [await status(conn, task) for task in (dropped, stopped, waiting, late)]
-    assert ends == ["cancelled", "cancelled", "cancelled", "expired"]
-    assert await outbox(conn) == []
-
-
-async def test_the_last_loss_of_a_worker_is_told(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    once, again = (
-        await enqueue(conn, webhook_url=URL, max_retries=0),
-        await enqueue(conn, webhook_url=URL),
-    )
+    once, again = (await enqueue(conn, webhook_url=URL, max_retries=0), await enqueue(conn, webhook_url=URL))
     await claim(conn, worker, 2)
     await make_late(conn, worker)
     await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
@@ -97,7 +77,7 @@ async def test_the_last_loss_of_a_worker_is_told(database: str, conn: Conn) -> N
     assert await told(conn) == [(once[0], "failed")]
 
 
-async def test_what_completes_in_a_transaction_of_the_task_is_told_with_it(database: str, conn: Conn) -> None:
+async def test_what_completes_in_a_transaction_of_the_task_is_told_with_it(conn: Conn) -> None:
     (task,) = await enqueue(conn, webhook_url=URL)
     (held,) = await claim(conn, await add_worker(conn))
     end = completion.Completion(task_id=task, token=held.token, result="1", seconds=0.5)
@@ -109,7 +89,7 @@ async def test_what_completes_in_a_transaction_of_the_task_is_told_with_it(datab
     assert await told(conn) == [(task, "completed")]
 
 
-async def test_a_requeued_task_that_ends_again_is_another_event(database: str, conn: Conn) -> None:
+async def test_a_requeued_task_that_ends_again_is_another_event(conn: Conn) -> None:
     (task,) = await enqueue(conn, webhook_url=URL)
     worker = await add_worker(conn)
     (held,) = await claim(conn, worker)
@@ -121,7 +101,7 @@ async def test_a_requeued_task_that_ends_again_is_another_event(database: str, c
     assert first["id"] != second["id"]
 
 
-async def test_a_stale_worker_tells_nothing(database: str, conn: Conn) -> None:
+async def test_a_stale_worker_tells_nothing(conn: Conn) -> None:
     (task,) = await enqueue(conn, webhook_url=URL)
     worker = await add_worker(conn)
     (old,) = await claim(conn, worker)
@@ -133,7 +113,7 @@ async def test_a_stale_worker_tells_nothing(database: str, conn: Conn) -> None:
 
 
 @pytest.mark.parametrize("ending", ["completes", "fails"])
-async def test_what_the_release_before_claimed_is_told_too(database: str, conn: Conn, ending: str) -> None:
+async def test_what_the_release_before_claimed_is_told_too(conn: Conn, ending: str) -> None:
     told_of, silent = await enqueue(conn, webhook_url=URL), await enqueue(conn)
     claims = await claim(conn, await add_worker(conn), 2)
     await conn.execute("UPDATE lapinq_running SET has_webhook = NULL")
@@ -145,14 +125,14 @@ async def test_what_the_release_before_claimed_is_told_too(database: str, conn: 
     assert silent
 
 
-async def test_a_long_name_of_a_host_keeps_no_task_from_its_end(database: str, conn: Conn) -> None:
+async def test_a_long_name_of_a_host_keeps_no_task_from_its_end(conn: Conn) -> None:
     (task,) = await enqueue(conn, webhook_url=f"http://{'ü' * 2000}/")
     await complete(conn, await claim(conn, await add_worker(conn)))
     assert await told(conn) == [(task, "completed")]
 
 
 @pytest.mark.parametrize("url", [None, URL])
-async def test_only_for_a_webhook_is_the_task_looked_up(database: str, conn: Conn, url: str | None) -> None:
+async def test_only_for_a_webhook_is_the_task_looked_up(conn: Conn, url: str | None) -> None:
     await configure(conn, **PLAN_SETTINGS)
     await enqueue(conn, 50, webhook_url=url)
     claims = await claim(conn, await add_worker(conn), 50)
@@ -163,13 +143,7 @@ async def test_only_for_a_webhook_is_the_task_looked_up(database: str, conn: Con
     }
     completed = {"results": msgspec.json.encode(["null"] * 50).decode(), "logs": "[]"}
     yes = [True] * 50
-    failed = {
-        "finals": yes,
-        "counts": yes,
-        "cancelled": [False] * 50,
-        "delays": [0.0] * 50,
-        "isolations": [],
-    }
+    failed = {"finals": yes, "counts": yes, "cancelled": [False] * 50, "delays": [0.0] * 50, "isolations": []}
     failed |= {"errors": ["no"] * 50, "tracebacks": [], "logs": [], "rescued": False}
     for verb, ends in (("complete", completed), ("settle", failed)):
         found = nodes(await plan(conn, verb, {**params, **ends}))

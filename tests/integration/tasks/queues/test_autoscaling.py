@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import sql
 
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
@@ -32,12 +33,10 @@ QUERY: str = TRIGGER["metadata"]["query"]
 
 
 async def ask(conn: Conn) -> int:
-    row = await (await conn.execute(QUERY.encode())).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, QUERY.encode())
 
 
-async def test_it_counts_what_runs_and_what_could(database: str, conn: Conn) -> None:
+async def test_it_counts_what_runs_and_what_could(conn: Conn) -> None:
     assert await ask(conn) == 0
     await enqueue(conn, 5, queue_name="a")
     await enqueue(conn, 2, queue_name="b")
@@ -47,9 +46,7 @@ async def test_it_counts_what_runs_and_what_could(database: str, conn: Conn) -> 
     assert await ask(conn) == 7
 
 
-async def test_what_waits_in_a_paused_queue_asks_for_no_worker_and_what_runs_there_does(
-    database: str, conn: Conn
-) -> None:
+async def test_what_waits_in_a_paused_queue_asks_for_no_worker_and_what_runs_there_does(conn: Conn) -> None:
     await enqueue(conn, 5, queue_name="a")
     await claim(conn, await add_worker(conn), 2, queue="a")
     await pause(conn, "a")
@@ -71,9 +68,7 @@ async def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(
     }
 
     async def startable(conn: Conn, queue: str) -> int:
-        row = await (await conn.execute("SELECT lapinq_startable(%s)", (queue,))).fetchone()
-        assert row is not None
-        return row[0]
+        return await first_value(conn, "SELECT lapinq_startable(%s)", (queue,))
 
     worker = await add_worker(conn)
     for limit in ("gpu", "disk"):
@@ -98,7 +93,7 @@ async def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(
     assert await ask(conn) == sum(may_start for _, _, may_start in by_queue.values())
 
 
-async def test_the_documented_role_may_ask_of_queues_with_a_policy_too(database: str, conn: Conn) -> None:
+async def test_the_documented_role_may_ask_of_queues_with_a_policy_too(conn: Conn) -> None:
     assert GRANT in PAGE.read_text()
 
     role = sql.Identifier(f"{conn.info.dbname}_keda")
@@ -112,13 +107,12 @@ async def test_the_documented_role_may_ask_of_queues_with_a_policy_too(database:
         # Neither another schema nor a temporary table takes the place of what the function reads.
         await conn.execute("CREATE TEMPORARY TABLE lapinq_queues (name text)")
         await conn.execute("SET search_path = pg_temp, public")
-        row = await (await conn.execute("SELECT lapinq_startable('mail')")).fetchone()
-        assert row == (2,)
+        assert await first_value(conn, "SELECT lapinq_startable('mail')") == 2
     finally:
         await conn.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
 
 
-async def test_a_long_queue_is_not_counted_to_its_end(database: str, conn: Conn) -> None:
+async def test_a_long_queue_is_not_counted_to_its_end(conn: Conn) -> None:
     await enqueue(conn, 10, queue_name="short")
     await enqueue(conn, 1, queue_name="long")
     await enqueue(conn, 1, queue_name="paused")
@@ -137,9 +131,8 @@ async def test_a_long_queue_is_not_counted_to_its_end(database: str, conn: Conn)
         assert 1010 <= row[0] < 4000
 
 
-async def test_a_queue_of_many_long_lanes_is_not_counted_to_its_end(database: str, conn: Conn) -> None:
+async def test_a_queue_of_many_long_lanes_is_not_counted_to_its_end(conn: Conn) -> None:
     """Neither where its tasks take from the same named limits nor where each lane has limits of its own."""
-
     async with conn.transaction():
         await conn.execute("SET LOCAL session_replication_role = replica")
         await conn.execute(
@@ -153,11 +146,9 @@ async def test_a_queue_of_many_long_lanes_is_not_counted_to_its_end(database: st
             " gen_random_uuid(), lane, '{1}' FROM made, generate_series(1, 1000)"
         )
     await conn.execute("ANALYZE")
-    cursor = await conn.execute("SELECT prosrc FROM pg_proc WHERE proname = 'lapinq_startable'")
-    [(body,)] = await cursor.fetchall()
+    [(body,)] = await all_rows(conn, "SELECT prosrc FROM pg_proc WHERE proname = 'lapinq_startable'")
     for queue in ("alike", "apart"):
-        cursor = await conn.execute("SELECT lapinq_startable(%s)", (queue,))
-        assert await cursor.fetchone() == (1000,)
+        assert await first_value(conn, "SELECT lapinq_startable(%s)", (queue,)) == 1000
         found = await prepared_plan(
             conn, body.replace("lapinq_startable.queue", "%(queue)s"), {"queue": queue}
         )

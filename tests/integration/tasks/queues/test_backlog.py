@@ -22,7 +22,7 @@ async def make_due(conn: Conn) -> None:
 
 
 @pytest.mark.parametrize("kind", ["delayed", "fire and forget"])
-async def test_what_could_start_without_being_ready_is_due(database: str, conn: Conn, kind: str) -> None:
+async def test_what_could_start_without_being_ready_is_due(conn: Conn, kind: str) -> None:
     assert not await backlog.is_due(conn, None)
     if kind == "delayed":
         await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1), queue_name="a")
@@ -37,7 +37,7 @@ async def test_what_could_start_without_being_ready_is_due(database: str, conn: 
     assert not await backlog.is_due(conn, ["a"])
 
 
-async def test_what_waits_for_its_time_is_counted(database: str, conn: Conn) -> None:
+async def test_what_waits_for_its_time_is_counted(conn: Conn) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     await enqueue(conn, 3, scheduled_at=later, queue_name="a")
     await enqueue(conn, 2, scheduled_at=later, queue_name="b")

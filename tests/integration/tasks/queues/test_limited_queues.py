@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import QueueFull, find_reason
@@ -82,10 +83,7 @@ def test_workers_that_claim_at_the_same_time_never_pass_the_limit(database: str)
             worker = await add_worker(conn)
             while done < tasks:
                 held = await claim(conn, worker, chance.randint(1, 4))
-                cursor = await conn.execute("SELECT count(*) FROM lapinq_running")
-                row = await cursor.fetchone()
-                assert row is not None
-                assert row[0] <= 3
+                assert await first_value(conn, "SELECT count(*) FROM lapinq_running") <= 3
                 ended = await complete(conn, held)
                 done += ended  # not across the await, during which others add theirs
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import QueueOrder
 from tests.integration.lookup.test_measure import make_older
@@ -17,7 +18,7 @@ async def names(conn: Conn, part: str = "", order: QueueOrder = QueueOrder.NAME)
     return [queue.queue_name for queue in found]
 
 
-async def test_a_queue_in_the_list_is_as_it_is_told_alone(database: str, conn: Conn) -> None:
+async def test_a_queue_in_the_list_is_as_it_is_told_alone(conn: Conn) -> None:
     await one_of_each(conn, queue="mail")
     await queues.pause(conn, "mail", "out of stamps", by=SOMEBODY)
     await queues.pause(conn, "no tasks", None, by=SOMEBODY)
@@ -34,17 +35,14 @@ async def test_a_queue_in_the_list_is_as_it_is_told_alone(database: str, conn: C
         assert {field: told[field] for field in line} == line
 
 
-async def test_the_first_in_line_says_how_long_it_has_been_waiting(database: str, conn: Conn) -> None:
+async def test_the_first_in_line_says_how_long_it_has_been_waiting(conn: Conn) -> None:
     await enqueue(conn, queue_name="a")
     await make_older(conn, "a", 300)
     await enqueue(conn, 3, queue_name="a")
     await enqueue(conn, queue_name="taken")
     await claim(conn, await add_worker(conn), queue="taken")
     (waits, taken), _ = await queues.list_queues(conn)
-    row = await (
-        await conn.execute("SELECT date_part('epoch', lapinq_now() - %s)", (waits.waiting_since,))
-    ).fetchone()
-    assert row is not None
+    row = await one_row(conn, "SELECT date_part('epoch', lapinq_now() - %s)", (waits.waiting_since,))
     assert 300 <= row[0] < 330
     assert (taken.running, taken.waiting_since) == (1, None)
 
@@ -58,7 +56,7 @@ async def test_a_part_of_a_name_is_taken_literally_in_capitals_or_not(conn: Conn
     assert await names(conn, "nothing") == []
 
 
-async def test_they_are_in_the_order_that_is_asked_for(database: str, conn: Conn) -> None:
+async def test_they_are_in_the_order_that_is_asked_for(conn: Conn) -> None:
     await one_of_each(conn, queue="c")
     await enqueue(conn, 2, queue_name="a")
     await enqueue(conn, 5, queue_name="b")
@@ -70,7 +68,7 @@ async def test_they_are_in_the_order_that_is_asked_for(database: str, conn: Conn
     assert await names(conn, order=QueueOrder.PAUSED) == ["d", "a", "b", "c"]
 
 
-async def test_of_very_many_the_first_are_listed_and_all_are_counted(database: str, conn: Conn) -> None:
+async def test_of_very_many_the_first_are_listed_and_all_are_counted(conn: Conn) -> None:
     await conn.execute(
         "INSERT INTO lapinq_counts (queue_name, pending)"
         " SELECT 'queue ' || to_char(n, 'FM0000'), n FROM generate_series(1, 1000) n"
@@ -79,7 +77,7 @@ async def test_of_very_many_the_first_are_listed_and_all_are_counted(database: s
     assert (len(found), count, found[0].pending, found[-1].pending) == (500, 1000, 1000, 501)
 
 
-async def test_the_tasks_that_wait_are_not_read(database: str, conn: Conn) -> None:
+async def test_the_tasks_that_wait_are_not_read(conn: Conn) -> None:
     await fill(conn)
     params = {"part": "", "order": "name", "limit": 500}
     found = await plan(conn, "list_queues", params)

@@ -6,15 +6,7 @@ from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.claiming import LOWEST_MARK
 from lapinq_core.tasks.worker_verbs import ended_as
-from tests.support.rows.factories import (
-    Conn,
-    add_worker,
-    claim,
-    enqueue,
-    pause,
-    resume,
-    status,
-)
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue, pause, resume, status
 
 
 async def test_nothing_is_claimed_of_a_paused_queue_until_it_goes_on(database: str, conn: Conn) -> None:
@@ -35,7 +27,7 @@ async def test_nothing_is_claimed_of_a_paused_queue_until_it_goes_on(database: s
     assert [held.id for held in await claim(conn, worker, 5, "paused")] == paused
 
 
-async def test_what_runs_of_a_queue_that_is_paused_meanwhile_ends_as_usual(database: str, conn: Conn) -> None:
+async def test_what_runs_of_a_queue_that_is_paused_meanwhile_ends_as_usual(conn: Conn) -> None:
     ids = await enqueue(conn, 2)
     worker = await add_worker(conn)
     one, other = await claim(conn, worker, 2)

@@ -27,9 +27,7 @@ async def noted(conn: Conn) -> list[tuple[str, str | None, dict[str, object] | N
     return [(entry.action, entry.target, entry.details) for entry in reversed(entries)]
 
 
-async def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(
-    database: str, conn: Conn
-) -> None:
+async def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(conn: Conn) -> None:
     await enqueue(conn, 2, queue_name="mail")
     first = await queues.pause(conn, "mail", "out of stamps", by=SOMEBODY)
     assert first is not None
@@ -51,22 +49,17 @@ async def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(
     assert len(await claim(conn, await add_worker(conn), queue="mail")) == 1
 
 
-async def test_a_queue_without_tasks_can_be_paused_and_is_known_from_then_on(
-    database: str, conn: Conn
-) -> None:
+async def test_a_queue_without_tasks_can_be_paused_and_is_known_from_then_on(conn: Conn) -> None:
     assert await queues.get_queue(conn, "new") is None
     assert await queues.resume(conn, "new", by=SOMEBODY) == (False, None)
     paused = await queues.pause(conn, "new", None, by=SOMEBODY)
     assert paused is not None
     assert paused.paused_at is not None
     assert await noted(conn) == [("queue.pause", "new", None)]
-    assert await queues.resume(conn, "new", by=SOMEBODY) == (
-        True,
-        _active("new"),
-    )
+    assert await queues.resume(conn, "new", by=SOMEBODY) == (True, _active("new"))
 
 
-async def test_the_counts_of_one_queue_are_those_of_the_list(database: str, conn: Conn) -> None:
+async def test_the_counts_of_one_queue_are_those_of_the_list(conn: Conn) -> None:
     await one_of_each(conn, "mail")
     await one_of_each(conn, "video")
     await enqueue(conn, 3, queue_name="video")
@@ -76,9 +69,7 @@ async def test_the_counts_of_one_queue_are_those_of_the_list(database: str, conn
     assert _counts(await queues.get_queue(conn, "video")) == expected
 
 
-async def test_a_queue_says_who_claims_its_tasks_and_since_when_the_first_waits(
-    database: str, conn: Conn
-) -> None:
+async def test_a_queue_says_who_claims_its_tasks_and_since_when_the_first_waits(conn: Conn) -> None:
     for name, served in (("all", None), ("mail", ["mail"]), ("video", ["video"]), ("late", None)):
         await add_worker(conn, name=name, queues=served)
     await beat(conn, await add_worker(conn, name="quiet"), is_quiet=True)

@@ -22,5 +22,5 @@ def gate(tmp_path: Path) -> Gate:
 async def desk(database: str) -> AsyncIterator[Desk]:
     """Nothing may be left on the event loop at the end."""
     async with await Conn.open(database) as conn:
-        yield Desk(conn)
+        yield Desk(conn, database)
     assert not own_tasks(), [task.get_name() for task in own_tasks()]

@@ -1,15 +1,15 @@
 """A worker in the test's own process, and a desk beside it: hands in tasks and looks what became of them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import uvloop
 from psycopg.rows import class_row
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake import enqueueing
 from lapinq_core.runtime.settings import Settings
@@ -59,10 +59,15 @@ class Gate:
 
 
 class Desk:
-    """Over a connection of its own."""
+    """Over a connection of its own to the database at `url`."""
 
-    def __init__(self, conn: Conn) -> None:
+    def __init__(self, conn: Conn, url: str) -> None:
         self.conn = conn
+        self.url = url
+
+    def working(self, **values: Any) -> AbstractAsyncContextManager[Worker]:
+        """A worker with these settings, stopped at the end, gently at first."""
+        return working(self.url, **values)
 
     async def hand_in(self, function: Callable[..., Any], *args: Any, **values: Any) -> str:
         """The id of a new task that calls `function`."""
@@ -121,8 +126,7 @@ class Desk:
 
     async def value(self, query: str, *params: object) -> Any:
         """The one value that a query answers."""
-        row = await (await self.conn.execute(query.encode(), params)).fetchone()
-        return row[0] if row else None
+        return await first_value(self.conn, query.encode(), params)
 
     async def until(self, query: str, *params: object) -> None:
         """Returns once the query answers something true."""
@@ -165,24 +169,6 @@ async def working(database: str, **values: Any) -> AsyncGenerator[Worker]:
         done, _ = await asyncio.wait([running], timeout=STOP_SECONDS)
         assert done, "the worker did not stop"
         running.result()
-
-
-def at_desk(database: str, test: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
-    """Runs `test` on the event loop of workers; nothing may be left on it at the end, nor go unhandled."""
-    unhandled = list[str]()
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(
-            lambda _, context: unhandled.append(f"{context['message']}: {context.get('exception')!r}")
-        )
-        async with await Conn.open(database) as conn:
-            await test(Desk(conn))
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not left, [task.get_name() for task in left]
-
-    uvloop.run(run())
-    assert not unhandled
 
 
 async def until(check: Callable[[], object], timeout: float = DEADLINE_SECONDS) -> None:

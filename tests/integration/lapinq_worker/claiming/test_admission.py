@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.limits import task_breakers
 from lapinq_core.limits.task_breakers import put_breaker, remove_breaker
-from tests.integration.lapinq_worker.desk import Desk, task_of, until, working
-from tests.support.database.invariants import check_invariants
+from tests.integration.lapinq_worker.desk import Desk, task_of, until
+from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import SOMEBODY
 from tests.support.sample import tasks
 
 
-async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(
-    database: str, desk: Desk
-) -> None:
-    async with working(database) as worker:
+async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(desk: Desk) -> None:
+    async with desk.working() as worker:
         await until(lambda: worker._membership.is_member)
         await put_breaker(desk.conn, "afail", BreakerRule(failures_in_row=1), by=SOMEBODY)
         await until(lambda: worker._membership.watched == frozenset({"afail"}))
@@ -31,11 +30,11 @@ async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(
         await remove_breaker(desk.conn, "afail", by=SOMEBODY)
         await until(lambda: not worker._membership.watched)
         assert {task.status for task in await desk.ended(*failing)} == {"failed"}
-    check_invariants(database, [*failing, *others])
+    await check_rows(desk.conn, [*failing, *others])
 
 
 async def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
-    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask, lost = task_breakers.admit, 0
 
@@ -51,11 +50,11 @@ async def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
 
     await put_breaker(desk.conn, "amark", BreakerRule(failures_in_row=1), by=SOMEBODY)
     ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.0) for n in range(3)])
-    async with working(database):
+    async with desk.working():
         ended = await desk.ended(*ids)
     assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
     assert lost == 3
-    check_invariants(database, ids)
+    await check_rows(desk.conn, ids)
 
 
 async def parked(desk: Desk) -> int:
@@ -67,6 +66,4 @@ async def failed(desk: Desk) -> int:
 
 
 async def count(desk: Desk, query: str) -> int:
-    row = await (await desk.conn.execute(query.encode())).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(desk.conn, query.encode())

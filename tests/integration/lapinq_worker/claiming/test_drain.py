@@ -1,7 +1,6 @@
 """`lapinq worker --drain`: works until its queues are empty, and ends."""
 
 import asyncio
-import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +14,9 @@ from lapinq_worker.claiming.full_scans import FullScans
 from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.drain import Draining
 from lapinq_worker.settling.settler import Settler
-from tests.integration.lapinq_worker.desk import Desk, Gate, task_of
+from lapinq_worker.worker import Worker
+from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of
 from tests.support.database.invariants import check_invariants, statuses
-from tests.support.eventually import eventually
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import Conn, enqueue, pause
@@ -64,83 +63,75 @@ def stored(database: str) -> set[str]:
         return {row[0] for row in conn.execute("SELECT id::text FROM lapinq_tasks")}
 
 
-def test_it_ends_at_once_when_there_is_nothing(database: str) -> None:
-    with WorkerProcess(database, "--drain") as worker:
-        assert worker.wait(15) == 0
-        assert "0 tasks wait" in worker.output
+def drain(desk: Desk) -> asyncio.Task[None]:
+    """A worker that drains its queues."""
+    return asyncio.create_task(Worker(settings(desk.url), drain=True).run())
 
 
-def test_it_waits_for_what_it_runs_and_for_what_that_hands_in_meanwhile(database: str, gate: Gate) -> None:
-    enqueue_all(database, [task_of(tasks.wait_at, gate.path)])
-    with WorkerProcess(database, "--drain") as worker:
-        eventually(lambda: list(Path(gate.path).parent.glob("*.begun.*")), 20)
-        enqueue_all(database, [task_of(tasks.aadd, 1, 1)])
-        eventually(lambda: statuses(database) == {"completed": 1, "running": 1})
-        assert worker.process is not None
-        assert worker.process.poll() is None
-        gate.open()
-        assert worker.wait(20) == 0
-    assert statuses(database) == {"completed": 2}
+async def ended(draining: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(30):
+        await draining
 
 
-def test_it_does_not_wait_for_what_another_worker_runs(database: str, gate: Gate) -> None:
-    enqueue_all(database, [task_of(tasks.wait_at, gate.path)])
-    with WorkerProcess(database) as other:
-        eventually(lambda: list(Path(gate.path).parent.glob("*.begun.*")), 20)
-        with WorkerProcess(database, "--drain") as worker:
-            assert worker.wait(20) == 0
-        gate.open()
-        eventually(lambda: statuses(database) == {"completed": 1})
-        assert other.stop() == 0
+async def test_it_ends_at_once_when_there_is_nothing(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    await ended(drain(desk))
+    assert "0 tasks wait" in caplog.text
 
 
-def test_it_stops_as_any_other_when_it_is_told_to(database: str, gate: Gate) -> None:
-    enqueue_all(
-        database,
-        [
-            *(task_of(tasks.await_at, gate.path) for _ in range(4)),
-            *(task_of(tasks.aadd, 1, 1) for _ in range(10)),
-        ],
-    )
-    with WorkerProcess(database, "--drain") as worker:
-        eventually(lambda: len(list(Path(gate.path).parent.glob("*.begun.*"))) == 4, 20)
-        worker.signal(signal.SIGTERM)
-        worker.said("waiting up to")
-        gate.open()
-        assert worker.wait(20) == 0
-        assert "drained" not in worker.output
-    assert statuses(database) == {"completed": 4, "pending": 10}
+async def test_it_waits_for_what_it_runs_and_for_what_comes_meanwhile(desk: Desk, gate: Gate) -> None:
+    running = await desk.hand_in(tasks.wait_at, gate.path)
+    draining = drain(desk)
+    await gate.begun()
+    await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+    due = datetime.now(UTC) + timedelta(seconds=0.2)
+    delayed = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
+    await desk.until("SELECT lapinq_now() > %s", due)
+    assert not draining.done()
+    gate.open()
+    await ended(draining)
+    assert {task.status for task in await desk.find(running, delayed)} == {"completed"}
 
 
-async def test_a_delayed_task_that_falls_due_meanwhile_is_run(database: str, desk: Desk, gate: Gate) -> None:
-    await desk.hand_in(tasks.await_at, gate.path)
-    with WorkerProcess(database, "--drain") as worker:
+async def test_it_does_not_wait_for_what_another_worker_runs(desk: Desk, gate: Gate) -> None:
+    async with desk.working():
+        running = await desk.hand_in(tasks.wait_at, gate.path)
         await gate.begun()
-        due = datetime.now(UTC) + timedelta(seconds=0.2)
-        task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
-        await desk.until("SELECT lapinq_now() > %s", due)
+        await ended(drain(desk))
         gate.open()
-        assert await asyncio.to_thread(worker.wait, 20) == 0
-    assert await desk.status(task) == "completed"
+        await desk.ended(running)
 
 
-def test_a_task_that_is_promoted_during_the_check_keeps_the_worker(database: str) -> None:
+async def test_it_stops_as_any_other_when_it_is_told_to(
+    desk: Desk, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    running = await desk.hand_in_many([task_of(tasks.await_at, gate.path) for _ in range(4)])
+    waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(10)])
+    worker = Worker(settings(desk.url, worker_concurrency=4), drain=True)
+    draining = asyncio.create_task(worker.run())
+    await gate.begun(4)
+    worker.stop()
+    gate.open()
+    await ended(draining)
+    assert "drained" not in caplog.text
+    assert {task.status for task in await desk.find(*running)} == {"completed"}
+    assert {task.status for task in await desk.find(*waiting)} == {"pending"}
+
+
+async def test_a_task_that_is_promoted_during_the_check_keeps_the_worker(desk: Desk) -> None:
     class ScansBeforePromotion(FullScans):
         """Somebody else promotes what is due, right after each scan."""
 
         async def scan(self, connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
             found = await super().scan(connection)
-            async with await Conn.open(database) as other:
+            async with await Conn.open(desk.url) as other:
                 await maintenance_jobs.promote(other)
             return found
 
-    async def test() -> bool:
-        choice, drained = QueueChoice({}), asyncio.Event()
-        draining = Draining(choice, Settler(database, lambda _: None), drained.set)
-        async with await Conn.open(database) as conn:
-            await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
-            await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now()")
-            await draining.check(conn, ScansBeforePromotion(choice))
-        return drained.is_set()
-
-    assert not asyncio.run(test())
+    choice, drained = QueueChoice({}), asyncio.Event()
+    draining = Draining(choice, Settler(desk.url, lambda _: None), drained.set)
+    await enqueue(desk.conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    await desk.conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now()")
+    await draining.check(desk.conn, ScansBeforePromotion(choice))
+    assert not drained.is_set()

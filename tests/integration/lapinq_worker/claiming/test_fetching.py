@@ -21,9 +21,9 @@ from lapinq_worker.claiming import full_scans, inbox, unanswered
 from lapinq_worker.running.dispatcher import MAX_ISOLATED
 from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until
 from tests.integration.limits.test_lanes import govern
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import claim
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
@@ -58,8 +58,8 @@ def scans_of(worker: Worker) -> list[float]:
     return times
 
 
-async def test_it_is_woken_before_it_polls(database: str, desk: Desk, tmp_path: Path) -> None:
-    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+async def test_it_is_woken_before_it_polls(desk: Desk, tmp_path: Path) -> None:
+    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
         await until(lambda: is_asleep(worker))
         task = await desk.hand_in(tasks.aadd, 1, 1)
         await asyncio.sleep(0.1)
@@ -71,30 +71,30 @@ async def test_it_is_woken_before_it_polls(database: str, desk: Desk, tmp_path: 
         await until(lambda: starts(tmp_path))
 
 
-async def test_a_retry_that_may_start_at_once_does(database: str, desk: Desk, tmp_path: Path) -> None:
+async def test_a_retry_that_may_start_at_once_does(desk: Desk, tmp_path: Path) -> None:
     task = await desk.hand_in(tasks.retry_once, str(tmp_path / "asked"), 0.0)
-    async with working(database, worker_poll_interval=ENDLESS_SECONDS):
+    async with desk.working(worker_poll_interval=ENDLESS_SECONDS):
         (ended,) = await desk.ended(task)
     assert ended.attempts == 2
 
 
-async def test_a_task_that_falls_due_wakes_it(database: str, desk: Desk) -> None:
-    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+async def test_a_task_that_falls_due_wakes_it(desk: Desk) -> None:
+    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
         await until(lambda: is_asleep(worker))
         due = datetime.now(UTC) + timedelta(seconds=0.5)
         task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
         await desk.ended(task)
 
 
-async def test_without_being_woken_it_finds_the_work_by_polling(database: str, desk: Desk) -> None:
-    async with working(database):
+async def test_without_being_woken_it_finds_the_work_by_polling(desk: Desk) -> None:
+    async with desk.working():
         await asyncio.sleep(0.3)
         for name in ("default", "a b", "zü", "x" * 255):
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=name))
 
 
-async def test_cut_connections_cost_no_task(database: str, desk: Desk) -> None:
-    async with working(database, worker_concurrency=8):
+async def test_cut_connections_cost_no_task(desk: Desk) -> None:
+    async with desk.working(worker_concurrency=8):
         ids = await desk.hand_in_many(
             [task_of((tasks.asleep, tasks.sleep)[n % 2], 0.02, max_retries=0) for n in range(200)]
         )
@@ -107,15 +107,14 @@ async def test_cut_connections_cost_no_task(database: str, desk: Desk) -> None:
             await desk.until("SELECT count(*) > %s OR count(*) = 200 FROM lapinq_attempts", before)
         ended = await running
     assert Counter((task.status, task.attempts) for task in ended) == {("completed", 1): 200}
-    check_invariants(database, ids)
+    await check_rows(desk.conn, ids)
 
 
 async def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
-    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.2)
-
-    async with working(database) as worker:
+    async with desk.working() as worker:
         await until(lambda: worker._membership.is_member)
         ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 1.0) for n in range(3)])
         # In one transaction, so that the worker can't be quicker.
@@ -125,15 +124,14 @@ async def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
         ended = await desk.ended(*ids)
     assert {task.status for task in ended} == {"completed"}
     assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
-    check_invariants(database, ids)
+    await check_rows(desk.conn, ids)
 
 
 async def test_a_claim_that_commits_late_is_found_by_asking_again(
-    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.5)
-
-    async with working(database, worker_queues=("other",)) as worker:
+    async with desk.working(worker_queues=("other",)) as worker:
         await until(lambda: worker._membership.is_member)
         (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
         token = str(uuid.uuid4())
@@ -147,13 +145,13 @@ async def test_a_claim_that_commits_late_is_found_by_asking_again(
 
 
 async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
-    database: str, desk: Desk, gate: Gate, tmp_path: Path
+    desk: Desk, gate: Gate, tmp_path: Path
 ) -> None:
-    quick = [task_of(tasks.anoop) for _ in range(3000)]
+    quick = [task_of(tasks.anoop) for _ in range(1000)]
     slow = [task_of(tasks.await_at, gate.path) for _ in range(4)]
     after = [task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)]
     async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(working(database, worker_concurrency=4))
+        first = await stack.enter_async_context(desk.working(worker_concurrency=4))
         # A function that has yet to be found would start after those behind it.
         open_gate = Gate(tmp_path / "open")
         open_gate.open()
@@ -164,20 +162,19 @@ async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
         await until(lambda: not first._dispatcher.waiting)
         await desk.until("SELECT count(*) = 20 FROM lapinq_ready")
         assert await desk.value("SELECT sum(starts) FROM lapinq_ready") == 0
-        await stack.enter_async_context(working(database, worker_concurrency=4))
+        await stack.enter_async_context(desk.working(worker_concurrency=4))
         ended = await desk.ended(*ids[-20:])
         assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
         gate.open()
         await desk.ended(*ids[-24:-20])
-    check_invariants(database, ids)
+    await check_rows(desk.conn, ids)
 
 
 async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another_could_use(
-    database: str, desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "STALL_SECONDS", 600.0)
-
-    async with working(database, worker_concurrency=1) as first:
+    async with desk.working(worker_concurrency=1) as first:
         slow = await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         await govern(desk.conn, max_running=2)
@@ -186,17 +183,17 @@ async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another
         claims = await claim(desk.conn, first._membership.id, 10, token=str(uuid.uuid4()))
         assert [one.is_governed for one in claims] == [True]
         first._inbox.take_in(claims, 0.01)
-        async with working(database):
+        async with desk.working():
             ended = await desk.ended(*waiting)
             assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
             assert not first._dispatcher.waiting
             gate.open()
             await desk.ended(slow)
-    check_invariants(database, [slow, *waiting])
+    await check_rows(desk.conn, [slow, *waiting])
 
 
-async def test_handing_back_is_repeated_until_it_succeeds(database: str, desk: Desk, gate: Gate) -> None:
-    async with working(database, worker_concurrency=1) as worker:
+async def test_handing_back_is_repeated_until_it_succeeds(desk: Desk, gate: Gate) -> None:
+    async with desk.working(worker_concurrency=1) as worker:
         await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         # What a claim brought that was made when the tasks were quick.
@@ -214,9 +211,9 @@ async def test_handing_back_is_repeated_until_it_succeeds(database: str, desk: D
 
 
 async def test_a_task_that_expires_behind_a_slow_one_never_starts(
-    database: str, desk: Desk, tmp_path: Path, gate: Gate
+    desk: Desk, tmp_path: Path, gate: Gate
 ) -> None:
-    async with working(database, worker_concurrency=1) as worker:
+    async with desk.working(worker_concurrency=1) as worker:
         await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
@@ -230,10 +227,8 @@ async def test_a_task_that_expires_behind_a_slow_one_never_starts(
     assert not starts(tmp_path)
 
 
-async def test_fire_and_forget_behind_slow_tasks_is_kept(
-    database: str, desk: Desk, tmp_path: Path, gate: Gate
-) -> None:
-    async with working(database, worker_concurrency=1) as worker:
+async def test_fire_and_forget_behind_slow_tasks_is_kept(desk: Desk, tmp_path: Path, gate: Gate) -> None:
+    async with desk.working(worker_concurrency=1) as worker:
         await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
@@ -243,8 +238,8 @@ async def test_fire_and_forget_behind_slow_tasks_is_kept(
         await until(lambda: starts(tmp_path) == {"x": 1})
 
 
-async def test_an_idle_worker_asks_seldom(database: str, desk: Desk) -> None:
-    async with working(database, worker_poll_interval=0.2) as worker:
+async def test_an_idle_worker_asks_seldom(desk: Desk) -> None:
+    async with desk.working(worker_poll_interval=0.2) as worker:
         await until(lambda: worker._membership.is_member)
         scans = scans_of(worker)
         await asyncio.sleep(1.5)
@@ -252,11 +247,10 @@ async def test_an_idle_worker_asks_seldom(database: str, desk: Desk) -> None:
 
 
 async def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 0.0)
-
-    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
         scans = scans_of(worker)
         await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))  # it knows the function
         for told, scanned in ((1, False), (2, True)):
@@ -269,8 +263,8 @@ async def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
             assert bool(scans) is scanned
 
 
-async def test_it_polls_rarely_only_while_notifications_arrive(database: str, desk: Desk) -> None:
-    async with working(database, worker_poll_interval=0.1) as worker:
+async def test_it_polls_rarely_only_while_notifications_arrive(desk: Desk) -> None:
+    async with desk.working(worker_poll_interval=0.1) as worker:
 
         def pause() -> float:
             return worker._fetcher._pause_after(1, 0)
@@ -281,25 +275,22 @@ async def test_it_polls_rarely_only_while_notifications_arrive(database: str, de
 
 
 async def test_little_is_settled_on_the_connection_that_claims(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler, "BORROW_SECONDS", 10.0)
-
-    async with working(database):
+    async with desk.working():
         await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
         assert await desk.value(query, "lapinq-worker claim") == 1
         assert await desk.value(query, "lapinq-worker settle") == 0
 
 
-async def test_isolated_tasks_for_which_there_is_no_place_wait_in_their_queue(
-    database: str, desk: Desk, gate: Gate
-) -> None:
+async def test_isolated_tasks_for_which_there_is_no_place_wait_in_their_queue(desk: Desk, gate: Gate) -> None:
     alone = await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(MAX_ISOLATED + 3)])
     await desk.conn.execute("UPDATE lapinq_ready SET isolation = 2")
     profiled = await desk.hand_in_many([task_of(tasks.add, 1, 1, profile=True) for _ in range(3)])
     others = await desk.hand_in_many([task_of(tasks.add, 1, 1) for _ in range(3)])
-    async with working(database, worker_concurrency=4 * MAX_ISOLATED):
+    async with desk.working(worker_concurrency=4 * MAX_ISOLATED):
         await gate.begun(MAX_ISOLATED)
         await desk.ended(*others)
         await desk.until("SELECT count(*) = 6 FROM lapinq_ready WHERE isolation = 2")

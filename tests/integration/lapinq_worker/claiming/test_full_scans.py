@@ -7,7 +7,7 @@ import pytest
 
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, settings, until, working
+from tests.integration.lapinq_worker.desk import Desk, settings, until
 from tests.support.database.slow_scans import SLOW_QUEUE, make_scans_quick, make_scans_slow, scans_under_way
 from tests.support.eventually import eventually_async
 from tests.support.sample import tasks
@@ -29,10 +29,8 @@ def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param({"worker_queues": NAMED, "worker_strict_order": True}, id="in order"),
     ],
 )
-async def test_unannounced_tasks_are_found_after_the_marks(
-    database: str, desk: Desk, served: dict[str, Any]
-) -> None:
-    async with working(database, **served):
+async def test_unannounced_tasks_are_found_after_the_marks(desk: Desk, served: dict[str, Any]) -> None:
+    async with desk.working(**served):
         for queue in ("default", "other"):
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=queue))
         await make_scans_slow(desk.conn)
@@ -43,12 +41,11 @@ async def test_unannounced_tasks_are_found_after_the_marks(
 
 
 async def test_a_failed_scan_does_not_pass_for_empty_queues(
-    database: str, desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 1.0)
-
     await make_scans_slow(desk.conn)
-    draining = asyncio.create_task(Worker(settings(database), drain=True).run())
+    draining = asyncio.create_task(Worker(settings(desk.url), drain=True).run())
     # The first is the fetcher's; what the drain asks of the queues may be the next.
     await until(lambda: caplog.text.count("took longer than") >= 3)
     await make_scans_quick(desk.conn)

@@ -19,7 +19,7 @@ from lapinq_core.tasks.claiming import Ask
 from lapinq_worker.claiming import claimer, fetcher
 from lapinq_worker.claiming.claimer import Got
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until
 from tests.integration.limits.test_lanes import govern
 from tests.support.rows.factories import SOMEBODY, pause, resume
 from tests.support.sample import tasks
@@ -63,7 +63,7 @@ class Statements:
         claimer.claim, scans.scan = counted_claim, counted_scan
 
 
-async def test_queues_are_emptied_in_the_order_named(database: str, desk: Desk, tmp_path: Path) -> None:
+async def test_queues_are_emptied_in_the_order_named(desk: Desk, tmp_path: Path) -> None:
     # Priorities and the order of entry would have it the other way round.
     ids = await desk.hand_in_many(
         [
@@ -72,32 +72,29 @@ async def test_queues_are_emptied_in_the_order_named(database: str, desk: Desk, 
             *marks(tmp_path, "first", 3),
         ]
     )
-    async with working(database, **STRICT):
+    async with desk.working(**STRICT):
         await desk.ended(*ids)
     assert order(tmp_path) == ["first"] * 3 + ["second"] * 3 + ["third"] * 3
 
 
-async def test_fire_and_forget_goes_in_the_same_order(database: str, desk: Desk, tmp_path: Path) -> None:
+async def test_fire_and_forget_goes_in_the_same_order(desk: Desk, tmp_path: Path) -> None:
     stored = await desk.hand_in_many(marks(tmp_path, "second", 2))
     await desk.hand_in_many(
-        [
-            *marks(tmp_path, "third", 2, priority=9, ttl_seconds=0),
-            *marks(tmp_path, "first", 2, ttl_seconds=0),
-        ]
+        [*marks(tmp_path, "third", 2, priority=9, ttl_seconds=0), *marks(tmp_path, "first", 2, ttl_seconds=0)]
     )
-    async with working(database, **STRICT):
+    async with desk.working(**STRICT):
         await desk.ended(*stored)
         await until(lambda: len(starts(tmp_path)) == 6)
     assert order(tmp_path) == ["first"] * 2 + ["second"] * 2 + ["third"] * 2
 
 
 async def test_work_in_an_earlier_queue_is_noticed_while_a_later_one_is_busy(
-    database: str, desk: Desk, tmp_path: Path
+    desk: Desk, tmp_path: Path
 ) -> None:
     await desk.hand_in_many(
         [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(400)]
     )
-    async with working(database, **STRICT):
+    async with desk.working(**STRICT):
         for told in (True, False):
             await until(lambda: starts(tmp_path))
             urgent = await desk.hand_in_many(
@@ -111,23 +108,23 @@ async def test_work_in_an_earlier_queue_is_noticed_while_a_later_one_is_busy(
 
 
 async def test_a_delayed_task_of_an_earlier_queue_goes_first_when_it_is_due(
-    database: str, desk: Desk, tmp_path: Path
+    desk: Desk, tmp_path: Path
 ) -> None:
     due = datetime.now(UTC) + timedelta(seconds=0.5)
     (first,) = await desk.hand_in_many(marks(tmp_path, "first", 1, scheduled_at=due))
     later = await desk.hand_in_many(
         [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(200)]
     )
-    async with working(database, **STRICT):
+    async with desk.working(**STRICT):
         await desk.ended(first)
         assert len(starts(tmp_path)) < 200
         await desk.ended(*later)
 
 
-async def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str, desk: Desk) -> None:
+async def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(desk: Desk) -> None:
     await pause(desk.conn, "still")
     waiting = await desk.hand_in_many([task_of(tasks.anoop, queue_name="still") for _ in range(50)])
-    async with working(database, worker_poll_interval=0.25) as worker:
+    async with desk.working(worker_poll_interval=0.25) as worker:
         await until(lambda: worker._listener.connected)
         # Until a scan, hints are followed, and how soon it comes depends on what a scan costs on this machine.
         async with asyncio.timeout(30):
@@ -152,11 +149,11 @@ async def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str
 
 
 async def test_a_queue_paused_under_a_busy_worker_stops_and_goes_on(
-    database: str, desk: Desk, tmp_path: Path, gate: Gate
+    desk: Desk, tmp_path: Path, gate: Gate
 ) -> None:
     other = await desk.hand_in_many([task_of(tasks.asleep, 0.02, queue_name="other") for _ in range(150)])
     running = await desk.hand_in(tasks.await_at, gate.path, queue_name="still")
-    async with working(database, worker_concurrency=2):
+    async with desk.working(worker_concurrency=2):
         await gate.begun()
         await pause(desk.conn, "still")
         waiting = await desk.hand_in_many(marks(tmp_path, "still", 5))
@@ -169,12 +166,10 @@ async def test_a_queue_paused_under_a_busy_worker_stops_and_goes_on(
         await desk.ended(*waiting)
 
 
-async def test_queues_of_which_nothing_may_start_keep_no_other_waiting(
-    database: str, desk: Desk, gate: Gate
-) -> None:
+async def test_queues_of_which_nothing_may_start_keep_no_other_waiting(desk: Desk, gate: Gate) -> None:
     await named_limits.set_limit(desk.conn, "gpu", 1, None, by=SOMEBODY)
     running = await desk.hand_in(tasks.await_at, gate.path, queue_name="video", limits={"gpu": 1})
-    async with working(database, worker_concurrency=4) as worker:
+    async with desk.working(worker_concurrency=4) as worker:
         await gate.begun()
         counted = Statements(worker)
         blocked = await desk.hand_in_many(
@@ -193,27 +188,26 @@ async def test_queues_of_which_nothing_may_start_keep_no_other_waiting(
 
 
 async def test_queues_with_and_without_a_policy_are_served_beside_many_that_may_start_nothing(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (claimer, fetcher):
         monkeypatch.setattr(module, "TURN_SECONDS", 0.0)  # a turn asks once
-
     names = [f"rated {n}" for n in range(40)]
     for name in names:
         await govern(desk.conn, name, rate='{"limit": 1, "period_seconds": 3600, "burst": 1}')
     first = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
     second = await desk.hand_in_many([task_of(tasks.anoop, queue_name=name) for name in names])
     await govern(desk.conn, "limited", max_running=1)
-    async with working(database, worker_concurrency=5):
+    async with desk.working(worker_concurrency=5):
         await desk.ended(*first)
         others = [task_of(tasks.anoop, queue_name=name) for name in ("limited", "a", "b") for _ in range(20)]
         await desk.ended(*await desk.hand_in_many(others))
         assert {task.status for task in await desk.find(*second)} == {"pending"}
 
 
-async def test_many_queues_cost_a_claim_for_many_of_them(database: str, desk: Desk) -> None:
+async def test_many_queues_cost_a_claim_for_many_of_them(desk: Desk) -> None:
     ids = await desk.hand_in_many([task_of(tasks.anoop, queue_name=f"queue {n}") for n in range(300)])
-    worker = Worker(settings(database, worker_concurrency=100))
+    worker = Worker(settings(desk.url, worker_concurrency=100))
     counted = Statements(worker)
     running = asyncio.create_task(worker.run())
     await desk.ended(*ids)

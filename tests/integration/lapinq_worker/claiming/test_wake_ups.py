@@ -15,7 +15,7 @@ from lapinq_core.intake import enqueueing
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, task_of, until
 from tests.support.rows.factories import Conn
 from tests.support.sample import tasks
 
@@ -43,12 +43,11 @@ async def is_asleep(worker: Worker) -> None:
 
 
 async def test_a_notice_that_arrives_during_a_claim_of_its_queue_is_followed(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 1e6)
-
     await desk.conn.execute(HOLD_UP_CLAIMS)
-    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
         await is_asleep(worker)
         heard = notices_of(worker)
         await desk.conn.execute("SELECT pg_advisory_lock(1)")
@@ -63,15 +62,15 @@ async def test_a_notice_that_arrives_during_a_claim_of_its_queue_is_followed(
 
 
 async def test_a_task_that_commits_after_a_later_one_is_found_as_soon_as_a_full_scan_may_begin(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The worker's mark is past its place by then.
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 50.0)
 
-    async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
         await is_asleep(worker)
         late = task_of(tasks.aadd, 1, 1)
-        async with await Conn.open(database) as other, other.transaction():
+        async with await Conn.open(desk.url) as other, other.transaction():
             await enqueueing.enqueue(other, [late])
             await desk.hand_in(tasks.aadd, 1, 1)
             (later,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])

@@ -18,8 +18,8 @@ from lapinq_core.fleet import operators
 from lapinq_core.fleet.workers import Health
 from lapinq_worker.liveness.heartbeat import Heartbeat
 from lapinq_worker.running.clocks import moment
-from tests.integration.lapinq_worker.desk import Desk, Gate, working
-from tests.support.database.invariants import check_invariants
+from tests.integration.lapinq_worker.desk import Desk, Gate
+from tests.support.database.invariants import check_rows
 from tests.support.database.proxy import proxy
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
@@ -228,19 +228,14 @@ def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: st
         eventually(lambda: told[-3:] == [(second.id, second.token)] * 3)
 
 
-async def test_a_request_reaches_a_worker_that_heard_no_notification(
-    database: str, desk: Desk, gate: Gate
-) -> None:
-    async with working(database, worker_concurrency=5, cancel_grace=1.0):
+async def test_a_request_reaches_a_worker_that_heard_no_notification(desk: Desk, gate: Gate) -> None:
+    async with desk.working(worker_concurrency=5, cancel_grace=1.0):
         stopped = [
             await desk.hand_in(tasks.await_at, gate.path),
             await desk.hand_in(tasks.wait_at, gate.path),
             await desk.hand_in(tasks.stubborn),
         ]
-        others = [
-            await desk.hand_in(tasks.await_at, gate.path),
-            await desk.hand_in(tasks.wait_at, gate.path),
-        ]
+        others = [await desk.hand_in(tasks.await_at, gate.path), await desk.hand_in(tasks.wait_at, gate.path)]
         await gate.begun(4)
         await desk.has_status("running", *stopped, *others)
         await desk.conn.execute(
@@ -255,4 +250,4 @@ async def test_a_request_reaches_a_worker_that_heard_no_notification(
     for task in stopped:
         (attempt,) = await desk.attempts(task)
         assert (attempt.outcome, attempt.final) == ("cancelled", True)
-    check_invariants(database, [*stopped, *others])
+    await check_rows(desk.conn, [*stopped, *others])

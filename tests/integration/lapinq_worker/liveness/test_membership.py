@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.upkeep import rescuing
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until, working
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import add_worker, claim, make_late
@@ -34,22 +35,17 @@ async def declare_dead(desk: Desk) -> None:
         await rescuing.rescue(desk.conn, ANY_TIME, 0.5)
 
 
-async def test_it_says_who_it_is_and_beats(database: str, desk: Desk) -> None:
-    async with working(
-        database, worker_name="box-7", worker_queues=("mail=2", "video"), worker_concurrency=3
-    ):
+async def test_it_says_who_it_is_and_beats(desk: Desk) -> None:
+    async with desk.working(worker_name="box-7", worker_queues=("mail=2", "video"), worker_concurrency=3):
         await desk.until("SELECT count(*) = 1 FROM lapinq_workers")
-        row = await (
-            await desk.conn.execute(
-                "SELECT name, queues, pool, concurrency, lease_seconds FROM lapinq_workers"
-            )
-        ).fetchone()
-        assert row == ("box-7", ["mail", "video"], "processes", 3, 2.0)
+        assert await maybe_row(
+            desk.conn, "SELECT name, queues, pool, concurrency, lease_seconds FROM lapinq_workers"
+        ) == ("box-7", ["mail", "video"], "processes", 3, 2.0)
         await desk.until("SELECT beat_at - started_at > interval '0.6 seconds' FROM lapinq_workers")
 
 
-async def test_beats_go_on_while_running_tasks_are_waited_for(database: str, desk: Desk, gate: Gate) -> None:
-    worker = Worker(settings(database, shutdown_grace=60, lease_seconds=0.5))
+async def test_beats_go_on_while_running_tasks_are_waited_for(desk: Desk, gate: Gate) -> None:
+    worker = Worker(settings(desk.url, shutdown_grace=60, lease_seconds=0.5))
     running = asyncio.create_task(worker.run())
     task = await desk.hand_in(tasks.await_at, gate.path)
     await gate.begun()
@@ -60,8 +56,8 @@ async def test_beats_go_on_while_running_tasks_are_waited_for(database: str, des
     assert await desk.status(task) == "completed"
 
 
-async def test_beats_go_on_while_the_event_loop_is_busy(database: str, desk: Desk) -> None:
-    async with working(database, lease_seconds=1.0):
+async def test_beats_go_on_while_the_event_loop_is_busy(desk: Desk) -> None:
+    async with desk.working(lease_seconds=1.0):
         task = await desk.hand_in(tasks.abusy, 1.3, max_retries=0)
         (ended,) = await desk.ended(task)
         assert ended.status == "completed"
@@ -69,9 +65,9 @@ async def test_beats_go_on_while_the_event_loop_is_busy(database: str, desk: Des
 
 
 async def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
-    database: str, desk: Desk, tmp_path: Path
+    desk: Desk, tmp_path: Path
 ) -> None:
-    async with working(database) as worker:
+    async with desk.working() as worker:
         # What has to be imported would start so late that the worker could know by then that it lost the task.
         await desk.ended(await desk.hand_in(tasks.amark, str(tmp_path), "imported"))
         await desk.conn.execute(CLAIMS_WAIT)
@@ -88,10 +84,8 @@ async def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
     assert starts(tmp_path) == {"imported": 1, "x": 1}
 
 
-async def test_declared_dead_it_begins_anew_and_its_late_results_are_refused(
-    database: str, desk: Desk, gate: Gate
-) -> None:
-    async with working(database) as worker:
+async def test_declared_dead_it_begins_anew_and_its_late_results_are_refused(desk: Desk, gate: Gate) -> None:
+    async with desk.working() as worker:
         coroutine = await desk.hand_in(tasks.await_at, gate.path)
         plain = await desk.hand_in(tasks.wait_at, gate.path)
         await gate.begun(2)
@@ -108,26 +102,24 @@ async def test_declared_dead_it_begins_anew_and_its_late_results_are_refused(
     assert first.error.startswith("worker ")
     assert (first.final, last.final) == (False, True)
     assert await desk.value("SELECT count(*) FROM lapinq_workers WHERE dead_at IS NOT NULL") == 1
-    check_invariants(database, [coroutine, plain])
+    await check_rows(desk.conn, [coroutine, plain])
 
 
-async def test_declared_dead_it_drops_what_it_has_claimed_ahead(
-    database: str, desk: Desk, tmp_path: Path
-) -> None:
-    ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n)) for n in range(1200)])
-    async with working(database, worker_concurrency=20):
+async def test_declared_dead_it_drops_what_it_has_claimed_ahead(desk: Desk, tmp_path: Path) -> None:
+    ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n)) for n in range(500)])
+    async with desk.working(worker_concurrency=20):
         await desk.until("SELECT count(*) > 100 FROM lapinq_attempts")
         await declare_dead(desk)
         ended = await desk.ended(*ids)
     assert {task.status for task in ended} == {"completed"}
-    check_invariants(database, ids)
+    await check_rows(desk.conn, ids)
     # A start that is not counted would be one of a task that was still waiting in the old life.
     recorded = {task.id: task.attempts for task in ended}
     assert all(count <= recorded[ids[int(name)]] for name, count in starts(tmp_path).items())
 
 
-async def test_declared_dead_while_it_stops_it_ends(database: str, desk: Desk, gate: Gate) -> None:
-    worker = Worker(settings(database, shutdown_grace=60))
+async def test_declared_dead_while_it_stops_it_ends(desk: Desk, gate: Gate) -> None:
+    worker = Worker(settings(desk.url, shutdown_grace=60))
     running = asyncio.create_task(worker.run())
     task = await desk.hand_in(tasks.await_at, gate.path)
     await gate.begun()
@@ -139,8 +131,8 @@ async def test_declared_dead_while_it_stops_it_ends(database: str, desk: Desk, g
     assert await desk.value(THE_LIVING) == 0
 
 
-async def test_declared_dead_twice_it_begins_anew_twice(database: str, desk: Desk) -> None:
-    async with working(database):
+async def test_declared_dead_twice_it_begins_anew_twice(desk: Desk) -> None:
+    async with desk.working():
         for lives in range(1, 4):
             await desk.until(THE_LIVING)
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
@@ -148,12 +140,12 @@ async def test_declared_dead_twice_it_begins_anew_twice(database: str, desk: Des
             await desk.until("SELECT count(*) > %s FROM lapinq_workers", lives)
 
 
-async def test_tasks_of_a_dead_worker_are_taken_over_once_it_is_calm(database: str, desk: Desk) -> None:
+async def test_tasks_of_a_dead_worker_are_taken_over_once_it_is_calm(desk: Desk) -> None:
     (task,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
     dead = await add_worker(desk.conn, lease_seconds=2.0)
     await claim(desk.conn, dead)
     await make_late(desk.conn, dead)
-    async with working(database) as worker:
+    async with desk.working() as worker:
         (ended,) = await desk.ended(task)
         assert worker._rescuer.rescued_count == 1
         # Not before a lease of good beats.
@@ -165,9 +157,9 @@ async def test_tasks_of_a_dead_worker_are_taken_over_once_it_is_calm(database: s
 
 
 async def test_a_lease_in_doubt_starts_nothing_and_is_back_with_the_database(
-    database: str, desk: Desk, tmp_path: Path
+    desk: Desk, tmp_path: Path
 ) -> None:
-    with proxy(database) as way:
+    with proxy(desk.url) as way:
         async with working(way.url, lease_seconds=1.0) as worker:
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
             assert worker.why_not_ready() is None
@@ -182,8 +174,8 @@ async def test_a_lease_in_doubt_starts_nothing_and_is_back_with_the_database(
         assert worker.why_not_ready() == "it is stopping"
 
 
-async def test_a_registration_whose_answer_was_lost_is_repeated(database: str, desk: Desk) -> None:
-    worker = Worker(settings(database))
+async def test_a_registration_whose_answer_was_lost_is_repeated(desk: Desk) -> None:
+    worker = Worker(settings(desk.url))
     await add_worker(desk.conn, id=worker._membership.id)  # what the lost statement did
     running = asyncio.create_task(worker.run())
     await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
@@ -195,13 +187,12 @@ async def test_a_registration_whose_answer_was_lost_is_repeated(database: str, d
     ("function", "pool"), [("amark_until", "threads"), ("mark_until", "threads"), ("mark_until", "processes")]
 )
 async def test_declared_dead_the_starts_of_what_it_ran_are_spent(
-    database: str, desk: Desk, tmp_path: Path, function: str, pool: str
+    desk: Desk, tmp_path: Path, function: str, pool: str
 ) -> None:
     """Also where it writes their ends before anybody has rescued them."""
-
     gate = tmp_path / "gate"
     arguments = (str(tmp_path), "x", str(gate))
-    async with working(database, worker_pool=pool):
+    async with desk.working(worker_pool=pool):
         task = await desk.hand_in(getattr(tasks, function), *arguments)
         await until(lambda: starts(tmp_path)["x"] == 1)
         await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")

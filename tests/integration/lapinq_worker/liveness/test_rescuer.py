@@ -12,13 +12,13 @@ from tests.support.rows.factories import add_worker, claim, complete, enqueue, m
 from tests.support.rows.rescue import ANY_TIME
 
 
-async def test_after_a_full_pass_the_next_follows_at_once(database: str, desk: Desk) -> None:
+async def test_after_a_full_pass_the_next_follows_at_once(desk: Desk) -> None:
     worker = await add_worker(desk.conn)
     await enqueue(desk.conn, rescuing.PASS_LIMIT + 1)
     await claim(desk.conn, worker, rescuing.PASS_LIMIT + 1)
     await make_late(desk.conn, worker)
     woken = list[str]()
-    async with make_pool(database, "test", 1, timeout=10.0) as pool:
+    async with make_pool(desk.url, "test", 1, timeout=10.0) as pool:
         rescuer = Rescuer(pool, lambda: ANY_TIME, woken.extend)
         assert [await rescuer.sweep() for _ in range(2)] == [0.0, None]
     assert rescuer.rescued_count == rescuing.PASS_LIMIT + 1
@@ -26,13 +26,12 @@ async def test_after_a_full_pass_the_next_follows_at_once(database: str, desk: D
 
 
 async def test_a_worker_that_is_declared_dead_ends_the_rest_after_a_slow_search(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rescuer_module, "REST_FACTOR", 1e9)  # every search counts as a slow one
-
     gone, worker = await add_worker(desk.conn), await add_worker(desk.conn)
     await enqueue(desk.conn, 2)
-    async with make_pool(database, "test", 1, timeout=10.0) as pool:
+    async with make_pool(desk.url, "test", 1, timeout=10.0) as pool:
         rescuer = Rescuer(pool, lambda: ANY_TIME, lambda _queues: None)
         await rescuer.sweep()  # of the whole table
         await rescuer.sweep()
@@ -47,7 +46,7 @@ async def test_a_worker_that_is_declared_dead_ends_the_rest_after_a_slow_search(
 
 
 async def test_a_search_begins_at_the_first_attempt_that_ran_at_the_last_one(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = list[str]()
     find = rescuing.first_running
@@ -64,7 +63,7 @@ async def test_a_search_begins_at_the_first_attempt_that_ran_at_the_last_one(
     ended, _ = await claim(desk.conn, await add_worker(desk.conn), 2)
     await claim(desk.conn, gone, 1)
     await complete(desk.conn, [ended])
-    async with make_pool(database, "test", 1, timeout=10.0) as pool:
+    async with make_pool(desk.url, "test", 1, timeout=10.0) as pool:
         rescuer = Rescuer(pool, lambda: ANY_TIME, lambda _queues: None)
         await rescuer.sweep()
         monkeypatch.setattr(rescuer_module, "REST_FACTOR", 0.0)

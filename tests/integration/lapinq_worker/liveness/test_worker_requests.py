@@ -15,8 +15,8 @@ from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import WorkerDetails
 from lapinq_worker.claiming import inbox as inbox_module
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
-from tests.support.database.invariants import check_invariants
+from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until
+from tests.support.database.invariants import check_rows
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, claim
 from tests.support.sample import tasks
@@ -51,21 +51,19 @@ async def quieted(desk: Desk, worker: Worker) -> None:
     await is_in(desk, worker, WorkerState.QUIET)
 
 
-async def test_it_tells_how_it_is_before_its_first_interval_is_over(database: str, desk: Desk) -> None:
-    async with working(database, heartbeat_interval=ENDLESS_SECONDS, lease_seconds=3 * ENDLESS_SECONDS):
+async def test_it_tells_how_it_is_before_its_first_interval_is_over(desk: Desk) -> None:
+    async with desk.working(heartbeat_interval=ENDLESS_SECONDS, lease_seconds=3 * ENDLESS_SECONDS):
         await desk.until("SELECT memory_bytes > 10000000 AND running = 0 AND rate = 0 FROM lapinq_workers")
 
 
-async def test_it_tells_the_time_limit_of_tasks_that_set_none(database: str, desk: Desk) -> None:
-    async with working(database, worker_timeout=77.0) as worker:
+async def test_it_tells_the_time_limit_of_tasks_that_set_none(desk: Desk) -> None:
+    async with desk.working(worker_timeout=77.0) as worker:
         found = await is_in(desk, worker, WorkerState.ALIVE)
         assert found.timeout_seconds == 77
 
 
-async def test_it_tells_of_its_memory_and_of_what_runs_and_ends(
-    database: str, desk: Desk, gate: Gate
-) -> None:
-    async with working(database) as worker:
+async def test_it_tells_of_its_memory_and_of_what_runs_and_ends(desk: Desk, gate: Gate) -> None:
+    async with desk.working() as worker:
         await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
         alone = await desk.value("SELECT memory_bytes FROM lapinq_workers")
         await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(2)])
@@ -81,12 +79,12 @@ async def test_it_tells_of_its_memory_and_of_what_runs_and_ends(
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
-def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
-    database: str, gate: Gate, pool: str, caplog: pytest.LogCaptureFixture
+async def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
+    desk: Desk, gate: Gate, pool: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(desk: Desk) -> None:
+    with caplog.at_level("INFO"):
         # So that only a wake-up makes it look.
-        async with working(database, worker_pool=pool, worker_poll_interval=1.0) as worker:
+        async with desk.working(worker_pool=pool, worker_poll_interval=1.0) as worker:
             running = await desk.hand_in(tasks.wait_at, gate.path)
             await gate.begun()
             await quieted(desk, worker)
@@ -107,17 +105,13 @@ def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
         assert "lisa asked this worker to claim nothing more" in caplog.text
         assert "lisa asked this worker to claim tasks again" in caplog.text
 
-    with caplog.at_level("INFO"):
-        at_desk(database, test)
-
 
 async def test_quiet_it_hands_back_what_it_claimed_ahead(
-    database: str, desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox_module, "STALL_SECONDS", ENDLESS_SECONDS)
-
     running = await desk.hand_in(tasks.await_at, gate.path)
-    async with working(database, worker_concurrency=1, worker_poll_interval=ENDLESS_SECONDS) as worker:
+    async with desk.working(worker_concurrency=1, worker_poll_interval=ENDLESS_SECONDS) as worker:
         await gate.begun()
         ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
         token = str(uuid.uuid4())
@@ -128,15 +122,15 @@ async def test_quiet_it_hands_back_what_it_claimed_ahead(
         await quieted(desk, worker)
         await desk.has_status("pending", *ahead)
         assert await desk.status(running) == "running"
-        async with working(database, worker_concurrency=1):
+        async with desk.working(worker_concurrency=1):
             assert {task.attempts for task in await desk.ended(*ahead)} == {1}
         gate.open()
         await desk.ended(running)
-    check_invariants(database, [running, *ahead])
+    await check_rows(desk.conn, [running, *ahead])
 
 
 async def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
-    database: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
     monkeypatch.delitem(sys.modules, "tests.support.sample.endless_module", raising=False)
@@ -146,7 +140,7 @@ async def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
         task.module_path, task.task_name, task.args = "tests.support.sample.endless_module", "f", []
         return task
 
-    async with working(database) as worker:
+    async with desk.working() as worker:
         kept = of_endless_module()
         await desk.hand_in_many([kept, of_endless_module(ttl_seconds=0)])
         await until(lambda: worker._inbox._arrivals.waiting == 2)
@@ -158,8 +152,8 @@ async def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
         await until(lambda: worker._dispatcher.ended_count == 1)
 
 
-async def test_others_take_what_a_quiet_worker_leaves(database: str, desk: Desk, tmp_path: Path) -> None:
-    async with working(database, worker_name="quiet") as quiet, working(database, worker_name="other"):
+async def test_others_take_what_a_quiet_worker_leaves(desk: Desk, tmp_path: Path) -> None:
+    async with desk.working(worker_name="quiet") as quiet, desk.working(worker_name="other"):
         ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.02) for n in range(300)])
         await until(lambda: len(starts(tmp_path)) > 20)
         await quieted(desk, quiet)
@@ -168,14 +162,14 @@ async def test_others_take_what_a_quiet_worker_leaves(database: str, desk: Desk,
         assert quiet._inbox.claimed_count == claimed
     assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
     assert set(starts(tmp_path).values()) == {1}
-    check_invariants(database, ids)
+    await check_rows(desk.conn, ids)
 
 
-def test_asked_to_stop_it_drains_and_ends(
-    database: str, gate: Gate, caplog: pytest.LogCaptureFixture
+async def test_asked_to_stop_it_drains_and_ends(
+    desk: Desk, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(desk: Desk) -> None:
-        worker = Worker(settings(database, worker_concurrency=1))
+    with caplog.at_level("INFO"):
+        worker = Worker(settings(desk.url, worker_concurrency=1))
         run = asyncio.create_task(worker.run())
         running = await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
@@ -196,14 +190,9 @@ def test_asked_to_stop_it_drains_and_ends(
         assert await seen(desk, worker) is None
         assert "lisa asked this worker to stop" in caplog.text
 
-    with caplog.at_level("INFO"):
-        at_desk(database, test)
 
-
-async def test_a_second_signal_hurries_one_that_was_asked_to_stop(
-    database: str, desk: Desk, gate: Gate
-) -> None:
-    worker = Worker(settings(database, shutdown_grace=ENDLESS_SECONDS))
+async def test_a_second_signal_hurries_one_that_was_asked_to_stop(desk: Desk, gate: Gate) -> None:
+    worker = Worker(settings(desk.url, shutdown_grace=ENDLESS_SECONDS))
     run = asyncio.create_task(worker.run())
     task = await desk.hand_in(tasks.await_at, gate.path)
     await gate.begun()
@@ -216,8 +205,8 @@ async def test_a_second_signal_hurries_one_that_was_asked_to_stop(
     assert await desk.status(task) == "pending"
 
 
-async def test_what_was_asked_does_not_hold_for_the_life_after(database: str, desk: Desk) -> None:
-    async with working(database) as worker:
+async def test_what_was_asked_does_not_hold_for_the_life_after(desk: Desk) -> None:
+    async with desk.working() as worker:
         await quieted(desk, worker)
         first = worker._membership.id
         await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
@@ -226,9 +215,9 @@ async def test_what_was_asked_does_not_hold_for_the_life_after(database: str, de
         assert (await is_in(desk, worker, WorkerState.ALIVE)).asked_to is None
 
 
-async def test_an_order_of_a_later_release_is_passed_over(database: str, desk: Desk) -> None:
+async def test_an_order_of_a_later_release_is_passed_over(desk: Desk) -> None:
     await desk.conn.execute("ALTER TABLE lapinq_workers DROP CONSTRAINT lapinq_workers_asked_to_check")
-    async with working(database):
+    async with desk.working():
         await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
         await desk.conn.execute("UPDATE lapinq_workers SET asked_to = 'dance', beat_at = beat_at")
         asked = await desk.value("SELECT beat_at FROM lapinq_workers")

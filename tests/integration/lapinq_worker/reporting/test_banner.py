@@ -14,7 +14,7 @@ from lapinq_core.domain.version import __version__
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.reporting.banner import MAX_TASKS, database_label, registered_tasks
 from lapinq_worker.reporting.rates import wants_rates
-from tests.integration.lapinq_worker.desk import Desk, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, task_of, until
 from tests.support.eventually import eventually
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
@@ -51,15 +51,12 @@ def test_it_says_what_it_serves(database: str) -> None:
             worker.said(line)
 
 
-def test_a_strict_order_is_said(database: str) -> None:
-    with WorkerProcess(database, "-q", "a", "-q", "b", "--strict-order") as worker:
-        worker.said(r"serves a, b, strictly in this order")
-        worker.said(r"modules are imported when their first task comes")
-
-
-def test_as_json_it_is_one_line_with_fields(database: str) -> None:
-    with WorkerProcess(database, "--json-log", "-q", "video=3", "--import", DECLARED) as worker:
-        (line,) = [json.loads(line) for line in worker.output.splitlines() if "serves" in line]
+def test_as_json_it_is_one_line_with_fields_and_so_are_the_rates(database: str) -> None:
+    arguments = ("--rates", "--json-log", "-q", "video=3", "--import", DECLARED)
+    with QuickRates(database, *arguments) as worker:
+        worker.said(r"rates of the last.*\n")
+        lines = [json.loads(line) for line in re.findall(r"^{.*}$", worker.output, re.MULTILINE)]
+    (line,) = [line for line in lines if "serves" in line["message"]]
     assert line["message"] == f"worker {line['worker']} serves video=3"
     assert line["version"] == __version__
     assert line["queues"] == {"video": 3}
@@ -67,6 +64,9 @@ def test_as_json_it_is_one_line_with_fields(database: str) -> None:
     assert f"{DECLARED}.fail_always" in line["tasks"]
     assert line["task_count"] == len(line["tasks"])
     assert line["limits"]["time"] == "300 s"
+    rates = next(line for line in lines if "rates of" in line["message"])
+    names = ("started_per_second", "completed", "failed", "retried", "running", "waiting_here")
+    assert {name: rates[name] for name in names} == dict.fromkeys(names, 0)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,15 @@ def test_the_database_is_named_without_the_way_in(url: str, label: str) -> None:
     assert database_label(url) == label
 
 
-def test_many_tasks_are_cut_short(database: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    directory = tmp_path_factory.mktemp("many")
+def test_many_tasks_are_cut_short_and_a_strict_order_is_said(database: str, tmp_path: Path) -> None:
     lines = [f"@queue.task\ndef task_{n:03}(): ...\n" for n in range(MAX_TASKS + 9)]
-    (directory / "many_tasks.py").write_text(
+    (tmp_path / "many_tasks.py").write_text(
         "from lapinq import TaskQueue\nqueue = TaskQueue()\n" + "".join(lines)
     )
-    with WorkerProcess(database, "--import", "many_tasks", cwd=directory) as worker:
+    arguments = ("-q", "a", "-q", "b", "--strict-order", "--import", "many_tasks")
+    with WorkerProcess(database, *arguments, cwd=tmp_path) as worker:
         worker.said(rf"many_tasks\.task_{MAX_TASKS - 1:03} and 9 more")
+        worker.said(r"serves a, b, strictly in this order")
 
 
 def test_modules_that_were_not_imported_are_not_for_the_list() -> None:
@@ -101,6 +102,7 @@ def test_modules_that_were_not_imported_are_not_for_the_list() -> None:
 
 def test_rates_are_said_once_a_while(database: str) -> None:
     with QuickRates(database, "--rates") as worker:
+        worker.said(r"modules are imported when their first task comes")
         worker.said(
             r"0\.0 started/s; in the last 0\.\d+ s 0 completed, 0 failed, 0 retried; 0 running, 0 waiting"
         )
@@ -125,23 +127,15 @@ def test_rates_are_said_once_a_while(database: str) -> None:
         assert total("completed") == 41
 
 
-async def test_every_start_is_counted_once(database: str, desk: Desk) -> None:
+async def test_every_start_is_counted_once(desk: Desk) -> None:
     quick = [task_of((tasks.noop, tasks.anoop)[n % 2]) for n in range(400)]
     slow = [task_of(tasks.asleep, 0.01) for _ in range(20)]
-    async with working(database) as worker:
+    async with desk.working() as worker:
         ids = await desk.hand_in_many([*quick, *slow])
         await desk.ended(*ids)
         dispatcher, settler = worker._dispatcher, worker._settler
         await until(lambda: dispatcher.active == 0)
         assert dispatcher.started_count == dispatcher.ended_count == settler.completed_count == 420
-
-
-def test_rates_as_json_are_fields(database: str) -> None:
-    with QuickRates(database, "--rates", "--json-log") as worker:
-        worker.said(r"rates of the last")
-        line = next(json.loads(line) for line in worker.output.splitlines() if "rates of" in line)
-    names = ("started_per_second", "completed", "failed", "retried", "running", "waiting_here")
-    assert {name: line[name] for name in names} == dict.fromkeys(names, 0)
 
 
 def test_rates_are_for_terminals_unless_it_is_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter, GroupOrder
 from lapinq_worker.reporting import error_recorder
 from lapinq_worker.reporting.error_recorder import ErrorRecorder
 from lapinq_worker.running.failures import FailureTally
-from tests.integration.lapinq_worker.desk import Desk, task_of, working
+from tests.integration.lapinq_worker.desk import Desk, task_of
 from tests.support.database.proxy import proxy
 from tests.support.rows.factories import Conn
 from tests.support.sample import tasks
@@ -29,12 +29,11 @@ def recorder_of(pool: Pool, tally: FailureTally) -> ErrorRecorder:
 
 
 async def test_what_fails_is_written_while_the_worker_runs_and_at_its_stop(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(error_recorder, "GATHER_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(error_recorder, "INITIAL_PAUSE_SECONDS", 10.0)
-
-    async with working(database, worker_name="w", worker_release="2.4"):
+    async with desk.working(worker_name="w", worker_release="2.4"):
         first = await desk.hand_in(tasks.afail, "no 1", max_retries=0)
         await desk.until("SELECT count(*) = 1 FROM lapinq_error_groups")
         second = await desk.hand_in(tasks.afail, "no 2", max_retries=2)
@@ -52,9 +51,9 @@ async def test_what_fails_is_written_while_the_worker_runs_and_at_its_stop(
     assert largest.sample_task == second
 
 
-async def test_failures_wait_for_a_database_that_is_away(database: str, desk: Desk) -> None:
+async def test_failures_wait_for_a_database_that_is_away(desk: Desk) -> None:
     tally = FailureTally()
-    with proxy(database) as between:
+    with proxy(desk.url) as between:
         async with make_pool(between.url, "test", 2, timeout=0.5) as pool:
             recorder = recorder_of(pool, tally)
             between.cut()
@@ -63,14 +62,14 @@ async def test_failures_wait_for_a_database_that_is_away(database: str, desk: De
                 with pytest.raises(psycopg.Error):
                     await recorder.flush()
             between.heal()
-    async with make_pool(database, "test", 1, timeout=5) as pool:
+    async with make_pool(desk.url, "test", 1, timeout=5) as pool:
         await recorder_of(pool, tally).flush()
     assert [group.failed for group in await found(desk.conn)] == [2]
 
 
-async def test_a_write_that_is_broken_off_loses_nothing(database: str, desk: Desk) -> None:
+async def test_a_write_that_is_broken_off_loses_nothing(desk: Desk) -> None:
     tally = FailureTally()
-    async with make_pool(database, "test", 2, timeout=5) as pool:
+    async with make_pool(desk.url, "test", 2, timeout=5) as pool:
         recorder = recorder_of(pool, tally)
         tally.ended(make_claim(queue_name="a"), Fail("ValueError: no"))
         async with desk.conn.transaction():

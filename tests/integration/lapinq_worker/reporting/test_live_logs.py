@@ -10,9 +10,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.tasks import inspect, worker_verbs
 from lapinq_worker.reporting.live_logs import MAX_CHARACTERS
-from tests.integration.lapinq_worker.desk import Desk, task_of, working
+from tests.integration.lapinq_worker.desk import Desk, task_of
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 from tests.support.sample import logging_tasks
 
@@ -28,27 +29,24 @@ LIVE = "SELECT logs LIKE %s FROM lapinq_running WHERE id = %s"
     ],
 )
 async def test_what_a_running_attempt_logs_is_there_before_it_ends(
-    database: str, desk: Desk, tmp_path: Path, function: Callable[..., Any], pool: str
+    desk: Desk, tmp_path: Path, function: Callable[..., Any], pool: str
 ) -> None:
     gate = tmp_path / "gate"
 
-    async with working(database, worker_pool=pool):
+    async with desk.working(worker_pool=pool):
         task = await desk.hand_in(function, "half way", str(gate))
         await desk.until(LIVE, "%INFO half way", task)
         assert "half way" in (await inspect.get_attempts(desk.conn, task) or "")
         gate.touch()
         await desk.ended(task)
         logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", task)
-        assert [line.partition("INFO ")[2] for line in logs.splitlines()] == [
-            "half way",
-            "the last word",
-        ]
+        assert [line.partition("INFO ")[2] for line in logs.splitlines()] == ["half way", "the last word"]
 
 
-async def test_of_a_long_log_the_latest_lines_are_sent(database: str, desk: Desk, tmp_path: Path) -> None:
+async def test_of_a_long_log_the_latest_lines_are_sent(desk: Desk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
 
-    async with working(database):
+    async with desk.working():
         words = "\n".join(f"line {number}" for number in range(3_000))
         task = await desk.hand_in(logging_tasks.asay_and_wait, words, str(gate))
         await desk.until(LIVE, "%", task)
@@ -60,7 +58,7 @@ async def test_of_a_long_log_the_latest_lines_are_sent(database: str, desk: Desk
 
 
 async def test_quick_attempts_send_nothing_before_their_end(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[object] = []
     report = worker_verbs.report_logs
@@ -71,7 +69,7 @@ async def test_quick_attempts_send_nothing_before_their_end(
 
     monkeypatch.setattr(worker_verbs, "report_logs", counted)
 
-    async with working(database) as worker:
+    async with desk.working() as worker:
         ids = await desk.hand_in_many(
             [task_of(logging_tasks.asay, f"number {number}") for number in range(50)]
         )
@@ -80,11 +78,11 @@ async def test_quick_attempts_send_nothing_before_their_end(
     assert sent == []
 
 
-async def test_lines_of_an_outdated_claim_change_nothing(database: str, conn: Conn) -> None:
+async def test_lines_of_an_outdated_claim_change_nothing(conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 2)
     ours, theirs = await claim(conn, worker, limit=2)
     reports = sorted([(ours.id, ours.token, "mine"), (theirs.id, str(uuid4()), "not mine")])
     assert await worker_verbs.report_logs(conn, reports) == {ours.id}
-    rows = await (await conn.execute("SELECT id::text, logs FROM lapinq_running")).fetchall()
+    rows = await all_rows(conn, "SELECT id::text, logs FROM lapinq_running")
     assert dict(rows) == {ours.id: "mine", theirs.id: None}

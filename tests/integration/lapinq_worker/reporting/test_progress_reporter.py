@@ -5,15 +5,16 @@ import asyncio
 import psycopg
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_worker.reporting.progress import ProgressReporter
-from tests.integration.lapinq_worker.desk import Desk, working
+from tests.integration.lapinq_worker.desk import Desk
 from tests.support.database.locks import is_held_up
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Connections, add_worker, claim, enqueue
 from tests.support.sample import tasks
 
 
-async def test_what_the_database_refuses_stops_neither_worker_nor_outcomes(database: str, desk: Desk) -> None:
+async def test_what_the_database_refuses_stops_neither_worker_nor_outcomes(desk: Desk) -> None:
     await desk.conn.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'no progress here'; END $$"
@@ -21,7 +22,7 @@ async def test_what_the_database_refuses_stops_neither_worker_nor_outcomes(datab
     await desk.conn.execute(
         "CREATE TRIGGER refuse BEFORE UPDATE OF progress ON lapinq_running EXECUTE FUNCTION refuse()"
     )
-    async with working(database):
+    async with desk.working():
         (ended,) = await desk.ended(await desk.hand_in(tasks.make_progress, 3))
         assert ended.status == "completed"
         (ended,) = await desk.ended(await desk.hand_in(tasks.aadd, 1, 2))
@@ -36,7 +37,7 @@ async def test_a_flush_sends_what_waits_and_not_what_comes_meanwhile(connections
     reporter.note(one, 10, None)
     reporter.note(one, 20, "latest")
     await reporter.flush(conn)
-    rows = await (await conn.execute("SELECT progress, progress_message FROM lapinq_running")).fetchall()
+    rows = await all_rows(conn, "SELECT progress, progress_message FROM lapinq_running")
     assert sorted(rows, key=str) == [(20, "latest"), (None, None)]
     reporter.note(one, 40, None)
     reporter.note(two, 50, None)
@@ -49,5 +50,4 @@ async def test_a_flush_sends_what_waits_and_not_what_comes_meanwhile(connections
         with pytest.raises(psycopg.OperationalError):
             await sending
     await reporter.flush(conn)
-    rows = await (await conn.execute("SELECT progress FROM lapinq_running ORDER BY id")).fetchall()
-    assert rows == [(30,), (50,)]
+    assert await all_rows(conn, "SELECT progress FROM lapinq_running ORDER BY id") == [(30,), (50,)]

@@ -12,14 +12,14 @@ from lapinq_core.domain.figures import SPANS
 from lapinq_worker.reporting import recorder as recorder_module
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.running.tally import Tally
-from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
 from tests.support.rows.figures import rows, sums
 from tests.support.sample import tasks
 
 
-async def test_the_sums_are_what_happened(database: str, desk: Desk) -> None:
+async def test_the_sums_are_what_happened(desk: Desk) -> None:
     ids = await desk.hand_in_many(
         [
             *(task_of(tasks.noop) for _ in range(300)),
@@ -28,7 +28,7 @@ async def test_the_sums_are_what_happened(database: str, desk: Desk) -> None:
             *(task_of(tasks.fail, "no", queue_name="b", max_retries=0) for _ in range(2)),
         ]
     )
-    async with working(database):
+    async with desk.working():
         await desk.ended(*ids)
     for span in SPANS:
         assert await sums(desk.conn, "default", span) == (300, 300, 0, 300, 300)
@@ -47,8 +47,8 @@ async def test_the_sums_are_what_happened(database: str, desk: Desk) -> None:
     ]
 
 
-async def test_fire_and_forget_counts_too(database: str, desk: Desk, tmp_path: Path) -> None:
-    async with working(database):
+async def test_fire_and_forget_counts_too(desk: Desk, tmp_path: Path) -> None:
+    async with desk.working():
         for n in range(3):
             await desk.hand_in(tasks.amark, str(tmp_path), f"forgotten-{n}", ttl_seconds=0)
         await desk.hand_in(tasks.afail, "no", ttl_seconds=0)
@@ -59,12 +59,9 @@ async def test_fire_and_forget_counts_too(database: str, desk: Desk, tmp_path: P
     assert (started, completed, failed) == (4, 3, 1)
 
 
-async def test_figures_are_written_while_the_worker_runs(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_figures_are_written_while_the_worker_runs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_module, "FLUSH_SECONDS", 0.05)
-
-    async with working(database):
+    async with desk.working():
         for n in range(1, 4):
             await desk.hand_in(tasks.anoop)
             await desk.until(
@@ -74,16 +71,14 @@ async def test_figures_are_written_while_the_worker_runs(
     assert await sums(desk.conn) == (3, 3, 0, 3, 3)
 
 
-async def test_a_worker_without_work_writes_nothing(database: str, desk: Desk) -> None:
-    async with working(database):
+async def test_a_worker_without_work_writes_nothing(desk: Desk) -> None:
+    async with desk.working():
         await desk.until("SELECT count(*) = 1 FROM lapinq_workers")
     assert await rows(desk.conn) == 0
 
 
-async def test_what_a_stopping_worker_hands_back_was_not_started(
-    database: str, desk: Desk, gate: Gate
-) -> None:
-    async with working(database, worker_concurrency=1) as worker:
+async def test_what_a_stopping_worker_hands_back_was_not_started(desk: Desk, gate: Gate) -> None:
+    async with desk.working(worker_concurrency=1) as worker:
         running = await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         waiting = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(5)])
@@ -95,9 +90,9 @@ async def test_what_a_stopping_worker_hands_back_was_not_started(
     assert started == completed == 6 - left
 
 
-async def test_figures_wait_for_a_database_that_is_away(database: str, desk: Desk) -> None:
+async def test_figures_wait_for_a_database_that_is_away(desk: Desk) -> None:
     tally = Tally()
-    with proxy(database) as between:
+    with proxy(desk.url) as between:
         async with make_pool(between.url, "test", 2, timeout=0.5) as pool:
             recorder = Recorder(pool, tally)
             tally.ends += [("a", "add", "completed", 0.01)] * 5
@@ -121,11 +116,9 @@ async def test_figures_wait_for_a_database_that_is_away(database: str, desk: Des
 
 
 @pytest.mark.parametrize("table", ["lapinq_rollups", "lapinq_task_rollups"])
-async def test_a_write_that_is_broken_off_loses_nothing(
-    database: str, desk: Desk, table: LiteralString
-) -> None:
+async def test_a_write_that_is_broken_off_loses_nothing(desk: Desk, table: LiteralString) -> None:
     tally = Tally()
-    async with make_pool(database, "test", 2, timeout=5) as pool:
+    async with make_pool(desk.url, "test", 2, timeout=5) as pool:
         recorder = Recorder(pool, tally)
         tally.ends += [("a", "add", "completed", 0.01)] * 5
         async with desk.conn.transaction():

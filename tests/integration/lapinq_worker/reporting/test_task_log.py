@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lapinq import TaskFilter
-from tests.integration.lapinq_worker.desk import Desk, until, working
+from tests.integration.lapinq_worker.desk import Desk, until
 from tests.support.sample import logging_tasks, tasks
 
 FACTS = ("message", "task_id", "task_name", "queue", "attempt", "outcome")
@@ -30,9 +30,9 @@ def without_time(message: str) -> str:
 
 
 async def test_each_task_has_a_line_at_its_start_and_at_its_end(
-    database: str, desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with working(database, worker_pool="threads", worker_concurrency=1):
+    async with desk.working(worker_pool="threads", worker_concurrency=1):
         for function in (tasks.add, tasks.aadd):
             caplog.clear()
             task = await desk.hand_in(function, 1, 1)
@@ -64,9 +64,9 @@ async def test_each_task_has_a_line_at_its_start_and_at_its_end(
 
 
 async def test_a_child_process_logs_the_start_and_says_whose_each_line_is(
-    database: str, desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    async with working(database, json_log=True):
+    async with desk.working(json_log=True):
         task = await desk.hand_in(logging_tasks.report, "hello")
         await desk.ended(task)
         lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line[:1] == "{"]
@@ -79,12 +79,12 @@ async def test_a_child_process_logs_the_start_and_says_whose_each_line_is(
 
 
 async def test_with_the_switch_off_or_info_disabled_only_what_did_not_complete_is_logged(
-    database: str, desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for switch, level in ((False, logging.INFO), (True, logging.WARNING)):
         caplog.clear()
         caplog.set_level(level, "lapinq.tasks")
-        async with working(database, worker_task_log=switch):
+        async with desk.working(worker_task_log=switch):
             for function in (tasks.add, tasks.aadd):
                 await desk.ended(await desk.hand_in(function, 1, 1))
             failed = await desk.hand_in(tasks.afail, "no good", max_retries=0)

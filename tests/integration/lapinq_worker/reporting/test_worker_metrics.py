@@ -3,7 +3,7 @@
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, until, working
+from tests.integration.lapinq_worker.desk import Desk, until
 from tests.support.deployment.scraping import Scraped
 from tests.support.rows.factories import new_task
 from tests.support.sample import tasks
@@ -43,8 +43,8 @@ def has_ended(seen: Scraped) -> bool:
     )
 
 
-async def test_what_it_ran_is_counted(database: str, desk: Desk) -> None:
-    async with working(database, worker_concurrency=SLOTS) as worker:
+async def test_what_it_ran_is_counted(desk: Desk) -> None:
+    async with desk.working(worker_concurrency=SLOTS) as worker:
         await desk.hand_in_many(batch())
         await until(lambda: has_ended(scrape(worker)))
         seen = scrape(worker)

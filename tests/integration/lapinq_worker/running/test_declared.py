@@ -102,11 +102,7 @@ def test_a_task_cancels_itself(url: str) -> None:
 @in_children
 def test_a_plain_function_can_tidy_up_at_its_limit(url: str, tmp_path: Path) -> None:
     status, task, _ = finished(declared.tidy_up, str(tmp_path / "tidied"))
-    assert (status, task["error"], task["timeout_seconds"]) == (
-        "failed",
-        "time limit of 0.5 s reached",
-        0.5,
-    )
+    assert (status, task["error"], task["timeout_seconds"]) == ("failed", "time limit of 0.5 s reached", 0.5)
     assert (tmp_path / "tidied").exists()
 
 

@@ -3,16 +3,14 @@
 import pytest
 
 from lapinq_core.lookup.profiles import get_profile
-from tests.integration.lapinq_worker.desk import Desk, Gate, working
-from tests.support.database.invariants import check_invariants
+from tests.integration.lapinq_worker.desk import Desk, Gate
+from tests.support.database.invariants import check_rows
 from tests.support.sample import tasks
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
-async def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(
-    database: str, desk: Desk, pool: str
-) -> None:
-    async with working(database, worker_pool=pool):
+async def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(desk: Desk, pool: str) -> None:
+    async with desk.working(worker_pool=pool):
         plain = await desk.hand_in(tasks.abusy_and_waits, 0.1, 0.05, profile=True)
         failing = await desk.hand_in(tasks.abusy_and_fails, 0.05, profile=True, max_retries=1)
         other = await desk.hand_in(tasks.add, 1, 2)
@@ -35,11 +33,11 @@ async def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(
     assert found is not None
     stacks = [[found[1].frames[place].name for place in stack.frames] for stack in found[1].stacks]
     assert ["abusy_and_waits", "_await", "sleep", "waiting"] in stacks
-    check_invariants(database, [plain, failing, other])
+    await check_rows(desk.conn, [plain, failing, other])
 
 
-async def test_a_profile_is_written_before_its_worker_stops(database: str, desk: Desk, gate: Gate) -> None:
-    async with working(database):
+async def test_a_profile_is_written_before_its_worker_stops(desk: Desk, gate: Gate) -> None:
+    async with desk.working():
         task = await desk.hand_in(tasks.wait_at, gate.path, profile=True)
         await gate.begun()
         gate.open()

@@ -8,7 +8,7 @@ import pytest
 
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
-from tests.integration.lapinq_worker.desk import Desk, working
+from tests.integration.lapinq_worker.desk import Desk
 from tests.support.rows.factories import SOMEBODY
 from tests.support.sample import spending
 
@@ -23,9 +23,9 @@ async def left(desk: Desk) -> float:
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
-async def test_what_an_attempt_used_counts_however_it_ends(database: str, desk: Desk, pool: str) -> None:
+async def test_what_an_attempt_used_counts_however_it_ends(desk: Desk, pool: str) -> None:
     await named_limits.set_limit(desk.conn, "openai", None, AN_HOUR, by=SOMEBODY)
-    async with working(database, worker_pool=pool):
+    async with desk.working(worker_pool=pool):
         takes = {"limits": {"openai": 40}}
         ended = await desk.ended(
             await desk.hand_in(spending.spend, "openai", 30, 10, **takes),
@@ -40,10 +40,10 @@ async def test_what_an_attempt_used_counts_however_it_ends(database: str, desk: 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
 @pytest.mark.parametrize("function", [spending.refused_once, spending.arefused_once])
 async def test_a_task_that_is_refused_closes_its_limit_and_runs_again(
-    database: str, desk: Desk, tmp_path: Path, pool: str, function: Callable[..., Any]
+    desk: Desk, tmp_path: Path, pool: str, function: Callable[..., Any]
 ) -> None:
     await named_limits.set_limit(desk.conn, "openai", 1, None, by=SOMEBODY)
-    async with working(database, worker_pool=pool):
+    async with desk.working(worker_pool=pool):
         takes = {"limits": {"openai": 1}, "max_retries": 0}
         refused = await desk.hand_in(function, "openai", 60, str(tmp_path / "first"), **takes)
         await desk.until("SELECT count(*) = 1 FROM lapinq_attempts WHERE task_id = %s", refused)
@@ -63,11 +63,8 @@ async def test_a_task_that_is_refused_closes_its_limit_and_runs_again(
     assert order == [refused, refused, behind]
 
 
-async def test_an_attempt_that_names_no_limit_fails(database: str, desk: Desk, tmp_path: Path) -> None:
-    async with working(database):
+async def test_an_attempt_that_names_no_limit_fails(desk: Desk, tmp_path: Path) -> None:
+    async with desk.working():
         task = await desk.hand_in(spending.refused_once, "opnai", 60, str(tmp_path / "first"), max_retries=0)
         [ended] = await desk.ended(task)
-    assert (ended.status, ended.error) == (
-        "failed",
-        "RateLimited: there is no limit with the name 'opnai'",
-    )
+    assert (ended.status, ended.error) == ("failed", "RateLimited: there is no limit with the name 'opnai'")

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager, nullcontext
 import psycopg
 import pytest
 
+from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.domain.errors import LeaseLost, NoTask
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import actions
 from lapinq_core.upkeep.rescuing import rescue
 from lapinq_worker.running.transaction import AttemptTransaction
-from tests.integration.lapinq_worker.desk import Desk, working
+from tests.integration.lapinq_worker.desk import Desk
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, status
 from tests.support.rows.rescue import ANY_TIME
 from tests.support.sample import tasks
@@ -60,7 +61,7 @@ def transaction(database: str, one: Claim, result: object = None) -> tuple[Attem
 
 
 async def orders(conn: Conn) -> list[int]:
-    return [row[0] for row in await (await conn.execute("SELECT number FROM orders")).fetchall()]
+    return [row[0] for row in await all_rows(conn, "SELECT number FROM orders")]
 
 
 async def give_to_another(conn: Conn, one: Claim) -> None:
@@ -79,7 +80,7 @@ async def test_both_are_committed_together(database: str) -> None:
             assert not attempt.is_committed
         assert attempt.is_committed
         assert await orders(conn) == [1]
-        row = await (await conn.execute("SELECT status, result FROM lapinq_task_details")).fetchone()
+        row = await maybe_row(conn, "SELECT status, result FROM lapinq_task_details")
         assert row == ("completed", '{"paid":true}')
         kept = await conn.execute("SELECT logs, progress, progress_message FROM lapinq_attempts")
         assert await kept.fetchone() == ("said", 90, "nearly")
@@ -192,14 +193,12 @@ def test_no_frame_of_a_failed_connection_holds_the_password(kind: str) -> None:
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
 @pytest.mark.parametrize("function", [tasks.book, tasks.abook])
-async def test_a_task_in_a_worker_ends_itself(
-    database: str, desk: Desk, pool: str, function: Callable[..., object]
-) -> None:
+async def test_a_task_in_a_worker_ends_itself(desk: Desk, pool: str, function: Callable[..., object]) -> None:
     await desk.conn.execute("CREATE TABLE orders (number integer)")
     booked = await desk.hand_in(function, 7)
     fails_later = await desk.hand_in(function, 8, "after", max_retries=5)
     fails = await desk.hand_in(function, 9, "inside", max_retries=0)
-    async with working(database, worker_pool=pool):
+    async with desk.working(worker_pool=pool):
         one, two, three = await desk.ended(booked, fails_later, fails)
     assert (one.status, one.result) == ("completed", '"booked 7"')
     assert (two.status, two.result) == ("completed", '"booked 8"')

@@ -31,7 +31,7 @@ from lapinq_worker.settling import settler as settler_module
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, task_of, until
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.database.outage import read_only
 from tests.support.database.proxy import proxy
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim
@@ -69,22 +69,22 @@ def job(held: Claim) -> Job:
     return Job(held, Target(tasks.noop), Host(Limits()))
 
 
-async def test_results_are_written(database: str, desk: Desk) -> None:
-    held = await claimed(desk, 2500)
-    async with settling(database) as settler:
+async def test_results_are_written(desk: Desk) -> None:
+    held = await claimed(desk, 1100)  # more than a batch
+    async with settling(desk.url) as settler:
         for n, one in enumerate(held):
             settler.add(job(one), Completed(str(n)), 0.001)
     assert (
         await desk.value("SELECT count(DISTINCT result) FROM lapinq_attempts WHERE outcome = 'completed'")
-        == 2500
+        == 1100
     )
-    check_invariants(database, [one.id for one in held])
+    await check_rows(desk.conn, [one.id for one in held])
 
 
-async def test_each_outcome_has_its_end(database: str, desk: Desk) -> None:
+async def test_each_outcome_has_its_end(desk: Desk) -> None:
     returned, raised, asked, interrupted, unstarted = await claimed(desk, 5)
     woken = set[str]()
-    async with settling(database, woken) as settler:
+    async with settling(desk.url, woken) as settler:
         settler.add(job(returned), Completed("1"), 0.5)
         settler.add(job(raised), Raised("ValueError: no", "Traceback …"), 0.5)
         settler.add(job(asked), RetryAsked(60.0, "later"), 0.5)
@@ -99,10 +99,10 @@ async def test_each_outcome_has_its_end(database: str, desk: Desk) -> None:
     assert woken == {"default"}
 
 
-async def test_a_result_that_the_database_refuses_fails_alone(database: str, desk: Desk) -> None:
+async def test_a_result_that_the_database_refuses_fails_alone(desk: Desk) -> None:
     held = await claimed(desk, 300)
     bad = {held[7].id, held[150].id}
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         for one in held:
             settler.add(job(one), Completed("\x00" if one.id in bad else "1"), 0.001)
     ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
@@ -114,9 +114,9 @@ async def test_a_result_that_the_database_refuses_fails_alone(database: str, des
         assert error.startswith("the function ran to its end, but its result can't be stored: ")
 
 
-async def test_an_error_that_the_database_refuses_is_replaced_alone(database: str, desk: Desk) -> None:
+async def test_an_error_that_the_database_refuses_is_replaced_alone(desk: Desk) -> None:
     held = await claimed(desk, 40, max_retries=0)
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         for n, one in enumerate(held):
             settler.add(job(one), Raised("a\x00b" if n == 11 else "no", None), 0.001)
     ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
@@ -126,13 +126,13 @@ async def test_an_error_that_the_database_refuses_is_replaced_alone(database: st
 
 
 async def test_an_end_that_cannot_be_written_blocks_nobody_and_is_kept(
-    database: str, desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     cursed, *others = await claimed(desk, 20, max_retries=0)
     await desk.conn.execute(
         f"ALTER TABLE lapinq_attempts ADD CONSTRAINT test_curse CHECK (task_id <> '{cursed.id}')".encode()
     )
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         settler.add(job(cursed), Completed("1"), 0.001)
         for one in others:
             settler.add(job(one), Completed("1"), 0.001)
@@ -144,28 +144,24 @@ async def test_an_end_that_cannot_be_written_blocks_nobody_and_is_kept(
 
 
 async def test_progress_that_cannot_be_written_keeps_no_outcome(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler_module, "PROGRESS_SECONDS", 0.2)
-
     running, ended = await claimed(desk, 2)
     progress = ProgressReporter(None)  # pyright: ignore[reportArgumentType]  # only `run` needs the pool
     progress.note(running, 10, None)
-    async with await Conn.open(database) as other, other.transaction():
+    async with await Conn.open(desk.url) as other, other.transaction():
         await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (running.id,))
-        async with settling(database, before_write=progress.flush) as settler:
+        async with settling(desk.url, before_write=progress.flush) as settler:
             settler.add(job(ended), Completed("1"), 0.001)
     assert await desk.status(ended.id) == "completed"
 
 
-async def test_large_results_go_in_several_statements(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_large_results_go_in_several_statements(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome_buffer, "MAX_BATCH_CHARACTERS", 10_000)
     monkeypatch.setattr(settler_module, "MAX_BACKLOG_CHARACTERS", 100_000)
-
     held = await claimed(desk, 60)
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         for one in held:
             settler.add(job(one), Completed(f'"{"x" * 3000}"'), 0.001)
         settler.add(
@@ -178,25 +174,21 @@ async def test_large_results_go_in_several_statements(
     assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
 
 
-async def test_an_outcome_whose_claim_was_lost_changes_nothing(database: str, desk: Desk) -> None:
+async def test_an_outcome_whose_claim_was_lost_changes_nothing(desk: Desk) -> None:
     one, other, third = await claimed(desk, 3)
     for held in (one, other):
         held.token = "11111111-1111-4111-8111-111111111111"
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         settler.add(job(one), Completed("1"), 0.001)
         settler.add(job(other), Raised("no"), 0.001)
         settler.add(job(third), Completed("3"), 0.001)
     assert settler.lost_count == 2
-    assert [await desk.status(held.id) for held in (one, other, third)] == [
-        "running",
-        "running",
-        "completed",
-    ]
+    assert [await desk.status(held.id) for held in (one, other, third)] == ["running", "running", "completed"]
 
 
-async def test_our_own_repeated_write_is_no_loss(database: str, desk: Desk) -> None:
+async def test_our_own_repeated_write_is_no_loss(desk: Desk) -> None:
     one, other = await claimed(desk, 2)
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         for _ in range(2):
             settler.add(job(one), Completed("1"), 0.001)
             settler.add(job(other), Raised("no"), 0.001)
@@ -205,9 +197,9 @@ async def test_our_own_repeated_write_is_no_loss(database: str, desk: Desk) -> N
     assert len(await desk.attempts(one.id)) == len(await desk.attempts(other.id)) == 1
 
 
-async def test_outcomes_wait_while_the_database_is_away(database: str, desk: Desk) -> None:
+async def test_outcomes_wait_while_the_database_is_away(desk: Desk) -> None:
     held = await claimed(desk, 200)
-    with proxy(database) as way:
+    with proxy(desk.url) as way:
         async with settling(way.url) as settler:
             for one in held[:100]:
                 settler.add(job(one), Completed("1"), 0.001)
@@ -223,12 +215,11 @@ async def test_outcomes_wait_while_the_database_is_away(database: str, desk: Des
 
 
 async def test_a_connection_that_answers_nothing_is_given_up(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler_module, "STATEMENT_DEADLINE_SECONDS", 0.5)
-
     first, second = await claimed(desk, 2)
-    with proxy(database) as way:
+    with proxy(desk.url) as way:
         async with settling(way.url) as settler:
             settler.add(job(first), Completed("1"), 0.001)
             await settler.flushed()
@@ -240,11 +231,11 @@ async def test_a_connection_that_answers_nothing_is_given_up(
 
 
 async def test_outcomes_wait_while_the_database_is_read_only(
-    database: str, desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = await claimed(desk, 100, max_retries=0)
-    async with settling(database) as settler:
-        with read_only(database):
+    async with settling(desk.url) as settler:
+        with read_only(desk.url):
             settler.add(job(held[0]), Completed("1"), 0.001)
             await until(lambda: "read-only" in caplog.text)
             for one in held[1:]:
@@ -257,16 +248,15 @@ async def test_outcomes_wait_while_the_database_is_read_only(
 
 
 async def test_a_database_too_slow_for_a_batch_gets_smaller_ones(
-    database: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler_module, "STATEMENT_DEADLINE_SECONDS", 0.4)
-
     held = await claimed(desk, 150)
     await slow_down(desk, 0.005)
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         for one in held:
             settler.add(job(one), Completed("1"), 0.001)
-    check_invariants(database, [one.id for one in held])
+    await check_rows(desk.conn, [one.id for one in held])
     assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 150
 
 
@@ -280,9 +270,9 @@ async def slow_down(desk: Desk, seconds: float) -> None:
     )
 
 
-async def test_connections_that_break_in_the_middle_lose_nothing(database: str, desk: Desk) -> None:
-    held = await claimed(desk, 1000)
-    async with settling(database) as settler:
+async def test_connections_that_break_in_the_middle_lose_nothing(desk: Desk) -> None:
+    held = await claimed(desk, 400)
+    async with settling(desk.url) as settler:
         for n, one in enumerate(held):
             settler.add(job(one), Completed("1") if n % 3 else Raised("no"), 0.001)
             if n % 50 == 0:
@@ -291,16 +281,16 @@ async def test_connections_that_break_in_the_middle_lose_nothing(database: str, 
                     " WHERE datname = current_database() AND application_name = 'lapinq-worker settle'"
                 )
     assert settler.lost_count == 0
-    check_invariants(database, [one.id for one in held])
+    await check_rows(desk.conn, [one.id for one in held])
     assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
 
 
-async def test_ends_that_change_limits_are_written_beside_others(database: str, desk: Desk) -> None:
+async def test_ends_that_change_limits_are_written_beside_others(desk: Desk) -> None:
     await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
     woken = set[str]()
     held = await claimed(desk, 5, limits={"units": 10}, max_retries=0)
     refused, unstorable, failed, missing, plain = map(job, held)
-    async with settling(database, woken) as settler:
+    async with settling(desk.url, woken) as settler:
         for one in (refused, unstorable, failed):
             one.spend("units", 4)
         settler.add(refused, Throttled("units", 30.0), 0.1)
@@ -316,13 +306,13 @@ async def test_ends_that_change_limits_are_written_beside_others(database: str, 
     assert limit.tokens == pytest.approx(100 - 3 * 4 - 2 * 10, abs=0.1)
     assert limit.closed_until is not None
     assert woken == {"default"}
-    check_invariants(database, [one.id for one in held])
+    await check_rows(desk.conn, [one.id for one in held])
 
 
-async def test_an_end_that_changes_limits_is_written_once_by_two(database: str, desk: Desk) -> None:
+async def test_an_end_that_changes_limits_is_written_once_by_two(desk: Desk) -> None:
     await named_limits.set_limit(desk.conn, "units", None, Rate(1, 36_000, 100), by=SOMEBODY)
     held = await claimed(desk, 5, limits={"units": 10})
-    settlers = [Settler(database, lambda _: None) for _ in range(2)]
+    settlers = [Settler(desk.url, lambda _: None) for _ in range(2)]
     for one in held:
         spender = job(one)
         spender.spend("units", 4)
@@ -334,21 +324,19 @@ async def test_an_end_that_changes_limits_is_written_once_by_two(database: str, 
     assert limit.tokens == pytest.approx(80, abs=0.1)
 
 
-async def test_fire_and_forget_leaves_nothing_to_write(database: str, desk: Desk) -> None:
+async def test_fire_and_forget_leaves_nothing_to_write(desk: Desk) -> None:
     (held,) = await claimed(desk, 1)
     held.id = ""
-    async with settling(database) as settler:
+    async with settling(desk.url) as settler:
         settler.add(job(held), Completed("1"), 0.001)
         settler.add(job(held), Raised("no"), 0.001)
     assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
 
 
-async def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_there(
-    database: str, desk: Desk
-) -> None:
+async def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_there(desk: Desk) -> None:
     completed, failed, other, in_a_transaction = held = await claimed(desk, 4, max_retries=0)
     seen: list[tuple[str, int]] = []
-    with psycopg.connect(database, autocommit=True) as watch:
+    with psycopg.connect(desk.url, autocommit=True) as watch:
 
         def tell(ids: Iterable[str]) -> None:
             query = "SELECT count(*) FROM lapinq_attempts WHERE final AND task_id = %s"
@@ -359,7 +347,7 @@ async def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_ther
 
         notices = CompletionNotices(tell)
         notices.heard(" ".join(one.id for one in held if one is not other))
-        async with settling(database, notices=notices) as settler:
+        async with settling(desk.url, notices=notices) as settler:
             settler.add(job(completed), Completed("1"), 0.001)
             settler.add(job(failed), Raised("no"), 0.001)
             settler.add(job(other), Completed("1"), 0.001)

@@ -1,13 +1,15 @@
 """Sending notifications: the real way by webhook, to Slack and by mail, with what is not accepted tried again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from email import message_from_string, policy
 
 import pytest
 
 from lapinq_core.alerts import outbox, rules
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.alerts.news import NewError
 from lapinq_core.domain.alerts.rule import Channel
 from lapinq_core.domain.alerts.smtp_url import read_smtp_url
@@ -29,8 +31,6 @@ from tests.support.http.receiver import SECRET, receiving
 from tests.support.rows.alerts import add_rule
 from tests.support.rows.factories import SOMEBODY, Conn
 
-Test = Callable[[Conn, Notifications], Awaitable[None]]
-
 
 def error(group: int = 1) -> NewError:
     return NewError(
@@ -38,47 +38,41 @@ def error(group: int = 1) -> NewError:
     )
 
 
-def run(
+@asynccontextmanager
+async def notifying(
     database: str,
-    test: Test,
     allow: str = "127.0.0.1",
     stopped: asyncio.Event | None = None,
     metrics: NotificationMetrics | None = None,
-) -> None:
-    async def main() -> None:
-        settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/")
-        pool, stop = make_pool(database, "test", 2, timeout=10), stopped or asyncio.Event()
-        network = GuardedNetwork(read_allowed([allow]))
-        poster = Poster(network, read_keys([SECRET]), max_at_once=4)
-        await pool.open()
-        conn = await Conn.open(database)
+) -> AsyncGenerator[tuple[Conn, Notifications]]:
+    settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/")
+    network = GuardedNetwork(read_allowed([allow]))
+    poster = Poster(network, read_keys([SECRET]), max_at_once=4)
+    async with make_pool(database, "test", 2, timeout=10) as pool, await Conn.open(database) as conn:
         try:
-            await test(conn, Notifications(pool, poster, settings, stop, metrics or NotificationMetrics()))
+            yield (
+                conn,
+                Notifications(
+                    pool, poster, settings, stopped or asyncio.Event(), metrics or NotificationMetrics()
+                ),
+            )
         finally:
-            await conn.close()
             await poster.close()
-            await pool.close()
-
-    asyncio.run(main())
 
 
 async def states(conn: Conn) -> list[tuple[str, str | None]]:
-    cursor = await conn.execute("SELECT state, failure FROM lapinq_notices ORDER BY id")
-    return await cursor.fetchall()
+    return await all_rows(conn, "SELECT state, failure FROM lapinq_notices ORDER BY id")
 
 
-def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> None:
+async def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> None:
     with receiving() as receiver:
-
-        async def test(conn: Conn, notifications: Notifications) -> None:
+        async with notifying(database) as (conn, notifications):
             await add_rule(conn, name="a", url=receiver.url)
             await add_rule(conn, name="b", kind="slack", url=receiver.url, queues=["mail"])
             await outbox.store_news(conn, [error(7), error(8)])
             assert await notifications.send() == 0.0
             assert await states(conn) == [("sent", None)] * 4
             assert await notifications.send() == SEND_INTERVAL_SECONDS
-
-        run(database, test)
     hook, slack = sorted(receiver.received, key=lambda received: "rule" not in received.told)
     assert hook.is_signed_with(SECRET)
     assert "webhook-id" not in slack.headers
@@ -91,11 +85,10 @@ def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> None:
     assert "New error in mail: send failed with KeyError: '&lt;a&gt;'" in slack.told["text"]
 
 
-def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> None:
+async def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> None:
     with receiving() as receiver:
         receiver.answer = lambda _: (500, {})
-
-        async def test(conn: Conn, notifications: Notifications) -> None:
+        async with notifying(database) as (conn, notifications):
             rule_id = await add_rule(conn, url=receiver.url)
             await outbox.store_news(conn, [error()])
             await notifications.send()
@@ -105,12 +98,10 @@ def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> N
             await rules.send_trial(conn, rule_id, by=SOMEBODY)
             await notifications.send()
             assert await states(conn) == [("sent", None)] * 2
-
-        run(database, test)
     assert [len(received.told["events"]) for received in receiver.received] == [1, 2]
 
 
-def test_messages_are_counted_by_channel_and_outcome(database: str) -> None:
+async def test_messages_are_counted_by_channel_and_outcome(database: str) -> None:
     metrics, shown = NotificationMetrics(), Metrics()
 
     def tries() -> dict[tuple[str, str], float]:
@@ -126,8 +117,7 @@ def test_messages_are_counted_by_channel_and_outcome(database: str) -> None:
 
     with receiving() as receiver, shown.showing(metrics):
         receiver.answer = lambda asked: ({"/hook/ok": 204, "/hook/gone": 410}.get(asked.path, 500), {})
-
-        async def test(conn: Conn, notifications: Notifications) -> None:
+        async with notifying(database, metrics=metrics) as (conn, notifications):
             assert set(tries().values()) == {0.0}
             await add_rule(conn, name="a", url=f"{receiver.url}/ok")
             await add_rule(conn, name="b", url=f"{receiver.url}/gone")
@@ -135,8 +125,6 @@ def test_messages_are_counted_by_channel_and_outcome(database: str) -> None:
             await add_rule(conn, name="d", kind="mail", url=None, addresses=["lisa@example.org"])
             await outbox.store_news(conn, [error()])
             await notifications.send()
-
-        run(database, test, metrics=metrics)
         counted = {each for each, number in tries().items() if number}
         assert counted == {
             ("webhook", "sent"),
@@ -146,7 +134,7 @@ def test_messages_are_counted_by_channel_and_outcome(database: str) -> None:
         }
 
 
-def test_a_stop_does_not_wait_for_a_slow_receiver_and_the_message_goes_again(
+async def test_a_stop_does_not_wait_for_a_slow_receiver_and_the_message_goes_again(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STOP_SECONDS", 0.01)
@@ -157,7 +145,7 @@ def test_a_stop_does_not_wait_for_a_slow_receiver_and_the_message_goes_again(
         async def is_received() -> bool:
             return bool(receiver.received)
 
-        async def test(conn: Conn, notifications: Notifications) -> None:
+        async with notifying(database, stopped=stop) as (conn, notifications):
             await add_rule(conn, url=receiver.url)
             await outbox.store_news(conn, [error()])
             sending = asyncio.ensure_future(notifications.send())
@@ -170,29 +158,24 @@ def test_a_stop_does_not_wait_for_a_slow_receiver_and_the_message_goes_again(
             await conn.execute("UPDATE lapinq_notify_rules SET taken_until = lapinq_now()")
             await notifications.send()
             assert await states(conn) == [("sent", None)]
-
-        run(database, test, stopped=stop)
     first, second = receiver.received
     assert first.event_id == second.event_id
 
 
-def test_no_message_goes_to_a_private_address_that_is_not_allowed(database: str) -> None:
+async def test_no_message_goes_to_a_private_address_that_is_not_allowed(database: str) -> None:
     with receiving() as receiver:
-
-        async def test(conn: Conn, notifications: Notifications) -> None:
+        async with notifying(database, allow="example.org") as (conn, notifications):
             await add_rule(conn, url=receiver.url)
             await outbox.store_news(conn, [error()])
             await notifications.send()
             [(state, failure)] = await states(conn)
             assert state == "pending"
             assert "the address of 127.0.0.1 is private" in (failure or "")
-
-        run(database, test, allow="example.org")
     assert receiver.received == []
 
 
-def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news(database: str) -> None:
-    async def test(conn: Conn, notifications: Notifications) -> None:
+async def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news(database: str) -> None:
+    async with notifying(database) as (conn, notifications):
         async with mail_server() as server:
             notifications.mailer = Mailer(
                 read_smtp_url(f"smtp://127.0.0.1:{server.port}?tls=no"), "lapinq@example.org"
@@ -209,11 +192,9 @@ def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news(database: str) -> N
         assert text.count("https://q.example.org/lapinq/errors/") == 20
         assert "And 10 more." in text
 
-    run(database, test)
 
-
-def test_a_recipient_who_is_refused_is_told_of_and_the_others_get_the_mail_once(database: str) -> None:
-    async def test(conn: Conn, notifications: Notifications) -> None:
+async def test_a_recipient_who_is_refused_is_told_of_and_the_others_get_the_mail_once(database: str) -> None:
+    async with notifying(database) as (conn, notifications):
         async with mail_server() as server:
             server.refused.add("otto@example.org")
             notifications.mailer = Mailer(
@@ -231,17 +212,13 @@ def test_a_recipient_who_is_refused_is_told_of_and_the_others_get_the_mail_once(
             assert await notifications.send() == SEND_INTERVAL_SECONDS
         assert [recipients for recipients, _ in server.mails] == [["lisa@example.org"]]
 
-    run(database, test)
 
-
-def test_without_a_mail_server_the_reason_is_told(database: str) -> None:
-    async def test(conn: Conn, notifications: Notifications) -> None:
+async def test_without_a_mail_server_the_reason_is_told(database: str) -> None:
+    async with notifying(database) as (conn, notifications):
         await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org"])
         await outbox.store_news(conn, [error()])
         await notifications.send()
         assert await states(conn) == [("pending", "no mail server is set: LAPINQ_SMTP_URL")]
-
-    run(database, test)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,4 @@ def test_what_is_no_answer_is_a_failure(database: str, answer: bytes) -> None:
     with answering(answer) as url, delivering(database):
         (task,) = completed(database, url)
         failure = eventually(lambda: outbox(database, task)[0]["failure"])
-        assert failure in {
-            "the response is not HTTP",
-            "the connection broke before a response arrived",
-        }
+        assert failure in {"the response is not HTTP", "the connection broke before a response arrived"}

@@ -78,11 +78,7 @@ async def test_a_key_that_waits_for_a_retry_is_freed(database: str, conn: Conn) 
     await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(60.0, "no", None))])
     assert await claim(conn, worker, 9) == []
     blocked: Any = (await listed(conn))["a"]
-    assert (blocked.holder.task_id, blocked.holder.started_at, blocked.head.task_id) == (
-        first,
-        None,
-        second,
-    )
+    assert (blocked.holder.task_id, blocked.holder.started_at, blocked.head.task_id) == (first, None, second)
     assert blocked.until is not None
     assert await blocked_keys.skip(conn, "default", "a", by=SOMEBODY) == first
     assert [one.id for one in await claim(conn, worker, 9)] == [second]

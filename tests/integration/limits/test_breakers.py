@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lapinq_core.db.moved_clock import clock_moved_by
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Drop, Fail, Next, Release, Retry
@@ -14,7 +15,6 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
 from tests.support.database.plans import blocks, plan
-from tests.support.database.running import on_connections
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import (
     SOMEBODY,
@@ -215,8 +215,7 @@ async def test_it_closes_by_hand_and_goes_with_its_rules(database: str, conn: Co
     await put(conn)
     assert await get_breaker(conn, "default") is None
     assert len(await claim(conn, worker)) == 1
-    rows = await (await conn.execute("SELECT FROM lapinq_breaker_starts")).fetchall()
-    assert rows == []
+    assert await all_rows(conn, "SELECT FROM lapinq_breaker_starts") == []
 
 
 async def test_ends_that_are_counted_cost_nothing_while_a_snapshot_keeps_their_rows(
@@ -245,11 +244,9 @@ async def test_ends_that_are_counted_cost_nothing_while_a_snapshot_keeps_their_r
         for verb, params in looks.items():
             assert blocks(await plan(conn, verb, params)) < 50, verb
         await end(conn, [running])
-        rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
-        assert rows == [(0,)]
+        assert await all_rows(conn, "SELECT in_row FROM lapinq_breakers") == [(0,)]
         await look(conn)
-        rows = await (await conn.execute("SELECT in_row FROM lapinq_breakers")).fetchall()
-        assert rows == [(1,)]
+        assert await all_rows(conn, "SELECT in_row FROM lapinq_breakers") == [(1,)]
 
 
 async def test_a_clock_that_is_set_back_ends_the_pause(database: str, conn: Conn) -> None:
@@ -264,12 +261,7 @@ async def test_who_asks_hears_once_that_it_opened_and_that_it_closed(database: s
     worker = await opened(conn)
     await watch_breakers(conn)
     [(_, event, details)] = await notices(conn)
-    assert (event, details["state"], details["failures"], details["attempts"]) == (
-        "breaker",
-        "open",
-        1,
-        None,
-    )
+    assert (event, details["state"], details["failures"], details["attempts"]) == ("breaker", "open", 1, None)
     await move_clock(conn, 31)
     await end(conn, await claim(conn, worker))
     await look(conn)
@@ -304,34 +296,32 @@ async def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(datab
         assert ((await look(conn, queue)).state is OPEN) == (longest >= 4), number
 
 
-def test_of_several_workers_one_gets_the_probe(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        conn, moved = conns[0], 0.0
-        await enqueue(conn, 200)
-        await put(conn, failures_in_row=2, retry_after_seconds=1)
+async def test_of_several_workers_one_gets_the_probe(connections: Connections) -> None:
+    conns = await connections(4)
+    conn, moved = conns[0], 0.0
+    await enqueue(conn, 200)
+    await put(conn, failures_in_row=2, retry_after_seconds=1)
 
-        async def claim_all() -> list[tuple[str, Claim]]:
-            workers = [await add_worker(each) for each in conns]
-            claims = [claim(each, worker, 3) for each, worker in zip(conns, workers, strict=True)]
-            found = await asyncio.gather(*claims)
-            return [(worker, held) for worker, some in zip(workers, found, strict=True) for held in some]
+    async def claim_all() -> list[tuple[str, Claim]]:
+        workers = [await add_worker(each) for each in conns]
+        claims = [claim(each, worker, 3) for each, worker in zip(conns, workers, strict=True)]
+        found = await asyncio.gather(*claims)
+        return [(worker, held) for worker, some in zip(workers, found, strict=True) for held in some]
 
-        await end(conn, [held for _, held in await claim_all()])
-        assert await claim_all() == []
-        for turn in range(8):
-            moved += 11
-            await move_clock(conn, moved)
-            [(worker, probe)] = [*await claim_all(), *await claim_all()]
-            if turn % 2:
-                await make_late(conn, worker)
-                await rescue_all(conn)
-            else:
-                await end(conn, [probe])
-            assert await claim_all() == []
+    await end(conn, [held for _, held in await claim_all()])
+    assert await claim_all() == []
+    for turn in range(8):
         moved += 11
         await move_clock(conn, moved)
-        [(_, probe)] = await claim_all()
-        await complete(conn, [probe])
-        assert len(await claim_all()) == 12
-
-    on_connections(database, test, 4)
+        [(worker, probe)] = [*await claim_all(), *await claim_all()]
+        if turn % 2:
+            await make_late(conn, worker)
+            await rescue_all(conn)
+        else:
+            await end(conn, [probe])
+        assert await claim_all() == []
+    moved += 11
+    await move_clock(conn, moved)
+    [(_, probe)] = await claim_all()
+    await complete(conn, [probe])
+    assert len(await claim_all()) == 12

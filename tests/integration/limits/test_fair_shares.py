@@ -5,13 +5,13 @@ import random
 from collections import Counter
 from typing import Any
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.limits import named_limits
 from lapinq_core.tasks import queues, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.chaos.limits.judges import check_shares
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 FIRST, LAST = map(int, os.environ.get("LAPINQ_TEST_SEEDS", "0:4").split(":"))
 KEYS = "abcd"
@@ -22,64 +22,54 @@ async def cost_of(conn: Conn, ids: list[str]) -> dict[str, tuple[str, float]]:
         "SELECT id::text, key, coalesce((limits ->> 'units')::float8, 1)"
         " FROM lapinq_tasks WHERE id = ANY (%s::uuid[])"
     )
-    rows = await (await conn.execute(asked, [ids])).fetchall()
+    rows = await all_rows(conn, asked, [ids])
     return {task_id: (key, cost) for task_id, key, cost in rows}
 
 
-def test_keys_get_their_shares_and_a_new_one_starts_within_a_turn(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        conn = conns[0]
-        await named_limits.set_limit(conn, "units", 10_000, None, by=SOMEBODY)
-        workers = [await add_worker(conn, concurrency=10_000) for _ in conns]
-        for seed in range(FIRST, LAST):
-            rand = random.Random(seed)
-            queue = f"queue {seed}"
-            weights = {key: rand.choice([1.0, 1.0, 2.0, 3.0, 0.5]) for key in KEYS}
-            await queues.set_policy(conn, queue, {"order": "fair", "weights": weights}, by=SOMEBODY)
-            most = rand.choice([1, 4])
-            for _ in range(60):
-                for key in KEYS:
-                    cost = rand.randint(1, most)
-                    await enqueue(
-                        conn, queue_name=queue, key=key, limits={"units": cost} if most > 1 else None
-                    )
-            claimed: list[tuple[float, str, float]] = []
-            running: list[Any] = []
-            size = rand.choice([1, 3, 7])
-            for turn in range(80 // size):
-                worker = rand.randrange(2)
-                got = await claim(conns[worker], workers[worker], size, queue)
-                facts = await cost_of(conn, [held.id for held in got])
-                assert len(got) == size
-                claimed += [(turn, *facts[held.id]) for held in got]
-                running += got
-                rand.shuffle(running)
-                await complete(conn, running[:2])
-                again, running = running[2:3], running[3:]
-                # A retry costs as much again.
-                ended = [ended_as(held.id, held.token, Retry(0.0, "no", None)) for held in again]
-                await worker_verbs.settle(conn, ended)
-            check_shares(claimed, weights, weights, most, f"seed {seed}")
-            [late] = await enqueue(conn, queue_name=queue, key="late")
-            before: list[str] = []
-            while late not in (ids := [held.id for held in await claim(conn, workers[0], size, queue)]):
-                before += ids
-            of_each = Counter(key for key, _ in (await cost_of(conn, before)).values())
-            assert all(count <= 1 for count in of_each.values()), (
-                seed,
-                size,
-                weights,
-                of_each,
-            )
-
-    on_connections(database, test, 2)
+async def test_keys_get_their_shares_and_a_new_one_starts_within_a_turn(connections: Connections) -> None:
+    conns = await connections(2)
+    conn = conns[0]
+    await named_limits.set_limit(conn, "units", 10_000, None, by=SOMEBODY)
+    workers = [await add_worker(conn, concurrency=10_000) for _ in conns]
+    for seed in range(FIRST, LAST):
+        rand = random.Random(seed)
+        queue = f"queue {seed}"
+        weights = {key: rand.choice([1.0, 1.0, 2.0, 3.0, 0.5]) for key in KEYS}
+        await queues.set_policy(conn, queue, {"order": "fair", "weights": weights}, by=SOMEBODY)
+        most = rand.choice([1, 4])
+        for _ in range(60):
+            for key in KEYS:
+                cost = rand.randint(1, most)
+                await enqueue(conn, queue_name=queue, key=key, limits={"units": cost} if most > 1 else None)
+        claimed: list[tuple[float, str, float]] = []
+        running: list[Any] = []
+        size = rand.choice([1, 3, 7])
+        for turn in range(80 // size):
+            worker = rand.randrange(2)
+            got = await claim(conns[worker], workers[worker], size, queue)
+            facts = await cost_of(conn, [held.id for held in got])
+            assert len(got) == size
+            claimed += [(turn, *facts[held.id]) for held in got]
+            running += got
+            rand.shuffle(running)
+            await complete(conn, running[:2])
+            again, running = running[2:3], running[3:]
+            # A retry costs as much again.
+            ended = [ended_as(held.id, held.token, Retry(0.0, "no", None)) for held in again]
+            await worker_verbs.settle(conn, ended)
+        check_shares(claimed, weights, weights, most, f"seed {seed}")
+        [late] = await enqueue(conn, queue_name=queue, key="late")
+        before: list[str] = []
+        while late not in (ids := [held.id for held in await claim(conn, workers[0], size, queue)]):
+            before += ids
+        of_each = Counter(key for key, _ in (await cost_of(conn, before)).values())
+        assert all(count <= 1 for count in of_each.values()), (seed, size, weights, of_each)
 
 
 async def test_keys_share_alike_once_the_limit_that_held_some_of_them_back_has_room(
     database: str, conn: Conn
 ) -> None:
     """First all have room, then few tasks or none may take from the limit, then all again."""
-
     worker = await add_worker(conn, concurrency=10_000)
     for seed in range(FIRST, LAST):
         rand = random.Random(seed)

@@ -3,6 +3,7 @@
 import pytest
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
+from lapinq_core.db.rows import first_value
 from tests.integration.limits.test_lanes import govern
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
@@ -10,13 +11,9 @@ from tests.support.rows.factories import Conn, add_worker, claim, complete, enqu
 async def read_of_whole_queue(conn: Conn) -> int:
     """How many tasks were read so far through the index of whole queues."""
     await conn.execute("SELECT pg_stat_force_next_flush()")
-    row = await (
-        await conn.execute(
-            "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'lapinq_ready_claim'"
-        )
-    ).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(
+        conn, "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'lapinq_ready_claim'"
+    )
 
 
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])

@@ -9,6 +9,7 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from lapinq_core.db.pool import LOCK_TIMEOUT_SECONDS
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Retry
@@ -39,17 +40,13 @@ async def govern(conn: Conn, queue: str = "default", **policy: Any) -> None:
 
 
 async def setting(conn: Conn, name: str) -> str:
-    row = await (await conn.execute("SELECT current_setting(%s)", (name,))).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, "SELECT current_setting(%s)", (name,))
 
 
 async def keys_of(conn: Conn, claims: list[Any]) -> list[str]:
-    rows = await (
-        await conn.execute(
-            "SELECT id::text, key FROM lapinq_tasks WHERE id::text = ANY (%s)", [[c.id for c in claims]]
-        )
-    ).fetchall()
+    rows = await all_rows(
+        conn, "SELECT id::text, key FROM lapinq_tasks WHERE id::text = ANY (%s)", [[c.id for c in claims]]
+    )
     by_id = dict(rows)
     return [by_id[c.id] for c in claims]
 
@@ -73,17 +70,13 @@ async def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(
 
 @pytest.mark.parametrize(
     "policy",
-    [
-        {"max_running_per_key": 2},
-        {"rate_per_key": '{"limit": 1, "period_seconds": 3600, "burst": 2}'},
-    ],
+    [{"max_running_per_key": 2}, {"rate_per_key": '{"limit": 1, "period_seconds": 3600, "burst": 2}'}],
     ids=["running", "rate"],
 )
 async def test_the_lanes_of_a_full_key_hide_no_other_for_a_claim(
     database: str, conn: Conn, policy: dict[str, Any]
 ) -> None:
     """The first claim takes a task each of two lanes, and of neither as many as the key may start."""
-
     worker = await add_worker(conn)
     for name in ("gpu", "api"):
         await named_limits.set_limit(conn, name, 10, None, by=SOMEBODY)
@@ -182,8 +175,7 @@ async def test_nobody_adds_to_many_news_that_no_claim_reads(database: str, conn:
     await conn.execute("UPDATE lapinq_lanes SET changed_at = changed_at - interval '2 minutes'")
     for _ in range(102):
         await lanes.Recheck().step(conn)
-    row = await (await conn.execute("SELECT count(*) FROM lapinq_lane_news")).fetchone()
-    assert row == (100,)
+    assert await first_value(conn, "SELECT count(*) FROM lapinq_lane_news") == 100
 
 
 async def test_a_claim_is_one_message_so_that_a_worker_that_stalls_holds_no_lock(
@@ -216,7 +208,7 @@ async def test_a_claim_does_not_wait_long_for_a_queue_that_somebody_locks(connec
     assert len(await claim(conn, worker, 2)) == 2
 
 
-async def test_a_claim_locks_no_queue_in_which_nothing_waits(conn: Conn) -> None:
+async def test_a_claim_locks_no_queue_in_which_nothing_waits(database: str, conn: Conn) -> None:
     worker = await add_worker(conn)
     await govern(conn, max_running=9)
     async with conn.transaction():
@@ -325,8 +317,7 @@ async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -
 
 
 async def test_expired_tasks_at_the_head_of_a_lane_hide_none_behind_them_and_keep_no_place_for_them(
-    database: str,
-    conn: Conn,
+    database: str, conn: Conn
 ) -> None:
     worker = await add_worker(conn)
     await govern(conn, max_running_per_key=1)
@@ -347,8 +338,7 @@ async def test_what_is_released_without_a_key_gives_its_start_back(database: str
     await worker_verbs.release(conn, claims)
     assert len(await claim(conn, worker, 10)) == 2
     assert await claim(conn, worker, 10) == []
-    row = await (await conn.execute("SELECT count(*) FROM lapinq_lanes")).fetchone()
-    assert row == (0,)
+    assert await first_value(conn, "SELECT count(*) FROM lapinq_lanes") == 0
 
 
 async def test_what_is_released_gives_its_start_back(database: str, conn: Conn) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.doctor.finding import Severity
 from lapinq_core.doctor.verifying import verify
 from lapinq_core.domain.limits.rate import Rate
@@ -24,8 +25,7 @@ async def shown(conn: Conn, name: str) -> NamedLimit:
 
 
 async def audited(conn: Conn) -> list[tuple[str, str, object]]:
-    rows = await conn.execute("SELECT action, target, details FROM lapinq_audit ORDER BY id")
-    return await rows.fetchall()
+    return await all_rows(conn, "SELECT action, target, details FROM lapinq_audit ORDER BY id")
 
 
 async def test_a_limit_is_created_changed_and_deleted_and_each_change_is_audited(
@@ -136,7 +136,6 @@ async def test_there_are_not_more_limits_than_may_be(
     database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(named_limits, "MAX_LIMITS", 1)
-
     await named_limits.set_limit(conn, "one", 1, None, by=SOMEBODY)
     with pytest.raises(TooManyLimits):
         await named_limits.set_limit(conn, "two", 1, None, by=SOMEBODY)

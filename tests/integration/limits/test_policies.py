@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from lapinq_core.db.rows import all_rows, one_row
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import policies
@@ -19,9 +20,7 @@ async def set_policy(conn: Conn, **changes: Any) -> None:
 
 
 async def policy(conn: Conn) -> QueuePolicy:
-    cursor = await conn.execute("SELECT count(*) FROM lapinq_running")
-    row = await cursor.fetchone()
-    assert row is not None
+    row = await one_row(conn, "SELECT count(*) FROM lapinq_running")
     return await policies.read(conn, "default", row[0])
 
 
@@ -83,8 +82,7 @@ async def test_the_database_knows_which_queues_are_governed_whoever_writes(datab
     }
 
     async def are_governed(conn: Conn) -> set[str]:
-        rows = await conn.execute("SELECT name FROM lapinq_queues WHERE is_governed")
-        return {name for (name,) in await rows.fetchall()}
+        return {name for (name,) in await all_rows(conn, "SELECT name FROM lapinq_queues WHERE is_governed")}
 
     await conn.execute("SET session_replication_role = replica")  # which switches most triggers off
     for column, value in rules.items():
@@ -128,9 +126,7 @@ async def test_the_use_of_each_rule_is_shown(database: str, conn: Conn) -> None:
 
 async def seconds_until(conn: psycopg.AsyncConnection, shown: QueuePolicy) -> float:
     """How long it is until the next start."""
-    cursor = await conn.execute("SELECT extract(epoch FROM %s - lapinq_now())::float8", [shown.next_start_at])
-    row = await cursor.fetchone()
-    assert row is not None
+    row = await one_row(conn, "SELECT extract(epoch FROM %s - lapinq_now())::float8", [shown.next_start_at])
     return row[0]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.limits import lanes
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, enqueue
@@ -18,8 +19,7 @@ async def add_idle_lanes(conn: Conn, queue: str, count: int) -> None:
 
 
 async def lanes_of(conn: Conn) -> dict[str, int]:
-    cursor = await conn.execute("SELECT queue_name, count(*) FROM lapinq_lanes GROUP BY 1")
-    return dict(await cursor.fetchall())
+    return dict(await all_rows(conn, "SELECT queue_name, count(*) FROM lapinq_lanes GROUP BY 1"))
 
 
 async def test_all_idle_lanes_are_forgotten_in_some_rounds(
@@ -62,7 +62,5 @@ async def test_what_is_used_again_meanwhile_is_kept(database: str, conn: Conn) -
     await enqueue(conn, 2, key="1", queue_name="busy")
     await claim(conn, worker, 1, "busy")
     await conn.execute(sql("lapinq_core.limits", "prune_lanes"), idle)
-    rows = await (
-        await conn.execute("SELECT lane, (SELECT key FROM lapinq_keys) FROM lapinq_lanes")
-    ).fetchall()
+    rows = await all_rows(conn, "SELECT lane, (SELECT key FROM lapinq_keys) FROM lapinq_lanes")
     assert rows == [("1", "1")]

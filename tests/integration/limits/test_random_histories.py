@@ -1,15 +1,13 @@
-"""Random histories of queues with policies and named limits, against a model: claims start what may, and nothing else.
-
-A failing seed is tried again by `LAPINQ_TEST_SEEDS=FROM:TO`.
-"""
+"""Random histories of queues with policies and limits, against a model: claims start what may, and nothing else."""
 
 import json
-import os
 import random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Release, Retry
@@ -20,14 +18,23 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.limits.allowance_model import Bucket, Job, Limit, Model, Queue, left_behind
 from tests.support.database.invariants import check_lanes
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, beat, claim, complete, enqueue, make_late
+from tests.support.rows.factories import (
+    SOMEBODY,
+    Conn,
+    Connections,
+    add_worker,
+    beat,
+    claim,
+    complete,
+    enqueue,
+    make_late,
+)
 from tests.support.rows.rescue import rescue_all
+from tests.support.seeds import seeds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-FIRST, LAST = map(int, os.environ.get("LAPINQ_TEST_SEEDS", "0:6").split(":"))
 STEPS = 50
 MOST_TOKENS = 12
 ENDS = ("complete", "complete", "spend", "retry", "later", "fail", "snooze", "release", "close")
@@ -295,7 +302,7 @@ class History:
         await named_limits.set_limit(self.conn, name, limit.max_running, hourly(burst), by=SOMEBODY)
 
     async def read(self) -> dict[str, Job]:
-        rows = await (await self.conn.execute(_JOBS, [list(self.model.queues)])).fetchall()
+        rows = await all_rows(self.conn, _JOBS, [list(self.model.queues)])
         self.model.jobs = {row[0]: Job(*row[:5], place=(row[5], row[6]), has_expired=row[7]) for row in rows}
         return self.model.jobs
 
@@ -310,10 +317,9 @@ def hourly(burst: int | None) -> Rate | None:
     return None if burst is None else Rate(1, 3600, burst)
 
 
-def test_claims_start_what_may_start_and_nothing_else(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        for seed in range(FIRST, LAST):
-            await History(list(conns), seed).run()
-            check_lanes(database)
-
-    on_connections(database, test, 2)
+@pytest.mark.parametrize("seed", seeds(range(6), quick=range(4)))
+async def test_claims_start_what_may_start_and_nothing_else(
+    database: str, connections: Connections, seed: int
+) -> None:
+    await History(await connections(2), seed).run()
+    check_lanes(database)

@@ -6,6 +6,7 @@ import msgspec
 import psycopg
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits, spending
 from lapinq_core.limits.spending import Exhausted, Spent
@@ -50,8 +51,7 @@ async def test_what_was_not_used_is_given_back_once_and_what_was_used_beyond_is_
 
 
 async def test_a_spend_matches_the_claim_token_and_knows_limits_the_task_does_not_take_from(
-    database: str,
-    conn: Conn,
+    database: str, conn: Conn
 ) -> None:
     worker = await add_worker(conn)
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
@@ -131,5 +131,4 @@ async def test_nothing_happens_to_a_task_whose_limit_does_not_exist(database: st
     closed = await spending.close(conn, [exhausted(held)])
     assert (closed.ours, closed.queues, closed.missing) == (0, [], [held.id])
     assert await worker_verbs.complete(conn, [held.id], [held.token], ["1"], [0.1]) == 1
-    rows = await conn.execute("SELECT FROM lapinq_limit_news")
-    assert await rows.fetchall() == []
+    assert await all_rows(conn, "SELECT FROM lapinq_limit_news") == []

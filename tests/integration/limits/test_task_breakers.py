@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lapinq_core.db.moved_clock import clock_moved_by
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
@@ -30,11 +31,11 @@ from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import breaker_watch, maintenance_jobs
 from lapinq_core.upkeep.breaker_watch import watch_breakers, watch_task_breakers
-from tests.support.database.running import on_connections
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import (
     SOMEBODY,
     Conn,
+    Connections,
     add_worker,
     claim,
     complete,
@@ -98,28 +99,22 @@ async def waits_for(conn: Conn, task: str) -> Any:
 
 
 async def parked(conn: Conn) -> list[str]:
-    rows = await (
-        await conn.execute("SELECT id::text FROM lapinq_delayed WHERE parked_for IS NOT NULL ORDER BY id")
-    ).fetchall()
+    rows = await all_rows(
+        conn, "SELECT id::text FROM lapinq_delayed WHERE parked_for IS NOT NULL ORDER BY id"
+    )
     return [row[0] for row in rows]
 
 
 async def due_in(conn: Conn) -> float:
     """The seconds until the first delayed task is due."""
-    row = await (
-        await conn.execute(
-            "SELECT extract(epoch FROM min(due_at) - lapinq_now())::float8 FROM lapinq_delayed"
-        )
-    ).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(
+        conn, "SELECT extract(epoch FROM min(due_at) - lapinq_now())::float8 FROM lapinq_delayed"
+    )
 
 
 async def ready(conn: Conn) -> list[str]:
     """In the order in which they start."""
-    rows = await (
-        await conn.execute("SELECT id::text FROM lapinq_ready ORDER BY queue_name, rank, seq")
-    ).fetchall()
+    rows = await all_rows(conn, "SELECT id::text FROM lapinq_ready ORDER BY queue_name, rank, seq")
     return [row[0] for row in rows]
 
 
@@ -195,8 +190,7 @@ async def test_one_parked_task_is_the_probe_and_all_go_on_in_their_order_once_it
 
 
 async def test_a_task_that_is_claimed_first_may_be_the_probe_and_one_let_go_for_it_waits_again(
-    database: str,
-    conn: Conn,
+    database: str, conn: Conn
 ) -> None:
     worker, waiting = await opened(conn, 2)
     assert await start(conn, worker, 2) == []
@@ -234,8 +228,7 @@ async def test_a_probe_that_says_nothing_is_followed_by_another_parked_task(
 
 
 async def test_a_candidate_that_nobody_claims_keeps_others_waiting_for_seconds_and_a_paused_queue_has_none(
-    database: str,
-    conn: Conn,
+    database: str, conn: Conn
 ) -> None:
     worker, waiting = await opened(conn, 3)
     for queue in ("paused", "second"):
@@ -257,7 +250,6 @@ async def test_closing_it_by_hand_or_removing_it_lets_all_go_in_batches(
     database: str, conn: Conn, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(breaker_watch, "PASS_LIMIT", 4)
-
     worker, waiting = await opened(conn)
     assert await start(conn, worker, 20) == []
     assert await close_breaker(conn, TASK, by=SOMEBODY)
@@ -277,8 +269,7 @@ async def test_closing_it_by_hand_or_removing_it_lets_all_go_in_batches(
     assert await ready(conn) == waiting[1:]
     # Workers that have not heard of it yet still ask.
     assert len(await start(conn, worker, 20)) == 9
-    rows = await (await conn.execute("SELECT FROM lapinq_task_breaker_starts")).fetchall()
-    assert rows == []
+    assert await all_rows(conn, "SELECT FROM lapinq_task_breaker_starts") == []
     assert await watch_task_breakers(conn) == ([], False)
 
 
@@ -310,8 +301,7 @@ async def test_a_parked_retry_whose_arguments_are_replaced_waits_no_longer_for_t
     assert await start(conn, worker) == []
     assert await parked(conn) == [again]
     await conn.execute(
-        'SELECT lapinq_replace_waiting(%s, \'{"task_name": "other", "module_path": "m"}\', NULL)',
-        (again,),
+        'SELECT lapinq_replace_waiting(%s, \'{"task_name": "other", "module_path": "m"}\', NULL)', (again,)
     )
     assert await ready(conn) == [again]
 
@@ -337,11 +327,9 @@ async def test_an_answer_that_was_lost_is_the_same_when_it_is_asked_for_again(
     probes = await claim(conn, worker, 2)
     assert await admit(conn, TASK, probes) == {probes[0].id}
     assert await admit(conn, TASK, probes, again=True) == {probes[0].id}
-    noted = await (
-        await conn.execute(
-            "SELECT count(*) FROM lapinq_task_breaker_starts WHERE task_id = %s", (probes[0].id,)
-        )
-    ).fetchone()
+    noted = await maybe_row(
+        conn, "SELECT count(*) FROM lapinq_task_breaker_starts WHERE task_id = %s", (probes[0].id,)
+    )
     assert noted == (1,)
 
 
@@ -368,7 +356,7 @@ async def test_a_parked_task_gives_back_what_it_took_and_its_key_waits_in_strict
     await watch_task_breakers(conn)
     [probe] = await start(conn, worker, 9)
     assert probe.id == head
-    tokens = await (await conn.execute("SELECT round(tokens::numeric) FROM lapinq_keys")).fetchone()
+    tokens = await maybe_row(conn, "SELECT round(tokens::numeric) FROM lapinq_keys")
     assert tokens == (99,), "it took one in all"
     await complete(conn, [probe])
     assert (await look(conn)).state is CLOSED
@@ -430,32 +418,30 @@ async def test_everybody_says_what_its_tasks_wait_for(database: str, conn: Conn)
     assert await waits_for(conn, second) == {"kind": "breaker", "name": None}
 
 
-def test_of_several_workers_one_gets_the_probe(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        conn, moved = conns[0], 0.0
-        await enqueue(conn, 300)
-        await put(conn, failures_in_row=2, retry_after_seconds=1)
-        workers = [await add_worker(each) for each in conns[1:]]
+async def test_of_several_workers_one_gets_the_probe(connections: Connections) -> None:
+    conns = await connections(4)
+    conn, moved = conns[0], 0.0
+    await enqueue(conn, 300)
+    await put(conn, failures_in_row=2, retry_after_seconds=1)
+    workers = [await add_worker(each) for each in conns[1:]]
 
-        async def start_all() -> list[Claim]:
-            starts = [start(each, worker, 3) for each, worker in zip(conns[1:], workers, strict=True)]
-            *found, _ = await asyncio.gather(*starts, watch_task_breakers(conn))
-            return [held for some in found for held in some if isinstance(held, Claim)]
+    async def start_all() -> list[Claim]:
+        starts = [start(each, worker, 3) for each, worker in zip(conns[1:], workers, strict=True)]
+        *found, _ = await asyncio.gather(*starts, watch_task_breakers(conn))
+        return [held for some in found for held in some if isinstance(held, Claim)]
 
-        await end(conn, await start_all())
-        assert await start_all() == []
-        for _ in range(6):
-            moved += 11
-            await move_clock(conn, moved)
-            [probe] = [*await start_all(), *await start_all()]
-            await end(conn, [probe])
-            assert await start_all() == []
+    await end(conn, await start_all())
+    assert await start_all() == []
+    for _ in range(6):
         moved += 11
         await move_clock(conn, moved)
-        [probe] = await start_all()
-        await complete(conn, [probe])
-        await look(conn)
-        assert len(await start_all()) == 9
-        assert await parked(conn) == []
-
-    on_connections(database, test, 4)
+        [probe] = [*await start_all(), *await start_all()]
+        await end(conn, [probe])
+        assert await start_all() == []
+    moved += 11
+    await move_clock(conn, moved)
+    [probe] = await start_all()
+    await complete(conn, [probe])
+    await look(conn)
+    assert len(await start_all()) == 9
+    assert await parked(conn) == []

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import lanes, named_limits, spending
@@ -125,9 +126,7 @@ async def test_idle_keys_are_forgotten_in_each_order(database: str, conn: Conn) 
                 [hours],
             )
         await lanes.prune(conn)
-        row = await (
-            await conn.execute("SELECT FROM lapinq_keys WHERE queue_name = %s LIMIT 1", [queue])
-        ).fetchone()
+        row = await maybe_row(conn, "SELECT FROM lapinq_keys WHERE queue_name = %s LIMIT 1", [queue])
         return row is None
 
     worker = await add_worker(conn)

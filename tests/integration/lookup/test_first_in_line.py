@@ -10,9 +10,7 @@ from tests.integration.alerts.test_conditions import add_rule, begin_earlier, ma
 from tests.support.rows.factories import Conn, enqueue
 
 
-async def test_a_task_in_a_lane_that_waits_longer_than_the_others_is_the_first(
-    database: str, conn: Conn
-) -> None:
+async def test_a_task_in_a_lane_that_waits_longer_than_the_others_is_the_first(conn: Conn) -> None:
     await enqueue(conn, key="a", queue_name="mixed")
     await enqueue(conn, limits={"gpu": 1}, queue_name="only")
     await enqueue(conn, queue_name="late")

@@ -24,7 +24,7 @@ async def make_older(conn: Conn, queue: str, seconds: float) -> None:
     )
 
 
-async def test_every_status_is_counted_by_queue(database: str, conn: Conn) -> None:
+async def test_every_status_is_counted_by_queue(conn: Conn) -> None:
     await one_of_each(conn, queue="a")
     await enqueue(conn, 3, queue_name="b")
     counts = (await measure(conn, 200)).counts
@@ -33,12 +33,12 @@ async def test_every_status_is_counted_by_queue(database: str, conn: Conn) -> No
     assert set(counts) == {"a", "b"}
 
 
-async def test_without_tasks_there_is_nothing_to_say(database: str, conn: Conn) -> None:
+async def test_without_tasks_there_is_nothing_to_say(conn: Conn) -> None:
     measures = await measure(conn, 200)
     assert (measures.counts, measures.ages, measures.overdue) == ({}, {}, 0.0)
 
 
-async def test_the_queues_with_the_most_to_do_are_told_apart(database: str, conn: Conn) -> None:
+async def test_the_queues_with_the_most_to_do_are_told_apart(conn: Conn) -> None:
     for number in range(10):
         await enqueue(conn, number + 1, queue_name=f"queue {number}")
     # What runs counts as much as what waits.
@@ -49,7 +49,7 @@ async def test_the_queues_with_the_most_to_do_are_told_apart(database: str, conn
     assert counts["queue 9"][Status.RUNNING] == 10
 
 
-async def test_ten_thousand_queues_are_two_hundred_and_the_rest(database: str, conn: Conn) -> None:
+async def test_ten_thousand_queues_are_two_hundred_and_the_rest(conn: Conn) -> None:
     await conn.execute(
         "INSERT INTO lapinq_counts (queue_name, pending) SELECT 'queue ' || n, n FROM generate_series(1, 10000) n"
     )
@@ -60,7 +60,7 @@ async def test_ten_thousand_queues_are_two_hundred_and_the_rest(database: str, c
     assert "queue 9800" not in counts
 
 
-async def test_the_age_is_that_of_the_first_in_line(database: str, conn: Conn) -> None:
+async def test_the_age_is_that_of_the_first_in_line(conn: Conn) -> None:
     await enqueue(conn, queue_name="old")
     await make_older(conn, "old", 100)
     await enqueue(conn, queue_name="old", priority=-1)
@@ -79,7 +79,7 @@ async def test_the_age_is_that_of_the_first_in_line(database: str, conn: Conn) -
     assert 0 <= ages["new"] < 5
 
 
-async def test_paused_queues_are_those_that_are_told_apart(database: str, conn: Conn) -> None:
+async def test_paused_queues_are_those_that_are_told_apart(conn: Conn) -> None:
     for name, count in {"a": 3, "b": 3, "small": 1}.items():
         await enqueue(conn, count, queue_name=name)
     for name in ("a", "small", "without tasks"):
@@ -94,14 +94,14 @@ async def test_a_delayed_task_counts_from_when_it_was_due(conn: Conn) -> None:
     assert (await measure(conn, 200)).ages["a"] == pytest.approx(30, abs=5)
 
 
-async def test_what_is_due_and_not_made_ready_is_overdue(database: str, conn: Conn) -> None:
+async def test_what_is_due_and_not_made_ready_is_overdue(conn: Conn) -> None:
     await enqueue(conn, 2, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
     assert (await measure(conn, 200)).overdue == 0
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '20 seconds'")
     assert (await measure(conn, 200)).overdue == pytest.approx(20, abs=5)
 
 
-async def test_a_webhook_that_is_due_and_not_delivered_is_overdue(database: str, conn: Conn) -> None:
+async def test_a_webhook_that_is_due_and_not_delivered_is_overdue(conn: Conn) -> None:
     await enqueue(conn, 3, webhook_url="http://127.0.0.1/")
     await complete(conn, await claim(conn, await add_worker(conn), 3))
     await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() - seq * interval '20 seconds'")
@@ -112,16 +112,14 @@ async def test_a_webhook_that_is_due_and_not_delivered_is_overdue(database: str,
 
 
 @pytest.mark.parametrize("late", [0, 40])
-async def test_a_claim_tells_how_long_a_task_waited_for_its_first_start(
-    database: str, conn: Conn, late: int
-) -> None:
+async def test_a_claim_tells_how_long_a_task_waited_for_its_first_start(conn: Conn, late: int) -> None:
     await enqueue(conn, scheduled_at=datetime.now(UTC) - timedelta(seconds=late))
     await make_older(conn, "default", 90)
     [held] = await claim(conn, await add_worker(conn))
     assert held.waited == pytest.approx(late, abs=5)
 
 
-async def test_a_task_that_was_requeued_or_run_now_waits_from_then_on(database: str, conn: Conn) -> None:
+async def test_a_task_that_was_requeued_or_run_now_waits_from_then_on(conn: Conn) -> None:
     worker = await add_worker(conn, queues=["nothing"])
     [failed] = await enqueue(conn, queue_name="a")
     await make_older(conn, "a", 500)
@@ -150,9 +148,7 @@ async def test_a_task_that_was_requeued_or_run_now_waits_from_then_on(database: 
         assert one.waited == pytest.approx(0, abs=5)
 
 
-async def test_a_retry_waits_from_when_it_was_due_and_a_release_changes_no_wait(
-    database: str, conn: Conn
-) -> None:
+async def test_a_retry_waits_from_when_it_was_due_and_a_release_changes_no_wait(conn: Conn) -> None:
     worker = await add_worker(conn, queues=["nothing"])
     for queue, delay in (("delayed", 60), ("immediate", 0)):
         [failed] = await enqueue(conn, queue_name=queue)

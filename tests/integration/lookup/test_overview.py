@@ -33,7 +33,6 @@ async def test_too_many_delayed_tasks_are_not_counted_by_queue(
     database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview_module, "MAX_DELAYED", 3)
-
     later = datetime.now(UTC) + timedelta(hours=1)
     await enqueue(conn, 3, scheduled_at=later)
     await enqueue(conn, 2)
@@ -48,7 +47,6 @@ async def test_of_many_new_tasks_the_rate_is_that_of_the_newest(
     database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview_module, "MAX_NEWEST", 10)
-
     await enqueue(conn, 9)
     assert (await overview(conn, 5)).rates.enqueued == pytest.approx(9 / 300, abs=0.001)
     await enqueue(conn, 9, queue_name="b")

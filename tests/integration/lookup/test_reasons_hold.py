@@ -1,21 +1,20 @@
-"""The reasons are those of the claim: what claims leave is blocked, and what a claim takes was not blocked before.
-
-A failing seed is tried again by `LAPINQ_TEST_SEEDS=FROM:TO`.
-"""
+"""The reasons are those of the claim: what claims leave is blocked, and what a claim takes was not blocked before."""
 
 import json
-import os
 import random
 from typing import Any
 
+import pytest
+
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.lookup.why_not_running import FairTurn, InLine, Reason, find_reason
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import govern
 from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue
+from tests.support.seeds import seeds
 
-FIRST, LAST = map(int, os.environ.get("LAPINQ_TEST_SEEDS", "5:17").split(":"))
 ROUNDS = 3
 
 
@@ -48,9 +47,7 @@ async def add_tasks(conn: Conn, rand: random.Random, queue: str, count: int) -> 
 
 
 async def reasons(conn: Conn, queue: str) -> dict[str, Reason | None]:
-    rows = await (
-        await conn.execute("SELECT id::text FROM lapinq_ready WHERE queue_name = %s", (queue,))
-    ).fetchall()
+    rows = await all_rows(conn, "SELECT id::text FROM lapinq_ready WHERE queue_name = %s", (queue,))
     return {task_id: await find_reason(conn, task_id) for (task_id,) in rows}
 
 
@@ -58,35 +55,36 @@ def free(found: dict[str, Reason | None]) -> dict[str, Reason | None]:
     return {task_id: reason for task_id, reason in found.items() if isinstance(reason, InLine | FairTurn)}
 
 
-async def test_claims_leave_what_is_blocked_and_take_what_is_not(database: str, conn: Conn) -> None:
+# Between them the quick ones have strict and fair order, and each limit.
+@pytest.mark.parametrize("seed", seeds(range(5, 17), quick={5, 9, 10, 13}))
+async def test_claims_leave_what_is_blocked_and_take_what_is_not(
+    database: str, conn: Conn, seed: int
+) -> None:
     worker = await add_worker(conn, concurrency=10_000)
-    for seed in range(FIRST, LAST):
-        rand = random.Random(seed)
-        queue = f"queue {seed}"
-        await conn.execute(
-            "INSERT INTO lapinq_limits (name, max_running, rate, created_at)"
-            " VALUES (%s, %s, NULL, lapinq_now()), (%s, NULL, %s, lapinq_now())",
-            (f"places {queue}", rand.randint(1, 3), f"units {queue}", rate(rand, 10)),
-        )
-        rules = policy(rand)
-        await govern(conn, queue, **rules)
-        await add_tasks(conn, rand, queue, 20)
-        running: list[Any] = []
-        for _ in range(ROUNDS):
-            await beat(conn, worker)
-            before = await reasons(conn, queue)
-            taken = await claim(conn, worker, 50, queue)
-            blocked = {c.id: before[c.id] for c in taken if c.id not in free(before)}
-            assert blocked == {}, (seed, rules, "taken though blocked")
-            while more := await claim(conn, worker, 50, queue):
-                taken += more
-            assert free(await reasons(conn, queue)) == {}, (seed, rules, "left though not blocked")
-            running += taken
-            rand.shuffle(running)
-            done, back, again, running = running[:2], running[2:4], running[4:5], running[5:]
-            await complete(conn, done)
-            await worker_verbs.release(conn, back)
-            await worker_verbs.settle(
-                conn, [ended_as(c.id, c.token, Retry(3600.0, "no", None)) for c in again]
-            )
-            await add_tasks(conn, rand, queue, 3)
+    rand = random.Random(seed)
+    queue = "mail"
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, max_running, rate, created_at)"
+        " VALUES (%s, %s, NULL, lapinq_now()), (%s, NULL, %s, lapinq_now())",
+        (f"places {queue}", rand.randint(1, 3), f"units {queue}", rate(rand, 10)),
+    )
+    rules = policy(rand)
+    await govern(conn, queue, **rules)
+    await add_tasks(conn, rand, queue, 20)
+    running: list[Any] = []
+    for _ in range(ROUNDS):
+        await beat(conn, worker)
+        before = await reasons(conn, queue)
+        taken = await claim(conn, worker, 50, queue)
+        blocked = {c.id: before[c.id] for c in taken if c.id not in free(before)}
+        assert blocked == {}, (seed, rules, "taken though blocked")
+        while more := await claim(conn, worker, 50, queue):
+            taken += more
+        assert free(await reasons(conn, queue)) == {}, (seed, rules, "left though not blocked")
+        running += taken
+        rand.shuffle(running)
+        done, back, again, running = running[:2], running[2:4], running[4:5], running[5:]
+        await complete(conn, done)
+        await worker_verbs.release(conn, back)
+        await worker_verbs.settle(conn, [ended_as(c.id, c.token, Retry(3600.0, "no", None)) for c in again])
+        await add_tasks(conn, rand, queue, 3)

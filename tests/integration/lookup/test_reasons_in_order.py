@@ -63,8 +63,7 @@ async def test_in_strict_order_what_is_released_comes_back_to_its_place(
 
 
 async def test_in_strict_order_tasks_without_a_key_wait_for_the_same_one_however_few_a_claim_asks_for(
-    database: str,
-    conn: Conn,
+    database: str, conn: Conn
 ) -> None:
     worker = await add_worker(conn, concurrency=50)
     for most in 1, 10:
@@ -116,8 +115,7 @@ async def test_behind_one_that_never_starts_the_next_of_its_lane_counts(database
 
 
 async def test_a_task_waits_for_one_of_higher_priority_though_its_key_has_one_of_a_higher_still(
-    database: str,
-    conn: Conn,
+    database: str, conn: Conn
 ) -> None:
     worker = await add_worker(conn, concurrency=50)
     await units(conn, "api", 4)

@@ -8,6 +8,7 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
@@ -83,10 +84,7 @@ async def test_any_states_are_found_together_and_nothing_else(database: str, con
         limits: dict[str, Any] = {"status": chosen.status, "states": chosen.states}
         expected = sorted((made[state] for state in states), reverse=True)
         assert await ids(conn, window, **limits) == expected, states
-        narrowing: list[dict[str, Any]] = [
-            {"task_name": "a%"},
-            {"not_names": ["sub"], "not_errors": ["%x%"]},
-        ]
+        narrowing: list[dict[str, Any]] = [{"task_name": "a%"}, {"not_names": ["sub"], "not_errors": ["%x%"]}]
         for narrowed in narrowing:
             assert await ids(conn, window, **limits, **narrowed) == expected, (states, narrowed)
         in_default = [made[one] for one in states - {ShownState.PAUSED, ShownState.STOPPING}]
@@ -108,8 +106,7 @@ async def test_any_states_are_found_together_and_nothing_else(database: str, con
         assert step is not None
         assert step.done + step.running == len(states), states
         query = pick_tasks(chosen, 50)
-        cursor = await conn.execute(query, {})
-        assert [str(row[0]) for row in await cursor.fetchall()] == expected
+        assert [str(row[0]) for row in await all_rows(conn, query, {})] == expected
         counted = await number(conn, **limits)
         assert (counted.number, counted.is_exact) == (len(states), True)
         assert await number(conn, **limits, queue="nothing") == Count(0, True, False)
@@ -203,24 +200,18 @@ async def test_a_worker_is_found_by_what_it_runs_and_what_it_ended(database: str
     # As all other verbs that take such a filter see it.
     for status in (None, *Status):
         query = pick_tasks(TaskFilter(status=status, worker=worker), 50)
-        cursor = await conn.execute(query, {"worker": worker})
-        found = [str(row[0]) for row in await cursor.fetchall()]
+        found = [str(row[0]) for row in await all_rows(conn, query, {"worker": worker})]
         assert found == await ids(conn, status=status, worker=worker)
 
 
 @pytest.mark.parametrize("window", [1, 3])
 async def test_going_by_all_tasks_finds_the_same(database: str, conn: Conn, window: int) -> None:
     """What a search does where the table that it would look at is full of dead rows."""
-
     await one_of_each(conn, "left")
     await one_of_each(conn, "right")
     worker = (await find(conn, status=Status.RUNNING)).tasks[0].worker_id
     filters: list[dict[str, Any]] = [{}, {"queue": "left"}, {"task_name": "a%"}, {"worker": worker}]
-    filters += [
-        {"error": "%no%"},
-        {"result": "%done%"},
-        {"error_kind": "ValueError: no", "queue": "left"},
-    ]
+    filters += [{"error": "%no%"}, {"result": "%done%"}, {"error_kind": "ValueError: no", "queue": "left"}]
     for status in (None, *Status):
         for given in filters:
             chosen = TaskFilter(status=status, **given)
@@ -383,12 +374,7 @@ async def test_a_line_tells_what_a_table_shows(database: str, conn: Conn) -> Non
     assert await actions.request_cancel(conn, held.id)
     (line,) = (await find(conn)).tasks
     assert (line.status, line.attempts, line.max_retries, line.priority) == (Status.RUNNING, 1, 7, 4)
-    assert (line.progress, line.worker_id, line.worker, line.cancel_requested) == (
-        40,
-        worker,
-        "tester",
-        True,
-    )
+    assert (line.progress, line.worker_id, line.worker, line.cancel_requested) == (40, worker, "tester", True)
     assert line.started_at is not None
     assert (line.completed_at, line.scheduled_at, line.error) == (None, None, None)
     await complete(conn, [held])

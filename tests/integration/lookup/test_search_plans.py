@@ -1,7 +1,7 @@
 """What looking for tasks touches in a long history: a window's worth of rows by keys, whatever is asked for."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -11,24 +11,18 @@ import pytest
 from psycopg import sql as psql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from lapinq_core.db.rows import maybe_row, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import search
 from lapinq_core.lookup.backward_scan import SETTINGS
 from lapinq_core.lookup.search import Search
-from lapinq_core.lookup.search_filters import (
-    ScanSource,
-    first_query,
-    matching_query,
-    scan_query,
-    source_of,
-)
+from lapinq_core.lookup.search_filters import ScanSource, first_query, matching_query, scan_query, source_of
 from lapinq_core.tasks.filters import TaskFilter, containing, in_states
 from tests.bench.dashboard import seed
 from tests.support.database import postgres
 from tests.support.database.plans import blocks, nodes, scanned_whole, touched
-from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, Connections
@@ -97,26 +91,30 @@ def history(request: pytest.FixtureRequest, postgres_url: str, seeded: str) -> I
         yield url
 
 
-def test_a_window_touches_its_own_rows_by_keys(history: str) -> None:
-    async def test(conn: Conn) -> None:
-        (start,) = await one(conn, "SELECT id::text FROM lapinq_tasks ORDER BY id DESC OFFSET 50000 LIMIT 1")
-        for status in (None, *Status):
-            for asked in ASKED:
-                for before in (None, start):
-                    chosen = TaskFilter(status=status, before=before, **asked)
-                    sources = {source_of(chosen), ScanSource.TASKS}
-                    if sources == {ScanSource.PENDING, ScanSource.TASKS} and chosen.queue == seed.RARE_QUEUE:
-                        sources = {ScanSource.SMALL_QUEUE}
-                    for source in sources:
-                        await check_window(conn, chosen, source)
+@pytest.fixture
+async def conn(history: str) -> AsyncIterator[Conn]:
+    async with await Conn.open(history) as connection:
+        await connection.execute("SET jit = off")
+        yield connection
 
-        for states in STATES:
-            for asked in EXCLUDING:
-                chosen = in_states(TaskFilter(before=start, **asked), states)
-                for source in {source_of(chosen), ScanSource.TASKS}:
+
+async def test_a_window_touches_its_own_rows_by_keys(conn: Conn) -> None:
+    (start,) = await one(conn, "SELECT id::text FROM lapinq_tasks ORDER BY id DESC OFFSET 50000 LIMIT 1")
+    for status in (None, *Status):
+        for asked in ASKED:
+            for before in (None, start):
+                chosen = TaskFilter(status=status, before=before, **asked)
+                sources = {source_of(chosen), ScanSource.TASKS}
+                if sources == {ScanSource.PENDING, ScanSource.TASKS} and chosen.queue == seed.RARE_QUEUE:
+                    sources = {ScanSource.SMALL_QUEUE}
+                for source in sources:
                     await check_window(conn, chosen, source)
 
-    on_connections(history, test)
+    for states in STATES:
+        for asked in EXCLUDING:
+            chosen = in_states(TaskFilter(before=start, **asked), states)
+            for source in {source_of(chosen), ScanSource.TASKS}:
+                await check_window(conn, chosen, source)
 
 
 async def check_window(conn: Conn, chosen: TaskFilter, source: ScanSource) -> None:
@@ -135,58 +133,50 @@ async def check_window(conn: Conn, chosen: TaskFilter, source: ScanSource) -> No
     assert {node["Node Type"] for node in nodes(found)}.isdisjoint({"Hash Join", "Merge Join"}), why
 
 
-def test_explaining_and_the_longest_running_go_by_keys(history: str) -> None:
-    async def test(conn: Conn) -> None:
-        (waiting,) = await one(
-            conn, "SELECT id::text FROM lapinq_ready ORDER BY queue_name, seq DESC LIMIT 1"
+async def test_explaining_and_the_longest_running_go_by_keys(conn: Conn) -> None:
+    (waiting,) = await one(conn, "SELECT id::text FROM lapinq_ready ORDER BY queue_name, seq DESC LIMIT 1")
+    found = await plan(conn, statement("find_reason"), {"id": waiting})
+    assert scanned_whole(found) == []
+    assert touched(found) <= 5
+    params = {"queue": "queue-03", "rank": 0, "seq": 2**60, "most": 101}
+    found = await plan(conn, statement("count_ahead"), params)
+    assert touched(found) == 101
+    found = await plan(conn, statement("is_small_queue"), {"queue": "queue-03"})
+    assert touched(found) <= 2001
+    chosen = TaskFilter(status=Status.RUNNING, task_name=NOTHING)
+    params = {**msgspec.structs.asdict(chosen), "start": None, "start_id": None}
+    found = await plan(conn, first_query(chosen, 51), params)
+    assert set(scanned_whole(found)) <= {"lapinq_running"}
+    assert touched(found) <= 2 * seed.RUNNING
+    found = await plan(conn, first_query(TaskFilter(), 51, is_due=True), params)
+    assert scanned_whole(found) == []
+    assert touched(found) <= 51
+
+
+async def test_pages_of_a_long_history_are_whole(conn: Conn) -> None:
+    await conn.execute("SET jit = off")  # for this one, which reads everything
+    (expected,) = await one(
+        conn,
+        "SELECT array_agg(id::text ORDER BY id DESC) FROM lapinq_task_details"
+        " WHERE queue_name = 'queue-03' AND status = 'failed'",
+    )
+    await conn.execute("RESET jit")
+    seen: list[str] = []
+    more: str | None = None
+    while True:
+        page = await search.search(
+            conn, Search(queue="queue-03", status=Status.FAILED, before=more), 50, seconds=60.0
         )
-        found = await plan(conn, statement("find_reason"), {"id": waiting})
-        assert scanned_whole(found) == []
-        assert touched(found) <= 5
-        params = {"queue": "queue-03", "rank": 0, "seq": 2**60, "most": 101}
-        found = await plan(conn, statement("count_ahead"), params)
-        assert touched(found) == 101
-        found = await plan(conn, statement("is_small_queue"), {"queue": "queue-03"})
-        assert touched(found) <= 2001
-        chosen = TaskFilter(status=Status.RUNNING, task_name=NOTHING)
-        params = {**msgspec.structs.asdict(chosen), "start": None, "start_id": None}
-        found = await plan(conn, first_query(chosen, 51), params)
-        assert set(scanned_whole(found)) <= {"lapinq_running"}
-        assert touched(found) <= 2 * seed.RUNNING
-        found = await plan(conn, first_query(TaskFilter(), 51, is_due=True), params)
-        assert scanned_whole(found) == []
-        assert touched(found) <= 51
-
-    on_connections(history, test)
-
-
-def test_pages_of_a_long_history_are_whole(history: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute("SET jit = off")  # for this one, which reads everything
-        (expected,) = await one(
-            conn,
-            "SELECT array_agg(id::text ORDER BY id DESC) FROM lapinq_task_details"
-            " WHERE queue_name = 'queue-03' AND status = 'failed'",
-        )
-        await conn.execute("RESET jit")
-        seen: list[str] = []
-        more: str | None = None
-        while True:
-            page = await search.search(
-                conn, Search(queue="queue-03", status=Status.FAILED, before=more), 50, seconds=60.0
-            )
-            seen += [line.id for line in page.tasks]
-            more = page.more
-            if more is None:
-                break
-        assert seen == expected
-        since = datetime.fromtimestamp(int(expected[20][:8] + expected[20][9:13], 16) / 1000, UTC)
-        number = await search.count(
-            conn, Search(queue="queue-03", status=Status.FAILED, since=since), seconds=60.0
-        )
-        assert number == search.Count(21, True, False)
-
-    on_connections(history, test)
+        seen += [line.id for line in page.tasks]
+        more = page.more
+        if more is None:
+            break
+    assert seen == expected
+    since = datetime.fromtimestamp(int(expected[20][:8] + expected[20][9:13], 16) / 1000, UTC)
+    number = await search.count(
+        conn, Search(queue="queue-03", status=Status.FAILED, since=since), seconds=60.0
+    )
+    assert number == search.Count(21, True, False)
 
 
 BURSTS: dict[Status, LiteralString] = {
@@ -235,12 +225,10 @@ async def plan(conn: Conn, query: psql.Composable, params: dict[str, Any]) -> di
     async with conn.transaction(force_rollback=True):
         await conn.execute(SETTINGS)
         explained = psql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}").format(query)
-        row = await (await conn.execute(explained, params, prepare=False)).fetchone()
+        row = await maybe_row(conn, explained, params, prepare=False)
     assert row is not None
     return row[0][0]["Plan"]
 
 
 async def one(conn: Conn, query: LiteralString) -> tuple[Any, ...]:
-    row = await (await conn.execute(query)).fetchone()
-    assert row is not None
-    return row
+    return await one_row(conn, query)

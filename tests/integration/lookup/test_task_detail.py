@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.profile import collapsed, packed
 from lapinq_core.domain.tasks.state import Status
@@ -86,8 +87,7 @@ async def test_of_many_attempts_the_latest_are_told_and_of_one_what_it_said(
     assert found.chosen is not None
     assert found.chosen == found.latest[0]
     assert (found.chosen.traceback, found.chosen.logs) == ("Traceback …", "a line")
-    row = await (await conn.execute("SELECT claimed_at FROM lapinq_attempts WHERE attempt = 3")).fetchone()
-    assert row is not None
+    row = await one_row(conn, "SELECT claimed_at FROM lapinq_attempts WHERE attempt = 3")
     early = await task_detail.get_attempts(conn, task_id, row[0])
     assert early.chosen is not None
     assert (early.chosen.attempt, early.chosen.logs) == (3, "a line")
@@ -98,8 +98,7 @@ async def test_a_task_is_found_by_its_key(connections: Connections) -> None:
     conn, plain = await connections(2)
     await wear_out(conn)
     await conn.execute("ANALYZE lapinq_attempts, lapinq_tasks")
-    row = await (await conn.execute("SELECT task_id::text FROM lapinq_attempts LIMIT 1")).fetchone()
-    assert row is not None
+    row = await one_row(conn, "SELECT task_id::text FROM lapinq_attempts LIMIT 1")
     params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "chosen": None}
     for verb in ("task_detail", "task_detail_attempts"):
         assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}

@@ -87,7 +87,7 @@ async def test_a_rate_says_when_the_next_may_start_and_counts_what_was_given_bac
     reason, short = await told(conn, ids[3])
     assert isinstance(reason, KeyRate)
     assert (reason.limit, reason.period_seconds, reason.ahead) == (60, 3600, of_key(1))
-    assert reason.opens_in == pytest.approx(60, abs=5)
+    assert reason.opens_in == pytest.approx(60, abs=30)
     assert short == KEY
 
     await govern(conn, rate_per_key=None, rate=HOURLY)
@@ -98,7 +98,7 @@ async def test_a_rate_says_when_the_next_may_start_and_counts_what_was_given_bac
     await conn.execute("UPDATE lapinq_queues SET tokens = 0, tokens_at = lapinq_now()")
     reason, short = await told(conn, ids[3])
     assert isinstance(reason, QueueRate)
-    assert reason.opens_in == pytest.approx(60, abs=5)
+    assert reason.opens_in == pytest.approx(60, abs=30)
     assert short == QUEUE
     await worker_verbs.release(conn, claims[:1])
     assert isinstance((await told(conn, ids[3]))[0], InLine)
@@ -132,13 +132,13 @@ async def test_in_strict_order_a_key_waits_for_its_head(database: str, conn: Con
 async def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str, conn: Conn) -> None:
     worker = await add_worker(conn, concurrency=50)
     await limit(conn, "gpu", max_running=1)
-    await limit(conn, "openai", rate='{"limit": 90000, "period_seconds": 3600, "burst": 1000}')
+    await limit(conn, "openai", rate='{"limit": 1000, "period_seconds": 100000, "burst": 1000}')
     [holder] = await enqueue(conn, 1, queue_name="other", limits={"gpu": 1, "openai": 900})
     [small] = await enqueue(conn, 1, limits={"openai": 50})
     [gpu] = await enqueue(conn, 1, limits={"gpu": 1})
     [never] = await enqueue(conn, 1, limits={"openai": 5000})
     assert await told(conn, never) == (
-        LimitTooSmall("openai", 5000, 1000, Rules(None, Rate(90_000, 3600, 1000))),
+        LimitTooSmall("openai", 5000, 1000, Rules(None, Rate(1000, 100_000, 1000))),
         {"kind": "limit", "name": "openai"},
     )
     assert await actions.cancel(conn, never)
@@ -155,8 +155,8 @@ async def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str,
     reason, short = await told(conn, large)
     assert isinstance(reason, LimitUsed)
     assert (reason.units, reason.burst) == (400, 1000)
-    assert reason.used == pytest.approx(900, abs=10)
-    assert reason.opens_in == pytest.approx(12, abs=1)
+    assert reason.used == pytest.approx(900, abs=1)
+    assert reason.opens_in == pytest.approx(30_000, abs=100)
     assert short == {"kind": "limit", "name": "openai"}
 
     # It would have enough for this one, but the other is before it.

@@ -56,7 +56,6 @@ async def be_due(conn: Conn, task_id: str) -> None:
 
 async def test_each_reason_gives_way_to_the_next(database: str, conn: Conn) -> None:
     """All that can hold up a task does so at once, and is mended in the order in which it is told."""
-
     task_id = await fail_once(conn, IMPORT_ERROR)
     await conn.execute("UPDATE lapinq_delayed SET expires_at = now() + '1 s', isolation = 3")
     await pause(conn, "default")

@@ -8,8 +8,10 @@ import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase
 from lapinq_core.db.migrate import migrate
+from lapinq_core.db.private_databases import new_database
 from tests.support.database import postgres
 from tests.support.programs import embedded
+from tests.support.rows.weeks import monday
 
 
 @pytest.fixture
@@ -20,10 +22,10 @@ def empty(postgres_url: str) -> Generator[str]:
 
 
 @pytest.fixture
-def migrated(empty: str) -> str:
+def migrated(postgres_url: str, _migrated_once: str) -> Generator[str]:
     """The URL of a database that was migrated, without what the tests add to theirs."""
-    migrate(empty)
-    return empty
+    with postgres.private_database(postgres_url, _migrated_once) as url:
+        yield url
 
 
 @pytest.fixture
@@ -54,6 +56,15 @@ def used_dir(data_dir: Path, put_database: Callable[[Path], None]) -> Path:
     """The directory with such a database in it."""
     put_database(data_dir)
     return data_dir
+
+
+@pytest.fixture(scope="session")
+def _migrated_once(postgres_url: str) -> Generator[str]:
+    """The name of a database to copy."""
+    name = postgres.name_of_template(monday(0))
+    with new_database(postgres_url, name) as url:
+        migrate(url)
+        yield name
 
 
 @pytest.fixture(scope="session")

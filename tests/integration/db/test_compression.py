@@ -5,6 +5,7 @@ import asyncio
 import psycopg
 
 from lapinq_core.db.pool import connect, connect_pinned, make_pool
+from lapinq_core.db.rows import maybe_row
 
 ASK = "SHOW default_toast_compression"
 
@@ -17,7 +18,7 @@ def test_large_values_are_compressed_as_fast_as_the_server_can(database: str) ->
             make_pool(database, "test", 1, timeout=5) as pool,
             pool.connection() as pooled,
         ):
-            return [await (await conn.execute(ASK)).fetchone() for conn in (pinned, pooled, users)]
+            return [await maybe_row(conn, ASK) for conn in (pinned, pooled, users)]
 
     with psycopg.connect(database) as conn:
         [usual] = conn.execute(ASK).fetchone() or [None]

@@ -3,22 +3,30 @@
 import json
 from pathlib import Path
 
+import pytest
+from click.testing import Result
+
 from lapinq_core.db.embedded import EmbeddedDatabase
 from lapinq_core.db.migrate import migrate
 from lapinq_core.doctor.examination import CHECKS
 from tests.support.programs.command_line import lapinq_at
-from tests.support.programs.embedded import Holder, is_alive, lapinq_db, server_pid
+from tests.support.programs.embedded import Holder, is_alive, lapinq_db_process, server_pid
+
+
+def lapinq_db(data_dir: Path, command: str, *arguments: str) -> Result:
+    """Runs `lapinq db COMMAND --data-dir … ARGUMENTS` in this process."""
+    return lapinq_at((), "db", command, "--data-dir", str(data_dir), *arguments)
 
 
 def test_start_leaves_a_server_running_and_stop_stops_it(used_dir: Path) -> None:
-    started = lapinq_db(used_dir, "start")
+    started = lapinq_db_process(used_dir, "start")
     assert started.returncode == 0, started.stderr
     assert "for development" in started.stderr
     shown = lapinq_db(used_dir, "url")
-    assert (shown.returncode, shown.stdout) == (0, started.stdout)
+    assert (shown.exit_code, shown.stdout) == (0, started.stdout)
     pid = server_pid(used_dir)
     status = lapinq_db(used_dir, "status")
-    assert status.returncode == 0
+    assert status.exit_code == 0
     for fact in (
         "running until",
         "PostgreSQL",
@@ -30,16 +38,16 @@ def test_start_leaves_a_server_running_and_stop_stops_it(used_dir: Path) -> None
     ):
         assert fact in status.stdout
     stopped = lapinq_db(used_dir, "stop")
-    assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
+    assert (stopped.exit_code, stopped.stdout) == (0, "Stopped.\n")
     assert not is_alive(pid)
 
 
 def test_what_isnt_running_has_no_url_and_exit_code_1(data_dir: Path) -> None:
     shown = lapinq_db(data_dir, "url")
-    assert (shown.returncode, shown.stdout) == (1, "")
+    assert (shown.exit_code, shown.stdout) == (1, "")
     assert "isn't running" in shown.stderr
     status = lapinq_db(data_dir, "status")
-    assert status.returncode == 1
+    assert status.exit_code == 1
     assert "stopped" in status.stdout
     assert json.loads(lapinq_db(data_dir, "status", "--json").stdout)["state"] == "stopped"
     assert lapinq_db(data_dir, "stop").stdout == "It wasn't running.\n"
@@ -51,21 +59,26 @@ def test_stop_names_the_users_and_needs_force(used_dir: Path) -> None:
     with Holder(used_dir) as holder:
         holder.url()
         refused = lapinq_db(used_dir, "stop")
-        assert refused.returncode == 1
+        assert refused.exit_code == 1
         assert f"1 process: {holder.process.pid} (" in refused.stderr
         assert "--force" in refused.stderr
-        assert lapinq_db(used_dir, "stop", "--force").returncode == 0
+        assert lapinq_db(used_dir, "stop", "--force").exit_code == 0
         assert EmbeddedDatabase(used_dir).status().state == "stopped"
         holder.leave()
 
 
-def test_psql_runs_on_a_server_that_is_up_meanwhile(used_dir: Path) -> None:
-    done = lapinq_db(used_dir, "psql", "-AtX", "-c", "SELECT current_database()")
-    assert (done.returncode, done.stdout) == (0, "lapinq\n"), done.stderr
-    assert EmbeddedDatabase(used_dir).status().state == "stopped"
-    assert lapinq_db(used_dir, "psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
-    other = lapinq_db(used_dir, "psql", "-AtX", "postgres", "-c", "SELECT current_database()")
-    assert other.stdout == "postgres\n"
+def test_psql_runs_on_a_server_that_is_up_meanwhile(
+    used_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    query = ("-c", "SELECT current_database()")
+    for arguments, code, said in (
+        (("-AtX", *query), 0, "lapinq\n"),
+        (("-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0"), 1, ""),
+        (("-AtX", "postgres", *query), 0, "postgres\n"),
+    ):
+        assert lapinq_db(used_dir, "psql", *arguments).exit_code == code
+        assert capfd.readouterr().out == said
+        assert EmbeddedDatabase(used_dir).status().state == "stopped"
 
 
 def test_the_doctor_examines_a_server_that_runs_and_starts_none(used_dir: Path) -> None:
@@ -86,13 +99,13 @@ def test_the_doctor_examines_a_server_that_runs_and_starts_none(used_dir: Path) 
 def test_without_programs_the_exit_code_is_3(place: Path, data_dir: Path) -> None:
     for command in ("start", "psql"):
         refused = lapinq_db(data_dir, command, "--pg-bin", str(place))
-        assert refused.returncode == 3
+        assert refused.exit_code == 3
         assert "lapinq[embedded]" in refused.stderr
 
 
 def test_other_troubles_have_exit_code_1(data_dir: Path) -> None:
     data_dir.write_text("no directory")
     refused = lapinq_db(data_dir, "start")
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert str(data_dir) in refused.stderr
     assert "Traceback" not in refused.stderr

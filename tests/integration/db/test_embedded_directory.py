@@ -19,12 +19,20 @@ DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 root_only = pytest.mark.skipif(not AS_ROOT, reason="takes root")
 
 
-def test_a_second_start_finds_the_data_of_the_first(used_dir: Path) -> None:
+def test_a_second_start_finds_the_data_of_the_first_and_the_callers_environment_steers_neither(
+    used_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGDATA", "/nowhere")
     database = EmbeddedDatabase(used_dir)
     with database.use() as url, psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     with database.use() as url, psycopg.connect(url) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+        # It is safe from crashes, and text is Unicode.
+        assert [_setting(connection, name) for name in ("fsync", "full_page_writes")] == ["on", "on"]
+        assert _setting(connection, "server_encoding") == "UTF8"
+        assert connection.execute("SELECT 'É' ILIKE 'é'").fetchone() == (True,)
 
 
 def test_a_new_database_is_reached_by_its_owner_through_its_socket_only(data_dir: Path) -> None:
@@ -40,22 +48,6 @@ def test_a_new_database_is_reached_by_its_owner_through_its_socket_only(data_dir
     for path in (data_dir, data_dir / "pgdata", data_dir / "socket"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
         assert path.stat().st_uid == owner
-
-
-def test_data_are_safe_from_crashes_and_text_is_unicode(used_dir: Path) -> None:
-    with EmbeddedDatabase(used_dir).use() as url, psycopg.connect(url) as connection:
-        assert [_setting(connection, name) for name in ("fsync", "full_page_writes")] == ["on", "on"]
-        assert _setting(connection, "server_encoding") == "UTF8"
-        assert connection.execute("SELECT 'É' ILIKE 'é'").fetchone() == (True,)
-
-
-def test_nothing_of_the_caller_s_environment_steers_the_server(
-    used_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PGPORT", "1")
-    monkeypatch.setenv("PGDATA", "/nowhere")
-    with EmbeddedDatabase(used_dir).use() as url, psycopg.connect(url):
-        pass
 
 
 def test_an_ordinary_user_s_database_lies_in_the_home_directory(place: Path) -> None:

@@ -31,11 +31,17 @@ def test_four_processes_that_start_at_once_share_one_server_which_the_last_one_s
     assert EmbeddedDatabase(data_dir).status().state == "stopped"
 
 
-def test_a_killed_owner_leaves_the_server_to_the_next_who_stops_it(used_dir: Path) -> None:
+def test_an_owner_that_is_killed_with_its_terminal_leaves_the_server_to_the_next_who_stops_it(
+    used_dir: Path,
+) -> None:
     with Holder(used_dir) as owner:
         owner.url()
         pid = server_pid(used_dir)
-        owner.kill()
+        # No key in the terminal of its owner reaches the server.
+        assert os.getsid(pid) != os.getsid(owner.process.pid)
+        assert os.getpgid(pid) != os.getpgid(owner.process.pid)
+        os.killpg(os.getpgid(owner.process.pid), signal.SIGKILL)
+        owner.process.wait()
     assert is_alive(pid)
     assert not EmbeddedDatabase(used_dir).status().users
     with Holder(used_dir) as heir:
@@ -43,17 +49,6 @@ def test_a_killed_owner_leaves_the_server_to_the_next_who_stops_it(used_dir: Pat
         assert server_pid(used_dir) == pid
         heir.leave()
     assert not is_alive(pid)
-
-
-def test_no_key_in_the_terminal_of_its_owner_reaches_the_server(used_dir: Path) -> None:
-    with Holder(used_dir) as owner:
-        owner.url()
-        pid = server_pid(used_dir)
-        assert os.getsid(pid) != os.getsid(owner.process.pid)
-        assert os.getpgid(pid) != os.getpgid(owner.process.pid)
-        os.killpg(os.getpgid(owner.process.pid), signal.SIGKILL)
-        owner.process.wait()
-    assert is_alive(pid)
 
 
 def test_two_leases_of_one_process_count_as_two(used_dir: Path) -> None:

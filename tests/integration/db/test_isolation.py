@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.migrate import current_revision, migrate
 from lapinq_core.db.pool import connect_sync, make_pool
+from lapinq_core.db.rows import maybe_row
 from tests.support.database import postgres
 from tests.support.rows.factories import Conn
 
@@ -34,9 +35,9 @@ def test_every_session_of_ours_reads_what_is_committed(strict: str, monkeypatch:
     async def test() -> list[str]:
         async with await Conn.open(strict) as one, make_pool(strict, "test", 1, timeout=5) as pool:
             async with pool.connection() as pooled:
-                rows = [await (await conn.execute(ASK)).fetchone() for conn in (one, pooled)]
+                rows = [await maybe_row(conn, ASK) for conn in (one, pooled)]
             async with one.transaction():
-                rows.append(await (await one.execute(ASK)).fetchone())
+                rows.append(await maybe_row(one, ASK))
         return [row[0] for row in rows if row]
 
     assert asyncio.run(test()) == ["read committed"] * 3

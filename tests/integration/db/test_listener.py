@@ -15,7 +15,6 @@ async def test_it_follows_channels_that_change(
     database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener_module, "CHECK_INTERVAL_SECONDS", 0.05)
-
     channels, heard, stop = frozenset({"first", "kept"}), list[str](), asyncio.Event()
     listener = Listener(database, "test")
     listener.subscribe("always", heard.append)

@@ -33,11 +33,6 @@ def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url, autocommit=True)
 
 
-def test_an_empty_database_has_no_revision(empty: str) -> None:
-    with connect(empty) as connection:
-        assert current_revision(connection) is None
-
-
 def test_it_answers_the_revisions_before_and_after(empty: str) -> None:
     assert migrate(empty) == (None, head_revision())
     assert migrate(empty) == (head_revision(), head_revision())

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from lapinq_core.db.pinned_session import PinnedSession
+from lapinq_core.db.rows import first_value
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn
 
@@ -13,9 +14,7 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 async def value(conn: Conn, query: str) -> Any:
-    row = await (await conn.execute(query.encode())).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, query.encode())
 
 
 async def test_a_session_that_is_closed_while_it_is_lent_ends_with_the_borrower(
@@ -28,9 +27,7 @@ async def test_a_session_that_is_closed_while_it_is_lent_ends_with_the_borrower(
     async def borrow() -> int:
         async with session.lend(1.0) as lent:
             assert lent is not None
-            row = await (await lent.execute("SELECT 5, pg_advisory_xact_lock(1)")).fetchone()
-            assert row is not None
-            return row[0]
+            return await first_value(lent, "SELECT 5, pg_advisory_xact_lock(1)")
 
     await conn.execute("SELECT pg_advisory_lock(1)")
     borrowing = asyncio.create_task(borrow())

@@ -6,6 +6,7 @@ from psycopg.errors import DivisionByZero, UniqueViolation
 
 from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.rows import all_rows
 from tests.support.rows.factories import Conn
 
 
@@ -26,9 +27,9 @@ async def test_each_transaction_commits_whatever_the_others_do(database: str, co
         type(None),
     ]
     assert await run_pipelined(conn, [put("5"), put("6")]) == [None]
-    numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
+    numbers = await all_rows(conn, "SELECT number FROM numbers ORDER BY number")
     assert [number for (number,) in numbers] == [1, 4, 5, 6]
-    names = await (await conn.execute("SELECT name FROM pg_prepared_statements ORDER BY name")).fetchall()
+    names = await all_rows(conn, "SELECT name FROM pg_prepared_statements ORDER BY name")
     assert [name for (name,) in names] == ["divide", "put"]
 
 
@@ -53,7 +54,7 @@ async def test_statements_that_psycopg_deallocated_are_prepared_again(
             async with conn.transaction(force_rollback=True):  # after which it deallocates all
                 await conn.execute("SELECT 1")
             assert await run_pipelined(conn, [put("3")], [put("4")]) == [None, None]
-        numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
+        numbers = await all_rows(conn, "SELECT number FROM numbers ORDER BY number")
         assert [number for (number,) in numbers] == [1, 2, 3, 3, 4, 4]
 
 

@@ -121,8 +121,8 @@ def _search_path() -> str:
     return os.pathsep.join(path for path in sys.path if path and not path.startswith(sys.base_prefix + "/"))
 
 
-def lapinq_db(data_dir: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs `lapinq db COMMAND --data-dir … ARGUMENTS`."""
+def lapinq_db_process(data_dir: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `lapinq db COMMAND --data-dir … ARGUMENTS` as a process."""
     program = 'from lapinq.commands.db import db; db(prog_name="lapinq db")'
     return subprocess.run(
         [sys.executable, "-c", program, command, "--data-dir", str(data_dir), *arguments],

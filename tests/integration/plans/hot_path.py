@@ -226,14 +226,7 @@ CLAIMING = [
 ]
 
 SETTLING = [
-    Statement(
-        verb="complete",
-        params=_completed,
-        session=Session.PINNED,
-        rows=2 * FEW,
-        pages=60,
-        later=50,
-    ),
+    Statement(verb="complete", params=_completed, session=Session.PINNED, rows=2 * FEW, pages=60, later=50),
     Statement(verb="settle", params=_failed, session=Session.PINNED, rows=2 * FEW, pages=60, later=50),
     Statement(
         verb="settle",
@@ -322,12 +315,7 @@ UPKEEP = [
         dead=0.01,
     ),
     Statement(
-        verb="promote",
-        use="from the bottom",
-        params=lambda _: _promotion(None),
-        rows=20,
-        pages=200,
-        dead=1.1,
+        verb="promote", use="from the bottom", params=lambda _: _promotion(None), rows=20, pages=200, dead=1.1
     ),
     Statement(verb="expire", params=lambda _: {"limit": 500}, rows=20, pages=200, dead=2.2),
     Statement(
@@ -409,13 +397,7 @@ KEEPING = [
         pages=300,
         dead=1.1,
     ),
-    Statement(
-        verb="forget_keys",
-        params=lambda _: {"limit": 500},
-        rows=4 * FEW,
-        pages=100,
-        dead=1.1,
-    ),
+    Statement(verb="forget_keys", params=lambda _: {"limit": 500}, rows=4 * FEW, pages=100, dead=1.1),
 ]
 
 WEBHOOKS = [

@@ -43,21 +43,22 @@ async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> No
     if statement.session in (Session.PINNED, Session.GOVERNED):
         await configure(conn, **PLAN_SETTINGS)
     for is_outdated in (False, True):
-        for executed in (0, 5):
-            async with conn.transaction(force_rollback=True):
-                if is_outdated:
-                    await conn.execute(OUTDATED)
-                if statement.session in SETTINGS:
-                    await conn.execute(SETTINGS[statement.session])
-                found = await prepared_plan(
-                    conn, text_of(statement.verb), statement.params(rows), executed=executed
-                )
-            why = f"outdated statistics: {is_outdated}, executed before: {executed}"
-            assert set(whole_scans(found)) <= statement.whole | SMALL_TABLES, why
-            rows_allowed, pages = statement.rows, statement.pages
-            if executed and statement.later is not None:
-                pages = statement.later
-            if is_outdated and statement.stale is not None:
-                rows_allowed, pages = statement.stale
-            assert touched(found) <= rows_allowed, why
-            assert blocks(found) <= pages + statement.dead * dead + CATALOGUE_PAGES * is_outdated, why
+        async with conn.transaction(force_rollback=True):
+            if is_outdated:
+                await conn.execute(OUTDATED)
+            if statement.session in SETTINGS:
+                await conn.execute(SETTINGS[statement.session])
+            for executed in (0, 5):
+                async with conn.transaction(force_rollback=True):
+                    found = await prepared_plan(
+                        conn, text_of(statement.verb), statement.params(rows), executed=executed
+                    )
+                why = f"outdated statistics: {is_outdated}, executed before: {executed}"
+                assert set(whole_scans(found)) <= statement.whole | SMALL_TABLES, why
+                rows_allowed, pages = statement.rows, statement.pages
+                if executed and statement.later is not None:
+                    pages = statement.later
+                if is_outdated and statement.stale is not None:
+                    rows_allowed, pages = statement.stale
+                assert touched(found) <= rows_allowed, why
+                assert blocks(found) <= pages + statement.dead * dead + CATALOGUE_PAGES * is_outdated, why

@@ -10,7 +10,6 @@ from tests.integration.plans.hot_path import Statement
 from tests.integration.plans.laned import Laned, laned
 from tests.integration.plans.looking import look
 from tests.support.database import postgres
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
 
@@ -25,9 +24,14 @@ def filled(postgres_url: str, template_database: str) -> Iterator[Filled]:
         yield Filled(url, rows)
 
 
-@pytest.mark.parametrize("statement", GOVERNED, ids=str)
-def test_it_looks_at_no_more_than_it_may(filled: Filled, statement: Statement) -> None:
-    async def test(conn: Conn) -> None:
-        await look(conn, statement, filled.rows)
+@pytest.fixture
+def database(filled: Filled) -> str:
+    """What `conn` is connected to."""
+    return filled.url
 
-    on_connections(filled.url, test)
+
+@pytest.mark.parametrize("statement", GOVERNED, ids=str)
+async def test_it_looks_at_no_more_than_it_may(
+    database: str, conn: Conn, filled: Filled, statement: Statement
+) -> None:
+    await look(conn, statement, filled.rows)

@@ -9,7 +9,6 @@ from tests.integration.plans.burdened import LARGE, SMALL, Burden, Rows, burdene
 from tests.integration.plans.hot_path import STATEMENTS, Statement
 from tests.integration.plans.looking import look
 from tests.support.database import postgres
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
 
@@ -32,9 +31,14 @@ def filled(request: pytest.FixtureRequest, postgres_url: str, template_database:
         yield Filled(url, request.param, rows)
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=str)
-def test_it_looks_at_no_more_than_it_may(filled: Filled, statement: Statement) -> None:
-    async def test(conn: Conn) -> None:
-        await look(conn, statement, filled.rows, filled.burden.dead)
+@pytest.fixture
+def database(filled: Filled) -> str:
+    """What `conn` is connected to."""
+    return filled.url
 
-    on_connections(filled.url, test)
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=str)
+async def test_it_looks_at_no_more_than_it_may(
+    database: str, conn: Conn, filled: Filled, statement: Statement
+) -> None:
+    await look(conn, statement, filled.rows, filled.burden.dead)

@@ -3,6 +3,7 @@
 import pytest
 
 from lapinq_core.alerts import conditions, outbox
+from lapinq_core.db.rows import all_rows
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
 
@@ -65,14 +66,12 @@ async def test_of_more_backlogs_than_the_outbox_takes_the_rest_is_counted(
     conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "MAX_PENDING", 3)
-
     await add_rule(conn)
     for name in ("a", "b", "c", "d", "e"):
         await enqueue(conn, queue_name=name)
         await make_older(conn, name, 1000)
     assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 3, 0]
-    cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
-    assert await cursor.fetchall() == [(2,)]
+    assert await all_rows(conn, "SELECT left_out FROM lapinq_notify_rules") == [(2,)]
 
 
 async def test_a_paused_queue_has_no_backlog_and_a_disabled_rule_forgets_it(conn: Conn) -> None:
@@ -87,7 +86,7 @@ async def test_a_paused_queue_has_no_backlog_and_a_disabled_rule_forgets_it(conn
     await conditions.check(conn)
     await conn.execute("UPDATE lapinq_notify_rules SET is_enabled = false")
     assert await conditions.check(conn, lasting=0) == 0
-    assert await (await conn.execute("SELECT subject FROM lapinq_notify_conditions")).fetchall() == []
+    assert await all_rows(conn, "SELECT subject FROM lapinq_notify_conditions") == []
 
 
 async def test_a_dead_worker_is_told_once_to_each_rule_that_asks(conn: Conn) -> None:
@@ -107,7 +106,7 @@ async def test_a_dead_worker_is_told_once_to_each_rule_that_asks(conn: Conn) -> 
         " UPDATE lapinq_notify_conditions SET since = since - interval '2 hours'"
     )
     assert await conditions.check(conn) == 0
-    assert await (await conn.execute("SELECT subject FROM lapinq_notify_conditions")).fetchall() == []
+    assert await all_rows(conn, "SELECT subject FROM lapinq_notify_conditions") == []
 
 
 async def test_one_process_checks_at_a_time(connections: Connections) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 from lapinq_core.alerts import messages, outbox, rules
 from lapinq_core.alerts.messages import DueMessage
+from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.domain.alerts.news import NewError, Trial
 from lapinq_core.domain.alerts.rule import Channel, Rule
 from lapinq_core.domain.webhooks.webhook import Undelivered
@@ -28,14 +29,11 @@ async def take(conn: Conn) -> DueMessage:
 
 
 async def states(conn: Conn) -> list[tuple[str, int, str | None]]:
-    cursor = await conn.execute("SELECT state, tries, failure FROM lapinq_notices ORDER BY id")
-    return await cursor.fetchall()
+    return await all_rows(conn, "SELECT state, tries, failure FROM lapinq_notices ORDER BY id")
 
 
 async def left_out(conn: Conn) -> int:
-    row = await (await conn.execute("SELECT left_out FROM lapinq_notify_rules")).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, "SELECT left_out FROM lapinq_notify_rules")
 
 
 async def pass_time(conn: Conn, seconds: float) -> None:
@@ -132,7 +130,7 @@ async def test_what_the_full_outbox_left_out_is_told_once(conn: Conn) -> None:
     assert await left_out(conn) == 0
 
 
-async def test_a_rule_that_sends_elsewhere_or_is_disabled_drops_what_waits(database: str, conn: Conn) -> None:
+async def test_a_rule_that_sends_elsewhere_or_is_disabled_drops_what_waits(conn: Conn) -> None:
     rule_id = await add_rule(conn)
     await tell(conn, 1)
     await conn.execute("UPDATE lapinq_notify_rules SET left_out = 14")
@@ -149,8 +147,7 @@ async def test_a_rule_that_sends_elsewhere_or_is_disabled_drops_what_waits(datab
     assert await rules.delete_rule(conn, rule_id, by=SOMEBODY)
     assert await states(conn) == []
     assert not await rules.send_trial(conn, rule_id, by=SOMEBODY)
-    actions = await conn.execute("SELECT action, details->>'name' FROM lapinq_audit ORDER BY id")
-    assert await actions.fetchall() == [
+    assert await all_rows(conn, "SELECT action, details->>'name' FROM lapinq_audit ORDER BY id") == [
         ("notify.change", "mine"),
         ("notify.test", "mine"),
         ("notify.delete", "mine"),

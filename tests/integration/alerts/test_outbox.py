@@ -3,6 +3,7 @@
 import pytest
 
 from lapinq_core.alerts import outbox
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.alerts.news import NewError, News, RegressedError
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import Conn
@@ -33,10 +34,8 @@ async def test_news_goes_to_the_enabled_rules_that_ask_for_its_event_and_queue(c
 
 async def test_a_full_outbox_counts_what_it_leaves_out(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_PENDING", 3)
-
     await add_rule(conn)
     assert await outbox.store_news(conn, [error(group=number) for number in (1, 2)]) == 2
     assert await outbox.store_news(conn, [error(group=number) for number in (3, 4, 5)]) == 1
     assert [details["group_id"] for _, _, details in await notices(conn)] == [1, 2, 3]
-    cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
-    assert await cursor.fetchall() == [(2,)]
+    assert await all_rows(conn, "SELECT left_out FROM lapinq_notify_rules") == [(2,)]

@@ -186,9 +186,7 @@ async def test_lanes_behind_a_head_that_waits_for_a_rate_are_closed_rightly(
     await enqueue(conn, 2, key="a", limits={"gpu": 1})
     await enqueue(conn, 1, key="a")
     await govern(
-        conn,
-        start_order="strict_per_key",
-        rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 1}',
+        conn, start_order="strict_per_key", rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 1}'
     )
     await complete(conn, await claim(conn, worker, 1))
     assert await claim(conn, worker, 1) == []

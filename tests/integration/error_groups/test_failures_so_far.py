@@ -25,8 +25,7 @@ async def test_they_are_in_the_groups_that_count_on(conn: Conn) -> None:
     await one_of_each(conn, "each")
     (old,) = await fail(conn, 1, "old", queue_name="mail")
     await conn.execute(
-        "UPDATE lapinq_attempts SET finished_at = finished_at - interval '31 days' WHERE task_id = %s",
-        (old,),
+        "UPDATE lapinq_attempts SET finished_at = finished_at - interval '31 days' WHERE task_id = %s", (old,)
     )
     async with conn.transaction():
         await conn.execute(SCRIPT.read_bytes())

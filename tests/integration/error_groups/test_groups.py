@@ -39,6 +39,12 @@ def filled(postgres_url: str, template_database: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def database(filled: str) -> str:
+    """What `conn` is connected to."""
+    return filled
+
+
 @pytest.mark.parametrize(
     ("chosen", "order", "kinds"),
     [
@@ -56,66 +62,49 @@ def filled(postgres_url: str, template_database: str) -> Iterator[str]:
         (GroupFilter(queue="none"), GroupOrder.ID, ""),
     ],
 )
-def test_lists(filled: str, chosen: GroupFilter, order: GroupOrder, kinds: str) -> None:
-    async def test(conn: Conn) -> None:
-        found, matching = await groups.list_groups(conn, chosen, order)
-        assert "".join(group.kind[0] for group in found) == kinds
-        assert matching == len(kinds)
-        ascending, _ = await groups.list_groups(conn, chosen, GroupOrder.ID, descending=False)
-        assert [group.id for group in ascending] == sorted(group.id for group in found)
-        some, still_matching = await groups.list_groups(conn, chosen, order, 1)
-        assert (some, still_matching) == (found[:1], matching)
-
-    on_connections(filled, test)
+async def test_lists(database: str, conn: Conn, chosen: GroupFilter, order: GroupOrder, kinds: str) -> None:
+    found, matching = await groups.list_groups(conn, chosen, order)
+    assert "".join(group.kind[0] for group in found) == kinds
+    assert matching == len(kinds)
+    ascending, _ = await groups.list_groups(conn, chosen, GroupOrder.ID, descending=False)
+    assert [group.id for group in ascending] == sorted(group.id for group in found)
+    some, still_matching = await groups.list_groups(conn, chosen, order, 1)
+    assert (some, still_matching) == (found[:1], matching)
 
 
-def test_a_list_is_read_page_by_page(filled: str) -> None:
-    async def test(conn: Conn) -> None:
-        found, _ = await groups.list_groups(conn, GroupFilter())
-        after, matching = await groups.list_groups(conn, GroupFilter(before=found[1].id))
-        assert (after, matching) == (found[2:], 4)
-
-    on_connections(filled, test)
+async def test_a_list_is_read_page_by_page(database: str, conn: Conn) -> None:
+    found, _ = await groups.list_groups(conn, GroupFilter())
+    after, matching = await groups.list_groups(conn, GroupFilter(before=found[1].id))
+    assert (after, matching) == (found[2:], 4)
 
 
-def test_counts_by_state(filled: str) -> None:
-    async def test(conn: Conn) -> None:
-        assert list((await groups.count_by_state(conn)).values()) == [3, 1, 1, 1]
-        assert list((await groups.count_by_state(conn, "mail", "send_m")).values()) == [1, 0, 0, 0]
-        assert await groups.count_active(conn) == 4
-
-    on_connections(filled, test)
+async def test_counts_by_state(database: str, conn: Conn) -> None:
+    assert list((await groups.count_by_state(conn)).values()) == [3, 1, 1, 1]
+    assert list((await groups.count_by_state(conn, "mail", "send_m")).values()) == [1, 0, 0, 0]
+    assert await groups.count_active(conn) == 4
 
 
-def test_what_fails_most_lately_leaves_out_what_is_resolved_or_muted(filled: str) -> None:
-    async def test(conn: Conn) -> None:
-        found = await trends.top(conn, 3600)
-        assert [(each.group.kind, each.failed, each.retried) for each in found] == [
-            ("C: x", 6, 0),
-            ("A: x", 5, 0),
-            ("F: x", 3, 0),
-            ("B: x", 1, 1),
-        ]
-        assert [each.group.kind for each in await trends.top(conn, 7 * 86_400, queue="mail", limit=1)] == [
-            "A: x"
-        ]
-        assert [each.group.kind for each in await trends.top(conn, 250, task_name="cut")] == ["C: x", "F: x"]
-        assert await trends.top(conn, 50, queue="mail") == []
-
-    on_connections(filled, test)
+async def test_what_fails_most_lately_leaves_out_what_is_resolved_or_muted(database: str, conn: Conn) -> None:
+    found = await trends.top(conn, 3600)
+    assert [(each.group.kind, each.failed, each.retried) for each in found] == [
+        ("C: x", 6, 0),
+        ("A: x", 5, 0),
+        ("F: x", 3, 0),
+        ("B: x", 1, 1),
+    ]
+    assert [each.group.kind for each in await trends.top(conn, 7 * 86_400, queue="mail", limit=1)] == ["A: x"]
+    assert [each.group.kind for each in await trends.top(conn, 250, task_name="cut")] == ["C: x", "F: x"]
+    assert await trends.top(conn, 50, queue="mail") == []
 
 
 @pytest.mark.parametrize("bars", [trends.DAY, trends.FINE_DAY, trends.MONTH])
-def test_a_trend_ends_now(filled: str, bars: trends.Bars) -> None:
-    async def test(conn: Conn) -> None:
-        found, _ = await groups.list_groups(conn, GroupFilter(queue="mail"))
-        seen = await trends.trends(conn, [group.id for group in found], bars)
-        failed, retried = seen[found[0].id]
-        assert (failed[-1] + failed[-2], retried[-1] + retried[-2]) == (1, 1)
-        assert (sum(failed), len(failed), len(retried)) == (1, bars.points, bars.points)
-        assert sum(seen[found[1].id][0]) == 5
-
-    on_connections(filled, test)
+async def test_a_trend_ends_now(database: str, conn: Conn, bars: trends.Bars) -> None:
+    found, _ = await groups.list_groups(conn, GroupFilter(queue="mail"))
+    seen = await trends.trends(conn, [group.id for group in found], bars)
+    failed, retried = seen[found[0].id]
+    assert (failed[-1] + failed[-2], retried[-1] + retried[-2]) == (1, 1)
+    assert (sum(failed), len(failed), len(retried)) == (1, bars.points, bars.points)
+    assert sum(seen[found[1].id][0]) == 5
 
 
 async def test_changes_are_recorded_once_with_who_made_them(conn: Conn) -> None:

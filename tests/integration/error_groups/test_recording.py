@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.alerts.news import NewError, RegressedError
 from lapinq_core.domain.error_groups import COUNT_SPANS, GroupState
 from lapinq_core.error_groups import changing, groups
 from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter
 from lapinq_core.error_groups.recording import record
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import SOMEBODY, Conn, Connections
@@ -112,22 +112,20 @@ async def test_what_the_next_failure_makes_of_a_group(
     assert news(await record(conn, [failures()])) == (0, then is GroupState.RESOLVED)
 
 
-def test_workers_that_write_the_same_groups_at_once_neither_lose_nor_block_each_other(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        some = [failures(f"E{chr(65 + number)}: x") for number in range(20)]
+async def test_workers_that_write_the_same_groups_at_once_neither_lose_nor_block_each_other(
+    connections: Connections,
+) -> None:
+    conns = await connections(2)
+    some = [failures(f"E{chr(65 + number)}: x") for number in range(20)]
 
-        async def write(conn: Conn, order: int) -> int:
-            return sum([len(await record(conn, some[::order])) for _ in range(20)])
+    async def write(conn: Conn, order: int) -> int:
+        return sum([len(await record(conn, some[::order])) for _ in range(20)])
 
-        written = await asyncio.gather(
-            *(write(conn, order) for conn, order in zip(conns, (1, -1), strict=True))
-        )
-        assert sum(written) == 20
-        found, _ = await groups.list_groups(conns[0], GroupFilter())
-        assert [group.failed for group in found] == [40] * 20
-        assert await sums(conns[0]) == [(span, 800, 0) for span in COUNT_SPANS]
-
-    on_connections(database, test, 2)
+    written = await asyncio.gather(*(write(conn, order) for conn, order in zip(conns, (1, -1), strict=True)))
+    assert sum(written) == 20
+    found, _ = await groups.list_groups(conns[0], GroupFilter())
+    assert [group.failed for group in found] == [40] * 20
+    assert await sums(conns[0]) == [(span, 800, 0) for span in COUNT_SPANS]
 
 
 async def test_a_failure_that_waits_for_a_resolve_makes_the_group_regressed(connections: Connections) -> None:
@@ -162,12 +160,7 @@ async def test_rules_are_told_of_new_and_regressed_groups(conn: Conn) -> None:
     await record(conn, [failures()])
     await changing.resolve(conn, group.id, by=SOMEBODY)
     await record(conn, [failures()])
-    of_group = {
-        "queue_name": "mail",
-        "task_name": "send",
-        "group_id": group.id,
-        "kind": "ValueError: no *",
-    }
+    of_group = {"queue_name": "mail", "task_name": "send", "group_id": group.id, "kind": "ValueError: no *"}
     assert [(event, details) for _, event, details in await notices(conn)] == [
         (event, {**of_group, "event": event, "error": "ValueError: no 1"})
         for event in ("error.new", "error.regressed")
@@ -177,6 +170,6 @@ async def test_rules_are_told_of_new_and_regressed_groups(conn: Conn) -> None:
 async def _waits_for_a_lock(conn: Conn) -> None:
     async def is_waiting() -> bool:
         statement = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-        return await (await conn.execute(statement)).fetchone() is not None
+        return await maybe_row(conn, statement) is not None
 
     await eventually_async(is_waiting)

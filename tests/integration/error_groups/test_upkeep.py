@@ -6,7 +6,6 @@ from lapinq_core.domain.error_groups import COUNT_SPANS
 from lapinq_core.error_groups import groups, trends, upkeep
 from lapinq_core.error_groups.groups import GroupFilter
 from lapinq_core.error_groups.recording import record
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, Connections
 from tests.support.rows.failures import failures
 
@@ -19,21 +18,19 @@ async def rows(conn: Conn) -> list[tuple[int, int]]:
     return await cursor.fetchall()
 
 
-def test_a_fold_changes_no_sum_while_others_write(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        await record(conns[0], [failures()])
+async def test_a_fold_changes_no_sum_while_others_write(connections: Connections) -> None:
+    conns = await connections(4)
+    await record(conns[0], [failures()])
 
-        async def write(conn: Conn) -> None:
-            for _ in range(60):
-                await record(conn, [failures(retried=1)])
+    async def write(conn: Conn) -> None:
+        for _ in range(60):
+            await record(conn, [failures(retried=1)])
 
-        await asyncio.gather(write(conns[0]), write(conns[1]), *(upkeep.turn(conn) for conn in conns[2:]))
-        while await upkeep.fold(conns[0]):
-            pass
-        assert [count for _, count in await rows(conns[0])] == [241, 241]
-        assert all(many < 32 for many, _ in await rows(conns[0]))
-
-    on_connections(database, test, 4)
+    await asyncio.gather(write(conns[0]), write(conns[1]), *(upkeep.turn(conn) for conn in conns[2:]))
+    while await upkeep.fold(conns[0]):
+        pass
+    assert [count for _, count in await rows(conns[0])] == [241, 241]
+    assert all(many < 32 for many, _ in await rows(conns[0]))
 
 
 async def test_spans_that_are_over_become_one_row_a_group(conn: Conn) -> None:

@@ -49,7 +49,6 @@ async def test_where_too_many_are_delayed_nobody_knows_what_is_ready(
 ) -> None:
     monkeypatch.setattr(levels, "MAX_DELAYED", 2)
     monkeypatch.setattr(levels, "MAX_QUEUES", 1)
-
     await enqueue(conn, 3, queue_name="a", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
     await enqueue(conn, 1, queue_name="b")
     await levels.sample(conn)

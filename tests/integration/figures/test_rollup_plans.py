@@ -36,52 +36,51 @@ def filled(postgres_url: str, template_database: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def database(filled: str) -> str:
+    """What `conn` is connected to."""
+    return filled
+
+
 def spans_read(window: Window) -> int:
     """Of the window and the one before, and rows of 10 s in place of the span that is not over yet."""
     return 2 * window.seconds // window.span + (0 if window.span == 10 else window.span // 10)
 
 
 @pytest.mark.parametrize("plan_mode", ["force_custom_plan", "force_generic_plan"])
-def test_charts_touch_the_rows_of_their_window_and_queue(filled: str, plan_mode: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute(f"SET plan_cache_mode = {plan_mode}".encode())
-        for window in Window:
-            shape = {"span": window.span, "width": window.width, "points": 2 * window.points}
-            asked: list[tuple[str, dict[str, Any], int]] = [
-                ("series", {**shape, "queue": ""}, spans_read(window)),
-                ("series", {**shape, "queue": "queue 7"}, spans_read(window)),
-                ("sparklines", {"queues": ["queue 7", ""], "points": 30, "width": 120}, 2 * 60),
-            ]
-            for verb, params, most in asked:
-                found = await plan(conn, verb, params)
-                assert scanned_whole(found) == [], (verb, window)
-                assert {node["Index Name"] for node in nodes(found) if "Index Name" in node} == {
-                    "lapinq_rollups_queue"
-                }
-                assert touched(found) <= most + 2, (verb, window)
-
-    on_connections(filled, test)
-
-
-def test_the_last_minutes_are_read_from_minutes(filled: str) -> None:
-    async def test(conn: Conn) -> None:
-        for plan_mode in (b"force_custom_plan", b"force_generic_plan"):
-            await conn.execute(b"SET plan_cache_mode = " + plan_mode)
-            for minutes, queue in ((5, None), (60, None), (60, "queue 7")):
-                found = await plan(conn, "recent", {"minutes": minutes, "queue": queue})
-                assert scanned_whole(found) == []
-                # Each end is less than a minute of 10 s.
-                assert touched(found) <= (minutes + 2 * 6) * (QUEUES + 1), (plan_mode, minutes, queue)
-
-    on_connections(filled, test)
+async def test_charts_touch_the_rows_of_their_window_and_queue(
+    database: str, conn: Conn, plan_mode: str
+) -> None:
+    await conn.execute(f"SET plan_cache_mode = {plan_mode}".encode())
+    for window in Window:
+        shape = {"span": window.span, "width": window.width, "points": 2 * window.points}
+        asked: list[tuple[str, dict[str, Any], int]] = [
+            ("series", {**shape, "queue": ""}, spans_read(window)),
+            ("series", {**shape, "queue": "queue 7"}, spans_read(window)),
+            ("sparklines", {"queues": ["queue 7", ""], "points": 30, "width": 120}, 2 * 60),
+        ]
+        for verb, params, most in asked:
+            found = await plan(conn, verb, params)
+            assert scanned_whole(found) == [], (verb, window)
+            assert {node["Index Name"] for node in nodes(found) if "Index Name" in node} == {
+                "lapinq_rollups_queue"
+            }
+            assert touched(found) <= most + 2, (verb, window)
 
 
-def test_upkeep_touches_what_is_new_or_too_old(filled: str) -> None:
-    async def test(conn: Conn) -> None:
-        spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}
-        for verb, most in (("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
-            found = await plan(conn, verb, spans)
-            assert scanned_whole(found) == [], verb
-            assert touched(found) <= most * (QUEUES + 1), verb
+async def test_the_last_minutes_are_read_from_minutes(database: str, conn: Conn) -> None:
+    for plan_mode in (b"force_custom_plan", b"force_generic_plan"):
+        await conn.execute(b"SET plan_cache_mode = " + plan_mode)
+        for minutes, queue in ((5, None), (60, None), (60, "queue 7")):
+            found = await plan(conn, "recent", {"minutes": minutes, "queue": queue})
+            assert scanned_whole(found) == []
+            # Each end is less than a minute of 10 s.
+            assert touched(found) <= (minutes + 2 * 6) * (QUEUES + 1), (plan_mode, minutes, queue)
 
-    on_connections(filled, test)
+
+async def test_upkeep_touches_what_is_new_or_too_old(database: str, conn: Conn) -> None:
+    spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}
+    for verb, most in (("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
+        found = await plan(conn, verb, spans)
+        assert scanned_whole(found) == [], verb
+        assert touched(found) <= most * (QUEUES + 1), verb

@@ -2,9 +2,9 @@
 
 import asyncio
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.figures import SPANS, Figures, Window
 from lapinq_core.figures import rollups
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, Connections
 from tests.support.rows.figures import put, rows, sums
 
@@ -55,7 +55,7 @@ async def test_histograms_of_any_length_are_folded(conn: Conn) -> None:
         " SELECT span, since, queue_name, '{}', '{1,2,3,4}' FROM lapinq_rollups LIMIT 1"
     )
     assert await rollups.fold(conn) == 4
-    row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
+    row = await maybe_row(conn, "SELECT completed, runs, waits FROM lapinq_rollups")
     assert row == (6, [0] * 8 + [6], [1, 2, 9, 4])
 
 
@@ -63,8 +63,7 @@ async def test_rows_without_histograms_are_folded(conn: Conn) -> None:
     await put(conn, 10, 150, rows=2)
     await conn.execute("UPDATE lapinq_rollups SET runs = '{}', waits = '{}'")
     assert await rollups.fold(conn) == 2
-    row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
-    assert row == (2, [], [])
+    assert await maybe_row(conn, "SELECT completed, runs, waits FROM lapinq_rollups") == (2, [], [])
 
 
 async def test_a_fold_is_bounded_and_comes_to_an_end(conn: Conn) -> None:
@@ -91,59 +90,55 @@ async def test_what_one_fold_holds_another_leaves(connections: Connections) -> N
     assert await rows(conn) == 1
 
 
-def test_folds_at_once_lose_nothing_and_every_reader_sees_it_all(database: str) -> None:
-    async def test(reader: Conn, *folders: Conn) -> None:
-        for queue in ("", "a", "b"):
-            await put(reader, 10, 150, queue, rows=400)
-        seen = set[int]()
-        is_over = asyncio.Event()
+async def test_folds_at_once_lose_nothing_and_every_reader_sees_it_all(connections: Connections) -> None:
+    reader, *folders = await connections(4)
+    for queue in ("", "a", "b"):
+        await put(reader, 10, 150, queue, rows=400)
+    seen = set[int]()
+    is_over = asyncio.Event()
 
-        async def read() -> None:
-            while not is_over.is_set():
-                seen.add((await sums(reader))[1])
+    async def read() -> None:
+        while not is_over.is_set():
+            seen.add((await sums(reader))[1])
 
-        async def fold(conn: Conn) -> None:
-            for _ in range(40):
-                await rollups.fold(conn, 70)
+    async def fold(conn: Conn) -> None:
+        for _ in range(40):
+            await rollups.fold(conn, 70)
 
-        reading = asyncio.create_task(read())
-        await asyncio.gather(*map(fold, folders))
-        is_over.set()
-        await reading
-        assert seen == {400}
-        while await rollups.fold(reader):
-            pass
-        for queue in ("", "a", "b"):
-            assert await sums(reader, queue) == (400, 400, 400, 400, 400)
-            assert await rows(reader, queue) == 1
-
-    on_connections(database, test, 4)
+    reading = asyncio.create_task(read())
+    await asyncio.gather(*map(fold, folders))
+    is_over.set()
+    await reading
+    assert seen == {400}
+    while await rollups.fold(reader):
+        pass
+    for queue in ("", "a", "b"):
+        assert await sums(reader, queue) == (400, 400, 400, 400, 400)
+        assert await rows(reader, queue) == 1
 
 
-def test_what_is_recorded_while_others_fold_is_kept(database: str) -> None:
-    async def test(folder: Conn, *workers: Conn) -> None:
-        # Counted long ago as soon as it is written: in the reach of every fold.
-        await folder.execute(
-            "CREATE FUNCTION make_older() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$BEGIN IF new.since > lapinq_now() - interval '100 s' THEN"
-            " new.since := new.since - interval '150 s'; END IF; RETURN new; END$$"
-        )
-        await folder.execute(
-            "CREATE TRIGGER make_older BEFORE INSERT ON lapinq_rollups FOR EACH ROW EXECUTE FUNCTION make_older()"
-        )
+async def test_what_is_recorded_while_others_fold_is_kept(connections: Connections) -> None:
+    folder, *workers = await connections(4)
+    # Counted long ago as soon as it is written: in the reach of every fold.
+    await folder.execute(
+        "CREATE FUNCTION make_older() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN IF new.since > lapinq_now() - interval '100 s' THEN"
+        " new.since := new.since - interval '150 s'; END IF; RETURN new; END$$"
+    )
+    await folder.execute(
+        "CREATE TRIGGER make_older BEFORE INSERT ON lapinq_rollups FOR EACH ROW EXECUTE FUNCTION make_older()"
+    )
 
-        async def work(conn: Conn) -> None:
-            for _ in range(50):
-                await rollups.record(conn, {"a": Figures(1, 1, 1)})
-                await rollups.fold(conn)
+    async def work(conn: Conn) -> None:
+        for _ in range(50):
+            await rollups.record(conn, {"a": Figures(1, 1, 1)})
+            await rollups.fold(conn)
 
-        await asyncio.gather(*map(work, workers))
-        await rollups.fold(folder)
-        for span in SPANS:
-            for queue in ("", "a"):
-                assert (await sums(folder, queue, span))[:3] == (150, 150, 150)
-
-    on_connections(database, test, 4)
+    await asyncio.gather(*map(work, workers))
+    await rollups.fold(folder)
+    for span in SPANS:
+        for queue in ("", "a"):
+            assert (await sums(folder, queue, span))[:3] == (150, 150, 150)
 
 
 async def test_what_was_kept_long_enough_is_forgotten(conn: Conn) -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.figures import SPANS, Figures, Window
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.figures import rollups
@@ -53,7 +54,7 @@ async def test_what_was_recorded_is_read(conn: Conn, window: Window, ago: int) -
 @pytest.mark.parametrize("window", Window)
 async def test_where_nothing_happened_there_are_zeros(conn: Conn, window: Window) -> None:
     series = await rollups.series(conn, window)
-    (now,) = await (await conn.execute("SELECT extract(epoch FROM lapinq_now())::float8")).fetchone() or (0,)
+    (now,) = await maybe_row(conn, "SELECT extract(epoch FROM lapinq_now())::float8") or (0,)
     assert len(series.times) == window.points
     assert {later - earlier for earlier, later in pairwise(series.times)} == {window.width}
     assert series.times[0] % window.width == 0
@@ -138,11 +139,9 @@ async def test_a_record_is_a_row_for_each_span_and_for_all_queues_together(conn:
         assert await sums(conn, "b", span) == (1, 0, 0, 0, 0)
         assert await sums(conn, "", span) == (4, 2, 1, 2, 0)
         assert await rows(conn, "", span) == 1
-    (uneven,) = await (
-        await conn.execute(
-            "SELECT count(*) FROM lapinq_rollups WHERE extract(epoch FROM since)::bigint % span <> 0"
-        )
-    ).fetchone() or (1,)
+    (uneven,) = await maybe_row(
+        conn, "SELECT count(*) FROM lapinq_rollups WHERE extract(epoch FROM since)::bigint % span <> 0"
+    ) or (1,)
     assert uneven == 0
     assert await rollups.record(conn, {}) is None
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.figures import task_rollups
@@ -23,7 +24,7 @@ async def make_older(conn: Conn, seconds: int, spans: int = 0) -> None:
 
 
 async def rows(conn: Conn) -> int:
-    (count,) = await (await conn.execute("SELECT count(*) FROM lapinq_task_rollups")).fetchone() or (0,)
+    (count,) = await maybe_row(conn, "SELECT count(*) FROM lapinq_task_rollups") or (0,)
     return count
 
 

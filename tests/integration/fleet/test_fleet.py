@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.annotations.form_fields import form_fields
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
@@ -63,12 +64,7 @@ async def test_a_worker_is_seen_as_it_said_it_is(conn: Conn) -> None:
     assert (new.state, new.memory_bytes, new.running, new.rate) == (WorkerState.ALIVE, None, None, None)
     await beat(conn, worker, memory_bytes=2**33, running=2, rate=1.5)
     told = await get(conn, worker)
-    assert (told.state, told.memory_bytes, told.running, told.rate) == (
-        WorkerState.ALIVE,
-        2**33,
-        2,
-        1.5,
-    )
+    assert (told.state, told.memory_bytes, told.running, told.rate) == (WorkerState.ALIVE, 2**33, 2, 1.5)
     assert told.beat_at > new.beat_at
     assert told.beat_at.utcoffset() is not None
     assert (told.task_count, told.tasks) == (0, [])
@@ -161,11 +157,9 @@ async def test_a_worker_hears_its_place_among_those_that_serve_its_queues_and_ha
     await workers.declare_dead(conn, ANY_TIME)
     assert await place(4) == Place(0, 1, 4)
     # What did not change is not written again, and nothing else is left.
-    cursor = await conn.execute("SELECT ctid::text FROM lapinq_places")
-    [kept] = await cursor.fetchall()
+    [kept] = await all_rows(conn, "SELECT ctid::text FROM lapinq_places")
     await workers.count_places(conn)
-    cursor = await conn.execute("SELECT ctid::text FROM lapinq_places")
-    assert await cursor.fetchall() == [kept]
+    assert await all_rows(conn, "SELECT ctid::text FROM lapinq_places") == [kept]
 
 
 async def test_places_that_do_not_change_are_counted_again_before_they_are_too_old(conn: Conn) -> None:
@@ -182,7 +176,6 @@ async def test_places_that_do_not_change_are_counted_again_before_they_are_too_o
 
 async def test_a_worker_counts_its_place_itself_while_no_other_process_does(conn: Conn) -> None:
     """As while one of an earlier release is on duty."""
-
     ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(4)]
     for worker, queues in zip(ids, [None, None, None, ["mail"]], strict=True):
         await add_worker(conn, id=worker, queues=queues)
@@ -208,7 +201,6 @@ async def test_heartbeats_do_not_read_those_of_the_fleet_that_a_snapshot_keeps(
     connections: Connections,
 ) -> None:
     """A hundred workers leave 72,000 dead rows in an hour; a sixth of these is as good, and made in a second."""
-
     conn, holding = await connections(2)
     ids = [await add_worker(conn, name=f"w{number}") for number in range(100)]
     async with holding.transaction():
@@ -223,12 +215,7 @@ async def test_heartbeats_do_not_read_those_of_the_fleet_that_a_snapshot_keeps(
         found = await plan(
             conn,
             "heartbeat",
-            {
-                "id": ids[-1],
-                "jumped_at": None,
-                "jumped_seconds": None,
-                **msgspec.structs.asdict(Health()),
-            },
+            {"id": ids[-1], "jumped_at": None, "jumped_seconds": None, **msgspec.structs.asdict(Health())},
         )
         assert blocks(found) < 60
 
@@ -261,7 +248,7 @@ async def test_a_worker_hears_what_it_is_asked_and_by_whom(conn: Conn) -> None:
     ]
 
 
-async def test_who_asks_sees_a_worker_that_stops_at_once(database: str, conn: Conn) -> None:
+async def test_who_asks_sees_a_worker_that_stops_at_once(conn: Conn) -> None:
     worker = await add_worker(conn)
     await conn.execute(
         "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql"
@@ -307,11 +294,7 @@ async def test_a_stop_is_not_taken_back(conn: Conn, order: WorkerRequest | None)
     with pytest.raises(StoppingWorker):
         await operators.request(conn, worker, order, by=MAX)
     again = await operators.request(conn, worker, WorkerRequest.STOP, by=MAX)
-    assert (again.asked_to, again.asked_by, again.asked_at) == (
-        WorkerRequest.STOP,
-        "lisa",
-        stopped.asked_at,
-    )
+    assert (again.asked_to, again.asked_by, again.asked_at) == (WorkerRequest.STOP, "lisa", stopped.asked_at)
     assert len(await noted(conn)) == 1
 
 

@@ -10,7 +10,6 @@ from psycopg.rows import dict_row
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake import enqueueing
 from lapinq_core.intake.new_tasks import encoded
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, new_task
 
 IN_AN_HOUR = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
@@ -54,19 +53,16 @@ KEYED: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", [*ALIKE, *KEYED])
-def test_alike_tasks_are_stored_as_each_of_them_alone(shared_database: str, name: str) -> None:
+async def test_alike_tasks_are_stored_as_each_of_them_alone(conn: Conn, name: str) -> None:
     made = [new_task(**values) for values in (ALIKE | KEYED)[name]]
     assert (is_one(made), is_one(made[:1])) == (name != "fire and forget", False)
 
-    async def stored(conn: Conn, *calls: list[NewTask]) -> list[Any]:
+    async def stored(*calls: list[NewTask]) -> list[Any]:
         async with conn.transaction(force_rollback=True):
             taken = [await enqueueing.take_in(conn, call) for call in calls]
             return [taken[0].queues, taken[0].due_in is None, await _rows(conn, made)]
 
-    async def test(conn: Conn) -> None:
-        assert await stored(conn, made) == await stored(conn, *([task] for task in made))
-
-    on_connections(shared_database, test)
+    assert await stored(made) == await stored(*([task] for task in made))
 
 
 @pytest.mark.parametrize("value", [{"queue_name": "other"}, {"priority": 1}, {"scheduled_at": IN_AN_HOUR}])
@@ -75,23 +71,19 @@ def test_tasks_that_differ_in_another_field_are_not_alike(value: dict[str, Any])
     assert not is_one([new_task(key="a"), new_task(**value)])
 
 
-def test_tasks_of_which_some_are_profiled_are_stored_as_others(shared_database: str) -> None:
+async def test_tasks_of_which_some_are_profiled_are_stored_as_others(conn: Conn) -> None:
     made = [new_task(**ALL_FIELDS, profile=True), new_task()]
     assert not is_one(made)
     assert not is_one([msgspec.structs.replace(task, profile=True) for task in made])
-
-    async def test(conn: Conn) -> None:
-        async with conn.transaction(force_rollback=True):
-            await enqueueing.take_in(conn, made)
-            rows = await _rows(conn, made)
-            assert [row["task"].pop("profile") for row in rows[:2]] == [True, None]
-        async with conn.transaction(force_rollback=True):
-            await enqueueing.take_in(conn, [msgspec.structs.replace(task, profile=False) for task in made])
-            plain = await _rows(conn, made)
-            assert [row["task"].pop("profile") for row in plain[:2]] == [None, None]
-        assert rows == plain
-
-    on_connections(shared_database, test)
+    async with conn.transaction(force_rollback=True):
+        await enqueueing.take_in(conn, made)
+        rows = await _rows(conn, made)
+        assert [row["task"].pop("profile") for row in rows[:2]] == [True, None]
+    async with conn.transaction(force_rollback=True):
+        await enqueueing.take_in(conn, [msgspec.structs.replace(task, profile=False) for task in made])
+        plain = await _rows(conn, made)
+        assert [row["task"].pop("profile") for row in plain[:2]] == [None, None]
+    assert rows == plain
 
 
 def is_one(tasks: list[NewTask]) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from lapinq_core.db import ready_notices
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
 from tests.support.database import ready_channels
 from tests.support.database.pgbouncer import PROGRAM, pooler
@@ -56,11 +57,10 @@ async def test_what_was_committed_before_a_flush_is_on_disk_after_it(database: s
     await conn.execute("CREATE TABLE notes (note text)")
     await conn.execute("SET synchronous_commit = off")
     await conn.execute("INSERT INTO notes VALUES ('x')")
-    [end] = await (await conn.execute("SELECT pg_current_wal_insert_lsn()")).fetchone() or [None]
+    [end] = await maybe_row(conn, "SELECT pg_current_wal_insert_lsn()") or [None]
     await conn.execute("RESET synchronous_commit")
     await flush(conn)
-    cursor = await conn.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", (end,))
-    assert await cursor.fetchone() == (True,)
+    assert await first_value(conn, "SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", (end,))
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer")
@@ -81,8 +81,7 @@ def test_clients_of_a_pooler_share_two_connections_and_nothing_leaks(database: s
 
         async def look() -> None:
             for _ in range(50):
-                shown = await (await other.execute("SHOW synchronous_commit")).fetchone()
-                assert shown == ("on",)
+                assert await first_value(other, "SHOW synchronous_commit") == "on"
 
         await asyncio.gather(look(), *(enqueue(conn, f"q{n}") for n, conn in enumerate(enqueuers)))
         for n in range(len(enqueuers)):

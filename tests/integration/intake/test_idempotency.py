@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.ids import new_id
 from lapinq_core.intake.idempotency import (
     IDLE_SECONDS,
@@ -18,7 +19,7 @@ from lapinq_core.intake.idempotency import (
     forget_keys,
     store,
 )
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.database.plans import nodes, plan, scanned_whole, touched
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, Connections, counts, new_task
@@ -28,7 +29,7 @@ def asked(key: str | None, digest: bytes = b"one", **values: object) -> Asked:
     return Asked([new_task(id=new_id(), **values)], None if key is None else Key(key, digest))
 
 
-async def test_some_are_new_and_some_were_there_and_some_are_others(database: str, conn: Conn) -> None:
+async def test_some_are_new_and_some_were_there_and_some_are_others(conn: Conn) -> None:
     first = [asked("a"), asked(None), asked("b")]
     answers, taken = await enqueue_once(conn, first)
     assert answers == [None, None, None]
@@ -45,7 +46,7 @@ async def test_some_are_new_and_some_were_there_and_some_are_others(database: st
     ]
     assert await counts(conn) == {"pending": 5}
     stored = [one.tasks[0].id for one in (*first, again[2], again[3])]
-    check_invariants(database, stored)
+    await check_rows(conn, stored)
 
 
 async def test_what_the_database_refuses_uses_no_key(conn: Conn) -> None:
@@ -63,7 +64,7 @@ async def test_a_key_is_held_until_the_end_of_the_first_and_those_beside_it_do_n
     first, second = asked("k"), asked("k")
     # A transaction within that of the test, which thereby decides of both.
     assert (await enqueue_once(one, [first]))[0] == [None]
-    bound = await (await one.execute("SHOW idle_in_transaction_session_timeout")).fetchone()
+    bound = await maybe_row(one, "SHOW idle_in_transaction_session_timeout")
     assert bound == (f"{IDLE_SECONDS}s",)  # for a server that is cut off in between
     answers, _ = await enqueue_once(two, [asked(None), second, asked("free"), second])
     assert [type(answer) for answer in answers] == [type(None), KeyHeld, type(None), KeyHeld]
@@ -135,7 +136,7 @@ async def test_keys_are_found_and_forgotten_by_their_indexes(conn: Conn) -> None
     assert "lapinq_idempotency_keys_created_at" in {node.get("Index Name") for node in nodes(forgotten)}
 
 
-async def test_an_id_is_stored_once_and_those_beside_it_are_stored(database: str, conn: Conn) -> None:
+async def test_an_id_is_stored_once_and_those_beside_it_are_stored(conn: Conn) -> None:
     first, keyed = asked(None), asked("k")
     assert (await store(conn, [first, keyed]))[0] == [None, None]
     beside, twice = [asked(None, ttl_seconds=0), asked("other"), asked(None)], asked(None)
@@ -144,7 +145,7 @@ async def test_an_id_is_stored_once_and_those_beside_it_are_stored(database: str
     assert answers == [None, repeated[0], repeated[1], None, None, repeated[2], None]
     assert taken.queues == {"default"}
     assert await counts(conn) == {"pending": 5}
-    check_invariants(database, [one.tasks[0].id for one in (first, keyed, twice, *beside[1:])])
+    await check_rows(conn, [one.tasks[0].id for one in (first, keyed, twice, *beside[1:])])
 
 
 @pytest.mark.parametrize("commits", [True, False])

@@ -45,7 +45,7 @@ async def test_a_key_is_found_by_its_digest_and_is_nowhere_in_the_database(conn:
         assert not any(KEY[7:] in row[0] for row in rows)
 
 
-async def test_a_name_is_given_once_and_the_number_of_keys_is_bounded(database: str, conn: Conn) -> None:
+async def test_a_name_is_given_once_and_the_number_of_keys_is_bounded(conn: Conn) -> None:
     made = await make(conn)
     with pytest.raises(NameTaken):
         await make(conn, "ci", OTHER)
@@ -83,7 +83,7 @@ async def test_a_deletion_is_noted_and_announced_and_happens_once(database: str,
     assert (await actions(conn))[1:] == [("key.delete", str(made.id), {"name": "ci"})]
 
 
-async def test_a_key_is_found_until_it_expires(database: str, conn: Conn) -> None:
+async def test_a_key_is_found_until_it_expires(conn: Conn) -> None:
     new = NewKey(name="ci", scopes=[Scope.READ], queues=["mail"], expires_in=3600)
     made = await keys.create(conn, new, KEY, by=OPERATOR)
     [found] = (await keys.find(conn, [digest_of(KEY.encode())])).values()

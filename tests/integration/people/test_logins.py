@@ -2,10 +2,10 @@
 
 import asyncio
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.people import logins
 from lapinq_core.people.logins import Counter
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn
+from tests.support.rows.factories import Conn, Connections
 
 MAX_TRIES = 5
 
@@ -26,30 +26,27 @@ async def test_beyond_the_most_the_rest_wait_for_the_end_of_the_window(conn: Con
 async def test_what_is_refused_is_neither_written_nor_counted_under_what_follows(conn: Conn) -> None:
     for number in range(3 * MAX_TRIES):
         assert await logins.count_try(conn, counters(f"name {number}", "one")) is None
-    before = await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall()
+    before = await all_rows(conn, "SELECT xmin, ctid FROM lapinq_login_tries")
     for _ in range(2 * MAX_TRIES):
         assert await logins.count_try(conn, counters("victim", "one")) is not None
-    assert await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall() == before
+    assert await all_rows(conn, "SELECT xmin, ctid FROM lapinq_login_tries") == before
     assert await logins.count_try(conn, counters("victim", "other")) is None
 
 
-def test_guesses_at_the_same_moment_are_all_counted(database: str) -> None:
-    async def test(*connections: Conn) -> None:
-        async def guess(conn: Conn, address: str) -> int:
-            return sum([await logins.count_try(conn, counters("lisa", address)) is None for _ in range(5)])
+async def test_guesses_at_the_same_moment_are_all_counted(connections: Connections) -> None:
 
-        passed = await asyncio.gather(*(guess(conn, str(n)) for n, conn in enumerate(connections)))
-        assert sum(passed) == MAX_TRIES
+    async def guess(conn: Conn, address: str) -> int:
+        return sum([await logins.count_try(conn, counters("lisa", address)) is None for _ in range(5)])
 
-    on_connections(database, test, 8)
+    passed = await asyncio.gather(*(guess(conn, str(n)) for n, conn in enumerate(await connections(8))))
+    assert sum(passed) == MAX_TRIES
 
 
 async def test_a_success_takes_back_its_own_try_or_all_that_it_forgets(conn: Conn) -> None:
     for _ in range(MAX_TRIES):
         await logins.count_try(conn, counters("lisa", "one"))
     await logins.succeeded(conn, counters("lisa", "one"))
-    rows = await (await conn.execute("SELECT key, tries FROM lapinq_login_tries")).fetchall()
-    assert rows == [("one", MAX_TRIES - 1)]
+    assert await all_rows(conn, "SELECT key, tries FROM lapinq_login_tries") == [("one", MAX_TRIES - 1)]
     assert await logins.count_try(conn, counters("lisa", "one")) is None
     await logins.succeeded(conn, counters("unknown", "unknown"))
 

@@ -4,6 +4,7 @@ import asyncio
 
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions, users
@@ -25,12 +26,11 @@ async def test_the_chores_take_away_what_is_over_and_leave_the_rest(database: st
     await logins.count_try(conn, [Counter("new name", 10), Counter("new address", 10)])
 
     async def is_pruned() -> bool:
-        left = await (
-            await conn.execute(
-                "SELECT array(SELECT convert_from(token_hash, 'utf8') FROM lapinq_sessions),"
-                " array(SELECT key FROM lapinq_login_tries ORDER BY key)"
-            )
-        ).fetchone()
+        left = await maybe_row(
+            conn,
+            "SELECT array(SELECT convert_from(token_hash, 'utf8') FROM lapinq_sessions),"
+            " array(SELECT key FROM lapinq_login_tries ORDER BY key)",
+        )
         return left == (["new"], ["new address", "new name"])
 
     stop = asyncio.Event()

@@ -6,6 +6,7 @@ from hashlib import sha256
 import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import all_rows, maybe_row, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.accounts.account import ActorKind, Permission, Role
 from lapinq_core.people import sessions, users
@@ -47,11 +48,7 @@ async def test_a_session_gives_its_user_as_they_are_now(conn: Conn) -> None:
         "lisa",
         Role.USER,
     )
-    assert (session.actor.kind, session.actor.name, session.actor.is_admin) == (
-        ActorKind.USER,
-        "lisa",
-        False,
-    )
+    assert (session.actor.kind, session.actor.name, session.actor.is_admin) == (ActorKind.USER, "lisa", False)
     await users.set_permissions(conn, lisa.id, {"video": frozenset({Permission.CANCEL})})
     session = await sessions.find(conn, hashed("a"))
     assert session is not None
@@ -89,9 +86,7 @@ async def test_it_ends_after_12_idle_hours_or_7_days_whatever_it_did(conn: Conn)
 
 async def test_a_sign_of_life_is_written_once_a_minute_and_keeps_it_alive(conn: Conn) -> None:
     async def seen(conn: Conn) -> object:
-        row = await (await conn.execute("SELECT seen_at, xmin::text FROM lapinq_sessions")).fetchone()
-        assert row is not None
-        return row
+        return await one_row(conn, "SELECT seen_at, xmin::text FROM lapinq_sessions")
 
     lisa = await add_user(conn)
     await begin(conn, lisa, "a")
@@ -101,9 +96,7 @@ async def test_a_sign_of_life_is_written_once_a_minute_and_keeps_it_alive(conn: 
     assert await seen(conn) == before
     await make_older(conn, "a", "seen_at", "11 hours 59 minutes")
     assert await sessions.find(conn, hashed("a")) is not None
-    row = await (
-        await conn.execute("SELECT seen_at > lapinq_now() - interval '5 s' FROM lapinq_sessions")
-    ).fetchone()
+    row = await maybe_row(conn, "SELECT seen_at > lapinq_now() - interval '5 s' FROM lapinq_sessions")
     assert row == (True,)
 
 
@@ -185,7 +178,7 @@ async def test_a_request_finds_its_session_by_the_primary_key(conn: Conn) -> Non
     await conn.execute("ANALYZE lapinq_sessions")
     query = sql("lapinq_core.people", "find_session")
     params = {"token_hash": hashed("1"), "touch": 60.0, "idle": 43_200.0, "absolute": 604_800.0}
-    rows = await (await conn.execute(psql.SQL("EXPLAIN ") + psql.SQL(query), params)).fetchall()
+    rows = await all_rows(conn, psql.SQL("EXPLAIN ") + psql.SQL(query), params)
     plan = "\n".join(row[0] for row in rows)
     assert "using lapinq_sessions_pkey" in plan
     assert "Seq Scan on lapinq_sessions" not in plan

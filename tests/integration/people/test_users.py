@@ -5,7 +5,6 @@ import asyncio
 from lapinq_core.domain.accounts.account import Permission, Role
 from lapinq_core.people import users
 from lapinq_core.people.users import Changed, User
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, Connections
 
 
@@ -27,21 +26,19 @@ async def test_a_name_is_given_once_in_capitals_or_not_and_found_so(conn: Conn) 
     assert [user.username for user in await users.list_all(conn)] == ["bob", "Lisa"]
 
 
-def test_the_first_user_is_made_once_however_many_servers_start(database: str) -> None:
-    async def test(*connections: Conn) -> None:
-        made = await asyncio.gather(
-            *(
-                users.create_first(conn, f"name {number}", "hash", has_default_password=True)
-                for number, conn in enumerate(connections)
-            )
+async def test_the_first_user_is_made_once_however_many_servers_start(connections: Connections) -> None:
+    conns = await connections(8)
+    made = await asyncio.gather(
+        *(
+            users.create_first(conn, f"name {number}", "hash", has_default_password=True)
+            for number, conn in enumerate(conns)
         )
-        assert [user_id is None for user_id in made].count(False) == 1
-        [user] = await users.list_all(connections[0])
-        assert (user.role, user.has_default_password) == (Role.ADMIN, True)
-        assert await users.default_login(connections[0]) == user.username
-        assert await users.has_any(connections[0])
-
-    on_connections(database, test, 8)
+    )
+    assert [user_id is None for user_id in made].count(False) == 1
+    [user] = await users.list_all(conns[0])
+    assert (user.role, user.has_default_password) == (Role.ADMIN, True)
+    assert await users.default_login(conns[0]) == user.username
+    assert await users.has_any(conns[0])
 
 
 async def test_a_new_password_is_the_default_one_no_more_and_wants_the_old_one(conn: Conn) -> None:

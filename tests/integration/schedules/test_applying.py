@@ -12,7 +12,6 @@ from lapinq_core.schedules.applying import KeptElsewhere, apply
 from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted
 from lapinq_core.schedules.schedules import Schedule, ScheduleFilter
 from tests.support.database.locks import is_held_up
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn, Connections
 from tests.support.rows.schedules import add_schedule, definition, set_clock
@@ -56,11 +55,7 @@ async def test_schedules_are_created_changed_and_left_and_a_second_time_nothing_
     assert await done(conn, *first) == {"a": "created", "b": "created", "c": "created"}
     made = await found(conn, "b")
     assert (made.source, made.every, made.updated_by) == (FILE, "1h30m", "lisa")
-    second = [
-        want("c"),
-        want("b", every="1h30m", args=[1], metadata={"x": 1.5}),
-        want("a", cron="@daily"),
-    ]
+    second = [want("c"), want("b", every="1h30m", args=[1], metadata={"x": 1.5}), want("a", cron="@daily")]
     steps = await applied(conn, *second)
     assert [(step.name, step.action, step.changes) for step in steps] == [
         ("a", "changed", {"cron": ["* * * * *", "@daily"]}),
@@ -169,20 +164,17 @@ async def test_what_a_module_declares_no_longer_is_paused_until_it_does_again(co
     assert (await found(conn, "c")).pause_reason == "broken"
 
 
-def test_several_at_once_make_each_schedule_once(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        wanted = [want(f"s{number}") for number in range(20)]
-        answers = await asyncio.gather(*(done(conn, *wanted) for conn in conns))
-        assert sorted(set(answer.values()).pop() for answer in answers) == ["created", *["unchanged"] * 3]
-        cursor = await conns[0].execute("SELECT count(*) FROM lapinq_audit WHERE action = 'schedule.create'")
-        assert await cursor.fetchone() == (20,)
-
-    on_connections(database, test, count=4)
+async def test_several_at_once_make_each_schedule_once(connections: Connections) -> None:
+    conns = await connections(4)
+    wanted = [want(f"s{number}") for number in range(20)]
+    answers = await asyncio.gather(*(done(conn, *wanted) for conn in conns))
+    assert sorted(set(answer.values()).pop() for answer in answers) == ["created", *["unchanged"] * 3]
+    cursor = await conns[0].execute("SELECT count(*) FROM lapinq_audit WHERE action = 'schedule.create'")
+    assert await cursor.fetchone() == (20,)
 
 
 async def test_what_somebody_changes_meanwhile_is_looked_at_again(connections: Connections) -> None:
     """The other one holds the schedule when it is looked at, and has changed it once it is written."""
-
     one, other = await connections(2)
     await done(one, want("a"), want("b"))
     async with other.transaction():

@@ -5,49 +5,45 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.schedules.schedule import task_at
 from lapinq_core.schedules import firing, schedules
 from lapinq_core.schedules.firing import Outlook
-from tests.support.database.invariants import check_invariants
-from tests.support.database.running import on_connections
+from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import SOMEBODY, Conn, Connections, status
 from tests.support.rows.schedules import add_schedule, set_clock, task_ids, ticks
 
 NOON = "2026-03-02 12:00:00+00"
 
 
-def test_a_tick_makes_one_task_and_moves_the_schedule_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        made = await add_schedule(conn, kwargs={"b": 2}, priority=5, metadata={"team": "ops"})
-        assert await firing.fire_due(conn) == ([], set())
-        await set_clock(conn, "2026-03-02 12:01:02+00")
-        [dealt], woken = await firing.fire_due(conn)
-        assert (dealt.outcome, dealt.late_by, woken) == ("enqueued", 2.0, {"default"})
-        assert await firing.fire_due(conn) == ([], set())
-        [task] = await task_ids(conn)
-        cursor = await conn.execute(
-            "SELECT task_name, args, kwargs, priority, metadata, scheduled_at::text FROM lapinq_tasks"
+async def test_a_tick_makes_one_task_and_moves_the_schedule_on(conn: Conn) -> None:
+    await set_clock(conn, NOON)
+    made = await add_schedule(conn, kwargs={"b": 2}, priority=5, metadata={"team": "ops"})
+    assert await firing.fire_due(conn) == ([], set())
+    await set_clock(conn, "2026-03-02 12:01:02+00")
+    [dealt], woken = await firing.fire_due(conn)
+    assert (dealt.outcome, dealt.late_by, woken) == ("enqueued", 2.0, {"default"})
+    assert await firing.fire_due(conn) == ([], set())
+    [task] = await task_ids(conn)
+    assert await all_rows(
+        conn, "SELECT task_name, args, kwargs, priority, metadata, scheduled_at::text FROM lapinq_tasks"
+    ) == [
+        (
+            "add",
+            [1, 1],
+            {"b": 2},
+            5,
+            {"team": "ops", "schedule": "nightly", "planned_at": "2026-03-02T12:01:00+00:00"},
+            "2026-03-02 12:01:00+00",
         )
-        assert await cursor.fetchall() == [
-            (
-                "add",
-                [1, 1],
-                {"b": 2},
-                5,
-                {"team": "ops", "schedule": "nightly", "planned_at": "2026-03-02T12:01:00+00:00"},
-                "2026-03-02 12:01:00+00",
-            )
-        ]
-        found = await schedules.get_schedule(conn, "nightly")
-        assert found is not None
-        assert str(found.next_fire_at) == "2026-03-02 12:02:00+00:00"
-        assert found.version == made.version
-        assert await status(conn, task) == "pending"
-
-    on_connections(database, test)
-    check_invariants(database, [])
+    ]
+    found = await schedules.get_schedule(conn, "nightly")
+    assert found is not None
+    assert str(found.next_fire_at) == "2026-03-02 12:02:00+00:00"
+    assert found.version == made.version
+    assert await status(conn, task) == "pending"
+    await check_rows(conn, [])
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "pruned"])
@@ -56,7 +52,6 @@ async def test_of_two_that_saw_the_same_tick_one_makes_its_task(
 ) -> None:
     """The second has read the schedule before the first committed, and deals with it afterwards: also when that is so
     long afterwards that the tick is not kept any more."""
-
     one, other = await connections(2)
     await set_clock(one, NOON)
     await add_schedule(one)
@@ -72,20 +67,18 @@ async def test_of_two_that_saw_the_same_tick_one_makes_its_task(
     assert len(await ticks(one)) == is_kept
 
 
-def test_many_at_once_make_one_task_a_tick(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        await set_clock(conns[0], NOON)
-        for n in range(30):
-            await add_schedule(conns[0], f"s{n}")
-        for minute in range(1, 6):
-            await set_clock(conns[0], f"2026-03-02 12:{minute:02}:00+00")
-            await asyncio.gather(*(firing.fire_due(conn) for conn in conns))
-        await firing.fire_due(conns[0])  # what one left to another that was at it
-        for n in range(30):
-            assert len(await task_ids(conns[0], f"s{n}")) == 5
-
-    on_connections(database, test, count=4)
-    check_invariants(database, [])
+async def test_many_at_once_make_one_task_a_tick(connections: Connections) -> None:
+    conns = await connections(4)
+    await set_clock(conns[0], NOON)
+    for n in range(30):
+        await add_schedule(conns[0], f"s{n}")
+    for minute in range(1, 6):
+        await set_clock(conns[0], f"2026-03-02 12:{minute:02}:00+00")
+        await asyncio.gather(*(firing.fire_due(conn) for conn in conns))
+    await firing.fire_due(conns[0])  # what one left to another that was at it
+    for n in range(30):
+        assert len(await task_ids(conns[0], f"s{n}")) == 5
+    await check_rows(conns[0], [])
 
 
 async def test_nothing_fires_once_a_pause_was_answered(connections: Connections) -> None:
@@ -124,9 +117,7 @@ async def test_what_was_missed_follows_the_policy(
     assert (await ticks(conn))[-1] == ("2026-03-02 16:00:00", "enqueued")
 
 
-async def test_a_task_becomes_due_within_the_jitter_and_always_at_the_same_offset(
-    database: str, conn: Conn
-) -> None:
+async def test_a_task_becomes_due_within_the_jitter_and_always_at_the_same_offset(conn: Conn) -> None:
     await set_clock(conn, NOON)
     for n in range(20):
         await add_schedule(conn, f"s{n}", jitter=30.0)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.schedules.schedule import ScheduleState
 from lapinq_core.people import audit
@@ -124,7 +125,7 @@ async def test_a_paused_schedule_keeps_why_and_makes_nothing_up_for(conn: Conn) 
     assert await firing.fire_due(conn) == ([], set())
 
 
-async def test_a_deleted_schedule_leaves_its_tasks(database: str, conn: Conn) -> None:
+async def test_a_deleted_schedule_leaves_its_tasks(conn: Conn) -> None:
     await add_schedule(conn, overlap="skip")
     await firing.run_now(conn, "nightly", by=SOMEBODY)
     await schedules.delete(conn, "nightly", by=SOMEBODY)
@@ -156,7 +157,7 @@ async def test_lists_are_by_name_and_narrowed(conn: Conn) -> None:
     assert await names(after="s2") == ["s3", "s4"]
 
 
-async def test_every_change_is_in_the_audit_log_without_what_may_be_secret(database: str, conn: Conn) -> None:
+async def test_every_change_is_in_the_audit_log_without_what_may_be_secret(conn: Conn) -> None:
     await add_schedule(conn)
     await schedules.change(conn, "nightly", {"args": ["secret"], "priority": 2}, None, by=SOMEBODY)
     await schedules.pause(conn, "nightly", "why", by=SOMEBODY)
@@ -171,7 +172,7 @@ async def test_every_change_is_in_the_audit_log_without_what_may_be_secret(datab
     assert "secret" not in repr(entries)
 
 
-async def test_the_history_tells_what_was_done_and_how_the_task_stands(database: str, conn: Conn) -> None:
+async def test_the_history_tells_what_was_done_and_how_the_task_stands(conn: Conn) -> None:
     await set_clock(conn, NOON)
     made = await add_schedule(conn, overlap="skip")
     await set_clock(conn, "2026-03-02 12:01:03+00")
@@ -179,12 +180,7 @@ async def test_the_history_tells_what_was_done_and_how_the_task_stands(database:
     await set_clock(conn, "2026-03-02 12:02:00+00")
     await firing.fire_due(conn)
     [skipped, enqueued] = (await ticks.list_ticks(conn, [made.id], 10))[made.id]
-    assert (skipped.outcome, skipped.task_id, skipped.status, skipped.late_by) == (
-        "skipped",
-        None,
-        None,
-        0.0,
-    )
+    assert (skipped.outcome, skipped.task_id, skipped.status, skipped.late_by) == ("skipped", None, None, 0.0)
     assert (enqueued.outcome, enqueued.status, enqueued.late_by) == ("enqueued", "pending", 3.0)
     held = await claim(conn, await add_worker(conn))
     assert [one.id for one in held] == [enqueued.task_id]
@@ -209,12 +205,9 @@ async def test_ticks_of_long_ago_are_forgotten_but_for_the_last_and_held_ones(co
     assert await ticks.prune(conn, 100) == 100
     while await ticks.prune(conn):
         pass
-    row = await (
-        await conn.execute(
-            "SELECT count(*), min(fire_at) >= lapinq_now() - interval '30 days' FROM lapinq_ticks"
-        )
-    ).fetchone()
-    assert row in [(720, True), (721, True)]
+    assert await maybe_row(
+        conn, "SELECT count(*), min(fire_at) >= lapinq_now() - interval '30 days' FROM lapinq_ticks"
+    ) in [(720, True), (721, True)]
     await conn.execute("UPDATE lapinq_ticks SET fired_at = fired_at - interval '90 days'")
     await conn.execute(
         "INSERT INTO lapinq_ticks (schedule_id, fire_at, fired_at, outcome)"

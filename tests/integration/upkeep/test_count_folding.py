@@ -3,6 +3,7 @@
 import pytest
 
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import one_row
 from lapinq_core.upkeep import count_folding
 from lapinq_core.upkeep.count_folding import FOLD_INTERVAL_SECONDS, CountFolding
 from tests.support.rows.factories import Conn
@@ -19,12 +20,9 @@ async def add_deltas(conn: Conn, deltas: int) -> None:
 
 
 async def rows_and_sums(conn: Conn) -> tuple[int, int, int]:
-    cursor = await conn.execute(
-        "SELECT count(*), sum(pending)::bigint, sum(completed)::bigint FROM lapinq_counts"
+    return await one_row(
+        conn, "SELECT count(*), sum(pending)::bigint, sum(completed)::bigint FROM lapinq_counts"
     )
-    row = await cursor.fetchone()
-    assert row is not None
-    return row
 
 
 async def test_a_turn_folds_all_there_is(database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +41,6 @@ async def test_a_turn_without_time_leaves_the_rest_to_the_next(
 ) -> None:
     monkeypatch.setattr(count_folding, "LOOK_LIMIT", 1000)
     monkeypatch.setattr(count_folding, "TURN_SECONDS", 0.0)
-
     await add_deltas(conn, 2500)
     async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
         folding = CountFolding(pool)

@@ -6,6 +6,7 @@ import time
 import pytest
 from psycopg import sql
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.figures import alerts
 from lapinq_core.upkeep.maintenance_jobs import ensure_partitions
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, enqueue, status
@@ -40,14 +41,13 @@ async def crowd(conn: Conn, count: int) -> None:
 
 async def made(conn: Conn) -> list[int]:
     """Which of this week and the next two have partitions, both of them."""
-    cursor = await conn.execute("SELECT inhrelid::regclass::text FROM pg_inherits")
-    names = {row[0] for row in await cursor.fetchall()}
+    names = {row[0] for row in await all_rows(conn, "SELECT inhrelid::regclass::text FROM pg_inherits")}
     return [n for n in range(3) if all(f"{parent}_{monday(-n):%Y%m%d}" in names for parent in PARENTS)]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(15_000, [0, 1, 2]), (20_001, [1, 2]), (400_000, [])])
 async def test_a_week_of_which_the_default_partition_holds_much_is_left_there_and_told(
-    database: str, conn: Conn, count: int, expected: list[int]
+    conn: Conn, count: int, expected: list[int]
 ) -> None:
     await forget_weeks(conn)
     (task,) = await enqueue(conn)

@@ -6,6 +6,7 @@ import pytest
 
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import all_rows
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs, promotion
 from lapinq_core.upkeep.promotion import Promotion
@@ -22,12 +23,10 @@ async def make_due(conn: Conn, task: str, seconds_ago: float) -> None:
 
 
 async def ready(conn: Conn) -> set[str]:
-    return {row[0] for row in await (await conn.execute("SELECT id::text FROM lapinq_ready")).fetchall()}
+    return {row[0] for row in await all_rows(conn, "SELECT id::text FROM lapinq_ready")}
 
 
-async def test_a_look_starts_at_the_last_task_moved_and_after_a_short_one_a_moment_ago(
-    database: str, conn: Conn
-) -> None:
+async def test_a_look_starts_at_the_last_task_moved_and_after_a_short_one_a_moment_ago(conn: Conn) -> None:
     ids = await enqueue(conn, 5, scheduled_at=FUTURE)
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '2 minutes'")
     full = await maintenance_jobs.promote(conn, 2)
@@ -46,7 +45,6 @@ async def test_a_look_from_the_bottom_rests_and_those_from_the_mark_go_on(
     database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(promotion, "REST_FACTOR", 1e9)  # the first look counts as a slow one
-
     on_time, late, early = await enqueue(conn, 3, scheduled_at=FUTURE)
     async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
         resting, fresh = (Promotion(pool, Notifier(pool), DueTimer()) for _ in range(2))

@@ -10,6 +10,7 @@ import pytest
 from lapinq_core.db.channels import DELAYED_CHANNEL, SOON_SECONDS
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.intake.enqueueing import Taken, take_in
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.runtime.settings import Settings
@@ -27,8 +28,7 @@ def later(seconds: float) -> datetime:
 
 def is_ready(conn: Conn, task: str) -> Callable[[], Awaitable[bool]]:
     async def look() -> bool:
-        cursor = await conn.execute("SELECT FROM lapinq_ready WHERE id = %s", [task])
-        return await cursor.fetchone() is not None
+        return await maybe_row(conn, "SELECT FROM lapinq_ready WHERE id = %s", [task]) is not None
 
     return look
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from lapinq_core.db.moved_clock import clock_moved_by
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.error_groups import groups
@@ -15,14 +16,12 @@ from lapinq_core.tasks import actions
 from lapinq_core.upkeep import rescuing
 from lapinq_core.upkeep.rescuing import MAX_SUSPECTS
 from tests.support.database.database_clock import database_time
-from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
     Conn,
     Connections,
     add_worker,
     beat,
     claim,
-    complete,
     enqueue,
     make_late,
     status,
@@ -33,7 +32,7 @@ from tests.support.rows.rescue import rescue_all
 HOUR = 3600.0
 
 
-async def test_tasks_of_a_late_worker_may_start_again_at_once(database: str, conn: Conn) -> None:
+async def test_tasks_of_a_late_worker_may_start_again_at_once(conn: Conn) -> None:
     ids = await enqueue(conn, 3, queue_name="video")
     dead, alive = await add_worker(conn), await add_worker(conn)
     await claim(conn, dead, 2, "video")
@@ -45,7 +44,7 @@ async def test_tasks_of_a_late_worker_may_start_again_at_once(database: str, con
     assert [held.attempt for held in again] == [2, 2]
 
 
-async def test_tasks_of_a_worker_nobody_knows_are_rescued(database: str, conn: Conn) -> None:
+async def test_tasks_of_a_worker_nobody_knows_are_rescued(conn: Conn) -> None:
     ids = await enqueue(conn)
     worker = await add_worker(conn)
     await claim(conn, worker)
@@ -53,26 +52,18 @@ async def test_tasks_of_a_worker_nobody_knows_are_rescued(database: str, conn: C
     assert list(await rescue_all(conn)) == ids
 
 
-async def test_dead_stays_dead(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    await make_late(conn, worker)
-    await rescue_all(conn)
-    cursor = await conn.execute("UPDATE lapinq_workers SET beat_at = lapinq_now() WHERE dead_at IS NULL")
-    assert cursor.rowcount == 0
-
-
-async def test_a_task_that_may_start_once_only_fails_with_its_worker(database: str, conn: Conn) -> None:
+async def test_a_task_that_may_start_once_only_fails_with_its_worker(conn: Conn) -> None:
     (task,) = await enqueue(conn, max_retries=0)
     worker = await add_worker(conn, name="box-7")
     await claim(conn, worker)
     await make_late(conn, worker)
     assert await rescue_all(conn) == {task: None}
     assert await status(conn, task) == "failed"
-    row = await (await conn.execute("SELECT error, attempt FROM lapinq_attempts WHERE final")).fetchone()
+    row = await maybe_row(conn, "SELECT error, attempt FROM lapinq_attempts WHERE final")
     assert row == ("worker 'box-7' was lost while it ran this task", 1)
 
 
-async def test_losing_workers_uses_up_the_retries(database: str, conn: Conn) -> None:
+async def test_losing_workers_uses_up_the_retries(conn: Conn) -> None:
     (task,) = await enqueue(conn, max_retries=2)
     for attempt in (1, 2, 3):
         worker = await add_worker(conn)
@@ -81,17 +72,6 @@ async def test_losing_workers_uses_up_the_retries(database: str, conn: Conn) -> 
         await make_late(conn, worker)
         await rescue_all(conn)
     assert await status(conn, task) == "failed"
-
-
-async def test_an_overdue_task_of_a_living_worker_is_timed_out(database: str, conn: Conn) -> None:
-    (task,) = await enqueue(conn, max_retries=0)
-    claims = await claim(conn, await add_worker(conn), lease=0.0)
-    await rescue_all(conn)
-    assert await status(conn, task) == "failed"
-    row = await (await conn.execute("SELECT error FROM lapinq_attempts WHERE final")).fetchone()
-    assert row is not None
-    assert row[0].startswith("time limit of")
-    assert await complete(conn, claims) == 0
 
 
 async def test_a_rescue_waits_for_no_lock(connections: Connections) -> None:
@@ -107,20 +87,18 @@ async def test_a_rescue_waits_for_no_lock(connections: Connections) -> None:
     assert list(await rescue_all(conn)) == [ids[0]]
 
 
-def test_many_rescuers_at_once_rescue_each_task_once(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        ids = await enqueue(conns[0], 300)
-        worker = await add_worker(conns[0])
-        await claim(conns[0], worker, 300)
-        await make_late(conns[0], worker)
-        await rescue_all(conns[0], limit=1)  # declares it dead
-        shares = await asyncio.gather(*(rescue_all(conn, limit=25) for conn in conns))
-        rescued = [task for share in shares for task in share]
-        assert len(rescued) == len(set(rescued))
-        for task in ids:
-            assert await status(conns[0], task) == "pending"
-
-    on_connections(database, test, 4)
+async def test_many_rescuers_at_once_rescue_each_task_once(connections: Connections) -> None:
+    conns = await connections(4)
+    ids = await enqueue(conns[0], 300)
+    worker = await add_worker(conns[0])
+    await claim(conns[0], worker, 300)
+    await make_late(conns[0], worker)
+    await rescue_all(conns[0], limit=1)  # declares it dead
+    shares = await asyncio.gather(*(rescue_all(conn, limit=25) for conn in conns))
+    rescued = [task for share in shares for task in share]
+    assert len(rescued) == len(set(rescued))
+    for task in ids:
+        assert await status(conns[0], task) == "pending"
 
 
 async def test_of_many_that_were_lost_together_only_those_lost_before_are_isolated(conn: Conn) -> None:
@@ -149,7 +127,7 @@ async def test_of_many_that_were_lost_together_only_those_lost_before_are_isolat
     assert len(few) < len(many)
 
 
-async def test_what_fails_or_is_retried_with_its_worker_is_counted(database: str, conn: Conn) -> None:
+async def test_what_fails_or_is_retried_with_its_worker_is_counted(conn: Conn) -> None:
     await enqueue(conn, 2, max_retries=0, queue_name="video")
     await enqueue(conn, 3, queue_name="video")
     (asked_to_stop,) = await enqueue(conn, max_retries=0, queue_name="video")
@@ -179,7 +157,7 @@ async def test_what_fails_or_is_retried_with_its_worker_is_counted(database: str
 
 @pytest.mark.parametrize("hours", [1, -1])
 async def test_by_a_clock_that_has_just_jumped_nobody_is_late_and_nothing_overdue(
-    database: str, conn: Conn, hours: int
+    conn: Conn, hours: int
 ) -> None:
     await enqueue(conn)
     await claim(conn, await add_worker(conn))
@@ -189,16 +167,14 @@ async def test_by_a_clock_that_has_just_jumped_nobody_is_late_and_nothing_overdu
     assert await rescuing.rescue(conn, expected, 0.5) == {}
 
 
-async def test_a_worker_that_has_not_beaten_since_the_clock_was_set_back_is_late(
-    database: str, conn: Conn
-) -> None:
+async def test_a_worker_that_has_not_beaten_since_the_clock_was_set_back_is_late(conn: Conn) -> None:
     silent, alive = await add_worker(conn), await add_worker(conn)
     await conn.execute(clock_moved_by(-HOUR))
     await beat(conn, alive)
     assert [dead for dead, _ in await workers.declare_dead(conn, await database_time(conn))] == [silent]
 
 
-async def test_only_what_was_claimed_before_a_jump_is_overdue_later(database: str, conn: Conn) -> None:
+async def test_only_what_was_claimed_before_a_jump_is_overdue_later(conn: Conn) -> None:
     ids = await enqueue(conn, 3)
     worker, other = await add_worker(conn), await add_worker(conn)
     await claim(conn, worker, lease=1800.0)

@@ -7,6 +7,7 @@ import pytest
 
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.tasks.decide import Drop, Fail, Retry
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.domain.tasks.state import Status
@@ -14,15 +15,13 @@ from lapinq_core.monitoring.loop_times import LoopTimes, Observe
 from lapinq_core.people import audit
 from lapinq_core.tasks import actions, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from lapinq_core.upkeep import duty as duty_protocol
-from lapinq_core.upkeep import maintenance_jobs, retention, retention_rounds
+from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.duty import Duty
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_core.upkeep.retention import DeletedBatch, delete_ended
 from tests.integration.tasks.actions.test_bulk import rows
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_invariants, check_rows
 from tests.support.database.locks import is_held_up
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, status
 from tests.support.rows.weeks import enqueue_back_then, make_week, weeks
@@ -30,11 +29,7 @@ from tests.support.rows.weeks import enqueue_back_then, make_week, weeks
 DAY = 86_400
 MONTH = read_keep(["30d"])
 LONG_AGO = 10
-ENDS = {
-    Status.COMPLETED: None,
-    Status.FAILED: Fail("no"),
-    Status.CANCELLED: Drop("no"),
-}
+ENDS = {Status.COMPLETED: None, Status.FAILED: Fail("no"), Status.CANCELLED: Drop("no")}
 
 
 async def end(conn: Conn, worker: str, task: str, as_status: Status, days_ago: float) -> None:
@@ -72,9 +67,7 @@ async def ended(
 
 
 @pytest.mark.parametrize("of", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED])
-async def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(
-    database: str, conn: Conn, of: Status
-) -> None:
+async def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(conn: Conn, of: Status) -> None:
     every = [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED]
     late = {each: await ended(conn, each, 31) for each in every}
     early = {each: await ended(conn, each, 29) for each in every}
@@ -84,24 +77,24 @@ async def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(
     assert await rows(conn, late[of]) == []
     kept = [*(task for each, task in late.items() if each is not of), *early.values(), waiting]
     assert None not in [await status(conn, task) for task in kept]
-    check_invariants(database, kept)
+    await check_rows(conn, kept)
 
 
-async def test_a_task_may_have_ended_late_and_is_kept_from_then_on(database: str, conn: Conn) -> None:
+async def test_a_task_may_have_ended_late_and_is_kept_from_then_on(conn: Conn) -> None:
     task = await ended(conn, Status.FAILED, 1)
     assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(0, None)
     await age(conn, task, 2)
     assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(1, None)
 
 
-async def test_ids_younger_than_the_time_are_not_looked_at(database: str, conn: Conn) -> None:
+async def test_ids_younger_than_the_time_are_not_looked_at(conn: Conn) -> None:
     task = await ended(conn, Status.COMPLETED, 500, weeks_ago=1)
     assert await delete_ended(conn, Status.COMPLETED, 30 * DAY) == DeletedBatch(0, None)
     assert await delete_ended(conn, Status.COMPLETED, DAY // 24) == DeletedBatch(1, None)
     assert await rows(conn, task) == []
 
 
-async def test_a_window_follows_the_last_whatever_is_in_it(database: str, conn: Conn) -> None:
+async def test_a_window_follows_the_last_whatever_is_in_it(conn: Conn) -> None:
     tasks = [
         await ended(conn, Status.FAILED if n % 2 else Status.COMPLETED, 40 if n < 4 else 1) for n in range(6)
     ]
@@ -114,34 +107,28 @@ async def test_a_window_follows_the_last_whatever_is_in_it(database: str, conn: 
     assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, tasks[5], limit=3) == DeletedBatch(0, None)
     assert await delete_ended(conn, Status.FAILED, 30 * DAY, limit=1) == DeletedBatch(1, tasks[1])
     assert await delete_ended(conn, Status.FAILED, 30 * DAY, tasks[1], limit=1) == DeletedBatch(1, tasks[3])
-    check_invariants(database, tasks[4:])
+    await check_rows(conn, tasks[4:])
 
 
-async def test_a_task_that_is_requeued_meanwhile_stays(database: str, connections: Connections) -> None:
+async def test_a_task_that_is_requeued_meanwhile_stays(connections: Connections) -> None:
     one, two, looking = await connections(3)
     task, other = [await ended(looking, Status.FAILED, 40) for _ in range(2)]
     async with one.transaction():
         assert await actions.requeue(one, task, by="lisa") == "default"
         deleting = asyncio.ensure_future(delete_ended(two, Status.FAILED, 30 * DAY))
-
-        async def waits() -> bool:
-            return await is_held_up(looking, two)
-
-        await eventually_async(waits)
+        await eventually_async(lambda: is_held_up(looking, two))
     assert await deleting == DeletedBatch(1, None)
     assert (await status(looking, task), await rows(looking, other)) == ("pending", [])
-    check_invariants(database, [task])
+    await check_rows(looking, [task])
 
 
-async def test_a_deletion_that_waits_too_long_changes_nothing(
-    database: str, connections: Connections
-) -> None:
+async def test_a_deletion_that_waits_too_long_changes_nothing(connections: Connections) -> None:
     one, two = await connections(2)
     task = await ended(one, Status.FAILED, 40)
     async with one.transaction():
         assert await actions.requeue(one, task, by="lisa") == "default"
         assert await delete_ended(two, Status.FAILED, 30 * DAY) is None
-    check_invariants(database, [task])
+    await check_rows(two, [task])
 
 
 class Pauses(LoopTimes):
@@ -162,51 +149,43 @@ class Pauses(LoopTimes):
         return keep
 
 
-def test_retention_goes_its_rounds_also_off_duty_and_prunes_the_audit_log(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_retention_goes_its_rounds_also_off_duty_and_prunes_the_audit_log(
+    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def test(conn: Conn) -> None:
-        await make_week(conn, LONG_AGO)
-        for _ in range(3):
-            await ended(conn, Status.COMPLETED, 40)
-        await ended(conn, Status.COMPLETED, 8, weeks_ago=2)
-        kept = [await ended(conn, Status.FAILED, 20, weeks_ago=4), *await enqueue_back_then(conn, 4)]
-        for target in ("old", "new"):
-            await audit.record(conn, SOMEBODY.did("task.cancel", target))
-        await conn.execute("UPDATE lapinq_audit SET at = at - interval '3 days' WHERE target = 'old'")
+    await make_week(conn, LONG_AGO)
+    for _ in range(3):
+        await ended(conn, Status.COMPLETED, 40)
+    await ended(conn, Status.COMPLETED, 8, weeks_ago=2)
+    kept = [await ended(conn, Status.FAILED, 20, weeks_ago=4), *await enqueue_back_then(conn, 4)]
+    for target in ("old", "new"):
+        await audit.record(conn, SOMEBODY.did("task.cancel", target))
+    await conn.execute("UPDATE lapinq_audit SET at = at - interval '3 days' WHERE target = 'old'")
 
-        async def is_over() -> bool:
-            left = await (
-                await conn.execute(
-                    "SELECT array(SELECT id::text FROM lapinq_tasks ORDER BY id),"
-                    " array(SELECT target FROM lapinq_audit)"
-                )
-            ).fetchone()
-            return left == (sorted(kept), ["new"]) and await weeks(conn) == []
+    async def is_over() -> bool:
+        left = await maybe_row(
+            conn,
+            "SELECT array(SELECT id::text FROM lapinq_tasks ORDER BY id),"
+            " array(SELECT target FROM lapinq_audit)",
+        )
+        return left == (sorted(kept), ["new"]) and await weeks(conn) == []
 
-        stop, times, duty = asyncio.Event(), Pauses("test"), Duty()
-        duty.heard("0-a-worker-that-keeps-everything")
-        async with make_pool(database, "test", 4, timeout=5) as pool:
-            running = asyncio.create_task(
-                run_maintenance(
-                    pool,
-                    Notifier(pool),
-                    stop,
-                    times,
-                    cleanup_interval=0,
-                    duty=duty,
-                    keep=read_keep(["30d", "completed=1w", "audit=2d"]),
-                )
+    stop, times, duty = asyncio.Event(), Pauses("test"), Duty()
+    duty.heard("0-a-worker-that-keeps-everything")
+    async with make_pool(database, "test", 4, timeout=5) as pool:
+        running = asyncio.create_task(
+            run_maintenance(
+                pool,
+                Notifier(pool),
+                stop,
+                times,
+                cleanup_interval=0,
+                duty=duty,
+                keep=read_keep(["30d", "completed=1w", "audit=2d"]),
             )
-            await eventually_async(is_over, 30)
-            stop.set()
-            await running
-        assert all(pause <= max(0.1, 9 * took) for took, pause in times.of_retain)
-        assert None not in [await status(conn, task) for task in kept]
-        check_invariants(database, kept)
-
-    monkeypatch.setattr(duty_protocol, "PATIENCE_SECONDS", (3600.0, 3600.0))
-    monkeypatch.setattr(retention, "BATCH", 1)
-    monkeypatch.setattr(retention_rounds, "ROUND_INTERVAL_SECONDS", 0.1)
-    monkeypatch.setattr(retention_rounds, "COST_FACTOR", 0.0)
-    on_connections(database, test)
+        )
+        await eventually_async(is_over, 30)
+        stop.set()
+        await running
+    assert all(pause <= max(0.1, 9 * took) for took, pause in times.of_retain)
+    assert None not in [await status(conn, task) for task in kept]
+    check_invariants(database, kept)

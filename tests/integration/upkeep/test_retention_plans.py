@@ -21,34 +21,34 @@ def filled(postgres_url: str, template_database: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def database(filled: str) -> str:
+    """What `conn` is connected to."""
+    return filled
+
+
 @pytest.mark.parametrize("keep", [0, 60], ids=["all deleted", "all kept"])
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
-def test_a_pass_touches_its_window_alone(filled: str, status: Status, keep: int) -> None:
-    async def test(conn: Conn) -> None:
-        async with conn.transaction(force_rollback=True):
-            await conn.execute(STEP_SETTINGS)
-            params = {"status": status.value, "keep": keep, "after": FIRST, "limit": BATCH}
-            found = await plan(conn, "delete_ended", params)
-        assert scanned_whole(found) == []
-        # Each is looked for, found again with its task, and deleted with an attempt before it.
-        assert BATCH <= touched(found) <= 7 * BATCH
-
-    on_connections(filled, test)
+async def test_a_pass_touches_its_window_alone(database: str, conn: Conn, status: Status, keep: int) -> None:
+    async with conn.transaction(force_rollback=True):
+        await conn.execute(STEP_SETTINGS)
+        params = {"status": status.value, "keep": keep, "after": FIRST, "limit": BATCH}
+        found = await plan(conn, "delete_ended", params)
+    assert scanned_whole(found) == []
+    # Each is looked for, found again with its task, and deleted with an attempt before it.
+    assert BATCH <= touched(found) <= 7 * BATCH
 
 
-def test_ends_of_another_kind_are_passed_over_in_the_index(filled: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute("VACUUM lapinq_attempts_default")
-        async with conn.transaction(force_rollback=True):
-            await conn.execute(STEP_SETTINGS)
-            params = {"status": "completed", "keep": 60, "after": FIRST, "limit": COUNT}
-            found = await plan(conn, "delete_ended", params)
-        ended = COUNT * 2 // 5
-        (scan,) = [
-            node
-            for node in nodes(found)
-            if node["Node Type"] == "Index Only Scan" and node["Actual Rows"] * node["Actual Loops"] == ended
-        ]
-        assert scan["Heap Fetches"] == 0
-
-    on_connections(filled, test)
+async def test_ends_of_another_kind_are_passed_over_in_the_index(database: str, conn: Conn) -> None:
+    await conn.execute("VACUUM lapinq_attempts_default")
+    async with conn.transaction(force_rollback=True):
+        await conn.execute(STEP_SETTINGS)
+        params = {"status": "completed", "keep": 60, "after": FIRST, "limit": COUNT}
+        found = await plan(conn, "delete_ended", params)
+    ended = COUNT * 2 // 5
+    (scan,) = [
+        node
+        for node in nodes(found)
+        if node["Node Type"] == "Index Only Scan" and node["Actual Rows"] * node["Actual Loops"] == ended
+    ]
+    assert scan["Heap Fetches"] == 0

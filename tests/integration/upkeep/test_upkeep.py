@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.domain.tasks.decide import Fail
-from lapinq_core.tasks import actions, inspect, worker_verbs
+from lapinq_core.tasks import inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import count_folding, maintenance_jobs
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue, status
@@ -13,7 +14,7 @@ def later(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-async def test_a_delayed_task_waits_until_it_is_due(database: str, conn: Conn) -> None:
+async def test_a_delayed_task_waits_until_it_is_due(conn: Conn) -> None:
     (task,) = await enqueue(conn, scheduled_at=later(3600))
     worker = await add_worker(conn)
     promoted = await maintenance_jobs.promote(conn)
@@ -27,7 +28,7 @@ async def test_a_delayed_task_waits_until_it_is_due(database: str, conn: Conn) -
     assert [held.id for held in await claim(conn, worker)] == [task]
 
 
-async def test_delayed_tasks_enter_in_the_order_they_fall_due(database: str, conn: Conn) -> None:
+async def test_delayed_tasks_enter_in_the_order_they_fall_due(conn: Conn) -> None:
     ids = [(await enqueue(conn, scheduled_at=later(3600 - n)))[0] for n in range(5)]
     await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '2 hours'")
     assert (await maintenance_jobs.promote(conn, 2)).moved == 2
@@ -36,30 +37,7 @@ async def test_delayed_tasks_enter_in_the_order_they_fall_due(database: str, con
     assert [held.id for held in got] == ids[::-1]
 
 
-async def test_a_time_in_the_past_is_ready_at_once(database: str, conn: Conn) -> None:
-    await enqueue(conn, scheduled_at=later(-5))
-    assert len(await claim(conn, await add_worker(conn))) == 1
-
-
-async def test_waiting_tasks_expire(database: str, conn: Conn) -> None:
-    ready, delayed = (
-        await enqueue(conn, ttl_seconds=60),
-        await enqueue(conn, ttl_seconds=60, scheduled_at=later(3600)),
-    )
-    (living,) = await enqueue(conn)
-    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
-    await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-    assert await maintenance_jobs.expire(conn) == 2
-    assert [await status(conn, task) for task in (*ready, *delayed, living)] == [
-        "expired",
-        "expired",
-        "pending",
-    ]
-    (counts,) = await inspect.count_queues(conn)
-    assert (counts.pending, counts.expired) == (1, 2)
-
-
-async def test_clean_up_deletes_what_is_finished_and_past_its_time(database: str, conn: Conn) -> None:
+async def test_clean_up_deletes_what_is_finished_and_past_its_time(conn: Conn) -> None:
     finished, running, waiting = await enqueue(conn, 3, ttl_seconds=60)
     (kept,) = await enqueue(conn)
     worker = await add_worker(conn)
@@ -76,7 +54,7 @@ async def test_clean_up_deletes_what_is_finished_and_past_its_time(database: str
     assert (counts.completed, counts.running) == (1, 2)
 
 
-async def test_an_expired_task_is_kept_for_an_hour(database: str, conn: Conn) -> None:
+async def test_an_expired_task_is_kept_for_an_hour(conn: Conn) -> None:
     (task,) = await enqueue(conn, ttl_seconds=60)
     await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
     await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now()")
@@ -88,7 +66,7 @@ async def test_an_expired_task_is_kept_for_an_hour(database: str, conn: Conn) ->
     assert await inspect.count_queues(conn) == []
 
 
-async def test_folding_changes_no_count(database: str, conn: Conn) -> None:
+async def test_folding_changes_no_count(conn: Conn) -> None:
     worker = await add_worker(conn)
     for n in range(60):
         await enqueue(conn, queue_name=f"q{n % 3}")
@@ -101,36 +79,8 @@ async def test_folding_changes_no_count(database: str, conn: Conn) -> None:
     before = await inspect.count_queues(conn)
     assert (await count_folding.fold_counts(conn)).folded > 100
     assert await inspect.count_queues(conn) == before
-    row = await (await conn.execute("SELECT count(*) FROM lapinq_counts")).fetchone()
-    assert row == (3,)
+    assert await first_value(conn, "SELECT count(*) FROM lapinq_counts") == 3
     assert (await count_folding.fold_counts(conn)).folded == 0
-
-
-async def test_a_pending_task_is_cancelled_wherever_it_waits(conn: Conn) -> None:
-    (ready,), (delayed,) = await enqueue(conn), await enqueue(conn, scheduled_at=later(3600))
-    (running,) = await enqueue(conn, queue_name="other")
-    await claim(conn, await add_worker(conn), 1, "other")
-    assert [await actions.cancel(conn, task) for task in (ready, delayed, running)] == [True, True, False]
-    assert await actions.cancel(conn, ready) is False
-    assert [await status(conn, task) for task in (ready, delayed, running)] == [
-        "cancelled",
-        "cancelled",
-        "running",
-    ]
-
-
-async def test_only_a_failed_task_is_requeued(database: str, conn: Conn) -> None:
-    failed, completed, waiting = await enqueue(conn, 3, max_retries=0)
-    worker = await add_worker(conn)
-    one, two = await claim(conn, worker, 2)
-    await worker_verbs.settle(conn, [ended_as(one.id, one.token, Fail("no"))])
-    await complete(conn, [two])
-    results = [await actions.requeue(conn, task, by="lisa") for task in (failed, completed, waiting)]
-    assert results == ["default", None, None]
-    assert await actions.requeue(conn, failed, by="lisa") is None
-    assert [await status(conn, task) for task in (failed, completed)] == ["pending", "completed"]
-    (counts,) = await inspect.count_queues(conn)
-    assert (counts.pending, counts.failed, counts.completed) == (2, 0, 1)
 
 
 async def test_promotion_and_expiry_wait_for_no_lock(connections: Connections) -> None:

@@ -18,14 +18,14 @@ from lapinq_core.upkeep.retention import DeletedBatch, delete_ended
 from lapinq_core.upkeep.retention_rounds import STOPPED_SECONDS, RetentionRounds
 from lapinq_core.upkeep.weeks import Busy, Verdict, Week, WeekCount, drop_week, watch_week
 from tests.integration.upkeep.test_retention import DAY, LONG_AGO, MONTH, age, ended
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_invariants, check_rows
 from tests.support.database.locks import is_held_up
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, counts, status
 from tests.support.rows.weeks import enqueue_back_then, make_week, weeks
 
 
-async def test_a_week_goes_with_its_partitions_once_all_of_it_is_over(database: str, conn: Conn) -> None:
+async def test_a_week_goes_with_its_partitions_once_all_of_it_is_over(conn: Conn) -> None:
     name = await make_week(conn, LONG_AGO)
     for each in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED):
         await ended(conn, each, 40)
@@ -35,23 +35,21 @@ async def test_a_week_goes_with_its_partitions_once_all_of_it_is_over(database: 
     assert await drop_week(conn, MONTH, name) is None
     assert name not in await weeks(conn)
     assert await counts(conn) == {"completed": 1}
-    check_invariants(database, [kept])
+    await check_rows(conn, [kept])
     assert await maintenance_jobs.ensure_partitions(conn) == 0
 
 
 @pytest.mark.parametrize("of", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED])
-async def test_a_week_with_one_task_that_is_to_be_kept_stays_as_it_is(
-    database: str, conn: Conn, of: Status
-) -> None:
+async def test_a_week_with_one_task_that_is_to_be_kept_stays_as_it_is(conn: Conn, of: Status) -> None:
     name = await make_week(conn, LONG_AGO)
     tasks = [await ended(conn, Status.COMPLETED, 40), await ended(conn, of, 29)]
     assert await drop_week(conn, MONTH) == Week(name, is_gone=False)
     assert await weeks(conn) == [name]
-    check_invariants(database, tasks)
+    await check_rows(conn, tasks)
 
 
 @pytest.mark.parametrize("where", ["ready", "delayed", "running"])
-async def test_a_week_with_a_living_task_stays(database: str, conn: Conn, where: str) -> None:
+async def test_a_week_with_a_living_task_stays(conn: Conn, where: str) -> None:
     await make_week(conn, LONG_AGO)
     gone = await ended(conn, Status.COMPLETED, 40)
     (task,) = await enqueue_back_then(conn, LONG_AGO)
@@ -61,7 +59,7 @@ async def test_a_week_with_a_living_task_stays(database: str, conn: Conn, where:
             await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(3600, "later"))])
             await age(conn, task, 40)
     assert await drop_week(conn, MONTH) is None
-    check_invariants(database, [gone, task])
+    await check_rows(conn, [gone, task])
 
 
 @pytest.mark.parametrize("missing", ["completed", "failed", "cancelled", "expired"])
@@ -81,9 +79,7 @@ async def test_a_week_is_over_when_its_longest_time_is_and_a_day(conn: Conn) -> 
     assert await weeks(conn) == names[3:]
 
 
-async def test_of_two_processes_one_drops_a_week_and_it_is_uncounted_once(
-    database: str, connections: Connections
-) -> None:
+async def test_of_two_processes_one_drops_a_week_and_it_is_uncounted_once(connections: Connections) -> None:
     one, two, looking = await connections(3)
     names = [await make_week(looking, ago) for ago in range(LONG_AGO, LONG_AGO - 3, -1)]
     for ago in range(LONG_AGO, LONG_AGO - 3, -1):
@@ -102,25 +98,23 @@ async def test_of_two_processes_one_drops_a_week_and_it_is_uncounted_once(
         gone = await asyncio.gather(drop_all(one), drop_all(two))
     assert sorted(gone[0] + gone[1]) == names[1:]
     assert await counts(looking) == {"completed": 4}
-    check_invariants(database, [kept])
+    await check_rows(looking, [kept])
 
 
-async def test_who_reads_or_writes_a_week_only_delays_its_end(
-    database: str, connections: Connections
-) -> None:
+async def test_who_reads_or_writes_a_week_only_delays_its_end(connections: Connections) -> None:
     one, two = await connections(2)
     name = await make_week(one, LONG_AGO)
     task = await ended(one, Status.FAILED, 40)
     async with one.transaction():
         assert await status(one, task) == "failed"
         assert await drop_week(two, MONTH) == Week(name, is_gone=False)
-        check_invariants(database, [task])
+        await check_rows(two, [task])
     async with one.transaction(force_rollback=True):
         assert await actions.requeue(one, task, by="lisa") == "default"
         assert await drop_week(two, MONTH) == Week(name, is_gone=False)
-    check_invariants(database, [task])
+    await check_rows(two, [task])
     assert await drop_week(two, MONTH) == Week(name, is_gone=True)
-    check_invariants(database, [])
+    await check_rows(two, [])
     assert await counts(one) == {}
 
 
@@ -140,31 +134,21 @@ async def test_a_week_stays_whose_task_is_requeued_at_its_end(
         async with one.transaction():
             assert await actions.requeue(one, task, by="lisa") == "default"
             dropping = asyncio.ensure_future(drop_week(two, MONTH))
-
-            async def waits() -> bool:
-                return await is_held_up(looking, two)
-
-            await eventually_async(waits)
+            await eventually_async(lambda: is_held_up(looking, two))
         assert await dropping == Week(name, is_gone=False)
     check_invariants(database, [task])
 
 
-async def test_a_requeue_that_comes_while_a_week_is_dropped_finds_nothing(
-    database: str, connections: Connections
-) -> None:
+async def test_a_requeue_that_comes_while_a_week_is_dropped_finds_nothing(connections: Connections) -> None:
     one, two, looking = await connections(3)
     name = await make_week(looking, LONG_AGO)
     task = await ended(looking, Status.FAILED, 40)
     async with one.transaction():
         assert await drop_week(one, MONTH) == Week(name, is_gone=True)
         requeueing = asyncio.ensure_future(actions.requeue(two, task, by="lisa"))
-
-        async def waits() -> bool:
-            return await is_held_up(looking, two)
-
-        await eventually_async(waits)
+        await eventually_async(lambda: is_held_up(looking, two))
     assert await requeueing is None
-    check_invariants(database, [])
+    await check_rows(looking, [])
 
 
 async def test_partitions_are_not_made_and_dropped_at_once(connections: Connections) -> None:
@@ -195,11 +179,8 @@ async def watched(conn: Conn) -> WeekCount:
     return count
 
 
-async def test_a_week_is_counted_by_windows_and_by_queue(
-    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_week_is_counted_by_windows_and_by_queue(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dropping, "WINDOW", 2)
-
     await make_week(conn, LONG_AGO)
     for queue in ("a", "b", "a"):
         await ended(conn, Status.EXPIRED, 40, queue_name=queue)
@@ -209,7 +190,7 @@ async def test_a_week_is_counted_by_windows_and_by_queue(
     steps = [await count.step(conn) for _ in range(4)]
     assert steps == [Verdict.COUNTING, Verdict.COUNTING, Verdict.COUNTING, Verdict.GONE]
     assert [await counts(conn, queue) for queue in ("a", "b", "default")] == [{}, {}, {"failed": 1}]
-    check_invariants(database, [kept])
+    await check_rows(conn, [kept])
 
 
 async def requeue(conn: Conn, task: str) -> None:
@@ -237,7 +218,7 @@ async def enter(conn: Conn, _task: str) -> None:
 
 @pytest.mark.parametrize("change", [requeue, run_again, delete, roll_back, enter])
 async def test_a_week_that_changes_during_the_count_stays(
-    database: str, conn: Conn, change: Callable[[Conn, str], Awaitable[None]]
+    conn: Conn, change: Callable[[Conn, str], Awaitable[None]]
 ) -> None:
     name = await make_week(conn, LONG_AGO)
     task, _ = [await ended(conn, Status.FAILED, 40) for _ in range(2)]
@@ -246,7 +227,7 @@ async def test_a_week_that_changes_during_the_count_stays(
     await change(conn, task)
     assert await count.step(conn) is Verdict.STAYS
     assert await weeks(conn) == [name]
-    check_invariants(database, [])
+    await check_rows(conn, [])
 
 
 async def test_a_change_that_commits_during_the_count_was_waited_for(connections: Connections) -> None:
@@ -257,11 +238,7 @@ async def test_a_change_that_commits_during_the_count_was_waited_for(connections
     async with one.transaction():
         await requeue(one, task)
         watching = asyncio.ensure_future(watch_week(two, MONTH))
-
-        async def waits() -> bool:
-            return await is_held_up(looking, two)
-
-        await eventually_async(waits)
+        await eventually_async(lambda: is_held_up(looking, two))
     count = await watching
     assert isinstance(count, WeekCount)
     assert await count.step(two) is Verdict.STAYS
@@ -273,7 +250,6 @@ async def test_rounds_keep_a_count_while_somebody_reads(
 ) -> None:
     monkeypatch.setattr(dropping, "PARENT_LOCK_SECONDS", 0.001)
     monkeypatch.setattr(retention_rounds, "DROP_TRIES", 3)
-
     name = await make_week(conn, LONG_AGO)
     await ended(conn, Status.COMPLETED, 40)
     async with make_pool(database, "test", 1, timeout=5) as pool:

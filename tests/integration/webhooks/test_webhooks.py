@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from lapinq_core.db.rows import maybe_row, one_row
 from lapinq_core.domain.webhooks.webhook import Undelivered, WebhookState
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import DueWebhook
@@ -30,10 +31,9 @@ async def take(conn: Conn, limit: int = 20, **values: Any) -> list[DueWebhook]:
 
 
 async def state(conn: Conn, due: DueWebhook) -> tuple[Any, ...] | None:
-    cursor = await conn.execute(
-        "SELECT state, tries, failure FROM lapinq_webhooks WHERE seq = %s", (due.seq,)
+    return await maybe_row(
+        conn, "SELECT state, tries, failure FROM lapinq_webhooks WHERE seq = %s", (due.seq,)
     )
-    return await cursor.fetchone()
 
 
 def hosts(taken: list[DueWebhook]) -> list[str]:
@@ -179,19 +179,10 @@ async def test_a_list_goes_by_the_index_of_its_filter(database: str, conn: Conn)
     await fill(conn, 20, 500, state="delivered")
     await fill(conn, 1, 1)
     await conn.execute("ANALYZE lapinq_webhooks")
-    cursor = await conn.execute("SELECT task_id::text, id::text FROM lapinq_webhooks WHERE seq = 77")
-    row = await cursor.fetchone()
-    assert row is not None
+    row = await one_row(conn, "SELECT task_id::text, id::text FROM lapinq_webhooks WHERE seq = 77")
     nothing = dict.fromkeys(("state", "queue", "task_id", "first", "last", "before"))
     by_id = {"first": row[1], "last": f"{row[1][:8]}-ffff-ffff-ffff-ffffffffffff", "limit": 2}
-    for chosen in (
-        {"state": "pending"},
-        {"task_id": row[0]},
-        {"queue": "other"},
-        {"before": 500},
-        by_id,
-        {},
-    ):
+    for chosen in ({"state": "pending"}, {"task_id": row[0]}, {"queue": "other"}, {"before": 500}, by_id, {}):
         found = await plan(conn, "list_webhooks", {"limit": 10, **nothing, **chosen})
         assert scanned_whole(found) == [], chosen
         assert touched(found) <= 10, chosen

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lapinq_core.db.rows import first_value
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Next
 from lapinq_core.domain.tasks.task import NewTask
@@ -39,9 +40,7 @@ async def put_one(conn: Conn, task: NewTask) -> tuple[str, str]:
 
 
 async def args_of(conn: Conn, task_id: str) -> list[Any]:
-    row = await (await conn.execute("SELECT args FROM lapinq_tasks WHERE id = %s", (task_id,))).fetchone()
-    assert row is not None
-    return row[0]
+    return await first_value(conn, "SELECT args FROM lapinq_tasks WHERE id = %s", (task_id,))
 
 
 async def end(conn: Conn, held: Claim, following: Next) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.doctor.finding import Severity
 from lapinq_core.doctor.verifying import verify
 from lapinq_core.domain.tasks.decide import Fail
@@ -17,7 +18,7 @@ from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.tasks import actions, bulk
 from lapinq_core.upkeep.unique_key_pruning import prune
 from tests.integration.intake.unique.enqueued import debounced, end, put_one, unique
-from tests.support.database.invariants import check_invariants
+from tests.support.database.invariants import check_rows
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import (
     Conn,
@@ -67,7 +68,7 @@ async def test_a_requeued_task_holds_its_key_again(conn: Conn, is_pruned: bool) 
     assert (await put_one(conn, unique()))[0] == "stored"
 
 
-async def test_a_task_is_not_requeued_while_a_newer_one_holds_its_key(database: str, conn: Conn) -> None:
+async def test_a_task_is_not_requeued_while_a_newer_one_holds_its_key(conn: Conn) -> None:
     first = await _failed(conn)
     _, second = await put_one(conn, unique())
     with pytest.raises(UniqueConflict) as raised:
@@ -76,7 +77,7 @@ async def test_a_task_is_not_requeued_while_a_newer_one_holds_its_key(database: 
     assert await status(conn, first) == "failed"
     await actions.cancel(conn, second)
     assert await _requeue(conn, first) == "default"
-    check_invariants(database, [first, second])
+    await check_rows(conn, [first, second])
 
 
 async def test_a_key_for_a_time_does_not_keep_a_task_from_being_requeued(conn: Conn) -> None:
@@ -86,7 +87,7 @@ async def test_a_key_for_a_time_does_not_keep_a_task_from_being_requeued(conn: C
     assert await _requeue(conn, first) == "default"
 
 
-async def test_many_are_requeued_but_one_for_each_key(database: str, conn: Conn) -> None:
+async def test_many_are_requeued_but_one_for_each_key(conn: Conn) -> None:
     twice = [await _failed(conn) for _ in range(2)]
     taken = await _failed(conn, queue_name="default")
     await conn.execute("UPDATE lapinq_tasks SET unique_key = 'taken' WHERE id = %s", (taken,))
@@ -101,7 +102,7 @@ async def test_many_are_requeued_but_one_for_each_key(database: str, conn: Conn)
     step = await one_step(conn, bulk.requeue_tasks, status="failed")
     assert (step.done, step.running, step.left) == (0, 2, [])
     assert await counts(conn) == {"pending": 3, "failed": 2}
-    check_invariants(database, [*twice, taken, plain, holder])
+    await check_rows(conn, [*twice, taken, plain, holder])
 
 
 async def test_a_requeue_does_not_wait_for_an_open_transaction_with_the_key(connections: Connections) -> None:
@@ -137,8 +138,7 @@ async def test_of_a_requeue_and_an_enqueue_at_once_one_gives_way(connections: Co
 
 async def test_clean_up_deletes_keys_that_nobody_has_held_for_an_hour(conn: Conn) -> None:
     async def keys() -> list[str]:
-        cursor = await conn.execute("SELECT key FROM lapinq_unique_keys ORDER BY key")
-        return [key for (key,) in await cursor.fetchall()]
+        return [key for (key,) in await all_rows(conn, "SELECT key FROM lapinq_unique_keys ORDER BY key")]
 
     await put_one(conn, new_task(unique=Unique("ended")))
     await put_one(conn, new_task(unique=Unique("for a time", until=7200.0)))
@@ -178,7 +178,6 @@ async def test_a_task_past_its_time_to_live_holds_no_key(
     database: str, conn: Conn, scheduled: bool, key: str | None, on_conflict: OnConflict
 ) -> None:
     """Maintenance has not expired it yet: it would never start, and keep others from being stored."""
-
     due = datetime.now(UTC) + timedelta(hours=1) if scheduled else None
     late = new_task(unique=Unique("k"), key=key, ttl_seconds=60.0, scheduled_at=due)
     _, first = await put_one(conn, late)
@@ -189,7 +188,7 @@ async def test_a_task_past_its_time_to_live_holds_no_key(
     assert await counts(conn) == {"pending": 1, "expired": 1}
     assert [held.id for held in await claim(conn, await add_worker(conn), 5)] == [second]
     assert {found[0].severity for found in (await verify(conn)).values()} == {Severity.OK}
-    check_invariants(database, [first, second])
+    await check_rows(conn, [first, second])
 
 
 async def test_a_task_is_requeued_beside_one_past_its_time_to_live(conn: Conn) -> None:
@@ -214,5 +213,5 @@ async def test_a_claim_at_the_end_of_the_time_to_live_goes_before(connections: C
 
 
 async def _is_late(conn: Conn) -> bool:
-    row = await (await conn.execute("SELECT expires_at <= lapinq_now() FROM lapinq_ready")).fetchone()
+    row = await maybe_row(conn, "SELECT expires_at <= lapinq_now() FROM lapinq_ready")
     return row == (True,)

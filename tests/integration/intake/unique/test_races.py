@@ -1,19 +1,18 @@
 """Many at once with one unique key: one decides after the other, and nothing gets lost in between."""
 
 import asyncio
-import random
 from collections import Counter
 
 import msgspec
 import pytest
 
+from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.unique import Unique
 from lapinq_core.intake.idempotency import UniqueKeyBusy
 from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.intake.unique.enqueued import args_of, debounced, put, put_one, unique
 from tests.support.database.locks import is_held_up
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, counts, new_task
 
@@ -21,19 +20,18 @@ AT_ONCE = 16
 TIMES = 1_000
 
 
-def test_of_a_thousand_at_once_exactly_one_is_stored(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        async def one_after_the_other(conn: Conn) -> Counter[str]:
-            seen = Counter[str]()
-            for _ in range(TIMES // AT_ONCE + 1):
-                seen[await _patiently(conn)] += 1
-            return seen
+async def test_of_a_thousand_at_once_exactly_one_is_stored(connections: Connections) -> None:
+    conns = await connections(AT_ONCE)
 
-        seen = sum(await asyncio.gather(*map(one_after_the_other, conns)), Counter[str]())
-        assert seen["stored"] == 1
-        assert await counts(conns[0]) == {"pending": 1}
+    async def one_after_the_other(conn: Conn) -> Counter[str]:
+        seen = Counter[str]()
+        for _ in range(TIMES // AT_ONCE + 1):
+            seen[await _patiently(conn)] += 1
+        return seen
 
-    on_connections(database, test, AT_ONCE)
+    seen = sum(await asyncio.gather(*map(one_after_the_other, conns)), Counter[str]())
+    assert seen["stored"] == 1
+    assert await counts(conns[0]) == {"pending": 1}
 
 
 async def _patiently(conn: Conn) -> str:
@@ -44,30 +42,28 @@ async def _patiently(conn: Conn) -> str:
             continue
 
 
-def test_while_tasks_start_and_end_never_two_hold_the_key(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        *enqueuers, worker_conn = conns
-        worker = await add_worker(worker_conn)
-        is_over = asyncio.Event()
-        stored = Counter[str]()
+async def test_while_tasks_start_and_end_never_two_hold_the_key(connections: Connections) -> None:
+    conns = await connections(5)
+    *enqueuers, worker_conn = conns
+    worker = await add_worker(worker_conn)
+    is_over = asyncio.Event()
+    stored = Counter[str]()
 
-        async def enqueue(conn: Conn) -> None:
-            while not is_over.is_set():
-                stored[await _patiently(conn)] += 1
+    async def enqueue(conn: Conn) -> None:
+        while not is_over.is_set():
+            stored[await _patiently(conn)] += 1
 
-        async def work() -> None:
-            for _ in range(100):
-                held: list[Claim] = []
-                while not held:
-                    held = await claim(worker_conn, worker, 10)
-                assert len(held) == 1
-                await complete(worker_conn, held)
-            is_over.set()
+    async def work() -> None:
+        for _ in range(100):
+            held: list[Claim] = []
+            while not held:
+                held = await claim(worker_conn, worker, 10)
+            assert len(held) == 1
+            await complete(worker_conn, held)
+        is_over.set()
 
-        await asyncio.gather(work(), *map(enqueue, enqueuers))
-        assert 100 <= stored["stored"] <= 101
-
-    on_connections(database, test, 5)
+    await asyncio.gather(work(), *map(enqueue, enqueuers))
+    assert 100 <= stored["stored"] <= 101
 
 
 @pytest.mark.parametrize("commits", [True, False])
@@ -84,8 +80,7 @@ async def test_a_key_in_an_open_transaction_is_waited_for_and_then_known(
     await two.execute("BEGIN")  # others wait
     meeting = asyncio.create_task(
         two.execute(
-            "SELECT lapinq_meet_unique_keys(%s::json)::text",
-            (msgspec.json.encode([unique()]).decode(),),
+            "SELECT lapinq_meet_unique_keys(%s::json)::text", (msgspec.json.encode([unique()]).decode(),)
         )
     )
     await eventually_async(lambda: is_held_up(looking, two))
@@ -112,21 +107,23 @@ async def test_a_replaced_task_starts_with_the_new_arguments_or_the_answer_says_
     worker = await add_worker(claimer)
     seen = Counter[str]()
 
-    async def start() -> Claim:
-        await asyncio.sleep(random.random() * 0.004)
+    async def start(round_trips: int) -> Claim:
+        await _make(claimer, round_trips)
         while True:
             if held := await claim(claimer, worker):
                 return held[0]
 
-    async def replace(task_id: str) -> str:
-        await asyncio.sleep(random.random() * 0.004)
+    async def replace(task_id: str, round_trips: int) -> str:
+        await _make(enqueuer, round_trips)
         what, found = await put_one(enqueuer, unique(on_conflict="replace", args=["new"]))
         assert found == task_id
         return what
 
-    for _ in range(150):
+    for number in range(150):
         _, task_id = await put_one(enqueuer, unique(args=["old"]))
-        held, what = await asyncio.gather(start(), replace(task_id))
+        # Each begins up to nine round trips after the other, so each comes first many times.
+        later = number % 19 - 9
+        held, what = await asyncio.gather(start(max(0, later)), replace(task_id, max(0, -later)))
         [ran_with] = msgspec.json.decode(held.args)
         assert (what, ran_with) in {("replaced", "new"), ("existing", "old")}
         assert await args_of(enqueuer, task_id) == [ran_with]
@@ -137,11 +134,16 @@ async def test_a_replaced_task_starts_with_the_new_arguments_or_the_answer_says_
     assert await counts(enqueuer) == {"completed": 150}
 
 
+async def _make(conn: Conn, round_trips: int) -> None:
+    for _ in range(round_trips):
+        await conn.execute("SELECT 1")
+
+
 async def test_a_claim_that_looked_before_a_replacement_does_not_start_the_old_arguments(
     connections: Connections,
 ) -> None:
-    enqueuer, claimer = await connections(2)
     """The claim has its snapshot, then the replacement commits, then the claim gets the row."""
+    enqueuer, claimer = await connections(2)
     worker = await add_worker(claimer)
     await put_one(enqueuer, unique(args=["old"]))
     await enqueuer.execute("BEGIN")
@@ -154,50 +156,46 @@ async def test_a_claim_that_looked_before_a_replacement_does_not_start_the_old_a
     assert [msgspec.json.decode(one.args) for one in held] == [["new"]]
 
 
-def test_no_call_of_a_debounced_storm_gets_lost(database: str) -> None:
-    async def test(*conns: Conn) -> None:
-        """Each call's argument is run, or was replaced by a later one. A task waits no longer than it may."""
-        *enqueuers, claimer, promoter = conns
-        worker = await add_worker(claimer)
-        last = [0]
-        is_over = asyncio.Event()
-        runs: list[int] = []
+async def test_no_call_of_a_debounced_storm_gets_lost(connections: Connections) -> None:
+    """Each call's argument is run, or was replaced by a later one. A task waits no longer than it may."""
+    conns = await connections(6)
+    *enqueuers, claimer, promoter = conns
+    worker = await add_worker(claimer)
+    last = [0]
+    is_over = asyncio.Event()
+    runs: list[int] = []
 
-        async def call(conn: Conn) -> None:
-            for _ in range(150):
-                last[0] += 1
-                number = last[0]
-                while True:
-                    try:
-                        await put_one(conn, debounced(0.01, 0.02, args=[number]))
-                        break
-                    except UniqueKeyBusy:
-                        continue
+    async def call(conn: Conn) -> None:
+        for _ in range(150):
+            last[0] += 1
+            number = last[0]
+            while True:
+                try:
+                    await put_one(conn, debounced(0.01, 0.02, args=[number]))
+                    break
+                except UniqueKeyBusy:
+                    continue
 
-        async def run() -> None:
-            while not is_over.is_set() or (await counts(claimer)).get("pending"):
-                await maintenance_jobs.promote(promoter)
-                held = await claim(claimer, worker, 10)
-                assert len(held) <= 1
-                runs.extend(msgspec.json.decode(one.args)[0] for one in held)
-                await complete(claimer, held)
+    async def run() -> None:
+        while not is_over.is_set() or (await counts(claimer)).get("pending"):
+            await maintenance_jobs.promote(promoter)
+            held = await claim(claimer, worker, 10)
+            assert len(held) <= 1
+            runs.extend(msgspec.json.decode(one.args)[0] for one in held)
+            await complete(claimer, held)
 
-        async def storm() -> None:
-            await asyncio.gather(*map(call, enqueuers))
-            is_over.set()
+    async def storm() -> None:
+        await asyncio.gather(*map(call, enqueuers))
+        is_over.set()
 
-        await asyncio.gather(run(), storm())
-        assert len(runs) > 1
-        assert max(runs) == last[0] or last[0] - max(runs) < len(enqueuers)
-        late = await (
-            await claimer.execute(
-                "SELECT count(*) FROM lapinq_tasks WHERE scheduled_at > created_at + interval '25 ms'"
-            )
-        ).fetchone()
-        assert late == (0,)
-        assert await counts(claimer) == {"completed": len(runs)}
-
-    on_connections(database, test, 6)
+    await asyncio.gather(run(), storm())
+    assert len(runs) > 1
+    assert max(runs) == last[0] or last[0] - max(runs) < len(enqueuers)
+    late = await maybe_row(
+        claimer, "SELECT count(*) FROM lapinq_tasks WHERE scheduled_at > created_at + interval '25 ms'"
+    )
+    assert late == (0,)
+    assert await counts(claimer) == {"completed": len(runs)}
 
 
 async def test_two_requests_with_the_same_keys_in_other_orders_do_not_deadlock(

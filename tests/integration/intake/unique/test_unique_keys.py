@@ -7,20 +7,14 @@ import msgspec
 import pytest
 from psycopg.rows import dict_row
 
+from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.domain.tasks.unique import Unique
 from lapinq_core.intake.unique_keys import Met, UniqueConflict
 from lapinq_core.tasks import actions
 from lapinq_core.upkeep import maintenance_jobs
-from tests.integration.intake.unique.enqueued import (
-    args_of,
-    debounced,
-    end,
-    put,
-    put_one,
-    unique,
-)
-from tests.support.database.invariants import check_invariants
+from tests.integration.intake.unique.enqueued import args_of, debounced, end, put, put_one, unique
+from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import (
     Conn,
     add_worker,
@@ -134,7 +128,7 @@ SELECT 'delayed', rank, expires_at, due_at FROM lapinq_delayed
 @pytest.mark.parametrize("place", ["ready", "delayed"])
 @pytest.mark.parametrize("becomes", ["ready", "delayed"])
 async def test_a_waiting_task_is_replaced_by_all_that_the_other_says(
-    database: str, conn: Conn, place: str, becomes: str
+    conn: Conn, place: str, becomes: str
 ) -> None:
     times: dict[str, datetime | None] = {"ready": None, "delayed": IN_AN_HOUR}
     wanted: dict[str, Any] = {**OPTIONS, "scheduled_at": times[becomes]}
@@ -149,7 +143,7 @@ async def test_a_waiting_task_is_replaced_by_all_that_the_other_says(
     ]
     assert {name: stored[name] for name in wanted} == wanted
     assert (str(stored["id"]), stored["unique_key"], stored["unique_until"]) == (first, "k", "finished")
-    check_invariants(database, [first])
+    await check_rows(conn, [first])
 
 
 async def test_a_replaced_task_keeps_its_turn_and_a_retry_its_delay(conn: Conn) -> None:
@@ -162,14 +156,12 @@ async def test_a_replaced_task_keeps_its_turn_and_a_retry_its_delay(conn: Conn) 
     assert await put_one(conn, unique(on_conflict="replace", args=[3])) == ("existing", first)
     await end(conn, held, Retry(600.0, "again"))
     assert await put_one(conn, unique(on_conflict="replace", args=[4])) == ("replaced", first)
-    row = await (
-        await conn.execute("SELECT starts, due_at > lapinq_now() + '5 minutes' FROM lapinq_delayed")
-    ).fetchone()
+    row = await maybe_row(conn, "SELECT starts, due_at > lapinq_now() + '5 minutes' FROM lapinq_delayed")
     assert row == (1, True)
     assert await args_of(conn, first) == [4]
 
 
-async def test_in_one_request_the_second_meets_the_first(database: str, conn: Conn) -> None:
+async def test_in_one_request_the_second_meets_the_first(conn: Conn) -> None:
     tasks = [
         unique(args=[0]),
         new_task(),
@@ -186,15 +178,14 @@ async def test_in_one_request_the_second_meets_the_first(database: str, conn: Co
     with pytest.raises(UniqueConflict) as raised:
         await put(conn, new_task(unique=Unique("new")), new_task(unique=Unique("new", on_conflict="reject")))
     assert raised.value.number == 1
-    check_invariants(database, [first, tasks[1].id, tasks[4].id])
+    await check_rows(conn, [first, tasks[1].id, tasks[4].id])
 
 
 async def test_a_debounced_task_is_put_off_by_each_call_but_not_beyond_its_longest_wait(conn: Conn) -> None:
     async def due_in() -> float:
-        cursor = await conn.execute(
-            "SELECT extract(epoch FROM due_at - lapinq_now())::float8 FROM lapinq_delayed"
+        [row] = await all_rows(
+            conn, "SELECT extract(epoch FROM due_at - lapinq_now())::float8 FROM lapinq_delayed"
         )
-        [row] = await cursor.fetchall()
         return row[0]
 
     _, first = await put_one(conn, debounced(100.0, 300.0, args=[0]))

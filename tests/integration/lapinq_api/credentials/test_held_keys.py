@@ -40,11 +40,11 @@ def test_requests_with_other_keys_or_none_are_stored_meanwhile(
     serve: Serve, api_database: str, path: str
 ) -> None:
     client = serve(pool_size=3)
-    with _writing(api_database, f"held {path}"), ThreadPoolExecutor(40) as pool:
-        held = [pool.submit(_post, client, path, f"held {path}") for _ in range(12)]
+    with _writing(api_database, f"held {path}"), ThreadPoolExecutor(20) as pool:
+        held = [pool.submit(_post, client, path, f"held {path}") for _ in range(6)]
         others = [
             pool.submit(_post, client, "/api/v1/enqueue", f"free {path} {n}" if n % 2 else None)
-            for n in range(60)
+            for n in range(15)
         ]
         assert {other.result().status_code for other in others} == {201}
         assert {one.result().status_code for one in held} == {503}

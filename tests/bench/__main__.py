@@ -15,42 +15,30 @@ from typing import NoReturn
 
 import click
 
-from tests.bench.contenders.choice import PEERS, chosen
-from tests.bench.contenders.contender import Contender, Place, Processes
-from tests.bench.contenders.lapinq_contender import Lapinq, lapinq
+from tests.bench.contenders.lapinq_contender import lapinq
+from tests.bench.contenders.peer import Place, contender
+from tests.bench.contenders.peers import PEERS, chosen
 from tests.bench.contenders.redis_server import redis_facts
-from tests.bench.measurements import (
-    backlog,
-    delayed,
-    drain,
-    enqueue,
-    fairness,
-    held,
-    latency,
-    limits,
-    loads,
-    queues,
-    snapshot,
-)
+from tests.bench.measurements import drains, enqueue, fairness, held, latency
+from tests.bench.measurements.case import Case, Field
 from tests.bench.run import page
 from tests.bench.run.facts import machine_facts
-from tests.bench.run.figures import Case, Reading, summed_up
-from tests.bench.run.plan import Plan, plan_of, plan_options
-from tests.bench.run.processes import BenchError
+from tests.bench.run.figures import Reading, ratios, summed_up
+from tests.bench.run.plan import plan_of, plan_options
+from tests.bench.run.processes import BenchError, Processes
 from tests.bench.run.progress import say
-from tests.bench.run.ratios import ratios
-from tests.bench.run.report import Report, as_text, joined, load, save
+from tests.bench.run.report import Report, joined, load, save
 from tests.bench.run.server import commit_milliseconds, own_server, settings_of
 
-_CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
-    "drain": drain.cases,
-    "loads": loads.cases,
-    "limits": limits.cases,
-    "queues": queues.cases,
-    "backlog": backlog.cases,
-    "snapshot": snapshot.cases,
+_CASES: dict[str, Callable[[Field], list[Case]]] = {
+    "drain": drains.drain_cases,
+    "loads": drains.load_cases,
+    "limits": drains.limit_cases,
+    "queues": drains.queue_cases,
+    "backlog": drains.backlog_cases,
+    "snapshot": drains.snapshot_cases,
     "latency": latency.cases,
-    "delayed": delayed.cases,
+    "delayed": latency.delayed_cases,
     "batch": enqueue.batch_cases,
     "single": enqueue.single_cases,
     "fairness": fairness.cases,
@@ -61,7 +49,7 @@ _UNLESS_ASKED = {"delayed", "fairness", "held", "full"}
 """Left out unless `--only` names them: they take a minute or more each."""
 
 
-@click.command()
+@click.command(params=plan_options())
 @click.option("--quick", is_flag=True, help="Little of everything: shows that it works, not how fast.")
 @click.option("--only", help=f"Some of {','.join(_CASES)}.")
 @click.option("--with", "beside", help=f"Measure others too: all, or some of {','.join(PEERS)}.")
@@ -110,18 +98,18 @@ def main(
     with ExitStack() as stack:
         url = database_url or stack.enter_context(own_server(pg_bin))
         processes = Processes(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lapinq-bench-"))))
-        ours = stack.enter_context(lapinq(url, processes, plan))
-        contenders: list[Contender] = [ours]
+        place = Place(url, processes, plan.redis_fsync)
+        contenders = [stack.enter_context(lapinq(url, processes, plan))]
         for name in peers:
             try:
-                contenders += stack.enter_context(PEERS[name](Place(url, processes, plan.redis_fsync)))
+                contenders += [stack.enter_context(contender(name, one, place)) for one in PEERS[name]]
             except BenchError as error:
                 failures[name] = str(error)
                 say(f"{name}: {error}")
         commit_ms = commit_milliseconds(url)
         readings: list[Reading] = []
         for name in wanted:
-            _measure(_CASES[name](contenders, ours, plan), plan.runs, readings, failures)
+            _measure(_CASES[name](Field(contenders, plan)), plan.runs, readings, failures)
         figures = summed_up(readings)
         report = Report(
             plan=plan,
@@ -135,19 +123,16 @@ def main(
             failures=failures,
             measured=list(wanted),
         )
-    click.echo(as_text(report))
+    click.echo(page.as_text(report))
     click.echo(f"\nwritten to {save(report, path)}")
     sys.exit(bool(failures))
-
-
-main.params.extend(plan_options())
 
 
 def _measure(cases: Sequence[Case], runs: int, readings: list[Reading], failures: dict[str, str]) -> None:
     """Each case once, then each again. One that fails is noted and left out from then on."""
     for run in range(1, runs + 1):
         for case in cases:
-            name = f"{case.title}, {case.contender}"
+            name = f"{case.title}, {case.contender.about.name}"
             if name in failures or run > (case.runs_at_most or runs):
                 continue
             started = time.monotonic()

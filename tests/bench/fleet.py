@@ -11,27 +11,25 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import LiteralString
+from typing import NamedTuple
 
 import click
-import msgspec
 import psycopg
 
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import connect, make_pool
-from lapinq_core.domain.ids import new_ids
-from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake import enqueueing
-from tests.bench.contenders import lapinq_tasks, marks
+from tests.bench.contenders import marks
+from tests.bench.contenders.contender import number
+from tests.bench.contenders.lapinq_producer import new_task, time_after
 from tests.bench.run import processor_time
 from tests.bench.run.figures import percentile
-from tests.bench.run.processes import ROOT, BenchError, child, environment
+from tests.bench.run.processes import ROOT, BenchError, Processes
 from tests.bench.run.server import own_server
 from tests.support.database import postgres
 from tests.support.database.statements import statements_in
@@ -47,28 +45,31 @@ _UNENDED = """
 SELECT count(*)
   FROM ((SELECT FROM lapinq_ready LIMIT 1) UNION ALL (SELECT FROM lapinq_running LIMIT 1)) AS unended
 """
+_DISK = "SELECT pg_database_size(current_database())"
+_TRANSACTIONS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'lapinq-worker%'"
+_CALLS = """
+SELECT query, calls FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database()
+"""
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """What the server, the workers and the clock show at one time."""
+class Sample(NamedTuple):
+    """What the clock, the server and the workers show at one time."""
 
     at: float
     transactions: int
-    calls: dict[str, int]
+    calls: Counter[str]
     database_seconds: float
     worker_seconds: float
     connections: int
 
 
-class Phase(msgspec.Struct, frozen=True):
-    """What happened between two samples, by the second, and how many milliseconds its tasks waited."""
+class Phase(NamedTuple):
+    """What happened between two samples, and how many milliseconds its tasks waited."""
 
     name: str
-    transactions: float
-    statements: dict[str, float]
-    database_share: float
-    worker_share: float
-    connections: int
+    before: Sample
+    after: Sample
     waits: list[float]
 
 
@@ -82,9 +83,7 @@ class Fleet:
         self._seen = 0
         with psycopg.connect(database, autocommit=True) as conn:
             conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-            row = conn.execute("SELECT pg_backend_pid()").fetchone()
-            assert row is not None
-            self._postmaster = processor_time.parent(row[0])
+            self._postmaster = processor_time.parent(int(number(conn, "SELECT pg_backend_pid()")))
 
     def idle(self, seconds: float) -> Phase:
         before = self._sample()
@@ -102,7 +101,7 @@ class Fleet:
         """Lets `rate` delayed tasks a second fall due, stored before the phase begins."""
         count = int(rate * seconds)
         first_ns = time.time_ns() + 4_000_000_000
-        asyncio.run(_delay(self._database, [first_ns + int(number / rate * 1e9) for number in range(count)]))
+        asyncio.run(_delay(self._database, [first_ns + int(place / rate * 1e9) for place in range(count)]))
         time.sleep(max(0.0, first_ns / 1e9 - time.time() - 0.5))
         before = self._sample()
         time.sleep(seconds + 0.5)
@@ -113,91 +112,56 @@ class Fleet:
         with psycopg.connect(self._database, autocommit=True) as conn:
             conn.execute("VACUUM")
             conn.execute("INSERT INTO lapinq_queues (name, paused_at) VALUES ('default', lapinq_now())")
-            idle = self._reading(conn)
+            read = [self._reading(conn)]
             asyncio.run(_bulk(self._database, tasks))
-            stored = self._reading(conn)
+            read.append(self._reading(conn))
             conn.execute("DELETE FROM lapinq_queues")
-            give_up = time.monotonic() + tasks / 1_000
-            while _one(conn, _UNENDED) != (0,):
-                if time.monotonic() > give_up:
-                    raise BenchError(f"{tasks} tasks are not drained")
-                time.sleep(0.1)
-            ended = self._reading(conn)
+            _wait(lambda: not number(conn, _UNENDED), tasks / 1_000, f"{tasks} tasks are not drained")
+            read.append(self._reading(conn))
             conn.execute("VACUUM")
-            (disk,) = _one(conn, "SELECT pg_database_size(current_database())")
+            disk = number(conn, _DISK)
         lines = ["| a task | database, µs | workers, µs | WAL, bytes |", "| --- | --- | --- | --- |"]
-        for name, before, after in (("enqueue", idle, stored), ("run", stored, ended)):
-            database, workers, wal = (
-                (late - early) / tasks for early, late in zip(before[:3], after[:3], strict=True)
+        for name, before, after in (("enqueue", *read[:2]), ("run", *read[1:])):
+            database, workers, wal, _ = (
+                (late - early) / tasks for early, late in zip(before, after, strict=True)
             )
             lines.append(f"| {name} | {database * 1e6:.1f} | {workers * 1e6:.1f} | {wal:.0f} |")
-        return "\n".join([*lines, f"\nDisk: {(disk - idle[3]) / tasks:.0f} bytes a task that has completed."])
-
-    def _reading(self, conn: psycopg.Connection) -> tuple[float, float, int, int]:
-        """Seconds of the database, seconds of the workers, bytes of WAL, bytes on disk."""
-        wal, disk = _one(
-            conn, "SELECT (pg_current_wal_lsn() - '0/0')::bigint, pg_database_size(current_database())"
+        return "\n".join(
+            [*lines, f"\nDisk: {(disk - read[0][3]) / tasks:.0f} bytes a task that has completed."]
         )
-        return self._database_seconds(), self._worker_seconds(), wal, disk
 
-    def _database_seconds(self) -> float:
-        return processor_time.family_seconds(self._postmaster)
+    def _reading(self, conn: psycopg.Connection) -> tuple[float, float, float, float]:
+        """Seconds of the database, seconds of the workers, bytes of WAL, bytes on disk."""
+        return (
+            *self._used(),
+            number(conn, "SELECT (pg_current_wal_lsn() - '0/0')::bigint"),
+            number(conn, _DISK),
+        )
 
-    def _worker_seconds(self) -> float:
-        return sum(processor_time.seconds(pid, reaped=True) for pid in self._pids)
+    def _used(self) -> tuple[float, float]:
+        """Seconds of processor time, of the database and of the workers."""
+        workers = sum(processor_time.seconds(pid, reaped=True) for pid in self._pids)
+        return processor_time.family_seconds(self._postmaster), workers
 
     def _phase(self, name: str, before: Sample, count: int) -> Phase:
         after = self._sample()
-        took = after.at - before.at
-        waits = self._waits(count)
-        calls = {
-            verb: (number - before.calls.get(verb, 0)) / took * 60
-            for verb, number in after.calls.items()
-            if number > before.calls.get(verb, 0)
-        }
-        return Phase(
-            name,
-            (after.transactions - before.transactions) / took,
-            calls,
-            (after.database_seconds - before.database_seconds) / took,
-            (after.worker_seconds - before.worker_seconds) / took,
-            after.connections,
-            waits,
+        _wait(
+            lambda: len(marks.waits(self._arrivals)) >= self._seen + count,
+            ARRIVE_SECONDS,
+            f"not all {count} tasks arrived",
         )
-
-    def _waits(self, count: int) -> list[float]:
-        give_up = time.monotonic() + ARRIVE_SECONDS
-        while len(found := marks.waits(self._arrivals)) < self._seen + count:
-            if time.monotonic() > give_up:
-                raise BenchError(f"{len(found) - self._seen} of {count} tasks arrived")
-            time.sleep(0.1)
-        found, self._seen = found[self._seen :], len(found)
-        return found
+        waits = marks.waits(self._arrivals)
+        self._seen, waits = len(waits), waits[self._seen :]
+        return Phase(name, before, after, waits)
 
     def _sample(self) -> Sample:
         with psycopg.connect(self._database, autocommit=True) as conn:
-            (transactions,) = _one(
-                conn,
-                "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()",
-            )
-            (connections,) = _one(
-                conn, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'lapinq-worker%'"
-            )
-            calls = conn.execute(
-                "SELECT query, calls FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
-                " WHERE d.datname = current_database()"
-            ).fetchall()
-        by_verb = Counter[str]()
-        for query, number in calls:
-            by_verb[_verb(query)] += number
-        return Sample(
-            time.monotonic(),
-            transactions,
-            dict(by_verb),
-            self._database_seconds(),
-            self._worker_seconds(),
-            connections,
-        )
+            transactions = number(conn, _TRANSACTIONS)
+            connections = number(conn, _CONNECTIONS)
+            calls = Counter[str]()
+            for query, times in conn.execute(_CALLS):
+                calls[_verb(query)] += times
+        return Sample(time.monotonic(), int(transactions), calls, *self._used(), int(connections))
 
 
 @click.command()
@@ -233,24 +197,34 @@ def _fleet(url: str, size: int) -> Generator[Fleet]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lapinq-fleet-")))
         database = stack.enter_context(postgres.private_database(url))
         migrate(database)
-        (directory / "marks").mkdir()
-        env = environment(DATABASE_URL=database, **{marks.VARIABLE: str(directory / "marks")})
+        processes = Processes(directory)
+        marked = directory / "marks"
+        marked.mkdir()
         command = [sys.executable, "-m", "lapinq", "worker", "--no-task-log"]
-        children = [
-            stack.enter_context(child(command, env, directory / f"{number}.log")) for number in range(size)
+        workers = [
+            stack.enter_context(processes.start(command, {"DATABASE_URL": database}, marks_in=marked))
+            for _ in range(size)
         ]
         with psycopg.connect(database, autocommit=True) as conn:
-            give_up = time.monotonic() + START_SECONDS
-            while _one(conn, "SELECT count(*) FROM lapinq_workers") != (size,):
-                for one in children:
+
+            def are_there() -> bool:
+                for one in workers:
                     one.check_alive()
-                if time.monotonic() > give_up:
-                    raise BenchError(f"not {size} workers after {START_SECONDS:.0f} s")
-                time.sleep(0.2)
-        fleet = Fleet(database, [one.pid for one in children], directory / "marks")
+                return number(conn, "SELECT count(*) FROM lapinq_workers") == size
+
+            _wait(are_there, START_SECONDS, f"not {size} workers")
+        fleet = Fleet(database, [one.pid for one in workers], marked)
         fleet.enqueue(20 + size, 2.0)  # connections get opened, modules imported
         time.sleep(SETTLE_SECONDS)
         yield fleet
+
+
+def _wait(is_there: Callable[[], bool], seconds: float, complaint: str) -> None:
+    give_up = time.monotonic() + seconds
+    while not is_there():
+        if time.monotonic() > give_up:
+            raise BenchError(f"{complaint} after {seconds:.0f} s")
+        time.sleep(0.1)
 
 
 async def _enqueue(database: str, rate: float, count: int) -> None:
@@ -261,9 +235,10 @@ async def _enqueue(database: str, rate: float, count: int) -> None:
         notifier = Notifier(pool)
         notifying = asyncio.create_task(notifier.run())
         started = time.monotonic()
-        for number in range(count):
-            await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
-            notifier.wake(await enqueueing.enqueue(conn, [_task(time.time_ns(), None)]))
+        for place in range(count):
+            await asyncio.sleep(max(0.0, started + place / rate - time.monotonic()))
+            task = new_task("arrive", args=[time.time_ns()])
+            notifier.wake(await enqueueing.enqueue(conn, [task]))
         await notifier.flush()
         notifying.cancel()
         await asyncio.wait([notifying])
@@ -272,31 +247,14 @@ async def _enqueue(database: str, rate: float, count: int) -> None:
 async def _bulk(database: str, tasks: int) -> None:
     async with await connect(database, "bench") as conn:
         for done in range(0, tasks, BATCH):
-            ids = new_ids(min(BATCH, tasks - done))
-            await enqueueing.enqueue(
-                conn, [NewTask(id=one, task_name="nothing", module_path=lapinq_tasks.__name__) for one in ids]
-            )
+            made = [new_task("nothing") for _ in range(min(BATCH, tasks - done))]
+            await enqueueing.enqueue(conn, made)
 
 
 async def _delay(database: str, due_ns: Sequence[int]) -> None:
     async with await connect(database, "bench") as conn:
-        await enqueueing.enqueue(
-            conn,
-            [
-                _task(one, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=one // 1000 + 1))
-                for one in due_ns
-            ],
-        )
-
-
-def _task(sent_ns: int, due: datetime | None) -> NewTask:
-    return NewTask(
-        id=new_ids(1)[0],
-        task_name="arrive",
-        module_path=lapinq_tasks.__name__,
-        args=[sent_ns],
-        scheduled_at=due,
-    )
+        made = [new_task("arrive", args=[one], scheduled_at=time_after(one)) for one in due_ns]
+        await enqueueing.enqueue(conn, made)
 
 
 def _table(size: int, phases: Sequence[Phase]) -> str:
@@ -306,24 +264,21 @@ def _table(size: int, phases: Sequence[Phase]) -> str:
         "| phase | transactions/s | database, % of a core | workers, % of a core | connections | p50, ms | p99, ms |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for phase in phases:
-        waits = [f"{percentile(phase.waits, share):.1f}" if phase.waits else "" for share in (0.5, 0.99)]
+    statements: list[str] = []
+    for name, before, after, found in phases:
+        took = after.at - before.at
+        transactions = (after.transactions - before.transactions) / took
+        database = (after.database_seconds - before.database_seconds) / took
+        workers = (after.worker_seconds - before.worker_seconds) / took
+        waits = [f"{percentile(found, share):.1f}" if found else "" for share in (0.5, 0.99)]
         lines.append(
-            f"| {phase.name} | {phase.transactions:,.0f} | {phase.database_share * 100:.1f}"
-            f" | {phase.worker_share * 100:.1f} | {phase.connections} | {waits[0]} | {waits[1]} |"
+            f"| {name} | {transactions:,.0f} | {database * 100:.1f} | {workers * 100:.1f} | {after.connections}"
+            f" | {waits[0]} | {waits[1]} |"
         )
-    for phase in phases:
-        most = sorted(phase.statements.items(), key=lambda item: -item[1])
-        shown = ", ".join(f"{verb} {number:,.0f}" for verb, number in most[:VERBS_SHOWN])
-        total = sum(phase.statements.values())
-        lines.append(f"\n{phase.name}: {total:,.0f} statements a minute: {shown}")
-    return "\n".join(lines)
-
-
-def _one(conn: psycopg.Connection, query: LiteralString) -> tuple[int, ...]:
-    row = conn.execute(query).fetchone()
-    assert row is not None
-    return row
+        calls = Counter({verb: 60 * times / took for verb, times in (after.calls - before.calls).items()})
+        most = ", ".join(f"{verb} {times:,.0f}" for verb, times in calls.most_common(VERBS_SHOWN))
+        statements.append(f"\n{name}: {sum(calls.values()):,.0f} statements a minute: {most}")
+    return "\n".join(lines + statements)
 
 
 def _verb(query: str) -> str:

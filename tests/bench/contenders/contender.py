@@ -1,17 +1,17 @@
-"""What a task queue must be able to do to be measured."""
+"""What a measured task queue is: facts, the commands of its programs, and questions about its tasks."""
 
-import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import msgspec
 import psycopg
 
-from tests.bench.contenders import marks
-from tests.bench.run.processes import Child, child, environment
+from tests.bench.run.processes import Child, Processes
+
+PROGRAMS = ("drain", "latency", "single")
+"""What one takes part in that has a producer and a worker."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,98 +42,65 @@ class Produced(msgspec.Struct, frozen=True):
         return self.tasks / self.seconds
 
 
-class Store(Protocol):
+class Store(msgspec.Struct, frozen=True):
     """What a contender keeps its tasks in, opened to be looked at."""
 
-    def checkpoint(self) -> None:
-        """Writes out what was put off, so that no one else pays for it."""
-        ...
+    stored: Callable[[], float]
+    """How many tasks were taken in, while none has run yet."""
+    is_drained: Callable[[int, bool], bool]
+    """Whether so many tasks have all ended: well or, if the second is true, by failing for good."""
+    conn: psycopg.Connection | None = None
+    """To a PostgreSQL. Elsewhere there is no log to measure, and nothing to prepare."""
 
-    def vacuum(self) -> None:
-        """Does what the store does by itself after a large enqueue, at a time that is the same for all."""
-        ...
+    def prepare(self, command: str) -> None:
+        """CHECKPOINT, or VACUUM: what is put off, done when nobody pays for it."""
+        if self.conn:
+            self.conn.execute(command.encode())
 
     def wal_bytes(self) -> float:
-        """The bytes of write-ahead log so far; 0 where there is no such log."""
-        ...
-
-    def stored(self) -> int:
-        """How many tasks were taken in, while none has run yet."""
-        ...
-
-    def is_drained(self, tasks: int, *, failed: bool = False) -> bool:
-        """Whether all `tasks` tasks have ended well; with `failed`, whether all have failed for good."""
-        ...
+        """The bytes of write-ahead log so far."""
+        if not self.conn:
+            return 0
+        return number(self.conn, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8")
 
 
-class Contender(Protocol):
+class Contender(msgspec.Struct, frozen=True, kw_only=True):
     """A task queue. A database it is asked about is one that came from its `fresh_database`."""
 
     about: About
-    share: float
+    processes: Processes
+    fresh_database: Callable[[], AbstractContextManager[str]]
+    """The URL of a private database with its schema and no tasks."""
+    opened: Callable[[str], AbstractContextManager[Store]]
+    """That database, for questions."""
+    environment: Callable[[str], dict[str, str]]
+    """What tells its programs that database."""
+    producer: Sequence[str] = ()
+    """A command that takes a verb, a function and numbers."""
+    workers: dict[str, list[str]] = {}
+    """The command of each kind of worker."""
+    http_server: Callable[[str], AbstractContextManager[int]] | None = None
+    """The port of a server without a worker in it; lapinq's alone."""
+    add_waiting: Callable[[psycopg.Connection, int], None] | None = None
+    """Lets so many tasks wait that a worker of the kind `one queue` leaves alone; for `backlog`."""
+    share: float = 1.0
     """How many tasks it gets, as a share of the plan's: slow ones get fewer."""
-    measures: frozenset[str]
+    measures: Sequence[str] = PROGRAMS
     """The measurements that it takes part in: some of `drain`, `latency`, `single`, `backlog` and `snapshot`."""
-
-    def fresh_database(self) -> AbstractContextManager[str]:
-        """The URL of a private database with its schema and no tasks."""
-        ...
-
-    def opened(self, database: str) -> AbstractContextManager[Store]:
-        """That database, for questions."""
-        ...
 
     def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
         """Runs its producer to the end, at most `limit` seconds."""
-        ...
+        command = [*self.producer, verb, function, *map(str, numbers)]
+        said = self.processes.run(command, self.environment(database), limit=limit)
+        return Produced(**json.loads(said.splitlines()[-1]))
 
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
         """A worker process whose functions leave their marks in the directory `marks`."""
-        ...
-
-    def add_waiting(self, conn: psycopg.Connection, count: int) -> None:
-        """Lets `count` tasks wait that a worker of the kind `one queue` leaves alone; only asked for `backlog`."""
-        ...
+        return self.processes.start(self.workers[kind], self.environment(database), marks_in=marks)
 
 
-@runtime_checkable
-class TakesHttp(Contender, Protocol):
-    """One that takes in tasks over HTTP, as lapinq does."""
-
-    def http_server(self, database: str) -> AbstractContextManager[int]:
-        """The port of a server without a worker in it."""
-        ...
-
-
-class Processes:
-    """Starts a contender's processes, each with a log of its own in `directory`."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._numbers = itertools.count(1)
-
-    def start(
-        self, command: Sequence[str], env: Mapping[str, str], *, marks_in: Path | None = None
-    ) -> AbstractContextManager[Child]:
-        """`command` with `env` on top of a clean environment."""
-        more = {marks.VARIABLE: str(marks_in)} if marks_in else {}
-        log = self.directory / f"{next(self._numbers)}.log"
-        return child(command, environment(**env, **more), log)
-
-    def run(self, command: Sequence[str], env: Mapping[str, str], *, limit: float) -> str:
-        """Runs it to the end and answers its output. Raises `BenchError`."""
-        with self.start(command, env) as process:
-            process.wait(limit)
-            return process.output
-
-    def produce(self, command: Sequence[str], env: Mapping[str, str], *, limit: float) -> Produced:
-        """The same for a producer."""
-        return Produced(**json.loads(self.run(command, env, limit=limit).splitlines()[-1]))
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where contenders are set up."""
-
-    server_url: str
-    processes: Processes
-    redis_fsync: str
+def number(conn: psycopg.Connection, query: str, *values: object) -> float:
+    """The one number that `query` returns; 0 for NULL."""
+    row = conn.execute(query.encode(), values).fetchone()
+    assert row is not None
+    return row[0] or 0

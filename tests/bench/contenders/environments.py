@@ -3,13 +3,12 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from tests.bench.contenders.contender import Processes
-from tests.bench.run.processes import ROOT, BenchError
+from tests.bench.run.processes import ROOT, BenchError, Processes
 
 DIRECTORY = ROOT / ".bench"
 INSTALL_SECONDS = 300.0
@@ -28,42 +27,34 @@ class Environment(msgspec.Struct, frozen=True):
         return str(self.directory / "bin" / name)
 
 
-def python_environment(name: str, requirements: Sequence[str], processes: Processes) -> Environment:
-    """A virtual environment of this Python with `requirements`, which name one version each."""
+def environment_of(name: str, packages: Sequence[str], processes: Processes) -> Environment:
+    """That of `packages`, which are all of npm, as NAME@VERSION, or all of PyPI, as NAME==VERSION."""
+    is_node = "@" in packages[0]
+    wanted = [f"node@{NODE}", *packages] if is_node else [sys.version, *packages]
     directory = DIRECTORY / name
-    wanted = [sys.version, *requirements]
-    if not _is_made(directory, wanted):
-        processes.run([sys.executable, "-m", "venv", "--clear", str(directory)], {}, limit=INSTALL_SECONDS)
-        install = [str(directory / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements]
-        processes.run(install, {}, limit=INSTALL_SECONDS)
-        _made(directory, wanted)
-    versions = dict(one.replace(" ", "").split("==") for one in requirements)
-    return Environment(directory, {"Python": sys.version.split()[0], **versions})
-
-
-def node_environment(name: str, packages: Mapping[str, str], processes: Processes) -> Environment:
-    """A directory with Node and `packages`, of the versions given."""
-    directory = DIRECTORY / name
-    wanted = {"node": NODE, **packages}
-    if not _is_made(directory, wanted):
-        npm = shutil.which("npm")
-        if npm is None:
-            raise BenchError(f"{name} needs npm, which comes with Node.js")
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        (directory / "package.json").write_text('{"private": true}\n')
-        install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(directory)]
-        install += [f"{package}@{version}" for package, version in wanted.items()]
-        processes.run(install, {}, limit=INSTALL_SECONDS)
-        (directory / "bin").symlink_to("node_modules/.bin")
-        _made(directory, wanted)
-    return Environment(directory, {"Node": NODE, **packages})
-
-
-def _is_made(directory: Path, wanted: object) -> bool:
     stamp = directory / "made.json"
-    return stamp.exists() and json.loads(stamp.read_text()) == wanted
+    if not stamp.exists() or json.loads(stamp.read_text()) != wanted:
+        shutil.rmtree(directory, ignore_errors=True)
+        for command in _with_npm(directory, wanted) if is_node else _with_pip(directory, packages):
+            processes.run(command, {}, limit=INSTALL_SECONDS)
+        stamp.write_text(json.dumps(wanted) + "\n")
+    language = {"Node": NODE} if is_node else {"Python": sys.version.split()[0]}
+    return Environment(directory, language | dict(one.split("@" if is_node else "==") for one in packages))
 
 
-def _made(directory: Path, wanted: object) -> None:
-    (directory / "made.json").write_text(json.dumps(wanted) + "\n")
+def _with_pip(directory: Path, packages: Sequence[str]) -> list[list[str]]:
+    python = str(directory / "bin" / "python")
+    return [
+        [sys.executable, "-m", "venv", str(directory)],
+        [python, "-m", "pip", "install", "--quiet", *packages],
+    ]
+
+
+def _with_npm(directory: Path, packages: Sequence[str]) -> list[list[str]]:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise BenchError(f"{directory.name} needs npm, which comes with Node.js")
+    directory.mkdir(parents=True)
+    (directory / "package.json").write_text('{"private": true}\n')
+    (directory / "bin").symlink_to("node_modules/.bin")
+    return [[npm, "install", "--no-audit", "--no-fund", "--prefix", str(directory), *packages]]

@@ -3,110 +3,84 @@
 import re
 import sys
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.migrate import migrate
 from tests.bench.contenders import lapinq_refill
-from tests.bench.contenders.contender import About, Processes, Produced
-from tests.bench.contenders.postgres_store import PostgresStore, number
+from tests.bench.contenders.contender import PROGRAMS, About, Contender, Store, number
 from tests.bench.run.facts import version_facts
 from tests.bench.run.plan import Plan
-from tests.bench.run.processes import Child
+from tests.bench.run.processes import Processes
 from tests.support.database import postgres
 
 START_SECONDS = 30.0
+_PROGRAM = [sys.executable, "-m", "lapinq"]
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
-class LapinqStore(PostgresStore):
-    """Asks the counts that the worker keeps: a few rows a statement, folded every few seconds."""
-
-    def __init__(self, conn: psycopg.Connection) -> None:
-        super().__init__(conn, "SELECT count(*) FROM lapinq_tasks", "")
-        self._counts = conn
-
-    def is_drained(self, tasks: int, *, failed: bool = False) -> bool:
-        state = "failed" if failed else "completed"
-        return number(self._counts, f"SELECT sum({state}) FROM lapinq_counts") >= tasks
-
-
-class Lapinq:
-    """Kinds of worker: `coroutines`, the same for `one queue` or with `ten slots`, and for plain functions `threads`
-    and `processes`."""
-
-    share = 1.0
-    measures = frozenset({"drain", "latency", "single", "backlog", "snapshot"})
-
-    def __init__(self, server_url: str, template: str, processes: Processes, plan: Plan) -> None:
-        """`template` is the name of a migrated database."""
-        self.about = About(
-            name="lapinq",
-            versions=version_facts(),
-            settings=f"defaults: {plan.concurrency} coroutines at once; no log line per task or request",
-            durability="each commit is on disk; tasks of a dead worker run again after its lease",
-            history="every task, attempt and result is kept",
-            brief="durable, all kept",
-        )
-        self.server_url = server_url
-        self._template = template
-        self.processes = processes
-        self._options = {
-            "coroutines": ("--concurrency", str(plan.concurrency)),
-            "one queue": ("--concurrency", str(plan.concurrency), "--queue", "default"),
-            "ten slots": ("--concurrency", "10"),
-            "threads": ("--pool", "threads", "--concurrency", str(plan.threads)),
-            "processes": ("--pool", "processes", "--concurrency", str(plan.processes)),
-        }
-
-    def fresh_database(self) -> AbstractContextManager[str]:
-        return postgres.private_database(self.server_url, self._template)
-
-    def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
-        command = [
-            sys.executable,
-            "-m",
-            "tests.bench.contenders.lapinq_producer",
-            verb,
-            function,
-            *map(str, numbers),
-        ]
-        return self.processes.produce(command, {"DATABASE_URL": database}, limit=limit)
-
-    def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
-        # The others log no line per task either.
-        command = [sys.executable, "-m", "lapinq", "worker", "--no-task-log", *self._options[kind]]
-        return self.processes.start(command, {"DATABASE_URL": database}, marks_in=marks)
-
-    def add_waiting(self, conn: psycopg.Connection, count: int) -> None:
-        lapinq_refill.add_waiting(conn, "long", count)
-
-    @contextmanager
-    def http_server(self, database: str) -> Generator[int]:
-        """The port of an API server without a worker in it."""
-        # As that of lapinq 1.3.0: no line per request.
-        flags = ("--host", "127.0.0.1", "--port", "0", "--log-level", "warning")
-        command = [sys.executable, "-m", "lapinq", "server", *flags]
-        with self.processes.start(command, {"DATABASE_URL": database}) as process:
-            process.wait_until(lambda: _ADDRESS.search(process.output), START_SECONDS, "no address")
-            found = _ADDRESS.search(process.output)
-            assert found is not None
-            yield int(found[1])
-            process.check_alive()
-
-    @contextmanager
-    def opened(self, database: str) -> Generator[LapinqStore]:
-        with psycopg.connect(database, autocommit=True) as conn:
-            yield LapinqStore(conn)
-
-
 @contextmanager
-def lapinq(server_url: str, processes: Processes, plan: Plan) -> Generator[Lapinq]:
+def lapinq(server_url: str, processes: Processes, plan: Plan) -> Generator[Contender]:
     """lapinq, with a migrated database to copy while the context lasts."""
     # Not the template of the tests: that one checks every move of a task.
     with postgres.private_database(server_url) as template:
         migrate(template)
-        yield Lapinq(server_url, str(conninfo_to_dict(template)["dbname"]), processes, plan)
+        name = str(conninfo_to_dict(template)["dbname"])
+        yield Contender(
+            about=About(
+                name="lapinq",
+                versions=version_facts(),
+                settings=f"defaults: {plan.concurrency} coroutines at once; no log line per task or request",
+                durability="each commit is on disk; tasks of a dead worker run again after its lease",
+                history="every task, attempt and result is kept",
+                brief="durable, all kept",
+            ),
+            processes=processes,
+            fresh_database=lambda: postgres.private_database(server_url, name),
+            opened=_opened,
+            environment=lambda database: {"DATABASE_URL": database},
+            producer=[sys.executable, "-m", "tests.bench.contenders.lapinq_producer"],
+            workers={kind: _worker(options) for kind, options in _workers(plan).items()},
+            http_server=lambda database: _serving(processes, database),
+            add_waiting=lambda conn, count: lapinq_refill.add(conn, lapinq_refill.WAITING, "long", count),
+            measures=[*PROGRAMS, "backlog", "snapshot"],
+        )
+
+
+def _workers(plan: Plan) -> dict[str, str]:
+    return {
+        "coroutines": f"--concurrency {plan.concurrency}",
+        "one queue": f"--concurrency {plan.concurrency} --queue default",
+        "ten slots": "--concurrency 10",
+        "threads": f"--pool threads --concurrency {plan.threads}",
+        "processes": f"--pool processes --concurrency {plan.processes}",
+    }
+
+
+def _worker(options: str) -> list[str]:
+    # The others log no line per task either.
+    return [*_PROGRAM, "worker", "--no-task-log", *options.split()]
+
+
+@contextmanager
+def _serving(processes: Processes, database: str) -> Generator[int]:
+    # As that of lapinq 1.3.0: no line per request.
+    command = [*_PROGRAM, "server", "--host", "127.0.0.1", "--port", "0", "--log-level", "warning"]
+    with processes.start(command, {"DATABASE_URL": database}) as process:
+        process.wait_until(lambda: _ADDRESS.search(process.output), START_SECONDS, "no address")
+        yield int(_ADDRESS.findall(process.output)[0])
+        process.check_alive()
+
+
+@contextmanager
+def _opened(database: str) -> Generator[Store]:
+    """Asks the counts that the worker keeps: a few rows a statement, folded every few seconds."""
+    with psycopg.connect(database, autocommit=True) as conn:
+
+        def is_drained(tasks: int, failed: bool) -> bool:
+            state = "failed" if failed else "completed"
+            return number(conn, f"SELECT sum({state}) FROM lapinq_counts") >= tasks
+
+        yield Store(lambda: number(conn, "SELECT count(*) FROM lapinq_tasks"), is_drained, conn)

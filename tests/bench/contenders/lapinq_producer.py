@@ -5,11 +5,10 @@ it did as JSON. The verbs that end with `-http` go through HTTP, and their first
 """
 
 import asyncio
-import functools
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 import httpx
 import psycopg
 import uvloop
-from msgspec.structs import replace
 
 from lapinq_core.db.notifier import Notifier, notify
 from lapinq_core.db.pool import connect, make_pool
@@ -30,51 +28,42 @@ from lapinq_core.intake.idempotency import Asked, store
 from tests.bench.contenders import pacing
 
 MODULE = "tests.bench.contenders.lapinq_tasks"
-
-
-QUEUES = 100
-BUSY_QUEUES = 10
 MANY_QUEUES = 10_000
-KEYS = 10_000
 TENANT_SECONDS = 0.1
 """Between two tasks of a small tenant."""
 
-
-def _new(task_id: str, function: str, **more: Any) -> NewTask:
-    return NewTask(id=task_id, task_name=function, module_path=MODULE, **more)
-
-
-_VARIANTS: dict[str, Callable[[str, str, int], NewTask]] = {
-    "bulk": lambda task_id, function, _: _new(task_id, function),
-    "bulk-once": lambda task_id, function, _: _new(task_id, function, max_retries=0),
-    "bulk-retried": lambda task_id, function, number: _new(
-        task_id, function, args=[number], max_retries=1, retry_delay=0.0
-    ),
-    "bulk-large": lambda task_id, function, _: _new(task_id, function, args=["x" * 10_000]),
-    "bulk-keyed": lambda task_id, function, number: _new(task_id, function, key=f"key {number % KEYS}"),
-    "bulk-unique": lambda task_id, function, number: _new(
-        task_id, function, unique=Unique(f"unique {number}")
-    ),
-    "bulk-spread": lambda task_id, function, number: _new(
-        task_id, function, queue_name=f"queue {number % QUEUES}"
-    ),
-    "bulk-ten-queues": lambda task_id, function, number: _new(
-        task_id, function, queue_name=f"queue {number % BUSY_QUEUES}"
-    ),
-    "bulk-many-queues": lambda task_id, function, number: _new(
-        task_id, function, queue_name=f"queue {number % MANY_QUEUES}"
-    ),
+_BULKS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "bulk": lambda _: {},
+    "bulk-once": lambda _: {"max_retries": 0},
+    "bulk-retried": lambda number: {"args": [number], "max_retries": 1, "retry_delay": 0.0},
+    "bulk-large": lambda _: {"args": ["x" * 10_000]},
+    "bulk-keyed": lambda number: {"key": f"key {number % 10_000}"},
+    "bulk-unique": lambda number: {"unique": Unique(f"unique {number}")},
+    "bulk-spread": lambda number: {"queue_name": f"queue {number % 100}"},
+    "bulk-ten-queues": lambda number: {"queue_name": f"queue {number % 10}"},
+    "bulk-many-queues": lambda number: {"queue_name": f"queue {number % MANY_QUEUES}"},
 }
-"""What each verb makes of the id, function and number of a task."""
+"""What is special about the task of a number."""
 
 
-async def _bulk(url: str, function: str, tasks: float, size: float, *, verb: str) -> None:
+def new_task(function: str, **more: Any) -> NewTask:
+    return NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, **more)
+
+
+def time_after(at_ns: int) -> datetime:
+    """The microsecond after it: the database knows no finer."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_ns // 1000 + 1)
+
+
+async def _bulk(verb: str, url: str, function: str, tasks: float, size: float) -> None:
     numbers = itertools.count()
-    make = _VARIANTS[verb]
     async with await connect(url, "bench") as conn:
 
         async def put(count: int) -> None:
-            made = [make(task_id, function, next(numbers)) for task_id in new_ids(count)]
+            made = [
+                NewTask(id=one, task_name=function, module_path=MODULE, **_BULKS[verb](next(numbers)))
+                for one in new_ids(count)
+            ]
             if verb == "bulk-unique":
                 _, taken = await store(conn, [Asked(made)])
                 await notify(conn, taken.queues)
@@ -86,13 +75,12 @@ async def _bulk(url: str, function: str, tasks: float, size: float, *, verb: str
 
 async def _single(url: str, function: str, seconds: float, in_flight: float) -> None:
     async with AsyncExitStack() as stack:
-        pool = make_pool(url, "bench notify", 1, timeout=5)
-        await stack.enter_async_context(pool)
+        pool = await stack.enter_async_context(make_pool(url, "bench notify", 1, timeout=5))
         notifier = Notifier(pool)
         notifying = asyncio.create_task(notifier.run())
 
         async def put(conn: psycopg.AsyncConnection) -> None:
-            notifier.wake(await enqueueing.enqueue(conn, _tasks(function, 1)))
+            notifier.wake(await enqueueing.enqueue(conn, [new_task(function)]))
 
         conns = [await stack.enter_async_context(await connect(url, "bench")) for _ in range(int(in_flight))]
         await pacing.in_flight(seconds, [lambda conn=conn: put(conn) for conn in conns])
@@ -101,77 +89,60 @@ async def _single(url: str, function: str, seconds: float, in_flight: float) -> 
             await notifying
 
 
-async def _latency(url: str, function: str, count: float) -> None:
-    async with await connect(url, "bench") as conn:
+async def _one_by_one(verb: str, url: str, function: str, first: float, second: float = 0) -> None:
+    """Tasks that arrive or are due at a time each, as their argument; those of tenants have a key."""
+    async with AsyncExitStack() as stack:
+        is_delayed = verb.startswith("delayed")
+        if verb.endswith("-http"):
+            http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{first:.0f}")
+            put = _over_http(await stack.enter_async_context(http), function, is_delayed=is_delayed)
+            first = second
+        else:
+            conn = await stack.enter_async_context(await connect(url, "bench"))
+            put = _over_connection(conn, function, is_delayed=is_delayed, tenants=int(second and first))
+        if verb == "tenants":
+            await pacing.regularly(second, TENANT_SECONDS / first, put)
+        else:
+            await (pacing.for_later if is_delayed else pacing.now_and_then)(int(first), put)
 
-        async def put(sent_ns: int) -> None:
-            task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[sent_ns])
-            await take_in_announced(conn, [task])
 
-        await pacing.now_and_then(int(count), put)
+def _over_http(
+    http: httpx.AsyncClient, function: str, *, is_delayed: bool
+) -> Callable[[int], Awaitable[None]]:
+    async def put(at_ns: int) -> None:
+        body = {"task_name": function, "module_path": MODULE, "args": [at_ns]}
+        if is_delayed:
+            body["scheduled_at"] = time_after(at_ns).isoformat()
+        (await http.post("/api/v1/enqueue", json=body)).raise_for_status()
+
+    return put
 
 
-async def _tenants(url: str, function: str, tenants: float, seconds: float) -> None:
+def _over_connection(
+    conn: psycopg.AsyncConnection, function: str, *, is_delayed: bool, tenants: int
+) -> Callable[[int], Awaitable[None]]:
     numbers = itertools.count()
-    async with await connect(url, "bench") as conn:
 
-        async def put(sent_ns: int) -> None:
-            key = f"tenant {next(numbers) % int(tenants)}"
-            task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[sent_ns], key=key)
-            await take_in_announced(conn, [task])
+    async def put(at_ns: int) -> None:
+        if is_delayed:
+            await enqueueing.enqueue(conn, [new_task(function, args=[at_ns], scheduled_at=time_after(at_ns))])
+        else:
+            key = f"tenant {next(numbers) % tenants}" if tenants else None
+            await take_in_announced(conn, [new_task(function, args=[at_ns], key=key)])
 
-        await pacing.regularly(seconds, TENANT_SECONDS / tenants, put)
-
-
-async def _latency_http(_url: str, function: str, port: float, count: float) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port:.0f}") as http:
-
-        async def put(sent_ns: int) -> None:
-            body = {"task_name": function, "module_path": MODULE, "args": [sent_ns]}
-            (await http.post("/api/v1/enqueue", json=body)).raise_for_status()
-
-        await pacing.now_and_then(int(count), put)
+    return put
 
 
-async def _delayed(url: str, function: str, count: float) -> None:
-    async with await connect(url, "bench") as conn:
-
-        async def put(due_ns: int) -> None:
-            task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[due_ns])
-            await enqueueing.enqueue(conn, [replace(task, scheduled_at=_time(due_ns))])
-
-        await pacing.for_later(int(count), put)
-
-
-async def _delayed_http(_url: str, function: str, port: float, count: float) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port:.0f}") as http:
-
-        async def put(due_ns: int) -> None:
-            body = {"task_name": function, "module_path": MODULE, "args": [due_ns]}
-            body["scheduled_at"] = _time(due_ns).isoformat()
-            (await http.post("/api/v1/enqueue", json=body)).raise_for_status()
-
-        await pacing.for_later(int(count), put)
-
-
-def _time(at_ns: int) -> datetime:
-    """The microsecond after `at_ns`: the database knows no finer."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_ns // 1000 + 1)
-
-
-def _tasks(function: str, count: int) -> list[NewTask]:
-    return [NewTask(id=task_id, task_name=function, module_path=MODULE) for task_id in new_ids(count)]
+async def _main(verb: str, function: str, *numbers: float) -> None:
+    url = os.environ["DATABASE_URL"]
+    if verb in _BULKS:
+        await _bulk(verb, url, function, *numbers)
+    elif verb == "single":
+        await _single(url, function, *numbers)
+    else:
+        await _one_by_one(verb, url, function, *numbers)
 
 
 if __name__ == "__main__":
-    verbs = {
-        **{variant: functools.partial(_bulk, verb=variant) for variant in _VARIANTS},
-        "single": _single,
-        "latency": _latency,
-        "tenants": _tenants,
-        "latency-http": _latency_http,
-        "delayed": _delayed,
-        "delayed-http": _delayed_http,
-    }
-    verb, name, *numbers = sys.argv[1:]
-    uvloop.run(verbs[verb](os.environ["DATABASE_URL"], name, *map(float, numbers)))
+    name, called, *rest = sys.argv[1:]
+    uvloop.run(_main(name, called, *map(float, rest)))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from tests.bench.contenders.postgres_store import number
+from tests.bench.contenders.contender import number
 from tests.bench.run.processes import BenchError
 from tests.bench.run.progress import say
 
@@ -27,51 +27,54 @@ _LOOK_SECONDS = 0.05
 _MADE = """
 WITH made AS (
     SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7'
-            || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid AS id
+            || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid AS id,
+           lapinq_now() + %(delay)s::interval + random() * interval '1 day' AS due_at
       FROM generate_series(1, %(count)s)
 ), stored AS (
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
-                              retry_backoff, created_at)
-    SELECT id, %(queue)s, 'nothing', 'tests.bench.contenders.lapinq_tasks', '[]', '{}', 3, 0, 60, true, lapinq_now()
+                              retry_backoff, created_at, scheduled_at, key)
+    SELECT id, %(queue)s, %(function)s, 'tests.bench.contenders.lapinq_tasks', '[]', '{}', 3, 0, 60, true,
+           lapinq_now(), due_at, %(key)s::text
       FROM made
 ), """
 
-_WAITING = (
-    _MADE
-    + """counted AS (
+_PENDING = """counted AS (
     INSERT INTO lapinq_counts (queue_name, pending) VALUES (%(queue)s, %(count)s)
-)
+)"""
+
+WAITING = f"""{_MADE}{_PENDING}
 INSERT INTO lapinq_ready (queue_name, rank, id) SELECT %(queue)s, 0, id FROM made
 """
-)
 
-_BLOCKED = (
-    _MADE.replace("'nothing', 'tests", "'blocked', 'tests")
-    + """counted AS (
-    INSERT INTO lapinq_counts (queue_name, pending) VALUES (%(queue)s, %(count)s)
-)
+DELAYED = f"""{_MADE}{_PENDING}
+INSERT INTO lapinq_delayed (id, due_at, queue_name, rank) SELECT id, due_at, %(queue)s, 0 FROM made
+"""
+
+_BLOCKED = f"""{_MADE}{_PENDING}
 INSERT INTO lapinq_ready (queue_name, rank, id, lane)
 SELECT %(queue)s, lapinq_rank(0, lane), id, lane
   FROM (SELECT id, 'blocked ' || row_number() OVER () %% %(keys)s AS lane FROM made) AS m
 """
-)
 
-_FLOOD = (
-    _MADE.replace("'nothing', 'tests", "'take_briefly', 'tests")
-    .replace("created_at)", "created_at, key)")
-    .replace("lapinq_now()\n", "lapinq_now(), %(key)s\n")
-    + """counted AS (
-    INSERT INTO lapinq_counts (queue_name, pending) VALUES (%(queue)s, %(count)s)
-), told_lanes AS (
+_RUNNING_ELSEWHERE = """
+WITH w AS (
+    INSERT INTO lapinq_workers (id, name, hostname, pid, version, pool, concurrency, lease_seconds, started_at, beat_at)
+    VALUES (gen_random_uuid(), 'elsewhere', 'elsewhere', 1, '0', 'none', 1, 86400, lapinq_now(), lapinq_now())
+    RETURNING id
+)
+INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, lane)
+SELECT gen_random_uuid(), gen_random_uuid(), w.id, %(queue)s, 0, 1, lapinq_now(), lapinq_now() + interval '1 day',
+       'blocked ' || key
+  FROM w, generate_series(0, %(keys)s - 1) AS key, generate_series(1, %(running)s)
+"""
+
+_FLOOD = f"""{_MADE}{_PENDING}, told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (%(queue)s, ARRAY[%(key)s])
 )
 INSERT INTO lapinq_ready (queue_name, rank, id, lane) SELECT %(queue)s, lapinq_rank(0, %(key)s), id, %(key)s FROM made
 """
-)
 
-_FINISHED = (
-    _MADE
-    + """counted AS (
+FINISHED = f"""{_MADE}counted AS (
     INSERT INTO lapinq_counts (queue_name, completed) VALUES (%(queue)s, %(count)s)
 )
 INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, result, run_seconds, claimed_at, finished_at, worker_id,
@@ -79,64 +82,55 @@ INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, result, run_secon
 SELECT id, 1, true, 'completed', 'null', 0.0001, lapinq_now(), lapinq_now(), gen_random_uuid(), gen_random_uuid()
   FROM made
 """
-)
 
 
-def add_waiting(conn: psycopg.Connection, queue: str, count: int) -> None:
-    """Lets `count` more tasks wait in `queue`; nobody is notified."""
-    _add(conn, _WAITING, queue, count)
+def add(
+    conn: psycopg.Connection,
+    statement: str,
+    queue: str,
+    count: int,
+    *,
+    function: str = "nothing",
+    key: str | None = None,
+    delay: str | None = None,
+    keys: int = 0,
+) -> None:
+    """Stores `count` tasks in `queue` by one of the statements here; nobody is notified."""
+    given = {"queue": queue, "function": function, "key": key, "delay": delay, "keys": keys}
+    for done in range(0, count, CHUNK):
+        conn.execute(statement.encode(), {**given, "count": min(CHUNK, count - done)})
 
 
 def add_blocked(conn: psycopg.Connection, queue: str, count: int, keys: int, running: int) -> None:
     """Lets `count` tasks of `keys` keys wait in `queue`, each of which has `running` tasks that run elsewhere."""
-    _add(conn, _BLOCKED, queue, count, keys=keys)
-    conn.execute(
-        "WITH w AS (INSERT INTO lapinq_workers (id, name, hostname, pid, version, pool, concurrency, lease_seconds,"
-        " started_at, beat_at) VALUES (gen_random_uuid(), 'elsewhere', 'elsewhere', 1, '0', 'none', 1, 86400,"
-        " lapinq_now(), lapinq_now()) RETURNING id)"
-        " INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, lane)"
-        " SELECT gen_random_uuid(), gen_random_uuid(), w.id, %s, 0, 1, lapinq_now(),"
-        " lapinq_now() + interval '1 day', 'blocked ' || key"
-        " FROM w, generate_series(0, %s) AS key, generate_series(1, %s)",
-        (queue, keys - 1, running),
-    )
+    add(conn, _BLOCKED, queue, count, function="blocked", keys=keys)
+    conn.execute(_RUNNING_ELSEWHERE, {"queue": queue, "keys": keys, "running": running})
 
 
 def add_flood(conn: psycopg.Connection, queue: str, key: str, count: int) -> None:
     """Lets `count` tasks of one key wait in `queue`, each of which takes 5 ms."""
-    conn.execute("INSERT INTO lapinq_queues (name) VALUES (%s) ON CONFLICT DO NOTHING", (queue,))
-    conn.execute("UPDATE lapinq_queues SET is_laned = true WHERE name = %s", (queue,))
-    _add(conn, _FLOOD, queue, count, key=key)
+    conn.execute(
+        "INSERT INTO lapinq_queues (name, is_laned) VALUES (%s, true)"
+        " ON CONFLICT (name) DO UPDATE SET is_laned = true",
+        (queue,),
+    )
+    add(conn, _FLOOD, queue, count, function="take_briefly", key=key)
 
 
-def add_many_waiting(database: str, queue: str, count: int) -> None:
-    """The same over several connections, and tells how far it is."""
-    _add_many(database, _WAITING, queue, count, "waiting")
-
-
-def add_many_finished(database: str, queue: str, count: int) -> None:
-    """Stores `count` tasks of `queue` that have completed, over several connections, and tells how far it is."""
-    _add_many(database, _FINISHED, queue, count, "finished")
-
-
-def _add(conn: psycopg.Connection, statement: str, queue: str, count: int, **more: int | str) -> None:
-    for done in range(0, count, CHUNK):
-        conn.execute(statement.encode(), {"queue": queue, "count": min(CHUNK, count - done), **more})
-
-
-def _add_many(database: str, statement: str, queue: str, count: int, what: str) -> None:
+def add_many(database: str, statement: str, queue: str, count: int, what: str) -> None:
+    """As `add`, over several connections, and says how far it is."""
     began = time.monotonic()
 
-    def add(share: int) -> None:
+    def add_share(share: int) -> None:
         # Nothing is measured yet, so no commit needs to wait for the disk.
         with psycopg.connect(database, autocommit=True, options="-c synchronous_commit=off") as conn:
-            _add(conn, statement, queue, share)
+            add(conn, statement, queue, share)
 
     with ThreadPoolExecutor(CONNECTIONS) as executor:
         for start in range(0, count, SHOWN):
             now = min(SHOWN, count - start)
             shares = [now // CONNECTIONS + (place < now % CONNECTIONS) for place in range(CONNECTIONS)]
-            list(executor.map(add, shares))
+            list(executor.map(add_share, shares))
             say(f"stored {start + now:,} of {count:,} {what} tasks ({time.monotonic() - began:.0f} s)")
 
 
@@ -165,7 +159,7 @@ def _refill(conn: psycopg.Connection, queue: str, waiting: int, over: threading.
         left = stored - int(number(conn, "SELECT last_value FROM lapinq_claim_seq"))
         lowest = min(lowest, left)
         if left < waiting:
-            add_waiting(conn, queue, REFILL)
+            add(conn, WAITING, queue, REFILL)
             stored += REFILL
         else:
             over.wait(_LOOK_SECONDS)

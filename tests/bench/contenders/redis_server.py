@@ -11,8 +11,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from tests.bench.contenders.contender import Processes
-from tests.bench.run.processes import BenchError, free_port
+from tests.bench.run.processes import BenchError, Processes, free_port
 
 START_SECONDS = 10.0
 
@@ -29,13 +28,13 @@ def redis_server(processes: Processes, fsync: str) -> Generator[str]:
         command += ["--appendonly", "yes", "--appendfsync", fsync]
         with processes.start(command, {}) as server:
             url = f"redis://127.0.0.1:{port}/0"
-            server.wait_until(lambda: _answers(url), START_SECONDS, "no answer")
+            server.wait_until(lambda: ask(url, "PING") == "PONG", START_SECONDS, "no answer")
             yield url
 
 
 def ask(url: str, *command: str) -> str:
-    """What Redis answers, as redis-cli prints it for programs."""
-    done = subprocess.run(["redis-cli", "-u", url, *command], capture_output=True, text=True, check=True)
+    """What Redis answers, as redis-cli prints it for programs; "" while it doesn't."""
+    done = subprocess.run(["redis-cli", "-u", url, *command], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
@@ -45,8 +44,3 @@ def redis_facts() -> dict[str, str]:
         return {}
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     return {"version": next(word[2:] for word in said.split() if word.startswith("v="))}
-
-
-def _answers(url: str) -> bool:
-    said = subprocess.run(["redis-cli", "-u", url, "PING"], capture_output=True, text=True, check=False)
-    return said.stdout.strip() == "PONG"

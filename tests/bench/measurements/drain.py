@@ -6,34 +6,21 @@ are read, every 20 ms; when all have run, the store is asked whether their ends 
 clock runs from the moment when each has run something, and what ran before isn't counted.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import pairwise
-from pathlib import Path
 
 import msgspec
 import psycopg
 
-from tests.bench.contenders import marks
 from tests.bench.contenders.contender import Contender, Store
-from tests.bench.contenders.lapinq_contender import Lapinq
-from tests.bench.run.figures import Case, Metric, Reading
+from tests.bench.measurements.case import Worker, working
 from tests.bench.run.plan import Plan
-from tests.bench.run.processes import BenchError, Child
+from tests.bench.run.processes import BenchError
 
-SAMPLE_SECONDS = 0.02
 LEAST_TASKS = 500
 FIFTHS = 5
-ONE = Metric("drain, one process", "tasks/s", "more")
-TWO = Metric("drain, two processes", "tasks/s", "more")
-THREADS = Metric("drain, plain functions in threads", "tasks/s", "more")
-CHILDREN = Metric("drain, plain functions in child processes", "tasks/s", "more")
-BULK = Metric("bulk enqueue, 1,000 a call", "tasks/s", "more")
-WAL = Metric("WAL per task, enqueued and run", "bytes", "less")
-WAL_OF_RUN = Metric("WAL per task, run", "bytes", "less")
-START = Metric("start of a worker until its first task", "s", "less")
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -60,42 +47,6 @@ class Drained(msgspec.Struct, frozen=True):
     """The rates in each fifth of the runs."""
 
 
-def cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
-    """One and two processes of all; of lapinq also plain functions in threads and in child processes."""
-    taking_part = [one for one in contenders if "drain" in one.measures]
-    return [
-        *(Case(ONE.name, one.about.name, lambda one=one: _alone(one, plan)) for one in taking_part),
-        *(Case(TWO.name, one.about.name, lambda one=one: _pair(one, plan)) for one in taking_part),
-        case(lapinq, plan, THREADS, Load("nothing_plain", kind="threads")),
-        case(lapinq, plan, CHILDREN, Load("nothing_plain", kind="processes")),
-    ]
-
-
-def case(contender: Contender, plan: Plan, metric: Metric, load: Load) -> Case:
-    """The drain of `load` by one process."""
-
-    def run() -> list[Reading]:
-        return [Reading(metric, contender.about.name, drained(contender, plan, load).rate)]
-
-    return Case(metric.name, contender.about.name, run)
-
-
-def _alone(contender: Contender, plan: Plan) -> list[Reading]:
-    found = drained(contender, plan, Load())
-    values = [
-        (ONE, found.rate),
-        (BULK if "single" in contender.measures else None, found.filled),
-        (WAL, found.wal),
-        (WAL_OF_RUN, found.wal_of_run),
-        (START, found.start),
-    ]
-    return [Reading(metric, contender.about.name, value) for metric, value in values if metric and value]
-
-
-def _pair(contender: Contender, plan: Plan) -> list[Reading]:
-    return [Reading(TWO, contender.about.name, drained(contender, plan, Load(), workers=2).rate)]
-
-
 def drained(
     contender: Contender,
     plan: Plan,
@@ -113,60 +64,55 @@ def drained(
             with psycopg.connect(database, autocommit=True) as conn:
                 beforehand(conn)
         store = stack.enter_context(contender.opened(database))
-        store.checkpoint()
+        store.prepare("CHECKPOINT")
         wal = [store.wal_bytes()]
         filled = contender.produce(database, load.verb, load.function, tasks, plan.batch, limit=plan.limit)
         wal.append(store.wal_bytes())
-        store.vacuum()
+        # What the server does by itself after a large enqueue, at a time that is the same for all.
+        store.prepare("VACUUM (ANALYZE)")
         wal.append(store.wal_bytes())
-        directories = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(workers)]
         stack.enter_context(during(database))
         started = time.time()
-        children = [stack.enter_context(contender.worker(database, load.kind, one)) for one in directories]
-        begun, before = _wait_for_all(directories, children, started + plan.limit)
+        running = [stack.enter_context(working(contender, database, load.kind)) for _ in range(workers)]
+        begun, before = _wait_for_all(running, plan.limit)
         runs = tasks * load.runs_of_a_task
-        progress = wait_for_the_end(directories, children, store, tasks, load, started + plan.limit)
+        progress = wait_for_the_end(running, store, tasks, load, plan.limit)
         seconds = time.time() - begun
         wal.append(store.wal_bytes())
     if (runs - before) < runs / 4:
         raise BenchError(f"{before} of {runs} tasks had run before every worker got one: take more --tasks")
-    filling, running = (wal[1] - wal[0]) / tasks, (wal[3] - wal[2]) / tasks
+    wal_of_run = (wal[3] - wal[2]) / tasks
     return Drained(
         rate=(runs - before) / seconds,
         filled=filled.rate,
         start=begun - started,
-        wal=filling + running,
-        wal_of_run=running,
+        wal=(wal[1] - wal[0]) / tasks + wal_of_run,
+        wal_of_run=wal_of_run,
         fifths=_fifths(progress),
     )
 
 
 def wait_for_the_end(
-    directories: Sequence[Path],
-    workers: Sequence[Child],
-    store: Store,
-    tasks: int,
-    load: Load,
-    give_up: float,
+    workers: Sequence[Worker], store: Store, tasks: int, load: Load, limit: float
 ) -> list[tuple[float, int]]:
     """Returns once `tasks` tasks have run, as often as they should, and have ended as they should.
 
     Answers how many had run at which times.
     """
     progress: list[tuple[float, int]] = []
-    while not progress or progress[-1][1] < tasks * load.runs_of_a_task:
-        _still_going(workers, give_up, "not all tasks ran in time")
-        progress.append((time.time(), sum(marks.runs(one).count for one in directories)))
-    while not store.is_drained(tasks, failed=load.fails):
-        _still_going(workers, give_up, "all tasks ran, but not all ended in time")
+
+    def all_ran() -> bool:
+        for one in workers:
+            one.child.check_alive()
+        progress.append((time.time(), sum(one.runs().count for one in workers)))
+        return progress[-1][1] >= tasks * load.runs_of_a_task
+
+    child = workers[-1].child
+    child.wait_until(all_ran, limit, "not all tasks ran")
+    child.wait_until(
+        lambda: store.is_drained(tasks, load.fails), limit, "all tasks ran, but not all had ended"
+    )
     return progress
-
-
-def wait_for_more(directory: Path, worker: Child, runs: int, give_up: float) -> float:
-    """When more than `runs` tasks had run."""
-    while marks.runs(directory).count <= runs:
-        _still_going([worker], give_up, "no task ran in time")
-    return time.time()
 
 
 def _fifths(progress: Sequence[tuple[float, int]]) -> list[float]:
@@ -180,20 +126,17 @@ def _fifths(progress: Sequence[tuple[float, int]]) -> list[float]:
     ]
 
 
-def _wait_for_all(directories: Sequence[Path], workers: Sequence[Child], give_up: float) -> tuple[float, int]:
+def _wait_for_all(workers: Sequence[Worker], limit: float) -> tuple[float, int]:
     """When each of the workers had begun, and how many tasks had run by then."""
-    while True:
-        now = time.time()
-        found = [marks.runs(one) for one in directories]
-        begun = [one.first for one in found if one.first]
-        if len(begun) == len(directories):
-            return (begun[0], 0) if len(begun) == 1 else (now, sum(one.count for one in found))
-        _still_going(workers, give_up, "not every worker got a task in time")
+    found: list[tuple[float, int]] = []
 
+    def each_began() -> bool:
+        now, runs = time.time(), [one.runs() for one in workers]
+        firsts = [one.first for one in runs if one.first]
+        if len(firsts) < len(workers):
+            return False
+        found.append((firsts[0], 0) if len(firsts) == 1 else (now, sum(one.count for one in runs)))
+        return True
 
-def _still_going(workers: Sequence[Child], give_up: float, complaint: str) -> None:
-    if time.time() > give_up:
-        raise BenchError(f"{complaint}: {workers[-1].tail()}")
-    for worker in workers:
-        worker.check_alive()
-    time.sleep(SAMPLE_SECONDS)
+    workers[-1].child.wait_until(each_began, limit, "not every worker got a task")
+    return found[0]

@@ -4,56 +4,36 @@ A rate counts only if the database holds at least as many tasks as were confirme
 """
 
 import json
-from collections.abc import Sequence
 
 import msgspec
 
-from tests.bench.contenders.contender import Contender, Processes, Store, TakesHttp
-from tests.bench.contenders.lapinq_contender import Lapinq
+from tests.bench.contenders.contender import Contender, Store
+from tests.bench.measurements.case import Case, Field, reading
 from tests.bench.measurements.http_clients import Load, load
-from tests.bench.run.figures import Case, Metric, Reading
+from tests.bench.run.figures import Reading
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError
 
 _TASK = {"task_name": "nothing", "module_path": "tests.bench.contenders.lapinq_tasks"}
 
 
-def batch_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
+def batch_cases(field: Field) -> list[Case]:
     """Over HTTP, of lapinq alone: a drain tells the rate from a program."""
-    del contenders
-    return [
-        _over_http(
-            lapinq,
-            lapinq.processes,
-            plan,
-            f"enqueue over HTTP, {plan.batch:,} a request, {plan.http_batch_connections} connections",
-            Load(
-                "/api/v1/enqueue/batch",
-                json.dumps([_TASK] * plan.batch),
-                plan.http_batch_connections,
-                plan.seconds,
-            ),
-            plan.batch,
-        ),
-    ]
+    plan = field.plan
+    connections = plan.http_batch_connections
+    asked = Load("/api/v1/enqueue/batch", json.dumps([_TASK] * plan.batch), connections, plan.seconds)
+    title = f"enqueue over HTTP, {plan.batch:,} a request, {connections} connections"
+    return [_over_http(field.lapinq, plan, title, asked, plan.batch)]
 
 
-def single_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
+def single_cases(field: Field) -> list[Case]:
     """One by one, many at the same time: from a program for all, over HTTP where there is a server."""
+    plan = field.plan
+    asked = Load("/api/v1/enqueue", json.dumps(_TASK), plan.http_connections, plan.seconds)
+    title = f"single enqueue over HTTP, {plan.http_connections} connections"
     return [
-        *(_from_program(one, plan) for one in contenders if "single" in one.measures),
-        *(
-            _over_http(
-                one,
-                lapinq.processes,
-                plan,
-                f"single enqueue over HTTP, {plan.http_connections} connections",
-                Load("/api/v1/enqueue", json.dumps(_TASK), plan.http_connections, plan.seconds),
-                1,
-            )
-            for one in contenders
-            if isinstance(one, TakesHttp)
-        ),
+        *(_from_program(one, plan) for one in field.taking_part("single")),
+        *(_over_http(one, plan, title, asked, 1) for one in field.contenders if one.http_server),
     ]
 
 
@@ -62,35 +42,33 @@ def _from_program(contender: Contender, plan: Plan) -> Case:
 
     def run() -> list[Reading]:
         with contender.fresh_database() as database, contender.opened(database) as store:
-            store.checkpoint()
-            produced = contender.produce(
+            store.prepare("CHECKPOINT")
+            made = contender.produce(
                 database, "single", "nothing", plan.seconds, plan.in_flight, limit=plan.limit
             )
-            _check_stored(store, produced.tasks)
-        return [Reading(Metric(title, "tasks/s", "more"), contender.about.name, produced.rate)]
+            _check_stored(store, made.tasks)
+        return [reading(contender, title, "tasks/s", made.rate)]
 
-    return Case(title, contender.about.name, run)
+    return Case(title, contender, run)
 
 
-def _over_http(
-    contender: TakesHttp, processes: Processes, plan: Plan, title: str, asked: Load, tasks_a_request: int
-) -> Case:
+def _over_http(contender: Contender, plan: Plan, title: str, asked: Load, tasks_a_request: int) -> Case:
     def run() -> list[Reading]:
+        assert contender.http_server is not None
         with contender.fresh_database() as database, contender.opened(database) as store:
-            store.checkpoint()
+            store.prepare("CHECKPOINT")
             with contender.http_server(database) as port:
-                answers = load(processes, msgspec.structs.replace(asked, port=port), limit=plan.limit)
+                answers = load(
+                    contender.processes, msgspec.structs.replace(asked, port=port), limit=plan.limit
+                )
             _check_stored(store, answers.confirmed * tasks_a_request)
-        readings = [
-            Reading(Metric(title, "tasks/s", "more"), contender.about.name, answers.rate * tasks_a_request)
+        return [
+            reading(contender, title, "tasks/s", answers.rate * tasks_a_request),
+            reading(contender, f"{title}, p50 of a request", "ms", answers.p50_ms),
+            reading(contender, f"{title}, p99 of a request", "ms", answers.p99_ms),
         ]
-        for name, value in (("p50", answers.p50_ms), ("p99", answers.p99_ms)):
-            readings.append(
-                Reading(Metric(f"{title}, {name} of a request", "ms", "less"), contender.about.name, value)
-            )
-        return readings
 
-    return Case(title, contender.about.name, run)
+    return Case(title, contender, run)
 
 
 def _check_stored(store: Store, confirmed: int) -> None:

@@ -5,10 +5,7 @@ each every 0.1 s for a minute. A wait is the time from just before the enqueue c
 """
 
 import asyncio
-import tempfile
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import psycopg
@@ -16,10 +13,9 @@ import psycopg
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.tasks import queues
 from tests.bench.contenders import lapinq_refill, marks
-from tests.bench.contenders.contender import Contender
-from tests.bench.contenders.lapinq_contender import Lapinq
-from tests.bench.contenders.postgres_store import number
-from tests.bench.run.figures import Case, Metric, Reading, percentile
+from tests.bench.contenders.contender import Contender, number
+from tests.bench.measurements.case import Case, Field, reading, working
+from tests.bench.run.figures import Reading, percentile
 from tests.bench.run.plan import Plan
 from tests.bench.run.progress import say
 from tests.support.rows.factories import SOMEBODY, Conn
@@ -29,6 +25,18 @@ SLOTS = 10
 TASK_SECONDS = 0.005
 SETTLE_SECONDS = 3.0
 """Until the worker runs at its pace, and until the last tasks of the tenants have started."""
+
+_SHARES = """
+SELECT second, key, 100 * count(*) / sum(count(*)) OVER (PARTITION BY second)
+  FROM lapinq_attempts a
+  JOIN lapinq_tasks t ON t.id = a.task_id
+ CROSS JOIN LATERAL (SELECT floor(extract(epoch FROM a.claimed_at) - %(since)s)::integer AS second) AS s
+ WHERE a.claimed_at >= to_timestamp(%(since)s)
+   AND t.key = ANY (%(keys)s)
+   AND second < %(seconds)s
+ GROUP BY second, key
+ ORDER BY second
+"""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -44,25 +52,14 @@ ORDERS = (
     Order("fair order", StartOrder.FAIR, {"flood": 1}),
     Order("fair order, floods of weight 3, 2 and 1", StartOrder.FAIR, {"gold": 3, "silver": 2, "flood": 1}),
 )
-SUMMARIES = ("p50", "p99", "longest")
 
 
-def wait_metric(order: Order, summary: str) -> Metric:
-    return Metric(f"wait beside a flood, {order.title}, {summary}", "ms", "less")
-
-
-def share_metric(weight: float) -> Metric:
-    """Its readings are of one run: one each second."""
-    return Metric(f"share of the starts of three floods, weight {weight:g}", "%", "more")
-
-
-def cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
+def cases(field: Field) -> list[Case]:
     """Of lapinq alone."""
-    del contenders
-    return [Case("fairness", lapinq.about.name, lambda: _run(lapinq, plan), runs_at_most=1)]
+    return [Case("fairness", field.lapinq, lambda: _run(field.lapinq, field.plan), runs_at_most=1)]
 
 
-def _run(lapinq: Lapinq, plan: Plan) -> list[Reading]:
+def _run(lapinq: Contender, plan: Plan) -> list[Reading]:
     readings: list[Reading] = []
     with lapinq.fresh_database() as database, psycopg.connect(database, autocommit=True) as conn:
         most = int(plan.tenant_seconds * SLOTS / TASK_SECONDS)
@@ -73,33 +70,32 @@ def _run(lapinq: Lapinq, plan: Plan) -> list[Reading]:
                 if key != "flood":
                     lapinq_refill.add_flood(conn, "default", key, most)
             asyncio.run(_set_policy(database, order))
-            waits, since = _measure(lapinq, plan, database)
+            waits, since = _measured(lapinq, plan, database)
             ended = number(
-                conn, f"SELECT count(*) FROM lapinq_attempts WHERE claimed_at >= to_timestamp({since})"
+                conn, "SELECT count(*) FROM lapinq_attempts WHERE claimed_at >= to_timestamp(%s)", since
             )
             say(f"  {ended / (time.time() - since):,.0f} tasks/s in {order.title}")
             # What has not started would wait before the next tasks of its key.
             conn.execute("DELETE FROM lapinq_ready WHERE lane LIKE 'tenant%'")
-            for summary, value in zip(
-                SUMMARIES, (percentile(waits, 0.5), percentile(waits, 0.99), max(waits)), strict=True
-            ):
-                readings.append(Reading(wait_metric(order, summary), lapinq.about.name, value))
+            summed_up = {"p50": percentile(waits, 0.5), "p99": percentile(waits, 0.99), "longest": max(waits)}
+            for name, value in summed_up.items():
+                readings.append(reading(lapinq, f"wait beside a flood, {order.title}, {name}", "ms", value))
             if len(order.floods) > 1:
                 readings += _shares(lapinq, conn, order, since, plan.tenant_seconds)
     return readings
 
 
-def _measure(lapinq: Lapinq, plan: Plan, database: str) -> tuple[list[float], float]:
+def _measured(lapinq: Contender, plan: Plan, database: str) -> tuple[list[float], float]:
     """The waits in milliseconds, and since when. What has not started at the end counts with the whole time."""
-    with tempfile.TemporaryDirectory() as name, lapinq.worker(database, "ten slots", Path(name)) as worker:
+    with working(lapinq, database, "ten slots") as worker:
         time.sleep(SETTLE_SECONDS)
         since = time.time()
         sent = lapinq.produce(
             database, "tenants", "arrive_briefly", TENANTS, plan.tenant_seconds, limit=plan.limit
         )
         time.sleep(SETTLE_SECONDS)
-        worker.check_alive()
-        waits = marks.waits(Path(name), since_ns=int(since * 1e9))
+        worker.child.check_alive()
+        waits = marks.waits(worker.directory, since_ns=int(since * 1e9))
     missing = sent.tasks - len(waits)
     say(f"  {len(waits):,} of {sent.tasks:,} tasks of the small tenants have started")
     return waits + [plan.tenant_seconds * 1000] * missing, since
@@ -115,21 +111,19 @@ async def _set_policy(database: str, order: Order) -> None:
 
 
 def _shares(
-    lapinq: Lapinq, conn: psycopg.Connection, order: Order, since: float, seconds: float
+    lapinq: Contender, conn: psycopg.Connection, order: Order, since: float, seconds: float
 ) -> list[Reading]:
-    """Of the starts of the floods, second by second."""
-    rows = conn.execute(
-        "SELECT floor(extract(epoch FROM a.claimed_at) - %s)::integer AS second, t.key, count(*)"
-        " FROM lapinq_attempts a JOIN lapinq_tasks t ON t.id = a.task_id"
-        " WHERE a.claimed_at >= to_timestamp(%s) AND t.key = ANY (%s) GROUP BY 1, 2",
-        (since, since, list(order.floods)),
-    ).fetchall()
-    counted = {(second, key): count for second, key, count in rows}
-    readings: list[Reading] = []
-    for key, weight in order.floods.items():
-        for second in range(int(seconds)):
-            total = sum(counted.get((second, other), 0) for other in order.floods)
-            if total:
-                share = 100 * counted.get((second, key), 0) / total
-                readings.append(Reading(share_metric(weight), lapinq.about.name, share))
-    return readings
+    """Of the starts of the floods: a reading for each second."""
+    given = {"since": since, "keys": list(order.floods), "seconds": int(seconds)}
+    found = {(second, key): float(share) for second, key, share in conn.execute(_SHARES, given)}
+    counted = dict.fromkeys(second for second, _ in found)
+    return [
+        reading(
+            lapinq,
+            f"share of the starts of three floods, weight {weight:g}",
+            "%",
+            found.get((second, key), 0.0),
+        )
+        for key, weight in order.floods.items()
+        for second in counted
+    ]

@@ -14,8 +14,8 @@ from typing import cast
 import msgspec
 import uvloop
 
-from tests.bench.contenders.contender import Processes
 from tests.bench.run.figures import percentile
+from tests.bench.run.processes import Processes
 
 CLIENTS = 2
 WARM_UP_SECONDS = 1.0

@@ -1,83 +1,99 @@
-"""How long a task waits for an idle worker: from just before the enqueue call to the first line of its function.
+"""How long a task waits for an idle worker, and how late a delayed one starts.
 
-Single tasks come 20 to 30 ms apart from another process on the same machine, whose clock both read. The first ones warm
-everything up and are not counted.
+From just before the enqueue call, or from the time it was scheduled for, to the first line of its function. Single
+tasks come from another process on the same machine, whose clock both read: 20 to 30 ms apart, or for 20 ms to 2 s later
+and half of them for less than 0.2 s. The first ones warm everything up and are not counted.
 """
 
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
-from tests.bench.contenders import marks
+import psycopg
+
+from tests.bench.contenders import lapinq_refill
 from tests.bench.contenders.contender import Contender
-from tests.bench.contenders.lapinq_contender import Lapinq
-from tests.bench.run.figures import Case, Metric, Reading, percentile
+from tests.bench.measurements.case import Case, Field, reading, working
+from tests.bench.run.figures import Reading, percentile
 from tests.bench.run.plan import Plan
-from tests.bench.run.processes import BenchError, Child
+from tests.bench.run.processes import BenchError
 
 WARM_UP = 20
 ARRIVE_SECONDS = 30.0
 
-_Produce = Callable[[int], object]
 
-
-def cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
+def cases(field: Field) -> list[Case]:
     """From a program for all; for lapinq also of plain functions, and over HTTP."""
+    lapinq, plan, title = field.lapinq, field.plan, "start latency"
     return [
-        *(
-            _direct(one, plan, "coroutines", "arrive", "start latency")
-            for one in contenders
-            if "latency" in one.measures
+        *(_case(one, plan, title, "latency") for one in field.taking_part("latency")),
+        _case(
+            lapinq,
+            plan,
+            f"{title}, plain function in a process",
+            "latency",
+            function="arrive_plain",
+            kind="processes",
         ),
-        _direct(lapinq, plan, "processes", "arrive_plain", "start latency, plain function in a process"),
-        _over_http(lapinq, plan, "start latency, over HTTP"),
+        _case(lapinq, plan, f"{title}, over HTTP", "latency-http"),
     ]
 
 
-def _direct(contender: Contender, plan: Plan, kind: str, function: str, title: str) -> Case:
+def delayed_cases(field: Field) -> list[Case]:
+    """Of lapinq: over HTTP, also beside tasks that are due in a year, and stored by a program that tells nobody."""
+    lapinq, plan, title = field.lapinq, field.plan, "delayed start"
+
+    def wait_for_a_year(database: str) -> None:
+        with psycopg.connect(database, autocommit=True) as conn:
+            lapinq_refill.add(conn, lapinq_refill.DELAYED, "later", plan.backlog, delay="1 year")
+
+    beside = f"{title}, {plan.backlog:,} due in a year"
+    return [
+        _case(lapinq, plan, f"{title}, over HTTP", "delayed-http"),
+        _case(lapinq, plan, beside, "delayed-http", beforehand=wait_for_a_year),
+        _case(lapinq, plan, f"{title}, stored by a program", "delayed"),
+    ]
+
+
+def _case(
+    contender: Contender,
+    plan: Plan,
+    title: str,
+    verb: str,
+    *,
+    function: str = "arrive",
+    kind: str = "coroutines",
+    beforehand: Callable[[str], None] = lambda _database: None,
+) -> Case:
     def run() -> list[Reading]:
         with contender.fresh_database() as database:
+            beforehand(database)
+            if verb.startswith("delayed"):
+                with contender.opened(database) as store:
+                    store.prepare("VACUUM (ANALYZE)")
+                    store.prepare("CHECKPOINT")
+            if contender.http_server and verb.endswith("-http"):
+                with contender.http_server(database) as port:
+                    waits = _measured(contender, plan, database, kind, verb, function, port)
+            else:
+                waits = _measured(contender, plan, database, kind, verb, function)
+        if min(waits) < 0:
+            raise BenchError(f"a task started {-min(waits):.1f} ms early")
+        return [
+            reading(contender, f"{title}, p{share}", "ms", percentile(waits, share / 100))
+            for share in (50, 99)
+        ]
 
-            def produce(count: int) -> object:
-                return contender.produce(database, "latency", function, count, limit=plan.limit)
-
-            return _measure(contender, plan, database, kind, title, produce)
-
-    return Case(title, contender.about.name, run)
-
-
-def _over_http(lapinq: Lapinq, plan: Plan, title: str) -> Case:
-    def run() -> list[Reading]:
-        with lapinq.fresh_database() as database, lapinq.http_server(database) as port:
-
-            def produce(count: int) -> object:
-                return lapinq.produce(database, "latency-http", "arrive", port, count, limit=plan.limit)
-
-            return _measure(lapinq, plan, database, "coroutines", title, produce)
-
-    return Case(title, lapinq.about.name, run)
-
-
-def _measure(
-    contender: Contender, plan: Plan, database: str, kind: str, title: str, produce: _Produce
-) -> list[Reading]:
-    with tempfile.TemporaryDirectory() as name, contender.worker(database, kind, Path(name)) as worker:
-        produce(WARM_UP)
-        _wait_for(Path(name), worker, WARM_UP)
-        produce(plan.samples)
-        waits = _wait_for(Path(name), worker, WARM_UP + plan.samples)[WARM_UP:]
-    return [
-        Reading(Metric(f"{title}, p50", "ms", "less"), contender.about.name, percentile(waits, 0.50)),
-        Reading(Metric(f"{title}, p99", "ms", "less"), contender.about.name, percentile(waits, 0.99)),
-    ]
+    return Case(title, contender, run)
 
 
-def _wait_for(directory: Path, worker: Child, count: int) -> list[float]:
-    give_up = time.monotonic() + ARRIVE_SECONDS
-    while len(waits := marks.waits(directory)) < count:
-        worker.check_alive()
-        if time.monotonic() > give_up:
-            raise BenchError(f"{len(waits)} of {count} tasks arrived: {worker.tail()}")
-        time.sleep(0.05)
-    return waits
+def _measured(
+    contender: Contender, plan: Plan, database: str, kind: str, verb: str, function: str, *port: int
+) -> list[float]:
+    with working(contender, database, kind) as worker:
+        for count, arrived in ((WARM_UP, WARM_UP), (plan.samples, WARM_UP + plan.samples)):
+            contender.produce(database, verb, function, *port, count, limit=plan.limit)
+            worker.child.wait_until(
+                lambda arrived=arrived: len(worker.waits()) >= arrived,
+                ARRIVE_SECONDS,
+                f"not {arrived} tasks arrived",
+            )
+        return worker.waits()[WARM_UP:]

@@ -4,12 +4,12 @@ A worker drains a queue that the database itself refills. What the refilling bac
 """
 
 import time
-from collections.abc import Callable, Generator
+from itertools import pairwise
 
 import msgspec
 import psycopg
 
-from tests.bench.contenders.postgres_store import number
+from tests.bench.contenders.contender import number
 from tests.bench.run import processor_time
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError, Child
@@ -27,72 +27,40 @@ class Fifth(msgspec.Struct, frozen=True):
     worker: float
 
 
-class Meter:
-    """What the server, the worker and the clock show. `filler` is the backend that refills the queue."""
-
-    def __init__(self, conn: psycopg.Connection, filler: int, worker: Child) -> None:
-        self._conn = conn
-        self._filler = filler
-        self._worker = worker.pid
-        self._postmaster = _postmaster(conn)
-
-    def completed(self) -> float:
-        return number(self._conn, "SELECT sum(completed)::float8 FROM lapinq_counts")
-
-    def read(self) -> "_Reading":
-        database = None
-        if self._postmaster:
-            database = processor_time.family_seconds(self._postmaster) - processor_time.seconds(self._filler)
-        return _Reading(time.monotonic(), self.completed(), database, processor_time.seconds(self._worker))
-
-
-def fifths(meter: Meter, worker: Child, plan: Plan) -> list[Fifth]:
-    """Measured once the worker has warmed up; each is told when it is over."""
-    _wait_for_first(meter.completed, worker, plan.limit)
-    time.sleep(WARM_UP_SECONDS)
-    return list(_fifths(meter, worker, plan.held_seconds))
-
-
-class _Reading(msgspec.Struct, frozen=True):
-    at: float
-    completed: float
-    database: float | None
-    worker: float
-
-
-def _fifths(meter: Meter, worker: Child, seconds: float) -> Generator[Fifth]:
-    first = before = meter.read()
-    for place in range(1, FIFTHS + 1):
-        time.sleep(max(0.0, first.at + place * seconds / FIFTHS - time.monotonic()))
-        worker.check_alive()
-        now = meter.read()
-        if not (tasks := now.completed - before.completed):
-            raise BenchError(f"no task ended in fifth {place}")
-        fifth = Fifth(
-            tasks / (now.at - before.at),
-            None
-            if now.database is None or before.database is None
-            else 1e6 * (now.database - before.database) / tasks,
-            1e6 * (now.worker - before.worker) / tasks,
-        )
-        used = "" if fifth.database is None else f", {fifth.database:.1f} µs of the database"
-        say(f"  fifth {place}: {fifth.rate:,.0f} tasks/s{used}, {fifth.worker:.1f} µs of the worker")
-        yield fifth
-        before = now
-
-
-def _wait_for_first(completed: Callable[[], float], worker: Child, limit: float) -> None:
-    at_start = completed()
-    give_up = time.monotonic() + limit
-    while completed() == at_start:
-        worker.check_alive()
-        if time.monotonic() > give_up:
-            raise BenchError("no task ended")
-        time.sleep(0.1)
-
-
-def _postmaster(conn: psycopg.Connection) -> int | None:
-    """Its process id, if it runs on this machine."""
+def fifths(conn: psycopg.Connection, filler: int, worker: Child, plan: Plan) -> list[Fifth]:
+    """Measured once the worker has warmed up. `filler` is the refilling backend."""
     pid = conn.info.backend_pid
-    title = processor_time.command(pid)
-    return processor_time.parent(pid) if title.startswith("postgres") else None
+    is_local = processor_time.command(pid).startswith("postgres")
+    postmaster = processor_time.parent(pid) if is_local else 0
+
+    def completed() -> float:
+        return number(conn, "SELECT sum(completed)::float8 FROM lapinq_counts")
+
+    def read() -> tuple[float, float, float, float]:
+        database = (
+            processor_time.family_seconds(postmaster) - processor_time.seconds(filler) if postmaster else 0.0
+        )
+        return time.monotonic(), completed(), database, processor_time.seconds(worker.pid)
+
+    at_start = completed()
+    worker.wait_until(lambda: completed() > at_start, plan.limit, "no task ended")
+    time.sleep(WARM_UP_SECONDS)
+    read_at = [read()]
+    for place in range(1, FIFTHS + 1):
+        time.sleep(max(0.0, read_at[0][0] + place * plan.held_seconds / FIFTHS - time.monotonic()))
+        worker.check_alive()
+        read_at.append(read())
+    return [
+        _fifth(place, [late - early for early, late in zip(before, after, strict=True)], is_local=is_local)
+        for place, (before, after) in enumerate(pairwise(read_at), start=1)
+    ]
+
+
+def _fifth(place: int, used: list[float], *, is_local: bool) -> Fifth:
+    seconds, tasks, database, worker = used
+    if not tasks:
+        raise BenchError(f"no task ended in fifth {place}")
+    fifth = Fifth(tasks / seconds, 1e6 * database / tasks if is_local else None, 1e6 * worker / tasks)
+    of_database = "" if fifth.database is None else f", {fifth.database:.1f} µs of the database"
+    say(f"  fifth {place}: {fifth.rate:,.0f} tasks/s{of_database}, {fifth.worker:.1f} µs of the worker")
+    return fifth

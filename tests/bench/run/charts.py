@@ -1,38 +1,70 @@
 """Bar charts of a report as SVG, with error bars from the lowest to the highest run; readable in light and dark."""
 
+import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from tests.bench.run import fairness_chart
-from tests.bench.run.figures import Figure, number
-from tests.bench.run.ratios import OURS, by_metric
-from tests.bench.run.report import Report
-from tests.bench.run.svg import WIDTH, text
+import msgspec
 
-CHARTS: dict[str, tuple[str, ...]] = {
-    "drain": ("drain, one process", "drain, two processes"),
-    "latency": ("start latency, p50", "start latency, p99"),
-    "enqueue": ("bulk enqueue, 1,000 a call", "single enqueue, 8 in flight"),
-    "wal": ("WAL per task, enqueued and run", "WAL per task, run"),
-    "burdens": (
-        "drain under a held snapshot, first fifth",
-        "drain under a held snapshot, last fifth",
-        "drain of one queue, nothing in another",
-        "drain of one queue, 1,000,000 tasks in another",
+from tests.bench.run.figures import OURS, Figure, by_metric, number
+from tests.bench.run.report import Report
+
+WAITS = "wait beside a flood, "
+SHARES = "share of the starts of three floods, "
+LOADS = (
+    "drain, one process",
+    "drain, plain functions in threads",
+    "drain, plain functions in child processes",
+    "drain of failures",
+    "drain of failures and their retries",
+    "drain, 10 kB of arguments",
+    "drain of a hundred queues",
+    "producer and worker together",
+)
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """`text` is for those who can't see it. A panel for each of `metrics` has a bar a contender, best first; one for
+    each of `listed`, which are titles with metrics or the beginning of their names, has a bar a metric, of lapinq."""
+
+    text: str
+    metrics: Sequence[str] = ()
+    listed: dict[str, tuple[str, ...] | str] = {}
+    is_logarithmic: bool = False
+    """From 1 on, in its first panel."""
+
+
+CHARTS = {
+    "drain": Chart(
+        "Tasks a second of one and of two worker processes", ["drain, one process", "drain, two processes"]
     ),
-    "loads": (
-        "drain, one process",
-        "drain, plain functions in threads",
-        "drain, plain functions in child processes",
-        "drain of failures",
-        "drain of failures and their retries",
-        "drain, 10 kB of arguments",
-        "drain of a hundred queues",
-        "producer and worker together",
+    "latency": Chart("Start latency", ["start latency, p50", "start latency, p99"]),
+    "enqueue": Chart(
+        "Tasks enqueued a second", ["bulk enqueue, 1,000 a call", "single enqueue, 8 in flight"]
+    ),
+    "wal": Chart("Bytes of write-ahead log a task", ["WAL per task, enqueued and run", "WAL per task, run"]),
+    "burdens": Chart(
+        "Drains under a held snapshot and beside a long queue",
+        [
+            "drain under a held snapshot, first fifth",
+            "drain under a held snapshot, last fifth",
+            "drain of one queue, nothing in another",
+            "drain of one queue, 1,000,000 tasks in another",
+        ],
+    ),
+    "loads": Chart("Drains of other loads, of lapinq", listed={"lapinq, tasks/s; more is better": LOADS}),
+    "fairness": Chart(
+        "Waits of a small tenant beside a flood, and shares of floods by weight",
+        listed={
+            "wait of a small tenant's task beside a million of one key, ms; less is better": WAITS,
+            "share of the starts of three floods by weight, %; median, lowest and highest second": SHARES,
+        },
+        is_logarithmic=True,
     ),
 }
-"""Each file with the metrics it shows. `loads` is of lapinq alone."""
+"""By the name of the file."""
 
+WIDTH = 820
 FIGURES = 260
 ROW = 24
 HEAD = 34
@@ -51,60 +83,69 @@ _STYLE = """
   .title { font-weight: 600; } .small { font-size: 11px; }
 """
 
+_Row = tuple[str, Figure, str]
+"""Its label, and what stands behind the number."""
+
 
 def charts(report: Report) -> dict[str, str]:
     """The SVG of each chart that the report has figures for."""
-    metrics = {metric.name: list(sides.values()) for metric, sides in by_metric(report.figures).items()}
-    made: dict[str, str] = {}
-    for name, shown in CHARTS.items():
-        groups = [metrics[metric] for metric in shown if metric in metrics]
-        if name == "loads":
-            groups = [own for group in groups if (own := [one for one in group if one.contender == OURS])]
-        if groups:
-            made[name] = _loads(report, groups) if name == "loads" else _groups(report, groups)
-    bottom, body = fairness_chart.panels(metrics, TOP)
-    if body:
-        shown = [sides for name, sides in metrics.items() if name.startswith(fairness_chart.WAITS)]
-        measured = next((other for other in report.added if shown[0][0] in other.figures), report)
-        made["fairness"] = _document(measured, shown, bottom, body)
-    return made
+    panels = {name: _panels(report, chart) for name, chart in CHARTS.items()}
+    return {name: _drawn(report, CHARTS[name], shown) for name, shown in panels.items() if shown}
 
 
-def _groups(report: Report, groups: Sequence[Sequence[Figure]]) -> str:
-    """A panel a metric, with a bar a contender, best first."""
+def _panels(report: Report, chart: Chart) -> list[tuple[str, list[_Row]]]:
+    metrics = by_metric(report.figures)
     briefs = {one.name: one.brief for one in report.contenders}
+    panels: list[tuple[str, list[_Row]]] = []
+    by_name = {metric.name: metric for metric in metrics}
+    for metric in (by_name[name] for name in chart.metrics if name in by_name):
+        is_more = metric.better == "more"
+        sides = sorted(metrics[metric].values(), key=lambda one: one.median, reverse=is_more)
+        rows = [(one.contender, one, briefs.get(one.contender, "")) for one in sides]
+        panels.append((f"{metric.name}, {metric.unit}; {'more' if is_more else 'less'} is better", rows))
+    for title, which in chart.listed.items():
+        prefix = which if isinstance(which, str) else ""
+        names = (
+            which if isinstance(which, tuple) else tuple(name for name in by_name if name.startswith(which))
+        )
+        own = {name: metrics[by_name[name]].get(OURS) for name in names if name in by_name}
+        rows = [(name.removeprefix(prefix), one, "") for name, one in own.items() if one]
+        if rows:
+            panels.append((title, rows))
+    return panels
+
+
+def _drawn(report: Report, chart: Chart, panels: Sequence[tuple[str, list[_Row]]]) -> str:
     body: list[str] = []
     y = TOP
-    for group in groups:
-        metric = group[0].metric
-        better = "more is better" if metric.better == "more" else "less is better"
-        body.append(text(16, y + 16, f"{metric.name}, {metric.unit}; {better}", "text title"))
+    for place, (title, rows) in enumerate(panels):
+        body.append(_text(16, y + 16, title, "text title"))
         y += HEAD
-        rows = sorted(group, key=lambda one: one.median, reverse=metric.better == "more")
-        body += _bars(y, [(one.contender, one, briefs.get(one.contender, "")) for one in rows])
+        body += _bars(y, rows, is_logarithmic=chart.is_logarithmic and place == 0)
         y += ROW * len(rows) + 14
-    return _document(report, groups, y, body)
+    first = panels[0][1][0][1]
+    measured = next((other for other in report.added if first in other.figures), report)
+    return _document(measured, {one.contender for _, rows in panels for _, one, _ in rows}, y, body)
 
 
-def _loads(report: Report, groups: Sequence[Sequence[Figure]]) -> str:
-    """One panel, with a bar a metric."""
-    rows = [(one.metric.name, one, "") for group in groups for one in group]
-    body = [text(16, TOP + 16, "lapinq, tasks/s; more is better", "text title"), *_bars(TOP + HEAD, rows)]
-    return _document(report, groups, TOP + HEAD + ROW * len(rows) + 14, body)
-
-
-def _bars(top: int, rows: Sequence[tuple[str, Figure, str]]) -> list[str]:
+def _bars(top: int, rows: Sequence[_Row], *, is_logarithmic: bool) -> list[str]:
     labels = 24 + LETTER * max(len(label) for label, _, _ in rows)
-    scale = (WIDTH - labels - FIGURES) / max(one.highest for _, one, _ in rows)
+
+    def length(value: float) -> float:
+        return math.log10(max(value, 1)) if is_logarithmic else value
+
+    longest = length(max(one.highest for _, one, _ in rows)) or 1
+    scale = (WIDTH - labels - FIGURES) / longest
     lines = [f'<line class="axis" x1="{labels}" y1="{top - 4}" x2="{labels}" y2="{top + ROW * len(rows)}"/>']
     for place, (label, one, brief) in enumerate(rows):
         y = top + place * ROW
         kind = "ours" if one.contender == OURS else "other"
         middle = y + 9
-        low, high = labels + one.lowest * scale, labels + one.highest * scale
+        low, high = labels + length(one.lowest) * scale, labels + length(one.highest) * scale
+        width = length(one.median) * scale
         lines += [
-            text(labels - 8, y + 13, label, "text", anchor="end"),
-            f'<rect class="{kind}" x="{labels}" y="{y}" width="{one.median * scale:.1f}" height="18" rx="2"/>',
+            _text(labels - 8, y + 13, label, "text", anchor="end"),
+            f'<rect class="{kind}" x="{labels}" y="{y}" width="{width:.1f}" height="18" rx="2"/>',
             f'<path class="error" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {y + 5}v8M{high:.1f} {y + 5}v8"/>',
             f'<text x="{high + 8:.0f}" y="{y + 13}"><tspan class="text">{number(one.median)}</tspan>'
             f'<tspan class="faint small" dx="8">{escape(brief)}</tspan></text>',
@@ -112,8 +153,7 @@ def _bars(top: int, rows: Sequence[tuple[str, Figure, str]]) -> list[str]:
     return lines
 
 
-def _document(report: Report, groups: Sequence[Sequence[Figure]], height: int, body: Sequence[str]) -> str:
-    shown = {one.contender for group in groups for one in group}
+def _document(report: Report, contenders: set[str], height: int, body: Sequence[str]) -> str:
     processor = f"{report.machine['processor']}, {report.machine['cores']} cores"
     server = f"PostgreSQL {report.postgresql['server_version']}, fsync {report.postgresql['fsync']}"
     server += f", synchronous_commit {report.postgresql['synchronous_commit']}"
@@ -121,36 +161,39 @@ def _document(report: Report, groups: Sequence[Sequence[Figure]], height: int, b
         server += f"; Redis {report.redis['version']}, appendfsync {report.plan.redis_fsync}"
     runs = f"{report.at:%Y-%m-%d}, runs: {report.plan.runs} at most, their median, lowest and highest"
     versions = [
-        f"{one.name} ({next(iter(_own(one.versions)), '')})" for one in report.contenders if one.name in shown
+        f"{one.name} ({_version(one.versions)})" for one in report.contenders if one.name in contenders
     ]
-    wrapped = _wrapped(", ".join(versions), 118)
+    wrapped = _wrapped(versions, 118)
     height += 16 * len(wrapped) + 8
+    feet = height - 16 * len(wrapped) + 4
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img">',
         f"<style>{_STYLE}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{height}" rx="6"/>',
-        text(16, 22, f"{processor}; {runs}", "faint small"),
-        text(16, 38, server, "faint small"),
+        _text(16, 22, f"{processor}; {runs}", "faint small"),
+        _text(16, 38, server, "faint small"),
         *body,
-        *(
-            text(16, height - 16 * (len(wrapped) - place) + 4, line, "faint small")
-            for place, line in enumerate(wrapped)
-        ),
+        *(_text(16, feet + 16 * place, line, "faint small") for place, line in enumerate(wrapped)),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _own(versions: dict[str, str]) -> list[str]:
-    """The version of the contender itself comes after that of its language."""
-    return [version for name, version in versions.items() if name not in {"Python", "Node", "commit"}]
+def _version(versions: dict[str, str]) -> str:
+    """That of the contender itself comes after that of its language."""
+    own = [version for name, version in versions.items() if name not in {"Python", "Node", "commit"}]
+    return own[0] if own else ""
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrapped(words: Sequence[str], width: int) -> list[str]:
     lines = [""]
-    for word in text.split(", "):
+    for word in words:
         if len(lines[-1]) + len(word) > width:
             lines.append("")
         lines[-1] += f"{', ' if lines[-1] else ''}{word}"
     return lines
+
+
+def _text(x: int, y: int, content: str, kind: str, *, anchor: str = "start") -> str:
+    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(content)}</text>'

@@ -1,12 +1,15 @@
-"""Readings of several runs, and what they come to."""
+"""Readings of several runs, what they come to, and lapinq's divided by another's.
+
+Ratios are of one run each: the machine's mood differs from run to run, and cancels out.
+"""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
-Better = Literal["more", "less"]
+OURS = "lapinq"
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -14,7 +17,7 @@ class Metric(msgspec.Struct, frozen=True):
 
     name: str
     unit: str
-    better: Better
+    better: Literal["more", "less"]
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -25,20 +28,8 @@ class Reading(msgspec.Struct, frozen=True):
     value: float
 
 
-class Case(msgspec.Struct, frozen=True):
-    """One thing to measure of one contender; `run` measures it once, and may raise `BenchError`.
-
-    `runs_at_most` is for what takes long.
-    """
-
-    title: str
-    contender: str
-    run: Callable[[], list[Reading]]
-    runs_at_most: int | None = None
-
-
 class Figure(msgspec.Struct, frozen=True):
-    """The readings of a metric for a contender, in order of the runs."""
+    """The readings of a metric for a contender, or the ratios to it, in order of the runs."""
 
     metric: Metric
     contender: str
@@ -48,15 +39,46 @@ class Figure(msgspec.Struct, frozen=True):
     highest: float
 
 
+def figure(metric: Metric, contender: str, values: list[float]) -> Figure:
+    return Figure(metric, contender, values, statistics.median(values), min(values), max(values))
+
+
 def summed_up(readings: Sequence[Reading]) -> list[Figure]:
     """A figure for each metric and contender, in the order they first came."""
     values: dict[tuple[Metric, str], list[float]] = {}
     for reading in readings:
         values.setdefault((reading.metric, reading.contender), []).append(reading.value)
+    return [figure(*which, runs) for which, runs in values.items()]
+
+
+def ratios(figures: Sequence[Figure]) -> list[Figure]:
+    """For each metric, lapinq divided by every other contender that has it. Below 1 is good where less is better."""
+    ours = {figure.metric: figure for figure in figures if figure.contender == OURS}
     return [
-        Figure(metric, contender, runs, statistics.median(runs), min(runs), max(runs))
-        for (metric, contender), runs in values.items()
+        between(ours[other.metric], other)
+        for other in figures
+        if other.contender != OURS and other.metric in ours
     ]
+
+
+def between(one: Figure, other: Figure, *, is_difference: bool = False) -> Figure:
+    """`one` divided by `other`, or minus it, of the runs that both have."""
+    pairs = zip(one.values, other.values, strict=False)
+    values = [round(ours - theirs if is_difference else ours / theirs, 4) for ours, theirs in pairs]
+    return figure(other.metric, other.contender, values)
+
+
+def is_won(ratio: Figure) -> bool:
+    """Whether lapinq is at least as good in the median."""
+    return ratio.median >= 1 if ratio.metric.better == "more" else ratio.median <= 1
+
+
+def by_metric(figures: Iterable[Figure]) -> dict[Metric, dict[str, Figure]]:
+    """The figures of each metric by contender, in the order they come."""
+    found: dict[Metric, dict[str, Figure]] = {}
+    for one in figures:
+        found.setdefault(one.metric, {})[one.contender] = one
+    return found
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -69,3 +91,11 @@ def percentile(values: Sequence[float], share: float) -> float:
 def number(value: float) -> str:
     """As many digits as tell something."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def spread(figure: Figure) -> str:
+    """The median, with the lowest and the highest if there are several values."""
+    text = number(figure.median)
+    if len(figure.values) == 1:
+        return text
+    return f"{text} ({number(figure.lowest)}–{number(figure.highest)})"

@@ -1,33 +1,31 @@
-"""The parts of docs/benchmarks.md that come from a run: its tables and its charts.
+"""What people read of a run: docs/benchmarks.md with its charts, and the same tables on the terminal.
 
-They stand between the marks `<!-- NAME -->` and `<!-- /NAME -->`; what is around them is written by hand.
+On the page they stand between the marks `<!-- NAME -->` and `<!-- /NAME -->`; what is around them is written by hand.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.bench.run import steady_table
-from tests.bench.run.bars import Verdict, verdicts
-from tests.bench.run.charts import charts
-from tests.bench.run.figures import Figure, Metric, number
+from tests.bench.run.bars import BARS
+from tests.bench.run.charts import CHARTS, charts
+from tests.bench.run.figures import OURS, by_metric, is_won, number, spread
 from tests.bench.run.processes import ROOT
-from tests.bench.run.ratios import OURS, Ratio, by_metric
-from tests.bench.run.report import Report, spread
+from tests.bench.run.report import Report
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-CHARTS = ROOT / "docs" / "images" / "benchmarks"
+PICTURES = ROOT / "docs" / "images" / "benchmarks"
 
 
 def write(report: Report) -> list[Path]:
     """The files that were written."""
-    written = [PAGE]
-    CHARTS.mkdir(parents=True, exist_ok=True)
-    for name, svg in charts(report).items():
-        (CHARTS / f"{name}.svg").write_text(svg)
-        written.append(CHARTS / f"{name}.svg")
-    PAGE.write_text(rendered(PAGE.read_text(), report))
-    return written
+    written = {PICTURES / f"{name}.svg": svg for name, svg in charts(report).items()}
+    written[PAGE] = rendered(PAGE.read_text(), report)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for path, text in written.items():
+        path.write_text(text)
+    return list(written)
 
 
 def rendered(text: str, report: Report) -> str:
@@ -37,6 +35,18 @@ def rendered(text: str, report: Report) -> str:
         made = "\n".join(make(report))
         text = between.sub(lambda found, made=made: f"{found[1]}\n{made}\n\n{found[2]}", text)
     return text
+
+
+def as_text(report: Report) -> str:
+    """The facts, the tables, and the failures."""
+    versions = (("PostgreSQL", report.postgresql), ("Redis", report.redis))
+    facts = [
+        f"{name}: {', '.join(f'{key} {value}' for key, value in given.items())}" for name, given in versions
+    ]
+    lines = [*_machine(report), *facts, "", *_contenders(report), "", *_figures(report)]
+    if steady_table.rows(report.figures):
+        lines += ["", *_steady(report)]
+    return "\n".join([*lines, "", *_failures(report)])
 
 
 def _machine(report: Report) -> list[str]:
@@ -65,30 +75,28 @@ def _what(added: Report) -> str:
 
 
 def _bars(report: Report) -> list[str]:
-    rows = [
-        (verdict.bar.text, f"{verdict.bar.direction} {verdict.bar.bound:g}", *_outcome(verdict))
-        for verdict in verdicts(report.figures)
-    ]
+    rows: list[tuple[str, ...]] = []
+    for bar in BARS:
+        ratio = bar.measured(report.figures)
+        verdict = "not measured"
+        if ratio:
+            verdict = "reached" if bar.is_reached(ratio) else "**missed**"
+        bound = f"{'at most' if bar.is_at_most else 'at least'} {bar.bound:g}"
+        rows.append((bar.text, bound, spread(ratio) if ratio else "", verdict))
     return _table(("ratio", "to reach", "measured", ""), rows)
 
 
-def _outcome(verdict: Verdict) -> tuple[str, str]:
-    if verdict.ratio is None:
-        return "", "not measured"
-    return spread(verdict.ratio), "reached" if verdict.is_reached else "**missed**"
-
-
 def _figures(report: Report) -> list[str]:
-    ratios = {(one.metric.name, one.contender): one for one in report.ratios}
+    ratios = {(one.metric.name, one.contender): spread(one) for one in report.ratios}
     briefs = {one.name: one.brief for one in report.contenders}
     rows: list[tuple[str, ...]] = []
     shown = [figure for figure in report.figures if not steady_table.is_steady(figure)]
     for metric, sides in by_metric(shown).items():
         for contender, figure in sides.items():
-            ratio = ratios.get((metric.name, contender))
             name = metric.name if contender == next(iter(sides)) else ""
             value = f"{spread(figure)} {metric.unit}"
-            rows.append((name, contender, value, spread(ratio) if ratio else "", briefs.get(contender, "")))
+            ratio = ratios.get((metric.name, contender), "")
+            rows.append((name, contender, value, ratio, briefs.get(contender, "")))
     return _table(
         ("figure", "contender", "median (lowest–highest)", "lapinq / it", "a crash, the history"), rows
     )
@@ -114,48 +122,38 @@ def _contenders(report: Report) -> list[str]:
 
 
 def _charts(report: Report) -> list[str]:
-    pictures = [f"![{_ALTERNATIVES[name]}](images/benchmarks/{name}.svg)" for name in charts(report)]
+    pictures = [f"![{CHARTS[name].text}](images/benchmarks/{name}.svg)" for name in charts(report)]
     return "\n\n".join(pictures).splitlines()
 
 
 def _wins(report: Report) -> list[str]:
     figures = by_metric(report.figures)
-    won: dict[Metric, list[Ratio]] = {}
-    for one in report.ratios:
-        if not one.is_won:
-            won.setdefault(one.metric, []).append(one)
-    lines = [
-        f"- **{metric.name}**: {', '.join(_won(one, figures[metric]) for one in ratios)};"
-        f" lapinq {number(figures[metric][OURS].median)} {metric.unit}"
-        for metric, ratios in won.items()
-    ]
+    lines: list[str] = []
+    for metric, ratios in by_metric(one for one in report.ratios if not is_won(one)).items():
+        sides = figures[metric]
+        won = [
+            f"{contender} {number(sides[contender].median)} (ratio {spread(ratio)})"
+            for contender, ratio in ratios.items()
+        ]
+        ours = f"lapinq {number(sides[OURS].median)} {metric.unit}"
+        lines.append(f"- **{metric.name}**: {', '.join(won)}; {ours}")
     return lines or ["In this run, nowhere."]
 
 
-def _won(ratio: Ratio, figures: Mapping[str, Figure]) -> str:
-    return f"{ratio.contender} {number(figures[ratio.contender].median)} (ratio {spread(ratio)})"
-
-
 def _failures(report: Report) -> list[str]:
-    lines = [f"- {title}: {error.splitlines()[0]}" for title, error in report.failures.items()]
+    lines = [f"- {title}: {_short(error)}" for title, error in report.failures.items()]
     return ["Not measured, because it failed:", "", *lines] if lines else ["Nothing failed in this run."]
+
+
+def _short(error: str) -> str:
+    first, *rest = error.splitlines()
+    return f"{first} … {rest[-1]}" if rest else first
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [head, ["---"] * len(head), *rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
-
-_ALTERNATIVES = {
-    "drain": "Tasks a second of one and of two worker processes",
-    "latency": "Start latency",
-    "enqueue": "Tasks enqueued a second",
-    "wal": "Bytes of write-ahead log a task",
-    "burdens": "Drains under a held snapshot and beside a long queue",
-    "loads": "Drains of other loads, of lapinq",
-    "fairness": "Waits of a small tenant beside a flood, and shares of floods by weight",
-}
-"""What each chart shows, for those who can't see it."""
 
 _PARTS: dict[str, Callable[[Report], list[str]]] = {
     "machine": _machine,

@@ -3,6 +3,7 @@
 They are ended gently first, so that a worker can end its own children, then with their whole process group.
 """
 
+import itertools
 import os
 import signal
 import socket
@@ -11,6 +12,8 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.bench.contenders import marks
 
 ROOT = Path(__file__).resolve().parents[3]
 STOP_SECONDS = 10.0
@@ -38,18 +41,18 @@ class Child:
 
     def check_alive(self) -> None:
         """Raises `BenchError` when it has ended."""
-        if (code := _code(self._process.pid)) is not None:
-            raise BenchError(f"ended with {code} in the middle: {self.tail()}")
+        if (code := _code(self.pid)) is not None:
+            raise BenchError(f"ended with {code} in the middle: {self._tail()}")
 
     def wait(self, limit: float) -> None:
         """Returns once it has ended well; raises `BenchError` when it fails or takes longer than `limit` seconds."""
         give_up = time.monotonic() + limit
-        while (code := _code(self._process.pid)) is None:
+        while (code := _code(self.pid)) is None:
             if time.monotonic() > give_up:
-                raise BenchError(f"not done after {limit:.0f} s: {self.tail()}")
+                raise BenchError(f"not done after {limit:.0f} s: {self._tail()}")
             time.sleep(_POLL_SECONDS)
         if code:
-            raise BenchError(f"failed with {code}: {self.tail()}")
+            raise BenchError(f"failed with {code}: {self._tail()}")
 
     def wait_until(self, is_there: Callable[[], object], limit: float, complaint: str) -> None:
         """Returns once `is_there` says so; raises `BenchError` when it ends before or takes too long."""
@@ -57,37 +60,53 @@ class Child:
         while not is_there():
             self.check_alive()
             if time.monotonic() > give_up:
-                raise BenchError(f"{complaint} after {limit:.0f} s: {self.tail()}")
+                raise BenchError(f"{complaint} after {limit:.0f} s: {self._tail()}")
             time.sleep(_POLL_SECONDS)
 
-    def tail(self) -> str:
-        """The command and the end of its output."""
+    def _tail(self) -> str:
         return f"{self._process.args!r}\n" + "\n".join(self.output.splitlines()[-20:])
 
 
-@contextmanager
-def child(command: Sequence[str], env: Mapping[str, str], log: Path) -> Generator[Child]:
-    """Runs `command` in the root of the repository while the context lasts."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            env=env,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield Child(process, log)
-    finally:
+class Processes:
+    """Starts processes in the root of the repository, each with a log of its own in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._numbers = itertools.count(1)
+
+    @contextmanager
+    def start(
+        self, command: Sequence[str], env: Mapping[str, str], *, marks_in: Path | None = None
+    ) -> Generator[Child]:
+        """`command`, with `env` on top of an environment without what steers lapinq, PostgreSQL or Python."""
+        log = self.directory / f"{next(self._numbers)}.log"
+        marked = {marks.VARIABLE: str(marks_in)} if marks_in else {}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                env={**_clean_environment(), **env, **marked},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         try:
-            _end(process.pid)
+            yield Child(process, log)
         finally:
-            # It was not reaped yet, so the number of its group can't be another's.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            try:
+                _end(process.pid)
+            finally:
+                # It was not reaped yet, so the number of its group can't be another's.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def run(self, command: Sequence[str], env: Mapping[str, str], *, limit: float) -> str:
+        """Runs it to the end and returns its output. Raises `BenchError`."""
+        with self.start(command, env) as process:
+            process.wait(limit)
+            return process.output
 
 
 def free_port() -> int:
@@ -97,14 +116,10 @@ def free_port() -> int:
         return listening.getsockname()[1]
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Ours without what steers lapinq, PostgreSQL or the search for modules; modules are found from the root."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("LAPINQ_", "PG", "PYTHON", "DATABASE_URL"))
-    }
-    return {**kept, "PYTHONPATH": str(ROOT), **more}
+def _clean_environment() -> dict[str, str]:
+    steering = ("LAPINQ_", "PG", "PYTHON", "DATABASE_URL")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def _end(pid: int) -> None:

@@ -7,6 +7,7 @@ import statistics
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Generator
+from typing import Any, LiteralString
 from uuid import UUID
 
 import httpx
@@ -18,6 +19,24 @@ from tests.support.programs.processes import ApiProcess
 
 TIMES = 20
 QUEUE = "queue-03"
+
+_MIDDLE: LiteralString = """
+SELECT to_timestamp((min(ms) + max(ms)) / 2000.0)
+  FROM (SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint AS ms
+          FROM ((SELECT id FROM lapinq_tasks ORDER BY id LIMIT 1)
+                UNION ALL
+                (SELECT id FROM lapinq_tasks ORDER BY id DESC LIMIT 1)) AS ends) AS times
+"""
+_BEFORE: LiteralString = """
+SELECT id
+  FROM lapinq_tasks
+ WHERE id < (lpad(to_hex((extract(epoch FROM %s::timestamptz) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+ ORDER BY id DESC
+ LIMIT 1
+"""
+_ENDED: LiteralString = """
+SELECT task_id FROM lapinq_attempts WHERE final AND outcome = %s ORDER BY task_id LIMIT 1
+"""
 
 
 def lines(url: str) -> Generator[str]:
@@ -64,73 +83,50 @@ def _count(client: httpx.Client, query: str) -> str:
 
 
 def _paths(conn: psycopg.Connection) -> list[str]:
-    row = conn.execute(
-        "SELECT to_timestamp((min(ms) + max(ms)) / 2000.0) FROM ("
-        " SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint AS ms FROM ("
-        "  (SELECT id FROM lapinq_tasks ORDER BY id LIMIT 1)"
-        "  UNION ALL (SELECT id FROM lapinq_tasks ORDER BY id DESC LIMIT 1)) AS ends) AS times"
-    ).fetchone()
-    assert row is not None
-    middle = row[0]
+    middle = _one(conn, _MIDDLE)
     deep = _cursor(conn, middle)
-    one = {kind: _one(conn, kind) for kind in ("completed", "failed")}
-    listed = "/api/v1/tasks?limit=50"
+    one = {outcome: str(_one(conn, _ENDED, outcome)) for outcome in ("completed", "failed")}
+    statuses = ("pending", "running", "completed", "failed", "cancelled", "expired")
+    lists = [
+        "",
+        f"&cursor={deep}",
+        *(f"&status={status}" for status in statuses),
+        f"&status=failed&cursor={deep}",
+        f"&queue={QUEUE}",
+        f"&queue={QUEUE}&cursor={deep}",
+        f"&queue={QUEUE}&status=failed",
+        f"&queue={RARE_QUEUE}",
+        "&queue=no-such-queue",
+        "&name=task_07",
+        "&name=no-such-task",
+        "&task_name=no-such-task",
+        "&args=customer-4711",
+        "&result=no-such-result",
+        "&error=timeout",
+        "&error=no-such-error",
+        "&error_kind=no-such-kind",
+        f"&worker={UUID(int=3)}",
+        f"&worker={UUID(int=99)}",
+        f"&id={one['completed'][:13]}",
+        f"&until={middle:%Y-%m-%dT%H:%M:%SZ}",
+        f"&until={middle:%Y-%m-%dT%H:%M:%SZ}&args=customer-4711",
+    ]
     return [
-        listed,
-        f"{listed}&cursor={deep}",
-        *(
-            f"{listed}&status={status}"
-            for status in ("pending", "running", "completed", "failed", "cancelled", "expired")
-        ),
-        f"{listed}&status=failed&cursor={deep}",
-        f"{listed}&queue={QUEUE}",
-        f"{listed}&queue={QUEUE}&cursor={deep}",
-        f"{listed}&queue={QUEUE}&status=failed",
-        f"{listed}&queue={RARE_QUEUE}",
-        f"{listed}&queue=no-such-queue",
-        f"{listed}&name=task_07",
-        f"{listed}&name=no-such-task",
-        f"{listed}&task_name=no-such-task",
-        f"{listed}&args=customer-4711",
-        f"{listed}&result=no-such-result",
-        f"{listed}&error=timeout",
-        f"{listed}&error=no-such-error",
-        f"{listed}&error_kind=no-such-kind",
-        f"{listed}&worker={UUID(int=3)}",
-        f"{listed}&worker={UUID(int=99)}",
-        f"{listed}&id={one['completed'][:13]}",
-        f"{listed}&until={middle:%Y-%m-%dT%H:%M:%SZ}",
-        f"{listed}&until={middle:%Y-%m-%dT%H:%M:%SZ}&args=customer-4711",
+        *(f"/api/v1/tasks?limit=50{query}" for query in lists),
         "/api/v1/tasks/failed?limit=50",
         *(f"/api/v1/tasks/{task}{what}" for task in one.values() for what in ("", "/attempts", "/result")),
-        "/api/v1/queues",
-        f"/api/v1/queues/{QUEUE}",
-        "/api/v1/overview",
-        "/api/v1/doctor",
-        "/metrics",
-        "/",
-        "/tasks",
-        "/errors",
-        "/queues",
-        f"/tasks/{one['failed']}",
+        *("/api/v1/queues", f"/api/v1/queues/{QUEUE}", "/api/v1/overview", "/api/v1/doctor", "/metrics"),
+        *("/", "/tasks", "/errors", "/queues", f"/tasks/{one['failed']}"),
     ]
 
 
-def _one(conn: psycopg.Connection, outcome: str) -> str:
-    row = conn.execute(
-        "SELECT task_id::text FROM lapinq_attempts WHERE final AND outcome = %s ORDER BY task_id LIMIT 1",
-        [outcome],
-    ).fetchone()
+def _one(conn: psycopg.Connection, query: LiteralString, *values: object) -> Any:
+    row = conn.execute(query, values).fetchone()
     assert row is not None
     return row[0]
 
 
 def _cursor(conn: psycopg.Connection, middle: object) -> str:
     """The cursor of the page in the middle of the history."""
-    row = conn.execute(
-        "SELECT id FROM lapinq_tasks WHERE id < (lpad(to_hex((extract(epoch FROM %s::timestamptz) * 1000)::bigint), 12,"
-        " '0') || repeat('0', 20))::uuid ORDER BY id DESC LIMIT 1",
-        [middle],
-    ).fetchone()
-    assert row is not None
-    return urlsafe_b64encode(row[0].bytes).rstrip(b"=").decode()
+    found: UUID = _one(conn, _BEFORE, middle)
+    return urlsafe_b64encode(found.bytes).rstrip(b"=").decode()

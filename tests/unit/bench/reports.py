@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 
 from tests.bench.contenders.contender import About
-from tests.bench.run.figures import Metric, Reading, summed_up
+from tests.bench.run.figures import Metric, Reading, ratios, summed_up
 from tests.bench.run.plan import Plan
-from tests.bench.run.ratios import ratios
 from tests.bench.run.report import Report
 
 DRAIN = Metric("drain, one process", "tasks/s", "more")

@@ -1,11 +1,12 @@
+from pathlib import Path
+
 import msgspec
 
-from tests.bench.run.charts import CHARTS as CHARTED
-from tests.bench.run.charts import charts
+from tests.bench.run.charts import CHARTS, LOADS, SHARES, WAITS, charts
 from tests.bench.run.figures import Metric
-from tests.bench.run.page import CHARTS, rendered
 from tests.bench.run.page import PAGE as PAGE_FILE
-from tests.bench.run.report import joined, load
+from tests.bench.run.page import PICTURES, as_text, rendered
+from tests.bench.run.report import joined, load, save
 from tests.unit.bench.reports import DRAIN, LATENCY, readings, report
 
 PAGE = """By hand.
@@ -37,11 +38,11 @@ def test_a_page_made_twice_is_the_same() -> None:
 def test_every_chart_is_on_the_page_with_a_text_for_those_who_cannot_see_it() -> None:
     one = report(*(readings(Metric(name, "tasks/s", "more"), "lapinq", 1) for name in shown_metrics()))
     made = rendered("<!-- charts -->\n<!-- /charts -->\n", one)
-    assert all(f"](images/benchmarks/{name}.svg)" in made for name in CHARTED)
+    assert all(f"](images/benchmarks/{name}.svg)" in made for name in CHARTS)
 
 
 def shown_metrics() -> list[str]:
-    return [name for shown in CHARTED.values() for name in shown]
+    return [name for chart in CHARTS.values() for name in chart.metrics] + [*LOADS, WAITS, SHARES]
 
 
 def test_the_page_and_its_charts_are_those_of_the_runs_beside_them() -> None:
@@ -49,7 +50,7 @@ def test_the_page_and_its_charts_are_those_of_the_runs_beside_them() -> None:
     run = joined(*map(load, files))
     assert rendered(PAGE_FILE.read_text(), run) == PAGE_FILE.read_text()
     for name, svg in charts(run).items():
-        assert (CHARTS / f"{name}.svg").read_text() == svg
+        assert (PICTURES / f"{name}.svg").read_text() == svg
 
 
 def test_it_says_what_is_from_another_run() -> None:
@@ -61,3 +62,19 @@ def test_it_says_what_is_from_another_run() -> None:
         "What `--only limits,fairness` measures is from another run, of 2026-11-27, on 2 cores of an A"
         in made
     )
+
+
+def test_the_terminal_gets_the_same_table_and_the_ends_of_errors() -> None:
+    run = report(readings(DRAIN, "lapinq", 200, 300), readings(DRAIN, "other", 100, 100))
+    failed = msgspec.structs.replace(
+        run, failures={"drain, other": "ended with 1\nin the middle\nValueError"}
+    )
+    text = as_text(failed)
+    assert "| drain, one process | lapinq | 250 (200–300) tasks/s |  | durable, nothing kept |" in text
+    assert "|  | other | 100 (100–100) tasks/s | 2.5 (2–3) | durable, nothing kept |" in text
+    assert text.endswith("- drain, other: ended with 1 … ValueError")
+
+
+def test_a_report_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
+    saved = report(readings(DRAIN, "lapinq", 200, 300))
+    assert load(save(saved, tmp_path / "run.json")) == saved

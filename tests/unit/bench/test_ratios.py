@@ -1,5 +1,4 @@
-from tests.bench.run.figures import summed_up
-from tests.bench.run.ratios import ratios
+from tests.bench.run.figures import is_won, ratios, summed_up
 from tests.unit.bench.reports import DRAIN, LATENCY, readings
 
 
@@ -29,4 +28,4 @@ def test_who_wins_depends_on_the_metric() -> None:
             *readings(LATENCY, "other", 2),
         ]
     )
-    assert [one.is_won for one in ratios(figures)] == [False, True]
+    assert [is_won(one) for one in ratios(figures)] == [False, True]

@@ -1,7 +1,4 @@
-"""The producers and the worker of awa, on uvloop, in its own environment.
-
-`migrate`, `work WORKERS`, or VERB FUNCTION NUMBER…; the database is in the PG… variables.
-"""
+"""awa, on uvloop: `migrate`, `work WORKERS`, or a producer. The database is in the PG… variables."""
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
 
@@ -17,8 +14,8 @@ from urllib.parse import quote, urlencode
 import awa
 import uvloop
 
-from tests.bench.contenders import marks, pacing
-from tests.bench.contenders.command_line import told
+from tests.bench.contenders import marks
+from tests.bench.contenders.programs.program import Puts, run
 
 QUEUE = "bench"
 
@@ -43,6 +40,30 @@ async def client() -> AsyncGenerator[Any]:
 
 
 @asynccontextmanager
+async def producers(_connections: int) -> AsyncGenerator[Puts]:
+    async with client() as made:
+        yield Puts(
+            lambda count: made.enqueue_many_copy([Nothing() for _ in range(count)], queue=QUEUE),
+            lambda: made.insert(Nothing(), queue=QUEUE),
+            lambda sent_ns: made.insert(Arrive(sent_ns), queue=QUEUE),
+        )
+
+
+async def migrate() -> None:
+    async with client() as made:
+        await made.migrate()
+    async with worker(1):
+        pass  # the first worker of a new database makes the rest of the schema
+
+
+async def work(workers: int) -> None:
+    ending = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+    async with worker(workers):
+        await ending.wait()
+
+
+@asynccontextmanager
 async def worker(workers: int) -> AsyncGenerator[None]:
     async with client() as made:
 
@@ -59,39 +80,6 @@ async def worker(workers: int) -> AsyncGenerator[None]:
         await made.shutdown()
 
 
-async def migrate() -> None:
-    async with client() as made:
-        await made.migrate()
-    async with worker(1):
-        pass  # the first worker of a new database makes the rest of the schema
-
-
-async def work(workers: float) -> None:
-    ending = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
-    async with worker(int(workers)):
-        await ending.wait()
-
-
-async def bulk(_function: str, tasks: float, size: float) -> None:
-    async with client() as made:
-        await pacing.in_batches(
-            int(tasks),
-            int(size),
-            lambda count: made.enqueue_many_copy([Nothing() for _ in range(count)], queue=QUEUE),
-        )
-
-
-async def single(_function: str, seconds: float, in_flight: float) -> None:
-    async with client() as made:
-        await pacing.in_flight(seconds, [lambda: made.insert(Nothing(), queue=QUEUE)] * int(in_flight))
-
-
-async def latency(_function: str, count: float) -> None:
-    async with client() as made:
-        await pacing.now_and_then(int(count), lambda sent_ns: made.insert(Arrive(sent_ns), queue=QUEUE))
-
-
 def _url() -> str:
     """It takes no URL without a host, but a socket's directory as a parameter."""
     names = {name: quote(os.environ.get(name, "")) for name in ("PGUSER", "PGPASSWORD", "PGDATABASE")}
@@ -100,5 +88,4 @@ def _url() -> str:
 
 
 if __name__ == "__main__":
-    verbs = {"migrate": migrate, "work": work, "bulk": bulk, "single": single, "latency": latency}
-    uvloop.run(told(verbs))
+    run(producers, {"migrate": migrate, "work": work}, uvloop.run)

@@ -1,18 +1,14 @@
-"""The producers of Celery and the application of its worker, in its own environment.
-
-VERB FUNCTION NUMBER…; the Redis is REDIS_URL. Celery has no call for many tasks, and no coroutines.
-"""
+"""Celery: its producers, and the application of its worker. The Redis is REDIS_URL."""
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
-# pyright: reportFunctionMemberAccess=false
+# pyright: reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false, reportFunctionMemberAccess=false
 
 import asyncio
 import os
 
 from celery import Celery
 
-from tests.bench.contenders import marks, pacing
-from tests.bench.contenders.command_line import told
+from tests.bench.contenders import marks
+from tests.bench.contenders.programs.program import in_threads, run
 
 app = Celery("bench", broker=os.environ["REDIS_URL"])
 app.conf.update(
@@ -32,27 +28,5 @@ def arrive(sent: int) -> None:
     marks.arrived(sent)
 
 
-async def bulk(_function: str, tasks: float, size: float) -> None:
-    async def put(count: int) -> None:
-        for _ in range(count):
-            nothing.delay()
-
-    await pacing.in_batches(int(tasks), int(size), put)
-
-
-async def single(_function: str, seconds: float, in_flight: float) -> None:
-    async def put() -> None:
-        await asyncio.to_thread(nothing.delay)
-
-    await pacing.in_flight(seconds, [put] * int(in_flight))
-
-
-async def latency(_function: str, count: float) -> None:
-    async def put(sent_ns: int) -> None:
-        arrive.delay(sent_ns)
-
-    await pacing.now_and_then(int(count), put)
-
-
 if __name__ == "__main__":
-    asyncio.run(told({"bulk": bulk, "single": single, "latency": latency}))
+    run(in_threads(nothing.delay, arrive.delay), {}, asyncio.run)

@@ -1,12 +1,8 @@
-"""The producers and the worker of PgQueuer, on asyncpg and uvloop, in its own environment.
-
-`work BATCH`, or VERB FUNCTION NUMBER…; the database is in the PG… variables.
-"""
+"""PgQueuer, on asyncpg and uvloop: `work BATCH`, or a producer. The database is in the PG… variables."""
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
 # pyright: reportUnknownLambdaType=false
 
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -18,7 +14,8 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
-from tests.bench.contenders import marks, pacing
+from tests.bench.contenders import marks
+from tests.bench.contenders.programs.program import Puts, run
 
 
 @asynccontextmanager
@@ -40,43 +37,31 @@ async def worker() -> AsyncGenerator[PgQueuer]:
     await connection.close()
 
 
-async def bulk(function: str, tasks: float, size: float) -> None:
+@asynccontextmanager
+async def producers(connections: int) -> AsyncGenerator[Puts]:
     async with AsyncExitStack() as stack:
-        queries = await _queries(stack)
-        await pacing.in_batches(
-            int(tasks),
-            int(size),
-            lambda count: queries.enqueue([function] * count, [None] * count, [0] * count),
+        idle: list[Queries] = []
+        for _ in range(connections):
+            connection = await asyncpg.connect()
+            stack.push_async_callback(connection.close)
+            idle.append(Queries(AsyncpgDriver(connection)))
+
+        async def one() -> None:
+            queries = idle.pop()
+            await queries.enqueue("nothing", None)
+            idle.insert(0, queries)
+
+        yield Puts(
+            lambda count: idle[0].enqueue(["nothing"] * count, [None] * count, [0] * count),
+            one,
+            lambda sent_ns: idle[0].enqueue("arrive", str(sent_ns).encode()),
         )
 
 
-async def single(function: str, seconds: float, in_flight: float) -> None:
-    async with AsyncExitStack() as stack:
-        every = [await _queries(stack) for _ in range(int(in_flight))]
-        await pacing.in_flight(
-            seconds, [lambda queries=queries: queries.enqueue(function, None) for queries in every]
-        )
-
-
-async def latency(function: str, count: float) -> None:
-    async with AsyncExitStack() as stack:
-        queries = await _queries(stack)
-        await pacing.now_and_then(
-            int(count), lambda sent_ns: queries.enqueue(function, str(sent_ns).encode())
-        )
-
-
-async def _queries(stack: AsyncExitStack) -> Queries:
-    connection = await asyncpg.connect()
-    stack.push_async_callback(connection.close)
-    return Queries(AsyncpgDriver(connection))
+async def work(batch: int) -> None:
+    # What `pgq run` does, which itself fails with newer releases of typer.
+    await pgqueuer.run(worker, batch_size=batch)
 
 
 if __name__ == "__main__":
-    verb, *rest = sys.argv[1:]
-    if verb == "work":
-        # What `pgq run` does, which itself fails with newer releases of typer.
-        uvloop.run(pgqueuer.run(worker, batch_size=int(rest[0])))
-    else:
-        producer = {"bulk": bulk, "single": single, "latency": latency}[verb]
-        uvloop.run(producer(rest[0], *map(float, rest[1:])))
+    run(producers, {"work": work}, uvloop.run)

@@ -1,16 +1,16 @@
-"""The producers and the worker of procrastinate, on psycopg and uvloop, in its own environment.
-
-`migrate`, `work CONCURRENCY`, or VERB FUNCTION NUMBER…; the database is in the PG… variables.
-"""
+"""procrastinate, on uvloop: `migrate`, `work CONCURRENCY`, or a producer. The database is in the PG… variables."""
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
 # pyright: reportUnknownLambdaType=false
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import uvloop
 from procrastinate import App, PsycopgConnector
 
-from tests.bench.contenders import marks, pacing
-from tests.bench.contenders.command_line import told
+from tests.bench.contenders import marks
+from tests.bench.contenders.programs.program import Puts, run
 
 
 def make_app(connections: int) -> App:
@@ -28,36 +28,26 @@ def make_app(connections: int) -> App:
     return app
 
 
+@asynccontextmanager
+async def producers(connections: int) -> AsyncGenerator[Puts]:
+    async with make_app(connections).open_async() as app:
+        nothing, arrive = app.configure_task("nothing"), app.configure_task("arrive")
+        yield Puts(
+            lambda count: nothing.batch_defer_async(*({} for _ in range(count))),
+            nothing.defer_async,
+            lambda sent_ns: arrive.defer_async(sent=sent_ns),
+        )
+
+
 async def migrate() -> None:
     async with make_app(1).open_async() as app:
         await app.schema_manager.apply_schema_async()
 
 
-async def work(concurrency: float) -> None:
-    async with make_app(int(concurrency) + 1).open_async() as app:
-        await app.run_worker_async(concurrency=int(concurrency))
-
-
-async def bulk(function: str, tasks: float, size: float) -> None:
-    async with make_app(1).open_async() as app:
-        task = app.configure_task(function)
-        await pacing.in_batches(
-            int(tasks), int(size), lambda count: task.batch_defer_async(*({} for _ in range(count)))
-        )
-
-
-async def single(function: str, seconds: float, in_flight: float) -> None:
-    async with make_app(int(in_flight)).open_async() as app:
-        task = app.configure_task(function)
-        await pacing.in_flight(seconds, [task.defer_async] * int(in_flight))
-
-
-async def latency(function: str, count: float) -> None:
-    async with make_app(1).open_async() as app:
-        task = app.configure_task(function)
-        await pacing.now_and_then(int(count), lambda sent_ns: task.defer_async(sent=sent_ns))
+async def work(concurrency: int) -> None:
+    async with make_app(concurrency + 1).open_async() as app:
+        await app.run_worker_async(concurrency=concurrency)
 
 
 if __name__ == "__main__":
-    verbs = {"migrate": migrate, "work": work, "bulk": bulk, "single": single, "latency": latency}
-    uvloop.run(told(verbs))
+    run(producers, {"migrate": migrate, "work": work}, uvloop.run)

@@ -1,21 +1,21 @@
-"""The producers of taskiq and the broker of its worker, in its own environment.
+"""taskiq, on uvloop: its producers, and the broker of its worker. The Redis is REDIS_URL.
 
-VERB FUNCTION NUMBER…; the Redis is REDIS_URL. taskiq has no call for many tasks: a batch is as many calls at once.
+It has no call for many tasks: a batch is as many calls at once.
 """
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
-# pyright: reportFunctionMemberAccess=false
+# pyright: reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false, reportFunctionMemberAccess=false
 
 import asyncio
 import os
-import sys
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import uvloop
 from taskiq.serializers import ORJSONSerializer
 from taskiq_redis import RedisStreamBroker
 
-from tests.bench.contenders import marks, pacing
+from tests.bench.contenders import marks
+from tests.bench.contenders.programs.program import Puts, run
 
 CONNECTIONS = 20
 
@@ -35,28 +35,12 @@ async def arrive(sent: int) -> None:
     marks.arrived(sent)
 
 
-async def bulk(_function: str, tasks: float, size: float) -> None:
-    async def put(count: int) -> None:
-        await asyncio.gather(*(nothing.kiq() for _ in range(count)))
-
-    await pacing.in_batches(int(tasks), int(size), put)
-
-
-async def single(_function: str, seconds: float, in_flight: float) -> None:
-    await pacing.in_flight(seconds, [nothing.kiq] * int(in_flight))
-
-
-async def latency(_function: str, count: float) -> None:
-    await pacing.now_and_then(int(count), arrive.kiq)
-
-
-async def produce(verb: str, function: str, *numbers: float) -> None:
-    producers: dict[str, Any] = {"bulk": bulk, "single": single, "latency": latency}
+@asynccontextmanager
+async def producers(_connections: int) -> AsyncGenerator[Puts]:
     await broker.startup()
-    await producers[verb](function, *numbers)
+    yield Puts(lambda count: asyncio.gather(*(nothing.kiq() for _ in range(count))), nothing.kiq, arrive.kiq)
     await broker.shutdown()
 
 
 if __name__ == "__main__":
-    verb, function, *rest = sys.argv[1:]
-    uvloop.run(produce(verb, function, *map(float, rest)))
+    run(producers, {}, uvloop.run)

@@ -15,19 +15,9 @@ from tests.bench.run.server import own_server
 from tests.support.database import postgres
 from tests.support.http import people
 from tests.support.pages import browser
-from tests.support.programs.processes import ApiProcess
+from tests.support.programs.processes import QUICK_LEASE, ApiProcess
 
-OPTIONS = (
-    "--worker",
-    "--worker-concurrency",
-    "200",
-    "--scheduler",
-    "--import",
-    shop.MODULE,
-    "--log-level",
-    "warning",
-)
-WINDOW = {"width": 1440, "height": 900}
+OPTIONS = f"--worker --worker-concurrency 200 --scheduler --import {shop.MODULE} --log-level warning"
 
 
 @click.command()
@@ -42,41 +32,34 @@ def main(receipts: int, only: tuple[str, ...]) -> None:
     with (
         own_server(None) as url,
         postgres.private_database(url) as database,
-        ApiProcess(database, *OPTIONS, env=shop.HASTY) as server,
+        ApiProcess(database, *OPTIONS.split(), env=QUICK_LEASE) as server,
         sync_playwright() as playwright,
         httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client,
     ):
         token = people.log_in(client)
-        filled = shop.fill(client, database, receipts)
+        failed = shop.fill(client, database, receipts)
         chromium = playwright.chromium.launch(executable_path=program, args=list(browser.FLAGS))
         for way in WAYS:
             if not only or way.__name__ in only:
-                print(_line(way, _do(way, chromium, server.url, token, filled)), flush=True)
+                print(f"| {way.__doc__} | {_done(way, chromium, server.url, token, failed)} |", flush=True)
 
 
-def _do(way: Way, chromium: Browser, url: str, token: str, filled: shop.Shop) -> Person | str:
-    """The person who did the job, or why it could not be done."""
-    window = chromium.new_context(base_url=url, locale="en-GB", viewport=WINDOW)  # pyright: ignore[reportArgumentType]
+def _done(way: Way, chromium: Browser, url: str, token: str, failed: dict[int, str]) -> str:
+    """What the job cost, or why it could not be done."""
+    window = chromium.new_context(base_url=url, locale="en-GB", viewport={"width": 1440, "height": 900})
     window.add_cookies([{"name": "lapinq_session", "value": token, "url": url}])
     page = window.new_page()
     page.set_default_timeout(TIMEOUT_MS)
     page.goto("/", wait_until="networkidle")
     person = Person(page)
     try:
-        way(person, filled)
+        way(person, failed)
     except Error as problem:
-        return str(problem).splitlines()[0]
+        return f"{str(problem).splitlines()[0]} | | |"
     finally:
         window.close()
-    return person
-
-
-def _line(way: Way, done: Person | str) -> str:
-    wanted = (way.__doc__ or way.__name__).strip()
-    if isinstance(done, str):
-        return f"| {wanted} | {done} | | | |"
-    seconds = done.acted + done.waited
-    return f"| {wanted} | {done.clicks} | {done.keys} | {seconds:.1f} | {done.waited:.1f} |"
+    seconds = person.acted + person.waited
+    return f"{person.clicks} | {person.keys} | {seconds:.1f} | {person.waited:.1f}"
 
 
 if __name__ == "__main__":

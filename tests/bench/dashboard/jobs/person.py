@@ -39,24 +39,19 @@ class Person:
     def press(self, *keys: str) -> None:
         """Decides on a command of one key or more, such as `Control+k`."""
         self.acted += THINK
-        self._strike(*keys)
+        for key in keys:
+            self._strike(key.count("+") + 1, lambda key=key: self.page.keyboard.press(key))
 
     def enter(self) -> None:
         """Ends what was typed, without a thought."""
-        self._strike("Enter")
+        self._strike(1, lambda: self.page.keyboard.press("Enter"))
 
     def type(self, text: str) -> None:
         """Types into what has the focus. The model counts no thought for what a command is about."""
-        self._reach(types=True)
-        self.keys += len(text)
-        self.acted += KEY * len(text)
-        self.page.keyboard.type(text)
+        self._strike(len(text), lambda: self.page.keyboard.type(text))
 
     def paste(self, text: str) -> None:
-        self._reach(types=True)
-        self.keys += 2
-        self.acted += KEY * 2
-        self.page.keyboard.insert_text(text)
+        self._strike(2, lambda: self.page.keyboard.insert_text(text))
 
     def read(self, what: str) -> None:
         """Waits for it, scrolls there and takes it in."""
@@ -67,24 +62,19 @@ class Person:
         """Waits for it, and scrolls to what is outside the window."""
         target = self.page.locator(what).first if isinstance(what, str) else what
         self._wait(lambda: target.wait_for(timeout=TIMEOUT_MS))
-        if not self._is_in_view(target):
+        box, window = target.bounding_box(), self.page.viewport_size
+        assert window is not None
+        if box is not None and not 0 <= box["y"] < window["height"] - box["height"] / 2:
             self._reach(types=False)
             self.acted += SCROLL
             target.scroll_into_view_if_needed()
         return target
 
-    def _is_in_view(self, target: Locator) -> bool:
-        box, window = target.bounding_box(), self.page.viewport_size
-        assert window is not None
-        return box is None or 0 <= box["y"] < window["height"] - box["height"] / 2
-
-    def _strike(self, *keys: str) -> None:
+    def _strike(self, keys: int, act: Callable[[], None]) -> None:
         self._reach(types=True)
-        for key in keys:
-            count = key.count("+") + 1
-            self.keys += count
-            self.acted += KEY * count
-            self._wait(lambda key=key: self.page.keyboard.press(key))
+        self.keys += keys
+        self.acted += KEY * keys
+        self._wait(act)
 
     def _reach(self, *, types: bool) -> None:
         if types != self._types:

@@ -5,52 +5,50 @@ import signal
 from typing import Any
 
 import httpx
-import msgspec
 import psycopg
 
 from tests.support.eventually import eventually
-from tests.support.programs.processes import WorkerProcess
+from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
 
 MODULE = "tests.support.sample.shop"
 FIRST_ORDER = 10_000  # of five digits, so that no number is part of another
 BATCH = 1000
 FAILED = (10_017, 10_026, 10_035)
 """Orders whose mail server did not answer."""
-HASTY = {
-    "LAPINQ_HEARTBEAT_INTERVAL": "0.5",
-    "LAPINQ_LEASE_SECONDS": "3",
-    "LAPINQ_STALE_RECOVERY_INTERVAL": "0.5",
-}
 
 
-class Shop(msgspec.Struct, frozen=True):
-    """Ids of tasks that operators look for."""
+def fill(client: httpx.Client, database: str, receipts: int) -> dict[int, str]:
+    """Runs the shop until it has sent that many receipts; then a video runs for a quarter of an hour.
 
-    failed: dict[int, str]
-    """By order."""
+    Gives the ids of the failed tasks by order.
+    """
 
+    def post(path: str, body: object) -> None:
+        client.post(f"/api/v1/{path}", json=body).raise_for_status()
 
-def fill(client: httpx.Client, database: str, receipts: int) -> Shop:
-    """Runs the shop until it has sent that many receipts; then a video runs for a quarter of an hour."""
-    for start in range(FIRST_ORDER, FIRST_ORDER + receipts, BATCH):
-        orders = range(start, min(start + BATCH, FIRST_ORDER + receipts))
-        _enqueue(client, *map(_receipt, orders))
-    _wait_until_idle(database, 240)
-    client.post(
-        "/api/v1/queues/reports/pause", json={"reason": "the warehouse is being moved"}
-    ).raise_for_status()
-    _enqueue(client, *(_task("nightly_report", "reports", f"2026-11-{day}") for day in (24, 25, 26)))
-    _enqueue(client, _task("transcode", "video", "keynote", 900.0))
-    _add_schedule(client)
-    with WorkerProcess(database, env=HASTY) as lost:
-        os.kill(lost.pid, signal.SIGKILL)
-    eventually(lambda: _has_dead_worker(client), 60, 0.5)
+    for start in range(0, receipts, BATCH):
+        orders = range(FIRST_ORDER + start, FIRST_ORDER + min(start + BATCH, receipts))
+        post("enqueue/batch", [_receipt(order) for order in orders])
     with psycopg.connect(database, autocommit=True) as conn:
+        ended = "SELECT sum(completed + failed) >= %s FROM lapinq_counts"
+        eventually(lambda: conn.execute(ended, (receipts,)).fetchone() == (True,), 240, 1)
+        post("queues/reports/pause", {"reason": "the warehouse is being moved"})
+        post("enqueue/batch", [_task("nightly_report", "reports", f"2026-11-{day}") for day in (24, 25, 26)])
+        post("enqueue", _task("transcode", "video", "keynote", 900.0))
+        schedule = {"name": "nightly-report", "cron": "0 3 * * *"}
+        post("schedules", _task("nightly_report", "reports", "yesterday") | schedule)
+        with WorkerProcess(database, env=QUICK_LEASE) as lost:
+            os.kill(lost.pid, signal.SIGKILL)
+        eventually(lambda: "dead" in _states_of_workers(client), 60, 0.5)
         rows = conn.execute(
             "SELECT (kwargs ->> 'order')::int, id::text FROM lapinq_tasks WHERE kwargs ->> 'order' = ANY(%s)",
             ([str(order) for order in FAILED],),
-        ).fetchall()
-    return Shop(dict(rows))
+        )
+        return dict(rows.fetchall())
+
+
+def _states_of_workers(client: httpx.Client) -> set[str]:
+    return {one["state"] for one in client.get("/api/v1/workers").json()["workers"]}
 
 
 def _receipt(order: int) -> dict[str, Any]:
@@ -60,31 +58,3 @@ def _receipt(order: int) -> dict[str, Any]:
 
 def _task(name: str, queue: str, *args: Any, **more: Any) -> dict[str, Any]:
     return {"module_path": MODULE, "task_name": name, "queue_name": queue, "args": args, **more}
-
-
-def _enqueue(client: httpx.Client, *tasks: dict[str, Any]) -> None:
-    client.post("/api/v1/enqueue/batch", json=tasks).raise_for_status()
-
-
-def _wait_until_idle(database: str, seconds: float) -> None:
-    with psycopg.connect(database, autocommit=True) as conn:
-
-        def is_idle() -> bool:
-            row = conn.execute(
-                "SELECT EXISTS (SELECT FROM lapinq_ready) OR EXISTS (SELECT FROM lapinq_running)"
-            ).fetchone()
-            return row == (False,)
-
-        eventually(is_idle, seconds, 1)
-
-
-def _has_dead_worker(client: httpx.Client) -> bool:
-    return any(one["state"] == "dead" for one in client.get("/api/v1/workers").json()["workers"])
-
-
-def _add_schedule(client: httpx.Client) -> None:
-    schedule = _task("nightly_report", "reports", "yesterday") | {
-        "name": "nightly-report",
-        "cron": "0 3 * * *",
-    }
-    client.post("/api/v1/schedules", json=schedule).raise_for_status()

@@ -4,23 +4,20 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tests.bench.dashboard.jobs.person import Person
-from tests.bench.dashboard.jobs.shop import FAILED, Shop
+from tests.bench.dashboard.jobs.shop import FAILED
 
-Way: TypeAlias = Callable[[Person, Shop], None]
+Way: TypeAlias = Callable[[Person, dict[int, str]], None]
 DONE = "[role=status] >> text=/./"
 ID_IN_A_LOG = 18  # characters that one copied
 
 
-def failed_by_id(me: Person, shop: Shop) -> None:
+def failed_by_id(me: Person, failed: dict[int, str]) -> None:
     """A log has the first half of a task's id: find out why it failed, and run it again"""
-    me.press("Control+k")
-    me.paste(shop.failed[FAILED[0]][:ID_IN_A_LOG])
-    me.sees("[role=option]:has-text('send_receipt')")
-    me.enter()
+    _open_by_id(me, failed[FAILED[0]])
     _requeue_after_reading(me)
 
 
-def failed_by_argument(me: Person, shop: Shop) -> None:
+def failed_by_argument(me: Person, failed: dict[int, str]) -> None:
     """A customer has no receipt: find the task by the order's number, why it failed, and run it again"""
     me.press("g", "t")
     me.sees("table.tasks tbody tr")
@@ -31,12 +28,9 @@ def failed_by_argument(me: Person, shop: Shop) -> None:
     _requeue_after_reading(me)
 
 
-def edit_and_run(me: Person, shop: Shop) -> None:
+def edit_and_run(me: Person, failed: dict[int, str]) -> None:
     """Run a failed task again with another address"""
-    me.press("Control+k")
-    me.paste(shop.failed[FAILED[2]][:ID_IN_A_LOG])
-    me.sees("[role=option]:has-text('send_receipt')")
-    me.enter()
+    _open_by_id(me, failed[FAILED[2]])
     me.click("a:has-text('Edit and run')")
     me.click(me.page.locator("fieldset input").nth(3))
     me.press("Control+a")
@@ -46,7 +40,7 @@ def edit_and_run(me: Person, shop: Shop) -> None:
     me.sees("text=anna@example.com")
 
 
-def new_task(me: Person, shop: Shop) -> None:
+def new_task(me: Person, failed: dict[int, str]) -> None:
     """Enqueue a receipt by hand"""
     me.press("Control+k")
     me.type("new task")
@@ -61,7 +55,7 @@ def new_task(me: Person, shop: Shop) -> None:
     me.sees("text=anna@example.com")
 
 
-def requeue_one_kind(me: Person, shop: Shop) -> None:
+def requeue_one_kind(me: Person, failed: dict[int, str]) -> None:
     """Requeue what failed because a mailbox was full, and nothing else"""
     me.click("nav a:has-text('Errors')")
     me.read("tr:has-text('MailboxFull')")
@@ -70,31 +64,31 @@ def requeue_one_kind(me: Person, shop: Shop) -> None:
     me.sees(DONE)
 
 
-def current_log(me: Person, shop: Shop) -> None:
+def current_log(me: Person, failed: dict[int, str]) -> None:
     """See what the video that is being transcoded logs now"""
     me.click("a:has-text('transcode')")
     me.read("text=wrote segment")
 
 
-def slow_queue(me: Person, shop: Shop) -> None:
+def slow_queue(me: Person, failed: dict[int, str]) -> None:
     """See what slows the queue mail: how long its tasks wait and run (p95), and the slowest tasks"""
     me.click("table a:text-is('mail')")
     me.read("h2:has-text('By task')")
     me.read("h2:has-text('Slowest')")
 
 
-def long_task(me: Person, shop: Shop) -> None:
+def long_task(me: Person, failed: dict[int, str]) -> None:
     """See which task keeps the queue video busy, since when and on which worker"""
     me.read("h2:has-text('ongest running')")
     me.sees("a:has-text('transcode')")
 
 
-def dead_worker(me: Person, shop: Shop) -> None:
+def dead_worker(me: Person, failed: dict[int, str]) -> None:
     """See which worker died"""
     me.read("text=/^Worker .* died/")
 
 
-def one_schedule(me: Person, shop: Shop) -> None:
+def one_schedule(me: Person, failed: dict[int, str]) -> None:
     """Open a schedule whose name one knows"""
     me.press("Control+k")
     me.type("nightly-")
@@ -103,14 +97,14 @@ def one_schedule(me: Person, shop: Shop) -> None:
     me.sees("h1:has-text('nightly-report')")
 
 
-def paused_queue(me: Person, shop: Shop) -> None:
+def paused_queue(me: Person, failed: dict[int, str]) -> None:
     """The reports don't run: find out why, and let them run"""
     me.read("text=/reports was paused/")
     me.click("button:has-text('Resume')")
     me.sees(DONE)
 
 
-def delete_completed(me: Person, shop: Shop) -> None:
+def delete_completed(me: Person, failed: dict[int, str]) -> None:
     """Delete all completed tasks"""
     me.click("nav a:has-text('Tasks')")
     me.click("nav.choice a:has-text('Completed')")
@@ -134,6 +128,13 @@ WAYS: tuple[Way, ...] = (
     paused_queue,
     delete_completed,
 )
+
+
+def _open_by_id(me: Person, task_id: str) -> None:
+    me.press("Control+k")
+    me.paste(task_id[:ID_IN_A_LOG])
+    me.sees("[role=option]:has-text('send_receipt')")
+    me.enter()
 
 
 def _requeue_after_reading(me: Person) -> None:

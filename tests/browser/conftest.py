@@ -113,12 +113,37 @@ def _in_time() -> Generator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="package")
+def errors() -> BrowserErrors:
+    """Those in all windows."""
+    return BrowserErrors()
+
+
 @pytest.fixture
-def browser_errors() -> Generator[BrowserErrors]:
+def browser_errors(errors: BrowserErrors) -> Generator[BrowserErrors]:
     """What goes wrong in any page of the test, which fails it unless it says that it expects that."""
-    gathered = BrowserErrors()
-    yield gathered
-    assert not gathered.unexpected()
+    errors.begin()
+    yield errors
+    assert not errors.unexpected()
+
+
+@pytest.fixture(scope="package")
+def window(browser: Browser, server: ApiProcess, errors: BrowserErrors) -> Generator[BrowserContext]:
+    """A window of the first user, an admin, for all tests: it logs in once, and compiles the scripts once."""
+    opened = browser.new_context(base_url=server.url)
+    opened.set_default_timeout(TIMEOUT_MS)
+    errors.watch(opened)
+    yield logged_in(opened, server, "lapinq", "lapinq")
+    opened.close()
+
+
+@pytest.fixture
+def page(window: BrowserContext, browser_errors: BrowserErrors) -> Generator[Page]:
+    """A tab in that window; nothing was opened in it."""
+    yield window.new_page()
+    browser_errors.gather()
+    for tab in window.pages:
+        tab.close()
 
 
 @pytest.fixture
@@ -138,15 +163,9 @@ def new_context(
 
 
 @pytest.fixture
-def context(new_context: NewContext, server: ApiProcess) -> BrowserContext:
-    """A window of the first user, an admin, in a session of the test's own."""
-    return logged_in(new_context(), server, "lapinq", "lapinq")
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    """A tab of the first user, an admin; nothing was opened in it."""
-    return context.new_page()
+def own_page(new_context: NewContext, server: ApiProcess) -> Page:
+    """A tab of the first user in a window of the test's own: for one that logs out, or moves the window's clock."""
+    return logged_in(new_context(), server, "lapinq", "lapinq").new_page()
 
 
 @pytest.fixture

@@ -1,18 +1,16 @@
 """What holds of every page: nobody is kept out, a phone shows it whole, and nothing goes wrong in its console."""
 
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Literal
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import TIMEOUT_MS, CheckAccess, Enqueue, logged_in
+from tests.browser.conftest import CheckAccess, Enqueue
 from tests.support.eventually import eventually
-from tests.support.pages.browser_errors import BrowserErrors
-from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
 
@@ -94,32 +92,6 @@ SCHEDULED = {
 def found() -> dict[str, str]:
     """The id of a task, and the name of a schedule, once there are some."""
     return {}
-
-
-@pytest.fixture(scope="module")
-def errors() -> BrowserErrors:
-    """Those in the window of all pages."""
-    return BrowserErrors()
-
-
-@pytest.fixture(scope="module")
-def window(browser: Browser, server: ApiProcess, errors: BrowserErrors) -> Generator[BrowserContext]:
-    """One for all pages: it logs in once, and loads and compiles their scripts once."""
-    opened = browser.new_context(base_url=server.url)
-    opened.set_default_timeout(TIMEOUT_MS)
-    errors.watch(opened)
-    yield logged_in(opened, server, "lapinq", "lapinq")
-    opened.close()
-
-
-@pytest.fixture
-def page(window: BrowserContext, errors: BrowserErrors) -> Generator[Page]:
-    known = len(errors.unexpected())
-    opened = window.new_page()
-    yield opened
-    errors.gather()
-    assert errors.unexpected()[known:] == []
-    opened.close()
 
 
 @pytest.fixture

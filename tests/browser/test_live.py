@@ -25,8 +25,9 @@ def state_of(page: Page) -> Locator:
 
 
 def test_what_arrives_is_shown_but_not_to_one_who_reads_or_froze_the_page(
-    page: Page, enqueue: Enqueue
+    own_page: Page, enqueue: Enqueue
 ) -> None:
+    page = own_page
     page.goto("/queues")
     page.evaluate("window.isStill = true")
     enqueue(queue_name="arrivals")

@@ -53,7 +53,6 @@ def test_a_schedule_is_paused_run_and_deleted_and_seen_so_in_another_window(
     page.goto(address)
     page.get_by_role("button", name=f"Run {NAME} now").click()
     expect(page.get_by_text(f"{NAME} will run now.")).to_be_visible()
-    axe(page.locator("main"))
     history = page.locator("#schedule-ticks")
     expect(history).to_contain_text("Started by lapinq.")
     expect(history.get_by_role("link", name="completed")).to_be_visible()

@@ -20,9 +20,15 @@ class BrowserErrors:
         self._found: list[str] = []
         self._expected: list[re.Pattern[str]] = []
 
+    def begin(self) -> None:
+        """Forgets what was found and expected: another test begins."""
+        self._found.clear()
+        self._expected.clear()
+
     def watch(self, context: BrowserContext) -> None:
         """Starts to collect errors of this context."""
         self._contexts.append(context)
+        context.on("close", lambda _: self._contexts.remove(context))
         context.add_init_script(_REPORT_VIOLATIONS)
         context.on("console", self._console)
         context.on("weberror", self._error)

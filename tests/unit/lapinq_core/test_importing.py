@@ -31,11 +31,6 @@ def call(module: str, name: str, *args: Any) -> Any:
     return resolve(module, name)(*args)
 
 
-def test_a_plain_function_is_found_by_its_name(write: Write) -> None:
-    write("plain_tasks", "def double(n): return 2 * n")
-    assert call("plain_tasks", "double", 4) == 8
-
-
 def test_a_task_is_found_as_the_function_itself(write: Write) -> None:
     write(
         "app.tasks",
@@ -132,49 +127,48 @@ class Proxy:
 """
 
 
-@pytest.mark.parametrize("decorator", ["outer", "Outer", "Proxy"])
-def test_decorators_around_the_task_stay_on(write: Write, decorator: str) -> None:
-    write("decorated", f"{OUTER}\n@{decorator}\n@tq.task\ndef double(n): return 2 * n\n")
-    assert call("decorated", "double", 4) == "wrapped 8"
+DOUBLE = "def double(n): return 2 * n"
+LAZY = """
+class Unready:
+    def __getattr__(self, name): raise RuntimeError("not ready")
+
+class Anything:
+    def __getattr__(self, name): return self
+
+unready, anything = Unready(), Anything()
+
+def __getattr__(name): raise RuntimeError(f"asked for {name}")
+
+"""
+MADE = """
+def __getattr__(name):
+    if name == "double": return lambda n: 2 * n
+    raise AttributeError(name)
+"""
 
 
-def test_decorators_inside_the_task_stay_on(write: Write) -> None:
-    write("inside", f"{OUTER}\n@tq.task\n@outer\ndef double(n): return 2 * n\n")
-    assert call("inside", "double", 4) == "wrapped 8"
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        (DOUBLE, 8),
+        *((f"{OUTER}\n@{one}\n@tq.task\n{DOUBLE}", "wrapped 8") for one in ("outer", "Outer", "Proxy")),
+        (f"{OUTER}\n@tq.task\n@outer\n{DOUBLE}", "wrapped 8"),
+        (LAZY + DOUBLE, 8),
+        (MADE, 8),
+    ],
+    ids=["plain", "decorated", "by a class", "by a proxy", "decorated inside", "beside lazy objects", "made"],
+)
+def test_a_function_is_found_with_its_decorators_whatever_else_the_module_has(
+    write: Write, text: str, result: object
+) -> None:
+    write("doubling", text)
+    assert call("doubling", "double", 4) == result
 
 
 def test_options_of_a_task_make_no_second_one(write: Write) -> None:
     write("options", "@tq.task\ndef double(n): return 2 * n\nurgent = double.options(priority=5)")
     assert call("options", "double", 4) == 8
     assert call("options", "urgent", 4) == 8
-
-
-def test_lazy_objects_in_a_module_harm_nobody(write: Write) -> None:
-    write(
-        "lazy",
-        """
-        class Unready:
-            def __getattr__(self, name): raise RuntimeError("not ready")
-
-        class Anything:
-            def __getattr__(self, name): return self
-
-        unready, anything = Unready(), Anything()
-
-        def __getattr__(name): raise RuntimeError(f"asked for {name}")
-
-        def double(n): return 2 * n
-        """,
-    )
-    assert call("lazy", "double", 4) == 8
-
-
-def test_a_module_that_makes_its_attributes_when_asked_is_asked(write: Write) -> None:
-    write(
-        "made",
-        "def __getattr__(name):\n    if name == 'late': return lambda n: 2 * n\n    raise AttributeError(name)",
-    )
-    assert call("made", "late", 4) == 8
 
 
 def test_a_name_that_is_not_there_is_told_with_what_is_and_what_to_do(write: Write, tmp_path: Path) -> None:

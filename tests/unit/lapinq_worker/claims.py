@@ -60,3 +60,10 @@ def scanned(choice: QueueChoice, ranks: Mapping[str, int], paused: Iterable[str]
 def first(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str] = ()) -> Ask | None:
     """The first of the next asks, if there is one."""
     return next(iter(choice.next(wanted, least, alone)), None)
+
+
+def next_turn(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str] = ()) -> Turn:
+    """The same where there is one."""
+    turn = first(choice, wanted, least, alone)
+    assert turn is not None
+    return turn

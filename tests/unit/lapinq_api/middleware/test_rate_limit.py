@@ -37,18 +37,18 @@ class Caller:
         await send({"type": "http.response.start", "status": 200})
 
 
-def test_the_limit_is_by_address() -> None:
+@pytest.mark.parametrize(
+    ("alike", "others"),
+    [
+        (["192.0.2.1"] * 3, ["192.0.2.2", None]),
+        (["2001:db8::1", "2001:db8::2", "2001:db8::3"], ["2001:db8:0:1::1", "fe80::1%eth0"]),
+    ],
+    ids=["IPv4", "networks of IPv6"],
+)
+def test_the_limit_is_by_address(alike: list[str], others: list[str | None]) -> None:
     caller = Caller(2)
-    assert [caller.status() for _ in range(3)] == [200, 200, 429]
-    assert caller.status("192.0.2.2") == 200
-    assert caller.status(None) == 200
-
-
-def test_hosts_of_one_ipv6_network_count_as_one() -> None:
-    caller = Caller(2)
-    assert [caller.status(f"2001:db8::{n}") for n in range(3)] == [200, 200, 429]
-    assert caller.status("2001:db8:0:1::1") == 200
-    assert caller.status("fe80::1%eth0") == 200
+    assert [caller.status(address) for address in alike] == [200, 200, 429]
+    assert [caller.status(address) for address in others] == [200, 200]
 
 
 def test_paths_outside_the_api_are_free() -> None:

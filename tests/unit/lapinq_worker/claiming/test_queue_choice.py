@@ -17,7 +17,7 @@ from lapinq_worker.claiming.queue_choice import (
     QueueChoice,
     parse_queues,
 )
-from tests.unit.lapinq_worker.claims import first, make_claim, scanned
+from tests.unit.lapinq_worker.claims import first, make_claim, next_turn, scanned
 
 
 def take(choice: QueueChoice, turn: Ask, count: int, rank: int | None = None, seq: int = 0) -> None:
@@ -34,8 +34,7 @@ def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> 
     for _ in range(rounds):
         left = wanted
         while left:
-            turn = first(choice, left)
-            assert turn is not None
+            turn = next_turn(choice, left)
             take(choice, turn, turn.limit, rank)
             got[turn.queue] += turn.limit
             left -= turn.limit
@@ -45,8 +44,7 @@ def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> 
 def test_tasks_in_lanes_move_no_mark() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = first(choice, 4)
-    assert turn is not None
+    turn = next_turn(choice, 4)
     # In fair order, say: the last one of a key, and the last without a key long before it.
     claims = [make_claim(rank=0, seq=seq) for seq in (3, 900)]
     choice.claimed(turn, claims, mark=(0, 3), all_of_it=False)
@@ -62,8 +60,7 @@ def test_a_turn_is_not_for_less_than_is_soon_done_and_the_shares_stay_even() -> 
     scanned(choice, dict.fromkeys(queues, 0))
     got = Counter[str]()
     for _ in range(250):
-        turn = first(choice, 100, 40, queues)
-        assert turn is not None
+        turn = next_turn(choice, 100, 40, queues)
         assert turn.limit >= 40
         take(choice, turn, turn.limit)
         got[turn.queue] += turn.limit
@@ -88,26 +85,21 @@ def test_nothing_is_next_until_work_is_known() -> None:
     assert first(choice, 1) == Ask("a", 1, (0, 0), HIGHEST_RANK)
 
 
-def test_the_highest_priority_is_next_whatever_its_queue_got_before() -> None:
-    choice = QueueChoice({})
+@pytest.mark.parametrize("weights", [{}, {"low": 1000, "high": 1}], ids=["equal", "weighted"])
+def test_the_highest_priority_is_next_whatever_its_queue_got_before(weights: dict[str, int]) -> None:
+    choice = QueueChoice(weights)
     scanned(choice, {"low": 0, "high": -5})
     assert drain(choice, 50, rank=-5) == {"high": 500}
 
 
-def test_a_turn_does_not_pass_what_waits_elsewhere() -> None:
+@pytest.mark.parametrize(
+    ("ranks", "max_rank"), [({"a": -5, "b": -2, "c": 7}, -2), ({"a": 3, "b": 3, "c": 9}, 3)]
+)
+def test_a_turn_does_not_pass_what_waits_elsewhere(ranks: dict[str, int], max_rank: int) -> None:
     choice = QueueChoice({})
-    scanned(choice, {"a": -5, "b": -2, "c": 7})
-    turn = first(choice, 10)
-    assert turn is not None
-    assert (turn.queue, turn.max_rank) == ("a", -2)
-
-
-def test_a_turn_among_equals_stays_at_their_rank() -> None:
-    choice = QueueChoice({})
-    scanned(choice, {"a": 3, "b": 3, "c": 9})
-    turn = first(choice, 10)
-    assert turn is not None
-    assert turn.max_rank == 3
+    scanned(choice, ranks)
+    turn = next_turn(choice, 10)
+    assert (turn.queue, turn.max_rank) == ("a", max_rank)
 
 
 def test_equals_share_equally_in_one_claim_each() -> None:
@@ -116,8 +108,7 @@ def test_equals_share_equally_in_one_claim_each() -> None:
     turns = list[Ask]()
     left = 300
     while left:
-        turn = first(choice, left)
-        assert turn is not None
+        turn = next_turn(choice, left)
         take(choice, turn, turn.limit, 0)
         turns.append(turn)
         left -= turn.limit
@@ -136,12 +127,6 @@ def test_weights_divide_the_places() -> None:
     scanned(choice, {"video": 0, "mail": 0})
     got = drain(choice, 100, wanted=7)
     assert got["video"] == pytest.approx(525, abs=7)
-
-
-def test_weights_do_not_touch_priority() -> None:
-    choice = QueueChoice({"video": 1000, "mail": 1})
-    scanned(choice, {"video": 0, "mail": -1})
-    assert drain(choice, 3, rank=-1) == {"mail": 30}
 
 
 def test_a_queue_that_had_nothing_for_long_does_not_save_up_turns() -> None:
@@ -169,8 +154,7 @@ def test_the_backlog_of_one_queue_does_not_slow_another() -> None:
     scanned(choice, {"huge": 0, "small": 0})
     got = Counter[str]()
     for _ in range(20):
-        turn = first(choice, 1)
-        assert turn is not None
+        turn = next_turn(choice, 1)
         count = min(turn.limit, waiting[turn.queue])
         waiting[turn.queue] -= count
         got[turn.queue] += count
@@ -201,63 +185,34 @@ def test_a_turn_asks_for_something_and_for_no_more_than_wanted(weights: dict[str
     choice = QueueChoice(weights)
     scanned(choice, dict.fromkeys(weights, 0))
     for _ in range(20):
-        turn = first(choice, wanted)
-        assert turn is not None
+        turn = next_turn(choice, wanted)
         assert 1 <= turn.limit <= wanted
         take(choice, turn, turn.limit, 0)
 
 
-def test_the_next_claim_starts_at_the_last_key() -> None:
+def test_the_next_claim_starts_at_the_last_key_until_a_full_scan_moves_the_mark() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = first(choice, 3)
-    assert turn is not None
-    take(choice, turn, 3, rank=2, seq=40)
-    turn = first(choice, 3)
-    assert turn is not None
-    assert turn.mark == (2, 42)
-
-
-def test_a_short_claim_says_that_the_queue_is_empty() -> None:
-    choice = QueueChoice({})
-    scanned(choice, {"a": 0})
-    turn = first(choice, 3)
-    assert turn is not None
-    take(choice, turn, 2, 0)
-    assert first(choice, 1) is None
-
-
-def test_a_full_scan_moves_the_mark_to_the_first_task_that_it_found() -> None:
-    choice = QueueChoice({})
-    scanned(choice, {"a": 0})
-    turn = first(choice, 1)
-    assert turn is not None
-    take(choice, turn, 1, rank=5, seq=9)
+    take(choice, next_turn(choice, 3), 3, rank=2, seq=40)
+    assert next_turn(choice, 3).mark == (2, 42)
     choice.scanned({"a": (-1, 3)})
-    turn = first(choice, 1)
-    assert turn is not None
-    assert turn.mark == (-1, 3)
+    assert next_turn(choice, 1).mark == (-1, 3)
 
 
 def test_a_queue_not_found_by_a_full_scan_has_no_work() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0, "b": 0})
     scanned(choice, {"b": 0})
-    turn = first(choice, 1)
-    assert turn is not None
-    assert turn.queue == "b"
+    assert next_turn(choice, 1).queue == "b"
 
 
-def test_what_is_heard_of_stands_after_the_mark() -> None:
+def test_after_a_short_claim_a_queue_is_empty_until_more_is_heard_of_behind_its_mark() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = first(choice, 2)
-    assert turn is not None
-    take(choice, turn, 1, rank=4, seq=9)
+    take(choice, next_turn(choice, 2), 1, rank=4, seq=9)
     assert first(choice, 1) is None
     hint(choice, "a")
-    turn = first(choice, 1)
-    assert turn is not None
+    turn = next_turn(choice, 1)
     assert (turn.queue, turn.mark) == ("a", (4, 9))
 
 
@@ -265,24 +220,13 @@ def test_hearing_of_known_work_changes_nothing() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": -7, "b": -3})
     hint(choice, "a")
-    turn = first(choice, 1)
-    assert turn is not None
-    assert turn.max_rank == -3
-
-
-def test_only_named_queues_are_heard_of() -> None:
-    choice = QueueChoice({"a": 1})
-    hint(choice, "b")
-    assert first(choice, 1) is None
-    hint(choice, "a")
-    assert first(choice, 1) is not None
+    assert next_turn(choice, 1).max_rank == -3
 
 
 def come_to_nothing(choice: QueueChoice, queue: str) -> None:
     """A hint of `queue` leads to a claim that gets nothing."""
     assert hint(choice, queue)
-    turn = first(choice, 1)
-    assert turn is not None
+    turn = next_turn(choice, 1)
     assert turn.queue == queue
     take(choice, turn, 0)
 
@@ -290,16 +234,16 @@ def come_to_nothing(choice: QueueChoice, queue: str) -> None:
 def test_hints_of_queues_that_are_not_served_are_no_news() -> None:
     choice = QueueChoice({"a": 1})
     assert not hint(choice, "b")
+    assert first(choice, 1) is None
     assert hint(choice, "a")
     assert hint(choice, "a")
+    assert next_turn(choice, 1).queue == "a"
 
 
 def test_a_hint_that_came_to_nothing_makes_it_wonder_what_is_paused() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = first(choice, 1)
-    assert turn is not None
-    take(choice, turn, 0)
+    take(choice, next_turn(choice, 1), 0)
     assert not choice.asks_for_paused
     come_to_nothing(choice, "b")
     assert choice.asks_for_paused
@@ -314,13 +258,12 @@ def test_hints_of_a_paused_queue_are_ignored_while_it_is_known_to_be_paused() ->
     assert not hint(choice, "a")
     assert first(choice, 1) is None
     assert choice.asks_for_paused
+    assert not choice.has_open_hints  # so nobody scans sooner
     scanned(choice, {}, ["a"])
     assert not hint(choice, "a")
     scanned(choice, {"a": 3}, ["a"])  # it was resumed between the two questions
     assert hint(choice, "a")
-    turn = first(choice, 1)
-    assert turn is not None
-    assert turn.queue == "a"
+    assert next_turn(choice, 1).queue == "a"
 
 
 def test_without_further_hints_a_paused_queue_is_forgotten() -> None:
@@ -335,15 +278,13 @@ def test_without_further_hints_a_paused_queue_is_forgotten() -> None:
 def test_a_hint_during_a_claim_is_followed_in_the_next_turn() -> None:
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    turn = first(choice, 3)
-    assert turn is not None
+    turn = next_turn(choice, 3)
     assert choice.heard("a")
     take(choice, turn, 2, rank=4, seq=8)
     # Not in this one: hints that keep coming must not hold it up.
     assert first(choice, 3) is None
     choice.follow_hints()
-    turn = first(choice, 3)
-    assert turn is not None
+    turn = next_turn(choice, 3)
     assert (turn.queue, turn.mark) == ("a", (4, 9))
 
 
@@ -364,20 +305,10 @@ def test_a_hint_is_open_until_its_queue_gives_something_or_a_full_scan_succeeds(
     come_to_nothing(choice, "a")
     assert choice.has_open_hints
     assert hint(choice, "a")
-    turn = first(choice, 1)
-    assert turn is not None
-    take(choice, turn, 1, 0)
+    take(choice, next_turn(choice, 1), 1, 0)
     assert not choice.has_open_hints
     come_to_nothing(choice, "b")
     scanned(choice, {})
-    assert not choice.has_open_hints
-
-
-def test_hints_of_a_queue_known_to_be_paused_make_nobody_scan_sooner() -> None:
-    choice = QueueChoice({})
-    come_to_nothing(choice, "a")
-    scanned(choice, {}, ["a"])
-    assert not hint(choice, "a")
     assert not choice.has_open_hints
 
 
@@ -415,29 +346,29 @@ def test_no_interleaving_of_hints_claims_and_scans_leaves_a_task_behind(data: st
     assert not +waiting
 
 
-def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
+def of_two_equals() -> QueueChoice:
     choice = QueueChoice({})
     scanned(choice, {"a": 0, "b": 0})
-    turn = first(choice, 10)
-    assert turn is not None
+    return choice
+
+
+def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
+    choice = of_two_equals()
+    turn = next_turn(choice, 10)
     take(choice, turn, 1, 0, seq=8)
     assert choice.peek_after(turn) == {turn.queue: (1, 0)}
     choice.peeked_after(turn, {turn.queue: (6, 0)})
-    other = first(choice, 10)
-    assert other is not None
+    other = next_turn(choice, 10)
     assert other.queue != turn.queue
     assert other.max_rank == 6
 
 
 def test_what_a_short_claim_left_below_anothers_rank_may_not_start() -> None:
-    choice = QueueChoice({})
-    scanned(choice, {"a": 0, "b": 0})
-    turn = first(choice, 10)
-    assert turn is not None
+    choice = of_two_equals()
+    turn = next_turn(choice, 10)
     take(choice, turn, 0, 0)
     choice.peeked_after(turn, {turn.queue: (0, 7)})  # in a lane
-    other = first(choice, 10)
-    assert other is not None
+    other = next_turn(choice, 10)
     assert other.queue != turn.queue
     take(choice, other, 0, 0)
     choice.peeked_after(other, {other.queue: (0, 7)})
@@ -445,16 +376,13 @@ def test_what_a_short_claim_left_below_anothers_rank_may_not_start() -> None:
 
 
 def test_nothing_is_asked_after_a_claim_that_was_full_or_unbounded() -> None:
-    choice = QueueChoice({})
-    scanned(choice, {"a": 0, "b": 0})
-    full = first(choice, 10)
-    assert full is not None
+    choice = of_two_equals()
+    full = next_turn(choice, 10)
     take(choice, full, full.limit, 0)
     assert choice.peek_after(full) == {}
     choice = QueueChoice({})
     scanned(choice, {"a": 0})
-    unbounded = first(choice, 10)
-    assert unbounded is not None
+    unbounded = next_turn(choice, 10)
     take(choice, unbounded, 1, 0)
     assert choice.peek_after(unbounded) == {}
 
@@ -470,9 +398,7 @@ def test_memory_is_bounded_when_queues_come_and_go() -> None:
     choice = QueueChoice({})
     for n in range(MAX_REMEMBERED + 2000):
         scanned(choice, {f"queue-{n}": 0})
-        turn = first(choice, 10)
-        assert turn is not None
-        take(choice, turn, 5, 0)
+        take(choice, next_turn(choice, 10), 5, 0)
         hint(choice, f"hinted-{n}")
     remembered = [len(each) for each in vars(choice).values() if isinstance(each, dict)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     assert max(remembered) <= MAX_REMEMBERED + 1

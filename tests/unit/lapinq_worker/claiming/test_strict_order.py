@@ -9,7 +9,7 @@ from lapinq_core.tasks.claiming import Ask
 from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.claiming.strict_order import StrictOrder
-from tests.unit.lapinq_worker.claims import first, make_claim, scanned
+from tests.unit.lapinq_worker.claims import first, make_claim, next_turn, scanned
 
 ORDER = ("urgent", "mail", "video")
 
@@ -32,8 +32,7 @@ def test_a_queue_is_served_until_it_is_empty_and_then_the_next(heads: set[str], 
     scanned(choice, dict.fromkeys(heads, 0))
     served = list[str]()
     for _ in range(3 * len(heads)):
-        turn = first(choice, wanted)
-        assert turn is not None
+        turn = next_turn(choice, wanted)
         served.append(turn.queue)
         # Two claims come back full, the third says that there is no more.
         got(choice, turn, wanted if served.count(turn.queue) < 3 else 0)
@@ -45,22 +44,18 @@ def test_a_queue_is_served_until_it_is_empty_and_then_the_next(heads: set[str], 
 def test_work_heard_of_in_an_earlier_queue_is_next() -> None:
     choice = StrictOrder(ORDER)
     scanned(choice, {"video": 0})
-    turn = first(choice, 5)
-    assert turn is not None
+    turn = next_turn(choice, 5)
     got(choice, turn, 5)
     assert choice.heard("urgent")
     choice.follow_hints()
-    turn = first(choice, 5)
-    assert turn is not None
-    assert turn.queue == "urgent"
+    assert next_turn(choice, 5).queue == "urgent"
 
 
 def test_fire_and_forget_keeps_to_the_order() -> None:
     choice = StrictOrder(ORDER)
     assert choice.open_to_transient == list(ORDER)
     scanned(choice, {"mail": 0, "video": 0})
-    turn = first(choice, 1)
-    assert turn is not None
+    turn = next_turn(choice, 1)
     assert choice.before(turn) == ["urgent"]
     assert choice.open_to_transient == ["urgent", "mail"]
 
@@ -68,8 +63,7 @@ def test_fire_and_forget_keeps_to_the_order() -> None:
 def test_without_it_fire_and_forget_of_all_queues_may_go() -> None:
     choice = QueueChoice({"a": 1, "b": 1})
     scanned(choice, {"b": 0})
-    turn = first(choice, 1)
-    assert turn is not None
+    turn = next_turn(choice, 1)
     assert choice.before(turn) == []
     assert choice.open_to_transient == ["a", "b"]
 

@@ -65,16 +65,13 @@ def test_a_worker_that_was_never_registered_has_no_lease() -> None:
     assert not trust.may_judge(Moment(0.0, 0.0))
 
 
-def test_nobody_is_judged_in_the_first_lease() -> None:
-    assert not beaten(25.0).may_judge(29.0)
-
-
-def test_after_a_whole_lease_of_good_beats_others_may_be_judged() -> None:
-    assert beaten(30.0).may_judge(31.0)
-
-
-def test_a_pause_of_this_machine_ends_the_calm_before_the_next_beat() -> None:
-    assert not beaten(60.0).may_judge(71.0)
+@pytest.mark.parametrize(
+    ("beaten_until", "now", "may"),
+    [(25.0, 29.0, False), (30.0, 31.0, True), (60.0, 71.0, False)],
+    ids=["in the first lease", "after a whole lease of good beats", "after a pause of this machine"],
+)
+def test_others_may_be_judged_in_the_calm_alone(beaten_until: float, now: float, may: bool) -> None:
+    assert beaten(beaten_until).may_judge(now) is may
 
 
 def test_a_gap_starts_the_quiet_period_anew() -> None:

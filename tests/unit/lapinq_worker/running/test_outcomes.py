@@ -108,10 +108,6 @@ def test_json_values_are_kept_as_they_are(value: object) -> None:
     assert json.loads(outcome.result) == value
 
 
-def test_nothing_is_null() -> None:
-    assert returned(None) == Completed("null")
-
-
 @pytest.mark.parametrize(
     ("value", "stored"),
     [
@@ -132,6 +128,8 @@ def test_nothing_is_null() -> None:
         ({1: "a"}, '{"1":"a"}'),
         (2**70, str(2**70)),
         ("\x00", '"\\u0000"'),
+        (None, "null"),
+        ([None, 1.5, "null", {"a": None}], '[null,1.5,"null",{"a":null}]'),
     ],
 )
 def test_common_python_values_have_a_json_form(value: object, stored: str) -> None:
@@ -153,10 +151,6 @@ def test_nan_and_infinities_are_unstorable_and_not_silently_null(number: float) 
         assert "NaN" in outcome.error
 
 
-def test_a_null_beside_numbers_is_fine() -> None:
-    assert returned([None, 1.5, "null", {"a": None}]) == Completed('[null,1.5,"null",{"a":null}]')
-
-
 def test_what_is_nested_too_deep_is_unstorable() -> None:
     value: list[Any] = []
     for _ in range(100_000):
@@ -164,74 +158,63 @@ def test_what_is_nested_too_deep_is_unstorable() -> None:
     assert isinstance(returned(value), Unstorable)
     while value:  # taken apart gently, for the interpreter would recurse
         value = value.pop()
-
-
-def test_what_holds_itself_is_unstorable() -> None:
-    value: list[Any] = []
     value.append(value)
     assert isinstance(returned(value), Unstorable)
 
 
-def test_a_result_too_large_is_unstorable() -> None:
-    assert isinstance(returned("x" * (MAX_RESULT_BYTES - 2)), Completed)
-    outcome = returned("x" * MAX_RESULT_BYTES)
+@pytest.mark.parametrize(
+    ("given", "most", "told"),
+    [((), MAX_RESULT_BYTES, "16,777,218 bytes, more than 16,777,216"), ((10,), 10, "12 bytes, more than 10")],
+    ids=["by default", "chosen"],
+)
+def test_a_result_too_large_is_unstorable(given: tuple[int, ...], most: int, told: str) -> None:
+    assert isinstance(returned("x" * (most - 2), *given), Completed)
+    outcome = returned("x" * most, *given)
     assert isinstance(outcome, Unstorable)
-    assert "16,777,218 bytes, more than 16,777,216 (LAPINQ_MAX_RESULT_SIZE)" in outcome.error
+    assert f"it has {told} (LAPINQ_MAX_RESULT_SIZE)" in outcome.error
 
 
-def test_the_largest_result_can_be_chosen() -> None:
-    assert isinstance(returned("x" * 8, 10), Completed)
-    outcome = returned("x" * 9, 10)
-    assert isinstance(outcome, Unstorable)
-    assert "it has 11 bytes, more than 10 (LAPINQ_MAX_RESULT_SIZE)" in outcome.error
-
-
-def test_an_error_is_told_with_its_type_and_traceback() -> None:
-    outcome = failing(ValueError("no good"))
-    assert outcome.error == "ValueError: no good"
-    assert outcome.traceback is not None
-    assert outcome.traceback.startswith("Traceback (most recent call last):\n")
-    assert outcome.traceback.endswith("ValueError: no good\n")
-
-
-def test_an_error_without_a_message_is_told_by_its_type() -> None:
-    assert failing(KeyError()).error == "KeyError"
-
-
-def test_a_cause_is_in_the_traceback() -> None:
+def caused() -> ValueError:
     error = ValueError("outer")
     error.__cause__ = KeyError("inner")
+    return error
+
+
+SEVERAL = ExceptionGroup("several", [ValueError("one"), KeyError("two")])
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "in_traceback"),
+    [
+        (ValueError("no good"), "ValueError: no good", "Traceback (most recent call last):\n"),
+        (KeyError(), "KeyError", "KeyError"),
+        (caused(), "ValueError: outer", "KeyError: 'inner'"),
+        (SEVERAL, "ExceptionGroup: several (2 sub-exceptions)", "ValueError: one"),
+        (SystemExit(3), "SystemExit: 3", "SystemExit: 3"),
+        (KeyboardInterrupt("x"), "KeyboardInterrupt: x", "KeyboardInterrupt: x"),
+        (GeneratorExit("x"), "GeneratorExit: x", "GeneratorExit: x"),
+        (ValueError("a\x00b\ud800c"), "ValueError: a\\x00b\\ud800c", "ValueError: a\\x00b\\ud800c"),
+        (Unreadable(), "Unreadable: (its message can't be read: KeyboardInterrupt)", ""),
+        (Unprintable("x"), "Unprintable: x", ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_an_error_is_told_with_its_type_and_traceback(
+    error: BaseException, told: str, in_traceback: str
+) -> None:
     outcome = failing(error)
-    assert outcome.traceback is not None
-    assert "KeyError: 'inner'" in outcome.traceback
+    assert outcome.error == told
+    traceback = outcome.traceback or ""
+    assert in_traceback in traceback
+    assert "\x00" not in traceback
+    traceback.encode()
 
 
-def test_a_group_is_told_with_its_members() -> None:
-    outcome = failing(ExceptionGroup("several", [ValueError("one"), KeyError("two")]))
-    assert outcome.error == "ExceptionGroup: several (2 sub-exceptions)"
-    assert outcome.traceback is not None
-    assert "ValueError: one" in outcome.traceback
-
-
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt("x"), GeneratorExit("x")])
-def test_what_would_end_the_process_is_an_error_like_others(error: BaseException) -> None:
-    assert failing(error).error.startswith(type(error).__name__)
-
-
-def test_nul_and_surrogates_are_escaped() -> None:
-    outcome = failing(ValueError("a\x00b\ud800c"))
-    assert outcome.error == "ValueError: a\\x00b\\ud800c"
-    assert outcome.traceback is not None
-    assert "\x00" not in outcome.traceback
-    outcome.traceback.encode()
-
-
-def test_an_error_whose_message_cannot_be_read_is_told_all_the_same() -> None:
-    assert failing(Unreadable()).error == "Unreadable: (its message can't be read: KeyboardInterrupt)"
-
-
-def test_an_error_whose_traceback_cannot_be_written_is_told_all_the_same() -> None:
-    assert failing(Unprintable("x")).error == "Unprintable: x"
+def test_a_traceback_begins_and_ends_as_pythons() -> None:
+    traceback = failing(ValueError("no good")).traceback
+    assert traceback is not None
+    assert traceback.startswith("Traceback (most recent call last):\n")
+    assert traceback.endswith("ValueError: no good\n")
 
 
 def test_long_texts_keep_their_beginning_and_end() -> None:
@@ -284,8 +267,7 @@ def test_a_package_whose_name_begins_like_ours_is_the_users(tmp_path: Any) -> No
 
 
 def test_a_task_that_cannot_be_found_has_no_traceback() -> None:
-    outcome = failing(TaskNotFound("no module 'x'"))
-    assert outcome == Raised("TaskNotFound: no module 'x'")
+    assert failing(TaskNotFound("no module 'x'")) == Raised("TaskNotFound: no module 'x'")
 
 
 def test_a_retry_is_asked_for_with_its_countdown() -> None:
@@ -320,41 +302,36 @@ def test_a_countdown_that_is_no_number_is_a_failure_like_others(countdown: Any) 
     assert isinstance(outcome, Raised)
 
 
-def test_a_task_that_cancels_itself_ends_with_its_reason() -> None:
-    class Obsolete(Cancel):
-        pass
-
-    assert raised(Cancel("nobody needs it\x00")) == Cancelled("nobody needs it\\x00")
-    assert raised(Obsolete()) == Cancelled("the task cancelled itself")
-    outcome = raised(Cancel("x" * 10_000))
-    assert isinstance(outcome, Cancelled)
-    assert len(outcome.reason) < MAX_ERROR_CHARACTERS + 100
-
-
-@pytest.mark.parametrize(
-    ("seconds", "kept"), [(2.5, 2.5), (-1, 0.0), (float("nan"), 0.0), (1e300, MAX_SECONDS)]
-)
-def test_a_snooze_is_one_that_the_database_can_add_to_a_time(seconds: float, kept: float) -> None:
-    assert raised(Snooze(seconds)) == Snoozed(kept)
-
-
 def test_a_snooze_for_what_is_no_number_is_a_failure_like_others() -> None:
     error = Snooze(5)
     error.seconds = "soon"  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(raised(error), Raised)
 
 
-def test_a_limit_closes_for_a_day_at_most() -> None:
-    assert raised(RateLimited("api", 30)) == Throttled("api", 30)
-    assert raised(RateLimited("api", -1)) == Throttled("api", 0)
-    assert raised(RateLimited("api", float("inf"))) == Throttled("api", 86_400)
-    assert raised(RateLimited("a\x00b", 1)) == Throttled("a\\x00b", 1)
-    never = Handling(no_retry_for=(BaseException,))
-    assert isinstance(raised(RateLimited("api"), never), Throttled)
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (RateLimited("api", 30), Throttled("api", 30)),
+        (RateLimited("api", -1), Throttled("api", 0)),
+        (RateLimited("api", float("inf")), Throttled("api", 86_400)),
+        (RateLimited("a\x00b", 1), Throttled("a\\x00b", 1)),
+        (TimeLimit(5), TimedOut(5)),
+        (Cancel("nobody needs it\x00"), Cancelled("nobody needs it\\x00")),
+        (type("Obsolete", (Cancel,), {})(), Cancelled("the task cancelled itself")),
+        (Snooze(2.5), Snoozed(2.5)),
+        (Snooze(-1), Snoozed(0.0)),
+        (Snooze(float("nan")), Snoozed(0.0)),
+        (Snooze(1e300), Snoozed(MAX_SECONDS)),
+    ],
+)
+def test_what_a_task_asks_for_is_done_within_bounds(error: BaseException, outcome: object) -> None:
+    assert raised(error) == outcome
 
 
-def test_a_time_limit_that_the_function_lets_through_is_one() -> None:
-    assert raised(TimeLimit(5)) == TimedOut(5)
+def test_the_reason_of_a_task_that_cancels_itself_is_shortened() -> None:
+    outcome = raised(Cancel("x" * 10_000))
+    assert isinstance(outcome, Cancelled)
+    assert len(outcome.reason) < MAX_ERROR_CHARACTERS + 100
 
 
 NOT_TWICE = Handling(no_retry_for=(KeyError, OSError))
@@ -373,12 +350,20 @@ def test_what_else_is_raised_is_a_failure_like_others() -> None:
     assert isinstance(raised(KeyError("x"), Handling()), Raised)
 
 
-def test_what_a_task_asks_for_goes_before_what_is_not_to_be_retried() -> None:
-    never = Handling(no_retry_for=(BaseException,))
-    assert isinstance(raised(RetryError(1), never), RetryAsked)
-    assert isinstance(raised(Snooze(1), never), Snoozed)
-    assert isinstance(raised(Cancel(), never), Cancelled)
-    assert isinstance(raised(TimeLimit(1), never), TimedOut)
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (RetryError(1), RetryAsked),
+        (Snooze(1), Snoozed),
+        (Cancel(), Cancelled),
+        (TimeLimit(1), TimedOut),
+        (RateLimited("api"), Throttled),
+    ],
+)
+def test_what_a_task_asks_for_goes_before_what_is_not_to_be_retried(
+    error: BaseException, outcome: type
+) -> None:
+    assert isinstance(raised(error, Handling(no_retry_for=(BaseException,))), outcome)
 
 
 def test_a_type_that_cannot_be_asked_for_its_instances_is_passed_over() -> None:

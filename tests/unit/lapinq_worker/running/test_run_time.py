@@ -5,22 +5,16 @@ import pytest
 from lapinq_worker.running.run_time import RunTime
 
 
-def test_a_function_not_yet_measured_takes_for_ever() -> None:
-    assert RunTime().seconds == float("inf")
-
-
-def test_the_first_measurement_counts_alone() -> None:
+@pytest.mark.parametrize(
+    ("measured", "seconds"), [([], float("inf")), ([0.001], 0.001), ([*[0.0001] * 100, 3.0], 3.0)]
+)
+def test_the_first_measurement_counts_alone_and_a_slow_one_at_once(
+    measured: list[float], seconds: float
+) -> None:
     run_time = RunTime()
-    run_time.measured(0.001)
-    assert run_time.seconds == 0.001
-
-
-def test_a_slow_run_counts_at_once() -> None:
-    run_time = RunTime()
-    for _ in range(100):
-        run_time.measured(0.0001)
-    run_time.measured(3.0)
-    assert run_time.seconds == 3.0
+    for one in measured:
+        run_time.measured(one)
+    assert run_time.seconds == seconds
 
 
 def test_quick_runs_bring_it_down_slowly() -> None:

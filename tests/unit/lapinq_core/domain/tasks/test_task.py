@@ -26,96 +26,70 @@ def nested(depth: int) -> list[Any]:
     return value
 
 
-GOOD: list[tuple[str, object]] = [
-    ("task_name", "a"),
-    ("task_name", "Mailer.send"),
-    ("task_name", "mail senden – süß 🐇"),
-    ("task_name", "x" * 255),
-    ("queue_name", "video/4k"),
-    ("module_path", "app"),
-    ("module_path", "app.tasks_2._private"),
-    ("module_path", "größe.öffnen"),
-    ("module_path", "a" * 1000),
-    ("max_retries", 0),
-    ("max_retries", 100),
-    ("priority", -(2**31)),
-    ("priority", 2**31 - 1),
-    ("retry_delay", 0),
-    ("retry_delay", 0.001),
-    ("retry_delay", MAX_SECONDS),
-    ("ttl_seconds", None),
-    ("ttl_seconds", 0),
-    ("ttl_seconds", 0.5),
-    ("ttl_seconds", MAX_SECONDS),
-    ("metadata", None),
-    ("metadata", {"a": [1, {"b": None}]}),
-    ("args", [1, -1.5, True, None, "text", [], {}]),
-    ("args", [10**30]),
-    ("args", nested(MAX_DEPTH)),
-    ("args", ["\u0001\u2028🐇"]),
-    ("kwargs", {"": 1}),
-    ("webhook_url", None),
-    ("webhook_url", "http://localhost:8080/done?x=1"),
-    ("webhook_url", "https://[::1]/"),
-    ("webhook_url", "https://example.org/" + "x" * 1980),
-    ("scheduled_at", None),
-    ("scheduled_at", NOW - SCHEDULE_HORIZON),
-    ("scheduled_at", NOW + SCHEDULE_HORIZON),
-]
-
-BAD: list[tuple[str, object, str]] = [
-    ("task_name", "", "task_name"),
-    ("task_name", "x" * 256, "task_name"),
-    ("task_name", " ", "task_name"),
-    ("task_name", "a\nb", "task_name"),
-    ("task_name", "a\x00", "task_name"),
-    ("task_name", "a\u200bb", "task_name"),
-    ("task_name", "\ud800", "task_name"),
-    ("queue_name", "", "queue_name"),
-    ("queue_name", "x" * 256, "queue_name"),
-    ("queue_name", "a\tb", "queue_name"),
-    ("module_path", "", "module_path"),
-    ("module_path", ".app", "module_path"),
-    ("module_path", "app.", "module_path"),
-    ("module_path", "app..mail", "module_path"),
-    ("module_path", "2app", "module_path"),
-    ("module_path", "app-mail", "module_path"),
-    ("module_path", "app.mail\n", "module_path"),
-    ("module_path", "app mail", "module_path"),
-    ("module_path", "a" * 1001, "module_path"),
-    ("max_retries", -1, "max_retries"),
-    ("max_retries", 101, "max_retries"),
-    ("priority", -(2**31) - 1, "priority"),
-    ("priority", 2**31, "priority"),
-    ("retry_delay", -0.001, "retry_delay"),
-    ("retry_delay", MAX_SECONDS + 1, "retry_delay"),
-    ("retry_delay", math.inf, "retry_delay"),
-    ("retry_delay", math.nan, "retry_delay"),
-    ("ttl_seconds", -1, "ttl_seconds"),
-    ("ttl_seconds", math.inf, "ttl_seconds"),
-    ("ttl_seconds", math.nan, "ttl_seconds"),
-    ("ttl_seconds", MAX_SECONDS + 1, "ttl_seconds"),
+GOOD: dict[str, list[object]] = {
+    "task_name": ["a", "Mailer.send", "mail senden – süß 🐇", "x" * 255],
+    "queue_name": ["video/4k"],
+    "module_path": ["app", "app.tasks_2._private", "größe.öffnen", "a" * 1000],
+    "max_retries": [0, 100],
+    "priority": [-(2**31), 2**31 - 1],
+    "retry_delay": [0, 0.001, MAX_SECONDS],
+    "ttl_seconds": [None, 0, 0.5, MAX_SECONDS],
+    "metadata": [None, {"a": [1, {"b": None}]}],
+    "args": [[1, -1.5, True, None, "text", [], {}], [10**30], nested(MAX_DEPTH), ["\u0001\u2028🐇"]],
+    "kwargs": [{"": 1}],
+    "webhook_url": [
+        None,
+        "http://localhost:8080/done?x=1",
+        "https://[::1]/",
+        "https://example.org/" + "x" * 1980,
+    ],
+    "scheduled_at": [None, NOW - SCHEDULE_HORIZON, NOW + SCHEDULE_HORIZON],
+}
+BAD: dict[str, list[object]] = {
+    "task_name": ["", "x" * 256, " ", "a\nb", "a\x00", "a\u200bb", "\ud800"],
+    "queue_name": ["", "x" * 256, "a\tb"],
+    "module_path": [
+        "",
+        ".app",
+        "app.",
+        "app..mail",
+        "2app",
+        "app-mail",
+        "app.mail\n",
+        "app mail",
+        "a" * 1001,
+    ],
+    "max_retries": [-1, 101],
+    "priority": [-(2**31) - 1, 2**31],
+    "retry_delay": [-0.001, MAX_SECONDS + 1, math.inf, math.nan],
+    "ttl_seconds": [-1, math.inf, math.nan, MAX_SECONDS + 1],
+    "kwargs": [{"a\x00": 1}],
+    "webhook_url": [
+        "",
+        "ftp://example.org/",
+        "https:///path",
+        "example.org",
+        "http://example.org:0/",
+        "http://example.org:99999/",
+        "http://[::1/",
+        "https://example.org/a b",
+        "https://example.org/\n",
+        "https://example.org/" + "x" * 1981,
+    ],
+    "scheduled_at": [
+        NOW + SCHEDULE_HORIZON + timedelta(seconds=1),
+        NOW - SCHEDULE_HORIZON - timedelta(seconds=1),
+        datetime.min.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+    ],
+}
+BAD_INSIDE: list[tuple[str, object, str]] = [
     ("args", ["a", {"b": ["c\x00"]}], "args[1].b[0]"),
     ("args", [math.inf], "args[0]"),
     ("args", ["\ud83d"], "args[0]"),
     ("args", nested(MAX_DEPTH + 1), "args" + "[0]" * MAX_DEPTH),
-    ("kwargs", {"a\x00": 1}, "kwargs"),
     ("kwargs", {"width": math.nan}, "kwargs.width"),
     ("metadata", {"a": {"b": "\x00"}}, "metadata.a.b"),
-    ("webhook_url", "", "webhook_url"),
-    ("webhook_url", "ftp://example.org/", "webhook_url"),
-    ("webhook_url", "https:///path", "webhook_url"),
-    ("webhook_url", "example.org", "webhook_url"),
-    ("webhook_url", "http://example.org:0/", "webhook_url"),
-    ("webhook_url", "http://example.org:99999/", "webhook_url"),
-    ("webhook_url", "http://[::1/", "webhook_url"),
-    ("webhook_url", "https://example.org/a b", "webhook_url"),
-    ("webhook_url", "https://example.org/\n", "webhook_url"),
-    ("webhook_url", "https://example.org/" + "x" * 1981, "webhook_url"),
-    ("scheduled_at", NOW + SCHEDULE_HORIZON + timedelta(seconds=1), "scheduled_at"),
-    ("scheduled_at", NOW - SCHEDULE_HORIZON - timedelta(seconds=1), "scheduled_at"),
-    ("scheduled_at", datetime.min.replace(tzinfo=UTC), "scheduled_at"),
-    ("scheduled_at", datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))), "scheduled_at"),
 ]
 
 
@@ -123,12 +97,18 @@ def short(value: object) -> str:
     return str(value)[:30]
 
 
-@pytest.mark.parametrize(("field", "value"), GOOD, ids=short)
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in GOOD.items() for value in values], ids=short
+)
 def test_is_taken(field: str, value: object) -> None:
     assert getattr(check(**{field: value}), field) == value
 
 
-@pytest.mark.parametrize(("field", "value", "loc"), BAD, ids=short)
+@pytest.mark.parametrize(
+    ("field", "value", "loc"),
+    [*((field, value, field) for field, values in BAD.items() for value in values), *BAD_INSIDE],
+    ids=short,
+)
 def test_is_refused_by_name(field: str, value: object, loc: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         check(**{field: value})

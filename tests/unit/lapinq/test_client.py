@@ -10,11 +10,13 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
+from lapinq._client.calling import repeating
 from lapinq.errors import NotPersisted, RequestRefused, ResultTimeout, ServerUnavailable
 from lapinq_core.domain.tasks.chosen_id import chosen_id
 
@@ -216,17 +218,26 @@ def test_what_is_temporary_is_repeated_with_one_key(server: Script, queue: TaskQ
     assert [request.headers["idempotency-key"] for request in server.requests[2:]] == ["mine"] * 2
 
 
-def test_what_lasts_is_raised_when_the_time_is_up(server: Script) -> None:
-    with TaskQueue(server.url, timeout=0.3) as hasty:
-        for _ in range(50):
+def test_what_lasts_is_raised_when_the_time_is_up(server: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 100.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+
+    monkeypatch.setattr(repeating, "_now", lambda: clock)
+    monkeypatch.setattr(repeating, "time", SimpleNamespace(sleep=sleep))
+    with TaskQueue(server.url, timeout=60) as queue:
+        for _ in range(70):
             server.answer(503, {"error": "database away"})
         with pytest.raises(RequestRefused, match="503: database away"):
-            hasty.task(add).queue(1, 2)
-        assert 1 < len(server.requests) < 20
+            queue.task(add).queue(1, 2)
+        assert 20 < len(server.requests) < 70
+        assert 158 < clock < 160
         server.answers.clear()
         server.answer(429, {"error": "slow down"}, {"Retry-After": "60"})
         with pytest.raises(RequestRefused, match="429: slow down"):
-            hasty.task(add).queue(1, 2)
+            queue.task(add).queue(1, 2)
 
 
 def test_fire_and_forget_is_only_repeated_if_it_surely_was_not_taken(server: Script) -> None:

@@ -11,7 +11,6 @@ from lapinq_worker.running.dispatcher import CHUNK_SECONDS, MAX_CHUNK
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.time_limits import Limits
-from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim, make_job
 from tests.unit.lapinq_worker.workbench import Workbench, recording
@@ -35,7 +34,6 @@ def finish(bench: Workbench, job: Job) -> None:
     bench.dispatcher.slot_freed()
 
 
-@on_both_loops
 async def test_coroutines_are_taken_in_order_up_to_the_limit() -> None:
     async with recording(limit=2) as (bench, _):
         jobs = coroutines(3)
@@ -46,7 +44,6 @@ async def test_coroutines_are_taken_in_order_up_to_the_limit() -> None:
         assert bench.dispatcher.take() is jobs[2]
 
 
-@on_both_loops
 async def test_plain_functions_go_to_the_pool_and_count_as_active() -> None:
     async with recording(limit=2) as (bench, chunks):
         jobs = [make_job(tasks.noop) for _ in range(3)]
@@ -56,7 +53,6 @@ async def test_plain_functions_go_to_the_pool_and_count_as_active() -> None:
         assert chunks == [[jobs[0]], [jobs[1]], [jobs[2]]]
 
 
-@on_both_loops
 async def test_plain_functions_that_stand_before_a_coroutine_start_first() -> None:
     async with recording(limit=3) as (bench, chunks):
         plain, coroutine = make_job(tasks.noop), make_job(tasks.anoop)
@@ -65,7 +61,6 @@ async def test_plain_functions_that_stand_before_a_coroutine_start_first() -> No
         assert bench.dispatcher.take() is coroutine
 
 
-@on_both_loops
 async def test_a_slot_that_waits_is_woken_by_an_offer() -> None:
     async with recording() as (bench, _):
         slots = [asyncio.create_task(bench.dispatcher.next()) for _ in range(2)]
@@ -75,7 +70,6 @@ async def test_a_slot_that_waits_is_woken_by_an_offer() -> None:
         assert await asyncio.gather(*slots) == jobs
 
 
-@on_both_loops
 async def test_a_job_goes_past_slots_that_are_gone() -> None:
     async with recording() as (bench, _):
         gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
@@ -87,7 +81,6 @@ async def test_a_job_goes_past_slots_that_are_gone() -> None:
         assert await there is job
 
 
-@on_both_loops
 async def test_a_job_on_its_way_to_a_slot_that_is_cancelled_goes_to_another() -> None:
     async with recording(limit=1) as (bench, _):
         gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
@@ -99,7 +92,6 @@ async def test_a_job_on_its_way_to_a_slot_that_is_cancelled_goes_to_another() ->
         assert bench.dispatcher.active == 1
 
 
-@on_both_loops
 async def test_a_job_for_which_no_slot_waits_keeps_its_place() -> None:
     async with recording() as (bench, _):
         first, second = coroutines(2)
@@ -109,7 +101,6 @@ async def test_a_job_for_which_no_slot_waits_keeps_its_place() -> None:
         assert bench.dispatcher.take() is first
 
 
-@on_both_loops
 async def test_nothing_starts_while_it_may_not() -> None:
     async with recording() as (bench, chunks):
         bench.may_start = False
@@ -124,7 +115,6 @@ async def test_nothing_starts_while_it_may_not() -> None:
         assert await slot is coroutine
 
 
-@on_both_loops
 async def test_what_expired_while_it_waited_is_handed_back_unstarted() -> None:
     async with recording(limit=1) as (bench, chunks):
         target = Target(tasks.noop)
@@ -138,7 +128,6 @@ async def test_what_expired_while_it_waited_is_handed_back_unstarted() -> None:
         assert bench.dispatcher.active == 1
 
 
-@on_both_loops
 async def test_what_has_not_started_can_be_taken_out() -> None:
     async with recording(limit=1) as (bench, _):
         jobs = coroutines(3)
@@ -150,7 +139,6 @@ async def test_what_has_not_started_can_be_taken_out() -> None:
         assert bench.dispatcher.take() is None
 
 
-@on_both_loops
 async def test_it_is_idle_when_nothing_runs() -> None:
     async with recording() as (bench, _):
         jobs = coroutines(2)
@@ -165,7 +153,6 @@ async def test_it_is_idle_when_nothing_runs() -> None:
         assert bench.dispatcher.ended_count == 2
 
 
-@on_both_loops
 @pytest.mark.parametrize(("low_water", "calls"), [(0, 1), (1, 2), (2, 3), (9, 3)])
 async def test_it_says_when_it_runs_low(low_water: int, calls: int) -> None:
     async with recording(limit=3) as (bench, chunks):
@@ -176,14 +163,12 @@ async def test_it_says_when_it_runs_low(low_water: int, calls: int) -> None:
         assert bench.low_calls == calls
 
 
-@on_both_loops
 async def test_functions_not_yet_measured_go_one_at_a_time() -> None:
     async with recording(limit=3) as (bench, chunks):
         bench.dispatcher.offer([make_job(tasks.noop) for _ in range(3)])
         assert [len(chunk) for chunk in chunks] == [1, 1, 1]
 
 
-@on_both_loops
 async def test_quick_functions_go_several_at_once_and_count_as_one() -> None:
     async with recording(limit=2) as (bench, chunks):
         jobs = quick(50, seconds=CHUNK_SECONDS / 10.5)
@@ -192,14 +177,12 @@ async def test_quick_functions_go_several_at_once_and_count_as_one() -> None:
         assert bench.dispatcher.active == 2
 
 
-@on_both_loops
 async def test_a_chunk_has_a_largest_size() -> None:
     async with recording(limit=1) as (bench, chunks):
         bench.dispatcher.offer(quick(100, seconds=1e-7))
         assert [len(chunk) for chunk in chunks] == [MAX_CHUNK]
 
 
-@on_both_loops
 async def test_a_chunk_ends_before_a_slow_function() -> None:
     async with recording(limit=1) as (bench, chunks):
         jobs = [*quick(2), *quick(1, seconds=5.0), *quick(2)]
@@ -207,7 +190,6 @@ async def test_a_chunk_ends_before_a_slow_function() -> None:
         assert chunks == [jobs[:2]]
 
 
-@on_both_loops
 async def test_a_slow_function_goes_alone() -> None:
     async with recording(limit=1) as (bench, chunks):
         jobs = [*quick(1, seconds=5.0), *quick(2)]
@@ -215,7 +197,6 @@ async def test_a_slow_function_goes_alone() -> None:
         assert chunks == [jobs[:1]]
 
 
-@on_both_loops
 async def test_a_chunk_ends_before_a_coroutine() -> None:
     async with recording(limit=1) as (bench, chunks):
         jobs = [*quick(2), make_job(tasks.anoop), *quick(2)]
@@ -223,7 +204,6 @@ async def test_a_chunk_ends_before_a_coroutine() -> None:
         assert chunks == [jobs[:2]]
 
 
-@on_both_loops
 async def test_an_isolated_job_has_its_place_until_it_ends_or_is_taken_out() -> None:
     async with recording(limit=2) as (bench, _):
         ended, cancelled, released, refused = jobs = [make_job(tasks.noop) for _ in range(4)]

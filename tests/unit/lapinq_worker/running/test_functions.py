@@ -18,7 +18,6 @@ from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.time_limits import Limits
-from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 from tests.unit.lapinq_worker.conftest import Run
@@ -37,7 +36,6 @@ def claim_of(module: str, name: str = "f") -> Claim:
     return make_claim(module_path=module, task_name=name)
 
 
-@on_both_loops
 async def test_a_function_is_searched_once() -> None:
     functions = Functions((), 60.0)
     claim = make_claim()
@@ -69,7 +67,6 @@ def test_those_who_ask_at_the_same_time_share_one_search(run: Run, modules: Path
     assert (modules / "imports").read_text() == "x"
 
 
-@on_both_loops
 async def test_the_event_loop_turns_while_a_module_is_imported(modules: Path) -> None:
     (modules / "slow_import.py").write_text("import time\ntime.sleep(0.2)\ndef f(): ...\n")
 
@@ -82,7 +79,6 @@ async def test_the_event_loop_turns_while_a_module_is_imported(modules: Path) ->
     assert isinstance(search.result(), Target)
 
 
-@on_both_loops
 async def test_a_failure_is_told_and_tried_again(modules: Path) -> None:
     (modules / "missing_file.py").write_text(
         "from pathlib import Path\nPath(__file__).with_name('ready').stat()\ndef f(): ...\n"
@@ -99,7 +95,6 @@ async def test_a_failure_is_told_and_tried_again(modules: Path) -> None:
     assert isinstance(await functions.find(claim), Target)
 
 
-@on_both_loops
 @pytest.mark.parametrize(
     "line", ["raise SystemExit(3)", "raise KeyboardInterrupt", "import asyncio; raise asyncio.CancelledError"]
 )
@@ -110,7 +105,6 @@ async def test_what_would_end_the_program_is_a_failure_like_others(modules: Path
     assert isinstance(failure, Raised)
 
 
-@on_both_loops
 async def test_a_module_that_is_not_allowed_is_told() -> None:
     failure = await Functions(("app.*",), 60.0).find(make_claim())
     assert isinstance(failure, Unretryable)
@@ -120,7 +114,6 @@ async def test_a_module_that_is_not_allowed_is_told() -> None:
     assert failure.traceback is None
 
 
-@on_both_loops
 async def test_a_module_that_never_ends_holds_up_nobody_else(modules: Path) -> None:
     go = modules / "go"
     (modules / "endless_import.py").write_text(
@@ -143,7 +136,6 @@ async def test_a_module_that_never_ends_holds_up_nobody_else(modules: Path) -> N
         await asyncio.sleep(0.01)
 
 
-@on_both_loops
 async def test_a_search_given_up_by_one_goes_on_for_others() -> None:
     functions = Functions((), 60.0)
     first, second = (asyncio.create_task(functions.find(make_claim())) for _ in range(2))
@@ -152,7 +144,6 @@ async def test_a_search_given_up_by_one_goes_on_for_others() -> None:
     assert isinstance(await second, Target)
 
 
-@on_both_loops
 async def test_middleware_goes_around_what_is_found(modules: Path) -> None:
     (modules / "layered.py").write_text(
         "from lapinq import Middleware, TaskQueue\n"

@@ -4,7 +4,6 @@ import asyncio
 
 from lapinq_core.domain.tasks.outcome import Completed, Raised
 from lapinq_worker.settling.settler import MAX_BACKLOG, MAX_BACKLOG_CHARACTERS, Settler
-from tests.support.event_loops import on_both_loops
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
 
@@ -13,7 +12,6 @@ def settler() -> Settler:
     return Settler("postgresql://nowhere.invalid/none", lambda _: None)
 
 
-@on_both_loops
 async def test_it_is_full_when_many_outcomes_wait() -> None:
     full, job = settler(), make_job(tasks.noop)
     for n in range(MAX_BACKLOG):
@@ -23,7 +21,6 @@ async def test_it_is_full_when_many_outcomes_wait() -> None:
     assert full.is_full
 
 
-@on_both_loops
 async def test_it_is_full_when_large_results_wait() -> None:
     full, job = settler(), make_job(tasks.noop)
     result = Completed("x" * (MAX_BACKLOG_CHARACTERS // 16))
@@ -34,7 +31,6 @@ async def test_it_is_full_when_large_results_wait() -> None:
     assert full.is_full
 
 
-@on_both_loops
 async def test_it_is_flushed_when_nothing_waits() -> None:
     quiet = settler()
     await quiet.flushed()

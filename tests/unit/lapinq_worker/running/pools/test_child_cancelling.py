@@ -8,7 +8,6 @@ import pytest
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Interrupted, Unstarted, WorkerLost
 from lapinq_worker.running.job import Job
-from tests.support.event_loops import on_both_loops
 from tests.support.eventually import eventually
 from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
@@ -24,7 +23,6 @@ def cancel(bench: Workbench, job: Job) -> bool:
     return pool_of(bench).cancel(job.claim.id, job.claim.token, ASKED)
 
 
-@on_both_loops
 async def test_a_function_sees_the_request_and_ends_as_cancelled_whatever_it_returns(tmp_path: Path) -> None:
     async with processes(limit=1, cancel_grace=NEVER) as bench:
         (before,) = await bench.run(make_job(tasks.process_id))
@@ -40,7 +38,6 @@ async def test_a_function_sees_the_request_and_ends_as_cancelled_whatever_it_ret
         assert await bench.run(make_job(tasks.process_id)) == [before]
 
 
-@on_both_loops
 async def test_one_that_does_not_look_is_killed_after_the_grace(tmp_path: Path) -> None:
     async with processes(limit=1, cancel_grace=0.5) as bench:
         job = make_job(child_tasks.ignore_limit, str(tmp_path / "a"))
@@ -68,7 +65,6 @@ async def test_a_request_for_another_claim_touches_nothing(tmp_path: Path, wrong
         assert bench.outcome(job) == Completed('"seen"')
 
 
-@on_both_loops
 async def test_of_a_chunk_only_the_one_meant_is_touched(tmp_path: Path) -> None:
     async with processes(limit=1, cancel_grace=0.2) as bench:
         await bench.run(make_job(tasks.add, 1, 1))
@@ -86,7 +82,6 @@ async def test_of_a_chunk_only_the_one_meant_is_touched(tmp_path: Path) -> None:
         assert starts(tmp_path) == {"0": 1, "3": 1}
 
 
-@on_both_loops
 async def test_a_child_skips_what_was_cancelled_before_it_began(tmp_path: Path) -> None:
     async with processes(limit=1) as bench:
         await bench.run(make_job(tasks.add, 1, 1))
@@ -107,7 +102,6 @@ async def test_a_child_skips_what_was_cancelled_before_it_began(tmp_path: Path) 
         ]
 
 
-@on_both_loops
 async def test_one_that_begins_unseen_ends_once_and_sees_the_request(tmp_path: Path) -> None:
     async with processes(limit=1, cancel_grace=NEVER) as bench:
         await bench.run(make_job(tasks.add, 1, 1))
@@ -126,7 +120,6 @@ async def test_one_that_begins_unseen_ends_once_and_sees_the_request(tmp_path: P
         assert bench.outcome(job) == ASKED
 
 
-@on_both_loops
 async def test_a_request_for_one_that_has_ended_does_not_hide_that_for_another(tmp_path: Path) -> None:
     async with processes(limit=1, cancel_grace=NEVER) as bench:
         await bench.run(make_job(tasks.add, 1, 1))

@@ -48,7 +48,6 @@ def quick(job: Job) -> Job:
     return job
 
 
-@on_both_loops
 async def test_a_task_knows_what_it_was_claimed_with() -> None:
     async with processes(limit=1, time_limit=50.0) as bench:
         job = make_job(child_tasks.who)
@@ -149,7 +148,6 @@ async def test_saying_something_costs_microseconds() -> None:
         assert len(said) < 200
 
 
-@on_both_loops
 async def test_lines_are_kept_in_order_and_within_bounds() -> None:
     async with processes(limit=1) as bench:
         few, many, long = (

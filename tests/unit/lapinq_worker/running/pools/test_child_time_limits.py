@@ -31,7 +31,6 @@ def limited(limit: float, function: Callable[..., Any], *args: Any) -> Job:
     return make_limited_job(function, limit, *args)
 
 
-@on_both_loops
 async def test_a_function_is_told_of_its_limit_and_may_still_return(tmp_path: Path) -> None:
     async with processes(limit=1, time_limit_grace=NEVER) as bench:
         (before,) = await bench.run(make_job(tasks.process_id))
@@ -51,7 +50,6 @@ async def test_whatever_it_raises_then_is_the_time_limit(
         assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 
 
-@on_both_loops
 async def test_one_that_goes_on_is_killed_after_the_grace(tmp_path: Path) -> None:
     async with processes(limit=1, time_limit_grace=0.5) as bench:
         started = time.monotonic()

@@ -11,7 +11,6 @@ from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Died, Interru
 from lapinq_worker.running.dispatcher import MAX_ISOLATED
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools.parent_side import child_watch
-from tests.support.event_loops import on_both_loops
 from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.running.pools.test_child_context import quick
@@ -30,7 +29,6 @@ def pids(outcomes: list[Outcome]) -> list[int]:
     return [int(result(outcome)) for outcome in outcomes]
 
 
-@on_both_loops
 async def test_a_task_that_eats_memory_fails_with_the_reason(tmp_path: Path) -> None:
     async with processes(limit=1, max_memory=200 * MEBIBYTE) as bench:
         hungry, fine = await bench.run(
@@ -71,7 +69,6 @@ async def test_a_child_over_the_memory_limit_at_the_end_of_a_task_is_not_used_ag
         assert leaky != fresh
 
 
-@on_both_loops
 async def test_a_child_is_replaced_after_so_many_tasks() -> None:
     async with processes(limit=1, max_tasks_per_child=3) as bench:
         jobs = [quick(make_job(tasks.process_id)) for _ in range(10)]
@@ -111,7 +108,6 @@ async def test_an_isolated_task_is_never_in_a_chunk(tmp_path: Path) -> None:
         (tmp_path / "go").touch()
 
 
-@on_both_loops
 async def test_a_fresh_child_has_run_nothing_before_and_may_be_used_again() -> None:
     async with processes(limit=1) as bench:
         before, fresh, after = [

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,17 +60,24 @@ def url(postgres_url: str, template_database: str) -> Iterator[str]:
 
 
 class Site:
-    """What the blocks of a page run on."""
+    """What the blocks of a page run on. A worker of its own, as the modules of several pages have the same name, starts
+    with its first block of Python."""
 
-    def __init__(self, url: str, client: httpx.Client, folder: Path) -> None:
+    def __init__(self, url: str, client: httpx.Client, folder: Path, resources: ExitStack) -> None:
         self.url = url
         self.folder = folder
+        self._resources = resources
+        self._has_worker = False
         self.commands = Commands(client, url, folder)
         self.server_url = str(client.base_url).rstrip("/")
         self.names: dict[str, Any] = {}
         """The names in the modules of the page, the latest of each."""
 
     def run(self, block: Block) -> None:
+        if not self._has_worker:
+            self._has_worker = True
+            self._resources.enter_context(working(self.url))
+            self._resources.enter_context(django_connection(self.url, "default"))
         name = "shop" if block.page == "README.md" else None
         module = python_blocks.run(block, self._with_real_addresses(block.text), self.folder, name)
         self.names |= vars(module)
@@ -106,12 +113,11 @@ def client(url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def site(url: str, client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A page's own worker, as the modules of several pages have the same name."""
-    site = Site(url, client, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    monkeypatch.setenv("LAPINQ_URL", site.server_url)
-    with working(url), django_connection(url, "default"):
+    with ExitStack() as resources:
+        site = Site(url, client, tmp_path, resources)
+        monkeypatch.setenv("LAPINQ_URL", site.server_url)
         yield site
     for name, module in [*sys.modules.items()]:
         if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
@@ -235,7 +241,7 @@ def its_view_enqueues(site: Site, block: Block) -> None:
     assert result == "order 7 confirmed by shop@example.org"
 
 
-def its_tick_has_a_planned_time(site: Site, block: Block) -> None:
+def its_tick_has_a_planned_time(_site: Site, block: Block) -> None:
     queue, lapinq = TaskQueue(), importlib.import_module("lapinq")
     names: dict[str, Any] = {"queue": queue, "lapinq": lapinq, "datetime": datetime}
     exec(block.text, names)
@@ -364,16 +370,8 @@ def test_the_suite_of_the_guide_to_testing_passes(postgres_url: str, tmp_path: P
         (tmp_path / name).write_text(text)
     done = subprocess.run(
         [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-W",
-            "error",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:schemathesis",
+            *(sys.executable, "-m", "pytest", "-q", "-W", "error"),
+            *("-p", "no:cacheprovider", "-p", "no:schemathesis"),
         ],
         cwd=tmp_path,
         capture_output=True,

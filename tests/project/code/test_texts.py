@@ -3,6 +3,7 @@
 import re
 import string
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def name_of(path: Path) -> str:
     return path.name
 
 
+@cache
 def catalogue(locale: str) -> dict[str, str | dict[str, str]]:
     found: dict[str, str | dict[str, str]] = {}
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -44,14 +45,17 @@ class Asked:
                 raise AssertionError(f"which key is meant can't be seen: {key}")
 
 
-def asked_by(template: Path) -> Iterator[Asked]:
+@cache
+def asked_by(template: Path) -> list[Asked]:
     """All calls of `t` in a template."""
+    found: list[Asked] = []
     for call in _templates.parse(template.read_text()).find_all(nodes.Call):
         match call.node:
             case nodes.Name(name="t") | nodes.Getattr(node=nodes.Name(name="t"), attr="html" | "has"):
-                yield Asked(call)
+                found.append(Asked(call))
             case _:
                 pass
+    return found
 
 
 def matching(pattern: str, keys: set[str]) -> set[str]:

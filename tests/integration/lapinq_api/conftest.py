@@ -17,7 +17,7 @@ from lapinq_core.runtime.settings import Settings
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database import postgres
 from tests.support.database.running import on_connections
-from tests.support.http.people import browser
+from tests.support.http.people import browser, quick_passwords
 from tests.support.http.schedules_over_http import create
 from tests.support.http.serving import serving
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
@@ -26,6 +26,12 @@ Serve = Callable[..., httpx.Client]
 
 _names = (f"queue {number}" for number in itertools.count())
 _schedules = (f"schedule {number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    with quick_passwords():
+        yield
 
 
 @pytest.fixture(scope="module")

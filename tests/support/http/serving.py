@@ -1,5 +1,6 @@
 """An application behind real HTTP: under uvicorn in a thread of this process, on a free port."""
 
+import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from lapinq_api.serving.protocol import HttpProtocol
 from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_core.runtime.settings import Settings
 from tests.support.eventually import eventually
+
+WITHOUT_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that use no TLS: loading the trusted certificates takes longer than most requests."""
 
 
 @contextmanager
@@ -41,7 +45,8 @@ def serving(app: ASGIApp) -> Generator[httpx.Client]:
             eventually(lambda: server.started or not thread.is_alive(), timeout=30)
             assert server.started, "the application did not start; its log says why"
             port: int = listener.getsockname()[1]
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=15, trust_env=False) as client:
+            address = f"http://127.0.0.1:{port}"
+            with httpx.Client(base_url=address, timeout=15, trust_env=False, verify=WITHOUT_TLS) as client:
                 yield client
         finally:
             server.should_exit = True

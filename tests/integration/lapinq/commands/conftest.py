@@ -7,9 +7,16 @@ import pytest
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.support.database.postgres import private_database
+from tests.support.http.people import quick_passwords
 from tests.support.http.serving import serving
 
 KEY = "the key of the server"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    with quick_passwords():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from passlib.context import CryptContext
 
 from lapinq_api.app import build_app
 from lapinq_api.auth import first_user
+from lapinq_api.credentials.passwords import COST
 from lapinq_core.people.logins import MAX_PER_ADDRESS, MAX_PER_NAME, MAX_PER_NAME_AND_ADDRESS, MAX_PER_SESSION
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
@@ -367,4 +368,6 @@ def test_a_password_kept_at_another_cost_is_hashed_anew_by_logins_at_the_same_mo
         assert list(threads.map(attempt, range(6))) == [303] * 6
     row = db.execute("SELECT password_hash FROM lapinq_users WHERE id = %s", (user["id"],)).fetchone()
     assert row is not None
-    assert row[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert row[0].startswith(
+        f"$argon2id$v=19$m={COST['argon2__memory_cost']},t={COST['argon2__time_cost']},p=1$"
+    )

@@ -14,6 +14,8 @@ from lapinq_core.runtime.settings import SettingsError
 from tests.support.database import postgres
 from tests.support.eventually import eventually
 from tests.support.http.serving import serving
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
 
 pytestmark = pytest.mark.http
 
@@ -73,17 +75,16 @@ def test_it_brings_an_empty_database_up_to_date_and_runs_tasks_inside(empty_data
 
 
 def test_a_server_without_worker_and_scheduler_sees_to_what_is_due_and_what_expires(database: str) -> None:
-    with serving(create_app(database)) as client, psycopg.connect(database, autocommit=True) as conn:
-        task = {"task_name": "factorial", "module_path": "math", "args": [20]}
-        soon = (datetime.now(UTC) + timedelta(seconds=0.3)).isoformat()
-        due = client.post("/api/v1/enqueue", json={**task, "scheduled_at": soon}).json()["task_id"]
-        short = client.post("/api/v1/enqueue", json={**task, "ttl_seconds": 0.1}).json()["task_id"]
-        eventually(
-            lambda: conn.execute("SELECT FROM lapinq_ready WHERE id = %s", [due]).fetchone() is not None
-        )
-        result = eventually(lambda: _finished(client, short))
-        assert result is not None
-        assert result["status"] == "expired"
+    later = new_task(scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    due, short = enqueue_all(database, [later, new_task(ttl_seconds=3600)])
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now()")
+        conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() WHERE id = %s", [short])
+        conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE id = %s", [short])
+        with serving(create_app(database)):
+            eventually(lambda: conn.execute("SELECT id::text FROM lapinq_ready").fetchall() == [(due,)])
+        ended = conn.execute("SELECT task_id::text, outcome FROM lapinq_attempts").fetchall()
+        assert ended == [(short, "expired")]
 
 
 def test_the_environment_holds_where_a_parameter_is_left_out(

@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from lapinq_api.overload import database as overload
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.db.errors import ValueRefused
@@ -234,7 +235,11 @@ def test_of_repeats_at_the_same_time_one_stores_on_whatever_server(
     assert _stored(db, queue) == len(keys)
 
 
-def test_with_and_without_keys_they_share_statements_and_a_bad_one_harms_itself_alone(database: str) -> None:
+def test_with_and_without_keys_they_share_statements_and_a_bad_one_harms_itself_alone(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overload, "BUDGET_SECONDS", 30.0)
+
     async def run() -> list[Earlier | Answered | BaseException | None]:
         pool = Database(database, 4)
         pool.is_ready = True

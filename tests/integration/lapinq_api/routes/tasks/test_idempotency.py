@@ -134,22 +134,14 @@ def test_fire_and_forget_is_answered_with_null_again(api: httpx.Client, db: psyc
     assert waiting == (2,)
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", b"caf\xc3\xa9", b"\xff"])
 @BOTH
-def test_a_key_that_cannot_be_is_refused_by_name(api: httpx.Client, path: str, key: str | bytes) -> None:
-    response = api.post(path, json=_body(path), headers=[(b"Idempotency-Key", key)])  # pyright: ignore[reportArgumentType]
-    assert response.status_code == 400
-    assert response.json()["details"] == [
-        {"loc": "Idempotency-Key", "msg": "must have 1 to 255 printable ASCII characters"}
-    ]
-
-
-@BOTH
-def test_two_keys_are_refused(api: httpx.Client, path: str) -> None:
-    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "a")]
-    response = api.post(path, json=_body(path), headers=headers)
-    assert response.status_code == 400
-    assert response.json()["details"] == [{"loc": "Idempotency-Key", "msg": "must be given once"}]
+def test_a_key_that_cannot_be_is_refused_by_name(api: httpx.Client, path: str) -> None:
+    form, twice = "must have 1 to 255 printable ASCII characters", "must be given once"
+    keys = [b"", b"x" * 256, b"tab\there", b"caf\xc3\xa9", b"\xff"]
+    for sent, msg in (*(([key], form) for key in keys), ([b"a", b"a"], twice)):
+        response = api.post(path, json=_body(path), headers=[(b"Idempotency-Key", key) for key in sent])
+        assert response.status_code == 400
+        assert response.json()["details"] == [{"loc": "Idempotency-Key", "msg": msg}]
 
 
 def test_the_longest_key_and_every_printable_character_are_taken(api: httpx.Client) -> None:
@@ -230,7 +222,7 @@ def test_of_repeats_at_the_same_time_one_stores_on_whatever_server(
         return key, answer.json()["task_id"]
 
     with ThreadPoolExecutor(32) as pool:
-        answers = set(pool.map(send, range(30 * 16)))
+        answers = set(pool.map(send, range(30 * 8)))
     assert Counter(key for key, _ in answers) == dict.fromkeys(keys, 1)
     assert _stored(db, queue) == len(keys)
 
@@ -272,11 +264,12 @@ def test_with_and_without_keys_they_share_statements_and_a_bad_one_harms_itself_
         assert conn.execute("SELECT sum(pending) FROM lapinq_counts").fetchone() == (60 - 3 - 14,)
 
 
-@BOTH
-def test_without_the_database_nothing_is_used_up(database: str, serve: Serve, path: str) -> None:
-    with proxy(database) as between, psycopg.connect(database, autocommit=True) as direct:
+def test_without_the_database_nothing_is_used_up(api_database: str, serve: Serve) -> None:
+    with proxy(api_database) as between, psycopg.connect(api_database, autocommit=True) as direct:
         client = serve(database_url=between.url)
-        assert _post(client, path, "before", _body(path)).status_code == 201
+        for path in ("/api/v1/enqueue", "/api/v1/enqueue/batch"):
+            assert _post(client, path, f"before {path}", _body(path)).status_code == 201
         between.cut()
-        assert _post(client, path, "k", _body(path)).status_code == 503
+        for path in ("/api/v1/enqueue", "/api/v1/enqueue/batch"):
+            assert _post(client, path, "k", _body(path)).status_code == 503
         assert not _is_known(direct, "k")

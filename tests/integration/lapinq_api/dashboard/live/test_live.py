@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from lapinq_api.dashboard.live import hub, web_socket
@@ -90,53 +90,10 @@ def test_a_browser_authenticates_by_its_cookie(open_socket: Open, token: str) ->
         assert "user" in hear(socket)
 
 
-@pytest.mark.parametrize(
-    "first",
-    [
-        "{}",
-        '{"type": "auth"}',
-        '{"type": "auth", "token": "nonsense"}',
-        '{"type": "auth", "token": 1}',
-        '{"token": null}',
-        "[]",
-        "no JSON",
-        '{"type": "auth", "token": "\\u0000"}',
-        "[" * 10_000,
-        '{"a":' * 3_000,
-        "x" * 20_000,
-    ],
-)
-def test_whoever_does_not_authenticate_is_let_go(open_socket: Open, first: str) -> None:
-    with open_socket() as socket:
-        socket.send(first)
-        assert closed_with(socket) == web_socket.POLICY_VIOLATION
-
-
-def test_bytes_that_are_no_text_are_let_go(open_socket: Open) -> None:
-    with open_socket() as socket:
-        socket.send(b"\xff\xfe{")
-        assert closed_with(socket) == web_socket.POLICY_VIOLATION
-
-
 def test_whoever_says_nothing_is_let_go(open_socket: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_socket, "AUTH_SECONDS", 0.1)
     with open_socket() as socket:
         assert closed_with(socket) == web_socket.POLICY_VIOLATION
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "https://elsewhere.example"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-    ],
-)
-def test_a_page_of_another_origin_is_refused(open_socket: Open, headers: dict[str, str]) -> None:
-    with pytest.raises(InvalidStatus) as refused, open_socket(**headers):
-        pass
-    assert refused.value.response.status_code == 403
 
 
 def test_a_page_of_ours_is_let_in(api: httpx.Client, open_socket: Open, token: str) -> None:
@@ -172,28 +129,23 @@ def test_a_task_is_found_by_the_beginning_of_its_id(api: httpx.Client, open_sock
             hear_until(socket, lambda shown: ids[0] in shown["table"] and ids[1] not in shown["table"])
 
 
-@pytest.mark.parametrize(
-    ("message", "word"),
-    [
-        ('{"queu": "x"}', "queu"),
-        ('{"queue": 1}', "queue"),
-        ('{"status": "done"}', "status"),
-        ('{"id": "x"}', "id"),
-        ('{"id": "-"}', "id"),
-        ('{"error": "\\u0000"}', "error"),
-        (json.dumps({"args": "x" * 1001}), "args"),
-        ("[]", "message"),
-        ("nothing", "message"),
-    ],
-)
-def test_a_wrong_filter_is_refused_by_name_and_changes_nothing(
-    open_socket: Open, token: str, message: str, word: str
-) -> None:
+def test_a_wrong_filter_is_refused_by_name_and_changes_nothing(open_socket: Open, token: str) -> None:
     with open_socket() as socket:
         say(socket, type="auth", token=token)
         hear(socket)
-        socket.send(message)
-        assert word in hear_until(socket, lambda shown: "error" in shown)["error"]
+        for message, word in (
+            ('{"queu": "x"}', "queu"),
+            ('{"queue": 1}', "queue"),
+            ('{"status": "done"}', "status"),
+            ('{"id": "x"}', "id"),
+            ('{"id": "-"}', "id"),
+            ('{"error": "\\u0000"}', "error"),
+            (json.dumps({"args": "x" * 1001}), "args"),
+            ("[]", "message"),
+            ("nothing", "message"),
+        ):
+            socket.send(message)
+            assert word in hear_until(socket, lambda shown: "error" in shown)["error"]
         hear_until(socket, lambda shown: "table" in shown)
 
 

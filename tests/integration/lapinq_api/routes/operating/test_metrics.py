@@ -17,7 +17,6 @@ from lapinq_api.overload.database_gate import THRESHOLD
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.database import postgres
 from tests.support.database.proxy import Proxy, proxy
 from tests.support.database.running import on_connections
 from tests.support.deployment.scraping import Scraped
@@ -30,9 +29,9 @@ QUEUE = "mail of the metrics"
 
 
 @pytest.fixture
-def between(database: str) -> Iterator[Proxy]:
-    """A proxy before a private database."""
-    with proxy(database) as made:
+def between(api_database: str) -> Iterator[Proxy]:
+    """A proxy before the database."""
+    with proxy(api_database) as made:
         yield made
 
 
@@ -140,8 +139,8 @@ def test_tasks_taken_in_are_counted_by_queue_and_way(serve: Serve) -> None:
 
 def test_with_the_database_away_they_say_what_the_process_knows(between: Proxy) -> None:
     with serving(build_app(Settings(database_url=between.url))) as client:
-        assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
-        assert scrape(client).value("lapinq_tasks", queue="default", status="pending") == 1
+        assert client.post("/api/v1/enqueue", json={**TASK, "queue_name": "away"}).status_code == 201
+        assert scrape(client).value("lapinq_tasks", queue="away", status="pending") == 1
         assert client.get("/readyz").json() == {"status": "ready"}
         between.cut()
 
@@ -155,7 +154,7 @@ def test_with_the_database_away_they_say_what_the_process_knows(between: Proxy) 
         seen = scrape(client)
         assert "lapinq_tasks" not in seen.families
         assert "lapinq_oldest_ready_age_seconds" not in seen.families
-        assert seen.value("lapinq_tasks_enqueued_total", queue="default", way="single") == 1
+        assert seen.value("lapinq_tasks_enqueued_total", queue="away", way="single") == 1
         assert requests(seen, "POST", "/api/v1/enqueue", 201) == 1
         response = client.get("/readyz")
         assert response.status_code == 503
@@ -178,18 +177,6 @@ def test_a_dead_network_holds_no_scrape_longer_than_the_budget(between: Proxy) -
             assert time.monotonic() - began < 3
         assert {each.value("lapinq_database_up") for each in seen} == {0}
         assert client.get("/livez").status_code == 200
-
-
-def test_without_the_schema_it_is_alive_and_not_ready(postgres_url: str) -> None:
-    with (
-        postgres.private_database(postgres_url) as url,
-        serving(build_app(Settings(database_url=url))) as client,
-    ):
-        assert client.get("/livez").status_code == 200
-        response = client.get("/readyz")
-        assert response.status_code == 503
-        assert "run `lapinq migrate`" in response.json()["reason"]
-        assert scrape(client).value("lapinq_database_up") == 0
 
 
 def test_it_is_not_ready_once_it_is_told_to_stop(api_database: str) -> None:
@@ -223,11 +210,11 @@ def test_two_applications_in_one_process_count_for_themselves(api_database: str)
 
 
 def test_slow_sums_are_not_taken_for_a_database_that_is_away(
-    serve: Serve, database: str, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lapinq_api.metrics.gauges.CACHE_SECONDS", 0.0)
-    client = serve(database_url=database)
-    with psycopg.connect(database) as conn:
+    client = serve()
+    with psycopg.connect(api_database) as conn:
         conn.execute("LOCK TABLE lapinq_counts IN ACCESS EXCLUSIVE MODE")
         scrapes = [scrape(client) for _ in range(THRESHOLD)]
         assert {seen.value("lapinq_database_up") for seen in scrapes} == {0}
@@ -236,18 +223,18 @@ def test_slow_sums_are_not_taken_for_a_database_that_is_away(
     eventually(lambda: scrape(client).value("lapinq_database_up") == 1)
 
 
-def test_while_what_may_start_is_slow_to_count_it_alone_is_left_out(serve: Serve, database: str) -> None:
-    client = serve(database_url=database)
-    assert client.patch("/api/v1/queues/default", json={"max_running": 1}).status_code == 200
-    assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
-    with psycopg.connect(database) as conn:
+def test_while_what_may_start_is_slow_to_count_it_alone_is_left_out(serve: Serve, api_database: str) -> None:
+    client = serve()
+    assert client.patch("/api/v1/queues/limited", json={"max_running": 1}).status_code == 200
+    assert client.post("/api/v1/enqueue", json={**TASK, "queue_name": "limited"}).status_code == 201
+    with psycopg.connect(api_database) as conn:
         conn.execute("LOCK TABLE lapinq_lanes IN ACCESS EXCLUSIVE MODE")
         seen = scrape(client)
         assert seen.value("lapinq_database_up") == 1
-        assert seen.value("lapinq_tasks", queue="default", status="pending") == 1
+        assert seen.value("lapinq_tasks", queue="limited", status="pending") == 1
         assert "lapinq_startable_tasks" not in seen.families
         assert seen.value("lapinq_database_breaker_open") == 0
-    eventually(lambda: scrape(client).value("lapinq_startable_tasks", queue="default") == 1)
+    eventually(lambda: scrape(client).value("lapinq_startable_tasks", queue="limited") == 1)
 
 
 def test_many_scrapes_at_once_are_one_question(serve: Serve, api_database: str) -> None:

@@ -10,6 +10,7 @@ from lapinq_core.domain.histogram import count_into
 from lapinq_core.figures import rollups
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
+from tests.support.http.refusals import check_queries_refused
 from tests.support.rows.factories import Conn, add_worker, beat, claim, enqueue, pause
 
 pytestmark = pytest.mark.http
@@ -105,7 +106,6 @@ def test_it_tells_what_happens(api: httpx.Client, api_database: str) -> None:
     assert of_one["run"]["p50"] is not None
 
 
-@pytest.mark.parametrize("query", [{"minutes": "0"}, {"minutes": "61"}, {"minutes": "x"}, {"queue": ""}])
-def test_a_wrong_value_is_refused_by_name(api: httpx.Client, query: dict[str, str]) -> None:
-    answer = api.get(PATH, params=query)
-    assert (answer.status_code, answer.json()["details"][0]["loc"]) == (400, next(iter(query)))
+def test_a_wrong_value_is_refused_by_name(api: httpx.Client) -> None:
+    wrong = (("minutes", "0"), ("minutes", "61"), ("minutes", "x"), ("queue", ""))
+    check_queries_refused(api, "GET", PATH, [({name: value}, name) for name, value in wrong])

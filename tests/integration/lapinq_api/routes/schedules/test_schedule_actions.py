@@ -8,14 +8,14 @@ import msgspec
 import psycopg
 import pytest
 
-from lapinq_core.db import ready_notices
 from lapinq_core.schedules import firing
 from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
 from lapinq_core.schedules.ticks import Tick
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.database import ready_channels
+from tests.support.database.ready_channels import waking
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.http.refusals import check_queries_refused, check_refused
 from tests.support.http.schedules_over_http import create, pages, path
 from tests.support.rows.factories import Conn, add_worker, claim, complete
 
@@ -61,11 +61,11 @@ def test_a_paused_schedule_has_no_next_tick_until_it_is_resumed(
 
 
 def test_a_reason_may_be_left_out_and_is_bounded(api: httpx.Client, schedule: dict[str, Any]) -> None:
-    for body in ({"reason": "x" * 1001}, {"reason": "\0"}, {"reason": 1}):
-        refused = api.post(path(schedule["name"], "/pause"), json=body)
-        assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, "reason")
+    wrong: list[Any] = ["x" * 1001, "\0", 1]
+    pause = path(schedule["name"], "/pause")
+    check_refused(api, "POST", pause, [({"reason": reason}, "reason") for reason in wrong])
     assert api.get(path(schedule["name"])).json()["state"] == "active"
-    assert api.post(path(schedule["name"], "/pause")).json()["pause_reason"] is None
+    assert api.post(pause).json()["pause_reason"] is None
 
 
 def test_a_changed_schedule_stays_paused(api: httpx.Client, schedule: dict[str, Any]) -> None:
@@ -93,12 +93,8 @@ def test_a_run_makes_a_task_and_wakes_the_workers(
     api: httpx.Client, db: psycopg.Connection, name: str
 ) -> None:
     create(api, name, queue_name=name, args=[1], priority=4, metadata={"team": "ops"})
-    db.execute(ready_channels.LISTEN)
-    try:
+    with waking(db, name):
         answer = api.post(path(name, "/run"))
-        assert next(note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == name)
-    finally:
-        db.execute("UNLISTEN *")
     assert answer.status_code == 201
     ran = answer.json()
     assert list(ran) == ["fire_at", "outcome", "task_id"]
@@ -122,37 +118,21 @@ def test_what_was_planned_stays_planned_and_a_paused_one_runs_too(
     assert api.get(path(name)).json()["state"] == "paused"
 
 
-def test_a_run_that_may_not_overlap_is_refused_with_the_one_that_it_would(
+def test_a_run_that_may_not_overlap_waits_or_is_refused_with_the_reason(
     api: httpx.Client, api_database: str, name: str
 ) -> None:
-    create(api, name, queue_name=name, overlap="skip")
-    first = api.post(path(name, "/run")).json()["task_id"]
-    refused = api.post(path(name, "/run"))
-    assert refused.status_code == 409
-    assert refused.json() == {"error": f"the previous run, task {first}, has not ended"}
-    assert len(api.get(path(name, "/ticks")).json()) == 1
-    end_all(api_database, name)
-    assert api.post(path(name, "/run")).json()["outcome"] == "enqueued"
+    def refused() -> str:
+        answer = api.post(path(name, "/run"))
+        assert answer.status_code == 409
+        return answer.json()["error"]
 
-
-def test_one_run_waits_for_the_run_before_and_a_further_one_is_refused(
-    api: httpx.Client, api_database: str, name: str
-) -> None:
     create(api, name, queue_name=name, overlap="queue_one")
     first = api.post(path(name, "/run")).json()["task_id"]
     held = api.post(path(name, "/run")).json()
     assert (held["outcome"], held["task_id"]) == ("held", None)
-    refused = api.post(path(name, "/run"))
-    assert (refused.status_code, refused.json()) == (
-        409,
-        {"error": f"the previous run, task {first}, has not ended"},
-    )
+    assert refused() == f"the previous run, task {first}, has not ended"
     end_all(api_database, name)
-    refused = api.post(path(name, "/run"))
-    assert (refused.status_code, refused.json()) == (
-        409,
-        {"error": "a held tick is about to start"},
-    )
+    assert refused() == "a held tick is about to start"
 
 
 # History
@@ -195,18 +175,14 @@ def test_the_history_goes_on_page_by_page(api: httpx.Client, db: psycopg.Connect
     assert len(whole) == 7
 
 
-@pytest.mark.parametrize("cursor", ["AAAAAAAAAAA", "f_________8", "__________8", "gAAAAAAAAAA"])
-def test_any_place_in_time_can_be_gone_on_from(
-    api: httpx.Client, schedule: dict[str, Any], cursor: str
+def test_any_place_in_time_can_be_gone_on_from_and_a_wrong_one_is_refused(
+    api: httpx.Client, schedule: dict[str, Any]
 ) -> None:
-    assert api.get(path(schedule["name"], "/ticks"), params={"cursor": cursor}).json() == []
-
-
-def test_a_wrong_place_or_limit_is_refused(api: httpx.Client, schedule: dict[str, Any]) -> None:
-    for params in ({"cursor": "x"}, {"limit": "0"}, {"limit": "1001"}, {"before": "2090-01-01"}):
-        answer = api.get(path(schedule["name"], "/ticks"), params=params)
-        assert answer.status_code == 400
-        assert answer.json()["details"][0]["loc"] in params
+    ticks = path(schedule["name"], "/ticks")
+    for cursor in ("AAAAAAAAAAA", "f_________8", "__________8", "gAAAAAAAAAA"):
+        assert api.get(ticks, params={"cursor": cursor}).json() == []
+    wrong = (("cursor", "x"), ("limit", "0"), ("limit", "1001"), ("before", "2090-01-01"))
+    check_queries_refused(api, "GET", ticks, [({name: value}, name) for name, value in wrong])
 
 
 # Who may
@@ -225,29 +201,21 @@ def test_a_schedule_is_moved_by_who_may_enqueue_on_both_queues(closed: httpx.Cli
     one = add_user(closed, "user", **{here: ["enqueue"]})
     both = add_user(closed, "user", **{here: ["enqueue"], there: ["enqueue"]})
     move = {"version": 1, "queue_name": there}
-    del closed.headers["X-API-Key"]
-    with browser(closed, one["username"], PASSWORD) as client:
+    refusal = f"{one['username']} may not enqueue on the queue {there}"
+    with (
+        browser(closed, one["username"], PASSWORD) as client,
+        browser(closed, both["username"], PASSWORD) as other,
+    ):
         refused = client.patch(path(name), json=move)
-        assert (refused.status_code, refused.json()["error"]) == (
-            403,
-            f"{one['username']} may not enqueue on the queue {there}",
-        )
+        assert (refused.status_code, refused.json()["error"]) == (403, refusal)
         assert client.patch(path(name), json={"version": 1, "queue_name": here}).status_code == 200
-    with browser(closed, both["username"], PASSWORD) as client:
-        moved = client.patch(path(name), json=move)
+        moved = other.patch(path(name), json=move)
         assert (moved.status_code, moved.json()["updated_by"]) == (200, both["username"])
-    with browser(closed, one["username"], PASSWORD) as client:
-        for call in (
-            client.patch(path(name), json={"version": 2, "queue_name": here}),
-            client.post(path(name, "/run")),
-            client.delete(path(name)),
-        ):
-            assert call.status_code == 403
-            assert call.json()["error"] == f"{one['username']} may not enqueue on the queue {there}"
-        assert (
-            client.post(path(name, "/pause")).json()["error"].endswith(f"may not pause on the queue {there}")
-        )
-        assert client.get(path(name)).json()["state"] == "active"
+        back = client.patch(path(name), json={"version": 2, "queue_name": here})
+        for call in (back, client.post(path(name, "/run")), client.delete(path(name))):
+            assert (call.status_code, call.json()["error"]) == (403, refusal)
+        paused = client.post(path(name, "/pause"))
+        assert paused.json()["error"].endswith(f"may not pause on the queue {there}")
 
 
 def test_who_may_enqueue_on_no_queue_is_refused_before_anything_is_read(closed: httpx.Client) -> None:

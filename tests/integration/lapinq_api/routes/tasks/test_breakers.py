@@ -1,9 +1,8 @@
 """Circuit breakers of task names over HTTP."""
 
-from typing import Any
-
 import httpx
-import pytest
+
+from tests.support.http.refusals import Row, check_refused
 
 BREAKER = "/api/v1/breakers/send_mail"
 
@@ -49,18 +48,13 @@ def test_a_breaker_is_put_shown_listed_closed_and_removed(signed_in: httpx.Clien
     assert ("breaker.set", "send_mail") in audited
 
 
-@pytest.mark.parametrize(
-    ("body", "loc"),
-    [
+def test_a_wrong_rule_is_refused_by_its_name(api: httpx.Client) -> None:
+    rows: list[Row] = [
         ({}, ""),
         ({"failures_in_row": 0}, "failures_in_row"),
         ({"failure_share": 2}, "failure_share"),
         ({"failures_in_row": 1, "retry_after_seconds": 0}, "retry_after_seconds"),
         ({"failures": 5}, "failures"),
-    ],
-)
-def test_a_wrong_rule_is_refused_by_its_name(api: httpx.Client, body: dict[str, Any], loc: str) -> None:
-    answer = api.put("/api/v1/breakers/wrong", json=body)
-    assert answer.status_code == 400
-    assert [detail["loc"] for detail in answer.json()["details"]] == [loc]
+    ]
+    check_refused(api, "PUT", "/api/v1/breakers/wrong", rows)
     assert api.get("/api/v1/breakers/wrong").status_code == 404

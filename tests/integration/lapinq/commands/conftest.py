@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from lapinq_api.app import build_app
@@ -41,3 +42,11 @@ def at_server(server_url: str) -> tuple[str, ...]:
 def at_database(command_database: str) -> tuple[str, ...]:
     """The flags that lead a command to the same database without the server."""
     return "--database-url", command_database
+
+
+@pytest.fixture
+def emptied(command_database: str) -> str:
+    """The same database, without schedules, keys and an audit log."""
+    with psycopg.connect(command_database, autocommit=True) as conn:
+        conn.execute("DELETE FROM lapinq_schedules; DELETE FROM lapinq_api_keys; DELETE FROM lapinq_audit")
+    return command_database

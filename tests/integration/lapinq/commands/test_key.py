@@ -20,6 +20,11 @@ from tests.support.rows.schedules import add_schedule
 pytestmark = pytest.mark.http
 
 
+@pytest.fixture
+def database(emptied: str) -> str:
+    return emptied
+
+
 def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
     made = lapinq(database, "key", "create", "ci", "--scope", "read", "-s", "enqueue")
     assert (made.exit_code, made.stderr) == (0, "")

@@ -41,6 +41,11 @@ def said(database: str, *arguments: str, code: int = 0) -> str:
 
 
 @pytest.fixture
+def database(emptied: str) -> str:
+    return emptied
+
+
+@pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "jobs.toml"
     path.write_text(TWO)

@@ -1,7 +1,7 @@
 """Whose a named key is: remembered for a while, forgotten when it is deleted, and asked for without crowding."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -17,7 +17,6 @@ from lapinq_core.domain.accounts.account import Actor, ActorKind, Scope
 from lapinq_core.domain.accounts.api_key import key_of
 from lapinq_core.people import keys
 from lapinq_core.people.keys import KeyRecord, NewKey
-from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn
 
@@ -59,13 +58,13 @@ async def ring(url: str, clock: Clock) -> AsyncGenerator[KeyCache]:
         await database.close()
 
 
-def on_ring(url: str, test: Callable[[KeyCache, Clock, Conn], Awaitable[None]]) -> None:
-    async def run(conn: Conn) -> None:
-        clock = Clock()
-        async with ring(url, clock) as made:
-            await test(made, clock, conn)
-
-    on_connections(url, run)
+@asynccontextmanager
+async def on_ring(url: str) -> AsyncGenerator[tuple[KeyCache, Clock, Conn]]:
+    """A ring without keys, its clock, and a connection to its database."""
+    clock = Clock()
+    async with ring(url, clock) as made, await Conn.open(url) as conn:
+        await conn.execute("DELETE FROM lapinq_api_keys")
+        yield made, clock, conn
 
 
 async def asking(conn: Conn) -> int:
@@ -79,8 +78,8 @@ async def asking(conn: Conn) -> int:
     return row[0] if row else 0
 
 
-def test_while_an_answer_is_fresh_nothing_is_asked(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_while_an_answer_is_fresh_nothing_is_asked(api_database: str) -> None:
+    async with on_ring(api_database) as (ring, clock, conn):
         made = await create(conn)
         found = await ring.find(KEY)
         assert found is not None
@@ -97,11 +96,9 @@ def test_while_an_answer_is_fresh_nothing_is_asked(database: str) -> None:
                 await ring.find(KEY)
         assert await ring.find(KEY) == found
 
-    on_ring(database, test)
 
-
-def test_no_answer_outlives_its_key(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_no_answer_outlives_its_key(api_database: str) -> None:
+    async with on_ring(api_database) as (ring, clock, conn):
         await create(conn, expires_in=3600)
         assert await ring.find(KEY) is not None
         await conn.execute("UPDATE lapinq_api_keys SET expires_at = lapinq_now() + interval '100 s'")
@@ -118,29 +115,24 @@ def test_no_answer_outlives_its_key(database: str) -> None:
         await conn.execute("UPDATE lapinq_api_keys SET expires_at = lapinq_now()")
         assert await ring.find(KEY) is None
 
-    on_ring(database, test)
+
+async def test_what_can_not_be_a_key_is_never_asked_for(api_database: str) -> None:
+    async with on_ring(api_database) as (ring, _clock, conn), conn.transaction():
+        await conn.execute(LOCK)
+        for text in (
+            b"",
+            b"secret",
+            KEY[:-1],
+            KEY + b"x",
+            b"x" * 100_000,
+            "lapinq_ü".encode(),
+            KEY + b"\n",
+        ):
+            assert await ring.find(text) is None
 
 
-def test_what_can_not_be_a_key_is_never_asked_for(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
-        async with conn.transaction():
-            await conn.execute(LOCK)
-            for text in (
-                b"",
-                b"secret",
-                KEY[:-1],
-                KEY + b"x",
-                b"x" * 100_000,
-                "lapinq_ü".encode(),
-                KEY + b"\n",
-            ):
-                assert await ring.find(text) is None
-
-    on_ring(database, test)
-
-
-def test_those_who_ask_at_once_share_statements(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_those_who_ask_at_once_share_statements(api_database: str) -> None:
+    async with on_ring(api_database) as (ring, _clock, conn):
         await create(conn)
         await create(conn, "other", stranger(1))
         async with conn.transaction():
@@ -160,11 +152,9 @@ def test_those_who_ask_at_once_share_statements(database: str) -> None:
         names = [actor and actor.name for actor in found]
         assert names == ["ci"] * 29 + ["other"] * 30 + [None] * 30
 
-    on_ring(database, test)
 
-
-def test_a_deletion_that_is_announced_holds_at_once(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_a_deletion_that_is_announced_holds_at_once(api_database: str) -> None:
+    async with on_ring(api_database) as (ring, _clock, conn):
         made = await create(conn)
         assert await ring.find(KEY) is not None
         await keys.delete(conn, made.id, by=SOMEBODY)
@@ -173,22 +163,18 @@ def test_a_deletion_that_is_announced_holds_at_once(database: str) -> None:
         ring.on_notify(f"key {made.id}")
         assert await ring.find(KEY) is None
 
-    on_ring(database, test)
 
-
-def test_a_deletion_that_nobody_heard_of_holds_once_the_answer_is_old(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_a_deletion_that_nobody_heard_of_holds_once_the_answer_is_old(api_database: str) -> None:
+    async with on_ring(api_database) as (ring, clock, conn):
         made = await create(conn)
         assert await ring.find(KEY) is not None
         await keys.delete(conn, made.id, by=SOMEBODY)
         clock.now += FRESH_SECONDS
         assert await ring.find(KEY) is None
 
-    on_ring(database, test)
 
-
-def test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered(database: str) -> None:
+    async with on_ring(database) as (ring, _clock, conn):
         made = await create(conn)
         # A reader has its snapshot and waits for the lock, so that it still finds a key that is deleted meanwhile.
         await conn.execute(
@@ -212,16 +198,14 @@ def test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered(dat
         assert await late is None
         assert await ring.find(KEY) is None
 
-    on_ring(database, test)
 
-
-def test_made_up_keys_drive_no_real_one_out_and_are_not_piled_up(
-    database: str, monkeypatch: pytest.MonkeyPatch
+async def test_made_up_keys_drive_no_real_one_out_and_are_not_piled_up(
+    api_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_cache, "MAX_REMEMBERED", 10)
     monkeypatch.setattr(key_cache, "MAX_PENDING", 20)
 
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+    async with on_ring(api_database) as (ring, _clock, conn):
         await create(conn)
         assert await ring.find(KEY) is not None
         for number in range(30):
@@ -244,10 +228,8 @@ def test_made_up_keys_drive_no_real_one_out_and_are_not_piled_up(
         assert len(refused) in {19, 20}
         assert set(outcomes) - set(refused) == {None}
 
-    on_ring(database, test)
 
-
-def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(database: str) -> None:
+async def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(api_database: str) -> None:
     async def is_noted(conn: Conn) -> bool:
         """Since the last time that this was asked."""
         cursor = await conn.execute(
@@ -256,7 +238,7 @@ def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(databa
         )
         return await cursor.fetchone() == (True,)
 
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+    async with on_ring(api_database) as (ring, clock, conn):
         await create(conn)
         await ring.find(KEY)
         assert not await is_noted(conn)
@@ -278,11 +260,9 @@ def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(databa
         await ring.close()
         assert await is_noted(conn)
 
-    on_ring(database, test)
 
-
-def test_uses_that_can_not_be_noted_are_noted_later(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_uses_that_can_not_be_noted_are_noted_later(api_database: str) -> None:
+    async with on_ring(api_database) as (ring, _clock, conn):
         await create(conn)
         await ring.find(KEY)
         async with conn.transaction():
@@ -292,14 +272,10 @@ def test_uses_that_can_not_be_noted_are_noted_later(database: str) -> None:
         [record] = await keys.list_all(conn)
         assert record.last_used_at is not None
 
-    on_ring(database, test)
 
-
-def test_each_who_waits_gets_an_error_of_its_own(database: str) -> None:
-    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
+async def test_each_who_waits_gets_an_error_of_its_own(database: str) -> None:
+    async with on_ring(database) as (ring, _clock, conn):
         await conn.execute("ALTER TABLE lapinq_api_keys RENAME TO elsewhere")
         found: list[Actor | BaseException | None] = []
         found += await asyncio.gather(*(ring.find(KEY) for _ in range(3)), return_exceptions=True)
         assert [type(error) for error in found] == [psycopg.errors.UndefinedTable] * 3
-
-    on_ring(database, test)

@@ -24,7 +24,7 @@ IN_QUERY = "in-the-query-2c26b46b68ffc68f"
 IN_URL = "token-in-a-webhook-url-fcde2b2edba56bf4"
 
 
-@pytest.mark.parametrize("as_json", ["0", "1"])
+@pytest.mark.parametrize("as_json", [pytest.param("0", marks=pytest.mark.slow), "1"])
 def test_no_secret_is_in_the_log(database: str, as_json: str) -> None:
     # Where the test database asks for no password, any will do.
     given = conninfo_to_dict(database)

@@ -26,9 +26,9 @@ IN_TIME_SECONDS = 3.5  # two seconds, and something for a busy machine; less tha
 
 
 @pytest.fixture
-def between(database: str) -> Iterator[Proxy]:
-    """A proxy before a private database."""
-    with proxy(database) as made:
+def between(api_database: str) -> Iterator[Proxy]:
+    """A proxy before the database."""
+    with proxy(api_database) as made:
         yield made
 
 
@@ -112,7 +112,7 @@ def test_a_dead_network_holds_nobody_longer_than_the_budget_and_then_nobody_at_a
 
 
 def test_what_was_answered_with_201_before_the_cut_is_stored(
-    client: httpx.Client, between: Proxy, database: str
+    client: httpx.Client, between: Proxy, api_database: str
 ) -> None:
     accepted: list[str] = []
 
@@ -131,7 +131,7 @@ def test_what_was_answered_with_201_before_the_cut_is_stored(
         eventually(lambda: len(accepted) > 100)
         between.cut()
         assert all(future.result() for future in running)
-    with psycopg.connect(database) as conn:
+    with psycopg.connect(api_database) as conn:
         stored = {row[0] for row in conn.execute("SELECT id::text FROM lapinq_tasks")}
     assert set(accepted) <= stored
 
@@ -184,13 +184,13 @@ def test_an_embedded_service_starts_once_the_schema_is_there_and_again_when_it_f
     assert happened == ["start", "start", "stop"]
 
 
-def test_an_embedded_service_that_cannot_start_keeps_the_application_from_starting(database: str) -> None:
+def test_an_embedded_service_that_cannot_start_keeps_the_application_from_starting(api_database: str) -> None:
     @asynccontextmanager
     async def service() -> AsyncGenerator[None]:
         raise RuntimeError("wrong settings")
         yield
 
-    app = build_app(Settings(database_url=database), services=[service])
+    app = build_app(Settings(database_url=api_database), services=[service])
 
     async def start() -> None:
         async with app.router.lifespan_context(app):
@@ -200,8 +200,10 @@ def test_an_embedded_service_that_cannot_start_keeps_the_application_from_starti
         asyncio.run(start())
 
 
-def test_a_database_that_takes_its_time_is_not_taken_for_dead(client: httpx.Client, database: str) -> None:
-    with psycopg.connect(database) as conn:
+def test_a_database_that_takes_its_time_is_not_taken_for_dead(
+    client: httpx.Client, api_database: str
+) -> None:
+    with psycopg.connect(api_database) as conn:
         conn.execute("LOCK TABLE lapinq_tasks IN ACCESS EXCLUSIVE MODE")
         _assert_503_in_time(lambda: client.post("/api/v1/enqueue", json=TASK))
         assert client.get("/health").status_code == 200
@@ -210,18 +212,18 @@ def test_a_database_that_takes_its_time_is_not_taken_for_dead(client: httpx.Clie
 
 
 def test_a_database_that_is_read_only_refuses_changes_and_shows_all(
-    database: str, caplog: pytest.LogCaptureFixture
+    api_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving(build_app(Settings(database_url=database))) as client:
+    with serving(build_app(Settings(database_url=api_database))) as client:
         log_in(client)
         task_id = client.post("/api/v1/enqueue", json=TASK).json()["task_id"]
-        with read_only(database):
+        with read_only(api_database):
             eventually(lambda: client.get("/health").status_code == 200)
             for _ in range(2):
                 _assert_503_in_time(lambda: client.post("/api/v1/enqueue", json=TASK))
                 _assert_503_in_time(lambda: client.post("/api/v1/enqueue/batch", json=[TASK]))
                 _assert_503_in_time(lambda: client.delete(f"/api/v1/tasks/{task_id}"))
-                assert len(client.get("/api/v1/tasks").json()) == 1
+                assert client.get("/api/v1/tasks").json()[0]["id"] == task_id
                 assert client.get("/me").status_code == 200
             assert "read-only" in client.post("/api/v1/enqueue", json=TASK).json()["error"]
         # Connections opened meanwhile would stay read-only, so they are not kept.

@@ -63,38 +63,27 @@ def test_what_it_is_asked_stands_in_the_answer_and_in_the_audit_log(
     assert {entry["actor"]["name"] for entry in entries} == {"lapinq"}
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_an_unknown_worker_is_a_404(api: httpx.Client, order: str) -> None:
-    unknown = str(uuid.uuid4())
-    for answer in (api.get(path(unknown)), api.post(path(unknown, order))):
-        assert answer.status_code == 404
-        assert answer.json() == {"error": "there is no worker with this id"}
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_dead_worker_is_asked_for_nothing(
-    api: httpx.Client, worker: str, order: str, db: psycopg.Connection
+def test_what_is_no_worker_or_a_dead_one_is_asked_for_nothing(
+    api: httpx.Client, worker: str, db: psycopg.Connection
 ) -> None:
+    unknown = str(uuid.uuid4())
+    for order in ORDERS:
+        for answer in (api.get(path(unknown)), api.post(path(unknown, order))):
+            assert (answer.status_code, answer.json()) == (404, {"error": "there is no worker with this id"})
+        malformed = api.post(path("x", order))
+        assert (malformed.status_code, malformed.json()["details"][0]["loc"]) == (400, "id")
+        assert api.post(path(worker, order), json={"reason": "x"}).status_code == 400
+    assert api.get(path(worker)).json()["asked_at"] is None
     db.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (worker,))
-    answer = api.post(path(worker, order))
-    assert answer.status_code == 409
-    assert answer.json() == {"error": "this worker was declared dead"}
+    for order in ORDERS:
+        answer = api.post(path(worker, order))
+        assert (answer.status_code, answer.json()) == (409, {"error": "this worker was declared dead"})
     assert api.get(path(worker)).json()["state"] == "dead"
 
 
-@pytest.mark.parametrize("order", ["quiet", "resume"])
-def test_a_stop_is_not_taken_back(api: httpx.Client, worker: str, order: str) -> None:
-    assert api.post(path(worker, "stop")).status_code == 200
-    assert api.post(path(worker, "stop")).status_code == 200
-    assert api.post(path(worker, order)).status_code == 409
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_malformed_id_and_a_body_are_refused(api: httpx.Client, worker: str, order: str) -> None:
-    answer = api.post(path("x", order))
-    assert (answer.status_code, answer.json()["details"][0]["loc"]) == (400, "id")
-    assert api.post(path(worker, order), json={"reason": "x"}).status_code == 400
-    assert api.get(path(worker)).json()["asked_at"] is None
+def test_a_stop_is_not_taken_back(api: httpx.Client, worker: str) -> None:
+    statuses = [api.post(path(worker, order)).status_code for order in ("stop", "stop", "quiet", "resume")]
+    assert statuses == [200, 200, 409, 409]
 
 
 def test_a_server_goes_on_without_its_worker_until_it_starts_anew(

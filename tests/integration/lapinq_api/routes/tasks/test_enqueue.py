@@ -1,7 +1,8 @@
 """What is enqueued over HTTP is stored as it was asked for, with the published defaults, when the 201 comes."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,13 +12,14 @@ from psycopg.rows import dict_row
 
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
-from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import DELAYED_CHANNEL
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.requests.enqueue import EnqueueRequest
 from lapinq_core.domain.tasks.task import NewTask
-from tests.support.database import ready_channels
+from tests.support.database.ready_channels import waking
+from tests.support.http.refusals import Row, check_refused
 
 Serve = Callable[..., httpx.Client]
 
@@ -90,20 +92,8 @@ def test_metadata_is_kept_as_given_and_the_id_of_the_request_beside_it(
 
 
 def test_null_counts_as_left_out(api: httpx.Client, db: psycopg.Connection) -> None:
-    optional = (
-        "queue_name",
-        "args",
-        "kwargs",
-        "scheduled_at",
-        "max_retries",
-        "priority",
-        "ttl_seconds",
-        "metadata",
-    )
-    body = _task(
-        **dict.fromkeys((*optional, "retry_delay", "retry_backoff", "webhook_url", "timeout_seconds"))
-    )
-    response = api.post("/api/v1/enqueue", json=body)
+    optional = set(EnqueueRequest.__struct_fields__) - {"task_name", "module_path"}
+    response = api.post("/api/v1/enqueue", json=_task(**dict.fromkeys(optional)))
     assert response.status_code == 201
     assert _row(db, response.json()["task_id"])["max_retries"] == 3
 
@@ -135,41 +125,26 @@ def test_a_body_without_a_declared_type_and_with_other_json_types_is_taken(api: 
         assert api.post("/api/v1/enqueue", content=body, headers=headers).status_code == 201, content_type
 
 
-def test_a_fire_and_forget_task_has_no_id_and_no_history(api: httpx.Client, db: psycopg.Connection) -> None:
-    response = api.post("/api/v1/enqueue", json=_task(ttl_seconds=0, task_name="forgotten"))
-    assert (response.status_code, response.json()) == (201, {"task_id": None, "ttl_seconds": 0})
-    assert db.execute("SELECT count(*) FROM lapinq_transient WHERE task_name = 'forgotten'").fetchone() == (
-        1,
-    )
-    assert db.execute("SELECT count(*) FROM lapinq_tasks WHERE task_name = 'forgotten'").fetchone() == (0,)
-
-
 def test_a_batch_answers_ids_in_its_order_and_null_for_fire_and_forget(
     api: httpx.Client, db: psycopg.Connection
 ) -> None:
-    batch = [_task(args=[n], ttl_seconds=0 if n == 1 else None) for n in range(4)]
+    limits = [5, 1.5, 315_576_000, None]
+    batch = [
+        _task(args=[n], timeout_seconds=limit, queue_name="limits", ttl_seconds=0 if n == 1 else None)
+        for n, limit in enumerate(limits)
+    ]
     response = api.post("/api/v1/enqueue/batch", json=batch)
     assert response.status_code == 201
     ids = response.json()["task_ids"]
     assert ids[1] is None
     kept = [task_id for task_id in ids if task_id]
     assert kept == sorted(kept)
-    assert [_row(db, task_id)["args"] for task_id in kept] == [[0], [2], [3]]
-
-
-def test_time_limits_are_stored_in_a_batch_and_for_fire_and_forget(
-    api: httpx.Client, db: psycopg.Connection
-) -> None:
-    limits = [5, 0.5, 315_576_000, None]
-    response = api.post("/api/v1/enqueue/batch", json=[_task(timeout_seconds=limit) for limit in limits])
-    assert [_row(db, task_id)["timeout_seconds"] for task_id in response.json()["task_ids"]] == limits
-    shown = api.get(f"/api/v1/tasks/{response.json()['task_ids'][1]}").json()
-    assert shown["timeout_seconds"] == 0.5
-    api.post(
-        "/api/v1/enqueue", json=_task(task_name="quick and forgotten", ttl_seconds=0, timeout_seconds=1.5)
-    )
-    query = "SELECT timeout_seconds FROM lapinq_transient WHERE task_name = 'quick and forgotten'"
-    assert db.execute(query).fetchone() == (1.5,)
+    stored = [(row["args"], row["timeout_seconds"]) for row in (_row(db, task_id) for task_id in kept)]
+    assert stored == [([0], 5), ([2], 315_576_000), ([3], None)]
+    one = api.post("/api/v1/enqueue", json=_task(queue_name="limits", ttl_seconds=0))
+    assert (one.status_code, one.json()) == (201, {"task_id": None, "ttl_seconds": 0})
+    transient = "SELECT timeout_seconds FROM lapinq_transient WHERE queue_name = 'limits' ORDER BY seq"
+    assert db.execute(transient).fetchall() == [(1.5,), (None,)]
 
 
 def test_a_batch_may_have_a_thousand_tasks_or_none(api: httpx.Client) -> None:
@@ -220,24 +195,24 @@ def test_many_clients_at_once_each_get_a_stored_task_of_their_own(
     assert sorted(stored) == sorted(answered)
 
 
-def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(database: str) -> None:
-    async def run() -> Sequence[object]:
-        pool = Database(database, 4)
-        pool.is_ready = True
-        await pool.open()
-        try:
-            async with asyncio.TaskGroup() as group:
-                batcher = EnqueueBatcher(pool, Notifier(pool.pool), Notifier(pool.pool), group)
-                tasks = [NewTask(id=new_id(), task_name=f"t{n}", module_path="app") for n in range(50)]
-                for bad in (3, 4, 31):
-                    tasks[bad].metadata = {"nul": "\x00"}  # the domain would have refused it
-                return await asyncio.gather(
-                    *(batcher.put(task, 100) for task in tasks), return_exceptions=True
-                )
-        finally:
-            await pool.close()
+@asynccontextmanager
+async def _batching(database: str) -> AsyncGenerator[EnqueueBatcher]:
+    pool = Database(database, 4)
+    pool.is_ready = True
+    await pool.open()
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield EnqueueBatcher(pool, Notifier(pool.pool), Notifier(pool.pool), group)
+    finally:
+        await pool.close()
 
-    outcomes = asyncio.run(run())
+
+async def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(database: str) -> None:
+    tasks = [NewTask(id=new_id(), task_name=f"t{n}", module_path="app") for n in range(50)]
+    for bad in (3, 4, 31):
+        tasks[bad].metadata = {"nul": "\x00"}  # the domain would have refused it
+    async with _batching(database) as batcher:
+        outcomes = await asyncio.gather(*(batcher.put(task, 100) for task in tasks), return_exceptions=True)
     assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, ValueRefused)] == [3, 4, 31]
     assert sum(outcome is None for outcome in outcomes) == 47
     with psycopg.connect(database) as conn:
@@ -245,29 +220,16 @@ def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(
         assert conn.execute("SELECT sum(pending) FROM lapinq_counts").fetchone() == (47,)
 
 
-def test_requests_of_successive_turns_of_the_loop_share_a_statement(database: str) -> None:
-    async def run() -> None:
-        pool = Database(database, 2)
-        pool.admit_calls()
-        await pool.open()
-        try:
-            async with asyncio.TaskGroup() as group:
-                batcher = EnqueueBatcher(pool, Notifier(pool.pool), Notifier(pool.pool), group)
-                tasks = [NewTask(id=new_id(), task_name="t", module_path="app") for _ in range(5)]
-                putting = list[asyncio.Task[Any]]()
-                for task in tasks:
-                    putting.append(group.create_task(batcher.put(task, 100)))
-                    await asyncio.sleep(0)
-                await asyncio.gather(*putting)
-        finally:
-            await pool.close()
-
-    asyncio.run(run())
-    with psycopg.connect(database) as conn:
-        assert conn.execute("SELECT count(DISTINCT xmin::text), count(*) FROM lapinq_tasks").fetchone() == (
-            1,
-            5,
-        )
+async def test_requests_of_successive_turns_of_the_loop_share_a_statement(api_database: str) -> None:
+    async with _batching(api_database) as batcher, asyncio.TaskGroup() as putting:
+        for _ in range(5):
+            task = NewTask(id=new_id(), task_name="in turn", module_path="app")
+            putting.create_task(batcher.put(task, 100))
+            await asyncio.sleep(0)
+    with psycopg.connect(api_database) as conn:
+        stored = "SELECT count(DISTINCT xmin::text), count(*) FROM lapinq_tasks WHERE task_name = 'in turn'"
+        found = conn.execute(stored).fetchone()
+        assert found == (1, 5)
 
 
 def test_who_makes_delayed_tasks_ready_is_told_of_what_is_due_soon(
@@ -289,16 +251,9 @@ def test_who_makes_delayed_tasks_ready_is_told_of_what_is_due_soon(
 
 
 def test_workers_are_woken_after_the_commit(api: httpx.Client, db: psycopg.Connection) -> None:
-    db.execute(ready_channels.LISTEN)
-    try:
+    with waking(db, "wake me"):
         task_id = api.post("/api/v1/enqueue", json=_task(queue_name="wake me")).json()["task_id"]
-        heard = next(
-            note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "wake me"
-        )
-        assert heard.channel in ready_notices.ALL_CHANNELS
-        assert _row(db, task_id)["queue_name"] == "wake me"
-    finally:
-        db.execute("UNLISTEN *")
+    assert _row(db, task_id)["queue_name"] == "wake me"
 
 
 def test_only_allowed_modules_are_taken(serve: Serve) -> None:
@@ -314,13 +269,9 @@ def test_with_allowed_modules_no_part_of_a_name_is_private(serve: Serve, api: ht
     client = serve(allowed_modules=("app.*",))
     for name in ("__loader__.get_data", "_send", "Mailer._send"):
         task = _task(module_path="app.mail", task_name=name)
-        for answer in (
-            client.post("/api/v1/enqueue", json=task),
-            client.post("/api/v1/enqueue/batch", json=[task]),
-        ):
-            assert answer.status_code == 400
-            assert answer.json()["details"][0]["loc"].removeprefix("[0].") == "task_name"
-            assert "LAPINQ_ALLOWED_MODULES" in answer.json()["error"]
+        check_refused(client, "POST", "/api/v1/enqueue", [(task, "task_name", "LAPINQ_ALLOWED_MODULES")])
+        rows: list[Row] = [([task], "[0].task_name", "LAPINQ_ALLOWED_MODULES")]
+        check_refused(client, "POST", "/api/v1/enqueue/batch", rows)
         assert api.post("/api/v1/enqueue", json=task).status_code == 201
 
 

@@ -42,6 +42,8 @@ FLAGS = [
     ),
     Mistake(f"scheduler {NOWHERE} --scheduler-interval 0", 2, "expected a number above 0"),
     Mistake(f"server {NOWHERE} --port 70000", 2, "expected a whole number from 0 to 65535, got '70000'"),
+    Mistake(f"server {NOWHERE} --port x", 2, "'--port': expected a whole number from 0 to 65535, got 'x'"),
+    Mistake(f"server {NOWHERE} --worker --import no_such_module", 1, "no module 'no_such_module'"),
     Mistake(f"server {NOWHERE} --host no.such.host.invalid", 1, "'no.such.host.invalid' has no address"),
     Mistake(
         f"server {NOWHERE} --api-key ''", 3, "--api-key is set but empty: give it a value, or leave it out"
@@ -92,6 +94,7 @@ VARIABLES = [
             "LAPINQ_WORKER_IMPORTS: 'shop/tasks.py' is a file",
             {"LAPINQ_WORKER_IMPORTS": "shop/tasks.py"},
         ),
+        ("server", 2, "LAPINQ_RATE_LIMIT: expected a", {"LAPINQ_RATE_LIMIT": "many"}),
         ("server", 3, "LAPINQ_API_KEY is set but empty", {"LAPINQ_API_KEY": ""}),
         ("server", 3, "LAPINQ_ALLOWED_MODULES is set but empty", {"LAPINQ_ALLOWED_MODULES": ","}),
         (

@@ -8,9 +8,19 @@ import httpx
 import pytest
 
 from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import FIELDS, one_of_each
 from tests.support.database.running import on_connections
+from tests.support.http.refusals import check_queries_refused
+from tests.support.rows.factories import Conn, add_worker, claim
+
+ATTEMPT_FIELDS = [
+    "attempt", "outcome", "result", "error", "traceback", "logs", "progress", "progress_message", "run_seconds",
+    "started_at", "finished_at", "worker_id", "final", "requeued_at", "requeued_by", "has_profile",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -50,29 +60,16 @@ def test_the_result_of_a_final_task_is_an_object_and_else_not_finished(
     assert done["completed_at"].endswith("+00:00")
 
 
-def test_why_explains_every_status_with_its_remedy(api: httpx.Client, made: dict[Status, str]) -> None:
-    failed, cancelled = made[Status.FAILED], made[Status.CANCELLED]
+def test_why_explains_a_task_with_its_remedy(api: httpx.Client, made: dict[Status, str]) -> None:
+    failed = made[Status.FAILED]
     cases: dict[Status, tuple[str, str, str | None]] = {
         Status.PENDING: ("waiting", r"It waits for its turn\. It is next in its queue\.", None),
-        Status.RUNNING: ("running", r"Worker tester runs it since .* UTC \(attempt 1\)\.", None),
-        Status.COMPLETED: ("completed", r"It completed at 2.* UTC\.", None),
         Status.FAILED: (
             "failed",
             r"It failed at .* UTC after 1 attempt \(ValueError: no\)\.",
             f"Fix the cause, then run it again: lapinq task requeue {failed}",
         ),
-        Status.CANCELLED: (
-            "cancelled",
-            r"It was cancelled at .* UTC\.",
-            f"Enqueue it again: lapinq task rerun {cancelled}",
-        ),
-        Status.EXPIRED: (
-            "expired",
-            r"Its time to live ended before it started, so it expired at .* UTC\.",
-            "Enqueue it again with a longer ttl_seconds, or add workers.",
-        ),
     }
-    assert set(cases) == set(Status)
     for status, (kind, why, remedy) in cases.items():
         told = api.get(f"/api/v1/tasks/{made[status]}/why").json()
         assert re.fullmatch(why, told.pop("why"))
@@ -81,31 +78,17 @@ def test_why_explains_every_status_with_its_remedy(api: httpx.Client, made: dict
 
 
 def test_the_list_takes_its_filters_from_the_query(api: httpx.Client, made: dict[Status, str]) -> None:
-    def ids(**query: Any) -> list[str]:
-        response = api.get("/api/v1/tasks", params=query)
-        assert response.status_code == 200
-        assert all(list(task) == FIELDS for task in response.json())
-        return [task["id"] for task in response.json()]
-
-    newest_first = sorted(made.values(), reverse=True)
-    assert ids() == newest_first
-    assert ids(queue="default") == newest_first
-    assert ids(queue="other") == []
-    assert ids(limit=2) == newest_first[:2]
-    assert ids(task_name="AD") == newest_first
-    assert ids(task_name="sub") == []
-    for status, task_id in made.items():
-        assert ids(status=status.value) == [task_id]
-        assert ids(status=status.value, queue="default", task_name="add", limit=1000) == [task_id]
-
-
-def test_the_list_takes_the_filters_of_bulk_calls(api: httpx.Client, made: dict[Status, str]) -> None:
     failed = made[Status.FAILED]
     task = api.get(f"/api/v1/tasks/{failed}").json()
     hour = timedelta(hours=1)
     before, after = ((datetime.fromisoformat(task["created_at"]) + by).isoformat() for by in (-hour, hour))
     newest_first = sorted(made.values(), reverse=True)
-    for query, expected in (
+    rows: list[tuple[dict[str, Any], list[str]]] = [
+        ({}, newest_first),
+        ({"queue": "default"}, newest_first),
+        ({"queue": "other"}, []),
+        ({"task_name": "AD"}, newest_first),
+        ({"task_name": "sub"}, []),
         ({"since": before, "until": after}, newest_first),
         ({"since": after}, []),
         ({"until": before}, []),
@@ -119,15 +102,17 @@ def test_the_list_takes_the_filters_of_bulk_calls(api: httpx.Client, made: dict[
         ({"error_kind": "ValueError: no"}, [failed]),
         ({"error_kind": "ValueError"}, []),
         ({"status": "pending", "error": "no"}, []),
-    ):
+        *(({"status": status.value, "task_name": "add", "limit": 1000}, [made[status]]) for status in made),
+    ]
+    for query, expected in rows:
         listed = api.get("/api/v1/tasks", params=query)
         assert (listed.status_code, [one["id"] for one in listed.json()]) == (200, expected), query
+        assert all(list(one) == FIELDS for one in listed.json())
         if "status" not in query:
             dead = api.get("/api/v1/tasks/failed", params=query).json()
             assert [one["id"] for one in dead] == [one for one in expected if one == failed], query
-    for query in ({"id": "x"}, {"since": "yesterday"}, {"worker": "w"}, {"name": ""}, {"error_kind": ""}):
-        refused = api.get("/api/v1/tasks", params=query)
-        assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, next(iter(query)))
+    wrong = [("id", "x"), ("since", "yesterday"), ("worker", "w"), ("name", ""), ("error_kind", "")]
+    check_queries_refused(api, "GET", "/api/v1/tasks", [({name: text}, name) for name, text in wrong])
 
 
 def test_the_cursor_leads_through_all_pages(api: httpx.Client, made: dict[Status, str]) -> None:
@@ -172,3 +157,68 @@ def test_health_says_that_the_database_is_connected(api: httpx.Client) -> None:
     response = api.get("/health")
     assert (response.status_code, response.json()) == (200, {"status": "ok", "database": "connected"})
     assert api.head("/health").status_code == 200
+
+
+# With a task of its own, so it comes last: the list and the counts above are of the others.
+
+
+def test_attempts_are_listed_in_their_order_with_what_they_said(
+    api: httpx.Client, held: Claim, api_database: str
+) -> None:
+    path = f"/api/v1/tasks/{held.id}"
+    api.patch(f"{path}/progress", json={"progress": 40, "message": "halfway"})
+
+    async def fail(conn: Conn) -> None:
+        said = {"run_seconds": 0.5, "logs": "one\ntwo"}
+        ended = Ended(held.id, held.token, True, True, 0, "ValueError: no", "Traceback …", **said)  # pyright: ignore[reportArgumentType]
+        await worker_verbs.settle(conn, [ended])
+
+    on_connections(api_database, fail)
+    assert api.post(f"{path}/requeue").status_code == 200
+    queue = api.get(path).json()["queue_name"]
+
+    async def take(conn: Conn) -> None:
+        assert await claim(conn, await add_worker(conn), queue=queue)
+
+    on_connections(api_database, take)
+    api.patch(f"{path}/progress", json={"progress": 3})
+    response = api.get(f"{path.upper().replace('/API/V1/TASKS', '/api/v1/tasks')}/attempts")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    first, second = response.json()
+    assert list(first) == list(second) == ATTEMPT_FIELDS
+    assert [first[name] for name in ATTEMPT_FIELDS[:9]] == [
+        1, "failed", None, "ValueError: no", "Traceback …", "one\ntwo", 40, "halfway", 0.5,
+    ]  # fmt: skip
+    assert [second[name] for name in ATTEMPT_FIELDS[:9]] == [1, "running", *[None] * 4, 3, None, None]
+    assert (first["final"], second["final"], second["finished_at"]) == (False, False, None)
+    assert first["started_at"] < first["finished_at"] < first["requeued_at"] < second["started_at"]
+    assert first["requeued_by"] is not None
+    assert (second["requeued_at"], second["requeued_by"]) == (None, None)
+    assert not first["has_profile"]
+    assert not second["has_profile"]
+    assert first["started_at"].endswith("+00:00")
+    assert first["worker_id"] != second["worker_id"]
+    for one, text in ((first, "one\ntwo"), (second, "")):  # both have the number 1
+        log = api.get(f"{path}/attempts/{one['started_at']}/log")
+        assert (log.status_code, log.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+        assert log.text == text
+    utc = first["started_at"].replace("+00:00", "Z")
+    assert api.get(f"{path}/attempts/{utc}/log").text == "one\ntwo"
+    for started_at, status in (("2026-01-31T12:00:00Z", 404), ("1", 400), ("now", 400)):
+        assert api.get(f"{path}/attempts/{started_at}/log").status_code == status
+
+
+def test_a_task_of_every_status_has_its_attempts(api: httpx.Client, made: dict[Status, str]) -> None:
+    shown = {found: api.get(f"/api/v1/tasks/{task_id}/attempts").json() for found, task_id in made.items()}
+    outcomes = {found: [(one["outcome"], one["final"]) for one in shown[found]] for found in shown}
+    assert outcomes == {
+        Status.PENDING: [],
+        Status.RUNNING: [("running", False)],
+        **{found: [(found.value, True)] for found in FINAL},
+    }
+    assert shown[Status.COMPLETED][0]["result"] == '"done"'
+    for found in (Status.CANCELLED, Status.EXPIRED):
+        assert (shown[found][0]["attempt"], shown[found][0]["started_at"]) == (0, None)
+    assert api.get(f"/api/v1/tasks/{new_id()}/attempts").json() == {"error": "there is no task with this id"}
+    assert api.head(f"/api/v1/tasks/{made[Status.FAILED]}").status_code == 200

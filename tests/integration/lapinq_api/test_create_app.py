@@ -88,9 +88,9 @@ def test_a_server_without_worker_and_scheduler_sees_to_what_is_due_and_what_expi
 
 
 def test_the_environment_holds_where_a_parameter_is_left_out(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    api_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", database)
+    monkeypatch.setenv("DATABASE_URL", api_database)
     monkeypatch.setenv("LAPINQ_API_KEY", "from the environment")
     monkeypatch.setenv("LAPINQ_RATE_LIMIT", "2")
     with serving(create_app()) as client:
@@ -105,8 +105,8 @@ def test_the_environment_holds_where_a_parameter_is_left_out(
         assert client.get("/api/v1/queues", headers={"X-API-Key": "given"}).status_code == 200
 
 
-def test_an_application_can_be_started_again_after_its_end(database: str) -> None:
-    app = create_app(database)
+def test_an_application_can_be_started_again_after_its_end(api_database: str) -> None:
+    app = create_app(api_database)
     for _ in range(2):
         with serving(app) as client:
             assert client.get("/health").status_code == 200

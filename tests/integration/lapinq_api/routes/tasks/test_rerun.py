@@ -16,6 +16,7 @@ from lapinq_core.lookup.task_detail import reruns_of
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
+from tests.support.http.refusals import Row, check_refused
 from tests.support.programs.command_line import noted
 
 pytestmark = pytest.mark.http
@@ -163,7 +164,7 @@ def test_a_repeated_request_stores_one_task_and_one_audit_entry(
 
 def test_what_an_enqueue_refuses_is_refused(api: httpx.Client, earlier: str, serve: Serve) -> None:
     assert rerun(api, new_id()).status_code == 404
-    cases: list[tuple[Any, str]] = [
+    rows: list[Row] = [
         ({"nope": 1}, "nope"),
         ({"priority": "1"}, "priority"),
         ({"task_name": None}, "task_name"),
@@ -173,9 +174,7 @@ def test_what_an_enqueue_refuses_is_refused(api: httpx.Client, earlier: str, ser
         ({"args": {}}, "args"),
         ([], ""),
     ]
-    for body, loc in cases:
-        refused = rerun(api, earlier, body)
-        assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, loc), body
+    check_refused(api, "POST", f"{TASKS}/{earlier}/rerun", rows)
     strict = serve(allowed_modules=("other.*",))
     refused = rerun(strict, earlier)
     assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, "module_path")

@@ -1,7 +1,7 @@
 """Reads that may look at many rows have connections of their own: when these are taken, only such reads are told so."""
 
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -37,7 +37,7 @@ def test_scans_beyond_their_places_are_told_to_come_again_and_the_database_is_no
     log_in(server)
     with held(api_database), ThreadPoolExecutor(6) as threads:
         asked = [threads.submit(server.get, "/api/v1/tasks") for _ in range(6)]
-        while not all(one.done() for one in asked):
+        while wait(asked, timeout=0.05).not_done:
             assert server.get("/readyz").status_code == 200
         answers = [one.result() for one in asked]
         assert {answer.status_code for answer in answers} == {503}
@@ -88,7 +88,7 @@ def test_made_up_cookies_take_no_connection_from_others_and_the_database_is_not_
             threads.submit(server.get, "/me", headers={**stranger, "Cookie": f"lapinq_session={n:043}"})
             for n in range(8)
         ]
-        while not all(one.done() for one in asked):
+        while wait(asked, timeout=0.05).not_done:
             assert server.get(f"/api/v1/tasks/{UUID(int=0)}", headers=SECRET).status_code == 404
         conn.rollback()
         assert {one.result().status_code for one in asked} == {503}

@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack, suppress
 from importlib import import_module
@@ -21,12 +20,7 @@ from tests.support.rows.factories import Conn, Connections, RolledBack
 # From those that take longest to those that take no time. Of the unit tests, those of the worker start processes.
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
 
-LOAD = Path("/proc/loadavg")
 COMMITTED = "the test has committed something that others see: let it ask for `database`, too"
-HURRIED = ("tests/chaos/", "tests/browser/", "tests/e2e/")
-"""Their programs have deadlines, and are late where too many others run."""
-MOST_RUNNABLE = 3 * (os.cpu_count() or 1)
-PATIENCE_SECONDS = 5.0
 
 
 def pytest_configure() -> None:
@@ -85,23 +79,6 @@ def _place_in_order(item: pytest.Item) -> int:
     """Tests of no kind come first."""
     kinds = enumerate(KINDS)
     return next((place for place, kind in kinds if item.nodeid.startswith(f"tests/{kind}/")), -1)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Where several processes share the tests, lets a hurried one begin when few programs wait for a core. Mostly they
-    wait for something else; on a slow machine they would make each other late."""
-    is_hurried = hasattr(item.config, "workerinput") and item.nodeid.startswith(HURRIED)
-    if not is_hurried or not LOAD.exists():
-        return
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while _runnable() > MOST_RUNNABLE and time.monotonic() < give_up:
-        time.sleep(0.05)
-
-
-def _runnable() -> int:
-    """How many threads run or wait for a core, this one included."""
-    return int(LOAD.read_text().split()[3].partition("/")[0])
 
 
 @pytest.fixture(scope="session")

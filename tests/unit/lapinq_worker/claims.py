@@ -62,7 +62,7 @@ def first(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str
     return next(iter(choice.next(wanted, least, alone)), None)
 
 
-def next_turn(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str] = ()) -> Turn:
+def next_turn(choice: QueueChoice, wanted: int, least: int = 1, alone: Container[str] = ()) -> Ask:
     """The same where there is one."""
     turn = first(choice, wanted, least, alone)
     assert turn is not None

@@ -1,4 +1,4 @@
-"""One function stores new tasks, whoever enqueues them; `lapinq_enqueue` checks a task and calls it.
+"""One function stores new tasks for all who enqueue; `lapinq_enqueue` checks a task and calls it.
 
 Revision ID: 0055 Revises: 0054
 """

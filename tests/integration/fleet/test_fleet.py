@@ -248,7 +248,7 @@ async def test_a_worker_hears_what_it_is_asked_and_by_whom(conn: Conn) -> None:
     ]
 
 
-async def test_who_asks_sees_a_worker_that_stops_at_once(conn: Conn) -> None:
+async def test_who_asks_sees_a_worker_that_stops_at_once(database: str, conn: Conn) -> None:
     worker = await add_worker(conn)
     await conn.execute(
         "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql"

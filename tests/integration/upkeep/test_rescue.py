@@ -22,6 +22,7 @@ from tests.support.rows.factories import (
     add_worker,
     beat,
     claim,
+    complete,
     enqueue,
     make_late,
     status,
@@ -52,6 +53,14 @@ async def test_tasks_of_a_worker_nobody_knows_are_rescued(conn: Conn) -> None:
     assert list(await rescue_all(conn)) == ids
 
 
+async def test_dead_stays_dead(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await make_late(conn, worker)
+    await rescue_all(conn)
+    cursor = await conn.execute("UPDATE lapinq_workers SET beat_at = lapinq_now() WHERE dead_at IS NULL")
+    assert cursor.rowcount == 0
+
+
 async def test_a_task_that_may_start_once_only_fails_with_its_worker(conn: Conn) -> None:
     (task,) = await enqueue(conn, max_retries=0)
     worker = await add_worker(conn, name="box-7")
@@ -72,6 +81,17 @@ async def test_losing_workers_uses_up_the_retries(conn: Conn) -> None:
         await make_late(conn, worker)
         await rescue_all(conn)
     assert await status(conn, task) == "failed"
+
+
+async def test_an_overdue_task_of_a_living_worker_is_timed_out(conn: Conn) -> None:
+    (task,) = await enqueue(conn, max_retries=0)
+    claims = await claim(conn, await add_worker(conn), lease=0.0)
+    await rescue_all(conn)
+    assert await status(conn, task) == "failed"
+    error = await maybe_row(conn, "SELECT error FROM lapinq_attempts WHERE final")
+    assert error is not None
+    assert error[0].startswith("time limit of")
+    assert await complete(conn, claims) == 0
 
 
 async def test_a_rescue_waits_for_no_lock(connections: Connections) -> None:

@@ -15,7 +15,8 @@ from lapinq_core.monitoring.loop_times import LoopTimes, Observe
 from lapinq_core.people import audit
 from lapinq_core.tasks import actions, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
-from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep import duty as duty_protocol
+from lapinq_core.upkeep import maintenance_jobs, retention, retention_rounds
 from lapinq_core.upkeep.duty import Duty
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_core.upkeep.retention import DeletedBatch, delete_ended
@@ -152,6 +153,10 @@ class Pauses(LoopTimes):
 async def test_retention_goes_its_rounds_also_off_duty_and_prunes_the_audit_log(
     database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(duty_protocol, "PATIENCE_SECONDS", (3600.0, 3600.0))
+    monkeypatch.setattr(retention, "BATCH", 1)
+    monkeypatch.setattr(retention_rounds, "ROUND_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(retention_rounds, "COST_FACTOR", 0.0)
     await make_week(conn, LONG_AGO)
     for _ in range(3):
         await ended(conn, Status.COMPLETED, 40)

@@ -82,6 +82,22 @@ async def test_a_result_from_before_a_requeue_is_refused(conn: Conn) -> None:
     assert await complete(conn, new, '"new"') == 1
 
 
+async def test_a_result_from_before_a_rescue_and_a_requeue_is_refused(conn: Conn) -> None:
+    (task,) = await enqueue(conn, max_retries=0)
+    old_worker = await add_worker(conn)
+    old = await claim(conn, old_worker)
+    await make_late(conn, old_worker)
+    await rescue_all(conn)
+    assert await status(conn, task) == "failed"
+    assert await actions.requeue(conn, task, by="lisa") == "default"
+    assert await complete(conn, old, '"old"') == 0
+    assert await status(conn, task) == "pending"
+    new = await claim(conn, await add_worker(conn))
+    assert await complete(conn, old, '"old"') == 0
+    assert await complete(conn, new, '"new"') == 1
+    assert (await attempts(conn, task))[-1] == (1, True, "completed", '"new"', None)
+
+
 async def test_old_and_new_claims_of_one_task_in_one_batch_are_told_apart(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)

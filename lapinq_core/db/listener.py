@@ -110,7 +110,9 @@ class Listener:
         try:
             await asyncio.wait([broken], timeout=CHECK_INTERVAL_SECONDS)
         finally:
-            if not broken.done():
+            if broken.done():
+                broken.exception()  # has been seen, also where a stop comes before it
+            else:
                 loop.remove_reader(socket)
         if broken.done():
             broken.result()

@@ -11,6 +11,9 @@ document.addEventListener("securitypolicyviolation", (event) => {
 });
 """
 
+_LEFT = "WebSocket is closed before the connection is established"
+"""What Chromium remarks where a page is left while its connection opens, as any reader may."""
+
 
 class BrowserErrors:
     """Collects them from all pages of the contexts that it watches."""
@@ -49,7 +52,7 @@ class BrowserErrors:
         return [one for one in self._found if not any(known.search(one) for known in self._expected)]
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        if message.type in {"error", "warning"} and _LEFT not in message.text:
             self._found.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     def _error(self, error: WebError) -> None:

@@ -21,11 +21,14 @@ async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(
         await until(lambda: worker._membership.is_member)
         await put_breaker(desk.conn, "afail", BreakerRule(failures_in_row=1), by=SOMEBODY)
         await until(lambda: worker._membership.watched == frozenset({"afail"}))
-        failing = await desk.hand_in_many([task_of(tasks.afail, "no", max_retries=0) for _ in range(30)])
+        first = await desk.hand_in(tasks.afail, "no", max_retries=0)
+        await desk.ended(first)
+        more = await desk.hand_in_many([task_of(tasks.afail, "no", max_retries=0) for _ in range(30)])
+        failing = [first, *more]
         others = await desk.hand_in_many([task_of(tasks.aadd, 1, 2) for _ in range(30)])
         assert {task.status for task in await desk.ended(*others)} == {"completed"}
         await until(lambda: worker._dispatcher.in_hand == 0)
-        assert await parked(desk) + await failed(desk) == 30
+        assert await parked(desk) + await failed(desk) == 31
         assert await parked(desk) > 0
         await remove_breaker(desk.conn, "afail", by=SOMEBODY)
         await until(lambda: not worker._membership.watched)

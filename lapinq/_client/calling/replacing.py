@@ -61,7 +61,7 @@ class Replaceable:
 
     @property
     def max_in_batch(self) -> int | None:
-        return self._transport.max_in_batch  # a test is refused what is refused without it
+        return self._transport.max_in_batch  # a test meets the limit that production has
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         return self._current().send(call, server, timeout)

@@ -1,4 +1,4 @@
-"""How the tasks of a call are read, checked and stored, and what is answered."""
+"""Reads, checks and stores the tasks of a call, and makes the answer."""
 
 from __future__ import annotations
 

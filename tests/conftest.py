@@ -123,7 +123,8 @@ def anyio_backend() -> str:
 @pytest.fixture
 async def conn(request: pytest.FixtureRequest, shared_database: str) -> AsyncIterator[Conn]:
     """A connection as the product's. What it does is rolled back; unless the test asks for `database`, too: then that
-    is what it is connected to, and it commits.
+    is what it is connected to, and it commits. A test that counts pages asks for it: what others rolled back still lies
+    on those of the shared database.
 
     As on connections that claim, nothing is compiled: a PostgreSQL with LLVM would take half a second for a large plan.
     """

@@ -1,7 +1,7 @@
 """The plans of the hot statements: which index they use and how much they touch, with tables as full as they get."""
 
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -93,13 +93,14 @@ def filled(postgres_url: str, template_database: str) -> Iterator[Filled]:
 
 
 @pytest.fixture
-def database(filled: Filled) -> str:
-    """What `conn` is connected to."""
-    return filled.url
+async def beside_it(filled: Filled) -> AsyncIterator[Conn]:
+    """A connection to what is filled, as the product's."""
+    async with await Conn.open(filled.url) as connection:
+        await configure(connection, **PLAN_SETTINGS)
+        yield connection
 
 
-async def test_a_claim_scans_its_index_from_the_mark(database: str, conn: Conn, filled: Filled) -> None:
-    await configure(conn, **PLAN_SETTINGS)
+async def test_a_claim_scans_its_index_from_the_mark(beside_it: Conn, filled: Filled) -> None:
     params = {
         "queue": "default",
         "limit": 500,
@@ -112,7 +113,7 @@ async def test_a_claim_scans_its_index_from_the_mark(database: str, conn: Conn, 
         "mark_seq": filled.claims[-1].seq,
         "max_rank": 2**40,
     }
-    found = nodes(await plan(conn, "claim", params))
+    found = nodes(await plan(beside_it, "claim", params))
     (scan,) = [n for n in found if n.get("Index Name") == "lapinq_ready_claim" and n["Actual Loops"]]
     assert "ROW(rank, seq) >= ROW(" in scan["Index Cond"]
     assert scan["Actual Rows"] == 500
@@ -131,10 +132,7 @@ async def test_a_claim_scans_its_index_from_the_mark(database: str, conn: Conn, 
 
 
 @pytest.mark.parametrize("verb", ["complete", "settle", "release", "report_progress"])
-async def test_ending_attempts_goes_by_the_primary_key(
-    database: str, conn: Conn, filled: Filled, verb: str
-) -> None:
-    await configure(conn, **PLAN_SETTINGS)
+async def test_ending_attempts_goes_by_the_primary_key(beside_it: Conn, filled: Filled, verb: str) -> None:
     claims = filled.claims
     ids = "{" + ",".join(held.id for held in claims) + "}"
     tokens = "{" + ",".join(held.token for held in claims) + "}"
@@ -158,7 +156,7 @@ async def test_ending_attempts_goes_by_the_primary_key(
     }
     if verb == "settle":
         params["logs"] = ["a line"] * 500
-    found = nodes(await plan(conn, verb, params))
+    found = nodes(await plan(beside_it, verb, params))
     scans = [node for node in found if node.get("Index Name") == "lapinq_running_pkey"]
     # What goes over a pool locks its rows first, and then finds them again.
     assert len(scans) == (2 if verb in {"release", "report_progress"} else 1)
@@ -168,7 +166,9 @@ async def test_ending_attempts_goes_by_the_primary_key(
     assert scanned_whole(found[0]) == []
 
 
-async def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(conn: Conn) -> None:
+async def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(
+    database: str, conn: Conn
+) -> None:
     worker = await fill(conn)
     async with conn.transaction():
         await conn.execute("SET LOCAL session_replication_role = replica")
@@ -214,7 +214,9 @@ async def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(conn: Con
         assert scanned_whole(found) == []
 
 
-async def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(conn: Conn) -> None:
+async def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(
+    database: str, conn: Conn
+) -> None:
     worker = await fill(conn)
     params = {
         "queue": "other",

@@ -70,7 +70,9 @@ WANTED = {"requeue_tasks": Status.FAILED, "cancel_tasks": Status.PENDING, "run_t
 
 
 @pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "as if empty"])
-async def test_a_step_touches_a_windows_worth_of_rows_by_keys(conn: Conn, analyzed: bool) -> None:
+async def test_a_step_touches_a_windows_worth_of_rows_by_keys(
+    database: str, conn: Conn, analyzed: bool
+) -> None:
     if not analyzed:
         await conn.execute("ANALYZE")
         for table in ("tasks_default", "attempts_default", "ready", "delayed", "running"):

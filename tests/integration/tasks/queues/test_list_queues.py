@@ -77,7 +77,7 @@ async def test_of_very_many_the_first_are_listed_and_all_are_counted(conn: Conn)
     assert (len(found), count, found[0].pending, found[-1].pending) == (500, 1000, 1000, 501)
 
 
-async def test_the_tasks_that_wait_are_not_read(conn: Conn) -> None:
+async def test_the_tasks_that_wait_are_not_read(database: str, conn: Conn) -> None:
     await fill(conn)
     params = {"part": "", "order": "name", "limit": 500}
     found = await plan(conn, "list_queues", params)

@@ -44,6 +44,7 @@ def test_a_page_is_light_or_dark_and_speaks_as_the_system_says_or_as_was_chosen(
     expect(page.locator("#language")).to_have_value("es")
 
 
+@pytest.mark.slow
 def test_times_and_numbers_are_those_of_the_region_and_words_those_of_the_page(
     new_context: NewContext, server: ApiProcess, enqueue: Enqueue
 ) -> None:

@@ -8,6 +8,7 @@ from tests.support.pages.browser_errors import BrowserErrors
 pytestmark = pytest.mark.http
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_a_page_is_noticed_and_nothing_else(
     page: Page, browser_errors: BrowserErrors
 ) -> None:

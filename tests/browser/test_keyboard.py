@@ -112,6 +112,7 @@ def test_the_palette_finds_pages_commands_and_names(page: Page, enqueue: Enqueue
     expect(page).to_have_url(re.compile(r"/webhooks$"))
 
 
+@pytest.mark.slow
 def test_the_focus_returns_to_the_row_from_the_search_back_and_an_action(
     page: Page, enqueue: Enqueue, admin: httpx.Client
 ) -> None:

@@ -81,6 +81,7 @@ def test_what_arrives_is_shown_but_not_to_one_who_reads_or_froze_the_page(
     expect(page).to_have_url(re.compile(r"/login\?next=%2Fqueues$"))
 
 
+@pytest.mark.slow
 def test_rows_stay_while_searches_run_out_of_time(page: Page, enqueue: Enqueue, server_database: str) -> None:
     task_id = enqueue(queue_name="sought", scheduled_at="2100-01-01T00:00:00Z")
     page.goto("/tasks?queue=sought")

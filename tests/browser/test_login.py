@@ -40,6 +40,7 @@ def test_the_login_leads_on_after_a_wrong_password_and_back_to_a_form(
     expect(stranger).to_have_url(re.compile(r"/account$"))
 
 
+@pytest.mark.slow
 def test_over_tls_the_session_is_in_a_cookie_that_no_other_host_can_set(
     new_context: NewContext, server_database: str, tmp_path: Path
 ) -> None:

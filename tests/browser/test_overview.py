@@ -138,6 +138,7 @@ def stacked(step: int, *lines: list[int], unit: str = "rate") -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_bars_add_up_and_labels_are_whole(page: Page, charts: Locator) -> None:
     found = page.evaluate(DRAWN, stacked(60, [30] * 60, [20] * 60, [10] * 60))
     heights = sorted({round(bar, 2) for bar in found["bars"]})

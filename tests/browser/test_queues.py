@@ -121,6 +121,7 @@ def test_an_admin_edits_the_policy_of_a_queue(
     expect(policy).to_contain_text("gold 4")
 
 
+@pytest.mark.slow
 def test_an_admin_sets_changes_and_removes_the_circuit_breaker_of_a_function(
     page: Page, enqueue: Enqueue, axe: CheckAccess
 ) -> None:

@@ -139,6 +139,7 @@ def test_what_is_wrong_is_told_at_each_field_and_the_first_has_the_focus(
     expect(page.get_by_text("A schedule with this name exists already.")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_change_sends_what_was_changed(page: Page, admin: httpx.Client, add_schedule: AddSchedule) -> None:
     address = add_schedule("edited", priority=3, starts_at="2090-01-01T10:00:00Z", metadata={"a": 1.5})
     sent: list[Any] = []
@@ -159,6 +160,7 @@ def test_a_change_sends_what_was_changed(page: Page, admin: httpx.Client, add_sc
     assert (now["cron"], now["every"], now["metadata"], now["priority"]) == (None, "2h", None, 3)
 
 
+@pytest.mark.slow
 def test_who_comes_second_takes_over_and_keeps_what_they_typed(
     page: Page,
     admin: httpx.Client,

@@ -19,6 +19,7 @@ def row(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
 
 
+@pytest.mark.slow
 def test_a_schedule_is_paused_run_and_deleted_and_seen_so_in_another_window(
     page: Page, user_page: UserPage, admin: httpx.Client, add_schedule: AddSchedule, axe: CheckAccess
 ) -> None:
@@ -81,6 +82,7 @@ def test_a_schedule_is_paused_run_and_deleted_and_seen_so_in_another_window(
     expect(row(page, NAME)).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_refused_says_why(
     page: Page, admin: httpx.Client, add_schedule: AddSchedule, browser_errors: BrowserErrors
 ) -> None:

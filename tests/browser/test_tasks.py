@@ -113,6 +113,7 @@ def test_a_search_is_typed_or_chosen_stands_in_the_address_and_is_shared(
     expect(row(theirs, other)).to_contain_text("scheduled")
 
 
+@pytest.mark.slow
 def test_long_names_leave_the_other_columns_alone(page: Page, enqueue: Enqueue) -> None:
     long = "a_name_without_a_place_to_break_" * 7
     task_id = enqueue(task_name=long, queue_name=f"wide {long}", args=[long * 9], **LATER)
@@ -129,6 +130,7 @@ def test_long_names_leave_the_other_columns_alone(page: Page, enqueue: Enqueue) 
     assert state.evaluate("(one) => one.scrollWidth <= one.parentElement.clientWidth")
 
 
+@pytest.mark.slow
 def test_under_its_readers_eyes_rows_stay_where_they_are(
     page: Page, enqueue: Enqueue, admin: httpx.Client, axe: CheckAccess
 ) -> None:
@@ -168,6 +170,7 @@ def test_under_its_readers_eyes_rows_stay_where_they_are(
     expect(row(page, later)).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_list_is_replaced_when_its_reader_has_looked_on_for_a_while(
     own_page: Page, enqueue: Enqueue
 ) -> None:
@@ -246,6 +249,7 @@ def test_rows_are_selected_and_what_they_allow_is_done_after_a_question(
     assert {status_of(admin, task_id) for task_id in (*failed, *ids)} == {"gone"}
 
 
+@pytest.mark.slow
 def test_what_could_not_be_done_is_said_with_the_reason(
     page: Page, enqueue: Enqueue, admin: httpx.Client, browser_errors: BrowserErrors
 ) -> None:
@@ -310,6 +314,7 @@ def test_all_that_match_are_counted_before_anything_is_done_to_them(
     eventually(lambda: status_of(admin, task_id) == "gone")
 
 
+@pytest.mark.slow
 def test_a_message_moves_nothing_and_goes_by_itself(
     own_page: Page, enqueue: Enqueue, axe: CheckAccess
 ) -> None:
@@ -336,6 +341,7 @@ def test_a_message_moves_nothing_and_goes_by_itself(
     expect(toast).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_deleting_very_many_takes_their_number(page: Page, admin: httpx.Client, axe: CheckAccess) -> None:
     task = {"module_path": "math", "task_name": "factorial", "args": [5], "queue_name": "many more", **LATER}
     assert admin.post("/api/v1/enqueue/batch", json=[task] * 101).status_code == 201

@@ -88,6 +88,7 @@ def test_users_and_keys_are_made_and_taken_away_invited_and_given_permissions(
     expect(page.get_by_text("Key shop is deleted.")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_rule_is_made_tested_edited_and_taken_away(page: Page, axe: CheckAccess) -> None:
     page.goto("/admin/notifications")
     page.get_by_text("New rule").click()
@@ -120,6 +121,7 @@ def test_a_rule_is_made_tested_edited_and_taken_away(page: Page, axe: CheckAcces
     expect(rule).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_audit_log_grows_while_its_details_stay_open(page: Page, admin: httpx.Client) -> None:
     admin.post("/api/v1/queues/audited/pause", json={"reason": "out of stamps"})
     page.goto("/admin/audit")

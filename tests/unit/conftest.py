@@ -2,5 +2,7 @@
 
 from hypothesis import settings
 
-settings.register_profile("without a deadline", settings(deadline=None))
-settings.load_profile("without a deadline")
+from tests.support.tries import tries
+
+settings.register_profile("lapinq", settings(deadline=None, max_examples=tries(100)))
+settings.load_profile("lapinq")

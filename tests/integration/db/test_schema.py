@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from lapinq_core.db.migrate import head_revision, migrate, revisions
 from lapinq_core.schema import metadata
 from tests.support.database.schema import COMMITTED, dump
+from tests.support.tries import tries
 
 
 def engine(url: str) -> sa.Engine:
@@ -95,15 +96,18 @@ def test_each_step_back_leaves_the_schema_of_the_revision_before(
     monkeypatch.setattr(ScriptDirectory, "from_config", from_config)
     with psycopg.connect(empty, autocommit=True) as connection:
         alembic(empty, command.stamp, "base")
-        dumps = [dump(connection)]
-        for revision in revisions():
+        first, *others = ["base", *revisions()][-tries(len(revisions())) - 1 :]
+        if first != "base":
+            alembic(empty, command.upgrade, first)
+        dumps = {first: dump(connection)}
+        for revision in others:
             alembic(empty, command.upgrade, revision)
-            dumps.append(dump(connection))
-        assert dumps[-1] == COMMITTED.read_text()
-        for revision, dumped in reversed(list(zip(["base", *revisions()], dumps[:-1], strict=False))):
+            dumps[revision] = dump(connection)
+        assert dumps.popitem() == (head_revision(), COMMITTED.read_text())
+        for revision, dumped in reversed(dumps.items()):
             alembic(empty, command.downgrade, revision)
             assert dump(connection) == dumped
-        assert migrate(empty) == (None, head_revision())
+        assert migrate(empty) == (None if first == "base" else first, head_revision())
         assert dump(connection) == COMMITTED.read_text()
 
 

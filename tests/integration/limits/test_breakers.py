@@ -27,6 +27,7 @@ from tests.support.rows.factories import (
     make_late,
 )
 from tests.support.rows.rescue import rescue_all
+from tests.support.tries import tries
 
 CLOSED, OPEN, HALF_OPEN = BreakerState
 FAILED = Fail("Error: no")
@@ -277,7 +278,7 @@ async def test_who_asks_hears_once_that_it_opened_and_that_it_closed(database: s
 async def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(database: str, conn: Conn) -> None:
     chance = random.Random(28)
     worker = await add_worker(conn)
-    for number in range(12):
+    for number in range(tries(12)):
         queue = f"q{number}"
         await enqueue(conn, 30, queue_name=queue)
         await put(conn, queue, failures_in_row=4)

@@ -317,7 +317,7 @@ def hourly(burst: int | None) -> Rate | None:
     return None if burst is None else Rate(1, 3600, burst)
 
 
-@pytest.mark.parametrize("seed", seeds(range(6), quick=range(4)))
+@pytest.mark.parametrize("seed", seeds(range(6), quick=range(2)))
 async def test_claims_start_what_may_start_and_nothing_else(
     database: str, connections: Connections, seed: int
 ) -> None:

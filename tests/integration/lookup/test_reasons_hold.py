@@ -56,7 +56,7 @@ def free(found: dict[str, Reason | None]) -> dict[str, Reason | None]:
 
 
 # Between them the quick ones have strict and fair order, and each limit.
-@pytest.mark.parametrize("seed", seeds(range(5, 17), quick={5, 9, 10, 13}))
+@pytest.mark.parametrize("seed", seeds(range(5, 17), quick={9, 14}))
 async def test_claims_leave_what_is_blocked_and_take_what_is_not(
     database: str, conn: Conn, seed: int
 ) -> None:

@@ -77,7 +77,7 @@ def seeded(postgres_url: str, template_database: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module", params=["analyzed", "never analyzed"])
+@pytest.fixture(scope="module", params=["analyzed", pytest.param("never analyzed", marks=pytest.mark.slow)])
 def history(request: pytest.FixtureRequest, postgres_url: str, seeded: str) -> Iterator[str]:
     """The URL of a database with a history, of which the planner knows something or nothing."""
     if request.param == "analyzed":
@@ -195,7 +195,10 @@ BURSTS: dict[Status, LiteralString] = {
 """Tasks that come and go, newer than all that stay."""
 
 
-@pytest.mark.parametrize("status", BURSTS)
+@pytest.mark.parametrize(
+    "status",
+    [pytest.param(one, marks=pytest.mark.slow if number else ()) for number, one in enumerate(BURSTS)],
+)
 async def test_dead_rows_that_an_old_snapshot_keeps_do_not_stop_a_search(
     database: str, connections: Connections, status: Status
 ) -> None:

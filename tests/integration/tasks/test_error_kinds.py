@@ -21,6 +21,7 @@ from lapinq_core.tasks.filters import (
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.rows.factories import Conn, status
 from tests.support.rows.walks import one_step
+from tests.support.tries import tries
 
 KINDS = {
     "TimeoutError: timeout after 31.2 s": "TimeoutError: timeout after * s",
@@ -53,7 +54,7 @@ def test_errors_are_of_one_kind_that_differ_in_numbers_ids_and_quoted_parts(
 
 
 @given(st.text(alphabet=st.sampled_from("'\"-.,:;*%_\\ äß٣\u200b0123456789abcdefABCDEFgxyzXYZ"), max_size=60))
-@settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=tries(500), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_database_tells_kinds_as_python_does(sync_conn: Connection, line: str) -> None:
     assert in_the_database(sync_conn, line, kind_of(line))
     assert passes(sync_conn, line, pattern_of(kind_of(line)))

@@ -29,6 +29,7 @@ from tests.support.rows.factories import (
 )
 from tests.support.rows.figures import sums
 from tests.support.rows.rescue import rescue_all
+from tests.support.tries import tries
 
 HOUR = 3600.0
 
@@ -109,7 +110,7 @@ async def test_a_rescue_waits_for_no_lock(connections: Connections) -> None:
 
 async def test_many_rescuers_at_once_rescue_each_task_once(connections: Connections) -> None:
     conns = await connections(4)
-    ids = await enqueue(conns[0], 300)
+    ids = await enqueue(conns[0], tries(300))
     worker = await add_worker(conns[0])
     await claim(conns[0], worker, 300)
     await make_late(conns[0], worker)

@@ -48,14 +48,13 @@ def test_names_are_found_wherever_they_are(signed_in: httpx.Client, task_id: str
     assert found(signed_in, "% _") == []
 
 
-@pytest.mark.parametrize("shortened", [slice(0, 8), slice(0, 9), slice(0, 23), slice(None)])
 def test_a_task_is_found_by_its_id_or_the_beginning_with_and_without_dashes(
-    signed_in: httpx.Client, task_id: str, shortened: slice
+    signed_in: httpx.Client, task_id: str
 ) -> None:
-    text = task_id[shortened]
-    for written in (text, text.replace("-", ""), f" {text.upper()} "):
-        (hit,) = found(signed_in, written)
-        assert (hit["kind"], hit["label"], hit["href"]) == ("task", "stamp", f"tasks/{task_id}")
+    for text in (task_id[:8], task_id[:9], task_id[:23], task_id):
+        for written in (text, text.replace("-", ""), f" {text.upper()} "):
+            (hit,) = found(signed_in, written)
+            assert (hit["kind"], hit["label"], hit["href"]) == ("task", "stamp", f"tasks/{task_id}")
 
 
 def test_without_scripts_it_is_a_page(signed_in: httpx.Client, task_id: str) -> None:
@@ -65,13 +64,12 @@ def test_without_scripts_it_is_a_page(signed_in: httpx.Client, task_id: str) -> 
     assert "<table" not in signed_in.get("/search").text
 
 
-@pytest.mark.parametrize("query", [{"text": "x" * 201}, {"text": "a\0"}])
-@pytest.mark.parametrize("accept", ["application/json", "text/html"])
-def test_what_is_wrong_is_named(signed_in: httpx.Client, query: dict[str, str], accept: str) -> None:
-    answer = signed_in.get("/search", params=query, headers={"Accept": accept})
-    assert answer.status_code == 400
-    assert "at most 200 characters" in answer.text
-    assert accept in answer.headers["content-type"]
+def test_what_is_wrong_is_named(signed_in: httpx.Client) -> None:
+    for text in ("x" * 201, "a\0"):
+        for accept in ("application/json", "text/html"):
+            answer = signed_in.get("/search", params={"text": text}, headers={"Accept": accept})
+            assert (answer.status_code, "at most 200 characters" in answer.text) == (400, True)
+            assert accept in answer.headers["content-type"]
 
 
 def test_a_stranger_finds_nothing(api: httpx.Client) -> None:

@@ -125,29 +125,19 @@ TRIES = {
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
     "POST /api/v1/queues/{name:path}/close-breaker": Try(Act.PAUSE, "/api/v1/queues/mail/close-breaker", 200),
     "GET /api/v1/limits": Try(Act.READ, "/api/v1/limits", 200, about=ALL),
-    "POST /api/v1/limits/{name}/open": Try(
-        Act.STEER_WORKERS, "/api/v1/limits/unknown/open", 404, about=About.EVERYTHING
-    ),
+    "POST /api/v1/limits/{name}/open": Try(Act.STEER_WORKERS, "/api/v1/limits/unknown/open", 404, about=ALL),
     "GET /api/v1/limits/{name}": Try(Act.READ, "/api/v1/limits/unknown", 404, about=ALL),
-    "PUT /api/v1/limits/{name}": Try(
-        Act.STEER_WORKERS, "/api/v1/limits/unknown", 400, {}, about=About.EVERYTHING
-    ),
-    "DELETE /api/v1/limits/{name}": Try(
-        Act.STEER_WORKERS, "/api/v1/limits/unknown", 404, about=About.EVERYTHING
-    ),
+    "PUT /api/v1/limits/{name}": Try(Act.STEER_WORKERS, "/api/v1/limits/unknown", 400, {}, about=ALL),
+    "DELETE /api/v1/limits/{name}": Try(Act.STEER_WORKERS, "/api/v1/limits/unknown", 404, about=ALL),
     "GET /api/v1/breakers": Try(Act.READ, "/api/v1/breakers", 200, about=ALL),
     "POST /api/v1/breakers/{name:path}/close": Try(
-        Act.STEER_WORKERS, "/api/v1/breakers/unknown/close", 404, about=About.EVERYTHING
+        Act.STEER_WORKERS, "/api/v1/breakers/unknown/close", 404, about=ALL
     ),
-    "GET /api/v1/breakers/{name:path}": Try(
-        Act.READ, "/api/v1/breakers/unknown", 404, about=About.EVERYTHING
-    ),
+    "GET /api/v1/breakers/{name:path}": Try(Act.READ, "/api/v1/breakers/unknown", 404, about=ALL),
     "PUT /api/v1/breakers/{name:path}": Try(
-        Act.STEER_WORKERS, "/api/v1/breakers/unknown", 400, {}, about=About.EVERYTHING
+        Act.STEER_WORKERS, "/api/v1/breakers/unknown", 400, {}, about=ALL
     ),
-    "DELETE /api/v1/breakers/{name:path}": Try(
-        Act.STEER_WORKERS, "/api/v1/breakers/unknown", 404, about=About.EVERYTHING
-    ),
+    "DELETE /api/v1/breakers/{name:path}": Try(Act.STEER_WORKERS, "/api/v1/breakers/unknown", 404, about=ALL),
     "GET /api/v1/schedules": Try(Act.READ, "/api/v1/schedules?queue=mail&limit=1", 200),
     "POST /api/v1/schedules": Try(Act.SCHEDULE, "/api/v1/schedules", 409, SCHEDULE),
     "GET /api/v1/schedules/preview": Try(
@@ -167,14 +157,12 @@ TRIES = {
     "GET /api/v1/workers": Try(Act.READ, "/api/v1/workers", 200, about=ALL),
     "GET /api/v1/workers/{id}": Try(Act.READ, "/api/v1/workers/{worker}", 200, about=ALL),
     "POST /api/v1/workers/{id}/quiet": Try(
-        Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200, about=About.EVERYTHING
+        Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200, about=ALL
     ),
     "POST /api/v1/workers/{id}/resume": Try(
-        Act.STEER_WORKERS, "/api/v1/workers/{worker}/resume", 200, about=About.EVERYTHING
+        Act.STEER_WORKERS, "/api/v1/workers/{worker}/resume", 200, about=ALL
     ),
-    "POST /api/v1/workers/{id}/stop": Try(
-        Act.STEER_WORKERS, f"/api/v1/workers/{NIL}/stop", 404, about=About.EVERYTHING
-    ),
+    "POST /api/v1/workers/{id}/stop": Try(Act.STEER_WORKERS, f"/api/v1/workers/{NIL}/stop", 404, about=ALL),
     "GET /api/v1/doctor": Try(Act.STEER_WORKERS, "/api/v1/doctor", 200, about=ALL),
     "GET /api/v1/errors": Try(Act.READ, "/api/v1/errors?queue=mail&limit=1", 200),
     "GET /api/v1/errors/{id}": Try(Act.READ, "/api/v1/errors/{group}", 200),

@@ -23,6 +23,7 @@ from tests.support.rows.factories import (
     status,
 )
 from tests.support.rows.rescue import ANY_TIME, rescue_all
+from tests.support.tries import tries
 
 
 async def attempts(conn: Conn, task_id: str) -> list[tuple[Any, ...]]:
@@ -149,7 +150,7 @@ async def test_completion_and_rescue_race_to_one_winner(connections: Connections
 
 async def test_of_each_completion_that_races_with_a_rescue_one_wins(connections: Connections) -> None:
     worker_side, rescuer_side = await connections(2)
-    ids = await enqueue(worker_side, 200)
+    ids = await enqueue(worker_side, tries(200))
     claims = await claim(worker_side, await add_worker(worker_side), 200)
 
     async def finish(held: Claim, round_trips: int) -> int:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -62,15 +62,12 @@ def _only_when_something_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "MIN_INTERVAL_SECONDS", 0.01)
 
 
-def with_state(url: str, test: Callable[[State, Looks], Awaitable[None]]) -> None:
-    """Runs `test` while an application on that database lives."""
-
-    async def run() -> None:
-        app = build_app(Settings(database_url=url))
-        async with app.router.lifespan_context(app), asyncio.timeout(30):
-            await test(app.state.shared, Looks())
-
-    asyncio.run(run())
+@asynccontextmanager
+async def living(url: str) -> AsyncGenerator[tuple[State, Looks]]:
+    """An application on that database, while it lives, and a page of its own."""
+    app = build_app(Settings(database_url=url))
+    async with app.router.lifespan_context(app), asyncio.timeout(30):
+        yield app.state.shared, Looks()
 
 
 async def looked(feed: Feed, count: int) -> None:
@@ -80,8 +77,8 @@ async def looked(feed: Feed, count: int) -> None:
     await eventually_async(check)
 
 
-def test_viewers_of_the_same_share_one_look(database: str) -> None:
-    async def test(state: State, looks: Looks) -> None:
+async def test_viewers_of_the_same_share_one_look(api_database: str) -> None:
+    async with living(api_database) as (state, looks):
         feeds = Hub(state)
         with ExitStack() as watching:
             first, *others = [
@@ -94,11 +91,9 @@ def test_viewers_of_the_same_share_one_look(database: str) -> None:
             assert late.shown_to(ENGLISH) is not None
             assert looks.count == 1
 
-    with_state(database, test)
 
-
-def test_the_published_protocol_and_the_overview_have_looks_of_their_own(database: str) -> None:
-    async def test(state: State, looks: Looks) -> None:
+async def test_the_published_protocol_and_the_overview_have_looks_of_their_own(api_database: str) -> None:
+    async with living(api_database) as (state, looks):
         feeds = Hub(state)
         assert looks.view.path == PUBLISHED.path
         with (
@@ -112,11 +107,9 @@ def test_the_published_protocol_and_the_overview_have_looks_of_their_own(databas
             assert set(shown.parts) == {"cards"}
             assert looks.count == 1
 
-    with_state(database, test)
 
-
-def test_who_is_shown_something_else_is_rendered_from_the_same_look(database: str) -> None:
-    async def test(state: State, looks: Looks) -> None:
+async def test_who_is_shown_something_else_is_rendered_from_the_same_look(api_database: str) -> None:
+    async with living(api_database) as (state, looks):
         feeds = Hub(state)
         with feeds.watching(looks.view, NOTHING, ENGLISH) as feed:
             with feeds.watching(looks.view, NOTHING, SPANISH) as other:
@@ -131,11 +124,9 @@ def test_who_is_shown_something_else_is_rendered_from_the_same_look(database: st
                 await looked(feed, 2)
                 assert feed.shown_to(SPANISH) is not None
 
-    with_state(database, test)
 
-
-def test_another_question_is_another_look(database: str) -> None:
-    async def test(state: State, looks: Looks) -> None:
+async def test_another_question_is_another_look(api_database: str) -> None:
+    async with living(api_database) as (state, looks):
         feeds = Hub(state)
         address = looks.view.address({}, {"a": "1"})
         with (
@@ -147,11 +138,9 @@ def test_another_question_is_another_look(database: str) -> None:
             await looked(other, 1)
             assert looks.count == 2
 
-    with_state(database, test)
 
-
-def test_a_feed_ends_with_its_last_viewer(database: str) -> None:
-    async def test(state: State, looks: Looks) -> None:
+async def test_a_feed_ends_with_its_last_viewer(api_database: str) -> None:
+    async with living(api_database) as (state, looks):
         feeds = Hub(state)
         with feeds.watching(looks.view, NOTHING, ENGLISH) as feed:
             with feeds.watching(looks.view, NOTHING, ENGLISH):
@@ -166,11 +155,9 @@ def test_a_feed_ends_with_its_last_viewer(database: str) -> None:
             assert anew is not feed
             await looked(anew, 1)
 
-    with_state(database, test)
 
-
-def test_a_change_is_looked_at_and_what_is_the_same_stays_the_same(database: str) -> None:
-    async def test(state: State, looks: Looks) -> None:
+async def test_a_change_is_looked_at_and_what_is_the_same_stays_the_same(api_database: str) -> None:
+    async with living(api_database) as (state, looks):
         with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
             await looked(feed, 1)
             shown = feed.shown_to(ENGLISH)
@@ -179,12 +166,12 @@ def test_a_change_is_looked_at_and_what_is_the_same_stays_the_same(database: str
             assert looks.count == 2
             assert feed.shown_to(ENGLISH) is shown  # so nobody is sent anything
 
-    with_state(database, test)
-
 
 @pytest.mark.parametrize("failure", [DatabaseUnavailable("away"), Refused(404, "there is no such task")])
-def test_a_look_that_fails_says_why_and_is_over_with_the_next(database: str, failure: Exception) -> None:
-    async def test(state: State, looks: Looks) -> None:
+async def test_a_look_that_fails_says_why_and_is_over_with_the_next(
+    api_database: str, failure: Exception
+) -> None:
+    async with living(api_database) as (state, looks):
         looks.failure = failure
         with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
             await looked(feed, 1)
@@ -196,13 +183,12 @@ def test_a_look_that_fails_says_why_and_is_over_with_the_next(database: str, fai
             assert feed.problem is None
             assert feed.shown_to(ENGLISH) is not None
 
-    with_state(database, test)
 
-
-def test_a_look_that_breaks_is_logged_and_others_follow(
-    database: str, caplog: pytest.LogCaptureFixture
+async def test_a_look_that_breaks_is_logged_and_others_follow(
+    api_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(state: State, looks: Looks) -> None:
+    caplog.set_level(logging.ERROR, hub.__name__)
+    async with living(api_database) as (state, looks):
         looks.failure = ZeroDivisionError("a bug")
         with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
             await looked(feed, 1)
@@ -210,18 +196,15 @@ def test_a_look_that_breaks_is_logged_and_others_follow(
             state.changes.on_notify("")
             await looked(feed, 2)
             assert feed.shown_to(ENGLISH) is not None
-
-    with caplog.at_level(logging.ERROR, hub.__name__):
-        with_state(database, test)
     assert [record.getMessage() for record in caplog.records] == ["could not update a page for its viewers"]
 
 
 def test_whoever_was_told_of_a_problem_is_shown_the_page_when_it_is_over(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    api_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.1)
     looks = Looks()
-    app = build_app(Settings(database_url=database))
+    app = build_app(Settings(database_url=api_database))
     app.router.routes[:] = [
         *(route for route in app.router.routes if getattr(route, "path", None) != "/ws"),
         *web_socket.routes(app.state.shared, Views((looks.view,))),

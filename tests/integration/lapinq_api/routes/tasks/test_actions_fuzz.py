@@ -12,6 +12,7 @@ from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
+from tests.support.tries import tries
 
 # Threads of the server draw random numbers, too.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -84,7 +85,7 @@ def made(api_database: str) -> dict[Status, str]:
     content_type=_type,
 )
 @settings(
-    max_examples=400,
+    max_examples=tries(400),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -127,7 +128,7 @@ def test_afterwards_every_task_is_in_order(
 
 
 @given(timeout=st.floats() | st.integers() | _json)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_time_limit_is_stored_or_refused_by_its_name(api: httpx.Client, timeout: Any) -> None:
     task = {"task_name": "send", "module_path": "app.mail", "timeout_seconds": timeout}
     headers = {"Content-Type": "application/json"}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lapinq_core.domain.cron.expression import read_cron
 from lapinq_core.domain.cron.fields import LAST, Fields, read_fields
 from lapinq_core.domain.errors import InvalidValue
+from tests.support.tries import tries
 
 
 def read(expression: str, seed: str = "backup") -> Fields:
@@ -194,7 +195,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=tries(1000))
 @given(st.text(max_size=300) | st.lists(pieces, max_size=60).map("".join), st.text(max_size=9))
 def test_any_text_is_read_or_refused_at_once(text: str, seed: str) -> None:
     def seconds_to_read() -> float:

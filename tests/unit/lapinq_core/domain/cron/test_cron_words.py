@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lapinq_core.domain.cron.expression import read_cron
 from lapinq_core.domain.cron.words import in_words
 from lapinq_core.domain.errors import InvalidValue
+from tests.support.tries import tries
 
 
 def words(expression: str, language: str = "en") -> str:
@@ -92,7 +93,7 @@ days = st.sampled_from(["*", "1", "L", "L,15", "*/2", "28-3", "H", "1-31"])
 weekdays = st.sampled_from(["*", "mon", "sat-mon", "fri#1,tue#2", "mon,friL", "*/2", "0-6", "H"])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=tries(300))
 @given(
     st.lists(numbers, min_size=1, max_size=2),
     hours,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
+from tests.support.tries import tries
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,7 +76,7 @@ def test_of_a_repeated_key_the_last_counts() -> None:
 @given(
     st.binary(max_size=300) | st.text(alphabet='{}[]":,\\ud8005e+-.0 namerst', max_size=80).map(str.encode)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
     with suppress(InvalidValue):
         decode(_one, body)

@@ -26,6 +26,8 @@ from tests.support.http.people import log_in
 from tests.support.programs.embedded import open_directory
 from tests.support.programs.packages import ROOT, build, install, run, served, wheel_in
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -13,6 +13,8 @@ from lapinq_core.domain.version import __version__
 from scripts import changelog
 from tests.support.programs.packages import ROOT
 
+pytestmark = pytest.mark.slow
+
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 
 

@@ -13,6 +13,8 @@ from lapinq_core.domain.version import __version__
 from scripts import sbom
 from tests.support.programs.packages import ROOT, build, wheel_in
 
+pytestmark = pytest.mark.slow
+
 DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 # From the packages that are installed here, tools for development among them.
 SITE = Path(sysconfig.get_path("purelib"))

@@ -111,6 +111,7 @@ def test_the_source_distribution_can_run_the_tests(built: Path) -> None:
     assert not [name for name in names if name.startswith((".venv", ".git/", "dist/"))]
 
 
+@pytest.mark.slow
 def test_built_once_more_and_without_the_detour_it_is_the_same_to_the_byte(
     built: Path, tmp_path: Path
 ) -> None:

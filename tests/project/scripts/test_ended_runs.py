@@ -37,7 +37,7 @@ def test(postgres_url, torn_down):
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_no_server_is_left_of_a_run_that_is_ended_by_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     test = tmp_path / "test_that_waits.py"
     test.write_text(A_TEST, encoding="utf-8")

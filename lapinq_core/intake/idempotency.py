@@ -219,10 +219,11 @@ async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[An
 
 async def _record(conn: psycopg.AsyncConnection, asked: Asked, outcome: Outcome, by: Author) -> None:
     """Writes the audit entry. A repeated request has none, nor has one whose tasks all give way to others."""
-    if asked.rerun_of is not None:
-        if is_stored(outcome):
-            await record_rerun(conn, asked.tasks[0], asked.ids[0], asked.rerun_of, by)
-    elif changed := _changed(asked, outcome):
+    changed = _changed(asked, outcome)
+    if changed and asked.rerun_of is not None:
+        [(task, task_id)] = changed
+        await record_rerun(conn, task, task_id, asked.rerun_of, by)
+    elif changed:
         await record_enqueue(conn, changed, by)
 
 

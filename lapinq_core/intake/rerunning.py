@@ -19,7 +19,7 @@ async def enqueued_fields(conn: psycopg.AsyncConnection, task_id: str) -> str | 
 async def record_rerun(
     conn: psycopg.AsyncConnection, task: NewTask, task_id: str | None, earlier_id: str, by: Author
 ) -> None:
-    """Links `task`, which was stored as `task_id`, to the earlier one, and writes the audit entry."""
+    """Links `task`, stored as `task_id` or replacing it, to the earlier one, and writes the audit entry."""
     details = {"queue": task.queue_name, "task_name": task.task_name, "task_id": task_id}
     await conn.execute(sql("link_rerun"), {"id": task_id, "earlier_id": earlier_id})
     await audit.record(conn, by.did("task.rerun", earlier_id, details))

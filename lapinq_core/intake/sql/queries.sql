@@ -38,11 +38,13 @@ SELECT pg_logical_emit_message(true, 'lapinq', '')
 SELECT set_config('synchronous_commit', 'off', true)
 
 -- name: link_rerun
--- Links a task to the earlier one that it repeats. Locks its row, which is of the same transaction.
+-- Links a task to the earlier one that it repeats, unless it is that one. Locks its row, which the same transaction has
+-- stored or replaced.
 -- Relies on lapinq_tasks_pkey. No index holds the column.
 UPDATE lapinq_tasks
    SET rerun_of = %(earlier_id)s::uuid
  WHERE id = %(id)s::uuid
+   AND id <> %(earlier_id)s::uuid
 
 -- name: stored_ids
 -- Which of these tasks are stored. Locks nothing. Relies on the primary key of lapinq_tasks.

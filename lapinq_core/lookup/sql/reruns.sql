@@ -8,6 +8,7 @@ SELECT (SELECT e.id::text FROM lapinq_tasks e WHERE e.id = t.rerun_of),
                   JOIN lapinq_tasks r ON r.id = (a.details ->> 'task_id')::uuid
                  WHERE a.target = %(id)s::text
                    AND a.action = 'task.rerun'
+                   AND r.id <> t.id
                  ORDER BY a.id DESC
                  LIMIT %(limit)s::integer) AS l)
   FROM lapinq_tasks t

@@ -231,7 +231,7 @@ def test_nothing_passes_that_no_policy_lets_through() -> None:
 
 
 def test_no_pod_reaches_addresses_that_no_policy_names() -> None:
-    # Least of all the metadata of a cloud, which hands out the node's credentials.
+    # Least of all the metadata of a cloud, which hands out the node's credentials, and Azure's host.
     rules = [
         (policy["metadata"]["name"], rule)
         for policy in resources(BASE) + resources(COMPONENTS)
@@ -241,7 +241,7 @@ def test_no_pod_reaches_addresses_that_no_policy_names() -> None:
     assert rules
     assert [name for name, rule in rules if not (rule.get("to") and rule.get("ports"))] == []
     blocks = [(name, peer["ipBlock"]) for name, rule in rules for peer in rule["to"] if "ipBlock" in peer]
-    metadata = [ip_address("169.254.169.254"), ip_address("fd00:ec2::254")]
+    clouds = [ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")]
     open_to_it = [
         (name, block["cidr"])
         for name, block in blocks
@@ -249,7 +249,7 @@ def test_no_pod_reaches_addresses_that_no_policy_names() -> None:
         and any(
             address in ip_network(block["cidr"])
             and not any(address in ip_network(each) for each in block.get("except", ()))
-            for address in metadata
+            for address in clouds
         )
     ]
     assert open_to_it == []

@@ -98,6 +98,9 @@ class Mailer:
             if server.user is not None:
                 smtp.login(server.user, server.password)
             refused = smtp.send_message(mail)
+            # The server has the mail, whatever it answers now.
+            with contextlib.suppress(smtplib.SMTPException):
+                smtp.quit()
         # The others would get it again with each further try.
         return Delivered(_ACCEPTED, f"{self._refuses(refused)}; the others got it" if refused else None)
 

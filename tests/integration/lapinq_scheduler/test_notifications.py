@@ -15,7 +15,7 @@ from lapinq_core.domain.alerts.rule import Channel
 from lapinq_core.domain.alerts.smtp_url import read_smtp_url
 from lapinq_core.domain.webhooks.signature import read_keys
 from lapinq_core.domain.webhooks.target import read_allowed
-from lapinq_core.domain.webhooks.webhook import Undelivered
+from lapinq_core.domain.webhooks.webhook import Delivered, Undelivered
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_scheduler.alerts import notifications as module
@@ -211,6 +211,14 @@ async def test_a_recipient_who_is_refused_is_told_of_and_the_others_get_the_mail
             await conn.execute("UPDATE lapinq_notify_rules SET next_at = lapinq_now()")
             assert await notifications.send() == SEND_INTERVAL_SECONDS
         assert [recipients for recipients, _ in server.mails] == [["lisa@example.org"]]
+
+
+@pytest.mark.parametrize("farewell", ["421 too busy", "what?", "221 " + "x" * 10_000])
+async def test_a_mail_that_is_taken_is_delivered_whatever_the_farewell(farewell: str) -> None:
+    async with mail_server() as server:
+        server.farewell = farewell
+        mailer = Mailer(read_smtp_url(f"smtp://127.0.0.1:{server.port}?tls=no"), "lapinq@example.org")
+        assert await mailer.send(["lisa@example.org"], "subject", "text") == Delivered(250)
 
 
 async def test_without_a_mail_server_the_reason_is_told(database: str) -> None:

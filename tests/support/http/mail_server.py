@@ -13,7 +13,7 @@ from pathlib import Path
 
 class MailServer:
     """`mails` are the data of each mail, with its recipients; recipients in `refused` get a 550. `logins` are user and
-    password of each login, `encrypted` whether each mail came over TLS.
+    password of each login, `encrypted` whether each mail came over TLS. `farewell` answers QUIT.
     """
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
@@ -22,6 +22,7 @@ class MailServer:
         self.refused: set[str] = set()
         self.logins: list[tuple[str, str]] = []
         self.encrypted: list[bool] = []
+        self.farewell = "221 bye"
         self._tls = tls
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,7 +67,7 @@ class MailServer:
                     self.encrypted.append(is_encrypted)
                     answer("250 taken")
                 case "QUIT":
-                    answer("221 bye")
+                    answer(self.farewell)
                     break
                 case _:
                     answer("250 ok")

@@ -108,7 +108,9 @@ def set_(
     with reached(given) as api:
         body = {rule: value for rule, value in rules.items() if value is not None}
         found = api.call("PUT", path(_BREAKER, name), body=body)
-    print_done(found, f"{plain(name)}: {_rules(found.value)}, {_state(found.value)}", as_json=as_json)
+    is_told = "failures_in_row" in found.value  # a key without the scope read is not
+    rules = f"{_rules(found.value)}, " if is_told else ""
+    print_done(found, f"{plain(name)}: {rules}{_state(found.value)}", as_json=as_json)
 
 
 @breaker.command()

@@ -91,7 +91,9 @@ def set_(
         raise click.UsageError("give --max-running, --rate or both")
     with reached(given) as api:
         found = api.call("PUT", path(_LIMIT, name), body={"max_running": max_running, "rate": rate})
-    print_done(found, f"{plain(name)}: {_rules(found.value)}", as_json=as_json)
+    is_told = "rate" in found.value  # a key without the scope read is not
+    done = f"{plain(name)}: {_rules(found.value)}" if is_told else f"set the limit {plain(name)}"
+    print_done(found, done, as_json=as_json)
 
 
 @limit.command("open")

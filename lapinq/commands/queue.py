@@ -71,7 +71,9 @@ def set_(name: str, changes: dict[str, object], as_json: bool, **given: object) 
     with reached(given) as api:
         note_unknown_queue(api, name)
         found = api.patch(path(_QUEUE, name), changes)
-    print_done(found, f"{plain(name)}: {told(found.value['policy'])}", as_json=as_json)
+    policy = found.value.get("policy")  # a key without the scope read is not told
+    done = f"set the policy of {plain(name)}" if policy is None else f"{plain(name)}: {told(policy)}"
+    print_done(found, done, as_json=as_json)
 
 
 @queue.command()

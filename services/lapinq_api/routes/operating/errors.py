@@ -6,9 +6,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, require, require_read
+from lapinq_api.credentials.caller import author_of, require, require_read
 from lapinq_api.operations.bodies.mute_request import MuteRequest, read_mute
 from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.filters.error_group import QUEUE, STATE, TASK_NAME, read_filter
 from lapinq_api.operations.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
@@ -89,9 +90,7 @@ async def _found(state: State, request: Request) -> ErrorGroup:
 def _changed(request: Request, group: ErrorGroup | None) -> Response:
     if group is None:
         raise _unknown()
-    if not actor_of(request).may_read(group.queue_name):
-        return Json(ErrorGroupStatus(id=group.id, state=group.state))
-    return Json(group)
+    return Json(readable(request, group.queue_name, group, ErrorGroupStatus))
 
 
 def _unknown() -> Refused:
@@ -99,10 +98,7 @@ def _unknown() -> Refused:
 
 
 _UNKNOWN = {404: "There is no group of errors with this id."}
-_PERMITTED = (
-    "A user needs the permission `requeue` on the queue."
-    " Without the scope `read`, a key is told the state only."
-)
+_PERMITTED = f"A user needs the permission `requeue` on the queue. {BRIEF}"
 
 OPERATIONS = (
     Operation(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from lapinq_api.credentials.caller import actor_of, author_of, require, require_read
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.body import read_no_fields
+from lapinq_api.operations.brief import BRIEF
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.filters.webhook import ID, QUEUE, STATE, TASK_ID, read_filter
 from lapinq_api.operations.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
@@ -117,8 +118,7 @@ OPERATIONS = (
         summary="Resend a webhook",
         description=(
             "In any state: it is due now, and retried for another day under the same id. A user"
-            " needs the permission `requeue` on the task's queue. Without the scope `read`, a key is told the state"
-            " only."
+            f" needs the permission `requeue` on the task's queue. {BRIEF}"
         ),
         parameters=(_EVENT_ID,),
         answers={200: Answer(description="It is pending.", body=WebhookObject | WebhookResent)},

@@ -8,13 +8,14 @@ from starlette.responses import Response
 
 from lapinq_api.credentials.caller import actor_of, author_of, refusal_of
 from lapinq_api.operations.body import read_no_fields
+from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.operations.task_path import read_id
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
-from lapinq_core.domain.worker import WorkerRequest
+from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import (
     DeadWorker,
@@ -31,6 +32,14 @@ WORKER_ID = Parameter(
     description="The worker's id. Each start of a worker has a new one.",
     schema={"type": "string", "format": "uuid"},
 )
+
+
+class WorkerStatus(msgspec.Struct):
+    """A worker as far as a key without the scope `read` is told."""
+
+    id: str
+    state: WorkerState
+    asked_to: WorkerRequest | None
 
 
 async def list_workers(state: State, request: Request) -> Response:
@@ -74,13 +83,14 @@ async def _ask(state: State, request: Request, wanted: WorkerRequest | None) -> 
     _check_may_steer(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     try:
-        return Json(await state.database.run(operators.request, worker, wanted, by=author_of(request)))
+        found = await state.database.run(operators.request, worker, wanted, by=author_of(request))
     except UnknownWorker as error:
         raise _unknown() from error
     except DeadWorker as error:
         raise Refused(HTTPStatus.CONFLICT, "this worker was declared dead") from error
     except StoppingWorker as error:
         raise Refused(HTTPStatus.CONFLICT, "this worker was asked to stop, which cannot be undone") from error
+    return Json(readable(request, None, found, WorkerStatus))
 
 
 def _check_may_steer(request: Request) -> None:
@@ -101,10 +111,14 @@ def _unknown() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, "there is no worker with this id")
 
 
+_CHANGED = WorkerDetails | WorkerStatus
+"""What is answered to a change."""
+
 _UNKNOWN = {404: "There is no such worker: unknown, shut down, or dead for more than a day."}
 _FIXED = {**_UNKNOWN, 409: "The worker was declared dead or asked to stop."}
 _STEERING = (
     "The worker learns of it at its next heartbeat. Requires an admin, or a key with the scope `manage`."
+    f" {BRIEF}"
 )
 
 OPERATIONS = (
@@ -161,7 +175,7 @@ OPERATIONS = (
             f"It claims nothing new, releases what it has not started, and finishes what it runs. {_STEERING}"
         ),
         parameters=(WORKER_ID,),
-        answers={200: Answer(description="The worker is asked to be quiet.", body=WorkerDetails)},
+        answers={200: Answer(description="The worker is asked to be quiet.", body=_CHANGED)},
         errors=_FIXED,
     ),
     Operation(
@@ -173,7 +187,7 @@ OPERATIONS = (
         summary="Resume a quiet worker",
         description=_STEERING,
         parameters=(WORKER_ID,),
-        answers={200: Answer(description="The worker is asked to resume.", body=WorkerDetails)},
+        answers={200: Answer(description="The worker is asked to resume.", body=_CHANGED)},
         errors=_FIXED,
     ),
     Operation(
@@ -189,7 +203,7 @@ OPERATIONS = (
             f" until the server restarts. {_STEERING}"
         ),
         parameters=(WORKER_ID,),
-        answers={200: Answer(description="The worker is asked to stop.", body=WorkerDetails)},
+        answers={200: Answer(description="The worker is asked to stop.", body=_CHANGED)},
         errors=_FIXED,
     ),
 )

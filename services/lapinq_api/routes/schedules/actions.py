@@ -12,6 +12,7 @@ from lapinq_api.credentials.caller import author_of, refuse_early, require_read
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.schedule_object import Shown, with_latest
 from lapinq_api.operations.body import read_json_if_any, read_no_fields
+from lapinq_api.operations.brief import BRIEF
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, query_of
 from lapinq_api.operations.paging import (
     CURSOR_HEADERS,
@@ -23,7 +24,7 @@ from lapinq_api.operations.paging import (
 )
 from lapinq_api.operations.schedule_path import NAME, act, schedule_name
 from lapinq_api.operations.task_path import links_to_task
-from lapinq_api.routes.schedules.schedules import BRIEF, CHANGED, NEEDS_SCOPE, UNKNOWN, answer_with
+from lapinq_api.routes.schedules.schedules import CHANGED, NEEDS_SCOPE, UNKNOWN, answer_with
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.domain.accounts.account import PAUSING_SCHEDULES, SCHEDULING, Permission

@@ -23,6 +23,7 @@ from lapinq_api.operations.bodies.schedule_request import (
     read_definition,
 )
 from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.brief import BRIEF
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, query_of
 from lapinq_api.operations.filters.schedule import (
     CURSOR,
@@ -141,7 +142,6 @@ CHANGED = ScheduleObject | ScheduleStatus
 """What is answered to a change."""
 
 NEEDS_SCOPE = "A key needs the scope `schedule`."
-BRIEF = "Without the scope `read`, a key is told the state only."
 
 UNKNOWN = {404: "There is no schedule with this name."}
 

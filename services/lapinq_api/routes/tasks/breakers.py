@@ -9,11 +9,13 @@ from starlette.responses import Response
 from lapinq_api.credentials.caller import author_of, require
 from lapinq_api.operations.bodies.breaker_request import BreakerRequest
 from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
@@ -26,6 +28,13 @@ _NAME = Parameter(
     description="The task name.",
     schema={**NAME_SCHEMA, "examples": ["send_mail"]},
 )
+
+
+class BreakerStatus(msgspec.Struct):
+    """A circuit breaker as far as a key without the scope `read` is told."""
+
+    name: str
+    state: BreakerState
 
 
 async def list_breakers(state: State, request: Request) -> Response:
@@ -45,7 +54,7 @@ async def set_breaker(state: State, request: Request) -> Response:
         await state.database.run(task_breakers.put_breaker, name, rule, by=author_of(request))
     except TooManyBreakers as error:
         raise Refused(HTTPStatus.CONFLICT, str(error)) from error
-    return Json(await _found(state, name))
+    return Json(readable(request, None, await _found(state, name), BreakerStatus))
 
 
 async def close_task_breaker(state: State, request: Request) -> Response:
@@ -53,7 +62,7 @@ async def close_task_breaker(state: State, request: Request) -> Response:
     require(request, Permission.PAUSE, None)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     await state.database.run(task_breakers.close_breaker, name, by=author_of(request))
-    return Json(await _found(state, name))
+    return Json(readable(request, None, await _found(state, name), BreakerStatus))
 
 
 async def remove_breaker(state: State, request: Request) -> Response:
@@ -83,6 +92,9 @@ def _unknown() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, "this task name has no circuit breaker")
 
 
+_CHANGED = NamedBreaker | BreakerStatus
+"""What is answered to a change."""
+
 _UNKNOWN = {404: "This task name has no circuit breaker."}
 _FOR_WHOM = "It takes an admin or a key with the scope manage."
 
@@ -105,10 +117,10 @@ OPERATIONS = (
         summary="Close the circuit breaker of a task name",
         description=(
             "Its counts start at zero, and parked tasks start within a second. Nothing changes if it is already closed."
-            f" {_FOR_WHOM}"
+            f" {_FOR_WHOM} {BRIEF}"
         ),
         parameters=(_NAME,),
-        answers={200: Answer(description="The circuit breaker is closed.", body=NamedBreaker)},
+        answers={200: Answer(description="The circuit breaker is closed.", body=_CHANGED)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -131,11 +143,11 @@ OPERATIONS = (
         summary="Create or change the circuit breaker of a task name",
         description=(
             "The body replaces all rules. Counts start at zero; an open breaker stays open. Workers learn of a new one"
-            f" immediately, or with their next heartbeat. {_FOR_WHOM}"
+            f" immediately, or with their next heartbeat. {_FOR_WHOM} {BRIEF}"
         ),
         parameters=(_NAME,),
         body=BreakerRequest,
-        answers={200: Answer(description="The circuit breaker.", body=NamedBreaker)},
+        answers={200: Answer(description="The circuit breaker.", body=_CHANGED)},
         errors={409: f"{task_breakers.MAX_BREAKERS:,} task names have a circuit breaker already."},
     ),
     Operation(

@@ -1,13 +1,16 @@
 """Named limits: list, get, set, open, delete."""
 
+from datetime import datetime
 from http import HTTPStatus
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.credentials.caller import author_of, require
 from lapinq_api.operations.bodies.limit_request import LimitRequest, read_limit
 from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -29,6 +32,13 @@ _NAME = Parameter(
         "examples": ["openai"],
     },
 )
+
+
+class LimitStatus(msgspec.Struct):
+    """A limit as far as a key without the scope `read` is told."""
+
+    name: str
+    closed_until: datetime | None
 
 
 async def list_limits(state: State, request: Request) -> Response:
@@ -54,7 +64,8 @@ async def set_limit(state: State, request: Request) -> Response:
     except TooManyLimits as error:
         raise Refused(HTTPStatus.CONFLICT, str(error)) from error
     _wake(state, found)
-    return Json(found, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+    shown = readable(request, None, found, LimitStatus)
+    return Json(shown, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
 async def open_limit(state: State, request: Request) -> Response:
@@ -65,7 +76,7 @@ async def open_limit(state: State, request: Request) -> Response:
     if found is None:
         raise _unknown()
     _wake(state, found)
-    return Json(found)
+    return Json(readable(request, None, found, LimitStatus))
 
 
 async def delete_limit(state: State, request: Request) -> Response:
@@ -96,6 +107,9 @@ def _unknown() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, "there is no limit with this name")
 
 
+_CHANGED = NamedLimit | LimitStatus
+"""What is answered to a change."""
+
 _UNKNOWN = {404: "There is no limit with this name."}
 _FOR_WHOM = "It takes an admin or a key with the scope manage."
 
@@ -116,9 +130,9 @@ OPERATIONS = (
         needs=Needs.PERMISSION,
         tag="limits",
         summary="Open a named limit that a task has closed",
-        description=f"It opens before its time. Units that are used up are not given back. {_FOR_WHOM}",
+        description=f"It opens before its time. Units that are used up are not given back. {_FOR_WHOM} {BRIEF}",
         parameters=(_NAME,),
-        answers={200: Answer(description="The limit is open.", body=NamedLimit)},
+        answers={200: Answer(description="The limit is open.", body=_CHANGED)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -141,13 +155,13 @@ OPERATIONS = (
         summary="Create or change a named limit",
         description=(
             "The body replaces both rules, for all queues and workers together. Changes take effect immediately, also"
-            f" for waiting tasks. Running tasks are not affected. {_FOR_WHOM}"
+            f" for waiting tasks. Running tasks are not affected. {_FOR_WHOM} {BRIEF}"
         ),
         parameters=(_NAME,),
         body=LimitRequest,
         answers={
-            200: Answer(description="The limit, changed.", body=NamedLimit),
-            201: Answer(description="The new limit.", body=NamedLimit),
+            200: Answer(description="The limit, changed.", body=_CHANGED),
+            201: Answer(description="The new limit.", body=_CHANGED),
         },
         errors={409: f"There are {named_limits.MAX_LIMITS:,} named limits already."},
     ),

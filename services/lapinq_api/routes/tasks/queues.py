@@ -7,7 +7,7 @@ A queue name may contain any printable character, also a slash, so the name is t
 from datetime import datetime
 from http import HTTPStatus
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from lapinq_api.credentials.caller import actor_of, author_of, require, require_
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_policy_change
 from lapinq_api.operations.body import read_json, read_json_if_any, read_no_fields
+from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -45,6 +46,13 @@ class ListedQueue(QueueCounts, frozen=True):
     waiting_since: datetime | UnsetType | None = UNSET
 
 
+class QueueStatus(Struct):
+    """A queue as far as a key without the scope `read` is told. `paused_at` is null if it is not paused."""
+
+    queue_name: str
+    paused_at: datetime | None
+
+
 async def list_queues(state: State, request: Request) -> Response:
     if not flag("details", query_of(request).get("details")):
         return Json(await state.database.scan(inspect.count_queues))
@@ -69,7 +77,7 @@ async def set_queue(state: State, request: Request) -> Response:
     changes = read_policy_change(body)
     found = await state.database.run(queues.set_policy, queue, changes, by=author_of(request))
     state.notifier.wake([queue])  # more of its tasks may start now
-    return Json(found)
+    return Json(readable(request, queue, found, QueueStatus))
 
 
 async def pause_queue(state: State, request: Request) -> Response:
@@ -79,7 +87,8 @@ async def pause_queue(state: State, request: Request) -> Response:
         request.scope, request.receive, state.settings.max_payload_size, state.admission
     )
     reason = read_reason(body)
-    return Json(await state.database.run(queues.pause, queue, reason, by=author_of(request)))
+    found = await state.database.run(queues.pause, queue, reason, by=author_of(request))
+    return Json(readable(request, queue, found, QueueStatus))
 
 
 async def resume_queue(state: State, request: Request) -> Response:
@@ -91,7 +100,7 @@ async def resume_queue(state: State, request: Request) -> Response:
         state.notifier.wake([queue])
     if found is None:
         raise await _unknown_queue(state, request, queue)
-    return Json(found)
+    return Json(readable(request, queue, found, QueueStatus))
 
 
 async def close_breaker(state: State, request: Request) -> Response:
@@ -103,7 +112,7 @@ async def close_breaker(state: State, request: Request) -> Response:
         state.notifier.wake([queue])
     if found is None:
         raise await _unknown_queue(state, request, queue)
-    return Json(found)
+    return Json(readable(request, queue, found, QueueStatus))
 
 
 def queue_of(request: Request) -> str:
@@ -116,12 +125,15 @@ def queue_of(request: Request) -> str:
 async def _unknown_queue(state: State, request: Request, name: str) -> Refused:
     actor = actor_of(request)
     known = [one.queue_name for one in await state.database.scan(inspect.count_queues)]
-    meant = did_you_mean(name, filter(actor.covers, known))
+    meant = did_you_mean(name, filter(actor.may_read, known))
     return Refused(
         HTTPStatus.NOT_FOUND,
         f"there is no queue with this name{meant}: it has no tasks, and nobody paused or limited it",
     )
 
+
+_CHANGED = QueueDetails | QueueStatus
+"""What is answered to a change."""
 
 _UNKNOWN = {404: "There is no such queue: it has no tasks, and nobody paused or limited it."}
 
@@ -154,12 +166,12 @@ OPERATIONS = (
         summary="Pause a queue",
         description=(
             "No task of the queue starts until it is resumed; running tasks finish. The queue need not"
-            " have tasks yet. If it is paused already, the first pause and its reason stay."
+            f" have tasks yet. If it is paused already, the first pause and its reason stay. {BRIEF}"
         ),
         parameters=(QUEUE,),
         body=PauseRequest,
         body_is_optional=True,
-        answers={200: Answer(description="The queue is paused.", body=QueueDetails)},
+        answers={200: Answer(description="The queue is paused.", body=_CHANGED)},
     ),
     Operation(
         method="POST",
@@ -168,8 +180,9 @@ OPERATIONS = (
         needs=Needs.PERMISSION,
         tag="queues",
         summary="Resume a queue",
+        description=BRIEF,
         parameters=(QUEUE,),
-        answers={200: Answer(description="The queue is active.", body=QueueDetails)},
+        answers={200: Answer(description="The queue is active.", body=_CHANGED)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -181,10 +194,10 @@ OPERATIONS = (
         summary="Close the circuit breaker of a queue",
         description=(
             "Its tasks start again immediately, and its counts start at zero. Nothing changes if it is closed or the"
-            " queue has none."
+            f" queue has none. {BRIEF}"
         ),
         parameters=(QUEUE,),
-        answers={200: Answer(description="The queue.", body=QueueDetails)},
+        answers={200: Answer(description="The queue.", body=_CHANGED)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -208,10 +221,10 @@ OPERATIONS = (
         description=(
             "Fields that are left out stay as they are. The policy holds for all workers together. Changes take effect"
             " immediately, also for waiting tasks. Running tasks are not affected. The queue need not have tasks yet."
-            " Requires an admin or a key with the scope manage."
+            f" Requires an admin or a key with the scope manage. {BRIEF}"
         ),
         parameters=(QUEUE,),
         body=PolicyChange,
-        answers={200: Answer(description="The queue, with its `policy`.", body=QueueDetails)},
+        answers={200: Answer(description="The queue, with its `policy`.", body=_CHANGED)},
     ),
 )

@@ -112,7 +112,18 @@ def test_a_key_without_read_changes_what_it_may(command_database: str, server_ur
     assert said(where, "webhook", "resend", str(hook["id"])) == f"resends {hook['id']}\n"
     assert "may not read" in said(where, "webhook", "resend", str(hook["id"])[:23], code=1)
 
-    said(where, "limit", "set", "gpu", "--max-running", "1")
+    assert said(where, "queue", "set", "unread", "--max-running", "1") == "set the policy of unread\n"
+    assert said(where, "queue", "pause", "unread") == "paused unread\n"
+    assert said(where, "queue", "resume", "unread") == "resumed unread\n"
+    hint = "Error: there is no queue with this name: it has no tasks, and nobody paused or limited it\n"
+    assert said(where, "queue", "resume", "unraed", code=1) == hint
+
+    rules = ("--failures-in-row", "5")
+    assert said(where, "breaker", "set", "send", *rules) == "send: closed\n"
+    assert said(where, "breaker", "close", "send") == "closed the circuit breaker of the task send\n"
+
+    assert said(where, "limit", "set", "gpu", "--max-running", "1") == "set the limit gpu\n"
+    assert said(where, "limit", "open", "gpu") == "gpu is open\n"
     asked = lapinq_at(where, "limit", "delete", "gpu", stdin="y\n")
     assert asked.stdout == "deleted the limit gpu\n", asked.stderr
     assert asked.stderr.startswith("Delete the limit gpu? Tasks that wait for it start without it. [y/N]")

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator
 from enum import StrEnum, auto
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import httpx
@@ -18,6 +18,7 @@ import pytest
 
 from lapinq_api.app import build_app
 from lapinq_api.auth.sessions import new_token
+from lapinq_api.operations.endpoint import Needs, Operation
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.accounts.account import Permission, Scope
 from lapinq_core.domain.tasks.state import Status
@@ -207,6 +208,83 @@ TRIES = {
     "GET /metrics": Try(Act.LOOK_AT_THE_SERVER, "/metrics", 200),
     "GET /openapi.json": Try(Act.LOOK_AT_THE_SERVER, "/openapi.json", 200),
     "GET /docs": Try(Act.LOOK_AT_THE_SERVER, "/docs", 200),
+}
+
+_QUEUE, _LIMIT, _BREAKER = {"queue_name", "paused_at"}, {"name", "closed_until"}, {"name", "state"}
+_SCHEDULE, _WORKER, _OTHER = {"name", "state", "version"}, {"id", "state", "asked_to"}, {"id", "state"}
+
+# What a key without the scope `read` is told of what it changes: the act, path, body, and the fields of the answer. In
+# this order each call is possible.
+BRIEFLY: dict[str, tuple[Act, str, Any, set[str]]] = {
+    "PATCH /api/v1/queues/{name:path}": (
+        Act.STEER_WORKERS,
+        "/api/v1/queues/mail",
+        {"max_running": None},
+        _QUEUE,
+    ),
+    "POST /api/v1/queues/{name:path}/pause": (Act.PAUSE, "/api/v1/queues/mail/pause", None, _QUEUE),
+    "POST /api/v1/queues/{name:path}/resume": (Act.PAUSE, "/api/v1/queues/mail/resume", None, _QUEUE),
+    "POST /api/v1/queues/{name:path}/close-breaker": (
+        Act.PAUSE,
+        "/api/v1/queues/mail/close-breaker",
+        None,
+        _QUEUE,
+    ),
+    "PUT /api/v1/limits/{name}": (Act.STEER_WORKERS, "/api/v1/limits/gpu", {"max_running": 1}, _LIMIT),
+    "POST /api/v1/limits/{name}/open": (Act.STEER_WORKERS, "/api/v1/limits/gpu/open", None, _LIMIT),
+    "PUT /api/v1/breakers/{name:path}": (
+        Act.STEER_WORKERS,
+        "/api/v1/breakers/send",
+        {"failures_in_row": 5},
+        _BREAKER,
+    ),
+    "POST /api/v1/breakers/{name:path}/close": (
+        Act.STEER_WORKERS,
+        "/api/v1/breakers/send/close",
+        None,
+        _BREAKER,
+    ),
+    "POST /api/v1/schedules": (Act.SCHEDULE, "/api/v1/schedules", {**SCHEDULE, "name": "unread"}, _SCHEDULE),
+    "PATCH /api/v1/schedules/{name}": (
+        Act.SCHEDULE,
+        "/api/v1/schedules/unread",
+        {"version": 1, "priority": 1},
+        _SCHEDULE,
+    ),
+    "POST /api/v1/schedules/{name}/pause": (
+        Act.PAUSE_SCHEDULE,
+        "/api/v1/schedules/unread/pause",
+        None,
+        _SCHEDULE,
+    ),
+    "POST /api/v1/schedules/{name}/resume": (
+        Act.PAUSE_SCHEDULE,
+        "/api/v1/schedules/unread/resume",
+        None,
+        _SCHEDULE,
+    ),
+    "POST /api/v1/workers/{id}/quiet": (
+        Act.STEER_WORKERS,
+        "/api/v1/workers/{worker}/quiet",
+        None,
+        _WORKER,
+    ),
+    "POST /api/v1/workers/{id}/resume": (
+        Act.STEER_WORKERS,
+        "/api/v1/workers/{worker}/resume",
+        None,
+        _WORKER,
+    ),
+    "POST /api/v1/workers/{id}/stop": (Act.STEER_WORKERS, "/api/v1/workers/{leaving}/stop", None, _WORKER),
+    "POST /api/v1/errors/{id}/resolve": (Act.REQUEUE, "/api/v1/errors/{group}/resolve", None, _OTHER),
+    "POST /api/v1/errors/{id}/mute": (Act.REQUEUE, "/api/v1/errors/{group}/mute", {"seconds": 60}, _OTHER),
+    "POST /api/v1/errors/{id}/reopen": (Act.REQUEUE, "/api/v1/errors/{group}/reopen", None, _OTHER),
+    "POST /api/v1/webhooks/{id}/resend": (
+        Act.REQUEUE,
+        "/api/v1/webhooks/{webhook}/resend",
+        None,
+        _OTHER,
+    ),
 }
 
 BY_SCOPE = {
@@ -472,19 +550,30 @@ def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
     assert stage.call(limited, "GET", f"/api/v1/tasks?queues={QUEUE}&args=1&limit=1").status_code == 200
 
 
-def test_no_answer_to_a_change_shows_what_a_key_may_not_read(stage: Stage) -> None:
-    for name in ("key with schedule", "key with manage"):
-        version = stage.call("admin", "GET", "/api/v1/schedules/nightly").json()["version"]
-        change = {"version": version, "timezone": "UTC"}
-        for method, path, body, fields in (
-            ("PATCH", "/api/v1/schedules/nightly", change, {"name", "state", "version"}),
-            ("POST", "/api/v1/schedules/nightly/resume", None, {"name", "state", "version"}),
-            ("POST", f"/api/v1/webhooks/{stage.webhook}/resend", None, {"id", "state"}),
-            ("POST", f"/api/v1/errors/{stage.group}/reopen", None, {"id", "state"}),
-        ):
-            answer = stage.call(name, method, path, body)
-            if answer.status_code != 403:
-                assert (answer.status_code, set(answer.json())) == (200, fields)
+def test_every_change_that_shows_what_reading_shows_has_its_brief_answer() -> None:
+    readable = set[type]().union(*(shown_by(one) for one in OPERATIONS if one.method == "GET"))
+    changes = [one for one in OPERATIONS if one.method != "GET" and one.needs is Needs.PERMISSION]
+    assert set(BRIEFLY) == {f"{one.method} {one.path}" for one in changes if readable & shown_by(one)}
+
+
+def shown_by(operation: Operation) -> set[type]:
+    """The structs of its answers, alone, in a union or in a list."""
+    bodies = [answer.body for answer in operation.answers.values()]
+    parts = [part for body in bodies for part in get_args(body) or (body,)]
+    return {part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct)}
+
+
+def test_no_answer_to_a_change_shows_what_a_key_may_not_read(stage: Stage, api_database: str) -> None:
+    leaving = on_connections(api_database, add_worker)
+    for operation, (act, path, body, fields) in BRIEFLY.items():
+        url = path.format(webhook=stage.webhook, group=stage.group, worker=stage.worker, leaving=leaving)
+        for name in ("key with schedule", "key with manage"):
+            answer = stage.call(name, operation.partition(" ")[0], url, body)
+            if act in CALLERS[name].may:
+                assert answer.status_code in {200, 201}, (operation, answer.text)
+                assert set(answer.json()) == fields, (name, operation)
+            else:
+                assert answer.status_code == 403, (name, operation)
 
 
 def test_a_refusal_comes_before_any_change(stage: Stage) -> None:

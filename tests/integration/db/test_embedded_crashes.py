@@ -25,6 +25,7 @@ def test_a_killed_server_is_started_again_with_its_data(used_dir: Path) -> None:
     assert EmbeddedDatabase(used_dir).status().state == "stopped"
 
 
+@pytest.mark.slow
 def test_children_at_work_for_a_killed_server_dont_keep_a_new_one_from_starting(used_dir: Path) -> None:
     lease = EmbeddedDatabase(used_dir).acquire()
     with psycopg.connect(lease.url, autocommit=True) as connection:
@@ -49,6 +50,7 @@ def _count_for_long(connection: psycopg.Connection) -> None:
         connection.execute("SELECT count(*) FROM (SELECT generate_series(1, 1000000000)) AS numbers")
 
 
+@pytest.mark.slow
 def test_a_server_whose_socket_was_removed_is_replaced(used_dir: Path) -> None:
     lease = EmbeddedDatabase(used_dir).acquire()
     before = server_pid(used_dir)
@@ -61,6 +63,7 @@ def test_a_server_whose_socket_was_removed_is_replaced(used_dir: Path) -> None:
     lease.release()
 
 
+@pytest.mark.slow
 def test_a_stale_pid_file_with_the_pid_of_a_living_stranger_is_seen_through(used_dir: Path) -> None:
     database = EmbeddedDatabase(used_dir)
     with database.use():
@@ -82,6 +85,7 @@ def test_a_stale_pid_file_with_the_pid_of_a_living_stranger_is_seen_through(used
             stranger.kill()
 
 
+@pytest.mark.slow
 def test_what_an_interrupted_initdb_leaves_is_cleaned_up(data_dir: Path) -> None:
     unfinished = data_dir / "pgdata.new"
     with Holder(data_dir) as owner:
@@ -93,6 +97,7 @@ def test_what_an_interrupted_initdb_leaves_is_cleaned_up(data_dir: Path) -> None
         assert not unfinished.exists()
 
 
+@pytest.mark.slow
 def test_a_failed_start_shows_what_the_server_said(used_dir: Path) -> None:
     database = EmbeddedDatabase(used_dir)
     with database.use():

@@ -94,6 +94,7 @@ def test_root_joins_the_server_of_an_ordinary_user(place: Path) -> None:
             again.leave()
 
 
+@pytest.mark.slow
 @root_only
 def test_the_directory_of_another_user_is_refused(used_dir: Path) -> None:
     with (
@@ -112,6 +113,7 @@ def test_a_directory_that_no_other_user_can_reach_is_refused_by_name(place: Path
     assert not any(closed.iterdir())
 
 
+@pytest.mark.slow
 @root_only
 def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, used_dir: Path) -> None:
     package = find_binaries(None).directory.parents[1]
@@ -130,6 +132,7 @@ def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, us
         assert copy.stat().st_ino == made
 
 
+@pytest.mark.slow
 def test_a_directory_with_other_things_keeps_its_mode(used_dir: Path) -> None:
     used_dir.chmod(0o755)
     with EmbeddedDatabase(used_dir).use():
@@ -145,6 +148,7 @@ def test_a_directory_that_everybody_can_write_is_refused(data_dir: Path) -> None
         EmbeddedDatabase(data_dir).acquire()
 
 
+@pytest.mark.slow
 def test_a_path_too_long_for_a_socket_gets_a_short_private_one(
     place: Path, put_database: Callable[[Path], None]
 ) -> None:
@@ -159,6 +163,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_one(
     assert not short.exists()
 
 
+@pytest.mark.slow
 def test_a_path_with_odd_characters_works(place: Path, put_database: Callable[[Path], None]) -> None:
     odd = place / 'a "b", c&d=%20é'
     put_database(odd)
@@ -166,6 +171,7 @@ def test_a_path_with_odd_characters_works(place: Path, put_database: Callable[[P
         pass
 
 
+@pytest.mark.slow
 def test_data_of_another_major_version_are_refused_naming_both(used_dir: Path) -> None:
     database = EmbeddedDatabase(used_dir)
     with database.use() as url, psycopg.connect(url) as connection:
@@ -175,6 +181,7 @@ def test_data_of_another_major_version_are_refused_naming_both(used_dir: Path) -
         database.acquire()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DEBIAN, reason="no PostgreSQL of the system")
 def test_a_postgresql_of_the_system_does_as_well(data_dir: Path) -> None:
     database = EmbeddedDatabase(data_dir, DEBIAN[-1].parent)
@@ -191,6 +198,7 @@ def test_without_programs_nothing_is_made_and_the_ways_on_are_told(place: Path, 
     assert not data_dir.exists()
 
 
+@pytest.mark.slow
 def test_a_running_server_is_used_without_programs(place: Path, used_dir: Path) -> None:
     with EmbeddedDatabase(used_dir).use() as url, EmbeddedDatabase(used_dir, place).use() as same:
         assert same == url

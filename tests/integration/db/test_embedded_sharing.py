@@ -86,6 +86,7 @@ assert EmbeddedDatabase(Path(sys.argv[1])).url() is None
 """
 
 
+@pytest.mark.slow
 def test_a_forked_child_neither_gives_up_nor_keeps_the_lease_of_its_parent(used_dir: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _FORK, str(used_dir)],
@@ -97,6 +98,7 @@ def test_a_forked_child_neither_gives_up_nor_keeps_the_lease_of_its_parent(used_
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_was_started_to_stay_outlives_its_users_until_it_is_stopped(used_dir: Path) -> None:
     database = EmbeddedDatabase(used_dir)
     url = database.start()
@@ -126,6 +128,7 @@ def test_a_server_in_use_is_stopped_by_force_only(used_dir: Path) -> None:
         holder.leave()
 
 
+@pytest.mark.slow
 def test_an_interrupted_start_leaves_no_server(data_dir: Path) -> None:
     with Holder(data_dir) as holder:
         eventually((data_dir / "pgdata").exists, interval=0.001)
@@ -150,6 +153,7 @@ except EmbeddedError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not AS_ROOT, reason="takes root")
 def test_another_container_uses_the_server_and_leaves_it_running(used_dir: Path) -> None:
     with Holder(used_dir) as owner:

@@ -69,6 +69,7 @@ def test_a_change_takes_effect(database: str, worker: WorkerProcess, tmp_path: P
     assert worker.output.count(": stopped") >= 3
 
 
+@pytest.mark.slow
 def test_only_python_files_count_and_the_whole_group_may_get_the_signal(
     worker: WorkerProcess, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_syntax_error_does_not_end_it(database: str, worker: WorkerProcess, tm
     assert worker.stop() == 0
 
 
+@pytest.mark.slow
 def test_it_ends_while_no_worker_runs(worker: WorkerProcess, tmp_path: Path) -> None:
     # Not SystemExit, which the worker takes for a module that can't be imported.
     write(tmp_path, "import os\nos._exit(9)\n")
@@ -126,6 +128,7 @@ def test_a_second_signal_stops_it_without_waiting_for_its_tasks(
     assert statuses(database) == {"pending": 1}
 
 
+@pytest.mark.slow
 def test_changes_during_a_restart_are_not_lost_and_no_worker_outlives_its_parent(
     database: str, worker: WorkerProcess, tmp_path: Path
 ) -> None:

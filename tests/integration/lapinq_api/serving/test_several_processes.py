@@ -59,6 +59,7 @@ def _answered(metrics_url: str) -> bool:
     return 'lapinq_http_request_seconds_count{method="GET",route="/api/v1/queues"' in page
 
 
+@pytest.mark.slow
 def test_one_of_them_runs_a_worker_on_the_embedded_database() -> None:
     arguments = ("--port", "0", "--processes", str(PROCESSES), "--worker")
     with (

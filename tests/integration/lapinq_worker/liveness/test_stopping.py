@@ -113,7 +113,7 @@ async def test_a_stubborn_coroutine_does_not_keep_it_from_stopping(desk: Desk) -
 
 
 async def test_what_was_claimed_ahead_goes_back_to_its_place(desk: Desk) -> None:
-    ids = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(2000)])
+    ids = await desk.hand_in_many([task_of(tasks.asleep, 0.05) for _ in range(2000)])
     async with desk.working(worker_concurrency=50):
         await desk.until("SELECT count(*) > 100 FROM lapinq_attempts")
     assert await desk.value("SELECT count(*) FROM lapinq_running") == 0

@@ -69,7 +69,10 @@ WANTED = {"requeue_tasks": Status.FAILED, "cancel_tasks": Status.PENDING, "run_t
 """The status that the tasks of a verb have, where not any will do."""
 
 
-@pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "as if empty"])
+@pytest.mark.parametrize(
+    "analyzed",
+    [pytest.param(True, id="analyzed"), pytest.param(False, id="as if empty", marks=pytest.mark.slow)],
+)
 async def test_a_step_touches_a_windows_worth_of_rows_by_keys(
     database: str, conn: Conn, analyzed: bool
 ) -> None:

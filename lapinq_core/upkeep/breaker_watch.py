@@ -6,7 +6,7 @@ Each transaction leaves something whole: a process that is killed between two of
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from lapinq_core.alerts.outbox import store_news
 from lapinq_core.db.pool import PooledConnection
@@ -29,16 +29,23 @@ RECENT_SECONDS = 3.0
 """How long workers are told that a breaker has closed: a claim that closed it tells nobody."""
 
 
-async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECONDS) -> list[str]:
-    """Judges each breaker that has something to count, to do or to tell, in a transaction of its own.
+class Watched(NamedTuple):
+    """The queues whose tasks may start again or that got tasks, whether more may follow, and whether a breaker was
+    busy: had something to count, to do or to tell."""
 
-    Answers the queues whose tasks may start again.
-    """
+    queues: list[str]
+    has_more: bool
+    was_busy: bool
+
+
+async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECONDS) -> Watched:
+    """Judges each breaker that is busy, in a transaction of its own."""
     params = {"most": MAX_QUEUES, "recent": recent}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
         queues = [queue for (queue,) in await all_rows(conn, sql("busy_breakers"), params)]
-    return [queue for queue in queues if await _judge(conn, queue, recent)]
+    startable = [queue for queue in queues if await _judge(conn, queue, recent)]
+    return Watched(startable, has_more=False, was_busy=bool(queues))
 
 
 async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
@@ -55,12 +62,9 @@ async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
     return may_start
 
 
-async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
+async def watch_task_breakers(conn: PooledConnection) -> Watched:
     """The same for breakers of task names: also lets a parked task go as the probe, and all of them once it is closed
-    or removed. Those that stay it puts off before they are due.
-
-    Answers the queues that got tasks, and whether more may follow.
-    """
+    or removed. Those that stay it puts off before they are due."""
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
         tasks = [task for (task,) in await all_rows(conn, sql("busy_task_breakers"), {"most": MAX_QUEUES})]
@@ -77,7 +81,7 @@ async def watch_task_breakers(conn: PooledConnection) -> tuple[list[str], bool]:
         has_more |= is_full
     if tasks:
         has_more |= await put_off_parked(conn)
-    return sorted(queues), has_more
+    return Watched(sorted(queues), has_more, was_busy=bool(tasks))
 
 
 async def release_parked(conn: PooledConnection, task: str) -> tuple[int, list[str]]:

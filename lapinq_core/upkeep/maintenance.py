@@ -36,6 +36,8 @@ from lapinq_core.webhooks import deliveries
 PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
 BREAKER_INTERVAL_SECONDS = 1.0
+BREAKER_REST_FACTOR = 5.0
+"""Small, because probes, parked tasks and notices wait for this job."""
 PLACES_INTERVAL_SECONDS = 5.0
 FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 TEND_LANES_INTERVAL_SECONDS = 15.0
@@ -108,9 +110,13 @@ def _shared_jobs(pool: Pool, notifier: Notifier, timer: DueTimer) -> list[Job]:
             floor=PROMOTE_FLOOR_SECONDS,
         ),
         until_short("expire", EXPIRE_INTERVAL_SECONDS, maintenance_jobs.expire),
-        Job("breakers", BREAKER_INTERVAL_SECONDS, lambda: _watch_breakers(pool, notifier)),
-        # A turn returns its own pause.
-        Job("fold counts", FOLD_INTERVAL_SECONDS, CountFolding(pool).turn, rest=0.0),
+        Job(
+            "breakers",
+            BREAKER_INTERVAL_SECONDS,
+            lambda: _watch_breakers(pool, notifier),
+            rest=BREAKER_REST_FACTOR,
+        ),
+        Job("fold counts", FOLD_INTERVAL_SECONDS, CountFolding(pool).turn),
         Job("count places", PLACES_INTERVAL_SECONDS, lambda: _once(pool, workers.count_places)),
         Job("vacuum", VACUUM_INTERVAL_SECONDS, Vacuuming(pool).turn),
         Job("tend lanes", TEND_LANES_INTERVAL_SECONDS, lambda: _tend_lanes(pool, recheck)),
@@ -144,9 +150,8 @@ def _deleting_jobs(pool: Pool, cleanup_interval: float, keep: Retention) -> Iter
             is_shared=False,
         )
     if keep != FOR_EVER:
-        # It paces itself, too.
         rounds = RetentionRounds(pool, keep)
-        yield Job("retain", ROUND_INTERVAL_SECONDS, rounds.turn, rest=0.0, is_shared=False)
+        yield Job("retain", ROUND_INTERVAL_SECONDS, rounds.turn, is_shared=False)
 
 
 async def _say_who_is_on_duty(pool: Pool, duty: Duty) -> float:
@@ -170,12 +175,16 @@ async def _make_partitions(pool: Pool) -> None:
 
 async def _watch_breakers(pool: Pool, notifier: Notifier) -> float | None:
     async with pool.connection() as conn:
-        if queues := await watch_breakers(conn):
-            notifier.wake(queues)
-        queues, has_more = await watch_task_breakers(conn)
-        if queues:
-            notifier.wake(queues)
-        return 0.0 if has_more else None
+        was_busy = False
+        for watch in (watch_breakers, watch_task_breakers):
+            watched = await watch(conn)
+            if watched.queues:
+                notifier.wake(watched.queues)
+            if watched.has_more:
+                return 0.0
+            was_busy |= watched.was_busy
+        # Only a search in vain is followed by a rest.
+        return BREAKER_INTERVAL_SECONDS if was_busy else None
 
 
 async def _forget_keys(pool: Pool) -> float | None:

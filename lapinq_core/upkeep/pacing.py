@@ -16,10 +16,10 @@ OFF_DUTY_MAX_SECONDS = 3600.0
 
 
 class Job(NamedTuple):
-    """`call` makes a pass and returns the seconds to pause; None: `interval`. A shared job is for the process on duty.
+    """`call` makes a pass and returns the seconds to pause, or None. A shared job is for the process on duty.
 
-    After a pass the job rests `rest` times as long as it took, up to a minute: a scan over dead rows, which finds
-    nothing, then uses little of the database. After a pass that returned 0, because there is more to do, it does not.
+    After None the job pauses for `interval`, or for `rest` times as long as the pass took, up to a minute, if that is
+    longer: a scan over dead rows, which finds nothing, then uses little of the database.
     `wake` ends a pause once `floor` seconds of it are over.
     """
 
@@ -46,9 +46,8 @@ def paced(job: Job, duty: Duty, living: Callable[[], int]) -> Callable[[], Await
             due_at = time.monotonic() + max(job.interval, rarely)
         began = time.perf_counter()
         pause = await job.call()
-        if pause is None:
-            pause = job.interval
-        took = time.perf_counter() - began
-        return max(pause, min(job.rest * took, MAX_REST_SECONDS)) if pause > 0 else 0.0
+        if pause is not None:
+            return pause
+        return max(job.interval, min(job.rest * (time.perf_counter() - began), MAX_REST_SECONDS))
 
     return turn

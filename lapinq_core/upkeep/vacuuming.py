@@ -35,8 +35,8 @@ class Vacuuming:
         self._pool = pool
         self._pause = VACUUM_INTERVAL_SECONDS
 
-    async def turn(self) -> float:
-        """Vacuums what is due. Returns the pause before the next turn."""
+    async def turn(self) -> float | None:
+        """Vacuums what is due. Returns the pause before the next turn if this one removed little."""
         async with self._pool.connection() as conn:
             before = await self._due(conn)
             with suppress(pg.QueryCanceled):
@@ -45,7 +45,7 @@ class Vacuuming:
             after = await self._due(conn) if before else {}
         in_vain = any(2 * after.get(table, 0) > dead for table, dead in before.items())
         self._pause = min(2 * self._pause, MAX_PAUSE_SECONDS) if in_vain else VACUUM_INTERVAL_SECONDS
-        return self._pause
+        return self._pause if in_vain else None
 
     async def _due(self, conn: PooledConnection) -> dict[str, int]:
         return dict(await all_rows(conn, sql("vacuum_due"), {"dead": DEAD_ROWS, "bytes": MAX_BYTES}))

@@ -269,10 +269,10 @@ async def test_who_asks_hears_once_that_it_opened_and_that_it_closed(database: s
     assert len(await notices(conn)) == 1, "a probe that fails is no news"
     await move_clock(conn, 120)
     await complete(conn, await claim(conn, worker))
-    assert await watch_breakers(conn) == ["default"], "its workers are woken"
+    assert (await watch_breakers(conn)).queues == ["default"], "its workers are woken"
     assert [details["state"] for *_, details in await notices(conn)] == ["open", "closed"]
     await move_clock(conn, 130)
-    assert await watch_breakers(conn) == []
+    assert (await watch_breakers(conn)).queues == []
 
 
 async def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(database: str, conn: Conn) -> None:

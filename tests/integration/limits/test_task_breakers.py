@@ -30,7 +30,7 @@ from lapinq_core.lookup.why_not_running import BreakerOpen, find_reason
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import breaker_watch, maintenance_jobs
-from lapinq_core.upkeep.breaker_watch import watch_breakers, watch_task_breakers
+from lapinq_core.upkeep.breaker_watch import Watched, watch_breakers, watch_task_breakers
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import (
     SOMEBODY,
@@ -158,7 +158,7 @@ async def test_parked_tasks_that_an_outage_left_overdue_do_not_delay_a_retry(
         )
     assert (await maintenance_jobs.promote(conn)).moved == 1
     assert await ready(conn) == [waiting, retried]
-    while (await watch_task_breakers(conn))[1]:
+    while (await watch_task_breakers(conn)).has_more:
         pass
     assert len(await parked(conn)) == 5000
     assert await due_in(conn) > 14 * 60
@@ -172,7 +172,7 @@ async def test_one_parked_task_is_the_probe_and_all_go_on_in_their_order_once_it
     await conn.execute("UPDATE lapinq_ready SET rank = 7 WHERE id = %s", (waiting[4],))
     assert await start(conn, worker, 9) == []
     await move_clock(conn, 31)
-    assert (await watch_task_breakers(conn))[0] == ["default"], "its workers are woken"
+    assert (await watch_task_breakers(conn)).queues == ["default"], "its workers are woken"
     assert await ready(conn) == waiting[:1]
     assert (await look(conn)).state is HALF_OPEN
     assert await ready(conn) == waiting[:1], "one at a time"
@@ -237,10 +237,10 @@ async def test_a_candidate_that_nobody_claims_keeps_others_waiting_for_seconds_a
     assert await start(conn, worker, 9) == []
     await pause(conn, "paused")
     await move_clock(conn, 31)
-    assert (await watch_task_breakers(conn))[0] == ["default", "second"]
-    assert (await watch_task_breakers(conn))[0] == []
+    assert (await watch_task_breakers(conn)).queues == ["default", "second"]
+    assert (await watch_task_breakers(conn)).queues == []
     await move_clock(conn, 42)
-    assert (await watch_task_breakers(conn))[0] == ["default", "second"]
+    assert (await watch_task_breakers(conn)).queues == ["default", "second"]
     assert len(await start(conn, worker, 9, "second")) == 1
     assert await start(conn, worker, 9) == []
     assert waiting == [held for held in await parked(conn) if held in waiting]
@@ -257,7 +257,7 @@ async def test_closing_it_by_hand_or_removing_it_lets_all_go_in_batches(
     assert not await close_breaker(conn, "unknown", by=SOMEBODY)
     moved, queues = await breaker_watch.release_parked(conn, TASK)
     assert (moved, queues, await ready(conn)) == (4, ["default"], waiting[:4])
-    assert await watch_task_breakers(conn) == (["default"], False)
+    assert await watch_task_breakers(conn) == Watched(["default"], has_more=False, was_busy=True)
     assert await ready(conn) == waiting
     await end(conn, await start(conn, worker))
     assert await start(conn, worker, 20) == []
@@ -265,12 +265,12 @@ async def test_closing_it_by_hand_or_removing_it_lets_all_go_in_batches(
     assert await remove_breaker(conn, TASK, by=SOMEBODY)
     assert not await remove_breaker(conn, TASK, by=SOMEBODY)
     assert await get_breaker(conn, TASK) is None
-    assert await watch_task_breakers(conn) == (["default"], False)
+    assert await watch_task_breakers(conn) == Watched(["default"], has_more=False, was_busy=True)
     assert await ready(conn) == waiting[1:]
     # Workers that have not heard of it yet still ask.
     assert len(await start(conn, worker, 20)) == 9
     assert await all_rows(conn, "SELECT FROM lapinq_task_breaker_starts") == []
-    assert await watch_task_breakers(conn) == ([], False)
+    assert await watch_task_breakers(conn) == Watched([], has_more=False, was_busy=False)
 
 
 async def test_a_parked_task_is_cancelled_run_expired_and_replaced_like_any_delayed_one(

@@ -16,9 +16,10 @@ from lapinq_core.upkeep.pacing import Job, paced
         (None, 100.0, (0.2, 59.0)),
         (None, 1e9, (60.0, 60.0)),
         (0.0, 100.0, (0.0, 0.0)),
+        (0.005, 1e9, (0.005, 0.005)),
     ],
 )
-async def test_a_pass_that_took_long_is_followed_by_a_rest_unless_there_is_more_to_do(
+async def test_a_pass_that_took_long_is_followed_by_a_rest_unless_it_names_its_pause(
     returned: float | None, rest: float, pauses: tuple[float, float]
 ) -> None:
     async def call() -> float | None:

@@ -2,11 +2,16 @@
 further. Safe to run twice.
 
 Each transaction leaves something whole: a process that is killed between two of them leaves the rest to the next turn.
+So does one that finds the row of a queue or a breaker locked for long: it goes on with the others.
 """
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
+
+from psycopg import errors as pg
+from psycopg import sql as psql
 
 from lapinq_core.alerts.outbox import store_news
 from lapinq_core.db.pool import PooledConnection
@@ -27,6 +32,7 @@ PROBE_PATIENCE_SECONDS = 10.0
 """If a parked task that may become the probe is not claimed within this time, another one is tried."""
 RECENT_SECONDS = 3.0
 """How long workers are told that a breaker has closed: a claim that closed it tells nobody."""
+_JUDGE_SETTINGS = psql.SQL("{}; SET LOCAL lock_timeout = '500ms'").format(SEARCH_SETTINGS)
 
 
 class Watched(NamedTuple):
@@ -50,16 +56,18 @@ async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECON
 
 async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
     params = {"queue": queue, "rest": 0.0, "recent": recent}
-    async with conn.transaction():
-        await conn.execute(SEARCH_SETTINGS)
-        await conn.execute(governed_claims.LOCK_QUEUE, params)
-        await conn.execute(governed_claims.JUDGE_BREAKER, params)
-        row = await maybe_row(conn, sql("tell_breaker"), params)
-        if row is None:
-            return False  # removed meanwhile
-        *facts, may_start = row
-        await _tell(conn, facts, queue=queue)
-    return may_start
+    with suppress(pg.LockNotAvailable):
+        async with conn.transaction():
+            await conn.execute(_JUDGE_SETTINGS)
+            await conn.execute(governed_claims.LOCK_QUEUE, params)
+            await conn.execute(governed_claims.JUDGE_BREAKER, params)
+            row = await maybe_row(conn, sql("tell_breaker"), params)
+            if row is None:
+                return False  # removed meanwhile
+            *facts, may_start = row
+            await _tell(conn, facts, queue=queue)
+            return may_start
+    return False
 
 
 async def watch_task_breakers(conn: PooledConnection) -> Watched:
@@ -105,16 +113,18 @@ async def put_off_parked(conn: PooledConnection) -> bool:
 
 async def _judge_task(conn: PooledConnection, task: str) -> list[str]:
     params = {"task": task, "rest": 0.0, "recent": RECENT_SECONDS, "patience": PROBE_PATIENCE_SECONDS}
-    async with conn.transaction():
-        await conn.execute(SEARCH_SETTINGS)
-        await conn.execute(task_breakers.LOCK, params)
-        await conn.execute(task_breakers.JUDGE, params)
-        row = await maybe_row(conn, _TELL_OF_TASK, params)
-        if row is None:
-            return []  # it was removed
-        *facts, _ = row
-        await _tell(conn, facts, task=task)
-        return await first_value(conn, sql("let_probes_go"), params)
+    with suppress(pg.LockNotAvailable):
+        async with conn.transaction():
+            await conn.execute(_JUDGE_SETTINGS)
+            await conn.execute(task_breakers.LOCK, params)
+            await conn.execute(task_breakers.JUDGE, params)
+            row = await maybe_row(conn, _TELL_OF_TASK, params)
+            if row is None:
+                return []  # it was removed
+            *facts, _ = row
+            await _tell(conn, facts, task=task)
+            return await first_value(conn, sql("let_probes_go"), params)
+    return []
 
 
 async def _tell(

@@ -23,7 +23,7 @@ from lapinq_core.runtime.loops import Loop
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
-from lapinq_core.upkeep.breaker_watch import watch_breakers, watch_task_breakers
+from lapinq_core.upkeep.breaker_watch import Watched, watch_breakers, watch_task_breakers
 from lapinq_core.upkeep.count_folding import FOLD_INTERVAL_SECONDS, CountFolding
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.pacing import Job, paced
@@ -37,7 +37,7 @@ PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
 BREAKER_INTERVAL_SECONDS = 1.0
 BREAKER_REST_FACTOR = 5.0
-"""Small, because probes, parked tasks and notices wait for this job."""
+"""Small, because probes, parked tasks and notices wait for these jobs."""
 PLACES_INTERVAL_SECONDS = 5.0
 FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 TEND_LANES_INTERVAL_SECONDS = 15.0
@@ -46,6 +46,8 @@ PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
 PROMOTE_FLOOR_SECONDS = 0.02
 """Minimum time between two searches for due tasks."""
+
+_Watch = Callable[[PooledConnection], Awaitable[Watched]]
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +102,14 @@ def _shared_jobs(pool: Pool, notifier: Notifier, timer: DueTimer) -> list[Job]:
     def until_short(name: str, interval: float, verb: Callable[[PooledConnection], Awaitable[int]]) -> Job:
         return Job(name, interval, lambda: _until_short(pool, verb))
 
+    def breaker_watch(name: str, watch: _Watch) -> Job:
+        return Job(
+            name,
+            BREAKER_INTERVAL_SECONDS,
+            lambda: _watch_breakers(pool, notifier, watch),
+            rest=BREAKER_REST_FACTOR,
+        )
+
     return [
         Job(
             "promote",
@@ -110,12 +120,8 @@ def _shared_jobs(pool: Pool, notifier: Notifier, timer: DueTimer) -> list[Job]:
             floor=PROMOTE_FLOOR_SECONDS,
         ),
         until_short("expire", EXPIRE_INTERVAL_SECONDS, maintenance_jobs.expire),
-        Job(
-            "breakers",
-            BREAKER_INTERVAL_SECONDS,
-            lambda: _watch_breakers(pool, notifier),
-            rest=BREAKER_REST_FACTOR,
-        ),
+        breaker_watch("breakers", watch_breakers),
+        breaker_watch("breakers of tasks", watch_task_breakers),
         Job("fold counts", FOLD_INTERVAL_SECONDS, CountFolding(pool).turn),
         Job("count places", PLACES_INTERVAL_SECONDS, lambda: _once(pool, workers.count_places)),
         Job("vacuum", VACUUM_INTERVAL_SECONDS, Vacuuming(pool).turn),
@@ -173,18 +179,15 @@ async def _make_partitions(pool: Pool) -> None:
             )
 
 
-async def _watch_breakers(pool: Pool, notifier: Notifier) -> float | None:
+async def _watch_breakers(pool: Pool, notifier: Notifier, watch: _Watch) -> float | None:
     async with pool.connection() as conn:
-        was_busy = False
-        for watch in (watch_breakers, watch_task_breakers):
-            watched = await watch(conn)
-            if watched.queues:
-                notifier.wake(watched.queues)
-            if watched.has_more:
-                return 0.0
-            was_busy |= watched.was_busy
-        # Only a search in vain is followed by a rest.
-        return BREAKER_INTERVAL_SECONDS if was_busy else None
+        watched = await watch(conn)
+    if watched.queues:
+        notifier.wake(watched.queues)
+    if watched.has_more:
+        return 0.0
+    # Only a search in vain is followed by a rest.
+    return BREAKER_INTERVAL_SECONDS if watched.was_busy else None
 
 
 async def _forget_keys(pool: Pool) -> float | None:

@@ -326,3 +326,17 @@ async def test_of_several_workers_one_gets_the_probe(connections: Connections) -
     [(_, probe)] = await claim_all()
     await complete(conn, [probe])
     assert len(await claim_all()) == 12
+
+
+async def test_a_queue_whose_row_is_locked_for_long_holds_up_no_other(connections: Connections) -> None:
+    conn, other = await connections(2)
+    worker = await add_worker(conn)
+    for queue in ("locked", "mail"):
+        await enqueue(conn, queue_name=queue)
+        await put(conn, queue, failures_in_row=1)
+        await end(conn, await claim(conn, worker, queue=queue))
+    async with other.transaction():
+        await other.execute("SELECT FROM lapinq_queues WHERE name = 'locked' FOR UPDATE")
+        assert (await look(conn, "mail")).state is OPEN
+        assert (await look(conn, "locked")).state is CLOSED
+    assert (await look(conn, "locked")).state is OPEN

@@ -445,3 +445,20 @@ async def test_of_several_workers_one_gets_the_probe(connections: Connections) -
     await look(conn)
     assert len(await start_all()) == 9
     assert await parked(conn) == []
+
+
+async def test_a_breaker_whose_row_is_locked_for_long_holds_up_no_other(connections: Connections) -> None:
+    conn, other = await connections(2)
+    worker, waiting = await opened(conn, 1)
+    assert await start(conn, worker) == []
+    await close_breaker(conn, TASK, by=SOMEBODY)
+    await put(conn, "aaa", failures_in_row=1)
+    [failing] = await enqueue(conn, task_name="aaa")
+    [held] = await claim(conn, worker)
+    assert await admit(conn, "aaa", [held]) == {failing}
+    await end(conn, [held])
+    async with other.transaction():
+        await other.execute("SELECT FROM lapinq_task_breakers WHERE task_name = 'aaa' FOR UPDATE")
+        await watch_task_breakers(conn)
+        assert await ready(conn) == waiting
+    assert (await look(conn, "aaa")).state is OPEN

@@ -1,14 +1,15 @@
 -- Decides which claimed tasks of a name with a circuit breaker may start: all while it is closed, none while it is open, and
 -- the first as its probe while it is half open and has none. Notes the starts. Parks the others: out of running, into
--- delayed, as release.sql puts them back into ready. They use up no start and are cancelled instead if somebody asked
--- for it.
+-- delayed, as release.sql puts them back into ready. They use up no start, give back what a rate allowed them, and are
+-- cancelled instead if somebody asked for it.
 -- A parked task is due in a quarter of an hour, but put_off_parked.sql puts that off each time. The previous release doesn't: it
 -- knows no breakers of names, and starts the task.
 -- Takes arrays of ids, tokens and places in the order of the claim. With `again`, after an answer was lost, it admits those
 -- that it admitted before. Returns the ids of those that may start; one that is missing is parked or no longer held by
 -- its token. Without a breaker all may.
 -- Locks running rows in ascending order of id, and the row of the breaker, which the caller has locked and judged.
--- Relies on lapinq_running_pkey, lapinq_task_breakers_pkey and lapinq_task_breaker_starts_pkey; joins as release.sql does.
+-- Relies on lapinq_running_pkey, lapinq_queues_pkey, lapinq_task_breakers_pkey and lapinq_task_breaker_starts_pkey; joins as
+-- release.sql does.
 WITH b AS MATERIALIZED (
     SELECT state, probe_seq
       FROM lapinq_task_breakers
@@ -85,9 +86,10 @@ WITH b AS MATERIALIZED (
      GROUP BY queue_name
 ), told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes, returned)
-    SELECT queue_name, array_agg(lane), true
+    SELECT queue_name, array_agg(coalesce(lane, '')), true
       FROM gone
      WHERE lane IS NOT NULL
+        OR (SELECT rate IS NOT NULL FROM lapinq_queues WHERE name = gone.queue_name LIMIT 1)
      GROUP BY queue_name
 ), returned_units AS (
     INSERT INTO lapinq_limit_news (limit_name, units)

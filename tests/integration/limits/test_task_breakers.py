@@ -462,3 +462,14 @@ async def test_a_breaker_whose_row_is_locked_for_long_holds_up_no_other(connecti
         await watch_task_breakers(conn)
         assert await ready(conn) == waiting
     assert (await look(conn, "aaa")).state is OPEN
+
+
+async def test_parked_tasks_without_a_lane_give_the_rate_of_their_queue_back(
+    database: str, conn: Conn
+) -> None:
+    await policies.change(conn, "default", {"rate": Rate(3, 3600, 3)}, by=SOMEBODY)
+    worker, waiting = await opened(conn, 2)
+    [other] = await enqueue(conn, task_name="other")
+    assert await start(conn, worker, 2) == []
+    assert await parked(conn) == waiting
+    assert [held.id for held in await claim(conn, worker, 9)] == [other]

@@ -9,7 +9,7 @@ Each other look starts where the one before ended.
 import time
 from typing import NamedTuple
 
-from lapinq_core.db.pool import Pool, PooledConnection
+from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
@@ -37,28 +37,26 @@ class Folded(NamedTuple):
 class CountFolding:
     """The folding of one process. `turn` is for a `Loop`."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self) -> None:
         self._mark = BOTTOM
         self._rest = 0.0
 
-    async def turn(self) -> float:
+    async def turn(self, conn: PooledConnection) -> float:
         """Folds all there is, or what it can in a second. Returns the pause before the next turn."""
         ends_at = time.monotonic() + TURN_SECONDS
-        async with self._pool.connection() as conn:
-            while True:
-                began = time.monotonic()
-                found = await fold_counts(conn, self._mark)
-                ended = time.monotonic()
-                if self._mark == BOTTOM:
-                    walked = ended - began - FOLDING_SECONDS * found.folded
-                    self._rest = min(REST_FACTOR * walked, MAX_REST_SECONDS)
-                if found.last is None or found.looked < LOOK_LIMIT:
-                    self._mark = BOTTOM
-                    return max(FOLD_INTERVAL_SECONDS, self._rest)
-                self._mark = found.last
-                if ended >= ends_at:
-                    return 0.0
+        while True:
+            began = time.monotonic()
+            found = await fold_counts(conn, self._mark)
+            ended = time.monotonic()
+            if self._mark == BOTTOM:
+                walked = ended - began - FOLDING_SECONDS * found.folded
+                self._rest = min(REST_FACTOR * walked, MAX_REST_SECONDS)
+            if found.last is None or found.looked < LOOK_LIMIT:
+                self._mark = BOTTOM
+                return max(FOLD_INTERVAL_SECONDS, self._rest)
+            self._mark = found.last
+            if ended >= ends_at:
+                return 0.0
 
 
 async def fold_counts(conn: PooledConnection, since: str = BOTTOM) -> Folded:

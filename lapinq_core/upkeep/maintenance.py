@@ -6,6 +6,7 @@ The others do each job rarely, should the one on duty be unable to. Deleting is 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from lapinq_core.alerts import messages
 from lapinq_core.db.errors import is_away
@@ -71,13 +72,13 @@ async def run_maintenance(
     the number of workers.
     """
     timer, duty = due_timer or DueTimer(), duty or Duty()
-    jobs = [*_shared_jobs(pool, notifier, timer), *_deleting_jobs(pool, cleanup_interval, keep)]
+    jobs = [*_shared_jobs(notifier, timer), *_deleting_jobs(cleanup_interval, keep)]
     loops = [
         Loop("duty", lambda: _say_who_is_on_duty(pool, duty), until=stop, expected=is_away),
         *(
             Loop(
                 job.name,
-                paced(job, duty, living),
+                paced(job, pool.connection, duty, living),
                 until=stop,
                 wake=job.wake,
                 floor=job.floor,
@@ -96,17 +97,17 @@ async def run_maintenance(
         await duty.end(pool)
 
 
-def _shared_jobs(pool: Pool, notifier: Notifier, timer: DueTimer) -> list[Job]:
+def _shared_jobs(notifier: Notifier, timer: DueTimer) -> list[Job]:
     recheck = lanes.Recheck()
 
     def until_short(name: str, interval: float, verb: Callable[[PooledConnection], Awaitable[int]]) -> Job:
-        return Job(name, interval, lambda: _until_short(pool, verb))
+        return Job(name, interval, partial(_until_short, verb))
 
     def breaker_watch(name: str, watch: _Watch) -> Job:
         return Job(
             name,
             BREAKER_INTERVAL_SECONDS,
-            lambda: _watch_breakers(pool, notifier, watch),
+            partial(_watch_breakers, watch, notifier),
             rest=BREAKER_REST_FACTOR,
         )
 
@@ -114,7 +115,7 @@ def _shared_jobs(pool: Pool, notifier: Notifier, timer: DueTimer) -> list[Job]:
         Job(
             "promote",
             PROMOTE_INTERVAL_SECONDS,
-            Promotion(pool, notifier, timer).turn,
+            Promotion(notifier, timer).turn,
             rest=0.0,  # it paces its looks from the bottom itself
             wake=timer.fired,
             floor=PROMOTE_FLOOR_SECONDS,
@@ -122,41 +123,41 @@ def _shared_jobs(pool: Pool, notifier: Notifier, timer: DueTimer) -> list[Job]:
         until_short("expire", EXPIRE_INTERVAL_SECONDS, maintenance_jobs.expire),
         breaker_watch("breakers", watch_breakers),
         breaker_watch("breakers of tasks", watch_task_breakers),
-        Job("fold counts", FOLD_INTERVAL_SECONDS, CountFolding(pool).turn),
-        Job("count places", PLACES_INTERVAL_SECONDS, lambda: _once(pool, workers.count_places)),
-        Job("vacuum", VACUUM_INTERVAL_SECONDS, Vacuuming(pool).turn),
-        Job("tend lanes", TEND_LANES_INTERVAL_SECONDS, lambda: _tend_lanes(pool, recheck)),
-        Job("prune lanes", PRUNE_INTERVAL_SECONDS, lambda: _prune_lanes(pool)),
-        Job("make partitions", PARTITION_INTERVAL_SECONDS, lambda: _make_partitions(pool)),
-        Job("prune workers", PRUNE_INTERVAL_SECONDS, lambda: _once(pool, workers.prune)),
-        Job("forget keys", FORGET_INTERVAL_SECONDS, lambda: _forget_keys(pool)),
-        Job("prune unique keys", PRUNE_INTERVAL_SECONDS, UniqueKeyPruning(pool).turn),
+        Job("fold counts", FOLD_INTERVAL_SECONDS, CountFolding().turn),
+        Job("count places", PLACES_INTERVAL_SECONDS, partial(_once, workers.count_places)),
+        Job("vacuum", VACUUM_INTERVAL_SECONDS, Vacuuming().turn),
+        Job("tend lanes", TEND_LANES_INTERVAL_SECONDS, partial(_tend_lanes, recheck)),
+        Job("prune lanes", PRUNE_INTERVAL_SECONDS, _prune_lanes),
+        Job("make partitions", PARTITION_INTERVAL_SECONDS, _make_partitions),
+        Job("prune workers", PRUNE_INTERVAL_SECONDS, partial(_once, workers.prune)),
+        Job("forget keys", FORGET_INTERVAL_SECONDS, _forget_keys),
+        Job("prune unique keys", PRUNE_INTERVAL_SECONDS, UniqueKeyPruning().turn),
         until_short("prune sessions", PRUNE_INTERVAL_SECONDS, sessions.prune),
         until_short("prune login tries", PRUNE_INTERVAL_SECONDS, logins.prune),
         until_short("prune webhooks", PRUNE_INTERVAL_SECONDS, deliveries.prune),
         until_short("prune notices", PRUNE_INTERVAL_SECONDS, messages.prune),
         until_short("prune ticks", PRUNE_INTERVAL_SECONDS, ticks.prune),
-        Job("fold figures", FOLD_FIGURES_INTERVAL_SECONDS, lambda: _fold_figures(pool)),
-        Job("fold figures of tasks", FOLD_FIGURES_INTERVAL_SECONDS, lambda: _fold_task_figures(pool)),
-        Job("error groups", FORGET_INTERVAL_SECONDS, lambda: _keep_errors(pool)),
-        Job("sample levels", levels.SAMPLE_SECONDS, lambda: _sample_levels(pool)),
+        Job("fold figures", FOLD_FIGURES_INTERVAL_SECONDS, _fold_figures),
+        Job("fold figures of tasks", FOLD_FIGURES_INTERVAL_SECONDS, _fold_task_figures),
+        Job("error groups", FORGET_INTERVAL_SECONDS, _keep_errors),
+        Job("sample levels", levels.SAMPLE_SECONDS, _sample_levels),
         until_short("prune levels", PRUNE_INTERVAL_SECONDS, levels.prune),
         until_short("prune figures", FORGET_INTERVAL_SECONDS, rollups.prune),
         until_short("prune figures of tasks", FORGET_INTERVAL_SECONDS, task_rollups.prune),
     ]
 
 
-def _deleting_jobs(pool: Pool, cleanup_interval: float, keep: Retention) -> Iterator[Job]:
+def _deleting_jobs(cleanup_interval: float, keep: Retention) -> Iterator[Job]:
     """Those of the processes that are told to delete, on duty or not."""
     if cleanup_interval:
         yield Job(
             "clean up",
             cleanup_interval,
-            lambda: _until_short(pool, maintenance_jobs.cleanup),
+            partial(_until_short, maintenance_jobs.cleanup),
             is_shared=False,
         )
     if keep != FOR_EVER:
-        rounds = RetentionRounds(pool, keep)
+        rounds = RetentionRounds(keep)
         yield Job("retain", ROUND_INTERVAL_SECONDS, rounds.turn, is_shared=False)
 
 
@@ -167,21 +168,19 @@ async def _say_who_is_on_duty(pool: Pool, duty: Duty) -> float:
     return BEACON_INTERVAL_SECONDS
 
 
-async def _make_partitions(pool: Pool) -> None:
-    async with pool.connection() as conn:
-        await maintenance_jobs.ensure_partitions(conn)
-        if missing := await alerts.missing_partition(conn):
-            log.warning(
-                "the week of %s has no partition, and its tasks are in the default one with %.0f MB: in a quiet hour"
-                " run SELECT lapinq_ensure_partitions(2, false)",
-                missing.monday,
-                missing.default_bytes / 1e6,
-            )
+async def _make_partitions(conn: PooledConnection) -> None:
+    await maintenance_jobs.ensure_partitions(conn)
+    if missing := await alerts.missing_partition(conn):
+        log.warning(
+            "the week of %s has no partition, and its tasks are in the default one with %.0f MB: in a quiet hour"
+            " run SELECT lapinq_ensure_partitions(2, false)",
+            missing.monday,
+            missing.default_bytes / 1e6,
+        )
 
 
-async def _watch_breakers(pool: Pool, notifier: Notifier, watch: _Watch) -> float | None:
-    async with pool.connection() as conn:
-        watched = await watch(conn)
+async def _watch_breakers(watch: _Watch, notifier: Notifier, conn: PooledConnection) -> float | None:
+    watched = await watch(conn)
     if watched.queues:
         notifier.wake(watched.queues)
     if watched.has_more:
@@ -190,48 +189,41 @@ async def _watch_breakers(pool: Pool, notifier: Notifier, watch: _Watch) -> floa
     return BREAKER_INTERVAL_SECONDS if watched.was_busy else None
 
 
-async def _forget_keys(pool: Pool) -> float | None:
-    async with pool.connection() as conn:
-        return 0.0 if await idempotency.forget_keys(conn) >= idempotency.FORGET_LIMIT else None
+async def _forget_keys(conn: PooledConnection) -> float | None:
+    return 0.0 if await idempotency.forget_keys(conn) >= idempotency.FORGET_LIMIT else None
 
 
-async def _tend_lanes(pool: Pool, recheck: lanes.Recheck) -> float | None:
-    async with pool.connection() as conn:
-        await recheck.step(conn)
-        return 0.0 if await lanes.restore(conn) >= lanes.PASS_LIMIT else None
+async def _tend_lanes(recheck: lanes.Recheck, conn: PooledConnection) -> float | None:
+    await recheck.step(conn)
+    return 0.0 if await lanes.restore(conn) >= lanes.PASS_LIMIT else None
 
 
-async def _prune_lanes(pool: Pool) -> float | None:
-    async with pool.connection() as conn:
-        return 0.0 if await lanes.prune(conn) else None
+async def _prune_lanes(conn: PooledConnection) -> float | None:
+    return 0.0 if await lanes.prune(conn) else None
 
 
-async def _fold_figures(pool: Pool) -> float | None:
-    async with pool.connection() as conn:
-        return 0.0 if await rollups.fold(conn) >= rollups.FOLD_LIMIT else None
+async def _fold_figures(conn: PooledConnection) -> float | None:
+    return 0.0 if await rollups.fold(conn) >= rollups.FOLD_LIMIT else None
 
 
-async def _fold_task_figures(pool: Pool) -> float | None:
-    async with pool.connection() as conn:
-        return 0.0 if await task_rollups.fold(conn) >= rollups.FOLD_LIMIT else None
+async def _fold_task_figures(conn: PooledConnection) -> float | None:
+    return 0.0 if await task_rollups.fold(conn) >= rollups.FOLD_LIMIT else None
 
 
-async def _keep_errors(pool: Pool) -> float | None:
-    async with pool.connection() as conn:
-        return 0.0 if await errors_upkeep.turn(conn) else None
+async def _keep_errors(conn: PooledConnection) -> float | None:
+    return 0.0 if await errors_upkeep.turn(conn) else None
 
 
-async def _sample_levels(pool: Pool) -> float:
+async def _sample_levels(conn: PooledConnection) -> float:
     """Early in each minute, so that none is left out."""
-    async with pool.connection() as conn:
-        return levels.SAMPLE_SECONDS - await levels.sample(conn) + 1.0
+    return levels.SAMPLE_SECONDS - await levels.sample(conn) + 1.0
 
 
-async def _until_short(pool: Pool, verb: Callable[[PooledConnection], Awaitable[int]]) -> float | None:
-    async with pool.connection() as conn:
-        return 0.0 if await verb(conn) >= maintenance_jobs.PASS_LIMIT else None
+async def _until_short(
+    verb: Callable[[PooledConnection], Awaitable[int]], conn: PooledConnection
+) -> float | None:
+    return 0.0 if await verb(conn) >= maintenance_jobs.PASS_LIMIT else None
 
 
-async def _once(pool: Pool, verb: Callable[[PooledConnection], Awaitable[object]]) -> None:
-    async with pool.connection() as conn:
-        await verb(conn)
+async def _once(verb: Callable[[PooledConnection], Awaitable[object]], conn: PooledConnection) -> None:
+    await verb(conn)

@@ -9,7 +9,7 @@ import math
 import time
 
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.db.pool import Pool
+from lapinq_core.db.pool import PooledConnection
 from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
@@ -21,20 +21,18 @@ TIMER_MARGIN_SECONDS = 0.001
 class Promotion:
     """The looks of one process. `turn` is for a `Loop`."""
 
-    def __init__(self, pool: Pool, notifier: Notifier, timer: DueTimer) -> None:
-        self._pool = pool
+    def __init__(self, notifier: Notifier, timer: DueTimer) -> None:
         self._notifier = notifier
         self._timer = timer
         self._mark: maintenance_jobs.DueMark | None = None
         self._bottom_at = 0.0  # by time.monotonic
 
-    async def turn(self) -> float | None:
+    async def turn(self, conn: PooledConnection) -> float | None:
         """One look. The next one follows immediately if there may be more."""
         began = time.monotonic()
         mark = self._mark if began < self._bottom_at else None
         try:
-            async with self._pool.connection() as conn:
-                promoted = await maintenance_jobs.promote(conn, mark=mark)
+            promoted = await maintenance_jobs.promote(conn, mark=mark)
         finally:
             if mark is None:
                 ended = time.monotonic()

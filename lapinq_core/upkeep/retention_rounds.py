@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from lapinq_core.db.pool import Pool, PooledConnection
+from lapinq_core.db.pool import PooledConnection
 from lapinq_core.domain.tasks.retention import Retention
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.people import audit
@@ -33,8 +33,7 @@ _Part = Callable[[PooledConnection, _Place], Awaitable[_Place]]
 class RetentionRounds:
     """The rounds of one process. `turn` is for a `Loop`."""
 
-    def __init__(self, pool: Pool, keep: Retention) -> None:
-        self._pool = pool
+    def __init__(self, keep: Retention) -> None:
         self._keep = keep
         self._parts: list[_Part] = [
             *([self._drop] if keep.longest is not None else []),
@@ -49,13 +48,12 @@ class RetentionRounds:
         self._week: weeks.WeekCount | None = None
         self._tries = 0
 
-    async def turn(self) -> float:
+    async def turn(self, conn: PooledConnection) -> float:
         """One pass. Returns the pause after it: within a round, `PASS_FACTOR` times as long as the pass took."""
         self._has_stopped = False
-        async with self._pool.connection() as conn:
-            began = time.monotonic()
-            self._place = await self._parts[self._part](conn, self._place)
-            took = time.monotonic() - began
+        began = time.monotonic()
+        self._place = await self._parts[self._part](conn, self._place)
+        took = time.monotonic() - began
         self._round_seconds += took
         if self._has_stopped:
             return STOPPED_SECONDS

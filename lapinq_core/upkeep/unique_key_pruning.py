@@ -2,7 +2,7 @@
 
 import psycopg
 
-from lapinq_core.db.pool import Pool
+from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import one_row
 from lapinq_core.db.statements import sql_of
 
@@ -14,14 +14,12 @@ LIMIT = 500
 class UniqueKeyPruning:
     """Walks over all keys, however many are held, and then begins again."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self) -> None:
         self._after = ("", "")
 
-    async def turn(self) -> float | None:
+    async def turn(self, conn: PooledConnection) -> float | None:
         """Looks at the next keys. Returns 0 if there are more, None at the end."""
-        async with self._pool.connection() as conn:
-            _, last = await prune(conn, self._after)
+        _, last = await prune(conn, self._after)
         self._after = last or ("", "")
         return 0.0 if last else None
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from psycopg import errors as pg
 from psycopg import sql as psql
 
-from lapinq_core.db.pool import Pool, PooledConnection
+from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 
@@ -31,18 +31,16 @@ _VACUUM = psql.SQL("VACUUM (SKIP_LOCKED, TRUNCATE false, PROCESS_TOAST false) {}
 class Vacuuming:
     """The vacuums of one process. `turn` is for a `Loop`."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self) -> None:
         self._pause = VACUUM_INTERVAL_SECONDS
 
-    async def turn(self) -> float | None:
+    async def turn(self, conn: PooledConnection) -> float | None:
         """Vacuums what is due. Returns the pause before the next turn if this one removed little."""
-        async with self._pool.connection() as conn:
-            before = await self._due(conn)
-            with suppress(pg.QueryCanceled):
-                for table in before:
-                    await conn.execute(_VACUUM.format(psql.Identifier(table)))
-            after = await self._due(conn) if before else {}
+        before = await self._due(conn)
+        with suppress(pg.QueryCanceled):
+            for table in before:
+                await conn.execute(_VACUUM.format(psql.Identifier(table)))
+        after = await self._due(conn) if before else {}
         in_vain = any(2 * after.get(table, 0) > dead for table, dead in before.items())
         self._pause = min(2 * self._pause, MAX_PAUSE_SECONDS) if in_vain else VACUUM_INTERVAL_SECONDS
         return self._pause if in_vain else None

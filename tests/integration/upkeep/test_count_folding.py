@@ -2,7 +2,6 @@
 
 import pytest
 
-from lapinq_core.db.pool import make_pool
 from lapinq_core.db.rows import one_row
 from lapinq_core.upkeep import count_folding
 from lapinq_core.upkeep.count_folding import FOLD_INTERVAL_SECONDS, CountFolding
@@ -31,8 +30,7 @@ async def test_a_turn_folds_all_there_is(database: str, conn: Conn, monkeypatch:
     deltas = 120_000
 
     await add_deltas(conn, deltas)
-    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-        assert await CountFolding(pool).turn() >= FOLD_INTERVAL_SECONDS
+    assert await CountFolding().turn(conn) >= FOLD_INTERVAL_SECONDS
     assert await rows_and_sums(conn) == (BUSY_QUEUES, 2 * deltas, -deltas)
 
 
@@ -42,13 +40,12 @@ async def test_a_turn_without_time_leaves_the_rest_to_the_next(
     monkeypatch.setattr(count_folding, "LOOK_LIMIT", 1000)
     monkeypatch.setattr(count_folding, "TURN_SECONDS", 0.0)
     await add_deltas(conn, 2500)
-    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-        folding = CountFolding(pool)
-        assert await folding.turn() == 0.0
-        assert await rows_and_sums(conn) == (1500 + BUSY_QUEUES, 5000, -2500)
-        assert await folding.turn() == 0.0
-        assert await folding.turn() >= FOLD_INTERVAL_SECONDS
-        assert await rows_and_sums(conn) == (BUSY_QUEUES, 5000, -2500)
+    folding = CountFolding()
+    assert await folding.turn(conn) == 0.0
+    assert await rows_and_sums(conn) == (1500 + BUSY_QUEUES, 5000, -2500)
+    assert await folding.turn(conn) == 0.0
+    assert await folding.turn(conn) >= FOLD_INTERVAL_SECONDS
+    assert await rows_and_sums(conn) == (BUSY_QUEUES, 5000, -2500)
 
 
 async def test_the_row_of_an_idle_queue_is_not_written_again(database: str, conn: Conn) -> None:
@@ -64,7 +61,6 @@ async def test_the_row_of_an_idle_queue_is_not_written_again(database: str, conn
     )
     await add_deltas(conn, 300)
     before = await idle(conn)
-    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-        await CountFolding(pool).turn()
+    await CountFolding().turn(conn)
     assert await rows_and_sums(conn) == (150 + BUSY_QUEUES, 600, -150)
     assert await idle(conn) == before

@@ -47,13 +47,13 @@ async def test_a_look_from_the_bottom_rests_and_those_from_the_mark_go_on(
     monkeypatch.setattr(promotion, "REST_FACTOR", 1e9)  # the first look counts as a slow one
     on_time, late, early = await enqueue(conn, 3, scheduled_at=FUTURE)
     async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-        resting, fresh = (Promotion(pool, Notifier(pool), DueTimer()) for _ in range(2))
+        resting, fresh = (Promotion(Notifier(pool), DueTimer()) for _ in range(2))
         await make_due(conn, early, 60.0)
-        await resting.turn()
+        await resting.turn(conn)
         await make_due(conn, on_time, 0.0)
         await make_due(conn, late, 60.0)
-        await resting.turn()
+        await resting.turn(conn)
         assert await ready(conn) == {early, on_time}
 
-        await fresh.turn()
+        await fresh.turn(conn)
         assert await ready(conn) == {early, on_time, late}

@@ -2,7 +2,6 @@
 
 import pytest
 
-from lapinq_core.db.pool import make_pool
 from lapinq_core.upkeep import vacuuming
 from lapinq_core.upkeep.vacuuming import VACUUM_INTERVAL_SECONDS, Vacuuming
 from tests.support.eventually import eventually_async
@@ -41,28 +40,24 @@ async def test_a_table_with_many_dead_rows_is_vacuumed_unless_it_is_large(
 ) -> None:
     await run_tasks(conn)
     await have_dead_rows(conn, TASKS)
-    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-        with monkeypatch.context() as patched:
-            patched.setattr(vacuuming, "MAX_BYTES", 0)
-            await Vacuuming(pool).turn()
-        await have_dead_rows(conn, TASKS)
-        assert await Vacuuming(pool).turn() is None
-        await have_dead_rows(conn, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(vacuuming, "MAX_BYTES", 0)
+        await Vacuuming().turn(conn)
+    await have_dead_rows(conn, TASKS)
+    assert await Vacuuming().turn(conn) is None
+    await have_dead_rows(conn, 0)
 
 
-async def test_the_pause_doubles_while_a_snapshot_keeps_the_rows(
-    database: str, connections: Connections
-) -> None:
+async def test_the_pause_doubles_while_a_snapshot_keeps_the_rows(connections: Connections) -> None:
     holding, conn = await connections(2)
-    async with make_pool(database, "test", 1, timeout=5, min_size=1) as pool:
-        vacuums = Vacuuming(pool)
-        async with holding.transaction():
-            await holding.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            await holding.execute("SELECT FROM lapinq_queues")
-            await run_tasks(conn)
-            await have_dead_rows(conn, TASKS)
-            pauses = [await vacuums.turn() for _ in range(2)]
-        assert pauses == [2 * VACUUM_INTERVAL_SECONDS, 4 * VACUUM_INTERVAL_SECONDS]
+    vacuums = Vacuuming()
+    async with holding.transaction():
+        await holding.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await holding.execute("SELECT FROM lapinq_queues")
+        await run_tasks(conn)
         await have_dead_rows(conn, TASKS)
-        assert await vacuums.turn() is None
-        await have_dead_rows(conn, 0)
+        pauses = [await vacuums.turn(conn) for _ in range(2)]
+    assert pauses == [2 * VACUUM_INTERVAL_SECONDS, 4 * VACUUM_INTERVAL_SECONDS]
+    await have_dead_rows(conn, TASKS)
+    assert await vacuums.turn(conn) is None
+    await have_dead_rows(conn, 0)

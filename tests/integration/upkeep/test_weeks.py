@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from psycopg import sql
 
-from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.domain.tasks.retention import Retention, read_keep
 from lapinq_core.domain.tasks.state import Status
@@ -163,13 +162,13 @@ async def test_partitions_are_not_made_and_dropped_at_once(connections: Connecti
 
 async def test_a_week_is_waited_for_while_somebody_is_at_the_partitions(database: str, conn: Conn) -> None:
     await make_week(conn, LONG_AGO)
-    async with make_pool(database, "test", 1, timeout=5) as pool:
-        rounds = RetentionRounds(pool, MONTH)
+    async with await Conn.open(database) as other:
+        rounds = RetentionRounds(MONTH)
         async with conn.transaction():
             await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lapinq_ensure_partitions'))")
-            assert [await rounds.turn() for _ in range(3)] == [STOPPED_SECONDS] * 3
+            assert [await rounds.turn(other) for _ in range(3)] == [STOPPED_SECONDS] * 3
         for _ in ("watch", "count", "drop"):
-            await rounds.turn()
+            await rounds.turn(other)
     assert await weeks(conn) == []
 
 
@@ -252,13 +251,13 @@ async def test_rounds_keep_a_count_while_somebody_reads(
     monkeypatch.setattr(retention_rounds, "DROP_TRIES", 3)
     name = await make_week(conn, LONG_AGO)
     await ended(conn, Status.COMPLETED, 40)
-    async with make_pool(database, "test", 1, timeout=5) as pool:
-        rounds = RetentionRounds(pool, MONTH)
+    async with await Conn.open(database) as other:
+        rounds = RetentionRounds(MONTH)
         async with conn.transaction():
             await conn.execute("SELECT FROM lapinq_tasks")
-            pauses = [await rounds.turn() for _ in range(4)]
+            pauses = [await rounds.turn(other) for _ in range(4)]
         assert pauses[2:] == [STOPPED_SECONDS] * 2
         assert await weeks(conn) == [name]
-        await rounds.turn()
+        await rounds.turn(other)
     assert await weeks(conn) == []
     assert await counts(conn) == {}

@@ -29,9 +29,9 @@ class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; the key None is the sum of all queues that are not listed.
 
     `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `paused` are the listed
-    queues that are paused. `overdue` is how late the earliest delayed task is, `webhooks_overdue` the earliest pending
-    webhook, `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers by kind (`queue` or
-    `task`) and name.
+    queues that are paused. `overdue` is how late the earliest delayed task is, without parked ones, `webhooks_overdue`
+    the earliest pending webhook, `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers
+    by kind (`queue` or `task`) and name.
     """
 
     counts: dict[str | None, dict[Status, int]]

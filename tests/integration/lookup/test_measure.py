@@ -101,6 +101,19 @@ async def test_what_is_due_and_not_made_ready_is_overdue(conn: Conn) -> None:
     assert (await measure(conn, 200)).overdue == pytest.approx(20, abs=5)
 
 
+async def test_a_parked_task_is_not_overdue(conn: Conn) -> None:
+    await enqueue(conn, 2, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    await conn.execute(
+        "UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '20 seconds', parked_for = 'add', parked_seq = 1"
+    )
+    assert (await measure(conn, 200)).overdue == 0
+    await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    await conn.execute(
+        "UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '10 seconds' WHERE parked_for IS NULL"
+    )
+    assert (await measure(conn, 200)).overdue == pytest.approx(10, abs=5)
+
+
 async def test_a_webhook_that_is_due_and_not_delivered_is_overdue(conn: Conn) -> None:
     await enqueue(conn, 3, webhook_url="http://127.0.0.1/")
     await complete(conn, await claim(conn, await add_worker(conn), 3))

@@ -198,8 +198,20 @@ async def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(
         assert "lapinq_delayed" not in tables
 
 
-async def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(conn: Conn) -> None:
+@pytest.mark.parametrize(
+    ("verb", "params", "settings"),
+    [
+        ("promote", {"limit": 500, "since": None, "since_id": FIRST}, {}),
+        ("measure_overdue", {}, {}),
+        ("is_due", {"queues": None}, PLAN_SETTINGS),
+        ("is_due", {"queues": ["default"]}, PLAN_SETTINGS),
+    ],
+)
+async def test_who_looks_for_due_tasks_steps_over_overdue_parked_ones_in_an_index(
+    conn: Conn, verb: str, params: dict[str, Any], settings: dict[str, str]
+) -> None:
     """Although by the statistics hardly any is not parked: a prepared plan would read the whole table ever after."""
+    await configure(conn, **settings)
     async with conn.transaction():
         await conn.execute("SET LOCAL session_replication_role = replica")
         await conn.execute(
@@ -210,8 +222,9 @@ async def test_a_promotion_steps_over_overdue_parked_tasks_in_an_index(conn: Con
     for analyzed in (False, True):
         if analyzed:
             await conn.execute("ANALYZE lapinq_delayed")
-        found = await plan(conn, "promote", {"limit": 500, "since": None, "since_id": FIRST})
-        assert scanned_whole(found) == []
+        found = await plan(conn, verb, params)
+        assert "lapinq_delayed" not in scanned_whole(found)
+        assert "lapinq_delayed_due_at" in {node.get("Index Name") for node in nodes(found)}
 
 
 async def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(

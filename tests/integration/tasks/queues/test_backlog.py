@@ -37,6 +37,14 @@ async def test_what_could_start_without_being_ready_is_due(conn: Conn, kind: str
     assert not await backlog.is_due(conn, ["a"])
 
 
+async def test_a_parked_task_is_not_due(conn: Conn) -> None:
+    await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    await make_due(conn)
+    await conn.execute("UPDATE lapinq_delayed SET parked_for = 'add', parked_seq = 1")
+    assert not await backlog.is_due(conn, None)
+    assert not await backlog.is_due(conn, ["default"])
+
+
 async def test_what_waits_for_its_time_is_counted(conn: Conn) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     await enqueue(conn, 3, scheduled_at=later, queue_name="a")

@@ -1,10 +1,14 @@
-"""What else a worker asks about its queues: which are paused, whether a task is due or may start, how many are delayed.
+"""What else a worker asks about its queues: which are paused or begin with isolated tasks, whether a task is due or may
+start, how many are delayed.
 
 `queues` None means all queues.
 """
 
+from collections.abc import Mapping
+
 import psycopg
 
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
 
@@ -14,6 +18,16 @@ sql = sql_of(__name__)
 async def paused(conn: psycopg.AsyncConnection) -> list[str]:
     """The names of the queues that are paused."""
     return [row[0] for row in await all_rows(conn, sql("paused"), prepare=True)]
+
+
+async def isolated_first(conn: PinnedConnection, marks: Mapping[str, tuple[int, int]]) -> list[str]:
+    """The queues in `marks` whose first task at or after its mark must run alone."""
+    params = {
+        "queues": list(marks),
+        "ranks": [rank for rank, _ in marks.values()],
+        "seqs": [seq for _, seq in marks.values()],
+    }
+    return [row[0] for row in await all_rows(conn, sql("isolated_first"), params, prepare=True)]
 
 
 async def is_due(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.tasks import claiming, worker_verbs
+from lapinq_core.tasks import backlog, claiming, worker_verbs
 from lapinq_core.tasks.claim_facts import facts_of
 from lapinq_core.tasks.claiming import Ask
 from lapinq_worker.claiming.inbox import Inbox, isolated_of
+from lapinq_worker.claiming.isolated_backlogs import IsolatedBacklogs
 from lapinq_worker.claiming.member import Member
 from lapinq_worker.claiming.polling import Polling
 from lapinq_worker.claiming.queue_choice import QueueChoice
@@ -46,6 +47,7 @@ class Claimer:
         self._member = member
         self._polling = polling
         self._unanswered = unanswered
+        self._backlogs = IsolatedBacklogs()
         # Before a task's time limit begins to count it may wait for the import of its module, which has the worker's.
         self._margin = limits.time_limit + limits.time_limit_grace + LEASE_MARGIN_SECONDS
         self._lease = limits.time_limit + self._margin
@@ -54,6 +56,11 @@ class Claimer:
     def has_unanswered(self) -> bool:
         """Whether `reclaim` still has to ask what a claim took."""
         return bool(self._unanswered)
+
+    @property
+    def blocked(self) -> set[str]:
+        """Queues in which, most likely, only tasks wait that must run alone, while no more of these can start."""
+        return set() if self._inbox.free_isolated else self._backlogs.resting
 
     async def claim(self, connection: PinnedConnection, asks: Sequence[Ask], wanted: int) -> Got:
         """Claims up to `wanted` tasks."""
@@ -68,7 +75,7 @@ class Claimer:
         count, is_full = 0, False
         ends = time.monotonic() + TURN_SECONDS
         for ask in asks:
-            if ask.queue in startable:
+            if ask.queue in startable - self.blocked:
                 got = await self._claim(connection, [ask], wanted - count)
                 count += got.tasks
                 is_full |= got.is_full
@@ -89,6 +96,7 @@ class Claimer:
         """Of one queue, or of several without a policy."""
         started = time.perf_counter()
         worker, token, isolated = self._member.id, str(uuid.uuid4()), self._inbox.free_isolated
+        asks = self._backlogs.bounded(asks, isolated)
         limit = min(wanted, sum(ask.limit for ask in asks))
         self._unanswered.sent(token)
         taken = await claiming.take(
@@ -103,11 +111,12 @@ class Claimer:
             isolated=isolated,
         )
         self._unanswered.answered(token)
+        took = time.perf_counter() - started
         if taken.opens_in is not None:
             self._polling.opens_in(taken.opens_in)
         if worker != self._member.id:
             return Got(0, is_full=False)  # declared dead meanwhile: others rescue them
-        self._inbox.take_in(taken.claims, time.perf_counter() - started)
+        self._inbox.take_in(taken.claims, took)
         await self._inbox.pass_on(connection)
         has_enough = len(taken.claims) >= limit
         # After as many isolated tasks as can start, more of others may wait behind those that can't.
@@ -115,12 +124,18 @@ class Claimer:
         if has_enough:  # and asked no queue after the last of them
             asks = asks[: 1 + max(n for n, ask in enumerate(asks) if ask.queue in taken.by_queue)]
         asks = [ask for ask in asks if ask.queue not in taken.left_out]
+        short = list[Ask]()
         for ask in asks:
             claims = taken.by_queue.get(ask.queue, [])
             all_of_it = len(claims) >= ask.limit or (is_full and (ask is asks[-1] or not has_enough))
             self._choice.claimed(ask, claims, mark=taken.marks.get(ask.queue), all_of_it=all_of_it)
+            if not all_of_it:
+                short.append(ask)
         if taken.claims and not is_full:
             await asyncio.sleep(0)  # they start first, and then it looks for more
+        if short and not isolated:
+            marks = {ask.queue: ask.mark for ask in short}
+            self._backlogs.walked(await backlog.isolated_first(connection, marks), took)
         await self._look_behind(connection, asks)
         return Got(len(taken.claims), is_full)
 

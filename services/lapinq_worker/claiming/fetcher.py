@@ -41,6 +41,7 @@ class Fetcher:
         Inbox.pass_on             tasks that can't start here, or wait for a circuit breaker
         Inbox.wanted              how many tasks are wanted
         FullScans.scan            when due, or when no queue seems to have work
+        Claimer.blocked           in which queues, most likely, nothing can start here
         QueueChoice.next          which queues, and from which marks
         Claimer.claim             ──▸ Inbox.take_in ──▸ Arrivals.take_in ──▸ Dispatcher.offer
         FireAndForget.claim       ──▸ the same
@@ -205,6 +206,7 @@ class Fetcher:
         )
 
     def _next(self, connection: PinnedConnection, wanted: int) -> list[Ask]:
+        self._choice.leave_out(self._claimer.blocked)
         # What the pools use up in two round trips is soon done, whichever queue it comes from.
         return self._choice.next(wanted, self._inbox.prefetch.value, facts_of(connection).governed_until)
 

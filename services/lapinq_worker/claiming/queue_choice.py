@@ -126,6 +126,11 @@ class QueueChoice:
         """Forgets the hints that led to nothing: a full scan comes anyway."""
         self._hints = {queue: False for queue, followed in self._hints.items() if not followed}
 
+    def leave_out(self, queues: Iterable[str]) -> None:
+        """Whatever waits in these queues can't start now; the next scan finds it again."""
+        for queue in queues:
+            self._heads.pop(queue, None)
+
     def next(self, wanted: int, least: int = 1, alone: Container[str] = ()) -> list[Ask]:
         """Where to claim up to `wanted` tasks now; nothing when nothing is known to wait.
 

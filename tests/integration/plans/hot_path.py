@@ -202,16 +202,19 @@ CLAIMING = [
         pages=120,
         later=100,
     ),
-    Statement(
-        verb="heads",
-        params=lambda rows: {
-            "queues": [QUEUE, QUEUE],
-            "ranks": [rows.rank, rows.last_rank],
-            "seqs": [rows.seq, rows.last_seq],
-        },
-        session=Session.PINNED,
-        rows=4,
-        pages=20,
+    *(
+        Statement(
+            verb=verb,
+            params=lambda rows: {
+                "queues": [QUEUE, QUEUE],
+                "ranks": [rows.rank, rows.last_rank],
+                "seqs": [rows.seq, rows.last_seq],
+            },
+            session=Session.PINNED,
+            rows=4,
+            pages=20,
+        )
+        for verb in ("heads", "isolated_first")
     ),
     Statement(verb="discover", params=lambda _: {}, session=Session.PINNED, rows=25, pages=100, dead=0.5),
     Statement(

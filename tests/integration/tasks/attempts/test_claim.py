@@ -8,7 +8,7 @@ import pytest
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.tasks import claiming, worker_verbs
+from lapinq_core.tasks import backlog, claiming, worker_verbs
 from lapinq_core.tasks.claim_facts import facts_of
 from lapinq_core.tasks.claiming import LOWEST_MARK, Ask
 from tests.integration.limits.test_lanes import govern
@@ -235,6 +235,16 @@ async def test_a_claim_of_several_queues_takes_as_many_isolated_tasks_as_can_sta
     got = await claim_of(conn, worker, 18, *asks, isolated=1)
     assert {task for _, task in got} == {alone[0], *others, *more}
     assert await claim_of(conn, worker, 18, *asks, isolated=0) == []
+
+
+async def test_it_is_known_in_which_queues_the_first_task_must_run_alone(database: str, conn: Conn) -> None:
+    alone = await enqueue(conn, 1, queue_name="a") + await enqueue(conn, 1, queue_name="b", priority=-1)
+    await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
+    for queue in ("a", "b", "c"):
+        await enqueue(conn, queue_name=queue)
+    lowest = dict.fromkeys([*"abc", "none"], LOWEST_MARK)
+    assert await backlog.isolated_first(conn, lowest) == ["a"]
+    assert await backlog.isolated_first(conn, {"a": (0, 2), "b": (1, 0)}) == ["b"]
 
 
 async def test_claims_of_several_queues_beside_each_other_take_no_task_twice(

@@ -85,6 +85,15 @@ def test_nothing_is_next_until_work_is_known() -> None:
     assert first(choice, 1) == Ask("a", 1, (0, 0), HIGHEST_RANK)
 
 
+def test_a_queue_that_is_left_out_is_next_again_after_a_scan() -> None:
+    choice = QueueChoice({})
+    scanned(choice, {"a": 0, "b": 0})
+    choice.leave_out({"a", "unknown"})
+    assert [ask.queue for ask in choice.next(9)] == ["b"]
+    scanned(choice, {"a": 0, "b": 0})
+    assert {ask.queue for ask in choice.next(9)} == {"a", "b"}
+
+
 @pytest.mark.parametrize("weights", [{}, {"low": 1000, "high": 1}], ids=["equal", "weighted"])
 def test_the_highest_priority_is_next_whatever_its_queue_got_before(weights: dict[str, int]) -> None:
     choice = QueueChoice(weights)

@@ -1,7 +1,8 @@
 """Listens for NOTIFY on one connection per process: psycopg lets a listening connection do nothing else.
 
 A notification is a hint. After every (re)connect subscribers get an empty payload, which tells them to query the
-database. When nothing arrives, a periodic query with a time limit of seconds detects a half-open connection.
+database. When nothing arrives, a periodic query with a time limit of seconds detects a half-open connection. A turn of
+the loop lasts as long as its connection, so it has no deadline: each wait in it has its own.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import psycopg
 from psycopg import pq, sql
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.pool import connect
+from lapinq_core.db.pool import connect, ended_after
 from lapinq_core.runtime.loops import Loop
 
 CHECK_INTERVAL_SECONDS = 2.0
@@ -59,9 +60,7 @@ class Listener:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listens, reconnecting as needed, until `stop` is set."""
-        await Loop(
-            "listener", lambda: self._listen(stop), until=stop, deadline=86_400.0, expected=is_away
-        ).run()
+        await Loop("listener", lambda: self._listen(stop), until=stop, deadline=None, expected=is_away).run()
 
     async def _listen(self, stop: asyncio.Event) -> float:
         connection = await connect(self._url, self._name)
@@ -76,8 +75,7 @@ class Listener:
                 before, varying = varying, self._varying()
                 if self.is_proven and varying == before:
                     continue
-                async with asyncio.timeout(CHECK_DEADLINE_SECONDS):
-                    await _listen(connection, varying - before, before - varying)
+                await _listen(connection, varying - before, before - varying)
             return 0.0
         finally:
             self.connected = False
@@ -132,4 +130,5 @@ async def _listen(connection: psycopg.AsyncConnection, more: Iterable[str], less
     """In one round trip, which also shows that the connection works."""
     statements = [sql.SQL("LISTEN {}").format(sql.Identifier(channel)) for channel in more]
     statements += [sql.SQL("UNLISTEN {}").format(sql.Identifier(channel)) for channel in less]
-    await connection.execute(sql.SQL("; ").join([*statements, sql.SQL("SELECT 1")]))
+    with ended_after(connection, CHECK_DEADLINE_SECONDS):
+        await connection.execute(sql.SQL("; ").join([*statements, sql.SQL("SELECT 1")]))

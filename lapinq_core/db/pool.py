@@ -242,7 +242,8 @@ def make_pool(url: str, name: str, size: int, *, timeout: float, min_size: int =
 async def _open(kind: type[C], url: str, name: str, **settings: str) -> C:
     connection = await kind.connect(conninfo(url, name), autocommit=True)
     try:
-        await configure(connection, **settings)
+        with ended_after(connection, CONNECT_TIMEOUT_SECONDS):
+            await configure(connection, **settings)
     except BaseException:
         await connection.close()
         raise

@@ -72,11 +72,11 @@ async def stop_all(services: Sequence[Service], seconds: float | None = None) ->
 class Loop(Service):
     """Calls `turn` until `until` is set, whatever a turn raises. A turn under way may end then; `stop` cuts it off.
 
-    A turn returns how many seconds to wait for the next one, and gets `deadline` seconds. After a failure the pause
-    grows from 0.2 to 3 s. `expected` failures are logged in one line, others with a traceback the first time in a row.
-    `observe` gets the seconds that each turn took and the pause that follows; None if the turn failed.
-    `wake` ends a pause once `floor` seconds of it are over, but not one after a failure. The loop clears it before each
-    turn.
+    A turn returns how many seconds to wait for the next one, and gets `deadline` seconds (None: no limit). After a
+    failure the pause grows from 0.2 to 3 s. `expected` failures are logged in one line, others with a traceback the
+    first time in a row. `observe` gets the seconds that each turn took and the pause that follows; None if the turn
+    failed. `wake` ends a pause once `floor` seconds of it are over, but not one after a failure. The loop clears it
+    before each turn.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Loop(Service):
         until: asyncio.Event | None = None,
         wake: asyncio.Event | None = None,
         floor: float = 0.0,
-        deadline: float = DEADLINE_SECONDS,
+        deadline: float | None = DEADLINE_SECONDS,
         expected: Expected = lambda _: False,
         observe: Callable[[float, float | None], None] = lambda _seconds, _pause: None,
     ) -> None:

@@ -1,12 +1,14 @@
-"""Which channels a process listens to, while these change."""
+"""Which channels a process listens to while these change, and that it connects again."""
 
 import asyncio
 
 import pytest
 
 from lapinq_core.db import listener as listener_module
+from lapinq_core.db import pool
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import notify
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn
 
@@ -46,3 +48,32 @@ async def test_it_follows_channels_that_change(
     finally:
         stop.set()
         await running
+
+
+@pytest.mark.parametrize("words", [b"default_transaction_isolation", b"LISTEN"], ids=["settings", "listen"])
+async def test_a_server_that_falls_silent_after_the_login_is_left(
+    database: str, words: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool, "CONNECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(listener_module, "CHECK_DEADLINE_SECONDS", 0.2)
+    stop = asyncio.Event()
+
+    async def tries_again() -> bool:
+        return "listener: " in caplog.text and "trying again" in caplog.text
+
+    async def is_connected() -> bool:
+        return listener.connected
+
+    with proxy(database) as between:
+        between.swallow_after(words)
+        listener = Listener(between.url, "test")
+        listener.subscribe("always", lambda _: None)
+        running = asyncio.create_task(listener.run(stop))
+        try:
+            await eventually_async(tries_again)
+            between.heal()
+            await eventually_async(is_connected)
+        finally:
+            stop.set()
+            running.cancel()
+            await asyncio.wait([running])

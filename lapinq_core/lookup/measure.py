@@ -29,35 +29,34 @@ class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; the key None is the sum of all queues that are not listed.
 
     `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `paused` are the listed
-    queues that are paused. `overdue` is how late the earliest delayed task is, without parked ones, `webhooks_overdue`
-    the earliest pending webhook, `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers
-    by kind (`queue` or `task`) and name.
+    queues that are paused, `governed` those with pending tasks that limits or a circuit breaker may hold back.
+    `overdue` is how late the earliest delayed task is, without parked ones, `webhooks_overdue` the earliest pending
+    webhook, `schedules_overdue` the earliest tick. `breakers` are the states of circuit breakers by kind (`queue` or
+    `task`) and name.
     """
 
     counts: dict[str | None, dict[Status, int]]
     ages: dict[str, float]
     paused: frozenset[str]
+    governed: list[str]
     overdue: float
     webhooks_overdue: float
     schedules_overdue: float
     breakers: dict[tuple[str, str], BreakerState]
-
-    @property
-    def waiting(self) -> list[str]:
-        """The listed queues with pending tasks."""
-        return _waiting(self.counts)
 
 
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     """Lists at most `most` queues, those with the most pending and running tasks, and as many circuit breakers."""
     rows = await all_rows(conn, sql("measure_queues"), {"most": most}, prepare=True)
     counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
-    aged = await ages(conn, _waiting(counts))
+    waiting = [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]
+    aged = await ages(conn, waiting)
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
+    governed = [row[0] for row in await all_rows(conn, sql("governed"), {"queues": waiting}, prepare=True)]
     row = await one_row(conn, sql("measure_overdue"), prepare=True)
     rows = await all_rows(conn, sql("measure_breakers"), {"most": most}, prepare=True)
     breakers = {(kind, name): BreakerState(state) for kind, name, state in rows}
-    return QueueMeasures(counts, aged, held, *row, breakers=breakers)
+    return QueueMeasures(counts, aged, held, governed, *row, breakers=breakers)
 
 
 async def count_startable(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, int]:
@@ -81,7 +80,3 @@ async def _first_in_line(
     conn: psycopg.AsyncConnection, queues: Sequence[str]
 ) -> list[tuple[str, datetime, float]]:
     return await all_rows(conn, sql("waiting_since"), {"queues": list(queues)}, prepare=True)
-
-
-def _waiting(counts: dict[str | None, dict[Status, int]]) -> list[str]:
-    return [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]

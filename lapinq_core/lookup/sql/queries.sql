@@ -6,6 +6,14 @@ SELECT queue_name, count(*)
          LIMIT %(most)s::integer) AS delayed
  GROUP BY queue_name
 
+-- name: governed
+-- Those of these queues that have a policy, lanes or a circuit breaker.
+-- Locks nothing. Relies on lapinq_queues_pkey.
+SELECT name
+  FROM lapinq_queues
+ WHERE name = ANY (%(queues)s::text[])
+   AND is_governed
+
 -- name: is_small_queue
 -- Whether at most 2,000 tasks of a queue are ready.
 -- Locks nothing. Relies on lapinq_ready_claim, of which it reads that many entries.

@@ -2,11 +2,12 @@
 
 It queries at most every two seconds; simultaneous scrapes share the answer. A timeout means no figures, but the
 gate doesn't count it as an outage. What may start is a query of its own, as it reads the most: when only that one
-is slow, only that one is left out.
+is slow, its figures are NaN.
 """
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ class Gauges:
         measures = await self._query(measure, MAX_QUEUES)
         if measures is None:
             return families_of(None)
-        return families_of(measures, await self._query(count_startable, measures.waiting))
+        return families_of(measures, await self._query(count_startable, measures.governed))
 
     async def _query(self, verb: Callable[[psycopg.AsyncConnection, A], Awaitable[T]], of: A) -> T | None:
         try:
@@ -82,27 +83,27 @@ class Gauges:
             return None
 
 
-def families_of(measures: QueueMeasures | None, startable: Mapping[str, int] | None = None) -> list[Metric]:
-    """The database's figures as metrics. `startable` is left out if it is None."""
+def families_of(measures: QueueMeasures | None, startable: Mapping[str, float] | None = None) -> list[Metric]:
+    """The database's figures as metrics; None if it did not answer."""
     if measures is None:
         return [catalogue.DATABASE_UP.is_at(0)]
+    if startable is None:
+        startable = dict.fromkeys(measures.governed, math.nan)
     tasks: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for queue, counts in measures.counts.items():
         for status, count in counts.items():
             tasks[OTHER if queue is None else queue, status.value] += count
-    families: list[Metric] = [
+    return [
         catalogue.DATABASE_UP.is_at(1),
         catalogue.TASKS.of(tasks),
         catalogue.OLDEST_READY.of({(queue,): age for queue, age in measures.ages.items()}),
+        catalogue.STARTABLE.of({(queue,): count for queue, count in startable.items()}),
         catalogue.PAUSED.of({(queue,): 1 for queue in measures.paused}),
         catalogue.CIRCUIT_BREAKERS.of({key: _STATES[state] for key, state in measures.breakers.items()}),
         catalogue.OVERDUE.is_at(measures.overdue),
         catalogue.WEBHOOKS_OVERDUE.is_at(measures.webhooks_overdue),
         catalogue.SCHEDULES_OVERDUE.is_at(measures.schedules_overdue),
     ]
-    if startable is not None:
-        families.append(catalogue.STARTABLE.of({(queue,): count for queue, count in startable.items()}))
-    return families
 
 
 _STATES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}

@@ -1,6 +1,7 @@
 """`/metrics`, `/livez` and `/readyz`: what they say, who may ask, and what they say while the database is away."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -223,16 +224,20 @@ def test_slow_sums_are_not_taken_for_a_database_that_is_away(
     eventually(lambda: scrape(client).value("lapinq_database_up") == 1)
 
 
-def test_while_what_may_start_is_slow_to_count_it_alone_is_left_out(serve: Serve, api_database: str) -> None:
+def test_while_what_may_start_is_slow_to_count_it_alone_is_unknown(serve: Serve, api_database: str) -> None:
     client = serve()
     assert client.patch("/api/v1/queues/limited", json={"max_running": 1}).status_code == 200
-    assert client.post("/api/v1/enqueue", json={**TASK, "queue_name": "limited"}).status_code == 201
+    for queue in ("limited", "free"):
+        assert client.post("/api/v1/enqueue", json={**TASK, "queue_name": queue}).status_code == 201
     with psycopg.connect(api_database) as conn:
         conn.execute("LOCK TABLE lapinq_lanes IN ACCESS EXCLUSIVE MODE")
         seen = scrape(client)
         assert seen.value("lapinq_database_up") == 1
         assert seen.value("lapinq_tasks", queue="limited", status="pending") == 1
-        assert "lapinq_startable_tasks" not in seen.families
+        unknown = seen.value("lapinq_startable_tasks", queue="limited")
+        assert unknown is not None
+        assert math.isnan(unknown)
+        assert seen.labels("lapinq_startable_tasks", "queue") == {"limited"}
         assert seen.value("lapinq_database_breaker_open") == 0
     eventually(lambda: scrape(client).value("lapinq_startable_tasks", queue="limited") == 1)
 

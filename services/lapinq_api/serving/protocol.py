@@ -151,6 +151,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._no_place is not None:
             self._refuse(self._no_place.status, str(self._no_place), self._no_place.headers)
             return
+        if self._is_answering() or self.flow.write_paused:
+            self._close()  # only this protocol hears that a response was read, or that it never will be
+            return
         self._is_websocket = True
         self._cancel_timers()
         self.transport.set_write_buffer_limits()  # its own: what viewers don't read has other limits

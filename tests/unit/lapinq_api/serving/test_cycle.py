@@ -11,8 +11,9 @@ from uvicorn.protocols.http import httptools_impl
 from uvicorn.server import ServerState
 
 from lapinq_api.serving import protocol as protocols
-from lapinq_api.serving.connection_limits import ConnectionLimits
+from lapinq_api.serving.connection_limits import UNCOUNTED_BYTES, ConnectionLimits
 from lapinq_api.serving.protocol import HttpProtocol
+from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_core.runtime.settings import Settings
 
 LARGE = 100_000
@@ -33,9 +34,21 @@ class Connection(asyncio.Transport):
         super().__init__()
         self.writes: list[bytes] = []
         self.is_closed = False
+        self.is_read = True
+        self.is_paused = False
+        self.protocol: asyncio.BaseProtocol = asyncio.Protocol()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.writes.append(bytes(data))
+        if not self.is_read and not self.is_paused and len(data) > UNCOUNTED_BYTES:
+            self.is_paused = True
+            self.protocol.pause_writing()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
 
     def is_closing(self) -> bool:
         return self.is_closed
@@ -62,8 +75,12 @@ def exchange(
     error: Exception | None = None,
     http: type[HttpProtocol] = HttpProtocol,
     unread: int = 0,
+    then: bytes = b"",
 ) -> Connection:
-    """The connection after an application got `request` and sent `messages`; others have `unread` bytes to read."""
+    """The connection after an application got `request` and sent `messages`; others have `unread` bytes to read.
+
+    With `then` the client sends that as well, and reads nothing.
+    """
 
     async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
         for message in messages:
@@ -73,21 +90,30 @@ def exchange(
 
     async def run() -> Connection:
         connection, state = Connection(), ServerState()
-        config = Config(application, lifespan="off", log_config=None, proxy_headers=False)
+        connection.is_read = not then
+        config = Config(application, lifespan="off", log_config=None, proxy_headers=False, ws=SocketProtocol)
         limits = ConnectionLimits(Settings(max_unread_size=LARGE))
         limits.unread.add("another", unread)
         protocol = http(config, state, {}, asyncio.get_running_loop(), limits=limits)
+        connection.set_protocol(protocol)
         protocol.connection_made(connection)
         protocol.data_received(request)
         await asyncio.gather(*state.tasks)
-        protocol.connection_lost(ConnectionError())
-        assert (limits.unread.held, limits.places.held) == (unread, 0)
+        if then:
+            protocol.data_received(then)
+        connection.protocol.connection_lost(ConnectionError())
+        assert (limits.unread.held, limits.places.held, protocol.flow.write_paused) == (unread, 0, False)
+        await asyncio.gather(*state.tasks)
         return connection
 
     return asyncio.run(run())
 
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+)
 
 
 def test_the_usual_response_leaves_in_one_write() -> None:
@@ -145,3 +171,11 @@ def test_a_large_response_needs_room_unless_it_tells_of_a_change(method: bytes, 
     assert b"".join(connection.writes).startswith(b"HTTP/1.1 %s " % status)
     connection = exchange(GET.replace(b"GET", method), *messages, unread=LARGE - 1)
     assert b"".join(connection.writes).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("then", [UPGRADE, GET + UPGRADE], ids=["unread", "one more waits"])
+def test_no_websocket_begins_on_a_connection_whose_response_is_unread(then: bytes) -> None:
+    messages = head((b"content-length", b"%d" % LARGE)), body(bytes(LARGE))
+    connection = exchange(GET, *messages, then=then)
+    assert connection.is_closed
+    assert isinstance(connection.protocol, HttpProtocol)

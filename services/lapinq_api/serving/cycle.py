@@ -3,69 +3,28 @@
 Its head and body leave in one write. uvicorn writes them separately, which costs a second system call and a second
 packet, and checks each header of each response with regular expressions. All other responses are uvicorn's.
 
-What it imports is internal to uvicorn. Where that is gone, `protocol.py` does without this module: responses are the
+What it imports is internal to uvicorn. Where that is gone, `protocol.py` uses `CountingCycle`: responses are the
 same, each a fifth of an empty exchange dearer.
 """
 
 from functools import lru_cache
 
 from starlette.types import Message
-from uvicorn.protocols.http.httptools_impl import (
-    HEADER_RE,
-    HEADER_VALUE_RE,
-    STATUS_LINE,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE
 
-from lapinq_api.serving.connection_limits import UNCOUNTED_BYTES, Flow
-from lapinq_api.wire.errors import Busy
-from lapinq_api.wire.origins import SAFE_METHODS
+from lapinq_api.serving.counting_cycle import CountingCycle
 
 _MAX_JOINED_BYTES = 64 * 1024
 _UNUSUAL = frozenset({b"connection", b"transfer-encoding", b"set-cookie"})
 """Headers that change how a response is sent, or that must not stay in memory."""
 
 
-class Cycle(RequestResponseCycle):
-    """Keeps the head of a response until its body begins. Until then the response has not started."""
+class Cycle(CountingCycle):
+    """Sends a usual response in one write."""
 
-    _head: Message | None = None
-
-    async def send(self, message: Message) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as Starlette types it
-        """Raises `Busy` before the response has started, if too much is unread for a body as large as this one.
-
-        The response to a change is sent in any case: after a refusal the client would repeat the change.
-        """
-        if message["type"] == "http.response.start" and not self.response_started:
-            self._head = message
-            return
-        if len(message.get("body", b"")) > UNCOUNTED_BYTES:
-            await self._send_counted(message)
-            return
-        head, self._head = self._head, None
+    async def _write(self, head: Message | None, message: Message) -> None:
         if head is None or not self._is_sent_whole(head, message):
-            await self._send_apart(head, message)
-
-    async def _send_counted(self, message: Message) -> None:
-        assert isinstance(self.flow, Flow), "as the connection has it"
-        try:
-            counted = self.flow.begin(len(message["body"]), may_refuse=self.scope["method"] in SAFE_METHODS)
-        except Busy:
-            if not self.response_started:
-                raise
-            self.transport.abort()  # the rest can't be sent
-            return
-        head, self._head = self._head, None
-        try:
-            if head is None or not self._is_sent_whole(head, message):
-                await self._send_apart(head, message)
-        finally:
-            self.flow.end(counted)
-
-    async def _send_apart(self, head: Message | None, message: Message) -> None:
-        if head is not None:
-            await super().send(head)  # pyright: ignore[reportArgumentType]
-        await super().send(message)  # pyright: ignore[reportArgumentType]
+            await super()._write(head, message)
 
     def _is_sent_whole(self, head: Message, message: Message) -> bool:
         """Sends the response, if it is a usual one. Raises `RuntimeError` for an invalid header."""

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 from lapinq_api.operations.body import WHOLE_KEY
 from lapinq_api.overload.fair_share import SERVER, Caller
 from lapinq_api.serving.connection_limits import UNCOUNTED_BYTES, ConnectionLimits, Flow
+from lapinq_api.serving.counting_cycle import CountingCycle
 from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_api.serving.stall_watch import StallWatch
 from lapinq_api.wire.codec import Json
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 try:
     from lapinq_api.serving.cycle import Cycle
-except ImportError:  # names that only it takes from uvicorn are gone: uvicorn's own cycle sends responses
-    Cycle = None
+except ImportError:  # names that only it takes from uvicorn are gone
+    Cycle = CountingCycle
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of the request line and headers, and of the overhead in a chunked body."""
@@ -119,8 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is before:
             return  # a WebSocket
-        if Cycle is not None:
-            self.cycle.__class__ = Cycle  # it begins in the loop's next turn
+        self.cycle.__class__ = Cycle  # it begins in the loop's next turn
         if self._is_upgrade() or self.expect_100_continue:
             # After a rejected upgrade the bytes may not be HTTP. After `Expect: 100-continue` and a rejection, the
             # client may or may not send the body.

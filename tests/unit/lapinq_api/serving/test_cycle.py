@@ -151,7 +151,9 @@ def test_a_header_that_would_split_the_head_is_never_sent(header: tuple[bytes, b
     assert connection.is_closed
 
 
-def test_a_uvicorn_without_the_names_that_this_takes_sends_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def fallback(monkeypatch: pytest.MonkeyPatch) -> type[HttpProtocol]:
+    """The connection class with a uvicorn that lacks the names that the short way takes."""
     monkeypatch.delattr(httptools_impl, "STATUS_LINE")
     monkeypatch.delitem(sys.modules, "lapinq_api.serving.cycle")
     spec = importlib.util.find_spec(protocols.__name__)
@@ -160,17 +162,24 @@ def test_a_uvicorn_without_the_names_that_this_takes_sends_the_same(monkeypatch:
     changed = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(changed)
     monkeypatch.undo()
-    connection = exchange(GET, head(LENGTH), body(b"ok"), http=changed.HttpProtocol)
+    return changed.HttpProtocol
+
+
+def test_a_uvicorn_without_the_names_that_this_takes_sends_the_same(fallback: type[HttpProtocol]) -> None:
+    connection = exchange(GET, head(LENGTH), body(b"ok"), http=fallback)
     assert connection.writes == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok"]
 
 
 @pytest.mark.parametrize(("method", "status"), [(b"GET", b"500"), (b"HEAD", b"500"), (b"POST", b"200")])
-def test_a_large_response_needs_room_unless_it_tells_of_a_change(method: bytes, status: bytes) -> None:
+def test_a_large_response_needs_room_unless_it_tells_of_a_change(
+    fallback: type[HttpProtocol], method: bytes, status: bytes
+) -> None:
     messages = head((b"content-length", b"%d" % LARGE)), body(bytes(LARGE))
-    connection = exchange(GET.replace(b"GET", method), *messages, unread=LARGE)
-    assert b"".join(connection.writes).startswith(b"HTTP/1.1 %s " % status)
-    connection = exchange(GET.replace(b"GET", method), *messages, unread=LARGE - 1)
-    assert b"".join(connection.writes).startswith(b"HTTP/1.1 200 ")
+    for http in (HttpProtocol, fallback):
+        connection = exchange(GET.replace(b"GET", method), *messages, unread=LARGE, http=http)
+        assert b"".join(connection.writes).startswith(b"HTTP/1.1 %s " % status)
+        connection = exchange(GET.replace(b"GET", method), *messages, unread=LARGE - 1, http=http)
+        assert b"".join(connection.writes).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("then", [UPGRADE, GET + UPGRADE], ids=["unread", "one more waits"])

@@ -17,10 +17,10 @@ from lapinq_api.credentials.refusal_limits import RefusalLimits
 from lapinq_api.metrics.counters import Counters
 from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.metrics.scrapes import Scrapes
+from lapinq_api.overload.admission import Admission
 from lapinq_api.overload.database import Database
 from lapinq_api.overload.examinations import Examinations
 from lapinq_api.overload.fair_share import FairShare
-from lapinq_api.wire.admission import Admission
 from lapinq_core.batching import waiting
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
@@ -78,12 +78,12 @@ class State:
         """
         self.settings = settings
         self.url = url
-        self.admission = Admission()
         self.counters = Counters()
         self.metrics = Metrics()
         self.metrics.show(self.counters)
         self.scrapes = Scrapes(Metrics(of_process=False) if shares_port else self.metrics)
         share = settings.caller_share
+        self.admission = Admission(caller_share=share)
         self.walks = FairShare(MAX_WALKS, "bulk requests are running", share)
         self.previews = FairShare(MAX_PREVIEWS, "previews are computed", share)
         self.waits = FairShare(waiting.MAX_WAITING, "requests wait for results", share)

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from lapinq_api.credentials.caller import recheck
-from lapinq_api.wire.admission import Admission
+from lapinq_api.overload.admission import Admission
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.requests.decoding import decode
 
@@ -44,7 +44,7 @@ async def read_json_if_any(scope: Scope, receive: Receive, limit: int, admission
 async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
     """The body, at most `limit` bytes, counted as they arrive.
 
-    A body without a declared type is read as JSON. Raises `Refused` (408, 413, 415), `Overloaded`, and
+    A body without a declared type is read as JSON. Raises `Refused` (408, 413, 415), `Busy`, and
     `ClientDisconnect` if the client leaves before the end.
     """
     declared = 0
@@ -64,7 +64,7 @@ async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admis
 async def read_body(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
     """A body of any type, at most `limit` bytes and `BODY_SECONDS`.
 
-    Raises `Refused` (408, 413; 401, 403 if the sender has lost the permission meanwhile), `Overloaded`,
+    Raises `Refused` (408, 413; 401, 403 if the sender has lost the permission meanwhile), `Busy`, `Overloaded`,
     `DatabaseUnavailable`, and `ClientDisconnect`.
     """
     if WHOLE_KEY in scope:

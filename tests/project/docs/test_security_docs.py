@@ -9,9 +9,8 @@ from lapinq_api import state
 from lapinq_api.dashboard import forms
 from lapinq_api.dashboard.live import web_socket
 from lapinq_api.operations import body
-from lapinq_api.overload import database
+from lapinq_api.overload import admission, database
 from lapinq_api.serving import connection_limits, protocol
-from lapinq_api.wire import admission
 from lapinq_core.batching import waiting
 
 ROOT = Path(__file__).parents[3]

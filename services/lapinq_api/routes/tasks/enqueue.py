@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.sessions import SESSION_KEY
-from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.credentials.caller import author_of, refuse_early, require
 from lapinq_api.operations.body import read_json
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.operations.idempotency import (
@@ -66,6 +66,7 @@ class EnqueuedBatch(msgspec.Struct):
 
 
 async def enqueue(state: State, request: Request) -> Response:
+    refuse_early(request, Permission.ENQUEUE)
     given = given_key(request)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with await state.admission.decoding(body):
@@ -87,6 +88,7 @@ async def enqueue(state: State, request: Request) -> Response:
 
 
 async def enqueue_batch(state: State, request: Request) -> Response:
+    refuse_early(request, Permission.ENQUEUE)
     given = given_key(request)
     limit = state.settings.max_batch_payload_size
     body = await read_json(request.scope, request.receive, limit, state.admission)

@@ -171,6 +171,14 @@ def test_a_body_that_does_not_come_is_a_408(api: httpx.Client, beginning: bytes,
 
 
 @pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("path", [b"enqueue", b"enqueue/batch"])
+def test_who_may_not_enqueue_is_told_so_before_the_body_comes(keyed: httpx.Client, path: bytes) -> None:
+    key = keyed.post("/api/v1/keys", json={"name": f"reader of {path!r}", "scopes": ["read"]}).json()["key"]
+    head = POST.replace(b"enqueue", path) + f"X-API-Key: {key}\r\nContent-Length: 100\r\n\r\n".encode()
+    assert _statuses(_converse(keyed, head)) == [403]
+
+
+@pytest.mark.usefixtures("hurried")
 def test_a_body_that_trickles_is_a_408(api: httpx.Client) -> None:
     with _connected(api) as connection:
         connection.sendall(POST + b"Content-Length: 100000\r\n\r\n")

@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message, Scope
 
 from lapinq_api.operations.body import WHOLE_KEY, read_json, read_no_fields
-from lapinq_api.wire.admission import Admission
+from lapinq_api.overload.admission import Admission
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.errors import InvalidValue
 

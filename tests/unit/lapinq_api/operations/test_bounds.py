@@ -2,7 +2,8 @@
 
 import asyncio
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -10,9 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
 from lapinq_api.operations.body import read_json
-from lapinq_api.wire.admission import Admission, decoded_size
-from lapinq_api.wire.errors import Refused
-from lapinq_core.batching.database import Overloaded
+from lapinq_api.overload.admission import Admission, decoded_size
+from lapinq_api.overload.fair_share import CALLER, Caller
+from lapinq_api.wire.errors import Busy, OverShare, Refused
 
 SCOPE: Scope = {"headers": [(b"content-type", b"application/json")]}
 
@@ -28,14 +29,23 @@ def _sending(parts: Iterable[bytes], *, ends: bool = True) -> Callable[[], Await
     return receive
 
 
+@contextmanager
+def _working_for(caller: Caller) -> Generator[None]:
+    token = CALLER.set(caller)
+    try:
+        yield
+    finally:
+        CALLER.reset(token)
+
+
 def test_bytes_count_while_the_context_lasts() -> None:
     admission = Admission(100)
-    with admission.hold(60) as held:
+    with _working_for("a"), admission.hold(60) as held:
         held.add(30)
         assert admission.held == 90
-        with pytest.raises(Overloaded):
+        with pytest.raises(Busy):
             admission.hold(11)
-        with pytest.raises(Overloaded):
+        with pytest.raises(Busy):
             held.add(11)
     assert admission.held == 0
 
@@ -44,8 +54,19 @@ def test_a_body_that_streams_in_counts_as_it_comes_and_not_after() -> None:
     admission = Admission(10)
     assert asyncio.run(read_json(SCOPE, _sending([b"1234", b"567"]), 100, admission)) == b"1234567"
     assert admission.held == 0
-    with admission.hold(5), pytest.raises(Overloaded):
+    with _working_for("a"), admission.hold(5), pytest.raises(Busy):
         asyncio.run(read_json(SCOPE, _sending([b"1234", b"567"]), 100, admission))
+    assert admission.held == 0
+
+
+def test_one_caller_leaves_memory_to_others() -> None:
+    admission = Admission(100, caller_share=0.9)
+    with _working_for("flood"), admission.hold(50) as held, admission.hold(40):
+        with pytest.raises(OverShare, match=r"^too many request bodies are in memory for one caller: "):
+            held.add(1)
+        with _working_for("quiet"):
+            assert asyncio.run(read_json(SCOPE, _sending([b"1234", b"567"]), 100, admission)) == b"1234567"
+        assert admission.held == 90
     assert admission.held == 0
 
 
@@ -87,9 +108,9 @@ def test_what_a_body_is_decoded_to_takes_no_more_than_it_counts_for(name: str) -
 async def test_a_body_counts_for_what_it_is_decoded_to_and_one_beyond_all_measure_is_refused() -> None:
     admission = Admission(1000)
 
-    with await admission.decoding(b"[[],[],[],[]]"):
+    with _working_for("a"), await admission.decoding(b"[[],[],[],[]]"):
         assert admission.held == 13 + 5 * 40 + 3 * 32
-        with pytest.raises(Overloaded):
+        with pytest.raises(Busy):
             await admission.decoding(b"[%s0]" % (b"[]," * 10))
     assert admission.held == 0
     with pytest.raises(Refused) as refused:

@@ -9,31 +9,35 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from lapinq_api.overload.fair_share import CALLER, FairShare
 from lapinq_api.wire.codec import is_small
 from lapinq_api.wire.errors import Refused
-from lapinq_core.batching.database import Overloaded
 
 MAX_BYTES = 256 * 1024 * 1024
 """More than the largest batch takes, unless it consists mostly of brackets or single characters."""
 
 
 class Admission:
-    """Counts the bytes of bodies in memory. Used by one event loop."""
+    """Counts the bytes of bodies in memory, and shares them fairly. Used by one event loop."""
 
-    def __init__(self, most: int = MAX_BYTES) -> None:
+    def __init__(self, most: int = MAX_BYTES, caller_share: float = 1.0) -> None:
         self._most = most
-        self.held = 0
+        self._bytes = FairShare(most, "request bodies are in memory", caller_share)
+
+    @property
+    def held(self) -> int:
+        return self._bytes.held
 
     def hold(self, size: int = 0) -> "Reservation":
-        """A context in which `size` bytes count. Raises `Overloaded` above the limit."""
-        reservation = Reservation(self)
+        """A context in which `size` bytes count. Raises `Busy` above the limit, or what one caller may hold of it."""
+        reservation = Reservation(self._bytes)
         reservation.add(size)
         return reservation
 
     async def decoding(self, body: bytes) -> "Reservation":
         """A context in which the decoded `body` counts.
 
-        Raises `Overloaded`, and `Refused` (413) if it would exceed the limit even alone.
+        Raises as `hold` does, and `Refused` (413) if it would exceed the limit even alone.
         """
         size = decoded_size(body) if is_small(body) else await asyncio.to_thread(decoded_size, body)
         if size > self._most:
@@ -46,24 +50,21 @@ class Admission:
             )
         return self.hold(size)
 
-    def change(self, size: int) -> None:
-        if size > 0 and self.held + size > self._most:
-            raise Overloaded
-        self.held += size
-
 
 class Reservation:
-    """Bytes that count until the context ends."""
+    """Bytes that the current caller holds until the context ends."""
 
-    __slots__ = ("_admission", "_size")
+    __slots__ = ("_bytes", "_caller", "_size")
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, share: FairShare) -> None:
+        self._bytes = share
+        self._caller = CALLER.get()
         self._size = 0
 
     def add(self, size: int) -> None:
-        self._admission.change(size)
-        self._size += size
+        if size:
+            self._bytes.take(self._caller, size)
+            self._size += size
 
     def __enter__(self) -> Self:
         return self
@@ -71,8 +72,9 @@ class Reservation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._admission.change(-self._size)
-        self._size = 0
+        if self._size:
+            self._bytes.leave(self._caller, self._size)
+            self._size = 0
 
 
 def decoded_size(body: bytes) -> int:

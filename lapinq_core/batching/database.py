@@ -1,6 +1,7 @@
 """The database as those who share statements need it: with time limits, and errors that say what to do."""
 
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import psycopg
@@ -42,4 +43,11 @@ class Database(Protocol):
         **kwargs: P.kwargs,
     ) -> Coroutine[Any, Any, T]:
         """Like `run`, with another budget."""
+        ...
+
+    def key_turn(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """While it lasts, the request may occupy a connection with waiting for unique keys.
+
+        Raises `Overloaded` or `DatabaseUnavailable` if it is not its turn within `seconds`.
+        """
         ...

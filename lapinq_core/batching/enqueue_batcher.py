@@ -131,7 +131,7 @@ class EnqueueBatcher:
         budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
         pause = INITIAL_PAUSE_SECONDS
         while True:
-            async with self._turns.connection(until) if has_turn else nullcontext():
+            async with self._database.key_turn(until - self._loop.time()) if has_turn else nullcontext():
                 try:
                     [answer], taken = await self._database.within(budget, store, [asked])
                 except UniqueKeyBusy as error:

@@ -16,8 +16,6 @@ from lapinq_core.intake.idempotency import UniqueKeyBusy
 Key = tuple[str, str]
 """A queue and a unique key in it."""
 
-MAX_AT_ONCE = 2
-"""Requests in the database, each on a connection."""
 MAX_WAITING = 10_000
 
 
@@ -26,7 +24,6 @@ class KeyTurns:
 
     def __init__(self) -> None:
         self._turns: dict[Key, _Turn] = {}
-        self._connections = asyncio.Semaphore(MAX_AT_ONCE)
         self._requests = 0
 
     @asynccontextmanager
@@ -49,19 +46,6 @@ class KeyTurns:
                 yield
         finally:
             self._requests -= 1
-
-    @asynccontextmanager
-    async def connection(self, until: float) -> AsyncGenerator[None]:
-        """While it lasts, the request may use a connection. Raises `Overloaded` if it is not its turn until then."""
-        try:
-            async with asyncio.timeout_at(until):
-                await self._connections.acquire()
-        except TimeoutError:
-            raise Overloaded from None
-        try:
-            yield
-        finally:
-            self._connections.release()
 
     @asynccontextmanager
     async def _one(self, key: Key) -> AsyncGenerator[None]:

@@ -12,6 +12,7 @@ from psycopg import errors as pg
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from lapinq.errors import RequestRefused
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.pool import PooledConnection, connect, make_pool
 
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 SIZE = 5
 """Two statements that store tasks, a large batch, a look at results, a notification."""
+KEY_TURNS = 2
+"""Statements that may wait for unique keys."""
 BUDGET_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
@@ -45,6 +48,7 @@ class Pooled:
     def __init__(self, url: str) -> None:
         self._url = url
         self.pool: Pool = make_pool(url, "lapinq client", SIZE, timeout=CONNECT_SECONDS, min_size=1)
+        self._key_turns = asyncio.Semaphore(KEY_TURNS)
         self._is_open = False
 
     async def close(self) -> None:
@@ -73,6 +77,19 @@ class Pooled:
             with translated():
                 async with asyncio.timeout(budget):
                     return await verb(conn, *args, **kwargs)
+
+    @asynccontextmanager
+    async def key_turn(self, seconds: float) -> AsyncGenerator[None]:
+        """Raises `Overloaded`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._key_turns.acquire()
+        except TimeoutError:
+            raise Overloaded from None
+        try:
+            yield
+        finally:
+            self._key_turns.release()
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[PooledConnection]:

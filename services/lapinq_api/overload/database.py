@@ -10,7 +10,8 @@ and one caller's calls would come before everybody's. The gate counts only calls
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
@@ -31,6 +32,8 @@ SCAN_SHARE = 0.4
 """The scans' share of connections."""
 MAX_SCANS_WAITING = 50
 MAX_CALLS_WAITING = 5_000
+MAX_KEY_TURNS = 3
+"""Requests that may wait for unique keys in the database. One caller has two of them."""
 MIN_CALL_SECONDS = 0.3
 """What is left of a budget for the call itself, at least, after it waited for its turn."""
 SOON_SECONDS = 0.2
@@ -64,6 +67,9 @@ class Database:
         )
         self._scan_line = FairLine(
             scans, MAX_SCANS_WAITING, "lists and searches are running", caller_share, "LAPINQ_POOL_SIZE"
+        )
+        self._key_line = FairLine(
+            MAX_KEY_TURNS, MAX_CALLS_WAITING, "requests with unique keys are running", caller_share
         )
         self.gate = DatabaseGate(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False
@@ -121,6 +127,19 @@ class Database:
     ) -> Coroutine[Any, Any, T]:
         """Like `scan`, with another budget."""
         return self._run(self.scan_pool, self._scan_line, budget, verb, *args, **kwargs)
+
+    @asynccontextmanager
+    async def key_turn(self, seconds: float) -> AsyncGenerator[None]:
+        """One of a few turns to wait for unique keys, shared fairly. Raises `NoTurn` after `seconds`."""
+        caller = CALLER.get()
+        try:
+            await self._key_line.take(caller, seconds)
+        except Busy as error:
+            raise NoTurn(error) from error
+        try:
+            yield
+        finally:
+            self._key_line.leave(caller)
 
     def admit_calls(self) -> None:
         """The schema has been found."""

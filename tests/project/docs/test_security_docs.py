@@ -11,7 +11,7 @@ from lapinq_api.dashboard.live import web_socket
 from lapinq_api.operations import body
 from lapinq_api.overload import admission, database
 from lapinq_api.serving import connection_limits, protocol
-from lapinq_core.batching import waiting
+from lapinq_core.batching import enqueue_batcher, waiting
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")
@@ -51,6 +51,11 @@ KIB, MIB = 1024, 1024 * 1024
             "six in ten of `LAPINQ_POOL_SIZE`;"
             f" {database.MAX_CALLS_WAITING} more wait,"
             f" for up to {database.BUDGET_SECONDS - database.MIN_CALL_SECONDS:g} s",
+        ),
+        (
+            "requests with unique keys that use the database",
+            f"{database.MAX_KEY_TURNS}, two of one caller;"
+            f" {database.MAX_CALLS_WAITING} more wait, for up to {enqueue_batcher.MAX_KEY_SECONDS:g} s",
         ),
         ("a message over `/ws`", f"{web_socket.MAX_MESSAGE // KIB} KiB"),
         ("a viewer of `/ws` that reads nothing", f"{web_socket.SEND_SECONDS:g} s"),

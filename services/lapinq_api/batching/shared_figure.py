@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from lapinq_api.overload.fair_share import CALLER, SERVER
+from lapinq_api.wire.errors import Busy
 from lapinq_core.db.errors import DatabaseUnavailable
 
 
 class SharedFigure:
-    """`value` is the last answer, None before the first one. While the database is unavailable it stays."""
+    """`value` is the last answer, None before the first one. While the database is unavailable or busy, it stays."""
 
     def __init__(self, seconds: float) -> None:
         self.value: int | None = None
@@ -22,7 +24,10 @@ class SharedFigure:
             if self._asked_at is not None and time.monotonic() - self._asked_at < self._seconds:
                 return
             self._asked_at = time.monotonic()
+            caller = CALLER.set(SERVER)  # not only for the one who came first
             try:
                 self.value = await ask()
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, Busy):
                 return
+            finally:
+                CALLER.reset(caller)

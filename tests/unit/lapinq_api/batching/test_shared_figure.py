@@ -1,8 +1,14 @@
 """A figure that many pages show costs one question in a while."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import pytest
 
 from lapinq_api.batching.shared_figure import SharedFigure
+from lapinq_api.overload.fair_share import CALLER, SERVER, Caller
+from lapinq_api.wire.errors import Busy
 from lapinq_core.db.errors import DatabaseUnavailable
 
 
@@ -23,12 +29,13 @@ def test_many_who_want_it_ask_once() -> None:
     assert len(asked) == 1
 
 
-def test_without_the_database_it_stays() -> None:
+@pytest.mark.parametrize("error", [DatabaseUnavailable, partial(Busy, "too many searches are running")])
+def test_without_an_answer_it_stays(error: Callable[[], Exception]) -> None:
     async def ask() -> int:
         return 7
 
     async def fail() -> int:
-        raise DatabaseUnavailable
+        raise error()
 
     async def run() -> SharedFigure:
         figure = SharedFigure(0.0)
@@ -37,3 +44,19 @@ def test_without_the_database_it_stays() -> None:
         return figure
 
     assert asyncio.run(run()).value == 7
+
+
+def test_whoever_asks_works_for_all_meanwhile() -> None:
+    asked_for = list[Caller]()
+
+    async def ask() -> int:
+        asked_for.append(CALLER.get())
+        return 7
+
+    async def run() -> None:
+        CALLER.set("the first")
+        await SharedFigure(0.0).refresh(ask)
+        asked_for.append(CALLER.get())
+
+    asyncio.run(run())
+    assert asked_for == [SERVER, "the first"]

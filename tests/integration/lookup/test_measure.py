@@ -114,7 +114,7 @@ async def test_a_parked_task_is_not_overdue(conn: Conn) -> None:
     assert (await measure(conn, 200)).overdue == pytest.approx(10, abs=5)
 
 
-async def test_a_webhook_that_is_due_and_not_delivered_is_overdue(conn: Conn) -> None:
+async def test_a_webhook_that_is_due_and_not_delivered_is_overdue(database: str, conn: Conn) -> None:
     await enqueue(conn, 3, webhook_url="http://127.0.0.1/")
     await complete(conn, await claim(conn, await add_worker(conn), 3))
     await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() - seq * interval '20 seconds'")

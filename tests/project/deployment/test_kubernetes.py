@@ -241,7 +241,9 @@ def test_no_pod_reaches_addresses_that_no_policy_names() -> None:
     assert rules
     assert [name for name, rule in rules if not (rule.get("to") and rule.get("ports"))] == []
     blocks = [(name, peer["ipBlock"]) for name, rule in rules for peer in rule["to"] if "ipBlock" in peer]
-    clouds = [ip_address(text) for text in ("169.254.169.254", "192.0.0.192", "fd00:ec2::254", "168.63.129.16")]
+    clouds = [
+        ip_address(text) for text in ("169.254.169.254", "192.0.0.192", "fd00:ec2::254", "168.63.129.16")
+    ]
     open_to_it = [
         (name, block["cidr"])
         for name, block in blocks

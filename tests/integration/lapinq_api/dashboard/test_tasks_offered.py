@@ -17,15 +17,13 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.conftest import Serve
-from tests.integration.lapinq_api.dashboard.views.test_tasks import TASKS, queue_of, row_of, shown, unhurried
+from tests.integration.lapinq_api.dashboard.views.test_tasks import TASKS, queue_of, row_of, shown
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, browser, log_in
 from tests.support.http.serving import serving
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
-
-__all__ = ["unhurried"]  # a fixture of these tests too
 
 pytestmark = pytest.mark.http
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from lapinq_api.dashboard.views import error as error_page
 from lapinq_core.error_groups import changing, groups, recording
 from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter
 from tests.integration.tasks.actions.test_bulk import fail
@@ -22,12 +21,6 @@ pytestmark = pytest.mark.http
 ERRORS = "/errors"
 HOSTILE = '"><script>alert(1)</script>'
 TRACEBACK = 'Traceback (most recent call last):\n  File "/app/mail.py", line 42, in send\n    smtp.send(letter)\nX: y\n'
-
-
-@pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search has all the time it takes, also on a busy machine."""
-    monkeypatch.setattr(error_page, "SEARCH_SECONDS", 5.0)
 
 
 async def write(conn: Conn, queue: str, *errors: str, task: str = "add") -> list[ErrorGroup]:

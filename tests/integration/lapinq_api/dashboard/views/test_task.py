@@ -18,7 +18,6 @@ import pytest
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.error_groups import recording
 from lapinq_core.error_groups.recording import Failures
-from lapinq_core.lookup import good_run
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.filters import first_line, kind_of
 from lapinq_core.tasks.worker_verbs import Ended
@@ -40,12 +39,6 @@ TRACEBACK = f"""Traceback (most recent call last):
     raise Refused(address)
 smtp.Refused: {HOSTILE}
 """
-
-
-@pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search has all the time it takes, also on a busy machine."""
-    monkeypatch.setattr(good_run, "SCAN_SECONDS", 5.0)
 
 
 def made_of(database: str, **fields: Any) -> str:

@@ -26,13 +26,6 @@ TASKS = "/tasks"
 HOSTILE = '"><script>alert(1)</script>'
 
 
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search has all the time it takes, also on a busy machine."""
-    monkeypatch.setattr(tasks, "SEARCH_SECONDS", 5.0)
-    monkeypatch.setattr(tasks, "count", partial(tasks.count, seconds=5.0))
-
-
 def shown(page: httpx.Response) -> list[str]:
     """The ids of the tasks in the table."""
     assert page.status_code == 200, page.text

@@ -9,11 +9,13 @@ MAX_KNOWN = 1000
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that is most like `name`, ignoring case; None if none is like it."""
+    """The one of `known` that is most like `name` or begins with it as a word, ignoring case; None if none is."""
     from difflib import get_close_matches  # needed after mistakes only
 
     by_lower = {each.lower(): each for each in islice(known, MAX_KNOWN)}
-    found = get_close_matches(name[:MAX_NAME].lower(), by_lower, n=1, cutoff=0.7)
+    lower = name[:MAX_NAME].lower()
+    found = get_close_matches(lower, by_lower, n=1, cutoff=0.7)
+    found += [each for each in by_lower if each.startswith(f"{lower}_")]
     return by_lower[found[0]] if found else None
 
 

@@ -123,8 +123,12 @@ def _permitted(actor: Actor, permission: Permission, queue: str | None, scopes: 
 
 def refuse_reading(actor: Actor, queue: str | None) -> None:
     """Raises `Refused` (401, 403) if `actor` may not read tasks of `queue`; None is all queues."""
-    if not actor.may_read(queue):
-        raise refusal_of(actor, "read" if actor.covers(queue) else _beyond("read", queue))
+    if actor.may_read(queue):
+        return
+    if not actor.covers(queue):
+        raise refusal_of(actor, _beyond("read", queue))
+    is_key = actor.kind is ActorKind.KEY
+    raise refusal_of(actor, "read: this needs a key with the scope read" if is_key else "read")
 
 
 def refusal_of(actor: Actor, what: str) -> Refused:

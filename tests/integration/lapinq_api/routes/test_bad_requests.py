@@ -62,6 +62,7 @@ WRONG: list[Row] = [
     ({"scheduled_at": "0001-01-01T00:00:00+23:59"}, "scheduled_at", "hundred years"),
     ({"scheduled_at": 1900000000}, "scheduled_at", "must be a string, not an integer"),
     ({"priorty": 1}, "priorty", "is not a known field (did you mean 'priority'?)"),
+    ({"queue": "mail"}, "queue", "is not a known field (did you mean 'queue_name'?)"),
     ({"id": NIL}, "id", "not a known field"),
     ({"": 1}, "", "not a known field"),
 ]

@@ -110,7 +110,9 @@ def test_a_key_without_read_changes_what_it_may(command_database: str, server_ur
     completed(command_database, "https://hooks.example/done", queue_name="unread")
     [hook] = outbox(command_database)
     assert said(where, "webhook", "resend", str(hook["id"])) == f"resends {hook['id']}\n"
-    assert "may not read: this needs a key with the scope read" in said(where, "webhook", "resend", str(hook["id"])[:23], code=1)
+    assert "may not read: this needs a key with the scope read" in said(
+        where, "webhook", "resend", str(hook["id"])[:23], code=1
+    )
 
     assert said(where, "queue", "set", "unread", "--max-running", "1") == "set the policy of unread\n"
     assert said(where, "queue", "pause", "unread") == "paused unread\n"

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from lapinq_api.operations.endpoint import Needs, Operation
 from lapinq_api.routes import OPERATIONS
+from lapinq_api.serving.protocol import MAX_REFUSED_BYTES
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
@@ -287,6 +288,10 @@ def _send(client: httpx.Client, case: Case) -> httpx.Response:
     request.headers = httpx.Headers(
         [pair for pair in request.headers.raw if pair[0].lower() not in names] + given
     )
+    if (
+        len(body or b"") > MAX_REFUSED_BYTES
+    ):  # after which the server may leave, if it refused the request early
+        request.headers["Connection"] = "close"
     return client.send(request)
 
 

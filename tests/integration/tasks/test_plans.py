@@ -94,7 +94,7 @@ def filled(postgres_url: str, template_database: str) -> Iterator[Filled]:
 
 @pytest.fixture
 async def beside_it(filled: Filled) -> AsyncIterator[Conn]:
-    """A connection to what is filled, as the product's."""
+    """A connection to the filled database, with the settings of lapinq's own."""
     async with await Conn.open(filled.url) as connection:
         await configure(connection, **PLAN_SETTINGS)
         yield connection

@@ -16,7 +16,7 @@ from lapinq_core.upkeep.pacing import Job, paced
 
 def taking_long(returned: float | None) -> Callable[[PooledConnection], Awaitable[float | None]]:
     async def call(_: PooledConnection) -> float | None:
-        time.sleep(0.002)  # noqa: ASYNC251  # so long it takes
+        time.sleep(0.002)  # noqa: ASYNC251  # what the pass costs
         return returned
 
     return call
@@ -51,7 +51,7 @@ async def test_a_pass_that_took_long_is_followed_by_a_rest_unless_it_names_its_p
 async def test_the_wait_for_a_connection_does_not_count() -> None:
     @asynccontextmanager
     async def after_a_wait() -> AsyncGenerator[PooledConnection]:
-        time.sleep(0.1)  # noqa: ASYNC251  # so long it takes
+        time.sleep(0.1)  # noqa: ASYNC251  # the wait for the pool
         async with at_once() as conn:
             yield conn
 

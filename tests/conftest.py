@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from tests.support.database import postgres
 from tests.support.programs.previous_release import unpack
 from tests.support.rows.factories import Conn, Connections, RolledBack
+from tests.support.rows.weeks import monday
 
 # From those that take longest to those that take no time. Of the unit tests, those of the worker start processes.
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit/lapinq_worker", "unit"]
@@ -103,9 +104,16 @@ def database(postgres_url: str, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def shared_database(postgres_url: str, template_database: str) -> Iterator[str]:
+def database_of_the_run(postgres_url: str, template_database: str) -> Iterator[str]:
     with postgres.private_database(postgres_url, template_database) as url:
         yield url
+
+
+@pytest.fixture
+def shared_database(database_of_the_run: str) -> str:
+    """The URL of a migrated database for work that is rolled back; up to date, also after a Monday has begun."""
+    postgres.renew_partitions(database_of_the_run, monday(0))
+    return database_of_the_run
 
 
 @pytest.fixture(scope="session")

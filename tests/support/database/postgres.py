@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -73,18 +74,20 @@ def private_database(server_url: str, template_name: str | None = None) -> Gener
     with new_database(server_url, f"lapinq_test_{uuid.uuid4().hex[:12]}", template_name) as url:
         migrated = _WEEK_IN_NAME.match(template_name or "")
         if migrated and migrated[1] < f"{monday(0):%Y%m%d}":
-            _renew_partitions(url)
+            renew_partitions(url, monday(0))
         yield url
 
 
-def _renew_partitions(url: str) -> None:
-    """Drops those of weeks before this one, which the tests would count, and creates the missing ones."""
+@cache
+def renew_partitions(url: str, week: datetime) -> None:
+    """Once in the week that began at `week`: drops those of weeks before it, which tests would count, and creates the
+    missing ones."""
     with psycopg.connect(url) as conn:
         old = conn.execute(
             "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid"
             " WHERE inhparent IN ('lapinq_tasks'::regclass, 'lapinq_attempts'::regclass)"
             " AND relname !~ 'default' AND right(relname, 8) < %s",
-            [f"{monday(0):%Y%m%d}"],
+            [f"{week:%Y%m%d}"],
         )
         for (name,) in old.fetchall():
             conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))

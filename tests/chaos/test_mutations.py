@@ -57,7 +57,7 @@ NOTICED = {
         r"assert \{",
     ),
     Guard.SETTLE_CANCEL_REQUEST: (
-        [f"{CANCELLING}::test_what_a_lost_worker_was_asked_to_stop_ends_cancelled[3]"],
+        [f"{CANCELLING}::test_what_a_lost_worker_was_asked_to_stop_ends_cancelled"],
         r"Error",
     ),
     Guard.RELEASE_CANCEL_REQUEST: (

@@ -28,56 +28,39 @@ from tests.support.rows.factories import (
     status,
 )
 from tests.support.rows.rescue import ANY_TIME
+from tests.support.tries import tries
+
+End = Callable[[Conn, Claim], Awaitable[Any]]
 
 
-async def while_a_request_is_under_way(
-    asking: Conn, other: Conn, looking: Conn, task: str, end: Callable[[], Awaitable[Any]]
-) -> Any:
-    """What `end`, on the connection `other`, gives when it comes upon a request that commits only then."""
-    async with asking.transaction():
-        assert await actions.request_cancel(asking, task)
-        ending = asyncio.ensure_future(end())
-        await eventually_async(lambda: is_held_up(looking, other))
-    return await ending
+def ends_in(following: Next) -> End:
+    return lambda conn, held: worker_verbs.settle(conn, [ended_as(held.id, held.token, following)])
 
 
-@pytest.mark.parametrize("following", [Retry(0.0, "again"), Release("stopping"), Fail("no")], ids=repr)
-async def test_an_end_that_waits_for_a_request_under_way_heeds_it(
-    connections: Connections, following: Next
-) -> None:
+ENDS: list[tuple[End, Any, str]] = [
+    (ends_in(Retry(0.0, "again")), (1, []), "cancelled"),
+    (ends_in(Release("stopping")), (1, []), "cancelled"),
+    (ends_in(Fail("no")), (1, []), "cancelled"),
+    (lambda conn, held: worker_verbs.release(conn, [held]), set(), "cancelled"),
+    (lambda conn, held: complete(conn, [held]), 1, "completed"),
+]
+"""Each, what it says of itself after a request, and what the task comes to."""
+
+
+async def test_an_end_that_waits_for_a_request_under_way_heeds_it(connections: Connections) -> None:
     asking, worker_side, looking = await connections(3)
-    (task,) = await enqueue(worker_side)
-    (held,) = await claim(worker_side, await add_worker(worker_side))
-    end = [ended_as(task, held.token, following)]
-    ours = await while_a_request_is_under_way(
-        asking, worker_side, looking, task, lambda: worker_verbs.settle(worker_side, end)
-    )
-    assert ours == (1, [])
-    assert await counts(looking) == {"cancelled": 1}
-    await check_rows(looking, [task])
-
-
-async def test_a_hand_back_that_waits_for_a_request_under_way_heeds_it(connections: Connections) -> None:
-    asking, worker_side, looking = await connections(3)
-    (task,) = await enqueue(worker_side)
-    claims = await claim(worker_side, await add_worker(worker_side))
-    await while_a_request_is_under_way(
-        asking, worker_side, looking, task, lambda: worker_verbs.release(worker_side, claims)
-    )
-    assert await counts(looking) == {"cancelled": 1}
-    await check_rows(looking, [task])
-
-
-async def test_a_completion_that_waits_for_a_request_under_way_completes(connections: Connections) -> None:
-    asking, worker_side, looking = await connections(3)
-    (task,) = await enqueue(worker_side)
-    claims = await claim(worker_side, await add_worker(worker_side))
-    done = await while_a_request_is_under_way(
-        asking, worker_side, looking, task, lambda: complete(worker_side, claims)
-    )
-    assert done == 1
-    assert await counts(looking) == {"completed": 1}
-    await check_rows(looking, [task])
+    worker = await add_worker(worker_side)
+    for end, answer, outcome in ENDS:
+        (task,) = await enqueue(worker_side)
+        (held,) = await claim(worker_side, worker)
+        async with asking.transaction():
+            assert await actions.request_cancel(asking, task)
+            ending = asyncio.ensure_future(end(worker_side, held))
+            await eventually_async(lambda: is_held_up(looking, worker_side))
+        assert await ending == answer
+        assert await status(looking, task) == outcome
+    assert await counts(looking) == {"cancelled": 4, "completed": 1}
+    await check_rows(looking, [])
 
 
 async def test_a_rescue_leaves_a_request_under_way_to_the_next_pass(connections: Connections) -> None:
@@ -100,7 +83,7 @@ async def test_of_a_request_and_an_end_that_race_the_answers_agree_with_the_outc
     connections: Connections, kind: str
 ) -> None:
     worker_side, asking = await connections(2)
-    ids = await enqueue(worker_side, 150)
+    ids = await enqueue(worker_side, tries(150))
     claims = await claim(worker_side, await add_worker(worker_side), 150)
 
     async def end(held: Claim) -> object:

@@ -1,9 +1,6 @@
 """Asking for the stop of what runs: it never waits again, and nobody's successor is touched."""
 
 import asyncio
-from typing import Any
-
-import pytest
 
 from lapinq_core.db.rows import first_value
 from lapinq_core.domain.ids import new_id
@@ -31,39 +28,22 @@ from tests.support.rows.factories import (
 from tests.support.rows.rescue import ANY_TIME, rescue_all
 
 
-async def test_only_a_running_task_can_be_asked_to_stop(conn: Conn) -> None:
+async def test_only_a_running_task_can_be_asked_to_stop_and_the_first_request_counts(conn: Conn) -> None:
     done, waiting = await enqueue(conn, 2)
+    shown = "SELECT max(cancel_requested_at) FROM lapinq_task_details"
     assert not await actions.request_cancel(conn, done)
     held = await claim(conn, await add_worker(conn))
+    assert not await actions.cancel(conn, done), "this is for those that wait"
+    assert await first_value(conn, shown) is None
     assert await actions.request_cancel(conn, done)
+    first = await first_value(conn, shown)
     assert await actions.request_cancel(conn, done)
-    await complete(conn, held)
-    assert not await actions.request_cancel(conn, done)
-    assert not await actions.request_cancel(conn, waiting)
-    assert not await actions.request_cancel(conn, new_id())
-    assert await counts(conn) == {"completed": 1, "pending": 1}
-
-
-async def test_a_pending_cancel_does_not_reach_what_runs(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    await claim(conn, await add_worker(conn))
-    assert not await actions.cancel(conn, task)
-    assert await status(conn, task) == "running"
-
-
-async def test_the_first_request_counts_and_shows(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    await claim(conn, await add_worker(conn))
-
-    async def asked() -> Any:
-        return await first_value(conn, "SELECT cancel_requested_at FROM lapinq_task_details")
-
-    assert await asked() is None
-    await actions.request_cancel(conn, task)
-    first = await asked()
     assert first is not None
-    await actions.request_cancel(conn, task)
-    assert await asked() == first
+    assert await first_value(conn, shown) == first
+    await complete(conn, held)
+    for task in (done, waiting, new_id()):
+        assert not await actions.request_cancel(conn, task)
+    assert await counts(conn) == {"completed": 1, "pending": 1}
 
 
 async def test_the_worker_is_told_at_once_and_with_each_beat(connections: Connections) -> None:
@@ -71,7 +51,7 @@ async def test_the_worker_is_told_at_once_and_with_each_beat(connections: Connec
     await listening.execute(f"LISTEN {CANCEL_CHANNEL}")  # pyright: ignore[reportArgumentType]  # a constant
     await enqueue(conn, 3)
     worker, other = await add_worker(conn), await add_worker(conn)
-    one, two = await claim(conn, worker, 2)
+    _, two = await claim(conn, worker, 2)
     (theirs,) = await claim(conn, other)
     assert await beat(conn, worker) == []
     await actions.request_cancel(conn, two.id)
@@ -83,17 +63,9 @@ async def test_the_worker_is_told_at_once_and_with_each_beat(connections: Connec
     await complete(conn, [two])
     assert await beat(conn, worker) == []
     assert await beat(conn, other) == [(theirs.id, theirs.token)]
-    assert one.id < two.id
-
-
-async def test_a_dead_worker_is_told_nothing(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    worker = await add_worker(conn)
-    await claim(conn, worker)
-    await actions.request_cancel(conn, task)
-    await make_late(conn, worker)
+    await make_late(conn, other)
     await workers.declare_dead(conn, ANY_TIME)
-    assert await beat(conn, worker) is None
+    assert await beat(conn, other) is None
     assert await beat(conn, new_id()) is None
 
 
@@ -108,60 +80,40 @@ ENDS: list[Next] = [
 ]
 
 
-@pytest.mark.parametrize(
-    "following", ENDS, ids=lambda end: f"{type(end).__name__}-{getattr(end, 'delay', '')}"
-)
-@pytest.mark.parametrize("max_retries", [0, 3])
-async def test_whatever_an_attempt_comes_to_it_ends_cancelled(
-    conn: Conn, following: Next, max_retries: int
-) -> None:
-    asked, other = await enqueue(conn, 2, max_retries=max_retries)
+async def test_whatever_an_attempt_comes_to_it_ends_cancelled(conn: Conn) -> None:
     worker = await add_worker(conn)
-    claims = await claim(conn, worker, 2)
-    await actions.request_cancel(conn, asked)
-    ended = ended_as(asked, claims[0].token, following, 0.5)
-    # A neighbour in the same batch is not affected.
-    beside = ended_as(other, claims[1].token, Release("stopping"))
-    assert await worker_verbs.settle(conn, [ended, beside]) == (2, ["default"])
-    assert (await status(conn, asked), await status(conn, other)) == ("cancelled", "pending")
-    assert await counts(conn) == {"cancelled": 1, "pending": 1}
-    (shown,) = await attempts(conn, asked)
-    assert (shown["outcome"], shown["final"], shown["attempt"]) == ("cancelled", True, 1)
-    assert shown["error"] == ended.error
-    assert await worker_verbs.find_own_attempts(conn, [asked], [claims[0].token]) == {asked}
-    assert [held.id for held in await claim(conn, worker, 5)] == [other]
-    await check_rows(conn, [asked, other])
+    for row in [(following, max_retries) for following in ENDS for max_retries in (0, 3)]:
+        following, max_retries = row
+        asked, other = await enqueue(conn, 2, max_retries=max_retries)
+        claims = await claim(conn, worker, 2)
+        await actions.request_cancel(conn, asked)
+        ended = ended_as(asked, claims[0].token, following, 0.5)
+        # A neighbour in the same batch is not affected.
+        beside = ended_as(other, claims[1].token, Release("stopping"))
+        assert await worker_verbs.settle(conn, [ended, beside]) == (2, ["default"]), row
+        assert (await status(conn, asked), await status(conn, other)) == ("cancelled", "pending"), row
+        (shown,) = await attempts(conn, asked)
+        assert (shown["outcome"], shown["final"], shown["attempt"]) == ("cancelled", True, 1), row
+        assert shown["error"] == ended.error, row
+        assert await worker_verbs.find_own_attempts(conn, [asked], [claims[0].token]) == {asked}, row
+        held = await claim(conn, worker, 5)
+        assert [one.id for one in held] == [other], row
+        await complete(conn, held)
+    assert await counts(conn) == {"cancelled": 14, "completed": 14}
+    await check_rows(conn, [])
 
 
 async def test_a_task_that_cancels_itself_needs_no_request(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    (held,) = await claim(conn, await add_worker(conn))
-    end = ended_as(task, held.token, Drop("the order was withdrawn"), 0.5)
-    assert await worker_verbs.settle(conn, [end]) == (1, [])
-    (shown,) = await attempts(conn, task)
-    assert (shown["outcome"], shown["error"]) == ("cancelled", "the order was withdrawn")
-    assert await counts(conn) == {"cancelled": 1}
-    assert await actions.requeue(conn, task, by="lisa") is None
-    await check_rows(conn, [task])
-
-
-async def test_an_end_told_as_cancelled_is_final_whatever_else_it_says(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    (held,) = await claim(conn, await add_worker(conn))
-    muddled = Ended(task, held.token, False, True, 0.0, "stop", cancelled=True)
-    assert await worker_verbs.settle(conn, [muddled]) == (1, [])
-    assert await counts(conn) == {"cancelled": 1}
-    await check_rows(conn, [task])
-
-
-async def test_what_returns_before_its_worker_hears_of_the_request_is_completed(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    held = await claim(conn, await add_worker(conn))
-    await actions.request_cancel(conn, task)
-    assert await complete(conn, held, '"done"') == 1
-    assert await status(conn, task) == "completed"
-    assert await counts(conn) == {"completed": 1}
-    await check_rows(conn, [task])
+    worker = await add_worker(conn)
+    for whatever_else_it_says in (True, False):
+        (task,) = await enqueue(conn)
+        (held,) = await claim(conn, worker)
+        end = Ended(task, held.token, whatever_else_it_says, True, 0.0, "withdrawn", cancelled=True)
+        assert await worker_verbs.settle(conn, [end]) == (1, [])
+        (shown,) = await attempts(conn, task)
+        assert (shown["outcome"], shown["error"], shown["final"]) == ("cancelled", "withdrawn", True)
+    assert await counts(conn) == {"cancelled": 2}
+    await check_rows(conn, [])
 
 
 async def test_what_was_claimed_and_not_begun_ends_cancelled_without_a_start(conn: Conn) -> None:
@@ -170,9 +122,9 @@ async def test_what_was_claimed_and_not_begun_ends_cancelled_without_a_start(con
     claims = await claim(conn, worker, 2)
     await actions.request_cancel(conn, asked)
     assert await worker_verbs.release(conn, claims) == {"default"}
+    assert await counts(conn) == {"cancelled": 1, "pending": 1}
     (shown,) = await attempts(conn, asked)
     assert (shown["outcome"], shown["attempt"], shown["final"]) == ("cancelled", 0, True)
-    assert await counts(conn) == {"cancelled": 1, "pending": 1}
     (left,) = await claim(conn, worker, 5)
     assert left.id == other
     await actions.request_cancel(conn, other)
@@ -180,20 +132,21 @@ async def test_what_was_claimed_and_not_begun_ends_cancelled_without_a_start(con
     await check_rows(conn, [asked, other])
 
 
-@pytest.mark.parametrize("max_retries", [0, 3])
-async def test_what_a_lost_worker_was_asked_to_stop_ends_cancelled(conn: Conn, max_retries: int) -> None:
-    (task,) = await enqueue(conn, max_retries=max_retries)
+async def test_what_a_lost_worker_was_asked_to_stop_ends_cancelled(conn: Conn) -> None:
+    ids = [*await enqueue(conn, max_retries=0), *await enqueue(conn, max_retries=3)]
     worker = await add_worker(conn, name="box-7")
-    claims = await claim(conn, worker)
-    await actions.request_cancel(conn, task)
+    claims = await claim(conn, worker, 2)
+    for task in ids:
+        await actions.request_cancel(conn, task)
     await make_late(conn, worker)
-    assert await rescue_all(conn) == {task: None}
-    (shown,) = await attempts(conn, task)
-    assert shown["outcome"] == "cancelled"
-    assert shown["error"] == "worker 'box-7' was lost while it ran this task"
+    assert await rescue_all(conn) == dict.fromkeys(ids)
+    for task in ids:
+        (shown,) = await attempts(conn, task)
+        assert shown["outcome"] == "cancelled"
+        assert shown["error"] == "worker 'box-7' was lost while it ran this task"
     assert await complete(conn, claims) == 0
-    assert await counts(conn) == {"cancelled": 1}
-    await check_rows(conn, [task])
+    assert await counts(conn) == {"cancelled": 2}
+    await check_rows(conn, ids)
 
 
 async def test_a_request_for_an_old_claim_never_touches_a_later_one(connections: Connections) -> None:
@@ -213,17 +166,3 @@ async def test_a_request_for_an_old_claim_never_touches_a_later_one(connections:
     assert await complete(worker_side, [new]) == 1
     assert await status(worker_side, task) == "completed"
     await check_rows(looking, [task])
-
-
-async def test_a_request_goes_with_the_lease_it_was_for(conn: Conn) -> None:
-    ids = await enqueue(conn, 2)
-    worker = await add_worker(conn)
-    one, other = await claim(conn, worker, 2)
-    await actions.request_cancel(conn, one.id)
-    await complete(conn, [one])
-    await worker_verbs.settle(conn, [ended_as(other.id, other.token, Retry(0.0, "again"))])
-    (again,) = await claim(conn, worker)
-    assert again.id == ids[1]
-    assert await beat(conn, worker) == []
-    cursor = await conn.execute("SELECT count(*) FROM lapinq_running WHERE cancel_requested_at IS NOT NULL")
-    assert await cursor.fetchone() == (0,)

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-import pytest
-
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.domain.tasks.state import Status
@@ -147,10 +145,17 @@ RACES = {
 }
 
 
-@pytest.mark.parametrize("race", RACES.values(), ids=RACES)
-async def test_of_two_that_meet_each_task_is_had_by_one(connections: Connections, race: Race) -> None:
-    """The first commits when the second is held up by it or has ended."""
+async def test_of_two_that_meet_each_task_is_had_by_one(connections: Connections) -> None:
     one, two, looking = await connections(3)
+    for name, race in RACES.items():
+        await meet(one, two, looking, race, name)
+        await looking.execute(
+            "TRUNCATE lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_running, lapinq_attempts, lapinq_counts"
+        )
+
+
+async def meet(one: Conn, two: Conn, looking: Conn, race: Race, name: str) -> None:
+    """The first commits when the second is held up by it or has ended."""
     scene = await race.start(looking)
     async with one.transaction():
         first = await race.first(one, scene)
@@ -161,19 +166,17 @@ async def test_of_two_that_meet_each_task_is_had_by_one(connections: Connections
 
         await eventually_async(have_met)
     second = await ending
-    assert [step.done if isinstance(step, Step) else step for step in (first, second)] == [
-        race.done_first,
-        race.done,
-    ]
+    done = [step.done if isinstance(step, Step) else step for step in (first, second)]
+    assert done == [race.done_first, race.done], name
     if isinstance(second, Step):
         assert isinstance(race.second, Many)
-        assert (second.running, sorted(second.left)) == (race.running, scene.ids[race.left])
+        assert (second.running, sorted(second.left)) == (race.running, scene.ids[race.left]), name
         await enqueue(looking, queue_name="other")
         if second.left:
             again = await look_again(two, race.second.change, second.left, **race.second.chosen)
-            assert (again.done, again.running, again.left) == (*race.again, [])
-        assert await counts(looking, "other") == {"pending": 1}
-    assert await counts(looking) == race.counts
+            assert (again.done, again.running, again.left) == (*race.again, []), name
+        assert await counts(looking, "other") == {"pending": 1}, name
+    assert await counts(looking) == race.counts, name
     for task_id in scene.ids:
         assert (await rows(looking, task_id))[:1] in ([], ["tasks"]), "all of it is gone, or nothing"
     await check_rows(looking, [])

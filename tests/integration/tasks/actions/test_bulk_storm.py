@@ -14,6 +14,7 @@ from lapinq_core.upkeep import count_folding, maintenance_jobs
 from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue
 from tests.support.rows.walks import ENTRY
+from tests.support.tries import tries
 
 
 async def test_in_a_storm_nothing_is_lost_and_every_count_is_true(connections: Connections) -> None:
@@ -24,7 +25,7 @@ async def test_in_a_storm_nothing_is_lost_and_every_count_is_true(connections: C
     worker = await add_worker(looking)
 
     async def enqueue_more() -> None:
-        for number in range(60):
+        for number in range(tries(60)):
             values: dict[str, Any] = {"max_retries": 1000, "ttl_seconds": 0.05 if number % 4 == 0 else None}
             if number % 3 == 0:
                 values["scheduled_at"] = "2099-01-01T00:00:00Z"

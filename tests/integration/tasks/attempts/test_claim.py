@@ -26,9 +26,10 @@ from tests.support.rows.factories import (
 
 
 async def test_tasks_are_claimed_in_the_order_of_enqueueing(conn: Conn) -> None:
+    await enqueue(conn, queue_name="other")
     ids = await enqueue(conn, 20)
     worker = await add_worker(conn)
-    got = [held.id for _ in range(4) for held in await claim(conn, worker, 5)]
+    got = [held.id for _ in range(5) for held in await claim(conn, worker, 5)]
     assert got == ids
 
 
@@ -38,22 +39,6 @@ async def test_a_higher_priority_goes_first(conn: Conn) -> None:
     (high,) = await enqueue(conn, priority=2147483647)
     got = await claim(conn, await add_worker(conn), 10)
     assert [held.id for held in got] == [high, middle, low]
-
-
-async def test_a_claim_brings_what_the_function_needs(conn: Conn) -> None:
-    await enqueue(
-        conn, args=[1, "zwei", None, [3.5]], kwargs={"a": {"b": "ü"}}, max_retries=7, retry_delay=2.5
-    )
-    (held,) = await claim(conn, await add_worker(conn))
-    assert bytes(held.args) == b'[1,"zwei",null,[3.5]]'
-    assert bytes(held.kwargs) == '{"a":{"b":"ü"}}'.encode()
-    assert (held.task_name, held.module_path) == ("add", "tests.support.sample.tasks")
-    assert (held.attempt, held.max_retries, held.retry_delay, held.retry_backoff) == (1, 7, 2.5, True)
-
-
-async def test_another_queue_is_left_alone(conn: Conn) -> None:
-    await enqueue(conn, queue_name="other")
-    assert await claim(conn, await add_worker(conn), 10) == []
 
 
 async def test_a_claim_starts_at_its_mark_and_ends_at_its_rank(conn: Conn) -> None:
@@ -75,12 +60,14 @@ async def test_a_task_past_its_time_to_live_is_never_claimed(conn: Conn) -> None
     assert await claim(conn, await add_worker(conn), 10) == []
 
 
-@pytest.mark.parametrize("dead", [True, False])
-async def test_a_dead_or_unknown_worker_gets_nothing(conn: Conn, dead: bool) -> None:
-    await enqueue(conn)
-    worker = await add_worker(conn) if dead else str(uuid.uuid4())
+async def test_a_late_worker_still_claims_and_a_dead_or_unknown_one_gets_nothing(conn: Conn) -> None:
+    await enqueue(conn, 2)
+    worker = await add_worker(conn)
+    await make_late(conn, worker)
+    assert len(await claim(conn, worker)) == 1
     await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
     assert await claim(conn, worker) == []
+    assert await claim(conn, str(uuid.uuid4())) == []
 
 
 async def test_concurrent_claims_share_without_overlap(connections: Connections) -> None:
@@ -108,24 +95,11 @@ async def test_a_claim_waits_for_no_lock(connections: Connections) -> None:
     assert [held.id for held in await claim(conn, worker, 2)] == [ids[0]]
 
 
-@pytest.mark.parametrize(
-    "banned",
-    [
-        pytest.param(["hashjoin", "mergejoin"], id="nested loop"),
-        pytest.param(["nestloop", "mergejoin"], id="hash join"),
-        pytest.param(["nestloop", "hashjoin"], id="merge join"),
-        pytest.param(["indexscan"], id="no index"),
-    ],
-)
 async def test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned(
-    connections: Connections, banned: list[str]
+    connections: Connections,
 ) -> None:
     conns = await connections(4)
-    ids = await enqueue(conns[0], 60)
     worker = await add_worker(conns[0])
-    for conn in conns:
-        for plan in banned:
-            await conn.execute(f"SET enable_{plan} = off")  # pyright: ignore[reportArgumentType, reportCallIssue]  # from the list above
 
     async def take(conn: Conn) -> list[str]:
         got: list[str] = []
@@ -135,21 +109,25 @@ async def test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned(
             got.append(claims[0].id)
         return got
 
-    # Several at once, for a row that another has locked meanwhile is what makes such a plan look again.
-    returned = [task for share in await asyncio.gather(*map(take, conns)) for task in share]
-    cursor = await conns[0].execute("SELECT id::text FROM lapinq_running ORDER BY id")
-    assert [row[0] for row in await cursor.fetchall()] == sorted(returned)
-    assert sorted(returned) == ids[:40]
-
-
-async def test_a_lost_answer_can_be_asked_for(conn: Conn) -> None:
-    ids = await enqueue(conn, 3)
-    worker = await add_worker(conn)
-    token = str(uuid.uuid4())
-    await claim(conn, worker, 2, token=token)
-    again = await worker_verbs.reclaim(conn, worker=worker, token=token)
-    assert [held.id for held in again] == ids[:2]
-    assert await worker_verbs.reclaim(conn, worker=str(uuid.uuid4()), token=token) == []
+    plans = ("nestloop", "hashjoin", "mergejoin", "indexscan")
+    for allowed, banned in (
+        ("nested loop", ["hashjoin", "mergejoin"]),
+        ("hash join", ["nestloop", "mergejoin"]),
+        ("merge join", ["nestloop", "hashjoin"]),
+        ("no index", ["indexscan"]),
+    ):
+        # This has every connection plan anew, too.
+        await conns[0].execute("TRUNCATE lapinq_tasks, lapinq_ready, lapinq_running, lapinq_counts")
+        ids = await enqueue(conns[0], 60)
+        for conn in conns:
+            for plan in plans:
+                wanted = "off" if plan in banned else "on"
+                await conn.execute(f"SET enable_{plan} = {wanted}".encode())
+        # Several at once, for a row that another has locked meanwhile is what makes such a plan look again.
+        returned = [task for share in await asyncio.gather(*map(take, conns)) for task in share]
+        running = await all_rows(conns[0], "SELECT id::text FROM lapinq_running ORDER BY id")
+        assert [task for (task,) in running] == sorted(returned), allowed
+        assert sorted(returned) == ids[:40], allowed
 
 
 async def test_heads_and_discovery_name_the_first_task_of_each_queue(database: str, conn: Conn) -> None:
@@ -160,6 +138,9 @@ async def test_heads_and_discovery_name_the_first_task_of_each_queue(database: s
     assert await worker_verbs.discover(conn) == {"a": (0, 1), "b": (-3, 2), "zü": (0, 4)}
     marks = {"a": LOWEST_MARK, "b": (0, 0), "none": LOWEST_MARK}
     assert await worker_verbs.heads(conn, marks) == {"a": (0, 1), "b": (0, 3)}
+    await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE seq <= 2")
+    assert await backlog.isolated_first(conn, dict.fromkeys([*marks, "zü"], LOWEST_MARK)) == ["a", "b"]
+    assert await backlog.isolated_first(conn, {"a": (0, 2), "b": (0, 0)}) == []
 
 
 @pytest.mark.parametrize(
@@ -203,7 +184,12 @@ async def test_a_claim_of_several_queues_asks_one_after_the_other_until_it_has_e
     ]
     asks = [Ask("a", 9, (0, 3)), Ask("b", 9), Ask("c", 9)]
     assert await claim_of(conn, worker, 9, *(Ask(queue, 9, max_rank=-1) for queue in "abc")) == []
-    assert await claim_of(conn, worker, 9, *asks) == [("a", a[2]), ("b", b[2]), *(("c", task) for task in c)]
+    # Of those that must run alone, as many as can start.
+    await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [c[:2]])
+    taken = await claim_of(conn, worker, 9, *asks, isolated=1)
+    assert taken == [("a", a[2]), ("b", b[2]), ("c", c[0]), ("c", c[2])]
+    assert await claim_of(conn, worker, 9, *asks, isolated=0) == []
+    assert await claim_of(conn, worker, 9, *asks, isolated=1) == [("c", c[1])]
     assert await all_rows(
         conn, "SELECT queue_name, -sum(pending) FROM lapinq_counts WHERE pending < 0 GROUP BY 1 ORDER BY 1"
     ) == [("a", 2), ("b", 3), ("c", 4)]
@@ -225,26 +211,6 @@ async def test_a_claim_of_several_queues_takes_nothing_of_paused_and_governed_on
     await enqueue(conn, queue_name="limited")
     assert await claim(conn, worker, 5, "limited") == []
     assert await claiming.startable(conn, asks[:2]) == {"laned"}
-
-
-async def test_a_claim_of_several_queues_takes_as_many_isolated_tasks_as_can_start(conn: Conn) -> None:
-    alone, others = await enqueue(conn, 3, queue_name="a"), await enqueue(conn, 2, queue_name="a")
-    more = await enqueue(conn, 2, queue_name="b")
-    await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
-    worker, asks = await add_worker(conn), [Ask("a", 9), Ask("b", 9)]
-    got = await claim_of(conn, worker, 18, *asks, isolated=1)
-    assert {task for _, task in got} == {alone[0], *others, *more}
-    assert await claim_of(conn, worker, 18, *asks, isolated=0) == []
-
-
-async def test_it_is_known_in_which_queues_the_first_task_must_run_alone(database: str, conn: Conn) -> None:
-    alone = await enqueue(conn, 1, queue_name="a") + await enqueue(conn, 1, queue_name="b", priority=-1)
-    await conn.execute("UPDATE lapinq_ready SET isolation = 2 WHERE id = ANY (%s::uuid[])", [alone])
-    for queue in ("a", "b", "c"):
-        await enqueue(conn, queue_name=queue)
-    lowest = dict.fromkeys([*"abc", "none"], LOWEST_MARK)
-    assert await backlog.isolated_first(conn, lowest) == ["a"]
-    assert await backlog.isolated_first(conn, {"a": (0, 2), "b": (1, 0)}) == ["b"]
 
 
 async def test_claims_of_several_queues_beside_each_other_take_no_task_twice(
@@ -281,10 +247,3 @@ async def test_fire_and_forget_leaves_nothing(conn: Conn) -> None:
     assert held.is_transient
     assert bytes(held.args) == b"[4,5]"
     assert await worker_verbs.claim_transient(conn, None, 5) == []
-
-
-async def test_a_late_worker_still_claims_until_it_is_declared_dead(conn: Conn) -> None:
-    await enqueue(conn)
-    worker = await add_worker(conn)
-    await make_late(conn, worker)
-    assert len(await claim(conn, worker)) == 1

@@ -29,9 +29,17 @@ def end(task: str, held: Claim, result: str) -> completion.Completion:
     return completion.Completion(task_id=task, token=held.token, result=result, seconds=0.5)
 
 
-async def test_the_end_and_what_else_is_written_commit_together(conn: Conn) -> None:
+async def test_the_end_and_what_else_is_written_commit_together_or_not_at_all(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     (held,) = await claim(conn, await add_worker(conn))
+    async with conn.transaction(force_rollback=True):
+        assert await completion.acomplete_one(conn, end(task, held, "1"))
+    assert await status(conn, task) == "running"
+    with pytest.raises(psycopg.DataError):
+        async with conn.transaction():
+            await completion.acomplete_one(conn, end(task, held, '"\x00"'))
+    assert await status(conn, task) == "running"
+
     await conn.execute("CREATE TABLE orders (id int)")
     async with conn.transaction():
         await conn.execute("INSERT INTO orders VALUES (1)")
@@ -41,16 +49,6 @@ async def test_the_end_and_what_else_is_written_commit_together(conn: Conn) -> N
     assert (shown["result"], shown["run_seconds"]) == ('"done"', 0.5)
     assert await worker_verbs.find_own_attempts(conn, [task], [held.token]) == {task}
     assert await complete(conn, [held]) == 0
-    await check_rows(conn, [task])
-
-
-async def test_what_is_rolled_back_leaves_the_attempt_running(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    (held,) = await claim(conn, await add_worker(conn))
-    async with conn.transaction(force_rollback=True):
-        assert await completion.acomplete_one(conn, end(task, held, "1"))
-    assert await status(conn, task) == "running"
-    assert await complete(conn, [held]) == 1
     await check_rows(conn, [task])
 
 
@@ -84,12 +82,3 @@ async def test_a_request_to_stop_does_not_undo_what_is_about_to_commit(connectio
         await eventually_async(lambda: is_held_up(looking, asking))
     assert await request is False
     assert await counts(looking) == {"completed": 1}
-
-
-async def test_a_result_the_database_refuses_writes_nothing(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    (held,) = await claim(conn, await add_worker(conn))
-    with pytest.raises(psycopg.DataError):
-        async with conn.transaction():
-            await completion.acomplete_one(conn, end(task, held, '"\x00"'))
-    assert await status(conn, task) == "running"

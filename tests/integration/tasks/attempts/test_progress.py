@@ -47,6 +47,7 @@ async def progress(conn: Conn, task_id: str) -> tuple[int | None, str | None]:
 
 
 async def test_an_attempt_reports_its_own_progress_and_no_others(conn: Conn) -> None:
+    assert await worker_verbs.report_progress(conn, []) == set()
     ids = await enqueue(conn, 3)
     claims = await claim(conn, await add_worker(conn), 3)
     reports = [
@@ -78,10 +79,6 @@ async def test_a_stale_report_does_not_reach_the_later_claim(conn: Conn) -> None
     assert await progress(conn, task) == (5, None)
 
 
-async def test_no_report_is_a_report_too(conn: Conn) -> None:
-    assert await worker_verbs.report_progress(conn, []) == set()
-
-
 async def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
@@ -89,6 +86,10 @@ async def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(conn: Co
     assert await actions.set_progress(conn, task, 5, None) is ProgressNoted.NOT_RUNNING
     assert await actions.set_progress(conn, task, 5, None, 1) is ProgressNoted.NOT_RUNNING
     (old,) = await claim(conn, worker)
+    for percent in (-1, 101):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            async with conn.transaction():
+                await actions.set_progress(conn, task, percent, None)
     assert await actions.set_progress(conn, task, 5, "first") is ProgressNoted.NOTED
     assert await progress(conn, task) == (5, "first")
     assert await actions.set_progress(conn, task, 100, None, old.claim_seq) is ProgressNoted.NOTED
@@ -120,52 +121,35 @@ class Interrupted(psycopg.AsyncConnection):
         return await super().execute(query, *args, **kwargs)
 
 
-async def test_a_start_between_its_two_statements_is_no_other_claim(database: str, conn: Conn) -> None:
-    (task,) = await enqueue(conn)
-    worker = await add_worker(conn)
-    async with await Interrupted.connect(database, autocommit=True) as interrupted:
-        interrupted.before_try = lambda: asyncio.sleep(0)
-        interrupted.before_look = lambda: claim(conn, worker)
-        assert await actions.set_progress(interrupted, task, 5, "at last") is ProgressNoted.NOTED
-    assert await progress(conn, task) == (5, "at last")
-
-
-async def test_a_task_that_starts_anew_at_every_look_is_not_looked_at_for_ever(
+async def test_a_start_between_its_two_statements_is_no_other_claim_and_is_not_looked_at_for_ever(
     database: str, conn: Conn
 ) -> None:
     (task,) = await enqueue(conn, max_retries=9)
     worker = await add_worker(conn)
+    held: list[str] = []
 
-    async with (
-        await Interrupted.connect(database, autocommit=True) as interrupted,
-        await Conn.open(database) as other,
-    ):
-        held: list[str] = []
+    async def start() -> None:
+        held[:] = [(await claim(conn, worker))[0].token]
 
-        async def start() -> None:
-            held[:] = [(await claim(other, worker))[0].token]
+    async def end() -> None:
+        while held:
+            await worker_verbs.settle(conn, [ended_as(task, held.pop(), Retry(0.0, "again"))])
 
-        async def end() -> None:
-            while held:
-                await worker_verbs.settle(other, [ended_as(task, held.pop(), Retry(0.0, "again"))])
-
-        interrupted.before_try, interrupted.before_look = end, start
+    async with await Interrupted.connect(database, autocommit=True) as interrupted:
+        interrupted.before_try, interrupted.before_look = lambda: asyncio.sleep(0), start
+        assert await actions.set_progress(interrupted, task, 5, "at last") is ProgressNoted.NOTED
+        assert await progress(conn, task) == (5, "at last")
+        await end()
+        interrupted.before_try, interrupted.looks = end, 0
         assert await actions.set_progress(interrupted, task, 5, None) is ProgressNoted.NOT_RUNNING
         assert 1 < interrupted.looks < 10
-
-
-@pytest.mark.parametrize("percent", [-1, 101])
-async def test_the_table_takes_percentages_only(conn: Conn, percent: int) -> None:
-    (task,) = await enqueue(conn)
-    await claim(conn, await add_worker(conn))
-    with pytest.raises(psycopg.errors.CheckViolation):
-        await actions.set_progress(conn, task, percent, None)
 
 
 async def test_the_history_has_every_attempt_with_what_it_said(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     worker = await add_worker(conn)
     assert await attempts(conn, task) == []
+    assert await inspect.get_attempts(conn, new_id()) is None
 
     (held,) = await claim(conn, worker)
     await worker_verbs.report_progress(conn, [(task, held.token, 40, "at forty")])
@@ -185,16 +169,19 @@ async def test_the_history_has_every_attempt_with_what_it_said(conn: Conn) -> No
 
     shown = await attempts(conn, task)
     assert all(list(each) == FIELDS for each in shown)
-    assert [each["attempt"] for each in shown] == [1, 2, 2]
-    assert [each["outcome"] for each in shown] == ["failed", "released", "completed"]
-    assert [each["final"] for each in shown] == [False, False, True]
-    assert [each["logs"] for each in shown] == ["one\ntwo", None, "three"]
-    assert [each["error"] for each in shown] == ["ValueError: no", "stopping", None]
-    assert [each["traceback"] for each in shown] == ["Traceback …", None, None]
-    assert [each["result"] for each in shown] == [None, None, '"done"']
-    assert [each["progress"] for each in shown] == [40, None, 60]
-    assert [each["progress_message"] for each in shown] == ["at forty", None, None]
-    assert [each["run_seconds"] for each in shown] == [0.25, 0.5, 0.75]
+    for field, values in {
+        "attempt": [1, 2, 2],
+        "outcome": ["failed", "released", "completed"],
+        "final": [False, False, True],
+        "logs": ["one\ntwo", None, "three"],
+        "error": ["ValueError: no", "stopping", None],
+        "traceback": ["Traceback …", None, None],
+        "result": [None, None, '"done"'],
+        "progress": [40, None, 60],
+        "progress_message": ["at forty", None, None],
+        "run_seconds": [0.25, 0.5, 0.75],
+    }.items():
+        assert [each[field] for each in shown] == values, field
     for each in shown:
         assert datetime.fromisoformat(each["started_at"]) <= datetime.fromisoformat(each["finished_at"])
         assert each["started_at"].endswith("+00:00")
@@ -235,10 +222,6 @@ async def test_a_task_without_a_start_has_its_end_alone(conn: Conn) -> None:
         assert (shown["worker_id"], shown["logs"], shown["final"]) == (None, None, True)
 
 
-async def test_an_unknown_task_has_no_history(conn: Conn) -> None:
-    assert await inspect.get_attempts(conn, new_id()) is None
-
-
 async def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     await conn.execute(
@@ -262,9 +245,8 @@ async def report_logs(conn: Conn, claims: list[Claim]) -> object:
     return await worker_verbs.report_logs(conn, [(held.id, held.token, "a line") for held in claims])
 
 
-@pytest.mark.parametrize("write", [report_progress, report_logs, worker_verbs.release])
 async def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_their_ids(
-    connections: Connections, write: Callable[[Conn, list[Claim]], Awaitable[object]]
+    connections: Connections,
 ) -> None:
     first, writer, looking = await connections(3)
     worker = await add_worker(first)
@@ -273,12 +255,13 @@ async def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_the
     taken = [held for _ in ids for held in await claim(first, worker)]
     # By statistics, which a pool's connections plan by, the table is quickest read as it lies: the last id first.
     await first.execute("ANALYZE lapinq_running")
-    last, *_, lowest = taken
-    assert (lowest.id, last.id) == (ids[0], ids[-1])
-    async with first.transaction():
-        assert await actions.request_cancel(first, lowest.id)
-        writing = asyncio.ensure_future(write(writer, [lowest, last]))
-        await eventually_async(lambda: is_held_up(looking, writer))
-        # Had the writer locked it already, each of the two could wait for the other.
-        await first.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE NOWAIT", [last.id])
-    await writing
+    assert [held.id for held in taken] == ids[::-1]
+    writes = (report_progress, report_logs, worker_verbs.release)
+    for write, last, lowest in zip(writes, taken, reversed(taken), strict=False):
+        async with first.transaction(force_rollback=True):
+            assert await actions.request_cancel(first, lowest.id)
+            writing = asyncio.ensure_future(write(writer, [lowest, last]))
+            await eventually_async(lambda: is_held_up(looking, writer))
+            # Had the writer locked it already, each of the two could wait for the other.
+            await first.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE NOWAIT", [last.id])
+        await writing

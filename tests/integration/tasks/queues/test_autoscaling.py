@@ -36,7 +36,7 @@ async def ask(conn: Conn) -> int:
     return await first_value(conn, QUERY.encode())
 
 
-async def test_it_counts_what_runs_and_what_could(conn: Conn) -> None:
+async def test_it_counts_what_runs_and_what_could_but_for_paused_queues(conn: Conn) -> None:
     assert await ask(conn) == 0
     await enqueue(conn, 5, queue_name="a")
     await enqueue(conn, 2, queue_name="b")
@@ -44,13 +44,8 @@ async def test_it_counts_what_runs_and_what_could(conn: Conn) -> None:
     assert await ask(conn) == 7
     await claim(conn, await add_worker(conn), 3, queue="a")
     assert await ask(conn) == 7
-
-
-async def test_what_waits_in_a_paused_queue_asks_for_no_worker_and_what_runs_there_does(conn: Conn) -> None:
-    await enqueue(conn, 5, queue_name="a")
-    await claim(conn, await add_worker(conn), 2, queue="a")
     await pause(conn, "a")
-    assert await ask(conn) == 2
+    assert await ask(conn) == 5, "what runs there still does"
 
 
 async def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(
@@ -118,8 +113,8 @@ async def test_a_long_queue_is_not_counted_to_its_end(conn: Conn) -> None:
     await enqueue(conn, 10, queue_name="short")
     await enqueue(conn, 1, queue_name="long")
     await enqueue(conn, 1, queue_name="paused")
-    await crowd(conn, "long", 20_000)
-    await crowd(conn, "paused", 20_000)
+    await crowd(conn, "long", 8_000)
+    await crowd(conn, "paused", 8_000)
     await pause(conn, "paused")
     await conn.execute("ANALYZE lapinq_ready, lapinq_counts, lapinq_queues")
     async with conn.transaction():
@@ -145,7 +140,7 @@ async def test_a_queue_of_many_long_lanes_is_not_counted_to_its_end(conn: Conn) 
             " INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)"
             " SELECT queue_name, lane, split_part(lane, chr(31), 2), true, 0, n, lapinq_now() FROM made)"
             " INSERT INTO lapinq_ready (queue_name, rank, id, lane, units) SELECT queue_name, lapinq_rank(0, lane),"
-            " gen_random_uuid(), lane, '{1}' FROM made, generate_series(1, 1000)"
+            " gen_random_uuid(), lane, '{1}' FROM made, generate_series(1, 200)"
         )
     await conn.execute("ANALYZE")
     [(body,)] = await all_rows(conn, "SELECT prosrc FROM pg_proc WHERE proname = 'lapinq_startable'")

@@ -5,12 +5,20 @@ import random
 
 from lapinq_core.db.rows import first_value
 from lapinq_core.limits.policies import QueuePolicy
-from lapinq_core.lookup.line import Ahead
-from lapinq_core.lookup.why_not_running import QueueFull, find_reason
 from lapinq_core.tasks import queues, worker_verbs
 from tests.integration.tasks.queues.test_queues import noted
-from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, pause, resume
+from tests.support.rows.factories import (
+    SOMEBODY,
+    Conn,
+    Connections,
+    add_worker,
+    claim,
+    complete,
+    enqueue,
+    pause,
+    resume,
+)
+from tests.support.tries import tries
 
 
 async def limit(conn: Conn, max_running: int | None, queue: str = "default") -> QueuePolicy:
@@ -55,41 +63,27 @@ async def test_a_limit_counts_what_runs_on_all_workers_and_changes_at_once(datab
     ]
 
 
-async def test_a_task_that_waits_for_the_limit_says_so(database: str, conn: Conn) -> None:
-    running, *_, waiting = await enqueue(conn, 3)
-    worker = await add_worker(conn, concurrency=9)
-    assert await limit(conn, 1) == limited(1, 0)
-    assert [held.id for held in await claim(conn, worker, 2)] == [running]
-    assert await find_reason(conn, waiting) == QueueFull(1, 1, Ahead(1), "default")
-    await limit(conn, 2)
-    assert not isinstance(await find_reason(conn, waiting), QueueFull)
+async def test_workers_that_claim_at_the_same_time_never_pass_the_limit(connections: Connections) -> None:
+    tasks = tries(160)
+    changing, *claiming = await connections(6)
+    await enqueue(changing, tasks)
+    await limit(changing, 3)
+    done = 0
 
+    async def change() -> None:
+        while done < tasks:
+            await limit(changing, random.choice((2, 3)))
 
-def test_workers_that_claim_at_the_same_time_never_pass_the_limit(database: str) -> None:
-    tasks, workers = 120, 5
+    async def work(conn: Conn, chance: random.Random) -> None:
+        nonlocal done
+        worker = await add_worker(conn)
+        while done < tasks:
+            held = await claim(conn, worker, chance.randint(1, 4))
+            assert await first_value(conn, "SELECT count(*) FROM lapinq_running") <= 3
+            ended = await complete(conn, held)
+            done += ended  # not across the await, during which others add theirs
 
-    async def test(*conns: Conn) -> None:
-        changing, *claiming = conns
-        await enqueue(changing, tasks)
-        await limit(changing, 3)
-        done = 0
-
-        async def change() -> None:
-            while done < tasks:
-                await limit(changing, random.choice((2, 3)))
-
-        async def work(conn: Conn, chance: random.Random) -> None:
-            nonlocal done
-            worker = await add_worker(conn)
-            while done < tasks:
-                held = await claim(conn, worker, chance.randint(1, 4))
-                assert await first_value(conn, "SELECT count(*) FROM lapinq_running") <= 3
-                ended = await complete(conn, held)
-                done += ended  # not across the await, during which others add theirs
-
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            group.create_task(change())
-            for number, conn in enumerate(claiming):
-                group.create_task(work(conn, random.Random(number)))
-
-    on_connections(database, test, workers + 1)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(change())
+        for number, conn in enumerate(claiming):
+            group.create_task(work(conn, random.Random(number)))

@@ -1,7 +1,5 @@
 """Nothing is claimed of a queue that is paused, and what runs of it goes on."""
 
-import pytest
-
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.claiming import LOWEST_MARK
@@ -24,27 +22,26 @@ async def test_nothing_is_claimed_of_a_paused_queue_until_it_goes_on(database: s
     await resume(conn, "paused")
     assert await worker_verbs.discover(conn) == {"paused": (0, 1)}
     assert await worker_verbs.heads(conn, marks) == {"paused": (0, 1)}
-    assert [held.id for held in await claim(conn, worker, 5, "paused")] == paused
+    claims = await claim(conn, worker, 5, "paused")
+    assert [held.id for held in claims] == paused
 
-
-async def test_what_runs_of_a_queue_that_is_paused_meanwhile_ends_as_usual(conn: Conn) -> None:
-    ids = await enqueue(conn, 2)
-    worker = await add_worker(conn)
-    one, other = await claim(conn, worker, 2)
-    await pause(conn, "default")
+    # What runs of a queue that is paused meanwhile ends as usual.
+    await pause(conn, "paused")
+    one, other = claims
     await worker_verbs.settle(conn, [ended_as(one.id, one.token, Retry(0.0, "again"))])
     await worker_verbs.release(conn, [other])
-    assert await claim(conn, worker, 2) == []
-    await resume(conn, "default")
-    assert sorted(held.id for held in await claim(conn, worker, 2)) == ids
-
-
-@pytest.mark.parametrize("queues", [None, ["paused", "other"]])
-async def test_fire_and_forget_waits_in_a_paused_queue_too(conn: Conn, queues: list[str] | None) -> None:
-    for queue in ("paused", "other"):
-        await enqueue(conn, queue_name=queue, ttl_seconds=0)
-    await pause(conn, "paused")
-    assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["other"]
-    assert await worker_verbs.claim_transient(conn, queues, 5) == []
+    assert await claim(conn, worker, 2, "paused") == []
     await resume(conn, "paused")
-    assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["paused"]
+    assert sorted(held.id for held in await claim(conn, worker, 2, "paused")) == paused
+
+
+async def test_fire_and_forget_waits_in_a_paused_queue_too(conn: Conn) -> None:
+    asked: list[list[str] | None] = [None, ["paused", "other"]]
+    for queues in asked:
+        for queue in ("paused", "other"):
+            await enqueue(conn, queue_name=queue, ttl_seconds=0)
+        await pause(conn, "paused")
+        assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["other"]
+        assert await worker_verbs.claim_transient(conn, queues, 5) == []
+        await resume(conn, "paused")
+        assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["paused"]

@@ -85,13 +85,14 @@ async def test_a_step_touches_a_windows_worth_of_rows_by_keys(
                 )
             )
     await fill(conn)
-    for chosen in CHOSEN:
+    given = await some_ids(conn)
+    for number, chosen in enumerate(CHOSEN):
         for verb in ("delete_tasks", "requeue_tasks", "cancel_tasks", "run_tasks", "count_tasks"):
             if WANTED.get(verb) not in {None, chosen.status}:
                 continue
             walk = await bulk.begin(conn, chosen)
             assert walk is not None
-            for ids in (None, await some_ids(conn)):
+            for ids in (None,) if number % 4 else (None, given):
                 found = await plan(conn, verb, walk, ids)
                 assert set(scanned_whole(found)) <= {"lapinq_queues"}, (verb, chosen)
                 # A task is looked at in six tables at most, and in some twice.

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 import msgspec
@@ -27,8 +26,8 @@ from tests.support.database.statements import text_of
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, Connections
 
-FINISHED = 100_000
-WAITING = 20_000
+FINISHED = 30_000
+WAITING = 6_000
 WINDOW = 500
 PARTITIONS = 12
 
@@ -99,10 +98,11 @@ async def conn(history: str) -> AsyncIterator[Conn]:
 
 
 async def test_a_window_touches_its_own_rows_by_keys(conn: Conn) -> None:
-    (start,) = await one(conn, "SELECT id::text FROM lapinq_tasks ORDER BY id DESC OFFSET 50000 LIMIT 1")
+    (start,) = await one(conn, "SELECT id::text FROM lapinq_tasks ORDER BY id DESC OFFSET 15000 LIMIT 1")
     for status in (None, *Status):
-        for asked in ASKED:
-            for before in (None, start):
+        # What has ended is looked for in one way.
+        for asked in ASKED if status in {None, Status.PENDING, Status.RUNNING, Status.FAILED} else ASKED[:2]:
+            for before in (start,) if asked else (start, None):
                 chosen = TaskFilter(status=status, before=before, **asked)
                 sources = {source_of(chosen), ScanSource.TASKS}
                 if sources == {ScanSource.PENDING, ScanSource.TASKS} and chosen.queue == seed.RARE_QUEUE:
@@ -151,32 +151,6 @@ async def test_explaining_and_the_longest_running_go_by_keys(conn: Conn) -> None
     found = await plan(conn, first_query(TaskFilter(), 51, is_due=True), params)
     assert scanned_whole(found) == []
     assert touched(found) <= 51
-
-
-async def test_pages_of_a_long_history_are_whole(conn: Conn) -> None:
-    await conn.execute("SET jit = off")  # for this one, which reads everything
-    (expected,) = await one(
-        conn,
-        "SELECT array_agg(id::text ORDER BY id DESC) FROM lapinq_task_details"
-        " WHERE queue_name = 'queue-03' AND status = 'failed'",
-    )
-    await conn.execute("RESET jit")
-    seen: list[str] = []
-    more: str | None = None
-    while True:
-        page = await search.search(
-            conn, Search(queue="queue-03", status=Status.FAILED, before=more), 50, seconds=60.0
-        )
-        seen += [line.id for line in page.tasks]
-        more = page.more
-        if more is None:
-            break
-    assert seen == expected
-    since = datetime.fromtimestamp(int(expected[20][:8] + expected[20][9:13], 16) / 1000, UTC)
-    number = await search.count(
-        conn, Search(queue="queue-03", status=Status.FAILED, since=since), seconds=60.0
-    )
-    assert number == search.Count(21, True, False)
 
 
 BURSTS: dict[Status, LiteralString] = {

@@ -4,9 +4,6 @@ import pytest
 
 from lapinq_core.lookup import slowest as module
 from lapinq_core.lookup.slowest import slowest
-from tests.integration.lookup.test_measure import indexes_of
-from tests.integration.tasks.test_plans import fill
-from tests.support.database.plans import plan, scanned_whole, touched
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 
@@ -28,12 +25,3 @@ async def test_the_slowest_come_first(database: str, conn: Conn, monkeypatch: py
     assert [task.seconds for task in await slowest(conn, task_name="add")] == [90.0, 9.0, 5.0]
     monkeypatch.setattr(module, "NEWEST", 3)
     assert [task.id for task in await slowest(conn, queue="a", task_name="add")] == [slow]
-
-
-async def test_only_the_newest_are_looked_at(conn: Conn) -> None:
-    await fill(conn)
-    params = {"queue": None, "task_name": None, "newest": 50, "most": 5}
-    found = await plan(conn, "slowest", params)
-    assert scanned_whole(found) == []
-    assert touched(found) <= 50 + 50 + 10
-    assert any("attempts" in name for name in indexes_of(found))

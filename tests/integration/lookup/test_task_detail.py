@@ -8,27 +8,27 @@ from lapinq_core.domain.tasks.profile import collapsed, packed
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.profiles import get_profile
-from lapinq_core.lookup.task_detail import Attempts
+from lapinq_core.lookup.task_detail import Attempts, TaskDetail
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.integration.tasks.test_plans import wear_out
-from tests.support.database.plans import plan, scanned_whole
-from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 
-async def test_a_task_of_every_status_is_told(database: str, conn: Conn) -> None:
+async def told(conn: Conn, task_id: str) -> TaskDetail:
+    task = await task_detail.get(conn, task_id)
+    assert task is not None
+    return task
+
+
+async def test_a_task_of_every_status_is_told(conn: Conn) -> None:
     made = await one_of_each(conn)
     for status, task_id in made.items():
-        task = await task_detail.get(conn, task_id)
-        assert task is not None
-        assert (task.id, task.status, task.args.text) == (task_id, status, "[1,1]")
-        assert task.due_at is None
+        task = await told(conn, task_id)
+        assert (task.id, task.status, task.args.text, task.due_at) == (task_id, status, "[1,1]", None)
     assert await task_detail.get(conn, new_id()) is None
     assert await task_detail.get_attempts(conn, new_id()) == Attempts([], is_cut=False, chosen=None)
-    running = await task_detail.get(conn, made[Status.RUNNING])
-    assert running is not None
-    assert running.worker_name == "tester"
+    assert (await told(conn, made[Status.RUNNING])).worker_name == "tester"
     found = await task_detail.get_attempts(conn, made[Status.RUNNING])
     [attempt] = found.latest
     assert (attempt.outcome, attempt.worker_name, found.is_cut) == ("running", "tester", False)
@@ -37,49 +37,46 @@ async def test_a_task_of_every_status_is_told(database: str, conn: Conn) -> None
     assert cancelled.chosen is None
 
 
-async def test_when_it_was_wanted_and_what_it_waits_for_are_told_apart(database: str, conn: Conn) -> None:
+async def test_when_it_was_wanted_and_what_it_waits_for_are_told_apart(conn: Conn) -> None:
     soon = datetime.now(UTC) + timedelta(hours=1)
     [task_id] = await enqueue(conn, scheduled_at=soon)
-    task = await task_detail.get(conn, task_id)
-    assert task is not None
+    task = await told(conn, task_id)
     assert task.scheduled_at == task.due_at == soon
     [again] = await enqueue(conn)
     [held] = await claim(conn, await add_worker(conn))
     await worker_verbs.settle(
         conn, [Ended(held.id, held.token, final=False, counts=True, delay=60, error="no")]
     )
-    task = await task_detail.get(conn, again)
-    assert task is not None
+    task = await told(conn, again)
     assert task.scheduled_at is None
     assert task.due_at is not None
 
 
-async def test_a_value_is_cut_once_it_is_large(database: str, conn: Conn) -> None:
+async def test_a_value_is_cut_once_it_is_large(conn: Conn) -> None:
     worker = await add_worker(conn)
-    ids = await enqueue(conn, 2, kwargs={"x": "ü" * task_detail.WHOLE_BYTES}, metadata={"a": 1})
+    whole, size = task_detail.WHOLE_BYTES, 3_000_000
+    ids = await enqueue(conn, 2, kwargs={"x": "ü" * whole}, metadata={"a": 1})
     held = await claim(conn, worker, 2)
-    await complete(conn, held[:1], f'"{"x" * (task_detail.WHOLE_BYTES - 2)}"')
-    await complete(conn, held[1:], f'"{"x" * 15_000_000}"')
-    small, large = [await task_detail.get(conn, task_id) for task_id in ids]
-    assert small is not None
+    await complete(conn, held[:1], f'"{"x" * (whole - 2)}"')
+    await complete(conn, held[1:], f'"{"x" * (size - 2)}"')
+    small, large = [await told(conn, task_id) for task_id in ids]
     assert small.result is not None
-    assert (small.result.is_whole, len(small.result.text)) == (True, task_detail.WHOLE_BYTES)
-    assert large is not None
+    assert (small.result.is_whole, len(small.result.text)) == (True, whole)
     assert large.result is not None
-    assert (large.result.is_whole, large.result.size) == (False, 15_000_002)
+    assert (large.result.is_whole, large.result.size) == (False, size)
     assert len(large.result.text) == len(large.kwargs.text) == task_detail.PART_CHARACTERS
-    assert large.kwargs.size > 2 * task_detail.WHOLE_BYTES
+    assert large.kwargs.size > 2 * whole
 
 
-async def test_of_many_attempts_the_latest_are_told_and_of_one_what_it_said(
-    database: str, conn: Conn
-) -> None:
+async def test_of_many_attempts_the_latest_are_told_and_of_one_what_it_said(conn: Conn) -> None:
     [task_id] = await enqueue(conn, max_retries=100)
-    worker = await add_worker(conn)
-    for _ in range(60):
-        [held] = await claim(conn, worker)
-        ended = Ended(held.id, held.token, False, True, 0, "no", "Traceback …", logs="a line")
-        await worker_verbs.settle(conn, [ended])
+    await conn.execute(
+        "INSERT INTO lapinq_attempts"
+        " (task_id, attempt, final, outcome, error, traceback, logs, claimed_at, finished_at)"
+        " SELECT %s, n, false, 'failed', 'no', 'Traceback …', 'a line', at, at"
+        " FROM generate_series(1, 60) AS n, LATERAL (VALUES (lapinq_now() - (60 - n) * interval '1 s')) AS v (at)",
+        (task_id,),
+    )
     found = await task_detail.get_attempts(conn, task_id)
     assert found.is_cut
     assert [one.attempt for one in found.latest] == list(range(60, 10, -1))
@@ -87,24 +84,16 @@ async def test_of_many_attempts_the_latest_are_told_and_of_one_what_it_said(
     assert found.chosen is not None
     assert found.chosen == found.latest[0]
     assert (found.chosen.traceback, found.chosen.logs) == ("Traceback …", "a line")
-    row = await one_row(conn, "SELECT claimed_at FROM lapinq_attempts WHERE attempt = 3")
+    row = await one_row(
+        conn, "SELECT claimed_at FROM lapinq_attempts WHERE attempt = 3 AND task_id = %s", (task_id,)
+    )
     early = await task_detail.get_attempts(conn, task_id, row[0])
     assert early.chosen is not None
     assert (early.chosen.attempt, early.chosen.logs) == (3, "a line")
     assert [one.attempt for one in early.latest] == list(range(60, 10, -1))
 
 
-async def test_a_task_is_found_by_its_key(connections: Connections) -> None:
-    conn, plain = await connections(2)
-    await wear_out(conn)
-    await conn.execute("ANALYZE lapinq_attempts, lapinq_tasks")
-    row = await one_row(conn, "SELECT task_id::text FROM lapinq_attempts LIMIT 1")
-    params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "chosen": None}
-    for verb in ("task_detail", "task_detail_attempts"):
-        assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}
-
-
-async def test_the_latest_profile_is_found_and_that_of_a_number(database: str, conn: Conn) -> None:
+async def test_the_latest_profile_is_found_and_that_of_a_number(conn: Conn) -> None:
     [task_id] = await enqueue(conn, max_retries=5)
     assert await get_profile(conn, task_id) is None
     worker = await add_worker(conn)

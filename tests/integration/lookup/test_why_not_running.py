@@ -122,10 +122,10 @@ async def test_a_task_past_its_time_to_live_never_starts(database: str, conn: Co
     assert await find_reason(conn, task_id) == NoWorker("default")
 
 
-@pytest.mark.parametrize("queues", [["other"], []])
-async def test_workers_that_do_not_count(database: str, conn: Conn, queues: list[str]) -> None:
+async def test_workers_that_do_not_count(database: str, conn: Conn) -> None:
     (task_id,) = await enqueue(conn)
-    await add_worker(conn, queues=queues)
+    for queues in (["other"], list[str]()):
+        await add_worker(conn, queues=queues)
     await make_late(conn, await add_worker(conn))
     dead = await add_worker(conn)
     await conn.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (dead,))
@@ -134,35 +134,24 @@ async def test_workers_that_do_not_count(database: str, conn: Conn, queues: list
     assert await find_reason(conn, task_id) == InLine(Ahead(0))
 
 
-@pytest.mark.parametrize(
-    ("error", "is_one"),
-    [
-        (IMPORT_ERROR, True),
-        ("ModuleNotFoundError: No module named 'x'", True),
-        ("ImportError", True),
-        ("ValueError: ImportError: x", False),
-        ("ImportErrors: x", False),
-    ],
-)
-async def test_errors_of_importing_are_known_by_how_they_are_worded(
-    database: str, conn: Conn, error: str, is_one: bool
-) -> None:
-    reason = await find_reason(conn, await fail_once(conn, error))
-    assert isinstance(reason, CannotImport if is_one else NotDue)
+async def test_errors_of_importing_are_known_by_how_they_are_worded(database: str, conn: Conn) -> None:
+    for error, reason in {
+        IMPORT_ERROR: CannotImport,
+        "ModuleNotFoundError: No module named 'x'": CannotImport,
+        "ImportError": CannotImport,
+        "ValueError: ImportError: x": NotDue,
+        "ImportErrors: x": NotDue,
+    }.items():
+        assert isinstance(await find_reason(conn, await fail_once(conn, error)), reason), error
 
 
-async def test_what_was_before_a_requeue_does_not_count(database: str, conn: Conn) -> None:
+async def test_what_was_before_a_requeue_or_a_snooze_does_not_count(database: str, conn: Conn) -> None:
     worker = await add_worker(conn)
     (task_id,) = await enqueue(conn)
     (held,) = await claim(conn, worker)
     await worker_verbs.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
     assert await actions.requeue(conn, task_id, by="lisa")
     assert await find_reason(conn, task_id) == InLine(Ahead(0))
-
-
-async def test_a_task_that_snoozes_or_was_scheduled_is_not_retried(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    (task_id,) = await enqueue(conn)
     (held,) = await claim(conn, worker)
     await worker_verbs.settle(conn, [Ended(held.id, held.token, False, False, 60, "snoozed for 60 s")])
     reason = await find_reason(conn, task_id)
@@ -219,10 +208,6 @@ async def test_a_running_task_tells_of_its_worker_and_what_it_was_asked(database
     assert (reason.worker_id, reason.name) == (worker, "tester")
     await conn.execute("DELETE FROM lapinq_workers")
     assert await find_reason(conn, task_id) == WorkerDead(worker, None, None)
-
-
-async def test_of_what_has_ended_or_is_unknown_there_is_nothing_to_say(database: str, conn: Conn) -> None:
     made = await one_of_each(conn)
-    for status in FINAL:
-        assert await find_reason(conn, made[status]) is None
-    assert await find_reason(conn, new_id()) is None
+    for ended in (*(made[status] for status in FINAL), new_id()):
+        assert await find_reason(conn, ended) is None

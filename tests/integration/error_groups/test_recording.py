@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from uuid import uuid4
 
-import pytest
-
-from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.alerts.news import NewError, RegressedError
 from lapinq_core.domain.error_groups import COUNT_SPANS, GroupState
 from lapinq_core.error_groups import changing, groups
 from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter
 from lapinq_core.error_groups.recording import record
+from tests.support.database.locks import is_held_up
 from tests.support.eventually import eventually_async
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import SOMEBODY, Conn, Connections
@@ -50,6 +48,7 @@ def news(changed: Sequence[NewError | RegressedError]) -> tuple[int, int]:
 
 
 async def test_failures_add_up_in_a_group_that_knows_the_last_of_them(conn: Conn) -> None:
+    assert await record(conn, []) == []
     old, new = str(uuid4()), str(uuid4())
     first = failures("ValueError: no 1", retried=2, ago=60, task_id=old, traceback=TRACEBACK)
     assert news(await record(conn, [first], worker="w-1", release="1.0")) == (1, 0)
@@ -80,36 +79,43 @@ async def test_a_group_outlives_the_tasks_it_counted_and_finds_them_by_their_err
     assert await groups.of_error(conn, "mail", "other", "KeyError: 'b'") is None
 
 
-@pytest.mark.parametrize(
-    ("change", "ago", "then"),
-    [
-        ("resolve", 0.0, GroupState.REGRESSED),
-        ("resolve", 60.0, GroupState.RESOLVED),
-        ("mute", 0.0, GroupState.MUTED),
-        ("mute a moment", 0.0, GroupState.OPEN),
-        ("reopen", 0.0, GroupState.OPEN),
-    ],
-)
-async def test_what_the_next_failure_makes_of_a_group(
-    conn: Conn, change: str, ago: float, then: GroupState
-) -> None:
-    await record(conn, [failures()])
-    number = (await only(conn)).id
-    match change:
-        case "resolve":
-            await changing.resolve(conn, number, by=SOMEBODY)
-        case "mute":
-            await changing.mute(conn, number, None, "known", by=SOMEBODY)
-        case "mute a moment":
-            await changing.mute(conn, number, 0.0, None, by=SOMEBODY)
-        case _:
-            await changing.resolve(conn, number, by=SOMEBODY)
-            await changing.reopen(conn, number, by=SOMEBODY)
-    changed = await record(conn, [failures(ago=ago)])
-    assert news(changed) == (0, then is GroupState.REGRESSED)
-    group = await only(conn)
-    assert (group.state, group.failed) == (then, 2)
-    assert news(await record(conn, [failures()])) == (0, then is GroupState.RESOLVED)
+async def resolve(conn: Conn, number: int) -> None:
+    await changing.resolve(conn, number, by=SOMEBODY)
+
+
+async def mute(conn: Conn, number: int) -> None:
+    await changing.mute(conn, number, None, "known", by=SOMEBODY)
+
+
+async def mute_a_moment(conn: Conn, number: int) -> None:
+    await changing.mute(conn, number, 0.0, None, by=SOMEBODY)
+
+
+async def reopen(conn: Conn, number: int) -> None:
+    await changing.resolve(conn, number, by=SOMEBODY)
+    await changing.reopen(conn, number, by=SOMEBODY)
+
+
+async def test_what_the_next_failure_makes_of_a_group(conn: Conn) -> None:
+    for task, (change, ago, then) in enumerate(
+        (
+            (resolve, 0.0, GroupState.REGRESSED),
+            (resolve, 60.0, GroupState.RESOLVED),
+            (mute, 0.0, GroupState.MUTED),
+            (mute_a_moment, 0.0, GroupState.OPEN),
+            (reopen, 0.0, GroupState.OPEN),
+        )
+    ):
+        name = f"{task}"
+        await record(conn, [failures(task=name)])
+        before = await groups.of_error(conn, "mail", name, "ValueError: no 1")
+        assert before is not None
+        await change(conn, before.id)
+        assert news(await record(conn, [failures(task=name, ago=ago)])) == (0, then is GroupState.REGRESSED)
+        group = await groups.of_error(conn, "mail", name, "ValueError: no 1")
+        assert group is not None
+        assert (group.state, group.failed) == (then, 2), (change, ago)
+        assert news(await record(conn, [failures(task=name)])) == (0, then is GroupState.RESOLVED)
 
 
 async def test_workers_that_write_the_same_groups_at_once_neither_lose_nor_block_each_other(
@@ -128,29 +134,23 @@ async def test_workers_that_write_the_same_groups_at_once_neither_lose_nor_block
     assert await sums(conns[0]) == [(span, 800, 0) for span in COUNT_SPANS]
 
 
-async def test_a_failure_that_waits_for_a_resolve_makes_the_group_regressed(connections: Connections) -> None:
-    operator, worker = await connections(2)
+async def test_of_a_failure_and_a_resolve_the_one_that_waited_counts(connections: Connections) -> None:
+    operator, worker, watcher = await connections(3)
     await record(worker, [failures()])
     number = (await only(worker)).id
     async with operator.transaction():
         await changing.resolve(operator, number, by=SOMEBODY)
         writing = asyncio.create_task(record(worker, [failures()]))
-        await _waits_for_a_lock(operator)
+        await eventually_async(lambda: is_held_up(watcher, worker))
     assert news(await writing) == (0, 1)
     assert (await only(operator)).state is GroupState.REGRESSED
-
-
-async def test_a_resolve_that_waits_for_a_failure_resolves_it(connections: Connections) -> None:
-    operator, worker, watcher = await connections(3)
-    await record(worker, [failures()])
-    number = (await only(worker)).id
     async with worker.transaction():
         await record(worker, [failures()])
         resolving = asyncio.create_task(changing.resolve(operator, number, by=SOMEBODY))
-        await _waits_for_a_lock(watcher)
+        await eventually_async(lambda: is_held_up(watcher, operator))
     group = await resolving
     assert group is not None
-    assert (group.state, group.failed) == (GroupState.RESOLVED, 2)
+    assert (group.state, group.failed) == (GroupState.RESOLVED, 3)
 
 
 async def test_rules_are_told_of_new_and_regressed_groups(conn: Conn) -> None:
@@ -165,11 +165,3 @@ async def test_rules_are_told_of_new_and_regressed_groups(conn: Conn) -> None:
         (event, {**of_group, "event": event, "error": "ValueError: no 1"})
         for event in ("error.new", "error.regressed")
     ]
-
-
-async def _waits_for_a_lock(conn: Conn) -> None:
-    async def is_waiting() -> bool:
-        statement = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-        return await maybe_row(conn, statement) is not None
-
-    await eventually_async(is_waiting)

@@ -34,14 +34,9 @@ async def test_a_sample_counts_what_is_ready_and_running(conn: Conn) -> None:
     assert 0 <= await levels.sample(conn) < 60
     for span in LEVEL_SPANS:
         assert await sampled(conn, span) == {"a": (2, 1), "b": (1, 0), "": (3, 1)}
-
-
-async def test_the_first_sample_of_a_span_stays(conn: Conn) -> None:
+    await enqueue(conn, 9, queue_name="a")
     await levels.sample(conn)
-    assert await sampled(conn, 7200) == {"": (0, 0)}
-    await enqueue(conn, 1, queue_name="a")
-    await levels.sample(conn)
-    assert (await sampled(conn, 7200))[""] == (0, 0)
+    assert (await sampled(conn, 7200))[""] == (3, 1), "the first sample of a span stays"
 
 
 async def test_where_too_many_are_delayed_nobody_knows_what_is_ready(

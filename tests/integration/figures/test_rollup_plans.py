@@ -66,21 +66,3 @@ async def test_charts_touch_the_rows_of_their_window_and_queue(
                 "lapinq_rollups_queue"
             }
             assert touched(found) <= most + 2, (verb, window)
-
-
-async def test_the_last_minutes_are_read_from_minutes(database: str, conn: Conn) -> None:
-    for plan_mode in (b"force_custom_plan", b"force_generic_plan"):
-        await conn.execute(b"SET plan_cache_mode = " + plan_mode)
-        for minutes, queue in ((5, None), (60, None), (60, "queue 7")):
-            found = await plan(conn, "recent", {"minutes": minutes, "queue": queue})
-            assert scanned_whole(found) == []
-            # Each end is less than a minute of 10 s.
-            assert touched(found) <= (minutes + 2 * 6) * (QUEUES + 1), (plan_mode, minutes, queue)
-
-
-async def test_upkeep_touches_what_is_new_or_too_old(database: str, conn: Conn) -> None:
-    spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}
-    for verb, most in (("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
-        found = await plan(conn, verb, spans)
-        assert scanned_whole(found) == [], verb
-        assert touched(found) <= most * (QUEUES + 1), verb

@@ -13,20 +13,14 @@ def test_a_breaker_is_put_shown_listed_closed_and_removed(signed_in: httpx.Clien
     assert made.status_code == 200
     shown = made.json()
     shown.pop("since")
+    unset = ("failure_share", "why", "failures", "attempts", "opened_at", "next_try_at", "failed_task_id")
     assert shown == {
+        **dict.fromkeys((*unset, "probe_task_id")),
         "failures_in_row": 5,
-        "failure_share": None,
         "window_seconds": 60,
         "least_attempts": 20,
         "retry_after_seconds": 30,
         "state": "closed",
-        "why": None,
-        "failures": None,
-        "attempts": None,
-        "opened_at": None,
-        "next_try_at": None,
-        "failed_task_id": None,
-        "probe_task_id": None,
         "kind": "task",
         "name": "send_mail",
         "parked": 0,
@@ -36,8 +30,7 @@ def test_a_breaker_is_put_shown_listed_closed_and_removed(signed_in: httpx.Clien
     assert api.get(BREAKER).json() == changed
     api.patch("/api/v1/queues/mail", json={"breaker": {"failures_in_row": 3}})
     listed = [(one["kind"], one["name"]) for one in api.get("/api/v1/breakers").json()]
-    assert ("queue", "mail") in listed
-    assert ("task", "send_mail") in listed
+    assert {("queue", "mail"), ("task", "send_mail")} <= {*listed}
     assert api.post(f"{BREAKER}/close").json()["state"] == "closed"
     gone = api.delete(BREAKER)
     assert (gone.status_code, gone.content) == (204, b"")
@@ -49,12 +42,6 @@ def test_a_breaker_is_put_shown_listed_closed_and_removed(signed_in: httpx.Clien
 
 
 def test_a_wrong_rule_is_refused_by_its_name(api: httpx.Client) -> None:
-    rows: list[Row] = [
-        ({}, ""),
-        ({"failures_in_row": 0}, "failures_in_row"),
-        ({"failure_share": 2}, "failure_share"),
-        ({"failures_in_row": 1, "retry_after_seconds": 0}, "retry_after_seconds"),
-        ({"failures": 5}, "failures"),
-    ]
+    rows: list[Row] = [({}, ""), ({"failures_in_row": 0}, "failures_in_row"), ({"failures": 5}, "failures")]
     check_refused(api, "PUT", "/api/v1/breakers/wrong", rows)
     assert api.get("/api/v1/breakers/wrong").status_code == 404

@@ -48,9 +48,6 @@ def last_noted(db: psycopg.Connection) -> tuple[Any, ...]:
     return row
 
 
-# What is done
-
-
 def test_a_deletion_counts_what_it_deleted_and_what_is_running(
     keyed: httpx.Client, made: dict[Status, str], db: psycopg.Connection, api_database: str
 ) -> None:
@@ -65,12 +62,18 @@ def test_a_deletion_counts_what_it_deleted_and_what_is_running(
         assert (answer.status_code, answer.json()) == (200, expected)
     assert known(keyed, ids) == ids
     assert db.execute(count).fetchone() == before
-    done = {"queue": queue, "status": "completed", "task_name": "AD", "args": "1%1", "result": "DONE"}
-    assert keyed.delete(TASKS, params={**done, "args": "2"}).json() == {"deleted": 0, "skipped_running": 0}
-    assert keyed.delete(TASKS, params=done).json() == {"deleted": 1, "skipped_running": 0}
-    assert keyed.delete(TASKS, params={"queue": queue}).json() == {"deleted": 4, "skipped_running": 1}
+    # A whole id is that task alone.
+    for query, expected in (
+        ({"id": made[Status.RUNNING]}, (0, 1)),
+        ({"id": made[Status.EXPIRED], "queue": "other"}, (0, 0)),
+        ({"id": made[Status.EXPIRED]}, (1, 0)),
+        ({"status": "completed", "task_name": "AD", "args": "1%1", "result": "DONE"}, (1, 0)),
+        ({}, (3, 1)),
+    ):
+        deleted = keyed.delete(TASKS, params={"queue": queue, **query}).json()
+        assert (deleted["deleted"], deleted["skipped_running"]) == expected, query
     assert known(keyed, ids) == [made[Status.RUNNING]]
-    noted = ("LAPINQ_API_KEY", "task.delete_many", queue, {"filters": {"queue": queue}, "deleted": 4})
+    noted = ("LAPINQ_API_KEY", "task.delete_many", queue, {"filters": {"queue": queue}, "deleted": 3})
     assert last_noted(db) == noted
     check_invariants(api_database, [made[Status.RUNNING]])
 
@@ -79,42 +82,23 @@ def test_thousands_go_in_several_steps_and_without_a_filter_all(
     keyed: httpx.Client, queue: str, api_database: str, db: psycopg.Connection
 ) -> None:
     async def many(conn: Conn) -> None:
-        for _ in range(5):
-            await enqueue(conn, 500, queue_name=queue)
-        await claim(conn, await add_worker(conn), 100, queue)
+        await enqueue(conn, 1100, queue_name=queue)
+        await claim(conn, await add_worker(conn), 10, queue)
         await enqueue(conn, queue_name=f"{queue} 2")
 
     on_connections(api_database, many)
-    assert keyed.delete(TASKS, params={"queue": queue}).json() == {"deleted": 2400, "skipped_running": 100}
-    assert last_noted(db)[3] == {"filters": {"queue": queue}, "deleted": 2400}
+    assert keyed.delete(TASKS, params={"queue": queue}).json() == {"deleted": 1090, "skipped_running": 10}
+    assert last_noted(db)[3] == {"filters": {"queue": queue}, "deleted": 1090}
     rest = keyed.delete(TASKS).json()
-    assert (rest["deleted"] >= 1, rest["skipped_running"] >= 100) == (True, True)
+    assert (rest["deleted"] >= 1, rest["skipped_running"] >= 10) == (True, True)
     assert {task["status"] for task in keyed.get(TASKS).json()} == {"running"}
-    check_invariants(api_database, [])
-
-
-def test_a_whole_id_is_that_task_alone(
-    keyed: httpx.Client, made: dict[Status, str], api_database: str
-) -> None:
-    task_id, running = made[Status.COMPLETED], made[Status.RUNNING]
-    queue = queue_of(keyed, task_id)
-    for query, expected in (
-        ({"id": running, "queue": queue}, (0, 1)),
-        ({"id": task_id, "queue": "other"}, (0, 0)),
-        ({"id": task_id, "queue": queue}, (1, 0)),
-        ({"id": task_id[:30], "queue": queue}, (0, 0)),
-    ):
-        assert tuple(keyed.delete(TASKS, params=query).json().values()) == expected, query
-    left = [one for one in made.values() if one != task_id]
-    assert known(keyed, list(made.values())) == left
-    check_invariants(api_database, left)
 
 
 def test_failed_tasks_wait_again_oldest_first_and_workers_are_woken(
     api: httpx.Client, db: psycopg.Connection, queue: str, api_database: str
 ) -> None:
     ids = on_connections(api_database, partial(fail, count=12, queue_name=queue))
-    more = on_connections(api_database, partial(fail, count=3, error="other", queue_name=queue))
+    on_connections(api_database, partial(fail, count=3, error="other", queue_name=queue))
     with waking(db, queue):
         response = api.post(REQUEUE, params={"queue": queue, "error": "valueerror%no"})
     assert (response.status_code, response.json()) == (200, {"requeued": 12})
@@ -126,17 +110,11 @@ def test_failed_tasks_wait_again_oldest_first_and_workers_are_woken(
     assert [row[0] for row in in_turn] == ids
     assert api.post(REQUEUE, params={"queue": queue, "status": "failed"}, json={}).json() == {"requeued": 3}
     assert api.post(REQUEUE, params={"queue": queue}).json() == {"requeued": 0}
-    check_invariants(api_database, [*ids, *more])
 
 
 @pytest.mark.parametrize(("path", "counted"), [(CANCEL, "cancelled"), (RUN, "released")])
 def test_what_waits_is_cancelled_and_what_is_delayed_may_start_now(
-    keyed: httpx.Client,
-    made: dict[Status, str],
-    db: psycopg.Connection,
-    api_database: str,
-    path: str,
-    counted: str,
+    keyed: httpx.Client, made: dict[Status, str], db: psycopg.Connection, path: str, counted: str
 ) -> None:
     queue = queue_of(keyed, made[Status.PENDING])
     body = {"task_name": "add", "module_path": "m", "queue_name": queue, "scheduled_at": LATER}
@@ -151,7 +129,6 @@ def test_what_waits_is_cancelled_and_what_is_delayed_may_start_now(
     action = f"task.{path.rpartition('/')[2]}_many"
     assert last_noted(db)[1:] == (action, queue, {"filters": {"queue": queue}, counted: count})
     assert keyed.post(path, params={"queue": queue, "status": "pending"}).json() == {counted: 0}
-    check_invariants(api_database, [*made.values(), *later])
 
 
 def test_a_user_acts_on_queues_they_name_and_may_act_on(
@@ -172,9 +149,6 @@ def test_a_user_acts_on_queues_they_name_and_may_act_on(
         assert client.delete(TASKS, params={"queue": here}).json() == {"deleted": 5, "skipped_running": 1}
 
 
-# What it is narrowed by
-
-
 def test_filters_narrow_lists_and_changes_alike(keyed: httpx.Client, queue: str, api_database: str) -> None:
     async def fill(conn: Conn) -> None:
         for number in (1, 22):
@@ -191,43 +165,35 @@ def test_filters_narrow_lists_and_changes_alike(keyed: httpx.Client, queue: str,
     rows: list[tuple[dict[str, str], int]] = [
         ({}, 5),
         ({"status": "failed"}, 3),
+        ({"id": one["id"]}, 1),
+        ({"id": one["id"], "queue": "other"}, 0),
         ({"task_name": "ADD"}, 4),
         ({"name": "add"}, 3),
-        ({"name": "adde"}, 0),
         ({"args": "1%1"}, 4),
-        ({"args": "x@y"}, 1),
         ({"kwargs": "x@y"}, 1),
-        ({"arguments": "x@y"}, 2),
         ({"arguments": "x@y", "queue": "", "queues": f'{queue},"{queue}, 2"'}, 3),
         ({"metadata": '"me"'}, 1),
         ({"error": "valueerror%no"}, 3),
-        ({"error_kind": "ValueError: no *"}, 2),
-        ({"error_kind": "ValueError: no"}, 0),
         ({"error_kind": "ValueError: no *", "error": "22"}, 1),
         ({"worker": one["worker_id"]}, 1),
         ({"worker": str(uuid4())}, 0),
         ({"names": "sub,mul"}, 1),
-        ({"not_names": "sub"}, 4),
         ({"not_names": "sub,adder"}, 3),
-        ({"not_task_names": "u_"}, 4),
         ({"not_task_names": "u_,dde"}, 3),
-        ({"not_errors": "valueerror"}, 2),
         ({"not_errors": "22,number"}, 3),
         ({"state": "ready,failed"}, 5),
-        ({"state": "failed,expired"}, 3),
         ({"state": "ready", "status": "failed"}, 0),
-        ({"since": before}, 5),
+        ({"since": before, "until": after}, 5),
         ({"since": after}, 0),
         ({"until": before}, 0),
-        ({"until": after}, 5),
-        ({"since": before, "until": after}, 5),
-        ({"since": after, "until": before}, 0),
     ]
     for query, matching in rows:
         asked = {name: text for name, text in {"queue": queue, **query}.items() if text}
         assert len(keyed.get(TASKS, params=asked).json()) == matching, query
         response = keyed.delete(TASKS, params={**asked, "dry_run": "true"})
         assert response.json()["matching"] == matching, query
+    [alone] = keyed.get(TASKS, params={"id": one["id"][:13], "status": "failed", "queue": queue}).json()
+    assert alone["id"] == one["id"], "lists take a part of an id, changes don't"
 
 
 def test_states_limit_what_a_call_may_change(keyed: httpx.Client, queue: str, api_database: str) -> None:
@@ -253,85 +219,43 @@ def test_states_limit_what_a_call_may_change(keyed: httpx.Client, queue: str, ap
     assert keyed.delete(TASKS, params={"queue": queue, "state": "scheduled"}).json()["deleted"] == 1
 
 
-def test_any_text_is_taken_for_text(keyed: httpx.Client, queue: str) -> None:
-    texts = [
-        "'",
-        "%",
-        "_",
-        "\\",
-        "%_\\",
-        "'; DROP TABLE lapinq_tasks; --",
-        "%(args)s",
-        "{looked}",
-        "ü\u2028",
-        "😀",
-    ]
-    for text in texts:
-        for name in ("args", "result", "error"):
-            query = {"queue": queue, name: text}
-            assert keyed.get(TASKS, params=query).json() == []
-            assert keyed.delete(TASKS, params=query).json() == {"deleted": 0, "skipped_running": 0}
-            assert keyed.post(REQUEUE, params=query).json() == {"requeued": 0}
-
-
-# What is refused
-
-BAD = [
-    *(("status", value) for value in ("done", "", "FAILED")),
-    *((name, value) for name in ("queue", "task_name") for value in ("", "x" * 256, "a\0b")),
-    *((name, value) for name in ("args", "kwargs", "result", "error") for value in ("", "x" * 1001, "a\0b")),
-    *(("dry_run", value) for value in ("1", "", "TRUE")),
-    *((name, value) for name in ("name", "error_kind") for value in ("", "a\0b")),
-    *(("id", value) for value in ("x", "")),
-    ("limit", "5"),
-    ("cursor", "AAAAAAAAAAAAAAAAAAAAAA"),
-    ("worker", "web-1"),
-    ("since", "1h"),
-    ("until", ""),
-    ("force", "true"),
-    ("state", "pending"),
-    ("queues", "a,"),
-    ("not_names", "a\0b"),
-]
-
-
-@pytest.mark.parametrize(("method", "path"), [("DELETE", TASKS), ("POST", REQUEUE), ("POST", CANCEL)])
-def test_a_wrong_parameter_is_refused_by_its_name(keyed: httpx.Client, method: str, path: str) -> None:
-    check_queries_refused(keyed, method, path, [({name: value}, name) for name, value in BAD])
-    answer = keyed.request(method, path, json={"queue": "a"})
-    assert answer.json()["error"] == "queue is not a known field"
-
-
-def test_a_wrong_method_is_refused(keyed: httpx.Client) -> None:
-    # Either there is no such method, or what stands in the path is no id.
-    assert keyed.get(REQUEUE).status_code in {400, 405}
-    assert keyed.delete(f"{TASKS}/failed").status_code in {400, 405}
-
-
-# The failed ones
+def test_a_wrong_parameter_is_refused_by_its_name(keyed: httpx.Client) -> None:
+    wrong = {
+        "status": "done",
+        "queue": "a\0b",
+        "args": "x" * 1001,
+        "error_kind": "",
+        "id": "x",
+        "worker": "web-1",
+    }
+    wrong |= {
+        "since": "1h",
+        "state": "pending",
+        "queues": "a,",
+        "not_names": "a\0b",
+        "dry_run": "1",
+        "limit": "5",
+    }
+    wrong["cursor"] = "AAAAAAAAAAAAAAAAAAAAAA"
+    for method, path in (("DELETE", TASKS), ("POST", REQUEUE), ("POST", CANCEL)):
+        check_queries_refused(keyed, method, path, [({name: text}, name) for name, text in wrong.items()])
+        answer = keyed.request(method, path, json={"queue": "a"})
+        assert answer.json()["error"] == "queue is not a known field"
 
 
 def test_the_failed_list_shows_failed_tasks_newest_first_in_pages(
-    api: httpx.Client, made: dict[Status, str], queue: str, api_database: str
+    api: httpx.Client, queue: str, api_database: str
 ) -> None:
     ids = on_connections(api_database, partial(fail, count=5, queue_name=queue))[::-1]
     path = f"{TASKS}/failed"
-    assert [task["id"] for task in api.get(path).json()][:5] == ids
-    assert {task["status"] for task in api.get(path).json()} == {"failed"}
     first = api.get(path, params={"queue": queue, "limit": 3})
     assert all(list(task) == FIELDS for task in first.json())
     cursor = first.headers["x-next-cursor"]
     second = api.get(path, params={"queue": queue, "limit": 3, "cursor": cursor})
     assert [task["id"] for task in first.json() + second.json()] == ids
     assert "x-next-cursor" not in second.headers
-    failed = made[Status.FAILED]
-    for query, expected in (
-        ({"queue": queue_of(api, failed)}, [failed]),
-        ({"queue": queue, "error": "NO"}, ids),
-        ({"queue": queue, "task_name": "sub"}, []),
-        ({"queue": queue, "args": "1%1"}, ids),
-        ({"queue": queue, "args": "2"}, []),
-    ):
-        assert [task["id"] for task in api.get(path, params=query).json()] == expected, query
+    for query, expected in (({"error": "NO"}, ids), ({"task_name": "sub"}, []), ({"args": "1%1"}, ids)):
+        found = api.get(path, params={"queue": queue, **query}).json()
+        assert [task["id"] for task in found] == expected, query
     wrong = [({name: "failed"}, name) for name in ("status", "result", "offset")]
     check_queries_refused(api, "GET", path, wrong)

@@ -324,13 +324,6 @@ def test_an_open_api_hides_nothing_from_strangers_but_does_from_who_is_logged_in
         assert client.get(path).json()["metadata"] == MASKED["metadata"]
 
 
-def test_a_server_that_hides_and_is_open_says_so(api_database: str, caplog: pytest.LogCaptureFixture) -> None:
-    for settings, is_told in (({}, True), ({"require_auth": True}, False), ({"api_key": "k"}, False)):
-        caplog.clear()
-        build_app(Settings(database_url=api_database, redact=("password",), **settings))  # pyright: ignore[reportArgumentType]
-        assert ("LAPINQ_REDACT" in caplog.text) is is_told
-
-
 # The live page
 
 

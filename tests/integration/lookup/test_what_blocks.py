@@ -2,7 +2,7 @@
 object tells in short."""
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -48,6 +48,16 @@ async def told(conn: Conn, task_id: str) -> tuple[Reason | None, Any]:
     return await find_reason(conn, task_id), json.loads(text)["waiting_for"]
 
 
+T = TypeVar("T")
+
+
+async def told_as(conn: Conn, task_id: str, kind: type[T]) -> tuple[T, Any]:
+    """The same, where the reason is one of `kind`."""
+    reason, short = await told(conn, task_id)
+    assert isinstance(reason, kind), reason
+    return reason, short
+
+
 async def limit(conn: Conn, name: str, max_running: int | None = None, rate: str | None = None) -> None:
     await conn.execute(
         "INSERT INTO lapinq_limits (name, max_running, rate, created_at) VALUES (%s, %s, %s, lapinq_now())",
@@ -65,8 +75,7 @@ async def test_a_key_with_no_place_left_names_who_holds_them(database: str, conn
     [other] = await enqueue(conn, 1, key="ab")
     await govern(conn, max_running_per_key=2)
     claims = [c for c in await claim(conn, worker, 20) if c.id in ids]
-    reason, short = await told(conn, ids[5])
-    assert isinstance(reason, KeyFull)
+    reason, short = await told_as(conn, ids[5], KeyFull)
     assert (reason.running, reason.max_running, reason.ahead) == (2, 2, of_key(3))
     assert [one.id for one in reason.held_by] == ids[:2]
     assert short == KEY
@@ -84,8 +93,7 @@ async def test_a_rate_says_when_the_next_may_start_and_counts_what_was_given_bac
     ids = await enqueue(conn, 4, key="a")
     await govern(conn, rate_per_key=HOURLY)
     claims = await claim(conn, worker, 20)
-    reason, short = await told(conn, ids[3])
-    assert isinstance(reason, KeyRate)
+    reason, short = await told_as(conn, ids[3], KeyRate)
     assert (reason.limit, reason.period_seconds, reason.ahead) == (60, 3600, of_key(1))
     assert reason.opens_in == pytest.approx(60, abs=30)
     assert short == KEY
@@ -96,12 +104,11 @@ async def test_a_rate_says_when_the_next_may_start_and_counts_what_was_given_bac
     assert isinstance(reason, InLine)  # nothing of the queue's own rate was used when that one was set
 
     await conn.execute("UPDATE lapinq_queues SET tokens = 0, tokens_at = lapinq_now()")
-    reason, short = await told(conn, ids[3])
-    assert isinstance(reason, QueueRate)
+    reason, short = await told_as(conn, ids[3], QueueRate)
     assert reason.opens_in == pytest.approx(60, abs=30)
     assert short == QUEUE
     await worker_verbs.release(conn, claims[:1])
-    assert isinstance((await told(conn, ids[3]))[0], InLine)
+    await told_as(conn, ids[3], InLine)
 
 
 async def test_in_strict_order_a_key_waits_for_its_head(database: str, conn: Conn) -> None:
@@ -115,18 +122,16 @@ async def test_in_strict_order_a_key_waits_for_its_head(database: str, conn: Con
     assert await told(conn, third) == (running, KEY)
 
     await worker_verbs.settle(conn, [ended_as(head.id, head.token, Retry(60.0, "no", None))])
-    reason, short = await told(conn, second)
-    assert isinstance(reason, KeyOrder)
+    reason, short = await told_as(conn, second, KeyOrder)
     assert (reason.head, reason.state, reason.ahead, short) == (first, HeadState.DELAYED, of_key(0), KEY)
     assert reason.due_at is not None
 
     await make_delayed_ready(conn)
-    reason, short = await told(conn, second)
-    assert isinstance(reason, KeyOrder)
+    reason, short = await told_as(conn, second, KeyOrder)
     assert (reason.head, reason.state, short) == (first, HeadState.READY, KEY)
     [again] = await claim(conn, worker, 10)
     await complete(conn, [again])
-    assert isinstance((await told(conn, second))[0], InLine)
+    await told_as(conn, second, InLine)
 
 
 async def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str, conn: Conn) -> None:
@@ -145,15 +150,13 @@ async def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str,
     [claimed] = await claim(conn, worker, 1, "other")
     assert claimed.id == holder
 
-    reason, short = await told(conn, gpu)
-    assert isinstance(reason, LimitFull)
+    reason, short = await told_as(conn, gpu, LimitFull)
     assert (reason.name, reason.running, reason.max_running) == ("gpu", 1, 1)
     assert [one.id for one in reason.held_by] == [holder]
     assert short == {"kind": "limit", "name": "gpu"}
 
     [large] = await enqueue(conn, 1, key="b", limits={"openai": 400}, priority=1)
-    reason, short = await told(conn, large)
-    assert isinstance(reason, LimitUsed)
+    reason, short = await told_as(conn, large, LimitUsed)
     assert (reason.units, reason.burst) == (400, 1000)
     assert reason.used == pytest.approx(900, abs=1)
     assert reason.opens_in == pytest.approx(30_000, abs=100)
@@ -161,21 +164,19 @@ async def test_a_named_limit_tells_what_is_used_of_it_and_by_whom(database: str,
 
     # It would have enough for this one, but the other is before it.
     assert [c.id for c in await claim(conn, worker, 10)] == []
-    reason, short = await told(conn, small)
-    assert isinstance(reason, LimitShort)
+    reason, short = await told_as(conn, small, LimitShort)
     assert (reason.name, reason.first, reason.units, short) == ("openai", large, 400, None)
 
     await conn.execute("INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('openai', 500)")
-    assert isinstance((await told(conn, large))[0], InLine)
+    await told_as(conn, large, InLine)
     await conn.execute(
         "INSERT INTO lapinq_limit_news (limit_name, closed_until)"
         " VALUES ('openai', lapinq_now() + interval '30 seconds')"
     )
-    reason, short = await told(conn, large)
-    assert isinstance(reason, LimitClosed)
+    reason, short = await told_as(conn, large, LimitClosed)
     assert short == {"kind": "limit", "name": "openai"}
     await worker_verbs.release(conn, [claimed])
-    assert isinstance((await told(conn, gpu))[0], InLine)
+    await told_as(conn, gpu, InLine)
 
 
 async def test_in_fair_order_about_so_many_start_before_it(database: str, conn: Conn) -> None:
@@ -186,14 +187,12 @@ async def test_in_fair_order_about_so_many_start_before_it(database: str, conn: 
     await enqueue(conn, 9, key="gold")
     [late] = await enqueue(conn, 1, key="late")
     await claim(conn, worker, 1)
-    reason, short = await told(conn, late)
-    assert isinstance(reason, FairTurn)
+    reason, short = await told_as(conn, late, FairTurn)
     assert reason.ahead == of_key(0)
     assert reason.before.count is not None
     assert reason.before.count <= 4
     assert short is None
-    reason, _ = await told(conn, flood[-1])
-    assert isinstance(reason, FairTurn)
+    reason, _ = await told_as(conn, flood[-1], FairTurn)
     assert reason.before.count is not None
     # All of the two others come first.
     assert reason.ahead.count is not None

@@ -1,6 +1,6 @@
 """Why a task does not run: each reason, and which of several is told."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -34,6 +34,16 @@ from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_
 IMPORT_ERROR = "TaskNotFound: no module 'app'; searched: /srv"
 
 
+T = TypeVar("T")
+
+
+async def because(conn: Conn, task_id: str, kind: type[T]) -> T:
+    """The reason, which is one of `kind`."""
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, kind), reason
+    return reason
+
+
 async def fail_once(conn: Conn, error: str, delay: float = 60.0, **values: Any) -> str:
     """The id of a task whose first attempt ended in `error`, to be tried again in `delay` seconds."""
     worker = await add_worker(conn)
@@ -59,27 +69,23 @@ async def test_each_reason_gives_way_to_the_next(database: str, conn: Conn) -> N
     task_id = await fail_once(conn, IMPORT_ERROR)
     await conn.execute("UPDATE lapinq_delayed SET expires_at = now() + '1 s', isolation = 3")
     await pause(conn, "default")
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, Expiring)
+    reason = await because(conn, task_id, Expiring)
     assert reason.due_at is not None
     assert reason.expires_at < reason.due_at
 
     await conn.execute("UPDATE lapinq_delayed SET expires_at = NULL")
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, CannotImport)
+    reason = await because(conn, task_id, CannotImport)
     assert (reason.module, reason.last_error) == ("tests.support.sample.tasks", IMPORT_ERROR)
     assert reason.due_at is not None
 
     await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, NotDue)
+    reason = await because(conn, task_id, NotDue)
     assert (reason.is_retry, reason.last_error) == (True, "ValueError: no")
 
     await conn.execute("UPDATE lapinq_attempts SET error = %s", (IMPORT_ERROR,))
     await be_due(conn, task_id)
     await conn.execute("UPDATE lapinq_queues SET paused_by = 'lisa', pause_reason = 'new release'")
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, QueuePaused)
+    reason = await because(conn, task_id, QueuePaused)
     assert (reason.by, reason.reason) == ("lisa", "new release")
 
     await resume(conn, "default")
@@ -115,8 +121,7 @@ async def test_each_reason_gives_way_to_the_next(database: str, conn: Conn) -> N
 
 async def test_a_task_past_its_time_to_live_never_starts(database: str, conn: Conn) -> None:
     (task_id,) = await enqueue(conn, ttl_seconds=0.001)
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, Expiring)
+    reason = await because(conn, task_id, Expiring)
     assert reason.due_at is None
     (task_id,) = await enqueue(conn, ttl_seconds=3600)
     assert await find_reason(conn, task_id) == NoWorker("default")
@@ -154,8 +159,7 @@ async def test_what_was_before_a_requeue_or_a_snooze_does_not_count(database: st
     assert await find_reason(conn, task_id) == InLine(Ahead(0))
     (held,) = await claim(conn, worker)
     await worker_verbs.settle(conn, [Ended(held.id, held.token, False, False, 60, "snoozed for 60 s")])
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, NotDue)
+    reason = await because(conn, task_id, NotDue)
     assert (reason.is_retry, reason.last_error) == (False, "snoozed for 60 s")
 
 
@@ -196,15 +200,13 @@ async def test_a_running_task_tells_of_its_worker_and_what_it_was_asked(database
     await claim(conn, worker)
     assert await find_reason(conn, task_id) is None
     assert await actions.request_cancel(conn, task_id)
-    assert isinstance(await find_reason(conn, task_id), CancelRequested)
+    await because(conn, task_id, CancelRequested)
     await conn.execute("UPDATE lapinq_workers SET beat_at = now() - '20 s'::interval")
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, WorkerLate)
+    reason = await because(conn, task_id, WorkerLate)
     assert (reason.worker_id, reason.name) == (worker, "tester")
     assert (reason.dead_after - reason.beat_at).total_seconds() == 30
     await conn.execute("UPDATE lapinq_workers SET dead_at = now()")
-    reason = await find_reason(conn, task_id)
-    assert isinstance(reason, WorkerDead)
+    reason = await because(conn, task_id, WorkerDead)
     assert (reason.worker_id, reason.name) == (worker, "tester")
     await conn.execute("DELETE FROM lapinq_workers")
     assert await find_reason(conn, task_id) == WorkerDead(worker, None, None)

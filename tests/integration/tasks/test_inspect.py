@@ -12,7 +12,7 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import actions, inspect, worker_verbs
-from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
+from lapinq_core.tasks.filters import TaskFilter, pick_tasks
 from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
 from lapinq_core.tasks.worker_verbs import Ended
 from lapinq_core.upkeep import maintenance_jobs
@@ -157,25 +157,6 @@ async def test_scheduled_tasks_are_among_the_pending_in_the_order_of_enqueueing(
         ids += await enqueue(conn)
         ids += await enqueue(conn, scheduled_at="2099-01-01T00:00:00Z")
     assert await listed(conn, status=Status.PENDING) == ids[::-1]
-
-
-async def test_a_name_is_found_by_a_part_of_it(conn: Conn) -> None:
-    found = {
-        "MAIL": ["Send_Mail", "mailer", "send%mail"],
-        "d_m": ["Send_Mail", "send%mail"],
-        r"d\_m": ["Send_Mail"],
-        "nd%m": ["Send_Mail", "send%mail"],
-        r"d\%m": ["send%mail"],
-        "\\": ["back\\slash"],
-        "back\\\\": ["back\\slash"],
-        "x": [],
-    }
-
-    for name in ("Send_Mail", "mailer", "send%mail", "back\\slash", "add"):
-        await enqueue(conn, task_name=name)
-    for asked, names in found.items():
-        objects, _ = await inspect.list_tasks(conn, TaskFilter(task_name=containing(asked)), 50)
-        assert sorted(msgspec.json.decode(text)["task_name"] for text in objects) == names, asked
 
 
 async def test_a_page_ends_before_it_is_too_large_and_the_next_one_goes_on(database: str, conn: Conn) -> None:

@@ -108,7 +108,11 @@ CONTENT: list[tuple[dict[str, Any], set[str]]] = [
     ({"error": containing("TIMED"), "queue": "default", "task_name": containing("ad")}, {"error"}),
     ({"error": containing("timed"), "queue": "other"}, NOTHING),
     ({"error": containing("timed"), "args": containing("needle")}, NOTHING),
-    ({"task_name": containing("sub%")}, {"name"}),
+    ({"task_name": containing("sub%X")}, {"name"}),
+    ({"task_name": containing("b_\\_")}, {"name"}),
+    ({"task_name": containing("b\\_")}, NOTHING),
+    ({"task_name": containing("\\")}, {"name"}),
+    ({"task_name": containing("_\\\\x")}, {"name"}),
     ({"error": containing("'; DROP TABLE lapinq_tasks; --")}, NOTHING),
 ]
 
@@ -116,7 +120,7 @@ CONTENT: list[tuple[dict[str, Any], set[str]]] = [
 async def test_content_narrows_lists_counts_and_deletions_alike(conn: Conn) -> None:
     ids = {
         "args": (await enqueue(conn, args=["needle", 7]))[0],
-        "name": (await enqueue(conn, task_name="subtract"))[0],
+        "name": (await enqueue(conn, task_name="Sub%_\\x"))[0],
         "error": (await fail(conn, 1, "TimeLimit: timed out", queue_name="default", priority=1))[0],
     }
     for name, result in (("result", '"one_two"'), ("plain", '"one two"')):
@@ -159,7 +163,7 @@ async def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(
 
 async def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(conn: Conn) -> None:
     ids = await enqueue(conn, 10)
-    chosen = {"first": ids[3], "last": ids[6]}
+    chosen: dict[str, Any] = {"first": ids[3], "last": ids[6]}
     step = await count(conn, await begin(conn, **chosen), bulk.start_of(TaskFilter(**chosen)))
     assert (step.done, step.looked, step.last) == (4, 4, ids[6])
     assert bulk.start_of(TaskFilter()) == bulk.start_of(TaskFilter(first=bulk.FIRST)) == bulk.FIRST

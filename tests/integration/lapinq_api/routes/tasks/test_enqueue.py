@@ -137,24 +137,6 @@ def test_a_batch_with_one_bad_task_stores_nothing(api: httpx.Client, db: psycopg
     assert db.execute("SELECT count(*) FROM lapinq_tasks WHERE task_name = 'all or none'").fetchone() == (0,)
 
 
-def test_many_clients_at_once_each_get_a_stored_task_of_their_own(
-    api: httpx.Client, db: psycopg.Connection
-) -> None:
-    async def enqueue_all() -> list[httpx.Response]:
-        async with httpx.AsyncClient(base_url=api.base_url, timeout=15, trust_env=False) as client:
-            bodies = [_task(task_name="one of many", args=[n]) for n in range(40)]
-            bodies[7]["priority"] = "high"
-            return await asyncio.gather(*(client.post(ENQUEUE, json=body) for body in bodies))
-
-    responses = asyncio.run(enqueue_all())
-    assert [n for n, response in enumerate(responses) if response.status_code != 201] == [7]
-    stored = db.execute(
-        "SELECT id::text, args->>0 FROM lapinq_tasks WHERE task_name = 'one of many'"
-    ).fetchall()
-    answered = [(response.json()["task_id"], str(n)) for n, response in enumerate(responses) if n != 7]
-    assert sorted(stored) == sorted(answered)
-
-
 async def test_requests_of_successive_turns_of_the_loop_share_a_statement(api_database: str) -> None:
     pool = Database(api_database, 4)
     pool.is_ready = True

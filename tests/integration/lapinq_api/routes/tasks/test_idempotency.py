@@ -125,8 +125,12 @@ def test_a_key_that_cannot_be_is_refused_by_name(api: httpx.Client, path: str) -
         response = api.post(path, json=_body(path), headers=[(b"Idempotency-Key", key) for key in sent])
         assert response.status_code == 400
         assert response.json()["details"] == [{"loc": "Idempotency-Key", "msg": msg}]
+
+
+def test_the_longest_key_and_every_printable_character_are_taken(api: httpx.Client) -> None:
     for key in ("x" * 255, "".join(map(chr, range(0x21, 0x7F))), "a b"):
-        assert _post(api, path, f"{path[-1]}{key}"[:255], _body(path)).status_code == 201
+        assert _post(api, "/api/v1/enqueue", key, _task()).status_code == 201
+        assert _post(api, "/api/v1/enqueue", key, _task()).headers["idempotency-replayed"] == "true"
 
 
 def test_a_key_is_free_again_after_a_day(api: httpx.Client, db: psycopg.Connection) -> None:

@@ -64,7 +64,7 @@ async def test_each_status_is_found_alone_and_with_the_rest(database: str, conn:
                 ({"first": both[0]}, both[:1]),
                 ({"last": both[1]}, both[1:]),
             ]
-            for chosen, expected in rows:
+            for chosen, expected in rows if window > 1 else rows[::3]:
                 assert await ids(conn, window, status=status, **chosen) == expected, (window, status, chosen)
 
 
@@ -86,17 +86,8 @@ async def test_any_states_are_found_together_and_nothing_else(database: str, con
         limits: dict[str, Any] = {"status": chosen.status, "states": chosen.states}
         expected = sorted((made[state] for state in states), reverse=True)
         assert await ids(conn, window, **limits) == expected, states
-        narrowing: list[dict[str, Any]] = [{"task_name": "a%"}, {"not_names": ["sub"], "not_errors": ["%x%"]}]
-        for narrowed in narrowing:
-            assert await ids(conn, window, **limits, **narrowed) == expected, (states, narrowed)
-        in_default = [made[one] for one in states - {ShownState.PAUSED, ShownState.STOPPING}]
-        assert sorted(await ids(conn, window, **limits, queue="default")) == sorted(in_default), states
-        assert sorted(await ids(conn, window, **limits, queues=["default", "x"])) == sorted(in_default)
-        failed = [made[ShownState.FAILED]] if ShownState.FAILED in states else []
-        assert await ids(conn, window, **limits, error=containing("no")) == failed
-        assert await ids(conn, window, **limits, not_errors=["%no%", "%late%"]) == [
-            one for one in expected if one not in failed
-        ]
+        if len(states) > 1:
+            await check_narrowed(conn, made, states, limits)
         # As the slow way finds them, and the walks of changes to many.
         async with conn.transaction():
             scan = BackwardScan(chosen, 100, 100, window, LONG)
@@ -112,6 +103,25 @@ async def test_any_states_are_found_together_and_nothing_else(database: str, con
         counted = await number(conn, **limits)
         assert (counted.number, counted.is_exact) == (len(states), True)
         assert await number(conn, **limits, queue="nothing") == Count(0, True, False)
+
+
+async def check_narrowed(
+    conn: Conn, made: dict[ShownState, str], states: set[ShownState], limits: dict[str, Any]
+) -> None:
+    """By other filters, tasks in some of the states are found as they are without."""
+    expected = sorted((made[state] for state in states), reverse=True)
+    failed = [made[ShownState.FAILED]] if ShownState.FAILED in states else []
+    in_default = [one for one in expected if one not in {made[ShownState.PAUSED], made[ShownState.STOPPING]}]
+    rows: list[tuple[dict[str, Any], list[str]]] = [
+        ({"task_name": "a%"}, expected),
+        ({"not_names": ["sub"], "not_errors": ["%x%"]}, expected),
+        ({"queue": "default"}, in_default),
+        ({"queues": ["default", "x"]}, in_default),
+        ({"error": containing("no")}, failed),
+        ({"not_errors": ["%no%", "%late%"]}, [one for one in expected if one not in failed]),
+    ]
+    for narrowed, found in rows:
+        assert await ids(conn, 2, **limits, **narrowed) == found, (states, narrowed)
 
 
 async def test_values_are_several_or_excluded(database: str, conn: Conn) -> None:
@@ -206,10 +216,10 @@ async def test_going_by_all_tasks_finds_the_same(database: str, conn: Conn) -> N
     filters: list[dict[str, Any]] = [{}, {"queue": "left"}, {"task_name": "a%"}, {"worker": worker}]
     filters += [{"error": "%no%"}, {"result": "%done%"}, {"error_kind": "ValueError: no", "queue": "left"}]
     for status in (None, *Status):
-        for given in filters:
+        for given in filters if status in {None, Status.FAILED, Status.COMPLETED} else filters[:4]:
             chosen = TaskFilter(status=status, **given)
             expected = await ids(conn, status=status, **given)
-            for window in (1, 3):
+            for window in (1, 3) if status is None else (3,):
                 scan = BackwardScan(chosen, 100, 100, window, LONG)
                 async with conn.transaction():
                     await scan.run_over_all_tasks(conn)
@@ -246,7 +256,7 @@ async def test_pages_neither_skip_nor_repeat_while_tasks_arrive(database: str, c
         made += await enqueue(conn, queue_name="mine")
         await enqueue(conn, 3, queue_name="other")
     filters: list[dict[str, Any]] = [{"queue": "mine"}, {"queue": "mine", "status": Status.PENDING}]
-    for chosen, window in itertools.product(filters, (1, 7, 500)):
+    for chosen, window in itertools.product(filters, (2, 500)):
         seen: list[str] = []
         more: str | None = None
         while True:

@@ -156,13 +156,13 @@ async def test_explaining_and_the_longest_running_go_by_keys(conn: Conn) -> None
 BURSTS: dict[Status, LiteralString] = {
     Status.PENDING: (
         "INSERT INTO lapinq_ready (queue_name, rank, id)"
-        " SELECT 'queue-01', 0, ('f' || substr(gen_random_uuid()::text, 2))::uuid FROM generate_series(1, 200000);"
+        " SELECT 'queue-01', 0, ('f' || substr(gen_random_uuid()::text, 2))::uuid FROM generate_series(1, 100000);"
         " DELETE FROM lapinq_ready WHERE id >= 'f0000000-0000-0000-0000-000000000000'"
     ),
     Status.RUNNING: (
         "INSERT INTO lapinq_running (token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, id)"
         " SELECT gen_random_uuid(), gen_random_uuid(), 'queue-01', 0, 1, now(), now(),"
-        " ('f' || substr(gen_random_uuid()::text, 2))::uuid FROM generate_series(1, 200000);"
+        " ('f' || substr(gen_random_uuid()::text, 2))::uuid FROM generate_series(1, 100000);"
         " DELETE FROM lapinq_running WHERE id >= 'f0000000-0000-0000-0000-000000000000'"
     ),
 }

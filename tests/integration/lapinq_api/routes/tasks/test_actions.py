@@ -118,6 +118,9 @@ def test_progress_is_noted_and_shown_unless_another_claim_reports_it(api: httpx.
     other = api.patch(path, json={"progress": 9}, headers={"X-Lapinq-Claim": str(2**63 - 1)})
     assert other.status_code == 409
     assert "another claim than X-Lapinq-Claim names" in other.json()["error"]
+    for wrong in ([b"x"], [b"1", b"1"]):
+        answer = api.patch(path, json={"progress": 9}, headers=[(b"X-Lapinq-Claim", one) for one in wrong])
+        assert (answer.status_code, answer.json()["details"][0]["loc"]) == (400, "X-Lapinq-Claim")
     check_refused(
         api,
         "PATCH",

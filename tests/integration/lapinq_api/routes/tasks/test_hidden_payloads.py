@@ -109,7 +109,8 @@ def test_no_answer_has_a_hidden_value_in_it(stage: Stage, db: psycopg.Connection
     for operation in OPERATIONS:
         if operation.method != "GET":
             continue
-        for which in stage.tasks[UNSEEN].values():
+        tasks = list(stage.tasks[UNSEEN].values())
+        for which in tasks if "/tasks/{id}" in operation.path else tasks[:1]:
             task_or_event = webhook if "webhooks" in operation.path else which
             path = (
                 operation.path.replace("{id}", task_or_event)

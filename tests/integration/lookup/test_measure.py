@@ -164,9 +164,3 @@ async def test_it_touches_a_row_or_two_a_queue_however_many_wait(conn: Conn) -> 
     ages = await plan(conn, "waiting_since", {"queues": ["busy", "default", "other"]})
     assert touched(ages) <= 12
     assert "lapinq_ready_claim" in indexes_of(ages)
-    later = datetime.now(UTC) + timedelta(hours=1)
-    await enqueue(conn, 500, scheduled_at=later)
-    await conn.execute("ANALYZE lapinq_delayed")
-    overdue = await plan(conn, "measure_overdue", {})
-    assert touched(overdue) <= 1
-    assert "lapinq_delayed_due_at" in indexes_of(overdue)

@@ -2,14 +2,12 @@
 
 import msgspec
 
-from lapinq_core.db.rows import one_row
 from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import QueueOrder
-from tests.integration.lookup.test_measure import make_older
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import crowd
 from tests.support.database.plans import blocks, nodes, plan, scanned_whole
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, enqueue
 
 
 async def names(conn: Conn, part: str = "", order: QueueOrder = QueueOrder.NAME) -> list[str]:
@@ -38,18 +36,6 @@ async def test_a_queue_in_the_list_is_as_it_is_told_alone(conn: Conn) -> None:
         assert state is not None
         told = msgspec.structs.asdict(state)
         assert {field: told[field] for field in line} == line
-
-
-async def test_the_first_in_line_says_how_long_it_has_been_waiting(conn: Conn) -> None:
-    await enqueue(conn, queue_name="a")
-    await make_older(conn, "a", 300)
-    await enqueue(conn, 3, queue_name="a")
-    await enqueue(conn, queue_name="taken")
-    await claim(conn, await add_worker(conn), queue="taken")
-    (waits, taken), _ = await queues.list_queues(conn)
-    row = await one_row(conn, "SELECT date_part('epoch', lapinq_now() - %s)", (waits.waiting_since,))
-    assert 300 <= row[0] < 330
-    assert (taken.running, taken.waiting_since) == (1, None)
 
 
 async def test_a_part_of_a_name_is_taken_literally_in_capitals_or_not(conn: Conn) -> None:

@@ -89,33 +89,6 @@ async def test_what_one_fold_holds_another_leaves(connections: Connections) -> N
     assert await rows(conn) == 1
 
 
-async def test_folds_at_once_lose_nothing_and_every_reader_sees_it_all(connections: Connections) -> None:
-    reader, *folders = await connections(4)
-    for queue in ("", "a", "b"):
-        await put(reader, 10, 150, queue, rows=400)
-    seen = set[int]()
-    is_over = asyncio.Event()
-
-    async def read() -> None:
-        while not is_over.is_set():
-            seen.add((await sums(reader))[1])
-
-    async def fold(conn: Conn) -> None:
-        for _ in range(tries(40)):
-            await rollups.fold(conn, 70)
-
-    reading = asyncio.create_task(read())
-    await asyncio.gather(*map(fold, folders))
-    is_over.set()
-    await reading
-    assert seen == {400}
-    while await rollups.fold(reader):
-        pass
-    for queue in ("", "a", "b"):
-        assert await sums(reader, queue) == (400, 400, 400, 400, 400)
-        assert await rows(reader, queue) == 1
-
-
 async def test_what_is_recorded_while_others_fold_is_kept(connections: Connections) -> None:
     folder, *workers = await connections(4)
     # Counted long ago as soon as it is written: in the reach of every fold.

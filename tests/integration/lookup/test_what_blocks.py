@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 
 import pytest
 
+from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.domain.tasks.decide import Retry
+from lapinq_core.domain.tasks.decide import Fail, Retry
+from lapinq_core.limits.breakers import put_breaker
 from lapinq_core.lookup.blocking import (
     HeadState,
     KeyFull,
@@ -22,9 +24,10 @@ from lapinq_core.lookup.blocking import (
     Rules,
 )
 from lapinq_core.lookup.line import Ahead
-from lapinq_core.lookup.why_not_running import FairTurn, InLine, QueueFull, Reason, find_reason
+from lapinq_core.lookup.why_not_running import BreakerOpen, FairTurn, InLine, QueueFull, Reason, find_reason
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep.breaker_watch import watch_breakers
 from tests.integration.limits.test_lanes import govern
 from tests.support.rows.factories import (
     Conn,
@@ -226,3 +229,17 @@ async def test_a_delayed_task_waits_for_its_time(database: str, conn: Conn) -> N
     assert (await told(conn, task_id))[1] == {"kind": "retry", "name": None}
     await conn.execute("UPDATE lapinq_delayed SET starts = 0")
     assert (await told(conn, task_id))[1] == {"kind": "schedule", "name": None}
+
+
+async def test_what_an_open_circuit_breaker_of_the_queue_holds_back_says_so(
+    database: str, conn: Conn
+) -> None:
+    worker = await add_worker(conn)
+    failing, waiting = await enqueue(conn, 2)
+    await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    [held] = await claim(conn, worker)
+    await worker_verbs.settle(conn, [ended_as(failing, held.token, Fail("no"))])
+    await watch_breakers(conn)
+    reason, short = await told_as(conn, waiting, BreakerOpen)
+    assert (reason.queue, reason.task_name, reason.failures, reason.attempts) == ("default", None, 1, None)
+    assert short == {"kind": "breaker", "name": None}

@@ -1,31 +1,34 @@
-"""One mistake on the command line, and what it is answered with."""
+"""Mistakes on the command line, and what they are answered with."""
 
+import re
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import takewhile
 
 from tests.support.programs.command_line import lapinq_at
 
 SECRET = "s3cr"
 """How the secrets in the tables begin. No message may repeat them."""
 
+NOWHERE = ("--database-url", "postgresql://127.0.0.1:1/x")
 
-class Mistake(NamedTuple):
-    """`line` is what somebody types after `lapinq`. `message` is a part of what standard error then says."""
-
-    line: str
-    code: int
-    message: str
-    env: Mapping[str, str] = {}
-    stdin: str = ""
+_VARIABLE = re.compile(r"[A-Z_]+=.*")
 
 
-def check(mistakes: Sequence[Mistake], place: Sequence[str] = ()) -> None:
-    """Makes each mistake in this process, at the database that the flags in `place` name."""
+def check(table: str, place: Sequence[str] = ()) -> None:
+    """Makes each mistake of the table in this process, at the database that the flags in `place` name.
+
+    Each line has the exit code, what somebody types after `lapinq`, and a part of what standard error then says. As in
+    a shell, variables may stand before the command, and `<<< TEXT` after it.
+    """
     wrong: list[str] = []
-    for one in mistakes:
-        done = lapinq_at(place, *shlex.split(one.line), stdin=one.stdin, env=one.env)
-        told = done.exit_code == one.code and one.message in done.stderr
+    for row in table.strip().splitlines():
+        code, typed, message = row.split(" | ", 2)
+        line, _, stdin = typed.partition(" <<< ")
+        words = shlex.split(line)
+        env = dict(word.split("=", 1) for word in takewhile(_VARIABLE.fullmatch, words))
+        done = lapinq_at(place, *words[len(env) :], stdin=stdin, env=env)
+        told = done.exit_code == int(code) and message in done.stderr
         if not told or "Traceback" in done.output or SECRET in done.output:
-            wrong.append(f"lapinq {one.line} {dict(one.env)}: exit code {done.exit_code}\n{done.output}")
+            wrong.append(f"{row}\nexit code {done.exit_code}\n{done.output}")
     assert not wrong, "\n".join(wrong)

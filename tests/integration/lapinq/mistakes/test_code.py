@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from lapinq.testing import Database, DatabaseWorker
-from tests.integration.lapinq.mistakes.mistake import Mistake, check
+from tests.integration.lapinq.mistakes.mistake import NOWHERE, check
 from tests.support.database.invariants import check_invariants
-from tests.support.programs.command_line import lapinq
+from tests.support.programs.command_line import lapinq, lapinq_at
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 
@@ -25,28 +25,15 @@ MODULES = {
     "tasks.py": "import os\n\n\ndef send_mail():\n    return os.environ['SHOP_SENDER']\n",
 }
 
-IMPORTS = [
-    Mistake("--import mistaken_shop/tasks.py", 2, "is a file: name its module, mistaken_shop.tasks"),
-    Mistake("--import mistaken_shop.tasks.py", 2, "is a file: name its module, mistaken_shop.tasks"),
-    Mistake("--import ./mistaken_shop/tasks", 2, "is a file: name its module, mistaken_shop.tasks"),
-    Mistake("--middleware mistaken_shop/tasks.py:Tracing", 2, "name its module, mistaken_shop.tasks:Tracing"),
-    Mistake(
-        "--import mistaken_shop.taks",
-        1,
-        "no module 'mistaken_shop.taks' (did you mean 'mistaken_shop.tasks'?)",
-    ),
-    Mistake("--import no_such_module", 1, "no module 'no_such_module'; searched: "),
-    Mistake(
-        "--import mistaken_shop.script", 1, "'mistaken_shop.script' ends the program when it is imported"
-    ),
-]
-
-RAISING = [
-    ("broken", ["broken.py", "broken.py"], "ValueError: no config"),
-    ("syntax", ["syntax.py"], "SyntaxError: invalid syntax"),
-    ("missing", ["missing.py"], "ModuleNotFoundError: No module named 'requets'"),
-]
-"""Modules that raise when they are imported, the files that the traceback shows, and its last line."""
+IMPORTS = """
+2 | worker --import mistaken_shop/tasks.py | is a file: name its module, mistaken_shop.tasks
+2 | worker --import mistaken_shop.tasks.py | is a file: name its module, mistaken_shop.tasks
+2 | worker --import ./mistaken_shop/tasks | is a file: name its module, mistaken_shop.tasks
+2 | worker --middleware mistaken_shop/tasks.py:Tracing | name its module, mistaken_shop.tasks:Tracing
+1 | worker --import mistaken_shop.taks | no module 'mistaken_shop.taks' (did you mean 'mistaken_shop.tasks'?)
+1 | worker --import no_such_module | no module 'no_such_module'; searched:
+1 | worker --import mistaken_shop.script | 'mistaken_shop.script' ends the program when it is imported
+"""
 
 TASKS: list[tuple[str, str, list[Any], str]] = [
     ("no_such_module", "add", [], "TaskNotFound: no module 'no_such_module'"),
@@ -64,41 +51,41 @@ TASKS: list[tuple[str, str, list[Any], str]] = [
 
 
 @pytest.fixture(autouse=True)
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "mistaken_shop"
     package.mkdir()
     for name, text in {"__init__.py": "", **MODULES}.items():
         (package / name).write_text(text)
     monkeypatch.syspath_prepend(tmp_path)  # pyright: ignore[reportUnknownMemberType]
-    return package
 
 
-def test_modules_that_cannot_be_imported(shop: Path) -> None:
-    nowhere = "--database-url postgresql://127.0.0.1:1/x"
-    check([one._replace(line=f"worker {nowhere} {one.line}") for one in IMPORTS])
+def test_modules_that_cannot_be_imported() -> None:
+    check(IMPORTS, NOWHERE)
 
 
-@pytest.mark.parametrize(("module", "files", "error"), RAISING)
-def test_a_module_that_raises_shows_the_users_frames_alone(
-    shop: Path, module: str, files: list[str], error: str
-) -> None:
-    done = lapinq("postgresql://127.0.0.1:1/x", "worker", "--import", f"mistaken_shop.{module}")
-    told = done.stderr
-    frames = [line.split('"')[1] for line in told.splitlines() if line.startswith("  File ")]
-    assert done.exit_code == 1
-    assert [Path(frame).name for frame in frames] == files
-    assert told.splitlines()[0] == f"Error: importing module 'mistaken_shop.{module}' failed"
-    assert told.splitlines()[-1] == error
+def test_a_module_that_raises_shows_the_users_frames_alone() -> None:
+    for module, files, error in (
+        ("broken", ["broken.py", "broken.py"], "ValueError: no config"),
+        ("syntax", ["syntax.py"], "SyntaxError: invalid syntax"),
+        ("missing", ["missing.py"], "ModuleNotFoundError: No module named 'requets'"),
+    ):
+        done = lapinq_at(NOWHERE, "worker", "--import", f"mistaken_shop.{module}")
+        first, *lines, last = done.stderr.splitlines()
+        assert done.exit_code == 1
+        assert first == f"Error: importing module 'mistaken_shop.{module}' failed"
+        assert last == error
+        frames = [line.split('"')[1] for line in lines if line.startswith("  File ")]
+        assert [Path(frame).name for frame in frames] == files
 
 
-@pytest.mark.parametrize("command", ["scheduler", "server --scheduler"])
-def test_a_module_of_schedules_that_cannot_be_imported_ends_the_start(database: str, command: str) -> None:
-    done = lapinq(database, *command.split(), "--schedules", "mistaken_shop.missing")
-    assert (done.exit_code, done.stdout) == (1, "")
-    first, *_, last = done.stderr.splitlines()
+def test_a_module_of_schedules_that_cannot_be_imported_ends_the_start(in_use: str) -> None:
     module = "'mistaken_shop.missing'"
-    assert first == f"Error: schedules of module {module}: importing module {module} failed"
-    assert last == "ModuleNotFoundError: No module named 'requets'"
+    for command in ("scheduler", "server --scheduler"):
+        done = lapinq(in_use, *command.split(), "--schedules", "mistaken_shop.missing")
+        assert (done.exit_code, done.stdout) == (1, "")
+        first, *_, last = done.stderr.splitlines()
+        assert first == f"Error: schedules of module {module}: importing module {module} failed"
+        assert last == "ModuleNotFoundError: No module named 'requets'"
 
 
 def test_tasks_that_cannot_run(database: str) -> None:
@@ -111,15 +98,11 @@ def test_tasks_that_cannot_run(database: str) -> None:
     DatabaseWorker(Database(database)).drain()
     check_invariants(database, ids)
     with psycopg.connect(database) as conn:
-        found = {
-            str(task): (status, error, result)
-            for task, status, error, result in conn.execute(
-                "SELECT id, status, error, result FROM lapinq_task_details"
-            )
-        }
+        rows = conn.execute("SELECT id::text, status, error, result FROM lapinq_task_details").fetchall()
         [(traceback,)] = conn.execute(
             "SELECT traceback FROM lapinq_attempts WHERE error = 'ValueError: no config'"
         ).fetchall()
+    found = {task: (status, error, result) for task, status, error, result in rows}
     for task, (_, _, _, message) in zip(wrong, TASKS, strict=True):
         status, error, _ = found[task.id]
         assert (status, message in error) == ("failed", True), error

@@ -4,29 +4,27 @@ import pytest
 from lapinq._client.calling.answer import Answer, answer_of, refusal
 
 
-def test_a_refusal_carries_the_servers_sentence_and_details() -> None:
-    details = [{"loc": "priority", "msg": "not an integer"}]
-    answer = httpx.Response(
-        400, json={"error": "a wrong value", "details": details}, headers={"X-Request-ID": "r1"}
-    )
-    error = refusal(answer_of(answer), "task add was not enqueued")
-    assert error is not None
-    assert str(error) == "task add was not enqueued: 400: a wrong value (priority: not an integer)"
-    assert (error.status_code, error.error, error.details) == (400, "a wrong value", details)
-    assert error.request_id == "r1"
-
-
-@pytest.mark.parametrize(
-    ("sentence", "loc", "msg"),
-    [
-        ("max_retries must be between 0 and 100", "max_retries", "must be between 0 and 100"),
-        ("the body must be a list of at most 1000 tasks", "", "must be a list of at most 1000 tasks"),
-    ],
-)
-def test_what_is_wrong_is_said_once(sentence: str, loc: str, msg: str) -> None:
-    body = {"error": sentence, "details": [{"loc": loc, "msg": msg}]}
-    error = refusal(answer_of(httpx.Response(400, json=body)), "it was not enqueued")
-    assert str(error) == f"it was not enqueued: 400: {sentence}"
+def test_a_refusal_carries_what_the_server_said_once() -> None:
+    wrong = {"loc": "priority", "msg": "not an integer"}
+    between = {"loc": "max_retries", "msg": "must be between 0 and 100"}
+    too_many = {"loc": "", "msg": "must be a list of at most 1000 tasks"}
+    for sentence, detail, told in (
+        ("a wrong value", wrong, "a wrong value (priority: not an integer)"),
+        ("max_retries must be between 0 and 100", between, "max_retries must be between 0 and 100"),
+        (
+            "the body must be a list of at most 1000 tasks",
+            too_many,
+            "the body must be a list of at most 1000 tasks",
+        ),
+    ):
+        body = {"error": sentence, "details": [detail]}
+        answer = httpx.Response(400, json=body, headers={"X-Request-ID": "r1"})
+        error = refusal(answer_of(answer), "task add was not enqueued")
+        assert error is not None
+        assert str(error) == f"task add was not enqueued: 400: {told}"
+        assert (error.status_code, error.error, error.details) == (400, sentence, [detail])
+        assert error.request_id == "r1"
+    assert refusal(answer_of(httpx.Response(201, json={"task_id": "1"})), "it") is None
 
 
 @pytest.mark.parametrize(
@@ -48,10 +46,6 @@ def test_an_error_that_is_not_lapinqs_asks_for_the_server(answer: httpx.Response
         " without an error of lapinq: is it a lapinq server?"
     )
     assert (error.error, error.details) == (sentence, [])
-
-
-def test_a_success_is_no_refusal() -> None:
-    assert refusal(answer_of(httpx.Response(201, json={"task_id": "1"})), "it") is None
 
 
 def test_an_answer_without_http_becomes_a_response_on_demand() -> None:

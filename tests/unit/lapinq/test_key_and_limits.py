@@ -29,38 +29,23 @@ def _value_of(value: Any, order_id: int, *_: object) -> Any:
 def confirm(order_id: int, note: str = "") -> None: ...
 
 
+@queue.task
+def ship(order_id: int, place: str = "door", /, *more: str, fast: bool = False, **rest: str) -> None: ...
+
+
 def test_both_are_computed_from_the_arguments_of_the_call() -> None:
-    assert confirm.entry(7, note="x")["key"] == "order:7"
     assert "key" not in confirm.entry(0)
-    assert confirm.entry(7)["limits"] == {"mail": 1}
-    fixed = confirm.options(key="acme", limits=shares_of)
-    assert (fixed.entry(7)["key"], fixed.entry(7)["limits"]) == ("acme", {"mail": 2, "post": 7})
+    fixed = confirm.options(key="acme", limits=shares_of).entry(7)
+    assert (fixed["key"], fixed["limits"]) == ("acme", {"mail": 2, "post": 7})
     none = confirm.options(key=None, limits=shares_of)
-    assert not {"key", "limits"} & none.entry(0).keys()
     with captured() as tasks:
-        confirm.queue(1)
+        confirm.queue(1, note="x")
         queue.batch_enqueue([confirm.entry(2), none.entry(0)])
         assert [(task.key, task.limits) for task in tasks] == [
             ("order:1", {"mail": 1}),
             ("order:2", {"mail": 1}),
             (None, None),
         ]
-
-
-@queue.task
-def ship(order_id: int, place: str = "door", /, *more: str, fast: bool = False, **rest: str) -> None: ...
-
-
-def first_of(order_id: int, *_: object) -> str:
-    return f"{order_id}"
-
-
-def only(order_id: int) -> str:
-    return f"{order_id}"
-
-
-def whatever(*args: object, **kwargs: object) -> str:
-    return f"{args} {kwargs}"
 
 
 def test_functions_of_all_options_get_the_arguments_as_the_task_does() -> None:
@@ -76,6 +61,9 @@ def test_functions_of_all_options_get_the_arguments_as_the_task_does() -> None:
         late = task.options(debounce={"key": function, "delay": 1}).entry(*args, **kwargs)
         return [entry["key"], *entry["limits"], entry["unique"]["key"], late["debounce"]["key"]]
 
+    def of_first(order_id: int, *_: object) -> str:
+        return f"{order_id}"
+
     def of_two(order_id: int, *_: object, fast: bool) -> str:
         return f"{order_id}-{fast}"
 
@@ -85,32 +73,47 @@ def test_functions_of_all_options_get_the_arguments_as_the_task_does() -> None:
     def of_all(order_id: int, note: str) -> str:
         return f"{order_id}-{note}-"
 
+    def of_whatever(*args: object, **kwargs: object) -> str:
+        return f"{args} {kwargs}"
+
     calls: list[tuple[Task[..., Any], Any, tuple[Any, ...], dict[str, Any], str]] = [
-        (confirm, first_of, (7,), {"note": "x"}, "7"),
-        (confirm, first_of, (), {"order_id": 7}, "7"),
+        (confirm, of_first, (7,), {"note": "x"}, "7"),
+        (confirm, of_first, (), {"order_id": 7}, "7"),
         (confirm, of_all, (7,), {}, "7--"),
-        (ship, first_of, (7,), {"fast": True, "by": "post"}, "7"),
+        (ship, of_first, (7,), {"fast": True, "by": "post"}, "7"),
         (ship, of_named, (7,), {"by": "post"}, "7-post"),
         (ship, of_two, (7,), {}, "7-False"),
+        (ship, of_whatever, (7,), {}, "(7, 'door') {'fast': False}"),
     ]
     for task, function, args, kwargs, key in calls:
-        assert of(task.options(limits=None), function, *args, **kwargs) == [key] * 4
-    assert ship.options(key=whatever).entry(7)["key"] == "(7, 'door') {'fast': False}"
+        if function is of_whatever:
+            assert task.options(key=function).entry(*args, **kwargs)["key"] == key
+        else:
+            assert of(task.options(limits=None), function, *args, **kwargs) == [key] * 4
 
 
-def test_a_function_that_does_not_take_the_arguments_is_named() -> None:
-    for name in ("key", "limits", "unique"):
-        wrong: Any = {name: only}
-        with pytest.raises(
-            TypeError, match=rf"confirm\(\): the function of {name} gets all arguments of the task"
-        ):
-            confirm.options(**wrong).queue(7)
+def test_a_function_that_does_not_take_the_arguments_or_returns_something_else_is_named() -> None:
+    def only(order_id: int) -> str:
+        return f"{order_id}"
+
+    def same(order_id: int, *_: object) -> Any:
+        return order_id
 
     def failing(order_id: int, *_: object) -> str:
         raise TypeError(f"{order_id} is wrong")
 
-    with pytest.raises(TypeError, match=r"^7 is wrong$"):
-        confirm.options(key=failing).queue(7)
+    given = r"^confirm\(\): the function of {} gets all arguments of the task"
+    returned = r"^confirm\(\): the function of {} must return "
+    wrong: list[tuple[dict[str, Any], str]] = [
+        *(({name: only}, given.format(name)) for name in ("key", "limits", "unique")),
+        ({"key": same}, returned.format("key") + "a str, or None, not 7"),
+        ({"limits": same}, returned.format("limits") + "a dict"),
+        ({"unique": same}, returned.format("unique") + "a str, or None, not 7"),
+        ({"key": failing}, "^7 is wrong$"),
+    ]
+    for options, message in wrong:
+        with pytest.raises(TypeError, match=message):
+            confirm.options(**options).queue(7)
     with pytest.raises(TypeError, match=r"confirm\(\): missing a required argument: 'order_id'"):
         confirm.queue()  # pyright: ignore[reportCallIssue]  # that's what is tested
 
@@ -143,18 +146,6 @@ def test_a_wrong_value_is_refused_where_it_is_written_or_computed(
     functions: dict[str, Any] = {name: partial(_value_of, value) for name, value in options.items()}
     with pytest.raises(kind, match=next(iter(options))):
         confirm.options(**functions).queue(7)
-
-
-def test_a_function_that_returns_something_else_is_named() -> None:
-    def wrong(order_id: int, *_: object) -> Any:
-        return order_id
-
-    with pytest.raises(
-        TypeError, match=r"confirm\(\): the function of key must return a str, or None, not 42"
-    ):
-        confirm.options(key=wrong).queue(42)
-    with pytest.raises(TypeError, match=r"confirm\(\): the function of limits must return a dict"):
-        confirm.options(limits=wrong).queue(42)
 
 
 def test_a_fire_and_forget_task_with_a_key_has_an_id() -> None:

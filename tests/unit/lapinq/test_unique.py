@@ -31,13 +31,7 @@ def _none_ran() -> None:
 
 
 def test_the_key_is_computed_from_the_arguments_of_the_call() -> None:
-    entry = invoice.entry(42, note="x")
-    assert entry["unique"] == invoice.entry(order_id=42)["unique"] == {"key": "invoice:42"}
-
-    def by_all(order_id: int, note: str) -> str:
-        return f"{order_id} {note}"
-
-    assert invoice.options(unique=by_all).entry(1)["unique"] == {"key": "1 "}  # the default counts, too
+    assert invoice.entry(42, note="x")["unique"] == {"key": "invoice:42"}
     assert reindex.entry("/a")["debounce"] == {"key": "page:/a", "delay": 5, "max_wait": 60}
     assert "debounce" not in reindex.entry("")  # no key, no debounce
     assert invoice.options(unique="fixed").entry(1)["unique"] == {"key": "fixed"}
@@ -70,11 +64,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"unique": {"key": "k", "until": []}}, TypeError, "unique has a value of the wrong type"),
     ({"debounce": "k"}, TypeError, "debounce needs a delay"),
     ({"debounce": {"key": "k", "delay": 0}}, InvalidValue, "debounce.delay: must be more than 0"),
-    (
-        {"unique": "k", "debounce": {"key": "k", "delay": 1}},
-        TypeError,
-        "a task cannot have both unique and debounce",
-    ),
+    ({"unique": "k", "debounce": {"key": "k", "delay": 1}}, TypeError, "a task cannot have both unique and"),
 ]
 
 
@@ -88,52 +78,36 @@ def test_a_wrong_option_is_refused_where_it_is_written(
         assert str(raised.value).startswith(message)
 
 
-def test_a_computed_key_that_is_no_text_is_refused_before_anything_is_sent() -> None:
-    def wrong(order_id: int, *_: object) -> Any:
-        return order_id
-
-    with pytest.raises(
-        TypeError, match=r"invoice\(\): the function of unique must return a str, or None, not 42"
-    ):
-        invoice.options(unique=wrong).queue(42)
+def test_a_computed_key_must_be_a_key_and_a_schedule_takes_none() -> None:
     with pytest.raises(InvalidValue, match=r"unique\.key: must have 1 to 255 characters"):
         invoice.options(unique=lambda order_id, *_: "").queue(42)
-
-
-def test_a_schedule_takes_none() -> None:
     with pytest.raises(TypeError, match="unique cannot be combined with a schedule"):
         queue.every("1h", args=[1])(invoice)
 
 
-def test_a_ref_tells_whether_the_task_was_there_before() -> None:
+def test_a_ref_and_a_batch_tell_whether_a_task_was_there_before() -> None:
     with captured() as tasks:
         first = invoice.queue(1, "a")
         again = invoice.queue(1, "b")
         assert (first.existing, first.replaced) == (False, False)
         assert (again.task_id, again.existing, again.replaced) == (first.task_id, True, False)
-        replaced = asyncio.run(
-            invoice.options(unique={"key": "invoice:1", "on_conflict": "replace"}).aqueue(1, "c")
-        )
+        replaces = invoice.options(unique={"key": "invoice:1", "on_conflict": "replace"})
+        replaced = asyncio.run(replaces.aqueue(1, "c"))
         assert (replaced.task_id, replaced.existing, replaced.replaced) == (first.task_id, True, True)
         assert [task.args for task in tasks] == [[1, "c"]]
-        with pytest.raises(RequestRefused) as refused:
-            invoice.options(unique={"key": "invoice:1", "on_conflict": "reject"}).queue(1)
-        assert (refused.value.status_code, refused.value.task_id) == (409, first.task_id)
-        assert not invoice.queue(2).existing
-        assert len(tasks) == 2
 
-
-def test_a_batch_tells_it_of_each() -> None:
-    with captured() as tasks:
-        first = invoice.queue(1)
         batch = queue.batch_enqueue([invoice.entry(1), invoice.entry(2), invoice.entry(2), reindex.entry("")])
         assert (batch.existing, batch.replaced) == ([0, 2], [])
         assert [ref.existing for ref in batch] == [True, False, True, False]
         assert batch[0].task_id == first.task_id
         assert batch[1].task_id == batch[2].task_id
-        reject = invoice.options(unique={"key": "invoice:2", "on_conflict": "reject"})
+
+        rejects = invoice.options(unique={"key": "invoice:2", "on_conflict": "reject"})
         with pytest.raises(RequestRefused) as refused:
-            queue.batch_enqueue([invoice.entry(3), reject.entry(2)])
+            rejects.queue(2)
+        assert (refused.value.status_code, refused.value.task_id) == (409, batch[1].task_id)
+        with pytest.raises(RequestRefused) as refused:
+            queue.batch_enqueue([invoice.entry(3), rejects.entry(2)])
         assert refused.value.task_id == batch[1].task_id
         assert refused.value.details[0]["loc"] == "[1].unique.key"
         assert not invoice.queue(3).existing

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 SCRIPT = """
 from lapinq import TaskQueue
 
@@ -40,87 +38,60 @@ def run(*arguments: str, cwd: Path, path: Sequence[Path] = (), stdin: str = "") 
     return done.stdout.strip()
 
 
-def write(file: Path, text: str = SCRIPT) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    return file
+def package(folder: Path, *names: str) -> Path:
+    """A package that complains of being imported, with the script under each name."""
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "import sys\nassert '-m' in sys.orig_argv, 'nobody imports me to find out'\n"
+    )
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(SCRIPT)
+    return folder
 
 
-def test_a_script_is_named_by_its_file(tmp_path: Path) -> None:
-    write(tmp_path / "report.py")
-    assert run("report.py", cwd=tmp_path) == "report"
-
-
-def test_the_working_directory_does_not_matter(tmp_path: Path) -> None:
-    script = write(tmp_path / "jobs" / "report.py")
-    assert run(str(script), cwd=tmp_path) == "report"
-
-
-def test_a_module_started_with_m_keeps_its_full_name(tmp_path: Path) -> None:
-    write(tmp_path / "jobs" / "__init__.py", "")
-    write(tmp_path / "jobs" / "daily" / "report.py")
-    assert run("-m", "jobs.daily.report", cwd=tmp_path) == "jobs.daily.report"
-
-
-def test_a_package_started_with_m_is_its_main_module(tmp_path: Path) -> None:
-    write(tmp_path / "jobs" / "__init__.py", "")
-    write(tmp_path / "jobs" / "__main__.py")
-    assert run("-m", "jobs", cwd=tmp_path) == "jobs.__main__"
-
-
-def test_a_script_inside_a_package_on_the_path_has_its_name_in_the_package(tmp_path: Path) -> None:
-    write(tmp_path / "jobs" / "__init__.py", "raise RuntimeError('nobody imports me to find out')")
-    script = write(tmp_path / "jobs" / "report.py")
-    assert run(str(script), cwd=tmp_path, path=[tmp_path]) == "jobs.report"
-
-
-def test_a_script_behind_a_link_is_named_by_the_file(tmp_path: Path) -> None:
-    write(tmp_path / "real" / "report.py")
-    (tmp_path / "link").symlink_to(tmp_path / "real" / "report.py")
-    assert run("link", cwd=tmp_path) == "report"
-
-
-def test_a_profiled_script_is_named_by_its_file(tmp_path: Path) -> None:
-    write(tmp_path / "report.py")
-    output = run("-m", "cProfile", "-o", os.devnull, "report.py", cwd=tmp_path)
-    assert output == "report"
+def test_a_script_has_the_name_by_which_a_worker_imports_its_file(tmp_path: Path) -> None:
+    jobs = package(tmp_path / "jobs", "report.py", "daily/report.py", "__main__.py")
+    (tmp_path / "report.py").write_text(SCRIPT)
+    (tmp_path / "link").symlink_to(tmp_path / "report.py")
+    cases: list[tuple[list[str], str, list[Path]]] = [
+        (["report.py"], "report", []),
+        (["link"], "report", []),
+        ([str(jobs / "daily" / "report.py")], "report", []),  # the working directory does not matter
+        ([str(jobs / "report.py")], "jobs.report", [tmp_path]),
+        (["-m", "jobs.daily.report"], "jobs.daily.report", []),
+        (["-m", "jobs"], "jobs.__main__", []),
+        (["-m", "cProfile", "-o", os.devnull, "report.py"], "report", []),
+    ]
+    for arguments, name, path in cases:
+        assert run(*arguments, cwd=tmp_path, path=path) == name, arguments
+    worker = "import report as m; print(m.add.__lapinq_task__, m.add.__wrapped__(1, 2))"
+    assert run("-c", worker, cwd=tmp_path) == "add 3"
 
 
 def test_a_child_process_of_the_script_names_it_alike(tmp_path: Path) -> None:
     child = 'import multiprocessing\n    multiprocessing.get_context("spawn").Process(target=show).start()'
     show = "def show():\n    print(add.entry(1, 2)['module_path'])\n"
     head, _ = SCRIPT.split("if __name__")
-    write(tmp_path / "report.py", f'{head}{show}if __name__ == "__main__":\n    {child}\n')
+    (tmp_path / "report.py").write_text(f'{head}{show}if __name__ == "__main__":\n    {child}\n')
     assert run("report.py", cwd=tmp_path) == "report"
 
 
-def test_the_name_is_that_of_the_module_a_worker_imports(tmp_path: Path) -> None:
-    write(tmp_path / "report.py")
-    name = run("report.py", cwd=tmp_path)
-    worker = f"import {name} as m; print(m.add.__lapinq_task__, m.add.__wrapped__(1, 2))"
-    assert run("-c", worker, cwd=tmp_path) == "add 3"
-
-
-@pytest.mark.parametrize("name", ["json.py", "time.py", "my-report.py", "report", "2026.py"])
-def test_a_script_no_worker_can_import_is_refused_with_advice(tmp_path: Path, name: str) -> None:
-    script = write(tmp_path / name)
-    # -P keeps the file from hiding the module of the standard library whose name it has.
-    output = run("-P", str(script), cwd=tmp_path, path=[tmp_path / "elsewhere"])
-    assert output.startswith(f"TaskNotImportable task 'add' was defined in {script}")
-    assert "Move it to another module" in output
-
-
-@pytest.mark.parametrize("arguments", [("-",), ("-c", SCRIPT)])
-def test_code_without_a_file_is_refused_with_advice(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    output = run(*arguments, cwd=tmp_path, stdin=SCRIPT)
-    assert output.startswith("TaskNotImportable task 'add' was defined in an interactive session")
-    assert "Move it to another module" in output
-
-
-def test_a_directory_that_was_started_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "jobs" / "__main__.py")
-    assert run("jobs", cwd=tmp_path).startswith("TaskNotImportable task 'add' was defined in ")
-
-
-def test_a_refused_script_can_still_call_its_function(tmp_path: Path) -> None:
-    assert run("-c", SCRIPT + "\nprint(add(1, 2))", cwd=tmp_path).endswith("\n3")
+def test_a_script_no_worker_can_import_is_refused_with_advice_and_can_still_call_its_function(
+    tmp_path: Path,
+) -> None:
+    refused = "TaskNotImportable task 'add' was defined in"
+    for name in ("json.py", "time.py", "my-report.py", "report"):
+        script = tmp_path / name
+        script.write_text(SCRIPT)
+        # -P keeps the file from hiding the module of the standard library whose name it has.
+        output = run("-P", str(script), cwd=tmp_path, path=[tmp_path / "elsewhere"])
+        assert output.startswith(f"{refused} {script}"), name
+        assert "Move it to another module" in output
+    package(tmp_path / "jobs", "__main__.py")
+    assert run("jobs", cwd=tmp_path).startswith(refused)
+    for arguments in (("-",), ("-c", SCRIPT + "\nprint(add(1, 2))")):
+        output = run(*arguments, cwd=tmp_path, stdin=SCRIPT)
+        assert output.startswith(f"{refused} an interactive session")
+        assert "Move it to another module" in output
+    assert output.endswith("\n3")

@@ -20,6 +20,7 @@ from tests.unit.lapinq.conftest import Script
 from tests.unit.lapinq_worker.claims import make_claim
 
 WORKERS = logging.getLogger("app.worker")
+JOBS = StructuredLogging("app.jobs")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ WORKERS = logging.getLogger("app.worker")
         (WORKERS, None, (), "app.worker"),
         (None, None, (StructuredLogging(),), "lapinq.tasks"),
         (WORKERS, None, (StructuredLogging(logging.getLogger("app.jobs")),), "app.jobs"),
-        (WORKERS, StructuredLogging("app.mail"), (StructuredLogging("app.jobs"),), "app.mail"),
+        (WORKERS, StructuredLogging("app.mail"), (JOBS,), "app.mail"),
     ],
 )
 def test_the_innermost_names_the_logger_of_a_task(
@@ -44,34 +45,26 @@ def test_the_innermost_names_the_logger_of_a_task(
 
 
 @pytest.mark.parametrize("function", [tasks.add, tasks.aadd])
-def test_a_task_with_a_logger_has_a_line_at_its_start_and_one_at_its_end(
+async def test_a_task_with_a_logger_has_a_line_at_its_start_and_one_at_its_end(
     caplog: pytest.LogCaptureFixture, function: Callable[..., Any]
 ) -> None:
     caplog.set_level(logging.INFO, "app.jobs")
+    target = make_target(function, None, (JOBS,))
     claim = make_claim(module_path="shop", task_name="add")
-    target = make_target(function, None, (StructuredLogging("app.jobs"),))
-    run_inline(Job(claim, target, Host(Limits())))
-    asyncio.run(_arun(Job(claim, target, Host(Limits()))))
+    await asyncio.to_thread(run_inline, Job(claim, target, Host(Limits())))
+    await arun_inline(Job(claim, target, Host(Limits())))
     said = [(record.name, record.getMessage().partition(" in ")[0]) for record in caplog.records]
     assert said == [("app.jobs", "shop.add started"), ("app.jobs", "shop.add completed")] * 2
 
 
-async def _arun(job: Job) -> None:
-    await arun_inline(job)
-
-
-def test_what_is_enqueued_is_told_at_level_debug(server: Script, caplog: pytest.LogCaptureFixture) -> None:
-    async def enqueue() -> None:
-        async with AsyncTaskQueue(server.url, middleware=[StructuredLogging()]) as queue:
-            await queue.batch_enqueue([{"task_name": "three"}])
-
+async def test_what_is_enqueued_is_told_at_level_debug(
+    server: Script, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG, "lapinq.tasks")
     with TaskQueue(server.url, "mail", middleware=[StructuredLogging()]) as queue:
         queue.batch_enqueue([{"task_name": "one"}, {"task_name": "two", "queue_name": "video"}])
-    asyncio.run(enqueue())
+    async with AsyncTaskQueue(server.url, middleware=[StructuredLogging()]) as queue:
+        await queue.batch_enqueue([{"task_name": "three"}])
     told = [vars(record) for record in caplog.records if record.name == "lapinq.tasks"]
-    assert [(fields["task_name"], fields["queue"]) for fields in told] == [
-        ("one", "mail"),
-        ("two", "video"),
-        ("three", "default"),
-    ]
+    by_queue = [("one", "mail"), ("two", "video"), ("three", "default")]
+    assert [(fields["task_name"], fields["queue"]) for fields in told] == by_queue

@@ -49,41 +49,29 @@ def carried(server: Script) -> dict[str, Any]:
     return request.json["metadata"]
 
 
-def test_an_enqueue_is_a_producer_span(server: Script, traces: Traces) -> None:
-    send_one(server.url, OpenTelemetry(traces.provider))
-    [span] = traces.spans()
-    assert (span.name, span.kind, span.status.status_code) == (
-        "send video",
-        SpanKind.PRODUCER,
-        StatusCode.UNSET,
-    )
-    assert dict(span.attributes or {}) == {
+def facts(span: ReadableSpan) -> tuple[str, SpanKind, StatusCode, dict[str, Any]]:
+    return span.name, span.kind, span.status.status_code, dict(span.attributes or {})
+
+
+def attributes(operation: str, task_id: str, **more: Any) -> dict[str, Any]:
+    return {
         "messaging.system": "lapinq",
-        "messaging.operation.name": "send",
-        "messaging.operation.type": "send",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
         "messaging.destination.name": "video",
-        "messaging.message.id": TASK_ID,
+        "messaging.message.id": task_id,
         "lapinq.task.name": "work",
+        **{f"lapinq.task.{name}": value for name, value in more.items()},
     }
-    parent = carried(server)[METADATA_KEY]["traceparent"]
-    assert span.context
-    assert parent.startswith(f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-")
-
-
-def test_other_metadata_stays_and_the_options_of_the_task_are_left_alone(
-    server: Script, traces: Traces
-) -> None:
-    metadata = {"team": "video"}
-    send_one(server.url, OpenTelemetry(traces.provider), metadata=metadata)
-    assert carried(server)["team"] == "video"
-    assert METADATA_KEY in carried(server)
-    assert metadata == {"team": "video"}
 
 
 def test_an_attempt_is_a_consumer_span_in_the_trace_of_its_enqueue(server: Script, traces: Traces) -> None:
     middleware = OpenTelemetry(traces.provider)
+    metadata: dict[str, Any] = {"team": "video", METADATA_KEY: "what stood in its place"}
     with traces.provider.get_tracer("app").start_as_current_span("request") as request:
-        send_one(server.url, middleware)
+        send_one(server.url, middleware, metadata=metadata)
+    assert metadata == {"team": "video", METADATA_KEY: "what stood in its place"}
+    assert (carried(server)["team"], list(carried(server)[METADATA_KEY])) == ("video", ["traceparent"])
     inner: list[trace.Span] = []
 
     def function() -> int:
@@ -91,54 +79,29 @@ def test_an_attempt_is_a_consumer_span_in_the_trace_of_its_enqueue(server: Scrip
         return 5
 
     assert attempt(function, middleware, metadata=carried(server), id="7", attempt=2) == 5
-    sent, _, run = traces.spans()
+    attempt(work, OpenTelemetry(traces.provider, link=True), metadata=carried(server))
+    sent, _, run, linked = traces.spans()
+    assert facts(sent) == ("send video", SpanKind.PRODUCER, StatusCode.UNSET, attributes("send", TASK_ID))
+    told = attributes("process", "7", attempt=2, outcome="completed")
+    assert facts(run) == ("process video", SpanKind.CONSUMER, StatusCode.UNSET, told)
     assert sent.context
     assert run.context
     assert run.parent
+    ids = f"00-{sent.context.trace_id:032x}-{sent.context.span_id:016x}-"
+    assert carried(server)[METADATA_KEY]["traceparent"].startswith(ids)
     assert run.context.trace_id == sent.context.trace_id == request.get_span_context().trace_id
     assert run.parent.span_id == sent.context.span_id
     assert inner[0].get_span_context() == run.context
-    assert (run.name, run.kind, run.status.status_code) == (
-        "process video",
-        SpanKind.CONSUMER,
-        StatusCode.UNSET,
-    )
-    assert dict(run.attributes or {}) == {
-        "messaging.system": "lapinq",
-        "messaging.operation.name": "process",
-        "messaging.operation.type": "process",
-        "messaging.destination.name": "video",
-        "messaging.message.id": "7",
-        "lapinq.task.name": "work",
-        "lapinq.task.attempt": 2,
-        "lapinq.task.outcome": "completed",
-    }
+    assert (linked.parent, [link.context.span_id for link in linked.links]) == (None, [sent.context.span_id])
 
 
-def test_an_attempt_can_be_linked_instead(server: Script, traces: Traces) -> None:
-    send_one(server.url, OpenTelemetry(traces.provider))
-    attempt(work, OpenTelemetry(traces.provider, link=True), metadata=carried(server))
-    sent, run = traces.spans()
-    assert run.parent is None
-    assert [link.context.span_id for link in run.links] == [sent.context.span_id if sent.context else 0]
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        None,
-        {},
-        {METADATA_KEY: None},
-        {METADATA_KEY: {"traceparent": 5}},
-        {METADATA_KEY: {"traceparent": "nonsense"}},
-        {METADATA_KEY: ["traceparent"]},
-    ],
-)
-def test_a_task_that_brings_no_trace_begins_one(metadata: dict[str, Any] | None, traces: Traces) -> None:
-    attempt(
-        work, OpenTelemetry(traces.provider), OpenTelemetry(traces.provider, link=True), metadata=metadata
-    )
-    assert [(span.parent, span.links) for span in traces.spans()] == [(None, ()), (None, ())]
+def test_a_task_that_brings_no_trace_begins_one(traces: Traces) -> None:
+    both = OpenTelemetry(traces.provider), OpenTelemetry(traces.provider, link=True)
+    given = (None, {"traceparent": 5}, {"traceparent": "nonsense"}, ["traceparent"])
+    for metadata in (None, {}, *({METADATA_KEY: value} for value in given)):
+        attempt(work, *both, metadata=metadata)
+    assert {(span.parent, span.links) for span in traces.spans()} == {(None, ())}
+    assert len(traces.spans()) == 12
 
 
 @pytest.mark.parametrize("make", [raising, araising])
@@ -186,22 +149,26 @@ def test_a_refusal_and_a_missing_answer_are_errors(server: Script, nobody: str, 
     assert lost.status.status_code == StatusCode.ERROR
 
 
-def test_a_batch_is_one_span_whose_tasks_all_belong_to_it(server: Script, traces: Traces) -> None:
+async def test_a_batch_is_one_span_and_each_task_has_a_trace_context_of_its_own(
+    server: Script, traces: Traces
+) -> None:
+    class Marking(Middleware):
+        async def aenqueue(self, entries: list[dict[str, Any]], send: Callable[..., Any]) -> Any:
+            entries[0]["metadata"][METADATA_KEY]["mark"] = "first"
+            return await send(entries)
+
     server.answer(201, {"task_ids": ["1", "2"]})
     entries = [{"task_name": "a"}, {"task_name": "b", "queue_name": "mail"}]
-
-    async def enqueue() -> None:
-        async with AsyncTaskQueue(server.url, middleware=[OpenTelemetry(traces.provider)]) as queue:
-            await queue.batch_enqueue(entries)
-
-    asyncio.run(enqueue())
+    middleware = (OpenTelemetry(traces.provider), Marking())
+    async with AsyncTaskQueue(server.url, middleware=middleware) as queue:
+        await queue.batch_enqueue(entries)
     [span] = traces.spans()
     assert span.name == "send"
     assert span.attributes
     assert span.attributes["messaging.batch.message_count"] == 2
     [request] = server.requests
-    parents = [entry["metadata"][METADATA_KEY]["traceparent"] for entry in request.json]
-    assert parents[0] == parents[1]
+    first, second = (entry["metadata"][METADATA_KEY] for entry in request.json)
+    assert (first.pop("mark"), first) == ("first", second)
     assert "metadata" not in entries[0]
 
 
@@ -212,31 +179,11 @@ def test_without_an_sdk_nothing_is_sent_along_and_all_goes_on(server: Script) ->
     assert attempt(lambda: 5, OpenTelemetry()) == 5
 
 
-@pytest.mark.parametrize("metadata", [[], ["a"], "text", "", 0, 5, False])
-def test_an_entry_whose_metadata_is_no_object_is_left_to_the_server(
-    metadata: object, server: Script, traces: Traces
-) -> None:
+def test_entries_whose_metadata_is_no_object_are_left_to_the_server(server: Script, traces: Traces) -> None:
+    wrong: list[Any] = [[], ["a"], "text", "", 0, 5, False]
     with TaskQueue(server.url, middleware=[OpenTelemetry(traces.provider)]) as queue:
-        queue.batch_enqueue([{"task_name": "a", "metadata": metadata}, {"task_name": "b"}])
+        queue.batch_enqueue([*({"task_name": "a", "metadata": one} for one in wrong), {"task_name": "b"}])
     [request] = server.requests
-    assert request.json[0]["metadata"] == metadata
-    assert METADATA_KEY in request.json[1]["metadata"]
+    *sent, good = (entry["metadata"] for entry in request.json)
+    assert (sent, METADATA_KEY in good) == (wrong, True)
     assert len(traces.spans()) == 1
-
-
-def test_each_entry_of_a_batch_has_a_trace_context_of_its_own(server: Script, traces: Traces) -> None:
-    class Marking(Middleware):
-        def enqueue(self, entries: list[dict[str, Any]], send: Callable[[Any], Any]) -> Any:
-            entries[0]["metadata"][METADATA_KEY]["mark"] = "first"
-            return send(entries)
-
-    with TaskQueue(server.url, middleware=[OpenTelemetry(traces.provider), Marking()]) as queue:
-        queue.batch_enqueue([{"task_name": "a"}, {"task_name": "b"}])
-    [request] = server.requests
-    first, second = (entry["metadata"][METADATA_KEY] for entry in request.json)
-    assert (first.pop("mark"), first) == ("first", second)
-
-
-def test_what_stood_in_the_place_of_the_trace_context_is_overwritten(server: Script, traces: Traces) -> None:
-    send_one(server.url, OpenTelemetry(traces.provider), metadata={METADATA_KEY: "mine"})
-    assert list(carried(server)[METADATA_KEY]) == ["traceparent"]

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -54,12 +55,16 @@ async def count_orders(url: str) -> int:
     return rows or 0
 
 
-@pytest.fixture(autouse=True)
-def on_the_server_of_the_run(
-    postgres_url: str, template_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def on_the_server_of_the_run(postgres_url: str, template_database: str) -> Iterator[None]:
     given = databases.Template(postgres_url, template_database, os.getpid())
-    monkeypatch.setattr(databases, "prepared", given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(databases, "prepared", given)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen() -> None:
     seen.clear()
 
 
@@ -70,14 +75,25 @@ def test_all_queues_lead_to_the_database_and_a_worker_drains_it(
     batch = queue.batch_enqueue([note.entry(3), note.entry(4)])
     cancelled = note.queue(5)
     assert (refs[0].status(), cancelled.cancel()) == ("pending", True)
+    transaction = completes_itself.queue()
     lapinq_worker.drain()
     assert sorted(seen) == [0, 1, 2, 3, 4]
     assert [ref.result() for ref in (*refs, *batch)] == [0, 1, 2, 3, 4]
-    assert cancelled.status() == "cancelled"
+    assert (transaction.result(), cancelled.status()) == ("stored", "cancelled")
     with pytest.raises(RequestRefused, match="max_retries"):
         note.options(max_retries=1000).queue(1)
     with database():
         assert refs[0].status() is None
+
+    engine = sa.create_engine(lapinq_database.url.replace("postgresql://", "postgresql+psycopg://"))
+    with Session(engine) as session:
+        lost = note.using(session).queue(6)
+        session.rollback()
+        kept = note.using(session).queue(7)
+        session.commit()
+    engine.dispose()
+    lapinq_worker.drain()
+    assert (lost.status(), kept.result(), seen[5:]) == (None, 7, [7])
 
 
 async def test_it_works_from_coroutines(lapinq_database: Database) -> None:
@@ -89,21 +105,7 @@ async def test_it_works_from_coroutines(lapinq_database: Database) -> None:
         DatabaseWorker(lapinq_database).drain()
 
 
-def test_every_driver_reads_the_url_and_using_needs_the_commit(
-    lapinq_database: Database, lapinq_worker: DatabaseWorker
-) -> None:
-    engine = sa.create_engine(lapinq_database.url.replace("postgresql://", "postgresql+psycopg://"))
-    with Session(engine) as session:
-        lost, kept = note.using(session).queue(1), None
-        session.rollback()
-        kept = note.using(session).queue(2)
-        session.commit()
-    engine.dispose()
-    lapinq_worker.drain()
-    assert (lost.status(), kept.result(), seen) == (None, 2, [2])
-
-
-def test_inline_tasks_follow_the_commit_of_an_async_session(lapinq_database: Database) -> None:
+def test_inline_tasks_follow_the_commits_of_an_async_session_and_of_django(lapinq_database: Database) -> None:
     async def main() -> None:
         engine = create_async_engine(lapinq_database.url.replace("postgresql://", "postgresql+psycopg://"))
         async with AsyncSession(engine) as session:
@@ -116,9 +118,6 @@ def test_inline_tasks_follow_the_commit_of_an_async_session(lapinq_database: Dat
 
     with inline():
         asyncio.run(main())
-
-
-def test_inline_tasks_follow_the_commit_of_django(lapinq_database: Database) -> None:
     with inline(), django_connection(lapinq_database.url) as django:
         transaction = importlib.import_module("django.db.transaction")
         with transaction.atomic(using=django.alias):
@@ -133,15 +132,7 @@ def test_inline_tasks_follow_the_commit_of_django(lapinq_database: Database) -> 
         assert seen == [1, 3]
 
 
-def test_a_task_completes_in_its_own_transaction(
-    lapinq_database: Database, lapinq_worker: DatabaseWorker
-) -> None:
-    ref = completes_itself.queue()
-    lapinq_worker.drain()
-    assert ref.result() == "stored"
-
-
-def test_a_retry_runs_when_its_time_has_come(
+def test_a_retry_runs_when_its_time_has_come_and_a_drain_has_a_time_limit(
     lapinq_database: Database, lapinq_worker: DatabaseWorker
 ) -> None:
     ref = fails_once.queue()
@@ -152,10 +143,7 @@ def test_a_retry_runs_when_its_time_has_come(
     travel(301)
     lapinq_worker.drain()
     assert ref.result() == 2
-
-
-def test_a_drain_has_a_time_limit_and_releases_what_runs(lapinq_worker: DatabaseWorker) -> None:
-    ref = sleeps.queue()
+    endless = sleeps.queue()
     with pytest.raises(TimeoutError, match=r"after 0\.3 s"):
         lapinq_worker.drain(timeout=0.3)
-    assert ref.status() == "pending"
+    assert endless.status() == "pending"  # what runs is released

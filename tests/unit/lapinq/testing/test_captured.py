@@ -26,32 +26,41 @@ def remind(*orders: int) -> None: ...
 async def pack(order: int) -> None: ...
 
 
-def test_it_takes_the_tasks_of_all_queues_and_sends_nothing(lapinq_captured: EnqueuedTasks) -> None:
+def audit(order: int) -> None: ...
+
+
+class OfAnotherFramework:
+    """As a task of Django."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func
+
+
+async def test_it_takes_the_tasks_of_all_queues_and_sends_nothing(lapinq_captured: EnqueuedTasks) -> None:
     ref = confirm.queue(1)
     remind.options(queue_name="slow", ttl_seconds=0).queue(1, 2)
-    answer = queue.batch_enqueue([confirm.entry(2), {"module_path": "elsewhere", "task_name": "audit"}])
+    answer = queue.batch_enqueue(
+        [confirm.entry(2), {"module_path": __name__, "task_name": "audit", "args": [1]}]
+    )
+    packed = await pack.aqueue(3)
     assert [str(task) for task in lapinq_captured] == [
         f"{__name__}.confirm(1) in queue 'mail'",
         f"{__name__}.remind(1, 2) in queue 'slow'",
         f"{__name__}.confirm(2) in queue 'mail'",
-        "elsewhere.audit() in queue 'mail'",
+        f"{__name__}.audit(1) in queue 'mail'",
+        f"{__name__}.pack(3) in queue 'default'",
     ]
     assert (ref.status_code, ref.task_id, ref.status()) == (201, lapinq_captured[0].id, "pending")
-    assert answer.json() == {"task_ids": [task.id for task in lapinq_captured][2:]}
+    assert answer.json() == {"task_ids": [task.id for task in lapinq_captured][2:4]}
     assert (lapinq_captured[1].priority, lapinq_captured[1].metadata) == (3, {"by": "test"})
     assert TaskRef(answer, queue.server_url, None).status_code == 201
-
-
-async def _enqueue(order: int) -> TaskRef:
-    return await pack.aqueue(order)
-
-
-def test_it_takes_those_of_coroutines(lapinq_captured: EnqueuedTasks) -> None:
-    import asyncio
-
-    ref = asyncio.run(_enqueue(3))
     [task] = lapinq_captured.assert_enqueued(pack, args=[3])
-    assert task.id == ref.task_id
+    assert task.id == packed.task_id
+    lapinq_captured.assert_enqueued(OfAnotherFramework(audit), kwargs={"order": 1}, times=1)
+    with pytest.raises(LapinqError, match="lapinq_inline"):
+        ref.result()
+    lapinq_captured.clear()
+    assert (len(lapinq_captured), ref.status()) == (0, "pending")
 
 
 def test_it_refuses_what_the_server_refuses(lapinq_captured: EnqueuedTasks) -> None:
@@ -60,12 +69,12 @@ def test_it_refuses_what_the_server_refuses(lapinq_captured: EnqueuedTasks) -> N
     assert caught.value.details[0]["loc"] == "max_retries"
     with pytest.raises(RequestRefused, match=r"\[1\]\.priority"):
         queue.batch_enqueue([confirm.entry(1), confirm.options(priority=2**40).entry(1)])
+    with pytest.raises(RequestRefused, match="at most 1000"):
+        queue.batch_enqueue(confirm.entry(order) for order in range(1001))
     assert len(lapinq_captured) == 0
 
 
-def test_a_batch_over_http_is_limited_and_no_other(lapinq_captured: EnqueuedTasks) -> None:
-    with pytest.raises(RequestRefused, match="at most 1000"):
-        queue.batch_enqueue(confirm.entry(order) for order in range(1001))
+def test_a_batch_without_a_server_has_no_limit(lapinq_captured: EnqueuedTasks) -> None:
     direct = TaskQueue("postgresql://192.0.2.1/shop")
     direct.batch_enqueue(confirm.entry(order) for order in range(1001))
     with pytest.raises(RequestRefused, match=r"\[1001\]\.max_retries"):
@@ -81,20 +90,14 @@ def test_a_repeated_idempotency_key_enqueues_nothing(lapinq_captured: EnqueuedTa
     assert len(lapinq_captured) == 1
 
 
-def test_a_wait_for_a_captured_task_says_that_nothing_runs_it(lapinq_captured: EnqueuedTasks) -> None:
-    ref = confirm.queue(1)
-    with pytest.raises(LapinqError, match="lapinq_inline"):
-        ref.result()
-    lapinq_captured.clear()
-    assert (len(lapinq_captured), ref.status()) == (0, "pending")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ({"task": confirm}, 3),
+def test_assert_enqueued_finds_a_task_by_what_is_given(lapinq_captured: EnqueuedTasks) -> None:
+    confirm.queue(1)
+    confirm.options(queue_name="other").queue(order=1)
+    confirm.queue(2, "es", day=date(2026, 1, 2))
+    remind.queue(1, 2)
+    cases: list[tuple[dict[str, Any], int]] = [
+        ({"task": confirm, "times": 3}, 3),
         ({"task": "confirm"}, 3),
-        ({"task": remind}, 1),
         ({"task": confirm, "args": [1]}, 2),
         ({"task": confirm, "args": (), "kwargs": {"order": 1}}, 2),
         ({"task": confirm, "kwargs": {"order": 1}, "queue": "mail"}, 1),
@@ -102,51 +105,27 @@ def test_a_wait_for_a_captured_task_says_that_nothing_runs_it(lapinq_captured: E
         ({"task": "confirm", "args": [1], "kwargs": {}}, 1),
         ({"task": remind, "args": [1, 2]}, 1),
         ({"task": confirm, "args": [3], "times": 0}, 0),
-        ({"task": confirm, "times": 3}, 3),
-    ],
-)
-def test_assert_enqueued_finds_a_task_by_what_is_given(wanted: dict[str, Any], found: int) -> None:
-    with captured() as tasks:
-        confirm.queue(1)
-        confirm.options(queue_name="other").queue(order=1)
-        confirm.queue(2, "es", day=date(2026, 1, 2))
-        remind.queue(1, 2)
-        assert len(tasks.assert_enqueued(**wanted)) == found
+    ]
+    for wanted, found in cases:
+        assert len(lapinq_captured.assert_enqueued(**wanted)) == found, wanted
 
 
-class OfAnotherFramework:
-    """As a task of Django."""
-
-    def __init__(self, func: Callable[..., Any]) -> None:
-        self.func = func
-
-
-def audit(order: int) -> None: ...
-
-
-def test_a_task_of_another_framework_is_found_by_its_function(lapinq_captured: EnqueuedTasks) -> None:
-    queue.batch_enqueue([{"module_path": __name__, "task_name": "audit", "args": [1]}])
-    lapinq_captured.assert_enqueued(OfAnotherFramework(audit), kwargs={"order": 1}, times=1)
-
-
-def test_a_failed_assertion_lists_what_was_enqueued() -> None:
-    with captured() as tasks:
+def test_a_failed_assertion_lists_what_was_enqueued(lapinq_captured: EnqueuedTasks) -> None:
+    def failed(*args: Any, **kwargs: Any) -> str:
         with pytest.raises(AssertionError) as caught:
-            tasks.assert_enqueued(confirm, args=[1])
-        assert str(caught.value) == f"{__name__}.confirm(1) was not enqueued.\nNothing was enqueued."
-        confirm.queue(1, language="es")
-        with pytest.raises(AssertionError) as caught:
-            tasks.assert_enqueued(confirm, args=[1], queue="slow")
-        assert str(caught.value) == (
-            f"{__name__}.confirm(1) was not enqueued in queue 'slow'.\n"
-            f"Enqueued, in this order:\n  {__name__}.confirm(1, language='es') in queue 'mail'"
-        )
-        with pytest.raises(AssertionError, match=r"confirm was enqueued once, not 2 times\."):
-            tasks.assert_enqueued(confirm, times=2)
-        for order in range(60):
-            confirm.queue(order)
-        with pytest.raises(AssertionError, match="and 11 more"):
-            tasks.assert_enqueued(remind)
+            lapinq_captured.assert_enqueued(*args, **kwargs)
+        return str(caught.value)
+
+    missing = f"{__name__}.confirm(1) was not enqueued"
+    assert failed(confirm, args=[1]) == f"{missing}.\nNothing was enqueued."
+    confirm.queue(1, language="es")
+    enqueued = f"{__name__}.confirm(1, language='es') in queue 'mail'"
+    told = failed(confirm, args=[1], queue="slow")
+    assert told == f"{missing} in queue 'slow'.\nEnqueued, in this order:\n  {enqueued}"
+    assert "confirm was enqueued once, not 2 times." in failed(confirm, times=2)
+    for order in range(60):
+        confirm.queue(order)
+    assert "and 11 more" in failed(remind)
 
 
 def test_the_innermost_context_takes_the_calls() -> None:

@@ -76,25 +76,17 @@ def test_a_rollback_takes_back_what_was_enqueued_in_it(
     assert [task.args for task in lapinq_captured] == [[1], [2]]
 
 
-def test_a_scoped_session_counts_like_its_session(lapinq_inline: InlineTasks, session: Session) -> None:
+def test_a_scoped_session_counts_like_its_session_and_a_connection_does_not_tell(
+    lapinq_inline: InlineTasks, session: Session
+) -> None:
     scoped = scoped_session(sessionmaker(engine))
     count.using(scoped).queue(1)
     assert rows_seen == []
     scoped.commit()
     assert rows_seen == [0]
     scoped.remove()
-
-
-def test_a_connection_does_not_tell_so_the_task_runs_at_once(
-    lapinq_inline: InlineTasks, session: Session
-) -> None:
     with engine.connect() as conn:
-        assert count.using(conn).queue(1).result() == 0
-
-
-def test_a_connection_of_the_wrong_kind_is_refused_as_without_a_fixture(
-    session: Session, lapinq_captured: EnqueuedTasks
-) -> None:
+        assert count.using(conn).queue(1).result() == 0  # it runs at once
     with pytest.raises(TypeError, match="use queue"):
         asyncio.run(count.using(session).aqueue(1))
     with pytest.raises(TypeError, match="await it"):

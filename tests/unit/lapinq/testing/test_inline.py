@@ -186,31 +186,24 @@ def test_arguments_arrive_as_annotated_or_fail_the_task(lapinq_inline: InlineTas
     assert len(failed.attempts) == 1
 
 
-def test_an_attempt_that_fails_is_retried_at_once(lapinq_inline: InlineTasks) -> None:
+def test_an_attempt_that_fails_is_retried_at_once_until_no_retry_is_left(
+    lapinq_inline: InlineTasks, caplog: pytest.LogCaptureFixture
+) -> None:
     began = time.monotonic()
     assert flaky.queue(2).result() == 3
+    failed = flaky.queue(3)
     assert time.monotonic() - began < 5
-    [task] = lapinq_inline
-    assert [(one.number, one.error, one.delay) for one in task.attempts] == [
+    good, bad = lapinq_inline
+    assert [(one.number, one.error, one.delay) for one in good.attempts] == [
         (1, "RuntimeError: attempt 1", 5.0),
         (2, "RuntimeError: attempt 2", 50.0),
         (3, None, None),
     ]
-
-
-def test_a_task_without_retries_left_fails(
-    lapinq_inline: InlineTasks, caplog: pytest.LogCaptureFixture
-) -> None:
-    ref = flaky.queue(3)
-    assert (log, ref.status()) == ([1, 2, 3], "failed")
+    assert (log, failed.status(), lapinq_inline.failed) == ([1, 2, 3] * 2, "failed", [bad])
     with pytest.raises(TaskFailed, match="RuntimeError: attempt 3"):
-        ref.result()
-    assert lapinq_inline.failed == [lapinq_inline[0]]
+        failed.result()
     assert 'raise RuntimeError(f"attempt' in caplog.text
-    assert "lapinq_worker" not in (lapinq_inline[0].attempts[-1].traceback or "")
-
-
-def test_failures_can_be_raised() -> None:
+    assert "lapinq_worker" not in (bad.attempts[-1].traceback or "")
     with inline(raise_failures=True), pytest.raises(TaskFailed, match="attempt 3") as caught:
         flaky.queue(3)
     assert isinstance(caught.value.__cause__, RuntimeError)
@@ -267,19 +260,18 @@ def test_a_scheduled_task_runs_when_its_time_has_come_or_its_result_is_awaited(
     travel(0)
     assert log == [(2, 0), (1, 0), (5, 0)]
     assert (expiring.status(), cancelled.status()) == ("expired", "cancelled")
+    with pytest.raises(ValueError, match="forward"):
+        travel(-1)
 
 
-def test_travelling_takes_an_active_context_and_goes_forward() -> None:
+def test_travelling_takes_an_active_context() -> None:
     with pytest.raises(LapinqError, match="inline"):
         travel(1)
-    with inline(), pytest.raises(ValueError, match="forward"):
-        travel(-1)
 
 
 def test_the_task_knows_itself_and_what_it_reports_is_kept(lapinq_inline: InlineTasks) -> None:
     ref = reports.options(metadata={"shop": 1}, queue_name="q", timeout=9).queue()
-    told = ref.result()
-    assert told == {
+    assert ref.result() == {
         "id": ref.task_id,
         "queue": "q",
         "metadata": {"shop": 1},
@@ -292,11 +284,6 @@ def test_the_task_knows_itself_and_what_it_reports_is_kept(lapinq_inline: Inline
     assert "packed 3" in attempt.log
     with pytest.raises(NoTask):
         current_task()
-
-
-def test_it_runs_inside_its_middleware(lapinq_inline: InlineTasks) -> None:
-    wrapped.queue()
-    assert log == ["before wrapped", "in"]
 
 
 def test_a_function_that_no_worker_finds_fails(lapinq_inline: InlineTasks) -> None:
@@ -322,41 +309,39 @@ def test_coroutines_run_on_the_loop_of_the_caller_or_on_one_of_their_own(lapinq_
     assert len(lapinq_inline) == 9
 
 
-def test_a_coroutine_that_exits_or_is_cancelled_from_inside_fails(lapinq_inline: InlineTasks) -> None:
-    async def main() -> None:
-        for how in ("exit", "cancel", "kill"):
-            assert await (await ends_badly.aqueue(how)).astatus() == "failed"
-        waiting = asyncio.create_task(waits.aqueue())
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-
-    asyncio.run(main())
-    assert [task.error for task in lapinq_inline.failed] == [
-        "SystemExit: 3",
-        "CancelledError",
-        "ValueError: kill",
-    ]
+async def test_a_coroutine_that_exits_or_is_cancelled_from_inside_fails(lapinq_inline: InlineTasks) -> None:
+    for how in ("exit", "cancel", "kill"):
+        assert await (await ends_badly.aqueue(how)).astatus() == "failed"
+    waiting = asyncio.create_task(waits.aqueue())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    errors = ["SystemExit: 3", "CancelledError", "ValueError: kill"]
+    assert [task.error for task in lapinq_inline.failed] == errors
 
 
-def test_context_variables_do_not_leak_out(lapinq_inline: InlineTasks) -> None:
+def test_it_runs_inside_its_middleware_and_context_variables_do_not_leak_out(
+    lapinq_inline: InlineTasks,
+) -> None:
+    wrapped.queue()
+    assert log == ["before wrapped", "in"]
     assert sees.queue().result() == ("unset", True)
     assert marker.get() == "unset"
 
 
-def test_tasks_that_enqueue_others_run_in_a_row(lapinq_inline: InlineTasks) -> None:
+def test_tasks_that_enqueue_others_run_in_a_row_and_those_of_a_batch_by_priority(
+    lapinq_inline: InlineTasks,
+) -> None:
     countdown.queue(300)
     assert log[:4] == [300, -300, 299, -299]
     assert len(lapinq_inline) == 301
+    log.clear()
+    queue.batch_enqueue([add.entry(1, 0), add.options(priority=1).entry(2, 0)])
+    assert log == [(2, 0), (1, 0)]
+    assert json.loads(lapinq_inline[-2].result or "") == 1
 
 
 def test_a_failed_test_inside_a_task_fails_the_test(lapinq_inline: InlineTasks) -> None:
     with pytest.raises(pytest.fail.Exception, match="on purpose"):
         stops_the_tests.queue()
-
-
-def test_tasks_of_a_batch_run_in_order_of_priority(lapinq_inline: InlineTasks) -> None:
-    queue.batch_enqueue([add.entry(1, 0), add.options(priority=1).entry(2, 0)])
-    assert log == [(2, 0), (1, 0)]
-    assert json.loads(lapinq_inline[0].result or "") == 1

@@ -30,11 +30,8 @@ def test_how_long_it_is_until_then_is_told_in_two_units(seconds: float, text: st
     assert in_text(NOW + timedelta(seconds=seconds), NOW) == text
 
 
-def test_a_time_is_told_in_utc_and_in_the_zone() -> None:
+def test_a_time_is_told_in_utc_and_in_the_zone_and_the_next_ones_end_with_the_schedule() -> None:
     assert time_line(NOW, "Asia/Kolkata", NOW) == "2026-03-02 12:00:00 UTC  2026-03-02 17:30:00 +0530  now"
-
-
-def test_the_next_times_end_with_the_schedule() -> None:
     ends = NOW + timedelta(hours=2)
     definition = Definition(name="x", task_name="x", module_path="x", every="1h", ends_at=ends)
     assert next_times(definition, NOW, NOW, 5) == [NOW + timedelta(hours=1), ends]
@@ -56,16 +53,11 @@ def test_a_tick_says_what_was_done_about_it_and_its_task() -> None:
     )
 
 
-def test_names_and_values_cannot_steer_the_terminal() -> None:
+def test_what_changes_is_told_and_cannot_steer_the_terminal() -> None:
     step = Step(name="a\x1b[2J", action=Action.CHANGED, changes={"cron": ["\x07", None], "args": "changed"})
     assert steps_text([step], is_dry=False) == (
         "changed    a\\x1b[2J\n           cron: \\x07 → none\n           args: changed\n1 changed"
     )
-
-
-def test_that_there_is_nothing_to_change_is_said() -> None:
-    same = Step(name="a", action=Action.UNCHANGED)
-    assert steps_text([same], is_dry=True).endswith(
-        "\nnothing would change: 1 unchanged (nothing was written)"
-    )
+    same = steps_text([Step(name="a", action=Action.UNCHANGED)], is_dry=True)
+    assert same.endswith("\nnothing would change: 1 unchanged (nothing was written)")
     assert steps_text([], is_dry=False) == "nothing changed: no schedules"

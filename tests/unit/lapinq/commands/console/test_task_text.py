@@ -5,6 +5,15 @@ from typing import Any
 
 from lapinq.commands.console.task_text import attempts_text, task_text
 
+NASTY = "red \x1b[31m\x07\r\x9b2J \u202e tab\t\nstatus            completed\n\nattempt 9: completed 🐇 é"
+LINES = [
+    r"red \x1b[31m\x07\r\x9b2J \u202e tab",
+    "status            completed",
+    "",
+    "attempt 9: completed 🐇 é",
+]
+"""That text without what a terminal would obey."""
+
 
 def _attempt(**fields: Any) -> dict[str, Any]:
     names = (
@@ -14,14 +23,17 @@ def _attempt(**fields: Any) -> dict[str, Any]:
     return {**dict.fromkeys(names), "attempt": 1, "outcome": "failed", "final": True, **fields}
 
 
-def test_a_field_is_a_line_and_what_is_not_there_is_left_empty() -> None:
-    shown = task_text({"id": "4711", "args": [1, {"a": None}], "result": None, "error": "no"})
-    assert shown.splitlines() == [
+def test_a_field_is_a_line_and_no_text_passes_for_another() -> None:
+    shown = task_text({"id": "4711", "args": [1, {"a": None}], "result": None, "error": NASTY, "name": "x"})
+    assert [line.rstrip() for line in shown.splitlines()] == [
         "id                4711",
         'args              [1,{"a":null}]',
         "result",
-        "error             no",
+        f"error             {LINES[0]}",
+        *((" " * 18 + line).rstrip() for line in LINES[1:]),
+        "name              x",
     ]
+    assert not set("\x1b\x07\r\x9b\u202e") & set(task_text({"metadata": {"a": NASTY}}))
 
 
 def test_an_attempt_is_a_paragraph_with_its_texts_indented() -> None:
@@ -57,44 +69,18 @@ def test_an_attempt_is_a_paragraph_with_its_texts_indented() -> None:
     ]
 
 
+def test_no_text_of_an_attempt_passes_for_a_field_or_another_attempt() -> None:
+    told = dict.fromkeys(("result", "error", "logs", "progress_message"), NASTY)
+    shown = attempts_text([_attempt(started_at="now", progress=1, **told)])
+    assert not set("\x1b\x07\r\x9b\u202e") & set(shown)
+    first, *others = shown.splitlines()
+    assert first == "attempt 1: failed"
+    names = [line.split()[0] for line in others if re.match(r" {0,2}\S", line)]
+    assert sorted(names) == ["error", "logs", "progress", "result", "started_at"]
+
+
 def test_the_end_of_a_task_that_waited_is_no_attempt() -> None:
     shown = attempts_text([_attempt(outcome="cancelled", finished_at="2026-01-31T12:00:01+00:00")])
-    assert shown.splitlines() == [
-        "not started again: cancelled",
-        "  finished_at       2026-01-31T12:00:01+00:00",
-    ]
+    assert shown == "not started again: cancelled\n  finished_at       2026-01-31T12:00:01+00:00"
     assert attempts_text([]) == ""
-    never = attempts_text([_attempt(attempt=0, outcome="expired")])
-    assert never == "never started: expired"
-
-
-def test_what_a_task_said_does_not_reach_the_terminal_as_control_characters() -> None:
-    nasty = "red \x1b[31m\x07\r\x9b2J \u202e tab\t\nnext 🐇 é"
-    shown = attempts_text(
-        [_attempt(started_at="now", error=nasty, logs=nasty, progress=1, progress_message=nasty)]
-    )
-    shown += task_text({"error": nasty, "metadata": {"a": nasty}})
-    assert not set("\x1b\x07\r\x9b\u202e") & set(shown)
-    assert r"red \x1b[31m\x07\r\x9b2J \u202e tab" in shown
-    assert "next 🐇 é" in shown
-
-
-def test_what_a_task_said_cannot_pass_for_a_field_or_an_attempt() -> None:
-    nasty = "no\nstatus            completed\n  worker_id         w2\n\nattempt 9: completed"
-    column = " " * 18
-    shown = task_text({"error": nasty, "result": nasty + "\n\n", "id": "4711"}).splitlines()
-    told = ["no", "status            completed", "  worker_id         w2", "", "attempt 9: completed"]
-    assert shown == [
-        f"error             {told[0]}", *(column + line for line in told[1:]),
-        f"result            {told[0]}", *(column + line for line in told[1:]),
-        "id                4711",
-    ]  # fmt: skip
-    attempt = _attempt(started_at="now", result=nasty, progress=1, progress_message=nasty, logs=nasty)
-    first, *others = attempts_text([attempt]).splitlines()
-    assert first == "attempt 1: failed"
-    assert [line.split()[0] for line in others if re.match(r" {0,2}\S", line)] == [
-        "started_at",
-        "result",
-        "progress",
-        "logs",
-    ]
+    assert attempts_text([_attempt(attempt=0, outcome="expired")]) == "never started: expired"

@@ -38,18 +38,6 @@ transcode                                 30m50s  video  box-1     1  cancelling
 
 Tab next list  ↑↓ select  p pause  r requeue failed  ? help  q quit
 """
-NARROW = """\
-lapinq top  http://127.0.0.1:8001  last 5 min, …
-tasks   3 pending  1 running  1.2M completed  2…
-per s   0.42 enqueued  0.4 started  0.39 comple…
-wait    p50 4.2ms  p95 810ms  p99 1.9s     run …
-
-RUNNING TASK     TIME  QUEUE  WORKER    PROGRESS
-transcode       1h01m  video  box-1         40 %
-transcode      30m50s  video  box-1   cancelling
-
-Tab next list  ↑↓ select  c cancel  ? help  q q…
-"""
 
 
 def text_of(lines: list[Text]) -> str:
@@ -63,21 +51,22 @@ def shown(seen: Seen, view: View, width: int = 80, height: int = 24) -> str:
     return text_of(lines)
 
 
-def test_a_small_terminal_shows_everything_that_fits() -> None:
-    assert shown(Seen(overview=overview()), View()) == SMALL
-
-
-def test_a_tiny_one_shows_the_selected_list() -> None:
-    assert shown(Seen(overview=overview()), View(pane=Pane.RUNNING), 48, 10) == NARROW
-
-
-def test_a_wide_one_shows_all_columns() -> None:
-    lines = shown(Seen(overview=overview()), View(), 140, 40).splitlines()
+def test_a_terminal_shows_what_fits_and_a_tiny_one_the_selected_list() -> None:
+    seen = Seen(overview=overview())
+    assert shown(seen, View()) == SMALL
+    tiny = shown(seen, View(pane=Pane.RUNNING), 48, 10).splitlines()
+    assert tiny[3:7] == [
+        "wait    p50 4.2ms  p95 810ms  p99 1.9s     run …",
+        "",
+        "RUNNING TASK     TIME  QUEUE  WORKER    PROGRESS",
+        "transcode       1h01m  video  box-1         40 %",
+    ]
+    lines = shown(seen, View(), 140, 40).splitlines()
     assert lines[5].split() == [
         *("QUEUE", "STATE", "READY", "DELAYED", "RUNNING", "OLDEST", "IN/S", "OUT/S", "RETRY/S", "FAIL%"),
         "FAILED",
     ]
-    assert any("01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e01" in line for line in lines)
+    assert any(running(1)["id"] in line for line in lines)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 4), (20, 6), (80, 24), (500, 200)])
@@ -87,39 +76,41 @@ def test_every_size_and_state_has_its_picture(width: int, height: int) -> None:
         workers=[worker(n) for n in range(50)],
         running=[running(n) for n in range(1, 21)],
     )
+    none = overview(queues=[], workers=[], running=[])
     for pane in Pane:
-        for seen in (
-            Seen(),
-            Seen(overview=many, failed=[failed(1)]),
-            Seen(overview=overview(queues=[], workers=[], running=[]), error="the database is unavailable"),
+        for view in (
+            View(pane=pane),
+            View(pane=pane, is_help=True),
+            View(pane=pane, question=Question("x" * 300, CHANGE)),
+            View(pane=pane, chosen={pane: ("", 49)}),
         ):
-            for view in (
-                View(pane=pane),
-                View(pane=pane, is_help=True),
-                View(pane=pane, question=Question("x" * 300, CHANGE)),
-                View(pane=pane, chosen={pane: ("", 49)}),
-            ):
-                shown(seen, view, width, height)
+            shown(Seen(), view, width, height)
+            shown(Seen(overview=many, failed=[failed(1)]), view, width, height)
+            shown(Seen(overview=none, error="the database is unavailable"), view, width, height)
 
 
-def test_the_selected_row_is_in_view() -> None:
+def test_the_selected_row_is_in_view_and_one_picture_has_all_rows_and_columns() -> None:
     seen = Seen(overview=overview(queues=[queue(f"queue-{n}") for n in range(50)]))
     lines = picture(seen, View(chosen={Pane.QUEUES: ("queue-40", 40)}), FRAME, 80, 24)
     [marked] = [line for line in lines if any(span.style == "reverse" for span in line.spans)]
     assert marked.plain.startswith("queue-40 ")
-    assert not [span for span in marked.spans if "yellow" in str(span.style)], (
-        "a block where the state would be"
-    )
+    a_block_where_the_state_would_be = [span for span in marked.spans if "yellow" in str(span.style)]
+    assert a_block_where_the_state_would_be == []
+    text = text_of(whole_picture(seen, None))
+    assert "queue-49" in text
+    assert running(2)["id"] in text
+    assert max(len(line) for line in text_of(whole_picture(seen, 60)).splitlines()) <= 60
 
 
 def test_what_went_wrong_and_what_is_asked_is_shown() -> None:
+    seen = Seen(overview=overview())
     away = shown(Seen(overview=overview(), error="the database is unavailable"), View())
     assert away.startswith("lapinq top  the database is unavailable: trying again")
     assert "video" in away
-    asked = shown(Seen(overview=overview()), View(question=Question("cancel x\x1b[2J?", CHANGE)))
+    asked = shown(seen, View(question=Question("cancel x\x1b[2J?", CHANGE)))
     assert asked.splitlines()[-1] == r"cancel x\x1b[2J? y/n"
-    assert shown(Seen(overview=overview()), View(notice="paused mail")).splitlines()[-1] == "paused mail"
-    assert "so does Ctrl-C" in shown(Seen(overview=overview()), View(is_help=True))
+    assert shown(seen, View(notice="paused mail")).splitlines()[-1] == "paused mail"
+    assert "so does Ctrl-C" in shown(seen, View(is_help=True))
 
 
 def test_names_from_outside_cannot_control_the_terminal() -> None:
@@ -144,30 +135,15 @@ def test_names_from_outside_cannot_control_the_terminal() -> None:
 
 
 def test_failed_tasks_take_the_place_of_running_ones() -> None:
-    seen = Seen(overview=overview(), failed=[failed(1)])
-    text = shown(seen, View(pane=Pane.FAILED))
+    text = shown(Seen(overview=overview(), failed=[failed(1)]), View(pane=Pane.FAILED))
     assert "RUNNING TASK" not in text
     assert "no paper and more" in text
     assert "\n…\n" in shown(Seen(overview=overview()), View(pane=Pane.FAILED))
 
 
-def test_one_picture_has_all_rows_and_columns() -> None:
-    seen = Seen(overview=overview(queues=[queue(f"queue-{n}") for n in range(50)]))
-    text = text_of(whole_picture(seen, None))
-    assert "queue-49" in text
-    assert "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e02" in text
-    assert max(len(line) for line in text_of(whole_picture(seen, 60)).splitlines()) <= 60
-
-
-@pytest.mark.parametrize(
-    ("lines", "wanted", "favoured", "given"),
-    [
-        (16, [3, 2, 2], 0, [3, 2, 2]),
-        (16, [50, 2, 2], 0, [12, 2, 2]),
-        (16, [50, 50, 50], 1, [5, 6, 5]),
-        (2, [50, 50, 50], 2, [0, 0, 2]),
-        (-1, [5], 0, [0]),
-    ],
-)
-def test_lists_share_the_lines(lines: int, wanted: list[int], favoured: int, given: list[int]) -> None:
-    assert share_out(lines, wanted, favoured) == given
+def test_lists_share_the_lines() -> None:
+    assert share_out(16, [3, 2, 2], 0) == [3, 2, 2]
+    assert share_out(16, [50, 2, 2], 0) == [12, 2, 2]
+    assert share_out(16, [50, 50, 50], 1) == [5, 6, 5]
+    assert share_out(2, [50, 50, 50], 2) == [0, 0, 2]
+    assert share_out(-1, [5], 0) == [0]

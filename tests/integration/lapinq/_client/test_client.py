@@ -46,22 +46,23 @@ def address(request: pytest.FixtureRequest, server: Server) -> str:
 
 @pytest.fixture
 def queue(address: str) -> Iterator[TaskQueue]:
-    with TaskQueue(address) as queue:
+    with TaskQueue(address, "nobody works here", default_ttl_seconds=3600) as queue:
         yield queue
 
 
-def test_a_batch_with_one_bad_entry_is_refused_whole(queue: TaskQueue) -> None:
-    add = queue.task(tasks.add)
-    with pytest.raises(RequestRefused, match=r"the batch was not enqueued: 400: .*priority"):
-        queue.batch_enqueue([add.entry(1, 1), {**add.entry(1, 1), "priority": "high"}])
-
-
-def test_what_the_server_refuses_raises(queue: TaskQueue) -> None:
+def test_what_is_refused_raises(queue: TaskQueue) -> None:
     with pytest.raises(RequestRefused, match="max_retries") as raised:
         queue.task(max_retries=1000)(tasks.add).queue(1, 2)
     assert raised.value.status_code == 400
     assert raised.value.details == [{"loc": "max_retries", "msg": "must be between 0 and 100"}]
     assert bool(raised.value.request_id) == queue.server_url.startswith("http://")
+    add = queue.task(tasks.add)
+    with pytest.raises(RequestRefused, match=r"the batch was not enqueued: 400: .*priority"):
+        queue.batch_enqueue([add.entry(1, 1), {**add.entry(1, 1), "priority": "high"}])
+    unknown = TaskRef(str(uuid.UUID(int=7)), queue.server_url)
+    assert unknown.status() is None
+    with pytest.raises(RequestRefused, match="404"):
+        unknown.wait()
 
 
 @pytest.mark.parametrize("kind", ["server", "database"])
@@ -83,71 +84,48 @@ def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stored_once(kind: str, 
     assert [task["id"] for task in listed] == [*reversed(batch.task_ids), single.task_id]
 
 
-def test_options_arrive_as_they_were_given(queue: TaskQueue, server: Server) -> None:
+def test_options_and_rich_values_arrive_as_they_were_given(queue: TaskQueue, server: Server) -> None:
     when = datetime.now(UTC) + timedelta(hours=1)
-    scheduled = queue.task(
-        queue_name="elsewhere",
-        scheduled_at=when,
-        max_retries=0,
-        priority=-7,
-        ttl_seconds=86400,
-        metadata={"order": 12},
-        retry_delay=2.5,
-        retry_backoff=False,
-        webhook_url="https://example.org/done",
-    )(tasks.add)
-    ref = scheduled.queue(1, b=2)
-    details = details_of(server, ref)
-    assert datetime.fromisoformat(details.pop("scheduled_at")) == when
-    wanted = {
-        "task_name": "add",
-        "module_path": tasks.__name__,
-        "args": [1],
-        "kwargs": {"b": 2},
+    given: dict[str, Any] = {
         "queue_name": "elsewhere",
-        "status": "pending",
         "max_retries": 0,
         "priority": -7,
         "ttl_seconds": 86400,
         "metadata": {"order": 12},
-        "request_id": ref.response.headers.get("x-request-id"),  # the database gives none
         "retry_delay": 2.5,
         "retry_backoff": False,
         "webhook_url": "https://example.org/done",
     }
+    task: Any = queue.task(tasks.add).options(scheduled_at=when, **given)
+    ref = task.queue({"when": datetime(2026, 1, 1, tzinfo=UTC)}, b=Decimal("1.10"))
+    details = details_of(server, ref)
+    assert datetime.fromisoformat(details["scheduled_at"]) == when
+    wanted = {
+        **given,
+        "task_name": "add",
+        "module_path": tasks.__name__,
+        "args": [{"when": "2026-01-01T00:00:00Z"}],
+        "kwargs": {"b": "1.10"},
+        "status": "pending",
+        "request_id": ref.response.headers.get("x-request-id"),  # the database gives none
+    }
     assert {name: details[name] for name in wanted} == wanted
 
 
-def test_options_left_out_are_the_servers(queue: TaskQueue, server: Server) -> None:
-    ref = queue.task(tasks.add).options(queue_name="nobody works here").queue(1, 2)
-    details = details_of(server, ref)
-    names = ("max_retries", "priority", "ttl_seconds", "retry_backoff", "webhook_url")
-    assert {name: details[name] for name in names} == {
+def test_options_left_out_are_the_queues_and_the_servers(queue: TaskQueue, server: Server) -> None:
+    add = queue.task(tasks.add)
+    wanted = {
+        "queue_name": "nobody works here",
+        "ttl_seconds": 3600,
         "max_retries": 3,
         "priority": 0,
-        "ttl_seconds": None,
         "retry_backoff": True,
         "webhook_url": None,
     }
-
-
-def test_the_queue_gives_its_name_and_ttl_to_tasks_and_batches(address: str, server: Server) -> None:
-    with TaskQueue(address, queue_name="nobody works here", default_ttl_seconds=3600) as queue:
-        add = queue.task(tasks.add)
-        entry = {"task_name": "add", "module_path": tasks.__name__, "args": [1, 2]}
-        [from_batch] = queue.batch_enqueue([entry]).json()["task_ids"]
-        for ref in (add.queue(1, 2), TaskRef(accepted(from_batch), address, None)):
-            details = details_of(server, ref)
-            assert (details["queue_name"], details["ttl_seconds"]) == ("nobody works here", 3600)
-
-
-def test_rich_values_arrive_as_json(queue: TaskQueue, server: Server) -> None:
-    add = queue.task(tasks.add)
-    wide: Any = add
-    ref = wide.options(queue_name="nobody works here").queue(
-        {"when": datetime(2026, 1, 1, tzinfo=UTC)}, Decimal("1.10")
-    )
-    assert details_of(server, ref)["args"] == [{"when": "2026-01-01T00:00:00Z"}, "1.10"]
+    entry = {"task_name": "add", "module_path": tasks.__name__, "args": [1, 2]}
+    for ref in (add.queue(1, 2), queue.batch_enqueue([entry])[0]):
+        details = details_of(server, ref)
+        assert {name: details[name] for name in wanted} == wanted
 
 
 def test_waiting_for_a_task_that_is_not_due_ends_in_time_and_says_why(queue: TaskQueue) -> None:
@@ -158,19 +136,7 @@ def test_waiting_for_a_task_that_is_not_due_ends_in_time_and_says_why(queue: Tas
         asyncio.run(later.queue(1, 2).awaitait(timeout=1))
 
 
-def test_an_unknown_task_has_no_status(queue: TaskQueue) -> None:
-    unknown = TaskRef(accepted(str(uuid.UUID(int=7))), queue.server_url, None)
-    assert unknown.status() is None
-    with pytest.raises(RequestRefused, match="404"):
-        unknown.wait()
-
-
 def details_of(server: Server, ref: TaskRef) -> dict[str, Any]:
     response = httpx.get(f"{server.url}/api/v1/tasks/{ref.task_id}")
     assert response.status_code == 200, response.text
     return response.json()
-
-
-def accepted(task_id: str) -> httpx.Response:
-    """What the server would have answered when the task was enqueued."""
-    return httpx.Response(201, json={"task_id": task_id})

@@ -26,32 +26,6 @@ with FullScreen() as screen:
 _LEAVE = "\x1b[?25h\x1b[?1049l"
 
 
-@pytest.mark.parametrize(
-    ("typed", "signalled", "code"),
-    [
-        ("q", None, 0),
-        ("e", None, 1),
-        ("\x03", None, -signal.SIGINT),
-        (None, signal.SIGTERM, 128 + signal.SIGTERM),
-    ],
-)
-def test_a_terminal_is_restored(typed: str | None, signalled: int | None, code: int) -> None:
-    with Terminal(str(PROGRAMS / "python"), "-c", _PROGRAM) as terminal:
-        modes = terminal.modes
-        terminal.until("size (80, 24)")
-        assert terminal.modes != modes
-        if typed is not None:
-            terminal.type(typed)
-        if signalled is not None:
-            terminal.process.send_signal(signalled)
-        assert terminal.end() == code
-        assert terminal.modes == modes
-        screen = Screen(80, 24)
-        screen.feed(terminal.output[: terminal.output.index(_LEAVE) + len(_LEAVE)])
-        assert screen.text().strip() == ""
-        assert ("a mistake" in terminal.output.partition(_LEAVE)[2]) == (typed == "e")
-
-
 _NOT_INTERRUPTED = """
 import signal, threading
 threading.Thread(target=threading.Event().wait, daemon=True).start()
@@ -60,14 +34,34 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
 """Another thread takes the signal, so that it does not interrupt `select`, as if it had come just before."""
 
 
-@pytest.mark.parametrize("before", ["", _NOT_INTERRUPTED])
-def test_it_follows_the_size(before: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "end", "code"),
+    [
+        ("", "q", 0),
+        ("", "e", 1),
+        ("", signal.SIGTERM, 128 + signal.SIGTERM),
+        (_NOT_INTERRUPTED, "\x03", -signal.SIGINT),
+    ],
+)
+def test_it_follows_the_size_and_restores_the_terminal(
+    before: str, end: str | signal.Signals, code: int
+) -> None:
     with Terminal(str(PROGRAMS / "python"), "-c", before + _PROGRAM) as terminal:
+        modes = terminal.modes
         terminal.until("size (80, 24)")
+        assert terminal.modes != modes
         terminal.resize(columns=100, rows=30)
         terminal.until("size (100, 30)")
-        terminal.type("q")
-        assert terminal.end() == 0
+        if isinstance(end, str):
+            terminal.type(end)
+        else:
+            terminal.process.send_signal(end)
+        assert terminal.end() == code
+        assert terminal.modes == modes
+        screen = Screen(100, 30)
+        screen.feed(terminal.output[: terminal.output.index(_LEAVE) + len(_LEAVE)])
+        assert screen.text().strip() == ""
+        assert ("a mistake" in terminal.output.partition(_LEAVE)[2]) == (end == "e")
 
 
 def is_stopped(pid: int) -> bool:

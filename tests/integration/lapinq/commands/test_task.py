@@ -31,6 +31,7 @@ pytestmark = pytest.mark.http
 
 SAMPLE = "tests.support.sample.tasks"
 _queues = (f"queue {number}" for number in count())
+ONCE_AGAIN = ("--max-retries", "1", "--retry-delay", "0", "--no-retry-backoff")
 
 Task = Callable[..., Result]
 
@@ -70,49 +71,47 @@ def test_tasks_are_listed_by_every_filter(
 ) -> None:
     queue, by_status = made
     newest = sorted(by_status.values(), reverse=True)
-    failed = by_status[Status.FAILED]
+    failed, done, pending = (by_status[one] for one in (Status.FAILED, Status.COMPLETED, Status.PENDING))
     worker = shown(task, failed)["worker_id"]
-    cases: list[tuple[list[str], list[str]]] = [
-        ([], newest),
-        (["--status", "failed"], [failed]),
-        (["--name", "add"], newest),
-        (["--name", "ad"], []),
-        (["--task-name", "AD"], newest),
-        (["--since", "1h"], newest),
-        (["--since", "2000-01-01"], newest),
-        (["--since", "2098-01-01T00:00Z"], []),
-        (["--until", "1h30m"], []),
-        (["--error", "VALUE"], [failed]),
-        (["--error-kind", "ValueError: no"], [failed]),
-        (["--args", "[1,1]"], newest),
-        (["--result", "done"], [by_status[Status.COMPLETED]]),
-        (["--worker", worker, "--status", "failed"], [failed]),
-        (["--state", "ready,failed", "--not-errors", "value"], [by_status[Status.PENDING]]),
-        (["--arguments", "1,1", "--not-names", "sub", "--not-queues", "a,b", "--names", "add,sub"], newest),
-        (["--not-task-names", "ad"], []),
-        (["--id", failed[:13]], [one for one in newest if one[:13] == failed[:13]]),
-    ]
-    for flags, expected in cases:
-        assert ids(task("list", "--queue", queue, "--ids", *flags)) == expected, flags
+    for flags, expected in (
+        ("", newest),
+        ("--status failed", [failed]),
+        ("--name add", newest),
+        ("--name ad", []),
+        ("--task-name AD", newest),
+        ("--since 1h", newest),
+        ("--since 2098-01-01T00:00Z", []),
+        ("--until 1h30m", []),
+        ("--error VALUE", [failed]),
+        ("--error-kind 'ValueError: no'", [failed]),
+        ("--args [1,1]", newest),
+        ("--result done", [done]),
+        (f"--worker {worker} --status failed", [failed]),
+        ("--state ready,failed --not-errors value", [pending]),
+        ("--arguments 1,1 --not-names sub --not-queues a,b --names add,sub", newest),
+        ("--not-task-names ad", []),
+        (f"--id {failed[:13]}", [one for one in newest if one[:13] == failed[:13]]),
+    ):
+        assert ids(task("list", "--queue", queue, "--ids", *shlex.split(flags))) == expected, flags
     cut = task("list", "-q", queue, "--ids", "--limit", "2")
     assert (ids(cut), cut.stderr) == (newest[:2], "there are more: raise --limit, or give --all\n")
-    lines = task("list", "-q", queue, "-s", "failed").stdout.splitlines()
-    assert [line.split("  ")[:4] for line in lines] == [[failed, "failed", queue, "add"]]
-    assert lines[0].endswith("ValueError: no")
+    [line] = task("list", "-q", queue, "-s", "failed").stdout.splitlines()
+    assert line.split("  ")[:4] == [failed, "failed", queue, "add"]
+    assert line.endswith("ValueError: no")
     on_connections(command_database, add_worker)
     several = task("list", "--worker", "test*")
     assert several.exit_code == 2
     assert re.search(r"--worker test\* means \d workers: name one", several.stderr)
     none = task("list", "-q", "nowhere")
     assert (none.exit_code, none.stdout, none.stderr) == (0, "", "There are no such tasks.\n")
+    assert task("list", "-q", "nowhere", "--json").stdout == "[]\n"
     monkeypatch.setattr(listing, "_PAGE", 4)  # two pages
     assert ids(task("list", "-q", queue, "--ids", "--all")) == newest
     assert [one["id"] for one in json.loads(task("list", "-q", queue, "--json", "--all").stdout)] == newest
-    assert task("list", "-q", "nowhere", "--json").stdout == "[]\n"
 
 
 def test_the_beginning_of_an_id_names_a_task(task: Task, command_database: str) -> None:
-    time = f"018{next(_moments):05x}-1111-7"
+    time = "01801000-1111-7"
     several = [new_task(id=f"{time}{n:03x}-8000-000000000000", queue_name="same time") for n in range(3)]
     enqueue_all(command_database, several)
     chosen = several[1].id
@@ -125,9 +124,6 @@ def test_the_beginning_of_an_id_names_a_task(task: Task, command_database: str) 
         f"Error: 3 tasks have an id that begins with {time}; give more of it:",
         *(f"  {one.id}  pending    same time  add" for one in several[::-1]),
     ]
-
-
-_moments = count(0x10000)
 
 
 def test_a_task_says_why_it_is_not_running(database: str) -> None:
@@ -145,13 +141,12 @@ def test_a_task_says_why_it_is_not_running(database: str) -> None:
     assert late.stderr == f"Error: task {task_id} has not ended after 0.01 s. {why} {remedy}\n"
 
 
-def test_a_task_is_enqueued_with_every_field_and_again_with_changes(
-    task: Task, command_database: str
-) -> None:
+def test_a_task_is_enqueued_with_every_field_and_again_with_changes(task: Task) -> None:
     queue = next(_queues)
-    flags = ["--priority", "-2", "--at", "2099-01-01", "--max-retries", "0", "--retry-delay", "1m"]
-    flags += ["--no-retry-backoff", "--ttl", "100d", "--timeout", "1.5", "--metadata", '{"a": 1}']
-    flags += ["--webhook", "https://example.org/", "--task-key", "acme"]
+    flags = shlex.split(
+        "--priority -2 --at 2099-01-01 --max-retries 0 --retry-delay 1m --no-retry-backoff --ttl 100d"
+        " --timeout 1.5 --metadata '{\"a\": 1}' --webhook https://example.org/ --task-key acme"
+    )
     words = ["20", "007", "ada@example.org", "to=[1]", "x=1e2", "--", "-1", '"1"', "a-b=c"]
     [task_id] = ids(task("enqueue", "app.mail:send", "--queue", queue, *flags, *words))
     fields = {
@@ -171,16 +166,10 @@ def test_a_task_is_enqueued_with_every_field_and_again_with_changes(
         "webhook_url": "https://example.org/",
         "key": "acme",
     }
-    one = shown(task, task_id)
-    assert {name: one[name] for name in fields} == fields
+    assert shown(task, task_id).items() >= fields.items()
     [again] = ids(task("rerun", task_id[:35], "--args", "[3]", "--metadata", "null"))
-    one = shown(task, again)
-    assert {name: one[name] for name in fields} == {
-        **fields,
-        "args": [3],
-        "metadata": None,
-        "scheduled_at": None,
-    }
+    changed = {"args": [3], "metadata": None, "scheduled_at": None}
+    assert shown(task, again).items() >= (fields | changed).items()
     both = json.loads(task("rerun", "-", "--json", stdin=f"{task_id}\n\n{again}\n").stdout)
     assert len(both) == 2
     keyed = ["enqueue", "app.mail:send", "--kwargs", '{"n": 12345678901234567890}', "--key", queue, "--json"]
@@ -198,44 +187,32 @@ def test_tasks_are_changed_one_by_one_and_each_refusal_has_its_reason(
     done, running = by_status[Status.COMPLETED], by_status[Status.RUNNING]
     pending, failed = by_status[Status.PENDING], by_status[Status.FAILED]
     is_completed = f"task {done}: only a {{}} task can be {{}}, and this one is completed"
+    verbs = ("get", "why", "logs", "wait", "rerun", "delete", "cancel", "cancel --running", "requeue")
     for command, reason in (
-        (("get", unknown), f"no task {unknown}"),
-        (("why", unknown), f"no task {unknown}"),
-        (("logs", unknown), f"no task {unknown}"),
-        (("wait", unknown), f"no task {unknown}"),
-        (("rerun", unknown), f"no task {unknown}"),
-        (("delete", unknown), f"no task {unknown}"),
-        (("cancel", unknown), f"no task {unknown}"),
-        (("cancel", "--running", unknown), f"no task {unknown}"),
-        (("requeue", unknown), f"no task {unknown}"),
-        (("cancel", done), is_completed.format("pending", "cancelled")),
-        (("cancel", "--running", done), is_completed.format("pending or running", "cancelled")),
-        (("requeue", done), is_completed.format("failed", "requeued")),
-        (("run", done), is_completed.format("pending", "run now")),
-        (("cancel", running), f"task {running} is running; --running asks it to stop"),
-        (("delete", running), f"task {running} is running: cancel it first"),
-        (("logs", done, "--attempt", "2"), f"task {done} has no attempt 2"),
+        *((f"{verb} {unknown}", f"no task {unknown}") for verb in verbs),
+        (f"cancel {done}", is_completed.format("pending", "cancelled")),
+        (f"cancel --running {done}", is_completed.format("pending or running", "cancelled")),
+        (f"requeue {done}", is_completed.format("failed", "requeued")),
+        (f"run {done}", is_completed.format("pending", "run now")),
+        (f"cancel {running}", f"task {running} is running; --running asks it to stop"),
+        (f"delete {running}", f"task {running} is running: cancel it first"),
+        (f"logs {done} --attempt 2", f"task {done} has no attempt 2"),
     ):
-        refused = task(*command)
+        refused = task(*command.split())
         assert (refused.exit_code, refused.stdout, refused.stderr) == (1, "", f"Error: {reason}\n"), command
     asked = task("cancel", running, "--running")
-    assert (asked.exit_code, asked.stdout) == (
-        0,
-        f"asked {running} to stop; it ends as cancelled, unless it completes first\n",
-    )
+    told = f"asked {running} to stop; it ends as cancelled, unless it completes first\n"
+    assert (asked.exit_code, asked.stdout) == (0, told)
     assert task("requeue", failed).stdout == f"requeued {failed}\n"
     several = task("cancel", unknown, pending, "-", stdin=f"{done}\n")
     assert (several.exit_code, several.stdout) == (1, f"cancelled {pending}\n")
-    assert several.stderr.splitlines() == [
-        f"Error: no task {unknown}",
-        f"Error: {is_completed.format('pending', 'cancelled')}",
-    ]
+    refusals = [f"no task {unknown}", is_completed.format("pending", "cancelled")]
+    assert several.stderr.splitlines() == [f"Error: {reason}" for reason in refusals]
     as_json = task("cancel", unknown, failed, "--json")
     assert (as_json.exit_code, json.loads(as_json.stdout)) == (1, [{"id": failed, "status": "cancelled"}])
     [later] = ids(task("enqueue", "m:f", "--in", "1h", "--queue", "later"))
     assert task("run", later).stdout == f"released {later}\n"
     assert task("delete", done, failed).stdout == f"deleted {done}\ndeleted {failed}\n"
-    assert task("get", done).exit_code == 1
     left = [one for one in by_status.values() if one not in (done, failed)]
     check_invariants(command_database, [*left, later])
     assert noted(command_database)[-1][:3] == ("key", "LAPINQ_API_KEY", "task.delete_many")
@@ -245,19 +222,18 @@ def test_tasks_are_changed_by_filters_after_asking(task: Task, made: tuple[str, 
     queue, by_status = made
     ids(task("enqueue", "m:f", "--in", "1h", "-q", queue))
     for command, would, did in (
-        (["run"], "would start 1 task now", "released 1 task"),
-        (["cancel", "--name", "f"], "would cancel 1 task", "cancelled 1 task"),
-        (["cancel", "--since", "1h"], "would cancel 1 task", "cancelled 1 task"),
-        (["requeue", "--error", "value"], "would requeue 1 task", "requeued 1 task"),
-        (["delete", "--status", "expired"], "would delete 1 task", "deleted 1 task"),
-        (["delete"], "would delete 5 tasks", "deleted 5 tasks; 1 task running"),
+        ("run", "start 1 task now", "released 1 task"),
+        ("cancel --name f", "cancel 1 task", "cancelled 1 task"),
+        ("cancel --since 1h", "cancel 1 task", "cancelled 1 task"),
+        ("requeue --error value", "requeue 1 task", "requeued 1 task"),
+        ("delete --status expired", "delete 1 task", "deleted 1 task"),
+        ("delete", "delete 5 tasks", "deleted 5 tasks; 1 task running"),
     ):
-        asked = [*command, "--queue", queue]
-        assert task(*asked, "--dry-run").stdout == f"{would}\n", command
+        asked = [*command.split(), "--queue", queue]
+        assert task(*asked, "--dry-run").stdout == f"would {would}\n", command
         no = task(*asked, stdin="n\n")
-        question = would.removeprefix("would ").capitalize()
         assert (no.exit_code, no.stdout) == (1, "")
-        assert no.stderr.startswith(f"{question}? [y/N]: ")
+        assert no.stderr.startswith(f"{would.capitalize()}? [y/N]: ")
         yes = task(*asked, "--yes") if "--since" in command else task(*asked, stdin="y\n")
         assert (yes.exit_code, yes.stdout) == (0, f"{did}\n"), command
     counted = json.loads(task("delete", "-q", queue, "--dry-run", "--json").stdout)
@@ -272,15 +248,13 @@ def test_ends_other_than_completion_fail_a_wait(task: Task, made: tuple[str, dic
     )
     waited = task("wait", done, failed, cancelled, expired, new_id())
     assert (waited.exit_code, waited.stdout) == (1, '"done"\n')
-    lines = waited.stderr.splitlines()
-    assert lines[:2] == [
-        f"Error: task {failed} failed: ValueError: no",
-        f"Error: task {cancelled} was cancelled",
-    ]
-    assert lines[2].startswith(f"Error: task {expired} expired: ")
-    assert lines[3].startswith("Error: no task ")
-    objects = json.loads(task("wait", done, "--json").stdout)
-    assert [(one["id"], one["result"]) for one in objects] == [(done, '"done"')]
+    of_failed, of_cancelled, of_expired, of_unknown = waited.stderr.splitlines()
+    assert of_failed == f"Error: task {failed} failed: ValueError: no"
+    assert of_cancelled == f"Error: task {cancelled} was cancelled"
+    assert of_expired.startswith(f"Error: task {expired} expired: ")
+    assert of_unknown.startswith("Error: no task ")
+    [one] = json.loads(task("wait", done, "--json").stdout)
+    assert (one["id"], one["result"]) == (done, '"done"')
 
 
 def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stores_one_task(server_url: str) -> None:
@@ -307,8 +281,7 @@ def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stores_one_task(server_
 
 def test_a_task_is_shown_with_its_attempts_and_their_logs(task: Task, command_database: str) -> None:
     queue = next(_queues)
-    again = ("--max-retries", "1", "--retry-delay", "0", "--no-retry-backoff", "--queue", queue)
-    [task_id] = ids(task("enqueue", f"{SAMPLE}:fail", "out of paper", *again))
+    [task_id] = ids(task("enqueue", f"{SAMPLE}:fail", "out of paper", *ONCE_AGAIN, "--queue", queue))
     drain(command_database, queue)
     update_attempts(command_database, task_id, r"logs = E'started\n\x1b[31mred', progress = 40")
     fields, first, second = task("get", task_id).stdout.split("\n\n")
@@ -322,7 +295,7 @@ def test_a_task_is_shown_with_its_attempts_and_their_logs(task: Task, command_da
         assert lines[lines.index("  traceback") + 1].startswith("    ")
         assert lines[lines.index("  logs") + 1 :] == ["    started", r"    \x1b[31mred"]
     lines = task("logs", task_id).stdout.splitlines()
-    assert [bool(re.match(rf"attempt {n}, started 2", lines[3 * n - 3])) for n in (1, 2)] == [True, True]
+    assert [line[:20] for line in lines[::3]] == ["attempt 1, started 2", "attempt 2, started 2"]
     assert lines[1:3] == lines[4:6] == ["  started", r"  \x1b[31mred"]
     assert task("logs", task_id, "--attempt", "2").stdout == "started\n\\x1b[31mred\n"
     assert len(json.loads(task("logs", task_id, "-j").stdout)) == 2
@@ -330,29 +303,24 @@ def test_a_task_is_shown_with_its_attempts_and_their_logs(task: Task, command_da
     as_json = task("get", task_id, "--json")
     assert json.loads(as_json.stdout)["attempts"] == 2
     assert r'"no\u009b2J\nstatus  completed"' in as_json.stdout
-    lines = task("get", task_id).stdout.splitlines()
-    assert r"error             no\x9b2J" in lines
-    assert "                  status  completed" in lines
+    assert task("why", task_id).stdout.startswith("It failed")
 
 
 def test_a_log_is_followed_to_the_end_of_the_task(
     task: Task, command_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = next(_queues)
-    again = ("--max-retries", "1", "--retry-delay", "0", "--no-retry-backoff", "--queue", queue)
-    [task_id] = ids(task("enqueue", f"{SAMPLE}:book", "7", *again))
+    [task_id] = ids(task("enqueue", f"{SAMPLE}:book", "7", *ONCE_AGAIN, "--queue", queue))
 
     def run_tasks(_: float) -> None:
         drain(command_database, queue)
 
     # While the command sleeps between two looks, a worker runs the task.
     monkeypatch.setattr(logs, "time", SimpleNamespace(sleep=run_tasks))
-    lines = task("logs", task_id, "--follow").stdout.splitlines()
-    first, booking, second, rebooking = lines
+    first, booking, second, rebooking = task("logs", task_id, "--follow").stdout.splitlines()
     assert (first[:10], second[:10]) == ("attempt 1,", "attempt 2,")
     assert booking.endswith("INFO booking 7")
     assert rebooking.endswith("INFO booking 7")
-    assert task("why", task_id).stdout.startswith("It failed")
 
 
 def drain(database: str, queue: str) -> None:

@@ -32,8 +32,8 @@ def test_keys_act_on_what_is_selected_and_the_terminal_is_restored(
         def is_paused() -> bool:
             return client.get("/api/v1/queues/mail").json()["paused_at"] is not None
 
-        server = str(client.base_url)
-        with Terminal("lapinq", "top", "--server", server, "--interval", "0.2") as terminal:
+        place = ("--server", str(client.base_url))
+        with Terminal("lapinq", "top", *place, "--interval", "0.2") as terminal:
             modes = terminal.modes
             terminal.until("asleep", 30)
             assert terminal.modes != modes
@@ -41,25 +41,20 @@ def test_keys_act_on_what_is_selected_and_the_terminal_is_restored(
             terminal.until("paused mail")
             assert is_paused()
             terminal.until("\x1b[7;33mpaused")  # the next picture
-            terminal.type("p")
-            terminal.until("resumed mail")
+            for key, shown in (
+                ("p", "resumed mail"),
+                ("r", "requeue 1 failed task of mail? y/n"),
+                ("n", "not done"),
+                ("\x1b[Z", "no paper"),
+                ("r", f"requeue afail {failing.id}? y/n"),
+                ("y", f"requeued afail {failing.id}"),
+                ("\x1b[Z", "c cancel"),
+                ("c", f"cancel asleep {running.id}? y/n"),
+                ("y", f"asked asleep {running.id} to stop"),
+            ):
+                terminal.type(key)
+                terminal.until(shown)
             assert not is_paused()
-            terminal.type("r")
-            terminal.until("requeue 1 failed task of mail? y/n")
-            terminal.type("n")
-            terminal.until("not done")
-            terminal.type("\x1b[Z")
-            terminal.until("no paper")
-            terminal.type("r")
-            terminal.until(f"requeue afail {failing.id}? y/n")
-            terminal.type("y")
-            terminal.until(f"requeued afail {failing.id}")
-            terminal.type("\x1b[Z")
-            terminal.until("c cancel")
-            terminal.type("c")
-            terminal.until(f"cancel asleep {running.id}? y/n")
-            terminal.type("y")
-            terminal.until(f"asked asleep {running.id} to stop")
             eventually(lambda: statuses(database) == {"cancelled": 1, "failed": 1})
             terminal.until("nothing runs")
             terminal.type("q")

@@ -4,16 +4,11 @@ import json
 
 import httpx
 import pytest
-from click.testing import Result
 
 from tests.support.http.people import browser
 from tests.support.programs.command_line import lapinq, lapinq_at, noted
 
 pytestmark = pytest.mark.http
-
-
-def lapinq_user(database: str, *arguments: str, stdin: str = "") -> Result:
-    return lapinq(database, "user", *arguments, stdin=stdin)
 
 
 def test_users_are_managed(at_server: tuple[str, ...], command_database: str) -> None:
@@ -26,10 +21,8 @@ def test_users_are_managed(at_server: tuple[str, ...], command_database: str) ->
     assert said("user", "add", name, "--password-stdin", stdin="correct horse") == f"created {name}\n"
     again = said("user", "add", name.upper(), "--password-stdin", stdin="correct horse", code=1)
     assert again == f"Error: a user {name.upper()} exists already\n"
-    assert said("user", "add", "bert", "--role", "admin", "--password-stdin", stdin="battery staple")
-    assert "bert                admin" in said("user", "list")
-    said("user", "delete", "bert")
     assert said("user", "role", name, "admin") == f"{name} is now an admin\n"
+    assert f"{name}  admin" in said("user", "list")
     assert said("user", "role", name.upper(), "user") == f"{name.upper()} is now a user\n"
     permitted = said("user", "permit", name, "a=b=cancel, requeue", "mail=pause")
     assert permitted == f"{name} may now: a=b: cancel, requeue; mail: pause\n"
@@ -39,38 +32,31 @@ def test_users_are_managed(at_server: tuple[str, ...], command_database: str) ->
     [found] = [one for one in json.loads(said("user", "list", "--json")) if one["username"] == name]
     assert set(found) >= {"id", "role", "permissions", "has_default_password", "created_at"}
     assert "password_hash" not in found
-    assert f"{name}  user" in said("user", "list")
-    for arguments, code, message in (
-        (("permit", name, "mail"), 2, "mail=cancel,requeue"),
-        (("permit", name, "mail=fly"), 2, "queues.mail must be a list of"),
-        (("permit", "nobody", "mail=pause"), 1, "there is no user nobody"),
-        (("role", "nobody", "admin"), 1, "there is no user nobody"),
-        (("delete", "lapinq"), 1, "last admin"),
-    ):
-        assert message in said("user", *arguments, code=code), arguments
+    assert "queues.mail must be a list of" in said("user", "permit", name, "mail=fly", code=2)
+    assert "last admin" in said("user", "delete", "lapinq", code=1)
     assert said("user", "delete", name) == f"deleted {name}\n"
     who = ("key", "LAPINQ_API_KEY")
     orders = [entry[:3] for entry in noted(command_database) if entry[3] == name]
     verbs = ("create", "role", "role", "permissions", "permissions", "permissions", "delete")
     assert orders == [(*who, f"user.{verb}") for verb in verbs]
 
-    listed = json.loads(said("audit", "list", "--target", name, "--action", "user.role", "--json"))
+    audit = ("audit", "list", "--target", name)
+    listed = json.loads(said(*audit, "--action", "user.role", "--json"))
     assert [entry["details"]["role"] for entry in listed] == ["user", "admin"]
     assert "horse" not in str(noted(command_database))
-    line, more = said("audit", "list", "--target", name, "--limit", "1").splitlines()
+    line, more = said(*audit, "--limit", "1").splitlines()
     kind, actor = who
     assert f" UTC  {actor}  {kind}  user.delete  {name}  {{" in line
     assert more == "there are more; raise --limit to see them"
-    assert json.loads(said("audit", "list", "--target", name, "--since", "1h", "--json"))
+    assert json.loads(said(*audit, "--since", "1h", "--json"))
     assert "--since" in said("audit", "list", "--since", "yesterday", code=2)
 
 
 def test_a_new_password_ends_all_sessions(command_database: str, server_url: str) -> None:
     with httpx.Client(base_url=server_url) as server, browser(server) as session:
         assert session.get("/me").status_code == 200
-        changed = lapinq_user(
-            command_database, "password", "lapinq", "--password-stdin", "-j", stdin="correct horse\n"
-        )
+        new = ("password", "lapinq", "--password-stdin", "-j")
+        changed = lapinq(command_database, "user", *new, stdin="correct horse\n")
         assert changed.exit_code == 0, changed.stderr
         assert json.loads(changed.stdout) == {"username": "lapinq", "changed": True}
         assert session.get("/me").status_code == 401
@@ -79,12 +65,13 @@ def test_a_new_password_ends_all_sessions(command_database: str, server_url: str
 
 
 def test_a_name_that_is_no_text_is_nobodys(command_database: str) -> None:
+    name = "a\udcffb"
     for arguments in (
-        ["password", "a\udcffb", "--password-stdin"],
-        ["role", "a\udcffb", "admin"],
-        ["delete", "a\udcffb"],
-        ["delete", ""],
+        ("password", name, "--password-stdin"),
+        ("role", name, "admin"),
+        ("delete", name),
+        ("delete", ""),
     ):
-        done = lapinq_user(command_database, *arguments, stdin="correct horse\n")
+        done = lapinq(command_database, "user", *arguments, stdin="correct horse\n")
         assert done.exit_code == 1
         assert done.stderr.startswith("Error: there is no user ")

@@ -34,46 +34,43 @@ def test_the_secret_of_a_receiver_is_for_its_origin() -> None:
 
 
 def test_webhooks_are_listed_shown_and_resent(command_database: str, at_server: tuple[str, ...]) -> None:
-    queue = "mail"
-    task, *_ = completed(command_database, URL, 3, queue_name=queue)
+    task, *_ = completed(command_database, URL, 3, queue_name="mail")
 
-    def said(*arguments: str, code: int = 0, stdin: str = "") -> str:
-        done = lapinq_at(at_server, "webhook", *arguments, stdin=stdin)
+    def said(line: str, code: int = 0, stdin: str = "") -> str:
+        done = lapinq_at(at_server, "webhook", *line.split(), stdin=stdin)
         assert done.exit_code == code, done.stderr
         return done.stdout if code == 0 else done.stderr
 
     with psycopg.connect(command_database, autocommit=True) as conn:
         conn.execute(
-            "UPDATE lapinq_webhooks SET state = 'given_up', tried_at = now(), answer = 500, failure = 'it answered 500'"
-            " WHERE queue_name = %s",
-            [queue],
+            "UPDATE lapinq_webhooks SET state = 'given_up', tried_at = now(), answer = 500,"
+            " failure = 'it answered 500'"
         )
-    listed = json.loads(said("list", "--queue", queue, "--json"))
-    first, second, third = (one["id"] for one in listed)
-    line = said("list", "-q", queue, "--limit", "1").splitlines()
-    assert line[0].startswith(f"{first}  given_up  0  ")
-    assert line[0].endswith(f"  add  {queue}  {URL}  it answered 500")
-    assert line[1:] == ["there are more; raise --limit to see them"]
-    [of_task] = json.loads(said("list", "--task", task, "-j"))
+    first, second, third = (one["id"] for one in json.loads(said("list --queue mail --json")))
+    line, more = said("list -q mail --limit 1").splitlines()
+    assert line.startswith(f"{first}  given_up  0  ")
+    assert line.endswith(f"  add  mail  {URL}  it answered 500")
+    assert more == "there are more; raise --limit to see them"
+    [of_task] = json.loads(said(f"list --task {task} -j"))
     assert of_task["task_id"] == task
 
     begin = first[:23]
-    assert "failure           it answered 500" in said("show", begin).splitlines()
-    assert json.loads(said("show", first, "-j"))["id"] == first
-    assert said("resend", begin) == f"resends {first}\n"
-    assert [one["id"] for one in json.loads(said("list", "-s", "pending", "-q", queue, "-j"))] == [first]
+    assert "failure           it answered 500" in said(f"show {begin}").splitlines()
+    assert json.loads(said(f"show {first} -j"))["id"] == first
+    assert said(f"resend {begin}") == f"resends {first}\n"
+    assert [one["id"] for one in json.loads(said("list -s pending -q mail -j"))] == [first]
 
-    many = ("resend", "--state", "given_up", "--queue", queue)
-    assert said(*many, code=1, stdin="n\n").startswith("Resend 2 webhooks? [y/N]: ")
-    assert {one["id"] for one in json.loads(said(*many, "--yes", "-j"))} == {second, third}
-    assert said(*many) == "resends 0 webhooks\n"
-    for arguments, code, message in (
-        (("show", "0" * 23), 2, "id must be the start of an event's id"),
-        (("show", "00000000"), 1, "no webhook 00000000"),
-        (("show", NIL), 1, f"no webhook {NIL}"),
-        (("resend", NIL, first), 1, f"no webhook {NIL}"),
-        (("resend",), 2, "give either IDs, or --state, --task or --queue"),
-        (("resend", first, "--queue", queue), 2, "give either IDs"),
-        (("list", "--task", "x"), 2, "task_id must be"),
+    many = "resend --state given_up --queue mail"
+    assert said(many, code=1, stdin="n\n").startswith("Resend 2 webhooks? [y/N]: ")
+    assert {one["id"] for one in json.loads(said(f"{many} --yes -j"))} == {second, third}
+    assert said(many) == "resends 0 webhooks\n"
+    for line, code, message in (
+        (f"show {'0' * 23}", 2, "id must be the start of an event's id"),
+        ("show 00000000", 1, "no webhook 00000000"),
+        (f"show {NIL}", 1, f"no webhook {NIL}"),
+        (f"resend {NIL} {first}", 1, f"no webhook {NIL}"),
+        ("resend", 2, "give either IDs, or --state, --task or --queue"),
+        (f"resend {first} --queue mail", 2, "give either IDs"),
+        ("list --task x", 2, "task_id must be"),
     ):
-        assert message in said(*arguments, code=code), arguments
+        assert message in said(line, code), line

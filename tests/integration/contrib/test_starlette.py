@@ -88,34 +88,26 @@ def test_the_lifespan_runs_a_worker_inside_that_of_the_application(client: httpx
     assert ref.result(timeout=20) == 3
 
 
-def test_mounted_below_a_path_the_dashboard_stays_below_it(client: httpx.Client) -> None:
+def test_mounted_below_a_path_it_stays_below_it(client: httpx.Client) -> None:
     assert client.get("/tasks").headers["location"] == f"{client.base_url}/tasks/"
     assert client.get("/tasks/").headers["location"] == "/tasks/login"
     answer = client.post("/tasks/login", data={"username": "lapinq", "password": "lapinq"})
     assert answer.headers["location"] == "/tasks/"
     assert "Path=/tasks;" in answer.headers["set-cookie"]
-    page = client.get("/tasks/admin/users").text
-    style = re.search(r'href="../(static/\w+/dashboard.css)"', page)
+    style = re.search(r'href="../(static/\w+/dashboard.css)"', client.get("/tasks/admin/users").text)
     assert style
-    assert client.get(f"/tasks/{style[1]}").status_code == 200
-    assert client.get("/tasks/me").status_code == 200
+    for path in (style[1], "me", "health", "docs"):
+        assert client.get(f"/tasks/{path}").status_code == 200, path
     cookie = {"Cookie": f"lapinq_session={client.cookies['lapinq_session']}"}
     with connect(socket_url(client), additional_headers=cookie, proxy=None) as socket:
         socket.send(json.dumps({"type": "auth"}))
         assert json.loads(socket.recv(timeout=10))["user"]["username"] == "lapinq"
     assert client.get("/tasks/logout").headers["location"] == "/tasks/login"
     assert client.get("/tasks/me").status_code == 401
-
-
-def test_mounted_below_a_path_the_api_wants_its_key_and_names_the_path(client: httpx.Client) -> None:
     assert client.get("/tasks/api/v1/queues").status_code == 401
     assert client.get("/tasks/api/v1/queues", headers=KEY).status_code == 200
-    assert client.get("/tasks/health").status_code == 200
-    assert client.get("/tasks/docs").status_code == 200
     assert client.get("/tasks/openapi.json").json()["servers"] == [{"url": "/tasks"}]
-
-
-def test_behind_a_proxy_that_removes_a_prefix_it_stays_below_that_too(client: httpx.Client) -> None:
+    # Also behind a proxy that removes a prefix.
     for path in ("/tasks/", "/shop/tasks/"):
         page = client.get(path, headers={"X-Prefix": "/shop"})
         assert (page.status_code, page.headers["location"]) == (303, "/shop/tasks/login")
@@ -146,19 +138,18 @@ def test_a_plain_mount_says_what_is_wrong(caplog: pytest.LogCaptureFixture, data
     assert "lapinq.contrib.starlette.mount" in line.message
 
 
-@pytest.mark.parametrize(("given", "error", "told"), [
-    ({"wroker": True}, TypeError, "no setting 'wroker'"),
-    ({"worker_concurrency": "many"}, SettingsError, "worker-concurrency"),
-    ({}, SettingsError, "set DATABASE_URL"),
-])  # fmt: skip
-def test_a_mistake_shows_where_it_is_made(
-    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], error: type[Exception], told: str
-) -> None:
+def test_a_mistake_shows_where_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    with pytest.raises(error, match=told):
-        mount(Starlette(), "/tasks", TaskQueue(), **given)
-    with pytest.raises(error, match=told):
-        lifespan(TaskQueue(), worker=True, **given)
+    mistakes: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"wroker": True}, TypeError, "no setting 'wroker'"),
+        ({"worker_concurrency": "many"}, SettingsError, "worker-concurrency"),
+        ({}, SettingsError, "set DATABASE_URL"),
+    ]
+    for given, error, told in mistakes:
+        with pytest.raises(error, match=told):
+            mount(Starlette(), "/tasks", TaskQueue(), **given)
+        with pytest.raises(error, match=told):
+            lifespan(TaskQueue(), worker=True, **given)
     with pytest.raises(TypeError, match="no effect without"):
         lifespan(TaskQueue(), worker_queues="mail")
     with pytest.raises(ValueError, match="must begin with a slash"):

@@ -56,17 +56,9 @@ def run_example(
     name: str, server_url: str, folder: Path, *arguments: str, packages: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """`python -m examples.NAME`, as a user starts it. `packages` come before those that are installed."""
+    flags = ("--server-url", server_url, "--folder", str(folder))
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            f"examples.{name}",
-            "--server-url",
-            server_url,
-            "--folder",
-            folder,
-            *arguments,
-        ],
+        [sys.executable, "-m", f"examples.{name}", *flags, *arguments],
         cwd=REPOSITORY,
         env={**os.environ, **({"PYTHONPATH": str(packages)} if packages else {})},
         capture_output=True,
@@ -170,25 +162,14 @@ def test_the_report_has_the_figures_of_the_flights(
         assert all(len(rows) <= least for rows in by_code.values()), "one that flies more is left out"
 
 
-def test_without_a_package_the_example_says_how_to_install_it(tmp_path: Path) -> None:
-    (tmp_path / "PIL.py").write_text("raise ModuleNotFoundError(name='PIL')")
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.thumbnails"],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr == "this example needs PIL, which is not installed: pip install --group examples\n"
-
-
-def test_the_readme_has_a_section_for_each_example() -> None:
+def test_each_example_has_a_section_and_says_which_package_it_needs(tmp_path: Path) -> None:
     sections = re.findall(r"^## (\w+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     programs = [*EXAMPLES.glob("*/tasks.py"), *EXAMPLES.glob("*/manage.py")]
     assert {*sections} - {"Shared"} == {program.parent.name for program in programs}
+    (tmp_path / "PIL.py").write_text("raise ModuleNotFoundError(name='PIL')")
+    done = run_example("thumbnails", "http://127.0.0.1:1", tmp_path, packages=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "this example needs PIL, which is not installed: pip install --group examples\n"
 
 
 def grouped(flights: Flights, column: str) -> dict[str, Flights]:

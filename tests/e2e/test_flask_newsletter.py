@@ -73,14 +73,12 @@ def test_a_sign_up_that_fails_leaves_no_task(newsletter: Newsletter) -> None:
     newsletter.sign_up("twice@example.org")
     before = newsletter.tasks()
     again = newsletter.sign_up("twice@example.org")
-    assert (again.status_code, newsletter.tasks()) == (409, before)
+    assert again.status_code == 409
     assert "twice@example.org has already signed up" in again.text
-
-
-def test_what_is_no_address_is_refused_and_an_unknown_link_is_not_found(newsletter: Newsletter) -> None:
     for email in ("", "me", "me@example.org\nBcc: you@example.org", "\0@example.org"):
         refused = newsletter.sign_up(email)
         assert refused.status_code == 400, email
         assert "That is not an e-mail address" in refused.text
+    assert newsletter.tasks() == before
     unknown = newsletter.client.get("/confirm/018f2d6e-0000-7000-8000-000000000000")
     assert unknown.status_code == 404

@@ -1,6 +1,5 @@
 """All daemons go through PgBouncer in transaction mode, and what takes a session of its own goes past it."""
 
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -37,13 +36,6 @@ AS_SET_BY_THE_POOLER = {
     "enable_sort": "on",
     "jit": "on",
 }
-
-
-@pytest.fixture
-def empty(postgres_url: str) -> Generator[str]:
-    """The URL of a database with nothing in it."""
-    with postgres.private_database(postgres_url) as url:
-        yield url
 
 
 def through(pooled: str, direct: str) -> dict[str, str]:
@@ -151,19 +143,16 @@ def settings_of_all(pooled: str) -> list[dict[str, str]]:
         return [dict(conn.execute(ask, [list(AS_SET_BY_THE_POOLER)]).fetchall()) for conn in conns]
 
 
-@pytest.mark.parametrize("command", ["migrate", "server"])
-def test_migrating_goes_past_the_pooler(empty: str, command: str) -> None:
-    with pooler(empty) as pooled:
-        env = through(pooled, empty)
-        if command == "migrate":
-            with Program("migrate", env=env) as program:
-                assert program.wait() == 0, program.output
-        else:
-            with Program("server", "--port", "0", env=env) as program:
-                program.said("dashboard http")
-        assert statuses(empty) == {}
-        with psycopg.connect(empty) as conn:
-            # Taken through the pooler it would be held by a connection that goes on, and keep others from migrating.
-            assert conn.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (
-                0,
-            )
+def test_migrating_goes_past_the_pooler(postgres_url: str) -> None:
+    for command in ("migrate", "server --port 0"):
+        with postgres.private_database(postgres_url) as empty, pooler(empty) as pooled:
+            with Program(*command.split(), env=through(pooled, empty)) as program:
+                if command == "migrate":
+                    assert program.wait() == 0, program.output
+                else:
+                    program.said("dashboard http")
+            assert statuses(empty) == {}
+            with psycopg.connect(empty) as conn:
+                # One taken through the pooler would stay with a connection that goes on, and keep others away.
+                [locks] = conn.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchall()
+                assert locks == (0,)

@@ -16,32 +16,11 @@ from tests.support.programs.processes import ApiProcess
 KEY = "the key of the reference"
 MODULE = "tests.support.sample.tasks"
 PUBLISHED_FIELDS = {
-    "id",
-    "task_name",
-    "queue_name",
-    "module_path",
-    "args",
-    "kwargs",
-    "status",
-    "result",
-    "error",
-    "attempts",
-    "max_retries",
-    "priority",
-    "metadata",
-    "progress",
-    "progress_message",
-    "retry_delay",
-    "retry_backoff",
-    "webhook_url",
-    "ttl_seconds",
-    "ttl_remaining",
-    "worker_id",
-    "created_at",
-    "scheduled_at",
-    "started_at",
+    "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts",
+    "max_retries", "priority", "metadata", "progress", "progress_message", "retry_delay", "retry_backoff",
+    "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id", "created_at", "scheduled_at", "started_at",
     "completed_at",
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +73,8 @@ def result_of(api: httpx.Client, task_id: str) -> dict[str, Any]:
     return found
 
 
-def test_create_app_is_importable_from_its_place() -> None:
-    assert callable(create_app)
-
-
 def test_a_task_with_every_field_runs(api: httpx.Client) -> None:
+    assert callable(create_app)  # from its published place
     fields = {
         "queue_name": "every field",
         "args": [1],
@@ -112,54 +88,37 @@ def test_a_task_with_every_field_runs(api: httpx.Client) -> None:
         "retry_backoff": False,
     }
     task_id = enqueue(api, "add", **fields)
-
     result = result_of(api, task_id)
-
     assert result.keys() == {"id", "status", "result", "error", "completed_at"}
     assert (result["status"], json.loads(result["result"])) == ("completed", 3)
     task = api.get(f"/api/v1/tasks/{task_id}").json()
     assert task.keys() >= PUBLISHED_FIELDS
     assert task["metadata"]["from"] == "1.3.0"
-    assert [task[name] for name in ("queue_name", "max_retries", "priority", "retry_backoff")] == [
-        "every field",
-        1,
-        5,
-        False,
-    ]
+    kept = ("queue_name", "max_retries", "priority", "retry_backoff")
+    assert [task[name] for name in kept] == [fields[name] for name in kept]
 
 
-def test_fire_and_forget_has_no_id(api: httpx.Client) -> None:
-    body = {"task_name": "noop", "module_path": MODULE, "ttl_seconds": 0}
-    answer = api.post("/api/v1/enqueue", json=body)
-    assert (answer.status_code, answer.json()) == (201, {"task_id": None, "ttl_seconds": 0})
-
-
-def test_a_batch_answers_its_ids(api: httpx.Client) -> None:
+def test_a_batch_answers_its_ids_and_fire_and_forget_has_none(api: httpx.Client) -> None:
     entry = {"task_name": "add", "module_path": MODULE, "args": [1, 1]}
-    answer = api.post("/api/v1/enqueue/batch", json=[entry, {**entry, "ttl_seconds": 0}, entry])
+    forgotten = {**entry, "ttl_seconds": 0}
+    answer = api.post("/api/v1/enqueue", json=forgotten)
+    assert (answer.status_code, answer.json()) == (201, {"task_id": None, "ttl_seconds": 0})
+    answer = api.post("/api/v1/enqueue/batch", json=[entry, forgotten, entry])
     assert answer.status_code == 201
     first, none, last = answer.json()["task_ids"]
     assert none is None
     assert {json.loads(result_of(api, task_id)["result"]) for task_id in (first, last)} == {2}
 
 
-def test_an_unfinished_task_says_so(api: httpx.Client) -> None:
-    task_id = enqueue(api, "noop", scheduled_at="2090-01-01T00:00:00")
-    answer = api.get(f"/api/v1/tasks/{task_id}/result")
-    assert (answer.status_code, answer.json()) == (
-        200,
-        {"error": "task not finished", "status": "pending"},
-    )
-
-
-def test_progress_is_for_what_runs(api: httpx.Client) -> None:
+def test_a_waiting_task_is_unfinished_and_cancelled_once_and_a_failed_one_is_requeued(
+    api: httpx.Client,
+) -> None:
     waiting = enqueue(api, "noop", scheduled_at="2090-01-01T00:00:00")
+    answer = api.get(f"/api/v1/tasks/{waiting}/result")
+    unfinished = {"error": "task not finished", "status": "pending"}
+    assert (answer.status_code, answer.json()) == (200, unfinished)
     answer = api.patch(f"/api/v1/tasks/{waiting}/progress", json={"progress": 50, "message": "half"})
-    assert answer.status_code == 409
-
-
-def test_cancel_and_requeue_move_a_task_once(api: httpx.Client) -> None:
-    waiting = enqueue(api, "noop", scheduled_at="2090-01-01T00:00:00")
+    assert answer.status_code == 409  # progress is for what runs
     assert api.delete(f"/api/v1/tasks/{waiting}").status_code == 200
     assert api.delete(f"/api/v1/tasks/{waiting}").status_code == 404
     assert api.get(f"/api/v1/tasks/{waiting}").json()["status"] == "cancelled"
@@ -169,47 +128,29 @@ def test_cancel_and_requeue_move_a_task_once(api: httpx.Client) -> None:
     assert api.post(f"/api/v1/tasks/{waiting}/requeue").status_code == 404
 
 
-def test_lists_are_plain_arrays(api: httpx.Client) -> None:
-    failed = enqueue(api, "fail", args=["listed"], max_retries=0, queue_name="lists")
+def test_lists_are_plain_arrays_and_many_are_deleted_by_what_they_contain(api: httpx.Client) -> None:
+    kept, *failed = [
+        enqueue(api, "fail", args=[text], max_retries=0, queue_name="lists")
+        for text in ("leave me", "delete me 1", "delete me 2")
+    ]
     done = enqueue(api, "add", args=[2, 2], queue_name="lists")
-    assert result_of(api, failed)["status"] == "failed"
+    assert {result_of(api, task_id)["status"] for task_id in (kept, *failed)} == {"failed"}
     assert result_of(api, done)["status"] == "completed"
-
-    tasks = api.get("/api/v1/tasks", params={"queue": "lists", "limit": 50}).json()
-    assert [task["id"] for task in tasks] == [done, failed]
+    in_lists = {"queue": "lists", "limit": 50}
+    tasks = api.get("/api/v1/tasks", params=in_lists).json()
+    assert [task["id"] for task in tasks] == [done, *reversed(failed), kept]
     by_status = api.get("/api/v1/tasks", params={"status": "failed", "task_name": "FAI"}).json()
-    assert failed in {task["id"] for task in by_status}
-    dead = api.get("/api/v1/tasks/failed", params={"queue": "lists", "limit": 50}).json()
-    assert [task["id"] for task in dead] == [failed]
+    assert {kept, *failed} <= {task["id"] for task in by_status}
+    dead = api.get("/api/v1/tasks/failed", params=in_lists).json()
+    assert {task["id"] for task in dead} == {kept, *failed}
     [queue] = [one for one in api.get("/api/v1/queues").json() if one["queue_name"] == "lists"]
-    assert queue == {
-        "queue_name": "lists",
-        "pending": 0,
-        "running": 0,
-        "completed": 1,
-        "failed": 1,
-        "cancelled": 0,
-        "expired": 0,
-    }
-
-
-def test_many_are_deleted_by_what_they_contain(api: httpx.Client) -> None:
-    ids = [enqueue(api, "fail", args=[f"delete me {n}"], max_retries=0) for n in range(3)]
-    kept = enqueue(api, "fail", args=["leave me"], max_retries=0)
-    for task_id in (*ids, kept):
-        result_of(api, task_id)
+    none = dict.fromkeys(("pending", "running", "cancelled", "expired"), 0)
+    assert queue == {"queue_name": "lists", "completed": 1, "failed": 3, **none}
 
     answer = api.delete("/api/v1/tasks", params={"status": "failed", "error": "DELETE ME"})
-
-    assert (answer.status_code, answer.json()["deleted"]) == (200, 3)
-    assert {api.get(f"/api/v1/tasks/{task_id}").status_code for task_id in ids} == {404}
+    assert (answer.status_code, answer.json()["deleted"]) == (200, 2)
+    assert {api.get(f"/api/v1/tasks/{task_id}").status_code for task_id in failed} == {404}
     assert api.get(f"/api/v1/tasks/{kept}").status_code == 200
-
-
-def test_the_api_takes_a_key_or_a_session(address: str, browser: httpx.Client) -> None:
-    assert httpx.get(f"{address}/api/v1/queues", trust_env=False).status_code == 401
-    assert browser.get("/api/v1/queues").status_code == 200
-    assert browser.delete("/api/v1/tasks", params={"queue": "nothing here"}).json()["deleted"] == 0
 
 
 def test_health_and_metrics_are_public(address: str, api: httpx.Client) -> None:
@@ -229,25 +170,21 @@ def test_health_and_metrics_are_public(address: str, api: httpx.Client) -> None:
     eventually(counted, 30)
 
 
-def test_pages_take_a_session(address: str) -> None:
-    for path in ("/", "/admin/users", "/account"):
-        answer = httpx.get(f"{address}{path}", trust_env=False)
-        assert answer.status_code in {302, 303, 307}, path
-        assert answer.headers["location"].endswith("/login"), path
-
-
-def test_a_failed_login_says_so(address: str) -> None:
+def test_pages_and_the_api_take_a_session_as_long_as_it_lasts(address: str, browser: httpx.Client) -> None:
     with httpx.Client(base_url=address, trust_env=False) as client:
+        for path in ("/", "/admin/users", "/account"):
+            answer = client.get(path)
+            assert answer.status_code in {302, 303, 307}, path
+            assert answer.headers["location"].endswith("/login"), path
+        assert client.get("/api/v1/queues").status_code == 401
         assert "<form" in client.get("/login").text
         answer = client.post("/login", data={"username": "lapinq", "password": "not it"})
         assert "Invalid credentials" in answer.text
         assert client.cookies.get("lapinq_session") is None
-
-
-def test_logging_out_ends_the_session(browser: httpx.Client) -> None:
+    assert browser.get("/api/v1/queues").status_code == 200
+    assert browser.delete("/api/v1/tasks", params={"queue": "nothing here"}).json()["deleted"] == 0
     token = browser.cookies["lapinq_session"]
-    answer = browser.get("/logout")
-    assert answer.headers["location"].endswith("/login")
+    assert browser.get("/logout").headers["location"].endswith("/login")
     browser.cookies.set("lapinq_session", token)
     assert browser.get("/").headers["location"].endswith("/login")
 
@@ -255,25 +192,19 @@ def test_logging_out_ends_the_session(browser: httpx.Client) -> None:
 def test_an_admin_keeps_the_users(address: str, browser: httpx.Client) -> None:
     assert browser.get("/me").json().keys() >= {"id", "username", "role", "permissions"}
     assert browser.get("/admin/users").status_code == 200
-    created = browser.post(
-        "/admin/users", json={"username": "lisa", "password": "correct horse", "role": "user"}
-    )
+    lisa = {"username": "lisa", "password": "correct horse"}
+    created = browser.post("/admin/users", json={**lisa, "role": "user"})
     assert created.status_code in {200, 201}, created.text
     user = created.json()["id"]
-    assert browser.post(
-        f"/admin/users/{user}/permissions", json={"queues": {"video": ["delete", "cancel"]}}
-    ).is_success
-    with httpx.Client(base_url=address, trust_env=False) as lisa:
-        lisa.post("/login", data={"username": "lisa", "password": "correct horse"})
-        me = lisa.get("/me").json()
-        assert (me["role"], {queue: set(able) for queue, able in me["permissions"].items()}) == (
-            "user",
-            {"video": {"delete", "cancel"}},
-        )
-        changed = lisa.post(
-            "/account/password", json={"current_password": "correct horse", "new_password": "battery staple"}
-        )
-        assert changed.is_success
+    permissions = {"queues": {"video": ["delete", "cancel"]}}
+    assert browser.post(f"/admin/users/{user}/permissions", json=permissions).is_success
+    with httpx.Client(base_url=address, trust_env=False) as client:
+        client.post("/login", data=lisa)
+        me = client.get("/me").json()
+        assert (me["role"], list(me["permissions"])) == ("user", ["video"])
+        assert set(me["permissions"]["video"]) == {"delete", "cancel"}
+        change = {"current_password": "correct horse", "new_password": "battery staple"}
+        assert client.post("/account/password", json=change).is_success
     assert browser.post(f"/admin/users/{user}/role", json={"role": "admin"}).is_success
     assert browser.delete(f"/admin/users/{user}").is_success
 

@@ -72,16 +72,14 @@ def test_an_order_is_confirmed_and_packed_while_the_customer_watches(shop: httpx
     assert by_name["pack"]["progress_message"] == "packed a tea pot"
 
 
-@pytest.mark.parametrize(("articles", "status", "told"), [
-    (["samovar", "samovar"], 409, "samovar is sold out"),
-    (["cup", "moon"], 404, "there is no moon"),
-])  # fmt: skip
-def test_an_order_that_fails_leaves_no_task(
-    shop: httpx.Client, articles: list[str], status: int, told: str
-) -> None:
+def test_an_order_that_fails_leaves_no_task(shop: httpx.Client) -> None:
     before, in_stock = len(tasks(shop)), shop.get("/articles").json()
-    refused = order(shop, *articles)
-    assert (refused.status_code, refused.json()) == (status, {"detail": told})
+    for articles, status, told in (
+        (("samovar", "samovar"), 409, "samovar is sold out"),
+        (("cup", "moon"), 404, "there is no moon"),
+    ):
+        refused = order(shop, *articles)
+        assert (refused.status_code, refused.json()) == (status, {"detail": told})
     assert len(tasks(shop)) == before
     assert shop.get("/articles").json() == in_stock
 

@@ -176,7 +176,7 @@ def test_the_schema_becomes_that_of_a_new_database_and_no_table_is_rewritten(fle
     assert fleet.rewritten == {}
 
 
-def test_what_is_stored_outlives_the_upgrade(fleet: Fleet) -> None:
+def test_what_is_stored_outlives_the_upgrade_and_both_find_it(fleet: Fleet) -> None:
     shown = {name: fleet.task(NEW, task) for name, task in fleet.ids.items()}
     assert {name: task["status"] for name, task in shown.items() if name != "running"} == {
         "completed": "completed",
@@ -195,46 +195,36 @@ def test_what_is_stored_outlives_the_upgrade(fleet: Fleet) -> None:
         assert [one.items() >= other.items() for one, other in zip(new, previous, strict=True)] == [
             True
         ] * len(new)
-    # It ran through the upgrade.
-    fleet.gate.touch()
-    assert fleet.result(NEW, fleet.ids["running"])["status"] == "completed"
-    assert fleet.task(NEW, fleet.ids["running"])["attempts"] == 1
-
-
-def test_both_find_the_same_tasks(fleet: Fleet) -> None:
     for params in (
         {"queue": "unserved", "status": "pending"},
         {"task_name": "add", "args": "2"},
         {"status": "failed", "queue": PREVIOUS, "task_name": "afail", "error": "paper"},
         {"status": "cancelled", "task_name": "add"},
     ):
-        found = {
-            name: [task["id"] for task in fleet.get(name, "/api/v1/tasks", **params)]
-            for name in (PREVIOUS, NEW)
-        }
-        assert found[PREVIOUS] == found[NEW] != [], params
+        new, previous = (
+            [task["id"] for task in fleet.get(name, "/api/v1/tasks", **params)] for name in (NEW, PREVIOUS)
+        )
+        assert new == previous != [], params
+    # It ran through the upgrade.
+    fleet.gate.touch()
+    assert fleet.result(NEW, fleet.ids["running"])["status"] == "completed"
+    assert fleet.task(NEW, fleet.ids["running"])["attempts"] == 1
 
 
 @BOTH_WAYS
-def test_each_runs_what_the_other_enqueued(fleet: Fleet, asked: str, other: str) -> None:
+def test_each_runs_and_retries_what_the_other_enqueued(
+    fleet: Fleet, asked: str, other: str, tmp_path: Path
+) -> None:
     values = {"metadata": {"a": 1}, "timeout_seconds": 50, "priority": 7}
     task = fleet.enqueue(asked, other, "file_of", "lapinq_core.db.migrate", **values)
     file = Path(json.loads(fleet.result(asked, task)["result"]))
     assert file.is_relative_to(fleet.previous_release) == (other == PREVIOUS)
     for name in (asked, other):
         assert fleet.task(name, task).items() >= values.items()
-
-
-@BOTH_WAYS
-def test_each_retries_what_the_other_enqueued(fleet: Fleet, asked: str, other: str) -> None:
-    task = fleet.enqueue(asked, other, "afail", "no", max_retries=1, retry_delay=0.05)
-    assert fleet.result(asked, task)["status"] == "failed"
-    attempts = fleet.get(asked, f"/api/v1/tasks/{task}/attempts")
+    failing = fleet.enqueue(asked, other, "afail", "no", max_retries=1, retry_delay=0.05)
+    assert fleet.result(asked, failing)["status"] == "failed"
+    attempts = fleet.get(asked, f"/api/v1/tasks/{failing}/attempts")
     assert [attempt["error"] for attempt in attempts] == ["ValueError: no"] * 2
-
-
-@BOTH_WAYS
-def test_fire_and_forget_goes_both_ways(fleet: Fleet, asked: str, other: str, tmp_path: Path) -> None:
     assert fleet.enqueue(asked, other, "amark", str(tmp_path), "once", ttl_seconds=0) is None
     eventually(lambda: starts(tmp_path) == {"once": 1})
 
@@ -248,7 +238,7 @@ def test_each_cancels_what_the_other_runs(fleet: Fleet, asked: str, other: str, 
 
 
 @BOTH_WAYS
-def test_each_serves_no_queue_that_the_other_paused(fleet: Fleet, asked: str, other: str) -> None:
+def test_each_pauses_queues_and_quiets_workers_of_the_other(fleet: Fleet, asked: str, other: str) -> None:
     fleet.post(asked, f"/api/v1/queues/{other}/pause", reason="to see")
     waits = fleet.enqueue(asked, other, "aadd", 1, 2, priority=9)
     fleet.result(asked, fleet.enqueue(asked, f"{other}-2", "aadd", 1, 2))
@@ -256,15 +246,10 @@ def test_each_serves_no_queue_that_the_other_paused(fleet: Fleet, asked: str, ot
     assert fleet.get(other, f"/api/v1/queues/{other}")["pause_reason"] == "to see"
     fleet.post(asked, f"/api/v1/queues/{other}/resume")
     assert fleet.result(asked, waits)["status"] == "completed"
-
-
-@BOTH_WAYS
-def test_each_quiets_workers_of_the_other(fleet: Fleet, asked: str, other: str) -> None:
     where = f"/api/v1/workers/{fleet.worker(asked, other)['id']}"
-    fleet.post(asked, f"{where}/quiet")
-    eventually(lambda: fleet.worker(asked, other)["state"] == "quiet")
-    fleet.post(asked, f"{where}/resume")
-    eventually(lambda: fleet.worker(asked, other)["state"] == "alive")
+    for order, state in (("quiet", "quiet"), ("resume", "alive")):
+        fleet.post(asked, f"{where}/{order}")
+        eventually(lambda state=state: fleet.worker(asked, other)["state"] == state)
 
 
 def test_the_new_release_rescues_what_the_previous_one_runs(fleet: Fleet, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from lapinq_core.domain.errors import RetryError
-from lapinq_core.domain.tasks.outcome import Cancelled, Completed
+from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Raised
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools import event_loop
 from tests.support.sample import tasks
@@ -19,6 +19,7 @@ from tests.unit.lapinq_worker.workbench import Workbench, until
 variable = contextvars.ContextVar("variable", default="unset")
 NULL = Completed("null")
 CANCELLED = Cancelled("stopped on request")
+CANCELLED_INSIDE = Raised("CancelledError: the coroutine was cancelled from inside")
 
 
 async def remember(value: str) -> str:
@@ -179,6 +180,10 @@ async def busy(seconds: float) -> None:
 def pool_of(bench: Workbench) -> event_loop.EventLoopPool:
     assert isinstance(bench.pool, event_loop.EventLoopPool)
     return bench.pool
+
+
+def cancel(bench: Workbench, job: Job) -> bool:
+    return pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
 
 
 async def begin(bench: Workbench, function: Any, *args: Any, time_limit: float | None = None) -> Job:

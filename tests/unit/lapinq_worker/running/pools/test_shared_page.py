@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage, make_page_file
 
+Sides = tuple[SharedPage, SharedPage]
 
-def make_pages() -> tuple[SharedPage, SharedPage]:
+
+def make_pages() -> Sides:
     fd = make_page_file()
     try:
         return SharedPage(fd), SharedPage(fd)
@@ -20,7 +22,7 @@ def make_pages() -> tuple[SharedPage, SharedPage]:
 
 
 @pytest.fixture
-def sides() -> Generator[tuple[SharedPage, SharedPage]]:
+def sides() -> Generator[Sides]:
     """The worker's mapping and the child's."""
     worker, child = make_pages()
     yield worker, child
@@ -28,12 +30,16 @@ def sides() -> Generator[tuple[SharedPage, SharedPage]]:
     child.close()
 
 
-Sides = tuple[SharedPage, SharedPage]
+def read(worker: SharedPage) -> tuple[int, int, str | None] | None:
+    """What was said last: the call, the percentage and the message."""
+    progress = worker.progress((0, 0))
+    return progress and progress[:3]
 
 
 @given(st.integers(0, 100), st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=1000))
-def test_progress_is_read_as_it_was_written(percent: int, message: str | None) -> None:
+def test_progress_is_read_once_as_it_was_written(percent: int, message: str | None) -> None:
     worker, child = make_pages()
+    assert read(worker) is None
     child.report_progress(7, percent, message)
     progress = worker.progress((0, 0))
     assert progress is not None
@@ -45,13 +51,7 @@ def test_the_longest_message_fits(sides: Sides) -> None:
     worker, child = sides
     child.report_progress(1, 1, "\U0001f430" * 1000)
     child.report_progress(2**40, 2, "\U0001f407" * 1000)
-    progress = worker.progress((0, 0))
-    assert progress is not None
-    assert progress[:3] == (2**40, 2, "\U0001f407" * 1000)
-
-
-def test_nothing_is_read_before_anything_was_said(sides: Sides) -> None:
-    assert sides[0].progress((0, 0)) is None
+    assert read(worker) == (2**40, 2, "\U0001f407" * 1000)
 
 
 def test_a_writer_that_dies_in_the_middle_leaves_what_it_said_before(sides: Sides) -> None:
@@ -61,9 +61,7 @@ def test_a_writer_that_dies_in_the_middle_leaves_what_it_said_before(sides: Side
         version = child._words[4]  # pyright: ignore[reportPrivateUsage]
         child.report_progress(3, 99, "half")
         child._words[4] = version  # pyright: ignore[reportPrivateUsage]
-        progress = worker.progress((0, 0))
-        assert progress is not None
-        assert progress[:3] == (3, percent, "whole")
+        assert read(worker) == (3, percent, "whole")
 
 
 def test_a_slot_that_is_written_meanwhile_is_not_taken_for_whole(sides: Sides) -> None:
@@ -71,9 +69,9 @@ def test_a_slot_that_is_written_meanwhile_is_not_taken_for_whole(sides: Sides) -
     child.report_progress(3, 50, "whole")
     start = 2 * 4096  # the slot of version 1
     child._map[start + 40 : start + 42] = b"??"  # pyright: ignore[reportPrivateUsage]
-    assert worker.progress((0, 0)) is not None
+    assert read(worker) is not None
     child._map[start + 33 : start + 35] = b"??"  # pyright: ignore[reportPrivateUsage]
-    assert worker.progress((0, 0)) is None
+    assert read(worker) is None
 
 
 def test_what_is_read_while_it_is_written_is_whole(sides: Sides) -> None:
@@ -89,13 +87,13 @@ def test_what_is_read_while_it_is_written_is_whole(sides: Sides) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        read = 0
-        while read < 2000:
-            progress = worker.progress((0, 0))
-            if progress is not None:
-                read += 1
-                assert progress.call == progress.percent
-                assert progress.message == str(progress.percent) * 200
+        count = 0
+        while count < 1000:
+            if (progress := read(worker)) is not None:
+                count += 1
+                call, percent, message = progress
+                assert call == percent
+                assert message == str(percent) * 200
     finally:
         ending.set()
         writer.join()
@@ -105,19 +103,12 @@ def test_words_name_one_call(sides: Sides) -> None:
     worker, child = sides
     assert child.begin(5, 2_000_000_000)
     assert (worker.running, worker.started) == (5, 2.0)
-    worker.expire(5)
-    worker.cancel(5)
-    worker.lose(5)
-    child.tell(5)
-    child.commit(5)
-    assert child.is_late(5)
-    assert child.is_cancelled(5)
-    assert child.is_lost(5)
-    assert worker.is_told(5)
-    assert worker.is_committed(5)
+    for say in (worker.expire, worker.cancel, worker.lose, child.tell, child.commit):
+        say(5)
+    said = (child.is_late, child.is_cancelled, child.is_lost, worker.is_told, worker.is_committed)
+    assert all(each(5) for each in said)
     assert child.begin(6, 1)
-    assert not any(said(6) for said in (child.is_late, child.is_cancelled, child.is_lost))
-    assert not any(said(6) for said in (worker.is_told, worker.is_committed))
+    assert not any(each(6) for each in said)
     worker.lose(0)
     assert not child.is_lost(5)
 

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Completed, Unstarted
 from lapinq_worker.running.clocks import elapsed
@@ -22,6 +20,10 @@ def coroutines(count: int) -> list[Job]:
     return [make_job(tasks.anoop) for _ in range(count)]
 
 
+def plain(count: int) -> list[Job]:
+    return [make_job(tasks.noop) for _ in range(count)]
+
+
 def quick(count: int, seconds: float = 0.0001) -> list[Job]:
     """Jobs for one plain function that is known to take `seconds`."""
     target = Target(tasks.noop)
@@ -34,31 +36,33 @@ def finish(bench: Workbench, job: Job) -> None:
     bench.dispatcher.slot_freed()
 
 
-async def test_coroutines_are_taken_in_order_up_to_the_limit() -> None:
+async def test_coroutines_are_taken_in_order_up_to_the_limit_and_it_is_idle_when_none_runs() -> None:
     async with recording(limit=2) as (bench, _):
-        jobs = coroutines(3)
-        bench.dispatcher.offer(jobs)
-        assert [bench.dispatcher.take() for _ in range(3)] == [jobs[0], jobs[1], None]
-        assert (bench.dispatcher.active, bench.dispatcher.in_hand) == (2, 3)
+        dispatcher, jobs = bench.dispatcher, coroutines(3)
+        dispatcher.offer(jobs)
+        assert dispatcher.active == 0
+        assert dispatcher.idle.is_set()
+        assert [dispatcher.take() for _ in range(3)] == [jobs[0], jobs[1], None]
+        assert (dispatcher.active, dispatcher.in_hand) == (2, 3)
         finish(bench, jobs[1])
-        assert bench.dispatcher.take() is jobs[2]
+        assert dispatcher.take() is jobs[2]
+        for job in jobs[::2]:
+            assert not dispatcher.idle.is_set()
+            finish(bench, job)
+        assert dispatcher.idle.is_set()
+        assert dispatcher.ended_count == 3
 
 
-async def test_plain_functions_go_to_the_pool_and_count_as_active() -> None:
-    async with recording(limit=2) as (bench, chunks):
-        jobs = [make_job(tasks.noop) for _ in range(3)]
-        bench.dispatcher.offer(jobs)
-        assert chunks == [[jobs[0]], [jobs[1]]]
-        finish(bench, jobs[0])
-        assert chunks == [[jobs[0]], [jobs[1]], [jobs[2]]]
-
-
-async def test_plain_functions_that_stand_before_a_coroutine_start_first() -> None:
+async def test_plain_functions_go_to_the_pool_before_coroutines_behind_them_and_count_as_active() -> None:
     async with recording(limit=3) as (bench, chunks):
-        plain, coroutine = make_job(tasks.noop), make_job(tasks.anoop)
-        bench.dispatcher.offer([plain, coroutine])
-        assert chunks == [[plain]]
+        one, other, last = plain(3)  # not measured yet, so one at a time
+        (coroutine,) = coroutines(1)
+        bench.dispatcher.offer([one, other, coroutine, last])
+        assert chunks == [[one], [other]]
         assert bench.dispatcher.take() is coroutine
+        assert bench.dispatcher.active == 3
+        finish(bench, one)
+        assert chunks == [[one], [other], [last]]
 
 
 async def test_a_slot_that_waits_is_woken_by_an_offer() -> None:
@@ -70,35 +74,17 @@ async def test_a_slot_that_waits_is_woken_by_an_offer() -> None:
         assert await asyncio.gather(*slots) == jobs
 
 
-async def test_a_job_goes_past_slots_that_are_gone() -> None:
-    async with recording() as (bench, _):
-        gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
-        await asyncio.sleep(0)
-        gone.cancel()
-        await asyncio.wait([gone])
-        (job,) = coroutines(1)
-        bench.dispatcher.offer([job])
-        assert await there is job
-
-
-async def test_a_job_on_its_way_to_a_slot_that_is_cancelled_goes_to_another() -> None:
+async def test_a_job_goes_past_slots_that_are_gone_before_it_or_while_it_is_on_its_way() -> None:
     async with recording(limit=1) as (bench, _):
-        gone, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(2))
+        first, second, there = (asyncio.create_task(bench.dispatcher.next()) for _ in range(3))
         await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
         (job,) = coroutines(1)
         bench.dispatcher.offer([job])
-        gone.cancel()
+        second.cancel()
         assert await there is job
         assert bench.dispatcher.active == 1
-
-
-async def test_a_job_for_which_no_slot_waits_keeps_its_place() -> None:
-    async with recording() as (bench, _):
-        first, second = coroutines(2)
-        bench.dispatcher.offer([first, second])
-        assert bench.dispatcher.active == 0
-        assert bench.dispatcher.idle.is_set()
-        assert bench.dispatcher.take() is first
 
 
 async def test_nothing_starts_while_it_may_not() -> None:
@@ -106,13 +92,13 @@ async def test_nothing_starts_while_it_may_not() -> None:
         bench.may_start = False
         slot = asyncio.create_task(bench.dispatcher.next())
         await asyncio.sleep(0)
-        plain, coroutine = make_job(tasks.noop), make_job(tasks.anoop)
-        bench.dispatcher.offer([plain, coroutine])
+        jobs = [*plain(1), *coroutines(1)]
+        bench.dispatcher.offer(jobs)
         assert (chunks, bench.dispatcher.active) == ([], 0)
         bench.may_start = True
         bench.dispatcher.start_what_fits()
-        assert chunks == [[plain]]
-        assert await slot is coroutine
+        assert chunks == [jobs[:1]]
+        assert await slot is jobs[1]
 
 
 async def test_what_expired_while_it_waited_is_handed_back_unstarted() -> None:
@@ -139,81 +125,38 @@ async def test_what_has_not_started_can_be_taken_out() -> None:
         assert bench.dispatcher.take() is None
 
 
-async def test_it_is_idle_when_nothing_runs() -> None:
-    async with recording() as (bench, _):
-        jobs = coroutines(2)
-        bench.dispatcher.offer(jobs)
-        bench.dispatcher.take()
-        bench.dispatcher.take()
-        assert not bench.dispatcher.idle.is_set()
-        finish(bench, jobs[0])
-        assert not bench.dispatcher.idle.is_set()
-        finish(bench, jobs[1])
-        assert bench.dispatcher.idle.is_set()
-        assert bench.dispatcher.ended_count == 2
+async def test_it_says_when_it_runs_low() -> None:
+    for low_water, calls in ((0, 1), (1, 2), (2, 3), (9, 3)):
+        async with recording(limit=3) as (bench, chunks):
+            bench.dispatcher.low_water = low_water
+            bench.dispatcher.offer(plain(3))
+            for (job,) in chunks[:]:
+                finish(bench, job)
+            assert bench.low_calls == calls, low_water
 
 
-@pytest.mark.parametrize(("low_water", "calls"), [(0, 1), (1, 2), (2, 3), (9, 3)])
-async def test_it_says_when_it_runs_low(low_water: int, calls: int) -> None:
-    async with recording(limit=3) as (bench, chunks):
-        bench.dispatcher.low_water = low_water
-        bench.dispatcher.offer([make_job(tasks.noop) for _ in range(3)])
-        for (job,) in chunks[:]:
-            finish(bench, job)
-        assert bench.low_calls == calls
-
-
-async def test_functions_not_yet_measured_go_one_at_a_time() -> None:
-    async with recording(limit=3) as (bench, chunks):
-        bench.dispatcher.offer([make_job(tasks.noop) for _ in range(3)])
-        assert [len(chunk) for chunk in chunks] == [1, 1, 1]
-
-
-async def test_quick_functions_go_several_at_once_and_count_as_one() -> None:
-    async with recording(limit=2) as (bench, chunks):
-        jobs = quick(50, seconds=CHUNK_SECONDS / 10.5)
-        bench.dispatcher.offer(jobs)
-        assert chunks == [jobs[:10], jobs[10:20]]
-        assert bench.dispatcher.active == 2
-
-
-async def test_a_chunk_has_a_largest_size() -> None:
-    async with recording(limit=1) as (bench, chunks):
-        bench.dispatcher.offer(quick(100, seconds=1e-7))
-        assert [len(chunk) for chunk in chunks] == [MAX_CHUNK]
-
-
-async def test_a_chunk_ends_before_a_slow_function() -> None:
-    async with recording(limit=1) as (bench, chunks):
-        jobs = [*quick(2), *quick(1, seconds=5.0), *quick(2)]
-        bench.dispatcher.offer(jobs)
-        assert chunks == [jobs[:2]]
-
-
-async def test_a_slow_function_goes_alone() -> None:
-    async with recording(limit=1) as (bench, chunks):
-        jobs = [*quick(1, seconds=5.0), *quick(2)]
-        bench.dispatcher.offer(jobs)
-        assert chunks == [jobs[:1]]
-
-
-async def test_a_chunk_ends_before_a_coroutine() -> None:
-    async with recording(limit=1) as (bench, chunks):
-        jobs = [*quick(2), make_job(tasks.anoop), *quick(2)]
-        bench.dispatcher.offer(jobs)
-        assert chunks == [jobs[:2]]
+async def test_quick_functions_go_several_at_once_up_to_a_slow_one_or_a_coroutine() -> None:
+    for jobs, sizes in (
+        (quick(50, seconds=CHUNK_SECONDS / 10.5), [10, 10]),
+        (quick(200, seconds=1e-7), [MAX_CHUNK] * 2),
+        ([*quick(2), *quick(1, seconds=5.0), *quick(2)], [2, 1]),
+        ([*quick(1, seconds=5.0), *quick(2)], [1, 2]),
+        ([*quick(2), *coroutines(1), *quick(2)], [2]),
+    ):
+        async with recording(limit=2) as (bench, chunks):
+            bench.dispatcher.offer(jobs)
+            assert list(map(len, chunks)) == sizes
+            assert [job for chunk in chunks for job in chunk] == jobs[: sum(sizes)]
+            assert bench.dispatcher.active == len(sizes)  # each chunk counts as one
 
 
 async def test_an_isolated_job_has_its_place_until_it_ends_or_is_taken_out() -> None:
     async with recording(limit=2) as (bench, _):
-        ended, cancelled, released, refused = jobs = [make_job(tasks.noop) for _ in range(4)]
+        ended, cancelled, released, refused = jobs = plain(4)
         for job in jobs:
             job.claim.isolation = Isolation.ISOLATED
         dispatcher = bench.dispatcher
-        assert dispatcher.offer([ended, make_job(tasks.noop), cancelled, released, refused]) == [
-            released,
-            refused,
-        ]
+        assert dispatcher.offer([ended, *plain(1), cancelled, released, refused]) == [released, refused]
         dispatcher.take_out(cancelled.claim.id, cancelled.claim.token)
         assert dispatcher.offer([released, refused]) == [refused]
         assert dispatcher.take_unstarted() == [released]

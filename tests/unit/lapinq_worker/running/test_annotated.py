@@ -17,7 +17,7 @@ from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.domain.tasks.outcome import Completed, Outcome, Raised, Unretryable
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_worker.running.host import Host
-from lapinq_worker.running.job import Job
+from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.pools.calling import call
 from lapinq_worker.running.targets import load_target, make_target
 from lapinq_worker.running.time_limits import Limits
@@ -45,55 +45,60 @@ class Watching(Middleware):
         return result
 
 
-def outcome_of(task_name: str, *args: Any, middleware: tuple[Middleware, ...] = (), **kwargs: Any) -> Outcome:
-    """How a task of `typed_tasks` ends in a thread or a child process."""
-    target = load_target(typed_tasks.__name__, task_name, (), middleware)
+@pytest.fixture(params=[False, True], ids=["bare", "watched"])
+def middleware(request: pytest.FixtureRequest) -> tuple[Watching, ...]:
+    return (Watching(),) if request.param else ()
+
+
+def called(target: Target, *args: Any, **kwargs: Any) -> Outcome:
+    """How a task ends in a thread or a child process."""
     attempt = Job(make_claim(), target, Host(Limits()))
     return call(target, msgspec.json.encode(args), msgspec.json.encode(kwargs), attempt)
 
 
-def test_arguments_arrive_as_annotated_inside_the_middleware() -> None:
-    watching = Watching()
-    for middleware in ((), (watching,)):
-        outcome = outcome_of(
-            "take",
-            ORDER,
-            LINE,
-            "2026-05-01T12:00:00",
-            "5",
-            None,
-            "1.5",
-            data="AA==",
-            due="2026-05-01",
-            middleware=middleware,
-        )
-        assert isinstance(outcome, Completed), outcome
-        assert msgspec.json.decode(outcome.result) == [
-            "Order",
-            "Line",
-            "datetime",
-            "str",
-            "NoneType",
-            ["Decimal"],
-            {"data": "bytes"},
-            {"due": "date"},
-        ]
-    assert len(watching.seen) == 1
+def outcome_of(task_name: str, middleware: tuple[Middleware, ...], *args: Any, **kwargs: Any) -> Outcome:
+    """The same of one of `typed_tasks`."""
+    return called(load_target(typed_tasks.__name__, task_name, (), middleware), *args, **kwargs)
 
 
-@pytest.mark.parametrize("is_watched", [False, True])
-def test_a_misfit_is_refused_names_the_argument_and_passes_the_middleware(is_watched: bool) -> None:
-    watching = Watching()
-    outcome = outcome_of("Shop.close", "noon", middleware=(watching,) if is_watched else ())
+def test_arguments_arrive_as_annotated_inside_the_middleware(middleware: tuple[Watching, ...]) -> None:
+    outcome = outcome_of(
+        "take",
+        middleware,
+        ORDER,
+        LINE,
+        "2026-05-01T12:00:00",
+        "5",
+        None,
+        "1.5",
+        data="AA==",
+        due="2026-05-01",
+    )
+    assert isinstance(outcome, Completed), outcome
+    assert msgspec.json.decode(outcome.result) == [
+        "Order",
+        "Line",
+        "datetime",
+        "str",
+        "NoneType",
+        ["Decimal"],
+        {"data": "bytes"},
+        {"due": "date"},
+    ]
+    assert all(len(each.seen) == 1 for each in middleware)
+
+
+def test_a_misfit_is_refused_names_the_argument_and_passes_the_middleware(
+    middleware: tuple[Watching, ...],
+) -> None:
+    outcome = outcome_of("Shop.close", middleware, "noon")
     message = "Shop.close(): argument 'at': Invalid RFC3339 encoded datetime"
     assert outcome == Unretryable(message)
     assert decide(RetryPolicy(max_retries=5), 1, outcome, 0.5) == Fail(message)
-    assert [type(error).__mro__[1] for error in watching.seen] == ([TypeMismatch] if is_watched else [])
-
-
-@pytest.mark.parametrize("is_watched", [False, True])
-def test_a_wrong_number_of_arguments_still_shows_the_signature(is_watched: bool) -> None:
-    outcome = outcome_of("Shop.close", middleware=(Watching(),) if is_watched else ())
+    for each in middleware:
+        assert [type(error).__mro__[1] for error in each.seen] == [TypeMismatch]
+    # A wrong number of arguments still shows the signature.
+    outcome = outcome_of("Shop.close", middleware)
     assert isinstance(outcome, Raised)
     assert outcome.error.endswith("; the signature is close(at: 'datetime') -> 'Order'")
 
@@ -102,13 +107,13 @@ def test_a_mismatch_that_the_functions_own_code_raises_may_be_retried() -> None:
     def enqueue(key: UUID) -> None:
         raise TypeMismatch(f"other(): argument 'key': {key}")
 
-    target = make_target(enqueue, parameters=typed_parameters(enqueue, "enqueue"))
-    assert isinstance(call(target, msgspec.json.encode([ID]), b"{}"), Raised)
+    assert isinstance(
+        called(make_target(enqueue, parameters=typed_parameters(enqueue, "enqueue")), ID), Raised
+    )
 
 
-@pytest.mark.parametrize("middleware", [(), (Watching(),)])
 def test_another_error_of_a_users_class_may_be_retried_and_shows_the_users_frames(
-    middleware: tuple[Middleware, ...],
+    middleware: tuple[Watching, ...],
 ) -> None:
     @dataclass
     class Moody:
@@ -119,9 +124,7 @@ def test_another_error_of_a_users_class_may_be_retried_and_shows_the_users_frame
 
     def work(moody: Moody) -> None: ...
 
-    target = make_target(work, None, middleware, typed_parameters(work, "work"))
-    attempt = Job(make_claim(), target, Host(Limits()))
-    outcome = call(target, msgspec.json.encode([{"key": ID}]), b"{}", attempt)
+    outcome = called(make_target(work, None, middleware, typed_parameters(work, "work")), {"key": ID})
     assert isinstance(outcome, Raised)
     assert outcome.error == "ConnectionError: no database"
     lines = (outcome.traceback or "").splitlines()
@@ -129,8 +132,9 @@ def test_another_error_of_a_users_class_may_be_retried_and_shows_the_users_frame
     assert frames == [*("run" for _ in middleware), "__post_init__"]
 
 
-def test_switched_off_arguments_arrive_as_json_has_them() -> None:
-    assert outcome_of("untyped", ORDER, "noon") == Completed('["dict","str"]')
+def test_a_model_is_a_result_and_switched_off_arguments_arrive_as_json_has_them() -> None:
+    assert outcome_of("Shop.close", (), "2026-05-01T12:00:00") == Completed('{"number":2026,"lines":[]}')
+    assert outcome_of("untyped", (), ORDER, "noon") == Completed('["dict","str"]')
 
 
 def test_a_coroutine_gets_them_too() -> None:
@@ -138,7 +142,3 @@ def test_a_coroutine_gets_them_too() -> None:
     assert target.is_coroutine
     args, kwargs = target.decode(msgspec.json.encode([ORDER]), b'{"due":"2026-05-01"}')
     assert asyncio.run(target.function(*args, **kwargs)) == ["Order", ["Line"], {"due": "date"}]
-
-
-def test_a_model_is_a_result() -> None:
-    assert outcome_of("Shop.close", "2026-05-01T12:00:00") == Completed('{"number":2026,"lines":[]}')

@@ -32,6 +32,13 @@ class Named(Middleware):
         return [self.name, task.id, await call()]
 
 
+class Closed(Middleware):
+    """Answers in place of the function."""
+
+    def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+        return "closed"
+
+
 def called(target: Target, *args: Any) -> Any:
     """What it returns as the task 7."""
 
@@ -53,16 +60,15 @@ def test_without_middleware_the_function_is_called_as_it_is() -> None:
 
 def test_the_workers_middleware_stands_outside_the_queues() -> None:
     handling = Handling(middleware=(Named("queue 1"), Named("queue 2")))
-    target = make_target(tasks.add, handling, [Named("worker 1"), Named("worker 2")])
-    assert target.handling is handling
-    assert not target.is_coroutine
-    assert called(target, 1, 2) == ["worker 1", "7", ["worker 2", "7", ["queue 1", "7", ["queue 2", "7", 3]]]]
-
-
-def test_coroutines_are_surrounded_by_coroutines() -> None:
-    target = make_target(tasks.aadd, Handling(middleware=(Named("queue"),)), [Named("worker")])
-    assert target.is_coroutine
-    assert called(target, 1, 2) == ["worker", "7", ["queue", "7", 3]]
+    worker = [Named("worker 1"), Named("worker 2")]
+    for function, is_coroutine in ((tasks.add, False), (tasks.aadd, True)):
+        target = make_target(function, handling, worker)
+        assert target.handling is handling
+        assert target.is_coroutine is is_coroutine
+        assert inspect.unwrap(target.function) is function
+        inside = ["queue 1", "7", ["queue 2", "7", 3]]
+        assert called(target, 1, 2) == ["worker 1", "7", ["worker 2", "7", inside]]
+    assert called(make_target(tasks.add, handling, [Closed(), *worker]), 1, 2) == "closed"
 
 
 def test_a_coroutine_behind_a_plain_decorator_ends_inside_the_middleware() -> None:
@@ -84,19 +90,6 @@ def test_a_coroutine_behind_a_plain_decorator_ends_inside_the_middleware() -> No
 
     assert called(make_target(decorated, None, [Watching()])) == 5
     assert ended == ["function", "middleware"]
-
-
-def test_a_middleware_may_answer_in_place_of_the_function() -> None:
-    class Closed(Middleware):
-        def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
-            return "closed"
-
-    assert called(make_target(tasks.add, None, [Closed()]), 1, 2) == "closed"
-
-
-def test_the_function_can_be_found_below_what_is_around_it() -> None:
-    target = make_target(tasks.add, None, [Named("worker")])
-    assert inspect.unwrap(target.function) is tasks.add
 
 
 def test_outside_of_a_task_middleware_can_not_run() -> None:

@@ -1,4 +1,4 @@
-"""`run` runs the coroutine of a test on each kind of event loop that workers meet, `run_on_uvloop` on the usual one."""
+"""`run` runs the coroutine of a test on each kind of event loop that workers meet."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -23,11 +23,6 @@ _LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 def run(request: pytest.FixtureRequest) -> Run:
     """Calls a coroutine function; whatever a loop reports as not handled fails the test."""
     return lambda test: _run(test, _LOOPS[request.param])
-
-
-@pytest.fixture
-def run_on_uvloop() -> Run:
-    return lambda test: _run(test, uvloop.new_event_loop)
 
 
 def _run(test: Test, loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,9 +15,11 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_worker.worker import Worker
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, new_task
+from tests.support.sample.gate import Gate as Gate
 
 DEADLINE_SECONDS = 30.0
 STOP_SECONDS = 30.0
+END_SECONDS = 15.0
 
 
 class Ended(msgspec.Struct):
@@ -42,22 +43,6 @@ class Attempt(msgspec.Struct):
     traceback: str | None
 
 
-class Gate:
-    """What `tasks.wait_at` and `tasks.await_at` wait for, given its `path`."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path
-        self.path = str(path)
-
-    def open(self) -> None:
-        """Lets them through."""
-        self._file.touch()
-
-    async def begun(self, count: int = 1) -> None:
-        """Returns once `count` of them wait."""
-        await until(lambda: len(list(self._file.parent.glob(f"{self._file.name}.begun.*"))) >= count)
-
-
 class Desk:
     """Over a connection of its own to the database at `url`."""
 
@@ -68,6 +53,10 @@ class Desk:
     def working(self, **values: Any) -> AbstractAsyncContextManager[Worker]:
         """A worker with these settings, stopped at the end, gently at first."""
         return working(self.url, **values)
+
+    def ending(self, **values: Any) -> AbstractAsyncContextManager[Worker]:
+        """A worker with these settings that is made to end, and has in time, by the end of the context."""
+        return ending(self.url, **values)
 
     async def hand_in(self, function: Callable[..., Any], *args: Any, **values: Any) -> str:
         """The id of a new task that calls `function`."""
@@ -135,13 +124,14 @@ class Desk:
 
 def task_of(function: Callable[..., Any], *args: Any, **values: Any) -> NewTask:
     """A task that calls `function`; retried at once, if at all, unless the test says otherwise."""
-    defaults: dict[str, Any] = {"retry_delay": 0.0, "retry_backoff": False}
-    return new_task(
-        task_name=function.__qualname__,
-        module_path=function.__module__,
-        args=list(args),
-        **{**defaults, **values},
-    )
+    defaults: dict[str, Any] = {
+        "task_name": function.__qualname__,
+        "module_path": function.__module__,
+        "args": list(args),
+        "retry_delay": 0.0,
+        "retry_backoff": False,
+    }
+    return new_task(**{**defaults, **values})
 
 
 def settings(database: str, **values: Any) -> Settings:
@@ -169,6 +159,16 @@ async def working(database: str, **values: Any) -> AsyncGenerator[Worker]:
         done, _ = await asyncio.wait([running], timeout=STOP_SECONDS)
         assert done, "the worker did not stop"
         running.result()
+
+
+@asynccontextmanager
+async def ending(database: str, **values: Any) -> AsyncGenerator[Worker]:
+    """A worker with these settings that is made to end, and has in time, by the end of the context."""
+    worker = Worker(settings(database, **values))
+    running = asyncio.create_task(worker.run())
+    yield worker
+    async with asyncio.timeout(END_SECONDS):
+        await running
 
 
 async def until(check: Callable[[], object], timeout: float = DEADLINE_SECONDS) -> None:

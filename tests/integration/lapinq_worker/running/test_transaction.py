@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 import psycopg
@@ -20,7 +20,7 @@ from tests.support.rows.factories import Conn, add_worker, claim, enqueue, statu
 from tests.support.rows.rescue import ANY_TIME
 from tests.support.sample import tasks
 
-Values = Callable[[], list[int]]
+KINDS = ["with", "async with"]
 
 
 @asynccontextmanager
@@ -60,24 +60,46 @@ def transaction(database: str, one: Claim, result: object = None) -> tuple[Attem
     return AttemptTransaction(attempt, result), attempt
 
 
+async def use(
+    made: AttemptTransaction,
+    kind: str,
+    query: str = "INSERT INTO orders VALUES (1)",
+    meanwhile: Callable[[], Awaitable[object]] | None = None,
+) -> None:
+    """Writes an order in the transaction, and does something else before its end."""
+    if kind == "with":
+        with made as own:
+            own.execute(query.encode())
+            if meanwhile is not None:
+                await meanwhile()
+    else:
+        async with made as aown:
+            await aown.execute(query.encode())
+            if meanwhile is not None:
+                await meanwhile()
+
+
+async def check_nothing_was_written(conn: Conn, one: Claim, attempt: Attempt) -> None:
+    assert not attempt.is_committed
+    assert await orders(conn) == []
+    assert await status(conn, one.id) == "running"
+
+
 async def orders(conn: Conn) -> list[int]:
     return [row[0] for row in await all_rows(conn, "SELECT number FROM orders")]
 
 
-async def give_to_another(conn: Conn, one: Claim) -> None:
-    await conn.execute("DELETE FROM lapinq_workers")
-    assert one.id in await rescue(conn, ANY_TIME, 0.5)
-    assert await claim(conn, await add_worker(conn))
-
-
-async def test_both_are_committed_together(database: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_both_are_committed_together(database: str, kind: str) -> None:
     async with held(database) as (conn, one):
         made, attempt = transaction(database, one, {"paid": True})
-        with made as own:
-            own.execute("INSERT INTO orders VALUES (1)")
-            assert await orders(conn) == []
-            assert await status(conn, one.id) == "running"
-            assert not attempt.is_committed
+
+        async def look() -> None:
+            await check_nothing_was_written(conn, one, attempt)
+            # A request to stop that comes too late changes nothing.
+            assert await actions.request_cancel(conn, one.id)
+
+        await use(made, kind, meanwhile=look)
         assert attempt.is_committed
         assert await orders(conn) == [1]
         row = await maybe_row(conn, "SELECT status, result FROM lapinq_task_details")
@@ -86,46 +108,27 @@ async def test_both_are_committed_together(database: str) -> None:
         assert await kept.fetchone() == ("said", 90, "nearly")
 
 
-async def test_for_coroutines_too(database: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, kind: str) -> None:
     async with held(database) as (conn, one):
         made, attempt = transaction(database, one)
-        async with made as own:
-            await own.execute("INSERT INTO orders VALUES (1)")
-        assert attempt.is_committed
-        assert await orders(conn) == [1]
-        assert await status(conn, one.id) == "completed"
+
+        async def give_to_another() -> None:
+            await conn.execute("DELETE FROM lapinq_workers")
+            assert one.id in await rescue(conn, ANY_TIME, 0.5)
+            assert await claim(conn, await add_worker(conn))
+
+        with pytest.raises(LeaseLost):
+            await use(made, kind, meanwhile=give_to_another)
+        await check_nothing_was_written(conn, one, attempt)
 
 
 async def test_an_exception_takes_both_back(database: str) -> None:
     async with held(database) as (conn, one):
         made, attempt = transaction(database, one)
-        with pytest.raises(psycopg.errors.DivisionByZero), made as own:
-            own.execute("INSERT INTO orders VALUES (1), (1 / 0)")
-        assert not attempt.is_committed
-        assert await orders(conn) == []
-        assert await status(conn, one.id) == "running"
-
-
-@pytest.mark.parametrize("kind", ["with", "async with"])
-async def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, kind: str) -> None:
-    async with held(database) as (conn, one):
-        made, attempt = transaction(database, one)
-
-        async def use() -> None:
-            if kind == "with":
-                with made as own:
-                    own.execute("INSERT INTO orders VALUES (1)")
-                    await give_to_another(conn, one)
-            else:
-                async with made as aown:
-                    await aown.execute("INSERT INTO orders VALUES (1)")
-                    await give_to_another(conn, one)
-
-        with pytest.raises(LeaseLost):
-            await use()
-        assert not attempt.is_committed
-        assert await orders(conn) == []
-        assert await status(conn, one.id) == "running"
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await use(made, "with", "INSERT INTO orders VALUES (1), (1 / 0)")
+        await check_nothing_was_written(conn, one, attempt)
 
 
 @pytest.mark.parametrize("is_changed", [False, True])
@@ -135,55 +138,33 @@ async def test_a_stricter_isolation_of_the_users_choice_completes_or_writes_noth
     async with held(database) as (conn, one):
         made, attempt = transaction(database, one)
 
-        async def use() -> None:
-            async with made as own:
-                await own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                await own.execute("INSERT INTO orders VALUES (1)")
-                if is_changed:
-                    assert await actions.request_cancel(conn, one.id)
+        async def change() -> None:
+            assert not is_changed or await actions.request_cancel(conn, one.id)
 
+        query = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; INSERT INTO orders VALUES (1)"
         with pytest.raises(psycopg.errors.SerializationFailure) if is_changed else nullcontext():
-            await use()
-        assert attempt.is_committed != is_changed
-        assert await orders(conn) == ([] if is_changed else [1])
-        assert await status(conn, one.id) == ("running" if is_changed else "completed")
+            await use(made, "async with", query, change)
+        if is_changed:
+            await check_nothing_was_written(conn, one, attempt)
+        else:
+            assert attempt.is_committed
+            assert await orders(conn) == [1]
+            assert await status(conn, one.id) == "completed"
 
 
-async def test_a_request_to_stop_that_comes_too_late_changes_nothing(database: str) -> None:
-    async with held(database) as (conn, one):
-        made, _ = transaction(database, one)
-        with made as own:
-            own.execute("INSERT INTO orders VALUES (1)")
-            assert await actions.request_cancel(conn, one.id)
-        assert await status(conn, one.id) == "completed"
-
-
-def test_fire_and_forget_has_no_end_to_commit(database: str) -> None:
+def test_fire_and_forget_has_no_end_to_commit_and_a_result_must_be_storable() -> None:
     with pytest.raises(NoTask):
-        AttemptTransaction(Attempt(database, "", ""), None)
-
-
-def test_a_result_that_cant_be_stored_is_refused_before_anything_is_written(database: str) -> None:
-    attempt = Attempt(database, str(uuid.uuid4()), str(uuid.uuid4()))
+        AttemptTransaction(Attempt("", "", ""), None)
     with pytest.raises(TypeError, match="stored as JSON"):
-        AttemptTransaction(attempt, object())
+        AttemptTransaction(Attempt("", str(uuid.uuid4()), str(uuid.uuid4())), object())
 
 
-@pytest.mark.parametrize("kind", ["with", "async with"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_frame_of_a_failed_connection_holds_the_password(kind: str) -> None:
     url = "postgresql://user:s3cret@127.0.0.1:1/none"
     made = AttemptTransaction(Attempt(url, str(uuid.uuid4()), str(uuid.uuid4())), None)
-
-    async def use() -> None:
-        if kind == "with":
-            with made:
-                pass
-        else:
-            async with made:
-                pass
-
     with pytest.raises(psycopg.OperationalError) as caught:
-        asyncio.run(use())
+        asyncio.run(use(made, kind))
     frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
     ours = [frame for frame in frames if "/services/" in frame.f_code.co_filename]
     assert ours
@@ -192,18 +173,18 @@ def test_no_frame_of_a_failed_connection_holds_the_password(kind: str) -> None:
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
-@pytest.mark.parametrize("function", [tasks.book, tasks.abook])
-async def test_a_task_in_a_worker_ends_itself(desk: Desk, pool: str, function: Callable[..., object]) -> None:
+async def test_a_task_in_a_worker_ends_itself(desk: Desk, pool: str) -> None:
     await desk.conn.execute("CREATE TABLE orders (number integer)")
-    booked = await desk.hand_in(function, 7)
-    fails_later = await desk.hand_in(function, 8, "after", max_retries=5)
-    fails = await desk.hand_in(function, 9, "inside", max_retries=0)
     async with desk.working(worker_pool=pool):
-        one, two, three = await desk.ended(booked, fails_later, fails)
-    assert (one.status, one.result) == ("completed", '"booked 7"')
-    assert (two.status, two.result) == ("completed", '"booked 8"')
-    assert (three.status, three.error) == ("failed", "ZeroDivisionError: inside")
-    assert sorted(await orders(desk.conn)) == [7, 8]
-    assert len(await desk.attempts(fails_later)) == 1
-    logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", booked)
-    assert logs.endswith("INFO booking 7")
+        for function, number in ((tasks.book, 10), (tasks.abook, 20)):
+            booked = await desk.hand_in(function, number)
+            fails_later = await desk.hand_in(function, number + 1, "after", max_retries=5)
+            fails = await desk.hand_in(function, number + 2, "inside", max_retries=0)
+            one, two, three = await desk.ended(booked, fails_later, fails)
+            assert (one.status, one.result) == ("completed", f'"booked {number}"')
+            assert (two.status, two.result) == ("completed", f'"booked {number + 1}"')
+            assert (three.status, three.error) == ("failed", "ZeroDivisionError: inside")
+            assert len(await desk.attempts(fails_later)) == 1
+            logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", booked)
+            assert logs.endswith(f"INFO booking {number}")
+    assert sorted(await orders(desk.conn)) == [10, 11, 20, 21]

@@ -1,12 +1,11 @@
 """The heartbeat: it beats, stops when the loop is stuck, gives up what does not answer, and tells of a death."""
 
-import asyncio
 import threading
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -26,27 +25,29 @@ from tests.support.eventually import eventually
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 from tests.support.sample import tasks
 
+BEATS = "extract(epoch FROM beat_at - started_at)::float8"
+"""How long after its registration the worker beat last, in seconds."""
+
 
 def register(url: str) -> str:
     """The id of a worker that was made known just now."""
-
-    async def run() -> str:
-        async with await Conn.open(url) as conn:
-            return await add_worker(conn)
-
-    return asyncio.run(run())
+    return on_connections(url, add_worker)
 
 
-@contextmanager
-def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
-    """A heartbeat that has begun; at the end its thread is gone."""
+def make_heartbeat(url: str, worker: str, **values: Any) -> Heartbeat:
     defaults: dict[str, Any] = {
         "interval": 0.1,
         "lease": 1.0,
         "blocked_after": 60.0,
         "on_declared_dead": lambda: None,
     }
-    heartbeat = Heartbeat(url, worker, **{**defaults, **values})
+    return Heartbeat(url, worker, **{**defaults, **values})
+
+
+@contextmanager
+def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
+    """A heartbeat that has begun; at the end its thread is gone."""
+    heartbeat = make_heartbeat(url, worker, **values)
     heartbeat.start(moment())
     try:
         yield heartbeat
@@ -56,86 +57,49 @@ def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
         assert not heartbeat._thread.is_alive()  # pyright: ignore[reportPrivateUsage]
 
 
-def beats(url: str) -> float:
-    """How long after its registration the worker beat last, in seconds."""
+def value(url: str, column: LiteralString) -> Any:
+    """What the row of the worker says."""
     with psycopg.connect(url) as conn:
-        row = conn.execute(
-            "SELECT extract(epoch FROM beat_at - started_at)::float8 FROM lapinq_workers"
-        ).fetchone()
+        row = conn.execute(f"SELECT {column} FROM lapinq_workers").fetchone()
     assert row is not None
     return row[0]
 
 
-def test_it_beats_and_is_calm_after_a_lease(database: str) -> None:
+def test_it_beats_is_calm_after_a_lease_and_tells_of_a_jump_of_the_databases_clock(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    idle = make_heartbeat(database, str(uuid.uuid4()))  # before it begins there is no lease
+    assert not idle.is_current
+    assert idle.judging_time is None
     with beating(database, register(database)) as heartbeat:
         assert heartbeat.is_current
         assert heartbeat.judging_time is None
         eventually(lambda: heartbeat.judging_time)
-        assert beats(database) > 0.8
-
-
-def test_a_jump_of_the_databases_clock_is_told_with_the_next_beat_and_ends_the_calm(
-    database: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with beating(database, register(database)) as heartbeat:
-        eventually(lambda: heartbeat.judging_time)
+        assert value(database, BEATS) > 0.8
         move_clock(database, 3600)
         eventually(lambda: heartbeat.judging_time is None)
-        eventually(lambda: jumped_seconds(database) == pytest.approx(3600, abs=5))
+        eventually(lambda: value(database, "jumped_seconds") == pytest.approx(3600, abs=5))
         assert heartbeat.is_current
         assert caplog.text.count("have moved apart") == 1
         eventually(lambda: heartbeat.judging_time)
 
 
-def jumped_seconds(url: str) -> float | None:
-    with psycopg.connect(url) as conn:
-        row = conn.execute("SELECT jumped_seconds FROM lapinq_workers").fetchone()
-    assert row is not None
-    return row[0]
-
-
-def test_before_it_begins_there_is_no_lease(database: str) -> None:
-    heartbeat = Heartbeat(
-        database,
-        str(uuid.uuid4()),
-        interval=0.1,
-        lease=1.0,
-        blocked_after=60.0,
-        on_declared_dead=lambda: None,
-    )
-    assert not heartbeat.is_current
-    assert heartbeat.judging_time is None
-
-
 def test_the_effect_of_a_request_is_reported_before_the_next_interval(database: str) -> None:
     worker = register(database)
-    on_connections(database, partial(ask_to_be_quiet, worker=worker))
+    on_connections(
+        database, partial(operators.request, worker_id=worker, request=WorkerRequest.QUIET, by=SOMEBODY)
+    )
     asked = list[str | None]()
 
     def hear(request: str | None, _by: str | None) -> None:
         asked.append(request)
 
-    with beating(
-        database,
-        worker,
-        interval=60.0,
-        lease=180.0,
-        on_request=hear,
-        health=lambda: Health(is_quiet=bool(asked)),
-    ):
-        eventually(lambda: is_quiet(database))
+    def health() -> Health:
+        return Health(is_quiet=bool(asked))
+
+    with beating(database, worker, interval=60.0, lease=180.0, on_request=hear, health=health):
+        eventually(lambda: value(database, "is_quiet"))
     assert asked == [WorkerRequest.QUIET]
-
-
-async def ask_to_be_quiet(conn: Conn, worker: str) -> None:
-    await operators.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
-
-
-def is_quiet(url: str) -> bool | None:
-    with psycopg.connect(url) as conn:
-        row = conn.execute("SELECT is_quiet FROM lapinq_workers").fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -143,37 +107,38 @@ def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCap
         eventually(lambda: "has not turned" in caplog.text)
         assert "in test_a_loop_that_is_stuck_gets_no_beats" in caplog.text
         eventually(lambda: not heartbeat.is_current)
-        before = beats(database)
+        before = value(database, BEATS)
         heartbeat.loop_turned()
         eventually(lambda: heartbeat.is_current)
-        assert beats(database) > before
+        assert value(database, BEATS) > before
 
 
-@pytest.mark.parametrize("gone", ["UPDATE lapinq_workers SET dead_at = now()", "DELETE FROM lapinq_workers"])
-def test_a_death_is_told_once_and_ends_the_beat(database: str, gone: str) -> None:
+def test_a_death_is_told_once_and_ends_the_beat_and_none_is_told_after_the_end(database: str) -> None:
     told = list[str]()
-    worker = register(database)
-    with beating(
-        database, worker, on_declared_dead=lambda: told.append(threading.current_thread().name)
-    ) as heartbeat:
-        with psycopg.connect(database) as conn:
-            conn.execute(gone.encode())
-        eventually(lambda: not heartbeat._thread.is_alive())  # pyright: ignore[reportPrivateUsage]
-    assert told == ["lapinq heartbeat"]
 
+    def tell() -> None:
+        told.append(threading.current_thread().name)
 
-def test_a_beat_after_the_end_tells_of_no_death(database: str) -> None:
-    told = list[str]()
-    with beating(
-        database, register(database), interval=0.5, on_declared_dead=lambda: told.append("dead")
-    ) as heartbeat:
+    gone: tuple[LiteralString, ...] = (
+        "UPDATE lapinq_workers SET dead_at = now()",
+        "DELETE FROM lapinq_workers",
+    )
+    for query in gone:
+        told.clear()
+        with beating(database, register(database), on_declared_dead=tell) as heartbeat:
+            with psycopg.connect(database) as conn:
+                conn.execute(query)
+            eventually(lambda heartbeat=heartbeat: not heartbeat._thread.is_alive())  # pyright: ignore[reportPrivateUsage]
+        assert told == ["lapinq heartbeat"]
+    told.clear()
+    with beating(database, register(database), interval=0.5, on_declared_dead=tell) as heartbeat:
         heartbeat.stop()
         with psycopg.connect(database) as conn:
             conn.execute("DELETE FROM lapinq_workers")
     assert not told
 
 
-def test_a_beat_that_gets_no_answer_is_given_up_and_tried_anew(
+def test_a_beat_that_gets_no_answer_is_given_up_and_broken_connections_are_replaced(
     database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = register(database)
@@ -185,12 +150,6 @@ def test_a_beat_that_gets_no_answer_is_given_up_and_tried_anew(
         eventually(lambda: not heartbeat.is_current)
         way.heal()
         eventually(lambda: heartbeat.is_current)
-
-
-def test_broken_connections_are_replaced(database: str, caplog: pytest.LogCaptureFixture) -> None:
-    worker = register(database)
-    with proxy(database) as way, beating(way.url, worker) as heartbeat:
-        eventually(lambda: beats(database) > 0.1)
         way.cut()
         eventually(lambda: not heartbeat.is_current)
         way.heal()
@@ -204,19 +163,17 @@ def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: st
     def note(task_id: str, token: str) -> None:
         told.append((task_id, token))
 
-    async def claim_some() -> list[Claim]:
-        async with await Conn.open(database) as conn:
-            await enqueue(conn, 3)
-            return await claim(conn, worker, 3)
+    async def claim_some(conn: Conn) -> list[Claim]:
+        await enqueue(conn, 3)
+        return await claim(conn, worker, 3)
 
-    async def complete_first() -> None:
-        async with await Conn.open(database) as conn:
-            assert await complete(conn, [first]) == 1
+    async def complete_first(conn: Conn) -> None:
+        assert await complete(conn, [first]) == 1
 
     worker = register(database)
-    first, second, _ = asyncio.run(claim_some())
+    first, second, _ = on_connections(database, claim_some)
     with beating(database, worker, on_cancel_requested=note):
-        eventually(lambda: beats(database) > 0.1)
+        eventually(lambda: value(database, BEATS) > 0.1)
         assert not told
         with psycopg.connect(database) as conn:
             # Without a word to anybody: a notification may be lost.
@@ -224,7 +181,7 @@ def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: st
             conn.execute("UPDATE lapinq_running SET cancel_requested_at = now() WHERE id = ANY (%s)", (ids,))
         both = {(first.id, first.token), (second.id, second.token)}
         eventually(lambda: set(told) == both and len(told) >= 6)
-        asyncio.run(complete_first())
+        on_connections(database, complete_first)
         eventually(lambda: told[-3:] == [(second.id, second.token)] * 3)
 
 

@@ -2,20 +2,18 @@
 
 # pyright: reportPrivateUsage=false
 
-import asyncio
 import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
-from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import WorkerDetails
 from lapinq_worker.claiming import inbox as inbox_module
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until
+from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until
 from tests.support.database.invariants import check_rows
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, claim
@@ -23,6 +21,8 @@ from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
 ENDLESS_SECONDS = 60.0
+ENDLESS = "tests.support.sample.endless_module"
+BEAT_SINCE = "SELECT beat_at > %s::timestamptz + %s * interval '1 second' FROM lapinq_workers"
 
 
 async def seen(desk: Desk, worker: Worker) -> WorkerDetails | None:
@@ -51,19 +51,21 @@ async def quieted(desk: Desk, worker: Worker) -> None:
     await is_in(desk, worker, WorkerState.QUIET)
 
 
+async def beats_on(desk: Desk, seconds: float) -> None:
+    """Returns once a worker has beaten for so long from now on."""
+    now = await desk.value("SELECT beat_at FROM lapinq_workers")
+    await desk.until(BEAT_SINCE, now, seconds)
+
+
 async def test_it_tells_how_it_is_before_its_first_interval_is_over(desk: Desk) -> None:
     async with desk.working(heartbeat_interval=ENDLESS_SECONDS, lease_seconds=3 * ENDLESS_SECONDS):
         await desk.until("SELECT memory_bytes > 10000000 AND running = 0 AND rate = 0 FROM lapinq_workers")
 
 
-async def test_it_tells_the_time_limit_of_tasks_that_set_none(desk: Desk) -> None:
+async def test_it_tells_of_its_memory_its_time_limit_and_of_what_runs_and_ends(
+    desk: Desk, gate: Gate
+) -> None:
     async with desk.working(worker_timeout=77.0) as worker:
-        found = await is_in(desk, worker, WorkerState.ALIVE)
-        assert found.timeout_seconds == 77
-
-
-async def test_it_tells_of_its_memory_and_of_what_runs_and_ends(desk: Desk, gate: Gate) -> None:
-    async with desk.working() as worker:
         await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
         alone = await desk.value("SELECT memory_bytes FROM lapinq_workers")
         await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(2)])
@@ -71,6 +73,7 @@ async def test_it_tells_of_its_memory_and_of_what_runs_and_ends(desk: Desk, gate
         # Two children of more than ten megabytes each.
         await desk.until("SELECT running = 2 AND memory_bytes > %s FROM lapinq_workers", alone + 20_000_000)
         found = await is_in(desk, worker, WorkerState.ALIVE)
+        assert found.timeout_seconds == 77
         assert found.task_count == 2
         assert {task.task_name for task in found.tasks} == {"wait_at"}
         gate.open()
@@ -78,32 +81,35 @@ async def test_it_tells_of_its_memory_and_of_what_runs_and_ends(desk: Desk, gate
         await desk.until("SELECT running = 0 AND rate = 0 FROM lapinq_workers")
 
 
-@pytest.mark.parametrize("pool", ["processes", "threads"])
 async def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
-    desk: Desk, gate: Gate, pool: str, caplog: pytest.LogCaptureFixture
+    desk: Desk, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO"):
-        # So that only a wake-up makes it look.
-        async with desk.working(worker_pool=pool, worker_poll_interval=1.0) as worker:
-            running = await desk.hand_in(tasks.wait_at, gate.path)
-            await gate.begun()
-            await quieted(desk, worker)
-            waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(5)])
-            claimed = worker._inbox.claimed_count
-            gate.open()
-            (ended,) = await desk.ended(running)
-            assert (ended.status, ended.attempts) == ("completed", 1)
-            beat = await desk.value("SELECT beat_at FROM lapinq_workers")
-            await desk.until(
-                "SELECT beat_at > %s::timestamptz + interval '1.2 seconds' FROM lapinq_workers", beat
-            )
-            await desk.has_status("pending", *waiting)
-            assert worker._inbox.claimed_count == claimed
-            await ask(desk, worker, None)
-            await is_in(desk, worker, WorkerState.ALIVE)
-            await desk.ended(*waiting)
-        assert "lisa asked this worker to claim nothing more" in caplog.text
-        assert "lisa asked this worker to claim tasks again" in caplog.text
+    caplog.set_level("INFO")
+    # So that only a wake-up makes it look.
+    async with desk.working(worker_poll_interval=1.0) as worker:
+        running = await desk.hand_in(tasks.wait_at, gate.path)
+        await gate.begun()
+        await quieted(desk, worker)
+        waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(5)])
+        claimed = worker._inbox.claimed_count
+        gate.open()
+        (ended,) = await desk.ended(running)
+        assert (ended.status, ended.attempts) == ("completed", 1)
+        await beats_on(desk, 1.2)
+        await desk.has_status("pending", *waiting)
+        assert worker._inbox.claimed_count == claimed
+        await ask(desk, worker, None)
+        await is_in(desk, worker, WorkerState.ALIVE)
+        await desk.ended(*waiting)
+        await quieted(desk, worker)
+        # What was asked does not hold for the life after.
+        first = worker._membership.id
+        await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+        assert worker._membership.id != first
+        assert (await is_in(desk, worker, WorkerState.ALIVE)).asked_to is None
+    assert "lisa asked this worker to claim nothing more" in caplog.text
+    assert "lisa asked this worker to claim tasks again" in caplog.text
 
 
 async def test_quiet_it_hands_back_what_it_claimed_ahead(
@@ -133,16 +139,13 @@ async def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
-    monkeypatch.delitem(sys.modules, "tests.support.sample.endless_module", raising=False)
-
-    def of_endless_module(**values: float) -> NewTask:
-        task = task_of(tasks.aadd, **values)
-        task.module_path, task.task_name, task.args = "tests.support.sample.endless_module", "f", []
-        return task
+    monkeypatch.delitem(sys.modules, ENDLESS, raising=False)
 
     async with desk.working() as worker:
-        kept = of_endless_module()
-        await desk.hand_in_many([kept, of_endless_module(ttl_seconds=0)])
+        endless = {"module_path": ENDLESS, "task_name": "f"}
+        await desk.hand_in_many(
+            [task_of(tasks.aadd, **endless), task_of(tasks.aadd, **endless, ttl_seconds=0)]
+        )
         await until(lambda: worker._inbox._arrivals.waiting == 2)
         await quieted(desk, worker)
         await desk.until("SELECT count(*) = 1 FROM lapinq_ready")
@@ -154,7 +157,7 @@ async def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
 
 async def test_others_take_what_a_quiet_worker_leaves(desk: Desk, tmp_path: Path) -> None:
     async with desk.working(worker_name="quiet") as quiet, desk.working(worker_name="other"):
-        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.02) for n in range(300)])
+        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.02) for n in range(200)])
         await until(lambda: len(starts(tmp_path)) > 20)
         await quieted(desk, quiet)
         claimed = quiet._inbox.claimed_count
@@ -168,9 +171,8 @@ async def test_others_take_what_a_quiet_worker_leaves(desk: Desk, tmp_path: Path
 async def test_asked_to_stop_it_drains_and_ends(
     desk: Desk, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO"):
-        worker = Worker(settings(desk.url, worker_concurrency=1))
-        run = asyncio.create_task(worker.run())
+    caplog.set_level("INFO")
+    async with desk.ending(worker_concurrency=1) as worker:
         running = await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         (waiting,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
@@ -183,36 +185,21 @@ async def test_asked_to_stop_it_drains_and_ends(
         assert not worker._insisted.is_set()
         await desk.until("SELECT is_quiet FROM lapinq_workers")
         gate.open()
-        async with asyncio.timeout(15):
-            await run
-        assert worker.is_dismissed
-        assert (await desk.status(running), await desk.status(waiting)) == ("completed", "pending")
-        assert await seen(desk, worker) is None
-        assert "lisa asked this worker to stop" in caplog.text
+    assert worker.is_dismissed
+    assert (await desk.status(running), await desk.status(waiting)) == ("completed", "pending")
+    assert await seen(desk, worker) is None
+    assert "lisa asked this worker to stop" in caplog.text
 
 
 async def test_a_second_signal_hurries_one_that_was_asked_to_stop(desk: Desk, gate: Gate) -> None:
-    worker = Worker(settings(desk.url, shutdown_grace=ENDLESS_SECONDS))
-    run = asyncio.create_task(worker.run())
-    task = await desk.hand_in(tasks.await_at, gate.path)
-    await gate.begun()
-    await ask(desk, worker, WorkerRequest.STOP)
-    await until(lambda: worker._stop.is_set())
-    worker.stop()
-    worker.stop()
-    async with asyncio.timeout(15):
-        await run
+    async with desk.ending(shutdown_grace=ENDLESS_SECONDS) as worker:
+        task = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        await ask(desk, worker, WorkerRequest.STOP)
+        await until(lambda: worker._stop.is_set())
+        worker.stop()
+        worker.stop()
     assert await desk.status(task) == "pending"
-
-
-async def test_what_was_asked_does_not_hold_for_the_life_after(desk: Desk) -> None:
-    async with desk.working() as worker:
-        await quieted(desk, worker)
-        first = worker._membership.id
-        await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
-        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-        assert worker._membership.id != first
-        assert (await is_in(desk, worker, WorkerState.ALIVE)).asked_to is None
 
 
 async def test_an_order_of_a_later_release_is_passed_over(desk: Desk) -> None:
@@ -220,8 +207,5 @@ async def test_an_order_of_a_later_release_is_passed_over(desk: Desk) -> None:
     async with desk.working():
         await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
         await desk.conn.execute("UPDATE lapinq_workers SET asked_to = 'dance', beat_at = beat_at")
-        asked = await desk.value("SELECT beat_at FROM lapinq_workers")
-        await desk.until(
-            "SELECT beat_at > %s::timestamptz + interval '0.5 seconds' FROM lapinq_workers", asked
-        )
+        await beats_on(desk, 0.5)
         await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))

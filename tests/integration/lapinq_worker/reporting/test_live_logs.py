@@ -2,8 +2,6 @@
 
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,48 +11,35 @@ import pytest
 from lapinq_core.db.rows import all_rows
 from lapinq_core.tasks import inspect, worker_verbs
 from lapinq_worker.reporting.live_logs import MAX_CHARACTERS
-from tests.integration.lapinq_worker.desk import Desk, task_of
+from tests.integration.lapinq_worker.desk import Desk, Gate, task_of
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 from tests.support.sample import logging_tasks
 
 LIVE = "SELECT logs LIKE %s FROM lapinq_running WHERE id = %s"
 
 
-@pytest.mark.parametrize(
-    ("function", "pool"),
-    [
-        (logging_tasks.asay_and_wait, "processes"),
-        (logging_tasks.say_and_wait, "processes"),
-        (logging_tasks.say_and_wait, "threads"),
-    ],
-)
-async def test_what_a_running_attempt_logs_is_there_before_it_ends(
-    desk: Desk, tmp_path: Path, function: Callable[..., Any], pool: str
-) -> None:
-    gate = tmp_path / "gate"
-
+@pytest.mark.parametrize("pool", ["processes", "threads"])
+async def test_what_a_running_attempt_logs_is_there_before_it_ends(desk: Desk, gate: Gate, pool: str) -> None:
     async with desk.working(worker_pool=pool):
-        task = await desk.hand_in(function, "half way", str(gate))
-        await desk.until(LIVE, "%INFO half way", task)
-        assert "half way" in (await inspect.get_attempts(desk.conn, task) or "")
-        gate.touch()
-        await desk.ended(task)
-        logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", task)
-        assert [line.partition("INFO ")[2] for line in logs.splitlines()] == ["half way", "the last word"]
-
-
-async def test_of_a_long_log_the_latest_lines_are_sent(desk: Desk, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-
-    async with desk.working():
+        ids = [
+            await desk.hand_in(function, "half way", gate.path)
+            for function in (logging_tasks.asay_and_wait, logging_tasks.say_and_wait)
+        ]
         words = "\n".join(f"line {number}" for number in range(3_000))
-        task = await desk.hand_in(logging_tasks.asay_and_wait, words, str(gate))
-        await desk.until(LIVE, "%", task)
-        logs = await desk.value("SELECT logs FROM lapinq_running WHERE id = %s", task)
+        long = await desk.hand_in(logging_tasks.asay_and_wait, words, gate.path)
+        for task in ids:
+            await desk.until(LIVE, "%INFO half way", task)
+            assert "half way" in (await inspect.get_attempts(desk.conn, task) or "")
+        # Of a long log the latest lines are sent.
+        await desk.until(LIVE, "%", long)
+        logs = await desk.value("SELECT logs FROM lapinq_running WHERE id = %s", long)
         assert len(logs) <= MAX_CHARACTERS
         assert logs.startswith("line ") or "…" in logs
-        gate.touch()
-        await desk.ended(task)
+        gate.open()
+        await desk.ended(*ids, long)
+        for task in ids:
+            logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", task)
+            assert [line.partition("INFO ")[2] for line in logs.splitlines()] == ["half way", "the last word"]
 
 
 async def test_quick_attempts_send_nothing_before_their_end(

@@ -74,7 +74,7 @@ def test_results_of_a_time_when_the_database_was_read_only_are_stored(database: 
     check_invariants(database, ids)
 
 
-@pytest.mark.parametrize("crashes", [3, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("crashes", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_crash_of_the_database_under_load_loses_nothing(crashes: int) -> None:
     with fragile_server() as server:
         goals = range(300, 300 + crashes * 400, 400)

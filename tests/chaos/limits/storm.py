@@ -58,6 +58,10 @@ def rate(limit: float, seconds: float, burst: float) -> Rate:
     return Rate(limit, seconds, burst)
 
 
+def plain(max_running: int, a_key: int, starts: Rate, of_a_key: Rate) -> Policy:
+    return Policy(max_running=max_running, max_running_per_key=a_key, rate=starts, rate_per_key=of_a_key)
+
+
 def fair(max_running: int, starts: Rate, **weights: float) -> Policy:
     return Policy(max_running=max_running, rate=starts, order=StartOrder.FAIR, weights=weights)
 
@@ -73,27 +77,21 @@ SMALL = Storm(
     keys=8,
     rules=[
         Rules(
-            default=Policy(
-                max_running=10, max_running_per_key=2, rate=rate(120, 2, 12), rate_per_key=rate(20, 2, 5)
-            ),
+            default=plain(10, 2, rate(120, 2, 12), rate(20, 2, 5)),
             fair=fair(6, rate(80, 2, 8), gold=3, silver=2),
             strict=strict(6, rate(30, 2, 5)),
             gpu=Places(3, rate(160, 2, 10)),
             tokens=Places(rate=rate(300, 2, 20)),
         ),
         Rules(
-            default=Policy(
-                max_running=6, max_running_per_key=1, rate=rate(100, 2, 8), rate_per_key=rate(16, 2, 4)
-            ),
+            default=plain(6, 1, rate(100, 2, 8), rate(16, 2, 4)),
             fair=fair(4, rate(60, 2, 6), gold=1, silver=4),
             strict=strict(4, rate(20, 2, 4)),
             gpu=Places(2, rate(120, 2, 6)),
             tokens=Places(rate=rate(200, 2, 10)),
         ),
         Rules(
-            default=Policy(
-                max_running=8, max_running_per_key=3, rate=rate(140, 2, 14), rate_per_key=rate(30, 2, 8)
-            ),
+            default=plain(8, 3, rate(140, 2, 14), rate(30, 2, 8)),
             fair=fair(8, rate(100, 2, 10), gold=3, silver=2),
             strict=strict(8, rate(40, 2, 8)),
             gpu=Places(4, rate(160, 2, 8)),
@@ -108,27 +106,21 @@ LARGE = Storm(
     keys=50,
     rules=[
         Rules(
-            default=Policy(
-                max_running=16, max_running_per_key=3, rate=rate(120, 2, 20), rate_per_key=rate(8, 2, 4)
-            ),
+            default=plain(16, 3, rate(120, 2, 20), rate(8, 2, 4)),
             fair=fair(10, rate(60, 2, 10), gold=3, silver=2),
             strict=strict(16, rate(8, 2, 3)),
             gpu=Places(6, rate(100, 2, 10)),
             tokens=Places(rate=rate(200, 2, 30)),
         ),
         Rules(
-            default=Policy(
-                max_running=8, max_running_per_key=2, rate=rate(90, 2, 10), rate_per_key=rate(6, 2, 3)
-            ),
+            default=plain(8, 2, rate(90, 2, 10), rate(6, 2, 3)),
             fair=fair(6, rate(50, 2, 5), gold=1, silver=4),
             strict=strict(8, rate(6, 2, 2)),
             gpu=Places(3, rate(80, 2, 6)),
             tokens=Places(rate=rate(160, 2, 12)),
         ),
         Rules(
-            default=Policy(
-                max_running=12, max_running_per_key=4, rate=rate(110, 2, 30), rate_per_key=rate(10, 2, 6)
-            ),
+            default=plain(12, 4, rate(110, 2, 30), rate(10, 2, 6)),
             fair=fair(8, rate(70, 2, 14), gold=5, silver=1),
             strict=strict(12, rate(10, 2, 4)),
             gpu=Places(4, rate(100, 2, 14)),

@@ -9,6 +9,7 @@ import pytest
 
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
 from lapinq_core.limits.breakers import get_breaker, put_breaker
+from tests.chaos.tasks.calls import are_alone, events_of, process_of
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
@@ -37,9 +38,9 @@ def test_one_probe_at_a_time_until_the_service_is_back(database: str, tmp_path: 
         probe = eventually(lambda: _probe(database), 60)
         assert probe is not None
         name = ids.index(probe)
-        worker = eventually(lambda: _process_of(journal, name), 60)
+        worker = eventually(lambda: process_of(journal, name), 60)
         assert worker is not None
-        earlier = _events(journal).index(("start", str(name), worker))
+        earlier = [event[1:] for event in events_of(journal)].index(("start", str(name), worker))
         os.kill(worker, signal.SIGKILL)
         again = eventually(lambda: _when(database, BreakerState.OPEN), 60)
         assert opened is not None
@@ -47,8 +48,8 @@ def test_one_probe_at_a_time_until_the_service_is_back(database: str, tmp_path: 
         assert again.failed_task_id == probe
         assert again.opened_at == opened.opened_at
         eventually(lambda: _probe(database) not in (None, probe), 60)
-        later = [event for event in _events(journal)[earlier:] if event[2] != worker]
-        assert _are_alone(later), later
+        later = [event for event in events_of(journal)[earlier:] if event.process != worker]
+        assert are_alone(later), later
         service.touch()
         eventually(lambda: statuses(database) == {"completed": TASKS}, 60)
     check_invariants(database, ids)
@@ -76,24 +77,3 @@ def _breaker(database: str) -> Breaker:
     found = on_connections(database, read)
     assert found is not None
     return found
-
-
-def _events(journal: Path) -> list[tuple[str, str, int]]:
-    """What starts and ends, with the name of the task and the process."""
-    lines = [line.split() for line in journal.read_text().splitlines()] if journal.exists() else []
-    return [(what, name, int(process)) for _, what, name, process in lines]
-
-
-def _process_of(journal: Path, name: int) -> int | None:
-    """The process in which the task runs."""
-    last = [event for event in _events(journal) if event[1] == str(name)][-1:]
-    return last[0][2] if last and last[0][0] == "start" else None
-
-
-def _are_alone(events: list[tuple[str, str, int]]) -> bool:
-    """Whether each start is followed by its end."""
-    return all(
-        first == ("start", *rest) and second == ("end", *rest)
-        for first, second in zip(events[::2], events[1::2], strict=False)
-        for rest in [first[1:]]
-    )

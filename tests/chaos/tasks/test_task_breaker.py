@@ -16,6 +16,7 @@ from psycopg import sql
 
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
 from lapinq_core.limits.task_breakers import get_breaker, put_breaker
+from tests.chaos.tasks.calls import are_alone, events_of, process_of
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
@@ -75,8 +76,8 @@ def test_nothing_of_the_name_starts_past_it_and_every_task_ends(database: str, t
         start()
         eventually(lambda: _breaker(database).failed_task_id == probe, 60)
         eventually(lambda: _breaker(database).probe_task_id not in (None, probe), 60)
-        events = [event for event in _events(journal) if event[0] > since and event[3] != worker]
-        assert _are_alone(events), events
+        events = [one for one in events_of(journal) if one.at > since and one.process != worker]
+        assert are_alone(events), events
         service.touch()
         eventually(lambda: _is(database, BreakerState.CLOSED), 60)
         os.kill(next(each for each in workers[1:] if each.pid != worker).pid, signal.SIGKILL)
@@ -86,7 +87,7 @@ def test_nothing_of_the_name_starts_past_it_and_every_task_ends(database: str, t
     with psycopg.connect(database) as conn:
         admitted = conn.execute("SELECT task_id::text, state FROM admissions").fetchall()
     assert {state for _, state in admitted} == {"closed", "half_open"}
-    starts = Counter(calls[int(name)] for _, what, name, _ in _events(journal) if what == "start")
+    starts = Counter(calls[int(one.name)] for one in events_of(journal) if one.what == "start")
     assert starts <= Counter(task for task, _ in admitted), "one started that was not admitted"
 
 
@@ -115,29 +116,8 @@ def _count(database: str, table: str) -> int:
     return row[0]
 
 
-def _events(journal: Path) -> list[tuple[float, str, str, int]]:
-    """What starts and ends: when, the name of the task and the process."""
-    lines = [line.split() for line in journal.read_text().splitlines()] if journal.exists() else []
-    return [(float(at), what, name, int(process)) for at, what, name, process in lines]
-
-
 def _probe_at_work(database: str, journal: Path, calls: list[str]) -> tuple[str, int] | None:
     """The probe, and the process in which it runs. One that has ended meanwhile is followed by another."""
     probe = _breaker(database).probe_task_id
-    worker = None if probe is None else _process_of(journal, calls.index(probe))
+    worker = None if probe is None else process_of(journal, calls.index(probe))
     return None if probe is None or worker is None else (probe, worker)
-
-
-def _process_of(journal: Path, name: int) -> int | None:
-    """The process in which the task runs."""
-    last = [event for event in _events(journal) if event[2] == str(name)][-1:]
-    return last[0][3] if last and last[0][1] == "start" else None
-
-
-def _are_alone(events: list[tuple[float, str, str, int]]) -> bool:
-    """Whether each start is followed by its end."""
-    return all(
-        first[1:] == ("start", *rest) and second[1:] == ("end", *rest)
-        for first, second in zip(events[::2], events[1::2], strict=False)
-        for rest in [first[2:]]
-    )

@@ -91,9 +91,9 @@ async def test_told_twice_it_hands_back_at_once(desk: Desk, gate: Gate) -> None:
 
 
 async def test_what_was_claimed_ahead_goes_back_to_its_place(desk: Desk) -> None:
-    ids = await desk.hand_in_many([task_of(tasks.asleep, 0.05) for _ in range(1000)])
-    async with desk.working(worker_concurrency=50):
-        await desk.until("SELECT count(*) > 100 FROM lapinq_attempts")
+    ids = await desk.hand_in_many([task_of(tasks.asleep, 0.1) for _ in range(400)])
+    async with desk.working(worker_concurrency=20):
+        await desk.until("SELECT count(*) > 40 FROM lapinq_attempts")
     assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
     left = await desk.value("SELECT array_agg(id::text ORDER BY rank, seq) FROM lapinq_ready")
     assert left == sorted(left)

@@ -23,7 +23,7 @@ from lapinq_worker.running.tally import Tally, outcome_of
 from tests.support.deployment.scraping import Scraped
 from tests.unit.lapinq_worker.claims import make_claim
 
-MANY, MOST = 1_000, 200
+MANY, MOST = 600, 200
 
 
 def scrape(tally: Tally) -> Scraped:

@@ -144,12 +144,12 @@ async def test_signals_for_an_earlier_call_and_in_every_place_of_a_child_do_noth
             os.kill(pid, signal.SIGUSR2)
             await asyncio.sleep(0.001)
         assert bench.outcome(job) == Completed('"through"')
-        jobs = [quick(make_job(tasks.add, n, 1)) for n in range(1500)]
+        jobs = [quick(make_job(tasks.add, n, 1)) for n in range(500)]
         bench.dispatcher.offer(jobs)
         while not all(bench.ends[job] for job in jobs):
             os.kill(pid, signal.SIGUSR2)
             await asyncio.sleep(0)
-        assert [bench.outcome(job) for job in jobs] == [Completed(str(n + 1)) for n in range(1500)]
+        assert [bench.outcome(job) for job in jobs] == [Completed(str(n + 1)) for n in range(500)]
 
 
 async def test_forks_and_programs_have_the_usual_handlers() -> None:

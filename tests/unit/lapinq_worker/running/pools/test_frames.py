@@ -40,7 +40,7 @@ from lapinq_worker.running.pools.child_side.frames import (
 ABOUT = Details("id", "queue", "1", 2, 3, 2**62, 1.5, 1e12, b"{}")
 CALLS: list[Any] = [
     [],
-    [Call("module", "täsk", b"[1]", bytes(range(256)) * 300, ABOUT)] * 2,
+    [Call("module", "täsk", b"[1]", bytes(range(256)) * 20, ABOUT)] * 2,
     [Call("", "", b"", b"", Details("", "", "", 1, 0, 0, 0.0, None, None))],
 ]
 TOLD: list[Any] = [

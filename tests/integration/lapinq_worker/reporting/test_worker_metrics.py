@@ -3,28 +3,22 @@
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, until
+from tests.integration.lapinq_worker.desk import Desk, task_of, until
 from tests.support.deployment.scraping import Scraped
-from tests.support.rows.factories import new_task
 from tests.support.sample import tasks
 
-MODULE = tasks.__name__
-
-SLOTS = 60
-"""One for each task of `batch`, so none is released behind slow ones: a released task's wait counts once more."""
+SLOTS = 30
+"""One for each task, so none is released behind slow ones: a released task's wait counts once more."""
 
 
 def batch() -> list[NewTask]:
-    """Forty on the event loop, ten in children; five fail with a retry to come, one for good; one fire and forget."""
+    """Coroutines and functions in children; some fail with a retry to come, one for good; one is fire and forget."""
     return [
-        *(new_task(task_name="aadd", module_path=MODULE, queue_name="fast") for _ in range(40)),
-        *(new_task(queue_name="plain") for _ in range(10)),
-        *(
-            new_task(task_name="afail", module_path=MODULE, queue_name="fast", args=["no"], retry_delay=600)
-            for _ in range(5)
-        ),
-        new_task(task_name="fail", module_path=MODULE, queue_name="plain", args=["no"], max_retries=0),
-        new_task(task_name="aadd", module_path=MODULE, queue_name="fast", ttl_seconds=0),
+        *(task_of(tasks.aadd, 1, 1, queue_name="fast") for _ in range(14)),
+        *(task_of(tasks.add, 1, 1, queue_name="plain") for _ in range(5)),
+        *(task_of(tasks.afail, "no", queue_name="fast", retry_delay=600) for _ in range(5)),
+        task_of(tasks.fail, "no", queue_name="plain", max_retries=0),
+        task_of(tasks.aadd, 1, 1, queue_name="fast", ttl_seconds=0),
     ]
 
 
@@ -36,7 +30,7 @@ def scrape(worker: Worker) -> Scraped:
 
 def has_ended(seen: Scraped) -> bool:
     return (
-        seen.total("lapinq_task_outcomes_total") == 57
+        seen.total("lapinq_task_outcomes_total") == 26
         and seen.value("lapinq_worker_slots", state="busy") == 0
         and seen.value("lapinq_listener_connected", part="worker") == 1
         and bool(seen.value("lapinq_chore_seconds_count", part="worker", chore="promote"))
@@ -49,17 +43,17 @@ async def test_what_it_ran_is_counted(desk: Desk) -> None:
         await until(lambda: has_ended(scrape(worker)))
         seen = scrape(worker)
     for queue, task, outcome, count in (
-        ("fast", "aadd", "completed", 41),
-        ("plain", "add", "completed", 10),
+        ("fast", "aadd", "completed", 15),
+        ("plain", "add", "completed", 5),
         ("fast", "afail", "retried", 5),
         ("plain", "fail", "failed", 1),
     ):
         counted = seen.value("lapinq_task_outcomes_total", queue=queue, task=task, outcome=outcome)
         assert counted == count, task
     for name in ("run", "wait"):
-        assert seen.value(f"lapinq_task_{name}_seconds_count", queue="fast") == 46
-        assert seen.value(f"lapinq_task_{name}_seconds_count", queue="plain") == 11
-    assert seen.value("lapinq_task_wait_seconds_bucket", queue="plain", le="60.0") == 11
+        assert seen.value(f"lapinq_task_{name}_seconds_count", queue="fast") == 20
+        assert seen.value(f"lapinq_task_{name}_seconds_count", queue="plain") == 6
+    assert seen.value("lapinq_task_wait_seconds_bucket", queue="plain", le="60.0") == 6
     assert seen.value("lapinq_worker_slots", state="free") == SLOTS
     assert seen.value("lapinq_worker_lease_current") == 1
     for name in ("worker_claimed_ahead", "task_results_refused_total", "tasks_rescued_total"):

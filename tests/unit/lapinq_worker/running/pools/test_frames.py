@@ -40,7 +40,7 @@ from lapinq_worker.running.pools.child_side.frames import (
 ABOUT = Details("id", "queue", "1", 2, 3, 2**62, 1.5, 1e12, b"{}")
 CALLS: list[Any] = [
     [],
-    [Call("module", "täsk", b"[1]", bytes(range(256)) * 20, ABOUT)] * 2,
+    [Call("module", "täsk", b"[1]", bytes(range(256)), ABOUT)] * 2,
     [Call("", "", b"", b"", Details("", "", "", 1, 0, 0, 0.0, None, None))],
 ]
 TOLD: list[Any] = [
@@ -61,7 +61,7 @@ TOLD: list[Any] = [
         )
         for progress, is_told in ((None, False), ((50, "half"), True))
     ),
-    LogLine(2**62, "ä" * 1000),
+    LogLine(2**62, "ä" * 100),
     Spend(7, "api", 1.5),
 ]
 

@@ -35,14 +35,11 @@ def _run(*arguments: str) -> Result:
     return CliRunner().invoke(_command, list(arguments), terminal_width=200)
 
 
-def test_a_flag_left_out_is_none() -> None:
+def test_values_are_converted_to_the_type_of_their_setting_and_one_left_out_is_none() -> None:
     assert _run().exit_code == 0
     assert set(_given.values()) == {None}
-
-
-def test_values_are_converted_to_the_type_of_their_setting() -> None:
     arguments = (
-        "-c 7 --no-worker --queue a=2,b --queue c --worker-poll-interval 1 --data-dir ~/x --log-level debug"
+        "-c 7 --no-worker --queue a=2,b --queue c --worker-poll-interval 1 --data-dir ~/x --log-level DEBUG"
     )
     assert _run(*arguments.split()).exit_code == 0
     assert (_given["worker_concurrency"], _given["worker"]) == (7, False)
@@ -52,45 +49,27 @@ def test_values_are_converted_to_the_type_of_their_setting() -> None:
     assert _given["log_level"] == "debug"
 
 
-def test_words_to_choose_from_are_read_without_regard_to_case() -> None:
-    assert _run("--log-level", "WARNING").exit_code == 0
-    assert _given["log_level"] == "warning"
-    refused = _run("--log-level", "LOUD").output
-    assert all(word in refused for word in ("debug", "info", "warning", "error"))
-
-
 def test_an_empty_flag_that_guards_something_is_left_to_whoever_reads_the_settings() -> None:
-    for flag, field in (("--api-key", "api_key"), ("--allowed-modules", "allowed_modules")):
-        for text in ("", " ", *((",",) if field == "allowed_modules" else ())):
-            assert _run(flag, text).exit_code == 0
-            with pytest.raises(EmptySetting, match=f"^{flag} is set but empty"):
-                load_settings({}, **_given)
+    for flag, text in (("--api-key", " "), ("--allowed-modules", ",")):
+        assert _run(flag, text).exit_code == 0
+        with pytest.raises(EmptySetting, match=f"^{flag} is set but empty"):
+            load_settings({}, **_given)
 
 
 def test_a_wrong_value_is_a_usage_error_that_names_the_flag() -> None:
-    for arguments in (
-        ("--concurrency", "0"),
-        ("--concurrency", "x"),
-        ("--concurrency", ""),
-        ("--log-level", "loud"),
-    ):
-        result = _run(*arguments)
+    for flag, text in (("--concurrency", "0"), ("--concurrency", ""), ("--log-level", "loud")):
+        result = _run(flag, text)
         assert result.exit_code == 2
-        assert f"Invalid value for '{arguments[0]}'" in result.output.replace("' / '-c'", "'")
+        assert f"Invalid value for '{flag}'" in result.output.replace("' / '-c'", "'")
+    assert all(word in result.output for word in ("debug", "info", "warning", "error"))
 
 
-def test_help_shows_default_and_variable() -> None:
+def test_help_shows_the_kind_of_value_the_default_and_the_variable() -> None:
     text = _run("--help").output
     assert "Most tasks.  [default: 4; env: LAPINQ_WORKER_CONCURRENCY]" in text
     assert "Run a worker.  [env: LAPINQ_WORKER]" in text
-    assert (
-        "URL of the PostgreSQL to use. Without it, the embedded PostgreSQL.  [env: LAPINQ_DATABASE_URL, DATABASE_URL]"
-        in text
-    )
-
-
-def test_help_says_what_kind_of_value_is_wanted() -> None:
-    text = _run("--help").output
+    url = "URL of the PostgreSQL to use. Without it, the embedded PostgreSQL.  [env: LAPINQ_DATABASE_URL, DATABASE_URL]"
+    assert url in text
     for flag, kind in (
         ("--worker-max-memory", "SIZE"),
         ("--max-result-size", "SIZE"),

@@ -4,8 +4,6 @@ import contextvars
 import json
 import logging
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from io import StringIO
 from select import PIPE_BUF
@@ -41,27 +39,29 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    return capsys.readouterr().err.splitlines()
+    """What was written; nothing goes to standard output."""
+    written = capsys.readouterr()
+    assert written.out == ""
+    return written.err.splitlines()
 
 
 def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines(capsys)]
 
 
+def fail_and_log(error: str) -> None:
+    try:
+        raise ValueError(error)
+    except ValueError:
+        log.exception("it failed")
+
+
 def test_a_plain_line_has_time_level_logger_message_and_extras(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info", as_json=False)
     log.warning("%d left", 3, extra={"queue": "video", "task_id": None})
-    (line,) = lines(capsys)
+    fail_and_log("a bug")
+    line, first, second, *_, last = lines(capsys)
     assert re.fullmatch(rf"{TIME} WARNING app\.mail: 3 left queue=video task_id=None", line)
-
-
-def test_a_plain_line_is_followed_by_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("info", as_json=False)
-    try:
-        raise ValueError("a bug")
-    except ValueError:
-        log.exception("it failed")
-    first, second, *_, last = lines(capsys)
     assert first.endswith("ERROR   app.mail: it failed")
     assert second == "    Traceback (most recent call last):"
     assert last == "    ValueError: a bug"
@@ -70,7 +70,8 @@ def test_a_plain_line_is_followed_by_the_traceback(capsys: pytest.CaptureFixture
 def test_a_json_line_is_an_object_with_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info", as_json=True)
     log.info("%s is\nhere", "mail", extra={"attempt": 2, "of": object})
-    (line,) = objects(capsys)
+    fail_and_log("a bug")
+    line, failed = objects(capsys)
     assert re.fullmatch(TIME, line.pop("time"))
     assert line == {
         "level": "info",
@@ -79,16 +80,7 @@ def test_a_json_line_is_an_object_with_the_same(capsys: pytest.CaptureFixture[st
         "attempt": 2,
         "of": "<class 'object'>",
     }
-
-
-def test_a_json_line_carries_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("info", as_json=True)
-    try:
-        raise ValueError("a bug")
-    except ValueError:
-        log.exception("it failed")
-    (line,) = objects(capsys)
-    assert line["traceback"].endswith("ValueError: a bug")
+    assert failed["traceback"].endswith("ValueError: a bug")
 
 
 def test_a_line_of_a_task_has_its_id_and_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,47 +124,17 @@ def test_a_plain_line_on_a_task_does_not_say_twice_what_its_message_says(
     assert line.items() >= {**ends, "task_id": "7", "task_name": "send", "queue": "mail"}.items()
 
 
-@pytest.mark.parametrize(
-    ("level", "written"),
-    [
-        ("debug", ["debug", "info", "warning", "error"]),
-        ("info", ["info", "warning", "error"]),
-        ("warning", ["warning", "error"]),
-        ("error", ["error"]),
-    ],
-)
-def test_what_is_less_severe_is_left_out(
-    level: str, written: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    configure_logging(level, as_json=True)
-    for each in ("debug", "info", "warning", "error"):
-        getattr(log, each)(each)
-    assert [line["message"] for line in objects(capsys)] == written
-
-
-def test_configuring_twice_does_not_write_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("info", as_json=True)
-    configure_logging("info", as_json=False)
-    log.info("once")
-    assert len(lines(capsys)) == 1
-
-
-def test_nothing_goes_to_standard_output() -> None:
-    program = (
-        "import logging; from lapinq_core.runtime.logs import LineHandler, configure_logging;"
-        "configure_logging('info', as_json=False); logging.getLogger().info('hello')"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr.endswith("root: hello\n")) == ("", True)
-
-
-def test_a_logger_that_takes_more_than_is_to_be_written_does_not_write_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_only_what_is_severe_enough_is_written_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+    levels = ["debug", "info", "warning", "error"]
+    for place, level in enumerate(levels):
+        configure_logging(level, as_json=True)
+        for each in levels:
+            getattr(log, each)(each)
+        assert [line["message"] for line in objects(capsys)] == levels[place:]
     eager = logging.getLogger("app.eager")
     eager.setLevel(logging.DEBUG)
     configure_logging("info", as_json=False)
-    eager.debug("a detail")
+    eager.debug("a detail of a logger that takes more")
     assert lines(capsys) == []
     configure_logging("debug", as_json=False)
     eager.debug("a detail")
@@ -182,7 +144,7 @@ def test_a_logger_that_takes_more_than_is_to_be_written_does_not_write_it(
 FORGED = "2026-11-27T12:00:00.000Z ERROR   app.mail: all is lost"
 
 
-def test_a_plain_message_goes_on_indented_and_cannot_pass_for_another_line(
+def test_neither_a_message_nor_an_exception_can_pass_for_another_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info", as_json=False)
@@ -190,14 +152,7 @@ def test_a_plain_message_goes_on_indented_and_cannot_pass_for_another_line(
     first, *others = lines(capsys)
     assert first.endswith(": it stands at")
     assert others == [f"    {FORGED}", "    \tand there why=no", f"    {FORGED}"]
-
-
-def test_an_exception_cannot_pass_for_another_line(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("info", as_json=False)
-    try:
-        raise ValueError(f"\x1b[2J\r{FORGED}\n{FORGED}")
-    except ValueError:
-        log.exception("it failed")
+    fail_and_log(f"\x1b[2J\r{FORGED}\n{FORGED}")
     first, *others = lines(capsys)
     assert first.endswith(": it failed")
     assert all(line.startswith("    ") for line in others)

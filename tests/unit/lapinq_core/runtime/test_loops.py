@@ -5,6 +5,7 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Never
 
 import pytest
 
@@ -43,35 +44,42 @@ def turns_until(stop: asyncio.Event, count: int, then: Callable[[int], float | N
     return turn
 
 
-def test_it_turns_until_it_is_stopped() -> None:
+def is_os_error(error: Exception) -> bool:
+    return isinstance(error, OSError)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were to be made; none is."""
+    made: list[float] = []
+
+    async def remember(seconds: float, *_: asyncio.Event) -> None:
+        made.append(seconds)
+
+    monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
+    return made
+
+
+def test_it_turns_until_it_is_stopped_and_not_once_if_that_was_before() -> None:
     stop, seen = asyncio.Event(), list[int]()
-    run(turns_until(stop, 5, lambda n: seen.append(n)), stop)
+    run(turns_until(stop, 5, seen.append), stop)
     assert seen == [1, 2, 3, 4, 5]
+    run(turns_until(stop, 5, seen.append), stop)
+    assert len(seen) == 5
 
 
-def test_a_pause_ends_when_the_loop_is_woken() -> None:
-    stop, wake, seen = asyncio.Event(), asyncio.Event(), list[int]()
+def test_a_pause_ends_when_the_loop_is_woken_but_not_before_its_floor() -> None:
+    stop, wake, turned = asyncio.Event(), asyncio.Event(), list[float]()
 
     def look(n: int) -> float:
-        seen.append(n)
+        turned.append(time.monotonic())
         if n < 3:
             wake.set()  # while the turn is under way: it may have missed what this is about
         return 3600.0 if n < 3 else 0.0
 
-    run(turns_until(stop, 4, look), stop, wake=wake)
-    assert seen == [1, 2, 3, 4]
-
-
-def test_a_woken_loop_keeps_its_floor() -> None:
-    stop, wake, turned = asyncio.Event(), asyncio.Event(), list[float]()
-
-    def look(_: int) -> float:
-        turned.append(time.monotonic())
-        wake.set()
-        return 3600.0
-
-    run(turns_until(stop, 3, look), stop, wake=wake, floor=0.01)
-    assert all(later - earlier >= 0.009 for earlier, later in itertools.pairwise(turned))
+    run(turns_until(stop, 4, look), stop, wake=wake, floor=0.01)
+    assert len(turned) == 4
+    assert all(later - earlier >= 0.009 for earlier, later in itertools.pairwise(turned[:3]))
 
 
 def test_waking_shortens_no_pause_after_a_failure() -> None:
@@ -86,63 +94,41 @@ def test_waking_shortens_no_pause_after_a_failure() -> None:
     assert seen[1] - seen[0] >= 0.19
 
 
-def test_a_stop_before_the_first_turn_means_no_turn() -> None:
-    stop, seen = asyncio.Event(), list[int]()
-    stop.set()
-    run(turns_until(stop, 5, seen.append), stop)
-    assert seen == []
-
-
-def test_it_survives_what_a_turn_raises(caplog: pytest.LogCaptureFixture) -> None:
-    stop, seen = asyncio.Event(), list[int]()
-
-    def fail_once(n: int) -> None:
-        seen.append(n)
-        if n == 1:
-            raise ValueError("a bug")
-
-    run(turns_until(stop, 2, fail_once), stop)
-    assert seen == [1, 2]
-    (record,) = caplog.records
-    assert record.levelno == logging.ERROR
-    assert record.getMessage() == "chore failed; trying again in 0.2 s"
-    assert record.exc_info is not None
-
-
-def test_the_same_failure_again_is_logged_without_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_survives_what_a_turn_raises_and_logs_each_traceback_once(
+    caplog: pytest.LogCaptureFixture, pauses: list[float]
+) -> None:
     stop = asyncio.Event()
 
     def fail(n: int) -> None:
         raise ValueError("a bug" if n < 3 else "another bug")
 
     run(turns_until(stop, 3, fail), stop)
+    levels = [logging.ERROR, logging.WARNING, logging.ERROR]
+    assert [record.levelno for record in caplog.records] == levels
     assert [bool(record.exc_info) for record in caplog.records] == [True, False, True]
-    assert caplog.records[1].getMessage() == "chore: ValueError: a bug; trying again in 0.4 s"
+    assert caplog.messages[:2] == [
+        "chore failed; trying again in 0.2 s",
+        "chore: ValueError: a bug; trying again in 0.4 s",
+    ]
 
 
-def test_an_expected_failure_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_expected_failure_is_told_in_one_line(
+    caplog: pytest.LogCaptureFixture, pauses: list[float]
+) -> None:
     stop = asyncio.Event()
 
     def fail_once(n: int) -> None:
         if n == 1:
             raise OSError("the cable is out")
 
-    run(turns_until(stop, 2, fail_once), stop, expected=lambda error: isinstance(error, OSError))
+    run(turns_until(stop, 2, fail_once), stop, expected=is_os_error)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == "chore: OSError: the cable is out; trying again in 0.2 s"
     assert record.exc_info is None
 
 
-def test_the_pause_after_failures_grows_and_success_resets_it(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-
-    async def remember(seconds: float, *_: asyncio.Event) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
+def test_the_pause_after_failures_grows_and_success_resets_it(pauses: list[float]) -> None:
     stop = asyncio.Event()
 
     def fail_but_once(n: int) -> float:
@@ -152,19 +138,6 @@ def test_the_pause_after_failures_grows_and_success_resets_it(
 
     run(turns_until(stop, 8, fail_but_once), stop)
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 42.0, 0.2]
-    assert len(caplog.records) == 7
-
-
-def test_a_turn_says_how_long_to_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-
-    async def remember(seconds: float, *_: asyncio.Event) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
-    stop = asyncio.Event()
-    run(turns_until(stop, 2, {1: 5.0, 2: 1.0}.__getitem__), stop)
-    assert pauses == [5.0, 1.0]
 
 
 def test_a_turn_that_hangs_is_ended_at_its_deadline(caplog: pytest.LogCaptureFixture) -> None:
@@ -223,22 +196,15 @@ async def test_a_service_can_be_stopped_twice_and_waited_for() -> None:
     assert loop.error is None
 
 
-async def test_a_service_that_was_stopped_before_its_start_never_runs() -> None:
-    async def turn() -> float:
-        raise AssertionError
+async def test_a_service_that_was_stopped_before_its_start_never_runs_and_one_that_fails_says_so() -> None:
+    async def fail() -> Never:
+        raise ValueError("a bug")
 
-    loop = Loop("chore", turn)
+    loop, ended = Loop("chore", fail), asyncio.Event()
     loop.stop()
     loop.start()
     await loop.wait()
     assert not own_tasks()
-
-
-async def test_a_service_that_fails_says_so() -> None:
-    async def fail() -> None:
-        raise ValueError("a bug")
-
-    ended = asyncio.Event()
     service = Service("chore", fail)
     service.start(on_ended=ended.set)
     assert service.error is None
@@ -268,53 +234,39 @@ async def test_services_are_stopped_together_within_a_time_and_a_second_stop_lea
     assert ends == [True, True]
 
 
-def test_a_call_is_repeated_until_it_succeeds(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_a_call_is_repeated_until_it_succeeds_or_is_stopped(
+    caplog: pytest.LogCaptureFixture, pauses: list[float]
 ) -> None:
-    pauses: list[float] = []
-
-    async def remember(seconds: float, *_: asyncio.Event) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
-    calls = list[int]()
+    calls, stop = list[int](), asyncio.Event()
 
     async def call() -> None:
         calls.append(1)
         if len(calls) < 3:
             raise OSError("the cable is out")
 
-    asyncio.run(succeed("chore", call, expected=lambda error: isinstance(error, OSError)))
+    await succeed("chore", call, expected=is_os_error)
     assert pauses == [0.2, 0.4]
     assert caplog.messages[0] == "chore: OSError: the cable is out; trying again in 0.2 s"
+    calls.clear()
 
-
-async def test_a_call_is_not_repeated_after_a_stop() -> None:
-    stop, calls = asyncio.Event(), list[int]()
-
-    async def call() -> None:
-        calls.append(1)
+    async def stop_and_fail() -> None:
         stop.set()
-        raise OSError
+        await call()
 
     for _ in range(2):
-        await succeed("chore", call, until=stop)
+        await succeed("chore", stop_and_fail, until=stop)
     assert calls == [1]
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_a_pause_ends_with_any_of_its_events(count: int) -> None:
+async def test_a_pause_ends_with_any_of_its_events_and_else_after_its_time(count: int) -> None:
     events = [asyncio.Event() for _ in range(count)]
+    started = time.monotonic()
+    await pause_for(0.05, *events)
+    assert time.monotonic() - started >= 0.049
     asyncio.get_running_loop().call_later(0.01, events[-1].set)
     async with asyncio.timeout(5):
         await pause_for(60.0, *events)
         await pause_for(60.0, *events)  # set already
     await asyncio.sleep(0)  # cancelled tasks take a turn of the loop to end
     assert not own_tasks()
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_pause_without_an_event_lasts_its_time(count: int) -> None:
-    started = time.monotonic()
-    asyncio.run(pause_for(0.05, *[asyncio.Event() for _ in range(count)]))
-    assert time.monotonic() - started >= 0.049

@@ -12,14 +12,6 @@ from lapinq_core.runtime import main_loop
 from lapinq_core.runtime.main_loop import run_main
 
 
-async def stubborn() -> None:
-    while True:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            continue
-
-
 async def end_program() -> None:
     sys.exit(3)
 
@@ -34,9 +26,14 @@ def test_it_gives_what_the_main_coroutine_returns_or_raises() -> None:
     assert run_main(give()) == 7
     with pytest.raises(ValueError, match="no"):
         run_main(fail())
+    with pytest.raises(SystemExit):
+        run_main(end_program())
 
 
-def test_what_is_left_on_the_loop_is_cancelled() -> None:
+def test_what_is_left_on_the_loop_is_cancelled_and_left_behind_if_it_does_not_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(main_loop, "END_SECONDS", 0.1)
     ended = list[str]()
 
     async def left() -> None:
@@ -45,27 +42,23 @@ def test_what_is_left_on_the_loop_is_cancelled() -> None:
         finally:
             ended.append("left")
 
-    async def main() -> None:
-        asyncio.get_running_loop().create_task(left())
-        await asyncio.sleep(0)
-
-    run_main(main())
-    assert ended == ["left"]
-
-
-def test_a_coroutine_that_does_not_end_is_left_behind(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(main_loop, "END_SECONDS", 0.1)
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
 
     async def main() -> str:
-        asyncio.get_running_loop().create_task(stubborn())
+        loop = asyncio.get_running_loop()
+        _tasks = [loop.create_task(left()), loop.create_task(stubborn())]
         await asyncio.sleep(0)
         return "done"
 
     started = time.monotonic()
     assert run_main(main()) == "done"
     assert time.monotonic() - started < 5
+    assert ended == ["left"]
     assert "1 coroutines that tasks left behind do not end" in caplog.text
 
 
@@ -81,11 +74,6 @@ def test_a_task_that_wants_to_end_the_program_does_not(caplog: pytest.LogCapture
     assert "tried to end the program" in caplog.text
 
 
-def test_the_main_coroutine_itself_may_end_the_program() -> None:
-    with pytest.raises(SystemExit):
-        run_main(end_program())
-
-
 STUCK = """
     import asyncio, threading, time
     from lapinq_core.runtime.main_loop import end_without_threads, run_main
@@ -96,31 +84,24 @@ STUCK = """
 
     run_main(main())
     print("flushed", end="")
-    end_without_threads({code})
+    end_without_threads(5)
 """
-
-
-@pytest.mark.parametrize("code", [0, 5])
-def test_threads_that_do_not_end_are_left_behind(code: int) -> None:
-    program = textwrap.dedent(STUCK.format(code=code))
-    ended = subprocess.run(
-        [sys.executable, "-c", program], timeout=20, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (code, "flushed")
-
-
 USUAL = """
-    import atexit
+    import atexit, sys
     from lapinq_core.runtime.main_loop import end_without_threads
 
     end_without_threads(5)
-    atexit.register(print, "usual")
+    atexit.register(print, "usual", end="")
+    sys.exit(3)
 """
 
 
-def test_without_such_threads_the_program_ends_as_usual() -> None:
-    program = textwrap.dedent(USUAL)
-    ended = subprocess.run(
-        [sys.executable, "-c", program], timeout=20, capture_output=True, text=True, check=True
-    )
-    assert ended.stdout == "usual\n"
+@pytest.mark.parametrize(
+    ("program", "code", "said"), [(STUCK, 5, "flushed"), (USUAL, 3, "usual")], ids=["stuck", "usual"]
+)
+def test_threads_that_do_not_end_are_left_behind_and_without_any_the_program_ends_as_usual(
+    program: str, code: int, said: str
+) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    ended = subprocess.run(command, timeout=20, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (code, said)

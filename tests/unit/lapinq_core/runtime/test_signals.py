@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
-from types import FrameType
 
 import pytest
 import uvloop
@@ -29,7 +28,18 @@ async def test_two_signals_mean_two_things(number: signal.Signals, monkeypatch: 
             await signals.insisted.wait()
 
 
-def test_a_signal_is_noticed_while_the_loop_is_held_up() -> None:
+def test_the_echo_of_a_signal_is_no_second_one() -> None:
+    signals = StopSignals()
+    signals.receive()
+    signals.receive()
+    assert signals.asked.is_set()
+    assert not signals.insisted.is_set()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_signal_is_noticed_while_the_loop_is_held_up_and_afterwards_does_what_it_did_before(
+    run: Callable[[Coroutine[None, None, None]], None], request: pytest.FixtureRequest
+) -> None:
     async def main() -> None:
         with stop_signals() as signals:
             assert not was_asked_to_stop()
@@ -42,30 +52,8 @@ def test_a_signal_is_noticed_while_the_loop_is_held_up() -> None:
             async with asyncio.timeout(5):
                 await signals.asked.wait()
 
-    for run in (asyncio.run, uvloop.run):
-        run(main())
-
-
-def test_the_echo_of_a_signal_is_no_second_one() -> None:
-    signals = StopSignals()
-    signals.receive()
-    signals.receive()
-    assert signals.asked.is_set()
-    assert not signals.insisted.is_set()
-
-
-@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.default_int_handler], ids=["default", "handler"])
-def test_afterwards_signals_do_what_they_did_before(
-    run: Callable[[Coroutine[None, None, None]], None],
-    before: signal.Handlers | Callable[[int, FrameType | None], None],
-    request: pytest.FixtureRequest,
-) -> None:
-    async def main() -> None:
-        with stop_signals():
-            assert signal.getsignal(signal.SIGTERM) is not before
-
     request.addfinalizer(partial(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM)))
-    signal.signal(signal.SIGTERM, before)
-    run(main())
-    assert signal.getsignal(signal.SIGTERM) is before
+    for before in (signal.SIG_DFL, signal.default_int_handler):
+        signal.signal(signal.SIGTERM, before)
+        run(main())
+        assert signal.getsignal(signal.SIGTERM) is before

@@ -5,10 +5,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.middleware import Middleware
-from lapinq_core.importing import (
-    MiddlewareNotUsable,
-    load_middleware,
-)
+from lapinq_core.importing import MiddlewareNotUsable, load_middleware
 from tests.unit.lapinq_core.conftest import Write
 
 LAYERS = """

@@ -29,6 +29,7 @@ def read(expression: str, seed: str = "backup") -> Fields:
         ("58-1", [0, 1, 58, 59]),
         ("56-4/3", [2, 56, 59]),
         ("5-5", [5]),
+        ("5-5/1", [5]),
         ("007", [7]),
         ("1,10-12,*/20", [0, 1, 10, 11, 12, 20, 40]),
     ],
@@ -43,22 +44,18 @@ def test_a_field_is_numbers_ranges_steps_and_lists_of_them(minute: str, numbers:
         ("mon-fri", [1, 2, 3, 4, 5]),
         ("FRI-Mon", [0, 1, 5, 6]),
         ("sat-tue/2", [1, 6]),
+        ("5/2", [5]),
         ("7", [0]),
         ("5-7", [0, 5, 6]),
         ("7-2", [0, 1, 2]),
         ("7-7", [0]),
         ("0-7/7", [0]),
         ("0-7", [0, 1, 2, 3, 4, 5, 6]),
-        ("sun-sat", [0, 1, 2, 3, 4, 5, 6]),
         ("1-7", [0, 1, 2, 3, 4, 5, 6]),
     ],
 )
 def test_a_week_may_begin_and_end_where_one_likes(weekday: str, numbers: list[int]) -> None:
     assert list(read(f"0 0 * * {weekday}").weekdays) == numbers
-
-
-def test_months_have_names_and_may_run_over_the_year() -> None:
-    assert read("0 0 * nov-FEB *").months == (1, 2, 11, 12)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +89,11 @@ def test_an_alias_is_its_expression_and_not_hashed(alias: str, expression: str) 
     assert read(alias) == read(expression)
 
 
-def test_seconds_stand_first() -> None:
-    fields = read("30 15 10 * * *")
+def test_seconds_stand_first_months_may_run_over_the_year_and_a_question_mark_is_any_day() -> None:
+    fields = read("30 15 10 * nov-FEB *")
     assert (fields.seconds, fields.minutes, fields.hours) == ((30,), (15,), (10,))
+    assert fields.months == (1, 2, 11, 12)
     assert read("15 10 * * *").seconds == (0,)
-
-
-def test_a_question_mark_is_any_day() -> None:
     assert read("0 0 ? * mon") == read("0 0 * * mon")
     assert read("0 0 1 * ?") == read("0 0 1 * *")
 
@@ -124,13 +119,10 @@ def test_a_hash_stays_within_what_is_written(seed: str) -> None:
     assert fields.weekdays in {(0, 2, 4, 6), (1, 3, 5)}
 
 
-def test_hashes_of_many_names_are_spread_over_the_day() -> None:
-    times = {(read("H H * * *", f"job-{n}").hours, read("H H * * *", f"job-{n}").minutes) for n in range(500)}
-    assert len(times) > 400
-
-
-def test_a_hash_differs_among_fields() -> None:
-    assert any(read("H * * * *", f"{n}").minutes != read("H H * * * *", f"{n}").seconds for n in range(9))
+def test_hashes_of_many_names_are_spread_over_the_day_and_differ_among_fields() -> None:
+    read_all = [read("H H H * * *", f"job-{n}") for n in range(500)]
+    assert len({(fields.hours, fields.minutes) for fields in read_all}) > 400
+    assert any(fields.minutes != fields.seconds for fields in read_all)
 
 
 # What is refused
@@ -142,7 +134,6 @@ def test_a_hash_differs_among_fields() -> None:
         ("60 * * * *", "minute '60'.*0-59"),
         ("* 24 * * *", "hour '24'.*0-23"),
         ("* * 0 * *", "day of month '0'.*1-31"),
-        ("* * 32 * *", "day of month '32'"),
         ("* * * 13 *", "month '13'.*1-12 or jan-dec"),
         ("* * * * 8", "day of week '8'.*0-6 or sun-sat"),
         ("61 * * * * *", "second '61'"),
@@ -151,14 +142,12 @@ def test_a_hash_differs_among_fields() -> None:
         ("50/15 * * * *", "minute '50/15'.*step must be 1 to 10"),
         ("H/61 * * * *", "minute 'h/61'.*step"),
         ("H(30-10) * * * *", r"minute 'h\(30-10\)'.*must ascend"),
-        ("H(0-60) * * * *", r"minute 'h\(0-60\)'"),
         ("* * * * H(0-7)", r"day of week 'h\(0-7\)'.*within 0-6"),
         ("1,,2 * * * *", "minute ''"),
         ("-5 * * * *", "minute '-5'"),
         ("1-2-3 * * * *", "minute '1-2-3'"),
         ("mon * * * *", "minute 'mon'"),
         ("* * * * monday", "day of week 'monday'"),
-        ("R * * * *", "minute 'r'.*use H"),
         ("R(0-5)/2 * * * *", "minute.*use H"),
         ("0 0 15W * *", "day of month '15w'.*nearest weekday"),
         ("0 0 LW * *", "day of month 'lw'.*nearest weekday"),
@@ -170,16 +159,12 @@ def test_a_hash_differs_among_fields() -> None:
         ("? * * * *", "minute.*stand alone"),
         ("0 0 ?,1 * *", "day of month.*stand alone"),
         ("@reboot", "'@reboot' is unknown; the aliases are @hourly"),
-        ("@every 5m", "is unknown"),
         ("* * * *", "has 4 fields"),
         ("0 0 0 1 1 * 2030", "has 7 fields.*years are not supported"),
-        ("", "has 0 fields"),
-        ("0 0 * * *\0", "printable"),
         ("0 0 * *\u00a0*", "printable"),
         ("٣ * * * *", "printable"),
         (f"{'0,' * 127}0 * * * *", "at most 255"),
         ("0 0 30 2 *", "never fires"),
-        ("0 0 31 4,6,9,11 *", "never fires"),
         ("0 0 */15 * fri#4", "never fires"),
     ],
 )

@@ -1,7 +1,10 @@
 """Our times against those of cronsim, which reads and walks expressions in code of its own.
 
-Where the two differ by intention, or cronsim is wrong, `DIFFERENCES` has an example; the drawn expressions keep clear
-of these.
+The drawn expressions keep clear of where the two differ; `test_cron` and `test_cron_fields` have these cases. Cronsim
+follows real time also where the minutes begin with a star or there are seconds, and takes hours for fixed whose star is
+not the first character. Asked amid a repeated hour, it goes back to the first. It goes wrong at midnights that are
+skipped or repeated, and at changes of half an hour. A step from a range of one number goes on to the end of the field,
+and one from a weekday to Sunday.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,29 +19,19 @@ from hypothesis import strategies as st
 from lapinq_core.domain.cron.expression import read_cron
 from lapinq_core.domain.cron.local_time import first_change, wall_clock
 from tests.support.tries import tries
+from tests.unit.lapinq_core.domain.cron.walking import walk
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})
 TEN_YEARS = datetime(2008, 1, 1, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC)
 # With half hours, two hours, a day that was skipped, a pause for Ramadan, and a midnight that is skipped among them.
 EIGHT_ZONES = [
-    "Africa/Casablanca",
-    "America/New_York",
-    "America/Sao_Paulo",
-    "Antarctica/Troll",
-    "Australia/Lord_Howe",
-    "Europe/Dublin",
-    "Europe/Madrid",
-    "Pacific/Apia",
-]
+    "Africa/Casablanca", "America/New_York", "America/Sao_Paulo", "Antarctica/Troll", "Australia/Lord_Howe",
+    "Europe/Dublin", "Europe/Madrid", "Pacific/Apia",
+]  # fmt: skip
 
 
 def ours(expression: str, timezone: str, start: datetime, count: int) -> list[datetime]:
-    rule, moment = read_cron(expression, timezone, seed=""), start
-    found: list[datetime] = []
-    while len(found) < count and (tick := rule.after(moment)) is not None:
-        moment = tick
-        found.append(tick)
-    return found
+    return list(islice(walk(read_cron(expression, timezone, seed=""), start), count))
 
 
 def theirs(expression: str, timezone: str, start: datetime, count: int) -> list[datetime]:
@@ -129,88 +122,6 @@ def misleads_the_oracle(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
     return False
 
 
-# What differs
-
-MADRID, SAO_PAULO = "Europe/Madrid", "America/Sao_Paulo"
-DIFFERENCES = {
-    "it follows real time when the minutes begin with a star, too": (
-        "*/30 2 * * *",
-        MADRID,
-        "2030-03-30T23:00",
-        ["2030-03-31T01:00", "2030-04-01T00:00"],
-        ["2030-04-01T00:00", "2030-04-01T00:30"],
-    ),
-    "it follows real time when there are seconds": (
-        "0 30 2 * * *",
-        MADRID,
-        "2030-03-30T23:00",
-        ["2030-03-31T01:00", "2030-04-01T00:30"],
-        ["2030-04-01T00:30", "2030-04-02T00:30"],
-    ),
-    "it takes hours for fixed when their star is not the first character": (
-        "30 3,*/2 * * *",
-        MADRID,
-        "2030-10-27T00:00",
-        ["2030-10-27T00:30", "2030-10-27T01:30"],
-        ["2030-10-27T00:30", "2030-10-27T02:30"],
-    ),
-    "asked amid a repeated hour, it goes back to the first": (
-        "30 2 * * *",
-        MADRID,
-        "2030-10-27T01:15",
-        ["2030-10-28T01:30"],
-        ["2030-10-27T00:30"],
-    ),
-    "it takes the end of a skipped midnight for a match": (
-        "0 */8 4 * *",
-        SAO_PAULO,
-        "2018-11-03T12:00",
-        ["2018-11-04T10:00"],
-        ["2018-11-04T03:00"],
-    ),
-    "a repeated midnight makes it lose what follows, and with steps walk in a circle for ever": (
-        "21,40 * L * *",
-        "America/Goose_Bay",
-        "2009-11-01T02:30",
-        ["2009-11-01T02:40", "2009-11-01T03:21"],
-        ["2009-11-01T02:40", "2009-11-30T04:21"],
-    ),
-    "it goes by whole hours, and steps over what follows a change of half an hour": (
-        "15 */3 * * *",
-        "America/Caracas",
-        "2016-05-01T05:00",
-        ["2016-05-01T07:15"],
-        ["2016-05-01T10:15"],
-    ),
-    "a step from a range of one number goes on to the end of the field": (
-        "5-5/1 0 * * *",
-        "UTC",
-        "2030-01-01T00:00",
-        ["2030-01-01T00:05", "2030-01-02T00:05"],
-        ["2030-01-01T00:05", "2030-01-01T00:06"],
-    ),
-    "a step from a weekday goes on to Sunday": (
-        "0 0 * * 5/2",
-        "UTC",
-        "2030-01-03T12:00",
-        ["2030-01-04T00:00", "2030-01-11T00:00"],
-        ["2030-01-04T00:00", "2030-01-06T00:00"],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", DIFFERENCES)
-def test_the_oracle_differs_where_that_is_known(name: str) -> None:
-    expression, timezone, start, expected, other = DIFFERENCES[name]
-    moment = utc(start)
-    assert ours(expression, timezone, moment, len(expected)) == [utc(text) for text in expected]
-    assert theirs(expression, timezone, moment, len(other)) == [utc(text) for text in other]
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
 # Ten years
 
 
@@ -225,15 +136,13 @@ def some(zones: list[str], expressions: list[str]) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("timezone", "expression"), some(EIGHT_ZONES, ["30 2 * * *", "0 1 L */2 *", "0 2 * * sun#1,0L"])
-)
+@pytest.mark.parametrize(("timezone", "expression"), some(EIGHT_ZONES, ["0 1 L */2 *", "0 2 * * sun#1,0L"]))
 def test_ten_years_are_those_of_the_oracle(timezone: str, expression: str) -> None:
     assert compare(timezone, expression, *TEN_YEARS) >= 55
 
 
 # Of these the oracle takes seconds for ten years.
-OFTEN = ["0,30 1-2 * * *", "15 * * * sat,sun", "*/20 * * * *", "25 * * * *", "7,37 0-23 * * *"]
+OFTEN = ["30 2 * * *", "0,30 1-2 * * *", "15 * * * sat,sun", "*/20 * * * *", "25 * * * *", "7,37 0-23 * * *"]
 
 
 @pytest.mark.parametrize(("timezone", "expression"), some(EIGHT_ZONES, OFTEN))
@@ -249,8 +158,8 @@ def test_days_around_each_change_of_ten_years_are_those_of_the_oracle(timezone: 
 @pytest.mark.slow
 @pytest.mark.parametrize("timezone", EIGHT_ZONES)
 @pytest.mark.parametrize("expression", OFTEN)
-def test_ten_years_of_every_hour_are_those_of_the_oracle(timezone: str, expression: str) -> None:
-    assert compare(timezone, expression, *TEN_YEARS) >= 5000
+def test_ten_years_of_frequent_times_are_those_of_the_oracle(timezone: str, expression: str) -> None:
+    assert compare(timezone, expression, *TEN_YEARS) >= 3500
 
 
 def compare(timezone: str, expression: str, start: datetime, end: datetime) -> int:

@@ -114,23 +114,15 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     misfire_limit = 0
     """
     found = wrong(text)
-    assert {tuple(line.split(": ")[:2]) for line in found} == {
-        ("colour", "is unknown; allowed are schedules and source"),
-        ("source", "must not start with module:, which is reserved for modules"),
-        ("one", "module_path"),
-        ("one", "cron"),
-        ("one", "timezone"),
-        ("one", "jitter"),
-        ("one", "priority"),
-        ("one", "prioritty"),
-        ("one", "enabled"),
-        ("one", "name"),
-        ("one", "every"),
-        ("schedule 3", "name"),
-        ("schedule 3", "task_name"),
-        ("schedule 3", "every"),
-        ("schedule 3", "kwargs.a"),
-        ("schedule 3", "misfire_limit"),
+    assert {": ".join(line.split(": ")[:2]) for line in found} == {
+        "colour: is unknown; allowed are schedules and source",
+        "source: must not start with module:, which is reserved for modules",
+        *(
+            f"one: {field}"
+            for field in ("module_path", "cron", "timezone", "jitter", "priority", "prioritty")
+        ),
+        *(f"one: {field}" for field in ("enabled", "name", "every")),
+        *(f"schedule 3: {field}" for field in ("name", "task_name", "every", "kwargs.a", "misfire_limit")),
     }
     assert "one: jitter: expected `float`, got `str`" in found
     assert "one: name: is used by two schedules of the file" in found

@@ -10,17 +10,11 @@ def definition(name: str = "nightly", **values: Any) -> Definition:
     return Definition(name=name, task_name="add", module_path="app", **values)
 
 
-def test_an_expression_and_an_interval_are_sentences() -> None:
+def test_an_expression_and_an_interval_are_sentences_in_the_language_asked_for() -> None:
     assert sentence_of(definition(cron="0 9 * * 1-5")) == "At 09:00, Monday through Friday"
-    assert sentence_of(definition(every="1h30m")) == "Every 1 hour and 30 minutes"
-
-
-def test_it_speaks_the_language_asked_for() -> None:
-    assert sentence_of(definition(every="15m"), "es") == "Cada 15 minutos"
-
-
-def test_the_zone_is_not_needed() -> None:
     assert sentence_of(definition(cron="0 9 * * *", timezone="Mars/Olympus")) == "At 09:00"
+    assert sentence_of(definition(every="1h30m")) == "Every 1 hour and 30 minutes"
+    assert sentence_of(definition(every="15m"), "es") == "Cada 15 minutos"
 
 
 @pytest.mark.parametrize("expression", ["H H * * *", "h h * * *"])

@@ -20,7 +20,6 @@ from lapinq_core.domain.schedules.ticks import (
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-SECOND = timedelta(seconds=1)
 
 ENQUEUED, HELD, SKIPPED = TickOutcome.ENQUEUED, TickOutcome.HELD, TickOutcome.SKIPPED
 
@@ -44,40 +43,11 @@ class Counting:
         return self._series.after(moment)
 
 
-def hourly(now: datetime, misfire: Misfire, limit: int = 100) -> DueTicks:
-    return due_ticks(Interval(3600, NOON), NOON + HOUR, now, misfire, limit)
-
-
 @pytest.mark.parametrize("misfire", Misfire)
 def test_a_tick_within_the_grace_runs_whatever_the_policy(misfire: Misfire) -> None:
     for late in (timedelta(0), GRACE):
-        assert hourly(NOON + HOUR + late, misfire) == DueTicks([NOON + HOUR], NOON + 2 * HOUR)
-
-
-def test_of_missed_ticks_the_latest_runs() -> None:
-    found = hourly(NOON + 5.5 * HOUR, Misfire.LATEST)
-    assert found == DueTicks([NOON + 5 * HOUR], NOON + 6 * HOUR, missed_from=NOON + HOUR)
-
-
-def test_of_missed_ticks_none_runs_beside_one_that_was_not_missed() -> None:
-    for misfire in (Misfire.LATEST, Misfire.SKIP):
-        found = hourly(NOON + 5 * HOUR + SECOND, misfire)
-        assert found == DueTicks([NOON + 5 * HOUR], NOON + 6 * HOUR, missed_from=NOON + HOUR)
-
-
-def test_missed_ticks_are_skipped() -> None:
-    found = hourly(NOON + 5.5 * HOUR, Misfire.SKIP)
-    assert found == DueTicks([], NOON + 6 * HOUR, missed_from=NOON + HOUR, missed_until=NOON + 5 * HOUR)
-
-
-def test_all_missed_ticks_run_up_to_a_limit_the_latest_of_them() -> None:
-    hours = [NOON + n * HOUR for n in range(1, 6)]
-    assert hourly(NOON + 5.5 * HOUR, Misfire.ALL) == DueTicks(hours, NOON + 6 * HOUR)
-    assert hourly(NOON + 5.5 * HOUR, Misfire.ALL, 2) == DueTicks(
-        hours[-2:], NOON + 6 * HOUR, missed_from=hours[0]
-    )
-    # The one that was not missed does not count.
-    assert hourly(NOON + 5 * HOUR, Misfire.ALL, 2).fire == hours[-3:]
+        found = due_ticks(Interval(3600, NOON), NOON + HOUR, NOON + HOUR + late, misfire, 100)
+        assert found == DueTicks([NOON + HOUR], NOON + 2 * HOUR)
 
 
 def test_a_series_that_has_lost_its_instants_moves_on() -> None:

@@ -96,38 +96,34 @@ def test_the_table_has_every_outcome() -> None:
     assert {type(row[0]) for row in TABLE} == set(get_args(Outcome))
 
 
-@pytest.mark.parametrize("outcome", [Raised("E"), TimedOut(1), Died("d")], ids=name)
-def test_the_wait_before_a_retry_doubles_and_is_spread(outcome: Outcome) -> None:
-    policy = RetryPolicy(max_retries=5, retry_delay=10)
-    waits = [decide(policy, attempt, outcome, rand) for attempt in (1, 3) for rand in (0.0, 0.5)]
-    assert [wait.delay for wait in waits if isinstance(wait, Retry)] == [8, 10, 32, 40]
+def delays(policy: RetryPolicy, *attempts: tuple[int, Outcome, float]) -> list[float]:
+    following = [decide(policy, attempt, outcome, rand) for attempt, outcome, rand in attempts]
+    return [retry.delay for retry in following if isinstance(retry, Retry)]
 
 
 @pytest.mark.parametrize("outcome", [Raised("E"), TimedOut(1), Died("d")], ids=name)
-def test_a_schedule_goes_before_what_the_task_says(outcome: Outcome) -> None:
+def test_the_wait_before_a_retry_doubles_and_is_spread_unless_the_function_has_a_schedule(
+    outcome: Outcome,
+) -> None:
+    usual = RetryPolicy(max_retries=5, retry_delay=10)
+    both = [(attempt, outcome, rand) for attempt in (1, 3) for rand in (0.0, 0.5)]
+    assert delays(usual, *both) == [8, 10, 32, 40]
     for schedule, expected in (
         (FixedDelay(3), [3, 3]),
         (Delays((1, 60)), [1, 60]),
         (Backoff(2, 3, jitter=0), [2, 6]),
     ):
         policy = RetryPolicy(max_retries=5, retry_delay=10, retry_backoff=True, schedule=schedule)
-        following = [decide(policy, attempt, outcome, rand=0.9) for attempt in (1, 2)]
-        assert [retry.delay for retry in following if isinstance(retry, Retry)] == expected
+        assert delays(policy, (1, outcome, 0.9), (2, outcome, 0.9)) == expected
 
 
-def test_a_schedule_delays_neither_a_lost_worker_nor_a_countdown() -> None:
-    policy = RetryPolicy(max_retries=5, schedule=FixedDelay(60))
-    following = [decide(policy, 1, outcome, 0.5) for outcome in (WorkerLost("w"), RetryAsked(7, "later"))]
-    assert [retry.delay for retry in following if isinstance(retry, Retry)] == [0, 7]
+def test_neither_a_schedule_nor_chance_delays_a_lost_worker_and_a_countdown() -> None:
+    for policy in (RetryPolicy(max_retries=9), RetryPolicy(max_retries=9, schedule=FixedDelay(60))):
+        assert delays(policy, (1, WorkerLost("w"), 0.9), (5, RetryAsked(7, "later"), 0.9)) == [0, 7]
 
 
 def test_isolation_only_rises_and_what_earlier_releases_stored_is_isolated() -> None:
     assert Isolation.NONE < Isolation.SUSPECTED < Isolation.ISOLATED < 3
-
-
-def test_the_countdown_of_a_retry_error_is_neither_doubled_nor_spread() -> None:
-    following = decide(RetryPolicy(max_retries=9), 5, RetryAsked(3, "later"), rand=0.9)
-    assert following == Retry(3, "later")
 
 
 def test_a_start_beyond_the_last_one_can_only_fail() -> None:

@@ -28,57 +28,43 @@ class Broken(LapinqError):
     """
 
 
-def test_the_first_line_of_the_docstring_is_the_message() -> None:
-    assert str(Broken()) == "It is broken."
-    assert str(Broken("badly")) == "badly"
-
-
-def test_a_retry_error_says_when() -> None:
-    assert (RetryError().countdown, str(RetryError(2.5))) == (10, "retry in 2.5 s")
-    assert str(RetryError(1, message="the mirror is down")) == "the mirror is down"
-
-
-def test_an_invalid_value_names_its_place() -> None:
-    error = InvalidValue("args[0]", "must be finite")
-    assert (str(error), error.loc, error.msg) == ("args[0]: must be finite", "args[0]", "must be finite")
-    assert str(InvalidValue("", "must be a list")) == "must be a list"
-
-
-def test_errors_survive_pickling() -> None:
-    retry = pickle.loads(pickle.dumps(RetryError(4, message="later")))
-    invalid = pickle.loads(pickle.dumps(InvalidValue("queue", "no")))
-    assert (retry.countdown, str(retry)) == (4, "later")
-    assert (invalid.loc, invalid.msg) == ("queue", "no")
-
-
 @pytest.mark.parametrize(
-    "error",
+    ("error", "text", "facts"),
     [
-        Cancel(),
-        Cancel("not wanted"),
-        Snooze(2.5),
-        RateLimited("api", 2.5),
-        TimeLimit(5),
-        LeaseLost(),
-        NoTask(),
+        (Broken(), "It is broken.", {}),  # the first line of the docstring
+        (Broken("badly"), "badly", {}),
+        (RetryError(), "retry in 10 s", {"countdown": 10}),
+        (RetryError(2.5), "retry in 2.5 s", {"countdown": 2.5}),
+        (RetryError(1, message="the mirror is down"), "the mirror is down", {"countdown": 1}),
+        (InvalidValue("args[0]", "no"), "args[0]: no", {"loc": "args[0]", "msg": "no"}),
+        (InvalidValue("", "must be a list"), "must be a list", {"loc": "", "msg": "must be a list"}),
+        (Cancel(), "the task cancelled itself", {}),
+        (Cancel("the order was withdrawn"), "the order was withdrawn", {}),
+        (Snooze(), "snoozed for 10 s", {"seconds": 10}),
+        (Snooze(2.5), "snoozed for 2.5 s", {"seconds": 2.5}),
+        (RateLimited("openai"), "the limit openai is closed for 30 s", {"limit": "openai", "after": 30}),
+        (TimeLimit(2.5), "time limit of 2.5 s reached", {"limit": 2.5}),
+        (LeaseLost(), str(LeaseLost()), {}),
+        (NoTask(), str(NoTask()), {}),
     ],
     ids=repr,
 )
-def test_what_ends_a_task_survives_pickling(error: BaseException) -> None:
+def test_each_error_says_what_it_asks_for_also_after_pickling(
+    error: BaseException, text: str, facts: dict[str, object]
+) -> None:
     again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+    assert (type(again), vars(again)) == (type(error), vars(error))
+    for one in (error, again):
+        assert str(one) == text
+        assert {name: getattr(one, name) for name in facts} == facts
 
 
-def test_each_way_to_end_a_task_says_what_it_asks_for() -> None:
-    assert str(Cancel("the order was withdrawn")) == "the order was withdrawn"
-    assert str(Cancel()) == "the task cancelled itself"
-    assert (Snooze().seconds, str(Snooze(90))) == (10, "snoozed for 90 s")
-    assert (TimeLimit(2.5).limit, str(TimeLimit(2.5))) == (2.5, "time limit of 2.5 s reached")
+def test_a_time_limit_passes_what_catches_exceptions() -> None:
+    assert not issubclass(TimeLimit, Exception)
+    assert all(issubclass(kind, LapinqError) for kind in (Cancel, Snooze, LeaseLost, NoTask))
 
 
-def test_a_refused_task_names_the_limit_that_closes() -> None:
-    error = RateLimited("openai")
-    assert (error.limit, error.after, str(error)) == ("openai", 30, "the limit openai is closed for 30 s")
+def test_a_refused_task_names_the_limit_by_text_and_a_time_by_a_number() -> None:
     for limit, after, wrong in (
         (5, 1, "limit must be"),
         ("a", "1", "after must be"),
@@ -88,22 +74,14 @@ def test_a_refused_task_names_the_limit_that_closes() -> None:
             RateLimited(limit, after)  # pyright: ignore[reportArgumentType]
 
 
-def test_a_time_limit_passes_what_catches_exceptions() -> None:
-    assert not issubclass(TimeLimit, Exception)
-    assert all(issubclass(kind, LapinqError) for kind in (Cancel, Snooze, LeaseLost, NoTask))
-
-
-@pytest.mark.parametrize("seconds", ["60", timedelta(minutes=1), None, True, [60]])
-def test_a_snooze_takes_numbers_only(seconds: Any) -> None:
-    with pytest.raises(TypeError, match=r"^seconds must be a number$"):
-        Snooze(seconds)
-
-
-@pytest.mark.parametrize("seconds", [-1, 0, 0.5, math.nan, math.inf, Decimal(60)])
-def test_a_snooze_takes_any_number(seconds: Any) -> None:
-    assert Snooze(seconds).seconds is seconds
-
-
-def test_a_retry_error_with_a_message_takes_what_it_always_took() -> None:
+def test_a_snooze_takes_any_number_and_nothing_else() -> None:
+    numbers: list[Any] = [-1, 0, 0.5, math.nan, math.inf, Decimal(60)]
+    for seconds in numbers:
+        assert Snooze(seconds).seconds is seconds
+    others: list[Any] = ["60", timedelta(minutes=1), None, True, [60]]
+    for seconds in others:
+        with pytest.raises(TypeError, match=r"^seconds must be a number$"):
+            Snooze(seconds)
+    # A retry error with a message takes what it always took.
     countdown: Any = "5"
     assert RetryError(countdown, "later").countdown == "5"

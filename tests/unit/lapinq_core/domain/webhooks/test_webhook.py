@@ -34,6 +34,10 @@ def test_the_body_has_the_published_fields_first() -> None:
     assert told["audience"] == "https://a.example/b"
 
 
+def at(**difference: float) -> str:
+    return format_datetime(NOW + timedelta(**difference), usegmt=True)
+
+
 @pytest.mark.parametrize(
     ("status", "retry_after", "outcome"),
     [
@@ -43,28 +47,29 @@ def test_the_body_has_the_published_fields_first() -> None:
         (404, "60", Undelivered("it answered 404", 404)),
         (410, None, Undelivered("it answered 410: it refuses further deliveries", 410, is_final=True)),
         (429, "60", Undelivered("it answered 429", 429, 60.0)),
-        (503, "7200", Undelivered("it answered 503", 503, 3600.0)),
-        (503, "9" * 5000, Undelivered("it answered 503", 503, 3600.0)),
-        (
-            503,
-            format_datetime(NOW + timedelta(seconds=90), usegmt=True),
-            Undelivered("it answered 503", 503, 90.0),
-        ),
-        (503, format_datetime(NOW - timedelta(days=1), usegmt=True), Undelivered("it answered 503", 503)),
-        (
-            503,
-            format_datetime(NOW + timedelta(days=1), usegmt=True),
-            Undelivered("it answered 503", 503, 3600.0),
-        ),
-        (503, "soon", Undelivered("it answered 503", 503)),
-        (503, "-5", Undelivered("it answered 503", 503)),
-        (503, "", Undelivered("it answered 503", 503)),
-        (503, f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", Undelivered("it answered 503", 503)),
-        (503, f"Mon, 01 Jan 2030 00:00:00 +{'9' * 30}", Undelivered("it answered 503", 503)),
     ],
 )
 def test_what_an_answer_says(status: int, retry_after: str | None, outcome: Delivered | Undelivered) -> None:
     assert judge(status, retry_after, NOW) == outcome
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("7200", 3600.0),
+        ("9" * 5000, 3600.0),
+        (at(seconds=90), 90.0),
+        (at(days=-1), 0.0),
+        (at(days=1), 3600.0),
+        ("soon", 0.0),
+        ("-5", 0.0),
+        ("", 0.0),
+        (f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", 0.0),
+        (f"Mon, 01 Jan 2030 00:00:00 +{'9' * 30}", 0.0),
+    ],
+)
+def test_a_receiver_may_ask_for_up_to_an_hour(retry_after: str, seconds: float) -> None:
+    assert judge(503, retry_after, NOW) == Undelivered("it answered 503", 503, seconds)
 
 
 def test_tries_grow_apart_up_to_an_hour() -> None:

@@ -14,16 +14,13 @@ _PUBLIC = """
 """
 
 
-@pytest.mark.parametrize("address", _PRIVATE.split())
-def test_an_address_inside_is_private(address: str) -> None:
-    assert is_private(address)
-    assert not read_allowed([]).admits("example.com", address)
-
-
-@pytest.mark.parametrize("address", _PUBLIC.split())
-def test_an_address_of_the_internet_is_not(address: str) -> None:
-    assert not is_private(address)
-    assert read_allowed([]).admits("example.com", address)
+def test_an_address_inside_is_private_and_one_of_the_internet_is_not() -> None:
+    for address in _PRIVATE.split():
+        assert is_private(address), address
+        assert not read_allowed([]).admits("example.com", address), address
+    for address in _PUBLIC.split():
+        assert not is_private(address), address
+        assert read_allowed([]).admits("example.com", address), address
 
 
 @pytest.mark.parametrize(
@@ -124,24 +121,14 @@ def test_user_and_password_become_a_header() -> None:
     assert read_target("http://a/").authorization is None
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "ftp://a/",
-        "http://",
-        "http://a:99999/",
-        "http://a:0/",
-        "http://a b/",
-        "http://%6c/",
-        "http://a\\b/",
-        "http://a..b/",
-        "http://[fe80::1%25eth0]/",
-        "http://[1.2.3.4]/",
-        "http://[::1/",
-        "http://a/\r\nX: y",
-        "http://" + "ü" * 70 + "/",
-    ],
-)
+_NO_TARGETS = [
+    "ftp://a/", "http://", "http://a:99999/", "http://a:0/", "http://a b/", "http://%6c/", "http://a\\b/",
+    "http://a..b/", "http://[fe80::1%25eth0]/", "http://[1.2.3.4]/", "http://[::1/", "http://a/\r\nX: y",
+    "http://" + "ü" * 70 + "/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", _NO_TARGETS)
 def test_what_can_not_be_called_is_refused(url: str) -> None:
     with pytest.raises(InvalidValue):
         read_target(url)

@@ -3,7 +3,8 @@
 import logging
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -16,43 +17,58 @@ from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
 
 
-@pytest.fixture
-def url(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
-    """Where one serves on a free port."""
+@contextmanager
+def serving(
+    caplog: pytest.LogCaptureFixture, probes: Probes | None = None, host: str = "127.0.0.1"
+) -> Generator[str]:
+    """Where one serves on a free port, as its log says."""
     caplog.set_level(logging.INFO)
-    with serving_metrics(Settings(metrics_port=0), Metrics(), Probes(60.0)):
-        found = re.search(r"http://127\.0\.0\.1:\d+", caplog.text)
-        assert found, caplog.text
-        yield found[0]
+    settings = Settings(metrics_port=0, metrics_host=host)
+    with serving_metrics(settings, Metrics(), probes or Probes(60.0)):
+        [url] = re.findall(r"http://(?:127\.0\.0\.1|\[::1\]):\d+", caplog.text)
+        yield url
 
 
 def port_of(url: str) -> int:
     return int(url.rpartition(":")[2])
 
 
-def test_it_serves_on_a_free_port_that_the_log_names(url: str) -> None:
-    response = httpx.get(f"{url}/metrics", trust_env=False)
-    assert response.status_code == 200
-    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert "lapinq_build_info" in Scraped(response.text).families
+def get(url: str, accept: str = "*/*") -> httpx.Response:
+    return httpx.get(url, headers={"Accept": accept}, trust_env=False)
 
 
-def test_it_serves_nothing_else(url: str) -> None:
-    assert httpx.get(f"{url}/", trust_env=False).status_code == 404
-    assert httpx.post(f"{url}/metrics", trust_env=False).status_code == 501
-    head = httpx.head(f"{url}/metrics", trust_env=False)
-    assert (head.status_code, head.content) == (200, b"")
+def answers(url: str) -> bool:
+    try:
+        return get(f"{url}/metrics").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_it_serves_metrics_on_a_free_port_and_nothing_else_until_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving(caplog) as url:
+        plain = get(f"{url}/metrics")
+        assert plain.status_code == 200
+        assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert "lapinq_build_info" in Scraped(plain.text).families
+        other = get(f"{url}/metrics", "application/openmetrics-text")
+        assert other.headers["content-type"].startswith("application/openmetrics-text")
+        assert other.text.endswith("# EOF\n")
+        assert get(f"{url}/").status_code == 404
+        assert httpx.post(f"{url}/metrics", trust_env=False).status_code == 501
+        head = httpx.head(f"{url}/metrics", trust_env=False)
+        assert (head.status_code, head.content) == (200, b"")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port_of(url)))
 
 
 def test_probes_are_answered_beside_the_metrics(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
     probes = Probes(60.0)
-    with serving_metrics(Settings(metrics_port=0), Metrics(), probes):
-        found = re.search(r"http://127\.0\.0\.1:\d+", caplog.text)
-        assert found, caplog.text
+    with serving(caplog, probes) as url:
 
         def ask(path: str) -> tuple[int, dict[str, str]]:
-            response = httpx.get(f"{found[0]}{path}", trust_env=False)
+            response = get(url + path)
             return response.status_code, response.json()
 
         assert ask("/livez") == (200, {"status": "ok"})
@@ -62,46 +78,24 @@ def test_probes_are_answered_beside_the_metrics(caplog: pytest.LogCaptureFixture
         assert ask("/readyz?verbose") == (200, {"status": "ready"})
 
 
-def test_openmetrics_is_given_to_whoever_asks_for_it(url: str) -> None:
-    accept = {"Accept": "application/openmetrics-text"}
-    response = httpx.get(f"{url}/metrics", headers=accept, trust_env=False)
-    assert response.headers["content-type"].startswith("application/openmetrics-text")
-    assert response.text.endswith("# EOF\n")
+def test_beyond_a_few_at_once_a_connection_is_closed_unanswered(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(caplog) as url:
+        silent = [socket.create_connection(("127.0.0.1", port_of(url))) for _ in range(MAX_AT_ONCE)]
+        try:
 
+            def is_closed() -> bool:
+                with socket.create_connection(("127.0.0.1", port_of(url)), timeout=2) as one:
+                    one.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                    try:
+                        return one.recv(1) == b""
+                    except ConnectionResetError:
+                        return True
 
-def test_beyond_a_few_at_once_a_connection_is_closed_unanswered(url: str) -> None:
-    silent = [socket.create_connection(("127.0.0.1", port_of(url))) for _ in range(MAX_AT_ONCE)]
-    try:
-
-        def is_closed() -> bool:
-            with socket.create_connection(("127.0.0.1", port_of(url)), timeout=2) as one:
-                one.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-                try:
-                    return one.recv(1) == b""
-                except ConnectionResetError:
-                    return True
-
-        eventually(is_closed)
-    finally:
-        for each in silent:
-            each.close()
-    eventually(lambda: answers(url))
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/metrics", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def test_nothing_listens_after_its_end(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    with serving_metrics(Settings(metrics_port=0), Metrics(), Probes(60.0)):
-        url = re.findall(r"http://[\d.]+:\d+", caplog.text)[-1]
-        assert answers(url)
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port_of(url)))
+            eventually(is_closed)
+        finally:
+            for each in silent:
+                each.close()
+        eventually(lambda: answers(url))
 
 
 def test_without_a_port_nothing_is_served(caplog: pytest.LogCaptureFixture) -> None:
@@ -110,28 +104,26 @@ def test_without_a_port_nothing_is_served(caplog: pytest.LogCaptureFixture) -> N
         assert caplog.text == ""
 
 
-def test_a_port_that_is_taken_is_said_plainly(url: str) -> None:
-    with (
-        pytest.raises(CannotServeMetrics, match=rf"port {port_of(url)} of 127.0.0.1: address already in use"),
-        serving_metrics(Settings(metrics_port=port_of(url)), Metrics(), Probes(60.0)),
-    ):
-        raise AssertionError("it served on a port that is taken")
-
-
-def test_a_host_that_is_none_is_said_plainly() -> None:
-    with (
-        pytest.raises(CannotServeMetrics, match=r"port 0 of nowhere\.invalid"),
-        serving_metrics(Settings(metrics_port=0, metrics_host="nowhere.invalid"), Metrics(), Probes(60.0)),
-    ):
-        raise AssertionError("it served on a host that is none")
+def test_a_port_that_is_taken_and_a_host_that_is_none_are_said_plainly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving(caplog) as url:
+        taken = (
+            Settings(metrics_port=port_of(url)),
+            rf"port {port_of(url)} of 127.0.0.1: address already in use",
+        )
+        nowhere = Settings(metrics_port=0, metrics_host="nowhere.invalid"), r"port 0 of nowhere\.invalid"
+        for settings, told in (taken, nowhere):
+            with (
+                pytest.raises(CannotServeMetrics, match=told),
+                serving_metrics(settings, Metrics(), Probes(60.0)),
+            ):
+                raise AssertionError("it served")
 
 
 def test_it_serves_on_ipv6(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
     try:
-        with serving_metrics(Settings(metrics_port=0, metrics_host="::1"), Metrics(), Probes(60.0)):
-            found = re.search(r"http://\[::1\]:\d+", caplog.text)
-            assert found, caplog.text
-            assert answers(found[0])
+        with serving(caplog, host="::1") as url:
+            assert answers(url)
     except CannotServeMetrics as error:
         pytest.skip(str(error))

@@ -52,79 +52,66 @@ def stored(
     )
 
 
-def step(
-    want: Wanted, found: Schedule | None, others: Others = Others.REFUSED
-) -> tuple[Action, dict[str, Any]]:
-    made = compare(want, found, others, NOW)
-    assert made.name == "nightly"
-    return made.action, made.changes
-
-
-def test_what_is_not_there_is_created() -> None:
-    assert step(wanted(), None) == (Action.CREATED, {})
-
-
-def test_what_is_the_same_is_unchanged_whether_paused_or_not() -> None:
-    assert step(wanted(), stored()) == (Action.UNCHANGED, {})
-    assert step(wanted(), stored(paused=("lisa", None))) == (Action.UNCHANGED, {})
-
-
-def test_a_field_that_is_left_out_goes_back_to_its_default() -> None:
-    assert step(wanted(), stored(priority=5, jitter=30.0, kwargs={"key": "secret"})) == (
-        Action.CHANGED,
-        {"priority": [5, 0], "jitter": [30.0, 0.0], "kwargs": "changed"},
-    )
-
-
-def test_an_expression_may_give_way_to_an_interval() -> None:
-    _, changes = step(wanted(cron=None, every="15m"), stored())
-    assert changes == {"cron": ["@daily", None], "every": [None, "15m"]}
+JOBS, OLD, NEW = "jobs.toml", "module:old", "module:new"
+GONE = ("old", "no longer declared in old")
+"""Who paused a schedule of the module `old`, and why, when the module no longer had it."""
+LATER: dict[str, Any] = {"priority": 5, "jitter": 30.0, "kwargs": {"key": "secret"}}
+RESUMED = {"enabled": [False, True]}
 
 
 @pytest.mark.parametrize(
-    ("enabled", "paused", "changes"),
+    ("want", "found", "action", "changes"),
     [
-        (True, None, {}),
-        (True, ("lisa", "broken"), {"enabled": [False, True]}),
-        (False, None, {"enabled": [True, False]}),
-        (False, ("lisa", "broken"), {}),
+        (wanted(), None, Action.CREATED, {}),
+        # What is the same is unchanged, whether paused or not, unless the file says whether it fires.
+        (wanted(), stored(), Action.UNCHANGED, {}),
+        (wanted(), stored(paused=("lisa", None)), Action.UNCHANGED, {}),
+        (wanted(enabled=True), stored(), Action.UNCHANGED, {}),
+        (wanted(enabled=True), stored(paused=("lisa", "broken")), Action.CHANGED, RESUMED),
+        (wanted(enabled=False), stored(), Action.CHANGED, {"enabled": [True, False]}),
+        (wanted(enabled=False), stored(paused=("lisa", "broken")), Action.UNCHANGED, {}),
+        # A field that is left out goes back to its default; what is hidden is not shown.
+        (
+            wanted(),
+            stored(**LATER),
+            Action.CHANGED,
+            {"priority": [5, 0], "jitter": [30.0, 0.0], "kwargs": "changed"},
+        ),
+        (
+            wanted(cron=None, every="15m"),
+            stored(),
+            Action.CHANGED,
+            {"cron": ["@daily", None], "every": [None, "15m"]},
+        ),
+        # A module takes over from a module, as functions move, and resumes what was paused because it was gone.
+        (wanted(NEW), stored(OLD), Action.CHANGED, {"source": [OLD, NEW]}),
+        (wanted(NEW), stored(JOBS), Action.ELSEWHERE, {}),
+        (wanted(OLD), stored(OLD, GONE), Action.CHANGED, RESUMED),
+        (wanted(NEW), stored(OLD, GONE), Action.CHANGED, {"source": [OLD, NEW], **RESUMED}),
+        (wanted(OLD), stored(OLD, ("lisa", GONE[1])), Action.UNCHANGED, {}),
+        (wanted(OLD), stored(OLD, ("old", None)), Action.UNCHANGED, {}),
+        (wanted(OLD), stored(OLD, ("lisa", "broken")), Action.UNCHANGED, {}),
+        # What has ended stays as it is.
+        (wanted(ends_at=PAST), None, Action.ENDED, {}),
+        (wanted(ends_at=PAST, priority=1), stored(ends_at=PAST), Action.ENDED, {}),
     ],
 )
-def test_a_file_may_say_whether_it_fires(
-    enabled: bool, paused: tuple[str, str] | None, changes: dict[str, Any]
+def test_what_becomes_of_a_schedule(
+    want: Wanted, found: Schedule | None, action: Action, changes: dict[str, Any]
 ) -> None:
-    assert step(wanted(enabled=enabled), stored(paused=paused))[1] == changes
+    made = compare(want, found, Others.REFUSED, NOW)
+    assert (made.name, made.action, made.changes) == ("nightly", action, changes)
 
 
 @pytest.mark.parametrize("source", [None, "others.toml", "module:app"])
 def test_what_is_kept_elsewhere_is_taken_over_on_demand_only(source: str | None) -> None:
-    assert step(wanted(), stored(source)) == (Action.ELSEWHERE, {})
-    assert step(wanted(), stored(source), Others.LEFT) == (Action.ELSEWHERE, {})
-    assert step(wanted(), stored(source), Others.TAKEN) == (Action.CHANGED, {"source": [source, "jobs.toml"]})
-
-
-def test_a_module_takes_over_from_a_module_as_functions_move() -> None:
-    assert step(wanted("module:new"), stored("module:old")) == (
-        Action.CHANGED,
-        {"source": ["module:old", "module:new"]},
-    )
-    assert step(wanted("module:new"), stored("jobs.toml")) == (Action.ELSEWHERE, {})
-
-
-def test_what_a_module_declares_again_is_resumed_if_that_is_why_it_is_paused() -> None:
-    gone = ("app", "no longer declared in app")
-    assert step(wanted("module:app"), stored("module:app", gone)) == (
-        Action.CHANGED,
-        {"enabled": [False, True]},
-    )
-    assert step(wanted("module:new"), stored("module:app", gone))[1]["enabled"] == [False, True]
-    for paused in [("lisa", "no longer declared in app"), ("app", None), ("lisa", "broken")]:
-        assert step(wanted("module:app"), stored("module:app", paused)) == (Action.UNCHANGED, {})
-
-
-def test_what_has_ended_stays_as_it_is() -> None:
-    assert step(wanted(ends_at=PAST), None) == (Action.ENDED, {})
-    assert step(wanted(ends_at=PAST, priority=1), stored(ends_at=PAST)) == (Action.ENDED, {})
+    steps = [compare(wanted(), stored(source), others, NOW) for others in Others]
+    assert {others: made.action for others, made in zip(Others, steps, strict=True)} == {
+        Others.REFUSED: Action.ELSEWHERE,
+        Others.LEFT: Action.ELSEWHERE,
+        Others.TAKEN: Action.CHANGED,
+    }
+    assert [made.changes for made in steps if made.changes] == [{"source": [source, JOBS]}]
 
 
 def test_what_is_gone_is_left_paused_or_deleted() -> None:

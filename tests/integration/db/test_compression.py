@@ -10,17 +10,17 @@ from lapinq_core.db.rows import maybe_row
 ASK = "SHOW default_toast_compression"
 
 
-def test_large_values_are_compressed_as_fast_as_the_server_can(database: str) -> None:
+def test_large_values_are_compressed_as_fast_as_the_server_can(shared_database: str) -> None:
     async def test() -> list[tuple[str] | None]:
         async with (
-            await connect_pinned(database, "test") as pinned,
-            await connect(database, "test") as users,
-            make_pool(database, "test", 1, timeout=5) as pool,
+            await connect_pinned(shared_database, "test") as pinned,
+            await connect(shared_database, "test") as users,
+            make_pool(shared_database, "test", 1, timeout=5) as pool,
             pool.connection() as pooled,
         ):
             return [await maybe_row(conn, ASK) for conn in (pinned, pooled, users)]
 
-    with psycopg.connect(database) as conn:
+    with psycopg.connect(shared_database) as conn:
         [usual] = conn.execute(ASK).fetchone() or [None]
         has_lz4 = conn.execute(
             "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"

@@ -52,7 +52,7 @@ async def test_it_follows_channels_that_change(
 
 @pytest.mark.parametrize("words", [b"default_transaction_isolation", b"LISTEN"], ids=["settings", "listen"])
 async def test_a_server_that_falls_silent_after_the_login_is_left(
-    database: str, words: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shared_database: str, words: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pool, "CONNECT_TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(listener_module, "CHECK_DEADLINE_SECONDS", 0.2)
@@ -64,7 +64,7 @@ async def test_a_server_that_falls_silent_after_the_login_is_left(
     async def is_connected() -> bool:
         return listener.connected
 
-    with proxy(database) as between:
+    with proxy(shared_database) as between:
         between.swallow_after(words)
         listener = Listener(between.url, "test")
         listener.subscribe("always", lambda _: None)

@@ -33,56 +33,37 @@ def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url, autocommit=True)
 
 
-def test_it_answers_the_revisions_before_and_after(empty: str) -> None:
-    assert migrate(empty) == (None, head_revision())
-    assert migrate(empty) == (head_revision(), head_revision())
-    with connect(empty) as connection:
-        assert current_revision(connection) == head_revision()
-
-
-def test_functions_with_the_rights_of_the_owner_find_their_schema_whatever_its_name(empty: str) -> None:
-    with connect(empty) as connection:
-        name = sql.Identifier(connection.info.dbname)
-        connection.execute('CREATE SCHEMA "Task queue"')
-        connection.execute(sql.SQL('ALTER DATABASE {} SET search_path = "Task queue"').format(name))
-    migrate(empty)
-    with connect(empty) as connection:
-        connection.execute("SET search_path = public")
-        assert connection.execute("""SELECT "Task queue".lapinq_startable('mail')""").fetchone() == (0,)
-
-
-def test_eight_at_once_all_succeed_and_one_does_the_work(empty: str) -> None:
-    together = threading.Barrier(8)
+def test_four_at_once_all_succeed_and_one_does_the_work(empty: str) -> None:
+    together = threading.Barrier(4)
 
     def start(_: int) -> tuple[str | None, str]:
         together.wait()
         return migrate(empty)
 
-    with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(start, range(8)))
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(start, range(4)))
     head = head_revision()
-    assert sorted(answers, key=str) == [(head, head)] * 7 + [(None, head)]
+    assert sorted(answers, key=str) == [(head, head)] * 3 + [(None, head)]
+    with connect(empty) as connection:
+        assert current_revision(connection) == head
 
 
-def test_it_waits_for_another_that_migrates(empty: str) -> None:
+def test_it_waits_for_another_that_migrates_unless_told_to_give_up(empty: str) -> None:
     with holding_the_migration_lock(empty) as holder, ThreadPoolExecutor(1) as thread:
+        with pytest.raises(MigrationBusy, match="Another process"):
+            migrate(empty, lock_wait=0.1)
+        assert current_revision(holder) is None
         waiting = thread.submit(migrate, empty, lock_wait=30)
         eventually(lambda: backends(holder, "SELECT pg_try_advisory_lock%") > 0)
         holder.close()
         assert waiting.result(timeout=30) == (None, head_revision())
 
 
-def test_it_gives_up_waiting_when_told_to(empty: str) -> None:
-    with holding_the_migration_lock(empty), pytest.raises(MigrationBusy, match="Another process"):
-        migrate(empty, lock_wait=0.1)
-    with connect(empty) as connection:
-        assert current_revision(connection) is None
-
-
-def test_it_does_not_queue_behind_a_long_transaction_for_long(
+def test_what_fails_leaves_no_table_behind_and_does_not_queue_behind_a_long_transaction_for_long(
     empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What stands in its way here is a table of the same name that somebody has created but not committed.
+    # What stands in its way here is a table of the same name: one that somebody has created but not committed, and then
+    # another before which the tables of tasks come.
     assert migrating.LOCK_TIMEOUT == "5s"
     monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "200ms")
     with psycopg.connect(empty) as other:
@@ -90,7 +71,12 @@ def test_it_does_not_queue_behind_a_long_transaction_for_long(
         with pytest.raises(LapinqError, match=r"^[^\n]*lock timeout"):
             migrate(empty)
         other.rollback()
-    assert migrate(empty) == (None, head_revision())
+    with connect(empty) as connection:
+        connection.execute("CREATE TABLE lapinq_workers (id uuid)")
+        with pytest.raises(Exception, match="lapinq_workers"):
+            migrate(empty)
+        assert current_revision(connection) is None
+        assert names(connection, "lapinq_") == ["lapinq_workers"]
 
 
 def test_no_revision_holds_a_table_that_tasks_need_while_it_waits_for_another() -> None:
@@ -102,17 +88,7 @@ def test_no_revision_holds_a_table_that_tasks_need_while_it_waits_for_another() 
             assert len(set(re.findall(pattern, file.read_text()))) <= 1, file.name
 
 
-def test_a_failed_migration_leaves_no_table_behind(empty: str) -> None:
-    # The tables of tasks come before it.
-    with connect(empty) as connection:
-        connection.execute("CREATE TABLE lapinq_workers (id uuid)")
-        with pytest.raises(Exception, match="lapinq_workers"):
-            migrate(empty)
-        assert current_revision(connection) is None
-        assert names(connection, "lapinq_") == ["lapinq_workers"]
-
-
-def test_a_database_that_is_away_is_said_to_be(empty: str) -> None:
+def test_a_database_that_is_away_is_said_to_be() -> None:
     with pytest.raises(DatabaseUnavailable):
         migrate("postgresql://127.0.0.1:1/nothing")
 
@@ -136,36 +112,31 @@ def test_a_later_schema_is_left_as_it_is_and_programs_start_on_it(migrated: str)
         assert current_revision(connection) == "9999"
 
 
-def test_partitions_of_this_week_and_the_next_two_are_there(migrated: str) -> None:
-    with connect(migrated) as connection:
-        (now,) = one(connection, "SELECT now() AT TIME ZONE 'UTC'")
-        monday = now.replace(tzinfo=UTC) - timedelta(days=now.weekday())
-        weeks = [f"{monday + n * WEEK:%Y%m%d}" for n in range(3)]
-        assert names(connection, "lapinq_tasks_") == [f"lapinq_tasks_{week}" for week in [*weeks, "default"]]
-        assert names(connection, "lapinq_attempts_") == [
-            f"lapinq_attempts_{week}" for week in [*weeks, "default"]
-        ]
-
-
-def test_weeks_begin_in_utc_where_the_server_changes_to_summer_time(empty: str) -> None:
+def test_the_schema_may_have_any_name_and_weeks_begin_in_utc_where_the_server_changes_to_summer_time(
+    empty: str,
+) -> None:
     monday = (now := datetime.now(UTC)) - timedelta(days=now.weekday())
     sunday = (monday + timedelta(days=6)).timetuple().tm_yday - 1
     zone = f"STD-1DST-2,{sunday}/2,{(sunday + 180) % 365}/3"
     with connect(empty) as connection:
         name = sql.Identifier(connection.info.dbname)
+        connection.execute('CREATE SCHEMA "Task queue"')
+        connection.execute(sql.SQL('ALTER DATABASE {} SET search_path = "Task queue"').format(name))
         connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = {}").format(name, sql.Literal(zone)))
     migrate(empty)
     with connect(empty) as connection:
+        for parent in ("tasks", "attempts"):
+            assert names(connection, f"lapinq_{parent}_") == partitions(parent, monday, 3)
         assert one(connection, "SELECT lapinq_ensure_partitions(3)") == (2,)
-        weeks = [f"{monday + n * WEEK:%Y%m%d}" for n in range(4)]
-        assert names(connection, "lapinq_tasks_") == [f"lapinq_tasks_{week}" for week in [*weeks, "default"]]
+        assert names(connection, "lapinq_tasks_") == partitions("tasks", monday, 4)
+        # Functions with the rights of the owner find their schema.
+        connection.execute("SET search_path = public")
+        assert one(connection, """SELECT "Task queue".lapinq_startable('mail')""") == (0,)
 
 
-def test_making_partitions_again_makes_none(migrated: str) -> None:
-    with connect(migrated) as connection:
-        assert one(connection, "SELECT lapinq_ensure_partitions(2)") == (0,)
-        assert one(connection, "SELECT lapinq_ensure_partitions(4)") == (4,)
-        assert one(connection, "SELECT lapinq_ensure_partitions(4)") == (0,)
+def partitions(parent: str, monday: datetime, weeks: int) -> list[str]:
+    made = [f"{monday + n * WEEK:%Y%m%d}" for n in range(weeks)]
+    return [f"lapinq_{parent}_{week}" for week in [*made, "default"]]
 
 
 def test_a_row_goes_to_the_partition_of_the_time_in_its_id(migrated: str) -> None:
@@ -175,6 +146,14 @@ def test_a_row_goes_to_the_partition_of_the_time_in_its_id(migrated: str) -> Non
             assert partition_of(connection, insert(connection, now + weeks * WEEK)) != "lapinq_tasks_default"
         assert partition_of(connection, insert(connection, now + 5 * WEEK)) == "lapinq_tasks_default"
         assert partition_of(connection, insert(connection, now - 500 * WEEK)) == "lapinq_tasks_default"
+        # The borders meet: the last id of a week and the first of the next both have a home.
+        (week,) = one(connection, "SELECT date_trunc('week', now() AT TIME ZONE 'UTC')")
+        border = int(week.replace(tzinfo=UTC).timestamp() * 1000) + 7 * 86_400_000
+        homes: list[str] = []
+        for task in (uuid.UUID(int=id_at(border).int - 1), id_at(border)):
+            insert_id(connection, task)
+            homes.append(partition_of(connection, task))
+        assert homes == names(connection, "lapinq_tasks_")[:2]
 
 
 def test_rows_of_a_week_that_had_no_partition_move_into_it(migrated: str) -> None:
@@ -195,32 +174,32 @@ def test_rows_of_a_week_that_had_no_partition_move_into_it(migrated: str) -> Non
         assert one(connection, "SELECT count(*) FROM lapinq_task_details WHERE status = 'completed'") == (3,)
 
 
-def test_the_borders_of_partitions_meet(migrated: str) -> None:
-    # The last id of a week and the first of the next both have a home.
-    with connect(migrated) as connection:
-        (now,) = one(connection, "SELECT date_trunc('week', now() AT TIME ZONE 'UTC')")
-        border = int(now.replace(tzinfo=UTC).timestamp() * 1000) + 7 * 86_400_000
-        homes: list[str] = []
-        for task in (uuid.UUID(int=id_at(border).int - 1), id_at(border)):
-            insert_id(connection, task)
-            homes.append(partition_of(connection, task))
-        assert homes == names(connection, "lapinq_tasks_")[:2]
-
-
-def test_one_session_makes_partitions_and_others_pass(migrated: str) -> None:
+def test_one_session_makes_partitions_while_others_pass_and_take_in_tasks(migrated: str) -> None:
     with psycopg.connect(migrated) as first, connect(migrated) as second:
+        assert one(first, "SELECT lapinq_ensure_partitions(2)") == (0,)
         assert one(first, "SELECT lapinq_ensure_partitions(3)") == (2,)
         assert one(second, "SELECT lapinq_ensure_partitions(5)") == (0,)
+        second.execute("SET lock_timeout = '5s'")
+        assert partition_of(second, insert(second, datetime.now(UTC))) != "lapinq_tasks_default"
         first.commit()
         assert one(second, "SELECT lapinq_ensure_partitions(5)") == (4,)
+        assert one(second, "SELECT lapinq_ensure_partitions(5)") == (0,)
 
 
-def test_tasks_are_taken_in_and_found_while_partitions_are_made(migrated: str) -> None:
-    with psycopg.connect(migrated) as maker, connect(migrated) as other:
-        maker.execute("SELECT lapinq_ensure_partitions(6)")
-        other.execute("SET lock_timeout = '5s'")
-        assert partition_of(other, insert(other, datetime.now(UTC))) != "lapinq_tasks_default"
-        maker.rollback()
+def test_the_command_migrates_what_its_flag_names_or_else_goes_past_the_pooler(
+    empty: str, postgres_url: str
+) -> None:
+    # Nothing of ours is in the one that it is not to touch.
+    head, previous = head_revision(), None
+    for direct, flags in ((postgres_url, ["--database-url", empty]), (empty, [])):
+        env = {"DATABASE_URL": postgres_url, "LAPINQ_LISTEN_DATABASE_URL": direct}
+        done = CliRunner().invoke(migrate_command, [*flags, "--json"], env=env)
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout) == {"revision": head, "previous": previous}
+        previous = head
+    for url, revision in ((empty, head), (postgres_url, None)):
+        with connect(url) as connection:
+            assert current_revision(connection) == revision
 
 
 def holding_the_migration_lock(url: str) -> psycopg.Connection:
@@ -268,19 +247,3 @@ def insert_id(connection: psycopg.Connection, task: uuid.UUID) -> None:
 
 def partition_of(connection: psycopg.Connection, task: uuid.UUID) -> str:
     return one(connection, "SELECT tableoid::regclass::text FROM lapinq_tasks WHERE id = %s", task)[0]
-
-
-@pytest.mark.parametrize("is_named", [True, False])
-def test_the_command_migrates_what_its_flag_names_or_else_goes_past_the_pooler(
-    empty: str, postgres_url: str, is_named: bool
-) -> None:
-    # Nothing of ours is in the one that it is not to touch.
-    env = {"DATABASE_URL": postgres_url, "LAPINQ_LISTEN_DATABASE_URL": postgres_url if is_named else empty}
-    flags = ["--database-url", empty] if is_named else []
-    done = CliRunner().invoke(migrate_command, [*flags, "--json"], env=env)
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"revision": head_revision(), "previous": None}
-    with connect(empty) as connection:
-        assert current_revision(connection) == head_revision()
-    with connect(postgres_url) as connection:
-        assert current_revision(connection) is None

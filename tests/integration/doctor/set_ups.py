@@ -111,6 +111,12 @@ def of_database(check: str, status: str, message: str, setting: str, value: str)
     return Broken(check, status, message, f"ALTER DATABASE {{db}} SET {setting} = {value}", mends)
 
 
+def of_revision(status: str, message: str, revision: str) -> Broken:
+    """Broken by another revision of the schema."""
+    breaks = f"{KEEP_REVISION}; UPDATE lapinq_schema_version SET version_num = '{revision}'"
+    return Broken("schema", status, message, breaks, RESTORE_REVISION)
+
+
 BROKEN = [
     of_database("durability", "warning", "synchronous_commit is off", "synchronous_commit", "off"),
     of_database("isolation", "info", "are serializable", "default_transaction_isolation", "serializable"),
@@ -123,20 +129,8 @@ BROKEN = [
         "ALTER TABLE lapinq_ready SET (autovacuum_enabled = off)",
         "ALTER TABLE lapinq_ready RESET (autovacuum_enabled)",
     ),
-    Broken(
-        "schema",
-        "error",
-        "the schema is at revision 0001, this version needs",
-        f"{KEEP_REVISION}; UPDATE lapinq_schema_version SET version_num = '0001'",
-        RESTORE_REVISION,
-    ),
-    Broken(
-        "schema",
-        "info",
-        "from a newer version",
-        f"{KEEP_REVISION}; UPDATE lapinq_schema_version SET version_num = '9999'",
-        RESTORE_REVISION,
-    ),
+    of_revision("error", "the schema is at revision 0001, this version needs", "0001"),
+    of_revision("info", "from a newer version", "9999"),
     Broken(
         "schema",
         "error",
@@ -227,13 +221,16 @@ BROKEN = [
     ),
 ]
 HARMLESS = {
-    "a worker that serves the queue": worker("0 s") + ENQUEUE,
-    "a paused queue without tasks": paused("3 h"),
-    "a delayed task": delayed("1 h"),
-    "an import that failed long ago": tried("ImportError", "2 h", final=True),
-    "another error": tried("ValueError: ImportError", "1 s", final=True),
-    "a paused schedule": schedule(None),
-    "a rule that works again": notified((2, "1 h", "it answered 500"), (1, "1 s", "")),
-    "a rule that is off": notified((2, "1 s", "it answered 500"), enabled=False),
+    "a worker that serves the queue, a delayed task, an import that failed long ago, a paused schedule and a rule that"
+    " works again": worker("0 s")
+    + ENQUEUE
+    + ";"
+    + delayed("1 h")
+    + tried("ImportError", "2 h", final=True)
+    + schedule(None)
+    + notified((2, "1 h", "it answered 500"), (1, "1 s", "")),
+    "a paused queue without tasks, another error, and a rule that is off": paused("3 h")
+    + tried("ValueError: ImportError", "1 s", final=True)
+    + notified((2, "1 s", "it answered 500"), enabled=False),
     "a rule that was changed since it failed": notified((2, "1 min", "it answered 500"), changed="10 s"),
 }

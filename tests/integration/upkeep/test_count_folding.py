@@ -24,28 +24,24 @@ async def rows_and_sums(conn: Conn) -> tuple[int, int, int]:
     )
 
 
-async def test_a_turn_folds_all_there_is(database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than several turns could while each folded 20,000."""
-    monkeypatch.setattr(count_folding, "TURN_SECONDS", 600.0)  # however busy the machine is
-    deltas = 120_000
-
-    await add_deltas(conn, deltas)
-    assert await CountFolding().turn(conn) >= FOLD_INTERVAL_SECONDS
-    assert await rows_and_sums(conn) == (BUSY_QUEUES, 2 * deltas, -deltas)
-
-
-async def test_a_turn_without_time_leaves_the_rest_to_the_next(
+async def test_a_turn_folds_all_there_is_unless_it_has_no_time(
     database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(count_folding, "LOOK_LIMIT", 1000)
-    monkeypatch.setattr(count_folding, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(count_folding, "TURN_SECONDS", 600.0)  # however busy the machine is
     await add_deltas(conn, 2500)
+    assert await CountFolding().turn(conn) >= FOLD_INTERVAL_SECONDS
+    assert await rows_and_sums(conn) == (BUSY_QUEUES, 5000, -2500)
+
+    monkeypatch.setattr(count_folding, "TURN_SECONDS", 0.0)
+    await add_deltas(conn, 2500 - BUSY_QUEUES)
     folding = CountFolding()
     assert await folding.turn(conn) == 0.0
-    assert await rows_and_sums(conn) == (1500 + BUSY_QUEUES, 5000, -2500)
+    rows, *sums = await rows_and_sums(conn)
+    assert (rows, sums) == (1500 + BUSY_QUEUES, [9940, -4970])
     assert await folding.turn(conn) == 0.0
     assert await folding.turn(conn) >= FOLD_INTERVAL_SECONDS
-    assert await rows_and_sums(conn) == (BUSY_QUEUES, 5000, -2500)
+    assert await rows_and_sums(conn) == (BUSY_QUEUES, 9940, -4970)
 
 
 async def test_the_row_of_an_idle_queue_is_not_written_again(database: str, conn: Conn) -> None:

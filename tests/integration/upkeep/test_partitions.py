@@ -47,7 +47,7 @@ async def made(conn: Conn) -> list[int]:
 
 @pytest.mark.parametrize(
     ("count", "expected"),
-    [(15_000, [0, 1, 2]), (20_001, [1, 2]), pytest.param(400_000, [], marks=pytest.mark.slow)],
+    [(15_000, [0, 1, 2]), (20_001, [1, 2])],
 )
 async def test_a_week_of_which_the_default_partition_holds_much_is_left_there_and_told(
     conn: Conn, count: int, expected: list[int]

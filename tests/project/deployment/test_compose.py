@@ -29,6 +29,8 @@ COMPOSED: dict[str, Any] = yaml.safe_load(
     VARIABLE.sub(lambda found: found[3] if found[2] == "-" else "secrets", TEXT)
 )
 SERVICES: dict[str, dict[str, Any]] = COMPOSED["services"]
+SECRET_FILES = {name: Path(secret["file"]).name for name, secret in COMPOSED["secrets"].items()}
+MADE = {*SECRET_FILES.values(), "database_url.pgbouncer"}
 PROFILES = {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
 
 
@@ -40,27 +42,20 @@ def seconds(duration: str) -> int:
 # What runs
 
 
-def test_without_a_profile_the_daemons_run_on_their_database() -> None:
-    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {
-        "postgres",
-        "migrate",
-        "api",
-        "worker",
-        "scheduler",
-    }
+def test_without_a_profile_the_daemons_run_on_their_database_once_the_schema_is_there() -> None:
+    daemons = {"api", "worker", "scheduler"}
+    always = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert always == daemons | {"postgres", "migrate"}
     assert {"all-in-one", "observability", "pooler"} == PROFILES
     assert [SERVICES[name]["deploy"]["replicas"] for name in ("worker", "scheduler")] == [2, 2]
-
-
-def test_the_daemons_start_once_the_schema_is_there() -> None:
     assert SERVICES["migrate"]["restart"] == "no"
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
-    for name in ("api", "worker", "scheduler"):
+    for name in daemons:
         assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_container_may_do_little_and_fills_no_disk(name: str) -> None:
+def test_a_container_may_do_little_fills_no_disk_and_says_whether_it_is_well(name: str) -> None:
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -68,12 +63,10 @@ def test_a_container_may_do_little_and_fills_no_disk(name: str) -> None:
     if name != "postgres":
         assert service["read_only"] is True
         assert "cap_add" not in service
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_what_runs_for_long_says_whether_it_is_well(name: str) -> None:
-    check = SERVICES[name]["healthcheck"]
+    check = service["healthcheck"]
     assert check == {"disable": True} if name == "migrate" else check["test"][0] == "CMD"
+    if name in DAEMONS:
+        assert seconds(service["stop_grace_period"]) > Settings().shutdown_grace + 10
 
 
 def test_what_is_served_is_served_to_this_machine_alone() -> None:
@@ -88,68 +81,41 @@ def test_what_is_served_is_served_to_this_machine_alone() -> None:
     assert SERVICES["postgres"]["networks"] == ["database"]
 
 
-@pytest.mark.parametrize("name", DAEMONS)
-def test_a_daemon_has_time_to_stop(name: str) -> None:
-    assert seconds(SERVICES[name]["stop_grace_period"]) > Settings().shutdown_grace + 10
-
-
 # Settings and secrets
 
 
-@pytest.mark.parametrize("name", [*DAEMONS, "migrate"])
-def test_the_variables_are_settings_and_the_files_are_given(name: str) -> None:
-    service = SERVICES[name]
+def test_the_settings_can_be_read_with_the_secrets_that_the_script_makes(made: Path) -> None:
     plain = {variable(field) for field in Settings.__struct_fields__}
     files = {f"{variable(field)}_FILE" for field in SECRETS}
-    assert set(service["environment"]) <= plain | files
-    named = {Path(value) for key, value in service["environment"].items() if key in files}
-    assert named == {Path("/run/secrets", secret) for secret in service["secrets"]}
+    for name in (*DAEMONS, "migrate"):
+        given = SERVICES[name]["environment"]
+        assert set(given) <= plain | files
+        named = {Path(value) for key, value in given.items() if key in files}
+        assert named == {Path("/run/secrets", secret) for secret in SERVICES[name]["secrets"]}
+        environment = {
+            key: str(made / SECRET_FILES[Path(value).name]) if key in files else value
+            for key, value in given.items()
+        }
+        settings = load_settings(environment)
+        password = (made / "postgres_password").read_text().strip()
+        assert settings.database_url == f"postgresql://lapinq:{password}@postgres:5432/lapinq"
+        if name in {"api", "all-in-one"}:
+            assert (settings.host, settings.port) == ("0.0.0.0", 8001)
+            assert settings.api_key
+            assert settings.require_auth
+        elif name != "migrate":
+            assert (settings.metrics_host, settings.metrics_port) == ("0.0.0.0", 9100)
+        if name in {"scheduler", "all-in-one"}:
+            assert read_keys(settings.webhook_secret).roots  # so that each receiver has a secret of its own
 
 
-@pytest.mark.parametrize("name", [*DAEMONS, "migrate"])
-def test_the_settings_can_be_read_with_the_secrets_that_the_script_makes(name: str, made: Path) -> None:
-    service = SERVICES[name]
-    environment = {
-        key: str(made / Path(COMPOSED["secrets"][Path(value).name]["file"]).name)
-        if key.endswith("_FILE")
-        else value
-        for key, value in service["environment"].items()
-    }
-    settings = load_settings(environment)
-    password = (made / "postgres_password").read_text().strip()
-    assert settings.database_url == f"postgresql://lapinq:{password}@postgres:5432/lapinq"
-    if name in {"api", "all-in-one"}:
-        assert settings.host == "0.0.0.0"
-        assert settings.port == 8001
-        assert settings.api_key
-        assert settings.require_auth
-    elif name != "migrate":
-        assert (settings.metrics_host, settings.metrics_port) == ("0.0.0.0", 9100)
-    if name in {"scheduler", "all-in-one"}:
-        assert read_keys(settings.webhook_secret).roots  # so that each receiver has a secret of its own
-
-
-def test_every_secret_is_used_and_explained() -> None:
+def test_every_secret_is_used_and_explained_and_without_them_it_says_what_to_run() -> None:
     used = {secret for service in SERVICES.values() for secret in service.get("secrets", ())}
-    assert used == set(COMPOSED["secrets"])
+    assert used == set(SECRET_FILES)
     readme = (ROOT / "deploy" / "compose" / "secrets" / "README.md").read_text()
-    explained = set(re.findall(r"^\| `([\w.]+)` \|", readme, re.MULTILINE))
-    assert explained == {Path(secret["file"]).name for secret in COMPOSED["secrets"].values()} | {
-        "database_url.pgbouncer"
-    }
-
-
-def test_without_secrets_it_says_what_to_run() -> None:
-    told = [found[3] for found in VARIABLE.finditer(TEXT) if found[2] == "?"]
-    assert len(told) == 1
-    assert "./scripts/compose-secrets" in told[0]
-
-
-@pytest.fixture
-def made(clone: Path) -> Path:
-    """The secrets that a first run of the script makes."""
-    subprocess.run([clone / "scripts" / "compose-secrets"], check=True, capture_output=True)
-    return clone / "deploy" / "compose" / "secrets"
+    assert set(re.findall(r"^\| `([\w.]+)` \|", readme, re.MULTILINE)) == MADE
+    [told] = [found[3] for found in VARIABLE.finditer(TEXT) if found[2] == "?"]
+    assert "./scripts/compose-secrets" in told
 
 
 @pytest.fixture
@@ -161,26 +127,34 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_script_makes_each_secret_once(clone: Path, made: Path) -> None:
+@pytest.fixture
+def made(clone: Path) -> Path:
+    """The secrets that a first run of the script makes."""
+    return make_secrets(clone)
+
+
+def make_secrets(clone: Path) -> Path:
+    subprocess.run([clone / "scripts" / "compose-secrets"], check=True, capture_output=True)
+    return clone / "deploy" / "compose" / "secrets"
+
+
+def test_the_script_makes_each_secret_once_which_containers_can_read_and_others_on_the_host_cannot(
+    clone: Path, made: Path
+) -> None:
     files = {path.name: path.read_text() for path in made.iterdir()}
-    assert set(files) == {Path(secret["file"]).name for secret in COMPOSED["secrets"].values()} | {
-        "database_url.pgbouncer"
-    }
+    assert set(files) == MADE
     assert len(set(files.values())) == len(files)
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {0o644}
     assert (clone / ".env").read_text() == "SECRETS_DIR=./deploy/compose/secrets\n"
-    subprocess.run([clone / "scripts" / "compose-secrets"], check=True)
+    make_secrets(clone)
     assert {path.name: path.read_text() for path in made.iterdir()} == files
     assert (clone / ".env").read_text().count("SECRETS_DIR") == 1
 
 
-def test_containers_can_read_the_secrets_and_others_on_the_host_cannot(made: Path) -> None:
-    assert made.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {0o644}
-
-
 def test_the_script_leaves_what_stands_in_env(clone: Path) -> None:
     (clone / ".env").write_text("WORKER_REPLICAS=3")
-    subprocess.run([clone / "scripts" / "compose-secrets"], check=True, capture_output=True)
+    make_secrets(clone)
     assert (clone / ".env").read_text() == "WORKER_REPLICAS=3\nSECRETS_DIR=./deploy/compose/secrets\n"
 
 
@@ -236,7 +210,14 @@ def test_the_example_has_every_variable_with_its_default() -> None:
 DOCKER_COMPOSE = shutil.which("docker-compose")
 
 
-def config(clone: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def config(clone: Path, *arguments: str, **variables: str) -> dict[str, Any]:
+    """What Compose makes of it."""
+    done = compose(clone, *arguments, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def compose(clone: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     assert DOCKER_COMPOSE
     return subprocess.run(
         [DOCKER_COMPOSE, *arguments, "config", "--format", "json"],
@@ -253,38 +234,28 @@ needs_compose = pytest.mark.skipif(DOCKER_COMPOSE is None, reason="there is no d
 
 @needs_compose
 def test_compose_says_what_to_run_first(clone: Path) -> None:
-    done = config(clone)
+    done = compose(clone)
     assert done.returncode != 0
     assert "./scripts/compose-secrets" in done.stderr
 
 
 @needs_compose
 @pytest.mark.usefixtures("made")
-@pytest.mark.parametrize("profile", ["", *sorted(PROFILES)])
-def test_compose_reads_it_with_each_profile(clone: Path, profile: str) -> None:
-    done = config(clone, COMPOSE_PROFILES=profile)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    expected = {
-        name for name, service in SERVICES.items() if {profile} & set(service.get("profiles", [profile]))
-    }
-    assert set(json.loads(done.stdout)["services"]) == expected
-
-
-@needs_compose
-@pytest.mark.usefixtures("made")
-def test_settings_in_env_reach_the_daemons(clone: Path) -> None:
+def test_compose_reads_it_with_each_profile_and_what_is_set_in_env_reaches_the_daemons(clone: Path) -> None:
+    for profile in ("", *sorted(PROFILES)):
+        composed = config(clone, COMPOSE_PROFILES=profile)
+        expected = {name for name, one in SERVICES.items() if profile in one.get("profiles", [profile])}
+        assert set(composed["services"]) == expected
     with (clone / ".env").open("a") as file:
         file.write("LAPINQ_KEEP=30d\nLAPINQ_PORT=99\nWORKER_REPLICAS=7\nDATABASE=pgbouncer\n")
-    done = config(clone, "--profile", "pooler")
-    assert done.returncode == 0, done.stderr
-    composed = json.loads(done.stdout)
+    composed = config(clone, "--profile", "pooler")
+    services, secrets = composed["services"], composed["secrets"]
     for name in ("api", "worker", "scheduler"):
-        assert composed["services"][name]["environment"]["LAPINQ_KEEP"] == "30d"
-    assert composed["services"]["api"]["environment"]["LAPINQ_PORT"] == "8001"
-    assert composed["services"]["worker"]["deploy"]["replicas"] == 7
-    assert composed["secrets"]["database_url"]["file"].endswith("/database_url.pgbouncer")
-    assert composed["secrets"]["direct_database_url"]["file"].endswith("/database_url.postgres")
+        assert services[name]["environment"]["LAPINQ_KEEP"] == "30d"
+    assert services["api"]["environment"]["LAPINQ_PORT"] == "8001"
+    assert services["worker"]["deploy"]["replicas"] == 7
+    assert secrets["database_url"]["file"].endswith("/database_url.pgbouncer")
+    assert secrets["direct_database_url"]["file"].endswith("/database_url.postgres")
 
 
 @needs_compose
@@ -293,9 +264,7 @@ def test_the_page_shows_how_to_run_an_image_of_your_own(clone: Path) -> None:
     shown = re.search(r"```yaml\n(services:\n  worker:.*?)```", PAGE, re.DOTALL)
     assert shown
     (clone / "compose.override.yaml").write_text(shown[1])
-    done = config(clone)
-    assert done.returncode == 0, done.stderr
-    worker = json.loads(done.stdout)["services"]["worker"]
+    worker = config(clone)["services"]["worker"]
     assert worker["image"] == "registry.example.com/shop-worker:7"
     assert "build" not in worker
     assert not worker.get("volumes")

@@ -45,7 +45,7 @@ def name_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_a_pod_fits_the_restricted_standard(name: str) -> None:
+def test_a_pod_fits_the_restricted_standard_and_says_what_it_takes(name: str) -> None:
     pod = PODS[name]
     assert pod["automountServiceAccountToken"] is False
     assert pod["enableServiceLinks"] is False, "a Service called lapinq would set LAPINQ_PORT"
@@ -60,21 +60,15 @@ def test_a_pod_fits_the_restricted_standard(name: str) -> None:
             "capabilities": {"drop": ["ALL"]},
         }
         assert "/tmp" in {mount["mountPath"] for mount in one["volumeMounts"]}  # in the container
-
-
-@pytest.mark.parametrize("name", PODS)
-def test_a_container_says_what_it_takes(name: str) -> None:
-    for one in PODS[name]["containers"]:
         assert set(one["resources"]["requests"]) == {"cpu", "memory"}
         assert set(one["resources"]["limits"]) == {"memory"}, "a limit of the processor stops heartbeats too"
 
 
 @pytest.mark.parametrize("name", [name for name in PODS if name.startswith("lapinq-")])
 def test_a_secret_file_of_a_variable_is_mounted_and_no_other(name: str) -> None:
-    (secrets,) = [
-        one["secret"] for one in PODS[name]["volumes"] if one.get("secret", {}).get("secretName") == "lapinq"
-    ] or [{"items": []}]
-    mounted = {f"{SECRETS_PATH}/{item['path']}" for item in secrets["items"]}
+    secrets = [volume.get("secret", {}) for volume in PODS[name]["volumes"]]
+    items = [item for one in secrets if one.get("secretName") == "lapinq" for item in one["items"]]
+    mounted = {f"{SECRETS_PATH}/{item['path']}" for item in items}
     (only,) = PODS[name]["containers"]
     assert mounted == {one["value"] for one in only.get("env", ()) if one["name"].endswith("_FILE")}
 
@@ -82,42 +76,34 @@ def test_a_secret_file_of_a_variable_is_mounted_and_no_other(name: str) -> None:
 # What is lapinq's own
 
 
-@pytest.mark.parametrize("name", [*sorted(OURS), "lapinq-migrate"])
-def test_the_environment_is_one_that_lapinq_reads(name: str, tmp_path: Path) -> None:
-    given = environment(name)
-    named = {one["name"] for one in container(name)["env"]} | set(given)
-    known = {variable(field) for field in Settings.__struct_fields__}
-    assert named <= known | {f"{variable(field)}_FILE" for field in SECRETS}
-    load_settings(readable(given, tmp_path))
-
-
+VARIABLES = {variable(field) for field in Settings.__struct_fields__}
 TO_BE_NAMED = {"addresses-of-your-ingress-controller": "10.1.2.0/24"}
 """What lapinq refuses until an overlay names it, and what it might name."""
 
 
+@pytest.mark.parametrize("name", [*sorted(OURS), "lapinq-migrate"])
+def test_the_environment_is_one_that_lapinq_reads(name: str, tmp_path: Path) -> None:
+    given = environment(name)
+    named = {one["name"] for one in container(name)["env"]} | set(given)
+    assert named <= VARIABLES | {f"{variable(field)}_FILE" for field in SECRETS}
+    files = {name: tmp_path / Path(path).name for name, path in given.items() if name.endswith("_FILE")}
+    for path in files.values():
+        path.write_text("something-long-enough")
+    load_settings(given | {name: str(path) for name, path in files.items()})
+
+
 @pytest.mark.parametrize("directory", DIRECTORIES, ids=name_of)
-def test_what_is_added_to_the_settings_is_read_too(directory: Path, tmp_path: Path) -> None:
-    known = {variable(field) for field in Settings.__struct_fields__}
-    for given in literals(directory).values():
-        assert set(given) <= known
-        load_settings({name: TO_BE_NAMED.get(value, value) for name, value in given.items()})
+def test_what_is_added_to_the_settings_is_read_too(directory: Path) -> None:
+    added = list(literals(directory).values())
     for generator in kustomization(directory).get("secretGenerator", ()):
         if generator["name"] == "lapinq":
             keys = dict(literal.split("=", 1) for literal in generator["literals"])
-            given = {
-                ("" if key == "database_url" else "LAPINQ_") + key.upper(): value
-                for key, value in keys.items()
-            }
-            assert set(given) <= known
-            load_settings(given)
-
-
-def readable(given: dict[str, str], directory: Path) -> dict[str, str]:
-    """`given` with secret files that are there."""
-    files = {name: directory / Path(path).name for name, path in given.items() if name.endswith("_FILE")}
-    for path in files.values():
-        path.write_text("something-long-enough")
-    return given | {name: str(path) for name, path in files.items()}
+            added.append(
+                {("" if key == "database_url" else "LAPINQ_") + key.upper(): keys[key] for key in keys}
+            )
+    for given in added:
+        assert set(given) <= VARIABLES
+        load_settings({name: TO_BE_NAMED.get(value, value) for name, value in given.items()})
 
 
 @pytest.mark.parametrize(
@@ -138,12 +124,9 @@ def test_probes_ask_where_it_listens(name: str, setting: str) -> None:
     assert environment(name)[host] == "0.0.0.0"  # in the container
 
 
-def test_running_tasks_get_their_time_before_a_worker_is_killed() -> None:
+def test_tasks_and_requests_get_their_time_before_what_runs_them_is_killed() -> None:
     grace = float(environment("lapinq-worker")["LAPINQ_SHUTDOWN_GRACE"])
     assert PODS["lapinq-worker"]["terminationGracePeriodSeconds"] >= grace + 15
-
-
-def test_requests_get_their_time_before_an_api_is_killed() -> None:
     waits = container("lapinq-api")["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert PODS["lapinq-api"]["terminationGracePeriodSeconds"] >= waits + REQUESTS_GRACE_SECONDS + 10
 
@@ -207,17 +190,13 @@ def test_what_runs_for_ever_is_spread_and_has_a_budget_that_lets_drains_end() ->
         assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
-def test_two_schedulers_run() -> None:
+def test_two_schedulers_run_and_who_is_scaled_has_no_number_that_an_apply_would_set_back() -> None:
     assert find("Deployment", "lapinq-scheduler")["spec"]["replicas"] == 2
-
-
-def test_who_is_scaled_has_no_number_of_replicas_that_an_apply_would_set_back() -> None:
     scaled = find("HorizontalPodAutoscaler", "lapinq-api")["spec"]["scaleTargetRef"]["name"]
     assert "replicas" not in find("Deployment", scaled)["spec"]
     assert find("ScaledObject", "lapinq-worker")["spec"]["scaleTargetRef"]["name"] == "lapinq-worker"
-    assert {"op": "remove", "path": "/spec/replicas"} in patches(COMPONENTS / "keda")[
-        "Deployment", "lapinq-worker"
-    ]
+    removed = patches(COMPONENTS / "keda")["Deployment", "lapinq-worker"]
+    assert {"op": "remove", "path": "/spec/replicas"} in removed
 
 
 def test_nothing_passes_that_no_policy_lets_through() -> None:
@@ -260,28 +239,18 @@ def test_no_pod_reaches_addresses_that_no_policy_names() -> None:
 # The page
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [one for one in everything() if one["kind"] == "NetworkPolicy"],
-    ids=lambda one: one["metadata"]["name"],
-)
-def test_the_page_tells_of_every_policy(policy: Resource) -> None:
-    assert f"| `{policy['metadata']['name']}` |" in PAGE
+def test_the_page_tells_of_every_component_overlay_policy_and_key() -> None:
+    def told(pattern: str) -> set[str]:
+        return set(re.findall(rf"^\| `{pattern}` \|", PAGE, re.MULTILINE))
 
-
-def test_the_page_tells_of_every_component_overlay_and_key() -> None:
-    assert {path.name for path in COMPONENTS.iterdir()} == set(
-        re.findall(r"^\| `components/(\w+)` \|", PAGE, re.MULTILINE)
-    )
-    assert {path.name for path in OVERLAYS.iterdir()} == set(
-        re.findall(r"^\| `overlays/(\w+)` \|", PAGE, re.MULTILINE)
-    )
+    assert told(r"components/(\w+)") == {path.name for path in COMPONENTS.iterdir()}
+    assert told(r"overlays/(\w+)") == {path.name for path in OVERLAYS.iterdir()}
+    policies = {one["metadata"]["name"] for one in everything() if one["kind"] == "NetworkPolicy"}
+    assert policies <= told(r"([\w-]+)")
     keys = {
         item["key"]
         for pod in PODS.values()
         for volume in pod.get("volumes", ())
         for item in volume.get("secret", {}).get("items", ())
     }
-    assert keys | {"webhook_secret", "pooler_database_url"} == set(
-        re.findall(r"^\| `([a-z]+(?:_[a-z]+)+)` \|", PAGE, re.MULTILINE)
-    )
+    assert told(r"([a-z]+(?:_[a-z]+)+)") == keys | {"webhook_secret", "pooler_database_url"}

@@ -122,67 +122,47 @@ def test_every_metric_of_the_catalogue_is_shown_somewhere() -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_an_alert_says_how_bad_it_is_and_leads_to_its_section(name: str) -> None:
+def test_an_alert_says_how_bad_it_is_leads_to_its_section_and_has_the_labels_that_it_names(name: str) -> None:
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in {"critical", "warning"}
     told = rule["annotations"]
     assert set(told) == {"summary", "description", "runbook_url"}
     assert told["runbook_url"] == f"{DOCS_URL}/operate/alerts.md#{name.lower()}"
-    assert name.lower() in anchors(PAGE)
     text = section(PAGE.read_text(), name)
     assert [part for part in PARTS if f"**{part}**" not in text] == []
     assert f"(#{name.lower()})" in PAGE.read_text().partition("## Setting them up")[0]
 
-
-@pytest.mark.parametrize("name", ALERTS)
-def test_what_an_alert_says_has_the_labels_that_it_names(name: str) -> None:
-    rule = ALERTS[name]
-    named = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+    named = set(re.findall(r"\$labels\.(\w+)", " ".join(told.values())))
     by = re.search(r"\b(?:by|without) \(([^)]*)\)", rule["expr"])
-    first = next(selectors(rule["expr"]))
-    is_recorded = first.metric in RECORDED and not re.match(r"max by", rule["expr"])
-    kept = known()[first.metric][1] | TARGET_LABELS
-    if by and by[0].startswith("by") and not is_recorded and not first_is_bare(rule["expr"], first.metric):
+    first = next(selectors(rule["expr"])).metric
+    is_recorded = first in RECORDED and not re.match(r"max by", rule["expr"])
+    is_added_up = " by " in rule["expr"].partition(first)[0]
+    kept = known()[first][1] | TARGET_LABELS
+    if by and by[0].startswith("by") and not is_recorded and is_added_up:
         kept = {label.strip() for label in by[1].split(",")}
     assert named <= kept
-
-
-def first_is_bare(expression: str, metric: str) -> bool:
-    """Whether nothing is added up in what the alert begins with."""
-    return " by " not in expression.partition(metric)[0]
 
 
 def test_there_is_no_section_without_an_alert() -> None:
     assert re.findall(r"^### (.+)$", PAGE.read_text(), re.MULTILINE) == list(ALERTS)
 
 
-@pytest.mark.parametrize("name", ALERTS)
-def test_an_alert_is_tested_to_fire_and_not_to_fire(name: str) -> None:
-    fires = set[bool]()
+def test_every_alert_is_tested_to_fire_alone_and_not_to_fire_with_series_that_there_are() -> None:
+    fires: dict[str, set[bool]] = {name: set() for name in ALERTS}
     for each in TESTS:
         for expected in each["promql_expr_test"]:
             [asked] = selectors(expected["expr"])
             assert asked.metric == "ALERTS"
-            if re.fullmatch(asked.matchers["alertname"], name):
-                fires.add(bool(expected["exp_samples"]))
-    assert fires == {True, False}
-
-
-def test_an_expectation_that_something_fires_is_of_one_alert() -> None:
-    for each in TESTS:
-        for expected in each["promql_expr_test"]:
-            [asked] = selectors(expected["expr"])
             names = [name for name in ALERTS if re.fullmatch(asked.matchers["alertname"], name)]
             assert names, expected
             total = sum(sample["value"] for sample in expected["exp_samples"])
             assert len(names) == 1 or total in {0, len(names)}, expected
-
-
-def test_the_tests_name_series_that_there_are() -> None:
-    for each in TESTS:
+            for name in names:
+                fires[name].add(bool(expected["exp_samples"]))
         for series in each["input_series"]:
             [asked] = selectors(series["series"])
             assert set(asked.matchers) <= known()[asked.metric][1] | TARGET_LABELS, series
+    assert fires == {name: {True, False} for name in ALERTS}
 
 
 def test_the_jobs_of_the_documentation_are_those_of_the_alerts() -> None:
@@ -202,7 +182,7 @@ def test_the_dashboard_is_what_the_panels_say() -> None:
 
 
 @pytest.mark.parametrize("title", PANELS)
-def test_a_panel_says_what_to_do_and_in_which_unit(title: str) -> None:
+def test_a_panel_says_what_to_do_and_its_legend_names_labels_that_its_query_leaves(title: str) -> None:
     panel = PANELS[title]
     assert len(panel["description"]) > 40
     assert panel["description"].endswith((".", "?"))
@@ -211,15 +191,11 @@ def test_a_panel_says_what_to_do_and_in_which_unit(title: str) -> None:
     page, _, anchor = link["url"].removeprefix(f"{DOCS_URL}/").partition("#")
     assert (DOCS / page).exists(), link
     assert not anchor or anchor in anchors(DOCS / page), link
-
-
-@pytest.mark.parametrize("title", PANELS)
-def test_a_legend_names_labels_that_its_query_leaves(title: str) -> None:
-    for target in PANELS[title]["targets"]:
+    for target in panel["targets"]:
         named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-        kept = grouped(target["expr"]) or TARGET_LABELS | known()[next(selectors(target["expr"])).metric][1]
-        assert named <= kept
-        for each in selectors(target["expr"]):
+        asked = list(selectors(target["expr"]))
+        assert named <= (grouped(target["expr"]) or TARGET_LABELS | known()[asked[0].metric][1])
+        for each in asked:
             assert "namespace" in each.matchers, each
             assert "queue" in each.matchers or "queue" not in named, each
 
@@ -267,28 +243,15 @@ def test_nothing_in_it_is_of_one_installation() -> None:
 # With the tools of Prometheus, where they are
 
 
-@pytest.fixture(scope="module")
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is not installed; it is Debian's package promtool")
-    return found
-
-
-def test_promtool_finds_the_rules_right(promtool: str) -> None:
-    for arguments in (["check", "rules", str(RULES)], ["test", "rules", str(UNIT_TESTS)]):
-        done = subprocess.run([promtool, *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_promtool_can_read_every_question(promtool: str, tmp_path: Path) -> None:
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="takes Debian's package promtool")
+def test_promtool_finds_the_rules_right_and_can_read_every_question(tmp_path: Path) -> None:
     rules = [
         {"record": f"question:{number}", "expr": re.sub(r"\$\w+", "5m", expression)}
         for number, expression in enumerate(EXPRESSIONS.values())
     ]
-    path = tmp_path / "questions.yml"
-    path.write_text(json.dumps({"groups": [{"name": "questions", "rules": rules}]}))
-    done = subprocess.run(
-        [promtool, "check", "rules", str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    questions = tmp_path / "questions.yml"
+    questions.write_text(json.dumps({"groups": [{"name": "questions", "rules": rules}]}))
+    for arguments in (("check", RULES), ("test", UNIT_TESTS), ("check", questions)):
+        command = ["promtool", arguments[0], "rules", str(arguments[1])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

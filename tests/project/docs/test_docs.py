@@ -103,15 +103,11 @@ def flags_of(field: str) -> set[str]:
     }
 
 
-def test_the_secrets_that_may_be_files_are_named() -> None:
-    named = set(re.findall(r"`(\w+_FILE)`", SETTINGS))
-    assert named == {f"{name}_FILE" for field in SECRETS for name in variables(field)}
-
-
-def test_the_pages_name_no_variable_that_is_not_read() -> None:
+def test_the_pages_name_the_secrets_that_may_be_files_and_no_variable_that_is_not_read() -> None:
+    files = {f"{name}_FILE" for field in SECRETS for name in variables(field)}
+    assert set(re.findall(r"`(\w+_FILE)`", SETTINGS)) == files
     known = {name for field in Settings.__struct_fields__ for name in variables(field)}
-    known |= {f"{name}_FILE" for field in SECRETS for name in variables(field)}
-    known |= {environment.URL, environment.API_KEY}
+    known |= {*files, environment.URL, environment.API_KEY}
     scripts_own = {"LAPINQ_TEST_PG_BIN", "LAPINQ_TEST_DATABASE_URL", "LAPINQ_TEST_BROWSER", "LAPINQ_PACKAGES"}
     mistaken = {"LAPINQ_APIKEY"}
     named = {
@@ -155,44 +151,25 @@ def test_the_page_has_every_command_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS)
-def test_a_command_has_exactly_its_flags(path: str) -> None:
-    text = section(COMMAND_LINE, path)
-    named = {flag for cells in rows(text) for flag in FLAG.findall(cells[0])}
-    for heading in ("The database", "The database or a server", "The log"):
-        if f"(#{heading.lower().replace(' ', '-')})" in text:
-            named |= {
-                flag for cells in rows(section(COMMAND_LINE, heading)) for flag in FLAG.findall(cells[0])
-            }
-    options = [
-        param
-        for param in COMMANDS[path].params
-        if isinstance(param, click.Option)
-        and not param.hidden
-        and "--version" not in param.opts  # told of at the top of the page
-    ]
-    assert named == {name for param in options for name in (*param.opts, *param.secondary_opts)}
-
-
-@pytest.mark.parametrize("path", sorted(COMMANDS.keys() - PROGRAMS - OWN_OUTPUT))
-def test_a_command_prints_json_on_request(path: str) -> None:
-    assert "--json" in {name for param in COMMANDS[path].params for name in param.opts}
-
-
-@pytest.mark.parametrize("path", COMMANDS)
-def test_a_command_names_its_arguments(path: str) -> None:
-    arguments = [
-        param for param in COMMANDS[path].params if isinstance(param, click.Argument) and param.required
-    ]
-    text = section(COMMAND_LINE, path)
-    assert all(param.make_metavar(click.Context(COMMANDS[path])) in text for param in arguments)
-
-
-@pytest.mark.parametrize("path", COMMANDS)
-def test_a_command_and_its_flags_explain_themselves(path: str) -> None:
-    command = COMMANDS[path]
+def test_a_command_explains_itself_and_has_exactly_the_flags_and_arguments_of_the_page(path: str) -> None:
+    command, text = COMMANDS[path], section(COMMAND_LINE, path)
     assert command.help
     assert command.context_class is Context, "its class is none of lapinq_core.command_line"
-    assert not [param.name for param in command.params if isinstance(param, click.Option) and not param.help]
+    headings = [
+        each
+        for each in ("The database", "The database or a server", "The log")
+        if f"(#{each.lower().replace(' ', '-')})" in text
+    ]
+    tables = [text, *(section(COMMAND_LINE, heading) for heading in headings)]
+    named = {flag for table in tables for cells in rows(table) for flag in FLAG.findall(cells[0])}
+    # Of `--version` the top of the page tells.
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    shown = [param for param in options if not param.hidden and "--version" not in param.opts]
+    assert named == {name for param in shown for name in (*param.opts, *param.secondary_opts)}
+    assert [param.name for param in options if not param.help] == []
+    assert "--json" in {name for param in options for name in param.opts} or path in PROGRAMS | OWN_OUTPUT
+    required = [param for param in command.params if isinstance(param, click.Argument) and param.required]
+    assert all(param.make_metavar(click.Context(command)) in text for param in required)
 
 
 def test_the_separate_programs_are_the_commands_of_the_same_name() -> None:
@@ -214,23 +191,15 @@ def test_every_exit_code_is_listed() -> None:
 # States
 
 
-def test_the_table_of_moves_is_the_state_machine() -> None:
+def test_the_statuses_the_table_of_moves_and_the_chart_are_the_state_machine() -> None:
     table = {(Status(a), Status(b)): reason for a, b, reason in rows(section(STATES, "Moves"))}
     code = {(a, b): reason for a, moves in TRANSITIONS.items() for b, reason in moves.items()}
     assert table == code
-
-
-def test_the_chart_has_the_same_moves() -> None:
     chart = re.search(r"```mermaid\n(.*?)```", STATES, re.DOTALL)
     assert chart
     arrows = set(re.findall(r"^\s*(\S+) --> (\S+?)(?::|$)", chart[1], re.MULTILINE))
-    expected = {(str(a), str(b)) for a, moves in TRANSITIONS.items() for b in moves}
-    assert arrows == expected | {("[*]", "pending")} | {(str(status), "[*]") for status in FINAL}
-
-
-def test_every_status_is_explained() -> None:
-    explained = {cells[0].strip("`") for cells in rows(section(STATES, "Statuses"))}
-    assert explained == set(Status)
+    assert arrows == {*code, ("[*]", "pending"), *((status, "[*]") for status in FINAL)}
+    assert {cells[0].strip("`") for cells in rows(section(STATES, "Statuses"))} == set(Status)
 
 
 # The doctor
@@ -336,34 +305,22 @@ def test_the_first_change_is_where_contributing_says() -> None:
     assert [path for path in re.findall(r"\btests/[\w/.]+", text) if not (ROOT / path).exists()] == []
 
 
-def test_every_decision_is_in_the_index() -> None:
+def test_every_page_and_decision_is_in_its_index_and_decisions_are_numbered_once() -> None:
     folder = DOCS / "decisions"
     listed = [link for link in links(folder / "README.md") if re.match(r"\d", link)]
-    pages = sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
-    assert listed == pages
-
-
-def test_decisions_are_numbered_once() -> None:
-    numbers = [path.name[:4] for path in (DOCS / "decisions").glob("[0-9]*.md")]
-    assert len(set(numbers)) == len(numbers)
-
-
-def test_every_page_is_in_the_index() -> None:
-    listed = {(DOCS / link).resolve() for link in links(DOCS / "README.md")}
-    pages = {page for page in DOCS.rglob("*.md") if page.parent.name != "decisions"}
-    assert pages - listed == {DOCS / "README.md"}
+    assert listed == sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
+    assert len({name[:4] for name in listed}) == len(listed)
+    pages = {page for page in DOCS.rglob("*.md") if page.parent != folder}
+    assert pages - {(DOCS / link).resolve() for link in links(DOCS / "README.md")} == {DOCS / "README.md"}
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
     reached, todo = set[Path](), [ROOT / "README.md"]
     while todo:
         page = todo.pop()
-        if page in reached or page.suffix != ".md":
-            continue
-        reached.add(page)
-        todo += [
-            (page.parent / link.partition("#")[0]).resolve()
-            for link in links(page)
-            if not link.startswith("#")
-        ]
+        if page not in reached and page.suffix == ".md":
+            reached.add(page)
+            todo += [
+                (page.parent / link.partition("#")[0]).resolve() for link in links(page) if link[0] != "#"
+            ]
     assert set(DOCS.rglob("*.md")) <= reached

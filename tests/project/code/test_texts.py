@@ -71,21 +71,16 @@ def meant(pattern: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
-def test_every_text_of_a_template_is_there(path: Path) -> None:
-    for asked in asked_by(path):
-        assert asked.keys <= KEYS
-        assert asked.pattern is None or meant(asked.pattern), asked.pattern
-        assert asked.pattern is None or meant(asked.pattern) <= KEYS
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
-def test_every_text_of_a_template_gets_what_it_takes(path: Path) -> None:
+def test_every_text_of_a_template_is_there_and_gets_what_it_takes(path: Path) -> None:
     english = catalogue(DEFAULT)
     for asked in asked_by(path):
+        assert asked.keys <= KEYS
+        assert asked.pattern is None or set() < meant(asked.pattern) <= KEYS, asked.pattern
         for key in asked.keys:
             text = english[key]
             chosen_by = set[str]() if isinstance(text, str) else {"n"}
             assert places(text) | chosen_by <= asked.values, key
+    assert path.name in ENGLISH_PAGES or words_of(path) - NAMES - CODE.get(path.name, set()) == set()
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
@@ -108,38 +103,25 @@ def test_no_text_is_left_over() -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_texts_are_plain(locale: str) -> None:
-    # They stand in attributes too: what is markup is filled in.
-    for key, text in catalogue(locale).items():
-        for form in forms(text):
-            assert form == form.strip() != "", key
-            assert not re.search(r"[<>]|&#?\w+;", form), key
+def test_all_languages_say_the_same_in_plain_texts(locale: str) -> None:
+    typed = re.compile(r"\blapinq (?:worker|scheduler|server)(?: --\w+)?|\bLAPINQ_\w+|\b[a-z]+_[a-z_]+\b")
 
+    def commands(text: str | dict[str, str]) -> list[set[str]]:
+        """What is typed in each form, the same in every language."""
+        return [set(typed.findall(re.sub(r"\{\w+\}", "", form))) for form in forms(text)]
 
-@pytest.mark.parametrize("locale", LOCALES)
-def test_all_languages_say_the_same(locale: str) -> None:
     english, other = catalogue(DEFAULT), catalogue(locale)
     assert other.keys() == english.keys()
     for key, text in english.items():
         assert type(other[key]) is type(text), key
         assert places(other[key]) == places(text), key
-
-
-def test_every_language_has_the_same_files() -> None:
-    files = {locale: {path.name for path in (SERVICE / "texts" / locale).iterdir()} for locale in LOCALES}
-    assert all(names == files[DEFAULT] for names in files.values())
-
-
-@pytest.mark.parametrize("locale", LOCALES)
-def test_what_is_typed_is_the_same_in_every_language(locale: str) -> None:
-    typed = re.compile(r"\blapinq (?:worker|scheduler|server)(?: --\w+)?|\bLAPINQ_\w+|\b[a-z]+_[a-z_]+\b")
-
-    def commands(text: str | dict[str, str]) -> list[set[str]]:
-        return [set(typed.findall(re.sub(r"\{\w+\}", "", form))) for form in forms(text)]
-
-    english, other = catalogue(DEFAULT), catalogue(locale)
-    for key, text in english.items():
         assert commands(other[key]) == commands(text), key
+        # They stand in attributes too: what is markup is filled in.
+        for form in forms(other[key]):
+            assert form == form.strip() != "", key
+            assert not re.search(r"[<>]|&#?\w+;", form), key
+    files = [{path.name for path in (SERVICE / "texts" / each).iterdir()} for each in (locale, DEFAULT)]
+    assert files[0] == files[1]
 
 
 def test_the_second_language_is_no_copy_of_the_first() -> None:
@@ -150,8 +132,3 @@ def test_the_second_language_is_no_copy_of_the_first() -> None:
         if isinstance(text, str) and re.search("[a-z]{2} ", text) and spanish[key] == text
     ]
     assert same == []
-
-
-@pytest.mark.parametrize("path", [path for path in TEMPLATES if path.name not in ENGLISH_PAGES], ids=name_of)
-def test_templates_have_no_words_of_their_own(path: Path) -> None:
-    assert words_of(path) - NAMES - CODE.get(path.name, set()) == set()

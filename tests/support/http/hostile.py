@@ -1,7 +1,8 @@
 """Hostile requests, derived from the declaration of an operation, so that a new operation gets them too."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from http import HTTPStatus
 from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import quote
@@ -57,10 +58,11 @@ def cases_of(
     there, and `body` is one that could be accepted; None where the operation takes none.
     """
     path = filled(operation.path, names)
+    case = partial(Case, method=operation.method, target=path)
     cases = [
         *_paths(operation, names, body),
         *_queries(operation, path, body),
-        *_headers(operation, path, body),
+        *_headers(operation, case, body),
     ]
     cases += [
         Case(name=f"method {method}", method=method, target=path, statuses=_OTHER_METHOD)
@@ -68,13 +70,12 @@ def cases_of(
         if method not in methods
     ]
     if operation.method not in {"GET", "HEAD"}:
-        cases += _bodies(operation, path)
+        cases += _bodies(operation, case)
     else:
         for name in ("an open brace", "bad utf-8", "deep lists"):
-            sent = MALFORMED[name]
-            cases.append(Case(name=f"a body: {name}", method="GET", target=path, headers=(JSON,), body=sent))
+            cases.append(case(name=f"a body: {name}", method="GET", headers=(JSON,), body=MALFORMED[name]))
     if body is not None:
-        cases += _fields(operation, path, body)
+        cases += _fields(operation, case, body)
     return cases
 
 
@@ -118,16 +119,11 @@ def _paths(operation: Operation, names: dict[str, str], body: bytes | None) -> I
 
 
 def _queries(operation: Operation, path: str, body: bytes | None) -> Iterator[Case]:
+    headers = (JSON,) if body is not None else ()
+    made = partial(Case, method=operation.method, headers=headers, body=body)
+
     def case(name: str, query: str, loc: str | None = None, statuses: tuple[int, ...] = REFUSED) -> Case:
-        return Case(
-            name=f"query: {name}",
-            method=operation.method,
-            target=f"{path}?{query}",
-            headers=(JSON,) if body is not None else (),
-            body=body,
-            statuses=statuses,
-            loc=loc,
-        )
+        return made(name=f"query: {name}", target=f"{path}?{query}", statuses=statuses, loc=loc)
 
     yield case("an unknown parameter", "no_such=1", "no_such")
     yield case("bad utf-8", "%ff=%ff", "the query")
@@ -157,97 +153,48 @@ def _kind(parameter: Parameter) -> str:
     return "date-time" if parameter.schema.get("format") == "date-time" else parameter.schema["type"]
 
 
-def _headers(operation: Operation, path: str, body: bytes | None) -> Iterator[Case]:
+def _headers(operation: Operation, case: Callable[..., Case], body: bytes | None) -> Iterator[Case]:
     # Where the good request would change something, these come with one that is refused anyway.
     sent = None if operation.method in {"GET", "HEAD"} else b"{"
     for name, header in HEADERS.items():
-        yield Case(
-            name=f"header: {name}",
-            method=operation.method,
-            target=path,
-            headers=(header, JSON) if sent else (header,),
-            body=sent,
-        )
+        yield case(name=f"header: {name}", headers=(header, JSON) if sent else (header,), body=sent)
     for parameter in operation.parameters:
         if parameter.where != "header":
             continue
         for value in WRONG_NUMBERS if parameter.schema["type"] == "integer" else WRONG_HEADERS:
-            yield Case(
-                name=f"header {parameter.name}: {value[:20]!r}",
-                method=operation.method,
-                target=path,
-                headers=((parameter.name, value), JSON),
-                body=body,
-                statuses=REFUSED,
-                loc=parameter.name,
-            )
+            name, headers = f"header {parameter.name}: {value[:20]!r}", ((parameter.name, value), JSON)
+            yield case(name=name, headers=headers, body=body, statuses=REFUSED, loc=parameter.name)
 
 
-def _bodies(operation: Operation, path: str) -> Iterator[Case]:
+def _bodies(operation: Operation, case: Callable[..., Case]) -> Iterator[Case]:
     takes_one = operation.body is not None
     for name, malformed in MALFORMED.items():
         if not takes_one or (get_origin(operation.body) is not list and malformed != b"[]"):
-            yield Case(
-                name=f"body: {name}",
-                method=operation.method,
-                target=path,
-                headers=(JSON,),
-                body=malformed,
-                statuses=REFUSED,
-            )
+            yield case(name=f"body: {name}", headers=(JSON,), body=malformed, statuses=REFUSED)
     for kind in TYPES:
-        yield Case(
-            name=f"body of type {kind!r}",
-            method=operation.method,
-            target=path,
-            headers=(("Content-Type", kind.encode("latin-1")),),
-            body=b'{"a":1}',
-            statuses=(415,),
-        )
+        headers = (("Content-Type", kind.encode("latin-1")),)
+        yield case(name=f"body of type {kind!r}", headers=headers, body=b'{"a":1}', statuses=(415,))
     for coding in CODINGS:
-        yield Case(
-            name=f"body in coding {coding!r}",
-            method=operation.method,
-            target=path,
-            headers=(JSON, ("Content-Encoding", coding.encode("latin-1"))),
-            body=b"\x1f\x8b\x08",
-            statuses=(415,),
-        )
+        headers = (JSON, ("Content-Encoding", coding.encode("latin-1")))
+        yield case(name=f"body in coding {coding!r}", headers=headers, body=b"\x1f\x8b\x08", statuses=(415,))
+    huge = b" " * ((2**24 if "batch" in operation.path else 2**20) + 1)
     for chunked in (False, True):
-        yield Case(
-            name=f"body that is huge, chunked {chunked}",
-            method=operation.method,
-            target=path,
-            headers=(JSON,),
-            body=b" " * (2**20 + 1) if "batch" not in path else b" " * (2**24 + 1),
-            chunked=chunked,
-            statuses=(413,),
-        )
+        name = f"body that is huge, chunked {chunked}"
+        yield case(name=name, headers=(JSON,), body=huge, chunked=chunked, statuses=(413,))
 
 
-def _fields(operation: Operation, path: str, body: bytes) -> Iterator[Case]:
+def _fields(operation: Operation, case: Callable[..., Case], body: bytes) -> Iterator[Case]:
     struct, is_list = struct_of(operation.body)
     given = _raw_list.decode(body)[0] if is_list else _raw.decode(body)
+    whole = b"[%s]" if is_list else b"%s"
     for field in get_type_hints(struct):
+        place = f"[0].{field}" if is_list else field
         for name, value in VALUES.items():
-            changed = _object({**given, field: msgspec.Raw(value)})
-            yield Case(
-                name=f"{field}: {name}",
-                method=operation.method,
-                target=path,
-                headers=(JSON,),
-                body=b"[%s]" % changed if is_list else changed,
-                field=f"[0].{field}" if is_list else field,
-            )
+            changed = whole % _object({**given, field: msgspec.Raw(value)})
+            yield case(name=f"{field}: {name}", headers=(JSON,), body=changed, field=place)
         if field in given:
             twice = _object(given).removesuffix(b"}") + b',"%s":[{}]}' % field.encode()
-            yield Case(
-                name=f"{field}, twice",
-                method=operation.method,
-                target=path,
-                headers=(JSON,),
-                body=b"[%s]" % twice if is_list else twice,
-            )
+            yield case(name=f"{field}, twice", headers=(JSON,), body=whole % twice)
 
 
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])

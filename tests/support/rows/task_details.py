@@ -19,44 +19,33 @@ def json_value(text: str) -> Value:
     return Value(text, len(text.encode()))
 
 
+_EMPTY_IN_A_TASK = (
+    *("error", "progress", "progress_message", "webhook_url", "ttl_seconds", "expires_at", "worker_id"),
+    *("worker_name", "scheduled_at", "due_at", "started_at", "completed_at", "timeout_seconds"),
+    *("cancel_requested_at", "request_id", "key", "limits", "unique_key", "metadata", "result"),
+)
+_EMPTY_IN_AN_ATTEMPT = ("error", "traceback", "logs", "run_seconds", "worker_id", "worker_name")
+
+
 def task(**values: Any) -> TaskDetail:
     """A task that waits."""
     defaults: dict[str, Any] = {
+        **dict.fromkeys(_EMPTY_IN_A_TASK),
         "id": "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11",
         "task_name": "send",
         "queue_name": "mail",
         "module_path": "app.mail",
         "status": Status.PENDING,
-        "error": None,
         "attempts": 0,
         "max_retries": 3,
         "priority": 0,
-        "progress": None,
-        "progress_message": None,
         "retry_delay": 10.0,
         "retry_backoff": True,
-        "webhook_url": None,
-        "ttl_seconds": None,
-        "expires_at": None,
-        "worker_id": None,
-        "worker_name": None,
         "created_at": BEGIN,
-        "scheduled_at": None,
-        "due_at": None,
         "is_parked": False,
-        "started_at": None,
-        "completed_at": None,
-        "timeout_seconds": None,
-        "cancel_requested_at": None,
-        "request_id": None,
-        "key": None,
-        "limits": None,
-        "unique_key": None,
         "is_queue_paused": False,
         "args": json_value("[]"),
         "kwargs": json_value("{}"),
-        "metadata": None,
-        "result": None,
     }
     return TaskDetail(**{**defaults, **values})
 
@@ -66,15 +55,10 @@ def attempt(
 ) -> AttemptDetail:
     """An attempt, by seconds since the task was enqueued."""
     defaults: dict[str, Any] = {
+        **dict.fromkeys(_EMPTY_IN_AN_ATTEMPT),
         "attempt": number,
         "outcome": outcome,
-        "error": None,
-        "traceback": None,
-        "logs": None,
-        "run_seconds": None,
         "started_at": None if started is None else after(started),
         "finished_at": None if finished is None else after(finished),
-        "worker_id": None,
-        "worker_name": None,
     }
     return AttemptDetail(**{**defaults, **values})

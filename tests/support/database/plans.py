@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import one_row
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn
 
@@ -18,9 +19,7 @@ async def plan(conn: Conn, verb: str, params: dict[str, Any]) -> Plan:
     """The plan of the statement `verb`, in a transaction that is rolled back."""
     statement = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + text_of(verb)
     async with conn.transaction(force_rollback=True):
-        row = await (await conn.execute(statement, params)).fetchone()
-    assert row is not None
-    return row[0][0]["Plan"]
+        return (await one_row(conn, statement, params))[0][0]["Plan"]
 
 
 async def prepared_plan(conn: Conn, statement: str, params: dict[str, Any], *, executed: int = 0) -> Plan:
@@ -39,11 +38,9 @@ async def prepared_plan(conn: Conn, statement: str, params: dict[str, Any], *, e
         for _ in range(executed):
             await conn.execute(psql.SQL("EXPLAIN {}").format(execute))
         explained = psql.SQL("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {}").format(execute)
-        row = await (await conn.execute(explained)).fetchone()
+        return (await one_row(conn, explained))[0][0]["Plan"]
     finally:
         await conn.execute("DEALLOCATE planned")
-    assert row is not None
-    return row[0][0]["Plan"]
 
 
 def nodes(plan: Plan) -> list[Plan]:

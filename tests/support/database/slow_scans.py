@@ -4,6 +4,7 @@ A task waits in a separate queue, and checking whether that queue is paused take
 queue in which something waits, a claim of its own queue only.
 """
 
+from lapinq_core.db.rows import first_value
 from tests.support.rows.factories import Conn, enqueue
 
 SLOW_QUEUE = "slow to look at"
@@ -40,9 +41,7 @@ async def make_scans_quick(conn: Conn) -> None:
 
 async def scans_under_way(conn: Conn) -> int:
     """How many the server is at."""
-    cursor = await conn.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    return await first_value(
+        conn,
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
     )
-    row = await cursor.fetchone()
-    assert row is not None
-    return row[0]

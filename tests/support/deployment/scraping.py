@@ -32,5 +32,4 @@ class Scraped:
         return {dict(pairs)[label] for found, pairs in self._samples if found == name}
 
     def total(self, name: str) -> float:
-        """The sum of all samples called `name`."""
         return sum(value for (found, _), value in self._samples.items() if found == name)

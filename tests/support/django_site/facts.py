@@ -49,7 +49,6 @@ READY, RUNNING, FAILED, SUCCESSFUL = (
 
 
 def stored() -> int:
-    """How many tasks there are."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM lapinq_tasks")
         return cursor.fetchone()[0]

@@ -52,7 +52,6 @@ class Program:
         self._log.close()
 
     def start(self) -> None:
-        """Starts it."""
         self.process = subprocess.Popen(
             self.command(*self._arguments),
             env=self._env,
@@ -69,17 +68,14 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
         assert self.process is not None
         return self.process.pid
 
     @property
     def output(self) -> str:
-        """What it wrote so far."""
         return os.pread(self._log.fileno(), 10_000_000, 0).decode(errors="replace")
 
     def signal(self, number: int) -> None:
-        """Sends it a signal."""
         os.kill(self.pid, number)
 
     def kill(self) -> None:
@@ -139,7 +135,6 @@ class ApiProcess(Program):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
         return self.said(r"http://[\w.:\[\]]+:\d+").group(0)
 
 
@@ -161,7 +156,6 @@ class TlsServer(Program):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
         return self.said(r"https://[\w.]+:\d+").group(0)
 
 

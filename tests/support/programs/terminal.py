@@ -68,7 +68,6 @@ class Terminal:
         return list(termios.tcgetattr(self._leader))
 
     def resize(self, columns: int, rows: int) -> None:
-        """Gives the window another size."""
         fcntl.ioctl(self._leader, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def type(self, keys: str) -> None:

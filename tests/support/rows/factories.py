@@ -7,6 +7,7 @@ from typing import Any, Self
 import msgspec
 
 from lapinq_core.db.pool import PinnedConnection, PooledConnection, configure, conninfo
+from lapinq_core.db.rows import first_value
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
@@ -118,9 +119,7 @@ async def complete(conn: Conn, claims: Sequence[Claim], result: str = "null") ->
 
 async def status(conn: Conn, task_id: str) -> str | None:
     """The status of a task; None when there is none."""
-    cursor = await conn.execute("SELECT status FROM lapinq_task_details WHERE id = %s", (task_id,))
-    row = await cursor.fetchone()
-    return row[0] if row else None
+    return await first_value(conn, "SELECT status FROM lapinq_task_details WHERE id = %s", (task_id,))
 
 
 async def make_delayed_ready(conn: Conn) -> None:
@@ -137,7 +136,6 @@ async def make_late(conn: Conn, worker: str) -> None:
 
 
 async def pause(conn: Conn, queue: str) -> None:
-    """Pauses the queue."""
     await conn.execute(
         "INSERT INTO lapinq_queues (name, paused_at) VALUES (%s, lapinq_now())"
         " ON CONFLICT (name) DO UPDATE SET paused_at = excluded.paused_at",
@@ -146,7 +144,6 @@ async def pause(conn: Conn, queue: str) -> None:
 
 
 async def resume(conn: Conn, queue: str) -> None:
-    """Resumes the queue."""
     await conn.execute("UPDATE lapinq_queues SET paused_at = NULL WHERE name = %s", (queue,))
 
 

@@ -1,5 +1,6 @@
 """Rows of statistics over time, as old as a test needs them."""
 
+from lapinq_core.db.rows import all_rows, first_value
 from tests.support.rows.factories import Conn
 
 Sums = tuple[int, int, int, int, int]
@@ -8,7 +9,8 @@ Sums = tuple[int, int, int, int, int]
 async def put(conn: Conn, span: int, ago: int, queue: str = "", *, rows: int = 1, completed: int = 1) -> int:
     """Appends `rows` rows of the span that was `ago` seconds ago, each of which counts a run of a millisecond for each
     completion; returns when the span began, in seconds since 1970."""
-    cursor = await conn.execute(
+    return await first_value(
+        conn,
         "INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)"
         " SELECT %(span)s, date_bin(make_interval(secs => %(span)s),"
         "        lapinq_now() - make_interval(secs => %(ago)s), to_timestamp(0)),"
@@ -19,31 +21,25 @@ async def put(conn: Conn, span: int, ago: int, queue: str = "", *, rows: int = 1
         " RETURNING extract(epoch FROM since)::bigint",
         {"span": span, "ago": ago, "queue": queue, "rows": rows, "completed": completed},
     )
-    (since,) = await cursor.fetchone() or (0,)
-    return since
 
 
 async def sums(conn: Conn, queue: str = "", span: int = 10) -> Sums:
     """Of the rows of a queue and span: started, completed, failed, and how many runs and waits."""
-    cursor = await conn.execute(
+    (counted,) = await all_rows(
+        conn,
         "SELECT coalesce(sum(started), 0)::int, coalesce(sum(completed), 0)::int, coalesce(sum(failed), 0)::int,"
         " coalesce(sum((SELECT sum(n) FROM unnest(runs) AS n)), 0)::int,"
         " coalesce(sum((SELECT sum(n) FROM unnest(waits) AS n)), 0)::int"
         " FROM lapinq_rollups WHERE queue_name = %s AND span = %s",
         (queue, span),
     )
-    row = await cursor.fetchone()
-    assert row is not None
-    return row
+    return counted
 
 
 async def rows(conn: Conn, queue: str = "", span: int = 10) -> int:
     """How many rows a queue has of a span."""
-    cursor = await conn.execute(
-        "SELECT count(*) FROM lapinq_rollups WHERE queue_name = %s AND span = %s", (queue, span)
-    )
-    (count,) = await cursor.fetchone() or (0,)
-    return count
+    counted = "SELECT count(*) FROM lapinq_rollups WHERE queue_name = %s AND span = %s"
+    return await first_value(conn, counted, (queue, span))
 
 
 async def put_levels(conn: Conn, queue: str, *ready: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.schedules import Schedule
@@ -43,23 +44,24 @@ async def set_clock(conn: Conn, moment: str) -> None:
 
 async def ticks(conn: Conn, name: str = "nightly") -> list[tuple[str, str]]:
     """The planned instants that were dealt with, in UTC and in ascending order, with the outcome of each."""
-    cursor = await conn.execute(
+    return await all_rows(
+        conn,
         "SELECT to_char(fire_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), outcome"
         "  FROM lapinq_ticks t JOIN lapinq_schedules s ON s.id = t.schedule_id"
         " WHERE s.name = %s ORDER BY fire_at",
         (name,),
     )
-    return [(at, outcome) for at, outcome in await cursor.fetchall()]
 
 
 async def task_ids(conn: Conn, name: str = "nightly") -> list[str]:
     """The tasks of a schedule that were ever enqueued, in the order of their planned instants."""
-    cursor = await conn.execute(
+    found = await all_rows(
+        conn,
         "SELECT id::text FROM lapinq_tasks WHERE metadata->>'schedule' = %s"
         " ORDER BY (metadata->>'planned_at')::timestamptz, id",
         (name,),
     )
-    return [task_id for (task_id,) in await cursor.fetchall()]
+    return [task_id for (task_id,) in found]
 
 
 class Clock:
@@ -88,7 +90,6 @@ class Clock:
 
 
 def add_schedules(url: str, *definitions: Definition) -> None:
-    """Stores them."""
 
     async def run() -> None:
         async with await Conn.open(url) as conn:

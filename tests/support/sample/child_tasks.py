@@ -36,13 +36,11 @@ def who() -> dict[str, Any]:
 
 
 async def awho() -> dict[str, Any]:
-    """The same as a coroutine."""
     await asyncio.sleep(0)
     return who()
 
 
 def say(percent: float, message: str | None = None) -> None:
-    """Reports its progress."""
     current_task().progress(percent, message)
 
 
@@ -106,7 +104,6 @@ def tidy_up(path: str) -> str:
 
 
 def tidy_up_and_fail(path: str) -> None:
-    """Raises something else at its limit."""
     try:
         take_long(path)
     except TimeLimit:

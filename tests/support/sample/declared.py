@@ -44,7 +44,6 @@ def snooze_once(path: str) -> int:
 
 @queue.task
 async def cancel_itself(reason: str) -> None:
-    """Cancels itself."""
     raise Cancel(reason)
 
 
@@ -92,7 +91,6 @@ def count_until_cancelled(path: str) -> int:
 
 @queue.task(max_retries=3)
 async def wait_until_cancelled(path: str) -> None:
-    """The same as a coroutine."""
     current_task().log.info("begun %s", current_task().metadata.get("label"))
     current_task().progress(50, "half")
     try:
@@ -110,7 +108,6 @@ def describe() -> dict[str, object]:
 
 @queue.task
 async def adescribe() -> dict[str, object]:
-    """The same as a coroutine."""
     await asyncio.sleep(0)
     return _describe()
 

@@ -24,7 +24,6 @@ def journaled(journal: str, name: str, seconds: float, conduct: dict[str, Any]) 
 
 
 async def ajournaled(journal: str, name: str, seconds: float, conduct: dict[str, Any]) -> None:
-    """The same as a coroutine."""
     _append(journal, "start", name)
     await asyncio.sleep(seconds)
     _end(journal, name, conduct)

@@ -29,13 +29,11 @@ def say_much_and_wait(open_at: str) -> str:
 
 
 def say_and_fail(words: str) -> None:
-    """Logs `words` and fails."""
     current_task().log.info("%s", words)
     raise ValueError(words)
 
 
 async def asay_and_wait(words: str, open_at: str) -> None:
-    """The same as a coroutine."""
     current_task().log.info("%s", words)
     while not Path(open_at).exists():  # noqa: ASYNC110  # a file sets no event, and takes no time
         await asyncio.sleep(0.02)
@@ -43,7 +41,6 @@ async def asay_and_wait(words: str, open_at: str) -> None:
 
 
 async def asay(words: str) -> None:
-    """Logs and ends."""
     current_task().log.info("%s", words)
 
 

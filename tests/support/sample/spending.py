@@ -14,7 +14,6 @@ def spend(limit: str, *units: float) -> str:
 
 
 async def aspend(limit: str, *units: float) -> str:
-    """The same as a coroutine."""
     await asyncio.sleep(0)
     return spend(limit, *units)
 
@@ -34,5 +33,4 @@ def refused_once(limit: str, after: float, path: str) -> int:
 
 
 async def arefused_once(limit: str, after: float, path: str) -> int:
-    """The same as a coroutine."""
     return refused_once(limit, after, path)

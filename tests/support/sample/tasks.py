@@ -18,22 +18,18 @@ from lapinq import RetryError, TimeLimit, current_task
 
 
 def add(a: int, b: int) -> int:
-    """A plain function."""
     return a + b
 
 
 async def aadd(a: int, b: int) -> int:
-    """A coroutine."""
     return a + b
 
 
 def fail(message: str) -> None:
-    """Raises."""
     raise ValueError(message)
 
 
 async def afail(message: str) -> None:
-    """Raises in a coroutine."""
     raise ValueError(message)
 
 
@@ -46,13 +42,11 @@ async def anoop() -> None:
 
 
 def sleep(seconds: float) -> str:
-    """Takes its time."""
     time.sleep(seconds)
     return "slept"
 
 
 async def asleep(seconds: float) -> str:
-    """Takes its time, as a coroutine."""
     await asyncio.sleep(seconds)
     return "slept"
 
@@ -72,7 +66,6 @@ def mark(directory: str, name: str, seconds: float = 0.0) -> int:
 
 
 async def amark(directory: str, name: str, seconds: float = 0.0) -> int:
-    """The same as a coroutine."""
     place = Path(directory)
     (place / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
     await asyncio.sleep(seconds)
@@ -87,7 +80,6 @@ def mark_until(directory: str, name: str, gate: str) -> None:
 
 
 async def amark_until(directory: str, name: str, gate: str) -> None:
-    """The same as a coroutine."""
     (Path(directory) / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
     await await_for(gate)
 
@@ -119,7 +111,6 @@ def wait_for(path: str) -> str:
 
 
 async def await_for(path: str) -> str:
-    """The same as a coroutine."""
     while not Path(path).exists():  # noqa: ASYNC110  # a file is how the test speaks to it
         await asyncio.sleep(0.01)
     return "seen"
@@ -132,7 +123,6 @@ def wait_at(path: str) -> str:
 
 
 async def await_at(path: str) -> str:
-    """The same as a coroutine."""
     Path(f"{path}.begun.{os.getpid()}.{time.time_ns()}").touch()  # a file is how the test hears of it
     return await await_for(path)
 
@@ -143,12 +133,10 @@ def die() -> None:
 
 
 def leave() -> None:
-    """Ends its process by os._exit."""
     os._exit(7)
 
 
 def spin() -> None:
-    """Never returns."""
     while True:
         pass
 
@@ -181,7 +169,6 @@ def unstorable() -> object:
 
 
 def echo(*args: object, **kwargs: object) -> dict[str, object]:
-    """What it was called with."""
     return {"args": list(args), "kwargs": kwargs}
 
 
@@ -210,7 +197,6 @@ def file_of(module: str) -> str | None:
 
 
 def process_id() -> int:
-    """Where it runs."""
     return os.getpid()
 
 
@@ -244,7 +230,6 @@ def read_input() -> str:
 
 
 def fork_and_return() -> str:
-    """Forks, and lets both copies return."""
     return "child" if os.fork() == 0 else "parent"
 
 
@@ -313,7 +298,6 @@ def book(number: int, fail: str | None = None) -> str:
 
 
 async def abook(number: int, fail: str | None = None) -> str:
-    """The same as a coroutine."""
     current_task().log.info("booking %s", number)
     async with current_task().transaction(result=f"booked {number}") as conn:
         await conn.execute("INSERT INTO orders VALUES (%s)", (number,))
@@ -385,7 +369,6 @@ async def amark_and_leave(directory: str, name: str) -> None:
 
 
 def eat_memory() -> None:
-    """Takes more and more memory."""
     eaten = list[bytearray]()
     while True:
         eaten.append(bytearray(b"x" * 4_000_000))

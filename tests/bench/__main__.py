@@ -10,23 +10,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 
 from tests.bench.contenders.lapinq_contender import lapinq
-from tests.bench.contenders.peer import Place, contender
-from tests.bench.contenders.peers import PEERS, chosen
-from tests.bench.contenders.redis_server import redis_facts
+from tests.bench.contenders.peer import Place, contender, redis_facts
+from tests.bench.contenders.peers import KEYS, chosen
 from tests.bench.measurements import drains, enqueue, fairness, held, latency
 from tests.bench.measurements.case import Case, Field
 from tests.bench.run import page
 from tests.bench.run.facts import machine_facts
 from tests.bench.run.figures import Reading, ratios, summed_up
 from tests.bench.run.plan import plan_of, plan_options
-from tests.bench.run.processes import BenchError, Processes
-from tests.bench.run.progress import say
+from tests.bench.run.processes import BenchError, Processes, say
 from tests.bench.run.report import Report, joined, load, save
 from tests.bench.run.server import commit_milliseconds, own_server, settings_of
 
@@ -47,28 +43,23 @@ _CASES: dict[str, Callable[[Field], list[Case]]] = {
 }
 _UNLESS_ASKED = {"delayed", "fairness", "held", "full"}
 """Left out unless `--only` names them: they take a minute or more each."""
+_PATH = click.Path(path_type=Path)
+_RENDER = (
+    "Measure nothing: write docs/benchmarks.md and its charts from the results in this file. Repeat it to add other"
+    " measurements."
+)
 
 
 @click.command(params=plan_options())
 @click.option("--quick", is_flag=True, help="Little of everything: shows that it works, not how fast.")
 @click.option("--only", help=f"Some of {','.join(_CASES)}.")
-@click.option("--with", "beside", help=f"Measure others too: all, or some of {','.join(PEERS)}.")
-@click.option(
-    "--json", "path", type=click.Path(path_type=Path), help="File for the results, else in bench-results."
-)
-@click.option(
-    "--render",
-    type=click.Path(path_type=Path, exists=True),
-    multiple=True,
-    help="Measure nothing: write docs/benchmarks.md and its charts from the results in this file. Repeat it to add"
-    " other measurements.",
-)
+@click.option("--with", "beside", help=f"Measure others too: all, or some of {','.join(KEYS)}.")
+@click.option("--json", "path", type=_PATH, help="File for the results, else in bench-results.")
+@click.option("--render", type=click.Path(path_type=Path, exists=True), multiple=True, help=_RENDER)
 @click.option(
     "--database-url", help="Server to use, as it is, by a superuser; by default a new one is started."
 )
-@click.option(
-    "--pg-bin", type=click.Path(path_type=Path), help="Directory of the PostgreSQL programs to start."
-)
+@click.option("--pg-bin", type=_PATH, help="Directory of the PostgreSQL programs to start.")
 def main(
     quick: bool,
     only: str | None,
@@ -87,7 +78,8 @@ def main(
     if render:
         click.echo("\n".join(map(str, page.write(joined(*map(load, render))))))
         return
-    signal.signal(signal.SIGTERM, _terminated)
+    # It leaves every block, and with it ends every child.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     wanted = only.split(",") if only else [name for name in _CASES if name not in _UNLESS_ASKED]
     if unknown := set(wanted) - set(_CASES):
         raise click.UsageError(f"--only knows {', '.join(_CASES)}, not {', '.join(sorted(unknown))}")
@@ -95,19 +87,20 @@ def main(
     plan = plan_of(given, quick=quick)
     machine = machine_facts()
     failures: dict[str, str] = {}
+    readings: list[Reading] = []
     with ExitStack() as stack:
         url = database_url or stack.enter_context(own_server(pg_bin))
         processes = Processes(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lapinq-bench-"))))
-        place = Place(url, processes, plan.redis_fsync)
         contenders = [stack.enter_context(lapinq(url, processes, plan))]
-        for name in peers:
+        for peer in peers:
             try:
-                contenders += [stack.enter_context(contender(name, one, place)) for one in PEERS[name]]
+                contenders.append(
+                    stack.enter_context(contender(peer, Place(url, processes, plan.redis_fsync)))
+                )
             except BenchError as error:
-                failures[name] = str(error)
-                say(f"{name}: {error}")
+                failures[peer.name] = str(error)
+                say(f"{peer.name}: {error}")
         commit_ms = commit_milliseconds(url)
-        readings: list[Reading] = []
         for name in wanted:
             _measure(_CASES[name](Field(contenders, plan)), plan.runs, readings, failures)
         figures = summed_up(readings)
@@ -145,10 +138,6 @@ def _measure(cases: Sequence[Case], runs: int, readings: list[Reading], failures
             readings += found
             values = ", ".join(f"{one.value:,.2f} {one.metric.unit}" for one in found)
             say(f"run {run} of {runs}: {name}: {values} ({time.monotonic() - started:.0f} s)")
-
-
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(143)  # which leaves every block, and with it ends every child
 
 
 if __name__ == "__main__":

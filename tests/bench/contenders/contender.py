@@ -15,19 +15,19 @@ PROGRAMS = ("drain", "latency", "single")
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reader has to know to judge a contender's figures."""
+    """What a reader has to know to judge a contender's figures.
+
+    `durability` says what a crash of the machine costs, and of a worker; `history` what is kept of a task that ended;
+    `brief` both in a few words, to stand beside each figure. The settings are from the page `source`.
+    """
 
     name: str
     versions: dict[str, str]
     settings: str
     durability: str
-    """What a crash of the machine costs, and of a worker."""
     history: str
-    """What is kept of a task that ended."""
     brief: str
-    """Both in a few words, to stand beside each figure."""
     source: str = ""
-    """The page of its documentation that the settings are from."""
 
 
 class Produced(msgspec.Struct, frozen=True):
@@ -59,9 +59,7 @@ class Store(msgspec.Struct, frozen=True):
 
     def wal_bytes(self) -> float:
         """The bytes of write-ahead log so far."""
-        if not self.conn:
-            return 0
-        return number(self.conn, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8")
+        return number(self.conn, WAL_BYTES) if self.conn else 0
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +70,6 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     fresh_database: Callable[[], AbstractContextManager[str]]
     """The URL of a private database with its schema and no tasks."""
     opened: Callable[[str], AbstractContextManager[Store]]
-    """That database, for questions."""
     environment: Callable[[str], dict[str, str]]
     """What tells its programs that database."""
     producer: Sequence[str] = ()
@@ -86,7 +83,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     share: float = 1.0
     """How many tasks it gets, as a share of the plan's: slow ones get fewer."""
     measures: Sequence[str] = PROGRAMS
-    """The measurements that it takes part in: some of `drain`, `latency`, `single`, `backlog` and `snapshot`."""
+    """The measurements that it takes part in: some of `PROGRAMS`, `backlog` and `snapshot`."""
 
     def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
         """Runs its producer to the end, at most `limit` seconds."""
@@ -97,6 +94,9 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
         """A worker process whose functions leave their marks in the directory `marks`."""
         return self.processes.start(self.workers[kind], self.environment(database), marks_in=marks)
+
+
+WAL_BYTES = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8"
 
 
 def number(conn: psycopg.Connection, query: str, *values: object) -> float:

@@ -42,21 +42,17 @@ def lapinq(server_url: str, processes: Processes, plan: Plan) -> Generator[Conte
             opened=_opened,
             environment=lambda database: {"DATABASE_URL": database},
             producer=[sys.executable, "-m", "tests.bench.contenders.lapinq_producer"],
-            workers={kind: _worker(options) for kind, options in _workers(plan).items()},
+            workers={
+                "coroutines": _worker(f"--concurrency {plan.concurrency}"),
+                "one queue": _worker(f"--concurrency {plan.concurrency} --queue default"),
+                "ten slots": _worker("--concurrency 10"),
+                "threads": _worker(f"--pool threads --concurrency {plan.threads}"),
+                "processes": _worker(f"--pool processes --concurrency {plan.processes}"),
+            },
             http_server=lambda database: _serving(processes, database),
             add_waiting=lambda conn, count: lapinq_refill.add(conn, lapinq_refill.WAITING, "long", count),
             measures=[*PROGRAMS, "backlog", "snapshot"],
         )
-
-
-def _workers(plan: Plan) -> dict[str, str]:
-    return {
-        "coroutines": f"--concurrency {plan.concurrency}",
-        "one queue": f"--concurrency {plan.concurrency} --queue default",
-        "ten slots": "--concurrency 10",
-        "threads": f"--pool threads --concurrency {plan.threads}",
-        "processes": f"--pool processes --concurrency {plan.processes}",
-    }
 
 
 def _worker(options: str) -> list[str]:
@@ -80,7 +76,8 @@ def _opened(database: str) -> Generator[Store]:
     with psycopg.connect(database, autocommit=True) as conn:
 
         def is_drained(tasks: int, failed: bool) -> bool:
-            state = "failed" if failed else "completed"
-            return number(conn, f"SELECT sum({state}) FROM lapinq_counts") >= tasks
+            return (
+                number(conn, f"SELECT sum({'failed' if failed else 'completed'}) FROM lapinq_counts") >= tasks
+            )
 
         yield Store(lambda: number(conn, "SELECT count(*) FROM lapinq_tasks"), is_drained, conn)

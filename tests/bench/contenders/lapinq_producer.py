@@ -6,10 +6,11 @@ it did as JSON. The verbs that end with `-http` go through HTTP, and their first
 
 import asyncio
 import itertools
+import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,103 +47,113 @@ _BULKS: dict[str, Callable[[int], dict[str, Any]]] = {
 """What is special about the task of a number."""
 
 
-def new_task(function: str, **more: Any) -> NewTask:
+async def hand_in(url: str, verb: str, function: str, first: float, second: float = 0) -> pacing.Made:
+    """Does one verb."""
+    if verb.endswith("-http"):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{first:.0f}") as http:
+            return await _one_by_one(verb, int(second), _over_http(http, verb, function))
+    if verb in {"single", "rate"}:
+        return await _notified(url, verb, function, first, second)
+    async with await connect(url, "bench") as conn:
+        if verb in _BULKS:
+            return await pacing.in_batches(int(first), int(second), _in_bulk(conn, verb, function))
+        if verb == "tenants":
+            put = _over_connection(conn, verb, function, tenants=int(first))
+            return await pacing.regularly(second, TENANT_SECONDS / first, put)
+        return await _one_by_one(verb, int(first), _over_connection(conn, verb, function))
+
+
+async def store_delayed(url: str, due_ns: list[int]) -> None:
+    """Stores tasks that are due at these times, and notifies nobody."""
+    async with await connect(url, "bench") as conn:
+        made = [_task("arrive", args=[one], scheduled_at=_time_after(one)) for one in due_ns]
+        await enqueueing.enqueue(conn, made)
+
+
+def _task(function: str, **more: Any) -> NewTask:
     return NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, **more)
 
 
-def time_after(at_ns: int) -> datetime:
+def _time_after(at_ns: int) -> datetime:
     """The microsecond after it: the database knows no finer."""
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_ns // 1000 + 1)
 
 
-async def _bulk(verb: str, url: str, function: str, tasks: float, size: float) -> None:
+def _in_bulk(conn: psycopg.AsyncConnection, verb: str, function: str) -> pacing.Put:
     numbers = itertools.count()
-    async with await connect(url, "bench") as conn:
 
-        async def put(count: int) -> None:
-            made = [
-                NewTask(id=one, task_name=function, module_path=MODULE, **_BULKS[verb](next(numbers)))
-                for one in new_ids(count)
-            ]
-            if verb == "bulk-unique":
-                _, taken = await store(conn, [Asked(made)])
-                await notify(conn, taken.queues)
-            else:
-                await notify(conn, await enqueueing.enqueue(conn, made))
+    async def put(count: int) -> None:
+        made = [
+            NewTask(id=one, task_name=function, module_path=MODULE, **_BULKS[verb](next(numbers)))
+            for one in new_ids(count)
+        ]
+        if verb == "bulk-unique":
+            _, taken = await store(conn, [Asked(made)])
+            await notify(conn, taken.queues)
+        else:
+            await notify(conn, await enqueueing.enqueue(conn, made))
 
-        await pacing.in_batches(int(tasks), int(size), put)
+    return put
 
 
-async def _single(url: str, function: str, seconds: float, in_flight: float) -> None:
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(make_pool(url, "bench notify", 1, timeout=5))
+async def _notified(url: str, verb: str, function: str, seconds: float, number: float) -> pacing.Made:
+    """Single tasks by one notifier: over `number` connections as fast as they can, or `number` a second over one."""
+    async with _notifying(url) as notifier:
+        conns = [await connect(url, "bench") for _ in range(int(number) if verb == "single" else 1)]
+
+        async def put(conn: psycopg.AsyncConnection, *sent_ns: int) -> None:
+            notifier.wake(await enqueueing.enqueue(conn, [_task(function, args=[*sent_ns])]))
+
+        if verb == "single":
+            made = await pacing.in_flight(seconds, [lambda conn=conn: put(conn) for conn in conns])
+        else:
+            made = await pacing.regularly(seconds, 1 / number, lambda sent_ns: put(conns[0], sent_ns))
+            await notifier.flush()
+        for conn in conns:
+            await conn.close()
+        return made
+
+
+@asynccontextmanager
+async def _notifying(url: str) -> AsyncGenerator[Notifier]:
+    async with make_pool(url, "bench notify", 1, timeout=5) as pool:
         notifier = Notifier(pool)
-        notifying = asyncio.create_task(notifier.run())
-
-        async def put(conn: psycopg.AsyncConnection) -> None:
-            notifier.wake(await enqueueing.enqueue(conn, [new_task(function)]))
-
-        conns = [await stack.enter_async_context(await connect(url, "bench")) for _ in range(int(in_flight))]
-        await pacing.in_flight(seconds, [lambda conn=conn: put(conn) for conn in conns])
-        notifying.cancel()
-        with suppress(asyncio.CancelledError):
-            await notifying
+        running = asyncio.create_task(notifier.run())
+        yield notifier
+        running.cancel()
+        await asyncio.wait([running])
 
 
-async def _one_by_one(verb: str, url: str, function: str, first: float, second: float = 0) -> None:
-    """Tasks that arrive or are due at a time each, as their argument; those of tenants have a key."""
-    async with AsyncExitStack() as stack:
-        is_delayed = verb.startswith("delayed")
-        if verb.endswith("-http"):
-            http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{first:.0f}")
-            put = _over_http(await stack.enter_async_context(http), function, is_delayed=is_delayed)
-            first = second
-        else:
-            conn = await stack.enter_async_context(await connect(url, "bench"))
-            put = _over_connection(conn, function, is_delayed=is_delayed, tenants=int(second and first))
-        if verb == "tenants":
-            await pacing.regularly(second, TENANT_SECONDS / first, put)
-        else:
-            await (pacing.for_later if is_delayed else pacing.now_and_then)(int(first), put)
+async def _one_by_one(verb: str, count: int, put: pacing.Put) -> pacing.Made:
+    """Tasks that arrive or are due at a time each, as their argument."""
+    return await (pacing.for_later if verb.startswith("delayed") else pacing.now_and_then)(count, put)
 
 
-def _over_http(
-    http: httpx.AsyncClient, function: str, *, is_delayed: bool
-) -> Callable[[int], Awaitable[None]]:
+def _over_http(http: httpx.AsyncClient, verb: str, function: str) -> pacing.Put:
     async def put(at_ns: int) -> None:
         body = {"task_name": function, "module_path": MODULE, "args": [at_ns]}
-        if is_delayed:
-            body["scheduled_at"] = time_after(at_ns).isoformat()
+        if verb.startswith("delayed"):
+            body["scheduled_at"] = _time_after(at_ns).isoformat()
         (await http.post("/api/v1/enqueue", json=body)).raise_for_status()
 
     return put
 
 
 def _over_connection(
-    conn: psycopg.AsyncConnection, function: str, *, is_delayed: bool, tenants: int
-) -> Callable[[int], Awaitable[None]]:
+    conn: psycopg.AsyncConnection, verb: str, function: str, *, tenants: int = 0
+) -> pacing.Put:
     numbers = itertools.count()
 
     async def put(at_ns: int) -> None:
-        if is_delayed:
-            await enqueueing.enqueue(conn, [new_task(function, args=[at_ns], scheduled_at=time_after(at_ns))])
+        if verb.startswith("delayed"):
+            await enqueueing.enqueue(conn, [_task(function, args=[at_ns], scheduled_at=_time_after(at_ns))])
         else:
             key = f"tenant {next(numbers) % tenants}" if tenants else None
-            await take_in_announced(conn, [new_task(function, args=[at_ns], key=key)])
+            await take_in_announced(conn, [_task(function, args=[at_ns], key=key)])
 
     return put
 
 
-async def _main(verb: str, function: str, *numbers: float) -> None:
-    url = os.environ["DATABASE_URL"]
-    if verb in _BULKS:
-        await _bulk(verb, url, function, *numbers)
-    elif verb == "single":
-        await _single(url, function, *numbers)
-    else:
-        await _one_by_one(verb, url, function, *numbers)
-
-
 if __name__ == "__main__":
-    name, called, *rest = sys.argv[1:]
-    uvloop.run(_main(name, called, *map(float, rest)))
+    verb, function, *numbers = sys.argv[1:]
+    print(json.dumps(uvloop.run(hand_in(os.environ["DATABASE_URL"], verb, function, *map(float, numbers)))))

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from tests.bench.contenders.contender import number
-from tests.bench.run.processes import BenchError
-from tests.bench.run.progress import say
+from tests.bench.run.processes import BenchError, say
 
 CHUNK = 100_000
 CONNECTIONS = 4
@@ -74,6 +73,10 @@ _FLOOD = f"""{_MADE}{_PENDING}, told_lanes AS (
 INSERT INTO lapinq_ready (queue_name, rank, id, lane) SELECT %(queue)s, lapinq_rank(0, %(key)s), id, %(key)s FROM made
 """
 
+_LANED = """
+INSERT INTO lapinq_queues (name, is_laned) VALUES (%s, true) ON CONFLICT (name) DO UPDATE SET is_laned = true
+"""
+
 FINISHED = f"""{_MADE}counted AS (
     INSERT INTO lapinq_counts (queue_name, completed) VALUES (%(queue)s, %(count)s)
 )
@@ -84,19 +87,9 @@ SELECT id, 1, true, 'completed', 'null', 0.0001, lapinq_now(), lapinq_now(), gen
 """
 
 
-def add(
-    conn: psycopg.Connection,
-    statement: str,
-    queue: str,
-    count: int,
-    *,
-    function: str = "nothing",
-    key: str | None = None,
-    delay: str | None = None,
-    keys: int = 0,
-) -> None:
+def add(conn: psycopg.Connection, statement: str, queue: str, count: int, **given: object) -> None:
     """Stores `count` tasks in `queue` by one of the statements here; nobody is notified."""
-    given = {"queue": queue, "function": function, "key": key, "delay": delay, "keys": keys}
+    given = {"queue": queue, "function": "nothing", "key": None, "delay": None, **given}
     for done in range(0, count, CHUNK):
         conn.execute(statement.encode(), {**given, "count": min(CHUNK, count - done)})
 
@@ -109,11 +102,7 @@ def add_blocked(conn: psycopg.Connection, queue: str, count: int, keys: int, run
 
 def add_flood(conn: psycopg.Connection, queue: str, key: str, count: int) -> None:
     """Lets `count` tasks of one key wait in `queue`, each of which takes 5 ms."""
-    conn.execute(
-        "INSERT INTO lapinq_queues (name, is_laned) VALUES (%s, true)"
-        " ON CONFLICT (name) DO UPDATE SET is_laned = true",
-        (queue,),
-    )
+    conn.execute(_LANED, (queue,))
     add(conn, _FLOOD, queue, count, function="take_briefly", key=key)
 
 

@@ -38,16 +38,11 @@ def ran() -> None:
         count = _here.count = _here.count + 1
     except AttributeError:
         count = _here.count = 1
-        _here.memory = _memory()
+        with _file(f"{threading.get_ident()}.ran").open("w+b") as file:
+            file.truncate(_LAYOUT.size)
+            _here.memory = mmap.mmap(file.fileno(), _LAYOUT.size)
+        _LAYOUT.pack_into(_here.memory, 0, time.time_ns(), 0)
     _COUNT.pack_into(_here.memory, 8, count)
-
-
-def _memory() -> mmap.mmap:
-    with _file(f"{threading.get_ident()}.ran").open("w+b") as file:
-        file.truncate(_LAYOUT.size)
-        memory = mmap.mmap(file.fileno(), _LAYOUT.size)
-    _LAYOUT.pack_into(memory, 0, time.time_ns(), 0)
-    return memory
 
 
 def arrived(sent_ns: int) -> None:
@@ -65,13 +60,10 @@ def _file(kind: str) -> Path:
 
 def runs(directory: Path) -> Runs:
     """Of the worker that writes to `directory`: its first run, and their number so far."""
-    found = [
-        _LAYOUT.unpack(content)
-        for file in directory.glob("*.ran")
-        if len(content := file.read_bytes()) == _LAYOUT.size
-    ]
-    begun = [(first, count) for first, count in found if first]
-    return Runs(min(first for first, _ in begun) / 1e9 if begun else None, sum(count for _, count in begun))
+    contents = [file.read_bytes() for file in directory.glob("*.ran")]
+    found = [_LAYOUT.unpack(content) for content in contents if len(content) == _LAYOUT.size]
+    firsts = [first for first, _ in found if first]
+    return Runs(min(firsts) / 1e9 if firsts else None, sum(count for first, count in found if first))
 
 
 def waits(directory: Path, *, since_ns: int = 0) -> list[float]:

@@ -1,5 +1,14 @@
-"""Another queue: what is known of it, and how it is installed, set up, started and asked."""
+"""Another queue: what is known of it, and how it is installed, set up, started and asked.
 
+Each has an environment in `.bench` with pinned versions, made when first needed. A queue on Redis gets one that writes
+an append-only file, as https://redis.io/docs/latest/operate/oss_and_stack/management/persistence suggests.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -9,20 +18,20 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.bench.contenders.contender import PROGRAMS, About, Contender, Store, number
-from tests.bench.contenders.environments import Environment, environment_of
-from tests.bench.contenders.redis_server import redis_server
-from tests.bench.run.processes import ROOT, Processes, free_port
+from tests.bench.run.processes import ROOT, BenchError, Processes, free_port
 from tests.bench.run.server import libpq_variables
 from tests.support.database import postgres
 
-SETUP_SECONDS = 60.0
+INSTALL_SECONDS = 300.0
+START_SECONDS = 60.0
+NODE = "26.10.0"
+"""The npm package `node` brings it, so that it needn't be on the machine."""
 PACKAGE = "tests.bench.contenders.programs"
-_REDIS = {
+_CRASH = {
     "everysec": ("a crash of the machine loses up to a second", "a second at risk"),
     "always": ("each write is on disk", "durable"),
 }
 """What a crash costs, by when Redis makes its writes durable; and in few words."""
-
 
 Ask = Callable[[str], float]
 """A number about the Redis at a URL."""
@@ -39,9 +48,11 @@ class Place(msgspec.Struct, frozen=True):
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """One queue. In commands, `PROGRAM` is its program in `programs`, with its interpreter."""
 
+    key: str
+    """What `--with` calls it."""
     name: str
     packages: str
-    """With their versions, as pip or npm takes them."""
+    """All of npm, as NAME@VERSION, or all of PyPI, as NAME==VERSION."""
     program: str = ""
     """Its producers, and its worker if it has no command of its own; none where only a server is measured."""
     settings: str
@@ -54,11 +65,12 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     env: dict[str, str] = {}
     is_on_redis: bool = False
-    schema: Sequence[str] = ()
+    schema: Sequence[str] = ("PROGRAM migrate",)
     """The commands that make its tables."""
     stored: str | Ask
-    """How many tasks there are, and how many that have not ended well: queries or, for Redis, functions of its URL."""
-    unfinished: str | Ask
+    """How many tasks there are: a query or, for Redis, a function of its URL."""
+    unfinished: str | Ask = ""
+    """How many have not ended well; those that are stored, unless it says otherwise."""
     waiting: str = ""
     """A statement that lets %(count)s tasks wait which a worker leaves alone."""
     share: float
@@ -66,34 +78,49 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def contender(key: str, peer: Peer, place: Place) -> Generator[Contender]:
-    """That peer, set up; `key` is its name in `PEERS`. Raises `BenchError` where it can't be installed."""
-    environment = environment_of(key, peer.packages.split(), place.processes)
+def contender(peer: Peer, place: Place) -> Generator[Contender]:
+    """That peer, set up. Raises `BenchError` where it can't be installed."""
+    install(peer, place.processes)
     if peer.is_on_redis:
-        yield _made(peer, place, environment, lambda: redis_server(place.processes, place.redis_fsync))
+        yield _made(peer, place, lambda: _redis(place))
         return
     with postgres.private_database(place.server_url) as template:
         for command in peer.schema:
-            env = peer.env | _variables(environment, peer, template)
-            place.processes.run(_words(command, peer, environment), env, limit=SETUP_SECONDS)
+            place.processes.run(_words(command, peer), _variables(peer, template), limit=START_SECONDS)
         name = str(conninfo_to_dict(template)["dbname"])
-        yield _made(peer, place, environment, lambda: postgres.private_database(place.server_url, name))
+        yield _made(peer, place, lambda: postgres.private_database(place.server_url, name))
 
 
-def _made(
-    peer: Peer,
-    place: Place,
-    environment: Environment,
-    fresh_database: Callable[[], AbstractContextManager[str]],
-) -> Contender:
-    worker = _words(peer.worker, peer, environment)
-    crash, brief = ("each commit is on disk", "durable")
-    if peer.is_on_redis:
-        crash, brief = _REDIS[place.redis_fsync]
+def install(peer: Peer, processes: Processes) -> None:
+    """Makes its environment, unless it is there."""
+    packages, directory = peer.packages.split(), ROOT / ".bench" / peer.key
+    stamp = directory / "made.json"
+    wanted = [f"node@{NODE}" if _is_on_node(peer) else sys.version, *packages]
+    if stamp.exists() and json.loads(stamp.read_text()) == wanted:
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    if _is_on_node(peer):
+        if (npm := shutil.which("npm")) is None:
+            raise BenchError(f"{peer.key} needs npm, which comes with Node.js")
+        directory.mkdir(parents=True)
+        (directory / "package.json").write_text('{"private": true}\n')
+        (directory / "bin").symlink_to("node_modules/.bin")
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(directory), *wanted]
+    else:
+        processes.run([sys.executable, "-m", "venv", str(directory)], {}, limit=INSTALL_SECONDS)
+        command = [str(directory / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages]
+    processes.run(command, {}, limit=INSTALL_SECONDS)
+    stamp.write_text(json.dumps(wanted) + "\n")
+
+
+def _made(peer: Peer, place: Place, fresh_database: Callable[[], AbstractContextManager[str]]) -> Contender:
+    worker, is_node = _words(peer.worker, peer), _is_on_node(peer)
+    crash, brief = _CRASH[place.redis_fsync] if peer.is_on_redis else ("each commit is on disk", "durable")
+    language = {"Node": NODE} if is_node else {"Python": sys.version.split()[0]}
     return Contender(
         about=About(
             name=peer.name,
-            versions=environment.versions,
+            versions=language | dict(one.split("@" if is_node else "==") for one in peer.packages.split()),
             settings=peer.settings,
             durability=f"{crash}; {peer.durability}" if peer.durability else crash,
             history=peer.history,
@@ -103,8 +130,8 @@ def _made(
         processes=place.processes,
         fresh_database=fresh_database,
         opened=lambda database: _opened(peer, database),
-        environment=lambda database: peer.env | _variables(environment, peer, database),
-        producer=_words("PROGRAM", peer, environment),
+        environment=lambda database: _variables(peer, database),
+        producer=_words("PROGRAM", peer),
         workers={"coroutines": worker, "one queue": worker},
         http_server=None if peer.program else lambda url: _serving(place.processes, worker, url),
         add_waiting=lambda conn, count: _add_waiting(conn, peer.waiting, count),
@@ -113,21 +140,25 @@ def _made(
     )
 
 
-def _words(command: str, peer: Peer, environment: Environment) -> list[str]:
+def _is_on_node(peer: Peer) -> bool:
+    return "@" in peer.packages
+
+
+def _words(command: str, peer: Peer) -> list[str]:
     first, *rest = command.split()
+    programs = ROOT / ".bench" / peer.key / "bin"
     if first != "PROGRAM":
-        return [environment.program(first), *rest]
-    if peer.program.endswith(".mjs"):
-        path = ROOT / "tests/bench/contenders/programs" / peer.program
-        return [environment.program("node"), str(path), *rest]
-    return [environment.program("python"), "-m", f"{PACKAGE}.{peer.program}", *rest]
+        return [str(programs / first), *rest]
+    if _is_on_node(peer):
+        return [str(programs / "node"), str(ROOT / "tests/bench/contenders/programs" / peer.program), *rest]
+    return [str(programs / "python"), "-m", f"{PACKAGE}.{peer.program}", *rest]
 
 
-def _variables(environment: Environment, peer: Peer, database: str) -> dict[str, str]:
+def _variables(peer: Peer, database: str) -> dict[str, str]:
     if peer.is_on_redis:
-        return {"REDIS_URL": database}
-    packages = str(environment.directory)
-    return {"LAPINQ_BENCH_PACKAGES": packages, "DATABASE_URL": database, **libpq_variables(database)}
+        return {**peer.env, "REDIS_URL": database}
+    packages = {"LAPINQ_BENCH_PACKAGES": str(ROOT / ".bench" / peer.key)}
+    return {**peer.env, **packages, "DATABASE_URL": database, **libpq_variables(database)}
 
 
 @contextmanager
@@ -135,13 +166,14 @@ def _opened(peer: Peer, database: str) -> Generator[Store]:
     conn = None if peer.is_on_redis else psycopg.connect(database, autocommit=True)
     with conn or nullcontext():
 
-        def ask(what: str | Ask) -> float:
+        def count(what: str | Ask) -> float:
             if isinstance(what, str):
                 assert conn is not None
                 return number(conn, what)
             return what(database)
 
-        yield Store(lambda: ask(peer.stored), lambda _tasks, _failed: ask(peer.unfinished) == 0, conn)
+        unfinished = peer.unfinished or peer.stored
+        yield Store(lambda: count(peer.stored), lambda _tasks, _failed: count(unfinished) == 0, conn)
 
 
 def _add_waiting(conn: psycopg.Connection, statement: str, count: int) -> None:
@@ -152,16 +184,46 @@ def _add_waiting(conn: psycopg.Connection, statement: str, count: int) -> None:
 def _serving(processes: Processes, server: Sequence[str], database: str) -> Generator[int]:
     """The port of a server of lapinq 1.3.0. The repository's own lapinq must not be found before it."""
     port = free_port()
+
+    def answers() -> bool:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/")
+        except httpx.TransportError:
+            return False
+        return True
+
     command = [*server, "--port", str(port), "--database-url", database]
     with processes.start(command, {"PYTHONPATH": ""}) as process:
-        process.wait_until(lambda: _answers(port), SETUP_SECONDS, "no answer")
+        process.wait_until(answers, START_SECONDS, "no answer")
         yield port
         process.check_alive()
 
 
-def _answers(port: int) -> bool:
-    try:
-        httpx.get(f"http://127.0.0.1:{port}/")
-    except httpx.TransportError:
-        return False
-    return True
+@contextmanager
+def _redis(place: Place) -> Generator[str]:
+    """The URL of an empty Redis, gone when the context ends."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise BenchError("there is no redis-server: the Debian package redis-server has it")
+    with tempfile.TemporaryDirectory(dir=place.processes.directory) as directory:
+        port = free_port()
+        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", ""]
+        command += ["--appendonly", "yes", "--appendfsync", place.redis_fsync]
+        with place.processes.start(command, {}) as server:
+            url = f"redis://127.0.0.1:{port}/0"
+            server.wait_until(lambda: ask(url, "PING") == "PONG", START_SECONDS, "no answer")
+            yield url
+
+
+def ask(url: str, *command: str) -> str:
+    """What Redis answers, as redis-cli prints it for programs; "" while it doesn't."""
+    done = subprocess.run(["redis-cli", "-u", url, *command], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def redis_facts() -> dict[str, str]:
+    """The version of the server's program."""
+    if (program := shutil.which("redis-server")) is None:
+        return {}
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return {"version": next(word[2:] for word in said.split() if word.startswith("v="))}

@@ -9,7 +9,7 @@ import msgspec
 
 from tests.bench.contenders import marks
 from tests.bench.contenders.contender import Contender
-from tests.bench.run.figures import Metric, Reading
+from tests.bench.run.figures import Metric, Reading, percentile
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import Child
 
@@ -64,3 +64,11 @@ def reading(contender: Contender, name: str, unit: str, value: float) -> Reading
     """One value. Rates, shares and ratios are the better the more they are; times and sizes are not."""
     better = "less" if unit in {"µs", "ms", "s", "bytes"} else "more"
     return Reading(Metric(name, unit, better), contender.about.name, value)
+
+
+def percentiles(contender: Contender, name: str, milliseconds: Sequence[float]) -> list[Reading]:
+    """The median of times, and what one in a hundred exceeds."""
+    return [
+        reading(contender, name.format(f"p{share}"), "ms", percentile(milliseconds, share / 100))
+        for share in (50, 99)
+    ]

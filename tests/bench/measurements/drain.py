@@ -107,23 +107,20 @@ def wait_for_the_end(
         progress.append((time.time(), sum(one.runs().count for one in workers)))
         return progress[-1][1] >= tasks * load.runs_of_a_task
 
-    child = workers[-1].child
-    child.wait_until(all_ran, limit, "not all tasks ran")
-    child.wait_until(
-        lambda: store.is_drained(tasks, load.fails), limit, "all tasks ran, but not all had ended"
-    )
+    def all_ended() -> bool:
+        return store.is_drained(tasks, load.fails)
+
+    workers[-1].child.wait_until(all_ran, limit, "not all tasks ran")
+    workers[-1].child.wait_until(all_ended, limit, "all tasks ran, but not all had ended")
     return progress
 
 
 def _fifths(progress: Sequence[tuple[float, int]]) -> list[float]:
-    first, last = progress[0], progress[-1]
-    steps = [first[1] + (last[1] - first[1]) * step / FIFTHS for step in range(FIFTHS + 1)]
+    (_, first), (_, last) = progress[0], progress[-1]
+    steps = [first + (last - first) * step / FIFTHS for step in range(FIFTHS + 1)]
     ends = [next(one for one in progress if one[1] >= step) for step in steps]
-    return [
-        (after[1] - before[1]) / (after[0] - before[0])
-        for before, after in pairwise(ends)
-        if after[0] > before[0]
-    ]
+    pairs = [(before, after) for before, after in pairwise(ends) if after[0] > before[0]]
+    return [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairs]
 
 
 def _wait_for_all(workers: Sequence[Worker], limit: float) -> tuple[float, int]:
@@ -133,10 +130,9 @@ def _wait_for_all(workers: Sequence[Worker], limit: float) -> tuple[float, int]:
     def each_began() -> bool:
         now, runs = time.time(), [one.runs() for one in workers]
         firsts = [one.first for one in runs if one.first]
-        if len(firsts) < len(workers):
-            return False
-        found.append((firsts[0], 0) if len(firsts) == 1 else (now, sum(one.count for one in runs)))
-        return True
+        if len(firsts) == len(workers):
+            found.append((firsts[0], 0) if len(firsts) == 1 else (now, sum(one.count for one in runs)))
+        return bool(found)
 
     workers[-1].child.wait_until(each_began, limit, "not every worker got a task")
     return found[0]

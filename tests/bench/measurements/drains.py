@@ -22,34 +22,38 @@ RUNS_AT_MOST = 2
 """Of what takes long."""
 PER_KEY = 3
 BLOCKED_KEYS = 1_000
-_WARM_UP = 1_000
 EMPTY = Load()
+_WARM_UP = 1_000
 
+_LOADS = {
+    "drain, plain functions in threads": Load("nothing_plain", kind="threads"),
+    "drain, plain functions in child processes": Load("nothing_plain", kind="processes"),
+}
+_OTHER_LOADS = {
+    "drain of failures": Load("fail", "bulk-once", fails=True, share=0.4),
+    "drain of failures and their retries": Load("fail_once", "bulk-retried", runs_of_a_task=2, share=0.3),
+    "drain, 10 kB of arguments": Load("nothing_with", "bulk-large", share=0.2),
+    "drain of a hundred queues": Load(verb="bulk-spread", share=0.5),
+}
+
+_BREAKER = """
+UPDATE lapinq_queues SET has_breaker = true;
+INSERT INTO lapinq_breakers (queue_name, failures_in_row, window_seconds, least_attempts, retry_after_seconds, since,
+                             since_seq)
+VALUES ('default', 10, 60, 20, 30, lapinq_now(), 0)
+"""
+_PER_KEY = f"UPDATE lapinq_queues SET max_running_per_key = {PER_KEY}"
 _BLOCKED = "drain of 10,000 keys behind a million tasks of blocked ones"
-# name: the verb that fills the queue, what the queue gets, the name of the rate of enqueueing if it is told
+# name: the verb that fills the queue, what the queue gets, what is special about the tasks if their enqueueing is told
 _LIMITS = {
-    "drain of a queue without a policy": ("bulk", "", "bulk enqueue without a key, 1,000 a call"),
+    "drain of a queue without a policy": ("bulk", "", "without a key"),
     # More than a worker holds: this measures the cost of the limit.
     "drain of a queue with max_running": ("bulk", "UPDATE lapinq_queues SET max_running = 100000", ""),
-    "drain of a queue with a circuit breaker": (
-        "bulk",
-        "UPDATE lapinq_queues SET has_breaker = true;"
-        " INSERT INTO lapinq_breakers (queue_name, failures_in_row, window_seconds, least_attempts,"
-        " retry_after_seconds, since, since_seq) VALUES ('default', 10, 60, 20, 30, lapinq_now(), 0)",
-        "",
-    ),
-    "drain of 10,000 keys, at most 3 of each running": (
-        "bulk-keyed",
-        f"UPDATE lapinq_queues SET max_running_per_key = {PER_KEY}",
-        "bulk enqueue with a key, 1,000 a call",
-    ),
-    _BLOCKED: ("bulk-keyed", f"UPDATE lapinq_queues SET max_running_per_key = {PER_KEY}", ""),
-    "drain of 10,000 keys in fair order": (
-        "bulk-keyed",
-        "UPDATE lapinq_queues SET start_order = 'fair'",
-        "",
-    ),
-    "drain of tasks with a unique key": ("bulk-unique", "", "bulk enqueue with a unique key, 1,000 a call"),
+    "drain of a queue with a circuit breaker": ("bulk", _BREAKER, ""),
+    "drain of 10,000 keys, at most 3 of each running": ("bulk-keyed", _PER_KEY, "with a key"),
+    _BLOCKED: ("bulk-keyed", _PER_KEY, ""),
+    "drain of 10,000 keys in fair order": ("bulk-keyed", "UPDATE lapinq_queues SET start_order = 'fair'", ""),
+    "drain of tasks with a unique key": ("bulk-unique", "", "with a unique key"),
 }
 
 _MANY_QUEUES = {
@@ -59,7 +63,7 @@ _MANY_QUEUES = {
 }
 _ADD_QUEUES = """
 WITH added AS (
-    INSERT INTO lapinq_queues (name) SELECT 'queue ' || n FROM generate_series(0, %(count)s - 1) AS n RETURNING name
+    INSERT INTO lapinq_queues (name) SELECT 'queue ' || n FROM generate_series(0, %s - 1) AS n RETURNING name
 )
 INSERT INTO lapinq_counts (queue_name) SELECT name FROM added
 """
@@ -70,38 +74,24 @@ Told = list[tuple[str, str, float]]
 
 def drain_cases(field: Field) -> list[Case]:
     """One and two processes of all; of lapinq also plain functions in threads and in child processes."""
-    one, two = "drain, one process", "drain, two processes"
+    plan, drains = field.plan, field.taking_part("drain")
     return [
-        *(_case(each, field.plan, one, tell=_everything(each)) for each in field.taking_part("drain")),
-        *(_case(each, field.plan, two, workers=2) for each in field.taking_part("drain")),
-        *(
-            _case(
-                field.lapinq,
-                field.plan,
-                f"drain, plain functions in {where}",
-                Load("nothing_plain", kind=kind),
-            )
-            for where, kind in (("threads", "threads"), ("child processes", "processes"))
-        ),
+        *(_case(each, plan, "drain, one process", tell=_everything(each)) for each in drains),
+        *(_case(each, plan, "drain, two processes", workers=2) for each in drains),
+        *(_case(field.lapinq, plan, name, load) for name, load in _LOADS.items()),
     ]
 
 
 def load_cases(field: Field) -> list[Case]:
     """Of lapinq: other tasks than empty ones that end well, and tasks that arrive meanwhile."""
-    loads = {
-        "drain of failures": Load("fail", "bulk-once", fails=True, share=0.4),
-        "drain of failures and their retries": Load("fail_once", "bulk-retried", runs_of_a_task=2, share=0.3),
-        "drain, 10 kB of arguments": Load("nothing_with", "bulk-large", share=0.2),
-        "drain of a hundred queues": Load(verb="bulk-spread", share=0.5),
-    }
     together = Case("producer and worker together", field.lapinq, lambda: _together(field.lapinq, field.plan))
-    return [*(_case(field.lapinq, field.plan, name, load) for name, load in loads.items()), together]
+    return [*(_case(field.lapinq, field.plan, name, load) for name, load in _OTHER_LOADS.items()), together]
 
 
 def limit_cases(field: Field) -> list[Case]:
     """Of lapinq: all fill the queue with as many tasks, so that rates of enqueueing compare too."""
 
-    def case(name: str, verb: str, policy: str, filling: str) -> Case:
+    def case(name: str, verb: str, policy: str, special: str) -> Case:
         def prepare(conn: psycopg.Connection) -> None:
             conn.execute("INSERT INTO lapinq_queues (name) VALUES ('default')")
             conn.execute(policy.encode())
@@ -109,8 +99,8 @@ def limit_cases(field: Field) -> list[Case]:
                 lapinq_refill.add_blocked(conn, "default", field.plan.backlog, BLOCKED_KEYS, PER_KEY)
 
         def tell(found: Drained) -> Told:
-            filled = [(filling, "tasks/s", found.filled)] if filling else []
-            return [(name, "tasks/s", found.rate), *filled]
+            filled = (f"bulk enqueue {special}, 1,000 a call", "tasks/s", found.filled)
+            return [(name, "tasks/s", found.rate), *([filled] if special else [])]
 
         return _case(field.lapinq, field.plan, name, Load(verb=verb), tell=tell, beforehand=prepare)
 
@@ -122,7 +112,7 @@ def queue_cases(field: Field) -> list[Case]:
     plan = msgspec.structs.replace(field.plan, tasks=min(field.plan.tasks, MANY_QUEUES))
 
     def add_queues(conn: psycopg.Connection) -> None:
-        conn.execute(_ADD_QUEUES, {"count": MANY_QUEUES})
+        conn.execute(_ADD_QUEUES, (MANY_QUEUES,))
 
     return [
         _case(field.lapinq, plan, name, Load(verb=verb), beforehand=None if verb == "bulk" else add_queues)
@@ -154,8 +144,10 @@ def snapshot_cases(field: Field) -> list[Case]:
     name = "drain under a held snapshot"
 
     def tell(found: Drained) -> Told:
-        first, last = found.fifths[0], found.fifths[-1]
-        return [(f"{name}, first fifth", "tasks/s", first), (f"{name}, last fifth", "tasks/s", last)]
+        return [
+            (f"{name}, {which} fifth", "tasks/s", found.fifths[at])
+            for which, at in (("first", 0), ("last", -1))
+        ]
 
     return [
         _case(one, plan, name, tell=tell, runs_at_most=RUNS_AT_MOST, during=held_snapshot)
@@ -219,12 +211,12 @@ def _together(lapinq: Contender, plan: Plan) -> list[Reading]:
             lapinq.produce(database, "bulk", "nothing", tasks, plan.batch, limit=plan.limit)
 
         produce(_WARM_UP)
-        wait_for_the_end([worker], store, _WARM_UP, Load(), plan.limit)
+        wait_for_the_end([worker], store, _WARM_UP, EMPTY, plan.limit)
         with ThreadPoolExecutor(1) as pool:
             producing = pool.submit(produce, plan.tasks)
             worker.child.wait_until(lambda: worker.runs().count > _WARM_UP, plan.limit, "no task ran")
             begun = time.time()
-            wait_for_the_end([worker], store, _WARM_UP + plan.tasks, Load(), plan.limit)
+            wait_for_the_end([worker], store, _WARM_UP + plan.tasks, EMPTY, plan.limit)
             seconds = time.time() - begun
             producing.result()
     return [reading(lapinq, "producer and worker together", "tasks/s", plan.tasks / seconds)]

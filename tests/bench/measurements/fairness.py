@@ -4,7 +4,6 @@ For a worker with ten slots, `--backlog` tasks of one key wait, each of which ta
 each every 0.1 s for a minute. A wait is the time from just before the enqueue call to the first line of the function.
 """
 
-import asyncio
 import time
 
 import msgspec
@@ -14,10 +13,11 @@ from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.tasks import queues
 from tests.bench.contenders import lapinq_refill, marks
 from tests.bench.contenders.contender import Contender, number
-from tests.bench.measurements.case import Case, Field, reading, working
-from tests.bench.run.figures import Reading, percentile
+from tests.bench.measurements.case import Case, Field, percentiles, reading, working
+from tests.bench.run.figures import Reading
 from tests.bench.run.plan import Plan
-from tests.bench.run.progress import say
+from tests.bench.run.processes import say
+from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn
 
 TENANTS = 5
@@ -66,10 +66,9 @@ def _run(lapinq: Contender, plan: Plan) -> list[Reading]:
         lapinq_refill.add_flood(conn, "default", "flood", plan.backlog + len(ORDERS) * most)
         conn.execute("VACUUM (ANALYZE)")
         for order in ORDERS:
-            for key in order.floods:
-                if key != "flood":
-                    lapinq_refill.add_flood(conn, "default", key, most)
-            asyncio.run(_set_policy(database, order))
+            for key in order.floods.keys() - {"flood"}:
+                lapinq_refill.add_flood(conn, "default", key, most)
+            _set_policy(database, order)
             waits, since = _measured(lapinq, plan, database)
             ended = number(
                 conn, "SELECT count(*) FROM lapinq_attempts WHERE claimed_at >= to_timestamp(%s)", since
@@ -77,9 +76,9 @@ def _run(lapinq: Contender, plan: Plan) -> list[Reading]:
             say(f"  {ended / (time.time() - since):,.0f} tasks/s in {order.title}")
             # What has not started would wait before the next tasks of its key.
             conn.execute("DELETE FROM lapinq_ready WHERE lane LIKE 'tenant%'")
-            summed_up = {"p50": percentile(waits, 0.5), "p99": percentile(waits, 0.99), "longest": max(waits)}
-            for name, value in summed_up.items():
-                readings.append(reading(lapinq, f"wait beside a flood, {order.title}, {name}", "ms", value))
+            title = f"wait beside a flood, {order.title}"
+            readings += percentiles(lapinq, f"{title}, {{}}", waits)
+            readings.append(reading(lapinq, f"{title}, longest", "ms", max(waits)))
             if len(order.floods) > 1:
                 readings += _shares(lapinq, conn, order, since, plan.tenant_seconds)
     return readings
@@ -89,25 +88,22 @@ def _measured(lapinq: Contender, plan: Plan, database: str) -> tuple[list[float]
     """The waits in milliseconds, and since when. What has not started at the end counts with the whole time."""
     with working(lapinq, database, "ten slots") as worker:
         time.sleep(SETTLE_SECONDS)
-        since = time.time()
-        sent = lapinq.produce(
-            database, "tenants", "arrive_briefly", TENANTS, plan.tenant_seconds, limit=plan.limit
-        )
+        since, numbers = time.time(), (TENANTS, plan.tenant_seconds)
+        sent = lapinq.produce(database, "tenants", "arrive_briefly", *numbers, limit=plan.limit)
         time.sleep(SETTLE_SECONDS)
         worker.child.check_alive()
         waits = marks.waits(worker.directory, since_ns=int(since * 1e9))
-    missing = sent.tasks - len(waits)
     say(f"  {len(waits):,} of {sent.tasks:,} tasks of the small tenants have started")
-    return waits + [plan.tenant_seconds * 1000] * missing, since
+    return waits + [plan.tenant_seconds * 1000] * (sent.tasks - len(waits)), since
 
 
-async def _set_policy(database: str, order: Order) -> None:
-    conn = await Conn.open(database)
-    try:
-        weights = order.floods if len(order.floods) > 1 else None
-        await queues.set_policy(conn, "default", {"order": order.order, "weights": weights}, by=SOMEBODY)
-    finally:
-        await conn.close()
+def _set_policy(database: str, order: Order) -> None:
+    policy = {"order": order.order, "weights": order.floods if len(order.floods) > 1 else None}
+
+    async def set_it(conn: Conn) -> None:
+        await queues.set_policy(conn, "default", policy, by=SOMEBODY)
+
+    on_connections(database, set_it)
 
 
 def _shares(
@@ -116,14 +112,9 @@ def _shares(
     """Of the starts of the floods: a reading for each second."""
     given = {"since": since, "keys": list(order.floods), "seconds": int(seconds)}
     found = {(second, key): float(share) for second, key, share in conn.execute(_SHARES, given)}
-    counted = dict.fromkeys(second for second, _ in found)
+    title = "share of the starts of three floods, weight {:g}"
     return [
-        reading(
-            lapinq,
-            f"share of the starts of three floods, weight {weight:g}",
-            "%",
-            found.get((second, key), 0.0),
-        )
+        reading(lapinq, title.format(weight), "%", found.get((second, key), 0.0))
         for key, weight in order.floods.items()
-        for second in counted
+        for second in dict.fromkeys(second for second, _ in found)
     ]

@@ -1,12 +1,14 @@
 """Whether a drain keeps its rate: beside a held snapshot, a standby that holds back vacuum, and very full tables.
 
-Each burdened run follows an undisturbed one, and is compared with it. Deleted rows stay as long as a transaction may
-still see them, so what a statement walks grows all the time, and shows in the last fifths.
+Each run goes on for a set time, by fifths of it, while the database itself refills the queue. A burdened one follows an
+undisturbed one, and is compared with it. Deleted rows stay as long as a transaction may still see them, so what a
+statement walks grows all the time, and shows in the last fifths.
 """
 
 import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from itertools import pairwise
 from statistics import fmean
 
 import msgspec
@@ -17,16 +19,28 @@ from tests.bench.contenders.contender import Contender, number
 from tests.bench.contenders.lapinq_refill import AHEAD, FINISHED, WAITING, add_many, kept_filled
 from tests.bench.measurements.case import Case, Field, reading, working
 from tests.bench.measurements.drains import held_snapshot
-from tests.bench.measurements.steady import Fifth, fifths
+from tests.bench.run import processor_time
 from tests.bench.run.figures import Reading
 from tests.bench.run.plan import Plan
-from tests.bench.run.processes import BenchError
-from tests.bench.run.progress import say
-from tests.bench.run.standby import standby
+from tests.bench.run.processes import BenchError, Child, say, wait_until
+from tests.bench.run.server import standby
 from tests.bench.run.steady_table import BY_FIFTHS, DATABASE_TIME, SLOWEST, TITLE, UNDISTURBED, WORKER_TIME
 
 QUEUE = "default"
+FIFTHS = 5
+WARM_UP_SECONDS = 3.0
 FEEDBACK_SECONDS = 30.0
+
+
+class _Fifth(msgspec.Struct, frozen=True):
+    """Tasks a second, and microseconds of processor time for each of them; None if the server runs elsewhere.
+
+    What the refilling backend uses is not counted.
+    """
+
+    rate: float
+    database: float | None
+    worker: float
 
 
 class _Burden(msgspec.Struct, frozen=True):
@@ -64,25 +78,24 @@ def full_cases(field: Field) -> list[Case]:
 
 
 def _cases(field: Field, *burdens: _Burden) -> list[Case]:
-    measured: dict[str, list[Fifth]] = {}
+    measured: dict[str, list[_Fifth]] = {}
     """The fifths of the last run of each."""
 
     def case(burden: _Burden) -> Case:
+        title = f"{TITLE}, {burden.name}"
+
         def run() -> list[Reading]:
-            say(f"{TITLE}, {burden.name}:")
+            say(f"{title}:")
             measured[burden.name] = _drained(field.lapinq, field.plan, burden)
             told = _told(burden, measured)
-            return [
-                reading(field.lapinq, f"{TITLE}, {burden.name}, {name}", unit, value)
-                for name, unit, value in told
-            ]
+            return [reading(field.lapinq, f"{title}, {name}", unit, value) for name, unit, value in told]
 
-        return Case(f"{TITLE}, {burden.name}", field.lapinq, run)
+        return Case(title, field.lapinq, run)
 
     return [case(burden) for burden in burdens]
 
 
-def _drained(lapinq: Contender, plan: Plan, burden: _Burden) -> list[Fifth]:
+def _drained(lapinq: Contender, plan: Plan, burden: _Burden) -> list[_Fifth]:
     waiting = burden.waiting + AHEAD
     with ExitStack() as stack:
         database = stack.enter_context(lapinq.fresh_database())
@@ -96,10 +109,48 @@ def _drained(lapinq: Contender, plan: Plan, burden: _Burden) -> list[Fifth]:
         stack.enter_context(burden.hold(database, standby_url))
         filler = stack.enter_context(kept_filled(database, QUEUE, waiting))
         worker = stack.enter_context(working(lapinq, database, "coroutines"))
-        return fifths(conn, filler, worker.child, plan)
+        return _fifths(conn, filler, worker.child, plan)
 
 
-def _told(burden: _Burden, measured: dict[str, list[Fifth]]) -> Generator[tuple[str, str, float]]:
+def _fifths(conn: psycopg.Connection, filler: int, worker: Child, plan: Plan) -> list[_Fifth]:
+    """Measured once the worker has warmed up. `filler` is the refilling backend."""
+    pid = conn.info.backend_pid
+    postmaster = processor_time.parent(pid) if processor_time.is_of_postgresql(pid) else 0
+
+    def completed() -> float:
+        return number(conn, "SELECT sum(completed)::float8 FROM lapinq_counts")
+
+    def read() -> tuple[float, float, float, float]:
+        database = 0.0
+        if postmaster:
+            database = processor_time.family_seconds(postmaster) - processor_time.seconds(filler)
+        return time.monotonic(), completed(), database, processor_time.seconds(worker.pid)
+
+    at_start = completed()
+    worker.wait_until(lambda: completed() > at_start, plan.limit, "no task ended")
+    time.sleep(WARM_UP_SECONDS)
+    read_at = [read()]
+    for place in range(1, FIFTHS + 1):
+        time.sleep(max(0.0, read_at[0][0] + place * plan.held_seconds / FIFTHS - time.monotonic()))
+        worker.check_alive()
+        read_at.append(read())
+    found: list[_Fifth] = []
+    for place, (before, after) in enumerate(pairwise(read_at), start=1):
+        seconds, tasks, database, of_worker = (
+            late - early for early, late in zip(before, after, strict=True)
+        )
+        if not tasks:
+            raise BenchError(f"no task ended in fifth {place}")
+        fifth = _Fifth(
+            tasks / seconds, 1e6 * database / tasks if postmaster else None, 1e6 * of_worker / tasks
+        )
+        found.append(fifth)
+        of_database = "" if fifth.database is None else f", {fifth.database:.1f} µs of the database"
+        say(f"  fifth {place}: {fifth.rate:,.0f} tasks/s{of_database}, {fifth.worker:.1f} µs of the worker")
+    return found
+
+
+def _told(burden: _Burden, measured: dict[str, list[_Fifth]]) -> Generator[tuple[str, str, float]]:
     """Of a burdened run also its slowest fifth and the undisturbed rate, and the lowest ratio of the same fifths.
 
     What comes with time, such as checkpoints and growing tables, comes in the same fifth of both.
@@ -123,9 +174,9 @@ def _make_log_files(conn: psycopg.Connection) -> None:
 
     The first of several runs would otherwise create them, which takes longer than to write over old ones.
     """
-    megabytes = "SELECT setting::float8 FROM pg_settings WHERE name = 'max_wal_size'"
-    there = "SELECT sum(size) / 1048576.0 FROM pg_ls_waldir()"
-    for _ in range(int(number(conn, megabytes) - float(number(conn, there)))):
+    megabytes = number(conn, "SELECT setting::float8 FROM pg_settings WHERE name = 'max_wal_size'")
+    there = number(conn, "SELECT sum(size)::float8 / 1048576 FROM pg_ls_waldir()")
+    for _ in range(int(megabytes - there)):
         conn.execute("SELECT pg_logical_emit_message(false, 'lapinq-bench', repeat('x', 1 << 20))")
     conn.execute("CHECKPOINT")
 
@@ -133,14 +184,10 @@ def _make_log_files(conn: psycopg.Connection) -> None:
 @contextmanager
 def _fed_back(database: str, standby_url: str) -> Generator[None]:
     """A snapshot on the standby, once the server knows of it."""
-    name = str(conninfo_to_dict(database)["dbname"])
-    with (
-        held_snapshot(make_conninfo(standby_url, dbname=name)),
-        psycopg.connect(database, autocommit=True) as conn,
-    ):
-        give_up = time.monotonic() + FEEDBACK_SECONDS
-        while not number(conn, "SELECT count(*) FROM pg_stat_replication WHERE backend_xmin IS NOT NULL"):
-            if time.monotonic() > give_up:
-                raise BenchError("the standby does not say which rows it needs")
-            time.sleep(0.1)
+    held = held_snapshot(make_conninfo(standby_url, dbname=str(conninfo_to_dict(database)["dbname"])))
+    known = "SELECT count(*) FROM pg_stat_replication WHERE backend_xmin IS NOT NULL"
+    with held, psycopg.connect(database, autocommit=True) as conn:
+        wait_until(
+            lambda: number(conn, known), FEEDBACK_SECONDS, "the standby does not say which rows it needs"
+        )
         yield

@@ -1,8 +1,8 @@
 """Loads a server with POST requests over keep-alive connections, each of which asks again once it has its answer.
 
 The clients are two processes that know just enough of HTTP/1.1 to need far less time than the server.
-`python -m tests.bench.measurements.http_clients` is one of them: a `Load` as JSON on its command line, an `Answers` as
-JSON on its output.
+`python -m tests.bench.measurements.http_clients PORT PATH BODY CONNECTIONS SECONDS` is one of them, and prints its
+`Answers` as JSON.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from typing import cast
 import msgspec
 import uvloop
 
-from tests.bench.run.figures import percentile
 from tests.bench.run.processes import Processes
 
 CLIENTS = 2
@@ -22,57 +21,35 @@ WARM_UP_SECONDS = 1.0
 _MAX_TIMES = 2000
 
 
-class Load(msgspec.Struct, frozen=True):
-    """What to ask of 127.0.0.1, and for how long after a warm-up."""
-
-    path: str
-    body: str
-    connections: int
-    seconds: float
-    port: int = 0
-
-
 class Answers(msgspec.Struct, frozen=True):
-    """Requests a second, and the time of a request. `confirmed` counts those of the warm-up too."""
+    """Requests a second. `confirmed` counts those of the warm-up too."""
 
     confirmed: int
     rate: float
-    p50_ms: float
-    p99_ms: float
     times_ms: list[float]
-    """Every time, or as many spread evenly over them as tell the percentiles."""
+    """Of requests: every one, or as many spread evenly over them as tell the percentiles."""
 
 
-def load(processes: Processes, asked: Load, *, limit: float) -> Answers:
+def load(
+    processes: Processes, port: int, path: str, body: str, connections: int, seconds: float, *, limit: float
+) -> Answers:
     """What the server answered to all clients together. Raises `BenchError`, also for any answer but 201."""
-    share = msgspec.structs.replace(asked, connections=asked.connections // CLIENTS)
-    command = [
-        sys.executable,
-        "-m",
-        "tests.bench.measurements.http_clients",
-        msgspec.json.encode(share).decode(),
-    ]
+    asked = [str(port), path, body, str(connections // CLIENTS), str(seconds)]
+    command = [sys.executable, "-m", "tests.bench.measurements.http_clients", *asked]
     with ExitStack() as stack:
         clients = [stack.enter_context(processes.start(command, {})) for _ in range(CLIENTS)]
         for client in clients:
             client.wait(limit)
         answers = [msgspec.json.decode(client.output, type=Answers) for client in clients]
     times = [time_ms for one in answers for time_ms in one.times_ms]
-    return _answers(sum(one.confirmed for one in answers), sum(one.rate for one in answers), times)
-
-
-def _answers(confirmed: int, rate: float, times_ms: list[float]) -> Answers:
-    kept = sorted(times_ms)[:: max(1, len(times_ms) // _MAX_TIMES)]
-    return Answers(confirmed, rate, percentile(times_ms, 0.50), percentile(times_ms, 0.99), kept)
+    return Answers(sum(one.confirmed for one in answers), sum(one.rate for one in answers), times)
 
 
 class _Connection(asyncio.Protocol):
     def __init__(
         self, request: bytes, times: list[tuple[float, float]], failed: asyncio.Future[None]
     ) -> None:
-        self._request = request
-        self._times = times
-        self._failed = failed
+        self._request, self._times, self._failed = request, times, failed
         self._buffer = b""
         self._sent = 0.0
 
@@ -87,9 +64,7 @@ class _Connection(asyncio.Protocol):
         if head_end < 0:
             return
         head = buffer[:head_end].lower()
-        at = head.index(b"content-length:") + 15
-        line_end = head.find(b"\r\n", at)
-        length = int(head[at : line_end if line_end >= 0 else head_end])
+        length = int(head[head.index(b"content-length:") + 15 :].split(b"\r\n", 1)[0])
         if len(buffer) < head_end + 4 + length:
             return
         if not buffer.startswith(b"HTTP/1.1 201 "):
@@ -112,28 +87,25 @@ class _Connection(asyncio.Protocol):
             self._failed.set_exception(error)
 
 
-async def _run(asked: Load) -> Answers:
+async def _run(port: int, path: str, body: bytes, connections: int, seconds: float) -> Answers:
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
-    body = asked.body.encode()
-    head = (
-        f"POST {asked.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    request = head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
     times: list[tuple[float, float]] = []
-    for _ in range(asked.connections):
-        await loop.create_connection(
-            lambda: _Connection(head.encode() + body, times, failed), "127.0.0.1", asked.port
-        )
+    for _ in range(connections):
+        await loop.create_connection(lambda: _Connection(request, times, failed), "127.0.0.1", port)
     begun = time.perf_counter() + WARM_UP_SECONDS
-    await asyncio.wait([failed], timeout=WARM_UP_SECONDS + asked.seconds)
+    await asyncio.wait([failed], timeout=WARM_UP_SECONDS + seconds)
     ended = time.perf_counter()
     if failed.done():
         failed.result()
-    measured = [took * 1000 for at, took in times if begun <= at < ended]
-    return _answers(len(times), len(measured) / (ended - begun), measured)
+    measured = sorted(took * 1000 for at, took in times if begun <= at < ended)
+    kept = measured[:: max(1, len(measured) // _MAX_TIMES)]
+    return Answers(len(times), len(measured) / (ended - begun), kept)
 
 
 if __name__ == "__main__":
-    answers = uvloop.run(_run(msgspec.json.decode(sys.argv[1], type=Load)))
-    sys.stdout.write(msgspec.json.encode(answers).decode())
+    port, path, body, connections, seconds = sys.argv[1:]
+    answers = uvloop.run(_run(int(port), path, body.encode(), int(connections), float(seconds)))
+    print(msgspec.json.encode(answers).decode())

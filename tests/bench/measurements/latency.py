@@ -5,14 +5,14 @@ tasks come from another process on the same machine, whose clock both read: 20 t
 and half of them for less than 0.2 s. The first ones warm everything up and are not counted.
 """
 
-from collections.abc import Callable
+from contextlib import ExitStack
 
 import psycopg
 
 from tests.bench.contenders import lapinq_refill
 from tests.bench.contenders.contender import Contender
-from tests.bench.measurements.case import Case, Field, reading, working
-from tests.bench.run.figures import Reading, percentile
+from tests.bench.measurements.case import Case, Field, percentiles, working
+from tests.bench.run.figures import Reading
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError
 
@@ -25,14 +25,7 @@ def cases(field: Field) -> list[Case]:
     lapinq, plan, title = field.lapinq, field.plan, "start latency"
     return [
         *(_case(one, plan, title, "latency") for one in field.taking_part("latency")),
-        _case(
-            lapinq,
-            plan,
-            f"{title}, plain function in a process",
-            "latency",
-            function="arrive_plain",
-            kind="processes",
-        ),
+        _case(lapinq, plan, f"{title}, plain function in a process", "latency", kind="processes"),
         _case(lapinq, plan, f"{title}, over HTTP", "latency-http"),
     ]
 
@@ -40,15 +33,10 @@ def cases(field: Field) -> list[Case]:
 def delayed_cases(field: Field) -> list[Case]:
     """Of lapinq: over HTTP, also beside tasks that are due in a year, and stored by a program that tells nobody."""
     lapinq, plan, title = field.lapinq, field.plan, "delayed start"
-
-    def wait_for_a_year(database: str) -> None:
-        with psycopg.connect(database, autocommit=True) as conn:
-            lapinq_refill.add(conn, lapinq_refill.DELAYED, "later", plan.backlog, delay="1 year")
-
     beside = f"{title}, {plan.backlog:,} due in a year"
     return [
         _case(lapinq, plan, f"{title}, over HTTP", "delayed-http"),
-        _case(lapinq, plan, beside, "delayed-http", beforehand=wait_for_a_year),
+        _case(lapinq, plan, beside, "delayed-http", due_in_a_year=plan.backlog),
         _case(lapinq, plan, f"{title}, stored by a program", "delayed"),
     ]
 
@@ -59,41 +47,36 @@ def _case(
     title: str,
     verb: str,
     *,
-    function: str = "arrive",
     kind: str = "coroutines",
-    beforehand: Callable[[str], None] = lambda _database: None,
+    due_in_a_year: int = 0,
 ) -> Case:
+    function = "arrive_plain" if kind == "processes" else "arrive"
+
     def run() -> list[Reading]:
-        with contender.fresh_database() as database:
-            beforehand(database)
+        with ExitStack() as stack:
+            database = stack.enter_context(contender.fresh_database())
             if verb.startswith("delayed"):
-                with contender.opened(database) as store:
-                    store.prepare("VACUUM (ANALYZE)")
-                    store.prepare("CHECKPOINT")
-            if contender.http_server and verb.endswith("-http"):
-                with contender.http_server(database) as port:
-                    waits = _measured(contender, plan, database, kind, verb, function, port)
-            else:
-                waits = _measured(contender, plan, database, kind, verb, function)
+                _prepare(database, due_in_a_year)
+            server = contender.http_server if verb.endswith("-http") else None
+            port = [stack.enter_context(server(database))] if server else []
+            worker = stack.enter_context(working(contender, database, kind))
+            for count, arrived in ((WARM_UP, WARM_UP), (plan.samples, WARM_UP + plan.samples)):
+                contender.produce(database, verb, function, *port, count, limit=plan.limit)
+                worker.child.wait_until(
+                    lambda arrived=arrived: len(worker.waits()) >= arrived,
+                    ARRIVE_SECONDS,
+                    f"not {arrived} tasks arrived",
+                )
+            waits = worker.waits()[WARM_UP:]
         if min(waits) < 0:
             raise BenchError(f"a task started {-min(waits):.1f} ms early")
-        return [
-            reading(contender, f"{title}, p{share}", "ms", percentile(waits, share / 100))
-            for share in (50, 99)
-        ]
+        return percentiles(contender, f"{title}, {{}}", waits)
 
     return Case(title, contender, run)
 
 
-def _measured(
-    contender: Contender, plan: Plan, database: str, kind: str, verb: str, function: str, *port: int
-) -> list[float]:
-    with working(contender, database, kind) as worker:
-        for count, arrived in ((WARM_UP, WARM_UP), (plan.samples, WARM_UP + plan.samples)):
-            contender.produce(database, verb, function, *port, count, limit=plan.limit)
-            worker.child.wait_until(
-                lambda arrived=arrived: len(worker.waits()) >= arrived,
-                ARRIVE_SECONDS,
-                f"not {arrived} tasks arrived",
-            )
-        return worker.waits()[WARM_UP:]
+def _prepare(database: str, due_in_a_year: int) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        lapinq_refill.add(conn, lapinq_refill.DELAYED, "later", due_in_a_year, delay="1 year")
+        conn.execute("VACUUM (ANALYZE)")
+        conn.execute("CHECKPOINT")

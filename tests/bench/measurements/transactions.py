@@ -33,6 +33,11 @@ STARTS = 300
 WARM_UP = 20
 SECONDS = 5.0
 BATCH = 100_000
+_ORDERS = "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text)"
+_ORDER = "INSERT INTO orders (note) VALUES ('for you')"
+_BEGUN = """
+SELECT task_id::text, result::text::float8 FROM lapinq_attempts WHERE final AND task_id = ANY (%s::uuid[])
+"""
 
 queue = TaskQueue()
 now = queue.task(lapinq_tasks.now)
@@ -40,6 +45,7 @@ now = queue.task(lapinq_tasks.now)
 Transact = Callable[[], tuple[float, str]]
 """Writes an order and its task in one transaction, and gives the time right before the commit and the task's id."""
 Open = Callable[[str], AbstractContextManager[Transact]]
+Fresh = Callable[[], AbstractContextManager[str]]
 
 
 def main() -> None:
@@ -54,14 +60,9 @@ def main() -> None:
 def _database(url: str, template: str) -> Generator[str]:
     with postgres.private_database(url, template) as database:
         with psycopg.connect(database, autocommit=True) as conn:
-            conn.execute(
-                "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text)"
-            )
+            conn.execute(_ORDERS)
             conn.execute("CHECKPOINT")
         yield database
-
-
-_Fresh = Callable[[], AbstractContextManager[str]]
 
 
 @contextmanager
@@ -69,7 +70,7 @@ def _on_psycopg(database: str, *, has_task: bool = True) -> Generator[Transact]:
     with psycopg.connect(database) as conn:
 
         def transact() -> tuple[float, str]:
-            conn.execute("INSERT INTO orders (note) VALUES ('for you')")
+            conn.execute(_ORDER)
             task_id = str(now.using(conn).queue().task_id) if has_task else ""
             before = time.time()
             conn.commit()
@@ -84,7 +85,7 @@ def _on_session(database: str) -> Generator[Transact]:
 
     def transact() -> tuple[float, str]:
         with Session(engine) as session:
-            session.execute(text("INSERT INTO orders (note) VALUES ('for you')"))
+            session.execute(text(_ORDER))
             ref = now.using(session).queue()
             before = time.time()
             session.commit()
@@ -94,36 +95,36 @@ def _on_session(database: str) -> Generator[Transact]:
     engine.dispose()
 
 
-def _latencies(fresh: _Fresh) -> None:
+def _latencies(fresh: Fresh) -> None:
     """From just before the commit to the first line of the task."""
-    opens: dict[str, Open] = {"psycopg": _on_psycopg, "SQLAlchemy session": _on_session}
     with fresh() as database, Daemon("lapinq-worker", "--database-url", database):
-        for name, opened in opens.items():
+        for name, opened in (("psycopg", _on_psycopg), ("SQLAlchemy session", _on_session)):
             with opened(database) as transact, psycopg.connect(database, autocommit=True) as conn:
-
-                def started(ids: list[str], conn: psycopg.Connection = conn) -> dict[str, float] | None:
-                    found = conn.execute(
-                        "SELECT task_id::text, result::text::float8 FROM lapinq_attempts"
-                        " WHERE final AND task_id = ANY (%s::uuid[])",
-                        (ids,),
-                    ).fetchall()
-                    return dict(found) if len(found) == len(ids) else None
-
-                first = transact()[1]
-                eventually(lambda first=first, started=started: started([first]), 30)
+                _begun(conn, [transact()[1]])
                 sent: dict[str, float] = {}
                 for _ in range(WARM_UP + STARTS):
                     before, task_id = transact()
                     sent[task_id] = before
                     time.sleep(0.025)
-                begun = eventually(lambda sent=sent, started=started: started(list(sent)), 60)
-                assert begun is not None
-                waits = [(begun[one] - at) * 1000 for one, at in list(sent.items())[WARM_UP:]]
-                p50, p99 = percentile(waits, 0.5), percentile(waits, 0.99)
-                print(f"start after the commit, {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+                begun = _begun(conn, list(sent))
+            waits = [(begun[one] - at) * 1000 for one, at in list(sent.items())[WARM_UP:]]
+            p50, p99 = percentile(waits, 0.5), percentile(waits, 0.99)
+            print(f"start after the commit, {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
 
 
-def _rates(fresh: _Fresh) -> None:
+def _begun(conn: psycopg.Connection, ids: list[str]) -> dict[str, float]:
+    """When each of these tasks began, once all have ended."""
+
+    def found() -> dict[str, float] | None:
+        rows = conn.execute(_BEGUN, (ids,)).fetchall()
+        return dict(rows) if len(rows) == len(ids) else None
+
+    begun = eventually(found, 60)
+    assert begun is not None
+    return begun
+
+
+def _rates(fresh: Fresh) -> None:
     for connections in (1, 8):
         for name, opened, is_silent in (
             ("psycopg, no task", partial(_on_psycopg, has_task=False), False),
@@ -139,14 +140,11 @@ def _rates(fresh: _Fresh) -> None:
 
 def _rate(database: str, connections: int, opened: Open, is_silent: bool) -> float:
     context = multiprocessing.get_context("fork")
-    counts = context.Queue()
-    ready = context.Barrier(connections)
+    counts, ready = context.Queue(), context.Barrier(connections)
+    arguments = (database, opened, is_silent, ready, counts)
     with psycopg.connect(database, autocommit=True) as listener:
         listener.execute("LISTEN lapinq_ready")
-        children = [
-            context.Process(target=_transact, args=(database, opened, is_silent, ready, counts))
-            for _ in range(connections)
-        ]
+        children = [context.Process(target=_transact, args=arguments) for _ in range(connections)]
         for child in children:
             child.start()
         done = sum(counts.get(timeout=60) for _ in children)
@@ -160,40 +158,33 @@ def _transact(database: str, opened: Open, is_silent: bool, ready: Any, counts: 
     with silence, opened(database) as transact:
         transact()
         ready.wait()
-        done, until = 0, time.monotonic() + SECONDS
-        while time.monotonic() < until:
-            transact()
-            done += 1
-    counts.put(done)
+        counts.put(_repeat(transact))
 
 
 def _no_notices(_: Insertion) -> set[Notice]:
     return set()
 
 
-def _direct(fresh: _Fresh) -> None:
+def _repeat(act: Callable[[], object]) -> int:
+    """How often it can be done in `SECONDS`."""
+    done, until = 0, time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        act()
+        done += 1
+    return done
+
+
+def _direct(fresh: Fresh) -> None:
     with fresh() as database, TaskQueue(plain_url(database)) as direct:
         task = direct.task(lapinq_tasks.now)
         for threads in (1, 8):
-            print(f"direct, {threads} threads: {_from_threads(task, threads):,.0f} tasks/s")
+            with ThreadPoolExecutor(threads) as pool:
+                done = sum(pool.map(_repeat, [task.queue] * threads))
+            print(f"direct, {threads} threads: {done / SECONDS:,.0f} tasks/s")
         print(f"direct, 100 coroutines: {asyncio.run(_from_coroutines(task, 100)):,.0f} tasks/s")
         began = time.perf_counter()
         direct.batch_enqueue([task.entry()] * BATCH)
         print(f"direct, a batch of {BATCH:,}: {BATCH / (time.perf_counter() - began):,.0f} tasks/s")
-
-
-def _from_threads(task: Task[[], Any], threads: int) -> float:
-    until = time.monotonic() + SECONDS
-
-    def enqueue() -> int:
-        done = 0
-        while time.monotonic() < until:
-            task.queue()
-            done += 1
-        return done
-
-    with ThreadPoolExecutor(threads) as pool:
-        return sum(one.result() for one in [pool.submit(enqueue) for _ in range(threads)]) / SECONDS
 
 
 async def _from_coroutines(task: Task[[], Any], count: int) -> float:
@@ -210,4 +201,4 @@ async def _from_coroutines(task: Task[[], Any], count: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

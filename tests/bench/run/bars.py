@@ -21,19 +21,15 @@ class Bar(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """What is compared with what."""
-        if self.contender == OURS:
-            other = self.theirs
-        else:
-            other = self.contender if self.ours == self.theirs else f"{self.theirs}, {self.contender}"
+        parts = [*([self.theirs] if self.ours != self.theirs else []), self.contender]
+        other = self.theirs if self.contender == OURS else ", ".join(parts)
         return f"{self.ours} {'−' if self.is_difference else '/'} {other}"
 
     def measured(self, figures: Sequence[Figure]) -> Figure | None:
         """The ratio or difference in a run; None if the run doesn't have what it takes."""
         found = {(figure.metric.name, figure.contender): figure for figure in figures}
         ours, theirs = found.get((self.ours, OURS)), found.get((self.theirs, self.contender))
-        if not ours or not theirs:
-            return None
-        return between(ours, theirs, is_difference=self.is_difference)
+        return between(ours, theirs, is_difference=self.is_difference) if ours and theirs else None
 
     def is_reached(self, ratio: Figure) -> bool:
         """In the median of the runs."""
@@ -46,15 +42,13 @@ def _steady(burden: str) -> Bar:
     return Bar(f"{run}, {SLOWEST}", f"{run}, {UNDISTURBED}", OURS, 0.9)
 
 
-_FAST = "graphile-worker 500"
-_FASTEST = "graphile-worker 2000"
-_ONE = "drain, one process"
-_TWO = "drain, two processes"
+_FAST, _FASTEST = "graphile-worker 500", "graphile-worker 2000"
+_ONE, _TWO = "drain, one process", "drain, two processes"
+_QUEUE = "drain of one queue"
 _BULK = "bulk enqueue, 1,000 a call"
 _KEYED = "drain of 10,000 keys, at most 3 of each running"
 _HTTP = "single enqueue over HTTP, 64 connections"
-_P50 = "start latency, p50"
-_P99 = "start latency, p99"
+_P50, _P99 = "start latency, p50", "start latency, p99"
 _WAL = "WAL per task, enqueued and run"
 
 BARS = (
@@ -63,12 +57,7 @@ BARS = (
     Bar(_TWO, _TWO, _FAST, 1.3),
     Bar(_TWO, _TWO, _FASTEST, 1.0),
     Bar("drain under a held snapshot, last fifth", _ONE, OURS, 0.9),
-    Bar(
-        "drain of one queue, 1,000,000 tasks in another",
-        "drain of one queue, nothing in another",
-        OURS,
-        0.9,
-    ),
+    Bar(f"{_QUEUE}, 1,000,000 tasks in another", f"{_QUEUE}, nothing in another", OURS, 0.9),
     _steady("a held snapshot"),
     _steady("a snapshot held on a standby"),
     _steady("10,000,000 more waiting"),
@@ -85,10 +74,5 @@ BARS = (
     Bar(_WAL, _WAL, _FAST, 1.1, is_at_most=True),
     Bar("drain of a queue with max_running", "drain of a queue without a policy", OURS, 0.7),
     Bar("drain of 10,000 keys behind a million tasks of blocked ones", _KEYED, OURS, 1.0),
-    Bar(
-        "bulk enqueue with a key, 1,000 a call",
-        "bulk enqueue without a key, 1,000 a call",
-        OURS,
-        0.9,
-    ),
+    Bar("bulk enqueue with a key, 1,000 a call", "bulk enqueue without a key, 1,000 a call", OURS, 0.9),
 )

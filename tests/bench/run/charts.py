@@ -83,8 +83,8 @@ _STYLE = """
   .title { font-weight: 600; } .small { font-size: 11px; }
 """
 
-_Row = tuple[str, Figure, str]
-"""Its label, and what stands behind the number."""
+_Panel = tuple[str, list[tuple[str, Figure, str]]]
+"""Its title, and of each bar the label, the figure, and what stands behind the number."""
 
 
 def charts(report: Report) -> dict[str, str]:
@@ -93,29 +93,24 @@ def charts(report: Report) -> dict[str, str]:
     return {name: _drawn(report, CHARTS[name], shown) for name, shown in panels.items() if shown}
 
 
-def _panels(report: Report, chart: Chart) -> list[tuple[str, list[_Row]]]:
-    metrics = by_metric(report.figures)
+def _panels(report: Report, chart: Chart) -> list[_Panel]:
+    metrics = {metric.name: (metric, sides) for metric, sides in by_metric(report.figures).items()}
     briefs = {one.name: one.brief for one in report.contenders}
-    panels: list[tuple[str, list[_Row]]] = []
-    by_name = {metric.name: metric for metric in metrics}
-    for metric in (by_name[name] for name in chart.metrics if name in by_name):
-        is_more = metric.better == "more"
-        sides = sorted(metrics[metric].values(), key=lambda one: one.median, reverse=is_more)
-        rows = [(one.contender, one, briefs.get(one.contender, "")) for one in sides]
-        panels.append((f"{metric.name}, {metric.unit}; {'more' if is_more else 'less'} is better", rows))
+    panels: list[_Panel] = []
+    for metric, found in (metrics[name] for name in chart.metrics if name in metrics):
+        sides = sorted(found.values(), key=lambda one: one.median, reverse=metric.better == "more")
+        title = f"{metric.name}, {metric.unit}; {metric.better} is better"
+        panels.append((title, [(one.contender, one, briefs.get(one.contender, "")) for one in sides]))
     for title, which in chart.listed.items():
         prefix = which if isinstance(which, str) else ""
-        names = (
-            which if isinstance(which, tuple) else tuple(name for name in by_name if name.startswith(which))
-        )
-        own = {name: metrics[by_name[name]].get(OURS) for name in names if name in by_name}
-        rows = [(name.removeprefix(prefix), one, "") for name, one in own.items() if one]
-        if rows:
+        names = [name for name in metrics if name.startswith(which)] if prefix else which
+        own = {name: metrics[name][1].get(OURS) for name in names if name in metrics}
+        if rows := [(name.removeprefix(prefix), one, "") for name, one in own.items() if one]:
             panels.append((title, rows))
     return panels
 
 
-def _drawn(report: Report, chart: Chart, panels: Sequence[tuple[str, list[_Row]]]) -> str:
+def _drawn(report: Report, chart: Chart, panels: Sequence[_Panel]) -> str:
     body: list[str] = []
     y = TOP
     for place, (title, rows) in enumerate(panels):
@@ -128,25 +123,23 @@ def _drawn(report: Report, chart: Chart, panels: Sequence[tuple[str, list[_Row]]
     return _document(measured, {one.contender for _, rows in panels for _, one, _ in rows}, y, body)
 
 
-def _bars(top: int, rows: Sequence[_Row], *, is_logarithmic: bool) -> list[str]:
+def _bars(top: int, rows: Sequence[tuple[str, Figure, str]], *, is_logarithmic: bool) -> list[str]:
     labels = 24 + LETTER * max(len(label) for label, _, _ in rows)
 
     def length(value: float) -> float:
         return math.log10(max(value, 1)) if is_logarithmic else value
 
-    longest = length(max(one.highest for _, one, _ in rows)) or 1
-    scale = (WIDTH - labels - FIGURES) / longest
+    scale = (WIDTH - labels - FIGURES) / (length(max(one.highest for _, one, _ in rows)) or 1)
     lines = [f'<line class="axis" x1="{labels}" y1="{top - 4}" x2="{labels}" y2="{top + ROW * len(rows)}"/>']
     for place, (label, one, brief) in enumerate(rows):
         y = top + place * ROW
         kind = "ours" if one.contender == OURS else "other"
-        middle = y + 9
         low, high = labels + length(one.lowest) * scale, labels + length(one.highest) * scale
         width = length(one.median) * scale
         lines += [
             _text(labels - 8, y + 13, label, "text", anchor="end"),
             f'<rect class="{kind}" x="{labels}" y="{y}" width="{width:.1f}" height="18" rx="2"/>',
-            f'<path class="error" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {y + 5}v8M{high:.1f} {y + 5}v8"/>',
+            f'<path class="error" d="M{low:.1f} {y + 9}H{high:.1f}M{low:.1f} {y + 5}v8M{high:.1f} {y + 5}v8"/>',
             f'<text x="{high + 8:.0f}" y="{y + 13}"><tspan class="text">{number(one.median)}</tspan>'
             f'<tspan class="faint small" dx="8">{escape(brief)}</tspan></text>',
         ]
@@ -154,24 +147,24 @@ def _bars(top: int, rows: Sequence[_Row], *, is_logarithmic: bool) -> list[str]:
 
 
 def _document(report: Report, contenders: set[str], height: int, body: Sequence[str]) -> str:
-    processor = f"{report.machine['processor']}, {report.machine['cores']} cores"
+    machine = f"{report.machine['processor']}, {report.machine['cores']} cores; {report.at:%Y-%m-%d}"
+    runs = f"runs: {report.plan.runs} at most, their median, lowest and highest"
     server = f"PostgreSQL {report.postgresql['server_version']}, fsync {report.postgresql['fsync']}"
     server += f", synchronous_commit {report.postgresql['synchronous_commit']}"
     if report.redis:
         server += f"; Redis {report.redis['version']}, appendfsync {report.plan.redis_fsync}"
-    runs = f"{report.at:%Y-%m-%d}, runs: {report.plan.runs} at most, their median, lowest and highest"
     versions = [
         f"{one.name} ({_version(one.versions)})" for one in report.contenders if one.name in contenders
     ]
     wrapped = _wrapped(versions, 118)
+    feet = height + 12
     height += 16 * len(wrapped) + 8
-    feet = height - 16 * len(wrapped) + 4
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img">',
         f"<style>{_STYLE}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{height}" rx="6"/>',
-        _text(16, 22, f"{processor}; {runs}", "faint small"),
+        _text(16, 22, f"{machine}, {runs}", "faint small"),
         _text(16, 38, server, "faint small"),
         *body,
         *(_text(16, feet + 16 * place, line, "faint small") for place, line in enumerate(wrapped)),
@@ -182,8 +175,8 @@ def _document(report: Report, contenders: set[str], height: int, body: Sequence[
 
 def _version(versions: dict[str, str]) -> str:
     """That of the contender itself comes after that of its language."""
-    own = [version for name, version in versions.items() if name not in {"Python", "Node", "commit"}]
-    return own[0] if own else ""
+    own = (version for name, version in versions.items() if name not in {"Python", "Node", "commit"})
+    return next(own, "")
 
 
 def _wrapped(words: Sequence[str], width: int) -> list[str]:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,9 +13,9 @@ _PACKAGES = ("lapinq", "psycopg", "psycopg-binary", "uvloop", "msgspec", "uvicor
 
 
 def machine_facts() -> dict[str, object]:
-    """Cores, memory, load and kernel."""
+    processor = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return {
-        "processor": _processor(),
+        "processor": processor[1].strip() if processor else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "load_before": round(os.getloadavg()[0], 2),
@@ -24,25 +25,10 @@ def machine_facts() -> dict[str, object]:
 
 def version_facts() -> dict[str, str]:
     """Python, the commit of this clone, and the packages that do the work."""
-    return {
-        "Python": platform.python_version(),
-        "commit": _commit(),
-        **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
     try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (FileNotFoundError, subprocess.CalledProcessError):
-        return "unknown"
-    return found.stdout.strip()
+        commit = "unknown"
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"Python": platform.python_version(), "commit": commit, **packages}

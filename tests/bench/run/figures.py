@@ -3,6 +3,7 @@
 Ratios are of one run each: the machine's mood differs from run to run, and cancels out.
 """
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -54,11 +55,8 @@ def summed_up(readings: Sequence[Reading]) -> list[Figure]:
 def ratios(figures: Sequence[Figure]) -> list[Figure]:
     """For each metric, lapinq divided by every other contender that has it. Below 1 is good where less is better."""
     ours = {figure.metric: figure for figure in figures if figure.contender == OURS}
-    return [
-        between(ours[other.metric], other)
-        for other in figures
-        if other.contender != OURS and other.metric in ours
-    ]
+    others = [other for other in figures if other.contender != OURS and other.metric in ours]
+    return [between(ours[other.metric], other) for other in others]
 
 
 def between(one: Figure, other: Figure, *, is_difference: bool = False) -> Figure:
@@ -83,9 +81,7 @@ def by_metric(figures: Iterable[Figure]) -> dict[Metric, dict[str, Figure]]:
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` (0 to 1) of `values` do not exceed."""
-    ordered = sorted(values)
-    rank = -(-share * len(ordered) // 1)  # rounded up
-    return ordered[max(0, int(rank) - 1)]
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def number(value: float) -> str:
@@ -95,7 +91,5 @@ def number(value: float) -> str:
 
 def spread(figure: Figure) -> str:
     """The median, with the lowest and the highest if there are several values."""
-    text = number(figure.median)
-    if len(figure.values) == 1:
-        return text
-    return f"{text} ({number(figure.lowest)}–{number(figure.highest)})"
+    several = f" ({number(figure.lowest)}–{number(figure.highest)})" if len(figure.values) > 1 else ""
+    return number(figure.median) + several

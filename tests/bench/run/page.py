@@ -39,18 +39,17 @@ def rendered(text: str, report: Report) -> str:
 
 def as_text(report: Report) -> str:
     """The facts, the tables, and the failures."""
-    versions = (("PostgreSQL", report.postgresql), ("Redis", report.redis))
     facts = [
-        f"{name}: {', '.join(f'{key} {value}' for key, value in given.items())}" for name, given in versions
+        f"{name}: {', '.join(f'{key} {value}' for key, value in given.items())}"
+        for name, given in (("PostgreSQL", report.postgresql), ("Redis", report.redis))
     ]
-    lines = [*_machine(report), *facts, "", *_contenders(report), "", *_figures(report)]
-    if steady_table.rows(report.figures):
-        lines += ["", *_steady(report)]
+    steady = ["", *_steady(report)] if steady_table.rows(report.figures) else []
+    lines = [*_machine(report), *facts, "", *_contenders(report), "", *_figures(report), *steady]
     return "\n".join([*lines, "", *_failures(report)])
 
 
 def _machine(report: Report) -> list[str]:
-    machine, server = report.machine, report.postgresql
+    machine, server, runs = report.machine, report.postgresql, report.plan.runs
     facts = [
         f"Measured on {report.at:%Y-%m-%d}; {machine['cores']} cores of an {machine['processor']},",
         f"{machine['memory_gib']} GiB of memory; PostgreSQL {server['server_version']}, `fsync` {server['fsync']},",
@@ -58,7 +57,6 @@ def _machine(report: Report) -> list[str]:
     ]
     if report.redis:
         facts.append(f"Redis {report.redis['version']}, `appendfsync {report.plan.redis_fsync}`;")
-    runs = report.plan.runs
     facts.append("one run." if runs == 1 else f"median of {runs} runs (lowest–highest).")
     facts += [
         f"{_what(other)} from another run, of {other.at:%Y-%m-%d}, on {other.machine['cores']} cores of an"
@@ -77,34 +75,36 @@ def _what(added: Report) -> str:
 def _bars(report: Report) -> list[str]:
     rows: list[tuple[str, ...]] = []
     for bar in BARS:
-        ratio = bar.measured(report.figures)
-        verdict = "not measured"
-        if ratio:
-            verdict = "reached" if bar.is_reached(ratio) else "**missed**"
         bound = f"{'at most' if bar.is_at_most else 'at least'} {bar.bound:g}"
-        rows.append((bar.text, bound, spread(ratio) if ratio else "", verdict))
-    return _table(("ratio", "to reach", "measured", ""), rows)
+        if ratio := bar.measured(report.figures):
+            outcome = (spread(ratio), "reached" if bar.is_reached(ratio) else "**missed**")
+        else:
+            outcome = ("", "not measured")
+        rows.append((bar.text, bound, *outcome))
+    return _table("ratio | to reach | measured | ", rows)
 
 
 def _figures(report: Report) -> list[str]:
     ratios = {(one.metric.name, one.contender): spread(one) for one in report.ratios}
     briefs = {one.name: one.brief for one in report.contenders}
-    rows: list[tuple[str, ...]] = []
     shown = [figure for figure in report.figures if not steady_table.is_steady(figure)]
-    for metric, sides in by_metric(shown).items():
-        for contender, figure in sides.items():
-            name = metric.name if contender == next(iter(sides)) else ""
-            value = f"{spread(figure)} {metric.unit}"
-            ratio = ratios.get((metric.name, contender), "")
-            rows.append((name, contender, value, ratio, briefs.get(contender, "")))
-    return _table(
-        ("figure", "contender", "median (lowest–highest)", "lapinq / it", "a crash, the history"), rows
-    )
+    rows = [
+        (
+            "" if place else metric.name,
+            contender,
+            f"{spread(figure)} {metric.unit}",
+            ratios.get((metric.name, contender), ""),
+            briefs.get(contender, ""),
+        )
+        for metric, sides in by_metric(shown).items()
+        for place, (contender, figure) in enumerate(sides.items())
+    ]
+    return _table("figure | contender | median (lowest–highest) | lapinq / it | a crash, the history", rows)
 
 
 def _steady(report: Report) -> list[str]:
     rows = steady_table.rows(report.figures)
-    return _table(steady_table.HEAD, rows) if rows else ["Not measured."]
+    return _table(" | ".join(steady_table.HEAD), rows) if rows else ["Not measured."]
 
 
 def _contenders(report: Report) -> list[str]:
@@ -118,7 +118,7 @@ def _contenders(report: Report) -> list[str]:
         )
         for one in report.contenders
     ]
-    return _table(("contender", "versions", "settings", "durability", "history"), rows)
+    return _table("contender | versions | settings | durability | history", rows)
 
 
 def _charts(report: Report) -> list[str]:
@@ -130,13 +130,11 @@ def _wins(report: Report) -> list[str]:
     figures = by_metric(report.figures)
     lines: list[str] = []
     for metric, ratios in by_metric(one for one in report.ratios if not is_won(one)).items():
-        sides = figures[metric]
+        sides = {contender: number(figure.median) for contender, figure in figures[metric].items()}
         won = [
-            f"{contender} {number(sides[contender].median)} (ratio {spread(ratio)})"
-            for contender, ratio in ratios.items()
+            f"{contender} {sides[contender]} (ratio {spread(ratio)})" for contender, ratio in ratios.items()
         ]
-        ours = f"lapinq {number(sides[OURS].median)} {metric.unit}"
-        lines.append(f"- **{metric.name}**: {', '.join(won)}; {ours}")
+        lines.append(f"- **{metric.name}**: {', '.join(won)}; lapinq {sides[OURS]} {metric.unit}")
     return lines or ["In this run, nowhere."]
 
 
@@ -150,9 +148,9 @@ def _short(error: str) -> str:
     return f"{first} … {rest[-1]}" if rest else first
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
+def _table(head: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    rule = " | ".join(["---"] * len(head.split(" | ")))
+    return [f"| {line} |" for line in (head, rule, *(" | ".join(cells) for cells in rows))]
 
 
 _PARTS: dict[str, Callable[[Report], list[str]]] = {

@@ -13,15 +13,33 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import click
+
 from tests.bench.contenders import marks
 
 ROOT = Path(__file__).resolve().parents[3]
 STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+_STEERING = ("LAPINQ_", "PG", "PYTHON", "DATABASE_URL")
+"""How variables begin that steer lapinq, PostgreSQL or Python."""
 
 
 class BenchError(Exception):
     """A measurement could not be made, or its result can't be trusted."""
+
+
+def say(text: str) -> None:
+    """How far a run is, on standard error."""
+    click.echo(text, err=True)
+
+
+def wait_until(is_there: Callable[[], object], limit: float, complaint: str) -> None:
+    """Returns once `is_there` says so; raises `BenchError` when it takes longer than `limit` seconds."""
+    give_up = time.monotonic() + limit
+    while not is_there():
+        if time.monotonic() > give_up:
+            raise BenchError(f"{complaint} after {limit:.0f} s")
+        time.sleep(_POLL_SECONDS)
 
 
 class Child:
@@ -30,10 +48,7 @@ class Child:
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
         self._log = log
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self.pid = process.pid
 
     @property
     def output(self) -> str:
@@ -41,18 +56,17 @@ class Child:
 
     def check_alive(self) -> None:
         """Raises `BenchError` when it has ended."""
-        if (code := _code(self.pid)) is not None:
-            raise BenchError(f"ended with {code} in the middle: {self._tail()}")
+        if (code := self._process.poll()) is not None:
+            raise self._error(f"ended with {code} in the middle")
 
     def wait(self, limit: float) -> None:
         """Returns once it has ended well; raises `BenchError` when it fails or takes longer than `limit` seconds."""
-        give_up = time.monotonic() + limit
-        while (code := _code(self.pid)) is None:
-            if time.monotonic() > give_up:
-                raise BenchError(f"not done after {limit:.0f} s: {self._tail()}")
-            time.sleep(_POLL_SECONDS)
+        try:
+            code = self._process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise self._error(f"not done after {limit:.0f} s") from None
         if code:
-            raise BenchError(f"failed with {code}: {self._tail()}")
+            raise self._error(f"failed with {code}")
 
     def wait_until(self, is_there: Callable[[], object], limit: float, complaint: str) -> None:
         """Returns once `is_there` says so; raises `BenchError` when it ends before or takes too long."""
@@ -60,11 +74,11 @@ class Child:
         while not is_there():
             self.check_alive()
             if time.monotonic() > give_up:
-                raise BenchError(f"{complaint} after {limit:.0f} s: {self._tail()}")
+                raise self._error(f"{complaint} after {limit:.0f} s")
             time.sleep(_POLL_SECONDS)
 
-    def _tail(self) -> str:
-        return f"{self._process.args!r}\n" + "\n".join(self.output.splitlines()[-20:])
+    def _error(self, what: str) -> BenchError:
+        return BenchError(f"{what}: {self._process.args!r}\n" + "\n".join(self.output.splitlines()[-20:]))
 
 
 class Processes:
@@ -80,11 +94,12 @@ class Processes:
     ) -> Generator[Child]:
         """`command`, with `env` on top of an environment without what steers lapinq, PostgreSQL or Python."""
         log = self.directory / f"{next(self._numbers)}.log"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(_STEERING)}
         marked = {marks.VARIABLE: str(marks_in)} if marks_in else {}
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
-                env={**_clean_environment(), **env, **marked},
+                env={**clean, "PYTHONPATH": str(ROOT), **env, **marked},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -94,10 +109,11 @@ class Processes:
         try:
             yield Child(process, log)
         finally:
+            process.terminate()
             try:
-                _end(process.pid)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
             finally:
-                # It was not reaped yet, so the number of its group can't be another's.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -114,25 +130,3 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return listening.getsockname()[1]
-
-
-def _clean_environment() -> dict[str, str]:
-    steering = ("LAPINQ_", "PG", "PYTHON", "DATABASE_URL")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
-    return {**kept, "PYTHONPATH": str(ROOT)}
-
-
-def _end(pid: int) -> None:
-    if _code(pid) is None:
-        os.kill(pid, signal.SIGTERM)
-        give_up = time.monotonic() + STOP_SECONDS
-        while _code(pid) is None and time.monotonic() < give_up:
-            time.sleep(_POLL_SECONDS)
-
-
-def _code(pid: int) -> int | None:
-    """The exit code of a child, negative for a signal, without reaping it; None while it runs."""
-    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if ended is None:
-        return None
-    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status

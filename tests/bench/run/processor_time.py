@@ -1,6 +1,7 @@
 """How much processor time processes have used, as the kernel of this machine counts it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -8,11 +9,9 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def seconds(pid: int, *, reaped: bool = False) -> float:
     """Of one process, 0 if it has ended; with that of its ended children if `reaped`."""
-    try:
-        times = _stat(pid)[11 : 15 if reaped else 13]
-    except OSError:
-        return 0.0
-    return sum(map(int, times)) / _TICKS
+    with suppress(OSError):
+        return sum(map(int, _stat(pid)[11 : 15 if reaped else 13])) / _TICKS
+    return 0.0
 
 
 def family_seconds(pid: int) -> float:
@@ -31,12 +30,11 @@ def parent(pid: int) -> int:
     return int(_stat(pid)[1])
 
 
-def command(pid: int) -> str:
-    """Its command line, "" if there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
+def is_of_postgresql(pid: int) -> bool:
+    """Whether there is such a process on this machine, and it is a server's."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().startswith("postgres")
+    return False
 
 
 def _stat(pid: int) -> list[str]:
@@ -45,11 +43,8 @@ def _stat(pid: int) -> list[str]:
 
 def _children(pid: int) -> list[int]:
     found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if parent(int(entry.name)) == pid:
-                    found.append(int(entry.name))
-            except OSError:
-                continue  # it has ended
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if parent(int(entry.name)) == pid:
+                found.append(int(entry.name))
     return found

@@ -33,8 +33,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def joined(report: Report, *others: Report) -> Report:
     """`report` with the figures and failures of runs of other measurements."""
-    figures = list(report.figures)
-    failures = dict(report.failures)
+    figures, failures = list(report.figures), dict(report.failures)
     for other in others:
         known = {figure.metric for figure in figures}
         figures += [figure for figure in other.figures if figure.metric not in known]
@@ -51,5 +50,4 @@ def save(report: Report, path: Path | None) -> Path:
 
 
 def load(path: Path) -> Report:
-    """What `save` wrote."""
     return msgspec.json.decode(path.read_bytes(), type=Report)

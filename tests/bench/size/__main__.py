@@ -16,11 +16,7 @@ from tests.bench.run.server import own_server
 from tests.bench.size import deletion, requests, storage
 from tests.support.database import postgres
 
-_PARTS = {
-    "storage": storage.lines,
-    "requests": requests.lines,
-    "deletion": deletion.lines,
-}
+_PARTS = {"storage": storage.lines, "requests": requests.lines, "deletion": deletion.lines}
 
 
 @click.command()
@@ -30,7 +26,6 @@ _PARTS = {
 @click.option("--database-url", help="A database that tests.bench.dashboard.seed has filled.")
 def main(finished: int, weeks: int, only: str | None, database_url: str | None) -> None:
     """Prints a line for each figure."""
-    chosen = only.split(",") if only else list(_PARTS)
     click.echo(machine_facts())
     with ExitStack() as stack:
         if database_url is None:
@@ -38,7 +33,7 @@ def main(finished: int, weeks: int, only: str | None, database_url: str | None) 
             database_url = stack.enter_context(postgres.private_database(server))
             migrate(database_url)
             seed.seed(database_url, finished, 1000, weeks=weeks)
-        for part in chosen:
+        for part in only.split(",") if only else _PARTS:
             for line in _PARTS[part](database_url):
                 click.echo(line)
 

@@ -19,6 +19,7 @@ from tests.support.programs.processes import ApiProcess
 
 TIMES = 20
 QUEUE = "queue-03"
+STATUSES = ("pending", "running", "completed", "failed", "cancelled", "expired")
 
 _MIDDLE: LiteralString = """
 SELECT to_timestamp((min(ms) + max(ms)) / 2000.0)
@@ -50,8 +51,8 @@ def lines(url: str) -> Generator[str]:
             log_in(client)
             for path in paths:
                 yield _get(client, path)
-            for query in (f"queue={RARE_QUEUE}&status=failed", "status=failed", f"queue={QUEUE}", ""):
-                yield _count(client, query)
+            for query in (f"queue={RARE_QUEUE}&status=failed&", "status=failed&", f"queue={QUEUE}&", ""):
+                yield _count(client, f"/api/v1/tasks?{query}dry_run=true")
 
 
 def _get(client: httpx.Client, path: str) -> str:
@@ -71,9 +72,8 @@ def _get(client: httpx.Client, path: str) -> str:
     return f"GET {path}: {statistics.median(taken):.1f} ms, at most {max(taken):.1f}{answered}"
 
 
-def _count(client: httpx.Client, query: str) -> str:
+def _count(client: httpx.Client, path: str) -> str:
     """How long it takes to count what a bulk call would change."""
-    path = f"/api/v1/tasks?{query}{'&' if query else ''}dry_run=true"
     began = time.perf_counter()
     answer = client.delete(path)
     seconds = time.perf_counter() - began
@@ -84,35 +84,21 @@ def _count(client: httpx.Client, query: str) -> str:
 
 def _paths(conn: psycopg.Connection) -> list[str]:
     middle = _one(conn, _MIDDLE)
-    deep = _cursor(conn, middle)
+    before: UUID = _one(conn, _BEFORE, middle)
+    deep = f"cursor={urlsafe_b64encode(before.bytes).rstrip(b'=').decode()}"
+    until = f"until={middle:%Y-%m-%dT%H:%M:%SZ}"
     one = {outcome: str(_one(conn, _ENDED, outcome)) for outcome in ("completed", "failed")}
-    statuses = ("pending", "running", "completed", "failed", "cancelled", "expired")
-    lists = [
-        "",
-        f"&cursor={deep}",
-        *(f"&status={status}" for status in statuses),
-        f"&status=failed&cursor={deep}",
-        f"&queue={QUEUE}",
-        f"&queue={QUEUE}&cursor={deep}",
-        f"&queue={QUEUE}&status=failed",
-        f"&queue={RARE_QUEUE}",
-        "&queue=no-such-queue",
-        "&name=task_07",
-        "&name=no-such-task",
-        "&task_name=no-such-task",
-        "&args=customer-4711",
-        "&result=no-such-result",
-        "&error=timeout",
-        "&error=no-such-error",
-        "&error_kind=no-such-kind",
-        f"&worker={UUID(int=3)}",
-        f"&worker={UUID(int=99)}",
-        f"&id={one['completed'][:13]}",
-        f"&until={middle:%Y-%m-%dT%H:%M:%SZ}",
-        f"&until={middle:%Y-%m-%dT%H:%M:%SZ}&args=customer-4711",
-    ]
+    lists = (
+        *(deep, *(f"status={status}" for status in STATUSES), f"status=failed&{deep}"),
+        *(f"queue={QUEUE}", f"queue={QUEUE}&{deep}", f"queue={QUEUE}&status=failed", f"queue={RARE_QUEUE}"),
+        *("queue=no-such-queue", "name=task_07", "name=no-such-task", "task_name=no-such-task"),
+        *("args=customer-4711", "result=no-such-result", "error=timeout", "error=no-such-error"),
+        *("error_kind=no-such-kind", f"worker={UUID(int=3)}", f"worker={UUID(int=99)}"),
+        *(f"id={one['completed'][:13]}", until, f"{until}&args=customer-4711"),
+    )
     return [
-        *(f"/api/v1/tasks?limit=50{query}" for query in lists),
+        "/api/v1/tasks?limit=50",
+        *(f"/api/v1/tasks?limit=50&{query}" for query in lists),
         "/api/v1/tasks/failed?limit=50",
         *(f"/api/v1/tasks/{task}{what}" for task in one.values() for what in ("", "/attempts", "/result")),
         *("/api/v1/queues", f"/api/v1/queues/{QUEUE}", "/api/v1/overview", "/api/v1/doctor", "/metrics"),
@@ -124,9 +110,3 @@ def _one(conn: psycopg.Connection, query: LiteralString, *values: object) -> Any
     row = conn.execute(query, values).fetchone()
     assert row is not None
     return row[0]
-
-
-def _cursor(conn: psycopg.Connection, middle: object) -> str:
-    """The cursor of the page in the middle of the history."""
-    found: UUID = _one(conn, _BEFORE, middle)
-    return urlsafe_b64encode(found.bytes).rstrip(b"=").decode()

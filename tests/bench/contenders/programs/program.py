@@ -5,6 +5,7 @@ Runs in their environments, so it needs nothing but the standard library and, wh
 # pyright: reportMissingImports=false
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -18,12 +19,16 @@ from tests.bench.contenders import pacing
 class Puts:
     """How tasks are handed in: `many` empty ones in a call, an empty `one`, and one that `arrive`s, with the time."""
 
-    many: Callable[[int], Awaitable[object]]
+    many: pacing.Put
     one: Callable[[], Awaitable[object]]
-    arrive: Callable[[int], Awaitable[object]]
+    arrive: pacing.Put
 
 
-def in_threads(one: Callable[[], object], arrive: Callable[[int], object]) -> Callable[[int], Any]:
+Producers = Callable[[int], AbstractAsyncContextManager[Puts]]
+"""Opens so many connections to the queue."""
+
+
+def in_threads(one: Callable[[], object], arrive: Callable[[int], object]) -> Producers:
     """Of a queue without coroutines, and without a call for many tasks."""
 
     async def many(count: int) -> None:
@@ -38,14 +43,11 @@ def in_threads(one: Callable[[], object], arrive: Callable[[int], object]) -> Ca
 
 
 def run(
-    producers: Callable[[int], AbstractAsyncContextManager[Puts]],
+    producers: Producers,
     verbs: dict[str, Callable[..., Coroutine[Any, Any, None]]],
     runner: Callable[[Coroutine[Any, Any, None]], None],
 ) -> None:
-    """Does what the command line says: a verb of the program's own with numbers, or VERB FUNCTION NUMBER…
-
-    `producers` opens so many connections to the queue.
-    """
+    """Does what the command line says: a verb of the program's own with numbers, or VERB FUNCTION NUMBER…"""
     verb, *rest = sys.argv[1:]
     if verb in verbs:
         runner(verbs[verb](*map(int, rest)))
@@ -53,14 +55,13 @@ def run(
         runner(_produce(producers, verb, *map(float, rest[1:])))
 
 
-async def _produce(
-    producers: Callable[[int], AbstractAsyncContextManager[Puts]], verb: str, amount: float, more: float = 1
-) -> None:
+async def _produce(producers: Producers, verb: str, amount: float, more: float = 1) -> None:
     async with producers(int(more) if verb == "single" else 1) as puts:
         match verb:
             case "bulk":
-                await pacing.in_batches(int(amount), int(more), puts.many)
+                made = await pacing.in_batches(int(amount), int(more), puts.many)
             case "single":
-                await pacing.in_flight(amount, [puts.one] * int(more))
+                made = await pacing.in_flight(amount, [puts.one] * int(more))
             case _:
-                await pacing.now_and_then(int(amount), puts.arrive)
+                made = await pacing.now_and_then(int(amount), puts.arrive)
+    print(json.dumps(made))

@@ -16,11 +16,8 @@ _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
 _CALCULATED: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-}
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+}  # fmt: skip
 _TELLING = re.compile(r"(log|logger|warnings)\b|.*\b(debug|info|warning|exception)$")
 
 
@@ -112,11 +109,7 @@ def _changed(node: ast.AST) -> Iterator[ast.AST]:
             yield changed
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             yield operand
-        case ast.BinOp(op=operator) if type(operator) in _CALCULATED:
-            changed = deepcopy(node)
-            changed.op = _CALCULATED[type(operator)]()
-            yield changed
-        case ast.AugAssign(op=operator) if type(operator) in _CALCULATED:
+        case ast.BinOp(op=operator) | ast.AugAssign(op=operator) if type(operator) in _CALCULATED:
             changed = deepcopy(node)
             changed.op = _CALCULATED[type(operator)]()
             yield changed

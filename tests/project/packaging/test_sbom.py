@@ -49,12 +49,7 @@ def test_it_has_whatever_our_code_imports(listed: sbom.Json) -> None:
         module: {distribution.lower().replace("_", "-") for distribution in found}
         for module, found in packages_distributions().items()
     }
-    packages = [
-        ROOT / "lapinq",
-        ROOT / "lapinq_core",
-        ROOT / "services",
-        ROOT / "migrations/lapinq_migrations",
-    ]
+    packages = [ROOT / name for name in ("lapinq", "lapinq_core", "services", "migrations/lapinq_migrations")]
     written_by_init = ROOT / "lapinq/commands/project"
     missing = {
         (str(path.relative_to(ROOT)), module)
@@ -70,18 +65,12 @@ def test_it_has_whatever_our_code_imports(listed: sbom.Json) -> None:
     assert missing == set()
 
 
-def test_it_says_what_it_is_about(wheel: Path, listed: sbom.Json) -> None:
+def test_every_part_has_a_licence_is_named_once_and_is_led_to(wheel: Path, listed: sbom.Json) -> None:
     about = listed["metadata"]["component"]
     assert about["purl"] == f"pkg:pypi/lapinq@{__version__}"
     assert about["hashes"] == [{"alg": "SHA-256", "content": sbom.digest(wheel)}]
-
-
-def test_every_part_has_a_licence(listed: sbom.Json) -> None:
     assert [each["name"] for each in listed["components"] if not each.get("licenses")] == []
-
-
-def test_every_part_is_named_once_and_those_that_need_it_lead_to_it(listed: sbom.Json) -> None:
-    refs = [each["bom-ref"] for each in [listed["metadata"]["component"], *listed["components"]]]
+    refs = [each["bom-ref"] for each in [about, *listed["components"]]]
     assert len(refs) == len(set(refs))
     assert {each["ref"] for each in listed["dependencies"]} == set(refs)
     assert {ref for each in listed["dependencies"] for ref in each["dependsOn"]} == set(refs[1:])

@@ -15,14 +15,7 @@ import pytest
 from lapinq_core.domain.version import __version__
 from tests.support.programs.packages import ROOT, build, built_here, run, sdist_in, wheel_in
 
-PACKAGES = {
-    "lapinq",
-    "lapinq_core",
-    "lapinq_api",
-    "lapinq_worker",
-    "lapinq_scheduler",
-    "lapinq_migrations",
-}
+PACKAGES = {"lapinq", *(f"lapinq_{part}" for part in ("core", "api", "worker", "scheduler", "migrations"))}
 INFO = f"lapinq-{__version__}.dist-info"
 
 
@@ -41,26 +34,20 @@ def metadata(wheel: Path) -> Message:
     return Parser().parsestr(zipfile.ZipFile(wheel).read(f"{INFO}/METADATA").decode())
 
 
-def test_the_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
-    # No tests, no scripts, no deploy.
-    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert tops == PACKAGES | {INFO}
-
-
-def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
-    # SQL, migrations, templates, static files and the markers for type checkers among them.
-    folders = [ROOT, ROOT / "services", ROOT / "migrations"]
+def test_the_wheel_holds_every_file_of_our_packages_and_nothing_else(wheel: Path) -> None:
+    # No tests, no scripts, no deploy; but SQL, migrations, templates, static files and markers for type checkers.
+    held = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in held} == PACKAGES | {INFO}
     wanted = {
         str(path.relative_to(folder))
-        for folder in folders
+        for folder in (ROOT, ROOT / "services", ROOT / "migrations")
         for package in PACKAGES
         for path in (folder / package).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert wanted <= set(zipfile.ZipFile(wheel).namelist())
+    assert wanted <= set(held)
     assert {Path(name).suffix for name in wanted} >= {".py", ".sql", ".html", ".css", ".js", ".svg"}
-    assert "lapinq/py.typed" in wanted
-    assert "lapinq_migrations/versions/baseline/tasks.sql" in wanted
+    assert {"lapinq/py.typed", "lapinq_migrations/versions/baseline/tasks.sql"} <= wanted
 
 
 def test_the_licences_come_along_ours_and_those_of_what_others_made(built: Path, wheel: Path) -> None:
@@ -73,7 +60,7 @@ def test_the_licences_come_along_ours_and_those_of_what_others_made(built: Path,
     assert beside | {f"{INFO}/licenses/{name}" for name in ours} <= set(zipfile.ZipFile(wheel).namelist())
 
 
-def test_the_metadata_says_who_we_are(wheel: Path) -> None:
+def test_the_metadata_says_who_we_are_and_leads_to_the_project(wheel: Path) -> None:
     told = metadata(wheel)
     assert told["Name"] == "lapinq"
     assert told["Version"] == __version__
@@ -82,10 +69,7 @@ def test_the_metadata_says_who_we_are(wheel: Path) -> None:
     assert told["Description-Content-Type"] == "text/markdown"
     assert "A task queue" in told.get_payload()
     assert "embedded" in told.get_all("Provides-Extra", [])
-
-
-def test_the_metadata_leads_to_the_project(wheel: Path) -> None:
-    urls = dict(each.split(", ") for each in metadata(wheel).get_all("Project-URL", []))
+    urls = dict(each.split(", ") for each in told.get_all("Project-URL", []))
     assert set(urls) == {"Source", "Documentation", "Changelog", "Issues", "Security"}
     files = {name: re.search(r"/blob/main/(.+)$", url) for name, url in urls.items()}
     assert {name for name, found in files.items() if found} == {"Changelog", "Security"}

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 import pytest
 
@@ -62,12 +62,10 @@ class Holder:
             extra_groups=[] if user else None,
         )
 
-    def __enter__(self) -> "Holder":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.kill()
         self.process.__exit__(None, None, None)

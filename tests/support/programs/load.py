@@ -65,12 +65,8 @@ class Load:
         if kind < 0.05:
             return {**task, "task_name": "afail", "args": ["on purpose"], "max_retries": 1}
         if kind < 0.15:
-            return {
-                **task,
-                "task_name": "amark",
-                "args": [str(self._directory), name, 0.02],
-                "max_retries": 0,
-            }
+            marked = [str(self._directory), name, 0.02]
+            return {**task, "task_name": "amark", "args": marked, "max_retries": 0}
         if kind < 0.3:
             return {**task, "task_name": "asleep", "args": [0.02]}
         return {**task, "task_name": "add" if kind < 0.5 else "aadd", "args": [1, 2]}

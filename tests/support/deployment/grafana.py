@@ -29,16 +29,12 @@ CHOSEN = {
 }
 """Filters a query by the variables above the panels."""
 
+_JOB = 'namespace=~"$namespace", job=~"$job"'
 # Where no process has the label `namespace`, `.*` matches that.
 VARIABLES = (
     ("namespace", "Namespace", "label_values(lapinq_build_info, namespace)", ".*"),
     ("job", "Job", 'label_values(lapinq_build_info{namespace=~"$namespace"}, job)', None),
-    (
-        "instance",
-        "Instance",
-        'label_values(lapinq_build_info{namespace=~"$namespace", job=~"$job"}, instance)',
-        None,
-    ),
+    ("instance", "Instance", f"label_values(lapinq_build_info{{{_JOB}}}, instance)", None),
     ("queue", "Queue", 'label_values(lapinq_tasks{namespace=~"$namespace"}, queue)', ".*"),
 )
 
@@ -75,18 +71,9 @@ def dashboard(source: Json) -> Json:
 
 
 def link(title: str, url: str) -> Json:
-    return {
-        "type": "link",
-        "title": title,
-        "url": url,
-        "icon": "doc",
-        "tooltip": "",
-        "tags": [],
-        "asDropdown": False,
-        "includeVars": False,
-        "keepTime": False,
-        "targetBlank": True,
-    }
+    off = dict.fromkeys(("asDropdown", "includeVars", "keepTime"), False)
+    shown: Json = {"type": "link", "title": title, "url": url, "icon": "doc", "tooltip": "", "tags": []}
+    return {**shown, **off, "targetBlank": True}
 
 
 def alerts() -> Json:
@@ -104,43 +91,23 @@ def alerts() -> Json:
 
 
 def datasource() -> Json:
-    return {
-        "type": "datasource",
-        "name": "datasource",
-        "label": "Prometheus",
-        "query": "prometheus",
-        "regex": "",
-        "refresh": 1,
-        "hide": 0,
-        "includeAll": False,
-        "multi": False,
-        "options": [],
-        "current": {},
-    }
+    named = {"type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus"}
+    return named | {"regex": "", "refresh": 1, "hide": 0, **_choices(several=False)}
 
 
 def variable(name: str, label: str, query: str, all_value: str | None) -> Json:
-    made: Json = {
-        "type": "query",
-        "name": name,
-        "label": label,
-        "datasource": SOURCE,
-        "definition": query,
-        "query": {
-            "qryType": LABEL_VALUES,
-            "query": query,
-            "refId": "PrometheusVariableQueryEditor-VariableQuery",
-        },
-        "regex": "",
-        "refresh": 2,  # whenever the time range changes
-        "sort": 1,
-        "hide": 0,
-        "includeAll": True,
-        "multi": True,
-        "options": [],
-        "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
-    }
-    return made if all_value is None else {**made, "allValue": all_value}
+    asked = {"qryType": LABEL_VALUES, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"}
+    named = {"type": "query", "name": name, "label": label, "datasource": SOURCE, "definition": query}
+    everything = {} if all_value is None else {"allValue": all_value}
+    # Asked again whenever the time range changes.
+    chosen = {"regex": "", "refresh": 2, "sort": 1, "hide": 0, **_choices(several=True)}
+    return {**named, "query": asked, **chosen, **everything}
+
+
+def _choices(*, several: bool) -> Json:
+    """One value, or as many as one likes and at first all."""
+    current = {"selected": True, "text": ["All"], "value": ["$__all"]} if several else {}
+    return {"includeAll": several, "multi": several, "options": [], "current": current}
 
 
 def panels(source: Json) -> Iterator[Json]:
@@ -149,14 +116,8 @@ def panels(source: Json) -> Iterator[Json]:
     for row in source["row"]:
         number, x, y = number + 1, 0, y + height
         place = {"h": 1, "w": COLUMNS, "x": 0, "y": y}
-        yield {
-            "id": number,
-            "type": "row",
-            "title": row["title"],
-            "collapsed": False,
-            "gridPos": place,
-            "panels": [],
-        }
+        head = {"id": number, "type": "row", "title": row["title"], "collapsed": False}
+        yield head | {"gridPos": place, "panels": []}
         y, height = y + 1, 0
         for described in row["panel"]:
             kind, width = described.get("kind", "timeseries"), described.get("width", WIDTH)
@@ -201,12 +162,9 @@ def filled(query: str) -> str:
 
 
 def field(kind: str, described: Json) -> Json:
-    red, green = described.get("red_from"), described.get("green_from")
-    steps: list[Json] = [{"color": "green" if green is None else "red", "value": None}]
-    if red is not None:
-        steps.append({"color": "red", "value": red})
-    if green is not None:
-        steps.append({"color": "green", "value": green})
+    steps: list[Json] = [{"color": "red" if "green_from" in described else "green", "value": None}]
+    bounds = {colour: described.get(f"{colour}_from") for colour in ("red", "green")}
+    steps += [{"color": colour, "value": bound} for colour, bound in bounds.items() if bound is not None]
     made: Json = {
         "unit": described["unit"],
         "min": 0,

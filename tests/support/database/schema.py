@@ -26,24 +26,18 @@ HEADER = """\
 
 def dump(connection: psycopg.Connection) -> str:
     """Functions, sequences, tables with their constraints and indexes, triggers, and views, each in order of name."""
+
+    def found(statement: LiteralString) -> list[tuple[str, ...]]:
+        return connection.execute(statement).fetchall()
+
     parts = [
-        *_functions(connection),
-        *_sequences(connection),
+        *(f"{_clean(text)};" for (text,) in found(_FUNCTIONS)),
+        *(f"CREATE SEQUENCE {name} {details};" for name, details in found(_SEQUENCES)),
         *_tables(connection),
-        *_triggers(connection),
-        *_views(connection),
+        *(_clean(text) for (text,) in found(_TRIGGERS)),
+        *(_clean(f"CREATE VIEW {name} AS\n{text}") for name, text in found(_VIEWS)),
     ]
     return "\n\n".join([HEADER.rstrip(), *parts]) + "\n"
-
-
-def _functions(connection: psycopg.Connection) -> Generator[str]:
-    for (text,) in connection.execute(_FUNCTIONS).fetchall():
-        yield _clean(text) + ";"
-
-
-def _sequences(connection: psycopg.Connection) -> Generator[str]:
-    for name, details in connection.execute(_SEQUENCES).fetchall():
-        yield f"CREATE SEQUENCE {name} {details};"
 
 
 def _tables(connection: psycopg.Connection) -> Generator[str]:
@@ -72,16 +66,6 @@ def _lines(
     for oid, *line in connection.execute(statement, [oids]).fetchall():
         found[oid].append(tuple(line))
     return found
-
-
-def _triggers(connection: psycopg.Connection) -> Generator[str]:
-    for (text,) in connection.execute(_TRIGGERS).fetchall():
-        yield _clean(text)
-
-
-def _views(connection: psycopg.Connection) -> Generator[str]:
-    for name, text in connection.execute(_VIEWS).fetchall():
-        yield _clean(f"CREATE VIEW {name} AS\n{text}")
 
 
 def _clean(text: str) -> str:

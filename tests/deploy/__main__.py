@@ -1,5 +1,7 @@
 """`scripts/image`: builds the images, looks at what is in them, and runs them."""
 
+import os
+import platform
 import sys
 from pathlib import Path
 
@@ -8,8 +10,7 @@ import click
 from tests.deploy.base import find_base
 from tests.deploy.building import build_again, build_all, build_derived
 from tests.deploy.contents import look_at_images
-from tests.deploy.facts import machine
-from tests.deploy.podman import PodmanError
+from tests.deploy.podman import PodmanError, command
 from tests.deploy.running import run_all_in_one, run_daemons, run_derived
 from tests.deploy.setting import new_setting
 from tests.deploy.transcript import Transcript
@@ -33,13 +34,12 @@ def main(base: str | None, record: Path | None) -> None:
 
 def _try_all(base: str | None, transcript: Transcript) -> None:
     transcript.part("The machine")
-    for fact in machine():
-        transcript.note(fact)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    transcript.note(f"{platform.machine()}, {os.cpu_count()} CPUs, {memory:.0f} GiB of memory")
+    said = [command(program, "--version").stdout for program in ("podman", "buildah", "runc")]
+    transcript.note(", ".join(one.splitlines()[0].split(" (")[0] for one in said))
     transcript.part("Building")
-    if base:
-        said = base
-    else:
-        base, said = find_base()
+    base, said = (base, base) if base else find_base()
     transcript.note(f"base: {said}")
     build_all(base, transcript)
     build_again(base, transcript)

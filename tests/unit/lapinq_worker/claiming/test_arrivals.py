@@ -17,7 +17,7 @@ from tests.unit.lapinq_worker.workbench import recording, until
 
 
 def test_claims_whose_import_can_not_be_begun_are_handed_back(
-    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    run_on_uvloop: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusals = ["can't start new thread"]
     start = threading.Thread.start
@@ -54,6 +54,6 @@ def test_claims_whose_import_can_not_be_begun_are_handed_back(
             await until(lambda: chunks)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    run(test)
+    run_on_uvloop(test)
     assert "can't look for tests.support.sample.tasks.add (can't start new thread)" in caplog.text
     caplog.clear()

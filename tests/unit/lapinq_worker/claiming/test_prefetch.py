@@ -15,45 +15,34 @@ def measured(rate: float, round_trip: float, claims: int = 50) -> Prefetch:
     return prefetch
 
 
-def test_it_is_nothing_before_anything_was_measured() -> None:
-    assert Prefetch().value == 0
+@pytest.mark.parametrize(
+    ("rate", "round_trip", "claims", "value"),
+    [
+        (1000, 0.01, 50, pytest.approx(20, abs=1)),  # what is used up during two round trips
+        (10, 0.01, 50, 0),  # slow tasks
+        (1e6, 0.1, 50, MAX_PREFETCH),
+        (1000, 0.01, 0, 0),  # nothing was measured
+        (1000, 0.01, 1, 0),  # one claim gives no rate
+    ],
+)
+def test_it_is_what_is_used_up_during_two_round_trips_within_bounds(
+    rate: float, round_trip: float, claims: int, value: int
+) -> None:
+    assert measured(rate, round_trip, claims).value == value
 
 
-def test_it_is_nothing_after_one_claim_for_that_gives_no_rate() -> None:
-    assert measured(1000, 0.01, claims=1).value == 0
-
-
-def test_it_is_what_is_used_up_during_two_round_trips() -> None:
-    assert measured(1000, 0.01).value == pytest.approx(20, abs=1)
-
-
-def test_slow_tasks_give_none() -> None:
-    assert measured(10, 0.01).value == 0
-
-
-def test_it_is_bounded() -> None:
-    assert measured(1e6, 0.1).value == MAX_PREFETCH
-
-
-def test_idle_time_does_not_lower_the_rate() -> None:
+def test_idle_time_does_not_lower_the_rate_but_slow_tasks_and_a_stall_do() -> None:
     prefetch = measured(1000, 0.01)
     before = prefetch.value
     prefetch.idled()
     prefetch.claimed(10_000.0, 0.01, 49_010, 100, 1)
     assert prefetch.value == before
-
-
-def test_it_falls_when_tasks_become_slow() -> None:
-    prefetch = measured(1000, 0.01)
-    for n in range(50, 80):
-        prefetch.claimed(float(n), 0.01, 49_000 + n, 100, 1)
+    for n in range(30):
+        prefetch.claimed(10_001.0 + n, 0.01, 49_010 + n, 100, 1)
     assert prefetch.value == 0
-
-
-def test_after_a_stall_none_are_claimed_ahead() -> None:
-    prefetch = measured(1000, 0.01)
-    prefetch.stalled()
-    assert prefetch.value == 0
+    stalled = measured(1000, 0.01)
+    stalled.stalled()
+    assert stalled.value == 0
 
 
 def test_two_claims_at_the_same_instant_give_no_rate() -> None:
@@ -63,17 +52,18 @@ def test_two_claims_at_the_same_instant_give_no_rate() -> None:
     assert prefetch.value == 0
 
 
-def test_large_tasks_are_claimed_few_at_a_time() -> None:
+@pytest.mark.parametrize(
+    ("size", "wanted", "bounded"),
+    [(MAX_CLAIM_BYTES // 8, 1000, 8), (MAX_CLAIM_BYTES // 8, 3, 3), (2 * MAX_CLAIM_BYTES, 5, 1)],
+)
+def test_large_tasks_are_claimed_few_at_a_time_but_even_the_largest_one_is(
+    size: int, wanted: int, bounded: int
+) -> None:
     prefetch = Prefetch()
-    prefetch.claimed(0.0, 0.01, 0, 10 * MAX_CLAIM_BYTES // 8, 10)
-    assert prefetch.bounded(1000) == 8
-    assert prefetch.bounded(3) == 3
-
-
-def test_even_the_largest_task_is_claimed() -> None:
-    prefetch = Prefetch()
-    prefetch.claimed(0.0, 0.01, 0, 2 * MAX_CLAIM_BYTES, 1)
-    assert prefetch.bounded(5) == 1
+    prefetch.claimed(0.0, 0.01, 0, 10 * size, 10)
+    for n in range(50):
+        prefetch.claimed(float(n), 0.01, 0, 0, 0)  # empty claims say nothing about sizes
+    assert prefetch.bounded(wanted) == bounded
 
 
 def test_a_claim_too_large_for_the_database_is_followed_by_smaller_ones() -> None:
@@ -91,25 +81,13 @@ def test_a_claim_too_large_for_the_database_is_followed_by_smaller_ones() -> Non
     assert prefetch.bounded(10_000) == MAX_CLAIM
 
 
-def test_empty_claims_say_nothing_about_sizes() -> None:
-    prefetch = Prefetch()
-    prefetch.claimed(0.0, 0.01, 0, 100, 1)
-    for n in range(50):
-        prefetch.claimed(float(n), 0.01, 0, 0, 0)
-    assert prefetch.bounded(1000) == 1000
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.just(0.0) | st.floats(1e-9, 10),
-            st.floats(0, 10),
-            st.integers(0, 10**6),
-            st.integers(0, 10**9),
-            st.integers(0, 1000),
-        )
-    )
+SECONDS = st.just(0.0) | st.floats(1e-9, 10)
+MEASURED = st.tuples(
+    SECONDS, st.floats(0, 10), st.integers(0, 10**6), st.integers(0, 10**9), st.integers(0, 1000)
 )
+
+
+@given(st.lists(MEASURED))
 def test_it_stays_within_its_bounds_whatever_is_measured(
     measurements: list[tuple[float, float, int, int, int]],
 ) -> None:

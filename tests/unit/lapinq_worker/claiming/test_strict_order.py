@@ -14,16 +14,13 @@ from tests.unit.lapinq_worker.claims import first, make_claim, next_turn, scanne
 ORDER = ("urgent", "mail", "video")
 
 
-def got(choice: QueueChoice, turn: Ask, count: int) -> None:
-    """The turn's claim got `count` tasks."""
-    claims = [make_claim(rank=0, seq=n) for n in range(count)]
-    choice.claimed(turn, claims, mark=(0, count - 1) if count else None, all_of_it=count >= turn.limit)
-
-
-def test_the_first_queue_with_work_gets_all_places_whatever_its_rank() -> None:
+def test_the_first_queue_with_work_gets_all_places_whatever_its_rank_until_an_earlier_one_has_work() -> None:
     choice = StrictOrder(ORDER)
     scanned(choice, {"video": -100, "mail": 7})
     assert first(choice, 9) == Ask("mail", 9, (7, 0))
+    assert choice.heard("urgent")
+    choice.follow_hints()
+    assert next_turn(choice, 5).queue == "urgent"
 
 
 @given(st.sets(st.sampled_from(ORDER), min_size=1), st.integers(1, 100))
@@ -35,37 +32,24 @@ def test_a_queue_is_served_until_it_is_empty_and_then_the_next(heads: set[str], 
         turn = next_turn(choice, wanted)
         served.append(turn.queue)
         # Two claims come back full, the third says that there is no more.
-        got(choice, turn, wanted if served.count(turn.queue) < 3 else 0)
+        count = wanted if served.count(turn.queue) < 3 else 0
+        claims = [make_claim(rank=0, seq=n) for n in range(count)]
+        choice.claimed(turn, claims, mark=(0, count - 1) if count else None, all_of_it=count > 0)
         assert choice.peek_after(turn) == {}
     assert served == [queue for queue in ORDER if queue in heads for _ in range(3)]
     assert first(choice, wanted) is None
 
 
-def test_work_heard_of_in_an_earlier_queue_is_next() -> None:
-    choice = StrictOrder(ORDER)
-    scanned(choice, {"video": 0})
-    turn = next_turn(choice, 5)
-    got(choice, turn, 5)
-    assert choice.heard("urgent")
-    choice.follow_hints()
-    assert next_turn(choice, 5).queue == "urgent"
-
-
-def test_fire_and_forget_keeps_to_the_order() -> None:
+def test_fire_and_forget_keeps_to_the_order_and_without_one_all_queues_are_open_to_it() -> None:
     choice = StrictOrder(ORDER)
     assert choice.open_to_transient == list(ORDER)
     scanned(choice, {"mail": 0, "video": 0})
-    turn = next_turn(choice, 1)
-    assert choice.before(turn) == ["urgent"]
+    assert choice.before(next_turn(choice, 1)) == ["urgent"]
     assert choice.open_to_transient == ["urgent", "mail"]
-
-
-def test_without_it_fire_and_forget_of_all_queues_may_go() -> None:
-    choice = QueueChoice({"a": 1, "b": 1})
-    scanned(choice, {"b": 0})
-    turn = next_turn(choice, 1)
-    assert choice.before(turn) == []
-    assert choice.open_to_transient == ["a", "b"]
+    fair = QueueChoice({"a": 1, "b": 1})
+    scanned(fair, {"b": 0})
+    assert fair.before(next_turn(fair, 1)) == []
+    assert fair.open_to_transient == ["a", "b"]
 
 
 def test_the_settings_choose() -> None:

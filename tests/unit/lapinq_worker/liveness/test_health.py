@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lapinq_worker.liveness import health as meter_module
+from lapinq_worker.liveness import health as module
 from lapinq_worker.liveness.health import HealthMeter
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.pools.parent_side.memory import resident_bytes
@@ -17,11 +17,16 @@ def idle() -> Dispatcher:
     return Dispatcher(4, lambda _job, _outcome, _seconds: None, on_low=lambda: None, may_start=lambda: True)
 
 
-async def make_meter(*children: int, quiet: bool = False) -> HealthMeter:
-    return HealthMeter(idle(), lambda: children, lambda: quiet)
+def memory_with(child: int) -> int | None:
+    async def measure() -> int | None:
+        told = HealthMeter(idle(), lambda: [child], lambda: False).measure()
+        assert (told.running, told.is_quiet) == (0, False)
+        return told.memory_bytes
+
+    return asyncio.run(measure())
 
 
-def test_memory_is_that_of_the_process_and_its_children() -> None:
+def test_memory_is_that_of_the_process_and_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
     own = resident_bytes(os.getpid())
     assert own is not None
     code = "import sys; held = bytearray(64 * 2**20); print('ready', flush=True); sys.stdin.read()"
@@ -29,28 +34,20 @@ def test_memory_is_that_of_the_process_and_its_children() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline()
-        memory = asyncio.run(make_meter(child.pid)).measure().memory_bytes
-        assert memory is not None
-        assert memory > own + 60 * 2**20
-        assert child.stdin is not None
-        child.stdin.close()
-    gone = asyncio.run(make_meter(child.pid)).measure().memory_bytes
-    assert gone is not None
-    assert gone < own + 60 * 2**20
+        assert (memory_with(child.pid) or 0) > own + 60 * 2**20
+        child.kill()
+    assert 0 < (memory_with(child.pid) or 0) < own + 60 * 2**20
 
-
-def test_where_memory_cannot_be_told_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(_: int) -> None:
+    def cannot_tell(_: int) -> None:
         return None
 
-    monkeypatch.setattr(meter_module, "resident_bytes", nothing)
-    told = asyncio.run(make_meter(1)).measure()
-    assert (told.memory_bytes, told.running, told.is_quiet) == (None, 0, False)
+    monkeypatch.setattr(module, "resident_bytes", cannot_tell)
+    assert memory_with(1) is None
 
 
 def test_the_rate_is_that_since_the_look_before(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(meter_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
 
     async def test() -> None:
         nonlocal now

@@ -34,17 +34,8 @@ def all_levels(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def job(**values: Any) -> Job:
-    claim = make_claim(
-        **{
-            "id": "7",
-            "module_path": "shop",
-            "task_name": "send",
-            "queue_name": "mail",
-            "attempt": 2,
-            **values,
-        }
-    )
-    return Job(claim, Target(tasks.noop), Host(Limits()))
+    facts = {"id": "7", "module_path": "shop", "task_name": "send", "queue_name": "mail", "attempt": 2}
+    return Job(make_claim(**{**facts, **values}), Target(tasks.noop), Host(Limits()))
 
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -52,111 +43,72 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
     return {name: vars(record)[name] for name in names if name in vars(record)}
 
 
-@pytest.mark.parametrize(
-    ("outcome", "following", "seconds", "level", "text", "word"),
-    [
-        (
-            *(RAISED, Fail("ValueError: no", STACK), 0.1234567, logging.ERROR),
-            *(
-                "shop.send failed after 0.123 s (start 2 of at most 4, no retry follows): ValueError: no",
-                "failed",
-            ),
-        ),
-        (
-            *(RAISED, Fail("ValueError: no", STACK), 0.0, logging.ERROR),
-            *("shop.send failed (start 2 of at most 4, no retry follows): ValueError: no", "failed"),
-        ),
-        (
-            *(RAISED, Retry(12.34, "ValueError: no", STACK), 0.5, logging.WARNING),
-            *(
-                "shop.send failed after 0.500 s (start 2 of at most 4, again in 12.3 s): ValueError: no",
-                "retried",
-            ),
-        ),
-        (
-            *(Cancelled("bye"), Drop("bye"), 0.5, logging.INFO),
-            *("shop.send cancelled after 0.500 s: bye", "cancelled"),
-        ),
-        (
-            *(Snoozed(60.0), Release("snoozed for 60 s", 60.0), 0.5, logging.INFO),
-            *("shop.send snoozed for 60 s after 0.500 s", "snoozed"),
-        ),
-        (
-            *(Throttled("api", 30.0), Release("limit api closed for 30 s", 30.0), 0.5, logging.INFO),
-            *("shop.send limit api closed for 30 s after 0.500 s", "snoozed"),
-        ),
-        (
-            *(Interrupted(), Release("the worker was stopped"), 0.5, logging.INFO),
-            *("shop.send released after 0.500 s: the worker was stopped", "released"),
-        ),
-    ],
-)
+FAIL = Fail("ValueError: no", STACK)
+RETRY = Retry(12.34, "ValueError: no", STACK)
+SNOOZE, CLOSE = Release("snoozed for 60 s", 60.0), Release("limit api closed for 30 s", 30.0)
+STOP = Release("the worker was stopped")
+NO_RETRY = "(start 2 of at most 4, no retry follows): ValueError: no"
+AGAIN = "(start 2 of at most 4, again in 12.3 s): ValueError: no"
+ENDS = [
+    (RAISED, FAIL, 0.1234567, logging.ERROR, f"failed after 0.123 s {NO_RETRY}", "failed"),
+    (RAISED, FAIL, 0.0, logging.ERROR, f"failed {NO_RETRY}", "failed"),
+    (RAISED, RETRY, 0.5, logging.WARNING, f"failed after 0.500 s {AGAIN}", "retried"),
+    (Cancelled("bye"), Drop("bye"), 0.5, logging.INFO, "cancelled after 0.500 s: bye", "cancelled"),
+    (Snoozed(60.0), SNOOZE, 0.5, logging.INFO, "snoozed for 60 s after 0.500 s", "snoozed"),
+    (Throttled("api", 30.0), CLOSE, 0.5, logging.INFO, "limit api closed for 30 s after 0.500 s", "snoozed"),
+    (Interrupted(), STOP, 0.5, logging.INFO, "released after 0.500 s: the worker was stopped", "released"),
+]
+
+
+@pytest.mark.parametrize(("outcome", "following", "seconds", "level", "words", "kind"), ENDS)
 def test_it_says_how_the_attempt_ended_and_what_follows(
     caplog: pytest.LogCaptureFixture,
     outcome: Outcome,
     following: Next,
     seconds: float,
     level: int,
-    text: str,
-    word: str,
+    words: str,
+    kind: str,
 ) -> None:
     EndLog().ended(job(), outcome, following, seconds)
     [line] = caplog.records
-    assert (line.levelno, line.getMessage()) == (level, text)
+    assert (line.levelno, line.getMessage()) == (level, f"shop.send {words}")
     found = fields(line)
-    assert found.pop("error") in text
-    assert found == {**FACTS, "seconds": round(seconds, 6), "outcome": word}
+    assert found.pop("error") in words
+    assert found == {**FACTS, "seconds": round(seconds, 6), "outcome": kind}
     # Only a final failure shows its traceback: a retry's is with the task.
     assert line.exc_text == (STACK if level == logging.ERROR else None)
 
 
-def test_the_request_is_a_field_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
-    EndLog().ended(job(request_id="r-7"), RAISED, Fail("no"), 0.1)
-    assert fields(caplog.records[0])["request_id"] == "r-7"
+LOST = [
+    (RAISED, logging.ERROR, "failed", "ValueError: no", STACK),
+    (TimedOut(3.0), logging.ERROR, "failed", "time limit of 3 s reached", None),
+    (Cancelled("bye"), logging.INFO, "cancelled", "bye", None),
+    (Snoozed(60.0), logging.WARNING, "is lost", "snoozed for 60 s", None),
+    (Unstarted(), logging.WARNING, "is lost", "it has not started", None),
+]
 
 
-def test_a_job_that_goes_back_unstarted_has_no_line(caplog: pytest.LogCaptureFixture) -> None:
-    EndLog().ended(job(), Unstarted(), Release(), 0.0)
-    assert caplog.records == []
-
-
-@pytest.mark.parametrize(
-    ("outcome", "level", "text", "stack"),
-    [
-        (RAISED, logging.ERROR, "shop.send failed after 0.500 s (fire and forget): ValueError: no", STACK),
-        (
-            *(TimedOut(3.0), logging.ERROR),
-            *("shop.send failed after 0.500 s (fire and forget): time limit of 3 s reached", None),
-        ),
-        (Cancelled("bye"), logging.INFO, "shop.send cancelled after 0.500 s (fire and forget): bye", None),
-        (
-            Snoozed(60.0),
-            logging.WARNING,
-            "shop.send is lost after 0.500 s (fire and forget): snoozed for 60 s",
-            None,
-        ),
-        (
-            Unstarted(),
-            logging.WARNING,
-            "shop.send is lost after 0.500 s (fire and forget): it has not started",
-            None,
-        ),
-    ],
-)
+@pytest.mark.parametrize(("outcome", "level", "what", "why", "stack"), LOST)
 def test_a_fire_and_forget_task_ends_with_its_first_attempt(
-    caplog: pytest.LogCaptureFixture, outcome: Outcome, level: int, text: str, stack: str | None
+    caplog: pytest.LogCaptureFixture, outcome: Outcome, level: int, what: str, why: str, stack: str | None
 ) -> None:
     log_lost(job(id="", max_retries=3, attempt=1), outcome, 0.5)
     [line] = caplog.records
+    text = f"shop.send {what} after 0.500 s (fire and forget): {why}"
     assert (line.levelno, line.getMessage(), line.exc_text) == (level, text, stack)
     assert "task_id" not in vars(line)
 
 
-def test_the_line_goes_to_the_logger_of_the_task(caplog: pytest.LogCaptureFixture) -> None:
-    ended = job()
+def test_it_goes_to_the_logger_of_the_task_with_the_request_and_not_of_a_job_that_never_started(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ended = job(request_id="r-7")
     ended.target.log = logging.getLogger("app.jobs")
     EndLog().ended(ended, RAISED, Fail("no"), 0.1)
-    assert [line.name for line in caplog.records] == ["app.jobs"]
+    EndLog().ended(ended, Unstarted(), Release(), 0.0)
+    [line] = caplog.records
+    assert (line.name, fields(line)["request_id"]) == ("app.jobs", "r-7")
 
 
 def test_of_a_wave_of_failures_some_have_a_line_and_the_others_are_counted(

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from lapinq_core.domain.tasks.outcome import Completed, Raised
 from lapinq_worker.settling.settler import MAX_BACKLOG, MAX_BACKLOG_CHARACTERS, Settler
 from tests.support.sample import tasks
@@ -12,20 +14,20 @@ def settler() -> Settler:
     return Settler("postgresql://nowhere.invalid/none", lambda _: None)
 
 
-async def test_it_is_full_when_many_outcomes_wait() -> None:
+@pytest.mark.parametrize(
+    ("count", "outcomes"),
+    [
+        (MAX_BACKLOG, (Completed("null"), Raised("no"))),
+        (16, (Completed("x" * (MAX_BACKLOG_CHARACTERS // 16)),)),
+    ],
+    ids=["many", "large"],
+)
+async def test_it_is_full_when_many_outcomes_or_large_results_wait(
+    count: int, outcomes: tuple[Completed | Raised, ...]
+) -> None:
     full, job = settler(), make_job(tasks.noop)
-    for n in range(MAX_BACKLOG):
-        full.add(job, Completed("null") if n % 2 else Raised("no"), 0.001)
-    assert not full.is_full
-    full.add(job, Completed("null"), 0.001)
-    assert full.is_full
-
-
-async def test_it_is_full_when_large_results_wait() -> None:
-    full, job = settler(), make_job(tasks.noop)
-    result = Completed("x" * (MAX_BACKLOG_CHARACTERS // 16))
-    for _ in range(16):
-        full.add(job, result, 0.001)
+    for n in range(count):
+        full.add(job, outcomes[n % len(outcomes)], 0.001)
     assert not full.is_full
     full.add(job, Completed("null"), 0.001)
     assert full.is_full

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import httpcore
@@ -29,101 +30,79 @@ class Names:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answer]
 
 
-def addresses(network: GuardedNetwork, host: str = "hooks.example", timeout: float = 5.0) -> list[str]:
-    return asyncio.run(network.callable_addresses(host, 80, timeout))
+def network(*answers: list[str], allowed: str | None = None) -> GuardedNetwork:
+    """One whose names have these addresses, the real ones if there are none."""
+    lookup = Names(*answers) if answers else socket.getaddrinfo
+    return GuardedNetwork(read_allowed([allowed] if allowed else []), lookup)
 
 
-def test_private_addresses_are_left_out() -> None:
-    network = GuardedNetwork(read_allowed([]), Names(["10.0.0.1", "1.1.1.1", "::1", "2606:4700::1111"]))
-    assert addresses(network) == ["1.1.1.1", "2606:4700::1111"]
+def addresses(network: GuardedNetwork, host: str = "hooks.example") -> list[str]:
+    return asyncio.run(network.callable_addresses(host, 80, 5.0))
 
 
-def test_a_host_with_private_addresses_alone_is_refused_by_name() -> None:
-    with pytest.raises(
-        TargetRefused,
-        match=r"^the address of hooks\.example is private: .*add hooks\.example to LAPINQ_WEBHOOK_ALLOW$",
-    ):
-        addresses(GuardedNetwork(read_allowed([]), Names(["10.0.0.1", "127.0.0.1"])))
+def peer(network: GuardedNetwork, port: int) -> str:
+    """The address that a connection goes to."""
+
+    async def connect() -> str:
+        stream = await network.connect_tcp("a.example", port, 5.0)
+        try:
+            return stream.get_extra_info("server_addr")[0]
+        finally:
+            await stream.aclose()
+
+    return asyncio.run(connect())
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where 127.0.0.1 listens, and no other address of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_private_addresses_are_left_out_unless_they_are_allowed() -> None:
+    mixed = network(["10.0.0.1", "1.1.1.1", "::1", "2606:4700::1111"])
+    assert addresses(mixed) == ["1.1.1.1", "2606:4700::1111"]
+    for allowed in ("10.0.0.0/8", "hooks.example"):
+        assert addresses(network(["10.0.0.1"], allowed=allowed)) == ["10.0.0.1"]
 
 
 def test_a_refusal_names_an_entry_that_the_setting_takes() -> None:
-    with pytest.raises(
-        TargetRefused, match=r"2130706433 is private: .*add 127\.0\.0\.1 to LAPINQ_WEBHOOK_ALLOW$"
-    ):
-        addresses(GuardedNetwork(read_allowed([])), "2130706433")
+    said = r"^the address of hooks\.example is private: .*add hooks\.example to LAPINQ_WEBHOOK_ALLOW$"
+    with pytest.raises(TargetRefused, match=said):
+        addresses(network(["10.0.0.1", "127.0.0.1"]))
+    said = r"2130706433 is private: .*add 127\.0\.0\.1 to LAPINQ_WEBHOOK_ALLOW$"
+    with pytest.raises(TargetRefused, match=said):
+        addresses(network(), "2130706433")
 
 
-def test_what_is_allowed_is_called() -> None:
-    assert addresses(GuardedNetwork(read_allowed(["10.0.0.0/8"]), Names(["10.0.0.1"]))) == ["10.0.0.1"]
-    assert addresses(GuardedNetwork(read_allowed(["hooks.example"]), Names(["10.0.0.1"]))) == ["10.0.0.1"]
+LOOPBACK = ["127.0.0.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.1", "localhost", "::1", "0"]
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "2130706433",
-        "0x7f.1",
-        "0x7f000001",
-        "0177.0.0.1",
-        "127.1",
-        "localhost",
-        "::1",
-        "::ffff:127.0.0.1",
-        "0",
-    ],
-)
+@pytest.mark.parametrize("host", [*LOOPBACK, "::ffff:127.0.0.1"])
 def test_this_machine_is_refused_however_it_is_written(host: str) -> None:
     with pytest.raises((TargetRefused, Unresolved)):
-        addresses(GuardedNetwork(read_allowed([])), host)
+        addresses(network(), host)
 
 
-def test_a_name_that_is_looked_up_once_can_not_change_its_mind() -> None:
+def test_a_name_that_is_looked_up_once_can_not_change_its_mind(port: int) -> None:
     names = Names(["127.0.0.1"], ["127.0.0.2"])
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-        async def connect() -> Any:
-            stream = await GuardedNetwork(read_allowed(["127.0.0.1"]), names).connect_tcp(
-                "a.example", port, 5.0
-            )
-            try:
-                return stream.get_extra_info("server_addr")
-            finally:
-                await stream.aclose()
-
-        assert asyncio.run(connect())[0] == "127.0.0.1"
+    assert peer(GuardedNetwork(read_allowed(["127.0.0.1"]), names), port) == "127.0.0.1"
     assert names.asked == 1
 
 
-def test_the_next_address_is_tried_when_one_takes_no_connection() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        network = GuardedNetwork(read_allowed(["127.0.0.0/8"]), Names(["127.0.0.2", "127.0.0.1"]))
-
-        async def connect() -> None:
-            stream = await network.connect_tcp("a.example", listener.getsockname()[1], 5.0)
-            await stream.aclose()
-
-        asyncio.run(connect())
-
-
-def test_where_none_takes_a_connection_the_error_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    network = GuardedNetwork(read_allowed(["127.0.0.0/8"]), Names(["127.0.0.1", "127.0.0.2"]))
+def test_the_next_address_is_tried_when_one_takes_no_connection(port: int) -> None:
+    assert peer(network(["127.0.0.2", "127.0.0.1"], allowed="127.0.0.0/8"), port) == "127.0.0.1"
     with pytest.raises(httpcore.ConnectError):
-        asyncio.run(network.connect_tcp("a.example", port, 5.0))
+        peer(network(["127.0.0.2", "127.0.0.3"], allowed="127.0.0.0/8"), port)
 
 
-@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example"])
-def test_a_name_that_can_not_be_one_has_no_address(host: str) -> None:
-    with pytest.raises(Unresolved):
-        addresses(GuardedNetwork(read_allowed([])), host)
-
-
-def test_an_unknown_name_has_no_address() -> None:
+def test_what_can_not_be_a_name_or_is_unknown_has_no_address() -> None:
+    for host in ("a..b", "x" * 70 + ".example"):
+        with pytest.raises(Unresolved):
+            addresses(network(), host)
     with pytest.raises(Unresolved, match=r"hooks\.example has no address"):
-        addresses(GuardedNetwork(read_allowed([]), Names([])))
+        addresses(network([]))
 
 
 def test_a_resolver_that_hangs_is_left_behind_and_asked_so_often_only(

@@ -64,6 +64,10 @@ async def states(conn: Conn) -> list[tuple[str, str | None]]:
     return await all_rows(conn, "SELECT state, failure FROM lapinq_notices ORDER BY id")
 
 
+def mailer_to(host: str) -> Mailer:
+    return Mailer(read_smtp_url(f"smtp://{host}?tls=no"), "lapinq@example.org")
+
+
 async def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> None:
     with receiving() as receiver:
         async with notifying(database) as (conn, notifications):
@@ -85,23 +89,9 @@ async def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> 
     assert "New error in mail: send failed with KeyError: '&lt;a&gt;'" in slack.told["text"]
 
 
-async def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> None:
-    with receiving() as receiver:
-        receiver.answer = lambda _: (500, {})
-        async with notifying(database) as (conn, notifications):
-            rule_id = await add_rule(conn, url=receiver.url)
-            await outbox.store_news(conn, [error()])
-            await notifications.send()
-            assert await states(conn) == [("pending", "it answered 500")]
-            assert await notifications.send() == SEND_INTERVAL_SECONDS
-            receiver.answer = lambda _: (204, {})
-            await rules.send_trial(conn, rule_id, by=SOMEBODY)
-            await notifications.send()
-            assert await states(conn) == [("sent", None)] * 2
-    assert [len(received.told["events"]) for received in receiver.received] == [1, 2]
-
-
-async def test_messages_are_counted_by_channel_and_outcome(database: str) -> None:
+async def test_messages_are_counted_and_what_is_not_accepted_waits_until_a_trial_goes_at_once(
+    database: str,
+) -> None:
     metrics, shown = NotificationMetrics(), Metrics()
 
     def tries() -> dict[tuple[str, str], float]:
@@ -121,17 +111,22 @@ async def test_messages_are_counted_by_channel_and_outcome(database: str) -> Non
             assert set(tries().values()) == {0.0}
             await add_rule(conn, name="a", url=f"{receiver.url}/ok")
             await add_rule(conn, name="b", url=f"{receiver.url}/gone")
-            await add_rule(conn, name="c", kind="slack", url=receiver.url)
+            waiting = await add_rule(conn, name="c", kind="slack", url=receiver.url)
             await add_rule(conn, name="d", kind="mail", url=None, addresses=["lisa@example.org"])
             await outbox.store_news(conn, [error()])
             await notifications.send()
-        counted = {each for each, number in tries().items() if number}
-        assert counted == {
-            ("webhook", "sent"),
-            ("webhook", "given_up"),
-            ("slack", "failed"),
-            ("mail", "failed"),
-        }
+            counted = {each for each, number in tries().items() if number}
+            channels = (("webhook", "sent"), ("webhook", "given_up"), ("slack", "failed"), ("mail", "failed"))
+            assert counted == set(channels)
+            pending = [failure for state, failure in await states(conn) if state == "pending"]
+            assert pending == ["it answered 500", "no mail server is set: LAPINQ_SMTP_URL"]
+            assert await notifications.send() == SEND_INTERVAL_SECONDS
+            receiver.received.clear()
+            receiver.answer = lambda _: (204, {})
+            await rules.send_trial(conn, waiting, by=SOMEBODY)
+            await notifications.send()
+    [received] = receiver.received  # both in one message
+    assert all(word in received.told["text"] for word in ("New error", "Test message"))
 
 
 async def test_a_stop_does_not_wait_for_a_slow_receiver_and_the_message_goes_again(
@@ -174,69 +169,47 @@ async def test_no_message_goes_to_a_private_address_that_is_not_allowed(database
     assert receiver.received == []
 
 
-async def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news(database: str) -> None:
-    async with notifying(database) as (conn, notifications):
-        async with mail_server() as server:
-            notifications.mailer = Mailer(
-                read_smtp_url(f"smtp://127.0.0.1:{server.port}?tls=no"), "lapinq@example.org"
-            )
-            await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org", "otto@example.org"])
-            await outbox.store_news(conn, [error(number) for number in range(30)])
-            await notifications.send()
-            assert {state for state, _ in await states(conn)} == {"sent"}
-        [(recipients, data)] = server.mails
-        mail = message_from_string(data.removesuffix("\r\n.\r\n"), policy=policy.default)
-        assert recipients == ["lisa@example.org", "otto@example.org"]
-        assert mail["Subject"].startswith("lapinq: 30 notifications, the first: New error in mail")
-        text = mail.get_content()
-        assert text.count("https://q.example.org/lapinq/errors/") == 20
-        assert "And 10 more." in text
-
-
-async def test_a_recipient_who_is_refused_is_told_of_and_the_others_get_the_mail_once(database: str) -> None:
-    async with notifying(database) as (conn, notifications):
-        async with mail_server() as server:
-            server.refused.add("otto@example.org")
-            notifications.mailer = Mailer(
-                read_smtp_url(f"smtp://127.0.0.1:{server.port}?tls=no"), "lapinq@example.org"
-            )
-            await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org", "otto@example.org"])
-            await outbox.store_news(conn, [error()])
-            await notifications.send()
-            assert await states(conn) == [
-                ("sent", "127.0.0.1 refuses otto@example.org (550); the others got it")
-            ]
-            [rule] = await rules.list_rules(conn)
-            assert rule.failure == "127.0.0.1 refuses otto@example.org (550); the others got it"
-            await conn.execute("UPDATE lapinq_notify_rules SET next_at = lapinq_now()")
-            assert await notifications.send() == SEND_INTERVAL_SECONDS
-        assert [recipients for recipients, _ in server.mails] == [["lisa@example.org"]]
+async def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news_and_goes_once_to_those_who_may_get_it(
+    database: str,
+) -> None:
+    failure = "127.0.0.1 refuses otto@example.org (550); the others got it"
+    async with notifying(database) as (conn, notifications), mail_server() as server:
+        server.refused.add("otto@example.org")
+        notifications.mailer = mailer_to(f"127.0.0.1:{server.port}")
+        everybody = ["lisa@example.org", "otto@example.org", "ann@example.org"]
+        await add_rule(conn, kind="mail", url=None, addresses=everybody)
+        await outbox.store_news(conn, [error(number) for number in range(30)])
+        await notifications.send()
+        assert set(await states(conn)) == {("sent", failure)}
+        [rule] = await rules.list_rules(conn)
+        assert rule.failure == failure
+        await conn.execute("UPDATE lapinq_notify_rules SET next_at = lapinq_now()")
+        assert await notifications.send() == SEND_INTERVAL_SECONDS
+    [(recipients, data)] = server.mails
+    assert recipients == ["lisa@example.org", "ann@example.org"]
+    mail = message_from_string(data.removesuffix("\r\n.\r\n"), policy=policy.default)
+    assert mail["Subject"].startswith("lapinq: 30 notifications, the first: New error in mail")
+    text = mail.get_content()
+    assert text.count("https://q.example.org/lapinq/errors/") == 20
+    assert "And 10 more." in text
 
 
 @pytest.mark.parametrize("farewell", ["421 too busy", "what?", "221 " + "x" * 10_000])
 async def test_a_mail_that_is_taken_is_delivered_whatever_the_farewell(farewell: str) -> None:
     async with mail_server() as server:
         server.farewell = farewell
-        mailer = Mailer(read_smtp_url(f"smtp://127.0.0.1:{server.port}?tls=no"), "lapinq@example.org")
+        mailer = mailer_to(f"127.0.0.1:{server.port}")
         assert await mailer.send(["lisa@example.org"], "subject", "text") == Delivered(250)
 
 
-async def test_without_a_mail_server_the_reason_is_told(database: str) -> None:
-    async with notifying(database) as (conn, notifications):
-        await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org"])
-        await outbox.store_news(conn, [error()])
-        await notifications.send()
-        assert await states(conn) == [("pending", "no mail server is set: LAPINQ_SMTP_URL")]
+NO_TLS = "127.0.0.1 offers no TLS; for mail in plain text, end LAPINQ_SMTP_URL with ?tls=no"
 
 
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
         ("smtp://{host}?tls=no", "127.0.0.1 refuses nobody@example.org (550)"),
-        (
-            "smtp://{host}",
-            "127.0.0.1 offers no TLS; for mail in plain text, end LAPINQ_SMTP_URL with ?tls=no",
-        ),
+        ("smtp://{host}", NO_TLS),
         ("smtp://lisa:secret@{host}", "127.0.0.1 offers no TLS, and a password is not sent without it"),
         ("smtps://{host}", "no TLS connection to 127.0.0.1"),
         ("smtp://127.0.0.1:1", "no mail connection to 127.0.0.1: ConnectionRefusedError"),

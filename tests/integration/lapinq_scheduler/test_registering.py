@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-import psycopg
 import pytest
 
 from lapinq_core.db.pool import make_pool
+from lapinq_core.db.rows import first_value
+from lapinq_core.declaring import NotDeclared
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import schedules
@@ -18,18 +19,19 @@ from lapinq_scheduler.registering import declarations, register
 from tests.support.database import proxy
 from tests.support.eventually import eventually, eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn
-from tests.support.rows.schedules import add_schedule, task_ids
+from tests.support.rows.schedules import task_ids
 
 MODULE = "tests.support.sample.planned"
 SEND, ADD = f"{MODULE}.Mailer.send", f"{MODULE}.add"
 NAMES = ["report", SEND, ADD]
 
 
-async def registered(url: str, wanted: Sequence[Wanted] | None = None, count: int = 1) -> None:
-    """As many schedulers store what is wanted, by default what the module declares, at once."""
+async def registered(url: str, wanted: Sequence[Wanted] | None = None, count: int = 1) -> dict[str, Schedule]:
+    """What is stored after so many schedulers at once stored what is wanted: by default what the module declares."""
     wanted = declarations([MODULE]) if wanted is None else wanted
     async with make_pool(url, "test", 4, timeout=10.0) as pool:
         await asyncio.gather(*(register(pool, wanted, [MODULE], asyncio.Event()) for _ in range(count)))
+    return await stored(url)
 
 
 async def stored(url: str) -> dict[str, Schedule]:
@@ -38,12 +40,12 @@ async def stored(url: str) -> dict[str, Schedule]:
         return {one.name: one for one in found}
 
 
-def test_what_a_module_declares_is_stored_by_several_at_once(
-    database: str, caplog: pytest.LogCaptureFixture
+async def test_what_a_module_declares_is_stored_by_several_at_once_until_it_declares_it_no_longer(
+    database: str, conn: Conn, caplog: pytest.LogCaptureFixture
 ) -> None:
+    every = declarations([MODULE])
     with caplog.at_level(logging.INFO):
-        asyncio.run(registered(database, count=3))
-    found = asyncio.run(stored(database))
+        found = await registered(database, count=3)
     assert list(found) == NAMES
     assert {one.source for one in found.values()} == {f"module:{MODULE}"}
     assert {one.updated_by for one in found.values()} == {MODULE}
@@ -51,40 +53,23 @@ def test_what_a_module_declares_is_stored_by_several_at_once(
     assert [message for message in caplog.messages if message.startswith("schedule ")] == [
         f"schedule {name}: created" for name in sorted(NAMES)
     ]
-    with psycopg.connect(database) as conn:
-        assert conn.execute("SELECT count(*) FROM lapinq_audit").fetchone() == (3,)
-    asyncio.run(registered(database))
-    assert {one.version for one in asyncio.run(stored(database)).values()} == {1}
+    assert await first_value(conn, "SELECT count(*) FROM lapinq_audit") == 3
+    assert {one.version for one in (await registered(database)).values()} == {1}
 
-
-async def test_what_is_declared_no_longer_is_paused_and_what_a_person_paused_stays(database: str) -> None:
-    every = declarations([MODULE])
-    await registered(database, every)
-    async with await Conn.open(database) as conn:
-        await schedules.pause(conn, "report", "the printer is broken", by=SOMEBODY)
-    await registered(database, [one for one in every if one.definition.name == SEND])
-    found = await stored(database)
+    # What is declared no longer is paused, and what a person paused stays so.
+    await schedules.pause(conn, "report", "the printer is broken", by=SOMEBODY)
+    for _ in range(2):
+        found = await registered(database, [one for one in every if one.definition.name == SEND])
     states = {name: one.state for name, one in found.items()}
     assert states == {"report": "paused", SEND: "active", ADD: "paused"}
-    assert found[ADD].pause_reason == f"no longer declared in {MODULE}"
-    await registered(database, every)
-    found = await stored(database)
+    assert (found[ADD].pause_reason, found[ADD].paused_by) == (f"no longer declared in {MODULE}", MODULE)
+    found = await registered(database)
     assert found[ADD].state == "active"
     assert found["report"].pause_reason == "the printer is broken"
 
-
-def test_one_that_is_kept_elsewhere_is_left_and_told_and_the_others_are_stored(
-    database: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def test() -> None:
-        async with await Conn.open(database) as conn:
-            await add_schedule(conn, "report")
-        await registered(database)
-        found = await stored(database)
-        assert list(found) == NAMES
-        assert found["report"].task_name == "add"
-
-    asyncio.run(test())
+    # One that is kept elsewhere is left and told.
+    await conn.execute("UPDATE lapinq_schedules SET source = NULL, priority = 7 WHERE name = 'report'")
+    assert (await registered(database))["report"].priority == 7
     assert "schedule report belongs to no module or file and stays unchanged" in caplog.text
 
 
@@ -107,20 +92,12 @@ def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(
         asyncio.run(test(between.url, between.heal))
 
 
-async def test_an_embedded_scheduler_stores_and_fires_too(database: str) -> None:
-    settings = load_settings({}, database_url=database, schedule_modules=(MODULE,))
-    async with await Conn.open(database) as conn, embedded_cron(settings):
-        await eventually_async(lambda: task_ids(conn, ADD))
-
-
-def test_a_module_that_cannot_be_imported_keeps_the_embedded_scheduler_from_starting(database: str) -> None:
-    settings = load_settings(
-        {}, database_url=database, schedule_modules=("tests.support.sample.broken_module",)
-    )
-
-    async def test() -> None:
-        async with embedded_cron(settings):
+async def test_an_embedded_scheduler_stores_and_fires_too_if_its_modules_can_be_imported(
+    database: str, conn: Conn
+) -> None:
+    broken = "tests.support.sample.broken_module"
+    with pytest.raises(NotDeclared, match=f"schedules of module '{broken}': "):
+        async with embedded_cron(load_settings({}, database_url=database, schedule_modules=(broken,))):
             pass
-
-    with pytest.raises(Exception, match=r"schedules of module 'tests.support.sample.broken_module': "):
-        asyncio.run(test())
+    async with embedded_cron(load_settings({}, database_url=database, schedule_modules=(MODULE,))):
+        await eventually_async(lambda: task_ids(conn, ADD))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from lapinq_scheduler.webhooks.receivers import MAX_AT_ONCE
+from tests.integration.lapinq_scheduler.webhooks.conftest import arrived, failed_try
 from tests.support.eventually import eventually
 from tests.support.http.delivering import completed, delivering, outbox
 
@@ -49,36 +50,35 @@ def test_any_number_of_hosts_that_never_answer_do_not_hold_up_one_that_does(data
         delivering(database, webhook_allow=("127.0.0.0/8",)),
     ):
         (first,) = completed(database, url)
-        eventually(lambda: outbox(database, first)[0]["state"] == "delivered")
-        for number in range(1, 61):
+        arrived(database, first)
+        for number in range(1, 41):
             completed(database, f"http://127.1.0.{number}:{silent.getsockname()[1]}/")
         eventually(lambda: sum(row["tries"] for row in outbox(database)) > MAX_AT_ONCE // 2)
         (second,) = completed(database, url)
-        eventually(lambda: outbox(database, second)[0]["state"] == "delivered", 5)
+        arrived(database, second, 5)
 
 
-def test_a_body_without_end_is_not_read_to_its_end(database: str) -> None:
+def test_a_body_without_end_is_not_read_to_its_end(delivered: str) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
-    with answering(head, *[b"x" * 65536] * 1000) as url, delivering(database):
-        (task,) = completed(database, url)
-        eventually(lambda: outbox(database, task)[0]["state"] == "delivered")
+    with answering(head, *[b"x" * 65536] * 1000) as url:
+        (task,) = completed(delivered, url)
+        arrived(delivered, task)
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(database: str) -> None:
+def test_a_body_that_does_not_come_is_not_waited_for(delivered: str) -> None:
     done = threading.Event()
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
-    with answering(head, until=lambda: done.wait(30)) as url, delivering(database):
-        (task,) = completed(database, url)
-        eventually(lambda: outbox(database, task)[0]["state"] == "delivered", 5)
+    with answering(head, until=lambda: done.wait(30)) as url:
+        (task,) = completed(delivered, url)
+        arrived(delivered, task, 5)
         done.set()
 
 
-def test_provisional_answers_without_end_are_not_read_until_the_time_is_up(database: str) -> None:
+def test_provisional_answers_without_end_are_not_read_until_the_time_is_up(delivered: str) -> None:
     flood = [b"HTTP/1.1 100 Continue\r\n\r\n" * 2600] * 2000
-    with answering(*flood) as url, delivering(database):
-        (task,) = completed(database, url)
-        failure = eventually(lambda: outbox(database, task)[0]["failure"], 10)
-        assert failure == "the response is not HTTP"
+    with answering(*flood) as url:
+        (task,) = completed(delivered, url)
+        assert failed_try(delivered, task, 10)["failure"] == "the response is not HTTP"
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_provisional_answers_without_end_are_not_read_until_the_time_is_up(datab
     [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 2000 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 500_000],
     ids=["nothing", "nonsense", "no status", "a header without end"],
 )
-def test_what_is_no_answer_is_a_failure(database: str, answer: bytes) -> None:
-    with answering(answer) as url, delivering(database):
-        (task,) = completed(database, url)
-        failure = eventually(lambda: outbox(database, task)[0]["failure"])
-        assert failure in {"the response is not HTTP", "the connection broke before a response arrived"}
+def test_what_is_no_answer_is_a_failure(delivered: str, answer: bytes) -> None:
+    with answering(answer) as url:
+        (task,) = completed(delivered, url)
+        failures = {"the response is not HTTP", "the connection broke before a response arrived"}
+        assert failed_try(delivered, task)["failure"] in failures

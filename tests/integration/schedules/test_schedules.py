@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lapinq_core.db.rows import maybe_row
+from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.schedules.schedule import ScheduleState
 from lapinq_core.people import audit
@@ -41,22 +41,8 @@ async def test_what_was_written_is_read_again(conn: Conn) -> None:
     assert await schedules.get_schedule(conn, written.name) == made
     assert (made.version, made.source, made.updated_by, made.state) == (1, "jobs.toml", "lisa", "active")
     assert made.next_fire_at == datetime(2027, 1, 1, 8, tzinfo=UTC)
-
-
-async def test_an_interval_counts_from_its_start_or_from_when_it_was_made(conn: Conn) -> None:
-    await set_clock(conn, "2026-03-02 12:00:00.7+00")
-    made = await add_schedule(conn, every="90m")
-    assert made.every == "1h30m"
-    assert made.next_fire_at == datetime(2026, 3, 2, 13, 30, tzinfo=UTC)
-    start = datetime(2026, 3, 2, 12, 10, tzinfo=UTC)
-    moved = await schedules.change(conn, "nightly", {"starts_at": start}, 1, by=SOMEBODY)
-    assert moved.next_fire_at == start
-
-
-async def test_two_of_one_name_are_one_too_many(conn: Conn) -> None:
-    await add_schedule(conn)
     with pytest.raises(ScheduleExists):
-        await add_schedule(conn)
+        await add_schedule(conn, written.name)
 
 
 async def test_a_change_is_made_to_the_version_that_was_seen(conn: Conn) -> None:
@@ -73,12 +59,16 @@ async def test_a_change_is_made_to_the_version_that_was_seen(conn: Conn) -> None
 
 
 async def test_another_time_moves_what_is_planned(conn: Conn) -> None:
-    await set_clock(conn, NOON)
+    await set_clock(conn, "2026-03-02 12:00:00.7+00")
     await add_schedule(conn)
-    changed = await schedules.change(conn, "nightly", {"every": "2h"}, 1, by=SOMEBODY)
+    changed = await schedules.change(conn, "nightly", {"every": "120m"}, 1, by=SOMEBODY)
     assert (changed.cron, changed.every) == (None, "2h")
+    # An interval counts from when the schedule was made, or from its start.
     assert changed.next_fire_at == datetime(2026, 3, 2, 14, tzinfo=UTC)
-    changed = await schedules.change(conn, "nightly", {"cron": "0 0 * * *"}, 2, by=SOMEBODY)
+    start = datetime(2026, 3, 2, 12, 10, tzinfo=UTC)
+    changed = await schedules.change(conn, "nightly", {"starts_at": start}, 2, by=SOMEBODY)
+    assert changed.next_fire_at == start
+    changed = await schedules.change(conn, "nightly", {"cron": "0 0 * * *"}, 3, by=SOMEBODY)
     assert (changed.cron, changed.every) == ("0 0 * * *", None)
     await schedules.pause(conn, "nightly", None, by=SOMEBODY)
     paused = await schedules.change(conn, "nightly", {"cron": "0 1 * * *"}, None, by=SOMEBODY)
@@ -101,13 +91,11 @@ async def test_a_wrong_value_is_refused_and_nothing_changed(conn: Conn) -> None:
             await schedules.change(conn, "nightly", changes, None, by=SOMEBODY)
         assert refused.value.loc == field
     assert await schedules.get_schedule(conn, "nightly") == made
-
-
-@pytest.mark.parametrize("name", ["", " ", "a/b", "..", "new", "preview", " a", "a\n", "x" * 256])
-async def test_a_name_stands_in_paths(conn: Conn, name: str) -> None:
-    with pytest.raises(InvalidValue) as refused:
-        await add_schedule(conn, name)
-    assert refused.value.loc == "name"
+    # A name stands in paths.
+    for name in ("", " ", "a/b", "..", "new", "preview", " a", "a\n", "x" * 256):
+        with pytest.raises(InvalidValue) as refused:
+            await add_schedule(conn, name)
+        assert refused.value.loc == "name", name
 
 
 async def test_a_paused_schedule_keeps_why_and_makes_nothing_up_for(conn: Conn) -> None:
@@ -115,8 +103,7 @@ async def test_a_paused_schedule_keeps_why_and_makes_nothing_up_for(conn: Conn) 
     await add_schedule(conn)
     paused = await schedules.pause(conn, "nightly", "the disk is full", by=SOMEBODY)
     assert (paused.state, paused.paused_by, paused.pause_reason) == ("paused", "lisa", "the disk is full")
-    again = await schedules.pause(conn, "nightly", "another reason", by=SOMEBODY)
-    assert again == paused
+    assert await schedules.pause(conn, "nightly", "another reason", by=SOMEBODY) == paused
     await set_clock(conn, "2026-03-02 18:00:30+00")
     resumed = await schedules.resume(conn, "nightly", by=SOMEBODY)
     assert resumed.next_fire_at == datetime(2026, 3, 2, 18, 1, tzinfo=UTC)
@@ -175,23 +162,26 @@ async def test_every_change_is_in_the_audit_log_without_what_may_be_secret(conn:
 async def test_the_history_tells_what_was_done_and_how_the_task_stands(conn: Conn) -> None:
     await set_clock(conn, NOON)
     made = await add_schedule(conn, overlap="skip")
-    await set_clock(conn, "2026-03-02 12:01:03+00")
-    await firing.fire_due(conn)
-    await set_clock(conn, "2026-03-02 12:02:00+00")
-    await firing.fire_due(conn)
-    [skipped, enqueued] = (await ticks.list_ticks(conn, [made.id], 10))[made.id]
+
+    async def history(*bounds: datetime, limit: int = 10) -> list[ticks.Tick]:
+        return (await ticks.list_ticks(conn, [made.id], limit, *bounds))[made.id]
+
+    for moment in ("2026-03-02 12:01:03+00", "2026-03-02 12:02:00+00"):
+        await set_clock(conn, moment)
+        await firing.fire_due(conn)
+    [skipped, enqueued] = await history()
     assert (skipped.outcome, skipped.task_id, skipped.status, skipped.late_by) == ("skipped", None, None, 0.0)
     assert (enqueued.outcome, enqueued.status, enqueued.late_by) == ("enqueued", "pending", 3.0)
     held = await claim(conn, await add_worker(conn))
     assert [one.id for one in held] == [enqueued.task_id]
-    assert (await ticks.list_ticks(conn, [made.id], 10))[made.id][1].status == "running"
+    assert (await history())[1].status == "running"
     await complete(conn, held)
     tick, _ = await firing.run_now(conn, "nightly", by=SOMEBODY)
-    newest, *older = (await ticks.list_ticks(conn, [made.id], 10))[made.id]
+    newest, *older = await history()
     assert tick.fire_at.microsecond == 1  # a tick was planned for that very instant
     assert (newest.task_id, newest.fired_by, older[1].status) == (tick.task_id, "lisa", "completed")
-    assert (await ticks.list_ticks(conn, [made.id], 10, newest.fire_at))[made.id] == older
-    assert await ticks.list_ticks(conn, [made.id], 1) == {made.id: [newest]}
+    assert await history(newest.fire_at) == older
+    assert await history(limit=1) == [newest]
 
 
 async def test_ticks_of_long_ago_are_forgotten_but_for_the_last_and_held_ones(conn: Conn) -> None:
@@ -224,26 +214,23 @@ async def test_what_is_due_and_the_last_ticks_are_found_by_their_indexes(conn: C
     await conn.execute(
         "INSERT INTO lapinq_schedules (name, task_name, module_path, queue_name, args, kwargs, max_retries,"
         " priority, retry_delay, retry_backoff, every_seconds, timezone, anchor_at, jitter, misfire, misfire_limit,"
-        " overlap,"
-        " next_fire_at, created_at, updated_at, updated_by)"
+        " overlap, next_fire_at, created_at, updated_at, updated_by)"
         " SELECT 's' || n, 'add', 'm', 'q', '[]', '{}', 3, 0, 10, true, 60, 'UTC', lapinq_now(), 0, 'latest', 1,"
         " 'allow', lapinq_now() + n * interval '1 minute', lapinq_now(), lapinq_now(), 'x'"
-        "  FROM generate_series(-5, 20000) n"
+        "  FROM generate_series(-5, 5000) n"
     )
     await conn.execute(
         "INSERT INTO lapinq_ticks (schedule_id, fire_at, fired_at, outcome)"
         " SELECT id, lapinq_now() - n * interval '1 minute', lapinq_now(), 'skipped'"
-        "   FROM lapinq_schedules, generate_series(1, 200) n WHERE id <= 60"
+        "   FROM (SELECT id FROM lapinq_schedules ORDER BY id LIMIT 30) s, generate_series(1, 200) n"
     )
     await conn.execute("ANALYZE lapinq_schedules, lapinq_ticks")
-
-    async def indexes(verb: str, **params: object) -> set[str]:
+    ids = await first_value(conn, "SELECT (array_agg(id ORDER BY id))[:3] FROM lapinq_schedules")
+    for verb, index, params in (
+        ("due_schedules", "next_fire_at", {"after_at": "-infinity", "after_id": 0, "limit": 100}),
+        ("next_tick", "next_fire_at", {}),
+        ("list_ticks", "pkey", {"ids": ids, "limit": 20, "before": None}),
+    ):
         found = nodes(await plan(conn, verb, params))
         assert not [node for node in found if node["Node Type"] == "Seq Scan" and node["Actual Rows"] > 10]
-        return {node["Index Name"] for node in found if "Index Name" in node}
-
-    assert "lapinq_schedules_next_fire_at" in await indexes(
-        "due_schedules", after_at="-infinity", after_id=0, limit=100
-    )
-    assert "lapinq_schedules_next_fire_at" in await indexes("next_tick")
-    assert "lapinq_ticks_pkey" in await indexes("list_ticks", ids=[1, 2, 3], limit=20, before=None)
+        assert any(node.get("Index Name", "").endswith(index) for node in found), verb

@@ -38,10 +38,6 @@ ALIKE: dict[str, list[dict[str, Any]]] = {
     "all fields": [ALL_FIELDS, {**ALL_FIELDS, "args": [2]}],
     "delayed": [{"scheduled_at": IN_AN_HOUR}] * 2,
     "past": [{"scheduled_at": datetime(2020, 1, 1, tzinfo=UTC)}] * 2,
-}
-
-
-KEYED: dict[str, list[dict[str, Any]]] = {
     "keys": [{"key": "b", "args": [1]}, {"key": "é\\\"'"}, {"key": "b"}],
     "some keys": [{"key": "a"}, {}],
     "limits": [{"limits": {"z": 1, "a": 2}}, {"limits": {"a": 2, "z": 1}}],
@@ -52,17 +48,16 @@ KEYED: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*ALIKE, *KEYED])
-async def test_alike_tasks_are_stored_as_each_of_them_alone(conn: Conn, name: str) -> None:
-    made = [new_task(**values) for values in (ALIKE | KEYED)[name]]
-    assert (is_one(made), is_one(made[:1])) == (name != "fire and forget", False)
-
-    async def stored(*calls: list[NewTask]) -> list[Any]:
+async def test_alike_tasks_are_stored_as_each_of_them_alone(conn: Conn) -> None:
+    async def stored(made: list[NewTask], *calls: list[NewTask]) -> list[Any]:
         async with conn.transaction(force_rollback=True):
             taken = [await enqueueing.take_in(conn, call) for call in calls]
             return [taken[0].queues, taken[0].due_in is None, await _rows(conn, made)]
 
-    assert await stored(made) == await stored(*([task] for task in made))
+    for name, all_values in ALIKE.items():
+        made = [new_task(**values) for values in all_values]
+        assert (is_one(made), is_one(made[:1])) == (name != "fire and forget", False), name
+        assert await stored(made, made) == await stored(made, *([task] for task in made)), name
 
 
 @pytest.mark.parametrize("value", [{"queue_name": "other"}, {"priority": 1}, {"scheduled_at": IN_AN_HOUR}])

@@ -33,7 +33,7 @@ async def test_tasks_are_stored_and_workers_hear_of_each_queue_once(connections:
     assert await counts(conn) == {}
 
 
-async def test_without_a_notice_all_are_stored_or_none(database: str, conn: Conn) -> None:
+async def test_without_a_notice_all_are_stored_or_none(conn: Conn) -> None:
     tasks = [new_task(queue_name=queue) for queue in ("a", "b", "a")]
     assert (await take_in_ready(conn, tasks)).queues == {"a", "b"}
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -42,7 +42,7 @@ async def test_without_a_notice_all_are_stored_or_none(database: str, conn: Conn
     assert await counts(conn) == {}
 
 
-async def test_when_notify_fails_the_tasks_are_stored_and_left_to_announce(database: str, conn: Conn) -> None:
+async def test_when_notify_fails_the_tasks_are_stored_and_left_to_announce(conn: Conn) -> None:
     await conn.execute(
         "CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'no notices today'; END $$"
@@ -53,7 +53,7 @@ async def test_when_notify_fails_the_tasks_are_stored_and_left_to_announce(datab
     assert await status(conn, task.id) == "pending"
 
 
-async def test_what_was_committed_before_a_flush_is_on_disk_after_it(database: str, conn: Conn) -> None:
+async def test_what_was_committed_before_a_flush_is_on_disk_after_it(conn: Conn) -> None:
     await conn.execute("CREATE TABLE notes (note text)")
     await conn.execute("SET synchronous_commit = off")
     await conn.execute("INSERT INTO notes VALUES ('x')")
@@ -72,7 +72,7 @@ def test_clients_of_a_pooler_share_two_connections_and_nothing_leaks(database: s
         async def enqueue(conn: Conn, queue: str) -> None:
             taken = new_task(queue_name=queue)
             await take_in_announced(conn, [taken])
-            for _ in range(10):
+            for _ in range(4):
                 with pytest.raises(psycopg.errors.UniqueViolation):
                     await take_in_announced(conn, [taken])
                 async with conn.transaction(force_rollback=True):  # drops prepared statements
@@ -80,18 +80,18 @@ def test_clients_of_a_pooler_share_two_connections_and_nothing_leaks(database: s
                 assert (await take_in_announced(conn, [new_task(queue_name=queue)])).queues == set()
 
         async def look() -> None:
-            for _ in range(50):
+            for _ in range(20):
                 assert await first_value(other, "SHOW synchronous_commit") == "on"
 
         await asyncio.gather(look(), *(enqueue(conn, f"q{n}") for n, conn in enumerate(enqueuers)))
         for n in range(len(enqueuers)):
-            assert await counts(other, f"q{n}") == {"pending": 11}
+            assert await counts(other, f"q{n}") == {"pending": 5}
         heard = [
             ready_notices.read(one.payload)
-            async for one in listener.notifies(timeout=5, stop_after=2 * 21 * len(enqueuers))
+            async for one in listener.notifies(timeout=5, stop_after=2 * 9 * len(enqueuers))
         ]
         assert Counter(one.queue for one in heard if one.count) == {
-            f"q{n}": 21 for n in range(len(enqueuers))
+            f"q{n}": 9 for n in range(len(enqueuers))
         }  # also of what was refused
 
     async def run(pooled: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -48,53 +49,52 @@ def documented() -> dict[str, list[tuple[str, str]]]:
 
 
 @pytest.fixture
-def db(database: str) -> psycopg.Connection:
-    return psycopg.connect(database, autocommit=True)
+def db(database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())")
+        yield conn
 
 
-def test_a_role_needs_what_the_page_says_and_no_more(db: psycopg.Connection) -> None:
+@pytest.fixture
+def role(db: psycopg.Connection) -> Iterator[sql.Identifier]:
+    """A new role without privileges."""
+    role = sql.Identifier(f"{db.info.dbname}_shop")
+    db.execute(sql.SQL("CREATE ROLE {}").format(role))
+    yield role
+    db.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
+
+
+def test_a_role_needs_what_the_page_says_and_no_more(db: psycopg.Connection, role: sql.Identifier) -> None:
     given = documented()
     assert list(given) == [use for use, _ in USES]
-    role = sql.Identifier(f"{db.info.dbname}_shop")
-    db.execute("INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())")
-    db.execute(sql.SQL("CREATE ROLE {}").format(role))
-    try:
-        for use, tasks in USES:
-            for n, (privileges, table) in enumerate(given[use]):
-                if n == len(given[use]) - 1:
-                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        enqueue(db, use, role, tasks)
-                which = sql.SQL(cast("LiteralString", privileges))
-                db.execute(sql.SQL("GRANT {} ON {} TO {}").format(which, sql.Identifier(table), role))
-            enqueue(db, use, role, tasks)
-    finally:
-        db.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
-        db.close()
+    for use, tasks in USES:
+        for n, (privileges, table) in enumerate(given[use]):
+            if n == len(given[use]) - 1:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    enqueue(db, use, role, tasks)
+            which = sql.SQL(cast("LiteralString", privileges))
+            db.execute(sql.SQL("GRANT {} ON {} TO {}").format(which, sql.Identifier(table), role))
+        enqueue(db, use, role, tasks)
 
 
-def test_former_privileges_suffice_except_for_what_the_changelog_names(db: psycopg.Connection) -> None:
-    role = sql.Identifier(f"{db.info.dbname}_shop")
-    db.execute("INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())")
+def test_former_privileges_suffice_except_for_what_the_changelog_names(
+    db: psycopg.Connection, role: sql.Identifier
+) -> None:
     db.execute("INSERT INTO lapinq_queues (name, max_running) VALUES ('default', 2)")
     for unique in (UNIQUE, {"debounce": {"key": "d", "delay": 60}}):
         db.execute("SELECT lapinq_enqueue(%s)", [Jsonb({**TASK, **unique}, dumps=json.dumps)])
-    db.execute(sql.SQL("CREATE ROLE {}").format(role))
-    try:
-        for line in BEFORE.strip().splitlines():
-            db.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(line), role))
-        for use, tasks in USES:
-            if "SERIALIZABLE" not in use:
-                enqueue(db, use, role, tasks)
-        strict = next(use for use, _ in USES if "SERIALIZABLE" in use)
-        enqueue(db, strict, role, [{}, {"unique": {"key": "free"}}])
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            enqueue(db, strict, role, [UNIQUE])
-        assert ADDED in " ".join(CHANGELOG.read_text().split())
-        db.execute(sql.SQL("GRANT UPDATE ON lapinq_ready, lapinq_delayed, lapinq_running TO {}").format(role))
+    for line in BEFORE.strip().splitlines():
+        db.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(line), role))
+    for use, tasks in USES:
+        if "SERIALIZABLE" not in use:
+            enqueue(db, use, role, tasks)
+    strict = next(use for use, _ in USES if "SERIALIZABLE" in use)
+    enqueue(db, strict, role, [{}, {"unique": {"key": "free"}}])
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
         enqueue(db, strict, role, [UNIQUE])
-    finally:
-        db.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
-        db.close()
+    assert ADDED in " ".join(CHANGELOG.read_text().split())
+    db.execute(sql.SQL("GRANT UPDATE ON lapinq_ready, lapinq_delayed, lapinq_running TO {}").format(role))
+    enqueue(db, strict, role, [UNIQUE])
 
 
 def enqueue(db: psycopg.Connection, use: str, role: sql.Identifier, tasks: list[dict[str, object]]) -> None:

@@ -20,9 +20,11 @@ from lapinq_core.intake.idempotency import (
     store,
 )
 from tests.support.database.invariants import check_rows
-from tests.support.database.plans import nodes, plan, scanned_whole, touched
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, Connections, counts, new_task
+from tests.support.tries import tries
+
+ROUNDS = tries(40)
 
 
 def asked(key: str | None, digest: bytes = b"one", **values: object) -> Asked:
@@ -90,18 +92,18 @@ async def until_it_ends(conn: Conn, requests: Sequence[Asked]) -> list[Earlier |
 
 async def test_the_same_keys_in_opposite_order_are_stored_once(connections: Connections) -> None:
     one, two = await connections(2)
-    for turn in range(30):
+    for turn in range(ROUNDS):
         keys = [f"{turn} {n}" for n in range(50)]
         forth = until_it_ends(one, [asked(key) for key in keys])
         back = until_it_ends(two, [asked(key) for key in reversed(keys)])
         first, second = await asyncio.gather(forth, back)
         assert [answer is None for answer in first] == [answer is not None for answer in reversed(second)]
-    assert await counts(one) == {"pending": 30 * 50}
+    assert await counts(one) == {"pending": ROUNDS * 50}
 
 
 async def test_of_two_that_take_over_an_old_key_one_wins(connections: Connections) -> None:
     one, two = await connections(2)
-    for turn in range(30):
+    for turn in range(ROUNDS):
         await enqueue_once(one, [asked(f"{turn}", b"old")])
         await one.execute("UPDATE lapinq_idempotency_keys SET created_at = created_at - interval '1 day'")
         answers = await asyncio.gather(
@@ -119,21 +121,6 @@ async def test_old_keys_are_forgotten_a_few_at_a_time_and_young_ones_kept(conn: 
     assert [await forget_keys(conn, 10) for _ in range(4)] == [10, 10, 5, 0]
     assert (await enqueue_once(conn, [asked("young")]))[0] != [None]
     assert (await enqueue_once(conn, [asked("old 1")]))[0] == [None]
-
-
-async def test_keys_are_found_and_forgotten_by_their_indexes(conn: Conn) -> None:
-    await conn.execute(
-        "INSERT INTO lapinq_idempotency_keys SELECT 'k' || n, 'd', '{}', lapinq_now() - n * interval '1 second'"
-        " FROM generate_series(1, 200000) n"
-    )
-    await conn.execute("ANALYZE lapinq_idempotency_keys")
-    found = await plan(conn, "find_idempotency_keys", {"keys": [f"k{n}" for n in range(100)]})
-    assert not scanned_whole(found)
-    assert touched(found) <= 100
-    forgotten = await plan(conn, "forget_keys", {"limit": 500})
-    assert not scanned_whole(forgotten)
-    assert touched(forgotten) <= 2_000
-    assert "lapinq_idempotency_keys_created_at" in {node.get("Index Name") for node in nodes(forgotten)}
 
 
 async def test_an_id_is_stored_once_and_those_beside_it_are_stored(conn: Conn) -> None:

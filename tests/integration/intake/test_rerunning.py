@@ -9,7 +9,7 @@ from tests.integration.intake.unique.enqueued import put_one, unique
 from tests.support.rows.factories import SOMEBODY, Conn, new_task
 
 
-async def test_a_rerun_is_recorded_if_it_stores_or_replaces_a_task(database: str, conn: Conn) -> None:
+async def test_a_rerun_is_recorded_if_it_stores_or_replaces_a_task(conn: Conn) -> None:
     earlier = new_task(id=new_id())
     waiting = unique(id=new_id())
     await store(conn, [Asked([earlier])])

@@ -3,12 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.tasks import actions
-from lapinq_core.upkeep import maintenance_jobs
-from tests.integration.intake.unique.enqueued import args_of, debounced, end, put, put_one, unique
+from tests.integration.intake.unique.enqueued import args_of, debounced, end, put_one, unique
 from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import (
     Conn,
@@ -17,7 +14,6 @@ from tests.support.rows.factories import (
     complete,
     enqueue,
     make_delayed_ready,
-    status,
 )
 
 IN_AN_HOUR = datetime.now(UTC) + timedelta(hours=1)
@@ -44,65 +40,58 @@ def _replacing(**values: Any) -> Any:
     return unique(on_conflict="replace", **values)
 
 
-async def test_a_task_with_a_unique_key_has_a_lane_too(database: str, conn: Conn) -> None:
+async def test_a_task_with_a_unique_key_has_a_lane_too_also_when_it_is_requeued(conn: Conn) -> None:
     worker = await add_worker(conn)
     await _policy(conn, max_running_per_key=1)
-    [busy] = await enqueue(conn, key="acme")
-    assert len(await claim(conn, worker, 5)) == 1
+    await conn.execute("INSERT INTO lapinq_limits (name, created_at) VALUES ('openai', lapinq_now())")
+    await enqueue(conn, key="acme")
+    [busy] = await claim(conn, worker, 5)
     _, task_id = await put_one(conn, unique(key="acme", limits={"openai": 3}))
     assert await _lanes(conn) == [("acme\x1fopenai", [3])]
-    await conn.execute("INSERT INTO lapinq_limits (name, created_at) VALUES ('openai', lapinq_now())")
     assert await claim(conn, worker, 5) == []
     assert await put_one(conn, unique(key="other")) == ("existing", task_id)
-    await conn.execute("UPDATE lapinq_queues SET max_running_per_key = 2")
-    await _look_again(conn)
-    [started] = await claim(conn, worker, 5)
-    assert started.id == task_id != busy
+    await complete(conn, [busy])
+    [held] = await claim(conn, worker, 5)
+    assert held.id == task_id
+    await end(conn, held, Fail("no", None))
+    assert await actions.requeue(conn, task_id, by="lisa")
+    assert await _lanes(conn) == [("acme\x1fopenai", [3])]
+    assert await put_one(conn, unique()) == ("existing", task_id)
+    assert [one.id for one in await claim(conn, worker, 5)] == [task_id]
     await check_rows(conn, [])
 
 
-async def _look_again(conn: Conn) -> None:
-    await conn.execute(
-        "INSERT INTO lapinq_lane_news (queue_name, lanes) SELECT queue_name, array_agg(lane) FROM lapinq_lanes"
-        " GROUP BY queue_name"
-    )
+MOVES: list[tuple[dict[str, Any], dict[str, Any], tuple[str | None, list[int] | None]]] = [
+    ({}, {"key": "b"}, ("b", None)),
+    ({"key": "a"}, {}, (None, None)),
+    ({"key": "a"}, {"key": "b", "priority": 7}, ("b", None)),
+    ({"key": "a", "limits": {"gpu": 2}}, {"key": "a", "limits": {"gpu": 5}}, ("a\x1fgpu", [5])),
+    ({"limits": {"gpu": 2}}, {"limits": {"api": 4, "gpu": 1}}, ("\x1fapi,gpu", [4, 1])),
+    ({"key": "a", "scheduled_at": IN_AN_HOUR}, {"key": "b"}, ("b", None)),
+    ({"key": "a"}, {"key": "b", "scheduled_at": IN_AN_HOUR}, ("b", None)),
+]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "lanes"),
-    [
-        ({}, {"key": "b"}, [("b", None)]),
-        ({"key": "a"}, {}, [(None, None)]),
-        ({"key": "a"}, {"key": "b", "priority": 7}, [("b", None)]),
-        ({"key": "a", "limits": {"gpu": 2}}, {"key": "a", "limits": {"gpu": 5}}, [("a\x1fgpu", [5])]),
-        ({"limits": {"gpu": 2}}, {"limits": {"api": 4, "gpu": 1}}, [("\x1fapi,gpu", [4, 1])]),
-        ({"key": "a", "scheduled_at": IN_AN_HOUR}, {"key": "b"}, [("b", None)]),
-        ({"key": "a"}, {"key": "b", "scheduled_at": IN_AN_HOUR}, [("b", None)]),
-    ],
-)
-async def test_a_replaced_task_is_in_the_lane_of_its_new_key_and_limits(
-    database: str, conn: Conn, before: dict[str, Any], after: dict[str, Any], lanes: list[Any]
-) -> None:
-    worker = await add_worker(conn)
+async def test_a_replaced_task_is_in_the_lane_of_its_new_key_and_limits(conn: Conn, worker: str) -> None:
     await conn.execute(
         "INSERT INTO lapinq_limits (name, created_at) VALUES ('gpu', lapinq_now()), ('api', lapinq_now())"
     )
-    _, task_id = await put_one(conn, unique(**before))
-    assert await put_one(conn, _replacing(args=[2], **after)) == ("replaced", task_id)
-    assert await _lanes(conn) == lanes
-    cursor = await conn.execute("SELECT key, limits FROM lapinq_tasks")
-    assert await cursor.fetchall() == [(after.get("key"), after.get("limits"))]
-    if "scheduled_at" in after:
-        await make_delayed_ready(conn)
-    [started] = await claim(conn, worker, 5)
-    assert (started.id, await args_of(conn, task_id)) == (task_id, [2])
-    await complete(conn, [started])
-    await check_rows(conn, [])
+    for before, after, lane in MOVES:
+        _, task_id = await put_one(conn, unique(**before))
+        assert await put_one(conn, _replacing(args=[2], **after)) == ("replaced", task_id)
+        assert await _lanes(conn) == [lane]
+        cursor = await conn.execute("SELECT key, limits FROM lapinq_tasks WHERE id = %s", (task_id,))
+        assert await cursor.fetchall() == [(after.get("key"), after.get("limits"))]
+        if "scheduled_at" in after:
+            await make_delayed_ready(conn)
+        [started] = await claim(conn, worker, 5)
+        assert (started.id, await args_of(conn, task_id)) == (task_id, [2]), after
+        await complete(conn, [started])
+        await check_rows(conn, [])
 
 
-async def test_the_lane_that_a_replaced_task_leaves_goes_on(database: str, conn: Conn) -> None:
+async def test_the_lane_that_a_replaced_task_leaves_goes_on(conn: Conn, worker: str) -> None:
     """The first of a key in strict order moves to another key: the next one of its former key starts."""
-    worker = await add_worker(conn)
     await _policy(conn, start_order="strict_per_key")
     _, task_id = await put_one(conn, unique(key="a"))
     [second] = await enqueue(conn, key="a")
@@ -118,8 +107,7 @@ async def test_the_lane_that_a_replaced_task_leaves_goes_on(database: str, conn:
     await check_rows(conn, [])
 
 
-async def test_a_replaced_task_waits_for_the_limits_of_its_new_lane(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_replaced_task_waits_for_the_limits_of_its_new_lane(conn: Conn, worker: str) -> None:
     await _policy(conn, max_running_per_key=1)
     await enqueue(conn, key="busy")
     [busy] = await claim(conn, worker, 5)
@@ -131,9 +119,7 @@ async def test_a_replaced_task_waits_for_the_limits_of_its_new_lane(database: st
     await check_rows(conn, [])
 
 
-async def test_a_debounced_task_is_put_off_with_its_key_and_starts_by_its_rules(
-    database: str, conn: Conn
-) -> None:
+async def test_a_debounced_task_is_put_off_with_its_key_and_starts_by_its_rules(conn: Conn) -> None:
     worker = await add_worker(conn)
     await _policy(conn, max_running_per_key=1)
     _, task_id = await put_one(conn, debounced(key="a"))
@@ -151,42 +137,4 @@ async def test_a_debounced_task_is_put_off_with_its_key_and_starts_by_its_rules(
     assert (started.id, await args_of(conn, task_id)) == (task_id, [3])
     what, later = await put_one(conn, debounced(key="a"))
     assert (what, later != task_id) == ("stored", True)
-    await check_rows(conn, [])
-
-
-async def test_fire_and_forget_with_a_unique_key_and_a_key_is_stored_and_deleted_after_its_end(
-    database: str, conn: Conn
-) -> None:
-    worker = await add_worker(conn)
-    _, task_id = await put_one(conn, unique(key="a", ttl_seconds=0))
-    await put_one(conn, _replacing(key="b", ttl_seconds=0))
-    await maintenance_jobs.expire(conn)
-    [started] = await claim(conn, worker, 5)
-    assert started.id == task_id
-    assert await put_one(conn, unique(key="c", ttl_seconds=0)) == ("existing", task_id)
-    await complete(conn, [started])
-    assert (await put_one(conn, unique(key="c")))[0] == "stored"
-    await check_rows(conn, [])
-
-
-async def test_a_batch_may_have_all_of_them(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    answer = await put(conn, unique(key="a"), _replacing(key="b"), unique(key="c"))
-    assert (answer.met.existing, answer.met.replaced) == ([1, 2], [1])
-    assert await _lanes(conn) == [("b", None)]
-    assert len(await claim(conn, worker, 5)) == 1
-    await check_rows(conn, [])
-
-
-async def test_a_requeued_task_gets_its_unique_key_and_its_lane_again(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    _, task_id = await put_one(conn, unique(key="a", limits={"gpu": 2}))
-    await conn.execute("INSERT INTO lapinq_limits (name, created_at) VALUES ('gpu', lapinq_now())")
-    [held] = await claim(conn, worker, 5)
-    await end(conn, held, Fail("no", None))
-    assert await actions.requeue(conn, task_id, by="lisa")
-    assert await status(conn, task_id) == "pending"
-    assert await _lanes(conn) == [("a\x1fgpu", [2])]
-    assert await put_one(conn, unique()) == ("existing", task_id)
-    assert [one.id for one in await claim(conn, worker, 5)] == [task_id]
     await check_rows(conn, [])

@@ -128,7 +128,7 @@ SELECT 'delayed', rank, expires_at, due_at FROM lapinq_delayed
 @pytest.mark.parametrize("place", ["ready", "delayed"])
 @pytest.mark.parametrize("becomes", ["ready", "delayed"])
 async def test_a_waiting_task_is_replaced_by_all_that_the_other_says(
-    database: str, conn: Conn, place: str, becomes: str
+    conn: Conn, place: str, becomes: str
 ) -> None:
     times: dict[str, datetime | None] = {"ready": None, "delayed": IN_AN_HOUR}
     wanted: dict[str, Any] = {**OPTIONS, "scheduled_at": times[becomes]}
@@ -146,7 +146,7 @@ async def test_a_waiting_task_is_replaced_by_all_that_the_other_says(
     await check_rows(conn, [first])
 
 
-async def test_a_replaced_task_keeps_its_turn_and_a_retry_its_delay(database: str, conn: Conn) -> None:
+async def test_a_replaced_task_keeps_its_turn_and_a_retry_its_delay(conn: Conn) -> None:
     _, first = await put_one(conn, unique())
     await put(conn, new_task(unique=Unique("behind")))
     assert (await put_one(conn, unique(on_conflict="replace", args=[2])))[0] == "replaced"
@@ -181,9 +181,7 @@ async def test_in_one_request_the_second_meets_the_first(conn: Conn) -> None:
     await check_rows(conn, [first, tasks[1].id, tasks[4].id])
 
 
-async def test_a_debounced_task_is_put_off_by_each_call_but_not_beyond_its_longest_wait(
-    database: str, conn: Conn
-) -> None:
+async def test_a_debounced_task_is_put_off_by_each_call_but_not_beyond_its_longest_wait(conn: Conn) -> None:
     async def due_in() -> float:
         [row] = await all_rows(
             conn, "SELECT extract(epoch FROM due_at - lapinq_now())::float8 FROM lapinq_delayed"
@@ -215,9 +213,7 @@ async def _pass(conn: Conn, seconds: int) -> None:
     await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - %s * interval '1 second'", (seconds,))
 
 
-async def test_fire_and_forget_with_a_key_waits_as_long_as_it_must_and_leaves_nothing(
-    database: str, conn: Conn
-) -> None:
+async def test_fire_and_forget_with_a_key_waits_as_long_as_it_must_and_leaves_nothing(conn: Conn) -> None:
     _, first = await put_one(conn, unique(ttl_seconds=0.0))
     assert await put_one(conn, unique(ttl_seconds=0.0)) == ("existing", first)
     assert (await maintenance_jobs.expire(conn), await maintenance_jobs.cleanup(conn)) == (0, 0)

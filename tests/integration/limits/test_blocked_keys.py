@@ -14,7 +14,7 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import keys_of
 from tests.integration.limits.test_policies import set_policy
 from tests.integration.tasks.queues.test_queues import noted
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, claim, enqueue
 
 
 async def listed(conn: Conn, state: KeyState = KeyState.BLOCKED) -> dict[str, WaitingKey]:
@@ -23,8 +23,7 @@ async def listed(conn: Conn, state: KeyState = KeyState.BLOCKED) -> dict[str, Wa
     return {one.key: one for one in found.keys}
 
 
-async def test_keys_say_what_blocks_them_and_who_comes_next(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_keys_say_what_blocks_them_and_who_comes_next(conn: Conn, worker: str) -> None:
     ids = await enqueue(conn, 3, key="a")
     await enqueue(conn, 1, key="a b", limits={"gpu": 1})
     await enqueue(conn, 2)
@@ -47,7 +46,7 @@ async def test_keys_say_what_blocks_them_and_who_comes_next(database: str, conn:
     assert blocked.until is not None
 
 
-async def test_keys_come_in_pages(database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_come_in_pages(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["A", "b/c", "b c", "ü", "🐇"]
     for name in names:
         await enqueue(conn, 1, key=name)
@@ -64,8 +63,7 @@ async def test_keys_come_in_pages(database: str, conn: Conn, monkeypatch: pytest
     assert (found.keys, found.next) == ([], "b/c")
 
 
-async def test_a_key_that_waits_for_a_retry_is_freed(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_key_that_waits_for_a_retry_is_freed(conn: Conn, worker: str) -> None:
     first, second = await enqueue(conn, 2, key="a")
     await enqueue(conn, 1, key="a b")
     assert await blocked_keys.skip(conn, "default", "a", by=SOMEBODY) is None
@@ -86,8 +84,7 @@ async def test_a_key_that_waits_for_a_retry_is_freed(database: str, conn: Conn) 
     assert (await noted(conn))[-1] == ("queue.skip", "default", {"key": "a", "task_id": first})
 
 
-async def test_a_retry_that_runs_now_goes_first_of_its_key(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_retry_that_runs_now_goes_first_of_its_key(conn: Conn, worker: str) -> None:
     await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
     first, second = await enqueue(conn, 2, key="a")
     [held] = await claim(conn, worker, 9)

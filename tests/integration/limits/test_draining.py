@@ -21,9 +21,7 @@ async def startable(conn: Conn, *queues: str) -> bool:
     return await backlog.is_startable(conn, list(queues or ["default"]))
 
 
-async def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work(
-    database: str, conn: Conn
-) -> None:
+async def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work(conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn)
     assert await startable(conn, "unknown", "default")
@@ -58,9 +56,7 @@ async def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work
     assert await startable(conn)
 
 
-async def test_a_place_is_worth_waiting_for_and_a_retry_in_strict_order_is_not(
-    database: str, conn: Conn
-) -> None:
+async def test_a_place_is_worth_waiting_for_and_a_retry_in_strict_order_is_not(conn: Conn) -> None:
     worker = await add_worker(conn)
     await govern(conn, start_order="strict_per_key")
     await enqueue(conn, 2, key="a")

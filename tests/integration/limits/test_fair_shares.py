@@ -67,9 +67,7 @@ async def test_keys_get_their_shares_and_a_new_one_starts_within_a_turn(connecti
         assert all(count <= 1 for count in of_each.values()), (seed, size, weights, of_each)
 
 
-async def test_keys_share_alike_once_the_limit_that_held_some_of_them_back_has_room(
-    database: str, conn: Conn
-) -> None:
+async def test_keys_share_alike_once_the_limit_that_held_some_of_them_back_has_room(conn: Conn) -> None:
     """First all have room, then few tasks or none may take from the limit, then all again."""
     worker = await add_worker(conn, concurrency=10_000)
     for seed in range(FIRST, LAST):

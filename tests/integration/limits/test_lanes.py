@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from psycopg.pq import TransactionStatus
 
-from lapinq_core.db.pool import LOCK_TIMEOUT_SECONDS
+from lapinq_core.db.pool import LOCK_TIMEOUT_SECONDS, PLAN_SETTINGS, configure
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Retry
-from lapinq_core.limits import lanes, named_limits
-from lapinq_core.tasks import queues, worker_verbs
+from lapinq_core.limits import lanes, named_limits, policies
+from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.rows.factories import (
     SOMEBODY,
@@ -39,10 +39,6 @@ async def govern(conn: Conn, queue: str = "default", **policy: Any) -> None:
     await conn.execute(statement.encode(), {"queue": queue, **policy})
 
 
-async def setting(conn: Conn, name: str) -> str:
-    return await first_value(conn, "SELECT current_setting(%s)", (name,))
-
-
 async def keys_of(conn: Conn, claims: list[Any]) -> list[str]:
     rows = await all_rows(
         conn, "SELECT id::text, key FROM lapinq_tasks WHERE id::text = ANY (%s)", [[c.id for c in claims]]
@@ -51,19 +47,17 @@ async def keys_of(conn: Conn, claims: list[Any]) -> list[str]:
     return [by_id[c.id] for c in claims]
 
 
-async def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(
-    database: str, conn: Conn
-) -> None:
+async def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(conn: Conn) -> None:
     worker = await add_worker(conn)
     for key in "ab":
         await enqueue(conn, 5, key=key)
     await enqueue(conn, 2)
     await govern(conn, max_running_per_key=2)
     first = await claim(conn, worker, 20)
-    assert Counter(await keys_of(conn, first)) == {"a": 2, "b": 2, None: 2}
+    keys = await keys_of(conn, first)
+    assert Counter(keys) == {"a": 2, "b": 2, None: 2}
     assert await claim(conn, worker, 20) == []
-    [one] = [c for c, key in zip(first, await keys_of(conn, first), strict=True) if key == "a"][:1]
-    await complete(conn, [one])
+    await complete(conn, [first[keys.index("a")]])
     assert await keys_of(conn, await claim(conn, worker, 20)) == ["a"]
     assert await claim(conn, worker, 20) == []
 
@@ -73,9 +67,7 @@ async def test_no_more_of_a_key_run_than_may_and_the_next_starts_when_one_ended(
     [{"max_running_per_key": 2}, {"rate_per_key": '{"limit": 1, "period_seconds": 3600, "burst": 2}'}],
     ids=["running", "rate"],
 )
-async def test_the_lanes_of_a_full_key_hide_no_other_for_a_claim(
-    database: str, conn: Conn, policy: dict[str, Any]
-) -> None:
+async def test_the_lanes_of_a_full_key_hide_no_other_for_a_claim(conn: Conn, policy: dict[str, Any]) -> None:
     """The first claim takes a task each of two lanes, and of neither as many as the key may start."""
     worker = await add_worker(conn)
     for name in ("gpu", "api"):
@@ -92,22 +84,13 @@ async def test_the_lanes_of_a_full_key_hide_no_other_for_a_claim(
     assert started == [["behind"], ["behind"], [None]]
 
 
-async def test_higher_priorities_start_first_whatever_their_key(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    await enqueue(conn, 2, key="a", priority=1)
-    await enqueue(conn, 2, key="b", priority=5)
-    await enqueue(conn, 1, priority=3)
-    assert await keys_of(conn, await claim(conn, worker, 4)) == ["b", "b", None, "a"]
-
-
 @pytest.mark.parametrize("order", ["priority", "fair"])
 async def test_in_priority_order_a_claim_does_not_pass_a_higher_priority_of_another_queue(
-    database: str, conn: Conn, order: str
+    conn: Conn, worker: str, order: str
 ) -> None:
-    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "gpu", 9, None, by=SOMEBODY)
     await enqueue(conn, 2, key="a", priority=5)
     await enqueue(conn, 2, key="b", priority=1)
-    await conn.execute("INSERT INTO lapinq_limits (name, max_running, created_at) VALUES ('gpu', 9, now())")
     await enqueue(conn, 2, key="c", priority=2, limits={"gpu": 1})
     await enqueue(conn, 1, priority=3)
     await govern(conn, start_order=order)
@@ -120,23 +103,19 @@ async def test_in_priority_order_a_claim_does_not_pass_a_higher_priority_of_anot
         assert await keys_of(conn, await claim(conn, worker, 10)) == ["c", "c", "b", "b"]
 
 
-async def test_starts_are_shared_by_weight(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_starts_are_shared_by_weight(conn: Conn, worker: str) -> None:
     await enqueue(conn, 100, key="flood")
     await enqueue(conn, 30, key="gold")
     await govern(conn, start_order="fair", weights='{"gold": 3}')
     got: list[str] = []
     for _ in range(5):
-        claims = await claim(conn, worker, 8)
-        got += await keys_of(conn, claims)
+        got += await keys_of(conn, await claim(conn, worker, 8))
     assert Counter(got) == {"gold": 30, "flood": 10}
     await enqueue(conn, 1, key="late")
     assert "late" in await keys_of(conn, await claim(conn, worker, 2))
 
 
-async def test_a_key_in_strict_order_waits_until_its_first_task_has_ended_for_good(
-    database: str, conn: Conn
-) -> None:
+async def test_a_key_in_strict_order_waits_until_its_first_task_has_ended_for_good(conn: Conn) -> None:
     worker = await add_worker(conn)
     ids = [await enqueue(conn, 1, key="a", priority=n) for n in range(3)]
     await enqueue(conn, 1, key="b")
@@ -156,18 +135,18 @@ async def test_a_key_in_strict_order_waits_until_its_first_task_has_ended_for_go
 
 
 async def test_no_lane_starts_in_strict_order_before_a_claim_has_looked_at_it(
-    database: str, conn: Conn
+    conn: Conn, worker: str
 ) -> None:
-    worker = await add_worker(conn)
     await enqueue(conn, 3, key="a")
     assert len(await claim(conn, worker)) == 1
-    await queues.set_policy(conn, "default", {"order": StartOrder.STRICT_PER_KEY}, by=SOMEBODY)
+    await policies.change(conn, "default", {"order": StartOrder.STRICT_PER_KEY}, by=SOMEBODY)
     await conn.execute("DELETE FROM lapinq_lane_news")  # as if they came after those of a thousand lanes
     assert await claim(conn, worker, 10) == []
 
 
-async def test_nobody_adds_to_many_news_that_no_claim_reads(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_closed_lanes_are_looked_at_again_but_nobody_adds_to_many_news_that_no_claim_reads(
+    conn: Conn, worker: str
+) -> None:
     await govern(conn, max_running_per_key=1)
     await enqueue(conn, 2, key="a")
     await claim(conn, worker, 2)
@@ -179,9 +158,8 @@ async def test_nobody_adds_to_many_news_that_no_claim_reads(database: str, conn:
 
 
 async def test_a_claim_is_one_message_so_that_a_worker_that_stalls_holds_no_lock(
-    database: str, conn: Conn, tmp_path: Path
+    conn: Conn, worker: str, tmp_path: Path
 ) -> None:
-    worker = await add_worker(conn)
     await enqueue(conn, 9, key="a")
     for _ in range(7):  # until all statements are prepared
         await claim(conn, worker)
@@ -194,56 +172,60 @@ async def test_a_claim_is_one_message_so_that_a_worker_that_stalls_holds_no_lock
     assert sent.count("Sync\n") == 1
 
 
-async def test_a_claim_does_not_wait_long_for_a_queue_that_somebody_locks(connections: Connections) -> None:
+async def test_a_claim_does_not_wait_long_for_a_queue_that_somebody_locks_and_locks_none_without_tasks(
+    connections: Connections,
+) -> None:
     conn, other = await connections(2)
     worker = await add_worker(conn)
-    await enqueue(conn, 2, key="a")
     await govern(conn, max_running=9)  # so that the queue has a row
+    async with conn.transaction():
+        assert await claim(conn, worker) == []
+        # Else the claim under the lock, which is a transaction of its own, had ended this one.
+        assert conn.info.transaction_status is TransactionStatus.INTRANS
+    await enqueue(conn, 2, key="a")
     async with other.transaction():
         await other.execute("SELECT FROM lapinq_queues FOR UPDATE")
         async with asyncio.timeout(LOCK_TIMEOUT_SECONDS / 2):
             assert await claim(conn, worker) == []
         assert conn.info.transaction_status is TransactionStatus.IDLE
-        assert await setting(conn, "lock_timeout") == "5s"
+        assert await first_value(conn, "SELECT current_setting('lock_timeout')") == "5s"
     assert len(await claim(conn, worker, 2)) == 2
 
 
-async def test_a_claim_locks_no_queue_in_which_nothing_waits(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    await govern(conn, max_running=9)
-    async with conn.transaction():
-        assert await claim(conn, worker) == []
-        # Else the claim under the lock, which is a transaction of its own, had ended this one.
-        assert conn.info.transaction_status is TransactionStatus.INTRANS
-
-
-async def test_a_rate_gives_its_burst_and_then_says_when_the_next_may_start(
-    database: str, conn: Conn
-) -> None:
-    worker = await add_worker(conn)
+async def test_a_rate_gives_its_burst_and_what_is_released_and_later_more(conn: Conn, worker: str) -> None:
     await enqueue(conn, 10)
     await govern(conn, rate='{"limit": 6, "period_seconds": 3600, "burst": 4}')
-    assert len(await claim(conn, worker, 10)) == 4
+    claims = await claim(conn, worker, 10)
+    assert len(claims) == 4
+    assert await claim(conn, worker, 10) == []
+    await worker_verbs.release(conn, claims[:3])
+    assert len(await claim(conn, worker, 10)) == 3
     assert await claim(conn, worker, 10) == []
     await conn.execute("UPDATE lapinq_queues SET tokens_at = tokens_at - interval '21 minutes'")
     assert len(await claim(conn, worker, 10)) == 2
 
 
-async def test_a_rate_per_key_closes_one_key(database: str, conn: Conn) -> None:
+async def test_a_rate_per_key_closes_one_key_and_what_is_released_gives_its_start_back(conn: Conn) -> None:
     worker = await add_worker(conn)
-    await enqueue(conn, 5, key="a")
-    await enqueue(conn, 2, key="b")
-    await govern(conn, rate_per_key='{"limit": 1, "period_seconds": 60, "burst": 3}')
-    assert Counter(await keys_of(conn, await claim(conn, worker, 10))) == {"a": 3, "b": 2}
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 10), by=SOMEBODY)
+    await enqueue(conn, 4, key="a", limits={"tokens": 5})
+    await enqueue(conn, 5, key="b")
+    rate = '{"limit": 1, "period_seconds": 3600, "burst": 5}'
+    await govern(conn, rate=rate, rate_per_key='{"limit": 1, "period_seconds": 60, "burst": 3}')
+    claims = await claim(conn, worker, 10)
+    assert Counter(await keys_of(conn, claims)) == {"a": 2, "b": 3}
+    assert await claim(conn, worker, 10) == []
+    await worker_verbs.release(conn, claims)
+    again = await claim(conn, worker, 10)
+    assert Counter(await keys_of(conn, again)) == {"a": 2, "b": 3}
+    await govern(conn, rate=None)
     assert await claim(conn, worker, 10) == []
     await conn.execute("UPDATE lapinq_keys SET tokens_at = tokens_at - interval '60 seconds'")
     await conn.execute("UPDATE lapinq_lanes SET opens_at = opens_at - interval '60 seconds'")
-    assert await keys_of(conn, await claim(conn, worker, 10)) == ["a"]
+    assert await keys_of(conn, await claim(conn, worker, 10)) == ["b"]
 
 
-async def test_a_rate_or_weight_that_was_stored_before_it_was_refused_stops_no_claims(
-    database: str, conn: Conn
-) -> None:
+async def test_a_rate_or_weight_that_was_stored_before_it_was_refused_stops_no_claims(conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 3, key="a")
     await enqueue(conn, 1)
@@ -260,66 +242,47 @@ async def test_a_rate_or_weight_that_was_stored_before_it_was_refused_stops_no_c
     assert limit.next_start_at is not None
 
 
-async def test_named_limits_are_shared_by_queues_and_hold_back_only_who_takes_from_them(
-    database: str, conn: Conn
-) -> None:
+async def test_named_limits_are_shared_by_queues_and_hold_back_only_who_takes_from_them(conn: Conn) -> None:
     worker = await add_worker(conn)
-    await conn.execute(
-        "INSERT INTO lapinq_limits (name, max_running, rate, created_at) VALUES ('gpu', 2, NULL, lapinq_now()),"
-        ' (\'tokens\', NULL, \'{"limit": 60, "period_seconds": 3600, "burst": 1000}\', lapinq_now())'
-    )
+    await named_limits.set_limit(conn, "gpu", 2, None, by=SOMEBODY)
+    await named_limits.set_limit(conn, "tokens", None, Rate(60, 3600, 1000), by=SOMEBODY)
     await enqueue(conn, 3, limits={"gpu": 1}, queue_name="one")
     await enqueue(conn, 3, limits={"gpu": 1, "tokens": 600}, queue_name="two")
     await enqueue(conn, 3, limits={"tokens": 300}, queue_name="two", key="a")
     await enqueue(conn, 1, queue_name="two", key="a")
     assert len(await claim(conn, worker, 1, "one")) == 1
     # One place of the GPU is left, then 400 tokens, of which one more takes 300. The last task comes after that.
-    first = await claim(conn, worker, 10, "two")
-    second = await claim(conn, worker, 10, "two")
-    assert [len(first), len(second)] == [1, 2]
-    assert await claim(conn, worker, 10, "two") == []
+    counts = [len(await claim(conn, worker, 10, "two")) for _ in range(3)]
+    assert counts == [1, 2, 0]
     assert await claim(conn, worker, 10, "one") == []
 
 
-async def test_a_task_that_may_not_start_takes_no_units_from_those_behind_it(
-    database: str, conn: Conn
-) -> None:
-    worker = await add_worker(conn)
-    await conn.execute(
-        "INSERT INTO lapinq_limits (name, max_running, rate, tokens, created_at) VALUES"
-        """ ('gpu', NULL, '{"limit": 3, "period_seconds": 3600, "burst": 9}', 3, now()),"""
-        " ('db', 1, NULL, NULL, now())"
-    )
-    for needed in 2, 5:
-        # The second of the key may not run beside the first.
-        queue = f"needs {needed}"
+async def test_a_task_that_may_not_start_takes_no_units_from_those_behind_it(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "gpu", None, Rate(3, 3600, 9), by=SOMEBODY)
+    await named_limits.set_limit(conn, "db", 1, None, by=SOMEBODY)
+    # The second of the key may not run beside the first, or the second has no place of its other limit.
+    cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"key": "a"}, {"key": "a", "limits": {"gpu": 2}}),
+        ({"key": "a"}, {"key": "a", "limits": {"gpu": 5}}),
+        ({"limits": {"db": 1}}, {"limits": {"db": 1, "gpu": 2}}),
+    ]
+    for ahead, waits in cases:
+        queue = str(waits)
         await govern(conn, queue, max_running_per_key=1)
-        first = await enqueue(conn, queue_name=queue, key="a")
-        await enqueue(conn, queue_name=queue, key="a", limits={"gpu": needed})
+        await conn.execute("UPDATE lapinq_limits SET tokens = 3 WHERE name = 'gpu'")
+        first = await enqueue(conn, queue_name=queue, **ahead)
+        await enqueue(conn, queue_name=queue, **waits)
         behind = await enqueue(conn, queue_name=queue, limits={"gpu": 2})
         last = await enqueue(conn, queue_name=queue)
-        await _start_in_order(conn, worker, queue, [*first, *behind, *last])
-        await conn.execute("UPDATE lapinq_limits SET tokens = 3 WHERE name = 'gpu'")
-    # The second has no place of its other limit.
-    queue = "two limits"
-    first = await enqueue(conn, queue_name=queue, limits={"db": 1})
-    await enqueue(conn, queue_name=queue, limits={"db": 1, "gpu": 2})
-    behind = await enqueue(conn, queue_name=queue, limits={"gpu": 2})
-    last = await enqueue(conn, queue_name=queue)
-    await _start_in_order(conn, worker, queue, [*first, *behind, *last])
-
-
-async def _start_in_order(conn: Conn, worker: str, queue: str, ids: list[str]) -> None:
-    started: list[str] = []
-    while got := await claim(conn, worker, 10, queue):
-        started += [held.id for held in got]
-    assert started == ids, queue
+        started: list[str] = []
+        while got := await claim(conn, worker, 10, queue):
+            started += [held.id for held in got]
+        assert started == [*first, *behind, *last], queue
 
 
 async def test_expired_tasks_at_the_head_of_a_lane_hide_none_behind_them_and_keep_no_place_for_them(
-    database: str, conn: Conn
+    conn: Conn, worker: str
 ) -> None:
-    worker = await add_worker(conn)
     await govern(conn, max_running_per_key=1)
     await enqueue(conn, 2, key="a", ttl_seconds=60)
     other = await enqueue(conn, 2, key="b")
@@ -329,41 +292,27 @@ async def test_expired_tasks_at_the_head_of_a_lane_hide_none_behind_them_and_kee
     assert started == [other[0], live[0]]
 
 
-async def test_what_is_released_without_a_key_gives_its_start_back(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    await enqueue(conn, 3)
-    await govern(conn, rate='{"limit": 1, "period_seconds": 3600, "burst": 2}')
-    claims = await claim(conn, worker, 10)
-    assert len(claims) == 2
-    await worker_verbs.release(conn, claims)
-    assert len(await claim(conn, worker, 10)) == 2
-    assert await claim(conn, worker, 10) == []
-    assert await first_value(conn, "SELECT count(*) FROM lapinq_lanes") == 0
-
-
-async def test_what_is_released_gives_its_start_back(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    await conn.execute(
-        "INSERT INTO lapinq_limits (name, rate, created_at) VALUES"
-        ' (\'tokens\', \'{"limit": 1, "period_seconds": 3600, "burst": 10}\', lapinq_now())'
-    )
-    await enqueue(conn, 4, key="a", limits={"tokens": 5})
-    await govern(
-        conn,
-        rate='{"limit": 1, "period_seconds": 3600, "burst": 2}',
-        rate_per_key='{"limit": 1, "period_seconds": 3600, "burst": 2}',
-    )
-    claims = await claim(conn, worker, 10)
-    assert len(claims) == 2
-    assert await claim(conn, worker, 10) == []
-    await worker_verbs.release(conn, claims)
-    assert len(await claim(conn, worker, 10)) == 2
-
-
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
-async def test_blocked_keys_cost_those_behind_them_nothing(database: str, conn: Conn, order: str) -> None:
+async def test_a_flood_of_one_key_hides_no_other_and_is_not_read_to_find_it(conn: Conn, order: str) -> None:
+    async def read_of_whole_queue() -> int:
+        """How many tasks were read so far through the index of whole queues."""
+        await conn.execute("SELECT pg_stat_force_next_flush()")
+        return await first_value(
+            conn, "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'lapinq_ready_claim'"
+        )
+
+    await configure(conn, **PLAN_SETTINGS)
     worker = await add_worker(conn)
-    await enqueue(conn, 2000, key="blocked")
+    await govern(conn, start_order=order)
+    await enqueue(conn, 2000, key="flood")
+    await conn.execute("ANALYZE lapinq_ready")
+    before = await read_of_whole_queue()
+    for number in range(3):
+        await enqueue(conn, 1, key=f"tenant {number}")
+        await complete(conn, await claim(conn, worker, 5))
+    assert await read_of_whole_queue() - before < 500
+    await govern(conn, max_running_per_key=1)
     await enqueue(conn, 3, key="free")
-    await govern(conn, max_running_per_key=1, start_order=order)
-    assert set(await keys_of(conn, await claim(conn, worker, 50))) == {"blocked", "free"}
+    assert {"flood", "free"} <= {*await keys_of(conn, await claim(conn, worker, 50))}
+    await enqueue(conn, 1, key="last")
+    assert await keys_of(conn, await claim(conn, worker, 50)) == ["last"]

@@ -28,9 +28,7 @@ async def audited(conn: Conn) -> list[tuple[str, str, object]]:
     return await all_rows(conn, "SELECT action, target, details FROM lapinq_audit ORDER BY id")
 
 
-async def test_a_limit_is_created_changed_and_deleted_and_each_change_is_audited(
-    database: str, conn: Conn
-) -> None:
+async def test_a_limit_is_created_changed_and_deleted_and_each_change_is_audited(conn: Conn) -> None:
     is_new, limit = await named_limits.set_limit(conn, "openai", None, A_MINUTE, by=SOMEBODY)
     assert is_new
     assert limit is not None
@@ -63,8 +61,7 @@ async def test_a_smaller_burst_counts_from_what_tasks_said_since_the_last_claim(
     assert (await shown(conn, "tokens")).tokens == pytest.approx(5, abs=0.1)
 
 
-async def test_a_limit_shows_what_runs_waits_and_is_left(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_limit_shows_what_runs_waits_and_is_left(conn: Conn, worker: str) -> None:
     await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
     await enqueue(conn, 2, limits={"gpu": 1, "tokens": 4}, queue_name="one")
@@ -87,8 +84,7 @@ async def test_a_limit_shows_what_runs_waits_and_is_left(database: str, conn: Co
     assert timedelta(minutes=35) < ahead <= timedelta(minutes=36)
 
 
-async def test_a_bucket_whose_rate_changes_keeps_its_tokens(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_bucket_whose_rate_changes_keeps_its_tokens(conn: Conn, worker: str) -> None:
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
     await enqueue(conn, 1, limits={"tokens": 7})
     await claim(conn, worker, 1)
@@ -98,8 +94,7 @@ async def test_a_bucket_whose_rate_changes_keeps_its_tokens(database: str, conn:
     assert (await shown(conn, "tokens")).tokens == pytest.approx(2, abs=0.01)
 
 
-async def test_an_operator_opens_a_closed_limit(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_an_operator_opens_a_closed_limit(conn: Conn, worker: str) -> None:
     await named_limits.set_limit(conn, "api", None, AN_HOUR, by=SOMEBODY)
     await enqueue(conn, 1, limits={"api": 1})
     assert await named_limits.open_limit(conn, "api", by=SOMEBODY) == (False, await shown(conn, "api"))
@@ -119,9 +114,7 @@ async def test_an_operator_opens_a_closed_limit(database: str, conn: Conn) -> No
     assert await named_limits.open_limit(conn, "other", by=SOMEBODY) == (False, None)
 
 
-async def test_tasks_of_a_deleted_limit_start_without_it_and_of_a_new_one_wait_again(
-    database: str, conn: Conn
-) -> None:
+async def test_tasks_of_a_deleted_limit_start_without_it_and_of_a_new_one_wait_again(conn: Conn) -> None:
     worker = await add_worker(conn)
     await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
     await enqueue(conn, 6, limits={"gpu": 1})
@@ -132,9 +125,7 @@ async def test_tasks_of_a_deleted_limit_start_without_it_and_of_a_new_one_wait_a
     assert len(await claim(conn, worker, 9)) == 1
 
 
-async def test_there_are_not_more_limits_than_may_be(
-    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_there_are_not_more_limits_than_may_be(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(named_limits, "MAX_LIMITS", 1)
     await named_limits.set_limit(conn, "one", 1, None, by=SOMEBODY)
     with pytest.raises(TooManyLimits):
@@ -143,9 +134,7 @@ async def test_there_are_not_more_limits_than_may_be(
 
 
 @pytest.mark.parametrize("order", ["priority", "fair", "strict_per_key"])
-async def test_tasks_that_need_more_than_a_limit_ever_has_hide_no_other(
-    database: str, conn: Conn, order: str
-) -> None:
+async def test_tasks_that_need_more_than_a_limit_ever_has_hide_no_other(conn: Conn, order: str) -> None:
     worker = await add_worker(conn)
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
     await govern(conn, start_order=order)

@@ -38,8 +38,17 @@ async def replacing(conn: Conn) -> None:
     await task.using(conn).aqueue(1, 2)
 
 
-@pytest.mark.parametrize("enqueue_in_it", [from_sql, using, using_many, replacing])
-@pytest.mark.parametrize("has_policy", [False, True])
+@pytest.mark.parametrize(
+    ("enqueue_in_it", "has_policy"),
+    [
+        (from_sql, False),
+        (from_sql, True),
+        (using, False),
+        (using_many, True),
+        (replacing, False),
+        (replacing, True),
+    ],
+)
 async def test_a_queue_goes_on_and_knows_lanes_after_the_commit(
     connections: Connections, enqueue_in_it: Enqueue, has_policy: bool
 ) -> None:

@@ -1,6 +1,6 @@
 """A policy that is set while tasks wait and run."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -24,8 +24,7 @@ async def policy(conn: Conn) -> QueuePolicy:
     return await policies.read(conn, "default", row[0])
 
 
-async def test_waiting_tasks_start_by_the_new_rules(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_waiting_tasks_start_by_the_new_rules(conn: Conn, worker: str) -> None:
     await enqueue(conn, 6, key="a")
     await enqueue(conn, 2, key="b")
     await set_policy(conn, max_running_per_key=1)
@@ -63,46 +62,39 @@ async def test_a_policy_of_a_queue_that_is_governed_holds_at_once(connections: C
         assert len(await claim(conn, worker, 9)) == 2
 
 
-async def test_a_change_at_the_same_time_changes_other_fields(database: str, conn: Conn) -> None:
+async def test_a_change_at_the_same_time_changes_other_fields(conn: Conn) -> None:
     await set_policy(conn, max_running=3)
     await set_policy(conn, weights={"gold": 2})
     assert await policy(conn) == QueuePolicy(max_running=3, weights={"gold": 2})
 
 
-async def test_the_database_knows_which_queues_are_governed_whoever_writes(database: str, conn: Conn) -> None:
-    rule = '{"limit": 1, "period_seconds": 1, "burst": 1}'
-    rules = {
-        "max_running": "1",
-        "max_running_per_key": "1",
-        "rate": rule,
-        "rate_per_key": rule,
-        "start_order": "fair",
-        "is_laned": "true",
-        "has_breaker": "true",
-    }
+async def test_the_database_knows_which_queues_are_governed_whoever_writes(conn: Conn) -> None:
+    rate = '{"limit": 1, "period_seconds": 1, "burst": 1}'
+    rules = {"max_running": "1", "max_running_per_key": "1", "rate": rate, "rate_per_key": rate}
+    rules |= {"start_order": "fair", "is_laned": "true", "has_breaker": "true"}
 
-    async def are_governed(conn: Conn) -> set[str]:
+    async def write(statement: LiteralString) -> set[str]:
+        """The governed queues after `statement` for each rule; the queue has its name."""
+        for column, value in rules.items():
+            named = {
+                "column": sql.Identifier(column),
+                "value": sql.Literal(value),
+                "name": sql.Literal(column),
+            }
+            await conn.execute(sql.SQL(statement).format(**named))
         return {name for (name,) in await all_rows(conn, "SELECT name FROM lapinq_queues WHERE is_governed")}
 
     await conn.execute("SET session_replication_role = replica")  # which switches most triggers off
-    for column, value in rules.items():
-        names = sql.Identifier(column), sql.Literal(column), sql.Literal(value)
-        await conn.execute(sql.SQL("INSERT INTO lapinq_queues (name, {}) VALUES ({}, {})").format(*names))
     await conn.execute("INSERT INTO lapinq_queues (name, weights) VALUES ('free', '{\"a\": 2}')")
-    assert await are_governed(conn) == set(rules)
-    for column in rules:
-        name = sql.Identifier(column)
-        await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = DEFAULT").format(name))
-    assert await are_governed(conn) == set()
-    for column, value in rules.items():
-        names = sql.Identifier(column), sql.Literal(value), sql.Literal(column)
-        await conn.execute(sql.SQL("UPDATE lapinq_queues SET {} = {} WHERE name = {}").format(*names))
-    await conn.execute("UPDATE lapinq_queues SET is_governed = NOT is_governed")
-    assert await are_governed(conn) == set(rules)
+    assert await write("INSERT INTO lapinq_queues (name, {column}) VALUES ({name}, {value})") == set(rules)
+    assert await write("UPDATE lapinq_queues SET {column} = DEFAULT WHERE name = {name}") == set()
+    assert await write("UPDATE lapinq_queues SET {column} = {value} WHERE name = {name}") == set(rules)
+    assert await write("UPDATE lapinq_queues SET is_governed = NOT is_governed WHERE name = {name}") == set(
+        rules
+    )
 
 
-async def test_the_use_of_each_rule_is_shown(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_the_use_of_each_rule_is_shown(conn: Conn, worker: str) -> None:
     await enqueue(conn, 3, key="a")
     await enqueue(conn, 2, key="b")
     await set_policy(conn, rate=Rate(60, 3600, 4))
@@ -130,8 +122,7 @@ async def seconds_until(conn: psycopg.AsyncConnection, shown: QueuePolicy) -> fl
     return row[0]
 
 
-async def test_the_bucket_keeps_its_tokens_when_its_rate_changes(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_the_bucket_keeps_its_tokens_when_its_rate_changes(conn: Conn, worker: str) -> None:
     await enqueue(conn, 20, key="a")
     await set_policy(conn, rate=Rate(1, 3600, 10))
     assert len(await claim(conn, worker, 8)) == 8

@@ -5,7 +5,7 @@ import pytest
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.limits import lanes
-from tests.support.rows.factories import Conn, Connections, add_worker, claim, enqueue
+from tests.support.rows.factories import Conn, Connections, claim, enqueue
 
 
 async def add_idle_lanes(conn: Conn, queue: str, count: int) -> None:
@@ -23,7 +23,7 @@ async def lanes_of(conn: Conn) -> dict[str, int]:
 
 
 async def test_all_idle_lanes_are_forgotten_in_some_rounds(
-    database: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
+    conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lanes, "PRUNE_LIMIT", 10)
     await add_idle_lanes(conn, "few", 3)
@@ -42,20 +42,7 @@ async def test_a_queue_whose_row_is_locked_keeps_nobody_from_the_others(connecti
     assert await lanes_of(conn) == {"busy": 2}
 
 
-async def test_no_lock_is_taken_to_look_for_idle_lanes(database: str, conn: Conn) -> None:
-    await add_idle_lanes(conn, "busy", 2)
-    await conn.execute("UPDATE lapinq_lanes SET changed_at = lapinq_now()")
-    async with conn.transaction():
-        assert not await lanes.prune(conn)
-        locks = await conn.execute(
-            "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'lapinq_queues'::regclass"
-            " AND mode <> 'AccessShareLock'"
-        )
-        assert await locks.fetchall() == []
-
-
-async def test_what_is_used_again_meanwhile_is_kept(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_what_is_used_again_meanwhile_is_kept(conn: Conn, worker: str) -> None:
     await add_idle_lanes(conn, "busy", 2)
     await conn.execute("UPDATE lapinq_queues SET start_order = 'fair'")
     idle = {"queue": "busy", "lanes": ["1", "2"], "keys": ["1", "2"]}

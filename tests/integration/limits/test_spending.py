@@ -31,9 +31,7 @@ def exhausted(held: Any, limit: str = "tokens", seconds: float = 30.0, **values:
     )
 
 
-async def test_what_was_not_used_is_given_back_once_and_what_was_used_beyond_is_taken(
-    database: str, conn: Conn
-) -> None:
+async def test_what_was_not_used_is_given_back_once_and_what_was_used_beyond_is_taken(conn: Conn) -> None:
     worker = await add_worker(conn)
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
     await enqueue(conn, 2, limits={"tokens": 40})
@@ -51,9 +49,8 @@ async def test_what_was_not_used_is_given_back_once_and_what_was_used_beyond_is_
 
 
 async def test_a_spend_matches_the_claim_token_and_knows_limits_the_task_does_not_take_from(
-    database: str, conn: Conn
+    conn: Conn, worker: str
 ) -> None:
-    worker = await add_worker(conn)
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
     await named_limits.set_limit(conn, "places", 3, None, by=SOMEBODY)
     await enqueue(conn, 1)
@@ -83,8 +80,7 @@ async def test_an_attempt_that_completes_itself_spends_with_that(database: str, 
     assert await left(conn) == pytest.approx(80, abs=0.1)
 
 
-async def test_a_task_that_closes_its_limit_keeps_its_place_and_its_start(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_task_that_closes_its_limit_keeps_its_place_and_its_start(conn: Conn, worker: str) -> None:
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
     first, second = await enqueue(conn, 2, limits={"tokens": 1})
     [held] = await claim(conn, worker, 1)
@@ -108,8 +104,7 @@ async def test_a_task_that_closes_its_limit_keeps_its_place_and_its_start(databa
     assert (await spending.close(conn, [exhausted(held)])).ours == 0
 
 
-async def test_a_task_that_does_not_take_from_the_limit_is_delayed(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_task_that_does_not_take_from_the_limit_is_delayed(conn: Conn, worker: str) -> None:
     await named_limits.set_limit(conn, "tokens", None, AN_HOUR, by=SOMEBODY)
     await enqueue(conn, 3)
     beside, stopped, lost = await claim(conn, worker, 9)
@@ -124,8 +119,7 @@ async def test_a_task_that_does_not_take_from_the_limit_is_delayed(database: str
     assert await status(conn, lost.id) == "running"
 
 
-async def test_nothing_happens_to_a_task_whose_limit_does_not_exist(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_nothing_happens_to_a_task_whose_limit_does_not_exist(conn: Conn, worker: str) -> None:
     await enqueue(conn, 1)
     [held] = await claim(conn, worker, 1)
     closed = await spending.close(conn, [exhausted(held)])

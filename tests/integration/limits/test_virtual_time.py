@@ -4,7 +4,6 @@ from collections import Counter
 
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.limits.policy import StartOrder
-from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import lanes, named_limits, spending
 from lapinq_core.limits.spending import Exhausted
 from lapinq_core.tasks import queues
@@ -20,19 +19,7 @@ async def starts_until(conn: Conn, worker: str, key: str | None) -> int:
     raise AssertionError("twenty others started before")
 
 
-async def test_a_late_key_waits_a_turn_after_a_task_that_took_many_units(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
-    await named_limits.set_limit(conn, "tokens", None, Rate(10_000, 1, 10_000), by=SOMEBODY)
-    await govern(conn, start_order="fair")
-    await enqueue(conn, 1, key="large", limits={"tokens": 1000})
-    await enqueue(conn, 40, key="flood", limits={"tokens": 1})
-    assert await keys_of(conn, await claim(conn, worker, 2)) == ["large", "flood"]
-    await enqueue(conn, 1, key="late", limits={"tokens": 1})
-    assert await starts_until(conn, worker, "late") <= 2
-
-
-async def test_a_late_key_owes_and_is_owed_nothing_for_tasks_without_a_key(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_a_late_key_owes_and_is_owed_nothing_for_tasks_without_a_key(conn: Conn, worker: str) -> None:
     await govern(conn, start_order="fair")
     await enqueue(conn, 60)
     for _ in range(6):
@@ -42,8 +29,7 @@ async def test_a_late_key_owes_and_is_owed_nothing_for_tasks_without_a_key(datab
     assert await starts_until(conn, worker, None) <= 3
 
 
-async def test_starts_in_another_order_count_nothing_in_fair_order(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_starts_in_another_order_count_nothing_in_fair_order(conn: Conn, worker: str) -> None:
     await govern(conn, start_order="strict_per_key")
     await enqueue(conn, 30, key="old")
     for _ in range(10):
@@ -63,8 +49,7 @@ async def close_limit(conn: Conn, worker: str, name: str) -> None:
     await spending.close(conn, [end])
 
 
-async def test_what_a_limit_held_back_has_no_credit_when_the_limit_opens(database: str, conn: Conn) -> None:
-    worker = await add_worker(conn)
+async def test_what_a_limit_held_back_has_no_credit_when_the_limit_opens(conn: Conn, worker: str) -> None:
     await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
     await govern(conn, start_order="fair")
     for key in ("old 1", "old 2"):
@@ -85,29 +70,7 @@ async def test_what_a_limit_held_back_has_no_credit_when_the_limit_opens(databas
     assert all(2 <= counted[key] <= 4 for key in ("old 1", "old 2", "old 3")), counted
 
 
-async def test_the_keys_of_a_slow_limit_share_it_by_weight_while_others_start_faster(
-    database: str, conn: Conn
-) -> None:
-    worker = await add_worker(conn)
-    await named_limits.set_limit(conn, "slow", 1, None, by=SOMEBODY)
-    await govern(conn, start_order="fair", weights='{"gold": 3}')
-    for key in ("gold", "iron"):
-        await enqueue(conn, 40, key=key, limits={"slow": 1})
-    await enqueue(conn, 120, key="free")
-    started: list[str] = []
-    for _ in range(12):
-        got = await claim(conn, worker, 10)
-        started += await keys_of(conn, got)
-        await complete(conn, got)
-    counted = Counter(started)
-    assert (counted["gold"], counted["iron"]) == (9, 3)
-    assert counted["free"] > 90
-
-
-async def test_keys_share_alike_whether_or_not_their_tasks_take_from_a_limit(
-    database: str, conn: Conn
-) -> None:
-    worker = await add_worker(conn)
+async def test_keys_share_alike_whether_or_not_their_tasks_take_from_a_limit(conn: Conn, worker: str) -> None:
     await named_limits.set_limit(conn, "api", 1000, None, by=SOMEBODY)
     await govern(conn, start_order="fair")
     await enqueue(conn, 15, key="both")
@@ -118,7 +81,7 @@ async def test_keys_share_alike_whether_or_not_their_tasks_take_from_a_limit(
         assert sorted(pair) == [["both"], ["one"]]
 
 
-async def test_idle_keys_are_forgotten_in_each_order(database: str, conn: Conn) -> None:
+async def test_idle_keys_are_forgotten_in_each_order(conn: Conn) -> None:
     async def forgotten_after(hours: int, queue: str) -> bool:
         for table in ("keys", "lanes"):
             await conn.execute(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_core.db.rows import first_value
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.limits import task_breakers
 from lapinq_core.limits.task_breakers import put_breaker, remove_breaker
@@ -28,8 +27,10 @@ async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(
         others = await desk.hand_in_many([task_of(tasks.aadd, 1, 2) for _ in range(30)])
         assert {task.status for task in await desk.ended(*others)} == {"completed"}
         await until(lambda: worker._dispatcher.in_hand == 0)
-        assert await parked(desk) + await failed(desk) == 31
-        assert await parked(desk) > 0
+        parked = await desk.value("SELECT count(*) FROM lapinq_delayed WHERE parked_for IS NOT NULL")
+        failed = "SELECT count(*) FROM lapinq_attempts WHERE final AND outcome = 'failed'"
+        assert parked + await desk.value(failed) == 31
+        assert parked > 0
         await remove_breaker(desk.conn, "afail", by=SOMEBODY)
         await until(lambda: not worker._membership.watched)
         assert {task.status for task in await desk.ended(*failing)} == {"failed"}
@@ -58,15 +59,3 @@ async def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
     assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
     assert lost == 3
     await check_rows(desk.conn, ids)
-
-
-async def parked(desk: Desk) -> int:
-    return await count(desk, "SELECT count(*) FROM lapinq_delayed WHERE parked_for IS NOT NULL")
-
-
-async def failed(desk: Desk) -> int:
-    return await count(desk, "SELECT count(*) FROM lapinq_attempts WHERE final AND outcome = 'failed'")
-
-
-async def count(desk: Desk, query: str) -> int:
-    return await first_value(desk.conn, query.encode())

@@ -16,6 +16,7 @@ import pytest
 from lapinq_core.db.notifier import notify, send
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.ready_notices import packed
+from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming import full_scans, inbox, unanswered
 from lapinq_worker.running.dispatcher import MAX_ISOLATED
@@ -67,30 +68,54 @@ async def test_it_is_woken_before_it_polls(desk: Desk, tmp_path: Path) -> None:
         await notify(desk.conn, ["default"])
         await desk.ended(task)
         await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
+        retried = await desk.hand_in(tasks.retry_once, str(tmp_path / "asked"), 0.0)
         await notify(desk.conn, ["default"])
         await until(lambda: starts(tmp_path))
-
-
-async def test_a_retry_that_may_start_at_once_does(desk: Desk, tmp_path: Path) -> None:
-    task = await desk.hand_in(tasks.retry_once, str(tmp_path / "asked"), 0.0)
-    async with desk.working(worker_poll_interval=ENDLESS_SECONDS):
-        (ended,) = await desk.ended(task)
-    assert ended.attempts == 2
-
-
-async def test_a_task_that_falls_due_wakes_it(desk: Desk) -> None:
-    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
+        (ended,) = await desk.ended(retried)
+        assert ended.attempts == 2, "a retry that may start at once does"
         await until(lambda: is_asleep(worker))
         due = datetime.now(UTC) + timedelta(seconds=0.5)
-        task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
-        await desk.ended(task)
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due))
 
 
-async def test_without_being_woken_it_finds_the_work_by_polling(desk: Desk) -> None:
-    async with desk.working():
+async def test_without_being_woken_it_finds_the_work_by_polling_and_rarely_while_notifications_arrive(
+    desk: Desk,
+) -> None:
+    async with desk.working() as worker:
         await asyncio.sleep(0.3)
         for name in ("default", "a b", "zü", "x" * 255):
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=name))
+
+        def pause() -> float:
+            return worker._fetcher._pause_after(1, 0)
+
+        await until(lambda: pause() >= 0.75 * 0.5)  # it hears itself, as the process on duty
+        scans = scans_of(worker)
+        await asyncio.sleep(1.0)
+        assert len(scans) <= 5
+        worker._listener._heard_at = float("-inf")
+        assert pause() == 0.05
+
+
+async def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 0.0)
+    monkeypatch.setattr(settler, "BORROW_SECONDS", 600.0)
+    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
+        scans = scans_of(worker)
+        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))  # it knows the function
+        for told, scanned in ((1, False), (2, True)):
+            await until(lambda: is_asleep(worker))
+            scans.clear()
+            task = await desk.hand_in(tasks.aadd, 1, 1)
+            await send(desk.conn, packed({"default": told}))
+            await desk.ended(task)
+            await until(lambda: is_asleep(worker))
+            assert bool(scans) is scanned
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        assert await desk.value(query, "lapinq-worker claim") == 1
+        assert await desk.value(query, "lapinq-worker settle") == 0, "little is settled where it claims"
 
 
 async def test_cut_connections_cost_no_task(desk: Desk) -> None:
@@ -110,44 +135,31 @@ async def test_cut_connections_cost_no_task(desk: Desk) -> None:
     await check_rows(desk.conn, ids)
 
 
-async def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
+async def test_a_claim_whose_answer_was_lost_or_that_commits_late_is_asked_for_and_started_once(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.2)
-    async with desk.working() as worker:
+    monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.5)
+    lost, late = str(uuid.uuid4()), str(uuid.uuid4())
+    async with desk.working(worker_queues=("other",)) as worker:
         await until(lambda: worker._membership.is_member)
-        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 1.0) for n in range(3)])
-        # In one transaction, so that the worker can't be quicker.
-        token = str(uuid.uuid4())
-        await claim(desk.conn, worker._membership.id, 3, token=token)
-        worker._unanswered.sent(token)
+        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.8) for n in range(3)])
+        await claim(desk.conn, worker._membership.id, 2, token=lost)
+        worker._unanswered.sent(lost)
+        async with desk.conn.transaction():
+            await claim(desk.conn, worker._membership.id, 1, token=late)
+            worker._unanswered.sent(late)
+            await until(lambda: worker._unanswered.due() == [])
         ended = await desk.ended(*ids)
+        assert not worker._unanswered
     assert {task.status for task in ended} == {"completed"}
     assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
     await check_rows(desk.conn, ids)
 
 
-async def test_a_claim_that_commits_late_is_found_by_asking_again(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.5)
-    async with desk.working(worker_queues=("other",)) as worker:
-        await until(lambda: worker._membership.is_member)
-        (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
-        token = str(uuid.uuid4())
-        async with desk.conn.transaction():
-            await claim(desk.conn, worker._membership.id, 1, token=token)
-            worker._unanswered.sent(token)
-            await until(lambda: worker._unanswered.due() == [])
-        await desk.ended(task)
-        assert not worker._unanswered
-    assert starts(tmp_path) == {"x": 1}
-
-
 async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
     desk: Desk, gate: Gate, tmp_path: Path
 ) -> None:
-    quick = [task_of(tasks.anoop) for _ in range(1000)]
+    quick = [task_of(tasks.anoop) for _ in range(500)]
     slow = [task_of(tasks.await_at, gate.path) for _ in range(4)]
     after = [task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)]
     async with AsyncExitStack() as stack:
@@ -170,6 +182,14 @@ async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
     await check_rows(desk.conn, ids)
 
 
+async def claim_ahead(desk: Desk, worker: Worker) -> tuple[list[str], list[Claim]]:
+    """Ten tasks, and what the worker claims of them as if its tasks were quick."""
+    waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
+    claims = await claim(desk.conn, worker._membership.id, 10)
+    worker._inbox.take_in(claims, 0.01)
+    return waiting, claims
+
+
 async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another_could_use(
     desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,11 +198,8 @@ async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another
         slow = await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         await govern(desk.conn, max_running=2)
-        waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
-        # What a claim brought that was made when the tasks were quick: all places that are left.
-        claims = await claim(desk.conn, first._membership.id, 10, token=str(uuid.uuid4()))
-        assert [one.is_governed for one in claims] == [True]
-        first._inbox.take_in(claims, 0.01)
+        waiting, claims = await claim_ahead(desk, first)
+        assert [one.is_governed for one in claims] == [True], "all places that are left"
         async with desk.working():
             ended = await desk.ended(*waiting)
             assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
@@ -192,97 +209,50 @@ async def test_a_worker_with_slow_tasks_holds_no_places_of_a_policy_that_another
     await check_rows(desk.conn, [slow, *waiting])
 
 
-async def test_handing_back_is_repeated_until_it_succeeds(desk: Desk, gate: Gate) -> None:
+async def test_handing_back_is_repeated_until_it_succeeds(
+    desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "STALL_SECONDS", 0.1)
     async with desk.working(worker_concurrency=1) as worker:
         await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
-        # What a claim brought that was made when the tasks were quick.
-        waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
-        claims = await claim(desk.conn, worker._membership.id, 10, token=str(uuid.uuid4()))
-        worker._inbox.take_in(claims, 0.01)
-        deadline = time.monotonic() + 2.0
+        waiting, _ = await claim_ahead(desk, worker)
+        deadline = time.monotonic() + 1.0
         while time.monotonic() < deadline:
             await cut_connections(desk, "lapinq-worker claim")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.01)
         await desk.until("SELECT count(*) = 10 FROM lapinq_ready")
         gate.open()
         ended = await desk.ended(*waiting)
         assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
 
 
-async def test_a_task_that_expires_behind_a_slow_one_never_starts(
-    desk: Desk, tmp_path: Path, gate: Gate
+async def test_behind_a_slow_task_fire_and_forget_is_kept_and_what_expires_never_starts(
+    desk: Desk, tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with desk.working(worker_concurrency=1) as worker:
-        await desk.hand_in(tasks.await_at, gate.path)
-        await gate.begun()
-        late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
-        began = time.perf_counter()
-        claims = await claim(desk.conn, worker._membership.id, 1, token=str(uuid.uuid4()))
-        worker._inbox.take_in(claims, time.perf_counter() - began)
-        await desk.until("SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL")
-        gate.open()
-        (ended,) = await desk.ended(late)
-    assert (ended.status, ended.attempts) == ("expired", 0)
-    assert not starts(tmp_path)
-
-
-async def test_fire_and_forget_behind_slow_tasks_is_kept(desk: Desk, tmp_path: Path, gate: Gate) -> None:
+    monkeypatch.setattr(inbox, "STALL_SECONDS", 0.2)
     async with desk.working(worker_concurrency=1) as worker:
         await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
         worker._inbox.take_in(await worker_verbs.claim_transient(desk.conn, None, 1), 0.01)
-        await asyncio.sleep(1.3)
+        await asyncio.sleep(0.5)
         gate.open()
         await until(lambda: starts(tmp_path) == {"x": 1})
 
-
-async def test_an_idle_worker_asks_seldom(desk: Desk) -> None:
-    async with desk.working(worker_poll_interval=0.2) as worker:
-        await until(lambda: worker._membership.is_member)
-        scans = scans_of(worker)
-        await asyncio.sleep(1.5)
-    assert len(scans) <= 9
-
-
-async def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 0.0)
-    async with desk.working(worker_poll_interval=ENDLESS_SECONDS) as worker:
-        scans = scans_of(worker)
-        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))  # it knows the function
-        for told, scanned in ((1, False), (2, True)):
-            await until(lambda: is_asleep(worker))
-            scans.clear()
-            task = await desk.hand_in(tasks.aadd, 1, 1)
-            await send(desk.conn, packed({"default": told}))
-            await desk.ended(task)
-            await until(lambda: is_asleep(worker))
-            assert bool(scans) is scanned
-
-
-async def test_it_polls_rarely_only_while_notifications_arrive(desk: Desk) -> None:
-    async with desk.working(worker_poll_interval=0.1) as worker:
-
-        def pause() -> float:
-            return worker._fetcher._pause_after(1, 0)
-
-        await until(lambda: pause() >= 0.75)  # it hears itself, as the process on duty
-        worker._listener._heard_at = float("-inf")
-        assert pause() == 0.1
-
-
-async def test_little_is_settled_on_the_connection_that_claims(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(settler, "BORROW_SECONDS", 10.0)
-    async with desk.working():
-        await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
-        assert await desk.value(query, "lapinq-worker claim") == 1
-        assert await desk.value(query, "lapinq-worker settle") == 0
+        monkeypatch.setattr(inbox, "STALL_SECONDS", 600.0)
+        second = Gate(tmp_path / "second")
+        await desk.hand_in(tasks.await_at, second.path)
+        await second.begun()
+        late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
+        began = time.perf_counter()
+        claims = await claim(desk.conn, worker._membership.id)
+        worker._inbox.take_in(claims, time.perf_counter() - began)
+        await desk.until("SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE id = %s", late)
+        second.open()
+        (ended,) = await desk.ended(late)
+    assert (ended.status, ended.attempts) == ("expired", 0)
+    assert starts(tmp_path) == {"x": 1}
 
 
 async def test_isolated_tasks_for_which_there_is_no_place_wait_in_their_queue(desk: Desk, gate: Gate) -> None:

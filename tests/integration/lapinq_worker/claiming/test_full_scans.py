@@ -25,7 +25,6 @@ def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     "served",
     [
         pytest.param({}, id="all"),
-        pytest.param({"worker_queues": NAMED}, id="named"),
         pytest.param({"worker_queues": NAMED, "worker_strict_order": True}, id="in order"),
     ],
 )

@@ -18,7 +18,7 @@ from tests.integration.lapinq_worker.claiming.test_fetching import scans_of
 from tests.integration.lapinq_worker.desk import Desk, Gate, task_of, until
 from tests.support.sample import tasks
 
-WAITING = 3000
+WAITING = 1000
 
 
 def asks_of(worker: Worker) -> list[Ask]:

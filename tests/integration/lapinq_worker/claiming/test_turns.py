@@ -1,12 +1,8 @@
 """Which task a worker starts next: by priority, by queue, by order of entry."""
 
-from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.integration.lapinq_worker.desk import Desk, task_of
-from tests.support.database.invariants import check_rows
 from tests.support.sample import tasks
 
 
@@ -16,24 +12,23 @@ def order(directory: Path) -> list[str]:
     return [name for name, *_ in sorted(marks, key=lambda parts: int(parts[-1]))]
 
 
-async def test_higher_priorities_start_first(desk: Desk, tmp_path: Path) -> None:
+async def test_higher_priorities_start_first_and_equal_ones_in_the_order_of_entry(
+    desk: Desk, tmp_path: Path
+) -> None:
+    waiting = [(queue, priority) for queue in ("a", "b") for priority in (0, 5, -5, 9)]
     ids = await desk.hand_in_many(
         [
             task_of(tasks.amark, str(tmp_path), f"{queue}{priority}", priority=priority, queue_name=queue)
-            for queue in ("a", "b")
-            for priority in (0, 5, -5, 9)
+            for queue, priority in waiting
         ]
     )
+    alike = await desk.hand_in_many(
+        [task_of(tasks.amark, str(tmp_path), f"-{100 + n}", priority=-100) for n in range(40)]
+    )
     async with desk.working(worker_concurrency=1):
-        await desk.ended(*ids)
-    assert [int(name[1:]) for name in order(tmp_path)] == [9, 9, 5, 5, 0, 0, -5, -5]
-
-
-async def test_equal_priorities_start_in_the_order_of_entry(desk: Desk, tmp_path: Path) -> None:
-    ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), f"{n:03}") for n in range(60)])
-    async with desk.working(worker_concurrency=1):
-        await desk.ended(*ids)
-    assert order(tmp_path) == [f"{n:03}" for n in range(60)]
+        await desk.ended(*ids, *alike)
+    started = [int(name[1:]) for name in order(tmp_path)]
+    assert started == [9, 9, 5, 5, 0, 0, -5, -5, *range(100, 140)]
 
 
 async def test_only_the_named_queues_are_served(desk: Desk) -> None:
@@ -45,27 +40,3 @@ async def test_only_the_named_queues_are_served(desk: Desk) -> None:
         await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name="mail"))
         assert await desk.status(other) == "pending"
         assert await desk.value("SELECT count(*) FROM lapinq_transient") == 1
-
-
-async def test_weights_divide_the_places(desk: Desk, tmp_path: Path) -> None:
-    ids = await desk.hand_in_many(
-        [
-            task_of(tasks.amark, str(tmp_path), f"{queue}-{n}", 0.002, queue_name=queue)
-            for n in range(90)
-            for queue in ("video", "mail")
-        ]
-    )
-    async with desk.working(worker_concurrency=4, worker_queues=("video=3", "mail")):
-        await desk.ended(*ids)
-    first = Counter(name.split("-")[0] for name in order(tmp_path)[:80])
-    assert first["video"] == pytest.approx(60, abs=8)
-
-
-async def test_the_backlog_of_one_queue_does_not_slow_another(desk: Desk, tmp_path: Path) -> None:
-    backlog = await desk.hand_in_many([task_of(tasks.asleep, 0.02, queue_name="huge") for _ in range(1000)])
-    async with desk.working(worker_concurrency=4):
-        await desk.until("SELECT count(*) > 50 FROM lapinq_attempts")
-        small = [await desk.hand_in(tasks.aadd, 1, 1, queue_name="small") for _ in range(5)]
-        await desk.ended(*small)
-        assert await desk.value("SELECT count(*) FROM lapinq_ready") > 0
-    await check_rows(desk.conn, [*backlog, *small])

@@ -23,6 +23,10 @@ from tests.integration.plans.laned import (
 
 FEW = 5
 ALL_LANES = LANES + BLOCKED
+ALL_THAT_RUNS = 5 * BLOCKED
+LIMITS_AND_RUNNING = frozenset({"lapinq_limits", "lapinq_running"})
+NEARLY_EMPTY = frozenset({"lapinq_attempts_default", "lapinq_lane_news"})
+_RANK, _SEQ = LOWEST_MARK
 _UNIQUE: tuple[Params, ...] = ({}, {"key": "m000001"}, {"key": "new"})
 
 
@@ -37,8 +41,8 @@ def _claim(queue: str) -> Params:
         "token": str(uuid.UUID(int=1)),
         "lease": 310.0,
         "margin": 10.0,
-        "mark_rank": LOWEST_MARK[0],
-        "mark_seq": LOWEST_MARK[1],
+        "mark_rank": _RANK,
+        "mark_seq": _SEQ,
         "max_rank": HIGHEST_RANK,
     }
 
@@ -47,21 +51,21 @@ def _claiming(
     verb: str, queue: str, rows: int, pages: int, later: int, session: Session = Session.GOVERNED
 ) -> Statement:
     return Statement(
-        verb=verb,
-        use=f"of {queue}",
-        params=lambda _: _claim(queue),
-        session=session,
-        rows=rows,
-        pages=pages,
-        later=later,
+        verb, lambda _: _claim(queue), rows=rows, pages=pages, later=later, session=session, use=f"of {queue}"
     )
 
 
-def _place(laned: Laned, queue: str) -> Params:
+def _place(laned: Laned, queue: str = "strict_per_key") -> Params:
     task, rank, seq = laned.blocked[queue]
     key = f"k{BLOCKED:06}"
     about = {"id": task, "queue": queue, "lane": key, "key": key, "rank": rank, "seq": seq}
     return {**about, "most": 101, "ahead": 100, "is_strict": queue == "strict_per_key", "named": 3}
+
+
+def _short(laned: Laned) -> Params:
+    """Of a task that waits for a limit."""
+    place = {"lane": "k000001\x1fgpu", "rank": 2**41, "seq": 2**40}
+    return {"queue": LIMITED, "id": laned.limited, "names": ["gpu", "api"], **place}
 
 
 def _tasks(_: Laned) -> Params:
@@ -96,17 +100,13 @@ CLAIMING = [
     *(_claiming("claim", queue, rows=10, pages=30, later=15, session=Session.PINNED) for queue in ORDERS),
     *(
         Statement(
-            verb="may_start",
-            use=f"of {queue}",
-            params=lambda _, queue=queue: {
-                "queues": [queue],
-                "mark_ranks": [LOWEST_MARK[0]],
-                "mark_seqs": [LOWEST_MARK[1]],
-            },
-            session=Session.PINNED,
+            "may_start",
+            lambda _, queue=queue: {"queues": [queue], "mark_ranks": [_RANK], "mark_seqs": [_SEQ]},
             rows=10,
             pages=30,
             later=15,
+            session=Session.PINNED,
+            use=f"of {queue}",
         )
         for queue in (*ORDERS, LIMITED, WATCHED)
     ),
@@ -118,11 +118,11 @@ CLAIMING = [
 ]
 
 ENQUEUEING = [
-    Statement(verb="try_unique_keys", params=_tasks, rows=0, pages=1500, later=60, stale=(0, 250)),
-    Statement(verb="meet_unique_keys", params=_tasks, rows=0, pages=1500, later=60, stale=(0, 250)),
+    Statement("try_unique_keys", _tasks, rows=0, pages=1500, later=60, stale=(0, 250)),
+    Statement("meet_unique_keys", _tasks, rows=0, pages=1500, later=60, stale=(0, 250)),
     Statement(
-        verb="claim_keys",
-        params=lambda _: {
+        "claim_keys",
+        lambda _: {
             "keys": json.dumps(
                 [{"key": key, "digest": "", "task_ids": [], "met": None} for key in ("1", "new")]
             )
@@ -134,75 +134,44 @@ ENQUEUEING = [
 ]
 
 ENDING = [
-    Statement(
-        verb="spend",
-        params=_ended,
-        rows=20 * BLOCKED,
-        pages=100,
-        whole=frozenset({"lapinq_limits", "lapinq_running"}),
-    ),
-    Statement(
-        verb="close",
-        params=_ended,
-        rows=5 * BLOCKED,  # all that runs
-        pages=50,
-        whole=frozenset({"lapinq_limits", "lapinq_running"}),
-    ),
+    Statement("spend", _ended, rows=20 * BLOCKED, pages=100, whole=LIMITS_AND_RUNNING),
+    Statement("close", _ended, rows=ALL_THAT_RUNS, pages=50, whole=LIMITS_AND_RUNNING),
 ]
 
+# Lanes differ little between the orders where nothing is claimed, so one stands for all.
 SHOWING = [
+    # It counts the tasks of each key. What runs has a few pages here, and may be read twice for each.
     *(
         Statement(
-            verb="list_waiting_keys",
-            use=f"of {queue}" + " that are blocked" * only_blocked,
-            params=lambda _, queue=queue, only_blocked=only_blocked: _keys(queue, only_blocked=only_blocked),
-            # It counts the tasks of each key. What runs has a few pages here, and may be read twice for each.
+            "list_waiting_keys",
+            lambda _, only_blocked=only_blocked: _keys("fair", only_blocked=only_blocked),
             rows=30 * WAITING_EACH,
             pages=7000,
             stale=(30 * WAITING_EACH + 200 * BLOCKED, 7000),
-            whole=frozenset({"lapinq_running"}),
+            use="that are blocked" * only_blocked,
+            whole=LIMITS_AND_RUNNING,
         )
-        for queue in ORDERS
         for only_blocked in (False, True)
     ),
-    *(
-        Statement(
-            verb="read_policy",
-            use=f"of {queue}",
-            params=lambda _, queue=queue: {"queue": queue},
-            rows=5 * BLOCKED,  # all that runs
-            pages=40,
-            stale=(2 * ALL_LANES, 400),
-            whole=frozenset({"lapinq_running"}),
-        )
-        for queue in ORDERS
-    ),
     Statement(
-        # It counts the waiting tasks up to `most` of each set of limits, and what runs.
-        verb="list_limits",
-        params=lambda _: {"name": None, "most": MAX_WAITING, "most_sets": 1000},
+        "read_policy",
+        lambda _: {"queue": "fair"},
+        rows=ALL_THAT_RUNS,
+        pages=40,
+        stale=(2 * ALL_LANES, 400),
+        whole=LIMITS_AND_RUNNING,
+    ),
+    # It counts the waiting tasks up to `most` of each set of limits, and what runs.
+    Statement(
+        "list_limits",
+        lambda _: {"name": None, "most": MAX_WAITING, "most_sets": 1000},
         rows=MAX_WAITING + 1000,
         pages=400,
-        whole=frozenset({"lapinq_limits", "lapinq_limit_news", "lapinq_running"}),
+        whole=LIMITS_AND_RUNNING | {"lapinq_limit_news"},
     ),
-    Statement(
-        verb="count_limits",
-        params=lambda _: {"name": "api"},
-        rows=10,
-        pages=10,
-        whole=frozenset({"lapinq_limits"}),
-    ),
+    Statement("count_limits", lambda _: {"name": "api"}, rows=10, pages=10, whole=LIMITS_AND_RUNNING),
     *(
-        Statement(
-            verb=verb,
-            use=f"of {queue}",
-            params=lambda laned, queue=queue: _place(laned, queue),
-            session=Session.LOOKUP,
-            rows=rows,
-            pages=pages,
-            whole=frozenset({"lapinq_attempts_default", "lapinq_lane_news"}),  # nearly empty here
-        )
-        for queue in ORDERS
+        Statement(verb, _place, rows=rows, pages=pages, session=Session.LOOKUP, whole=NEARLY_EMPTY)
         for verb, rows, pages in (
             ("find_reason", 30, 100),
             ("allowances", 30, 100),
@@ -211,59 +180,28 @@ SHOWING = [
         )
     ),
     Statement(
-        verb="count_turns_ahead",
-        params=lambda laned: _place(laned, "fair"),
-        session=Session.LOOKUP,
+        "count_turns_ahead",
+        lambda laned: _place(laned, "fair"),
         rows=500,
         pages=1500,
         stale=(2 * ALL_LANES, 1500),
+        session=Session.LOOKUP,
     ),
     Statement(
-        verb="first_short",
-        params=lambda laned: {
-            "queue": LIMITED,
-            "id": laned.limited,
-            "lane": "k000001\x1fgpu",
-            "rank": 2**41,
-            "seq": 2**40,
-            "names": ["gpu", "api"],
-        },
-        session=Session.LOOKUP,
-        stale=(6 * ALL_LANES, 1200),
-        rows=300,
-        pages=700,
+        "first_short", _short, rows=300, pages=700, stale=(6 * ALL_LANES, 1200), session=Session.LOOKUP
     ),
 ]
 
 KEEPING = [
+    Statement("recheck_lanes", lambda _: {"queue": "", "lane": ""}, rows=2000, pages=40, whole=NEARLY_EMPTY),
     Statement(
-        verb="recheck_lanes",
-        params=lambda _: {"queue": "", "lane": ""},
-        rows=2000,
-        pages=40,
-        whole=frozenset({"lapinq_lane_news"}),  # nearly empty here
-    ),
-    *(
-        Statement(
-            verb="find_idle",
-            use=f"of {queue}",
-            params=lambda _, queue=queue: {"queue": queue, "limit": 1000},
-            # Each lane and key of the queue, which is why maintenance does it.
-            rows=6 * ALL_LANES,
-            pages=10 * ALL_LANES,
-            whole=frozenset(
-                {"lapinq_lanes", "lapinq_keys", "lapinq_ready", "lapinq_running", "lapinq_delayed"}
-            ),
-        )
-        for queue in ORDERS
-    ),
-    Statement(
-        verb="prune_lanes",
-        params=lambda _: {"queue": ORDERS[0], "lanes": ["k000001", "new"], "keys": ["k000001", "new"]},
-        rows=20,
+        "busy_breakers",
+        lambda _: {"most": 1000, "recent": 0.0},
+        rows=200,
         pages=60,
+        stale=(20 * ALL_THAT_RUNS, 400),
+        session=Session.SEARCH,
     ),
-    Statement(verb="restore_lanes", params=lambda _: {}, rows=5, pages=10),
 ]
 
 GOVERNED = [*CLAIMING, *ENQUEUEING, *ENDING, *SHOWING, *KEEPING]

@@ -35,7 +35,7 @@ class Session(StrEnum):
     LOOKUP = "those of backward_scan.py, for what explains a task"
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
+class Statement(msgspec.Struct, frozen=True):
     """A statement, and the bounds on the rows and pages that it may look at. `params` gets the filled rows.
 
     The first execution in a session also reads the catalogue of the tables that it writes and of their indexes, which
@@ -49,11 +49,11 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
     verb: str
     params: Callable[[Any], Params]
-    session: Session = Session.POOLED
     rows: int
     pages: int
     later: int | None = None
     stale: tuple[int, int] | None = None
+    session: Session = Session.POOLED
     use: str = ""
     whole: frozenset[str] = frozenset()
     dead: float = 0
@@ -172,24 +172,24 @@ _DELIVERY: Params = {"answer": 500, "failure": "no", "wait": 10.0, "give_up": 86
 _TURN: Params = {"limit": 10, "lease": 30.0, "hosts": [], "places": [], "places_each": 4, "after": ""}
 
 CLAIMING = [
-    Statement(verb="claim", params=_claim, session=Session.PINNED, rows=5 * FEW, pages=100, later=85),
+    Statement("claim", _claim, rows=5 * FEW, pages=100, later=85, session=Session.PINNED),
     Statement(
-        verb="claim",
-        use="from the last task of its queue",
-        params=lambda rows: {
+        "claim",
+        lambda rows: {
             **_claim(rows),
             "mark_rank": rows.last_rank,
             "mark_seq": rows.last_seq,
             "max_rank": rows.last_rank,
         },
-        session=Session.PINNED,
         rows=FEW,
         pages=50,
         later=35,
+        session=Session.PINNED,
+        use="from the last task of its queue",
     ),
     Statement(
-        verb="claim_many",
-        params=lambda rows: {
+        "claim_many",
+        lambda rows: {
             **_claim(rows),
             "queues": [QUEUE, "none", QUEUE],
             "mark_ranks": [rows.rank, LOWEST_MARK[0], rows.last_rank],
@@ -197,26 +197,26 @@ CLAIMING = [
             "limits": [FEW, FEW, 1],
             "limit": FEW + 1,
         },
-        session=Session.PINNED,
         rows=6 * FEW,
         pages=120,
         later=100,
+        session=Session.PINNED,
     ),
     *(
         Statement(
-            verb=verb,
-            params=lambda rows: {
+            verb,
+            lambda rows: {
                 "queues": [QUEUE, QUEUE],
                 "ranks": [rows.rank, rows.last_rank],
                 "seqs": [rows.seq, rows.last_seq],
             },
-            session=Session.PINNED,
             rows=4,
             pages=20,
+            session=Session.PINNED,
         )
         for verb in ("heads", "isolated_first")
     ),
-    Statement(verb="discover", params=lambda _: {}, session=Session.PINNED, rows=25, pages=100, dead=0.5),
+    Statement("discover", lambda _: {}, rows=25, pages=100, session=Session.PINNED, dead=0.5),
     Statement(
         # After a claim whose connection broke.
         verb="reclaim",
@@ -229,79 +229,55 @@ CLAIMING = [
 ]
 
 SETTLING = [
-    Statement(verb="complete", params=_completed, session=Session.PINNED, rows=2 * FEW, pages=60, later=50),
-    Statement(verb="settle", params=_failed, session=Session.PINNED, rows=2 * FEW, pages=60, later=50),
+    Statement("complete", _completed, rows=2 * FEW, pages=60, later=50, session=Session.PINNED),
+    Statement("settle", _failed, rows=2 * FEW, pages=60, later=50, session=Session.PINNED),
     Statement(
-        verb="settle",
-        use="of rescued tasks",
-        params=_failed,
+        "settle",
+        _failed,
         rows=250,
         pages=100,
+        use="of rescued tasks",
         whole=frozenset({"lapinq_running"}),
         dead=1.1,
     ),
+    Statement("release", lambda rows: {**_running(rows), "isolations": [2] * FEW}, rows=4 * FEW, pages=100),
     Statement(
-        verb="release",
-        params=lambda rows: {**_running(rows), "isolations": [2] * FEW},
-        rows=4 * FEW,
-        pages=100,
-    ),
-    Statement(
-        verb="admit",
-        params=lambda rows: {**_running(rows), "task": SHUT, "again": True},
-        session=Session.PINNED,
+        "admit",
+        lambda rows: {**_running(rows), "task": SHUT, "again": True},
         rows=6 * FEW,
         pages=200,
+        session=Session.PINNED,
     ),
-    Statement(verb="report_progress", params=_running, rows=4 * FEW, pages=150),
+    Statement("report_progress", _running, rows=4 * FEW, pages=150),
     Statement(
-        verb="report_logs",
-        params=lambda rows: {**_running(rows), "logs": ["a line"] * FEW},
-        rows=4 * FEW,
-        pages=150,
+        "report_logs", lambda rows: {**_running(rows), "logs": ["a line"] * FEW}, rows=4 * FEW, pages=150
     ),
-    Statement(verb="find_own_attempts", params=_running, rows=2 * FEW, pages=60, later=40),
-    Statement(verb="heartbeat", params=lambda _: {"id": WORKER, **_HEALTH, **_NO_JUMP}, rows=21, pages=30),
+    Statement("find_own_attempts", _running, rows=2 * FEW, pages=60, later=40),
+    Statement("heartbeat", lambda _: {"id": WORKER, **_HEALTH, **_NO_JUMP}, rows=21, pages=30),
 ]
 
 TASKS = [
     # The first call in a session also compiles the function.
-    Statement(verb="enqueue", params=_new, rows=0, pages=1500, later=80, stale=(0, 250)),
+    Statement("enqueue", _new, rows=0, pages=1500, later=80, stale=(0, 250)),
+    Statement("enqueue", _alike, rows=0, pages=1500, later=80, stale=(0, 250), use="of tasks alike"),
     Statement(
-        verb="enqueue", use="of tasks alike", params=_alike, rows=0, pages=1500, later=80, stale=(0, 250)
+        "enqueue", _keyed, rows=0, pages=1500, later=90, stale=(0, 250), use="of tasks alike with keys"
     ),
+    Statement("cancel", lambda rows: _of(rows.ready), rows=2, pages=20),
+    Statement("cancel", lambda rows: _of(rows.delayed), rows=2, pages=20, use="of a delayed task"),
+    Statement("request_cancel", lambda rows: _of(rows.running[0]), rows=2, pages=40, later=30),
+    Statement("set_progress", lambda rows: _of(rows.running[0]), rows=2, pages=40, later=30),
+    Statement("run_now", lambda rows: _of(rows.delayed), rows=2, pages=160, later=35),
+    Statement("requeue", lambda rows: {**_of(rows.failed), "by": "lisa"}, rows=4, pages=190, later=50),
+    Statement("get_result", lambda rows: _of(rows.completed), rows=4, pages=25),
+    Statement("task_detail", lambda rows: _of(rows.completed), rows=20, pages=40),
     Statement(
-        verb="enqueue",
-        use="of tasks alike with keys",
-        params=_keyed,
-        rows=0,
-        pages=1500,
-        later=90,
-        stale=(0, 250),
+        "task_detail_attempts", lambda rows: {**_of(rows.failed), "chosen": None}, rows=20, pages=40, later=30
     ),
-    Statement(verb="cancel", params=lambda rows: _of(rows.ready), rows=2, pages=20),
+    Statement("attempts", lambda rows: _of(rows.failed), rows=6, pages=40, later=30),
     Statement(
-        verb="cancel", use="of a delayed task", params=lambda rows: _of(rows.delayed), rows=2, pages=20
-    ),
-    Statement(verb="request_cancel", params=lambda rows: _of(rows.running[0]), rows=2, pages=40, later=30),
-    Statement(verb="set_progress", params=lambda rows: _of(rows.running[0]), rows=2, pages=40, later=30),
-    Statement(verb="run_now", params=lambda rows: _of(rows.delayed), rows=2, pages=160, later=35),
-    Statement(
-        verb="requeue", params=lambda rows: {**_of(rows.failed), "by": "lisa"}, rows=4, pages=190, later=50
-    ),
-    Statement(verb="get_result", params=lambda rows: _of(rows.completed), rows=4, pages=25),
-    Statement(verb="task_detail", params=lambda rows: _of(rows.completed), rows=20, pages=40),
-    Statement(
-        verb="task_detail_attempts",
-        params=lambda rows: {**_of(rows.failed), "chosen": None},
-        rows=20,
-        pages=40,
-        later=30,
-    ),
-    Statement(verb="attempts", params=lambda rows: _of(rows.failed), rows=6, pages=40, later=30),
-    Statement(
-        verb="get_results",
-        params=lambda rows: {"ids": [rows.completed, rows.failed, rows.ready, *rows.running[:2]]},
+        "get_results",
+        lambda rows: {"ids": [rows.completed, rows.failed, rows.ready, *rows.running[:2]]},
         rows=20,
         pages=100,
     ),
@@ -317,65 +293,49 @@ UPKEEP = [
         # The seed moves what would be due in the next hour, and leaves that dead too.
         dead=0.01,
     ),
+    Statement("promote", lambda _: _promotion(None), rows=20, pages=200, use="from the bottom", dead=1.1),
+    Statement("expire", lambda _: {"limit": 500}, rows=20, pages=200, dead=2.2),
+    Statement("busy_task_breakers", lambda _: {"most": 1000}, rows=20, pages=60, session=Session.SEARCH),
     Statement(
-        verb="promote", use="from the bottom", params=lambda _: _promotion(None), rows=20, pages=200, dead=1.1
-    ),
-    Statement(verb="expire", params=lambda _: {"limit": 500}, rows=20, pages=200, dead=2.2),
-    Statement(
-        verb="busy_task_breakers", params=lambda _: {"most": 1000}, session=Session.SEARCH, rows=20, pages=60
-    ),
-    Statement(
-        verb="release_parked",
-        params=lambda _: {"task": PARKED, "limit": 500},
-        session=Session.SEARCH,
+        "release_parked",
+        lambda _: {"task": PARKED, "limit": 500},
         rows=6 * FEW,
         pages=250,
-    ),
-    Statement(
-        verb="put_off_parked",
-        params=lambda _: {"limit": 500},
         session=Session.SEARCH,
-        rows=3 * FEW,
-        pages=250,
     ),
+    Statement("put_off_parked", lambda _: {"limit": 500}, rows=3 * FEW, pages=250, session=Session.SEARCH),
+    Statement("first_running", lambda rows: {"since": rows.place}, rows=2, pages=10, session=Session.SEARCH),
     Statement(
-        verb="first_running",
-        params=lambda rows: {"since": rows.place},
-        session=Session.SEARCH,
+        "first_running",
+        lambda _: {"since": BOTTOM},
         rows=2,
         pages=10,
-    ),
-    Statement(
-        verb="first_running",
+        session=Session.SEARCH,
         use="from the bottom",
-        params=lambda _: {"since": BOTTOM},
-        session=Session.SEARCH,
-        rows=2,
-        pages=10,
         dead=0.1,
     ),
     Statement(
-        verb="find_lost",
-        params=lambda rows: {"limit": 500, "expected": 0.0, "since": rows.place},
-        session=Session.SEARCH,
+        "find_lost",
+        lambda rows: {"limit": 500, "expected": 0.0, "since": rows.place},
         rows=1500,
         pages=1000,
+        session=Session.SEARCH,
     ),
     Statement(
-        verb="fold_counts",
-        use="of too few rows to be folded",
-        params=lambda rows: {"since": rows.last_dead_count, "limit": 50},
-        session=Session.SEARCH,
+        "fold_counts",
+        lambda rows: {"since": rows.last_dead_count, "limit": 50},
         rows=1000,
         pages=20,
+        session=Session.SEARCH,
+        use="of too few rows to be folded",
     ),
     Statement(
-        verb="fold_counts",
-        use="from the bottom",
-        params=lambda _: {"since": BOTTOM, "limit": 50_000},
-        session=Session.SEARCH,
+        "fold_counts",
+        lambda _: {"since": BOTTOM, "limit": 50_000},
         rows=1000,
         pages=1300,
+        session=Session.SEARCH,
+        use="from the bottom",
         dead=0.1,
     ),
 ]
@@ -383,52 +343,44 @@ UPKEEP = [
 KEEPING = [
     *(
         Statement(
-            verb="delete_ended",
-            use=f"of {status} tasks",
-            params=lambda rows, status=status: {**_retention(rows), "status": status},
-            session=Session.STEP,
+            "delete_ended",
+            lambda rows, status=status: {**_retention(rows), "status": status},
             rows=1000,
             pages=6000,
+            session=Session.STEP,
+            use=f"of {status} tasks",
         )
         for status in ("completed", "failed")
     ),
-    Statement(
-        verb="cleanup",
-        session=Session.STEP,
-        params=lambda _: {"limit": 500},
-        rows=10 * FEW,
-        pages=300,
-        dead=1.1,
-    ),
-    Statement(verb="forget_keys", params=lambda _: {"limit": 500}, rows=4 * FEW, pages=100, dead=1.1),
+    Statement("cleanup", lambda _: {"limit": 500}, rows=10 * FEW, pages=300, session=Session.STEP, dead=1.1),
+    Statement("forget_keys", lambda _: {"limit": 500}, rows=4 * FEW, pages=100, dead=1.1),
+    Statement("find_idempotency_keys", lambda _: {"keys": ["1", "2", "new"]}, rows=FEW, pages=30),
 ]
 
 WEBHOOKS = [
-    Statement(verb="take_webhooks", params=lambda _: _TURN, rows=30, pages=300, dead=3.1),
+    Statement("take_webhooks", lambda _: _TURN, rows=30, pages=300, dead=3.1),
     Statement(
-        verb="webhook_delivered",
-        params=lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
+        "webhook_delivered",
+        lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
         rows=2 * FEW,
         pages=50,
         later=42,
     ),
     Statement(
-        verb="webhook_failed",
-        params=lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
+        "webhook_failed",
+        lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
         rows=2 * FEW,
         pages=50,
         later=42,
     ),
-    Statement(verb="prune_webhooks", params=lambda _: {"limit": 500}, rows=4 * FEW, pages=60),
+    Statement("prune_webhooks", lambda _: {"limit": 500}, rows=4 * FEW, pages=60),
 ]
 
 FIGURES = [
-    Statement(verb="record_rollups", params=lambda _: _FIGURES, rows=0, pages=20),
-    Statement(verb="fold_rollups", params=lambda _: {**_FIGURES, "limit": 5000}, rows=1500, pages=1600),
-    Statement(verb="recent", params=lambda _: {"minutes": 5, "queue": None}, rows=500, pages=600),
-    Statement(
-        verb="prune_rollups", params=lambda _: {**_FIGURES, "limit": 500}, rows=200, pages=400, dead=1.1
-    ),
+    Statement("record_rollups", lambda _: _FIGURES, rows=0, pages=20),
+    Statement("fold_rollups", lambda _: {**_FIGURES, "limit": 5000}, rows=1500, pages=1600),
+    Statement("recent", lambda _: {"minutes": 5, "queue": None}, rows=500, pages=600),
+    Statement("prune_rollups", lambda _: {**_FIGURES, "limit": 500}, rows=200, pages=400, dead=1.1),
 ]
 
 STATEMENTS = [*CLAIMING, *SETTLING, *TASKS, *UPKEEP, *KEEPING, *WEBHOOKS, *FIGURES]

@@ -1,4 +1,4 @@
-"""Sessions over HTTP: how long they hold, the list of one's own, and what ends them."""
+"""Sessions over HTTP: the list of one's own, and what ends them. How long they hold is in `integration/people`."""
 
 from contextlib import ExitStack
 
@@ -15,37 +15,18 @@ def username(signed_in: httpx.Client) -> str:
     return add_user(signed_in)["username"]
 
 
-def test_one_ends_after_12_idle_hours_or_7_days(
-    api: httpx.Client, db: psycopg.Connection, username: str
-) -> None:
-    for column, age, status in (
-        ("seen_at", "11 hours 59 minutes", 200),
-        ("seen_at", "12 hours", 401),
-        ("created_at", "6 days 23 hours", 200),
-        ("created_at", "7 days", 401),
-    ):
-        with browser(api, username, PASSWORD) as client:
-            db.execute(
-                f"UPDATE lapinq_sessions s SET {column} = lapinq_now() - %s::interval FROM lapinq_users u"  # pyright: ignore[reportArgumentType]
-                " WHERE u.id = s.user_id AND u.username = %s",
-                (age, username),
-            )
-            assert client.get("/me").status_code == status, (column, age)
-
-
 def test_ones_own_are_listed_and_ended_by_their_id(
-    api: httpx.Client, db: psycopg.Connection, username: str
+    api: httpx.Client, signed_in: httpx.Client, db: psycopg.Connection, username: str
 ) -> None:
     with ExitStack() as stack:
         here, there, elsewhere = (stack.enter_context(browser(api, username, PASSWORD)) for _ in range(3))
-        stranger = stack.enter_context(browser(api))
         found = here.get("/account/sessions").json()
         assert len(found) == 3
         assert found[0].keys() == {"id", "created_at", "seen_at", "address", "user_agent", "is_current"}
         assert {one["address"] for one in found} == {"127.0.0.1"}
         assert all(one["user_agent"].startswith("python-httpx/") for one in found)
         [other] = [one["id"] for one in there.get("/account/sessions").json() if one["is_current"]]
-        assert stranger.delete(f"/account/sessions/{other}").status_code == 404
+        assert signed_in.delete(f"/account/sessions/{other}").status_code == 404
         assert here.delete(f"/account/sessions/{other.upper()}").json() == {"ended": 1}
         assert there.get("/me").status_code == 401
         assert here.delete(f"/account/sessions/{other}").status_code == 404
@@ -54,35 +35,29 @@ def test_ones_own_are_listed_and_ended_by_their_id(
         assert elsewhere.get("/me").status_code == 401
         assert here.get("/me").status_code == 200
         assert "this session" in here.get("/account").text
+        token = here.cookies["lapinq_session"]
     rows = db.execute(
         "SELECT details FROM lapinq_audit WHERE action = 'session.revoke' AND target = %s", (username,)
     ).fetchall()
     assert [len(row[0]["sessions"]) for row in rows] == [1, 1]
+    for table in ("lapinq_sessions", "lapinq_audit", "lapinq_users"):
+        stored = db.execute(f"SELECT t::text FROM {table} t").fetchall()  # pyright: ignore[reportArgumentType]
+        assert stored
+        assert not any(token in row[0] or PASSWORD in row[0] for row in stored)
 
 
 def test_a_new_password_ends_all_others_and_the_old_one_is_no_good(api: httpx.Client, username: str) -> None:
     with browser(api, username, PASSWORD) as here, browser(api, username, PASSWORD) as there:
         wrong = {"current_password": "wrong one", "new_password": "battery staple"}
         answer = here.post("/account/password", json=wrong)
-        assert answer.status_code == 403
-        assert answer.json() == {"error": "the current password is wrong"}
+        assert (answer.status_code, answer.json()) == (403, {"error": "the current password is wrong"})
         assert there.get("/me").status_code == 200
         change = {"current_password": PASSWORD, "new_password": "battery staple"}
-        for refused in ("short", username, "x" * 1025, "nul \x00 nul nul"):
+        for refused in ("short", username):
             answer = here.post("/account/password", json={**change, "new_password": refused})
-            assert answer.status_code == 400
-            assert answer.json()["details"][0]["loc"] == "new_password"
+            assert (answer.status_code, answer.json()["details"][0]["loc"]) == (400, "new_password")
         assert here.post("/account/password", json=change).json() == {"changed": True, "sessions_ended": 1}
         assert (here.get("/me").status_code, there.get("/me").status_code) == (200, 401)
         old = {"username": username, "password": PASSWORD}
         assert there.post("/login", data=old).status_code == 401
         log_in(there, username, "battery staple")
-
-
-def test_a_token_is_nowhere_in_the_database(api: httpx.Client, api_database: str, username: str) -> None:
-    with browser(api, username, PASSWORD) as client, psycopg.connect(api_database) as conn:
-        token = client.cookies["lapinq_session"]
-        for table in ("lapinq_sessions", "lapinq_audit", "lapinq_users"):
-            rows = conn.execute(f"SELECT t::text FROM {table} t").fetchall()  # pyright: ignore[reportArgumentType]
-            assert rows
-            assert not any(token in row[0] or PASSWORD in row[0] for row in rows)

@@ -7,17 +7,17 @@ import msgspec
 import psycopg
 
 from lapinq_api.operations.bodies.objects import WebhookObject
-from tests.support.eventually import eventually
-from tests.support.http.delivering import completed, delivering, failed
-from tests.support.http.receiver import receiving
+from tests.support.http.delivering import completed, failed
 from tests.support.http.refusals import check_queries_refused
+from tests.support.http.schedules_over_http import pages
 
+PATH = "/api/v1/webhooks"
 URL = "https://hooks.example/done?a=b"
 UNKNOWN = "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11"
 
 
 def listed(client: httpx.Client, **params: Any) -> list[dict[str, Any]]:
-    answer = client.get("/api/v1/webhooks", params=params)
+    answer = client.get(PATH, params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -42,16 +42,12 @@ def test_a_webhook_shows_what_it_is_and_what_became_of_it(
     assert (described.status, described.state, described.tries) == ("completed", "pending", 0)
     assert described.due_at == described.created_at
     assert (described.tried_at, described.answer, described.failure) == (None, None, None)
-    assert api.get(f"/api/v1/webhooks/{shown['id'].upper()}").json() == shown
+    path = f"{PATH}/{shown['id'].upper()}"
+    assert api.get(path).json() == shown
     settle(db, shown["id"], "given_up")
-    later = api.get(f"/api/v1/webhooks/{shown['id']}").json()
-    assert (later["state"], later["tries"], later["answer"], later["failure"], later["due_at"]) == (
-        "given_up",
-        9,
-        500,
-        "it answered 500",
-        None,
-    )
+    later = api.get(path).json()
+    assert (later["state"], later["tries"], later["due_at"]) == ("given_up", 9, None)
+    assert (later["answer"], later["failure"]) == (500, "it answered 500")
 
 
 def test_the_list_is_newest_first_and_goes_by_state_queue_task_and_id(
@@ -63,28 +59,18 @@ def test_the_list_is_newest_first_and_goes_by_state_queue_task_and_id(
     in_order = db.execute("SELECT id::text FROM lapinq_webhooks WHERE queue_name = %s ORDER BY seq", (queue,))
     assert [event["id"] for event in reversed(events)] == [event for (event,) in in_order]
     assert {event["task_id"] for event in events} == set(ids)
+    assert list(pages(api, PATH, queue=queue, limit=2)) == [events[:2], events[2:]]
     assert listed(api)[0]["task_id"] == other
     settle(db, events[0]["id"], "delivered")
-    assert [event["id"] for event in listed(api, queue=queue, state="delivered")] == [events[0]["id"]]
-    assert [event["id"] for event in listed(api, queue=queue, state="pending")] == [
-        event["id"] for event in events[1:]
-    ]
+    for filters, expected in (
+        ({"state": "delivered"}, events[:1]),
+        ({"state": "pending"}, events[1:]),
+        ({"task_id": other}, []),
+        ({"id": events[1]["id"][:20].upper()}, [events[1]]),
+    ):
+        found = listed(api, queue=queue, **filters)
+        assert [event["id"] for event in found] == [event["id"] for event in expected], filters
     assert [event["status"] for event in listed(api, task_id=other)] == ["failed"]
-    assert listed(api, task_id=other, queue=queue) == []
-    assert [event["id"] for event in listed(api, id=events[1]["id"][:20].upper())] == [events[1]["id"]]
-
-
-def test_pages_follow_each_other(api: httpx.Client, api_database: str, queue: str) -> None:
-    completed(api_database, URL, 5, queue_name=queue)
-    whole, pages, cursor = listed(api, queue=queue), list[dict[str, Any]](), None
-    while True:
-        params = {"queue": queue, "limit": 2, **({"cursor": cursor} if cursor else {})}
-        answer = api.get("/api/v1/webhooks", params=params)
-        pages += answer.json()
-        if (cursor := answer.headers.get("X-Next-Cursor")) is None:
-            break
-    assert pages == whole
-    assert len(whole) == 5
 
 
 def test_a_wrong_filter_or_id_is_refused(api: httpx.Client) -> None:
@@ -92,18 +78,19 @@ def test_a_wrong_filter_or_id_is_refused(api: httpx.Client) -> None:
         ("state", "sent"), ("task_id", "1"), ("id", "g"), ("queue", ""), ("limit", "0"), ("limit", "1001"),
         ("cursor", "x"), ("cursor", "%00"), ("url", "a"),
     )  # fmt: skip
-    check_queries_refused(api, "GET", "/api/v1/webhooks", [({name: value}, name) for name, value in wrong])
+    check_queries_refused(api, "GET", PATH, [({name: value}, name) for name, value in wrong])
     for method, path in (("GET", ""), ("POST", "/resend")):
-        assert api.request(method, f"/api/v1/webhooks/{UNKNOWN}{path}").status_code == 404
-        assert api.request(method, f"/api/v1/webhooks/1{path}").status_code == 400
+        assert api.request(method, f"{PATH}/{UNKNOWN}{path}").status_code == 404
+        assert api.request(method, f"{PATH}/1{path}").status_code == 400
 
 
+# That it arrives again with the same id is in `tests/integration/webhooks`.
 def test_what_is_sent_again_is_due_now_and_has_another_day(
     api: httpx.Client, api_database: str, db: psycopg.Connection, queue: str
 ) -> None:
     completed(api_database, URL, queue_name=queue)
     (event,) = listed(api, queue=queue)
-    path = f"/api/v1/webhooks/{event['id']}"
+    path = f"{PATH}/{event['id']}"
     assert api.post(f"{path}/resend", json={"url": "http://a"}).status_code == 400
     for state in ("delivered", "given_up", "pending"):
         settle(db, event["id"], state)
@@ -119,13 +106,3 @@ def test_what_is_sent_again_is_due_now_and_has_another_day(
         assert row == (True, True), state
     noted = db.execute("SELECT action, details FROM lapinq_audit WHERE target = %s", (event["id"],))
     assert noted.fetchall() == [("webhook.resend", {"queue": queue, "task_id": event["task_id"]})] * 3
-
-
-def test_it_arrives_again_with_the_same_id(api: httpx.Client, api_database: str, queue: str) -> None:
-    with receiving() as receiver, delivering(api_database):
-        completed(api_database, receiver.url, queue_name=queue)
-        (event,) = listed(api, queue=queue)
-        eventually(lambda: listed(api, queue=queue)[0]["state"] == "delivered")
-        assert api.post(f"/api/v1/webhooks/{event['id']}/resend").status_code == 200
-        eventually(lambda: len(receiver.received) == 2)
-        assert {received.event_id for received in receiver.received} == {event["id"]}

@@ -20,14 +20,7 @@ from tests.support.http.serving import serving
 pytestmark = pytest.mark.http
 
 EVIL = {"Host": "evil.example:8001"}
-KNOWN = (
-    "127.0.0.1:8001",
-    "[::1]:8001",
-    "LOCALHOST",
-    "localhost.:80",
-    "tasks.example.org",
-    "Tasks.Example.Org.:443",
-)
+KNOWN = ("127.0.0.1:8001", "[::1]:8001", "LOCALHOST", "localhost.:80", "Tasks.Example.Org.:443")
 TASK = {"task_name": "factorial", "module_path": "math", "args": [20]}
 CHANGE = {"current_password": "lapinq", "new_password": PASSWORD}
 
@@ -57,14 +50,13 @@ def test_an_open_server_is_served_under_names_that_are_known(serve: Serve, keyed
     assert refuses(client, "/api/v1/queues", **{"X-API-Key": made["key"][:-1] + "x"})
 
 
-def test_a_socket_is_refused_in_its_handshake(serve: Serve) -> None:
-    client = serve()
-    address = f"ws://{client.base_url.host}:{client.base_url.port}/ws"
+def test_a_socket_is_refused_in_its_handshake(api: httpx.Client) -> None:
+    port = api.base_url.port
     with pytest.raises(InvalidStatus) as refused:
-        connect(f"ws://evil.example:{client.base_url.port}/ws", proxy=None, sock=_socket(client))
+        connect(f"ws://evil.example:{port}/ws", proxy=None, sock=_socket(api))
     assert refused.value.response.status_code == 400
     assert b"LAPINQ_ALLOWED_HOSTS" in refused.value.response.body
-    with connect(address, proxy=None):
+    with connect(f"ws://{api.base_url.host}:{port}/ws", proxy=None):
         pass
 
 
@@ -86,11 +78,7 @@ def test_with_a_key_any_host_is_served_once_the_default_password_is_changed(
 ) -> None:
     monkeypatch.setattr(default_password, "FRESH_SECONDS", 3600.0)  # it is told, it need not ask
     settings = Settings(database_url=database, api_key="master")
-    with (
-        serving(build_app(settings)) as here,
-        serving(build_app(settings)) as there,
-        browser(here) as first,
-    ):
+    with serving(build_app(settings)) as here, serving(build_app(settings)) as there, browser(here) as first:
         for client in (here, there):
             assert refuses(client, "/login")
             assert refuses(client, "/api/v1/queues")

@@ -32,38 +32,15 @@ def _nothing_is_stored(db: psycopg.Connection) -> Iterator[None]:
 # Values that are none of a task are in `tests/unit/lapinq_core/domain/tasks/test_task.py`, and what is no JSON or of
 # another type in `requests/test_decoding.py` beside it.
 WRONG: list[Row] = [
-    ({"task_name": None}, "task_name", "must be a string, not null"),
-    ({"task_name": "x" * 256}, "task_name", "1 to 255 characters"),
     ({"task_name": "a\x00b"}, "task_name", "printable"),
-    ({"queue_name": ["a"]}, "queue_name", "must be a string, not a list"),
-    ({"queue_name": "\u202e"}, "queue_name", "printable"),
     ({"module_path": "os; import sys"}, "module_path", "dotted Python module name such as app.tasks"),
     ({"args": {"a": 1}}, "args", "must be a list, not an object"),
     ({"args": ["ok", ["\x00"]]}, "args[1][0]", "NUL"),
-    ({"kwargs": [1]}, "kwargs", "must be an object, not a list"),
     ({"kwargs": {"a": {"b": "\x00"}}}, "kwargs.a.b", "NUL"),
-    ({"metadata": 5}, "metadata", "must be an object, not an integer"),
-    ({"metadata": {"a": "\x00"}}, "metadata.a", "NUL"),
-    ({"max_retries": 101}, "max_retries", "between 0 and 100"),
-    ({"max_retries": True}, "max_retries", "must be an integer, not a boolean"),
-    ({"max_retries": 1.0}, "max_retries", "must be an integer, not a decimal fraction"),
-    ({"priority": 2**31}, "priority", "between -2147483648 and 2147483647"),
     ({"priority": 2**70}, "priority", "between -2147483648 and 2147483647"),
-    ({"ttl_seconds": -0.001}, "ttl_seconds", "between 0 and 315576000"),
-    ({"ttl_seconds": 2**70}, "ttl_seconds", "between 0 and 315576000"),
-    ({"ttl_seconds": "60"}, "ttl_seconds", "must be a number, not a string"),
-    ({"retry_delay": 1e300}, "retry_delay", "between 0 and 315576000"),
-    ({"timeout_seconds": -0.0}, "timeout_seconds", "must be more than 0"),
-    ({"timeout_seconds": 315_576_001}, "timeout_seconds", "between 0 and 315576000"),
-    ({"retry_backoff": 1}, "retry_backoff", "must be true or false, not an integer"),
     ({"webhook_url": "http://[::1"}, "webhook_url", "http or https URL"),
-    ({"webhook_url": "http://x/" + "y" * 2000}, "webhook_url", "at most 2000 characters"),
-    ({"scheduled_at": "2031-02-30T00:00:00Z"}, "scheduled_at", "ISO 8601"),
     ({"scheduled_at": "0001-01-01T00:00:00+23:59"}, "scheduled_at", "hundred years"),
-    ({"scheduled_at": 1900000000}, "scheduled_at", "must be a string, not an integer"),
     ({"priorty": 1}, "priorty", "is not a known field (did you mean 'priority'?)"),
-    ({"queue": "mail"}, "queue", "is not a known field (did you mean 'queue_name'?)"),
-    ({"id": NIL}, "id", "not a known field"),
     ({"": 1}, "", "not a known field"),
 ]
 
@@ -85,25 +62,15 @@ def test_a_wrong_value_is_refused_by_its_place(api: httpx.Client) -> None:
 
 MALFORMED: list[Row] = [
     (b"", "", "is not valid JSON: it ends too early"),
-    (b"{'task_name': 1}", "", "is not valid JSON"),
-    (_raw(b'"args":[]') + b" trailing", "", "is not valid JSON"),
     (b"\xef\xbb\xbf{}", "", "is not valid JSON"),
     ('{"task_name":"send"}'.encode("utf-16"), "", "is not valid JSON"),
-    (_raw(b'"args":["\xff"]'), "", "not encoded in UTF-8"),
     (_raw(b'"args":["\xed\xa0\x80"]'), "", "not encoded in UTF-8"),
-    (_raw(b'"args":["\\ud83dxxxxxx"]'), "", "is not valid JSON"),
-    (_raw(b'"args":["a\x00"]'), "", "is not valid JSON"),
     (_raw(b'"args":[NaN]'), "", "is not valid JSON"),
     (_raw(b'"args":[1e400]'), "args[0]", "must be a number within range"),
-    (_raw(b'"ttl_seconds":1e400'), "ttl_seconds", "must be a number within range"),
-    (_raw(b'"args":[' + b"9" * 5000 + b"]"), "args[0]", "must be a number within range"),
-    (b"null", "", "must be an object, not null"),
     (b"[]", "", "must be an object, not a list"),
-    (b"12", "", "must be an object, not an integer"),
 ]
 IN_BATCH: list[Row] = [
     (b"{}", "", "must be a list, not an object"),
-    (b"[1]", "[0]", "must be an object, not an integer"),
     (b"[null]", "[0]", "must be an object, not null"),
     (b"[" + _raw(b'"args":[]') + b",", "", "it ends too early"),
     (b"[" + b",".join([_raw(b'"args":[]')] * 1001) + b"]", "", "at most 1000 tasks, not 1001"),
@@ -111,28 +78,16 @@ IN_BATCH: list[Row] = [
 ]
 
 
-def test_a_malformed_body_is_a_400(api: httpx.Client) -> None:
+def test_a_malformed_body_is_a_400_and_another_type_a_415(api: httpx.Client) -> None:
     check_refused(api, "POST", "/api/v1/enqueue", MALFORMED)
     check_refused(api, "POST", "/api/v1/enqueue/batch", IN_BATCH)
-    for nested in (
-        b"[" * 500_000 + b"]" * 500_000,
-        b"[" * 102 + b"]" * 102,
-        b'[{"a":' * 2500 + b"1" + b"}]" * 2500,
-    ):
-        answer = api.post("/api/v1/enqueue", content=_raw(b'"args":' + nested), headers=JSON)
-        assert (answer.status_code, "nested more than 100 levels deep" in answer.json()["error"]) == (
-            400,
-            True,
-        )
-
-
-def test_another_type_of_body_is_a_415(api: httpx.Client) -> None:
-    kinds = ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", ""]
-    kinds.append("application/jsonx")
+    nested = api.post("/api/v1/enqueue", content=_raw(b'"args":' + b"[" * 102 + b"]" * 102), headers=JSON)
+    assert nested.status_code == 400
+    assert "nested more than 100 levels deep" in nested.json()["error"]
+    kinds = ("text/plain", "application/json; charset=latin-1", "", "application/jsonx")
     for headers in (*({"Content-Type": kind} for kind in kinds), {**JSON, "Content-Encoding": "gzip"}):
         response = api.post("/api/v1/enqueue", content=_raw(b'"args":[]'), headers=headers)
-        assert response.status_code == 415
-        assert "the body must" in response.json()["error"]
+        assert (response.status_code, "the body must" in response.json()["error"]) == (415, True), headers
 
 
 def test_a_body_over_the_limit_is_a_413_before_it_is_sent(api: httpx.Client) -> None:
@@ -140,35 +95,25 @@ def test_a_body_over_the_limit_is_a_413_before_it_is_sent(api: httpx.Client) -> 
     answer = _exchange(api, head + b"Content-Length: 1048577\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'{"error":"the body must not be larger than 1048576 bytes"}' in answer
-
-
-@pytest.mark.parametrize(
-    ("path", "limit"), [("/api/v1/enqueue", 2**20), ("/api/v1/enqueue/batch", 16 * 2**20)]
-)
-def test_a_chunked_body_over_the_limit_is_a_413(api: httpx.Client, path: str, limit: int) -> None:
     chunk = b" " * 65_536
-    response = api.post(path, content=iter([chunk] * (limit // len(chunk) + 1)), headers=JSON)
-    assert response.status_code == 413
-    assert response.json() == {"error": f"the body must not be larger than {limit} bytes"}
+    for path, limit in (("/api/v1/enqueue", 2**20), ("/api/v1/enqueue/batch", 16 * 2**20)):
+        headers = {**JSON, "Connection": "close"}
+        response = api.post(path, content=iter([chunk] * (limit // len(chunk) + 1)), headers=headers)
+        told = {"error": f"the body must not be larger than {limit} bytes"}
+        assert (response.status_code, response.json()) == (413, told)
 
 
-def test_a_wrong_method_is_a_405(api: httpx.Client) -> None:
+def test_a_wrong_method_is_a_405_and_an_unknown_path_a_404(api: httpx.Client) -> None:
     for method, path, allowed in (
         ("GET", "/api/v1/enqueue", {"POST"}),
-        ("GET", "/api/v1/enqueue/batch", {"POST"}),
-        ("POST", "/api/v1/queues", {"GET", "HEAD"}),
         ("POST", "/health", {"GET", "HEAD"}),
         ("TRACE", "/api/v1/tasks", {"GET", "HEAD", "DELETE"}),
-        ("POST", f"/api/v1/tasks/{NIL}/result", {"GET", "HEAD"}),
         ("OPTIONS", "/api/v1/enqueue", {"POST"}),
         ("DELETE", "/api/v1/queues/mail", {"GET", "HEAD", "PATCH"}),
     ):
         response = api.request(method, path)
         assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, allowed), path
         assert response.json() == {"error": "this path does not take this method"}
-
-
-def test_an_unknown_path_is_a_404(api: httpx.Client) -> None:
     for path in (
         "/api/v1", "/api/v1/enqueue/", "/api/v2/tasks", "//api/v1/tasks", "/static/../app.py", "/static/none.js",
     ):  # fmt: skip
@@ -179,23 +124,14 @@ def test_an_unknown_path_is_a_404(api: httpx.Client) -> None:
 # What no number, flag or query can be is in `tests/unit/lapinq_api/wire/test_query.py`.
 QUERIES: list[Row] = [
     ("limit=0", "limit", "between 1 and 1000"),
-    ("limit=1001", "limit", "between 1 and 1000"),
-    ("limit=" + "9" * 5000, "limit", "between 1 and 1000"),
-    ("limit=1.0", "limit", "a whole number"),
     ("limit=%D9%A3", "limit", "a whole number"),
     ("limit=1&limit=2", "limit", "given once"),
     ("status=faild", "status", "pending, running, completed, failed, cancelled, expired"),
-    ("status=", "status", "must be one of"),
     ("queue=%00", "queue", "printable"),
-    ("queue=" + "x" * 256, "queue", "1 to 255 characters"),
-    ("task_name=%00", "task_name", "printable"),
     ("task_name=", "task_name", "1 to 255 characters"),
     ("queue=%ff", "the query", "UTF-8"),
-    ("cursor=abc", "cursor", "X-Next-Cursor"),
-    ("cursor=" + "%2B" * 22, "cursor", "X-Next-Cursor"),
     ("cursor=" + "A" * 23, "cursor", "X-Next-Cursor"),
     ("satus=failed", "satus", "is not a known parameter (did you mean 'status'?)"),
-    ("offset=10", "offset", "not a known parameter"),
     ("&".join("queue=a" for _ in range(200)), "the query", "at most 100"),
 ]
 
@@ -205,10 +141,7 @@ def test_a_wrong_query_is_refused_by_its_parameter(api: httpx.Client) -> None:
 
 
 def test_a_malformed_id_is_a_400_and_an_unknown_one_a_404(api: httpx.Client) -> None:
-    for task_id in (
-        "1", NIL[:-1], NIL + "0", NIL.replace("-", ""), f"{{{NIL}}}", f"urn:uuid:{NIL}", "%ff", "x" * 5000,
-        "g" + NIL[1:], "%D9%A3" * 36,
-    ):  # fmt: skip
+    for task_id in (NIL[:-1], NIL.replace("-", ""), f"{{{NIL}}}", "%ff", "x" * 5000, "%D9%A3" * 36):
         for path in (f"/api/v1/tasks/{task_id}", f"/api/v1/tasks/{task_id}/result"):
             check_queries_refused(api, "GET", path, [({}, "id", "must be a task id such as")])
     for path in (f"/api/v1/tasks/{NIL}", f"/api/v1/tasks/{NIL.upper()}/result", f"/api/v1/tasks/{NIL}/why"):
@@ -232,10 +165,9 @@ def test_the_name_that_was_meant_is_told(api: httpx.Client) -> None:
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_disturbs_nobody(api: httpx.Client) -> None:
     head = b"POST /api/v1/enqueue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    head += b"Content-Length: 100\r\n\r\n{"
     for _ in range(3):
         with _connect(api) as connection:
-            connection.sendall(head)
+            connection.sendall(head + b"Content-Length: 100\r\n\r\n{")
     assert api.get("/health").status_code == 200
 
 

@@ -48,10 +48,6 @@ def test_it_has_exactly_the_published_parameters() -> None:
     }
     parameters = inspect.signature(create_app).parameters
     assert {name: parameter.default for name, parameter in parameters.items()} == published
-    assert isinstance(create_app(), Starlette)
-
-
-def test_a_value_that_cannot_be_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"rate.limit"):
         create_app(rate_limit=-1)
     with pytest.raises(SettingsError, match=r"api.key is set but empty"):
@@ -59,13 +55,12 @@ def test_a_value_that_cannot_be_is_refused() -> None:
     assert isinstance(create_app(session_secret=""), Starlette)  # made at random, as published
 
 
+# That an application can be started again is in `routes/operating/test_workers.py`.
 def test_it_brings_an_empty_database_up_to_date_and_runs_tasks_inside(empty_database: str) -> None:
     app = create_app(empty_database, worker=True, worker_concurrency=2, scheduler=True, cleanup_interval=30)
     with serving(app) as client:
-        response = client.post(
-            "/api/v1/enqueue", json={"task_name": "factorial", "module_path": "math", "args": [20]}
-        )
-        task_id = response.json()["task_id"]
+        task = {"task_name": "factorial", "module_path": "math", "args": [20]}
+        task_id = client.post("/api/v1/enqueue", json=task).json()["task_id"]
         result = eventually(lambda: _finished(client, task_id), timeout=20)
         assert result is not None
         assert result["result"] == "2432902008176640000"
@@ -93,23 +88,16 @@ def test_the_environment_holds_where_a_parameter_is_left_out(
     monkeypatch.setenv("DATABASE_URL", api_database)
     monkeypatch.setenv("LAPINQ_API_KEY", "from the environment")
     monkeypatch.setenv("LAPINQ_RATE_LIMIT", "2")
+
+    def statuses(client: httpx.Client, key: str) -> list[int]:
+        headers = {"X-API-Key": key}
+        return [client.get("/api/v1/queues", headers=headers).status_code for _ in range(3)]
+
     with serving(create_app()) as client:
-        headers = {"X-API-Key": "from the environment"}
-        assert [client.get("/api/v1/queues", headers=headers).status_code for _ in range(3)] == [
-            200,
-            200,
-            429,
-        ]
+        assert statuses(client, "from the environment") == [200, 200, 429]
     with serving(create_app(api_key="given", rate_limit=100)) as client:
-        assert client.get("/api/v1/queues", headers=headers).status_code == 401
-        assert client.get("/api/v1/queues", headers={"X-API-Key": "given"}).status_code == 200
-
-
-def test_an_application_can_be_started_again_after_its_end(api_database: str) -> None:
-    app = create_app(api_database)
-    for _ in range(2):
-        with serving(app) as client:
-            assert client.get("/health").status_code == 200
+        assert statuses(client, "from the environment") == [401] * 3
+        assert statuses(client, "given") == [200] * 3
 
 
 def _finished(client: httpx.Client, task_id: str) -> dict[str, str] | None:

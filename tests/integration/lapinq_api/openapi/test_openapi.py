@@ -30,13 +30,29 @@ def fits(value: Any, struct: type[msgspec.Struct]) -> None:
 # What the database answers as text
 
 
-def test_task_objects_of_every_status_are_as_described(api: httpx.Client, made: dict[Status, str]) -> None:
+def test_tasks_results_and_attempts_of_every_kind_are_as_described(
+    api: httpx.Client, api_database: str, made: dict[Status, str], held: Claim
+) -> None:
+    async def snooze(conn: Conn) -> None:
+        await worker_verbs.settle(
+            conn, [Ended(held.id, held.token, final=False, counts=False, delay=60, error=None)]
+        )
+
+    on_connections(api_database, snooze)
     for status, task_id in made.items():
-        fits(api.get(f"/api/v1/tasks/{task_id}").json(), TaskObject)
+        path = f"/api/v1/tasks/{task_id}"
+        fits(api.get(path).json(), TaskObject)
         for task in api.get("/api/v1/tasks", params={"status": status}).json():
             fits(task, TaskObject)
+        fits(api.get(f"{path}/result").json(), ResultObject if status in FINAL else NotFinished)
     for task in api.get("/api/v1/tasks/failed").json():
         fits(task, TaskObject)
+    seen: set[str] = set()
+    for task_id in (*made.values(), held.id):
+        for attempt in api.get(f"/api/v1/tasks/{task_id}/attempts").json():
+            fits(attempt, AttemptObject)
+            seen.add(attempt["outcome"])
+    assert seen == set(AttemptOutcome)
 
 
 def test_a_task_object_with_all_there_can_be_is_as_described(api: httpx.Client) -> None:
@@ -59,33 +75,7 @@ def test_a_task_object_with_all_there_can_be_is_as_described(api: httpx.Client) 
     assert shown["ttl_remaining"]
 
 
-def test_results_are_as_described(api: httpx.Client, made: dict[Status, str]) -> None:
-    for status, task_id in made.items():
-        shown = api.get(f"/api/v1/tasks/{task_id}/result").json()
-        if status in FINAL:
-            fits(shown, ResultObject)
-        else:
-            fits(shown, NotFinished)
-
-
-def test_attempts_of_every_outcome_are_as_described(
-    api: httpx.Client, api_database: str, made: dict[Status, str], held: Claim
-) -> None:
-    async def snooze(conn: Conn) -> None:
-        await worker_verbs.settle(
-            conn, [Ended(held.id, held.token, final=False, counts=False, delay=60, error=None)]
-        )
-
-    on_connections(api_database, snooze)
-    seen: set[str] = set()
-    for task_id in (*made.values(), held.id):
-        for attempt in api.get(f"/api/v1/tasks/{task_id}/attempts").json():
-            fits(attempt, AttemptObject)
-            seen.add(attempt["outcome"])
-    assert seen == set(AttemptOutcome)
-
-
-# The document
+# The document and the page
 
 
 def test_a_server_describes_itself_to_anybody(serve: Serve) -> None:
@@ -97,29 +87,19 @@ def test_a_server_describes_itself_to_anybody(serve: Serve) -> None:
     assert document["openapi"].startswith("3.1.")
     assert document["servers"] == [{"url": "/"}]
     assert len([method for path in document["paths"].values() for method in path]) == len(OPERATIONS)
-    assert closed.get("/docs").status_code == 200
+    for path in ("/openapi.json", "/docs"):
+        assert closed.get(path).status_code == 200
+        assert closed.get(path, params={"a": "b"}).status_code == 400
+        refused = closed.post(path)
+        assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_the_description_takes_no_parameters_and_no_other_method(api: httpx.Client, path: str) -> None:
-    assert api.get(path, params={"a": "b"}).status_code == 400
-    refused = api.post(path)
-    assert refused.status_code == 405
-    assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}
+def test_a_fixed_path_is_not_taken_for_the_id_of_a_task(api: httpx.Client) -> None:
+    for method, path in (("DELETE", "/api/v1/tasks/failed"), ("GET", "/api/v1/tasks/requeue")):
+        assert api.request(method, path).status_code == 405
 
 
-@pytest.mark.parametrize(("method", "path"), [
-    ("DELETE", "/api/v1/tasks/failed"),
-    ("GET", "/api/v1/tasks/requeue"),
-])  # fmt: skip
-def test_a_fixed_path_is_not_taken_for_the_id_of_a_task(api: httpx.Client, method: str, path: str) -> None:
-    assert api.request(method, path).status_code == 405
-
-
-# The page
-
-
-def test_the_page_has_a_place_for_every_operation(api: httpx.Client) -> None:
+def test_the_page_has_a_place_for_every_operation_and_keeps_to_its_policy(api: httpx.Client) -> None:
     response = api.get("/docs")
     assert response.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in response.headers["content-security-policy"]
@@ -128,10 +108,6 @@ def test_the_page_has_a_place_for_every_operation(api: httpx.Client) -> None:
     assert len(anchors) == len(set(anchors))
     assert {operation.handler.__name__ for operation in OPERATIONS} <= set(anchors)
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(anchors)
-
-
-def test_the_page_keeps_to_its_policy(api: httpx.Client) -> None:
-    page = api.get("/docs").text
     assert not re.search(r"<script(?![^>]*\ssrc=)", page)
     assert "<style" not in page
     assert not re.search(r'\s(style|on\w+)="', page)

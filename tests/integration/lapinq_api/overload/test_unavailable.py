@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from html import unescape
+from typing import Any
 
 import httpx
 import psycopg
@@ -23,6 +24,19 @@ from tests.support.http.serving import serving
 
 TASK = {"task_name": "send", "module_path": "app.mail"}
 IN_TIME_SECONDS = 3.5  # two seconds, and something for a busy machine; less than waiting twice
+ANY = "/api/v1/tasks/00000000-0000-0000-0000-000000000000"
+CALLS: list[tuple[str, str, Any]] = [
+    ("POST", "/api/v1/enqueue", TASK),
+    ("POST", "/api/v1/enqueue/batch", [TASK]),
+    ("GET", ANY, None),
+    ("GET", f"{ANY}/result", None),
+    ("GET", f"{ANY}/attempts", None),
+    ("DELETE", f"{ANY}?running=true", None),
+    ("POST", f"{ANY}/requeue", None),
+    ("PATCH", f"{ANY}/progress", {"progress": 1}),
+    ("GET", "/api/v1/queues", None),
+    ("GET", "/health", None),
+]
 
 
 @pytest.fixture
@@ -40,9 +54,9 @@ def client(between: Proxy) -> Iterator[httpx.Client]:
         yield made
 
 
-def _assert_503_in_time(call: Callable[[], httpx.Response]) -> None:
+def _assert_503_in_time(client: httpx.Client, method: str, path: str, body: Any) -> None:
     began = time.monotonic()
-    response = call()
+    response = client.request(method, path, json=body)
     took = time.monotonic() - began
     assert response.status_code == 503, response.text
     assert int(response.headers["retry-after"]) >= 1
@@ -50,21 +64,13 @@ def _assert_503_in_time(call: Callable[[], httpx.Response]) -> None:
     assert took < IN_TIME_SECONDS
 
 
-def _calls(client: httpx.Client) -> list[Callable[[], httpx.Response]]:
-    return [
-        lambda: client.post("/api/v1/enqueue", json=TASK),
-        lambda: client.post("/api/v1/enqueue/batch", json=[TASK]),
-        lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000"),
-        lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000/result"),
-        lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000/attempts"),
-        lambda: client.delete("/api/v1/tasks/00000000-0000-0000-0000-000000000000?running=true"),
-        lambda: client.post("/api/v1/tasks/00000000-0000-0000-0000-000000000000/requeue"),
-        lambda: client.patch(
-            "/api/v1/tasks/00000000-0000-0000-0000-000000000000/progress", json={"progress": 1}
-        ),
-        lambda: client.get("/api/v1/queues"),
-        lambda: client.get("/health"),
-    ]
+def _assert_all_are_503_in_time(client: httpx.Client) -> None:
+    for call in CALLS:
+        _assert_503_in_time(client, *call)
+
+
+def _is_stored(client: httpx.Client) -> bool:
+    return client.post("/api/v1/enqueue", json=TASK).status_code == 201
 
 
 def test_a_database_that_is_down_is_answered_with_503_and_back_within_seconds(
@@ -72,12 +78,10 @@ def test_a_database_that_is_down_is_answered_with_503_and_back_within_seconds(
 ) -> None:
     log_in(client)
     between.cut()
-    for call in _calls(client):
-        _assert_503_in_time(call)
+    _assert_all_are_503_in_time(client)
     assert client.get("/health").json() == {"status": "error", "database": "unavailable"}
-    assert client.get("/api/v1/tasks").json() == {
-        "error": "the database is unavailable or did not answer in time"
-    }
+    told = {"error": "the database is unavailable or did not answer in time"}
+    assert client.get("/api/v1/tasks").json() == told
     page = client.get("/")
     assert page.status_code == 503
     assert "Database unavailable" in page.text
@@ -90,7 +94,7 @@ def test_a_database_that_is_down_is_answered_with_503_and_back_within_seconds(
     assert client.get("/login").status_code == 200
 
     between.heal()
-    eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201)
+    eventually(lambda: _is_stored(client))
     assert client.get("/health").status_code == 200
     assert client.get("/").status_code == 200
 
@@ -100,15 +104,14 @@ def test_a_dead_network_holds_nobody_longer_than_the_budget_and_then_nobody_at_a
 ) -> None:
     between.swallow()
     with ThreadPoolExecutor(18) as threads:
-        calls = [call for call in _calls(client) for _ in range(3)]
-        for future in [threads.submit(_assert_503_in_time, call) for call in calls]:
+        calls = [call for call in CALLS for _ in range(3)]
+        for future in [threads.submit(_assert_503_in_time, client, *call) for call in calls]:
             future.result()
     began = time.monotonic()
-    for call in _calls(client):
-        _assert_503_in_time(call)
+    _assert_all_are_503_in_time(client)
     assert time.monotonic() - began < 2  # so none of them waited
     between.heal()
-    eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201)
+    eventually(lambda: _is_stored(client))
 
 
 def test_what_was_answered_with_201_before_the_cut_is_stored(
@@ -128,7 +131,7 @@ def test_what_was_answered_with_201_before_the_cut_is_stored(
             return bool(eventually(enqueue, interval=0))
 
         running = [threads.submit(until_refused, n) for n in range(8)]
-        eventually(lambda: len(accepted) > 100)
+        eventually(lambda: len(accepted) > 30)
         between.cut()
         assert all(future.result() for future in running)
     with psycopg.connect(api_database) as conn:
@@ -141,11 +144,10 @@ def test_it_may_be_away_at_the_start(between: Proxy) -> None:
     began = time.monotonic()
     with serving(build_app(Settings(database_url=between.url))) as client:
         assert time.monotonic() - began < 15
-        for call in _calls(client):
-            _assert_503_in_time(call)
+        _assert_all_are_503_in_time(client)
         between.heal()
         eventually(lambda: client.get("/health").status_code == 200)
-        assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
+        assert _is_stored(client)
 
 
 def test_without_the_schema_it_waits_for_it(postgres_url: str) -> None:
@@ -162,7 +164,7 @@ def test_without_the_schema_it_waits_for_it(postgres_url: str) -> None:
         assert (page.status_code, needed in unescape(page.text)) == (503, True)
         migrate(url)
         eventually(lambda: client.get("/health").status_code == 200)
-        assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
+        assert _is_stored(client)
 
 
 def test_an_embedded_service_starts_once_the_schema_is_there_and_again_when_it_fails(between: Proxy) -> None:
@@ -205,10 +207,10 @@ def test_a_database_that_takes_its_time_is_not_taken_for_dead(
 ) -> None:
     with psycopg.connect(api_database) as conn:
         conn.execute("LOCK TABLE lapinq_tasks IN ACCESS EXCLUSIVE MODE")
-        _assert_503_in_time(lambda: client.post("/api/v1/enqueue", json=TASK))
+        _assert_503_in_time(client, "POST", "/api/v1/enqueue", TASK)
         assert client.get("/health").status_code == 200
         conn.rollback()
-    eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201)
+    eventually(lambda: _is_stored(client))
 
 
 def test_a_database_that_is_read_only_refuses_changes_and_shows_all(
@@ -220,15 +222,12 @@ def test_a_database_that_is_read_only_refuses_changes_and_shows_all(
         with read_only(api_database):
             eventually(lambda: client.get("/health").status_code == 200)
             for _ in range(2):
-                _assert_503_in_time(lambda: client.post("/api/v1/enqueue", json=TASK))
-                _assert_503_in_time(lambda: client.post("/api/v1/enqueue/batch", json=[TASK]))
-                _assert_503_in_time(lambda: client.delete(f"/api/v1/tasks/{task_id}"))
+                _assert_503_in_time(client, "POST", "/api/v1/enqueue", TASK)
+                _assert_503_in_time(client, "POST", "/api/v1/enqueue/batch", [TASK])
+                _assert_503_in_time(client, "DELETE", f"/api/v1/tasks/{task_id}", None)
                 assert client.get("/api/v1/tasks").json()[0]["id"] == task_id
                 assert client.get("/me").status_code == 200
             assert "read-only" in client.post("/api/v1/enqueue", json=TASK).json()["error"]
         # Connections opened meanwhile would stay read-only, so they are not kept.
-        eventually(
-            lambda: {client.post("/api/v1/enqueue", json=TASK).status_code for _ in range(20)} == {201},
-            timeout=5,
-        )
+        eventually(lambda: all(_is_stored(client) for _ in range(20)), timeout=5)
     assert "the database is unavailable" not in caplog.text

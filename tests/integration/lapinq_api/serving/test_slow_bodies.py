@@ -1,6 +1,6 @@
 """What becomes of somebody while the body of their request is on its way counts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -10,49 +10,44 @@ from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
 
+FRIEND = b'{"username": "friend of %d", "password": "correct horse", "role": "admin"}'
+
+
+def send_slowly(client: httpx.Client, path: str, body: bytes, meanwhile: Callable[[], httpx.Response]) -> int:
+    """The status of a request whose body ends after something else has succeeded."""
+
+    def parts() -> Iterator[bytes]:
+        yield b" "
+        assert meanwhile().status_code == 200
+        yield body
+
+    headers = {"Content-Type": "application/json"}
+    return client.post(path, content=parts(), headers=headers).status_code
+
 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/admin/users", b'{"username": "friend of %d", "password": "correct horse", "role": "admin"}'),
+        ("/admin/users", FRIEND),
         ("/admin/users/%d/role", b'{"role": "admin"}'),
         ("/api/v1/keys", b'{"name": "friend of %d", "scopes": ["manage"]}'),
     ],
 )
-def test_who_is_no_admin_any_more_when_the_body_is_there_changes_nothing(
+def test_who_is_no_admin_any_more_or_gone_when_the_body_is_there_changes_nothing(
     api: httpx.Client, signed_in: httpx.Client, path: str, body: bytes
 ) -> None:
     admin = add_user(signed_in, "admin")
+    user = f"/admin/users/{admin['id']}"
+    path, body = path.replace("%d", str(admin["id"])), body.replace(b"%d", b"%d" % admin["id"])
 
-    def slowly() -> Iterator[bytes]:
-        yield b" "
-        answer = signed_in.post(f"/admin/users/{admin['id']}/role", json={"role": "user"})
-        assert answer.status_code == 200
-        yield body.replace(b"%d", b"%d" % admin["id"])
+    def demote() -> httpx.Response:
+        return signed_in.post(f"{user}/role", json={"role": "user"})
 
     with browser(api, admin["username"], PASSWORD) as client:
-        answer = client.post(
-            path.replace("%d", str(admin["id"])),
-            content=slowly(),
-            headers={"Content-Type": "application/json"},
-        )
-        assert answer.status_code == 403
+        assert send_slowly(client, path, body, demote) == 403
         assert client.get("/me").json()["role"] == "user"
-
-
-def test_who_is_gone_when_the_body_is_there_changes_nothing(
-    api: httpx.Client, signed_in: httpx.Client
-) -> None:
-    admin = add_user(signed_in, "admin")
-
-    def slowly() -> Iterator[bytes]:
-        yield b" "
-        assert signed_in.delete(f"/admin/users/{admin['id']}").status_code == 200
-        yield b'{"username": "heir", "password": "correct horse", "role": "admin"}'
-
-    with browser(api, admin["username"], PASSWORD) as client:
-        answer = client.post("/admin/users", content=slowly(), headers={"Content-Type": "application/json"})
-        assert answer.status_code == 401
+        signed_in.post(f"{user}/role", json={"role": "admin"})
+        assert send_slowly(client, path, body, lambda: signed_in.delete(user)) == 401
 
 
 def test_who_may_no_more_when_the_body_is_there_changes_nothing(
@@ -61,16 +56,11 @@ def test_who_may_no_more_when_the_body_is_there_changes_nothing(
     monkeypatch.setattr(caller, "RECHECK_SECONDS", 0.0)
     user = add_user(signed_in, "user", **{queue: ["pause"]})
 
-    def slowly() -> Iterator[bytes]:
-        yield b" "
-        answer = signed_in.post(f"/admin/users/{user['id']}/permissions", json={"queues": {}})
-        assert answer.status_code == 200
-        yield b"{}"
+    def take_away() -> httpx.Response:
+        return signed_in.post(f"/admin/users/{user['id']}/permissions", json={"queues": {}})
 
-    path = f"/api/v1/queues/{queue}/pause"
     with browser(api, user["username"], PASSWORD) as client:
-        answer = client.post(path, content=slowly(), headers={"Content-Type": "application/json"})
-        assert answer.status_code == 403
+        assert send_slowly(client, f"/api/v1/queues/{queue}/pause", b"{}", take_away) == 403
     assert api.get(f"/api/v1/queues/{queue}").status_code == 404, "it was never paused"
 
 
@@ -79,16 +69,14 @@ def test_a_key_that_is_gone_when_the_body_is_there_enqueues_nothing(
 ) -> None:
     monkeypatch.setattr(caller, "RECHECK_SECONDS", 0.0)
     key = keyed.post("/api/v1/keys", json={"name": queue, "scopes": ["enqueue"]}).json()
+    task = b'{"task_name": "send", "module_path": "app.mail", "queue_name": "%s"}' % queue.encode()
 
-    def slowly() -> Iterator[bytes]:
-        yield b" "
-        assert keyed.delete(f"/api/v1/keys/{key['id']}").status_code == 200
-        yield b'{"task_name": "send", "module_path": "app.mail", "queue_name": "%s"}' % queue.encode()
+    def delete() -> httpx.Response:
+        return keyed.delete(f"/api/v1/keys/{key['id']}")
 
-    headers = {"Content-Type": "application/json", "X-API-Key": key["key"]}
-    assert (
-        keyed.post("/api/v1/enqueue/batch", content=b"[]", headers=headers).status_code == 201
-    )  # it is known
-    answer = keyed.post("/api/v1/enqueue", content=slowly(), headers=headers)
-    assert answer.status_code == 401
+    with browser(keyed, None) as client:
+        client.headers["X-API-Key"] = key["key"]
+        assert client.post("/api/v1/enqueue/batch", json=[]).status_code == 201  # it is known
+
+        assert send_slowly(client, "/api/v1/enqueue", task, delete) == 401
     assert keyed.get("/api/v1/tasks", params={"queue": queue}).json() == []

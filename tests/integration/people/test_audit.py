@@ -53,55 +53,53 @@ async def test_filters_are_exact_and_can_be_combined(conn: Conn) -> None:
     )
     everything = await listed(conn)
     assert [entry.id for entry in everything] == sorted((entry.id for entry in everything), reverse=True)
-    assert len(everything) == 8
-    assert len(await listed(conn, actor="lisa")) == 4
-    assert await listed(conn, actor="Lisa") == []
-    assert {entry.action for entry in await listed(conn, action="task.cancel")} == {"task.cancel"}
-    assert await listed(conn, action="task.%") == []
-    assert len(await listed(conn, target="a")) == 4
-    assert len(await listed(conn, actor="root", action="task.cancel_request", target="b")) == 1
-    middle = everything[4].at + timedelta(hours=1)
-    assert await listed(conn, since=middle) == everything[:4]
-    assert await listed(conn, until=middle) == everything[4:]
-    assert everything[4] in await listed(conn, since=everything[4].at)
-    assert everything[4] not in await listed(conn, until=everything[4].at)
+    for chosen, count in (
+        ({}, 8),
+        ({"actor": "lisa"}, 4),
+        ({"actor": "Lisa"}, 0),
+        ({"action": "task.cancel"}, 4),
+        ({"action": "task.%"}, 0),
+        ({"target": "a"}, 4),
+        ({"actor": "root", "action": "task.cancel_request", "target": "b"}, 1),
+    ):
+        assert len(await listed(conn, **chosen)) == count, chosen
+    at = everything[4].at
+    assert await listed(conn, since=at + timedelta(hours=1)) == everything[:4]
+    assert await listed(conn, until=at + timedelta(hours=1)) == everything[4:]
+    assert everything[4] in await listed(conn, since=at)
+    assert everything[4] not in await listed(conn, until=at)
 
 
 async def test_pages_follow_one_another_without_gap_or_repetition(conn: Conn) -> None:
     ids = [await audit.record(conn, SHELL.did("x")) for _ in range(7)]
-    seen: list[int] = []
+    pages: list[list[int]] = []
     before: int | None = None
-    sizes: list[int] = []
-    while True:
+    while not pages or before is not None:
         page, before = await audit.list_entries(conn, AuditFilter(before=before, action="x"), 3)
-        seen += [entry.id for entry in page]
-        sizes.append(len(page))
+        pages.append([entry.id for entry in page])
         await audit.record(conn, SHELL.did("x"))  # what comes meanwhile disturbs nothing
-        if before is None:
-            break
-    assert seen == ids[::-1]
-    assert sizes == [3, 3, 1]
+    assert pages == [ids[:3:-1], ids[3:0:-1], ids[:1]]
 
 
 async def test_a_page_is_read_from_an_index_however_long_the_log(conn: Conn) -> None:
     await conn.execute(
         "INSERT INTO lapinq_audit (at, actor_kind, actor, action, target)"
-        " SELECT lapinq_now() - (50000 - n) * interval '1 minute', 'user', 'user ' || n % 50, 'action ' || n % 20,"
-        " 'target ' || n / 10 FROM generate_series(1, 50000) n"
+        " SELECT lapinq_now() - (20000 - n) * interval '1 minute', 'user', 'user ' || n % 50, 'action ' || n % 20,"
+        " 'target ' || n / 10 FROM generate_series(1, 20000) n"
     )
     await conn.execute("ANALYZE lapinq_audit")
     newest = (await listed(conn, limit=1))[0].at
     for chosen in (
         AuditFilter(),
-        AuditFilter(before=40_000),
+        AuditFilter(before=15_000),
         AuditFilter(actor="user 7"),
-        AuditFilter(action="action 3", before=20_000),
+        AuditFilter(action="action 3", before=10_000),
         AuditFilter(target="target 17"),
         AuditFilter(actor="nobody"),
         AuditFilter(actor="user 7", action="action 7"),
         AuditFilter(since=newest - timedelta(hours=10)),
-        AuditFilter(until=newest - timedelta(minutes=49_900)),
-        AuditFilter(since=newest - timedelta(days=30), until=newest - timedelta(days=30, minutes=-60)),
+        AuditFilter(until=newest - timedelta(minutes=19_900)),
+        AuditFilter(since=newest - timedelta(days=10), until=newest - timedelta(days=10, minutes=-60)),
     ):
         query = psql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(
             psql.SQL(sql("lapinq_core.people", "list_audit")).format(conditions=conditions(chosen))

@@ -11,6 +11,7 @@ from lapinq_core.db.statements import sql
 from lapinq_core.domain.accounts.account import ActorKind, Permission, Role
 from lapinq_core.people import sessions, users
 from lapinq_core.people.keys import ACCESS_CHANNEL
+from lapinq_core.people.sessions import Session
 from lapinq_core.people.users import Credentials
 from tests.support.rows.factories import Conn, Connections
 
@@ -38,27 +39,24 @@ async def make_older(conn: Conn, name: str, column: str, age: str) -> None:
 
 
 async def test_a_session_gives_its_user_as_they_are_now(conn: Conn) -> None:
+    async def found(name: str = "a") -> Session:
+        session = await sessions.find(conn, hashed(name))
+        assert session is not None
+        return session
+
     lisa = await add_user(conn)
     session_id = await begin(conn, lisa, "a")
-    session = await sessions.find(conn, hashed("a"))
-    assert session is not None
-    assert (session.id, session.user_id, session.username, session.role) == (
-        session_id,
-        lisa.id,
-        "lisa",
-        Role.USER,
-    )
-    assert (session.actor.kind, session.actor.name, session.actor.is_admin) == (ActorKind.USER, "lisa", False)
+    session = await found()
+    assert (session.id, session.user_id, session.username) == (session_id, lisa.id, "lisa")
+    assert (session.role, session.actor.kind, session.actor.name) == (Role.USER, ActorKind.USER, "lisa")
     await users.set_permissions(conn, lisa.id, {"video": frozenset({Permission.CANCEL})})
-    session = await sessions.find(conn, hashed("a"))
-    assert session is not None
+    session = await found()
     assert session.actor.may(Permission.CANCEL, "video")
     assert not session.actor.may(Permission.CANCEL, "mail")
+    assert not session.actor.is_admin
     async with conn.transaction():
         await users.set_role(conn, lisa.id, Role.ADMIN)
-    session = await sessions.find(conn, hashed("a"))
-    assert session is not None
-    assert session.actor.is_admin
+    assert (await found()).actor.is_admin
     assert await sessions.find(conn, hashed("b")) is None
     await conn.execute("DELETE FROM lapinq_users")
     assert await sessions.find(conn, hashed("a")) is None
@@ -115,6 +113,12 @@ async def test_nobody_ends_the_session_of_somebody_else(conn: Conn) -> None:
     assert ended is not None
     assert (ended.id, ended.username) == (ids["a"], "lisa")
     assert await sessions.end(conn, hashed("a")) is None
+    more = [await begin(conn, lisa, name) for name in ("d", "e")]
+    assert await sessions.revoke_all(conn, lisa.id) == ("lisa", sorted(map(str, more)))
+    assert await sessions.find(conn, hashed("d")) is None
+    assert await sessions.find(conn, hashed("bob's")) is not None
+    assert await sessions.revoke_all(conn, lisa.id) == ("lisa", [])
+    assert await sessions.revoke_all(conn, 999_999) is None
 
 
 async def test_whatever_changes_what_a_session_may_is_announced(database: str, conn: Conn) -> None:
@@ -195,16 +199,3 @@ async def test_how_many_sessions_hold_is_told_of_each_user_who_has_some(conn: Co
     assert {user: presence.count for user, presence in found.items()} == {lisa.id: 2, bob.id: 1}
     [latest] = [line for line in await sessions.list_of(conn, lisa.id, hashed("b")) if line.is_current]
     assert found[lisa.id].seen_at == latest.seen_at
-
-
-async def test_all_sessions_of_a_user_end_and_every_server_hears_of_it(database: str, conn: Conn) -> None:
-    lisa, bob = await add_user(conn), await add_user(conn, "bob")
-    ids = [await begin(conn, lisa, name) for name in ("a", "b")]
-    await begin(conn, bob, "c")
-    await conn.execute("LISTEN lapinq_access")
-    assert await sessions.revoke_all(conn, lisa.id) == ("lisa", sorted(map(str, ids)))
-    assert [told.payload async for told in conn.notifies(timeout=5, stop_after=1)] == [f"user {lisa.id}"]
-    assert await sessions.find(conn, hashed("a")) is None
-    assert await sessions.find(conn, hashed("c")) is not None
-    assert await sessions.revoke_all(conn, lisa.id) == ("lisa", [])
-    assert await sessions.revoke_all(conn, 999_999) is None

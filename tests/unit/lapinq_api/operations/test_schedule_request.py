@@ -13,13 +13,13 @@ from lapinq_api.operations.bodies.schedule_request import (
 )
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.domain.schedules.ticks import Misfire
-from tests.unit.lapinq_api.openapi.test_openapi import DOCUMENT, VALUES, validator
+from tests.unit.lapinq_api.openapi.test_openapi import SCHEMAS, VALUES, validator_of
 
 
 @pytest.mark.parametrize("name", ["ScheduleRequest", "ScheduleChange"])
 @pytest.mark.parametrize("field", [field for field in VALUES if field in Definition.__struct_fields__])
 def test_a_field_of_a_schedule_has_the_bounds_that_it_has_of_a_task(name: str, field: str) -> None:
-    bounds = [DOCUMENT["components"]["schemas"][one]["properties"][field] for one in ("EnqueueRequest", name)]
+    bounds = [SCHEMAS[one]["properties"][field] for one in ("EnqueueRequest", name)]
     if field == "ttl_seconds":  # 0 is fire and forget, which there is no schedule for
         bounds = [
             {**one, "minimum": 0, "exclusiveMinimum": 0} for one in (bound["anyOf"][0] for bound in bounds)
@@ -33,7 +33,7 @@ def test_a_schedule_is_created_and_changed_by_the_fields_of_its_definition() -> 
     fields = Definition.__struct_fields__
     assert ScheduleRequest.__struct_fields__ == fields
     assert set(ScheduleChange.__struct_fields__) == {*fields, "version"} - {"name"}
-    given = DOCUMENT["components"]["schemas"]["ScheduleRequest"]["properties"]
+    given = SCHEMAS["ScheduleRequest"]["properties"]
     defaults = {one.name: one.default for one in msgspec.structs.fields(Definition)}
     for name, schema in given.items():
         if "default" in schema and defaults[name] is not msgspec.NODEFAULT:
@@ -60,7 +60,7 @@ def test_the_schema_of_a_schedule_bounds_its_values(field: str) -> None:
         ("ScheduleRequest", {"name": "n", "task_name": "t", "module_path": "m"}),
         ("ScheduleChange", {"version": 1}),
     ):
-        fits = validator({"$ref": f"#/components/schemas/{name}"}).is_valid
+        fits = validator_of(name).is_valid
         assert [value for value in good if not fits({**base, field: value})] == []
         assert [value for value in bad if fits({**base, field: value})] == []
 

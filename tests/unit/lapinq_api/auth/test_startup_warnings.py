@@ -9,7 +9,6 @@ from lapinq_core.doctor.access import MIN_KEY
 from lapinq_core.runtime.settings import Settings
 
 OPEN = ("LAPINQ_API_KEY", "LAPINQ_REQUIRE_AUTH")
-ANY_MODULE = ("LAPINQ_ALLOWED_MODULES",)
 KEY = "k" * MIN_KEY
 
 
@@ -17,18 +16,14 @@ KEY = "k" * MIN_KEY
     ("settings", "named"),
     [
         ({}, ()),
-        ({"host": "localhost"}, ()),
         ({"host": "::1"}, ()),
         ({"host": "0.0.0.0"}, OPEN),
-        ({"host": "::"}, OPEN),
         ({"host": ""}, OPEN),
-        ({"host": "10.0.0.7"}, OPEN),
         ({"host": "10.0.0.7", "allowed_modules": ("app.*",)}, OPEN),
         ({"trusted_proxies": ("10.0.0.0/8",)}, ()),
         ({"redact": ("password",)}, ("LAPINQ_REDACT",)),
         ({"host": "0.0.0.0", "require_auth": True}, ()),
-        ({"host": "0.0.0.0", "api_key": KEY}, ANY_MODULE),
-        ({"api_key": KEY}, ANY_MODULE),
+        ({"api_key": KEY}, ("LAPINQ_ALLOWED_MODULES",)),
         ({"host": "0.0.0.0", "api_key": KEY, "allowed_modules": ("app.*",)}, ()),
         ({"api_key": KEY[1:], "allowed_modules": ("app.*",)}, ("LAPINQ_API_KEY has fewer",)),
     ],

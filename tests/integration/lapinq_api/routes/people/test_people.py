@@ -152,16 +152,12 @@ def test_the_last_admin_stays_one(database: str, serve: Serve) -> None:
 # What a name, a password and permissions can be is in `tests/unit/lapinq_core/domain/accounts`.
 REFUSED: list[tuple[str, Any, str]] = [
     ("", {**NEW, "username": " lisa"}, "username"),
-    ("", {**NEW, "username": 7}, "username"),
-    ("", {**NEW, "password": "short"}, "password"),
     ("", {**NEW, "username": "username", "password": "USERNAME"}, "password"),
     ("", {**NEW, "role": "boss"}, "role"),
     ("", {"username": "x", "password": "a horse of 8"}, "role"),
     ("", {**NEW, "more": 1}, "more"),
     ("", rb'{"username": "\ud800", "password": "a horse of 8", "role": "user"}', ""),
-    ("/1/role", {"role": ["admin"]}, "role"),
     ("/1/permissions", {"queues": {"video": ["fly"]}}, "queues.video"),
-    ("/1/permissions", {"queues": {"": ["cancel"]}}, "a queue of queues"),
     ("/1/permissions", {"queues": {str(n): [] for n in range(1001)}}, "queues"),
     ("/1/permissions", rb'{"queues": {"\ud800": ["cancel"]}}', ""),
     (f"/{2**63}/role", {"role": "user"}, "id"),

@@ -61,15 +61,12 @@ WRONG: list[Row] = [
     ({}, "cron", "must be given, or every"),
     ({"cron": "@daily", "every": "1h"}, "every", "must not be given together with cron"),
     ({"cron": "0 0 31 2 *"}, "cron", "never fires"),
-    ({"cron": "*" * 300}, "cron", ""),
-    ({"every": "9" * 5000 + "w"}, "every", "whole numbers"),
     ({"cron": "@daily", "timezone": "../../etc/passwd"}, "timezone", "is not a time zone"),
     ({"cron": "@daily", "count": "101"}, "count", "between 1 and 100"),
     ({"cron": "@daily", "after": "soon"}, "after", "ISO 8601"),
     ({"cron": "@daily", "starts_at": "2091-01-01", "ends_at": "2090-01-01"}, "ends_at", "before starts_at"),
     ({"cron": "@daily", "name": "a/b"}, "name", "without a slash"),
     ({"cron": "@daily", "language": "fr"}, "language", "must be one of en, es"),
-    ({"cron": "@daily", "seed": "x"}, "seed", "is not a known parameter"),
 ]
 
 

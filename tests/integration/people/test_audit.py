@@ -1,6 +1,7 @@
 """The audit log: what an entry says, and the filters of its list."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from psycopg import sql as psql
@@ -53,7 +54,7 @@ async def test_filters_are_exact_and_can_be_combined(conn: Conn) -> None:
     )
     everything = await listed(conn)
     assert [entry.id for entry in everything] == sorted((entry.id for entry in everything), reverse=True)
-    for chosen, count in (
+    counts: list[tuple[dict[str, Any], int]] = [
         ({}, 8),
         ({"actor": "lisa"}, 4),
         ({"actor": "Lisa"}, 0),
@@ -61,7 +62,8 @@ async def test_filters_are_exact_and_can_be_combined(conn: Conn) -> None:
         ({"action": "task.%"}, 0),
         ({"target": "a"}, 4),
         ({"actor": "root", "action": "task.cancel_request", "target": "b"}, 1),
-    ):
+    ]
+    for chosen, count in counts:
         assert len(await listed(conn, **chosen)) == count, chosen
     at = everything[4].at
     assert await listed(conn, since=at + timedelta(hours=1)) == everything[:4]

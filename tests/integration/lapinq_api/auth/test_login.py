@@ -103,8 +103,9 @@ def test_the_settings_name_the_first_user_and_change_no_later_one(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(first_user, "FIRST_ATTEMPT_SECONDS", 60.0)  # the server starts once the user is there
-    for chosen in ({"admin_username": "Ada", "admin_password": PASSWORD}, {"admin_password": "another one"}):
-        with serving(build_app(Settings(database_url=database, **chosen))) as client:
+    named = Settings(database_url=database, admin_username="Ada", admin_password=PASSWORD)
+    for chosen in (named, Settings(database_url=database, admin_password="another one")):
+        with serving(build_app(chosen)) as client:
             assert client.post("/login", data=RIGHT).status_code == 401
             log_in(client, "ada", PASSWORD)
             me = client.get("/me").json()
@@ -274,8 +275,8 @@ def test_a_password_kept_at_another_cost_is_hashed_anew_by_logins_at_the_same_mo
     )
     form = {"username": user["username"], "password": PASSWORD}
     with browser(api, None) as client, ThreadPoolExecutor(4) as threads:
-        answers = threads.map(lambda _: client.post("/login", data=form), range(4))
-        assert [answer.status_code for answer in answers] == [303] * 4
+        asked = [threads.submit(client.post, "/login", data=form) for _ in range(4)]
+        assert [one.result().status_code for one in asked] == [303] * 4
     row = db.execute("SELECT password_hash FROM lapinq_users WHERE id = %s", (user["id"],)).fetchone()
     assert row is not None
     cost = f"m={COST['argon2__memory_cost']},t={COST['argon2__time_cost']},p=1$"

@@ -33,7 +33,7 @@ from tests.support.rows.schedules import add_schedule
 SECRET = "the secret of the sessions"
 QUEUE, OTHER_QUEUE = "mail", "video"
 NIL = "00000000-0000-0000-0000-000000000000"
-SCHEDULE = {
+SCHEDULE: dict[str, Any] = {
     "name": "nightly",
     "task_name": "send",
     "module_path": "app.mail",

@@ -20,7 +20,7 @@ DOUBLED: dict[str, object] = {"task_name": "mul", "module_path": "operator", "ar
 
 def test_all_serve_and_a_dead_one_is_replaced(database: str) -> None:
     arguments = ("--processes", str(PROCESSES), "--metrics-port", "0", "--require-auth")
-    services = ("--worker", "--scheduler", "--scheduler-interval", "1")
+    services = ("--worker", "--worker-pool", "threads", "--scheduler", "--scheduler-interval", "1")
     with ApiProcess(database, *arguments, *services) as program:
         url = program.said(r"dashboard (http://\S+)/ · log in as lapinq / lapinq\n")[1]
         metrics = re.findall(r"metrics at (http://\S+)", program.output)

@@ -1,14 +1,12 @@
 """Those who watch the same share one look, for as long as somebody watches."""
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
 from lapinq_api.dashboard.live import hub, web_socket
@@ -21,6 +19,7 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import inspect
+from tests.integration.lapinq_api.dashboard.live.conftest import hear_until, opened, say
 from tests.support.eventually import eventually_async
 from tests.support.http.people import log_in
 from tests.support.http.serving import serving
@@ -77,35 +76,28 @@ async def looked(feed: Feed, count: int) -> None:
     await eventually_async(check)
 
 
-async def test_viewers_of_the_same_share_one_look(api_database: str) -> None:
+async def test_viewers_of_the_same_share_one_look_and_others_have_their_own(api_database: str) -> None:
     async with living(api_database) as (state, looks):
         feeds = Hub(state)
-        with ExitStack() as watching:
-            first, *others = [
-                watching.enter_context(feeds.watching(looks.view, NOTHING, ENGLISH)) for _ in range(50)
-            ]
-            assert all(other is first for other in others)
-            await looked(first, 1)
-            late = watching.enter_context(feeds.watching(looks.view, NOTHING, ENGLISH))
-            assert late is first
-            assert late.shown_to(ENGLISH) is not None
-            assert looks.count == 1
-
-
-async def test_the_published_protocol_and_the_overview_have_looks_of_their_own(api_database: str) -> None:
-    async with living(api_database) as (state, looks):
-        feeds = Hub(state)
+        other_address = looks.view.address({}, {"a": "1"})
         assert looks.view.path == PUBLISHED.path
-        with (
-            feeds.watching(PUBLISHED, NOTHING, ENGLISH) as idle,
-            feeds.watching(looks.view, NOTHING, ENGLISH) as feed,
-        ):
-            assert feed is not idle
-            await looked(feed, 1)
-            shown = feed.shown_to(ENGLISH)
+        with ExitStack() as watching:
+
+            def watch(view: View, address: PageAddress = NOTHING) -> Feed:
+                return watching.enter_context(feeds.watching(view, address, ENGLISH))
+
+            first = watch(looks.view)
+            assert all(watch(looks.view) is first for _ in range(5))
+            await looked(first, 1)
+            assert watch(looks.view) is first
+            shown = first.shown_to(ENGLISH)
             assert shown is not None
             assert set(shown.parts) == {"cards"}
             assert looks.count == 1
+            other, published = watch(looks.view, other_address), watch(PUBLISHED)
+            assert len({id(feed) for feed in (first, other, published)}) == 3
+            await looked(other, 1)
+            assert looks.count == 2
 
 
 async def test_who_is_shown_something_else_is_rendered_from_the_same_look(api_database: str) -> None:
@@ -125,20 +117,6 @@ async def test_who_is_shown_something_else_is_rendered_from_the_same_look(api_da
                 assert feed.shown_to(SPANISH) is not None
 
 
-async def test_another_question_is_another_look(api_database: str) -> None:
-    async with living(api_database) as (state, looks):
-        feeds = Hub(state)
-        address = looks.view.address({}, {"a": "1"})
-        with (
-            feeds.watching(looks.view, NOTHING, ENGLISH) as one,
-            feeds.watching(looks.view, address, ENGLISH) as other,
-        ):
-            assert one is not other
-            await looked(one, 1)
-            await looked(other, 1)
-            assert looks.count == 2
-
-
 async def test_a_feed_ends_with_its_last_viewer(api_database: str) -> None:
     async with living(api_database) as (state, looks):
         feeds = Hub(state)
@@ -156,46 +134,35 @@ async def test_a_feed_ends_with_its_last_viewer(api_database: str) -> None:
             await looked(anew, 1)
 
 
-async def test_a_change_is_looked_at_and_what_is_the_same_stays_the_same(api_database: str) -> None:
-    async with living(api_database) as (state, looks):
-        with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
-            await looked(feed, 1)
-            shown = feed.shown_to(ENGLISH)
-            state.changes.on_notify("")
-            await looked(feed, 2)
-            assert looks.count == 2
-            assert feed.shown_to(ENGLISH) is shown  # so nobody is sent anything
-
-
-@pytest.mark.parametrize("failure", [DatabaseUnavailable("away"), Refused(404, "there is no such task")])
-async def test_a_look_that_fails_says_why_and_is_over_with_the_next(
-    api_database: str, failure: Exception
-) -> None:
-    async with living(api_database) as (state, looks):
-        looks.failure = failure
-        with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
-            await looked(feed, 1)
-            assert feed.problem is failure
-            assert feed.shown_to(ENGLISH) is None
-            looks.failure = None
-            state.changes.on_notify("")
-            await looked(feed, 2)
-            assert feed.problem is None
-            assert feed.shown_to(ENGLISH) is not None
-
-
-async def test_a_look_that_breaks_is_logged_and_others_follow(
+async def test_a_change_is_looked_at_and_what_fails_says_why_until_the_next(
     api_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR, hub.__name__)
     async with living(api_database) as (state, looks):
-        looks.failure = ZeroDivisionError("a bug")
+
+        async def look_again(feed: Feed, failure: Exception | None) -> None:
+            looks.failure = failure
+            count = feed.update_count
+            state.changes.on_notify("")
+            await looked(feed, count + 1)
+            assert looks.count == feed.update_count
+
+        looks.failure = DatabaseUnavailable("away")
         with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
             await looked(feed, 1)
-            looks.failure = None
-            state.changes.on_notify("")
-            await looked(feed, 2)
-            assert feed.shown_to(ENGLISH) is not None
+            assert feed.problem is looks.failure
+            assert feed.shown_to(ENGLISH) is None
+            await look_again(feed, None)
+            shown = feed.shown_to(ENGLISH)
+            assert shown is not None
+            gone = Refused(404, "there is no such task")
+            await look_again(feed, gone)
+            assert feed.problem is gone
+            await look_again(feed, None)
+            assert feed.problem is None
+            await look_again(feed, ZeroDivisionError("a bug"))
+            await look_again(feed, None)
+            assert feed.shown_to(ENGLISH) is shown  # so nobody is sent anything
     assert [record.getMessage() for record in caplog.records] == ["could not update a page for its viewers"]
 
 
@@ -209,23 +176,14 @@ def test_whoever_was_told_of_a_problem_is_shown_the_page_when_it_is_over(
         *(route for route in app.router.routes if getattr(route, "path", None) != "/ws"),
         *web_socket.routes(app.state.shared, Views((looks.view,))),
     ]
-    with serving(app) as client:
-        address = f"ws://{client.base_url.host}:{client.base_url.port}/ws"
-        with connect(
-            address, additional_headers={"Cookie": f"lapinq_session={log_in(client)}"}, proxy=None
-        ) as socket:
-
-            def hear_of(word: str) -> dict[str, Any]:
-                while word not in (said := json.loads(socket.recv(timeout=10))):
-                    pass
-                return said
-
-            socket.send(json.dumps({"type": "auth"}))
-            socket.send(json.dumps({"type": "watch", "page": ""}))
-            before = hear_of("parts")
-            looks.failure = Refused(404, "there is no such task")
-            assert hear_of("error") == {"error": "there is no such task"}
-            looks.failure = DatabaseUnavailable("away")
-            hear_of("away")
-            looks.failure = None
-            assert hear_of("parts") == before  # though nothing changed
+    with serving(app) as client, opened(client, Cookie=f"lapinq_session={log_in(client)}") as socket:
+        say(socket, type="auth")
+        say(socket, type="watch", page="")
+        before = hear_until(socket, lambda said: "parts" in said)
+        looks.failure = Refused(404, "there is no such task")
+        refused = hear_until(socket, lambda said: "error" in said)
+        assert refused == {"error": "there is no such task"}
+        looks.failure = DatabaseUnavailable("away")
+        hear_until(socket, lambda said: "away" in said)
+        looks.failure = None
+        assert hear_until(socket, lambda said: "parts" in said) == before  # though nothing changed

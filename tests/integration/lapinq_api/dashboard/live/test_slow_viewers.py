@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
 from lapinq_api.dashboard.live import hub, web_socket
@@ -20,10 +19,10 @@ from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import inspect
 from tests.integration.lapinq_api.conftest import Serve
+from tests.integration.lapinq_api.dashboard.live.conftest import let_in, opened, say
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
 from tests.support.http.serving import serving
-from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
 
@@ -61,7 +60,7 @@ def test_who_reads_nothing_is_cut_off(
         assert api.post("/api/v1/enqueue", json=body).status_code == 201
     with httpx.Client(base_url=api.base_url, trust_env=False) as browser:
         token = log_in(browser)
-    with caplog.at_level(logging.WARNING), _opened(api) as viewer:
+    with caplog.at_level(logging.WARNING), unread_socket(api) as viewer:
         viewer.sendall(_text(json.dumps({"type": "auth", "token": token})))
         port: int = viewer.getsockname()[1]
         eventually(lambda: port in lost, 20)
@@ -69,7 +68,7 @@ def test_who_reads_nothing_is_cut_off(
 
 
 def test_who_pings_and_reads_nothing_is_cut_off(api: httpx.Client, lost: list[int]) -> None:
-    with _opened(api) as viewer:
+    with unread_socket(api) as viewer:
         viewer.settimeout(0.2)
         port: int = viewer.getsockname()[1]
 
@@ -96,11 +95,9 @@ def test_those_who_look_leave_connections_to_the_others(
     monkeypatch.setattr(inspect, "newest_tasks", slow)
     server = serve(pool_size=3)
     token = log_in(server)
-    address = f"ws://{server.base_url.host}:{server.base_url.port}/ws"
     with ExitStack() as stack:
         for _ in range(12):
-            viewer = stack.enter_context(connect(address, proxy=None))
-            viewer.send(json.dumps({"type": "auth", "token": token}))
+            say(stack.enter_context(opened(server)), type="auth", token=token)
         for _ in range(5):
             began = time.monotonic()
             assert server.get("/me").status_code == 200
@@ -111,34 +108,17 @@ def test_the_server_stops_with_viewers_of_every_kind(database: str, caplog: pyte
     with ExitStack() as stack, caplog.at_level(logging.ERROR):
         with serving(build_app(Settings(database_url=database))) as client:
             token = log_in(client)
-            stack.enter_context(_opened(client))
-            unread = stack.enter_context(_opened(client))
+            stack.enter_context(unread_socket(client))
+            unread = stack.enter_context(unread_socket(client))
             unread.sendall(_text(json.dumps({"type": "auth", "token": token})))
-            address = f"ws://{client.base_url.host}:{client.base_url.port}/ws"
-            viewer = stack.enter_context(connect(address, proxy=None))
-            viewer.send(json.dumps({"type": "auth", "token": token}))
-            viewer.recv(timeout=10)
+            let_in(stack.enter_context(opened(client)), token)
             began = time.monotonic()
         assert time.monotonic() - began < 5
     assert not caplog.records
 
 
-def test_the_program_stops_on_sigterm_while_somebody_looks(database: str) -> None:
-    with ApiProcess(database) as program:
-        address = program.said(r"dashboard (http://127\.0\.0\.1:\d+)/")[1]
-        with httpx.Client(base_url=address, trust_env=False) as client:
-            token = log_in(client)
-        with connect(f"{address.replace('http', 'ws', 1)}/ws", proxy=None) as viewer:
-            viewer.send(json.dumps({"type": "auth", "token": token}))
-            assert "cards" in json.loads(viewer.recv(timeout=10))
-            began = time.monotonic()
-            assert program.stop() == 0
-            assert time.monotonic() - began < 5
-        assert "Traceback" not in program.output
-
-
 @contextmanager
-def _opened(server: httpx.Client) -> Generator[socket.socket]:
+def unread_socket(server: httpx.Client) -> Generator[socket.socket]:
     """A socket that was let in, with little room for what it doesn't read."""
     with socket.socket() as viewer:
         viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

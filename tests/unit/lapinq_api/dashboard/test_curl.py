@@ -12,63 +12,32 @@ from tests.support.rows.task_details import json_value, task
 
 SERVER = "https://queue.example/lapinq"
 HOSTILE = 'it\'s $(rm -rf /) `x` "q" \\ !! \u202e\n é'
+LARGE = 265252859812191058636308480000000
 
 
-def words(command: str) -> list[str]:
-    return shlex.split(command.replace("\\\n", " "))
-
-
-def body(command: str) -> dict[str, object]:
-    return json.loads(words(command)[-1])
-
-
-def test_what_was_left_to_the_defaults_is_left_out() -> None:
-    command = enqueue_again(task(), SERVER, needs_key=False)
-    assert command is not None
-    assert words(command)[:4] == ["curl", f"{SERVER}/api/v1/enqueue", "-H", "Content-Type: application/json"]
-    assert body(command) == {"task_name": "send", "module_path": "app.mail", "queue_name": "mail"}
-
-
-def test_it_says_where_the_key_goes_and_holds_none() -> None:
+def test_what_was_left_to_the_defaults_is_left_out_and_where_the_key_goes_is_told() -> None:
     command = enqueue_again(task(), SERVER, needs_key=True)
     assert command is not None
-    assert "-H 'X-API-Key: …'" in command
+    assert shlex.split(command.replace("\\\n", " "))[:6] == [
+        "curl", f"{SERVER}/api/v1/enqueue", "-H", "Content-Type: application/json", "-H", "X-API-Key: …",
+    ]  # fmt: skip
+    assert json.loads(shlex.split(command)[-1]) == {
+        "task_name": "send", "module_path": "app.mail", "queue_name": "mail",
+    }  # fmt: skip
 
 
 def test_everything_that_was_said_is_said_again_but_for_when() -> None:
-    command = enqueue_again(
-        task(
-            queue_name="default",
-            args=json_value("[1, 1.50, 265252859812191058636308480000000]"),
-            kwargs=json_value('{"to": "ada"}'),
-            metadata=json_value('{"request_id": "mine", "tenant": 7}'),
-            priority=5,
-            max_retries=0,
-            retry_delay=2.5,
-            retry_backoff=False,
-            ttl_seconds=60.0,
-            timeout_seconds=1.5,
-            webhook_url="https://shop.example/done",
-        ),
-        SERVER,
-        needs_key=False,
-    )
+    said = {
+        "priority": 5, "max_retries": 0, "retry_delay": 2.5, "retry_backoff": False, "ttl_seconds": 60.0,
+        "timeout_seconds": 1.5, "webhook_url": "https://shop.example/done",
+    }  # fmt: skip
+    values = {"args": [1, LARGE], "kwargs": {"to": "ada"}, "metadata": {"request_id": "mine", "tenant": 7}}
+    as_json = {name: json_value(json.dumps(value)) for name, value in values.items()}
+    command = enqueue_again(task(queue_name="default", **said, **as_json), SERVER, needs_key=False)
     assert command is not None
-    assert "265252859812191058636308480000000" in command
-    assert body(command) == {
-        "task_name": "send",
-        "module_path": "app.mail",
-        "args": [1, 1.5, 265252859812191058636308480000000],
-        "kwargs": {"to": "ada"},
-        "metadata": {"request_id": "mine", "tenant": 7},
-        "priority": 5,
-        "max_retries": 0,
-        "retry_delay": 2.5,
-        "retry_backoff": False,
-        "ttl_seconds": 60.0,
-        "timeout_seconds": 1.5,
-        "webhook_url": "https://shop.example/done",
-    }
+    assert "X-API-Key" not in command
+    sent = json.loads(shlex.split(command)[-1])
+    assert sent == {"task_name": "send", "module_path": "app.mail", **said, **values}
 
 
 def test_a_shell_runs_nothing_of_what_is_in_it() -> None:

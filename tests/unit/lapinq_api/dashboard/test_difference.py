@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from lapinq_api.credentials.payloads import Payloads
 from lapinq_api.dashboard.parts.task_page.difference import Change, Difference, changes_of
 from lapinq_core.domain.accounts.account import ANONYMOUS, Actor, ActorKind
@@ -14,20 +12,15 @@ from tests.support.rows.task_details import after, json_value, task
 STRANGER = Actor(kind=ActorKind.USER, name="lisa", is_admin=False, permissions={})
 
 
-@pytest.mark.parametrize(
-    ("good", "failed", "changes"),
-    [
+def test_values_that_differ_are_named() -> None:
+    cases: list[tuple[dict[str, Any], dict[str, Any], list[Change]]] = [
         ({}, {}, []),
-        ({"args[0]": 1}, {"args[0]": 1}, []),
-        ({"args[0]": "a", "x": 1}, {"args[0]": "b", "x": 1}, [("args[0]", '"a"', '"b"')]),
-        ({"a": 1}, {"b": None}, [("b", "–", "None"), ("a", "1", "–")]),
-        ({"a": [1]}, {"a": [1, 2]}, [("a", "[1]", "[1, 2]")]),
-    ],
-)
-def test_values_that_differ_are_named(
-    good: dict[str, Any], failed: dict[str, Any], changes: list[tuple[str, str, str]]
-) -> None:
-    assert changes_of(good, failed) == [Change(*one) for one in changes]
+        ({"args[0]": "a", "x": 1}, {"args[0]": "b", "x": 1}, [Change("args[0]", '"a"', '"b"')]),
+        ({"a": 1}, {"b": None}, [Change("b", "–", "None"), Change("a", "1", "–")]),
+        ({"a": [1]}, {"a": [1, 2]}, [Change("a", "[1]", "[1, 2]")]),
+    ]
+    for good, failed, changes in cases:
+        assert changes_of(good, failed) == changes
 
 
 def test_an_audience_sees_what_it_may_of_the_difference() -> None:

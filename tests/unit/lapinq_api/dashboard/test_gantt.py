@@ -36,15 +36,15 @@ def test_what_continues_has_no_end_and_half_of_the_axis() -> None:
     assert drawn(gantt) == [[("waited", 0, 3), ("running", 3, None)]]
     assert [(piece.x, piece.width) for piece in gantt.lanes[0].pieces] == [(0, 50), (50, 50)]
     assert gantt.is_open
-
-
-def test_a_wait_that_continues_has_its_lane() -> None:
-    gantt = gantt_of(steps_of(task(), []))
-    assert drawn(gantt) == [[("waits", 0, None)]]
-    assert gantt.lanes[0].pieces[0].width == 100
-    assert gantt.lanes[0].address is None
+    waits = gantt_of(steps_of(task(), []))
+    assert drawn(waits) == [[("waits", 0, None)]]
+    assert waits.lanes[0].pieces[0].width == 100
+    assert waits.lanes[0].address is None
     failed = gantt_of(steps_of(task(attempts=1), [attempt(1, 1, 2, "failed")]))
     assert drawn(failed) == [[("waited", 0, 1), ("failed", 1, 2)], [("waits", 2, None)]]
+    cancelled = gantt_of(steps_of(task(status=Status.CANCELLED), [attempt(0, None, 5, "cancelled")]))
+    assert drawn(cancelled) == [[("waited", 0, 5)]]
+    assert cancelled.lanes[0].attempt is not None
 
 
 def test_a_requeue_stands_before_the_lane_that_follows_it() -> None:
@@ -61,12 +61,6 @@ def test_the_axis_of_a_cut_history_begins_with_what_is_known() -> None:
     attempts = [attempt(2, 9000, 9001, "failed")]
     gantt = gantt_of(steps_of(task(status=Status.FAILED), attempts, is_cut=True), is_cut=True)
     assert drawn(gantt) == [[("failed", 0, 1)]]
-
-
-def test_one_that_was_cancelled_while_it_waited_has_only_its_wait() -> None:
-    gantt = gantt_of(steps_of(task(status=Status.CANCELLED), [attempt(0, None, 5, "cancelled")]))
-    assert drawn(gantt) == [[("waited", 0, 5)]]
-    assert gantt.lanes[0].attempt is not None
 
 
 @pytest.mark.parametrize(

@@ -18,37 +18,24 @@ def drawn(value: object) -> str:
     return tree
 
 
-def test_values_are_shown_as_they_are_written() -> None:
-    tree = json_tree.draw('{"big": 265252859812191058636308480000000, "small": 1.50, "no": null}')
+def test_values_are_shown_as_they_are_written_and_escaped() -> None:
+    tree = json_tree.draw('{"big": 265252859812191058636308480000000, "small": 1.50, "<b>": null}')
     assert tree is not None
     for piece in (">265252859812191058636308480000000<", ">1.50<", ">null<", ">&#34;big&#34;<", ">{3}<"):
         assert piece in tree
-
-
-def test_what_is_the_users_is_escaped() -> None:
-    tree = drawn({"<b>": "<script>alert(1)</script>"})
     assert "<b>" not in tree
-    assert "<script" not in tree
 
 
-def test_a_long_list_is_folded_after_its_beginning() -> None:
+def test_what_is_long_is_folded_and_what_is_deep_is_drawn() -> None:
     tree = drawn(list(range(200)))
     assert tree.count('class="more"') == 2  # 50, then 100, then the rest
     assert "+ 150" in tree
     assert "+ 50" in tree
     assert tree.count("<li>") == 1 + 200 + 2
-
-
-def test_a_long_string_is_folded() -> None:
-    tree = drawn("x" * 1000)
-    assert '<details class="long">' in tree
-
-
-def test_a_hundred_levels_are_drawn() -> None:
-    text = "[" * 100 + "1" + "]" * 100
-    tree = json_tree.draw(text)
-    assert tree is not None
-    assert tree.count("<details") == 100
+    assert '<details class="long">' in drawn("x" * 1000)
+    deep = json_tree.draw("[" * 100 + "1" + "]" * 100)
+    assert deep is not None
+    assert deep.count("<details") == 100
 
 
 @pytest.mark.parametrize(

@@ -20,62 +20,30 @@ TEXTS = Texts(
 )
 
 
-@pytest.mark.parametrize(
-    ("accepted", "locale"),
-    [
-        ("", "en"),
-        ("es", "es"),
-        ("ES", "es"),
-        ("es-MX", "es"),
-        ("fr", "en"),
-        ("fr, es;q=0.5", "es"),
-        ("en, es", "en"),
-        ("es, en", "es"),
-        ("en;q=0.8, es;q=0.9", "es"),
-        ("en-GB,en;q=0.9,es;q=0.8", "en"),
-        ("es;q=0.7, en;q=0.7", "es"),
-        ("es;q=0", "en"),
-        ("es;q=0, en;q=0", "en"),
-        ("es; q=0.3", "es"),
-        ("es;q=1.5, en;q=1.2", "es"),
-        ("*", "en"),
-        ("*;q=0.9, es;q=0.1", "es"),
-    ],
-)
-def test_the_language_is_the_best_liked_that_there_is(accepted: str, locale: str) -> None:
-    assert choose_locale(None, accepted) == locale
+ACCEPTED = [
+    ("", "en"), ("es", "es"), ("ES", "es"), ("es-MX", "es"), ("fr", "en"), ("fr, es;q=0.5", "es"), ("en, es", "en"),
+    ("es, en", "es"), ("en;q=0.8, es;q=0.9", "es"), ("en-GB,en;q=0.9,es;q=0.8", "en"), ("es;q=0.7, en;q=0.7", "es"),
+    ("es;q=0", "en"), ("es;q=0, en;q=0", "en"), ("es; q=0.3", "es"), ("es;q=1.5, en;q=1.2", "es"), ("*", "en"),
+    ("*;q=0.9, es;q=0.1", "es"),
+]  # fmt: skip
+NONSENSE = [
+    ",,,", ";", ";q=1", "es;q=", "es;q=much", "es;q=nan", "es;q=-1", "es;q=-inf", "-es", "esperanto", "\0",
+    "x" * 100_000, "en;q=0.1," * 500 + "es",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "accepted",
-    [
-        ",,,",
-        ";",
-        ";q=1",
-        "es;q=",
-        "es;q=much",
-        "es;q=nan",
-        "es;q=-1",
-        "es;q=-inf",
-        "-es",
-        "esperanto",
-        "\0",
-        "x" * 100_000,
-        "en;q=0.1," * 500 + "es",
-    ],
-)
-def test_what_makes_no_sense_leads_to_the_default(accepted: str) -> None:
-    assert choose_locale(None, accepted) == "en"
+def test_the_language_is_the_best_liked_that_there_is() -> None:
+    for accepted, locale in ACCEPTED:
+        assert choose_locale(None, accepted) == locale, accepted
+    for accepted in NONSENSE:
+        assert choose_locale(None, accepted) == "en", accepted
 
 
-@pytest.mark.parametrize("cookie", LOCALES)
-def test_what_was_chosen_counts_more_than_what_the_browser_likes(cookie: str) -> None:
-    assert choose_locale(cookie, "en;q=0.5, es;q=0.5, fr") == cookie
-
-
-@pytest.mark.parametrize("cookie", ["", "fr", "../../etc/passwd", "en\0", "EN "])
-def test_a_cookie_that_names_no_language_says_nothing(cookie: str) -> None:
-    assert choose_locale(cookie, "es") == "es"
+def test_what_was_chosen_counts_more_than_what_the_browser_likes() -> None:
+    for cookie in LOCALES:
+        assert choose_locale(cookie, "en;q=0.5, es;q=0.5, fr") == cookie
+    for cookie in ("", "fr", "../../etc/passwd", "en\0", "EN "):
+        assert choose_locale(cookie, "es") == "es", cookie
 
 
 @pytest.mark.parametrize(
@@ -96,16 +64,15 @@ def test_a_text_is_found_by_its_key_and_filled_in() -> None:
     assert TEXTS("page.title") == "Tasks & queues"
     assert TEXTS("page.of", queue="a <b>") == "Tasks of a <b>"
     assert TEXTS("page.deep.down") == "Here"
+    assert [TEXTS("page.left", n=n, queue="a") for n in (0, 1)] == ["0 tasks in a", "1 task in a"]
+    assert TEXTS.of_scripts == {"done": "Done.", "more": {"one": "{n} more", "other": "{n} more"}}
+    for locale in LOCALES:
+        assert texts_in(locale).locale == locale
     assert TEXTS.has("page.of")
     assert not TEXTS.has("page.off")
     assert TEXTS.keys() >= {"page.title", "page.left", "page.deep.down", "script.done"}
     with pytest.raises(KeyError):
         TEXTS("page.off")
-
-
-@pytest.mark.parametrize(("n", "text"), [(0, "0 tasks in a"), (1, "1 task in a"), (2, "2 tasks in a")])
-def test_the_number_chooses_the_form(n: int, text: str) -> None:
-    assert TEXTS("page.left", n=n, queue="a") == text
 
 
 def test_what_is_filled_in_never_becomes_a_place_itself() -> None:
@@ -118,16 +85,6 @@ def test_as_markup_all_is_escaped_but_what_is_markup_itself() -> None:
     assert TEXTS.html("page.of", queue="<script>") == Markup("Tasks of &lt;script&gt;")
     assert TEXTS.html("page.of", queue=Markup("<b>a</b>")) == Markup("Tasks of <b>a</b>")
     assert TEXTS.html("page.left", n=1, queue='"') == Markup("1 task in &#34;")
-
-
-def test_scripts_get_theirs_without_the_section() -> None:
-    assert TEXTS.of_scripts == {"done": "Done.", "more": {"one": "{n} more", "other": "{n} more"}}
-
-
-@pytest.mark.parametrize("locale", LOCALES)
-def test_every_language_has_a_catalogue(locale: str) -> None:
-    assert texts_in(locale).locale == locale
-    assert texts_in(locale) is texts_in(locale)
 
 
 def test_the_files_of_a_language_are_one_tree() -> None:

@@ -1,8 +1,6 @@
 """What lasts is told once: a queue in which the first task waits too long, and a worker that died."""
 
-import pytest
-
-from lapinq_core.alerts import conditions, outbox
+from lapinq_core.alerts import conditions
 from lapinq_core.db.rows import all_rows
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
@@ -60,18 +58,6 @@ async def test_a_queue_with_few_tasks_is_seen_beside_a_thousand_fuller_ones(conn
     assert await conditions.check(conn, lasting=0) == 0
     await conn.execute("DELETE FROM lapinq_counts WHERE queue_name <> 'mail'")
     assert [await conditions.check(conn, lasting=0) for _ in range(2)] == [0, 0], "it goes on"
-
-
-async def test_of_more_backlogs_than_the_outbox_takes_the_rest_is_counted(
-    conn: Conn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox, "MAX_PENDING", 3)
-    await add_rule(conn)
-    for name in ("a", "b", "c", "d", "e"):
-        await enqueue(conn, queue_name=name)
-        await make_older(conn, name, 1000)
-    assert [await conditions.check(conn, lasting=0) for _ in range(3)] == [0, 3, 0]
-    assert await all_rows(conn, "SELECT left_out FROM lapinq_notify_rules") == [(2,)]
 
 
 async def test_a_paused_queue_has_no_backlog_and_a_disabled_rule_forgets_it(conn: Conn) -> None:

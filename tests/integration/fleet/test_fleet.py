@@ -274,26 +274,22 @@ async def test_a_worker_hears_only_which_of_its_own_tasks_to_cancel(conn: Conn) 
     assert await beat(conn, other) == [(others.id, others.token)]
 
 
-@pytest.mark.parametrize("order", [*WorkerRequest, None])
-async def test_who_is_dead_or_unknown_is_asked_for_nothing(conn: Conn, order: WorkerRequest | None) -> None:
-    worker = await add_worker(conn)
-    await make_late(conn, worker)
+async def test_who_is_dead_or_unknown_is_asked_for_nothing_and_a_stop_is_not_taken_back(conn: Conn) -> None:
+    dead, stopping = await add_worker(conn), await add_worker(conn)
+    await make_late(conn, dead)
     await workers.declare_dead(conn, ANY_TIME)
-    with pytest.raises(DeadWorker):
-        await operators.request(conn, worker, order, by=SOMEBODY)
-    with pytest.raises(UnknownWorker):
-        await operators.request(conn, str(uuid.uuid4()), order, by=SOMEBODY)
-    assert (await get(conn, worker)).asked_at is None
+    for order in (*WorkerRequest, None):
+        with pytest.raises(DeadWorker):
+            await operators.request(conn, dead, order, by=SOMEBODY)
+        with pytest.raises(UnknownWorker):
+            await operators.request(conn, str(uuid.uuid4()), order, by=SOMEBODY)
+    assert (await get(conn, dead)).asked_at is None
     assert await noted(conn) == []
-
-
-@pytest.mark.parametrize("order", [WorkerRequest.QUIET, None])
-async def test_a_stop_is_not_taken_back(conn: Conn, order: WorkerRequest | None) -> None:
-    worker = await add_worker(conn)
-    stopped = await operators.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
-    with pytest.raises(StoppingWorker):
-        await operators.request(conn, worker, order, by=MAX)
-    again = await operators.request(conn, worker, WorkerRequest.STOP, by=MAX)
+    stopped = await operators.request(conn, stopping, WorkerRequest.STOP, by=SOMEBODY)
+    for order in (WorkerRequest.QUIET, None):
+        with pytest.raises(StoppingWorker):
+            await operators.request(conn, stopping, order, by=MAX)
+    again = await operators.request(conn, stopping, WorkerRequest.STOP, by=MAX)
     assert (again.asked_to, again.asked_by, again.asked_at) == (WorkerRequest.STOP, "lisa", stopped.asked_at)
     assert len(await noted(conn)) == 1
 

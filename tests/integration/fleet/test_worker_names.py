@@ -7,15 +7,11 @@ from lapinq_core.fleet.worker_names import WorkerName
 from tests.support.rows.factories import Conn, add_worker
 
 
-async def test_a_worker_is_found_by_its_id_and_by_its_name(conn: Conn) -> None:
-    worker = await add_worker(conn, name="web-1")
-    for text in (worker, worker.upper(), "web-1"):
-        assert await worker_names.find(conn, text) == WorkerName(worker, "web-1")
-    assert await worker_names.find(conn, "web") is None
-
-
-async def test_of_several_boots_with_one_name_it_is_the_latest(conn: Conn) -> None:
+async def test_a_worker_is_found_by_its_id_and_the_latest_boot_by_its_name(conn: Conn) -> None:
     first = await add_worker(conn, name="web-1")
+    for text in (first, first.upper(), "web-1"):
+        assert await worker_names.find(conn, text) == WorkerName(first, "web-1")
+    assert await worker_names.find(conn, "web") is None
     await conn.execute("UPDATE lapinq_workers SET started_at = started_at - interval '1 h'")
     second = await add_worker(conn, name="web-1")
     assert await worker_names.find(conn, "web-1") == WorkerName(second, "web-1")
@@ -26,8 +22,5 @@ async def test_a_name_that_is_the_id_of_another_gives_way_to_it(conn: Conn) -> N
     worker = await add_worker(conn, name="web-1")
     await add_worker(conn, name=worker)
     assert await worker_names.find(conn, worker) == WorkerName(worker, "web-1")
-
-
-async def test_an_id_that_is_forgotten_is_still_one(conn: Conn) -> None:
-    worker = str(uuid.uuid4())
-    assert await worker_names.find(conn, worker) == WorkerName(worker, None)
+    forgotten = str(uuid.uuid4())
+    assert await worker_names.find(conn, forgotten) == WorkerName(forgotten, None)

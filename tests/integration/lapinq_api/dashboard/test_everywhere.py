@@ -35,8 +35,9 @@ def found(client: httpx.Client, text: str) -> list[dict[str, str | None]]:
     return answer.json()["results"]
 
 
-def test_names_are_found_wherever_they_are(signed_in: httpx.Client, task_id: str) -> None:
-    assert task_id
+def test_names_are_found_wherever_they_are_and_tasks_by_the_beginning_of_their_id(
+    signed_in: httpx.Client, task_id: str
+) -> None:
     hits = found(signed_in, "POST")
     assert [(hit["kind"], hit["label"], hit["detail"]) for hit in hits] == [
         ("queue", "Post office/2", None),
@@ -46,33 +47,22 @@ def test_names_are_found_wherever_they_are(signed_in: httpx.Client, task_id: str
     ]
     assert hits[0]["href"] == "queue?name=Post%20office%2F2"
     assert found(signed_in, "% _") == []
-
-
-def test_a_task_is_found_by_its_id_or_the_beginning_with_and_without_dashes(
-    signed_in: httpx.Client, task_id: str
-) -> None:
     for text in (task_id[:8], task_id[:9], task_id[:23], task_id):
         for written in (text, text.replace("-", ""), f" {text.upper()} "):
             (hit,) = found(signed_in, written)
             assert (hit["kind"], hit["label"], hit["href"]) == ("task", "stamp", f"tasks/{task_id}")
 
 
-def test_without_scripts_it_is_a_page(signed_in: httpx.Client, task_id: str) -> None:
+def test_without_scripts_it_is_a_page(api: httpx.Client, signed_in: httpx.Client, task_id: str) -> None:
     html = signed_in.get("/search", params={"text": task_id}).text
     assert f'<a href="tasks/{task_id}">stamp</a>' in html
     assert "Nothing has this id or name" in signed_in.get("/search?text=nowhere").text
     assert "<table" not in signed_in.get("/search").text
-
-
-def test_what_is_wrong_is_named(signed_in: httpx.Client) -> None:
     for text in ("x" * 201, "a\0"):
         for accept in ("application/json", "text/html"):
             answer = signed_in.get("/search", params={"text": text}, headers={"Accept": accept})
             assert (answer.status_code, "at most 200 characters" in answer.text) == (400, True)
             assert accept in answer.headers["content-type"]
-
-
-def test_a_stranger_finds_nothing(api: httpx.Client) -> None:
     assert api.get("/search?text=post", headers={"Accept": "application/json"}).status_code == 401
 
 

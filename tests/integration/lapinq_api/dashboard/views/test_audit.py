@@ -9,8 +9,6 @@ from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
 
-HOSTILE = '"><script>alert(1)</script>'
-
 
 def rows(client: httpx.Client, **params: str) -> list[str]:
     page = client.get("/admin/audit", params=params)
@@ -42,24 +40,6 @@ def test_it_is_narrowed_down_by_actor_and_time(signed_in: httpx.Client, queue: s
     assert "No entry matches." in page
 
 
-def test_what_people_called_things_is_escaped(signed_in: httpx.Client) -> None:
-    signed_in.post("/api/v1/queues/" + HOSTILE.replace("/", "%2F") + "/pause", json={"reason": HOSTILE})
-    page = signed_in.get("/admin/audit", params={"target": HOSTILE, "actor": "lapinq"}).text
-    assert "<script>alert" not in page
-    assert page.count("&lt;script&gt;alert(1)") > 2
-
-
-def test_the_older_ones_are_a_page_away(signed_in: httpx.Client, queue: str) -> None:
-    for _ in range(26):
-        signed_in.post(f"/api/v1/queues/{queue}/pause")
-        signed_in.post(f"/api/v1/queues/{queue}/resume")
-    page = signed_in.get("/admin/audit", params={"target": queue}).text
-    (older,) = re.findall(r'href="(\?[^"]+)" rel="next"', page)
-    second = signed_in.get(f"/admin/audit{older.replace('&amp;', '&')}").text
-    seen = re.findall(r'id="(entry-[^"]+)"', page), re.findall(r'id="(entry-[^"]+)"', second)
-    assert (len(seen[0]), len(seen[1]), len({*seen[0], *seen[1]})) == (50, 2, 52)
-
-
 def test_it_is_for_admins(signed_in: httpx.Client) -> None:
     person = add_user(signed_in)
     with browser(signed_in, person["username"], PASSWORD) as client:
@@ -67,10 +47,3 @@ def test_it_is_for_admins(signed_in: httpx.Client) -> None:
         assert answer.status_code == 403
         assert "This page is for admins" in answer.text
         assert "admin/audit" not in client.get("/queues").text
-
-
-@pytest.mark.parametrize("query", ["actor=%00", "target=" + "x" * 1001, "since=yesterday", "cursor=x"])
-def test_what_cannot_be_asked_is_answered_with_a_page(signed_in: httpx.Client, query: str) -> None:
-    answer = signed_in.get(f"/admin/audit?{query}")
-    assert answer.status_code == 400
-    assert "The page does not understand this request" in answer.text

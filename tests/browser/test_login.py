@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import CheckAccess, NewContext
 from tests.support.http.certificate import self_signed
 from tests.support.pages.browser_errors import BrowserErrors
 from tests.support.programs.processes import TlsServer
@@ -21,11 +21,16 @@ def fill_in(login: Page, password: str = "lapinq") -> None:
 
 
 def test_the_login_leads_on_after_a_wrong_password_and_back_to_a_form(
-    stranger: Page, browser_errors: BrowserErrors
+    stranger: Page, browser_errors: BrowserErrors, axe: CheckAccess
 ) -> None:
     browser_errors.expect("status of 401")
+    stranger.set_viewport_size({"width": 390, "height": 844})
+    stranger.emulate_media(color_scheme="dark")
     stranger.goto("/")
     expect(stranger).to_have_url(re.compile(r"/login$"))
+    expect(stranger.get_by_label("Username")).to_be_focused()
+    axe(stranger)
+    assert stranger.evaluate("document.scrollingElement.scrollWidth") <= 390
     fill_in(stranger, "no such password")
     expect(stranger.get_by_role("alert")).to_have_text("Invalid credentials")
     fill_in(stranger)

@@ -14,7 +14,6 @@ from tests.support.pages.browser_errors import BrowserErrors
 pytestmark = pytest.mark.http
 
 LATER = "2031-01-01T00:00:00Z"
-TASKS = "tests.support.sample.tasks"
 TYPED = "tests.support.sample.typed"
 LOGGING = "tests.support.sample.logging_tasks"
 LARGE = "x" * 150_000 + "user\u202e needle"
@@ -60,38 +59,19 @@ def test_a_running_task_is_followed_to_its_end(page: Page, enqueue: Enqueue, tmp
     expect(page.get_by_role("region", name=re.compile("^Result")).locator(".string")).to_have_text('"seen"')
 
 
-def test_a_task_is_asked_to_stop_run_now_or_cancelled(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
-    heading, dialog = page.locator("h1"), page.get_by_role("dialog")
-    page.goto(f"/tasks/{enqueue(task_name='await_for', module_path=TASKS, args=[str(tmp_path / 'never')])}")
-    page.get_by_role("button", name="Ask to stop").click()
-    expect(dialog).to_contain_text("Ask await_for to stop?")
-    dialog.get_by_role("button", name="Ask to stop").click()
-    expect(heading).to_contain_text("cancelled")
-
-    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
+def test_a_task_is_run_now_and_its_attempts_and_logs_are_chosen(
+    page: Page, enqueue: Enqueue, axe: CheckAccess
+) -> None:
+    failing = {"module_path": LOGGING, "task_name": "say_and_fail", "args": ["no good"]}
+    page.goto(f"/tasks/{enqueue(**failing, max_retries=1, retry_delay=0, scheduled_at=LATER)}")
     expect(page.get_by_text("It is scheduled for")).to_be_visible()
     page.get_by_role("button", name="Run now").click()
-    expect(heading).to_contain_text("completed")
-    expect(page.get_by_text("It is scheduled for")).to_be_hidden()
-
-    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
-    page.get_by_role("button", name="Cancel").click()
-    dialog.get_by_role("button", name="Cancel").click()
-    expect(heading).to_contain_text("cancelled")
-    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    expect(page.get_by_role("button", name="Delete")).to_be_visible()
-
-
-def test_an_attempt_is_chosen_and_its_log_is_a_tab(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
-    task_id = enqueue(
-        module_path=LOGGING, task_name="say_and_fail", args=["no good"], max_retries=1, retry_delay=0
-    )
-    page.goto(f"/tasks/{task_id}")
     expect(page.locator("h1")).to_contain_text("failed")
+    expect(page.get_by_text("It is scheduled for")).to_be_hidden()
     verdict = page.get_by_role("region", name="Why it failed")
     expect(verdict).to_contain_text("ValueError: no good")
     expect(verdict.locator(".source")).to_have_text("raise ValueError(words)")
-    expect(page.get_by_role("img", name=re.compile("Waited [^,]+, Failed [0-9]"))).to_have_count(2)
+    expect(page.get_by_role("img", name=re.compile(", Failed [0-9]"))).to_have_count(2)
     page.get_by_role("link", name="Attempt 1").click()
     expect(page.get_by_role("heading", name=re.compile("Attempt 1"))).to_be_in_viewport()
     expect(page.get_by_role("tabpanel", name="Traceback")).to_be_visible()

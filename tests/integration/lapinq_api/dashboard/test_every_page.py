@@ -2,6 +2,7 @@
 says what it was asked wrongly."""
 
 import re
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -43,8 +44,10 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
         await workers.record_registered(
             conn, worker, [Registered("take", "shop", NAME, {}, form_fields(take.__wrapped__))]
         )
-        values = {"queue_name": NAME, "task_name": NAME, "args": [HOSTILE, {HOSTILE: [HOSTILE]}]}
-        values |= {
+        values: dict[str, Any] = {
+            "queue_name": NAME,
+            "task_name": NAME,
+            "args": [HOSTILE, {HOSTILE: [HOSTILE]}],
             "metadata": {HOSTILE: HOSTILE},
             "key": NAME,
             "webhook_url": f"https://hooks.example/{NAME}",
@@ -81,7 +84,7 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
     ):
         assert signed_in.post(path, json=body).is_success, path
     assert signed_in.put(f"/api/v1/breakers/{IN_PATH}", json={"failures_in_row": 5}).is_success
-    add_user(signed_in, **{NAME: ["pause"]})
+    add_user(signed_in, "user", **{NAME: ["pause"]})
     [group] = signed_in.get("/api/v1/errors").json()
     return [
         "/", f"/tasks?queue={IN_PATH}", "/tasks/new", f"/tasks/{failed}", f"/tasks/{running}",

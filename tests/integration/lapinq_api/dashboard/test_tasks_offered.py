@@ -62,8 +62,8 @@ def test_somebody_is_offered_what_they_may_do(
     api: httpx.Client, signed_in: httpx.Client, made: dict[Status, str], queue: str
 ) -> None:
     here = queue_of(signed_in, made[Status.FAILED])
-    requeueing = add_user(signed_in, **{here: ["requeue"]})
-    deleting = add_user(signed_in, **{here: ["cancel", "delete"]})
+    requeueing = add_user(signed_in, "user", **{here: ["requeue"]})
+    deleting = add_user(signed_in, "user", **{here: ["cancel", "delete"]})
     task = {"module_path": "math", "task_name": "factorial", "queue_name": queue}
     elsewhere = signed_in.post("/api/v1/enqueue", json=task).json()["task_id"]
     with browser(api, requeueing["username"], PASSWORD) as client:

@@ -268,8 +268,8 @@ def test_what_is_hidden_from_somebody_is_nowhere_on_the_page(
     small = ended_of(api_database, queue, '{"password": "hunter2"}', **carried)
     large = ended_of(api_database, queue, json.dumps({"a": "hunter2", "b": "x" * 200_000}))
     with browser(hiding) as admin:
-        sees = add_user(admin, **{queue: ["payload", "enqueue"]})
-        sees_not = add_user(admin, **{queue: ["enqueue"]})
+        sees = add_user(admin, "user", **{queue: ["payload", "enqueue"]})
+        sees_not = add_user(admin, "user", **{queue: ["enqueue"]})
     for user, is_seen in ((sees, True), (sees_not, False)):
         with browser(hiding, user["username"], PASSWORD) as client:
             for task_id in (small, large):

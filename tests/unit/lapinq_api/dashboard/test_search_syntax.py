@@ -135,6 +135,7 @@ def test_what_is_written_is_as_short_as_it_can_be() -> None:
         ({"task_name": "a:b"}, "task:a:b"),
         ({"task_name": "deadbeef"}, "task:deadbeef"),
         ({"task_name": "-a"}, "task:-a"),
+        ({"queues": "a,"}, "queue:a,"),
         ({}, ""),
     ):
         assert write(parameters) == text

@@ -1,5 +1,7 @@
 """The page of notification rules."""
 
+import re
+
 import httpx
 import pytest
 
@@ -35,3 +37,15 @@ def test_it_says_why_a_message_was_not_accepted_until_one_is(
 
     assert try_with(Undelivered(REFUSAL)).count(REFUSAL) == 2, "of the rule and of the notice"
     assert REFUSAL not in try_with(None)
+
+
+def test_a_rule_is_edited_in_a_form_that_holds_it(signed_in: httpx.Client) -> None:
+    values = {"name": "To change", "kind": "mail", "addresses": ["ada@example.org"], "events": ["backlog"]}
+    rule = signed_in.post(RULES, json={**values, "queues": ["video"]}).json()["id"]
+    page = signed_in.get("/admin/notifications", params={"edit": rule}).text
+    assert f'data-to="api/v1/notify/rules/{rule}"' in page
+    assert 'value="To change"' in page
+    assert re.search(r"<textarea[^>]*>ada@example.org</textarea>", page)
+    assert re.search(r"<textarea[^>]*>video</textarea>", page)
+    for wrong, status in (("x", 400), ("99999", 404)):
+        assert signed_in.get("/admin/notifications", params={"edit": wrong}).status_code == status

@@ -12,12 +12,11 @@ from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.time_limits import Limits
 from tests.unit.lapinq_worker.claims import make_claim
-from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import recording, until
 
 
-def test_claims_whose_import_can_not_be_begun_are_handed_back(
-    run_on_uvloop: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_claims_whose_import_can_not_be_begun_are_handed_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusals = ["can't start new thread"]
     start = threading.Thread.start
@@ -27,33 +26,28 @@ def test_claims_whose_import_can_not_be_begun_are_handed_back(
             raise RuntimeError(refusals[0])
         start(thread)
 
-    async def test() -> None:
-        refusals[:] = ["can't start new thread"]
-        settled = list[tuple[Job, Outcome, float]]()
-        woken = asyncio.Event()
-        async with recording() as (bench, chunks):
-            arrivals = Arrivals(
-                bench.dispatcher,
-                Functions([], 20.0),
-                Host(Limits()),
-                worker_id=lambda: "w",
-                on_ended=lambda job, outcome, seconds: settled.append((job, outcome, seconds)),
-                on_refused=lambda _: None,
-                on_imported=woken.set,
-            )
-            claims = [make_claim(), make_claim()]
-            arrivals.take_in(claims, 0.0)
-            await until(woken.is_set)
-            assert [(job.claim, outcome) for job, outcome, _ in settled] == [
-                (claim, Unstarted()) for claim in claims
-            ]
-            assert arrivals.waiting == 0
-            assert arrivals.unstarted() == []
-            refusals.clear()
-            arrivals.take_in(claims, 0.0)
-            await until(lambda: chunks)
-
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    run_on_uvloop(test)
+    settled = list[tuple[Job, Outcome, float]]()
+    woken = asyncio.Event()
+    async with recording() as (bench, chunks):
+        arrivals = Arrivals(
+            bench.dispatcher,
+            Functions([], 20.0),
+            Host(Limits()),
+            worker_id=lambda: "w",
+            on_ended=lambda job, outcome, seconds: settled.append((job, outcome, seconds)),
+            on_refused=lambda _: None,
+            on_imported=woken.set,
+        )
+        claims = [make_claim(), make_claim()]
+        arrivals.take_in(claims, 0.0)
+        await until(woken.is_set)
+        assert [(job.claim, outcome) for job, outcome, _ in settled] == [
+            (claim, Unstarted()) for claim in claims
+        ]
+        assert arrivals.waiting == 0
+        assert arrivals.unstarted() == []
+        refusals.clear()
+        arrivals.take_in(claims, 0.0)
+        await until(lambda: chunks)
     assert "can't look for tests.support.sample.tasks.add (can't start new thread)" in caplog.text
-    caplog.clear()

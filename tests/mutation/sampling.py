@@ -4,7 +4,7 @@ import hashlib
 import re
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,16 +58,21 @@ def mutants() -> list[Mutant]:
 
 
 def fate_of(mutant: Mutant, server: str, template: str) -> tuple[Fate, str]:
-    """Runs the tests that are to notice it, up to the first that does; that one is answered too."""
+    """Runs the tests that run its line; the first that notices it is answered too."""
     tests = tests_of(mutant.path, mutant.line)
-    if not tests:
-        return Fate.SURVIVED, "no test runs it"
+    return fate_by(tests, mutant, server, template) if tests else (Fate.SURVIVED, "no test runs it")
+
+
+def fate_by(tests: Sequence[str], mutant: Mutant, server: str, template: str) -> tuple[Fate, str]:
+    """Runs `tests` up to the first that notices `mutant`, which is answered too."""
     with TemporaryDirectory(prefix="lapinq-mutant-") as folder:
         chosen = Path(folder, "tests.txt")
         chosen.write_text("\n".join(tests), encoding="utf-8")
+        # pytest would read the files of a package that has a plugin of pytest, as `lapinq` has, to rewrite asserts.
+        arguments = ["-x", "--assert=plain", f"@{chosen}"]
         try:
             code, output = run_tests(
-                {mutant.path: mutant.text}, ["-x", f"@{chosen}"], Path(folder), server, template, MAX_SECONDS
+                {mutant.path: mutant.text}, arguments, Path(folder), server, template, MAX_SECONDS
             )
         except subprocess.TimeoutExpired:
             return Fate.UNKNOWN, ""

@@ -44,8 +44,14 @@ async def notifying(
     allow: str = "127.0.0.1",
     stopped: asyncio.Event | None = None,
     metrics: NotificationMetrics | None = None,
+    smtp_url: str | None = None,
 ) -> AsyncGenerator[tuple[Conn, Notifications]]:
-    settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/")
+    settings = Settings(
+        database_url=database,
+        public_url="https://q.example.org/lapinq/",
+        smtp_url=smtp_url,
+        mail_from="lapinq@example.org",
+    )
     network = GuardedNetwork(read_allowed([allow]))
     poster = Poster(network, read_keys([SECRET]), max_at_once=4)
     async with make_pool(database, "test", 2, timeout=10) as pool, await Conn.open(database) as conn:
@@ -173,9 +179,11 @@ async def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news_and_goes_once
     database: str,
 ) -> None:
     failure = "127.0.0.1 refuses otto@example.org (550); the others got it"
-    async with notifying(database) as (conn, notifications), mail_server() as server:
+    async with (
+        mail_server() as server,
+        notifying(database, smtp_url=f"smtp://127.0.0.1:{server.port}?tls=no") as (conn, notifications),
+    ):
         server.refused.add("otto@example.org")
-        notifications.mailer = mailer_to(f"127.0.0.1:{server.port}")
         everybody = ["lisa@example.org", "otto@example.org", "ann@example.org"]
         await add_rule(conn, kind="mail", url=None, addresses=everybody)
         await outbox.store_news(conn, [error(number) for number in range(30)])

@@ -17,8 +17,8 @@ from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, counts, new_task
 from tests.support.tries import tries
 
-AT_ONCE = 8
-TIMES = tries(600)
+AT_ONCE = 16
+TIMES = tries(1_000)
 RACES = tries(150)
 STARTS = tries(100)
 
@@ -169,7 +169,7 @@ async def test_no_call_of_a_debounced_storm_gets_lost(connections: Connections) 
     runs: list[int] = []
 
     async def call(conn: Conn) -> None:
-        for _ in range(tries(80)):
+        for _ in range(tries(150)):
             last[0] += 1
             number = last[0]
             while True:

@@ -126,19 +126,20 @@ async def test_a_repeated_commit_is_known_as_our_own(conn: Conn) -> None:
 
 async def test_completion_and_rescue_race_to_one_winner(connections: Connections) -> None:
     worker_side, rescuer_side = await connections(2)
-    ids = await enqueue(worker_side, 200)
+    count = tries(800)
+    ids = await enqueue(worker_side, count)
     worker = await add_worker(worker_side)
-    claims = await claim(worker_side, worker, 200)
+    claims = await claim(worker_side, worker, count)
     await make_late(worker_side, worker)
 
     async def finish() -> int:
         done = 0
-        for start in range(0, 200, 10):
+        for start in range(0, count, 10):
             done += await complete(worker_side, claims[start : start + 10])
         return done
 
     done, rescued = await asyncio.gather(finish(), rescue_all(rescuer_side, limit=20))
-    assert done + len(rescued) == 200
+    assert done + len(rescued) == count
     for task in rescued:
         assert await status(worker_side, task) == "pending"
     row = await maybe_row(

@@ -32,6 +32,10 @@ NIL = "00000000-0000-0000-0000-000000000000"
 NAME = "\"><script>alert(1)<b> & '"
 HOSTILE = f"</script>{NAME} onload='x \u202eevil"
 IN_PATH = quote(NAME, safe="")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 TRACEBACK = f'Traceback (most recent call last):\n  File "/srv/{HOSTILE}.py", line 7, in send\n    mail()\n{HOSTILE}\n'
 
 
@@ -104,6 +108,8 @@ def test_what_people_named_is_escaped_and_nothing_is_inline(
     for address in addresses:
         page = signed_in.get(address)
         assert page.status_code == 200, address
+        assert page.headers.get_list("content-security-policy") == [POLICY], address
+        assert page.headers["cache-control"] == "no-store", address
         for raw in ("<script>alert", "<b> &", "\u202e", HOSTILE_DEFAULT):
             assert raw not in page.text, address
         assert "alert(1)" in page.text or address in {"/limits", "/account", addresses[-3]}, address

@@ -80,6 +80,17 @@ async def test_each_requeue_stays_with_the_attempt_after_which_it_was_made(conn:
     assert first["finished_at"] <= first["requeued_at"] <= second["started_at"] <= second["requeued_at"]
 
 
+async def test_a_requeued_task_past_its_time_to_live_expires(conn: Conn) -> None:
+    task_id = (await one_of_each(conn))[Status.FAILED]
+    await conn.execute(
+        "UPDATE lapinq_tasks SET expires_at = now() - interval '1 s' WHERE id = %s", (task_id,)
+    )
+    assert await audited_actions.requeue(conn, task_id, by=SOMEBODY) == ("default", Status.PENDING)
+    assert await maintenance_jobs.expire(conn) == 1
+    assert await status(conn, task_id) == "expired"
+    await check_rows(conn, [])
+
+
 async def test_what_can_not_be_noted_is_not_done(conn: Conn) -> None:
     made = await one_of_each(conn)
     await conn.execute("ALTER TABLE lapinq_audit ADD CONSTRAINT full_up CHECK (false)")

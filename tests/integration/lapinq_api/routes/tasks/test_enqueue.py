@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from psycopg.rows import dict_row
 
+from lapinq_api import state
+from lapinq_api.overload.admission import Admission
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.db.channels import DELAYED_CHANNEL
@@ -193,3 +197,19 @@ def test_with_allowed_modules_no_other_is_taken_and_no_part_of_a_name_is_private
         check_refused(client, "POST", ENQUEUE, [(task, "task_name", "LAPINQ_ALLOWED_MODULES")])
         check_refused(client, "POST", BATCH, [([task], "[0].task_name", "LAPINQ_ALLOWED_MODULES")])
         assert api.post(ENQUEUE, json=task).status_code == 201
+
+
+def test_a_body_of_more_values_than_memory_may_take_is_a_413(
+    serve: Serve, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "Admission", partial(Admission, 2**20))
+    client = serve()
+    task, large = (_task(queue_name="of many values", args=[[]] * count) for count in (1000, 20_000))
+    for path, taken, refused in ((ENQUEUE, task, large), (BATCH, [task], [task, large])):
+        answer = client.post(path, json=refused)
+        assert answer.status_code == 413, path
+        assert "has too many values" in answer.json()["error"], path
+        assert client.post(path, json=taken).status_code == 201, path
+    assert db.execute("SELECT count(*) FROM lapinq_tasks WHERE queue_name = 'of many values'").fetchone() == (
+        2,
+    )

@@ -118,6 +118,20 @@ def test_the_other_route_is_another_request_even_with_the_same_body(api: httpx.C
     assert _post(api, "/api/v1/enqueue", key, _task()).status_code == 409
 
 
+def test_fire_and_forget_is_answered_with_null_again(api: httpx.Client, db: psycopg.Connection) -> None:
+    key = queue = _key()
+    batch = [_task(queue_name=queue), _task(queue_name=queue, ttl_seconds=0)]
+    first = _post(api, "/api/v1/enqueue/batch", key, batch)
+    assert first.json()["task_ids"][1] is None
+    assert _post(api, "/api/v1/enqueue/batch", key, batch).json() == first.json()
+    single = _key()
+    for _ in range(2):
+        answer = _post(api, "/api/v1/enqueue", single, _task(queue_name=queue, ttl_seconds=0))
+        assert answer.json() == {"task_id": None, "ttl_seconds": 0}
+    waiting = db.execute("SELECT count(*) FROM lapinq_transient WHERE queue_name = %s", (queue,)).fetchone()
+    assert waiting == (2,)
+
+
 @BOTH
 def test_a_key_that_cannot_be_is_refused_by_name(api: httpx.Client, path: str) -> None:
     form, twice = "must have 1 to 255 printable ASCII characters", "must be given once"

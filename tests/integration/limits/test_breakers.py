@@ -85,6 +85,25 @@ async def test_so_many_failures_in_a_row_open_it_and_a_success_between_does_not(
     assert (breaker.next_try_at - breaker.since).total_seconds() == 30
 
 
+async def test_a_success_at_the_same_look_does_not_hide_a_row_of_failures(conn: Conn, worker: str) -> None:
+    await enqueue(conn, 5)
+    await put(conn, failures_in_row=3)
+    claims = await claim(conn, worker, 4)
+    await end(conn, claims[:3])
+    await complete(conn, claims[3:])
+    assert (await look(conn)).state is OPEN
+
+
+async def test_an_attempt_that_outlives_later_ones_counts_when_it_ends(conn: Conn, worker: str) -> None:
+    await enqueue(conn, 2)
+    await put(conn, failures_in_row=1)
+    first, second = await claim(conn, worker, 2)
+    await complete(conn, [second])
+    assert (await look(conn)).state is CLOSED
+    await end(conn, [first])
+    assert (await look(conn)).state is OPEN
+
+
 async def test_a_share_of_failures_in_the_window_opens_it_once_there_were_enough_attempts(conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 50)

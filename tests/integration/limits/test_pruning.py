@@ -42,6 +42,18 @@ async def test_a_queue_whose_row_is_locked_keeps_nobody_from_the_others(connecti
     assert await lanes_of(conn) == {"busy": 2}
 
 
+async def test_no_lock_is_taken_to_look_for_idle_lanes(conn: Conn) -> None:
+    await add_idle_lanes(conn, "busy", 2)
+    await conn.execute("UPDATE lapinq_lanes SET changed_at = lapinq_now()")
+    async with conn.transaction():
+        assert not await lanes.prune(conn)
+        locks = await conn.execute(
+            "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'lapinq_queues'::regclass"
+            " AND mode <> 'AccessShareLock'"
+        )
+        assert await locks.fetchall() == []
+
+
 async def test_what_is_used_again_meanwhile_is_kept(conn: Conn, worker: str) -> None:
     await add_idle_lanes(conn, "busy", 2)
     await conn.execute("UPDATE lapinq_queues SET start_order = 'fair'")

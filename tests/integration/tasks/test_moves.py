@@ -106,6 +106,10 @@ async def loses_its_worker(conn: Conn, task: Task) -> None:
     await rescue_all(conn)
 
 
+async def is_isolated(conn: Conn, task: Task) -> None:
+    await conn.execute(f"UPDATE lapinq_running SET isolation = {MORE:d}".encode())
+
+
 async def is_overdue(conn: Conn, task: Task) -> None:
     await conn.execute("UPDATE lapinq_running SET deadline_at = lapinq_now() - interval '1 second'")
     await rescuing.rescue(conn, ANY_TIME, 0.5)
@@ -144,6 +148,9 @@ MOVES = {
     "retry later": Move(RUNNING, ends_in(Retry(60.0, "no")), DELAYED, 3, SAME),
     "retry alone": Move(RUNNING, ends_in(Retry(0.0, "died", isolation=MORE)), READY, 3, MORE, "behind"),
     "retry alone later": Move(RUNNING, ends_in(Retry(60.0, "died", isolation=MORE)), DELAYED, 3, MORE),
+    "retry of one isolated": Move(
+        RUNNING, after(is_isolated, ends_in(Retry(0.0, "died", isolation=SAME))), READY, 3, MORE, "behind"
+    ),
     "release after a stop": Move(RUNNING, ends_in(Release("stopped")), READY, 2, SAME, "behind"),
     "snooze": Move(RUNNING, ends_in(Release("snoozed", 60.0)), DELAYED, 2, SAME),
     "release of one not begun": Move(RUNNING, is_released, READY, 2, SAME, "before"),

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from lapinq_core.db.moved_clock import move_clock
+from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.workers import Health
@@ -21,7 +22,7 @@ from tests.support.database.invariants import check_rows
 from tests.support.database.proxy import proxy
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.rows.factories import SOMEBODY, add_worker
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 from tests.support.sample import tasks
 
 BEATS = "extract(epoch FROM beat_at - started_at)::float8"
@@ -154,6 +155,31 @@ def test_a_beat_that_gets_no_answer_is_given_up_and_broken_connections_are_repla
         way.heal()
         eventually(lambda: heartbeat.is_current)
     assert "Traceback" not in caplog.text
+
+
+def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: str) -> None:
+    told = list[tuple[str, str]]()
+
+    def note(task_id: str, token: str) -> None:
+        told.append((task_id, token))
+
+    async def claim_some(conn: Conn) -> list[Claim]:
+        await enqueue(conn, 3)
+        return await claim(conn, worker, 3)
+
+    worker = register(database)
+    first, second, _ = on_connections(database, claim_some)
+    with beating(database, worker, on_cancel_requested=note):
+        eventually(lambda: value(database, BEATS) > 0.1)
+        assert not told
+        with psycopg.connect(database) as conn:
+            # Without a word to anybody: a notification may be lost.
+            ids = [first.id, second.id]
+            conn.execute("UPDATE lapinq_running SET cancel_requested_at = now() WHERE id = ANY (%s)", (ids,))
+        both = {(first.id, first.token), (second.id, second.token)}
+        eventually(lambda: set(told) == both and len(told) >= 6)
+        assert on_connections(database, partial(complete, claims=[first])) == 1
+        eventually(lambda: told[-3:] == [(second.id, second.token)] * 3)
 
 
 async def test_a_request_reaches_a_worker_that_heard_no_notification(desk: Desk, gate: Gate) -> None:

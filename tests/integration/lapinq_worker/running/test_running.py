@@ -127,6 +127,13 @@ async def test_coroutines_and_plain_functions_run_and_end(desk: Desk, pool: str)
     await check_rows(desk.conn, ids)
 
 
+async def test_tasks_without_a_limit_of_their_own_have_the_workers(desk: Desk) -> None:
+    async with desk.working(worker_timeout=0.5):
+        ids = [await desk.hand_in(function, 60, max_retries=0) for function in (tasks.sleep, tasks.asleep)]
+        ended = await desk.ended(*ids)
+    assert [(task.status, task.error) for task in ended] == [("failed", "time limit of 0.5 s reached")] * 2
+
+
 async def test_a_short_retry_delay_is_kept_though_nobody_looks_meanwhile(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

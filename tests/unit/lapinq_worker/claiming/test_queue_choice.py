@@ -334,6 +334,16 @@ def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
     assert choice.peek_after(unbounded) == {}
 
 
+def test_what_a_short_claim_left_below_anothers_rank_may_not_start() -> None:
+    choice = of_equals("a", "b")
+    for queue in ("a", "b"):
+        turn = next_turn(choice, 10)
+        assert turn.queue == queue
+        take(choice, turn, 0, 0)
+        choice.peeked_after(turn, {queue: (0, 7)})  # in a lane
+    assert first(choice, 10) is None
+
+
 def test_memory_is_bounded_when_queues_come_and_go() -> None:
     choice = QueueChoice({})
     for n in range(MAX_REMEMBERED + 200):

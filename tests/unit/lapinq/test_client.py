@@ -1,5 +1,6 @@
 """TaskQueue and TaskRef against a real HTTP server."""
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -175,6 +176,16 @@ def test_what_is_temporary_is_repeated_with_one_key(server: Script, queue: TaskQ
     server.answer(503, LATER)
     assert add.options(idempotency_key="mine").queue(1, 2).task_id == TASK_ID
     assert [request.headers["idempotency-key"] for request in server.requests[2:]] == ["mine"] * 2
+
+
+def test_a_refusal_for_longer_than_the_call_may_take_is_raised_at_once(server: Script) -> None:
+    with TaskQueue(server.url, timeout=60) as queue:
+        task = queue.task(add)
+        for enqueue in (lambda: task.queue(1, 2), lambda: asyncio.run(task.aqueue(1, 2))):
+            server.answer(429, {"error": "slow down"}, {"Retry-After": "61"})
+            with pytest.raises(RequestRefused, match="429: slow down"):
+                enqueue()
+    assert len(server.requests) == 2
 
 
 def test_fire_and_forget_is_only_repeated_if_it_surely_was_not_taken_and_has_no_result(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum, auto
 from functools import partial
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from urllib.parse import quote
 
 import httpx
@@ -434,6 +434,35 @@ def test_who_may_call_it(servers: Servers, operation: str) -> None:
             is_page = operation == "GET /admin/users" and answer.status_code == 403
             assert is_page or set(answer.json()) == {"error"}, name
             assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+
+
+def test_every_time_in_an_answer_is_in_utc(servers: Servers) -> None:
+    answers = [
+        servers.call("admin", "GET", servers.stage.path(operation, "of admin"))
+        for operation in TRIES
+        if operation.startswith("GET ")
+    ]
+    times = [
+        time
+        for answer in answers
+        if answer.is_success and answer.headers["content-type"] == "application/json"
+        for time in times_in(answer.json())
+    ]
+    assert len(times) > 20
+    assert [time for time in times if not time.endswith("+00:00")] == []
+
+
+def times_in(value: Any) -> Iterator[str]:
+    """What stands under the name of a time, wherever in `value`."""
+    if isinstance(value, list):
+        for one in cast("list[Any]", value):
+            yield from times_in(one)
+    elif isinstance(value, dict):
+        for name, one in cast("dict[str, Any]", value).items():
+            if isinstance(one, str) and (name.endswith("_at") or name in {"at", "since", "until"}):
+                yield one
+            else:
+                yield from times_in(one)
 
 
 def covers(caller: Caller, about: About) -> bool:

@@ -41,6 +41,7 @@ CONVERSATIONS: dict[str, tuple[bytes, list[int]]] = {
     "a long target": (b"GET /api/v1/tasks?queue=" + b"x" * 70_000 + LOCAL + b"\r\n", [400]),
     "a target of 60 KiB": (b"GET /" + b"x" * 60_000 + LOCAL + END, [404]),
     "three hundred headers": (GET + b"A:b\r\n" * 300 + b"\r\n", [431]),
+    "headers of 90 KiB": (GET + (b"X-A: " + b"x" * 600 + b"\r\n") * 150 + b"\r\n", [431]),
     "a hundred headers": (GET + b"A: b\r\n" * 100 + END, [200]),
     "an endless header": (GET + b"X-A: " + b"x" * 3_000_000, [431]),
     "an endless target": (b"GET /" + b"x" * 3_000_000, [431]),

@@ -52,6 +52,8 @@ def test_the_client_is_the_last_that_is_no_trusted_proxy(
         ([], "http", "ws"),
         (["gopher"], "http", "ws"),
         (["https, http"], "http", "ws"),
+        (["https", "http"], "http", "ws"),
+        (["http", "https"], "http", "ws"),
     ],
 )
 def test_the_scheme_is_what_a_trusted_proxy_says(values: list[str], scheme: str, socket_scheme: str) -> None:

@@ -20,6 +20,7 @@ ELSEWHERE = (b"origin", b"https://evil.example")
         ({"sec-fetch-site": "same-origin"}, True),
         ({"sec-fetch-site": "cross-site"}, False),
         ({"sec-fetch-site": "same-origin, cross-site"}, False),
+        ({"sec-fetch-site": ""}, False),
         # The browser's own word counts for more than a comparison that a proxy can spoil.
         ({"sec-fetch-site": "same-origin", "origin": "https://elsewhere.example"}, True),
         ({"sec-fetch-site": "cross-site", "origin": "http://tasks.example:8001"}, False),
@@ -28,6 +29,7 @@ ELSEWHERE = (b"origin", b"https://evil.example")
         ({"origin": "http://tasks.example"}, False),
         ({"origin": "http://tasks.example:8001.evil.example"}, False),
         ({"origin": "null"}, False),
+        ({"origin": ""}, False),
         ({"origin": "\xff"}, False),
     ],
 )

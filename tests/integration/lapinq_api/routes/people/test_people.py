@@ -48,8 +48,10 @@ TABLE: list[tuple[str, str, list[int]]] = [
 
 def test_who_may_call_what(people: list[httpx.Client]) -> None:
     for method, path, statuses in TABLE:
-        for client, status in zip(people, statuses, strict=True):
-            answer = client.request(method, path)
+        wrong = people[3].request(method, path, headers={"X-API-Key": "wrong"})
+        answers = [*(client.request(method, path) for client in people), wrong]
+        # A wrong key is none.
+        for answer, status in zip(answers, [*statuses, statuses[0]], strict=True):
             assert answer.status_code == status, (method, path)
             if status == 303:
                 assert answer.headers["location"] == "/login"

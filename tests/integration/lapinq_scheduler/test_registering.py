@@ -27,7 +27,7 @@ NAMES = ["report", SEND, ADD]
 
 
 async def registered(url: str, wanted: Sequence[Wanted] | None = None, count: int = 1) -> dict[str, Schedule]:
-    """What is stored after so many schedulers at once stored what is wanted: by default what the module declares."""
+    """The schedules stored after `count` schedulers register `wanted` at once; by default what the module declares."""
     wanted = declarations([MODULE]) if wanted is None else wanted
     async with make_pool(url, "test", 4, timeout=10.0) as pool:
         await asyncio.gather(*(register(pool, wanted, [MODULE], asyncio.Event()) for _ in range(count)))

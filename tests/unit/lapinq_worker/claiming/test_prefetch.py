@@ -18,7 +18,7 @@ def measured(rate: float, round_trip: float, claims: int = 50) -> Prefetch:
 @pytest.mark.parametrize(
     ("rate", "round_trip", "claims", "value"),
     [
-        (1000, 0.01, 50, pytest.approx(20, abs=1)),  # what is used up during two round trips
+        (1000, 0.01, 50, pytest.approx(20, abs=1)),  # as many tasks as end during two round trips
         (10, 0.01, 50, 0),  # slow tasks
         (1e6, 0.1, 50, MAX_PREFETCH),
         (1000, 0.01, 0, 0),  # nothing was measured

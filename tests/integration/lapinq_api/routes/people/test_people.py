@@ -1,5 +1,5 @@
-"""Users over HTTP: what is refused, that a change holds at once, and what is noted of it. Who may call what is in
-`test_permissions`."""
+"""Managing users over HTTP: refused requests, immediate effect of changes, and audit entries. `test_permissions` has
+who may call what."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sessions over HTTP: the list of one's own, and what ends them. How long they hold is in `integration/people`."""
+"""Sessions over HTTP: listing and ending one's own. `integration/people` has how long they last."""
 
 from contextlib import ExitStack
 

@@ -72,7 +72,7 @@ def test_beyond_the_rate_limit_the_api_answers_429_and_the_rest_goes_on(serve: S
     refused = client.post("/api/v1/enqueue", json=TASK, headers={"X-API-Key": "secret"})
     assert refused.status_code == 429
     assert refused.json() == {"error": "too many requests: this address may send 3 a minute"}
-    assert 1 <= int(refused.headers["retry-after"]) <= 72
+    assert 1 <= int(refused.headers["retry-after"]) <= 80  # the rest of this minute, and a third of the next
     assert client.get("/health").status_code == 200
     log_in(client)
     assert client.get("/").status_code == 200

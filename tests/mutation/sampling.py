@@ -78,8 +78,9 @@ def fate_by(tests: Sequence[str], mutant: Mutant, server: str, template: str) ->
             return Fate.UNKNOWN, ""
     if code == pytest.ExitCode.OK:
         return Fate.SURVIVED, f"by {len(tests)} tests"
-    # One that can't be imported ends the collection.
-    assert code in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}, output
+    # One that can't be imported ends the collection, and the tests named in it are then a mistake of the command.
+    noticing = {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}
+    assert code in noticing or "ERROR collecting" in output, output
     noticed = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
     return Fate.KILLED, noticed[1] if noticed else ""
 

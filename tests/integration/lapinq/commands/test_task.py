@@ -126,7 +126,7 @@ def test_the_beginning_of_an_id_names_a_task(task: Task, command_database: str) 
     ]
 
 
-def test_a_task_says_why_it_is_not_running(database: str) -> None:
+def test_a_task_says_why_it_is_not_running_and_a_late_wait_exits_with_124(database: str) -> None:
     queue = "nobody's"
     task = partial(call, ("--database-url", database))
     [task_id] = ids(task("enqueue", f"{SAMPLE}:add", "1", "2", "--queue", queue))

@@ -1,6 +1,69 @@
 -- The schema as `lapinq migrate` leaves it, for review and without the weekly partitions.
 -- Made by `scripts/schema`, compared by a test. What each table is for is written in docs/architecture.md.
 
+CREATE OR REPLACE FUNCTION lapinq_advance_lanes_1(q lapinq_queues, lanes text[], places double precision[], mosts integer[], touched text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    done text[] := '{}';
+BEGIN
+    IF cardinality(lanes) = 0 THEN
+        NULL;
+    ELSIF q.start_order = 'strict_per_key' THEN
+        WITH closed AS (
+            UPDATE lapinq_lanes l
+               SET is_open = false,
+                   head = NULL,
+                   changed_at = lapinq_now()
+              FROM unnest(lanes) AS p (lane)
+             CROSS JOIN LATERAL (
+                   SELECT x.ctid AS row_id
+                     FROM lapinq_lanes x
+                    WHERE x.queue_name = q.name
+                      AND x.lane = p.lane
+                    LIMIT 1) AS one
+             WHERE l.ctid = one.row_id
+               AND p.lane >= ' '
+            RETURNING l.lane
+        )
+        SELECT coalesce(array_agg(c.lane), '{}') INTO done FROM closed c;
+    ELSE
+        WITH moved AS (
+            UPDATE lapinq_lanes l
+               SET is_open = next.seq IS NOT NULL,
+                   rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(next.rank, l.rank) END,
+                   place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(next.seq, l.place) END,
+                   changed_at = lapinq_now()
+              FROM (SELECT u.lane, max(u.place) AS place, count(*) < min(u.most) OR min(u.most) IS NULL AS goes_on
+                      FROM unnest(lanes, places, mosts) AS u (lane, place, most)
+                     GROUP BY u.lane) AS p
+              LEFT JOIN LATERAL (
+                   SELECT r.rank, r.seq, coalesce(r.expires_at > lapinq_now(), true) AS is_live
+                     FROM lapinq_ready r
+                    WHERE r.queue_name = q.name
+                      AND r.lane BETWEEN p.lane AND p.lane
+                    ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                    LIMIT 1) AS next ON true
+             CROSS JOIN LATERAL (
+                   SELECT x.ctid AS row_id
+                     FROM lapinq_lanes x
+                    WHERE x.queue_name = q.name
+                      AND x.lane = p.lane
+                    LIMIT 1) AS one
+             WHERE l.ctid = one.row_id
+               AND (next.seq IS NULL OR p.goes_on AND next.is_live)
+            RETURNING l.lane
+        )
+        SELECT coalesce(array_agg(m.lane), '{}') INTO done FROM moved m;
+    END IF;
+    touched := touched || ARRAY(SELECT unnest(lanes) EXCEPT SELECT unnest(done));
+    IF cardinality(touched) > 0 THEN
+        PERFORM lapinq_look_at_lanes_1(q, touched, false);
+    END IF;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_check_unique(name text, rule jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -63,6 +126,371 @@ BEGIN
         RAISE EXCEPTION '%.%: %', name, wrong.field, wrong.problem
             USING ERRCODE = '22023', COLUMN = name || '.' || wrong.field;
     END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_claim_governed_1(queue text, worker uuid, token uuid, wanted integer, free integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, lease double precision, margin double precision, is_watched boolean, OUT claims text, OUT state text, OUT opens_in double precision, OUT again boolean, OUT mark bigint[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET enable_sort TO 'off'
+AS $function$
+DECLARE
+    most_rounds CONSTANT integer := 16;
+    alone_again CONSTANT interval := '1 second'; -- for a lane whose tasks this worker can't run, or that somebody has locked
+    large_again CONSTANT interval := '15 seconds'; -- for one whose tasks need more than their limit ever has
+    unlimited CONSTANT integer := 2147483647;
+    q lapinq_queues;
+    is_fair boolean;
+    has_news boolean;
+    told text[] := '{}';
+    returned float8 := 0;
+    room integer; -- how many more tasks may start
+    started integer := 0;
+    size integer; -- of the window, in lanes
+    sets text[] := '{""}'; -- the sets of named limits whose lanes are in the window
+    shifts float8[] := '{0}';
+    has_named boolean; -- an open lane takes from a named limit
+    limits lapinq_limits[] := '{}'; -- those of the sets that the window had so far; see lapinq_lock_limits_1
+    known text[] := '{}'; -- their names
+    spent float8[] := '{}';
+    blocked_before integer;
+    blocked text[] := '{}'; -- sets of which nothing may start now
+    skips_large boolean := false; -- the window is without tasks that need more than their limit ever has
+    t record;
+    l lapinq_limits;
+    need text[];
+    nth integer;
+    verdict text;
+    ends boolean;
+    part text;
+    picked tid[];
+    turns uuid[];
+    unkeyed integer; -- picked tasks that are in no lane
+    reached float8; -- the virtual time of the last start
+    -- Of each picked task of a lane:
+    pick_lanes text[];
+    pick_keys text[];
+    pick_ids uuid[];
+    pick_times float8[];
+    pick_places float8[];
+    pick_mosts integer[];
+    -- Where a key may have several open lanes, of each key that was picked: its first lane, how many more may start, and
+    -- its virtual time.
+    keys text[];
+    key_lanes text[];
+    key_rooms integer[];
+    key_times float8[];
+    of_key integer;
+    stop_at float8; -- what another lane of such a key comes before
+    touched text[];
+    barren text[]; -- lanes of which nothing may start here
+    seconds float8;
+BEGIN
+    again := false;
+
+    -- 1. The lock. No user's transaction holds it: an enqueue of the first task with a key writes news.
+    SELECT * INTO q FROM lapinq_queues x WHERE x.name = queue FOR NO KEY UPDATE SKIP LOCKED;
+    has_news := EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
+    IF q.name IS NULL AND EXISTS (SELECT FROM lapinq_queues x WHERE x.name = queue) THEN
+        state := 'locked';
+        RETURN;
+    ELSIF has_news AND q.is_laned IS NOT TRUE THEN
+        INSERT INTO lapinq_queues AS x (name, is_laned) VALUES (queue, true)
+            ON CONFLICT (name) DO UPDATE SET is_laned = true
+        RETURNING * INTO q;
+    END IF;
+    IF q.name IS NULL
+       OR q.paused_at IS NOT NULL
+       OR q.governed_xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+          AND q.governed_at >= lapinq_now() - interval '30 seconds'
+       OR NOT EXISTS (SELECT FROM lapinq_workers w WHERE w.id = worker AND w.dead_at IS NULL) THEN
+        RETURN;
+    ELSIF q.has_breaker AND NOT is_watched THEN
+        state := 'watched';
+        RETURN;
+    END IF;
+    is_fair := q.start_order = 'fair';
+
+    -- 2. The news, and the lanes whose time has come.
+    IF has_news THEN
+        SELECT n.told, n.returned INTO told, returned FROM lapinq_take_in_news_1(q) n;
+        q.tokens := q.tokens + returned;
+    END IF;
+    IF q.is_laned THEN
+        told := told || ARRAY(SELECT x.lane
+                                FROM lapinq_lanes x
+                               WHERE x.queue_name = queue
+                                 AND x.opens_at <= lapinq_now()
+                               ORDER BY x.queue_name, x.opens_at
+                               LIMIT 1000);
+        IF cardinality(told) > 0 THEN
+            PERFORM lapinq_look_at_lanes_1(q, told, true);
+        END IF;
+    END IF;
+
+    -- 3. The room.
+    room := wanted;
+    IF num_nonnulls(q.rate, q.rate_per_key) > 0 THEN
+        room := least(room, free);
+    END IF;
+    IF q.max_running IS NOT NULL THEN
+        room := least(room, q.max_running - (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = queue)::integer);
+    END IF;
+    IF q.rate IS NOT NULL THEN
+        room := least(room, floor(least(lapinq_tokens(q.rate, q.tokens, q.tokens_at), unlimited))::integer);
+    END IF;
+    IF q.has_breaker THEN
+        SELECT least(room, CASE WHEN b.state = 'open' OR b.probe_seq IS NOT NULL THEN 0
+                                WHEN b.state = 'half_open' THEN 1
+                                WHEN b.in_row > 0 THEN free END),
+               CASE WHEN b.state = 'open' THEN extract(epoch FROM b.tries_at - lapinq_now())::float8 END
+          INTO room, seconds
+          FROM lapinq_breakers b
+         WHERE b.queue_name = queue;
+        opens_in := CASE WHEN seconds > 0 THEN seconds END;
+    END IF;
+
+    -- 4. The rounds.
+    size := room;
+    reached := q.virtual_time;
+    FOR round IN 1 .. most_rounds LOOP
+        EXIT WHEN room < 1;
+        picked := '{}'; turns := '{}'; unkeyed := 0; touched := '{}'; barren := '{}'; ends := false;
+        blocked_before := cardinality(blocked);
+        pick_lanes := '{}'; pick_keys := '{}'; pick_ids := '{}'; pick_times := '{}'; pick_places := '{}'; pick_mosts := '{}';
+
+        IF NOT q.is_laned THEN
+            SELECT coalesce(array_agg(x.row_id), '{}'), coalesce(array_agg(x.id), '{}'), max(ARRAY[x.rank, x.seq])
+              INTO picked, turns, mark
+              FROM (SELECT r.*, count(*) FILTER (WHERE r.isolation >= 2) OVER (ROWS UNBOUNDED PRECEDING) AS nth_isolated
+                      FROM (SELECT f.ctid AS row_id, f.id, f.rank, f.seq, f.isolation
+                              FROM lapinq_ready f
+                             WHERE f.queue_name = queue
+                               AND (f.rank, f.seq) >= (mark_rank, mark_seq)
+                               AND f.rank <= max_rank
+                               AND (f.expires_at IS NULL OR f.expires_at > lapinq_now())
+                               AND (f.isolation < 2 OR isolated > 0)
+                             ORDER BY f.queue_name, f.rank, f.seq
+                             LIMIT greatest(0, room)
+                               FOR UPDATE SKIP LOCKED) AS r) AS x
+             WHERE x.isolation < 2
+                OR x.nth_isolated <= isolated;
+            unkeyed := cardinality(picked);
+            IF unkeyed > 0 THEN
+                reached := greatest(q.unkeyed_time, q.virtual_time)
+                           + (unkeyed - 1) / greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+            END IF;
+            room := 0;
+        ELSE
+            has_named := EXISTS (SELECT FROM lapinq_lanes x WHERE x.queue_name = queue AND x.is_open AND x.names > '');
+            IF has_named THEN
+                SELECT s.sets, s.shifts, s.all_shifts INTO sets, shifts, q.lane_shifts FROM lapinq_next_sets_1(q, blocked, size) s;
+                need := ARRAY(SELECT DISTINCT one.name
+                                FROM unnest(sets) AS s (names)
+                               CROSS JOIN unnest(string_to_array(s.names, ',')) AS one (name)
+                               WHERE one.name <> ALL (known));
+                IF cardinality(need) > 0 THEN
+                    FOR l IN SELECT * FROM lapinq_lock_limits_1(queue, need) LOOP
+                        IF l.closed_until > lapinq_now() THEN
+                            l.max_running := 0;
+                            opens_in := least(opens_in, extract(epoch FROM l.closed_until - lapinq_now())::float8);
+                        END IF;
+                        known := known || l.name;
+                        limits := limits || l;
+                        spent := spent || 0::float8;
+                    END LOOP;
+                END IF;
+            END IF;
+            keys := '{}'; key_lanes := '{}'; key_rooms := '{}'; key_times := '{}'; stop_at := NULL; verdict := NULL;
+
+            FOR t IN
+                SELECT *
+                  FROM lapinq_window_1(q, sets, shifts, size, room, isolated, mark_rank, mark_seq, max_rank,
+                                       CASE WHEN skips_large THEN limits END)
+            LOOP
+                EXIT WHEN room < 1 OR ends OR t.then_by > stop_at OR q.start_order = 'priority' AND t.first_by > max_rank;
+                ends := t.ends;
+                CONTINUE WHEN t.nth IS NULL OR t.names = ANY (blocked);
+                IF t.row_id IS NULL THEN
+                    IF t.is_behind OR t.most < 1 THEN
+                        touched := touched || t.lane;
+                    ELSE
+                        barren := barren || t.lane;
+                    END IF;
+                    CONTINUE;
+                END IF;
+                CONTINUE WHEN t.isolation >= 2 AND isolated < 1;
+
+                -- A key may have several lanes, if they take from different limits.
+                of_key := NULL;
+                IF has_named AND t.key > '' THEN
+                    of_key := array_position(keys, t.key);
+                    CONTINUE WHEN key_rooms[of_key] < 1;
+                    IF is_fair AND t.lane <> key_lanes[of_key] THEN
+                        touched := touched || t.lane; -- the other was first, and this one comes after that
+                        stop_at := least(stop_at, key_times[of_key]);
+                        CONTINUE;
+                    END IF;
+                END IF;
+
+                -- All its limits must have room. Behind a task that waits for units nothing takes from that limit, or it
+                -- would wait forever.
+                IF t.units IS NOT NULL THEN
+                    need := string_to_array(t.names, ',');
+                    verdict := NULL;
+                    FOR i IN 1 .. cardinality(need) LOOP
+                        l := limits[array_position(known, need[i])];
+                        IF l.max_running < 1 OR l.rate IS NOT NULL AND started + cardinality(picked) >= free THEN
+                            verdict := 'full';
+                            EXIT;
+                        ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
+                            verdict := 'too large';
+                        ELSIF t.units[i] > l.tokens AND verdict IS NULL THEN
+                            verdict := 'short';
+                        END IF;
+                    END LOOP;
+                    IF verdict = 'too large' THEN
+                        EXIT WHEN NOT skips_large; -- the next round has no such tasks
+                        CONTINUE;
+                    END IF;
+                    FOR i IN 1 .. cardinality(need) LOOP
+                        nth := array_position(known, need[i]);
+                        CONTINUE WHEN nth IS NULL; -- it was deleted
+                        IF verdict IS NULL THEN
+                            limits[nth].max_running := limits[nth].max_running - 1;
+                            limits[nth].tokens := limits[nth].tokens - t.units[i];
+                            spent[nth] := spent[nth] + t.units[i];
+                        ELSIF verdict = 'short' AND t.units[i] > limits[nth].tokens THEN
+                            opens_in := least(opens_in, (t.units[i] - limits[nth].tokens)
+                                                        * (limits[nth].rate ->> 'period_seconds')::float8
+                                                        / (limits[nth].rate ->> 'limit')::float8);
+                            limits[nth].max_running := 0;
+                        END IF;
+                    END LOOP;
+                    IF verdict IS NOT NULL THEN
+                        blocked := blocked || t.names;
+                        CONTINUE;
+                    END IF;
+                END IF;
+
+                room := room - 1;
+                picked := picked || t.row_id;
+                turns := turns || t.id;
+                isolated := isolated - (t.isolation >= 2)::integer;
+                IF is_fair THEN
+                    reached := greatest(reached, t.then_by);
+                END IF;
+                IF t.lane IS NULL THEN
+                    unkeyed := unkeyed + 1;
+                    mark := greatest(mark, ARRAY[t.rank, t.seq]);
+                    CONTINUE;
+                END IF;
+                pick_lanes := pick_lanes || t.lane;
+                pick_keys := pick_keys || t.key;
+                pick_ids := pick_ids || t.id;
+                pick_times := pick_times || t.time;
+                pick_places := pick_places || t.time - t.shift;
+                pick_mosts := pick_mosts || t.most;
+                IF of_key IS NOT NULL THEN
+                    key_rooms[of_key] := key_rooms[of_key] - 1;
+                    key_times[of_key] := t.time;
+                ELSIF has_named AND t.key > '' THEN
+                    keys := keys || t.key;
+                    key_lanes := key_lanes || t.lane;
+                    key_rooms := key_rooms || coalesce(t.most, unlimited) - 1;
+                    key_times := key_times || t.time;
+                END IF;
+            END LOOP;
+        END IF;
+
+        IF cardinality(picked) > 0 THEN
+            started := started + cardinality(picked);
+            part := lapinq_start_1(queue, worker, token, picked, turns, lease, margin, q.has_breaker);
+            claims := CASE WHEN claims IS NULL THEN part ELSE left(claims, -1) || ',' || substr(part, 2) END;
+            -- Orders other than fair leave virtual times alone.
+            IF cardinality(pick_keys) > 0 AND (q.start_order <> 'priority' OR q.rate_per_key IS NOT NULL) THEN
+                INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
+                SELECT queue, p.key, CASE WHEN is_fair THEN max(p.time) ELSE coalesce(max(x.virtual_time), 0) END,
+                       lapinq_tokens(q.rate_per_key, max(x.tokens), max(x.tokens_at)) - count(*),
+                       CASE WHEN q.rate_per_key IS NOT NULL THEN lapinq_refilled_at(q.rate_per_key, max(x.tokens_at)) END,
+                       (array_agg(p.id))[1], lapinq_now()
+                  FROM unnest(pick_keys, pick_times, pick_ids) AS p (key, "time", id)
+                  LEFT JOIN LATERAL (
+                       SELECT y.virtual_time, y.tokens, y.tokens_at
+                         FROM lapinq_keys y
+                        WHERE y.queue_name = queue
+                          AND y.key = p.key
+                        LIMIT 1) AS x ON true
+                 GROUP BY p.key
+                    ON CONFLICT (queue_name, key) DO UPDATE
+                   SET virtual_time = excluded.virtual_time,
+                       tokens = excluded.tokens,
+                       tokens_at = excluded.tokens_at,
+                       holder = excluded.holder,
+                       changed_at = excluded.changed_at;
+            END IF;
+            IF is_fair THEN
+                IF unkeyed > 0 THEN
+                    q.unkeyed_time := greatest(q.unkeyed_time, q.virtual_time)
+                                      + unkeyed / greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+                END IF;
+                q.virtual_time := reached;
+            END IF;
+        END IF;
+        EXIT WHEN NOT q.is_laned;
+        PERFORM lapinq_advance_lanes_1(q, pick_lanes, pick_places, pick_mosts, touched);
+        IF cardinality(barren) > 0 THEN
+            UPDATE lapinq_lanes x
+               SET is_open = false,
+                   opens_at = lapinq_now() + CASE WHEN skips_large AND x.names > '' THEN large_again ELSE alone_again END,
+                   changed_at = lapinq_now()
+             WHERE x.queue_name = queue
+               AND x.lane = ANY (barren);
+        END IF;
+
+        skips_large := skips_large OR verdict = 'too large';
+        EXIT WHEN NOT ends AND verdict IS DISTINCT FROM 'too large' AND cardinality(touched || barren) = 0
+                  AND cardinality(blocked) = blocked_before;
+        IF cardinality(picked) = 0 THEN
+            size := size * 2;
+        END IF;
+        again := round = most_rounds;
+    END LOOP;
+
+    -- 5. What the starts used of the rates, and the virtual time.
+    IF started > 0 AND (q.rate IS NOT NULL OR is_fair) OR returned > 0 THEN
+        UPDATE lapinq_queues x
+           SET tokens = lapinq_tokens(q.rate, q.tokens, q.tokens_at) - started,
+               tokens_at = CASE WHEN q.rate IS NOT NULL THEN lapinq_refilled_at(q.rate, q.tokens_at) END,
+               virtual_time = q.virtual_time,
+               unkeyed_time = q.unkeyed_time,
+               lane_shifts = q.lane_shifts
+         WHERE x.name = queue;
+    END IF;
+    UPDATE lapinq_limits x
+       SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
+           tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
+      FROM unnest(known, spent) AS u (name, units)
+     WHERE cardinality(known) > 0
+       AND x.name = u.name
+       AND x.rate IS NOT NULL
+       AND u.units > 0;
+
+    -- 6. When something may start that now waits for a time.
+    SELECT min(s.seconds)
+      INTO seconds
+      FROM (SELECT (1 + started - lapinq_tokens(q.rate, q.tokens, q.tokens_at))
+                   * (q.rate ->> 'period_seconds')::float8 / (q.rate ->> 'limit')::float8 AS seconds
+             UNION ALL
+            (SELECT extract(epoch FROM x.opens_at - lapinq_now())::float8
+               FROM lapinq_lanes x
+              WHERE x.queue_name = queue
+                AND x.opens_at > lapinq_now()
+              ORDER BY x.queue_name, x.opens_at
+              LIMIT 1)) AS s
+     WHERE s.seconds > 0;
+    opens_in := least(opens_in, seconds);
+    again := again OR has_news AND EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
 END
 $function$;
 
@@ -387,6 +815,47 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_head_of_key_1(queue text, of_key text, holder uuid, OUT lane text, OUT id uuid, OUT seq bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+DECLARE
+    first record;
+BEGIN
+    SELECT r.lane, r.id, r.seq INTO lane, id, seq
+      FROM lapinq_ready r
+     WHERE r.id = holder
+       AND r.queue_name = queue
+       AND split_part(r.lane, chr(31), 1) = of_key;
+    IF FOUND OR EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = holder AND split_part(d.lane, chr(31), 1) = of_key) THEN
+        RETURN;
+    END IF;
+    -- The first of each lane and rank is the oldest of these.
+    SELECT r.lane, r.rank, r.id, r.seq INTO first
+      FROM lapinq_ready r
+     WHERE r.queue_name = queue
+       AND r.lane >= of_key
+       AND r.lane < of_key || ' '
+     ORDER BY r.queue_name, r.lane, r.rank, r.seq
+     LIMIT 1;
+    WHILE first.id IS NOT NULL LOOP
+        IF seq IS NULL OR first.seq < seq THEN
+            lane := first.lane;
+            id := first.id;
+            seq := first.seq;
+        END IF;
+        SELECT r.lane, r.rank, r.id, r.seq INTO first
+          FROM lapinq_ready r
+         WHERE r.queue_name = queue
+           AND (r.lane, r.rank) > (first.lane, first.rank)
+           AND r.lane < of_key || ' '
+         ORDER BY r.queue_name, r.lane, r.rank, r.seq
+         LIMIT 1;
+    END LOOP;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_holds_key(task_id uuid, until text, expires_at timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -413,6 +882,17 @@ BEGIN
         RETURN true;
     END;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_is_too_large_1(names text, units bigint[], limits lapinq_limits[])
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+SELECT EXISTS (SELECT
+                 FROM unnest(string_to_array(names, ','), units) AS need (name, units)
+                 JOIN unnest(limits) AS l ON l.name = need.name
+                WHERE need.units > (l.rate ->> 'burst')::float8)
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_keyed(tasks json)
@@ -451,6 +931,59 @@ SELECT CASE WHEN limits IS NULL OR limits = '{}'
             ELSE coalesce(key, '') || chr(31)
                  || (SELECT string_agg(name, ',' ORDER BY name COLLATE "C") FROM jsonb_object_keys(limits) AS name)
        END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_lock_limits_1(queue text, names text[])
+ RETURNS SETOF lapinq_limits
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    unlimited CONSTANT integer := 2147483647;
+    l lapinq_limits;
+    locked lapinq_limits[] := '{}';
+    taken jsonb;
+BEGIN
+    FOR l IN SELECT * FROM lapinq_limits x WHERE x.name = ANY (names) ORDER BY x.name FOR NO KEY UPDATE SKIP LOCKED LOOP
+        IF EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
+            WITH news AS (
+                DELETE FROM lapinq_limit_news
+                 WHERE ctid = ANY (ARRAY(SELECT n.ctid
+                                           FROM lapinq_limit_news n
+                                          WHERE n.limit_name = l.name
+                                          ORDER BY n.limit_name, n.seq
+                                          LIMIT 1000))
+                RETURNING lapinq_limit_news.units, lapinq_limit_news.closed_until
+            )
+            UPDATE lapinq_limits x
+               SET tokens = coalesce(x.tokens, (x.rate ->> 'burst')::float8) + n.units,
+                   closed_until = greatest(x.closed_until, n.closed_until)
+              FROM (SELECT sum(n.units) AS units, max(n.closed_until) AS closed_until FROM news n) AS n
+             WHERE x.name = l.name
+            RETURNING x.* INTO l;
+        END IF;
+        locked := locked || l;
+    END LOOP;
+    -- Counted after the lock: what the claim before started is among them.
+    SELECT jsonb_object_agg(r.name, r.tasks)
+      INTO taken
+      FROM (SELECT one.name, count(*) AS tasks
+              FROM lapinq_running x
+             CROSS JOIN LATERAL unnest(string_to_array(split_part(x.lane, chr(31), 2), ',')) AS one (name)
+             WHERE x.units IS NOT NULL
+               AND one.name = ANY (names)
+             GROUP BY one.name) AS r;
+    FOREACH l IN ARRAY locked LOOP
+        l.max_running := coalesce(l.max_running - coalesce((taken ->> l.name)::integer, 0), unlimited);
+        l.tokens := coalesce(lapinq_tokens(l.rate, l.tokens, l.tokens_at), 'infinity');
+        RETURN NEXT l;
+    END LOOP;
+    FOR l IN
+        SELECT * FROM lapinq_limits x WHERE x.name = ANY (names) AND x.name <> ALL (ARRAY(SELECT name FROM unnest(locked)))
+    LOOP
+        l.closed_until := lapinq_now() + (5 + 10 * random()) * interval '1 millisecond';
+        RETURN NEXT l;
+    END LOOP;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_lock_waiting(task_id uuid)
@@ -496,6 +1029,134 @@ BEGIN
     END IF;
     EXECUTE format('SELECT last_value + is_called::integer FROM %I', changes) INTO number;
     RETURN number;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_look_at_lanes_1(q lapinq_queues, told text[], with_others boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    is_fair CONSTANT boolean := q.start_order = 'fair';
+    is_strict CONSTANT boolean := q.start_order = 'strict_per_key';
+    most CONSTANT integer := least(q.max_running_per_key, CASE WHEN is_strict THEN 1 END); -- of a key
+    longest_wait CONSTANT float8 := 3155760000; -- seconds, a hundred years: more overflows a time
+    a_lane text;
+    of_key text;
+    its_names text;
+    first record;
+    k lapinq_keys;
+    head_lane text;
+    head_id uuid;
+    head_seq bigint;
+    l lapinq_lanes;
+    may_start boolean;
+    opens_in float8;
+    shift float8;
+    its_rank bigint;
+    its_place float8;
+    its_head uuid;
+    its_time timestamptz;
+BEGIN
+    IF with_others THEN
+        told := ARRAY(SELECT lane
+                        FROM unnest(told) AS lane
+                       UNION
+                      SELECT other.lane
+                        FROM unnest(told) AS one (lane)
+                       CROSS JOIN LATERAL (
+                             SELECT o.lane
+                               FROM lapinq_lanes o
+                              WHERE o.queue_name = q.name
+                                AND o.lane >= split_part(one.lane, chr(31), 1)
+                                AND o.lane < split_part(one.lane, chr(31), 1) || ' '
+                              ORDER BY o.queue_name, o.lane
+                              LIMIT 1000) AS other
+                       WHERE one.lane >= ' ' -- tasks without a key share nothing
+                       ORDER BY lane);
+    END IF;
+    FOREACH a_lane IN ARRAY told LOOP
+        of_key := split_part(a_lane, chr(31), 1);
+        its_names := split_part(a_lane, chr(31), 2);
+        SELECT * INTO l FROM lapinq_lanes x WHERE x.queue_name = q.name AND x.lane = a_lane;
+        SELECT r.id, r.rank, r.seq INTO first
+          FROM lapinq_ready r
+         WHERE r.queue_name = q.name
+           AND r.lane BETWEEN a_lane AND a_lane
+           AND (r.expires_at IS NULL OR r.expires_at > lapinq_now())
+         ORDER BY r.queue_name, r.lane, r.rank, r.seq
+         LIMIT 1;
+        may_start := first.id IS NOT NULL;
+        opens_in := CASE WHEN NOT may_start AND (SELECT true
+                                                       FROM lapinq_ready r
+                                                      WHERE r.queue_name = q.name
+                                                        AND r.lane BETWEEN a_lane AND a_lane
+                                                      ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                                                      LIMIT 1)
+                         THEN 1 END; -- Only those past their time to live wait.
+        IF of_key = '' THEN
+            k := NULL;
+        ELSIF may_start THEN
+            IF most IS NOT NULL THEN
+                may_start := most > (SELECT count(*)
+                                       FROM lapinq_running r
+                                      WHERE r.queue_name = q.name
+                                        AND split_part(r.lane, chr(31), 1) = of_key
+                                        AND r.lane IS NOT NULL);
+            END IF;
+            IF may_start AND (is_fair OR is_strict OR q.rate_per_key IS NOT NULL) AND k.key IS DISTINCT FROM of_key THEN
+                SELECT * INTO k FROM lapinq_keys x WHERE x.queue_name = q.name AND x.key = of_key;
+                IF is_strict THEN
+                    SELECT h.lane, h.id, h.seq INTO head_lane, head_id, head_seq FROM lapinq_head_of_key_1(q.name, of_key, k.holder) h;
+                END IF;
+                k.key := of_key;
+            END IF;
+            IF is_strict THEN
+                may_start := may_start AND head_lane IS NOT DISTINCT FROM a_lane;
+            END IF;
+            IF may_start AND q.rate_per_key IS NOT NULL THEN
+                opens_in := (1 - lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at))
+                            * (q.rate_per_key ->> 'period_seconds')::float8 / (q.rate_per_key ->> 'limit')::float8;
+                may_start := opens_in <= 0;
+            END IF;
+        END IF;
+        IF is_fair THEN
+            shift := CASE WHEN its_names > '' THEN greatest(0, (q.lane_shifts ->> its_names)::float8) ELSE 0 END;
+            IF its_names > '' AND with_others THEN
+                shift := greatest(shift, q.virtual_time - (SELECT x.place
+                                                             FROM lapinq_lanes x
+                                                            WHERE x.queue_name = q.name
+                                                              AND x.is_open
+                                                              AND x.names = its_names
+                                                            ORDER BY x.queue_name, x.names, x.rank, x.place
+                                                            LIMIT 1));
+            END IF;
+            its_place := greatest(k.virtual_time, q.virtual_time) - shift;
+            IF l.is_open AND may_start THEN
+                its_place := greatest(least(l.place, its_place), k.virtual_time - shift);
+            END IF;
+        ELSE
+            its_place := CASE WHEN is_strict AND of_key > '' THEN head_seq ELSE first.seq END;
+        END IF;
+        its_time := CASE WHEN opens_in > 0 THEN lapinq_now() + least(opens_in, longest_wait) * interval '1 second' END;
+        its_rank := CASE WHEN q.start_order = 'priority' THEN coalesce(first.rank, l.rank, 0) ELSE 0 END;
+        its_place := coalesce(its_place, l.place, 0);
+        its_head := CASE WHEN is_strict AND of_key > '' AND may_start THEN head_id END;
+        IF l.lane IS NULL THEN
+            INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, head, opens_at, changed_at)
+            VALUES (q.name, a_lane, its_names, may_start, its_rank, its_place, its_head, its_time, lapinq_now());
+        ELSIF (l.is_open, l.rank, l.place, l.head, l.opens_at) IS DISTINCT FROM (may_start, its_rank, its_place, its_head, its_time) THEN
+            UPDATE lapinq_lanes x
+               SET is_open = may_start,
+                   rank = its_rank,
+                   place = its_place,
+                   head = its_head,
+                   opens_at = its_time,
+                   changed_at = lapinq_now()
+             WHERE x.queue_name = q.name
+               AND x.lane = a_lane;
+        END IF;
+    END LOOP;
 END
 $function$;
 
@@ -616,6 +1277,50 @@ AS $function$
 SELECT (left(time_60, 8) || '-' || substr(time_60, 9, 4) || '-7' || right(time_60, 3) || '-'
         || right(gen_random_uuid()::text, 17))::uuid
   FROM lpad(to_hex(floor(extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') AS time_60
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_next_sets_1(q lapinq_queues, blocked text[], size integer, OUT sets text[], OUT shifts double precision[], OUT all_shifts jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+BEGIN
+    WITH RECURSIVE each AS (
+        (SELECT x.names, x.rank, x.place
+           FROM lapinq_lanes x
+          WHERE x.queue_name = q.name
+            AND x.is_open
+          ORDER BY x.queue_name, x.names, x.rank, x.place
+          LIMIT 1)
+        UNION ALL
+        SELECT next.names, next.rank, next.place
+          FROM each
+         CROSS JOIN LATERAL (
+               SELECT x.names, x.rank, x.place
+                 FROM lapinq_lanes x
+                WHERE x.queue_name = q.name
+                  AND x.is_open
+                  AND x.names > each.names
+                ORDER BY x.queue_name, x.names, x.rank, x.place
+                LIMIT 1) AS next
+    ), shifted AS MATERIALIZED (
+        SELECT e.names, e.rank, e.place,
+               CASE WHEN q.start_order = 'fair' AND e.names > ''
+                    THEN greatest(0, (q.lane_shifts ->> e.names)::float8, q.virtual_time - e.place)
+                    ELSE 0 END AS shift
+          FROM each e
+    ), next AS MATERIALIZED (
+        SELECT s.names, s.shift
+          FROM shifted s
+         WHERE s.names <> ALL (blocked)
+         ORDER BY s.rank, s.place + s.shift
+         LIMIT greatest(0, size)
+    )
+    SELECT coalesce((SELECT array_agg(n.names) FROM next n), '{}'),
+           coalesce((SELECT array_agg(n.shift) FROM next n), '{}'),
+           (SELECT jsonb_object_agg(s.names, s.shift) FROM shifted s WHERE s.shift > 0)
+      INTO sets, shifts, all_shifts;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_note_change()
@@ -784,6 +1489,66 @@ BEGIN
      WHERE k.queue_name = task.queue_name
        AND k.key = task.unique_key;
     RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_start_1(queue text, worker uuid, token uuid, picked tid[], ids uuid[], lease double precision, margin double precision, has_breaker boolean, OUT claims text)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    lowest CONSTANT uuid := (SELECT id FROM unnest(ids) AS id ORDER BY id LIMIT 1);
+    highest CONSTANT uuid := (SELECT id FROM unnest(ids) AS id ORDER BY id DESC LIMIT 1);
+BEGIN
+    WITH gone AS (
+        DELETE FROM lapinq_ready r
+         USING unnest(picked) WITH ORDINALITY AS p (row_id, turn)
+         WHERE r.ctid = p.row_id
+        RETURNING p.turn, r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation, r.since, r.lane, r.units
+    ), claimed AS MATERIALIZED (
+        SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, x.task_name, x.module_path, x.args, x.kwargs, x.max_retries,
+               x.retry_delay, x.retry_backoff, x.timeout_seconds, x.created_at, x.metadata, x.request_id, x.profile,
+               coalesce(k.since, greatest(x.created_at, x.scheduled_at)) AS due_at,
+               x.webhook_url IS NOT NULL AS has_webhook
+          FROM gone k
+         CROSS JOIN LATERAL (SELECT *
+                               FROM lapinq_tasks y
+                              WHERE y.id = k.id AND y.id >= lowest AND y.id <= highest
+                             OFFSET 0) AS x
+    ), leased AS (
+        INSERT INTO lapinq_running (id, token, seq, worker_id, queue_name, rank, attempt, claimed_at, deadline_at,
+                                    expires_at, isolation, has_webhook, lane, units)
+        SELECT c.id, lapinq_start_1.token, c.claim_seq, worker, queue, c.rank, c.starts + 1, lapinq_now(),
+               lapinq_now() + coalesce(c.timeout_seconds + margin, lease) * interval '1 second',
+               c.expires_at, c.isolation, c.has_webhook, c.lane, c.units
+          FROM claimed c
+    ), counted AS (
+        INSERT INTO lapinq_counts (queue_name, pending) VALUES (queue, -cardinality(picked))
+    ), followed AS (
+        INSERT INTO lapinq_breaker_starts (queue_name, seq, task_id, claimed_at)
+        SELECT queue, c.claim_seq, c.id, lapinq_now()
+          FROM claimed c
+         WHERE has_breaker
+    ), probed AS (
+        UPDATE lapinq_breakers b
+           SET probe_id = c.id,
+               probe_seq = c.claim_seq
+          FROM claimed c
+         WHERE has_breaker
+           AND b.queue_name = queue
+           AND b.state = 'half_open'
+    )
+    SELECT json_agg(json_build_array(c.id, c.task_name, c.module_path, c.args, c.kwargs, c.starts + 1, c.max_retries,
+                                     c.retry_delay, c.retry_backoff,
+                                     CASE WHEN c.lane IS NULL THEN c.rank ELSE c.rank - 2199023255552 END, c.seq,
+                                     extract(epoch FROM c.expires_at - lapinq_now())::float8, c.timeout_seconds,
+                                     c.claim_seq, date_part('epoch', c.created_at), c.metadata,
+                                     CASE WHEN c.profile THEN 2 ELSE c.isolation END,
+                                     CASE WHEN c.starts = 0 THEN date_part('epoch', lapinq_now() - c.due_at) END,
+                                     c.request_id, c.profile)
+                    ORDER BY c.turn)::text
+      INTO claims
+      FROM claimed c;
 END
 $function$;
 
@@ -1047,6 +1812,96 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_take_in_news_1(q lapinq_queues, OUT told text[], OUT returned double precision)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    nothing_came CONSTANT bigint := 9223372036854775807; -- complete.sql
+    is_fair CONSTANT boolean := q.start_order = 'fair';
+BEGIN
+    WITH news AS MATERIALIZED (
+        DELETE FROM lapinq_lane_news
+         WHERE ctid = ANY (ARRAY(SELECT first.row_id
+                                   FROM (SELECT n.ctid AS row_id,
+                                                sum(cardinality(n.lanes)) OVER (ORDER BY n.seq) - cardinality(n.lanes) AS before
+                                           FROM lapinq_lane_news n
+                                          WHERE n.queue_name = q.name
+                                          ORDER BY n.queue_name, n.seq
+                                          LIMIT 100) AS first
+                                  WHERE first.before < 1000))
+        RETURNING lapinq_lane_news.lanes, lapinq_lane_news.returned, lapinq_lane_news.rank
+    ), of_lanes AS MATERIALIZED (
+        SELECT lane, sum(n.returned::integer) AS starts, CASE WHEN count(*) = count(n.rank) THEN min(n.rank) END AS came
+          FROM news n
+         CROSS JOIN unnest(n.lanes) AS lane
+         GROUP BY lane
+    ), to_keys AS (
+        UPDATE lapinq_keys k
+           SET tokens = k.tokens + r.starts
+          FROM (SELECT split_part(o.lane, chr(31), 1) AS key, sum(o.starts) AS starts
+                  FROM of_lanes o
+                 GROUP BY 1
+                HAVING sum(o.starts) > 0) AS r
+         CROSS JOIN LATERAL (
+               SELECT x.ctid AS row_id
+                 FROM lapinq_keys x
+                WHERE x.queue_name = q.name
+                  AND x.key = r.key
+                LIMIT 1) AS one
+         WHERE k.ctid = one.row_id
+    )
+    SELECT coalesce(array_agg(o.lane) FILTER (WHERE o.lane > '' AND NOT o.is_known), '{}'), coalesce(sum(o.starts), 0)
+      INTO told, returned
+      FROM (SELECT n.*,
+                   n.came IS NOT NULL
+                   AND (coalesce((SELECT l.is_open AND (l.rank <= n.came OR q.start_order = 'fair')
+                                    FROM lapinq_lanes l
+                                   WHERE l.queue_name = q.name
+                                     AND l.lane = n.lane
+                                   LIMIT 1), false)
+                        OR n.came = nothing_came
+                           AND n.lane >= ' '
+                           AND (SELECT true
+                                  FROM lapinq_ready r
+                                 WHERE r.queue_name = q.name
+                                   AND r.lane >= split_part(n.lane, chr(31), 1)
+                                   AND r.lane < split_part(n.lane, chr(31), 1) || ' '
+                                 ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                                 LIMIT 1) IS NULL) AS is_known
+              FROM of_lanes n) AS o;
+    IF q.start_order = 'strict_per_key' THEN
+        RETURN;
+    END IF;
+    -- New lanes, in a statement for all. If a key has no room, the claim that meets its lane closes it.
+    WITH opened AS (
+        INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)
+        SELECT q.name, t.lane, split_part(t.lane, chr(31), 2), true, CASE WHEN is_fair THEN 0 ELSE first.rank END,
+               CASE WHEN is_fair THEN greatest(q.virtual_time, k.virtual_time) ELSE first.seq END, lapinq_now()
+          FROM unnest(told) AS t (lane)
+         CROSS JOIN LATERAL (
+               SELECT r.rank, r.seq, coalesce(r.expires_at > lapinq_now(), true) AS is_live
+                 FROM lapinq_ready r
+                WHERE r.queue_name = q.name
+                  AND r.lane BETWEEN t.lane AND t.lane
+                ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                LIMIT 1) AS first
+          LEFT JOIN LATERAL (
+               SELECT x.virtual_time
+                 FROM lapinq_keys x
+                WHERE is_fair
+                  AND x.queue_name = q.name
+                  AND x.key = t.lane
+                LIMIT 1) AS k ON true
+         WHERE first.is_live
+           AND NOT (is_fair AND split_part(t.lane, chr(31), 2) > '') -- its place may be shifted
+            ON CONFLICT (queue_name, lane) DO NOTHING
+        RETURNING lapinq_lanes.lane
+    )
+    SELECT ARRAY(SELECT unnest(told) EXCEPT SELECT o.lane FROM opened o) INTO told;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_tokens(rate jsonb, tokens double precision, tokens_at timestamp with time zone)
  RETURNS double precision
  LANGUAGE sql
@@ -1073,6 +1928,125 @@ CREATE OR REPLACE FUNCTION lapinq_webhook_of(which uuid, OUT task_name text, OUT
 AS $function$
 BEGIN
     RETURN QUERY SELECT t.task_name, t.webhook_url FROM lapinq_tasks t WHERE t.id = which AND t.webhook_url IS NOT NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_window_1(q lapinq_queues, sets text[], shifts double precision[], size integer, room integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, limits lapinq_limits[])
+ RETURNS TABLE(lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint, most integer, first_by bigint, then_by double precision, nth bigint, "time" double precision, shift double precision, is_behind boolean, ends boolean)
+ LANGUAGE plpgsql
+ ROWS 100
+AS $function$
+#variable_conflict use_column
+DECLARE
+    lane_distance CONSTANT bigint := 2199023255552; -- what the rank of a task in a lane has more
+    by_priority CONSTANT boolean := q.start_order = 'priority';
+    is_fair CONSTANT boolean := q.start_order = 'fair';
+    is_strict CONSTANT boolean := q.start_order = 'strict_per_key';
+    unkeyed_weight CONSTANT float8 := greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+BEGIN
+    RETURN QUERY
+    WITH lanes AS MATERIALIZED (
+        SELECT l.*, split_part(l.lane, chr(31), 1) AS key, row_number() OVER () AS nth
+          FROM (SELECT x.lane, x.names, x.rank, x.place + s.shift AS place, x.head, s.shift
+                  FROM unnest(sets, shifts) AS s (names, shift)
+                 CROSS JOIN LATERAL (
+                       SELECT y.lane, y.names, y.rank, y.place, y.head
+                         FROM lapinq_lanes y
+                        WHERE y.queue_name = q.name
+                          AND y.names = s.names
+                          AND y.is_open
+                          AND y.rank <= max_rank + lane_distance
+                        ORDER BY y.queue_name, y.names, y.rank, y.place
+                        LIMIT greatest(0, size)) AS x
+                 ORDER BY x.rank, x.place + s.shift
+                 LIMIT greatest(0, size)) AS l
+    ), capped AS MATERIALIZED (
+        SELECT l.*, (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) AS at_once,
+               greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight,
+               is_fair AND coalesce(l.place < k.virtual_time, false) OR is_strict AND l.head IS NULL AND l.key > '' AS is_behind,
+               CASE WHEN l.key > '' THEN
+                    least(CASE WHEN is_strict THEN 1 END,
+                          floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)),
+                          q.max_running_per_key - (SELECT count(*)
+                                                     FROM lapinq_running r
+                                                    WHERE r.queue_name = q.name
+                                                      AND split_part(r.lane, chr(31), 1) = l.key
+                                                      AND r.lane IS NOT NULL))::integer
+               END AS most
+          FROM lanes l
+          LEFT JOIN LATERAL (
+               SELECT x.virtual_time, x.tokens, x.tokens_at
+                 FROM lapinq_keys x
+                WHERE (is_fair OR q.rate_per_key IS NOT NULL)
+                  AND l.key > ''
+                  AND x.queue_name = q.name
+                  AND x.key = l.key
+                LIMIT 1) AS k ON true
+    ), found AS (
+        SELECT c.lane, c.key, c.names, coalesce(h.row_id, t.row_id) AS row_id, coalesce(h.id, t.id) AS id,
+               coalesce(h.rank, t.rank, c.rank) AS rank, coalesce(h.seq, t.seq) AS seq, coalesce(h.units, t.units) AS units,
+               coalesce(h.isolation, t.isolation) AS isolation, c.most,
+               CASE WHEN is_fair THEN c.place + coalesce(t.cost_before, 0) / c.weight
+                    WHEN is_strict THEN coalesce(h.seq, t.last_seq, c.place)
+                    ELSE coalesce(t.seq, c.place) END AS then_by,
+               coalesce(t.nth, 1) AS nth,
+               c.place + coalesce(t.cost_before + t.cost, 0) / c.weight AS "time", c.shift, c.is_behind,
+               coalesce(t.nth = c.at_once AND (c.most IS NULL OR c.most > c.at_once), false) AS ends
+          FROM capped c
+          LEFT JOIN LATERAL (
+               SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation
+                 FROM lapinq_ready x
+                WHERE c.head IS NOT NULL
+                  AND x.id = c.head
+                  AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
+                  AND (x.isolation < 2 OR isolated > 0)
+                  AND (limits IS NULL OR x.units IS NULL OR NOT lapinq_is_too_large_1(c.names, x.units, limits))
+                LIMIT 1
+                  FOR UPDATE SKIP LOCKED) AS h ON true
+          LEFT JOIN LATERAL (
+               SELECT one.*, row_number() OVER so_far AS nth, max(one.seq) OVER so_far AS last_seq,
+                      sum(one.cost) OVER so_far - one.cost AS cost_before
+                 FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation,
+                              CASE WHEN is_fair THEN coalesce((SELECT max(u) FROM unnest(x.units) AS u), 1) ELSE 1 END::float8 AS cost
+                         FROM lapinq_ready x
+                        WHERE c.head IS NULL
+                          AND NOT c.is_behind
+                          AND x.queue_name = q.name
+                          AND x.lane BETWEEN c.lane AND c.lane
+                          AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
+                          AND (x.isolation < 2 OR isolated > 0)
+                          AND (limits IS NULL OR x.units IS NULL OR NOT lapinq_is_too_large_1(c.names, x.units, limits))
+                        ORDER BY x.queue_name, x.lane, x.rank, x.seq
+                        LIMIT greatest(0, least(c.most, c.at_once))
+                          FOR UPDATE SKIP LOCKED) AS one
+               WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) AS t ON true
+        UNION ALL
+        SELECT NULL, '', '', u.row_id, u.id, u.rank, u.seq, NULL, u.isolation, NULL,
+               CASE WHEN is_fair THEN greatest(q.unkeyed_time, q.virtual_time) + (row_number() OVER () - 1) / unkeyed_weight
+                    WHEN is_strict THEN max(u.seq) OVER (ROWS UNBOUNDED PRECEDING)
+                    ELSE u.seq END,
+               row_number() OVER (), NULL, NULL, false, false
+          FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.isolation
+                  FROM lapinq_ready x
+                 WHERE x.queue_name = q.name
+                   AND (x.rank, x.seq) >= (mark_rank, mark_seq)
+                   AND x.rank <= max_rank
+                   AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
+                   AND (x.isolation < 2 OR isolated > 0)
+                 ORDER BY x.queue_name, x.rank, x.seq
+                 LIMIT greatest(0, room)
+                   FOR UPDATE SKIP LOCKED) AS u
+        UNION ALL
+        -- Behind the place of the last lane may be others.
+        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, false, true
+          FROM lanes l
+         WHERE l.nth = size
+    )
+    SELECT f.lane, f.key, f.names, f.row_id, f.id, f.rank, f.seq, f.units, f.isolation, f.most,
+           CASE WHEN NOT by_priority THEN 0 WHEN f.lane IS NULL THEN f.rank ELSE f.rank - lane_distance END AS first_by,
+           f.then_by, f.nth, f.time, f.shift, f.is_behind, f.ends
+      FROM found f
+     ORDER BY first_by, f.then_by, CASE WHEN is_strict THEN f.nth ELSE f.seq END;
 END
 $function$;
 

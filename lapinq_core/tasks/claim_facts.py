@@ -3,6 +3,7 @@
 A fact that is out of date costs one more statement, never a wrong claim. They go with their connection.
 """
 
+import random
 import time
 from weakref import WeakKeyDictionary
 
@@ -11,6 +12,7 @@ from lapinq_core.db.pool import PinnedConnection
 EVERYWHERE_SECONDS = 1.0
 GOVERNED_SECONDS = 1.0
 """For this long, claims assume that a governed queue still is one, and don't try without its lock."""
+LOCKED_SECONDS, MOST_TIMES_LOCKED = 0.001, 6
 MAX_GOVERNED = 10_000
 MAX_WATCHED = 1_000
 
@@ -27,6 +29,8 @@ class ClaimFacts:
         """Those of them from which the last claim got nothing, or that no claim under the lock has tried."""
         self.watched_until: dict[str, float] = {}
         """Queues with a circuit breaker, and until when that is believed."""
+        self.locked: dict[str, int] = {}
+        """Queues that others had locked, and how many times in a row."""
 
     def note_elsewhere(self) -> None:
         """A claim met a task outside the partitions of these days."""
@@ -39,6 +43,14 @@ class ClaimFacts:
             self.exhausted.clear()
         self.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
         self.exhausted.add(queue)
+
+    def come_back_in(self, queue: str) -> float:
+        """In how many seconds to try again a `queue` that another has locked: longer each time, so that many workers
+        don't spend their time on asking, and never at the same moment."""
+        if len(self.locked) > MAX_GOVERNED:
+            self.locked.clear()
+        times = self.locked[queue] = min(self.locked.get(queue, 0) + 1, MOST_TIMES_LOCKED)
+        return LOCKED_SECONDS * 2**times * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
 
     def note_watched(self, queue: str) -> None:
         """`queue` has a circuit breaker."""

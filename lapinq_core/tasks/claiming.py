@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import LiteralString, NamedTuple, cast
+from typing import Any, LiteralString, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
@@ -11,7 +11,7 @@ from psycopg import errors as pg
 
 from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.db.rows import all_rows, first_value, maybe_row
+from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim, by_queue
@@ -32,7 +32,8 @@ MAX_LOOKS = 20
 JUDGE_SECONDS = 0.02
 """Minimum time between two counts of how attempts ended, in claims of a queue with a circuit breaker."""
 
-_GOVERNED, _ELSEWHERE, _WATCHED = '"governed"', '"elsewhere"', '"watched"'
+_GOVERNED, _ELSEWHERE = '"governed"', '"elsewhere"'
+_LOCKED, _WATCHED = "locked", "watched"
 FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)
 _WEEK_SECONDS = 604_800
 
@@ -164,7 +165,7 @@ async def _answer(conn: PinnedConnection, ask: Ask, params: Mapping[str, object]
         facts.note_governed(queue)
     if queue in facts.exhausted and not await _may_start(conn, [ask]):
         return _Answer(None)
-    answer = await _near_first(conn, params, _governed)
+    answer = await _governed(conn, params)
     if answer.text is None:
         facts.exhausted.add(queue)  # the next one looks first whether it is worth the lock
     else:
@@ -212,41 +213,37 @@ async def _from_many(
     return _Answer(row[0], governed=row[1] or ()) if row else _Answer(None)
 
 
-async def _governed(
-    conn: PinnedConnection, params: Mapping[str, object], since: UUID, until: UUID
-) -> _Answer:
-    text, opens_in, mark = None, None, None
+async def _governed(conn: PinnedConnection, params: Mapping[str, object]) -> _Answer:
     facts, queue = facts_of(conn), str(params["queue"])
     watched = time.monotonic() < facts.watched_until.get(queue, 0.0)
     for _ in range(MAX_LOOKS):
-        claim = governed_claim(since, until, watched=watched)
-        try:
-            cursor = await in_one_message(conn, _statements(claim, watched), params)
-        except pg.LockNotAvailable:
-            # Somebody holds the row of the queue or of a limit for long: meanwhile there are other queues.
-            return _Answer(None, is_governed=True)
-        row = await cursor.fetchone()
-        assert row is not None
-        text, again, opens_in, place = row
-        mark = None if place is None else (place[0], place[1])
-        if text == _WATCHED and not watched:
-            facts.note_watched(queue)
-            text, watched = None, True
-        elif text is not None or not again:
+        row = await _claim_governed(conn, params, watched)
+        if row is None:
             break
-    return _Answer(text, opens_in, mark, is_governed=True)
+        claims, state, opens_in, again, mark = row
+        if state == _LOCKED:
+            return _Answer(None, facts.come_back_in(queue), is_governed=True)
+        facts.locked.pop(queue, None)
+        if state == _WATCHED:
+            facts.note_watched(queue)
+            watched = True
+        elif claims or not again:
+            return _Answer(claims, opens_in, mark and (mark[0], mark[1]), is_governed=True)
+    return _Answer(None, is_governed=True)
 
 
-def _statements(claim: LiteralString, watched: bool) -> list[LiteralString]:
-    """`claim`, after the locks that it needs."""
-    return [
-        GOVERNED_SETTINGS,
-        governed_claims.LOCK_QUEUE,
-        *([governed_claims.JUDGE_BREAKER] if watched else ()),
-        governed_claims.REFRESH_LANES,
-        governed_claims.LOCK_LIMITS,
-        claim,
-    ]
+async def _claim_governed(
+    conn: PinnedConnection, params: Mapping[str, object], watched: bool
+) -> tuple[Any, ...] | None:
+    """None if the queue's row is locked for longer than the judgement of a circuit breaker may wait."""
+    params = {**params, "watched": watched}
+    if not watched:
+        return await one_row(conn, governed_claims.CLAIM, params, prepare=True)
+    try:
+        cursor = await in_one_message(conn, governed_claims.JUDGE_AND_CLAIM, params)
+    except pg.LockNotAvailable:
+        return None
+    return await cursor.fetchone()
 
 
 def near(now: float) -> tuple[UUID, UUID]:
@@ -260,77 +257,16 @@ def _monday(seconds: float) -> int:
     return int(seconds - (seconds + 3 * 86_400) % _WEEK_SECONDS)
 
 
-GOVERNED_SETTINGS = """SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_sort', 'off', true),
-                              set_config('lock_timeout', '250ms', true)"""
-"""Until the transaction ends, beside those of a `PinnedConnection`.
-
-Hash joins are for the parts of one statement, which have no index. Without sorts the planner takes the index that gives
-the order: while statistics are outdated, it seems cheaper to read all lanes of the queue by an index of fewer levels,
-and to sort them. And a claim doesn't wait long for a queue that somebody has locked, while others have work.
-"""
-_IS_WATCHED = """(SELECT '"watched"'
-              FROM lapinq_queues
-             WHERE name = %(queue)s::text
-               AND has_breaker
-               AND paused_at IS NULL)"""
-_PROBES = """,
-                             (SELECT CASE WHEN state = 'open' OR probe_seq IS NOT NULL THEN 0
-                                          WHEN state = 'half_open' THEN 1
-                                          ELSE %(free)s::integer END
-                                FROM lapinq_breakers
-                               WHERE queue_name = %(queue)s::text
-                                 AND (state <> 'closed' OR in_row > 0))"""
-_NEXT_PROBE = """
-                UNION ALL
-                SELECT extract(epoch FROM tries_at - lapinq_now())::float8
-                  FROM lapinq_breakers
-                 WHERE queue_name = %(queue)s::text
-                   AND state = 'open'"""
-
-
 @lru_cache(maxsize=4)
 def plain_claim(since: UUID, until: UUID) -> LiteralString:
     """The claim of tasks with ids between the two, from a queue without a policy."""
-    text = (
-        sql("claim")
-        .replace("{picked}", sql("pick_plain"))
-        .replace("{charged}", "")
-        .replace("{otherwise}", governed_claims.IS_GOVERNED)
-        .replace("{also}", "")
-        .replace("{ordered}", "claimed")
-        .replace("{order}", "rank, seq")
-    )
-    return _within(text, since, until)
+    return _within(sql("claim"), since, until)
 
 
 @lru_cache(maxsize=4)
 def claim_of_many(since: UUID, until: UUID) -> LiteralString:
     """The claim of tasks with ids between the two, from several queues without a policy."""
     return _within(sql("claim_many"), since, until)
-
-
-@lru_cache(maxsize=8)
-def governed_claim(since: UUID, until: UUID, *, watched: bool) -> LiteralString:
-    """The claim of tasks with ids between the two, after the locks that a policy needs.
-
-    `watched`: the queue has a circuit breaker.
-    """
-    more = governed_claims.WHEN_MORE.replace("{breaker}", _NEXT_PROBE if watched else "")
-    charged = ", " + governed_claims.CHARGE
-    if watched:
-        charged += ", " + governed_claims.FOLLOW_CLAIMS
-    text = (
-        sql("claim")
-        .replace("{picked}", governed_claims.PICK)
-        .replace("{watched}", "true" if watched else "false")
-        .replace("{breaker}", _PROBES if watched else "")
-        .replace("{charged}", charged)
-        .replace("{otherwise}", "NULL" if watched else _IS_WATCHED)
-        .replace("{also}", ",\n" + more)
-        .replace("{ordered}", "claimed JOIN chosen USING (id)")
-        .replace("{order}", "turn")
-    )
-    return _within(text, since, until)
 
 
 def _within(text: str, since: UUID, until: UUID) -> LiteralString:

@@ -58,7 +58,7 @@ _REMOVED = {
         r"r\.cancel_requested_at IS NOT NULL AS",
         "false AS",
     ),
-    Guard.CLAIM_SKIP_LOCKED: (f"{TASKS}/pick_plain.sql", _SKIP_LOCKED, ""),
+    Guard.CLAIM_SKIP_LOCKED: (f"{TASKS}/claim.sql", _SKIP_LOCKED, ""),
     Guard.RESCUE_SKIP_LOCKED: (f"{UPKEEP}/find_lost.sql", _SKIP_LOCKED, ""),
     Guard.TICK_KEY: (
         f"{SCHEDULES}/insert_ticks.sql",

@@ -2,7 +2,9 @@
 -- may. A look without the locks of the queues' rows, before claims under them. A queue whose first task with a key or limits
 -- has come may have no row yet.
 -- OFFSET 0 keeps a look a look by index: without it PostgreSQL may read the table once, for all queues.
--- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_opens_at, lapinq_ready_claim and the primary keys.
+-- Of lanes with named limits none may start while each set of limits has one without room, of which there is no news.
+-- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_opens_at, lapinq_ready_claim, lapinq_running_units and the
+-- primary keys.
 SELECT a.queue_name
   FROM unnest(%(queues)s::text[], %(mark_ranks)s::bigint[], %(mark_seqs)s::bigint[]) AS a (queue_name, mark_rank, mark_seq)
   LEFT JOIN lapinq_queues q ON q.name = a.queue_name
@@ -25,7 +27,41 @@ SELECT a.queue_name
                                      OFFSET 0)
                    OFFSET 0))
    AND (EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = a.queue_name OFFSET 0)
-        OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.is_open OFFSET 0)
+        OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.is_open AND l.names = '' OFFSET 0)
+        OR EXISTS (WITH RECURSIVE sets AS (
+                       (SELECT l.names
+                          FROM lapinq_lanes l
+                         WHERE l.queue_name = a.queue_name
+                           AND l.is_open
+                           AND l.names > ''
+                         ORDER BY l.queue_name, l.names
+                         LIMIT 1)
+                       UNION ALL
+                       SELECT next.names
+                         FROM sets
+                        CROSS JOIN LATERAL (
+                              SELECT l.names
+                                FROM lapinq_lanes l
+                               WHERE l.queue_name = a.queue_name
+                                 AND l.is_open
+                                 AND l.names > sets.names
+                               ORDER BY l.queue_name, l.names
+                               LIMIT 1) AS next)
+                   SELECT
+                     FROM sets
+                    WHERE NOT EXISTS (
+                          SELECT
+                            FROM lapinq_limits l
+                           WHERE l.name = ANY (string_to_array(sets.names, ','))
+                             AND NOT EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name)
+                             AND (l.closed_until > lapinq_now()
+                                  OR lapinq_tokens(l.rate, l.tokens, l.tokens_at) < 1
+                                  OR l.max_running <= (
+                                     SELECT count(*)
+                                       FROM lapinq_running r
+                                      WHERE r.units IS NOT NULL
+                                        AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ',')))))
+                   OFFSET 0)
         OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.opens_at <= lapinq_now() OFFSET 0)
         OR EXISTS (SELECT
                      FROM lapinq_ready r

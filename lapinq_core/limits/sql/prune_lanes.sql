@@ -1,6 +1,6 @@
 -- Forgets those of the given lanes and keys of a queue that nobody has used since find_idle.sql found them idle.
 -- Each is looked up by itself: with outdated statistics a list would be compared with every lane of the queue. For BETWEEN a
--- lane and itself see refresh_lanes.sql.
+-- lane and itself see lapinq_look_at_lanes_1.
 -- Locks the rows that it deletes; the caller holds the lock of the queue's row. Relies on the primary keys and lapinq_ready_lane.
 WITH empty AS (
     DELETE FROM lapinq_lanes

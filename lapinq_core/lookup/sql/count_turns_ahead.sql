@@ -1,7 +1,7 @@
 -- About how many tasks start before one that waits in a lane, in a queue that shares starts among keys: those ahead of it
 -- in its lane, and of every other open lane as many as have their turn before. Takes each to cost one unit.
 -- Lanes that take from limits start later than their places say, and none starts before the queue's virtual time
--- (pick_governed.sql).
+-- (lapinq_next_sets_1).
 -- Looks at a hundred lanes, those with the first turns, and at the tasks without a key as one more; counts at most `most`.
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim and the primary keys.
 WITH q AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- Claims tasks of several queues at once: out of ready, into running. As claim.sql with pick_plain.sql, but the queues come in
+-- Claims tasks of several queues at once: out of ready, into running. As claim.sql, but the queues come in
 -- the order given, each from its mark on and with up to its own limit, until together they have given `limit`. So those after
 -- the last one that gave something may not have been asked.
 -- Returns a JSON cell as claim.sql does, without {otherwise}, and with the queue at the end of each task; and the queues that

@@ -34,8 +34,8 @@ WITH ended AS (
       FROM ended
      GROUP BY queue_name
 ), told_lanes AS (
-    INSERT INTO lapinq_lane_news (queue_name, lanes)
-    SELECT queue_name, array_agg(lane)
+    INSERT INTO lapinq_lane_news (queue_name, lanes, rank)
+    SELECT queue_name, array_agg(lane), 9223372036854775807 -- nothing came
       FROM ended
      WHERE lane IS NOT NULL
      GROUP BY queue_name

@@ -44,14 +44,22 @@ def _claim(queue: str) -> Params:
         "mark_rank": _RANK,
         "mark_seq": _SEQ,
         "max_rank": HIGHEST_RANK,
+        "watched": queue == WATCHED,
     }
 
 
 def _claiming(
-    verb: str, queue: str, rows: int, pages: int, later: int, session: Session = Session.GOVERNED
+    verb: str, queue: str, rows: int, pages: int, later: int, stale: tuple[int, int] | None = None
 ) -> Statement:
     return Statement(
-        verb, lambda _: _claim(queue), rows=rows, pages=pages, later=later, session=session, use=f"of {queue}"
+        verb,
+        lambda _: _claim(queue),
+        rows=rows,
+        pages=pages,
+        later=later,
+        stale=stale,
+        session=Session.PINNED,
+        use=f"of {queue}",
     )
 
 
@@ -95,26 +103,26 @@ def _keys(queue: str, *, only_blocked: bool) -> Params:
 
 
 CLAIMING = [
-    *(_claiming("refresh_lanes", queue, rows=50, pages=200, later=190) for queue in ORDERS),
-    *(_claiming("claim_governed", queue, rows=100, pages=200, later=170) for queue in ORDERS),
-    *(_claiming("claim", queue, rows=10, pages=30, later=15, session=Session.PINNED) for queue in ORDERS),
+    # What a function looks at shows in its pages alone. The first call in a session compiles it, too.
+    *(
+        _claiming("claim_governed", queue, rows=0, pages=4500, later=600, stale=(0, 1500))
+        for queue in (*ORDERS, LIMITED, WATCHED)
+    ),
+    *(_claiming("claim", queue, rows=10, pages=30, later=15) for queue in ORDERS),
     *(
         Statement(
             "may_start",
             lambda _, queue=queue: {"queues": [queue], "mark_ranks": [_RANK], "mark_seqs": [_SEQ]},
             rows=10,
             pages=30,
-            later=15,
+            later=20,
             session=Session.PINNED,
             use=f"of {queue}",
         )
         for queue in (*ORDERS, LIMITED, WATCHED)
     ),
     _claiming("lock_queue", "fair", rows=5, pages=10, later=10),
-    _claiming("lock_limits", LIMITED, rows=80, pages=120, later=110),
-    _claiming("claim_governed", LIMITED, rows=250, pages=260, later=240),
     _claiming("judge_breaker", WATCHED, rows=100, pages=210, later=200),
-    _claiming("claim_watched", WATCHED, rows=50, pages=130, later=100),
 ]
 
 ENQUEUEING = [

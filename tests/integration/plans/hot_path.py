@@ -28,7 +28,6 @@ class Session(StrEnum):
     """The settings under which a statement runs."""
 
     PINNED = "PLAN_SETTINGS, for claims and results"
-    GOVERNED = "PLAN_SETTINGS and GOVERNED_SETTINGS, for claims of queues with a policy"
     POOLED = "none: the planner chooses"
     STEP = "STEP_SETTINGS, for a step over many tasks"
     SEARCH = "SEARCH_SETTINGS, for lost tasks"

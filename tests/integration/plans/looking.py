@@ -8,7 +8,6 @@ from psycopg.sql import SQL
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.lookup import backward_scan
 from lapinq_core.tasks.bulk import STEP_SETTINGS
-from lapinq_core.tasks.claiming import GOVERNED_SETTINGS
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 from tests.integration.plans.hot_path import SMALL_TABLES, Session, Statement
 from tests.support.database.plans import blocks, prepared_plan, touched, whole_scans
@@ -29,7 +28,6 @@ CATALOGUE_PAGES = 100
 # Without the isolation level, which must come before all else.
 _, _, _PLANNING = backward_scan.SETTINGS.as_string().partition(";")
 SETTINGS: dict[Session, Query] = {
-    Session.GOVERNED: GOVERNED_SETTINGS,
     Session.STEP: STEP_SETTINGS,
     Session.SEARCH: SEARCH_SETTINGS,
     Session.LOOKUP: SQL(cast("LiteralString", _PLANNING)),
@@ -40,7 +38,7 @@ async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> No
     """AssertionError if it looks at more than it may: at its first execution, after five others, and both with outdated
     statistics. `dead` rows lie before the live ones."""
     await conn.execute("SET session_replication_role = replica")
-    if statement.session in (Session.PINNED, Session.GOVERNED):
+    if statement.session is Session.PINNED:
         await configure(conn, **PLAN_SETTINGS)
     for is_outdated in (False, True):
         async with conn.transaction(force_rollback=True):

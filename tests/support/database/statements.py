@@ -12,13 +12,11 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from lapinq_core.db.statements import split, sql
-from lapinq_core.tasks.claiming import END_OF_IDS, FIRST_ID, claim_of_many, governed_claim, plain_claim
+from lapinq_core.tasks.claiming import END_OF_IDS, FIRST_ID, claim_of_many, plain_claim
 
 CLAIMS: dict[str, LiteralString] = {
     "claim": plain_claim(FIRST_ID, END_OF_IDS),
     "claim_many": claim_of_many(FIRST_ID, END_OF_IDS),
-    "claim_governed": governed_claim(FIRST_ID, END_OF_IDS, watched=False),
-    "claim_watched": governed_claim(FIRST_ID, END_OF_IDS, watched=True),
 }
 """Put together of several files, for tasks in any partition."""
 _PART = re.compile(r"-- For \w+\.sql\b")

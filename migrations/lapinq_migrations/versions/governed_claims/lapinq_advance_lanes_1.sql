@@ -1,0 +1,67 @@
+-- Gives the lanes of which tasks were started their place after that, or closes them. `lanes` has an entry for each of the
+-- tasks, `places` what is the lane's place after it in fair order, and `mosts` how many tasks of its key may start at all.
+-- `touched` are other lanes to look at.
+-- A lane of which more may start gets the place of its next task, and an empty one closes. In strict order one with a key
+-- closes, as a task of the key runs. The others are looked at.
+-- Locks the rows that it writes; the caller holds the lock of the queue's row. Relies on lapinq_ready_lane and
+-- lapinq_lanes_pkey.
+CREATE FUNCTION lapinq_advance_lanes_1(q lapinq_queues, lanes text[], places float8[], mosts integer[], touched text[])
+RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+    done text[] := '{}';
+BEGIN
+    IF cardinality(lanes) = 0 THEN
+        NULL;
+    ELSIF q.start_order = 'strict_per_key' THEN
+        WITH closed AS (
+            UPDATE lapinq_lanes l
+               SET is_open = false,
+                   head = NULL,
+                   changed_at = lapinq_now()
+              FROM unnest(lanes) AS p (lane)
+             CROSS JOIN LATERAL (
+                   SELECT x.ctid AS row_id
+                     FROM lapinq_lanes x
+                    WHERE x.queue_name = q.name
+                      AND x.lane = p.lane
+                    LIMIT 1) AS one
+             WHERE l.ctid = one.row_id
+               AND p.lane >= ' '
+            RETURNING l.lane
+        )
+        SELECT coalesce(array_agg(c.lane), '{}') INTO done FROM closed c;
+    ELSE
+        WITH moved AS (
+            UPDATE lapinq_lanes l
+               SET is_open = next.seq IS NOT NULL,
+                   rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(next.rank, l.rank) END,
+                   place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(next.seq, l.place) END,
+                   changed_at = lapinq_now()
+              FROM (SELECT u.lane, max(u.place) AS place, count(*) < min(u.most) OR min(u.most) IS NULL AS goes_on
+                      FROM unnest(lanes, places, mosts) AS u (lane, place, most)
+                     GROUP BY u.lane) AS p
+              LEFT JOIN LATERAL (
+                   SELECT r.rank, r.seq, coalesce(r.expires_at > lapinq_now(), true) AS is_live
+                     FROM lapinq_ready r
+                    WHERE r.queue_name = q.name
+                      AND r.lane BETWEEN p.lane AND p.lane
+                    ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                    LIMIT 1) AS next ON true
+             CROSS JOIN LATERAL (
+                   SELECT x.ctid AS row_id
+                     FROM lapinq_lanes x
+                    WHERE x.queue_name = q.name
+                      AND x.lane = p.lane
+                    LIMIT 1) AS one
+             WHERE l.ctid = one.row_id
+               AND (next.seq IS NULL OR p.goes_on AND next.is_live)
+            RETURNING l.lane
+        )
+        SELECT coalesce(array_agg(m.lane), '{}') INTO done FROM moved m;
+    END IF;
+    touched := touched || ARRAY(SELECT unnest(lanes) EXCEPT SELECT unnest(done));
+    IF cardinality(touched) > 0 THEN
+        PERFORM lapinq_look_at_lanes_1(q, touched, false);
+    END IF;
+END
+$function$;

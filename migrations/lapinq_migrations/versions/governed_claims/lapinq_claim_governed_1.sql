@@ -1,0 +1,375 @@
+-- Claims tasks of a queue that a policy governs, or that has tasks in lanes: out of ready, into running.
+-- It locks the queue's row, takes in the news, and counts for how many tasks the rules of the whole queue have room. Then it
+-- goes through the queue in rounds: it reads a window of the next tasks in their order, walks it and starts what has room
+-- in its limits, until there is no more room. docs/claiming.md explains lanes, news and places.
+-- Returns the started tasks in the form of claim.sql. `state`: 'locked' if another claim or a
+-- change holds the queue's row; 'watched' if it has a circuit breaker, which the caller has to judge first. `opens_in`: in
+-- how many seconds something may start that now waits for a time. `again`: whether it is worth claiming again at once.
+-- `mark`: rank and seq of the last task that it took that is in no lane.
+-- Starts at most `free` tasks that count for a rate, as they must not wait in the worker; at most `isolated` that must run
+-- alone; in priority order none behind `max_rank`. Leaves tasks past their time to live to expire.sql.
+-- Locks the queue's row, the limits and the tasks that it reads, skipping locked ones.
+CREATE FUNCTION lapinq_claim_governed_1(
+    queue text, worker uuid, token uuid, wanted integer, free integer, isolated integer, mark_rank bigint, mark_seq bigint,
+    max_rank bigint, lease float8, margin float8, is_watched boolean,
+    OUT claims text, OUT state text, OUT opens_in float8, OUT again boolean, OUT mark bigint[]
+) LANGUAGE plpgsql SET enable_sort TO off AS $function$
+DECLARE
+    most_rounds CONSTANT integer := 16;
+    alone_again CONSTANT interval := '1 second'; -- for a lane whose tasks this worker can't run, or that somebody has locked
+    large_again CONSTANT interval := '15 seconds'; -- for one whose tasks need more than their limit ever has
+    unlimited CONSTANT integer := 2147483647;
+    q lapinq_queues;
+    is_fair boolean;
+    has_news boolean;
+    told text[] := '{}';
+    returned float8 := 0;
+    room integer; -- how many more tasks may start
+    started integer := 0;
+    size integer; -- of the window, in lanes
+    sets text[] := '{""}'; -- the sets of named limits whose lanes are in the window
+    shifts float8[] := '{0}';
+    has_named boolean; -- an open lane takes from a named limit
+    limits lapinq_limits[] := '{}'; -- those of the sets that the window had so far; see lapinq_lock_limits_1
+    known text[] := '{}'; -- their names
+    spent float8[] := '{}';
+    blocked_before integer;
+    blocked text[] := '{}'; -- sets of which nothing may start now
+    skips_large boolean := false; -- the window is without tasks that need more than their limit ever has
+    t record;
+    l lapinq_limits;
+    need text[];
+    nth integer;
+    verdict text;
+    ends boolean;
+    part text;
+    picked tid[];
+    turns uuid[];
+    unkeyed integer; -- picked tasks that are in no lane
+    reached float8; -- the virtual time of the last start
+    -- Of each picked task of a lane:
+    pick_lanes text[];
+    pick_keys text[];
+    pick_ids uuid[];
+    pick_times float8[];
+    pick_places float8[];
+    pick_mosts integer[];
+    -- Where a key may have several open lanes, of each key that was picked: its first lane, how many more may start, and
+    -- its virtual time.
+    keys text[];
+    key_lanes text[];
+    key_rooms integer[];
+    key_times float8[];
+    of_key integer;
+    stop_at float8; -- what another lane of such a key comes before
+    touched text[];
+    barren text[]; -- lanes of which nothing may start here
+    seconds float8;
+BEGIN
+    again := false;
+
+    -- 1. The lock. No user's transaction holds it: an enqueue of the first task with a key writes news.
+    SELECT * INTO q FROM lapinq_queues x WHERE x.name = queue FOR NO KEY UPDATE SKIP LOCKED;
+    has_news := EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
+    IF q.name IS NULL AND EXISTS (SELECT FROM lapinq_queues x WHERE x.name = queue) THEN
+        state := 'locked';
+        RETURN;
+    ELSIF has_news AND q.is_laned IS NOT TRUE THEN
+        INSERT INTO lapinq_queues AS x (name, is_laned) VALUES (queue, true)
+            ON CONFLICT (name) DO UPDATE SET is_laned = true
+        RETURNING * INTO q;
+    END IF;
+    IF q.name IS NULL
+       OR q.paused_at IS NOT NULL
+       OR q.governed_xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+          AND q.governed_at >= lapinq_now() - interval '30 seconds'
+       OR NOT EXISTS (SELECT FROM lapinq_workers w WHERE w.id = worker AND w.dead_at IS NULL) THEN
+        RETURN;
+    ELSIF q.has_breaker AND NOT is_watched THEN
+        state := 'watched';
+        RETURN;
+    END IF;
+    is_fair := q.start_order = 'fair';
+
+    -- 2. The news, and the lanes whose time has come.
+    IF has_news THEN
+        SELECT n.told, n.returned INTO told, returned FROM lapinq_take_in_news_1(q) n;
+        q.tokens := q.tokens + returned;
+    END IF;
+    IF q.is_laned THEN
+        told := told || ARRAY(SELECT x.lane
+                                FROM lapinq_lanes x
+                               WHERE x.queue_name = queue
+                                 AND x.opens_at <= lapinq_now()
+                               ORDER BY x.queue_name, x.opens_at
+                               LIMIT 1000);
+        IF cardinality(told) > 0 THEN
+            PERFORM lapinq_look_at_lanes_1(q, told, true);
+        END IF;
+    END IF;
+
+    -- 3. The room.
+    room := wanted;
+    IF num_nonnulls(q.rate, q.rate_per_key) > 0 THEN
+        room := least(room, free);
+    END IF;
+    IF q.max_running IS NOT NULL THEN
+        room := least(room, q.max_running - (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = queue)::integer);
+    END IF;
+    IF q.rate IS NOT NULL THEN
+        room := least(room, floor(least(lapinq_tokens(q.rate, q.tokens, q.tokens_at), unlimited))::integer);
+    END IF;
+    IF q.has_breaker THEN
+        SELECT least(room, CASE WHEN b.state = 'open' OR b.probe_seq IS NOT NULL THEN 0
+                                WHEN b.state = 'half_open' THEN 1
+                                WHEN b.in_row > 0 THEN free END),
+               CASE WHEN b.state = 'open' THEN extract(epoch FROM b.tries_at - lapinq_now())::float8 END
+          INTO room, seconds
+          FROM lapinq_breakers b
+         WHERE b.queue_name = queue;
+        opens_in := CASE WHEN seconds > 0 THEN seconds END;
+    END IF;
+
+    -- 4. The rounds.
+    size := room;
+    reached := q.virtual_time;
+    FOR round IN 1 .. most_rounds LOOP
+        EXIT WHEN room < 1;
+        picked := '{}'; turns := '{}'; unkeyed := 0; touched := '{}'; barren := '{}'; ends := false;
+        blocked_before := cardinality(blocked);
+        pick_lanes := '{}'; pick_keys := '{}'; pick_ids := '{}'; pick_times := '{}'; pick_places := '{}'; pick_mosts := '{}';
+
+        IF NOT q.is_laned THEN
+            SELECT coalesce(array_agg(x.row_id), '{}'), coalesce(array_agg(x.id), '{}'), max(ARRAY[x.rank, x.seq])
+              INTO picked, turns, mark
+              FROM (SELECT r.*, count(*) FILTER (WHERE r.isolation >= 2) OVER (ROWS UNBOUNDED PRECEDING) AS nth_isolated
+                      FROM (SELECT f.ctid AS row_id, f.id, f.rank, f.seq, f.isolation
+                              FROM lapinq_ready f
+                             WHERE f.queue_name = queue
+                               AND (f.rank, f.seq) >= (mark_rank, mark_seq)
+                               AND f.rank <= max_rank
+                               AND (f.expires_at IS NULL OR f.expires_at > lapinq_now())
+                               AND (f.isolation < 2 OR isolated > 0)
+                             ORDER BY f.queue_name, f.rank, f.seq
+                             LIMIT greatest(0, room)
+                               FOR UPDATE SKIP LOCKED) AS r) AS x
+             WHERE x.isolation < 2
+                OR x.nth_isolated <= isolated;
+            unkeyed := cardinality(picked);
+            IF unkeyed > 0 THEN
+                reached := greatest(q.unkeyed_time, q.virtual_time)
+                           + (unkeyed - 1) / greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+            END IF;
+            room := 0;
+        ELSE
+            has_named := EXISTS (SELECT FROM lapinq_lanes x WHERE x.queue_name = queue AND x.is_open AND x.names > '');
+            IF has_named THEN
+                SELECT s.sets, s.shifts, s.all_shifts INTO sets, shifts, q.lane_shifts FROM lapinq_next_sets_1(q, blocked, size) s;
+                need := ARRAY(SELECT DISTINCT one.name
+                                FROM unnest(sets) AS s (names)
+                               CROSS JOIN unnest(string_to_array(s.names, ',')) AS one (name)
+                               WHERE one.name <> ALL (known));
+                IF cardinality(need) > 0 THEN
+                    FOR l IN SELECT * FROM lapinq_lock_limits_1(queue, need) LOOP
+                        IF l.closed_until > lapinq_now() THEN
+                            l.max_running := 0;
+                            opens_in := least(opens_in, extract(epoch FROM l.closed_until - lapinq_now())::float8);
+                        END IF;
+                        known := known || l.name;
+                        limits := limits || l;
+                        spent := spent || 0::float8;
+                    END LOOP;
+                END IF;
+            END IF;
+            keys := '{}'; key_lanes := '{}'; key_rooms := '{}'; key_times := '{}'; stop_at := NULL; verdict := NULL;
+
+            FOR t IN
+                SELECT *
+                  FROM lapinq_window_1(q, sets, shifts, size, room, isolated, mark_rank, mark_seq, max_rank,
+                                       CASE WHEN skips_large THEN limits END)
+            LOOP
+                EXIT WHEN room < 1 OR ends OR t.then_by > stop_at OR q.start_order = 'priority' AND t.first_by > max_rank;
+                ends := t.ends;
+                CONTINUE WHEN t.nth IS NULL OR t.names = ANY (blocked);
+                IF t.row_id IS NULL THEN
+                    IF t.is_behind OR t.most < 1 THEN
+                        touched := touched || t.lane;
+                    ELSE
+                        barren := barren || t.lane;
+                    END IF;
+                    CONTINUE;
+                END IF;
+                CONTINUE WHEN t.isolation >= 2 AND isolated < 1;
+
+                -- A key may have several lanes, if they take from different limits.
+                of_key := NULL;
+                IF has_named AND t.key > '' THEN
+                    of_key := array_position(keys, t.key);
+                    CONTINUE WHEN key_rooms[of_key] < 1;
+                    IF is_fair AND t.lane <> key_lanes[of_key] THEN
+                        touched := touched || t.lane; -- the other was first, and this one comes after that
+                        stop_at := least(stop_at, key_times[of_key]);
+                        CONTINUE;
+                    END IF;
+                END IF;
+
+                -- All its limits must have room. Behind a task that waits for units nothing takes from that limit, or it
+                -- would wait forever.
+                IF t.units IS NOT NULL THEN
+                    need := string_to_array(t.names, ',');
+                    verdict := NULL;
+                    FOR i IN 1 .. cardinality(need) LOOP
+                        l := limits[array_position(known, need[i])];
+                        IF l.max_running < 1 OR l.rate IS NOT NULL AND started + cardinality(picked) >= free THEN
+                            verdict := 'full';
+                            EXIT;
+                        ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
+                            verdict := 'too large';
+                        ELSIF t.units[i] > l.tokens AND verdict IS NULL THEN
+                            verdict := 'short';
+                        END IF;
+                    END LOOP;
+                    IF verdict = 'too large' THEN
+                        EXIT WHEN NOT skips_large; -- the next round has no such tasks
+                        CONTINUE;
+                    END IF;
+                    FOR i IN 1 .. cardinality(need) LOOP
+                        nth := array_position(known, need[i]);
+                        CONTINUE WHEN nth IS NULL; -- it was deleted
+                        IF verdict IS NULL THEN
+                            limits[nth].max_running := limits[nth].max_running - 1;
+                            limits[nth].tokens := limits[nth].tokens - t.units[i];
+                            spent[nth] := spent[nth] + t.units[i];
+                        ELSIF verdict = 'short' AND t.units[i] > limits[nth].tokens THEN
+                            opens_in := least(opens_in, (t.units[i] - limits[nth].tokens)
+                                                        * (limits[nth].rate ->> 'period_seconds')::float8
+                                                        / (limits[nth].rate ->> 'limit')::float8);
+                            limits[nth].max_running := 0;
+                        END IF;
+                    END LOOP;
+                    IF verdict IS NOT NULL THEN
+                        blocked := blocked || t.names;
+                        CONTINUE;
+                    END IF;
+                END IF;
+
+                room := room - 1;
+                picked := picked || t.row_id;
+                turns := turns || t.id;
+                isolated := isolated - (t.isolation >= 2)::integer;
+                IF is_fair THEN
+                    reached := greatest(reached, t.then_by);
+                END IF;
+                IF t.lane IS NULL THEN
+                    unkeyed := unkeyed + 1;
+                    mark := greatest(mark, ARRAY[t.rank, t.seq]);
+                    CONTINUE;
+                END IF;
+                pick_lanes := pick_lanes || t.lane;
+                pick_keys := pick_keys || t.key;
+                pick_ids := pick_ids || t.id;
+                pick_times := pick_times || t.time;
+                pick_places := pick_places || t.time - t.shift;
+                pick_mosts := pick_mosts || t.most;
+                IF of_key IS NOT NULL THEN
+                    key_rooms[of_key] := key_rooms[of_key] - 1;
+                    key_times[of_key] := t.time;
+                ELSIF has_named AND t.key > '' THEN
+                    keys := keys || t.key;
+                    key_lanes := key_lanes || t.lane;
+                    key_rooms := key_rooms || coalesce(t.most, unlimited) - 1;
+                    key_times := key_times || t.time;
+                END IF;
+            END LOOP;
+        END IF;
+
+        IF cardinality(picked) > 0 THEN
+            started := started + cardinality(picked);
+            part := lapinq_start_1(queue, worker, token, picked, turns, lease, margin, q.has_breaker);
+            claims := CASE WHEN claims IS NULL THEN part ELSE left(claims, -1) || ',' || substr(part, 2) END;
+            -- Orders other than fair leave virtual times alone.
+            IF cardinality(pick_keys) > 0 AND (q.start_order <> 'priority' OR q.rate_per_key IS NOT NULL) THEN
+                INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
+                SELECT queue, p.key, CASE WHEN is_fair THEN max(p.time) ELSE coalesce(max(x.virtual_time), 0) END,
+                       lapinq_tokens(q.rate_per_key, max(x.tokens), max(x.tokens_at)) - count(*),
+                       CASE WHEN q.rate_per_key IS NOT NULL THEN lapinq_refilled_at(q.rate_per_key, max(x.tokens_at)) END,
+                       (array_agg(p.id))[1], lapinq_now()
+                  FROM unnest(pick_keys, pick_times, pick_ids) AS p (key, "time", id)
+                  LEFT JOIN LATERAL (
+                       SELECT y.virtual_time, y.tokens, y.tokens_at
+                         FROM lapinq_keys y
+                        WHERE y.queue_name = queue
+                          AND y.key = p.key
+                        LIMIT 1) AS x ON true
+                 GROUP BY p.key
+                    ON CONFLICT (queue_name, key) DO UPDATE
+                   SET virtual_time = excluded.virtual_time,
+                       tokens = excluded.tokens,
+                       tokens_at = excluded.tokens_at,
+                       holder = excluded.holder,
+                       changed_at = excluded.changed_at;
+            END IF;
+            IF is_fair THEN
+                IF unkeyed > 0 THEN
+                    q.unkeyed_time := greatest(q.unkeyed_time, q.virtual_time)
+                                      + unkeyed / greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+                END IF;
+                q.virtual_time := reached;
+            END IF;
+        END IF;
+        EXIT WHEN NOT q.is_laned;
+        PERFORM lapinq_advance_lanes_1(q, pick_lanes, pick_places, pick_mosts, touched);
+        IF cardinality(barren) > 0 THEN
+            UPDATE lapinq_lanes x
+               SET is_open = false,
+                   opens_at = lapinq_now() + CASE WHEN skips_large AND x.names > '' THEN large_again ELSE alone_again END,
+                   changed_at = lapinq_now()
+             WHERE x.queue_name = queue
+               AND x.lane = ANY (barren);
+        END IF;
+
+        skips_large := skips_large OR verdict = 'too large';
+        EXIT WHEN NOT ends AND verdict IS DISTINCT FROM 'too large' AND cardinality(touched || barren) = 0
+                  AND cardinality(blocked) = blocked_before;
+        IF cardinality(picked) = 0 THEN
+            size := size * 2;
+        END IF;
+        again := round = most_rounds;
+    END LOOP;
+
+    -- 5. What the starts used of the rates, and the virtual time.
+    IF started > 0 AND (q.rate IS NOT NULL OR is_fair) OR returned > 0 THEN
+        UPDATE lapinq_queues x
+           SET tokens = lapinq_tokens(q.rate, q.tokens, q.tokens_at) - started,
+               tokens_at = CASE WHEN q.rate IS NOT NULL THEN lapinq_refilled_at(q.rate, q.tokens_at) END,
+               virtual_time = q.virtual_time,
+               unkeyed_time = q.unkeyed_time,
+               lane_shifts = q.lane_shifts
+         WHERE x.name = queue;
+    END IF;
+    UPDATE lapinq_limits x
+       SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
+           tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
+      FROM unnest(known, spent) AS u (name, units)
+     WHERE cardinality(known) > 0
+       AND x.name = u.name
+       AND x.rate IS NOT NULL
+       AND u.units > 0;
+
+    -- 6. When something may start that now waits for a time.
+    SELECT min(s.seconds)
+      INTO seconds
+      FROM (SELECT (1 + started - lapinq_tokens(q.rate, q.tokens, q.tokens_at))
+                   * (q.rate ->> 'period_seconds')::float8 / (q.rate ->> 'limit')::float8 AS seconds
+             UNION ALL
+            (SELECT extract(epoch FROM x.opens_at - lapinq_now())::float8
+               FROM lapinq_lanes x
+              WHERE x.queue_name = queue
+                AND x.opens_at > lapinq_now()
+              ORDER BY x.queue_name, x.opens_at
+              LIMIT 1)) AS s
+     WHERE s.seconds > 0;
+    opens_in := least(opens_in, seconds);
+    again := again OR has_news AND EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
+END
+$function$;

@@ -1,0 +1,47 @@
+-- The sets of named limits of which open lanes of a queue are next, at most `size`, without `blocked` ones; and by how much
+-- the places of their lanes are shifted. A lane's set is '' if it takes from no limit.
+-- While a limit blocks a set in fair order, virtual time goes on without it. So the places of its lanes are shifted, that
+-- the first of them is never before it: what was blocked has no credit, and its lanes keep their order.
+-- `all_shifts` are those of all sets with open lanes, to be stored.
+-- Locks nothing. Relies on lapinq_lanes_open.
+CREATE FUNCTION lapinq_next_sets_1(
+    q lapinq_queues, blocked text[], size integer, OUT sets text[], OUT shifts float8[], OUT all_shifts jsonb
+) LANGUAGE plpgsql STABLE AS $function$
+BEGIN
+    WITH RECURSIVE each AS (
+        (SELECT x.names, x.rank, x.place
+           FROM lapinq_lanes x
+          WHERE x.queue_name = q.name
+            AND x.is_open
+          ORDER BY x.queue_name, x.names, x.rank, x.place
+          LIMIT 1)
+        UNION ALL
+        SELECT next.names, next.rank, next.place
+          FROM each
+         CROSS JOIN LATERAL (
+               SELECT x.names, x.rank, x.place
+                 FROM lapinq_lanes x
+                WHERE x.queue_name = q.name
+                  AND x.is_open
+                  AND x.names > each.names
+                ORDER BY x.queue_name, x.names, x.rank, x.place
+                LIMIT 1) AS next
+    ), shifted AS MATERIALIZED (
+        SELECT e.names, e.rank, e.place,
+               CASE WHEN q.start_order = 'fair' AND e.names > ''
+                    THEN greatest(0, (q.lane_shifts ->> e.names)::float8, q.virtual_time - e.place)
+                    ELSE 0 END AS shift
+          FROM each e
+    ), next AS MATERIALIZED (
+        SELECT s.names, s.shift
+          FROM shifted s
+         WHERE s.names <> ALL (blocked)
+         ORDER BY s.rank, s.place + s.shift
+         LIMIT greatest(0, size)
+    )
+    SELECT coalesce((SELECT array_agg(n.names) FROM next n), '{}'),
+           coalesce((SELECT array_agg(n.shift) FROM next n), '{}'),
+           (SELECT jsonb_object_agg(s.names, s.shift) FROM shifted s WHERE s.shift > 0)
+      INTO sets, shifts, all_shifts;
+END
+$function$;

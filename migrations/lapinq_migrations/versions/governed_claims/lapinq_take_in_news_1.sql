@@ -1,0 +1,92 @@
+-- Takes in the news of a queue, of about a thousand lanes: gives keys the starts back that were not used, and returns
+-- those of the queue, and the lanes to look at. Not those that are open and of which the news only says that nothing came
+-- before their first task; nor those whose key has nothing that waits. Opens new ones.
+-- Locks the rows that it deletes and changes; the caller holds the lock of the queue's row. Relies on
+-- lapinq_lane_news_pkey and the primary keys.
+CREATE FUNCTION lapinq_take_in_news_1(q lapinq_queues, OUT told text[], OUT returned double precision)
+LANGUAGE plpgsql AS $function$
+DECLARE
+    nothing_came CONSTANT bigint := 9223372036854775807; -- complete.sql
+    is_fair CONSTANT boolean := q.start_order = 'fair';
+BEGIN
+    WITH news AS MATERIALIZED (
+        DELETE FROM lapinq_lane_news
+         WHERE ctid = ANY (ARRAY(SELECT first.row_id
+                                   FROM (SELECT n.ctid AS row_id,
+                                                sum(cardinality(n.lanes)) OVER (ORDER BY n.seq) - cardinality(n.lanes) AS before
+                                           FROM lapinq_lane_news n
+                                          WHERE n.queue_name = q.name
+                                          ORDER BY n.queue_name, n.seq
+                                          LIMIT 100) AS first
+                                  WHERE first.before < 1000))
+        RETURNING lapinq_lane_news.lanes, lapinq_lane_news.returned, lapinq_lane_news.rank
+    ), of_lanes AS MATERIALIZED (
+        SELECT lane, sum(n.returned::integer) AS starts, CASE WHEN count(*) = count(n.rank) THEN min(n.rank) END AS came
+          FROM news n
+         CROSS JOIN unnest(n.lanes) AS lane
+         GROUP BY lane
+    ), to_keys AS (
+        UPDATE lapinq_keys k
+           SET tokens = k.tokens + r.starts
+          FROM (SELECT split_part(o.lane, chr(31), 1) AS key, sum(o.starts) AS starts
+                  FROM of_lanes o
+                 GROUP BY 1
+                HAVING sum(o.starts) > 0) AS r
+         CROSS JOIN LATERAL (
+               SELECT x.ctid AS row_id
+                 FROM lapinq_keys x
+                WHERE x.queue_name = q.name
+                  AND x.key = r.key
+                LIMIT 1) AS one
+         WHERE k.ctid = one.row_id
+    )
+    SELECT coalesce(array_agg(o.lane) FILTER (WHERE o.lane > '' AND NOT o.is_known), '{}'), coalesce(sum(o.starts), 0)
+      INTO told, returned
+      FROM (SELECT n.*,
+                   n.came IS NOT NULL
+                   AND (coalesce((SELECT l.is_open AND (l.rank <= n.came OR q.start_order = 'fair')
+                                    FROM lapinq_lanes l
+                                   WHERE l.queue_name = q.name
+                                     AND l.lane = n.lane
+                                   LIMIT 1), false)
+                        OR n.came = nothing_came
+                           AND n.lane >= ' '
+                           AND (SELECT true
+                                  FROM lapinq_ready r
+                                 WHERE r.queue_name = q.name
+                                   AND r.lane >= split_part(n.lane, chr(31), 1)
+                                   AND r.lane < split_part(n.lane, chr(31), 1) || ' '
+                                 ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                                 LIMIT 1) IS NULL) AS is_known
+              FROM of_lanes n) AS o;
+    IF q.start_order = 'strict_per_key' THEN
+        RETURN;
+    END IF;
+    -- New lanes, in a statement for all. If a key has no room, the claim that meets its lane closes it.
+    WITH opened AS (
+        INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)
+        SELECT q.name, t.lane, split_part(t.lane, chr(31), 2), true, CASE WHEN is_fair THEN 0 ELSE first.rank END,
+               CASE WHEN is_fair THEN greatest(q.virtual_time, k.virtual_time) ELSE first.seq END, lapinq_now()
+          FROM unnest(told) AS t (lane)
+         CROSS JOIN LATERAL (
+               SELECT r.rank, r.seq, coalesce(r.expires_at > lapinq_now(), true) AS is_live
+                 FROM lapinq_ready r
+                WHERE r.queue_name = q.name
+                  AND r.lane BETWEEN t.lane AND t.lane
+                ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                LIMIT 1) AS first
+          LEFT JOIN LATERAL (
+               SELECT x.virtual_time
+                 FROM lapinq_keys x
+                WHERE is_fair
+                  AND x.queue_name = q.name
+                  AND x.key = t.lane
+                LIMIT 1) AS k ON true
+         WHERE first.is_live
+           AND NOT (is_fair AND split_part(t.lane, chr(31), 2) > '') -- its place may be shifted
+            ON CONFLICT (queue_name, lane) DO NOTHING
+        RETURNING lapinq_lanes.lane
+    )
+    SELECT ARRAY(SELECT unnest(told) EXCEPT SELECT o.lane FROM opened o) INTO told;
+END
+$function$;

@@ -2,7 +2,7 @@
 -- Made by `scripts/schema`, compared by a test. What each table is for is written in docs/architecture.md.
 
 CREATE OR REPLACE FUNCTION lapinq_advance_lanes_1(q lapinq_queues, lanes text[], places double precision[], mosts integer[], touched text[])
- RETURNS void
+ RETURNS integer
  LANGUAGE plpgsql
 AS $function$
 DECLARE
@@ -32,6 +32,7 @@ BEGIN
         WITH moved AS (
             UPDATE lapinq_lanes l
                SET is_open = next.seq IS NOT NULL,
+                   head = NULL,
                    rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(next.rank, l.rank) END,
                    place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(next.seq, l.place) END,
                    changed_at = lapinq_now()
@@ -59,8 +60,10 @@ BEGIN
     END IF;
     touched := touched || ARRAY(SELECT unnest(lanes) EXCEPT SELECT unnest(done));
     IF cardinality(touched) > 0 THEN
-        PERFORM lapinq_look_at_lanes_1(q, touched, false);
+        -- In strict order the next task of a key may be in another of its lanes.
+        RETURN cardinality(done) + lapinq_look_at_lanes_1(q, touched, q.start_order = 'strict_per_key');
     END IF;
+    RETURN cardinality(done);
 END
 $function$;
 
@@ -138,11 +141,14 @@ DECLARE
     most_rounds CONSTANT integer := 16;
     alone_again CONSTANT interval := '1 second'; -- for a lane whose tasks this worker can't run, or that somebody has locked
     large_again CONSTANT interval := '15 seconds'; -- for one whose tasks need more than their limit ever has
+    most_lanes CONSTANT integer := greatest(500, wanted); -- in a window, or it would hold the lock for long
     unlimited CONSTANT integer := 2147483647;
     q lapinq_queues;
     is_fair boolean;
+    is_strict boolean;
     has_news boolean;
     told text[] := '{}';
+    due text[] := '{}';
     returned float8 := 0;
     room integer; -- how many more tasks may start
     started integer := 0;
@@ -153,7 +159,10 @@ DECLARE
     limits lapinq_limits[] := '{}'; -- those of the sets that the window had so far; see lapinq_lock_limits_1
     known text[] := '{}'; -- their names
     spent float8[] := '{}';
+    held boolean[] := '{}'; -- whether this claim has locked them
+    wanted_units float8[] := '{}'; -- that the first task needs which takes from the limit, if too few are left
     blocked_before integer;
+    long_before integer;
     blocked text[] := '{}'; -- sets of which nothing may start now
     skips_large boolean := false; -- the window is without tasks that need more than their limit ever has
     t record;
@@ -161,7 +170,14 @@ DECLARE
     need text[];
     nth integer;
     verdict text;
+    is_rated boolean;
     ends boolean;
+    long_lanes text[] := '{}'; -- lanes that ended the walk, as more may wait in them
+    late_lanes text[]; -- lanes whose place is before what may start here, and where that is
+    late_ranks bigint[];
+    late_places float8[];
+    changed integer; -- lanes, in this round
+    has_changed boolean := false;
     part text;
     picked tid[];
     turns uuid[];
@@ -183,6 +199,7 @@ DECLARE
     of_key integer;
     stop_at float8; -- what another lane of such a key comes before
     touched text[];
+    looked text[] := '{}'; -- those that were touched in an earlier round
     barren text[]; -- lanes of which nothing may start here
     seconds float8;
 BEGIN
@@ -201,15 +218,23 @@ BEGIN
     END IF;
     IF q.name IS NULL
        OR q.paused_at IS NOT NULL
-       OR q.governed_xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+       OR q.fence IS NULL -- A process of the previous release stores the number of its change alone.
+          AND q.governed_xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
           AND q.governed_at >= lapinq_now() - interval '30 seconds'
        OR NOT EXISTS (SELECT FROM lapinq_workers w WHERE w.id = worker AND w.dead_at IS NULL) THEN
         RETURN;
     ELSIF q.has_breaker AND NOT is_watched THEN
         state := 'watched';
         RETURN;
+    ELSIF q.fence IS NOT NULL THEN
+        IF NOT lapinq_is_past_1(q.fence, q.governed_at) THEN
+            opens_in := 0.01;
+            RETURN;
+        END IF;
+        UPDATE lapinq_queues x SET fence = NULL WHERE x.name = queue;
     END IF;
     is_fair := q.start_order = 'fair';
+    is_strict := q.start_order = 'strict_per_key';
 
     -- 2. The news, and the lanes whose time has come.
     IF has_news THEN
@@ -217,14 +242,14 @@ BEGIN
         q.tokens := q.tokens + returned;
     END IF;
     IF q.is_laned THEN
-        told := told || ARRAY(SELECT x.lane
-                                FROM lapinq_lanes x
-                               WHERE x.queue_name = queue
-                                 AND x.opens_at <= lapinq_now()
-                               ORDER BY x.queue_name, x.opens_at
-                               LIMIT 1000);
-        IF cardinality(told) > 0 THEN
-            PERFORM lapinq_look_at_lanes_1(q, told, true);
+        due := ARRAY(SELECT x.lane
+                       FROM lapinq_lanes x
+                      WHERE x.queue_name = queue
+                        AND x.opens_at <= lapinq_now()
+                      ORDER BY x.queue_name, x.opens_at
+                      LIMIT greatest(100, wanted));
+        IF cardinality(told || due) > 0 THEN
+            PERFORM lapinq_look_at_lanes_1(q, told || due, true);
         END IF;
     END IF;
 
@@ -240,13 +265,13 @@ BEGIN
         room := least(room, floor(least(lapinq_tokens(q.rate, q.tokens, q.tokens_at), unlimited))::integer);
     END IF;
     IF q.has_breaker THEN
-        SELECT least(room, CASE WHEN b.state = 'open' OR b.probe_seq IS NOT NULL THEN 0
+        SELECT least(room, CASE WHEN b.state IS NULL OR b.state = 'open' OR b.probe_seq IS NOT NULL THEN 0
                                 WHEN b.state = 'half_open' THEN 1
                                 WHEN b.in_row > 0 THEN free END),
                CASE WHEN b.state = 'open' THEN extract(epoch FROM b.tries_at - lapinq_now())::float8 END
           INTO room, seconds
-          FROM lapinq_breakers b
-         WHERE b.queue_name = queue;
+          FROM (SELECT) AS one
+          LEFT JOIN lapinq_breakers b ON b.queue_name = queue;
         opens_in := CASE WHEN seconds > 0 THEN seconds END;
     END IF;
 
@@ -257,6 +282,8 @@ BEGIN
         EXIT WHEN room < 1;
         picked := '{}'; turns := '{}'; unkeyed := 0; touched := '{}'; barren := '{}'; ends := false;
         blocked_before := cardinality(blocked);
+        long_before := cardinality(long_lanes);
+        late_lanes := '{}'; late_ranks := '{}'; late_places := '{}';
         pick_lanes := '{}'; pick_keys := '{}'; pick_ids := '{}'; pick_times := '{}'; pick_places := '{}'; pick_mosts := '{}';
 
         IF NOT q.is_laned THEN
@@ -283,7 +310,10 @@ BEGIN
             room := 0;
         ELSE
             has_named := EXISTS (SELECT FROM lapinq_lanes x WHERE x.queue_name = queue AND x.is_open AND x.names > '');
-            IF has_named THEN
+            IF NOT has_named THEN
+                sets := '{""}';
+                shifts := '{0}';
+            ELSE
                 SELECT s.sets, s.shifts, s.all_shifts INTO sets, shifts, q.lane_shifts FROM lapinq_next_sets_1(q, blocked, size) s;
                 need := ARRAY(SELECT DISTINCT one.name
                                 FROM unnest(sets) AS s (names)
@@ -298,6 +328,8 @@ BEGIN
                         known := known || l.name;
                         limits := limits || l;
                         spent := spent || 0::float8;
+                        wanted_units := wanted_units || NULL::float8;
+                        held := held || (l.created_at IS NOT NULL);
                     END LOOP;
                 END IF;
             END IF;
@@ -306,14 +338,26 @@ BEGIN
             FOR t IN
                 SELECT *
                   FROM lapinq_window_1(q, sets, shifts, size, room, isolated, mark_rank, mark_seq, max_rank,
-                                       CASE WHEN skips_large THEN limits END)
+                                       CASE WHEN skips_large THEN limits END, long_lanes)
             LOOP
-                EXIT WHEN room < 1 OR ends OR t.then_by > stop_at OR q.start_order = 'priority' AND t.first_by > max_rank;
+                -- Behind the end it only notes lanes whose place is too early: they would end the next window, too.
+                IF room < 1 OR ends OR t.then_by > stop_at OR q.start_order = 'priority' AND t.first_by > max_rank THEN
+                    IF t.is_late THEN
+                        late_lanes := late_lanes || t.lane;
+                        late_ranks := late_ranks || t.rank;
+                        late_places := late_places || t.then_by;
+                    END IF;
+                    CONTINUE;
+                END IF;
                 ends := t.ends;
+                IF ends AND t.nth > 0 THEN
+                    long_lanes := long_lanes || t.lane;
+                END IF;
                 CONTINUE WHEN t.nth IS NULL OR t.names = ANY (blocked);
                 IF t.row_id IS NULL THEN
-                    IF t.is_behind OR t.most < 1 THEN
-                        touched := touched || t.lane;
+                    IF t.is_behind OR t.most < 1 OR is_strict AND t.lane <> ALL (looked) THEN
+                        touched := touched || t.lane; -- in strict order its head may be past its time to live
+                        looked := looked || t.lane;
                     ELSE
                         barren := barren || t.lane;
                     END IF;
@@ -338,9 +382,11 @@ BEGIN
                 IF t.units IS NOT NULL THEN
                     need := string_to_array(t.names, ',');
                     verdict := NULL;
+                    is_rated := false;
                     FOR i IN 1 .. cardinality(need) LOOP
                         l := limits[array_position(known, need[i])];
-                        IF l.max_running < 1 OR l.rate IS NOT NULL AND started + cardinality(picked) >= free THEN
+                        is_rated := is_rated OR l.rate IS NOT NULL;
+                        IF l.max_running < 1 THEN
                             verdict := 'full';
                             EXIT;
                         ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
@@ -352,6 +398,8 @@ BEGIN
                     IF verdict = 'too large' THEN
                         EXIT WHEN NOT skips_large; -- the next round has no such tasks
                         CONTINUE;
+                    ELSIF verdict IS NULL AND is_rated AND started + cardinality(picked) >= free THEN
+                        verdict := 'full';
                     END IF;
                     FOR i IN 1 .. cardinality(need) LOOP
                         nth := array_position(known, need[i]);
@@ -365,6 +413,7 @@ BEGIN
                                                         * (limits[nth].rate ->> 'period_seconds')::float8
                                                         / (limits[nth].rate ->> 'limit')::float8);
                             limits[nth].max_running := 0;
+                            wanted_units[nth] := t.units[i];
                         END IF;
                     END LOOP;
                     IF verdict IS NOT NULL THEN
@@ -438,7 +487,22 @@ BEGIN
             END IF;
         END IF;
         EXIT WHEN NOT q.is_laned;
-        PERFORM lapinq_advance_lanes_1(q, pick_lanes, pick_places, pick_mosts, touched);
+        changed := lapinq_advance_lanes_1(q, pick_lanes, pick_places, pick_mosts, touched) + cardinality(barren || late_lanes);
+        has_changed := has_changed OR changed > 0;
+        IF cardinality(late_lanes) > 0 THEN
+            UPDATE lapinq_lanes x
+               SET rank = CASE WHEN q.start_order = 'priority' THEN u.rank ELSE 0 END,
+                   place = u.place,
+                   changed_at = lapinq_now()
+              FROM unnest(late_lanes, late_ranks, late_places) AS u (lane, rank, place)
+             CROSS JOIN LATERAL (
+                   SELECT y.ctid AS row_id
+                     FROM lapinq_lanes y
+                    WHERE y.queue_name = queue
+                      AND y.lane = u.lane
+                    LIMIT 1) AS one
+             WHERE x.ctid = one.row_id;
+        END IF;
         IF cardinality(barren) > 0 THEN
             UPDATE lapinq_lanes x
                SET is_open = false,
@@ -449,16 +513,19 @@ BEGIN
         END IF;
 
         skips_large := skips_large OR verdict = 'too large';
-        EXIT WHEN NOT ends AND verdict IS DISTINCT FROM 'too large' AND cardinality(touched || barren) = 0
+        -- Is there more that the next round may find, or find otherwise?
+        EXIT WHEN NOT ends AND verdict IS DISTINCT FROM 'too large' AND cardinality(touched || barren || late_lanes) = 0
                   AND cardinality(blocked) = blocked_before;
+        EXIT WHEN changed = 0 AND cardinality(picked) = 0 AND verdict IS DISTINCT FROM 'too large'
+                  AND cardinality(blocked || long_lanes) = blocked_before + long_before AND (size >= most_lanes OR NOT ends);
         IF cardinality(picked) = 0 THEN
-            size := size * 2;
+            size := least(size * 2, most_lanes);
         END IF;
-        again := round = most_rounds;
+        again := round = most_rounds AND room > 0;
     END LOOP;
 
     -- 5. What the starts used of the rates, and the virtual time.
-    IF started > 0 AND (q.rate IS NOT NULL OR is_fair) OR returned > 0 THEN
+    IF started > 0 AND q.rate IS NOT NULL OR is_fair AND (started > 0 OR has_changed) OR returned > 0 THEN
         UPDATE lapinq_queues x
            SET tokens = lapinq_tokens(q.rate, q.tokens, q.tokens_at) - started,
                tokens_at = CASE WHEN q.rate IS NOT NULL THEN lapinq_refilled_at(q.rate, q.tokens_at) END,
@@ -467,14 +534,18 @@ BEGIN
                lane_shifts = q.lane_shifts
          WHERE x.name = queue;
     END IF;
-    UPDATE lapinq_limits x
-       SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
-           tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
-      FROM unnest(known, spent) AS u (name, units)
-     WHERE cardinality(known) > 0
-       AND x.name = u.name
-       AND x.rate IS NOT NULL
-       AND u.units > 0;
+    IF cardinality(known) > 0 THEN
+        UPDATE lapinq_limits x
+           SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
+               tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
+          FROM unnest(known, spent) AS u (name, units)
+         WHERE x.name = u.name
+           AND x.rate IS NOT NULL
+           AND u.units > 0;
+        PERFORM lapinq_reserve_1(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0))
+           FROM unnest(known, wanted_units, spent, held) AS u (name, units, spent, is_held)
+          WHERE u.is_held;
+    END IF;
 
     -- 6. When something may start that now waits for a time.
     SELECT min(s.seconds)
@@ -490,7 +561,7 @@ BEGIN
               LIMIT 1)) AS s
      WHERE s.seconds > 0;
     opens_in := least(opens_in, seconds);
-    again := again OR has_news AND EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
+    again := again OR cardinality(due) >= greatest(100, wanted) OR has_news AND EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
 END
 $function$;
 
@@ -827,8 +898,14 @@ BEGIN
       FROM lapinq_ready r
      WHERE r.id = holder
        AND r.queue_name = queue
-       AND split_part(r.lane, chr(31), 1) = of_key;
-    IF FOUND OR EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = holder AND split_part(d.lane, chr(31), 1) = of_key) THEN
+       AND split_part(r.lane, chr(31), 1) = of_key
+       AND (r.expires_at IS NULL OR r.expires_at > lapinq_now());
+    IF FOUND
+       OR EXISTS (SELECT
+                    FROM lapinq_delayed d
+                   WHERE d.id = holder
+                     AND split_part(d.lane, chr(31), 1) = of_key
+                     AND (d.expires_at IS NULL OR d.expires_at > lapinq_now())) THEN
         RETURN;
     END IF;
     -- The first of each lane and rank is the oldest of these.
@@ -837,6 +914,7 @@ BEGIN
      WHERE r.queue_name = queue
        AND r.lane >= of_key
        AND r.lane < of_key || ' '
+       AND (r.expires_at IS NULL OR r.expires_at > lapinq_now())
      ORDER BY r.queue_name, r.lane, r.rank, r.seq
      LIMIT 1;
     WHILE first.id IS NOT NULL LOOP
@@ -850,6 +928,7 @@ BEGIN
          WHERE r.queue_name = queue
            AND (r.lane, r.rank) > (first.lane, first.rank)
            AND r.lane < of_key || ' '
+           AND (r.expires_at IS NULL OR r.expires_at > lapinq_now())
          ORDER BY r.queue_name, r.lane, r.rank, r.seq
          LIMIT 1;
     END LOOP;
@@ -882,6 +961,14 @@ BEGIN
         RETURN true;
     END;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_is_past_1(fence bigint, since timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+AS $function$
+SELECT fence BETWEEN 0 AND pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+       OR since < lapinq_now() - interval '30 seconds'
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_is_too_large_1(names text, units bigint[], limits lapinq_limits[])
@@ -933,12 +1020,36 @@ SELECT CASE WHEN limits IS NULL OR limits = '{}'
        END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_limits_without_room_1(queue text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET enable_hashjoin TO 'on'
+AS $function$
+SELECT coalesce(array_agg(l.name), '{}')
+  FROM lapinq_limits l
+  LEFT JOIN (SELECT one.name, count(*) AS tasks
+               FROM lapinq_running r
+              CROSS JOIN LATERAL unnest(string_to_array(split_part(r.lane, chr(31), 2), ',')) AS one (name)
+              WHERE r.units IS NOT NULL
+              GROUP BY one.name) AS running USING (name)
+ WHERE (l.closed_until > lapinq_now()
+        OR l.max_running <= coalesce(running.tasks, 0)
+        OR lapinq_tokens(l.rate, l.tokens, l.tokens_at)
+           < CASE WHEN l.reserved_until <= lapinq_now() OR l.reserved_by IS NULL THEN 1
+                  WHEN l.reserved_by <> queue THEN 1 + l.reserved_units
+                  WHEN l.reserved_until > lapinq_now() + interval '15 seconds' THEN l.reserved_units
+                  ELSE 0 END)
+   AND NOT EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name)
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_lock_limits_1(queue text, names text[])
  RETURNS SETOF lapinq_limits
  LANGUAGE plpgsql
 AS $function$
 DECLARE
     unlimited CONSTANT integer := 2147483647;
+    a_moment CONSTANT timestamptz := lapinq_now() + (5 + 10 * random()) * interval '1 millisecond';
     l lapinq_limits;
     locked lapinq_limits[] := '{}';
     taken jsonb;
@@ -961,6 +1072,9 @@ BEGIN
              WHERE x.name = l.name
             RETURNING x.* INTO l;
         END IF;
+        IF l.fence IS NOT NULL AND lapinq_is_past_1(l.fence, l.created_at) THEN
+            UPDATE lapinq_limits x SET fence = NULL WHERE x.name = l.name RETURNING x.* INTO l;
+        END IF;
         locked := locked || l;
     END LOOP;
     -- Counted after the lock: what the claim before started is among them.
@@ -975,12 +1089,19 @@ BEGIN
     FOREACH l IN ARRAY locked LOOP
         l.max_running := coalesce(l.max_running - coalesce((taken ->> l.name)::integer, 0), unlimited);
         l.tokens := coalesce(lapinq_tokens(l.rate, l.tokens, l.tokens_at), 'infinity');
+        IF l.reserved_by <> queue AND l.reserved_until > lapinq_now() THEN
+            l.tokens := l.tokens - l.reserved_units;
+        END IF;
+        IF l.fence IS NOT NULL THEN
+            l.closed_until := greatest(l.closed_until, a_moment);
+        END IF;
         RETURN NEXT l;
     END LOOP;
     FOR l IN
         SELECT * FROM lapinq_limits x WHERE x.name = ANY (names) AND x.name <> ALL (ARRAY(SELECT name FROM unnest(locked)))
     LOOP
-        l.closed_until := lapinq_now() + (5 + 10 * random()) * interval '1 millisecond';
+        l.closed_until := a_moment;
+        l.created_at := NULL;
         RETURN NEXT l;
     END LOOP;
 END
@@ -1033,7 +1154,7 @@ END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_look_at_lanes_1(q lapinq_queues, told text[], with_others boolean)
- RETURNS void
+ RETURNS integer
  LANGUAGE plpgsql
 AS $function$
 DECLARE
@@ -1051,6 +1172,7 @@ DECLARE
     head_seq bigint;
     l lapinq_lanes;
     may_start boolean;
+    changed integer := 0;
     opens_in float8;
     shift float8;
     its_rank bigint;
@@ -1094,9 +1216,10 @@ BEGIN
                                                       ORDER BY r.queue_name, r.lane, r.rank, r.seq
                                                       LIMIT 1)
                          THEN 1 END; -- Only those past their time to live wait.
-        IF of_key = '' THEN
+        IF k.key IS DISTINCT FROM of_key THEN
             k := NULL;
-        ELSIF may_start THEN
+        END IF;
+        IF of_key > '' AND may_start THEN
             IF most IS NOT NULL THEN
                 may_start := most > (SELECT count(*)
                                        FROM lapinq_running r
@@ -1145,6 +1268,7 @@ BEGIN
         IF l.lane IS NULL THEN
             INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, head, opens_at, changed_at)
             VALUES (q.name, a_lane, its_names, may_start, its_rank, its_place, its_head, its_time, lapinq_now());
+            changed := changed + 1;
         ELSIF (l.is_open, l.rank, l.place, l.head, l.opens_at) IS DISTINCT FROM (may_start, its_rank, its_place, its_head, its_time) THEN
             UPDATE lapinq_lanes x
                SET is_open = may_start,
@@ -1155,8 +1279,10 @@ BEGIN
                    changed_at = lapinq_now()
              WHERE x.queue_name = q.name
                AND x.lane = a_lane;
+            changed := changed + 1;
         END IF;
     END LOOP;
+    RETURN changed;
 END
 $function$;
 
@@ -1284,6 +1410,12 @@ CREATE OR REPLACE FUNCTION lapinq_next_sets_1(q lapinq_queues, blocked text[], s
  LANGUAGE plpgsql
  STABLE
 AS $function$
+DECLARE
+    few CONSTANT integer := 10;
+    all_sets text[];
+    places float8[];
+    ranks bigint[];
+    without_room text[] := '{}';
 BEGIN
     WITH RECURSIVE each AS (
         (SELECT x.names, x.rank, x.place
@@ -1303,16 +1435,22 @@ BEGIN
                   AND x.names > each.names
                 ORDER BY x.queue_name, x.names, x.rank, x.place
                 LIMIT 1) AS next
-    ), shifted AS MATERIALIZED (
+    )
+    SELECT array_agg(e.names), array_agg(e.rank), array_agg(e.place) INTO all_sets, ranks, places FROM each e;
+    IF cardinality(all_sets) > few THEN
+        without_room := lapinq_limits_without_room_1(q.name);
+    END IF;
+    WITH shifted AS MATERIALIZED (
         SELECT e.names, e.rank, e.place,
                CASE WHEN q.start_order = 'fair' AND e.names > ''
                     THEN greatest(0, (q.lane_shifts ->> e.names)::float8, q.virtual_time - e.place)
                     ELSE 0 END AS shift
-          FROM each e
+          FROM unnest(all_sets, ranks, places) AS e (names, rank, place)
     ), next AS MATERIALIZED (
         SELECT s.names, s.shift
           FROM shifted s
          WHERE s.names <> ALL (blocked)
+           AND NOT string_to_array(s.names, ',') && without_room
          ORDER BY s.rank, s.place + s.shift
          LIMIT greatest(0, size)
     )
@@ -1448,6 +1586,20 @@ BEGIN
         INSERT INTO lapinq_lane_news (queue_name, lanes) VALUES (place.queue_name, told);
     END IF;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_reserve_1(queue text, names text[], units double precision[], started boolean[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+UPDATE lapinq_limits l
+   SET reserved_by = CASE WHEN u.units IS NOT NULL THEN queue END,
+       reserved_units = u.units,
+       reserved_until = lapinq_now() + interval '30 seconds'
+  FROM unnest(names, units, started) AS u (name, units, started)
+ WHERE l.name = u.name
+   AND CASE WHEN u.units IS NULL THEN u.started AND l.reserved_by = queue
+            ELSE l.reserved_by IS NULL OR l.reserved_by = queue OR l.reserved_until <= lapinq_now() END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_retake_unique_key(task_id uuid, wait_ms integer)
@@ -1819,6 +1971,8 @@ AS $function$
 DECLARE
     nothing_came CONSTANT bigint := 9223372036854775807; -- complete.sql
     is_fair CONSTANT boolean := q.start_order = 'fair';
+    -- A key may have several lanes, and an end makes room in others of them.
+    has_named CONSTANT boolean := EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = q.name AND l.names > '');
 BEGIN
     WITH news AS MATERIALIZED (
         DELETE FROM lapinq_lane_news
@@ -1860,6 +2014,7 @@ BEGIN
                                    WHERE l.queue_name = q.name
                                      AND l.lane = n.lane
                                    LIMIT 1), false)
+                        AND NOT (n.came = nothing_came AND q.max_running_per_key IS NOT NULL AND has_named)
                         OR n.came = nothing_came
                            AND n.lane >= ' '
                            AND (SELECT true
@@ -1895,6 +2050,7 @@ BEGIN
                 LIMIT 1) AS k ON true
          WHERE first.is_live
            AND NOT (is_fair AND split_part(t.lane, chr(31), 2) > '') -- its place may be shifted
+         ORDER BY first.seq -- lanes at the same place start in the order of their rows
             ON CONFLICT (queue_name, lane) DO NOTHING
         RETURNING lapinq_lanes.lane
     )
@@ -1931,8 +2087,8 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION lapinq_window_1(q lapinq_queues, sets text[], shifts double precision[], size integer, room integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, limits lapinq_limits[])
- RETURNS TABLE(lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint, most integer, first_by bigint, then_by double precision, nth bigint, "time" double precision, shift double precision, is_behind boolean, ends boolean)
+CREATE OR REPLACE FUNCTION lapinq_window_1(q lapinq_queues, sets text[], shifts double precision[], size integer, room integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, limits lapinq_limits[], long_lanes text[])
+ RETURNS TABLE(lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint, most integer, first_by bigint, then_by double precision, nth bigint, "time" double precision, shift double precision, is_behind boolean, is_late boolean, ends boolean)
  LANGUAGE plpgsql
  ROWS 100
 AS $function$
@@ -1942,6 +2098,7 @@ DECLARE
     by_priority CONSTANT boolean := q.start_order = 'priority';
     is_fair CONSTANT boolean := q.start_order = 'fair';
     is_strict CONSTANT boolean := q.start_order = 'strict_per_key';
+    rounding CONSTANT float8 := 1e-12; -- of sums of virtual times
     unkeyed_weight CONSTANT float8 := greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
 BEGIN
     RETURN QUERY
@@ -1961,9 +2118,11 @@ BEGIN
                  ORDER BY x.rank, x.place + s.shift
                  LIMIT greatest(0, size)) AS l
     ), capped AS MATERIALIZED (
-        SELECT l.*, (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) AS at_once,
+        SELECT l.*, CASE WHEN l.lane = ANY (long_lanes) THEN room + 1
+                         ELSE (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) END AS at_once,
                greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight,
-               is_fair AND coalesce(l.place < k.virtual_time, false) OR is_strict AND l.head IS NULL AND l.key > '' AS is_behind,
+               is_fair AND coalesce(l.place < k.virtual_time - rounding * greatest(1, k.virtual_time), false)
+               OR is_strict AND l.head IS NULL AND l.key > '' AS is_behind,
                CASE WHEN l.key > '' THEN
                     least(CASE WHEN is_strict THEN 1 END,
                           floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)),
@@ -1991,12 +2150,14 @@ BEGIN
                     ELSE coalesce(t.seq, c.place) END AS then_by,
                coalesce(t.nth, 1) AS nth,
                c.place + coalesce(t.cost_before + t.cost, 0) / c.weight AS "time", c.shift, c.is_behind,
+               NOT is_fair AND t.nth = 1 AND (c.rank, c.place) < (CASE WHEN by_priority THEN t.rank ELSE 0 END, t.seq) AS is_late,
                coalesce(t.nth = c.at_once AND (c.most IS NULL OR c.most > c.at_once), false) AS ends
           FROM capped c
           LEFT JOIN LATERAL (
                SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation
                  FROM lapinq_ready x
                 WHERE c.head IS NOT NULL
+                  AND c.most >= 1
                   AND x.id = c.head
                   AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
                   AND (x.isolation < 2 OR isolated > 0)
@@ -2025,7 +2186,7 @@ BEGIN
                CASE WHEN is_fair THEN greatest(q.unkeyed_time, q.virtual_time) + (row_number() OVER () - 1) / unkeyed_weight
                     WHEN is_strict THEN max(u.seq) OVER (ROWS UNBOUNDED PRECEDING)
                     ELSE u.seq END,
-               row_number() OVER (), NULL, NULL, false, false
+               row_number() OVER (), NULL, NULL, false, false, false
           FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.isolation
                   FROM lapinq_ready x
                  WHERE x.queue_name = q.name
@@ -2038,13 +2199,13 @@ BEGIN
                    FOR UPDATE SKIP LOCKED) AS u
         UNION ALL
         -- Behind the place of the last lane may be others.
-        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, false, true
+        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, false, false, true
           FROM lanes l
          WHERE l.nth = size
     )
     SELECT f.lane, f.key, f.names, f.row_id, f.id, f.rank, f.seq, f.units, f.isolation, f.most,
            CASE WHEN NOT by_priority THEN 0 WHEN f.lane IS NULL THEN f.rank ELSE f.rank - lane_distance END AS first_by,
-           f.then_by, f.nth, f.time, f.shift, f.is_behind, f.ends
+           f.then_by, f.nth, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
       FROM found f
      ORDER BY first_by, f.then_by, CASE WHEN is_strict THEN f.nth ELSE f.seq END;
 END
@@ -2314,13 +2475,17 @@ CREATE TABLE lapinq_limit_news (
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE lapinq_limits (
-    name         text COLLATE "C" NOT NULL,
-    max_running  integer,
-    rate         jsonb,
-    tokens       double precision,
-    tokens_at    timestamp with time zone,
-    closed_until timestamp with time zone,
-    created_at   timestamp with time zone NOT NULL,
+    name           text COLLATE "C" NOT NULL,
+    max_running    integer,
+    rate           jsonb,
+    tokens         double precision,
+    tokens_at      timestamp with time zone,
+    closed_until   timestamp with time zone,
+    created_at     timestamp with time zone NOT NULL,
+    fence          bigint,
+    reserved_by    text,
+    reserved_units double precision,
+    reserved_until timestamp with time zone,
     CONSTRAINT lapinq_limits_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_limits_pkey PRIMARY KEY (name)
 );
@@ -2414,6 +2579,7 @@ CREATE TABLE lapinq_queues (
     has_breaker         boolean NOT NULL DEFAULT false,
     is_governed         boolean NOT NULL DEFAULT false,
     lane_shifts         jsonb,
+    fence               bigint,
     CONSTRAINT lapinq_queues_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_queues_max_running_per_key_check CHECK ((max_running_per_key >= 1)),
     CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name),

@@ -56,4 +56,5 @@ async def _prune_queue(conn: psycopg.AsyncConnection, queue: str) -> bool:
         await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
         await conn.execute(sql("lock_queue"), {"queue": queue})
         await conn.execute(sql("prune_lanes"), {"queue": queue, "lanes": lanes, "keys": keys})
+        await conn.execute(sql("forget_lanes"), {"queue": queue})
     return PRUNE_LIMIT in (len(lanes), len(keys))

@@ -73,8 +73,6 @@ async def set_limit(
     params = {**given, "name": name, "rate": None if rate is None else Jsonb(given["rate"])}
     async with conn.transaction():
         if not await _exists(conn, name):
-            # Tasks may wait for a limit that was deleted, and claims under way would not see the new one.
-            await conn.execute(sql("lock_laned_queues"))
             await conn.execute(sql("clear_limit_news"), {"name": name})
         # A bucket that changes keeps what is left of it, which what tasks said since the last claim is part of.
         await conn.execute(sql("take_in_limit_news"), {"name": name})
@@ -85,6 +83,8 @@ async def set_limit(
         if row is not None:
             await conn.execute(sql("tell_limit_lanes"), {"name": name})
             await audit.record(conn, by.did("limit.set", name, given))
+    if is_new:
+        await conn.execute(sql("raise_fence_of_limit"), {"name": name})
     return is_new, await get_limit(conn, name)
 
 

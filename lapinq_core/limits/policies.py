@@ -62,28 +62,31 @@ async def change(
     affected. The caller then wakes workers.
     """
     async with conn.transaction():
-        before = _policy.decode(await first_value(conn, sql("lock_policy"), {"queue": queue}))
-        breaker = await _put_breaker(conn, queue, changes)
-        changed = {
-            name: value
-            for name, value in changes.items()
-            if name != "breaker" and getattr(before, name) != value
-        }
-        if not changed:
-            if breaker:
-                await audit.record(conn, by.did("queue.set", queue, breaker))
-            return
-        after: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(before, **changed))
-        params = {
-            **{name: _stored(value) for name, value in after.items()},
-            "queue": queue,
-            "are_stale": not _OF_LANES.isdisjoint(changed),
-            "is_first": before == Policy(weights=before.weights),
-        }
-        await conn.execute(sql("set_policy"), params)
-        await audit.record(
-            conn, by.did("queue.set", queue, {**{name: after[name] for name in changed}, **breaker})
-        )
+        await _change(conn, queue, changes, by)
+    await conn.execute(sql("raise_fence_of_queue"), {"queue": queue})
+
+
+async def _change(conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any], by: Author) -> None:
+    before = _policy.decode(await first_value(conn, sql("lock_policy"), {"queue": queue}))
+    breaker = await _put_breaker(conn, queue, changes)
+    changed = {
+        name: value for name, value in changes.items() if name != "breaker" and getattr(before, name) != value
+    }
+    if not changed:
+        if breaker:
+            await audit.record(conn, by.did("queue.set", queue, breaker))
+        return
+    after: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(before, **changed))
+    params = {
+        **{name: _stored(value) for name, value in after.items()},
+        "queue": queue,
+        "are_stale": not _OF_LANES.isdisjoint(changed),
+        "is_first": before == Policy(weights=before.weights),
+    }
+    await conn.execute(sql("set_policy"), params)
+    await audit.record(
+        conn, by.did("queue.set", queue, {**{name: after[name] for name in changed}, **breaker})
+    )
 
 
 async def _put_breaker(

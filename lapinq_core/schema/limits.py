@@ -60,6 +60,10 @@ limits = sa.Table(
     sa.Column("tokens_at", timestamptz),
     sa.Column("closed_until", timestamptz),
     sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("fence", sa.BigInteger),
+    sa.Column("reserved_by", sa.Text),
+    sa.Column("reserved_units", DOUBLE_PRECISION),
+    sa.Column("reserved_until", timestamptz),
     sa.CheckConstraint("max_running >= 1", name="lapinq_limits_max_running_check"),
 )
 

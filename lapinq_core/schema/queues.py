@@ -26,6 +26,7 @@ queues = sa.Table(
     sa.Column("lane_shifts", JSONB),
     sa.Column("governed_xid", sa.BigInteger),
     sa.Column("governed_at", timestamptz),
+    sa.Column("fence", sa.BigInteger),
     sa.Column("has_breaker", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("is_governed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("max_running >= 1", name="lapinq_queues_max_running_check"),

@@ -228,6 +228,8 @@ async def _governed(conn: PinnedConnection, params: Mapping[str, object]) -> _An
             facts.note_watched(queue)
             watched = True
         elif claims or not again:
+            # If it ended early, a short answer doesn't say that the queue has no more.
+            opens_in = 0.0 if again else opens_in
             return _Answer(claims, opens_in, mark and (mark[0], mark[1]), is_governed=True)
     return _Answer(None, is_governed=True)
 

@@ -49,18 +49,7 @@ SELECT a.queue_name
                                LIMIT 1) AS next)
                    SELECT
                      FROM sets
-                    WHERE NOT EXISTS (
-                          SELECT
-                            FROM lapinq_limits l
-                           WHERE l.name = ANY (string_to_array(sets.names, ','))
-                             AND NOT EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name)
-                             AND (l.closed_until > lapinq_now()
-                                  OR lapinq_tokens(l.rate, l.tokens, l.tokens_at) < 1
-                                  OR l.max_running <= (
-                                     SELECT count(*)
-                                       FROM lapinq_running r
-                                      WHERE r.units IS NOT NULL
-                                        AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ',')))))
+                    WHERE NOT string_to_array(names, ',') && (SELECT lapinq_limits_without_room_1(a.queue_name))
                    OFFSET 0)
         OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.opens_at <= lapinq_now() OFFSET 0)
         OR EXISTS (SELECT

@@ -32,3 +32,17 @@ SELECT name
    AND name > %(after)s::text
  ORDER BY name
  LIMIT 1
+
+-- name: raise_fence_of_limit
+-- After the commit of a new limit, in a transaction of its own: claims that began before have lower numbers. Locks its row. Relies on lapinq_limits_pkey.
+UPDATE lapinq_limits
+   SET fence = pg_current_xact_id()::text::bigint
+ WHERE name = %(name)s::text
+   AND fence < 0
+
+-- name: raise_fence_of_queue
+-- The same after the commit of the first policy of a queue. Locks its row. Relies on lapinq_queues_pkey.
+UPDATE lapinq_queues
+   SET fence = pg_current_xact_id()::text::bigint
+ WHERE name = %(queue)s::text
+   AND fence < 0

@@ -22,7 +22,8 @@ UPDATE lapinq_queues q
        start_order = %(order)s::text,
        weights = %(weights)s::jsonb,
        governed_xid = CASE WHEN first.is_it THEN pg_current_xact_id()::text::bigint ELSE governed_xid END,
-       governed_at = CASE WHEN first.is_it THEN lapinq_now() ELSE governed_at END
+       governed_at = CASE WHEN first.is_it THEN lapinq_now() ELSE governed_at END,
+       fence = CASE WHEN first.is_it THEN -1 ELSE fence END
   FROM (SELECT %(is_first)s::boolean
                AND NOT EXISTS (SELECT
                                  FROM lapinq_lanes

@@ -79,7 +79,9 @@ SELECT json_build_object(
                                                LIMIT %(named)s::integer) AS first),
                           'rate', l.rate,
                           'tokens', lapinq_tokens(l.rate, coalesce(l.tokens, (l.rate ->> 'burst')::float8)
-                                                          + coalesce(news.units, 0), l.tokens_at),
+                                                          + coalesce(news.units, 0), l.tokens_at)
+                                    - CASE WHEN l.reserved_by <> t.queue_name AND l.reserved_until > lapinq_now()
+                                           THEN l.reserved_units ELSE 0 END,
                           'closed_until', greatest(l.closed_until, news.closed_until)) ORDER BY l.name)
                         FROM unnest(t.names, t.units) AS need (name, units)
                         JOIN lapinq_limits l ON l.name = need.name

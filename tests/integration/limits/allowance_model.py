@@ -70,6 +70,8 @@ class Model:
     queues: dict[str, Queue]
     limits: dict[str, Limit]
     jobs: dict[str, Job] = field(default_factory=dict[str, Job])
+    reserved: dict[str, str] = field(default_factory=dict[str, str])
+    """Limits of which a queue has units reserved, for a task that waits or waited for them until just now."""
 
     def let_pass(self, seconds: float) -> None:
         came = seconds / 3600 * TOKENS_AN_HOUR
@@ -117,6 +119,7 @@ class Model:
             and self._could_ever(job)
             for name in job.limits
         }
+        stopped |= {name for name, by in self.reserved.items() if by != queue}
         return [job for job in ready if reasons[job.id] is None and not stopped.intersection(job.limits)]
 
     def waiting_for_units(self, queue: str) -> set[str]:
@@ -176,12 +179,14 @@ class Model:
         if running:
             return "one of the key runs"
         holder = self.jobs.get(queue.holders.get(job.key, ""))
-        if holder and holder.key == job.key:
+        if holder and holder.key == job.key and not holder.has_expired:
             return None if holder.id == job.id else "the head waits for a retry"
         waiting = [
             other
             for other in self.jobs.values()
-            if other.state == "ready" and (other.queue, other.key) == (job.queue, job.key)
+            if other.state == "ready"
+            and (other.queue, other.key) == (job.queue, job.key)
+            and not other.has_expired
         ]
         return (
             None if job == min(waiting, key=lambda other: other.place[1]) else "others of the key go before"

@@ -316,3 +316,49 @@ async def test_a_flood_of_one_key_hides_no_other_and_is_not_read_to_find_it(conn
     assert {"flood", "free"} <= {*await keys_of(conn, await claim(conn, worker, 50))}
     await enqueue(conn, 1, key="last")
     assert await keys_of(conn, await claim(conn, worker, 50)) == ["last"]
+
+
+async def test_what_runs_of_a_key_with_other_limits_counts(conn: Conn, worker: str) -> None:
+    for name in ("gpu", "api"):
+        await named_limits.set_limit(conn, name, 9, None, by=SOMEBODY)
+    await govern(conn, max_running_per_key=2)
+    for limits in (None, {"gpu": 1}, {"api": 1}):
+        await enqueue(conn, 2, key="a", limits=limits)
+    first = await claim(conn, worker, 1) + await claim(conn, worker, 1)
+    assert len(first) == 2
+    assert await claim(conn, worker, 9) == []
+    await complete(conn, first[:1])
+    assert len(await claim(conn, worker, 9)) == 1
+
+
+async def test_in_strict_order_a_task_past_its_time_to_live_holds_no_key(conn: Conn, worker: str) -> None:
+    await govern(conn, start_order="strict_per_key")
+    [first, _] = await enqueue(conn, 2, key="a", ttl_seconds=60)
+    [live, _] = await enqueue(conn, 2, key="a")
+    [held] = await claim(conn, worker, 1)
+    assert held.id == first
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
+    await complete(conn, [held])
+    assert [held.id for held in await claim(conn, worker, 1)] == [live]
+
+
+async def test_many_older_tasks_of_a_key_make_no_claim_shorter(conn: Conn, worker: str) -> None:
+    await govern(conn, max_running_per_key=5000)
+    old = await enqueue(conn, 60, key="batch")
+    for number in range(110):
+        await enqueue(conn, 1, key=f"tenant {number}")
+    assert [held.id for held in await claim(conn, worker, 100)][:60] == old
+    assert len(await claim(conn, worker, 100)) == 70
+
+
+async def test_what_must_run_alone_at_the_head_of_many_lanes_hides_nothing(conn: Conn, worker: str) -> None:
+    await govern(conn, max_running_per_key=9)
+    for number in range(80):
+        await enqueue(conn, 2, key=f"tenant {number}")
+    await conn.execute(
+        "UPDATE lapinq_ready SET isolation = 2 WHERE seq IN (SELECT min(seq) FROM lapinq_ready GROUP BY lane)"
+    )
+    started = [held.id for _ in range(80) for held in await claim(conn, worker, 1, isolated=0)]
+    assert len(set(started)) == 80
+    assert await claim(conn, worker, 1, isolated=0) == []
+    assert len(await claim(conn, worker, 80)) == 0  # closed for a second

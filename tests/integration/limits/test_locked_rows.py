@@ -55,7 +55,7 @@ async def test_a_limit_that_another_claim_holds_is_passed(connections: Connectio
     assert await keys_of(conn, await claim(conn, worker, 9)) == ["held"]
 
 
-async def test_of_many_limits_it_locks_those_of_the_tasks_that_it_starts(connections: Connections) -> None:
+async def test_of_many_limits_it_locks_those_of_the_first_tasks(connections: Connections) -> None:
     conn, other = await connections(2)
     worker = await add_worker(conn)
     for number in range(20):
@@ -65,7 +65,7 @@ async def test_of_many_limits_it_locks_those_of_the_tasks_that_it_starts(connect
     async with conn.transaction():
         assert len(await claim(conn, worker, 2)) == 2
         unlocked = await all_rows(other, "SELECT name FROM lapinq_limits FOR NO KEY UPDATE SKIP LOCKED")
-        assert len(unlocked) >= 16
+        assert 16 <= len(unlocked) < 20
 
 
 async def test_nothing_asks_for_a_lock_while_the_limits_of_all_that_waits_are_full(conn: Conn) -> None:

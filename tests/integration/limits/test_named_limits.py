@@ -12,7 +12,7 @@ from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
 from lapinq_core.limits.named_limits import NamedLimit, TooManyLimits
 from tests.integration.limits.test_lanes import govern
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 A_MINUTE = Rate(90_000, 60, 90_000)
 AN_HOUR = Rate(10, 3600, 10)
@@ -76,6 +76,9 @@ async def test_a_limit_shows_what_runs_waits_and_is_left(conn: Conn, worker: str
     assert tokens.next_start_at is None  # the first task of the queue one needs 4
     await complete(conn, await claim(conn, worker, 5, "two"))
     await named_limits.set_limit(conn, "gpu", None, AN_HOUR, by=SOMEBODY)
+    await conn.execute(
+        "UPDATE lapinq_limits SET reserved_until = lapinq_now()"
+    )  # for the queue two, which asked
     assert len(await claim(conn, worker, 5, "one")) == 1
     tokens = await shown(conn, "tokens")
     assert tokens.next_start_at is not None
@@ -122,6 +125,25 @@ async def test_tasks_of_a_deleted_limit_start_without_it_and_of_a_new_one_wait_a
     await named_limits.delete_limit(conn, "gpu", by=SOMEBODY)
     assert len(await claim(conn, worker, 2)) == 2
     await named_limits.set_limit(conn, "gpu", 4, None, by=SOMEBODY)
+    assert len(await claim(conn, worker, 9)) == 1
+
+
+async def test_a_new_limit_holds_no_queue_and_waits_for_claims_that_may_not_know_it(
+    connections: Connections,
+) -> None:
+    conn, slow, other = await connections(3)
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
+    for queue in ("default", "other"):
+        await enqueue(conn, 6, limits={"gpu": 1}, queue_name=queue)
+    await claim(conn, worker, 1)
+    await named_limits.delete_limit(conn, "gpu", by=SOMEBODY)
+    async with slow.transaction():
+        assert len(await claim(slow, worker, 2, "other")) == 2
+        async with other.transaction():
+            await other.execute("SELECT FROM lapinq_queues WHERE name = 'default' FOR UPDATE")
+            await named_limits.set_limit(conn, "gpu", 4, None, by=SOMEBODY)
+        assert await claim(conn, worker, 9) == []
     assert len(await claim(conn, worker, 9)) == 1
 
 

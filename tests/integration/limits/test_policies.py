@@ -1,5 +1,6 @@
 """A policy that is set while tasks wait and run."""
 
+import asyncio
 from typing import Any, LiteralString
 
 import psycopg
@@ -12,6 +13,7 @@ from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import policies
 from lapinq_core.limits.policies import QueuePolicy
 from tests.integration.limits.test_lanes import keys_of
+from tests.support.database.locks import is_held_up
 from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 
@@ -46,6 +48,25 @@ async def test_a_first_policy_waits_for_the_claims_that_may_not_know_it(connecti
     async with other.transaction():
         assert len(await claim(other, worker, 2)) == 2
         await set_policy(conn, max_running=3)
+        assert await claim(conn, worker, 9) == []
+    assert len(await claim(conn, worker, 9)) == 1
+
+
+async def test_a_first_policy_waits_for_claims_that_began_before_its_commit(connections: Connections) -> None:
+    """One of them reads the queue before the policy is committed, and takes its task with a later number."""
+    conn, other, slow = await connections(3)
+    worker = await add_worker(conn)
+    await enqueue(conn, 9)
+    async with slow.transaction():
+        await slow.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await slow.execute("SELECT FROM lapinq_queues")
+        async with other.transaction():
+            await other.execute("LOCK lapinq_audit")  # for which the change waits before its commit
+            setting = asyncio.create_task(set_policy(conn, max_running=3))
+            while not await is_held_up(other, conn):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert len(await claim(slow, worker, 2)) == 2
+        await setting
         assert await claim(conn, worker, 9) == []
     assert len(await claim(conn, worker, 9)) == 1
 

@@ -5,7 +5,8 @@ import pytest
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql
 from lapinq_core.limits import lanes
-from tests.support.rows.factories import Conn, Connections, claim, enqueue
+from lapinq_core.tasks.claim_facts import facts_of
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue
 
 
 async def add_idle_lanes(conn: Conn, queue: str, count: int) -> None:
@@ -63,3 +64,22 @@ async def test_what_is_used_again_meanwhile_is_kept(conn: Conn, worker: str) -> 
     await conn.execute(sql("lapinq_core.limits", "prune_lanes"), idle)
     rows = await all_rows(conn, "SELECT lane, (SELECT key FROM lapinq_keys) FROM lapinq_lanes")
     assert rows == [("1", "1")]
+
+
+async def test_a_queue_that_has_no_lanes_any_more_is_claimed_from_without_its_lock(
+    connections: Connections,
+) -> None:
+    conn, other = await connections(2)
+    worker = await add_worker(conn)
+    await enqueue(conn, 1, key="once")
+    await complete(conn, await claim(conn, worker, 1))
+    await claim(conn, worker, 1)
+    await conn.execute("UPDATE lapinq_lanes SET changed_at = lapinq_now() - interval '2 hours'")
+    await lanes.prune(conn)
+    facts_of(conn).governed_until.clear()
+    plain = await enqueue(conn, 1)
+    async with other.transaction():
+        await other.execute("SELECT FROM lapinq_queues FOR NO KEY UPDATE")
+        assert [held.id for held in await claim(conn, worker, 1)] == plain
+    [again] = await enqueue(conn, 1, key="once")
+    assert [held.id for held in await claim(conn, worker, 1)] == [again]

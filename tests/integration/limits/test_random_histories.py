@@ -52,7 +52,8 @@ _JOBS = (
 _PASS = (
     "UPDATE lapinq_queues SET tokens_at = tokens_at - %(t)s::interval",
     "UPDATE lapinq_keys SET tokens_at = tokens_at - %(t)s::interval, changed_at = changed_at - %(t)s::interval",
-    "UPDATE lapinq_limits SET tokens_at = tokens_at - %(t)s::interval, closed_until = closed_until - %(t)s::interval",
+    "UPDATE lapinq_limits SET tokens_at = tokens_at - %(t)s::interval, closed_until = closed_until - %(t)s::interval,"
+    " reserved_until = reserved_until - %(t)s::interval",
     "UPDATE lapinq_limit_news SET closed_until = closed_until - %(t)s::interval",
     "UPDATE lapinq_lanes SET opens_at = opens_at - %(t)s::interval, changed_at = changed_at - %(t)s::interval",
     "UPDATE lapinq_delayed SET due_at = due_at - %(t)s::interval, expires_at = expires_at - %(t)s::interval",
@@ -304,6 +305,8 @@ class History:
     async def read(self) -> dict[str, Job]:
         rows = await all_rows(self.conn, _JOBS, [list(self.model.queues)])
         self.model.jobs = {row[0]: Job(*row[:5], place=(row[5], row[6]), has_expired=row[7]) for row in rows}
+        reserved = "SELECT name, reserved_by FROM lapinq_limits WHERE reserved_until > lapinq_now() AND name = ANY (%s)"
+        self.model.reserved = dict(await all_rows(self.conn, reserved, [list(self.model.limits)]))
         return self.model.jobs
 
     def queue(self) -> str:

@@ -40,6 +40,15 @@ async def test_starts_in_another_order_count_nothing_in_fair_order(conn: Conn, w
     assert Counter(await keys_of(conn, claims)) == {"old": 10, "new": 10}
 
 
+async def test_a_key_that_comes_back_has_no_credit_for_the_time_it_was_away(conn: Conn, worker: str) -> None:
+    await govern(conn, start_order="fair")
+    await enqueue(conn, 1, key="away")
+    await enqueue(conn, 60, key="busy")
+    await complete(conn, await claim(conn, worker, 41))
+    await enqueue(conn, 20, key="away")
+    assert Counter(await keys_of(conn, await claim(conn, worker, 10))) == {"away": 5, "busy": 5}
+
+
 async def close_limit(conn: Conn, worker: str, name: str) -> None:
     """A task that takes from the limit closes it for a minute, and waits again."""
     [held] = await claim(conn, worker, 1)
@@ -79,6 +88,23 @@ async def test_keys_share_alike_whether_or_not_their_tasks_take_from_a_limit(con
     for _ in range(20):
         pair = [await keys_of(conn, await claim(conn, worker, 1)) for _ in range(2)]
         assert sorted(pair) == [["both"], ["one"]]
+
+
+async def test_rounded_virtual_times_hold_nothing_back(conn: Conn, worker: str) -> None:
+    """The place of the lane and the shift of its limit add up to a little less than the time of the key."""
+    await named_limits.set_limit(conn, "L", 9, None, by=SOMEBODY)
+    await govern(conn, start_order="fair", weights='{"k": 3}')
+    await enqueue(conn, 2, key="k", limits={"L": 1})
+    assert len(await claim(conn, worker, 1)) == 1
+    shift, time = 5.666666666666665, 13.666666666666673
+    assert (time - shift) + shift < time
+    await conn.execute("UPDATE lapinq_keys SET virtual_time = %s", [time])
+    await conn.execute(
+        "UPDATE lapinq_queues SET virtual_time = %s, lane_shifts = jsonb_build_object('L', %s::float8)",
+        [shift, shift],
+    )
+    await conn.execute("UPDATE lapinq_lanes SET place = %s::float8 - %s::float8", [time, shift])
+    assert len(await claim(conn, worker, 1)) == 1
 
 
 async def test_idle_keys_are_forgotten_in_each_order(conn: Conn) -> None:

@@ -1,12 +1,12 @@
 -- Gives the lanes of which tasks were started their place after that, or closes them. `lanes` has an entry for each of the
 -- tasks, `places` what is the lane's place after it in fair order, and `mosts` how many tasks of its key may start at all.
--- `touched` are other lanes to look at.
+-- `touched` are other lanes to look at. Returns how many it changed.
 -- A lane of which more may start gets the place of its next task, and an empty one closes. In strict order one with a key
 -- closes, as a task of the key runs. The others are looked at.
 -- Locks the rows that it writes; the caller holds the lock of the queue's row. Relies on lapinq_ready_lane and
 -- lapinq_lanes_pkey.
 CREATE FUNCTION lapinq_advance_lanes_1(q lapinq_queues, lanes text[], places float8[], mosts integer[], touched text[])
-RETURNS void LANGUAGE plpgsql AS $function$
+RETURNS integer LANGUAGE plpgsql AS $function$
 DECLARE
     done text[] := '{}';
 BEGIN
@@ -34,6 +34,7 @@ BEGIN
         WITH moved AS (
             UPDATE lapinq_lanes l
                SET is_open = next.seq IS NOT NULL,
+                   head = NULL,
                    rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(next.rank, l.rank) END,
                    place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(next.seq, l.place) END,
                    changed_at = lapinq_now()
@@ -61,7 +62,9 @@ BEGIN
     END IF;
     touched := touched || ARRAY(SELECT unnest(lanes) EXCEPT SELECT unnest(done));
     IF cardinality(touched) > 0 THEN
-        PERFORM lapinq_look_at_lanes_1(q, touched, false);
+        -- In strict order the next task of a key may be in another of its lanes.
+        RETURN cardinality(done) + lapinq_look_at_lanes_1(q, touched, q.start_order = 'strict_per_key');
     END IF;
+    RETURN cardinality(done);
 END
 $function$;

@@ -18,11 +18,14 @@ DECLARE
     most_rounds CONSTANT integer := 16;
     alone_again CONSTANT interval := '1 second'; -- for a lane whose tasks this worker can't run, or that somebody has locked
     large_again CONSTANT interval := '15 seconds'; -- for one whose tasks need more than their limit ever has
+    most_lanes CONSTANT integer := greatest(500, wanted); -- in a window, or it would hold the lock for long
     unlimited CONSTANT integer := 2147483647;
     q lapinq_queues;
     is_fair boolean;
+    is_strict boolean;
     has_news boolean;
     told text[] := '{}';
+    due text[] := '{}';
     returned float8 := 0;
     room integer; -- how many more tasks may start
     started integer := 0;
@@ -33,7 +36,10 @@ DECLARE
     limits lapinq_limits[] := '{}'; -- those of the sets that the window had so far; see lapinq_lock_limits_1
     known text[] := '{}'; -- their names
     spent float8[] := '{}';
+    held boolean[] := '{}'; -- whether this claim has locked them
+    wanted_units float8[] := '{}'; -- that the first task needs which takes from the limit, if too few are left
     blocked_before integer;
+    long_before integer;
     blocked text[] := '{}'; -- sets of which nothing may start now
     skips_large boolean := false; -- the window is without tasks that need more than their limit ever has
     t record;
@@ -41,7 +47,14 @@ DECLARE
     need text[];
     nth integer;
     verdict text;
+    is_rated boolean;
     ends boolean;
+    long_lanes text[] := '{}'; -- lanes that ended the walk, as more may wait in them
+    late_lanes text[]; -- lanes whose place is before what may start here, and where that is
+    late_ranks bigint[];
+    late_places float8[];
+    changed integer; -- lanes, in this round
+    has_changed boolean := false;
     part text;
     picked tid[];
     turns uuid[];
@@ -63,6 +76,7 @@ DECLARE
     of_key integer;
     stop_at float8; -- what another lane of such a key comes before
     touched text[];
+    looked text[] := '{}'; -- those that were touched in an earlier round
     barren text[]; -- lanes of which nothing may start here
     seconds float8;
 BEGIN
@@ -81,15 +95,23 @@ BEGIN
     END IF;
     IF q.name IS NULL
        OR q.paused_at IS NOT NULL
-       OR q.governed_xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+       OR q.fence IS NULL -- A process of the previous release stores the number of its change alone.
+          AND q.governed_xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
           AND q.governed_at >= lapinq_now() - interval '30 seconds'
        OR NOT EXISTS (SELECT FROM lapinq_workers w WHERE w.id = worker AND w.dead_at IS NULL) THEN
         RETURN;
     ELSIF q.has_breaker AND NOT is_watched THEN
         state := 'watched';
         RETURN;
+    ELSIF q.fence IS NOT NULL THEN
+        IF NOT lapinq_is_past_1(q.fence, q.governed_at) THEN
+            opens_in := 0.01;
+            RETURN;
+        END IF;
+        UPDATE lapinq_queues x SET fence = NULL WHERE x.name = queue;
     END IF;
     is_fair := q.start_order = 'fair';
+    is_strict := q.start_order = 'strict_per_key';
 
     -- 2. The news, and the lanes whose time has come.
     IF has_news THEN
@@ -97,14 +119,14 @@ BEGIN
         q.tokens := q.tokens + returned;
     END IF;
     IF q.is_laned THEN
-        told := told || ARRAY(SELECT x.lane
-                                FROM lapinq_lanes x
-                               WHERE x.queue_name = queue
-                                 AND x.opens_at <= lapinq_now()
-                               ORDER BY x.queue_name, x.opens_at
-                               LIMIT 1000);
-        IF cardinality(told) > 0 THEN
-            PERFORM lapinq_look_at_lanes_1(q, told, true);
+        due := ARRAY(SELECT x.lane
+                       FROM lapinq_lanes x
+                      WHERE x.queue_name = queue
+                        AND x.opens_at <= lapinq_now()
+                      ORDER BY x.queue_name, x.opens_at
+                      LIMIT greatest(100, wanted));
+        IF cardinality(told || due) > 0 THEN
+            PERFORM lapinq_look_at_lanes_1(q, told || due, true);
         END IF;
     END IF;
 
@@ -120,13 +142,13 @@ BEGIN
         room := least(room, floor(least(lapinq_tokens(q.rate, q.tokens, q.tokens_at), unlimited))::integer);
     END IF;
     IF q.has_breaker THEN
-        SELECT least(room, CASE WHEN b.state = 'open' OR b.probe_seq IS NOT NULL THEN 0
+        SELECT least(room, CASE WHEN b.state IS NULL OR b.state = 'open' OR b.probe_seq IS NOT NULL THEN 0
                                 WHEN b.state = 'half_open' THEN 1
                                 WHEN b.in_row > 0 THEN free END),
                CASE WHEN b.state = 'open' THEN extract(epoch FROM b.tries_at - lapinq_now())::float8 END
           INTO room, seconds
-          FROM lapinq_breakers b
-         WHERE b.queue_name = queue;
+          FROM (SELECT) AS one
+          LEFT JOIN lapinq_breakers b ON b.queue_name = queue;
         opens_in := CASE WHEN seconds > 0 THEN seconds END;
     END IF;
 
@@ -137,6 +159,8 @@ BEGIN
         EXIT WHEN room < 1;
         picked := '{}'; turns := '{}'; unkeyed := 0; touched := '{}'; barren := '{}'; ends := false;
         blocked_before := cardinality(blocked);
+        long_before := cardinality(long_lanes);
+        late_lanes := '{}'; late_ranks := '{}'; late_places := '{}';
         pick_lanes := '{}'; pick_keys := '{}'; pick_ids := '{}'; pick_times := '{}'; pick_places := '{}'; pick_mosts := '{}';
 
         IF NOT q.is_laned THEN
@@ -163,7 +187,10 @@ BEGIN
             room := 0;
         ELSE
             has_named := EXISTS (SELECT FROM lapinq_lanes x WHERE x.queue_name = queue AND x.is_open AND x.names > '');
-            IF has_named THEN
+            IF NOT has_named THEN
+                sets := '{""}';
+                shifts := '{0}';
+            ELSE
                 SELECT s.sets, s.shifts, s.all_shifts INTO sets, shifts, q.lane_shifts FROM lapinq_next_sets_1(q, blocked, size) s;
                 need := ARRAY(SELECT DISTINCT one.name
                                 FROM unnest(sets) AS s (names)
@@ -178,6 +205,8 @@ BEGIN
                         known := known || l.name;
                         limits := limits || l;
                         spent := spent || 0::float8;
+                        wanted_units := wanted_units || NULL::float8;
+                        held := held || (l.created_at IS NOT NULL);
                     END LOOP;
                 END IF;
             END IF;
@@ -186,14 +215,26 @@ BEGIN
             FOR t IN
                 SELECT *
                   FROM lapinq_window_1(q, sets, shifts, size, room, isolated, mark_rank, mark_seq, max_rank,
-                                       CASE WHEN skips_large THEN limits END)
+                                       CASE WHEN skips_large THEN limits END, long_lanes)
             LOOP
-                EXIT WHEN room < 1 OR ends OR t.then_by > stop_at OR q.start_order = 'priority' AND t.first_by > max_rank;
+                -- Behind the end it only notes lanes whose place is too early: they would end the next window, too.
+                IF room < 1 OR ends OR t.then_by > stop_at OR q.start_order = 'priority' AND t.first_by > max_rank THEN
+                    IF t.is_late THEN
+                        late_lanes := late_lanes || t.lane;
+                        late_ranks := late_ranks || t.rank;
+                        late_places := late_places || t.then_by;
+                    END IF;
+                    CONTINUE;
+                END IF;
                 ends := t.ends;
+                IF ends AND t.nth > 0 THEN
+                    long_lanes := long_lanes || t.lane;
+                END IF;
                 CONTINUE WHEN t.nth IS NULL OR t.names = ANY (blocked);
                 IF t.row_id IS NULL THEN
-                    IF t.is_behind OR t.most < 1 THEN
-                        touched := touched || t.lane;
+                    IF t.is_behind OR t.most < 1 OR is_strict AND t.lane <> ALL (looked) THEN
+                        touched := touched || t.lane; -- in strict order its head may be past its time to live
+                        looked := looked || t.lane;
                     ELSE
                         barren := barren || t.lane;
                     END IF;
@@ -218,9 +259,11 @@ BEGIN
                 IF t.units IS NOT NULL THEN
                     need := string_to_array(t.names, ',');
                     verdict := NULL;
+                    is_rated := false;
                     FOR i IN 1 .. cardinality(need) LOOP
                         l := limits[array_position(known, need[i])];
-                        IF l.max_running < 1 OR l.rate IS NOT NULL AND started + cardinality(picked) >= free THEN
+                        is_rated := is_rated OR l.rate IS NOT NULL;
+                        IF l.max_running < 1 THEN
                             verdict := 'full';
                             EXIT;
                         ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
@@ -232,6 +275,8 @@ BEGIN
                     IF verdict = 'too large' THEN
                         EXIT WHEN NOT skips_large; -- the next round has no such tasks
                         CONTINUE;
+                    ELSIF verdict IS NULL AND is_rated AND started + cardinality(picked) >= free THEN
+                        verdict := 'full';
                     END IF;
                     FOR i IN 1 .. cardinality(need) LOOP
                         nth := array_position(known, need[i]);
@@ -245,6 +290,7 @@ BEGIN
                                                         * (limits[nth].rate ->> 'period_seconds')::float8
                                                         / (limits[nth].rate ->> 'limit')::float8);
                             limits[nth].max_running := 0;
+                            wanted_units[nth] := t.units[i];
                         END IF;
                     END LOOP;
                     IF verdict IS NOT NULL THEN
@@ -318,7 +364,22 @@ BEGIN
             END IF;
         END IF;
         EXIT WHEN NOT q.is_laned;
-        PERFORM lapinq_advance_lanes_1(q, pick_lanes, pick_places, pick_mosts, touched);
+        changed := lapinq_advance_lanes_1(q, pick_lanes, pick_places, pick_mosts, touched) + cardinality(barren || late_lanes);
+        has_changed := has_changed OR changed > 0;
+        IF cardinality(late_lanes) > 0 THEN
+            UPDATE lapinq_lanes x
+               SET rank = CASE WHEN q.start_order = 'priority' THEN u.rank ELSE 0 END,
+                   place = u.place,
+                   changed_at = lapinq_now()
+              FROM unnest(late_lanes, late_ranks, late_places) AS u (lane, rank, place)
+             CROSS JOIN LATERAL (
+                   SELECT y.ctid AS row_id
+                     FROM lapinq_lanes y
+                    WHERE y.queue_name = queue
+                      AND y.lane = u.lane
+                    LIMIT 1) AS one
+             WHERE x.ctid = one.row_id;
+        END IF;
         IF cardinality(barren) > 0 THEN
             UPDATE lapinq_lanes x
                SET is_open = false,
@@ -329,16 +390,19 @@ BEGIN
         END IF;
 
         skips_large := skips_large OR verdict = 'too large';
-        EXIT WHEN NOT ends AND verdict IS DISTINCT FROM 'too large' AND cardinality(touched || barren) = 0
+        -- Is there more that the next round may find, or find otherwise?
+        EXIT WHEN NOT ends AND verdict IS DISTINCT FROM 'too large' AND cardinality(touched || barren || late_lanes) = 0
                   AND cardinality(blocked) = blocked_before;
+        EXIT WHEN changed = 0 AND cardinality(picked) = 0 AND verdict IS DISTINCT FROM 'too large'
+                  AND cardinality(blocked || long_lanes) = blocked_before + long_before AND (size >= most_lanes OR NOT ends);
         IF cardinality(picked) = 0 THEN
-            size := size * 2;
+            size := least(size * 2, most_lanes);
         END IF;
-        again := round = most_rounds;
+        again := round = most_rounds AND room > 0;
     END LOOP;
 
     -- 5. What the starts used of the rates, and the virtual time.
-    IF started > 0 AND (q.rate IS NOT NULL OR is_fair) OR returned > 0 THEN
+    IF started > 0 AND q.rate IS NOT NULL OR is_fair AND (started > 0 OR has_changed) OR returned > 0 THEN
         UPDATE lapinq_queues x
            SET tokens = lapinq_tokens(q.rate, q.tokens, q.tokens_at) - started,
                tokens_at = CASE WHEN q.rate IS NOT NULL THEN lapinq_refilled_at(q.rate, q.tokens_at) END,
@@ -347,14 +411,18 @@ BEGIN
                lane_shifts = q.lane_shifts
          WHERE x.name = queue;
     END IF;
-    UPDATE lapinq_limits x
-       SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
-           tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
-      FROM unnest(known, spent) AS u (name, units)
-     WHERE cardinality(known) > 0
-       AND x.name = u.name
-       AND x.rate IS NOT NULL
-       AND u.units > 0;
+    IF cardinality(known) > 0 THEN
+        UPDATE lapinq_limits x
+           SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
+               tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
+          FROM unnest(known, spent) AS u (name, units)
+         WHERE x.name = u.name
+           AND x.rate IS NOT NULL
+           AND u.units > 0;
+        PERFORM lapinq_reserve_1(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0))
+           FROM unnest(known, wanted_units, spent, held) AS u (name, units, spent, is_held)
+          WHERE u.is_held;
+    END IF;
 
     -- 6. When something may start that now waits for a time.
     SELECT min(s.seconds)
@@ -370,6 +438,6 @@ BEGIN
               LIMIT 1)) AS s
      WHERE s.seconds > 0;
     opens_in := least(opens_in, seconds);
-    again := again OR has_news AND EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
+    again := again OR cardinality(due) >= greatest(100, wanted) OR has_news AND EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue);
 END
 $function$;

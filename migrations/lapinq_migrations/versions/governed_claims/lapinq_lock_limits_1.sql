@@ -1,12 +1,14 @@
 -- Locks named limits for a claim of a queue, in order of name, and takes in what tasks said of them: units given back or
 -- taken, and until when one is closed.
 -- Returns them as they are for that queue: `tokens` are left, without those that another queue has reserved, and
--- `max_running` places. One that a claim of another queue has locked is closed for a moment.
+-- `max_running` places. Closed for a moment is one that claims under way may
+-- not know, and one that a claim of another queue has locked; that has no `created_at` here.
 -- Relies on lapinq_running_units and the primary keys.
 CREATE FUNCTION lapinq_lock_limits_1(queue text, names text[]) RETURNS SETOF lapinq_limits
 LANGUAGE plpgsql AS $function$
 DECLARE
     unlimited CONSTANT integer := 2147483647;
+    a_moment CONSTANT timestamptz := lapinq_now() + (5 + 10 * random()) * interval '1 millisecond';
     l lapinq_limits;
     locked lapinq_limits[] := '{}';
     taken jsonb;
@@ -29,6 +31,9 @@ BEGIN
              WHERE x.name = l.name
             RETURNING x.* INTO l;
         END IF;
+        IF l.fence IS NOT NULL AND lapinq_is_past_1(l.fence, l.created_at) THEN
+            UPDATE lapinq_limits x SET fence = NULL WHERE x.name = l.name RETURNING x.* INTO l;
+        END IF;
         locked := locked || l;
     END LOOP;
     -- Counted after the lock: what the claim before started is among them.
@@ -43,12 +48,19 @@ BEGIN
     FOREACH l IN ARRAY locked LOOP
         l.max_running := coalesce(l.max_running - coalesce((taken ->> l.name)::integer, 0), unlimited);
         l.tokens := coalesce(lapinq_tokens(l.rate, l.tokens, l.tokens_at), 'infinity');
+        IF l.reserved_by <> queue AND l.reserved_until > lapinq_now() THEN
+            l.tokens := l.tokens - l.reserved_units;
+        END IF;
+        IF l.fence IS NOT NULL THEN
+            l.closed_until := greatest(l.closed_until, a_moment);
+        END IF;
         RETURN NEXT l;
     END LOOP;
     FOR l IN
         SELECT * FROM lapinq_limits x WHERE x.name = ANY (names) AND x.name <> ALL (ARRAY(SELECT name FROM unnest(locked)))
     LOOP
-        l.closed_until := lapinq_now() + (5 + 10 * random()) * interval '1 millisecond';
+        l.closed_until := a_moment;
+        l.created_at := NULL;
         RETURN NEXT l;
     END LOOP;
 END

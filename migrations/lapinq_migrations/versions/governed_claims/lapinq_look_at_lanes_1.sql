@@ -1,12 +1,12 @@
 -- Looks at lanes of a queue again: whether their first task may start, if not until when, and its place in the order.
--- `with_others`: and at the other lanes of their keys. Nothing else decides whether a lane is open.
+-- `with_others`: and at the other lanes of their keys. Returns how many it changed.
 -- A lane that opens has no credit: in fair order it goes on at the queue's virtual time, without the shift of its set of
 -- limits. One that is open already keeps its place, but is never before its key.
 -- Tasks of a lane are looked up BETWEEN it and itself. By equality the order by lane would not count, and where most tasks
 -- are of one lane, the planner would expect to meet one of any lane soon in the index of the whole queue, and read it all.
 -- Locks the rows that it writes; the caller holds the lock of the queue's row. Relies on lapinq_ready_lane,
 -- lapinq_running_key, lapinq_lanes_open and the primary keys.
-CREATE FUNCTION lapinq_look_at_lanes_1(q lapinq_queues, told text[], with_others boolean) RETURNS void
+CREATE FUNCTION lapinq_look_at_lanes_1(q lapinq_queues, told text[], with_others boolean) RETURNS integer
 LANGUAGE plpgsql AS $function$
 DECLARE
     is_fair CONSTANT boolean := q.start_order = 'fair';
@@ -23,6 +23,7 @@ DECLARE
     head_seq bigint;
     l lapinq_lanes;
     may_start boolean;
+    changed integer := 0;
     opens_in float8;
     shift float8;
     its_rank bigint;
@@ -66,9 +67,10 @@ BEGIN
                                                       ORDER BY r.queue_name, r.lane, r.rank, r.seq
                                                       LIMIT 1)
                          THEN 1 END; -- Only those past their time to live wait.
-        IF of_key = '' THEN
+        IF k.key IS DISTINCT FROM of_key THEN
             k := NULL;
-        ELSIF may_start THEN
+        END IF;
+        IF of_key > '' AND may_start THEN
             IF most IS NOT NULL THEN
                 may_start := most > (SELECT count(*)
                                        FROM lapinq_running r
@@ -117,6 +119,7 @@ BEGIN
         IF l.lane IS NULL THEN
             INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, head, opens_at, changed_at)
             VALUES (q.name, a_lane, its_names, may_start, its_rank, its_place, its_head, its_time, lapinq_now());
+            changed := changed + 1;
         ELSIF (l.is_open, l.rank, l.place, l.head, l.opens_at) IS DISTINCT FROM (may_start, its_rank, its_place, its_head, its_time) THEN
             UPDATE lapinq_lanes x
                SET is_open = may_start,
@@ -127,7 +130,9 @@ BEGIN
                    changed_at = lapinq_now()
              WHERE x.queue_name = q.name
                AND x.lane = a_lane;
+            changed := changed + 1;
         END IF;
     END LOOP;
+    RETURN changed;
 END
 $function$;

@@ -8,6 +8,8 @@ LANGUAGE plpgsql AS $function$
 DECLARE
     nothing_came CONSTANT bigint := 9223372036854775807; -- complete.sql
     is_fair CONSTANT boolean := q.start_order = 'fair';
+    -- A key may have several lanes, and an end makes room in others of them.
+    has_named CONSTANT boolean := EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = q.name AND l.names > '');
 BEGIN
     WITH news AS MATERIALIZED (
         DELETE FROM lapinq_lane_news
@@ -49,6 +51,7 @@ BEGIN
                                    WHERE l.queue_name = q.name
                                      AND l.lane = n.lane
                                    LIMIT 1), false)
+                        AND NOT (n.came = nothing_came AND q.max_running_per_key IS NOT NULL AND has_named)
                         OR n.came = nothing_came
                            AND n.lane >= ' '
                            AND (SELECT true
@@ -84,6 +87,7 @@ BEGIN
                 LIMIT 1) AS k ON true
          WHERE first.is_live
            AND NOT (is_fair AND split_part(t.lane, chr(31), 2) > '') -- its place may be shifted
+         ORDER BY first.seq -- lanes at the same place start in the order of their rows
             ON CONFLICT (queue_name, lane) DO NOTHING
         RETURNING lapinq_lanes.lane
     )

@@ -1,8 +1,9 @@
 -- The next tasks of a queue that may start by their keys, in their order: of its first `size` open lanes, and in no lane.
--- Of each it reads as many as may be wanted. Where a list may go on behind what it read, the row `ends` the window:
+-- Of each it reads as many as may be wanted; of `long_lanes` all that there is room for. Where a list may go on behind what it read, the row `ends` the window:
 -- something that was not read may come before the rows behind.
 -- A lane without a task that may start here has a row without an id; so has one that is behind its key, or in strict order
--- without a head: these are to be looked at, not started. With `limits` it passes tasks that need more than one of these
+-- without a head: these are to be looked at, not started. `is_late`: it is the first of its lane that may start here, and
+-- behind the lane's place, as those before it must run alone or are past their time to live. With `limits` it passes tasks that need more than one of these
 -- ever has.
 -- `first_by`, `then_by`: the place in the order. In priority order rank and sequence number; in fair order the virtual time
 -- of the start, which is the place of the lane and what starts before in it, over its weight; in strict order the sequence
@@ -12,10 +13,10 @@
 -- lapinq_ready_claim, lapinq_running_key and the primary keys.
 CREATE FUNCTION lapinq_window_1(
     q lapinq_queues, sets text[], shifts float8[], size integer, room integer, isolated integer,
-    mark_rank bigint, mark_seq bigint, max_rank bigint, limits lapinq_limits[]
+    mark_rank bigint, mark_seq bigint, max_rank bigint, limits lapinq_limits[], long_lanes text[]
 ) RETURNS TABLE (
     lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint,
-    most integer, first_by bigint, then_by float8, nth bigint, "time" float8, shift float8, is_behind boolean, ends boolean
+    most integer, first_by bigint, then_by float8, nth bigint, "time" float8, shift float8, is_behind boolean, is_late boolean, ends boolean
 ) LANGUAGE plpgsql ROWS 100 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -23,6 +24,7 @@ DECLARE
     by_priority CONSTANT boolean := q.start_order = 'priority';
     is_fair CONSTANT boolean := q.start_order = 'fair';
     is_strict CONSTANT boolean := q.start_order = 'strict_per_key';
+    rounding CONSTANT float8 := 1e-12; -- of sums of virtual times
     unkeyed_weight CONSTANT float8 := greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
 BEGIN
     RETURN QUERY
@@ -42,9 +44,11 @@ BEGIN
                  ORDER BY x.rank, x.place + s.shift
                  LIMIT greatest(0, size)) AS l
     ), capped AS MATERIALIZED (
-        SELECT l.*, (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) AS at_once,
+        SELECT l.*, CASE WHEN l.lane = ANY (long_lanes) THEN room + 1
+                         ELSE (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) END AS at_once,
                greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight,
-               is_fair AND coalesce(l.place < k.virtual_time, false) OR is_strict AND l.head IS NULL AND l.key > '' AS is_behind,
+               is_fair AND coalesce(l.place < k.virtual_time - rounding * greatest(1, k.virtual_time), false)
+               OR is_strict AND l.head IS NULL AND l.key > '' AS is_behind,
                CASE WHEN l.key > '' THEN
                     least(CASE WHEN is_strict THEN 1 END,
                           floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)),
@@ -72,12 +76,14 @@ BEGIN
                     ELSE coalesce(t.seq, c.place) END AS then_by,
                coalesce(t.nth, 1) AS nth,
                c.place + coalesce(t.cost_before + t.cost, 0) / c.weight AS "time", c.shift, c.is_behind,
+               NOT is_fair AND t.nth = 1 AND (c.rank, c.place) < (CASE WHEN by_priority THEN t.rank ELSE 0 END, t.seq) AS is_late,
                coalesce(t.nth = c.at_once AND (c.most IS NULL OR c.most > c.at_once), false) AS ends
           FROM capped c
           LEFT JOIN LATERAL (
                SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation
                  FROM lapinq_ready x
                 WHERE c.head IS NOT NULL
+                  AND c.most >= 1
                   AND x.id = c.head
                   AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
                   AND (x.isolation < 2 OR isolated > 0)
@@ -106,7 +112,7 @@ BEGIN
                CASE WHEN is_fair THEN greatest(q.unkeyed_time, q.virtual_time) + (row_number() OVER () - 1) / unkeyed_weight
                     WHEN is_strict THEN max(u.seq) OVER (ROWS UNBOUNDED PRECEDING)
                     ELSE u.seq END,
-               row_number() OVER (), NULL, NULL, false, false
+               row_number() OVER (), NULL, NULL, false, false, false
           FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.isolation
                   FROM lapinq_ready x
                  WHERE x.queue_name = q.name
@@ -119,13 +125,13 @@ BEGIN
                    FOR UPDATE SKIP LOCKED) AS u
         UNION ALL
         -- Behind the place of the last lane may be others.
-        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, false, true
+        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, false, false, true
           FROM lanes l
          WHERE l.nth = size
     )
     SELECT f.lane, f.key, f.names, f.row_id, f.id, f.rank, f.seq, f.units, f.isolation, f.most,
            CASE WHEN NOT by_priority THEN 0 WHEN f.lane IS NULL THEN f.rank ELSE f.rank - lane_distance END AS first_by,
-           f.then_by, f.nth, f.time, f.shift, f.is_behind, f.ends
+           f.then_by, f.nth, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
       FROM found f
      ORDER BY first_by, f.then_by, CASE WHEN is_strict THEN f.nth ELSE f.seq END;
 END

@@ -62,7 +62,7 @@ async def test_they_are_in_the_order_that_is_asked_for_and_of_many_the_first(con
     assert ([queue.queue_name for queue in found], count) == (["b", "a"], 4)
 
 
-async def test_the_tasks_that_wait_are_not_read(conn: Conn) -> None:
+async def test_the_tasks_that_wait_are_not_read(database: str, conn: Conn) -> None:
     for queue in ("busy", "default", "other"):
         await crowd(conn, queue, 5_000)
     await conn.execute("ANALYZE lapinq_ready, lapinq_tasks")

@@ -1,0 +1,75 @@
+"""A task that needs many units of a limit is not passed forever by the small tasks of other queues."""
+
+from lapinq_core.db.rows import one_row
+from lapinq_core.domain.limits.rate import Rate
+from lapinq_core.limits import named_limits
+from lapinq_core.lookup.blocking import LimitUsed
+from lapinq_core.lookup.why_not_running import find_reason
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, enqueue
+
+
+async def has(conn: Conn, units: float) -> None:
+    await conn.execute("UPDATE lapinq_limits SET tokens = %s, tokens_at = lapinq_now()", [units])
+
+
+async def test_what_comes_in_is_left_to_the_queue_that_waits_for_many(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 6000), by=SOMEBODY)
+    [large] = await enqueue(conn, 1, queue_name="large", limits={"tokens": 6000})
+    [first, *_] = await enqueue(conn, 9, queue_name="small", limits={"tokens": 600})
+    await has(conn, 5000)
+    assert await claim(conn, worker, 1, "large") == []
+    assert await claim(conn, worker, 1, "small") == []
+    assert isinstance(await find_reason(conn, first), LimitUsed)
+    await has(conn, 6000)
+    assert await claim(conn, worker, 1, "small") == []
+    assert [held.id for held in await claim(conn, worker, 1, "large")] == [large]
+    await has(conn, 600)
+    assert [held.id for held in await claim(conn, worker, 1, "small")] == [first]
+
+
+async def test_beyond_what_is_reserved_others_start(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 6000), by=SOMEBODY)
+    await named_limits.set_limit(conn, "gpu", None, Rate(1, 3600, 10), by=SOMEBODY)
+    await enqueue(conn, 1, queue_name="large", limits={"tokens": 3000, "gpu": 9})
+    await enqueue(conn, 9, queue_name="small", limits={"tokens": 600})
+    await conn.execute("UPDATE lapinq_limits SET tokens = 2000, tokens_at = lapinq_now()")
+    assert await claim(conn, worker, 1, "large") == []
+    await conn.execute("UPDATE lapinq_limits SET tokens = 4300 WHERE name = 'tokens'")
+    assert len(await claim(conn, worker, 9, "small")) == 2
+
+
+async def test_a_reservation_ends_if_its_queue_asks_no_more(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 6000), by=SOMEBODY)
+    await enqueue(conn, 1, queue_name="large", limits={"tokens": 6000})
+    await enqueue(conn, 1, queue_name="small", limits={"tokens": 600})
+    await has(conn, 5000)
+    assert await claim(conn, worker, 1, "large") == []
+    await conn.execute("UPDATE lapinq_limits SET reserved_until = lapinq_now()")
+    assert len(await claim(conn, worker, 1, "small")) == 1
+
+
+async def test_claims_that_do_not_get_to_the_task_keep_the_reservation(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 6000), by=SOMEBODY)
+    await enqueue(conn, 1, queue_name="large", limits={"tokens": 6000})
+    await enqueue(conn, 1, queue_name="small", limits={"tokens": 600})
+    await has(conn, 5000)
+    assert await claim(conn, worker, 1, "large") == []
+    assert await claim(conn, worker, 1, "large", free=0) == []
+    await enqueue(conn, 1, queue_name="large", priority=9)
+    assert len(await claim(conn, worker, 1, "large")) == 1
+    assert await claim(conn, worker, 1, "small") == []
+
+
+async def test_a_limit_that_another_claim_holds_is_left_alone(connections: Connections) -> None:
+    conn, other = await connections(2)
+    worker = await add_worker(conn)
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 6000), by=SOMEBODY)
+    await enqueue(conn, 1, queue_name="large", limits={"tokens": 6000})
+    await has(conn, 5000)
+    assert await claim(conn, worker, 1, "large") == []
+    await conn.execute("SET lock_timeout = '100ms'")
+    async with other.transaction():
+        await other.execute("SELECT FROM lapinq_limits FOR NO KEY UPDATE")
+        assert await claim(conn, worker, 1, "large") == []
+    reserved = "SELECT reserved_by, reserved_units FROM lapinq_limits"
+    assert await one_row(conn, reserved) == ("large", 6000)

@@ -455,7 +455,7 @@ BEGIN
         IF cardinality(picked) > 0 THEN
             started := started + cardinality(picked);
             part := lapinq_start_1(queue, worker, token, picked, turns, lease, margin, q.has_breaker);
-            claims := CASE WHEN claims IS NULL THEN part ELSE left(claims, -1) || ',' || substr(part, 2) END;
+            claims := coalesce(left(claims, -1) || ',' || substr(part, 2), part, claims);
             -- Orders other than fair leave virtual times alone.
             IF cardinality(pick_keys) > 0 AND (q.start_order <> 'priority' OR q.rate_per_key IS NOT NULL) THEN
                 INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
@@ -1971,8 +1971,6 @@ AS $function$
 DECLARE
     nothing_came CONSTANT bigint := 9223372036854775807; -- complete.sql
     is_fair CONSTANT boolean := q.start_order = 'fair';
-    -- A key may have several lanes, and an end makes room in others of them.
-    has_named CONSTANT boolean := EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = q.name AND l.names > '');
 BEGIN
     WITH news AS MATERIALIZED (
         DELETE FROM lapinq_lane_news
@@ -2014,7 +2012,18 @@ BEGIN
                                    WHERE l.queue_name = q.name
                                      AND l.lane = n.lane
                                    LIMIT 1), false)
-                        AND NOT (n.came = nothing_came AND q.max_running_per_key IS NOT NULL AND has_named)
+                        -- The end of a task may have made room in other lanes of its key.
+                        AND NOT (n.came = nothing_came
+                                 AND q.max_running_per_key IS NOT NULL
+                                 AND n.lane >= ' '
+                                 AND (SELECT count(*)
+                                        FROM (SELECT
+                                                FROM lapinq_lanes l
+                                               WHERE l.queue_name = q.name
+                                                 AND l.lane >= split_part(n.lane, chr(31), 1)
+                                                 AND l.lane < split_part(n.lane, chr(31), 1) || ' '
+                                               ORDER BY l.queue_name, l.lane
+                                               LIMIT 2) AS of_key) > 1)
                         OR n.came = nothing_came
                            AND n.lane >= ' '
                            AND (SELECT true

@@ -105,7 +105,7 @@ def _keys(queue: str, *, only_blocked: bool) -> Params:
 CLAIMING = [
     # What a function looks at shows in its pages alone. The first call in a session compiles it, too.
     *(
-        _claiming("claim_governed", queue, rows=0, pages=4500, later=600, stale=(0, 1500))
+        _claiming("claim_governed", queue, rows=0, pages=5500, later=600, stale=(0, 1500))
         for queue in (*ORDERS, LIMITED, WATCHED)
     ),
     *(_claiming("claim", queue, rows=10, pages=30, later=15) for queue in ORDERS),

@@ -332,7 +332,7 @@ BEGIN
         IF cardinality(picked) > 0 THEN
             started := started + cardinality(picked);
             part := lapinq_start_1(queue, worker, token, picked, turns, lease, margin, q.has_breaker);
-            claims := CASE WHEN claims IS NULL THEN part ELSE left(claims, -1) || ',' || substr(part, 2) END;
+            claims := coalesce(left(claims, -1) || ',' || substr(part, 2), part, claims);
             -- Orders other than fair leave virtual times alone.
             IF cardinality(pick_keys) > 0 AND (q.start_order <> 'priority' OR q.rate_per_key IS NOT NULL) THEN
                 INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)

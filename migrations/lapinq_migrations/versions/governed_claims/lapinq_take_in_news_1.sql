@@ -8,8 +8,6 @@ LANGUAGE plpgsql AS $function$
 DECLARE
     nothing_came CONSTANT bigint := 9223372036854775807; -- complete.sql
     is_fair CONSTANT boolean := q.start_order = 'fair';
-    -- A key may have several lanes, and an end makes room in others of them.
-    has_named CONSTANT boolean := EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = q.name AND l.names > '');
 BEGIN
     WITH news AS MATERIALIZED (
         DELETE FROM lapinq_lane_news
@@ -51,7 +49,18 @@ BEGIN
                                    WHERE l.queue_name = q.name
                                      AND l.lane = n.lane
                                    LIMIT 1), false)
-                        AND NOT (n.came = nothing_came AND q.max_running_per_key IS NOT NULL AND has_named)
+                        -- The end of a task may have made room in other lanes of its key.
+                        AND NOT (n.came = nothing_came
+                                 AND q.max_running_per_key IS NOT NULL
+                                 AND n.lane >= ' '
+                                 AND (SELECT count(*)
+                                        FROM (SELECT
+                                                FROM lapinq_lanes l
+                                               WHERE l.queue_name = q.name
+                                                 AND l.lane >= split_part(n.lane, chr(31), 1)
+                                                 AND l.lane < split_part(n.lane, chr(31), 1) || ' '
+                                               ORDER BY l.queue_name, l.lane
+                                               LIMIT 2) AS of_key) > 1)
                         OR n.came = nothing_came
                            AND n.lane >= ' '
                            AND (SELECT true

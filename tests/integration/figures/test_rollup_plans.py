@@ -66,3 +66,11 @@ async def test_charts_touch_the_rows_of_their_window_and_queue(
                 "lapinq_rollups_queue"
             }
             assert touched(found) <= most + 2, (verb, window)
+
+
+async def test_upkeep_touches_what_is_new_or_too_old(database: str, conn: Conn) -> None:
+    spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}
+    for verb, most in (("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
+        found = await plan(conn, verb, spans)
+        assert scanned_whole(found) == [], verb
+        assert touched(found) <= most * (QUEUES + 1), verb

@@ -34,7 +34,8 @@ SELECT name
  LIMIT 1
 
 -- name: raise_fence_of_limit
--- After the commit of a new limit, in a transaction of its own: claims that began before have lower numbers. Locks its row. Relies on lapinq_limits_pkey.
+-- After the commit of a new limit, in a transaction of its own: claims that began before have lower numbers.
+-- Locks its row. Relies on lapinq_limits_pkey.
 UPDATE lapinq_limits
    SET fence = pg_current_xact_id()::text::bigint
  WHERE name = %(name)s::text

@@ -1,5 +1,5 @@
--- Adds to a named limit what tasks said of it since the last claim, as lapinq_lock_limits_1 does, so that a change counts from what
--- is used now.
+-- Adds to a named limit what tasks said of it since the last claim, as lapinq_lock_limits_1 does, so that a change counts
+-- from what is used now.
 -- Locks the limit's row, then the news. Relies on lapinq_limits_pkey and lapinq_limit_news_pkey.
 WITH locked AS MATERIALIZED (
     SELECT name

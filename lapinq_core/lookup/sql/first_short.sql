@@ -1,7 +1,7 @@
 -- The first task of a queue that is before one in the order and needs more units of one of its limits than are left: behind
 -- that, nothing else that takes from the limit starts. Returns its id, the limit and the units it needs.
--- Passes what the next claim will not offer either (lapinq_claim_governed_1): sets of limits of which one is closed, has no place
--- or nothing left, and tasks past their time to live or that need more than a limit ever has. It counts in what claims
+-- Passes what the next claim will not start either (lapinq_claim_governed_1): sets of limits of which one is closed, has no
+-- place or nothing left, and tasks past their time to live or that need more than a limit ever has. It counts in what claims
 -- have not read yet of lapinq_limit_news, as allowances.sql does. In fair order a set may be shifted.
 -- Looks at the first hundred tasks of at most fifty open lanes of each set of limits.
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey, lapinq_ready_lane, lapinq_running_units and

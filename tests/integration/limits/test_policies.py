@@ -14,6 +14,7 @@ from lapinq_core.limits import policies
 from lapinq_core.limits.policies import QueuePolicy
 from tests.integration.limits.test_lanes import keys_of
 from tests.support.database.locks import is_held_up
+from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 
@@ -63,8 +64,7 @@ async def test_a_first_policy_waits_for_claims_that_began_before_its_commit(conn
         async with other.transaction():
             await other.execute("LOCK lapinq_audit")  # for which the change waits before its commit
             setting = asyncio.create_task(set_policy(conn, max_running=3))
-            while not await is_held_up(other, conn):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            await eventually_async(lambda: is_held_up(other, conn))
             assert len(await claim(slow, worker, 2)) == 2
         await setting
         assert await claim(conn, worker, 9) == []

@@ -27,31 +27,32 @@ SELECT a.queue_name
                                      OFFSET 0)
                    OFFSET 0))
    AND (EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = a.queue_name OFFSET 0)
-        OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.is_open AND l.names = '' OFFSET 0)
-        OR EXISTS (WITH RECURSIVE sets AS (
-                       (SELECT l.names
-                          FROM lapinq_lanes l
-                         WHERE l.queue_name = a.queue_name
-                           AND l.is_open
-                           AND l.names > ''
-                         ORDER BY l.queue_name, l.names
-                         LIMIT 1)
-                       UNION ALL
-                       SELECT next.names
-                         FROM sets
-                        CROSS JOIN LATERAL (
-                              SELECT l.names
-                                FROM lapinq_lanes l
-                               WHERE l.queue_name = a.queue_name
-                                 AND l.is_open
-                                 AND l.names > sets.names
-                               ORDER BY l.queue_name, l.names
-                               LIMIT 1) AS next)
-                   SELECT
-                     FROM sets
-                    WHERE NOT string_to_array(names, ',') && (SELECT lapinq_limits_without_room_1(a.queue_name))
-                   OFFSET 0)
-        OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.opens_at <= lapinq_now() OFFSET 0)
+        OR q.is_laned
+           AND (EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.is_open AND l.names = '' OFFSET 0)
+                OR EXISTS (WITH RECURSIVE sets AS (
+                               (SELECT l.names
+                                  FROM lapinq_lanes l
+                                 WHERE l.queue_name = a.queue_name
+                                   AND l.is_open
+                                   AND l.names > ''
+                                 ORDER BY l.queue_name, l.names
+                                 LIMIT 1)
+                               UNION ALL
+                               SELECT next.names
+                                 FROM sets
+                                CROSS JOIN LATERAL (
+                                      SELECT l.names
+                                        FROM lapinq_lanes l
+                                       WHERE l.queue_name = a.queue_name
+                                         AND l.is_open
+                                         AND l.names > sets.names
+                                       ORDER BY l.queue_name, l.names
+                                       LIMIT 1) AS next)
+                           SELECT
+                             FROM sets
+                            WHERE NOT string_to_array(names, ',') && (SELECT lapinq_limits_without_room_1(a.queue_name))
+                           OFFSET 0)
+                OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.opens_at <= lapinq_now() OFFSET 0))
         OR EXISTS (SELECT
                      FROM lapinq_ready r
                     WHERE r.queue_name = a.queue_name

@@ -115,7 +115,7 @@ CLAIMING = [
             lambda _, queue=queue: {"queues": [queue], "mark_ranks": [_RANK], "mark_seqs": [_SEQ]},
             rows=10,
             pages=30,
-            later=20,
+            later=15,
             session=Session.PINNED,
             use=f"of {queue}",
         )

@@ -67,6 +67,113 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_advance_lanes_2(q lapinq_queues, picks lapinq_pick_2[], touched text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    done text[] := '{}';
+BEGIN
+    IF cardinality(picks) = 0 THEN
+        NULL;
+    ELSIF q.start_order = 'strict_per_key' THEN
+        WITH closed AS (
+            UPDATE lapinq_lanes l
+               SET is_open = false,
+                   head = NULL,
+                   changed_at = lapinq_now()
+              FROM unnest(picks) AS p
+             CROSS JOIN LATERAL (
+                   SELECT x.ctid AS row_id
+                     FROM lapinq_lanes x
+                    WHERE x.queue_name = q.name
+                      AND x.lane = p.lane
+                    LIMIT 1) AS one
+             WHERE l.ctid = one.row_id
+               AND p.key > ''
+            RETURNING l.lane
+        )
+        SELECT coalesce(array_agg(c.lane), '{}') INTO done FROM closed c;
+    ELSE
+        WITH moved AS (
+            UPDATE lapinq_lanes l
+               SET is_open = p.seq IS NOT NULL,
+                   head = NULL,
+                   rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(p.rank, l.rank) END,
+                   place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(p.seq, l.place) END,
+                   changed_at = lapinq_now()
+              FROM (SELECT u.lane, u.place, u.goes_on, coalesce(u.known[1], read.rank) AS rank,
+                           coalesce(u.known[2], read.seq) AS seq, coalesce(read.is_live, true) AS is_live
+                      FROM (SELECT lane, max(place) AS place, coalesce(count(*) < min(most), true) AS goes_on,
+                                   max(ARRAY[next_rank, next_seq]) AS known -- NULL comes last
+                              FROM unnest(picks)
+                             GROUP BY lane) AS u
+                      LEFT JOIN LATERAL (
+                           SELECT r.rank, r.seq, r.expires_at IS NULL OR r.expires_at > lapinq_now() AS is_live
+                             FROM lapinq_ready r
+                            WHERE u.known[2] IS NULL
+                              AND r.queue_name = q.name
+                              AND r.lane BETWEEN u.lane AND u.lane
+                            ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                            LIMIT 1) AS read ON true) AS p
+             CROSS JOIN LATERAL (
+                   SELECT x.ctid AS row_id
+                     FROM lapinq_lanes x
+                    WHERE x.queue_name = q.name
+                      AND x.lane = p.lane
+                    LIMIT 1) AS one
+             WHERE l.ctid = one.row_id
+               AND (p.seq IS NULL OR p.goes_on AND p.is_live)
+            RETURNING l.lane
+        )
+        SELECT coalesce(array_agg(m.lane), '{}') INTO done FROM moved m;
+    END IF;
+    touched := touched || ARRAY(SELECT p.lane FROM unnest(picks) AS p EXCEPT SELECT unnest(done));
+    IF cardinality(touched) > 0 THEN
+        -- In strict order the next task of a key may be in another of its lanes.
+        RETURN cardinality(done) + lapinq_look_at_lanes_1(q, touched, q.start_order = 'strict_per_key');
+    END IF;
+    RETURN cardinality(done);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_charge_keys_2(q lapinq_queues, picks lapinq_pick_2[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF q.rate_per_key IS NOT NULL THEN
+        INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, tokens, tokens_at, holder, changed_at)
+        SELECT q.name, p.key, CASE q.start_order WHEN 'fair' THEN max(p.time) ELSE coalesce(max(x.virtual_time), 0) END,
+               lapinq_tokens(q.rate_per_key, max(x.tokens), max(x.tokens_at)) - count(*),
+               lapinq_refilled_at(q.rate_per_key, max(x.tokens_at)), (array_agg(p.id))[1], lapinq_now()
+          FROM unnest(picks) AS p
+          LEFT JOIN LATERAL (
+               SELECT y.virtual_time, y.tokens, y.tokens_at
+                 FROM lapinq_keys y
+                WHERE y.queue_name = q.name
+                  AND y.key = p.key
+                LIMIT 1) AS x ON true
+         GROUP BY p.key
+            ON CONFLICT (queue_name, key) DO UPDATE
+           SET virtual_time = excluded.virtual_time,
+               tokens = excluded.tokens,
+               tokens_at = excluded.tokens_at,
+               holder = excluded.holder,
+               changed_at = excluded.changed_at;
+    ELSE
+        INSERT INTO lapinq_keys AS k (queue_name, key, virtual_time, holder, changed_at)
+        SELECT q.name, p.key, CASE q.start_order WHEN 'fair' THEN max(p.time) ELSE 0 END, (array_agg(p.id))[1], lapinq_now()
+          FROM unnest(picks) AS p
+         GROUP BY p.key
+            ON CONFLICT (queue_name, key) DO UPDATE
+           SET virtual_time = greatest(k.virtual_time, excluded.virtual_time),
+               holder = excluded.holder,
+               changed_at = excluded.changed_at;
+    END IF;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_check_unique(name text, rule jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -565,6 +672,444 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_claim_governed_2(queue text, worker uuid, token uuid, wanted integer, free integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, first_rank bigint, first_place double precision, first_news bigint, lease double precision, margin double precision, is_watched boolean, OUT claims text, OUT state text, OUT opens_in double precision, OUT again boolean, OUT mark bigint[], OUT lane_mark double precision[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET enable_sort TO 'off'
+AS $function$
+DECLARE
+    most_rounds CONSTANT integer := 16;
+    alone_again CONSTANT interval := '1 second'; -- for a lane whose tasks this worker can't run, or that somebody has locked
+    large_again CONSTANT interval := '15 seconds'; -- for one whose tasks need more than their limit ever has
+    most_lanes CONSTANT integer := greatest(500, wanted); -- in a window, or it would hold the lock for long
+    unlimited CONSTANT integer := 2147483647;
+    q lapinq_queues;
+    is_fair boolean;
+    is_strict boolean;
+    has_news boolean;
+    told text[] := '{}';
+    opened text[] := '{}';
+    due text[] := '{}';
+    last_news bigint;
+    returned float8 := 0;
+    room integer; -- how many more tasks may start
+    started integer := 0;
+    size integer; -- of the window, in lanes
+    sets text[] := '{""}'; -- the sets of named limits whose lanes are in the window
+    shifts float8[] := '{0}';
+    has_named boolean; -- an open lane takes from a named limit
+    limits lapinq_limits[] := '{}'; -- those of the sets that the window had so far; see lapinq_lock_limits_1
+    known text[] := '{}'; -- their names
+    spent float8[] := '{}';
+    held boolean[] := '{}'; -- whether this claim has locked them
+    wanted_units float8[] := '{}'; -- that the first task needs which takes from the limit, if too few are left; 0: a place
+    blocked_before integer;
+    long_before integer;
+    early record; -- the first of the lanes that it opens or looks at
+    blocked text[] := '{}'; -- sets of which nothing may start now
+    skips_large boolean := false; -- the window is without tasks that need more than their limit ever has
+    t record;
+    l lapinq_limits;
+    need text[];
+    nth integer;
+    verdict text;
+    is_rated boolean;
+    ends boolean;
+    long_lanes text[] := '{}'; -- lanes that ended the walk, as more may wait in them
+    late_lanes text[]; -- lanes whose place is before what may start here, and where that is
+    late_ranks bigint[];
+    late_places float8[];
+    changed integer; -- lanes, in this round
+    has_changed boolean := false;
+    part text;
+    picked tid[];
+    turns uuid[];
+    unkeyed integer; -- picked tasks that are in no lane
+    reached float8; -- the virtual time of the last start
+    picks lapinq_pick_2[]; -- those of them that are in lanes
+    -- Where a key may have several open lanes, of each key that was picked: its first lane, how many more may start, and
+    -- its virtual time.
+    keys text[];
+    key_lanes text[];
+    key_rooms integer[];
+    key_times float8[];
+    of_key integer;
+    stop_at float8; -- what another lane of such a key comes before
+    touched text[];
+    looked text[] := '{}'; -- those that were touched in an earlier round
+    barren text[]; -- lanes of which nothing may start here
+    seconds float8;
+    next_news bigint;
+BEGIN
+    again := false;
+
+    -- 1. The lock. No user's transaction holds it: an enqueue of the first task with a key writes news.
+    SELECT * INTO q FROM lapinq_queues x WHERE x.name = queue FOR NO KEY UPDATE SKIP LOCKED;
+    has_news := EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue AND n.seq >= first_news);
+    IF q.name IS NULL AND EXISTS (SELECT FROM lapinq_queues x WHERE x.name = queue) THEN
+        state := 'locked';
+        RETURN;
+    ELSIF has_news AND q.is_laned IS NOT TRUE THEN
+        INSERT INTO lapinq_queues AS x (name, is_laned) VALUES (queue, true)
+            ON CONFLICT (name) DO UPDATE SET is_laned = true
+        RETURNING * INTO q;
+    END IF;
+    IF q.name IS NULL
+       OR q.paused_at IS NOT NULL
+       OR q.fence IS NULL -- A process of the previous release stores the number of its change alone.
+          AND q.governed_xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+          AND q.governed_at >= lapinq_now() - interval '30 seconds'
+       OR NOT EXISTS (SELECT FROM lapinq_workers w WHERE w.id = worker AND w.dead_at IS NULL) THEN
+        RETURN;
+    ELSIF q.has_breaker AND NOT is_watched THEN
+        state := 'watched';
+        RETURN;
+    ELSIF q.fence IS NOT NULL THEN
+        IF NOT lapinq_is_past_1(q.fence, q.governed_at) THEN
+            opens_in := 0.01;
+            RETURN;
+        END IF;
+        UPDATE lapinq_queues x SET fence = NULL WHERE x.name = queue;
+    END IF;
+    is_fair := q.start_order = 'fair';
+    is_strict := q.start_order = 'strict_per_key';
+
+    -- 2. The news, and the lanes whose time has come.
+    IF has_news THEN
+        SELECT n.told, n.opened, n.returned, n.last_seq
+          INTO told, opened, returned, last_news
+          FROM lapinq_take_in_news_2(q, first_news) n;
+        q.tokens := q.tokens + returned;
+    END IF;
+    IF q.is_laned THEN
+        due := ARRAY(SELECT x.lane
+                       FROM lapinq_lanes x
+                      WHERE x.queue_name = queue
+                        AND x.opens_at <= lapinq_now()
+                      ORDER BY x.queue_name, x.opens_at
+                      LIMIT greatest(100, wanted));
+        IF cardinality(told || due) > 0 THEN
+            PERFORM lapinq_look_at_lanes_1(q, told || due, true);
+        END IF;
+        SELECT one.rank, one.place
+          INTO early
+          FROM unnest(told || due || opened) AS n (lane)
+         CROSS JOIN LATERAL (
+               SELECT x.rank, x.place, x.is_open
+                 FROM lapinq_lanes x
+                WHERE x.queue_name = queue
+                  AND x.lane = n.lane
+                LIMIT 1) AS one
+         WHERE one.is_open
+         ORDER BY one.rank, one.place
+         LIMIT 1;
+        IF (early.rank, early.place) < (first_rank, first_place) THEN
+            first_rank := early.rank;
+            first_place := early.place;
+        END IF;
+    END IF;
+
+    -- 3. The room.
+    room := wanted;
+    IF num_nonnulls(q.rate, q.rate_per_key) > 0 THEN
+        room := least(room, free);
+    END IF;
+    IF q.max_running IS NOT NULL THEN
+        room := least(room, q.max_running - (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = queue)::integer);
+    END IF;
+    IF q.rate IS NOT NULL THEN
+        room := least(room, floor(least(lapinq_tokens(q.rate, q.tokens, q.tokens_at), unlimited))::integer);
+    END IF;
+    IF q.has_breaker THEN
+        SELECT least(room, CASE WHEN b.state IS NULL OR b.state = 'open' OR b.probe_seq IS NOT NULL THEN 0
+                                WHEN b.state = 'half_open' THEN 1
+                                WHEN b.in_row > 0 THEN free END),
+               CASE WHEN b.state = 'open' THEN extract(epoch FROM b.tries_at - lapinq_now())::float8 END
+          INTO room, seconds
+          FROM (SELECT) AS one
+          LEFT JOIN lapinq_breakers b ON b.queue_name = queue;
+        opens_in := CASE WHEN seconds > 0 THEN seconds END;
+    END IF;
+
+    -- 4. The rounds.
+    size := room;
+    reached := q.virtual_time;
+    FOR round IN 1 .. most_rounds LOOP
+        EXIT WHEN room < 1;
+        picked := '{}'; turns := '{}'; unkeyed := 0; touched := '{}'; barren := '{}'; ends := false;
+        blocked_before := cardinality(blocked);
+        long_before := cardinality(long_lanes);
+        late_lanes := '{}'; late_ranks := '{}'; late_places := '{}';
+        picks := '{}';
+
+        IF NOT q.is_laned THEN
+            SELECT p.picked, p.ids, p.mark
+              INTO picked, turns, mark
+              FROM lapinq_pick_unlaned_2(queue, room, isolated, mark_rank, mark_seq, max_rank) p;
+            unkeyed := cardinality(picked);
+            IF unkeyed > 0 THEN
+                reached := greatest(q.unkeyed_time, q.virtual_time)
+                           + (unkeyed - 1) / greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+            END IF;
+            room := 0;
+        ELSE
+            has_named := EXISTS (SELECT FROM lapinq_lanes x WHERE x.queue_name = queue AND x.is_open AND x.names > '');
+            IF NOT has_named THEN
+                sets := '{""}';
+                shifts := '{0}';
+            ELSE
+                SELECT s.sets, s.shifts, s.all_shifts INTO sets, shifts, q.lane_shifts FROM lapinq_next_sets_1(q, blocked, size) s;
+                need := ARRAY(SELECT DISTINCT one.name
+                                FROM unnest(sets) AS s (names)
+                               CROSS JOIN unnest(string_to_array(s.names, ',')) AS one (name)
+                               WHERE one.name <> ALL (known));
+                IF cardinality(need) > 0 THEN
+                    FOR l IN SELECT * FROM lapinq_lock_limits_1(queue, need) LOOP
+                        IF l.closed_until > lapinq_now() THEN
+                            l.max_running := 0;
+                            opens_in := least(opens_in, extract(epoch FROM l.closed_until - lapinq_now())::float8);
+                        END IF;
+                        known := known || l.name;
+                        limits := limits || l;
+                        spent := spent || 0::float8;
+                        wanted_units := wanted_units || NULL::float8;
+                        held := held || (l.created_at IS NOT NULL);
+                    END LOOP;
+                END IF;
+            END IF;
+            keys := '{}'; key_lanes := '{}'; key_rooms := '{}'; key_times := '{}'; stop_at := NULL; verdict := NULL;
+
+            FOR t IN
+                SELECT *
+                  FROM lapinq_window_2(q, sets, shifts, size, room, isolated, mark_rank, mark_seq, max_rank,
+                                       first_rank, first_place, CASE WHEN skips_large THEN limits END, long_lanes)
+            LOOP
+                -- Behind the end it only notes lanes whose place is too early: they would end the next window, too.
+                IF room < 1 OR ends OR t.then_by > stop_at OR q.start_order = 'priority' AND t.first_by > max_rank THEN
+                    IF t.is_late THEN
+                        late_lanes := late_lanes || t.lane;
+                        late_ranks := late_ranks || t.rank;
+                        late_places := late_places || t.then_by;
+                    END IF;
+                    CONTINUE;
+                END IF;
+                ends := t.ends;
+                IF ends AND t.nth > 0 THEN
+                    long_lanes := long_lanes || t.lane;
+                END IF;
+                CONTINUE WHEN t.nth IS NULL OR t.names = ANY (blocked);
+                IF t.row_id IS NULL THEN
+                    IF t.is_behind OR t.most < 1 OR is_strict AND t.lane <> ALL (looked) THEN
+                        touched := touched || t.lane; -- in strict order its head may be past its time to live
+                        looked := looked || t.lane;
+                    ELSE
+                        barren := barren || t.lane;
+                    END IF;
+                    CONTINUE;
+                END IF;
+                CONTINUE WHEN t.isolation >= 2 AND isolated < 1;
+
+                -- A key may have several lanes, if they take from different limits.
+                of_key := NULL;
+                IF has_named AND t.key > '' THEN
+                    of_key := array_position(keys, t.key);
+                    CONTINUE WHEN key_rooms[of_key] < 1;
+                    IF is_fair AND t.lane <> key_lanes[of_key] THEN
+                        touched := touched || t.lane; -- the other was first, and this one comes after that
+                        stop_at := least(stop_at, key_times[of_key]);
+                        CONTINUE;
+                    END IF;
+                END IF;
+
+                -- All its limits must have room. Behind a task that waits for units nothing takes from that limit, or it
+                -- would wait forever.
+                IF t.units IS NOT NULL THEN
+                    need := string_to_array(t.names, ',');
+                    verdict := NULL;
+                    is_rated := false;
+                    FOR i IN 1 .. cardinality(need) LOOP
+                        l := limits[array_position(known, need[i])];
+                        is_rated := is_rated OR l.rate IS NOT NULL;
+                        IF l.max_running < 1 THEN
+                            verdict := 'full';
+                            nth := array_position(known, need[i]);
+                            IF spent[nth] = 0 AND (l.closed_until > lapinq_now()) IS NOT TRUE THEN
+                                wanted_units[nth] := coalesce(wanted_units[nth], 0); -- it needs a place
+                            END IF;
+                            EXIT;
+                        ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
+                            verdict := 'too large';
+                        ELSIF t.units[i] > l.tokens AND verdict IS NULL THEN
+                            verdict := 'short';
+                        END IF;
+                    END LOOP;
+                    IF verdict = 'too large' THEN
+                        EXIT WHEN NOT skips_large; -- the next round has no such tasks
+                        CONTINUE;
+                    ELSIF verdict IS NULL AND is_rated AND started + cardinality(picked) >= free THEN
+                        verdict := 'full';
+                    END IF;
+                    FOR i IN 1 .. cardinality(need) LOOP
+                        nth := array_position(known, need[i]);
+                        CONTINUE WHEN nth IS NULL; -- it was deleted
+                        IF verdict IS NULL THEN
+                            limits[nth].max_running := limits[nth].max_running - 1;
+                            limits[nth].tokens := limits[nth].tokens - t.units[i];
+                            spent[nth] := spent[nth] + t.units[i];
+                        ELSIF verdict = 'short' AND t.units[i] > limits[nth].tokens THEN
+                            opens_in := least(opens_in, (t.units[i] - limits[nth].tokens)
+                                                        * (limits[nth].rate ->> 'period_seconds')::float8
+                                                        / (limits[nth].rate ->> 'limit')::float8);
+                            limits[nth].max_running := 0;
+                            wanted_units[nth] := t.units[i];
+                        END IF;
+                    END LOOP;
+                    IF verdict IS NOT NULL THEN
+                        blocked := blocked || t.names;
+                        CONTINUE;
+                    END IF;
+                END IF;
+
+                room := room - 1;
+                picked := picked || t.row_id;
+                turns := turns || t.id;
+                isolated := isolated - (t.isolation >= 2)::integer;
+                IF is_fair THEN
+                    reached := greatest(reached, t.then_by);
+                END IF;
+                IF t.lane IS NULL THEN
+                    unkeyed := unkeyed + 1;
+                    mark := greatest(mark, ARRAY[t.rank, t.seq]);
+                    CONTINUE;
+                END IF;
+                picks := picks || ROW(t.lane, t.key, t.id, t.time, t.time - t.shift, t.most, t.next_rank, t.next_seq)::lapinq_pick_2;
+                IF of_key IS NOT NULL THEN
+                    key_rooms[of_key] := key_rooms[of_key] - 1;
+                    key_times[of_key] := t.time;
+                ELSIF has_named AND t.key > '' THEN
+                    keys := keys || t.key;
+                    key_lanes := key_lanes || t.lane;
+                    key_rooms := key_rooms || coalesce(t.most, unlimited) - 1;
+                    key_times := key_times || t.time;
+                END IF;
+            END LOOP;
+        END IF;
+
+        IF cardinality(picked) > 0 THEN
+            started := started + cardinality(picked);
+            part := lapinq_start_1(queue, worker, token, picked, turns, lease, margin, q.has_breaker);
+            claims := coalesce(left(claims, -1) || ',' || substr(part, 2), part, claims);
+            -- Orders other than fair leave virtual times alone.
+            IF cardinality(picks) > 0 AND (q.start_order <> 'priority' OR q.rate_per_key IS NOT NULL) THEN
+                PERFORM lapinq_charge_keys_2(q, picks);
+            END IF;
+            IF is_fair THEN
+                IF unkeyed > 0 THEN
+                    q.unkeyed_time := greatest(q.unkeyed_time, q.virtual_time)
+                                      + unkeyed / greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+                END IF;
+                q.virtual_time := reached;
+            END IF;
+        END IF;
+        EXIT WHEN NOT q.is_laned;
+        changed := lapinq_advance_lanes_2(q, picks, touched) + cardinality(barren || late_lanes);
+        has_changed := has_changed OR changed > 0;
+        IF cardinality(late_lanes) > 0 THEN
+            UPDATE lapinq_lanes x
+               SET rank = CASE WHEN q.start_order = 'priority' THEN u.rank ELSE 0 END,
+                   place = u.place,
+                   changed_at = lapinq_now()
+              FROM unnest(late_lanes, late_ranks, late_places) AS u (lane, rank, place)
+             CROSS JOIN LATERAL (
+                   SELECT y.ctid AS row_id
+                     FROM lapinq_lanes y
+                    WHERE y.queue_name = queue
+                      AND y.lane = u.lane
+                    LIMIT 1) AS one
+             WHERE x.ctid = one.row_id;
+        END IF;
+        IF cardinality(barren) > 0 THEN
+            UPDATE lapinq_lanes x
+               SET is_open = false,
+                   opens_at = lapinq_now() + CASE WHEN skips_large AND x.names > '' THEN large_again ELSE alone_again END,
+                   changed_at = lapinq_now()
+             WHERE x.queue_name = queue
+               AND x.lane = ANY (barren);
+        END IF;
+
+        skips_large := skips_large OR verdict = 'too large';
+        -- Is there more that the next round may find, or find otherwise?
+        EXIT WHEN NOT ends AND verdict IS DISTINCT FROM 'too large' AND cardinality(touched || barren || late_lanes) = 0
+                  AND cardinality(blocked) = blocked_before;
+        EXIT WHEN changed = 0 AND cardinality(picked) = 0 AND verdict IS DISTINCT FROM 'too large'
+                  AND cardinality(blocked || long_lanes) = blocked_before + long_before AND (size >= most_lanes OR NOT ends);
+        IF cardinality(picked) = 0 THEN
+            size := least(size * 2, most_lanes);
+        END IF;
+        again := round = most_rounds AND room > 0;
+    END LOOP;
+
+    -- 5. What the starts used of the rates, and the virtual time.
+    IF started > 0 AND q.rate IS NOT NULL OR is_fair AND (started > 0 OR has_changed) OR returned > 0 THEN
+        UPDATE lapinq_queues x
+           SET tokens = lapinq_tokens(q.rate, q.tokens, q.tokens_at) - started,
+               tokens_at = CASE WHEN q.rate IS NOT NULL THEN lapinq_refilled_at(q.rate, q.tokens_at) END,
+               virtual_time = q.virtual_time,
+               unkeyed_time = q.unkeyed_time,
+               lane_shifts = q.lane_shifts
+         WHERE x.name = queue;
+    END IF;
+    IF cardinality(known) > 0 THEN
+        UPDATE lapinq_limits x
+           SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
+               tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
+          FROM unnest(known, spent) AS u (name, units)
+         WHERE x.name = u.name
+           AND x.rate IS NOT NULL
+           AND u.units > 0;
+        PERFORM lapinq_reserve_1(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0))
+           FROM unnest(known, wanted_units, spent, held) AS u (name, units, spent, is_held)
+          WHERE u.is_held;
+    END IF;
+
+    -- 6. When something may start that now waits for a time.
+    SELECT min(s.seconds)
+      INTO seconds
+      FROM (SELECT (1 + started - lapinq_tokens(q.rate, q.tokens, q.tokens_at))
+                   * (q.rate ->> 'period_seconds')::float8 / (q.rate ->> 'limit')::float8 AS seconds
+             UNION ALL
+            (SELECT extract(epoch FROM x.opens_at - lapinq_now())::float8
+               FROM lapinq_lanes x
+              WHERE x.queue_name = queue
+                AND x.opens_at > lapinq_now()
+              ORDER BY x.queue_name, x.opens_at
+              LIMIT 1)) AS s
+     WHERE s.seconds > 0;
+    opens_in := least(opens_in, seconds);
+
+    -- 7. Where the next claim begins.
+    SELECT n.seq
+      INTO next_news
+      FROM lapinq_lane_news n
+     WHERE n.queue_name = queue
+       AND n.seq >= first_news
+     ORDER BY n.queue_name, n.seq
+     LIMIT 1;
+    again := again OR cardinality(due) >= greatest(100, wanted) OR has_news AND next_news IS NOT NULL;
+    IF q.is_laned THEN
+        SELECT ARRAY[x.rank, x.place, coalesce(next_news, last_news + 1, first_news)]
+          INTO lane_mark
+          FROM lapinq_lanes x
+         WHERE x.queue_name = queue
+           AND x.names = ''
+           AND x.is_open
+           AND (x.rank, x.place) >= (first_rank, first_place)
+         ORDER BY x.queue_name, x.names, x.rank, x.place
+         LIMIT 1;
+    END IF;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_enqueue(task jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1028,13 +1573,16 @@ CREATE OR REPLACE FUNCTION lapinq_limits_without_room_1(queue text)
 AS $function$
 SELECT coalesce(array_agg(l.name), '{}')
   FROM lapinq_limits l
-  LEFT JOIN (SELECT one.name, count(*) AS tasks
+  LEFT JOIN (SELECT one.name, count(*) AS tasks, bool_or(r.queue_name <> queue) AS by_others
                FROM lapinq_running r
               CROSS JOIN LATERAL unnest(string_to_array(split_part(r.lane, chr(31), 2), ',')) AS one (name)
               WHERE r.units IS NOT NULL
               GROUP BY one.name) AS running USING (name)
  WHERE (l.closed_until > lapinq_now()
         OR l.max_running <= coalesce(running.tasks, 0)
+           AND NOT (running.by_others AND (l.reserved_by IS NULL OR l.reserved_until <= lapinq_now()))
+        OR l.reserved_by <> queue
+           AND l.max_running <= coalesce(running.tasks, 0) + lapinq_places_reserved(l)
         OR lapinq_tokens(l.rate, l.tokens, l.tokens_at)
            < CASE WHEN l.reserved_until <= lapinq_now() OR l.reserved_by IS NULL THEN 1
                   WHEN l.reserved_by <> queue THEN 1 + l.reserved_units
@@ -1091,6 +1639,7 @@ BEGIN
         l.tokens := coalesce(lapinq_tokens(l.rate, l.tokens, l.tokens_at), 'infinity');
         IF l.reserved_by <> queue AND l.reserved_until > lapinq_now() THEN
             l.tokens := l.tokens - l.reserved_units;
+            l.max_running := l.max_running - lapinq_places_reserved(l);
         END IF;
         IF l.fence IS NOT NULL THEN
             l.closed_until := greatest(l.closed_until, a_moment);
@@ -1492,6 +2041,36 @@ CREATE OR REPLACE FUNCTION lapinq_now()
  STABLE PARALLEL SAFE
 AS $function$SELECT statement_timestamp()$function$;
 
+CREATE OR REPLACE FUNCTION lapinq_pick_unlaned_2(queue text, room integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, OUT picked tid[], OUT ids uuid[], OUT mark bigint[])
+ RETURNS record
+ LANGUAGE sql
+AS $function$
+SELECT coalesce(array_agg(x.row_id), '{}'), coalesce(array_agg(x.id), '{}'), max(ARRAY[x.rank, x.seq])
+  FROM (SELECT r.*, count(*) FILTER (WHERE r.isolation >= 2) OVER (ROWS UNBOUNDED PRECEDING) AS nth_isolated
+          FROM (SELECT f.ctid AS row_id, f.id, f.rank, f.seq, f.isolation
+                  FROM lapinq_ready f
+                 WHERE f.queue_name = queue
+                   AND (f.rank, f.seq) >= (mark_rank, mark_seq)
+                   AND f.rank <= max_rank
+                   AND (f.expires_at IS NULL OR f.expires_at > lapinq_now())
+                   AND (f.isolation < 2 OR isolated > 0)
+                 ORDER BY f.queue_name, f.rank, f.seq
+                 LIMIT greatest(0, room)
+                   FOR UPDATE SKIP LOCKED) AS r) AS x
+ WHERE x.isolation < 2
+    OR x.nth_isolated <= isolated
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_places_reserved(l lapinq_limits)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+AS $function$
+SELECT ((l.reserved_units = 0
+        AND l.reserved_until > lapinq_now()
+        AND l.reserved_until <= lapinq_now() + interval '30 seconds') IS TRUE)::integer
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_rank(priority integer, lane text)
  RETURNS bigint
  LANGUAGE sql
@@ -1595,11 +2174,19 @@ AS $function$
 UPDATE lapinq_limits l
    SET reserved_by = CASE WHEN u.units IS NOT NULL THEN queue END,
        reserved_units = u.units,
-       reserved_until = lapinq_now() + interval '30 seconds'
+       reserved_until = lapinq_now()
+                        + CASE WHEN u.units > 0 OR l.reserved_by = queue AND l.reserved_units = 0
+                               THEN interval '30 seconds' ELSE interval '45 seconds' END
   FROM unnest(names, units, started) AS u (name, units, started)
  WHERE l.name = u.name
    AND CASE WHEN u.units IS NULL THEN u.started AND l.reserved_by = queue
-            ELSE l.reserved_by IS NULL OR l.reserved_by = queue OR l.reserved_until <= lapinq_now() END
+            WHEN l.reserved_until > lapinq_now() THEN u.units > 0 AND l.reserved_by = queue
+           ELSE u.units > 0
+                OR EXISTS (SELECT
+                             FROM lapinq_running r
+                            WHERE r.units IS NOT NULL
+                              AND r.queue_name <> queue
+                              AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ','))) END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_retake_unique_key(task_id uuid, wait_ms integer)
@@ -2067,6 +2654,122 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_take_in_news_2(q lapinq_queues, first_seq bigint, OUT told text[], OUT opened text[], OUT returned double precision, OUT last_seq bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    nothing_came CONSTANT bigint := 9223372036854775807; -- complete.sql
+    is_fair CONSTANT boolean := q.start_order = 'fair';
+BEGIN
+    WITH news AS MATERIALIZED (
+        DELETE FROM lapinq_lane_news
+         WHERE ctid = ANY (ARRAY(
+               SELECT few.row_id
+                 FROM ((SELECT n.ctid AS row_id,
+                               sum(cardinality(n.lanes)) OVER (ORDER BY n.seq) - cardinality(n.lanes) AS before
+                          FROM lapinq_lane_news n
+                         WHERE n.queue_name = q.name
+                           AND n.seq >= first_seq
+                         ORDER BY n.queue_name, n.seq
+                         LIMIT 50)
+                       UNION ALL
+                       (SELECT n.ctid,
+                               sum(cardinality(n.lanes)) OVER (ORDER BY n.seq DESC) - cardinality(n.lanes)
+                          FROM lapinq_lane_news n
+                         WHERE n.queue_name = q.name
+                           AND n.seq >= first_seq
+                         ORDER BY n.queue_name DESC, n.seq DESC
+                         LIMIT 50)) AS few
+                WHERE few.before < 500))
+        RETURNING lapinq_lane_news.seq, lapinq_lane_news.lanes, lapinq_lane_news.returned, lapinq_lane_news.rank
+    ), of_lanes AS MATERIALIZED (
+        SELECT lane, sum(n.returned::integer) AS starts, CASE WHEN count(*) = count(n.rank) THEN min(n.rank) END AS came
+          FROM news n
+         CROSS JOIN unnest(n.lanes) AS lane
+         GROUP BY lane
+    ), to_keys AS (
+        UPDATE lapinq_keys k
+           SET tokens = k.tokens + r.starts
+          FROM (SELECT split_part(o.lane, chr(31), 1) AS key, sum(o.starts) AS starts
+                  FROM of_lanes o
+                 GROUP BY 1
+                HAVING sum(o.starts) > 0) AS r
+         CROSS JOIN LATERAL (
+               SELECT x.ctid AS row_id
+                 FROM lapinq_keys x
+                WHERE x.queue_name = q.name
+                  AND x.key = r.key
+                LIMIT 1) AS one
+         WHERE k.ctid = one.row_id
+    )
+    SELECT coalesce(array_agg(o.lane) FILTER (WHERE o.lane > '' AND NOT o.is_known), '{}'), coalesce(sum(o.starts), 0),
+           (SELECT max(n.seq) FROM news n)
+      INTO told, returned, last_seq
+      FROM (SELECT n.*,
+                   n.came IS NOT NULL
+                   AND (coalesce((SELECT l.is_open AND (l.rank <= n.came OR q.start_order = 'fair')
+                                    FROM lapinq_lanes l
+                                   WHERE l.queue_name = q.name
+                                     AND l.lane = n.lane
+                                   LIMIT 1), false)
+                        -- The end of a task may have made room in other lanes of its key.
+                        AND NOT (n.came = nothing_came
+                                 AND q.max_running_per_key IS NOT NULL
+                                 AND n.lane >= ' '
+                                 AND (SELECT count(*)
+                                        FROM (SELECT
+                                                FROM lapinq_lanes l
+                                               WHERE l.queue_name = q.name
+                                                 AND l.lane >= split_part(n.lane, chr(31), 1)
+                                                 AND l.lane < split_part(n.lane, chr(31), 1) || ' '
+                                               ORDER BY l.queue_name, l.lane
+                                               LIMIT 2) AS of_key) > 1)
+                        OR n.came = nothing_came
+                           AND n.lane >= ' '
+                           AND (SELECT true
+                                  FROM lapinq_ready r
+                                 WHERE r.queue_name = q.name
+                                   AND r.lane >= split_part(n.lane, chr(31), 1)
+                                   AND r.lane < split_part(n.lane, chr(31), 1) || ' '
+                                 ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                                 LIMIT 1) IS NULL) AS is_known
+              FROM of_lanes n) AS o;
+    opened := '{}';
+    IF q.start_order = 'strict_per_key' THEN
+        RETURN;
+    END IF;
+    -- New lanes, in a statement for all. If a key has no room, the claim that meets its lane closes it.
+    WITH new AS (
+        INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)
+        SELECT q.name, t.lane, split_part(t.lane, chr(31), 2), true, CASE WHEN is_fair THEN 0 ELSE first.rank END,
+               CASE WHEN is_fair THEN greatest(q.virtual_time, k.virtual_time) ELSE first.seq END, lapinq_now()
+          FROM unnest(told) AS t (lane)
+         CROSS JOIN LATERAL (
+               SELECT r.rank, r.seq, coalesce(r.expires_at > lapinq_now(), true) AS is_live
+                 FROM lapinq_ready r
+                WHERE r.queue_name = q.name
+                  AND r.lane BETWEEN t.lane AND t.lane
+                ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                LIMIT 1) AS first
+          LEFT JOIN LATERAL (
+               SELECT x.virtual_time
+                 FROM lapinq_keys x
+                WHERE is_fair
+                  AND x.queue_name = q.name
+                  AND x.key = t.lane
+                LIMIT 1) AS k ON true
+         WHERE first.is_live
+           AND NOT (is_fair AND split_part(t.lane, chr(31), 2) > '') -- its place may be shifted
+         ORDER BY first.seq -- lanes at the same place start in the order of their rows
+            ON CONFLICT (queue_name, lane) DO NOTHING
+        RETURNING lapinq_lanes.lane
+    )
+    SELECT ARRAY(SELECT n.lane FROM new n) INTO opened;
+    told := ARRAY(SELECT unnest(told) EXCEPT SELECT unnest(opened));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_tokens(rate jsonb, tokens double precision, tokens_at timestamp with time zone)
  RETURNS double precision
  LANGUAGE sql
@@ -2215,6 +2918,136 @@ BEGIN
     SELECT f.lane, f.key, f.names, f.row_id, f.id, f.rank, f.seq, f.units, f.isolation, f.most,
            CASE WHEN NOT by_priority THEN 0 WHEN f.lane IS NULL THEN f.rank ELSE f.rank - lane_distance END AS first_by,
            f.then_by, f.nth, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
+      FROM found f
+     ORDER BY first_by, f.then_by, CASE WHEN is_strict THEN f.nth ELSE f.seq END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_window_2(q lapinq_queues, sets text[], shifts double precision[], size integer, room integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, first_rank bigint, first_place double precision, limits lapinq_limits[], long_lanes text[])
+ RETURNS TABLE(lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint, most integer, first_by bigint, then_by double precision, nth bigint, next_rank bigint, next_seq bigint, "time" double precision, shift double precision, is_behind boolean, is_late boolean, ends boolean)
+ LANGUAGE plpgsql
+ ROWS 100
+AS $function$
+#variable_conflict use_column
+DECLARE
+    lane_distance CONSTANT bigint := 2199023255552; -- what the rank of a task in a lane has more
+    by_priority CONSTANT boolean := q.start_order = 'priority';
+    is_fair CONSTANT boolean := q.start_order = 'fair';
+    is_strict CONSTANT boolean := q.start_order = 'strict_per_key';
+    lowest CONSTANT bigint := -9223372036854775808; -- rank
+    rounding CONSTANT float8 := 1e-12; -- of sums of virtual times
+    unkeyed_weight CONSTANT float8 := greatest(0.001, coalesce((q.weights ->> '')::float8, 1));
+BEGIN
+    RETURN QUERY
+    WITH lanes AS MATERIALIZED (
+        SELECT l.*, split_part(l.lane, chr(31), 1) AS key, row_number() OVER () AS nth
+          FROM (SELECT x.lane, x.names, x.rank, x.place + s.shift AS place, x.head, s.shift
+                  FROM unnest(sets, shifts) AS s (names, shift)
+                 CROSS JOIN LATERAL (
+                       SELECT y.lane, y.names, y.rank, y.place, y.head
+                         FROM lapinq_lanes y
+                        WHERE y.queue_name = q.name
+                          AND y.names = s.names
+                          AND y.is_open
+                          AND (y.rank, y.place) >= (CASE s.names WHEN '' THEN first_rank ELSE lowest END,
+                                                    CASE s.names WHEN '' THEN first_place ELSE '-infinity' END)
+                          AND y.rank <= max_rank + lane_distance
+                        ORDER BY y.queue_name, y.names, y.rank, y.place
+                        LIMIT greatest(0, size)) AS x
+                 ORDER BY x.rank, x.place + s.shift
+                 LIMIT greatest(0, size)) AS l
+    ), capped AS MATERIALIZED (
+        SELECT l.*, CASE WHEN l.lane = ANY (long_lanes) THEN room + 1
+                         ELSE (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) END AS at_once,
+               greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight,
+               is_fair AND coalesce(l.place < k.virtual_time - rounding * greatest(1, k.virtual_time), false)
+               OR is_strict AND l.head IS NULL AND l.key > '' AS is_behind,
+               CASE WHEN l.key > '' THEN
+                    least(CASE WHEN is_strict THEN 1 END,
+                          floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)),
+                          CASE WHEN q.max_running_per_key IS NOT NULL
+                               THEN q.max_running_per_key - (SELECT count(*)
+                                                               FROM lapinq_running r
+                                                              WHERE r.queue_name = q.name
+                                                                AND split_part(r.lane, chr(31), 1) = l.key
+                                                                AND r.lane IS NOT NULL) END)::integer
+               END AS most
+          FROM lanes l
+          LEFT JOIN LATERAL (
+               SELECT x.virtual_time, x.tokens, x.tokens_at
+                 FROM lapinq_keys x
+                WHERE (is_fair OR q.rate_per_key IS NOT NULL)
+                  AND l.key > ''
+                  AND x.queue_name = q.name
+                  AND x.key = l.key
+                LIMIT 1) AS k ON true
+    ), found AS (
+        SELECT c.lane, c.key, c.names, coalesce(h.row_id, t.row_id) AS row_id, coalesce(h.id, t.id) AS id,
+               coalesce(h.rank, t.rank, c.rank) AS rank, coalesce(h.seq, t.seq) AS seq, coalesce(h.units, t.units) AS units,
+               coalesce(h.isolation, t.isolation) AS isolation, c.most,
+               CASE WHEN is_fair THEN c.place + coalesce(t.cost_before, 0) / c.weight
+                    WHEN is_strict THEN coalesce(h.seq, t.last_seq, c.place)
+                    ELSE coalesce(t.seq, c.place) END AS then_by,
+               coalesce(t.nth, 1) AS nth, t.next_rank, t.next_seq,
+               c.place + coalesce(t.cost_before + t.cost, 0) / c.weight AS "time", c.shift, c.is_behind,
+               NOT is_fair AND t.nth = 1 AND (c.rank, c.place) < (CASE WHEN by_priority THEN t.rank ELSE 0 END, t.seq) AS is_late,
+               coalesce(t.nth = c.at_once AND (c.most IS NULL OR c.most > c.at_once), false) AS ends
+          FROM capped c
+          LEFT JOIN LATERAL (
+               SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation
+                 FROM lapinq_ready x
+                WHERE c.head IS NOT NULL
+                  AND c.most >= 1
+                  AND x.id = c.head
+                  AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
+                  AND (x.isolation < 2 OR isolated > 0)
+                  AND (limits IS NULL OR x.units IS NULL OR NOT lapinq_is_too_large_1(c.names, x.units, limits))
+                LIMIT 1
+                  FOR UPDATE SKIP LOCKED) AS h ON true
+          LEFT JOIN LATERAL (
+               SELECT one.*, row_number() OVER so_far AS nth, max(one.seq) OVER so_far AS last_seq,
+                      sum(one.cost) OVER so_far - one.cost AS cost_before,
+                      lead(one.rank) OVER so_far AS next_rank, lead(one.seq) OVER so_far AS next_seq
+                 FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation,
+                              CASE WHEN is_fair THEN coalesce((SELECT max(u) FROM unnest(x.units) AS u), 1) ELSE 1 END::float8 AS cost
+                         FROM lapinq_ready x
+                        WHERE c.head IS NULL
+                          AND NOT c.is_behind
+                          AND x.queue_name = q.name
+                          AND x.lane BETWEEN c.lane AND c.lane
+                          AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
+                          AND (x.isolation < 2 OR isolated > 0)
+                          AND (limits IS NULL OR x.units IS NULL OR NOT lapinq_is_too_large_1(c.names, x.units, limits))
+                        ORDER BY x.queue_name, x.lane, x.rank, x.seq
+                        LIMIT greatest(0, least(c.most, c.at_once))
+                          FOR UPDATE SKIP LOCKED) AS one
+               WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) AS t ON true
+        UNION ALL
+        SELECT NULL, '', '', u.row_id, u.id, u.rank, u.seq, NULL, u.isolation, NULL,
+               CASE WHEN is_fair THEN greatest(q.unkeyed_time, q.virtual_time) + (row_number() OVER () - 1) / unkeyed_weight
+                    WHEN is_strict THEN max(u.seq) OVER (ROWS UNBOUNDED PRECEDING)
+                    ELSE u.seq END,
+               row_number() OVER (), NULL, NULL, NULL, NULL, false, false, false
+          FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.isolation
+                  FROM lapinq_ready x
+                 WHERE x.queue_name = q.name
+                   AND (x.rank, x.seq) >= (mark_rank, mark_seq)
+                   AND x.rank <= max_rank
+                   AND (x.expires_at IS NULL OR x.expires_at > lapinq_now())
+                   AND (x.isolation < 2 OR isolated > 0)
+                 ORDER BY x.queue_name, x.rank, x.seq
+                 LIMIT greatest(0, room)
+                   FOR UPDATE SKIP LOCKED) AS u
+        UNION ALL
+        -- Behind the place of the last lane may be others.
+        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, NULL, NULL,
+               false, false, true
+          FROM lanes l
+         WHERE l.nth = size
+    )
+    SELECT f.lane, f.key, f.names, f.row_id, f.id, f.rank, f.seq, f.units, f.isolation, f.most,
+           CASE WHEN NOT by_priority THEN 0 WHEN f.lane IS NULL THEN f.rank ELSE f.rank - lane_distance END AS first_by,
+           f.then_by, f.nth, f.next_rank, f.next_seq, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
       FROM found f
      ORDER BY first_by, f.then_by, CASE WHEN is_strict THEN f.nth ELSE f.seq END;
 END

@@ -16,7 +16,7 @@ from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim, by_queue
 from lapinq_core.limits import governed_claims
-from lapinq_core.tasks.claim_facts import facts_of
+from lapinq_core.tasks.claim_facts import LaneMark, facts_of
 
 sql = sql_of(__name__)
 _claims = msgspec.json.Decoder(list[Claim])
@@ -217,13 +217,15 @@ async def _governed(conn: PinnedConnection, params: Mapping[str, object]) -> _An
     facts, queue = facts_of(conn), str(params["queue"])
     watched = time.monotonic() < facts.watched_until.get(queue, 0.0)
     for _ in range(MAX_LOOKS):
-        row = await _claim_governed(conn, params, watched)
+        began, lane_mark = time.monotonic(), facts.lane_mark(queue)
+        row = await _claim_governed(conn, params, lane_mark, watched)
         if row is None:
             break
-        claims, state, opens_in, again, mark = row
+        claims, state, opens_in, again, mark, next_lane_mark = row
         if state == _LOCKED:
             return _Answer(None, facts.come_back_in(queue), is_governed=True)
         facts.locked.pop(queue, None)
+        facts.note_lane_mark(queue, lane_mark, next_lane_mark if claims else None, began)
         if state == _WATCHED:
             facts.note_watched(queue)
             watched = True
@@ -235,10 +237,14 @@ async def _governed(conn: PinnedConnection, params: Mapping[str, object]) -> _An
 
 
 async def _claim_governed(
-    conn: PinnedConnection, params: Mapping[str, object], watched: bool
+    conn: PinnedConnection, params: Mapping[str, object], since: LaneMark, watched: bool
 ) -> tuple[Any, ...] | None:
     """None if the queue's row is locked for longer than the judgement of a circuit breaker may wait."""
-    params = {**params, "watched": watched}
+    params = {
+        **params,
+        **{f"first_{field}": value for field, value in since._asdict().items()},
+        "watched": watched,
+    }
     if not watched:
         return await one_row(conn, governed_claims.CLAIM, params, prepare=True)
     try:

@@ -5,7 +5,7 @@ from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
 from lapinq_core.lookup.blocking import LimitUsed
 from lapinq_core.lookup.why_not_running import find_reason
-from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 
 async def has(conn: Conn, units: float) -> None:
@@ -73,3 +73,29 @@ async def test_a_limit_that_another_claim_holds_is_left_alone(connections: Conne
         assert await claim(conn, worker, 1, "large") == []
     reserved = "SELECT reserved_by, reserved_units FROM lapinq_limits"
     assert await one_row(conn, reserved) == ("large", 6000)
+
+
+async def test_a_queue_that_found_no_place_for_long_gets_the_next_one(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
+    [waits] = await enqueue(conn, 1, queue_name="waits", limits={"gpu": 1})
+    await enqueue(conn, 9, queue_name="busy", limits={"gpu": 1})
+    held = await claim(conn, worker, 1, "busy")
+    assert await claim(conn, worker, 1, "waits") == []
+    await complete(conn, held)
+    held = await claim(conn, worker, 1, "busy")  # which of two gets a place is chance at first
+    assert len(held) == 1
+    await conn.execute("UPDATE lapinq_limits SET reserved_until = reserved_until - interval '16 seconds'")
+    await complete(conn, held)
+    assert await claim(conn, worker, 1, "busy") == []
+    held = await claim(conn, worker, 1, "waits")
+    assert [one.id for one in held] == [waits]
+    await complete(conn, held)
+    assert len(await claim(conn, worker, 1, "busy")) == 1
+
+
+async def test_a_queue_alone_reserves_no_place(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
+    await enqueue(conn, 2, queue_name="alone", limits={"gpu": 1})
+    assert len(await claim(conn, worker, 1, "alone")) == 1
+    assert await claim(conn, worker, 1, "alone") == []
+    assert await one_row(conn, "SELECT reserved_by FROM lapinq_limits") == (None,)

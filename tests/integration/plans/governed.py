@@ -8,6 +8,7 @@ import uuid
 
 from lapinq_core.limits.blocked_keys import MOST_COUNTED
 from lapinq_core.limits.named_limits import MAX_WAITING
+from lapinq_core.tasks.claim_facts import LaneMark
 from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 from tests.integration.plans.hot_path import Params, Session, Statement
 from tests.integration.plans.laned import (
@@ -45,6 +46,7 @@ def _claim(queue: str) -> Params:
         "mark_seq": _SEQ,
         "max_rank": HIGHEST_RANK,
         "watched": queue == WATCHED,
+        **{f"first_{field}": value for field, value in LaneMark()._asdict().items()},
     }
 
 

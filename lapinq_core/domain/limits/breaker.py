@@ -23,7 +23,7 @@ class BreakerState(StrEnum):
     OPEN = "open"
     """None does."""
     HALF_OPEN = "half_open"
-    """One may, as a probe."""
+    """One may, as a probe; after a while another, if it still runs."""
 
 
 class BreakerRule(msgspec.Struct, frozen=True, kw_only=True):

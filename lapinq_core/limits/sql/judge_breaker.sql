@@ -3,8 +3,9 @@
 -- well.
 -- Only attempts that were claimed in the present state count: later ends of earlier ones change nothing. While it is
 -- closed, attempts that were lost with their workers or released count neither as failures nor as successes, and so do
--- cancelled ones. While it is half open, the probe decides: if it was lost, it has failed; if it was released or
--- cancelled the next task is the probe.
+-- cancelled ones. While it is half open, the first probe that completes or fails decides; one that was lost has failed. If
+-- the last one was released or cancelled, the next task is the probe. So it is if the last one runs for longer than the
+-- breaker would be open had it failed: then it is forgotten, but its start stays noted, so its end still counts.
 -- It looks at the noted attempts from `first_seq` on, the first that still ran at the last look, so it doesn't meet the
 -- dead rows of earlier ones. Notes only come behind: claims number them under the same lock.
 -- OFFSET 0 keeps the lookup of each attempt a lookup by id: without it PostgreSQL may read all that run, for each.
@@ -14,7 +15,9 @@ WITH b AS MATERIALIZED (
     SELECT *,
            -- A clock that was set back ends the pause.
            state = 'open' AND NOT tries_at - pause_seconds * interval '1 second' <= lapinq_now() AS is_back,
-           floor(extract(epoch FROM lapinq_now())::float8 / window_seconds * 20)::bigint AS slice
+           floor(extract(epoch FROM lapinq_now())::float8 / window_seconds * 20)::bigint AS slice,
+           10 * retry_after_seconds AS longest_pause,
+           10 AS most_probes -- that run at the same time
       FROM lapinq_breakers
      WHERE queue_name = %(queue)s::text
        AND NOT (state = 'closed'
@@ -22,7 +25,7 @@ WITH b AS MATERIALIZED (
                 AND coalesce(judged_at BETWEEN lapinq_now() - %(rest)s::float8 * interval '1 second' AND lapinq_now(),
                              false))
 ), noted AS MATERIALIZED (
-    SELECT s.place, s.seq,
+    SELECT s.place, s.seq, s.claimed_at,
            EXISTS (SELECT
                      FROM lapinq_running
                     WHERE id = s.task_id
@@ -55,6 +58,18 @@ WITH b AS MATERIALIZED (
               AND NOT final
               AND claimed_at = e.claimed_at
             LIMIT 1) AS a ON true
+), probes AS MATERIALIZED (
+    SELECT count(*) AS running
+      FROM noted n
+      JOIN b ON b.state = 'half_open' AND n.seq > b.since_seq
+     WHERE n.is_running
+), decisive AS MATERIALIZED (
+    SELECT e.task_id, e.outcome
+      FROM ends e
+      JOIN b ON b.state = 'half_open'
+     WHERE e.outcome IN ('completed', 'failed')
+     ORDER BY e.finished_at, e.seq
+     LIMIT 1
 ), counted AS MATERIALIZED (
     SELECT e.seq, e.task_id, e.finished_at, e.outcome = 'failed' AS has_failed,
            count(*) FILTER (WHERE e.outcome = 'completed') OVER (ORDER BY e.finished_at, e.seq) AS row_no
@@ -87,26 +102,34 @@ WITH b AS MATERIALIZED (
      WHERE s.slice > b.slice - 20
        AND s.slice <= b.slice
 ), judged AS MATERIALIZED (
-    SELECT b.*, probe.outcome AS probe_outcome, probe.seq IS NOT NULL AS probe_ended,
+    SELECT b.*, decisive.outcome, decisive.task_id AS decisive_id,
+           b.probe_seq IS NOT NULL
+           AND (last.is_running IS NOT TRUE
+                OR probes.running < b.most_probes
+                   AND last.claimed_at NOT BETWEEN
+                       lapinq_now() - least(b.pause_seconds * 2 ^ probes.running, b.longest_pause) * interval '1 second'
+                       AND lapinq_now()) AS is_next_tried,
            seen.failures AS failures_seen, seen.attempts AS attempts_seen,
            (SELECT max(failures) FROM rows) AS longest_row,
            coalesce((SELECT failures FROM rows ORDER BY row_no DESC LIMIT 1), b.in_row) AS last_row
       FROM b
      CROSS JOIN seen
-      LEFT JOIN ends AS probe ON probe.seq = b.probe_seq
+     CROSS JOIN probes
+      LEFT JOIN noted AS last ON last.seq = b.probe_seq
+      LEFT JOIN decisive ON true
 ), verdict AS MATERIALIZED (
     SELECT j.*,
            CASE WHEN state = 'closed' AND longest_row >= failures_in_row THEN 'open'
                 WHEN state = 'closed' AND attempts_seen >= least_attempts
                      AND failures_seen >= failure_share * attempts_seen THEN 'open'
                 WHEN state = 'open' AND (tries_at <= lapinq_now() OR is_back) THEN 'half_open'
-                WHEN state = 'half_open' AND probe_outcome = 'completed' THEN 'closed'
-                WHEN state = 'half_open' AND probe_outcome = 'failed' THEN 'open'
+                WHEN state = 'half_open' AND outcome = 'completed' THEN 'closed'
+                WHEN state = 'half_open' AND outcome = 'failed' THEN 'open'
                 ELSE state
            END AS next,
            (longest_row >= failures_in_row) IS TRUE AS is_row,
            CASE WHEN state = 'closed' THEN retry_after_seconds
-                ELSE least(2 * pause_seconds, 10 * retry_after_seconds)
+                ELSE least(2 * pause_seconds, longest_pause)
            END AS next_pause
       FROM judged j
 ), changed AS (
@@ -121,7 +144,7 @@ WITH b AS MATERIALIZED (
            attempts = CASE WHEN v.state <> 'closed' OR v.next <> 'open' THEN v.attempts
                            WHEN NOT v.is_row THEN v.attempts_seen END,
            failed_task_id = CASE WHEN v.next <> 'open' OR v.state = 'open' THEN v.failed_task_id
-                                 WHEN v.state = 'half_open' THEN v.probe_id
+                                 WHEN v.state = 'half_open' THEN v.decisive_id
                                  ELSE (SELECT task_id
                                          FROM counted
                                         WHERE has_failed
@@ -132,13 +155,13 @@ WITH b AS MATERIALIZED (
                                 ELSE v.pause_seconds END,
            tries_at = CASE WHEN v.next = 'open' AND v.state <> 'open'
                            THEN lapinq_now() + v.next_pause * interval '1 second' ELSE v.tries_at END,
-           probe_id = CASE WHEN NOT v.probe_ended AND v.next = 'half_open' THEN v.probe_id END,
-           probe_seq = CASE WHEN NOT v.probe_ended AND v.next = 'half_open' THEN v.probe_seq END,
+           probe_id = CASE WHEN v.next = 'half_open' AND NOT v.is_next_tried THEN v.probe_id END,
+           probe_seq = CASE WHEN v.next = 'half_open' AND NOT v.is_next_tried THEN v.probe_seq END,
            first_seq = coalesce((SELECT min(seq) FROM noted WHERE is_running), (SELECT max(seq) FROM noted), v.first_seq),
            judged_at = lapinq_now()
       FROM verdict v
      WHERE x.queue_name = v.queue_name
-       AND (v.next <> v.state OR EXISTS (SELECT FROM ended))
+       AND (v.next <> v.state OR v.is_next_tried OR EXISTS (SELECT FROM ended))
 ), added AS (
     INSERT INTO lapinq_breaker_counts AS x (queue_name, slice, failures, attempts)
     SELECT v.queue_name, s.slice, s.failures, s.attempts

@@ -20,6 +20,8 @@ from tests.support.rows.factories import Conn, new_task
 pytestmark = pytest.mark.slow
 
 TASKS, WORKERS = 60, 4
+RETRY_AFTER_SECONDS = 2.5
+"""A probe of a dead worker is rescued within twice this time. After that another would be tried beside it."""
 
 
 def test_one_probe_at_a_time_until_the_service_is_back(database: str, tmp_path: Path) -> None:
@@ -57,7 +59,9 @@ def test_one_probe_at_a_time_until_the_service_is_back(database: str, tmp_path: 
 
 
 async def _set_breaker(conn: Conn) -> None:
-    await put_breaker(conn, "default", BreakerRule(failures_in_row=3, retry_after_seconds=1.5))
+    await put_breaker(
+        conn, "default", BreakerRule(failures_in_row=3, retry_after_seconds=RETRY_AFTER_SECONDS)
+    )
 
 
 def _when(database: str, state: BreakerState) -> Breaker | None:

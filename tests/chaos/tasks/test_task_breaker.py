@@ -27,6 +27,7 @@ from tests.support.rows.factories import SOMEBODY, Conn, new_task
 pytestmark = pytest.mark.slow
 
 TASKS, OTHERS, WORKERS = 120, 60, 3
+RETRY_AFTER_SECONDS = 2.5  # as in test_circuit_breaker.py
 _LOG = """
 CREATE TABLE admissions (task_id uuid NOT NULL, state text NOT NULL);
 CREATE FUNCTION log_admission() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -93,7 +94,9 @@ def test_nothing_of_the_name_starts_past_it_and_every_task_ends(database: str, t
 
 async def _set_breaker(conn: Conn) -> None:
     await conn.execute(_LOG)
-    await put_breaker(conn, "acall", BreakerRule(failures_in_row=3, retry_after_seconds=1.5), by=SOMEBODY)
+    await put_breaker(
+        conn, "acall", BreakerRule(failures_in_row=3, retry_after_seconds=RETRY_AFTER_SECONDS), by=SOMEBODY
+    )
 
 
 def _is(database: str, state: BreakerState) -> bool:

@@ -180,6 +180,69 @@ async def test_a_probe_that_is_released_or_cancelled_leaves_it_to_the_next_task(
     assert (await look(conn)).state is CLOSED
 
 
+async def test_beside_a_probe_that_runs_for_long_others_are_tried_as_often_as_if_it_had_failed(
+    conn: Conn,
+) -> None:
+    worker = await opened(conn, retry_after_seconds=10)
+    await move_clock(conn, 11)
+    probes = await claim(conn, worker, 5)
+    moved = 11
+    for pause in (20, 40, 80, *[100] * 6):
+        await move_clock(conn, moved + pause - 2)
+        assert await claim(conn, worker, 5) == [], pause
+        moved += pause + 2
+        await move_clock(conn, moved)
+        assert (await watch_breakers(conn)).queues == ["default"], "its workers are woken"
+        assert (await look(conn)).probe_task_id is None
+        [another] = await claim(conn, worker, 5)
+        assert (await look(conn)).probe_task_id == another.id
+        probes.append(another)
+    await move_clock(conn, moved + 1000)
+    assert await claim(conn, worker, 5) == [], "ten at a time"
+    await worker_verbs.release(conn, [probes.pop(1)])
+    assert (await look(conn)).probe_task_id is None
+    probes += await claim(conn, worker, 5)
+    assert len(probes) == 10
+    assert await claim(conn, worker, 5) == []
+    await complete(conn, probes[3:4])
+    assert (await look(conn)).state is CLOSED
+    await end(conn, probes[:3])
+    assert (await look(conn)).state is CLOSED, "they started before it closed"
+    await end(conn, await claim(conn, worker))
+    assert (await look(conn)).state is OPEN
+
+
+async def test_the_first_of_several_probes_that_ends_decides(conn: Conn) -> None:
+    worker, moved = await opened(conn, retry_after_seconds=10), 0.0
+
+    async def two_probes() -> list[Claim]:
+        nonlocal moved
+        probes = list[Claim]()
+        for _ in range(2):
+            moved += 300
+            await move_clock(conn, moved)
+            probes += await claim(conn, worker, 5)
+        return probes
+
+    slow, second = await two_probes()
+    await end(conn, [slow])
+    breaker = await look(conn)
+    assert (breaker.state, breaker.failed_task_id) == (OPEN, slow.id)
+    assert breaker.next_try_at is not None
+    assert (breaker.next_try_at - breaker.since).total_seconds() == 20
+    await complete(conn, [second])
+    assert (await look(conn)).state is OPEN
+    # Of ends that one look finds, too.
+    slow, second = await two_probes()
+    await end(conn, [slow])
+    await complete(conn, [second])
+    assert (await look(conn)).failed_task_id == slow.id
+    slow, second = await two_probes()
+    await complete(conn, [second])
+    await end(conn, [slow])
+    assert (await look(conn)).state is CLOSED
+
+
 async def test_attempts_lost_with_their_worker_open_nothing_but_a_lost_probe_has_failed(conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 20)

@@ -206,6 +206,27 @@ async def test_a_probe_that_says_nothing_is_followed_by_another_parked_task(conn
     assert len(await parked(conn)) == 2
 
 
+async def test_beside_a_probe_that_runs_for_long_another_is_tried_and_a_late_failure_opens_nothing(
+    conn: Conn,
+) -> None:
+    worker, waiting = await opened(conn, 5)
+    assert await start(conn, worker, 9) == []
+    await move_clock(conn, 31)
+    await watch_task_breakers(conn)
+    [slow] = await start(conn, worker, 9)
+    await move_clock(conn, 31 + 50)
+    assert (await watch_task_breakers(conn)).queues == []
+    await move_clock(conn, 31 + 70)
+    assert (await watch_task_breakers(conn)).queues == ["default"]
+    [second] = await start(conn, worker, 9)
+    assert (slow.id, second.id) == (waiting[0], waiting[1])
+    await complete(conn, [second])
+    assert (await look(conn)).state is CLOSED
+    await end(conn, [slow])
+    assert (await look(conn)).state is CLOSED
+    assert len(await start(conn, worker, 9)) == 3
+
+
 async def test_a_candidate_that_nobody_claims_keeps_others_waiting_for_seconds_and_a_paused_queue_has_none(
     conn: Conn,
 ) -> None:

@@ -5,6 +5,7 @@ back with what it sent.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import psycopg
@@ -19,6 +20,8 @@ from lapinq_core.limits import governed_claims
 from lapinq_core.tasks.claiming import decoded
 
 sql = sql_of(__name__)
+
+ADOPT_LIMIT = 500
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +42,14 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     cancelled: bool = False
     isolation: int = 0
     logs: str | None = None
+
+
+class ClaimedTransient(NamedTuple):
+    """The fire-and-forget tasks that a claim took, and the queues with a policy in which others wait: for these,
+    `adopt_transient` is next."""
+
+    claims: list[Claim]
+    governed: Sequence[str]
 
 
 def ended_as(task_id: str, token: str, following: Next, run_seconds: float | None = None) -> Ended:
@@ -82,16 +93,19 @@ async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> 
 
 async def claim_transient(
     conn: PinnedConnection, queues: list[str] | None, limit: int, *, in_order: bool = False
-) -> list[Claim]:
+) -> ClaimedTransient:
     """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all). With `in_order` it takes from a queue only
     when those before it have none."""
     params = {"queues": queues, "limit": limit, "in_order": in_order}
-    return decoded(await first_value(conn, sql("claim_transient"), params, prepare=True), "")
+    text, governed = await one_row(conn, sql("claim_transient"), params, prepare=True)
+    return ClaimedTransient(decoded(text, ""), governed)
 
 
-async def adopt_transient(conn: PinnedConnection, limit: int) -> list[str]:
-    """Stores up to `limit` fire-and-forget tasks of queues with a policy as ordinary ones; returns those queues."""
-    return await first_value(conn, governed_claims.ADOPT_TRANSIENT, {"limit": limit}, prepare=True)
+async def adopt_transient(conn: PinnedConnection, queues: Sequence[str]) -> None:
+    """Stores fire-and-forget tasks of these queues, which have a policy, as ordinary ones: about `ADOPT_LIMIT`, as many
+    of each queue."""
+    params = {"queues": list(queues[:ADOPT_LIMIT]), "limit": max(1, ADOPT_LIMIT // len(queues))}
+    await conn.execute(governed_claims.ADOPT_TRANSIENT, params, prepare=True)
 
 
 async def complete(

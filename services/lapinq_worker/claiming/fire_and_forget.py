@@ -1,7 +1,7 @@
 """When to ask for fire-and-forget tasks: after a hint, else by polling, and again while there are some."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
@@ -27,6 +27,9 @@ class FireAndForget:
         self._none_until: dict[int, float] = {}  # by the number of queues, 0 for all
         self._heard_count = 0
         self._got_some = False
+        self._governed: Sequence[
+            str
+        ] = ()  # queues with a policy in which such tasks wait, as of the last claim
         self.rests = False  # none waits, as of the last look
         self.is_used = False  # this worker has seen such a task
 
@@ -47,9 +50,12 @@ class FireAndForget:
         claims: list[Claim] = []
         some_wait = self._got_some or await backlog.has_transient(connection, queues)
         if some_wait:
-            claims = await worker_verbs.claim_transient(connection, queues, limit, in_order=self._in_order)
-            if not claims:
-                await worker_verbs.adopt_transient(connection, limit)
+            # Beforehand: what is claimed would be lost with an error.
+            if self._governed:
+                await worker_verbs.adopt_transient(connection, self._governed)
+            claims, self._governed = await worker_verbs.claim_transient(
+                connection, queues, limit, in_order=self._in_order
+            )
         self._got_some = bool(claims)
         self.is_used |= some_wait
         self.rests = not some_wait and self._hears()

@@ -235,7 +235,7 @@ async def test_behind_a_slow_task_fire_and_forget_is_kept_and_what_expires_never
         await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
-        worker._inbox.take_in(await worker_verbs.claim_transient(desk.conn, None, 1), 0.01)
+        worker._inbox.take_in((await worker_verbs.claim_transient(desk.conn, None, 1)).claims, 0.01)
         await asyncio.sleep(0.5)
         gate.open()
         await until(lambda: starts(tmp_path) == {"x": 1})

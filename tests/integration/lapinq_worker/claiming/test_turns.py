@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+from lapinq_core.db.rows import one_row
+from lapinq_core.limits import policies
+from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from tests.integration.lapinq_worker.desk import Desk, task_of
+from tests.support.rows.factories import SOMEBODY, pause
 from tests.support.sample import tasks
 
 
@@ -40,3 +44,28 @@ async def test_only_the_named_queues_are_served(desk: Desk) -> None:
         await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name="mail"))
         assert await desk.status(other) == "pending"
         assert await desk.value("SELECT count(*) FROM lapinq_transient") == 1
+
+
+async def test_fire_and_forget_of_queues_with_a_policy_waits_for_no_other_queue(desk: Desk) -> None:
+    queues = ["mail", "calls", "paused", "busy"]
+    for queue in (*queues[:3], "not served"):
+        await policies.change(desk.conn, queue, {"max_running": 1}, by=SOMEBODY)
+    await desk.hand_in_many(
+        [
+            task_of(tasks.anoop, queue_name=queue, ttl_seconds=0)
+            for queue in [*queues, "busy", "busy", "not served"]
+            for _ in range(3)
+        ]
+    )
+    await pause(desk.conn, "paused")
+    fire_and_forget = FireAndForget(0.1, in_order=False)
+    for _ in range(2):
+        claims = await fire_and_forget.claim(desk.conn, queues, 1)
+        assert claims is not None
+        assert [held.queue_name for held in claims] == ["busy"]
+    stored = "SELECT array_agg(DISTINCT queue_name ORDER BY queue_name), count(*) FROM {}"
+    assert await one_row(desk.conn, stored.format("lapinq_ready")) == (["calls", "mail"], 6)
+    assert await one_row(desk.conn, stored.format("lapinq_transient")) == (
+        ["busy", "not served", "paused"],
+        13,
+    )

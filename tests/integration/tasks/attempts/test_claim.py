@@ -242,8 +242,8 @@ async def test_a_task_to_be_profiled_that_found_no_place_says_so_to_the_next_cla
 async def test_fire_and_forget_leaves_nothing(conn: Conn) -> None:
     (gone,) = await enqueue(conn, ttl_seconds=0, args=[4, 5])
     assert await status(conn, gone) is None
-    assert await worker_verbs.claim_transient(conn, ["other"], 5) == []
-    (held,) = await worker_verbs.claim_transient(conn, None, 5)
+    assert (await worker_verbs.claim_transient(conn, ["other"], 5)).claims == []
+    (held,) = (await worker_verbs.claim_transient(conn, None, 5)).claims
     assert held.is_transient
     assert bytes(held.args) == b"[4,5]"
-    assert await worker_verbs.claim_transient(conn, None, 5) == []
+    assert (await worker_verbs.claim_transient(conn, None, 5)).claims == []

@@ -89,7 +89,7 @@ async def test_an_attempt_is_overdue_a_margin_after_its_own_limit_or_after_the_l
 async def test_fire_and_forget_brings_its_limit_its_metadata_and_its_queue(conn: Conn) -> None:
     await enqueue(conn, queue_name="video", ttl_seconds=0, timeout_seconds=2.5, metadata={"a": 1})
     await enqueue(conn, queue_name="mail", ttl_seconds=0)
-    held = {one.queue_name: one for one in await worker_verbs.claim_transient(conn, None, 5)}
+    held = {one.queue_name: one for one in (await worker_verbs.claim_transient(conn, None, 5)).claims}
     assert set(held) == {"video", "mail"}
     assert (held["video"].timeout, held["mail"].timeout) == (2.5, None)
     assert msgspec.json.decode(held["video"].metadata) == {"a": 1}

@@ -57,6 +57,6 @@ async def test_fire_and_forget_is_taken_by_priority_or_in_the_order_of_the_queue
         held = [
             claim
             for limit in (1, 5)
-            for claim in await worker_verbs.claim_transient(conn, queues, limit, in_order=in_order)
+            for claim in (await worker_verbs.claim_transient(conn, queues, limit, in_order=in_order)).claims
         ]
         assert [(claim.queue_name, -claim.rank) for claim in held] == expected, in_order

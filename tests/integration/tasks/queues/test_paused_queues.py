@@ -41,7 +41,11 @@ async def test_fire_and_forget_waits_in_a_paused_queue_too(conn: Conn) -> None:
         for queue in ("paused", "other"):
             await enqueue(conn, queue_name=queue, ttl_seconds=0)
         await pause(conn, "paused")
-        assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["other"]
-        assert await worker_verbs.claim_transient(conn, queues, 5) == []
+        assert [held.queue_name for held in (await worker_verbs.claim_transient(conn, queues, 5)).claims] == [
+            "other"
+        ]
+        assert (await worker_verbs.claim_transient(conn, queues, 5)).claims == []
         await resume(conn, "paused")
-        assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["paused"]
+        assert [held.queue_name for held in (await worker_verbs.claim_transient(conn, queues, 5)).claims] == [
+            "paused"
+        ]

@@ -2089,6 +2089,45 @@ SELECT CASE WHEN tokens_at <= lapinq_now() + (rate ->> 'period_seconds')::float8
             ELSE lapinq_now() END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_removed_lanes_1(queues text[], lanes text[], ids uuid[], ready boolean[])
+ RETURNS TABLE(queue_name text, told text[])
+ LANGUAGE sql
+ STABLE
+AS $function$
+    WITH removed AS MATERIALIZED (
+        SELECT r.queue, r.lane, count(*) FILTER (WHERE r.was_ready) AS were_ready, array_agg(r.id) AS ids
+          FROM unnest(queues, lanes, ids, ready) AS r (queue, lane, id, was_ready)
+         WHERE r.lane IS NOT NULL
+         GROUP BY r.queue, r.lane
+    ), found AS (
+        SELECT r.queue, r.lane, (row_number() OVER (PARTITION BY r.queue ORDER BY r.lane) - 1) / 100 AS part
+          FROM removed r
+         WHERE r.were_ready > 0
+               AND r.were_ready >= (SELECT count(*)
+                                      FROM (SELECT
+                                              FROM lapinq_ready w
+                                             WHERE w.queue_name = r.queue
+                                               AND w.lane BETWEEN r.lane AND r.lane
+                                             ORDER BY w.queue_name DESC, w.lane DESC, w.rank DESC, w.seq DESC
+                                             LIMIT greatest(0, r.were_ready + 1)) AS last)
+            OR EXISTS (SELECT
+                         FROM lapinq_lanes l
+                        WHERE l.queue_name = r.queue
+                          AND l.lane = r.lane
+                          AND l.head = ANY (r.ids)
+                       OFFSET 0)
+            OR EXISTS (SELECT
+                         FROM lapinq_keys k
+                        WHERE k.queue_name = r.queue
+                          AND k.key = split_part(r.lane, chr(31), 1)
+                          AND k.holder = ANY (r.ids)
+                       OFFSET 0)
+    )
+    SELECT f.queue, array_agg(f.lane)
+      FROM found f
+     GROUP BY f.queue, f.part
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_replace_waiting(task_id uuid, task json, due timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql

@@ -38,8 +38,6 @@ _WRONG = {
     "names": "name other limits than their tasks",
     "closed": "are closed, although their first task may start",
     "late": "are placed behind their first task",
-    "head": "wait for a task that no longer waits",
-    "empty": "are open, and no task waits in them",
 }
 _WRONG_KEYS = {
     "key": "remember a task of another key as the one that started last",

@@ -1,9 +1,12 @@
 """Deleting, requeueing and cancelling many tasks, a batch at a time.
 
-A walk visits ids in ascending order, up to the newest task at its start, in the table that holds the wanted status.
-Each step looks at the next ids, however few of them match, and changes the matching tasks in its own transaction. So a
-step is short and holds its locks briefly, and the walk ends although new tasks keep arriving: it ignores those. A step
-returns the ids that moved meanwhile, for another step to look at.
+A walk visits ids up to the newest task at its start, in the table that holds the wanted status. Each step looks at the
+next ids, however few of them match, and changes the matching tasks in its own transaction. So a step is short and holds
+its locks briefly, and the walk ends although new tasks keep arriving: it ignores those. A step returns the ids that
+moved meanwhile, for another step to look at.
+
+Tasks enter ready in the order of their ids, and are deleted and cancelled from the newest to the oldest. So the first
+tasks of a queue and of its lanes are removed last, and claims meet neither dead rows nor lanes whose place has changed.
 
 A step that gave way to others, or took too long, changed nothing. The caller repeats it with fewer ids.
 """
@@ -54,10 +57,10 @@ class Walk(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """The ids of one step: the first `size` after `after`, or just `ids` if given."""
+    """The ids of one step: `size` of them, from the `last` of the step before on, or just `ids` if given."""
 
     size: int
-    after: str = FIRST
+    after: str | None = None
     ids: list[str] | None = None
 
 
@@ -66,8 +69,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     It changed (or counted) `done` tasks and skipped `running` matching ones; when it requeues, those whose unique key
     another task holds. `left` are ids that moved or were locked.
-    `queues` now have ready tasks. It looked at `looked` ids, up to `last`, None without any. `entry_id` names the entry
-    in the audit log, once a step has changed something.
+    `queues` now have ready tasks. It looked at `looked` ids, the last of which was `last`, None without any. `entry_id`
+    names the entry in the audit log, once a step has changed something.
     """
 
     done: int
@@ -93,13 +96,6 @@ async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | Non
     return Walk(chosen, started, newest if chosen.last is None else min(newest, chosen.last))
 
 
-def start_of(chosen: TaskFilter) -> str:
-    """The id after which the first batch of a walk begins."""
-    if chosen.first is None or chosen.first == FIRST:
-        return FIRST
-    return str(UUID(int=UUID(chosen.first).int - 1))
-
-
 async def delete_tasks(
     conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
@@ -108,7 +104,9 @@ async def delete_tasks(
     `entry` goes into the audit log with the first deletion; its number of `deleted` grows with each step that is given
     its `entry_id`.
     """
-    return await _change(conn, sql("delete_tasks"), walk, batch, "deleted", entry, entry_id)
+    return await _change(
+        conn, sql("delete_tasks"), walk, batch, "deleted", entry, entry_id, newest_first=True
+    )
 
 
 async def requeue_tasks(
@@ -128,7 +126,9 @@ async def cancel_tasks(
 
     The walk must look for pending tasks. `entry` as in `delete_tasks`, with the number `cancelled`.
     """
-    return await _change(conn, sql("cancel_tasks"), walk, batch, "cancelled", entry, entry_id)
+    return await _change(
+        conn, sql("cancel_tasks"), walk, batch, "cancelled", entry, entry_id, newest_first=True
+    )
 
 
 async def run_tasks(
@@ -158,10 +158,12 @@ async def _change(
     counted: str,
     entry: Entry,
     entry_id: int | None,
+    *,
+    newest_first: bool = False,
 ) -> Step | None:
     try:
         async with conn.transaction():
-            step = await _look(conn, statement, walk, batch, entry.actor)
+            step = await _look(conn, statement, walk, batch, entry.actor, newest_first=newest_first)
             if not step.done:
                 return msgspec.structs.replace(step, entry_id=entry_id)
             if entry_id is None:
@@ -175,18 +177,35 @@ async def _change(
 
 
 async def _look(
-    conn: psycopg.AsyncConnection, statement: LiteralString, walk: Walk, batch: Batch, by: str | None
+    conn: psycopg.AsyncConnection,
+    statement: LiteralString,
+    walk: Walk,
+    batch: Batch,
+    by: str | None,
+    *,
+    newest_first: bool = False,
 ) -> Step:
     await conn.execute(STEP_SETTINGS)
-    looked = walk_ids(walk.chosen, batch.size) if batch.ids is None else these_ids(walk.chosen)
+    if batch.ids is None:
+        looked = walk_ids(walk.chosen, batch.size, newest_first=newest_first)
+    else:
+        looked = these_ids(walk.chosen)
+    lower, upper = _before(walk.chosen.first or FIRST), walk.until
+    if batch.after is not None:
+        lower, upper = (lower, _before(batch.after)) if newest_first else (batch.after, upper)
     query = psql.SQL(statement).format(looked=looked, picked=pick_looked_at(walk.chosen))
     params = {
         **msgspec.structs.asdict(walk.chosen),
         "started": walk.started,
-        "until": walk.until,
-        "after": batch.after,
+        "lower": lower,
+        "upper": upper,
         "ids": batch.ids,
         "by": by,
     }
     done, running, left, queues, last, count = await one_row(conn, query, params, prepare=False)
     return Step(done=done, running=running, left=left, queues=queues, last=last, looked=count)
+
+
+def _before(task_id: str) -> str:
+    """The id before this one."""
+    return str(UUID(int=max(0, UUID(task_id).int - 1)))

@@ -101,21 +101,22 @@ def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
     )
 
 
-def walk_ids(chosen: TaskFilter, limit: int) -> sql.Composed:
-    """A query for the next `limit` ids, ascending, in the tables that hold the status; the other filters don't apply.
+def walk_ids(chosen: TaskFilter, limit: int, *, newest_first: bool = False) -> sql.Composed:
+    """A query for the lowest `limit` ids, or with `newest_first` the highest, in the tables that hold the status; the
+    other filters don't apply.
 
-    Its parameters are `after` and `until`: it looks between these ids, including `until`.
+    Its parameters are `lower` and `upper`: it looks between these ids, including `upper`.
     """
     next_ids = sql.SQL(
-        "SELECT id FROM {} WHERE id > %(after)s::uuid AND id <= %(until)s::uuid ORDER BY id LIMIT {}"
+        "SELECT id FROM {} WHERE id > %(lower)s::uuid AND id <= %(upper)s::uuid ORDER BY id {} LIMIT {}"
     )
-    most = sql.Literal(limit)
+    most, direction = sql.Literal(limit), sql.SQL("DESC" if newest_first else "ASC")
     # Each table is limited to the ids wanted in all, so that none is read to its end and sorted.
-    found = [next_ids.format(sql.SQL(each), most) for each in _walked(chosen)]
+    found = [next_ids.format(sql.SQL(each), direction, most) for each in _walked(chosen)]
     if len(found) == 1:
         return found[0]
     union = sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(each) for each in found)
-    return sql.SQL("SELECT id FROM ({}) AS held ORDER BY id LIMIT {}").format(union, most)
+    return sql.SQL("SELECT id FROM ({}) AS held ORDER BY id {} LIMIT {}").format(union, direction, most)
 
 
 def these_ids(chosen: TaskFilter) -> sql.Composed:

@@ -1,7 +1,7 @@
 -- Lanes that differ from what waits and runs, of which no news tells claims to look at them: what is wrong, queue and lane.
 -- `unseen`: tasks wait in lanes, and the queue's row does not say so. `missing`: the lane has no row. `names`: it names other
--- limits. `closed`: its first task may start. `late`: its place is behind its first task. `head`: the task that is next no
--- longer waits. `empty`: it is open, and nothing waits in it. Up to a hundred.
+-- limits. `closed`: its first task may start. `late`: its place is behind its first task. Up to a hundred. A lane may be open
+-- although nothing waits in it, or its head has gone: the claim that meets it corrects that (lapinq_removed_lanes_1).
 -- Locks nothing. Reads all laned rows of lapinq_ready and lapinq_running, and all lanes.
 WITH waiting AS MATERIALIZED (
     SELECT queue_name, lane, min(rank) FILTER (WHERE expires_at IS NULL OR expires_at > lapinq_now()) AS rank
@@ -24,7 +24,7 @@ WITH waiting AS MATERIALIZED (
         OR opens_at IS NOT NULL
 ), both_sides AS (
     SELECT queue_name, lane, split_part(lane, chr(31), 1) AS key, w.is_there IS NOT NULL AS waits, w.rank AS first_rank,
-           l.is_there IS NOT NULL AS has_row, l.names, l.is_open, l.rank, l.opens_at, l.head
+           l.is_there IS NOT NULL AS has_row, l.names, l.is_open, l.rank, l.opens_at
       FROM (SELECT queue_name, lane, lane AS is_there, rank FROM waiting) AS w (queue_name, lane, is_there, rank)
       FULL JOIN (SELECT *, lane AS is_there FROM lapinq_lanes) AS l USING (queue_name, lane)
 ), judged AS (
@@ -32,8 +32,6 @@ WITH waiting AS MATERIALIZED (
            CASE WHEN b.waits AND q.is_laned IS NOT TRUE THEN 'unseen'
                 WHEN b.waits AND NOT b.has_row THEN 'missing'
                 WHEN b.names <> split_part(b.lane, chr(31), 2) THEN 'names'
-                WHEN b.is_open AND NOT b.waits THEN 'empty'
-                WHEN b.is_open AND b.head IS NOT NULL AND NOT EXISTS (SELECT FROM lapinq_ready WHERE id = b.head) THEN 'head'
                 WHEN b.is_open AND q.start_order = 'priority' AND b.rank > b.first_rank THEN 'late'
                 WHEN b.waits AND NOT b.is_open AND b.opens_at IS NULL
                      AND (b.key = ''

@@ -3,11 +3,11 @@
 WITH gone AS (
     DELETE FROM lapinq_ready
      WHERE id = %(id)s::uuid
-    RETURNING id, queue_name, starts, lane
+    RETURNING id, queue_name, starts, lane, true AS was_ready
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed
      WHERE id = %(id)s::uuid
-    RETURNING id, queue_name, starts, lane
+    RETURNING id, queue_name, starts, lane, false
 ), ended AS (
     SELECT * FROM gone
     UNION ALL
@@ -22,9 +22,8 @@ WITH gone AS (
       FROM ended
 ), told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes)
-    SELECT queue_name, array_agg(lane)
-      FROM ended
-     WHERE lane IS NOT NULL
-     GROUP BY queue_name
+    SELECT told.*
+      FROM ended e
+     CROSS JOIN LATERAL lapinq_removed_lanes_1(ARRAY[e.queue_name], ARRAY[e.lane], ARRAY[e.id], ARRAY[e.was_ready]) AS told
 )
 SELECT queue_name FROM ended

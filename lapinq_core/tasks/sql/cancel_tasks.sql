@@ -19,12 +19,12 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_ready w
      USING locked l
      WHERE w.id = l.id
-    RETURNING w.id, w.queue_name, w.starts, w.lane
+    RETURNING w.id, w.queue_name, w.starts, w.lane, true AS was_ready
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed d
      USING locked l
      WHERE d.id = l.id
-    RETURNING d.id, d.queue_name, d.starts, d.lane
+    RETURNING d.id, d.queue_name, d.starts, d.lane, false
 ), ended AS MATERIALIZED (
     SELECT * FROM gone_ready
     UNION ALL
@@ -40,14 +40,15 @@ WITH looked AS MATERIALIZED (
      GROUP BY queue_name
 ), told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes)
-    SELECT queue_name, array_agg(lane)
-      FROM ended
-     WHERE lane IS NOT NULL
-     GROUP BY queue_name
+    SELECT told.*
+      FROM (SELECT array_agg(queue_name) AS queues, array_agg(lane) AS lanes, array_agg(id) AS ids, array_agg(was_ready) AS ready
+              FROM ended
+             WHERE lane IS NOT NULL) AS r
+     CROSS JOIN LATERAL lapinq_removed_lanes_1(r.queues, r.lanes, r.ids, r.ready) AS told
 )
 SELECT (SELECT count(*) FROM ended),
        0::bigint,
        (SELECT coalesce(array_agg(id::text), '{{}}') FROM picked WHERE id NOT IN (SELECT id FROM ended)),
        '{{}}'::text[],
-       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
+       (SELECT id::text FROM looked ORDER BY id LIMIT 1),
        (SELECT count(*) FROM looked)

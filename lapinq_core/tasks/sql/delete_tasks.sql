@@ -21,18 +21,18 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_ready w
      USING locked l
      WHERE w.id = l.id
-    RETURNING l.id, l.queue_name, 'pending' AS status, lane
+    RETURNING l.id, l.queue_name, 'pending' AS status, lane, true AS was_ready
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed d
      USING locked l
      WHERE d.id = l.id
-    RETURNING l.id, l.queue_name, 'pending' AS status, lane
+    RETURNING l.id, l.queue_name, 'pending' AS status, lane, false
 ), gone_final AS (
     DELETE FROM lapinq_attempts a
      USING locked l
      WHERE a.task_id = l.id
        AND a.final
-    RETURNING l.id, l.queue_name, a.outcome AS status, NULL AS lane
+    RETURNING l.id, l.queue_name, a.outcome AS status, NULL AS lane, false
 ), ended AS MATERIALIZED (
     SELECT * FROM gone_ready
     UNION ALL
@@ -60,10 +60,11 @@ WITH looked AS MATERIALIZED (
      GROUP BY queue_name
 ), told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes)
-    SELECT queue_name, array_agg(lane)
-      FROM ended
-     WHERE lane IS NOT NULL
-     GROUP BY queue_name
+    SELECT told.*
+      FROM (SELECT array_agg(queue_name) AS queues, array_agg(lane) AS lanes, array_agg(id) AS ids, array_agg(was_ready) AS ready
+              FROM ended
+             WHERE lane IS NOT NULL) AS r
+     CROSS JOIN LATERAL lapinq_removed_lanes_1(r.queues, r.lanes, r.ids, r.ready) AS told
 )
 SELECT (SELECT count(*) FROM ended),
        (SELECT count(*) FROM picked WHERE is_running),
@@ -72,5 +73,5 @@ SELECT (SELECT count(*) FROM ended),
          WHERE NOT is_running
            AND id NOT IN (SELECT id FROM ended)),
        '{{}}'::text[],
-       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
+       (SELECT id::text FROM looked ORDER BY id LIMIT 1),
        (SELECT count(*) FROM looked)

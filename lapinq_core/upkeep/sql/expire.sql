@@ -18,11 +18,11 @@ WITH late_ready AS MATERIALIZED (
 ), gone AS (
     DELETE FROM lapinq_ready r
      WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM late_ready)::tid[])
-    RETURNING r.id, r.queue_name, r.starts, r.lane
+    RETURNING r.id, r.queue_name, r.starts, r.lane, true AS was_ready
 ), gone_delayed AS (
     DELETE FROM lapinq_delayed d
      WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM late_delayed)::tid[])
-    RETURNING d.id, d.queue_name, d.starts, d.lane
+    RETURNING d.id, d.queue_name, d.starts, d.lane, false
 ), ended AS (
     SELECT * FROM gone
     UNION ALL
@@ -38,9 +38,10 @@ WITH late_ready AS MATERIALIZED (
      GROUP BY queue_name
 ), told_lanes AS (
     INSERT INTO lapinq_lane_news (queue_name, lanes)
-    SELECT queue_name, array_agg(lane)
-      FROM ended
-     WHERE lane IS NOT NULL
-     GROUP BY queue_name
+    SELECT told.*
+      FROM (SELECT array_agg(queue_name) AS queues, array_agg(lane) AS lanes, array_agg(id) AS ids, array_agg(was_ready) AS ready
+              FROM ended
+             WHERE lane IS NOT NULL) AS r
+     CROSS JOIN LATERAL lapinq_removed_lanes_1(r.queues, r.lanes, r.ids, r.ready) AS told
 )
 SELECT count(*) FROM ended

@@ -101,11 +101,6 @@ BROKEN = [
         "although their first task may start",
     ),
     ("lanes", "UPDATE lapinq_lanes SET rank = rank + 1, is_open = true", "behind their first task"),
-    (
-        "lanes",
-        "INSERT INTO lapinq_lanes VALUES ('default', 'gone', '', true, 0, 0, NULL, NULL, lapinq_now())",
-        "no task waits in them: default: gone",
-    ),
     ("running", "UPDATE lapinq_queues SET max_running = 1", "tasks of the queue default run, and 1 may"),
     ("running", "UPDATE lapinq_queues SET max_running_per_key = 1", "of the key default: a run, and 1 may"),
     ("running", "UPDATE lapinq_limits SET max_running = 1", "2 tasks of the limit gpu run, and 1 may"),

@@ -73,10 +73,12 @@ class _Walker:
 
     async def run(self, chosen: TaskFilter) -> Tally:
         walk = await self._state.database.scan(bulk.begin, chosen)
-        after: str | None = bulk.start_of(chosen)
-        while walk and after:
+        after: str | None = None
+        while walk:
             after, left = await self._advance(walk, after)
             await self._look_again(walk, left)
+            if after is None:
+                break
         return self._tally
 
     async def run_for_one(self, chosen: TaskFilter, task_id: str) -> Tally:
@@ -93,7 +95,7 @@ class _Walker:
             await asyncio.sleep(pause)
             left = (await self._step(walk, Batch(size=len(left), ids=left))).left
 
-    async def _advance(self, walk: Walk, after: str) -> tuple[str | None, list[str]]:
+    async def _advance(self, walk: Walk, after: str | None) -> tuple[str | None, list[str]]:
         """Makes the next step; returns the id to continue from, None at the end, and the ids to try again."""
         started = asyncio.get_running_loop().time()
         step = await self._step(walk, Batch(size=self._size, after=after))

@@ -68,8 +68,8 @@ async def step_of(conn: Conn, change: Change, walk: Walk, batch: Batch, entry_id
     return step
 
 
-async def count(conn: Conn, walk: Walk, after: str = bulk.FIRST) -> Step:
-    step = await bulk.count_tasks(conn, walk, Batch(size=100, after=after))
+async def count(conn: Conn, walk: Walk) -> Step:
+    step = await bulk.count_tasks(conn, walk, Batch(size=100))
     assert step is not None
     return step
 
@@ -147,14 +147,14 @@ async def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(
     await enqueue(conn, 5, queue_name="other")
     walk = await begin(conn, queue="other")
     first = await step_of(conn, bulk.delete_tasks, walk, Batch(size=9))
-    assert (first.done, first.looked) == (2, 9)
+    assert (first.done, first.looked) == (5, 9)
     (late,) = await enqueue(conn, queue_name="other")
     # Made before the newest, as by a machine whose clock is behind.
     old = "00000000-0000-7000-8000-000000000001"
     await enqueue(conn, id=old, queue_name="other")
     assert first.last is not None
     rest = await step_of(conn, bulk.delete_tasks, walk, Batch(size=9, after=first.last), first.entry_id)
-    assert (rest.done, rest.looked) == (3, 3)
+    assert (rest.done, rest.looked) == (0, 4)
     again = await step_of(conn, bulk.delete_tasks, walk, Batch(size=99))
     assert (again.done, again.looked) == (0, 8)
     assert await counts(conn, "other") == {"pending": 2}
@@ -164,9 +164,13 @@ async def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(
 async def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(conn: Conn) -> None:
     ids = await enqueue(conn, 10)
     chosen: dict[str, Any] = {"first": ids[3], "last": ids[6]}
-    step = await count(conn, await begin(conn, **chosen), bulk.start_of(TaskFilter(**chosen)))
+    step = await count(conn, await begin(conn, **chosen))
     assert (step.done, step.looked, step.last) == (4, 4, ids[6])
-    assert bulk.start_of(TaskFilter()) == bulk.start_of(TaskFilter(first=bulk.FIRST)) == bulk.FIRST
+    assert (await count(conn, await begin(conn, first=bulk.FIRST))).looked == 10
+    step = await step_of(conn, bulk.cancel_tasks, await begin(conn, **chosen), Batch(size=3))
+    assert (step.done, step.looked, step.last) == (3, 3, ids[4]), "from the newest on"
+    step = await step_of(conn, bulk.delete_tasks, await begin(conn, **chosen), Batch(size=9, after=ids[5]))
+    assert (step.done, step.looked, step.last) == (2, 2, ids[3])
 
 
 async def test_failed_tasks_wait_again_in_the_order_of_enqueueing_with_all_their_retries(conn: Conn) -> None:

@@ -10,7 +10,7 @@ from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk
-from lapinq_core.tasks.bulk import STEP_SETTINGS, Walk
+from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, Walk
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_looked_at, these_ids, walk_ids
 from tests.support.database.plans import blocks, nodes, scanned_whole, touched
 from tests.support.database.statements import text_of
@@ -18,6 +18,7 @@ from tests.support.rows.factories import Conn
 
 COUNT = 30_000
 BATCH = 100
+MIDDLE = "00000000-3a98-7000-8000-000000000000"
 
 CHOSEN = [
     TaskFilter(),
@@ -107,14 +108,17 @@ async def some_ids(conn: Conn) -> list[str]:
 
 
 async def plan(conn: Conn, verb: str, walk: Walk, ids: list[str] | None) -> dict[str, Any]:
-    looked = walk_ids(walk.chosen, BATCH) if ids is None else these_ids(walk.chosen)
+    newest_first = verb in {"cancel_tasks", "delete_tasks"}
+    looked = (
+        walk_ids(walk.chosen, BATCH, newest_first=newest_first) if ids is None else these_ids(walk.chosen)
+    )
     statement = psql.SQL(text_of(verb)).format(looked=looked, picked=pick_looked_at(walk.chosen))
     params = {
         **msgspec.structs.asdict(walk.chosen),
         "started": walk.started,
-        "until": walk.until,
         # In the middle, with a wide table on both sides.
-        "after": "00000000-3a98-7000-8000-000000000000",
+        "lower": FIRST if newest_first else MIDDLE,
+        "upper": MIDDLE if newest_first else walk.until,
         "ids": ids,
         "by": "lisa",
     }

@@ -10,7 +10,7 @@ from lapinq._client.declaring.handling import check_retry_options, make_handling
 from lapinq._client.declaring.options import TaskOptions, check_timeout, refuse_unknown_options
 from lapinq._client.environment import server_address
 from lapinq._client.transports import open_transport
-from lapinq.task import ScheduleDecorator, Task, TaskDecorator
+from lapinq.task import ScheduleDecorator, TaskDecorator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lapinq._client.entries.result_reader import Readers
     from lapinq._client.transaction.connections import ForCoroutines
     from lapinq.batch_ref import BatchRef
+    from lapinq.task import Task
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import RetrySchedule
 
@@ -145,7 +146,7 @@ class QueueBase:
         with its key have stopped. The key is a text, or a function of the arguments that returns one, None for no key.
 
         Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong `timeout`, `retry`, `no_retry_for`,
-        `key`, `limits`, `unique` or `debounce`.
+        `key`, `limits`, `unique` or `debounce`, and ValueError if another function of the module has this name.
         """
         if unknown:
             _refuse_options(unknown)
@@ -177,7 +178,7 @@ class QueueBase:
             check_unique_options(options)
         if name is None or isinstance(name, str):
             return TaskDecorator(self, self._transport, name, options, handling)
-        return Task(name, self, self._transport, options=options, handling=handling)
+        return TaskDecorator(self, self._transport, None, options, handling)(name)
 
     def cron(self, expression: str, tz: str = "UTC", **options: Unpack[ScheduleOptions]) -> ScheduleDecorator:
         """Enqueue a task at the times of a cron expression in the time zone `tz`.

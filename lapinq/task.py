@@ -11,7 +11,7 @@ from lapinq._client.calling.calls import Enqueue
 from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
 from lapinq._client.declaring.module_path import module_path_of
-from lapinq._client.declaring.names import default_name
+from lapinq._client.declaring.names import default_name, take_name
 from lapinq._client.declaring.options import (
     SHOWN_OPTIONS,
     TaskOptions,
@@ -341,7 +341,7 @@ class TaskDecorator:
     @overload
     def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
     def __call__(self, function: Callable[P, Any], /) -> Task[P, Any, Any]:
-        return Task(
+        task: Task[P, Any, Any] = Task(
             function,
             self._queue,
             self._transport,
@@ -349,6 +349,8 @@ class TaskDecorator:
             options=self._options,
             handling=self._handling,
         )
+        take_name(task.__wrapped__, task.task_name)
+        return task
 
 
 class ScheduleDecorator:

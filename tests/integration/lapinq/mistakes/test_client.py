@@ -34,6 +34,10 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             (lambda: misspelt.task(tasks.add).queue(1, 2), "no parameter 'sslmod' (did you mean 'sslmode'?)"),
             (lambda: add.queue(1, float("nan")), "it holds NaN or an infinite number"),
             (lambda: task(timeout=0)(tasks.add), "timeout must be more than 0"),
+            (
+                lambda: [task("twin")(one) for one in (tasks.add, tasks.noop)],
+                "two tasks with the name 'twin': add (line",
+            ),
         ],
         TypeError: [
             (lambda: add.queue(1), "add(): missing a required argument: 'b'"),

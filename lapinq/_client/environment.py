@@ -19,12 +19,19 @@ DEFAULT_URL = UnlessSet("http://127.0.0.1:8001")
 def server_address(server_url: str, api_key: str | None) -> tuple[str, str | None]:
     """The server's URL and the key to send.
 
-    The environment's key goes to the environment's server only, never to one that the program names.
+    The environment's key goes to the environment's server only: to the origin of `LAPINQ_URL`, without that to a server
+    on this machine. It never goes to another that only the program names.
     """
-    if not isinstance(server_url, UnlessSet):
-        return server_url, api_key
-    url = named_server() or str(server_url)
-    return url, api_key if api_key is not None else os.environ.get(API_KEY) or None
+    named = named_server()
+    url = (named or str(server_url)) if isinstance(server_url, UnlessSet) else server_url
+    if api_key is None and (given := os.environ.get(API_KEY)):
+        if isinstance(server_url, UnlessSet):
+            return url, given
+        from lapinq_core.domain.hosts.origins import is_same_server
+
+        home = named if named is not None and named.startswith("http") else str(DEFAULT_URL)
+        return url, given if is_same_server(url, home) else None
+    return url, api_key
 
 
 def named_server() -> str | None:

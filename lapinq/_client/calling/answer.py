@@ -78,7 +78,7 @@ def refusal(answer: Answer, what: str) -> RequestRefused | None:
     status, phrase = answer.status_code, _phrase(answer.status_code)
     if isinstance(error, str):
         where = "; ".join(f"{detail.loc}: {detail.msg}" for detail in details if detail.msg not in error)
-        told = f"{status}: {error}" + (f" ({where})" if where else "")
+        told = f"{status}: {error}" + (f" ({where})" if where else "") + _REMEDIES.get(status, "")
     else:
         error = answer.text[:_QUOTED].strip() or phrase
         told = (
@@ -123,6 +123,11 @@ def retry_after(answer: Answer) -> float:
     return float(header) if header.isascii() and header.isdecimal() else 0.0
 
 
+_REMEDIES = {
+    401: ". Pass api_key=, or set LAPINQ_API_KEY: it goes to the server that LAPINQ_URL names, without that to one on"
+    " this machine"
+}
+"""What to do about a refusal, by its status code. The server says what is wrong, not how a client gets it right."""
 _ASKS = "is it a lapinq server?"
 _QUOTED = 200
 """Characters of another server's answer."""

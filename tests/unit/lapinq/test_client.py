@@ -248,6 +248,30 @@ def test_the_environment_names_the_server_unless_the_program_does(monkeypatch: p
     assert TaskQueue(api_key="mine").api_key == "mine"
     named = TaskQueue("http://127.0.0.1:8001")
     assert (named.server_url, named.api_key) == ("http://127.0.0.1:8001", None)
+    assert TaskQueue("https://tasks.example.org/shop").api_key == "secret"
+
+
+@pytest.mark.parametrize("named", [None, "postgresql://db/shop"])
+def test_the_key_of_the_environment_is_for_this_machine_unless_a_server_is_named(
+    named: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAPINQ_API_KEY", "secret")
+    if named is not None:
+        monkeypatch.setenv("LAPINQ_URL", named)
+    for url, key in (
+        ("http://127.0.0.1:8001", "secret"),
+        ("http://localhost:9000/tasks", "secret"),
+        ("https://tasks.example.org", None),
+        ("postgresql://localhost/shop", None),
+    ):
+        assert TaskQueue(url).api_key == TaskRef(TASK_ID, url).api_key == key
+
+
+def test_a_401_says_where_a_key_comes_from(server: Script, queue: TaskQueue) -> None:
+    server.answer(401, {"error": "this needs a valid X-API-Key header or a session"})
+    with pytest.raises(RequestRefused, match=r"session\. Pass api_key=, or set LAPINQ_API_KEY: ") as refused:
+        add.queue(1, 2)
+    assert refused.value.error == "this needs a valid X-API-Key header or a session"
 
 
 def test_wait_returns_the_result_object(server: Script) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from types import GenericAlias, MethodType
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.calling.calls import Enqueue
 from lapinq._client.calling.repeating import adeliver, deliver
+from lapinq._client.declaring.function import check_function
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
 from lapinq._client.declaring.module_path import module_path_of
 from lapinq._client.declaring.names import default_name, take_name
@@ -27,7 +28,7 @@ from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Self, Unpack
+    from typing import Unpack
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
@@ -52,8 +53,7 @@ class Task(Generic[P, R, V]):
     Generic in the function's parameters, in what a call returns, and in the result, which a coroutine function returns
     when it is awaited.
 
-    Like a function, it is bound by access through an instance. A worker has no instance, so in a class only a
-    `staticmethod` can be enqueued.
+    In a class it is like a `staticmethod`: a worker has no instance.
     """
 
     # For type checkers only: at run time, tools would take the annotations of the class for those of the function.
@@ -215,13 +215,6 @@ class Task(Generic[P, R, V]):
 
             raise missing_attribute(self, vars(self).get("task_name", ""), name)
 
-    @overload
-    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., R]: ...
-    def __get__(self, instance: object | None, owner: type | None = None) -> Self | Callable[..., R]:
-        return self if instance is None else MethodType(self, instance)
-
     def __reduce__(self) -> str:
         return self.__wrapped__.__qualname__  # by reference, as functions are pickled
 
@@ -349,6 +342,7 @@ class TaskDecorator:
             options=self._options,
             handling=self._handling,
         )
+        check_function(task.__wrapped__, self._name)
         take_name(task.__wrapped__, task.task_name)
         return task
 

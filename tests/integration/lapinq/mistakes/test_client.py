@@ -1,6 +1,6 @@
 """In a program that enqueues: what is wrong is raised where it is written, and nothing is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -18,6 +18,14 @@ def local() -> Callable[[], None]:
     def inner() -> None: ...
 
     return inner
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+class Mailer:
+    def send(self, to: str) -> None: ...
 
 
 def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object], str]]]:
@@ -51,6 +59,8 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
                 "takes a connection of psycopg, SQLAlchemy, asyncpg or Django",
             ),
             (lambda: task(5), "only a function can be a task, not 5"),
+            (lambda: task(numbers), "is a generator, and a task has one result: return a list"),
+            (lambda: task(Mailer.send), "is a method, and a worker has no object to call it on"),
             (lambda: task(retry="often")(tasks.add), "retry must be FixedDelay, Backoff, Delays or a list"),
             (lambda: queue.cron("@daily")(tasks.add), "missing a required argument"),
             (lambda: queue.batch_enqueue([entry, 5]), "tasks[1] must come from task.entry(...)"),
@@ -63,7 +73,9 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             (lambda: queue.every("often")(tasks.noop), "such as 15m or 1h30m"),
         ],
         TaskNotImportable: [
-            (lambda: task(local()).queue(), "defined inside local(), where no worker can find it"),
+            (lambda: task(local()), "defined inside local(), where no worker can find it"),
+            (lambda: task(lambda: None), "a lambda has no name by which a worker finds it"),
+            (lambda: task("inner")(local()).queue(), "defined inside local(), where no worker can find it"),
         ],
         RequestRefused: [
             (lambda: task(priority="high")(tasks.add).queue(1, 2), "priority must be an integer"),

@@ -39,7 +39,7 @@ def test_what_is_in_a_variable_of_its_module_can_be_enqueued() -> None:
 
 
 def test_what_no_worker_would_find_is_called_but_not_enqueued() -> None:
-    @queue.task
+    @queue.task("local")
     def local() -> int:
         return 1
 

@@ -190,6 +190,7 @@ def test_what_makes_no_sense_is_a_type_error(match: str, decorate: Callable[[], 
 
 def test_a_task_that_no_worker_finds_is_told_when_it_is_asked_for() -> None:
     @queue.cron("@daily")
+    @queue.task("inner")
     def inner() -> None: ...
 
     with pytest.raises(TaskNotImportable):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
 from lapinq._client.batches import asend_batch, send_batch
 from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.declaring.handling import check_retry_options, make_handling
-from lapinq._client.declaring.options import TaskOptions, check_timeout, refuse_unknown_options
+from lapinq._client.declaring.options import TaskOptions, check_options, refuse_unknown_options
 from lapinq._client.environment import server_address
 from lapinq._client.transports import open_transport
 from lapinq.task import ScheduleDecorator, TaskDecorator
@@ -131,9 +131,9 @@ class QueueBase:
     ) -> Task[P, Any, Any] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
 
-        `scheduled_at` without an offset is UTC; `ttl_seconds`, `retry_delay` and `timeout` (of one attempt)
-        are in seconds. None stands for the default of the queue or the server. A worker finds the function by its
-        module and `name`, which defaults to the function's name.
+        `scheduled_at` needs a time zone; `ttl_seconds`, `retry_delay` and `timeout` (of one attempt) are in seconds.
+        None stands for the default of the queue or the server. A worker finds the function by its module and `name`,
+        which defaults to the function's name.
 
         `retry` sets the delay before each retry, instead of `retry_delay` and `retry_backoff`. A list has one delay
         for each retry and so sets their number. An exception listed in `no_retry_for` fails the task without a retry.
@@ -145,8 +145,9 @@ class QueueBase:
         While a task holds the key of `unique`, no other is stored with it. A task with `debounce` starts when calls
         with its key have stopped. The key is a text, or a function of the arguments that returns one, None for no key.
 
-        Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong `timeout`, `retry`, `no_retry_for`,
-        `key`, `limits`, `unique` or `debounce`, and ValueError if another function of the module has this name.
+        Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong option, TypeError and
+        `TaskNotImportable` for a function that no worker can call, and ValueError if another function of the module
+        has this name.
         """
         if unknown:
             _refuse_options(unknown)
@@ -165,7 +166,7 @@ class QueueBase:
             "timeout": timeout,
         }
         check_retry_options(handling, options)
-        check_timeout(options)
+        check_options(options)
         if key is not None or limits is not None:
             from lapinq._client.declaring.computed import check_computed
 

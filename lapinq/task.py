@@ -16,7 +16,7 @@ from lapinq._client.declaring.names import default_name, take_name
 from lapinq._client.declaring.options import (
     SHOWN_OPTIONS,
     TaskOptions,
-    check_timeout,
+    check_options,
     refuse_unknown_options,
 )
 from lapinq._client.entries.arguments import Arguments
@@ -41,7 +41,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 _KEPT_WITH = ("key", "limits", "unique", "debounce")
-"""A fire-and-forget task with one of these options is a stored task."""
+"""A fire-and-forget task with one of these options is a stored task. They may be functions of the arguments."""
 
 # With these attributes `inspect` takes an object for a function, and recognizes a coroutine function.
 _FUNCTION_LIKE = ("__code__", "__defaults__", "__kwdefaults__")
@@ -155,8 +155,7 @@ class Task(Generic[P, R, V]):
         """The entry that `queue` would send with these arguments, for `batch_enqueue`."""
         if self._options.get("idempotency_key") is not None:
             raise TypeError("an entry has no idempotency_key: give it to batch_enqueue")
-        self._arguments.check_types(args, kwargs)
-        entry = self._checked_entry(args, kwargs)
+        entry = self._checked_entry(args, kwargs, checks_types=True)
         self._read_result.know_by(entry)
         return entry
 
@@ -173,7 +172,7 @@ class Task(Generic[P, R, V]):
         if unknown:
             refuse_unknown_options(unknown, TaskOptions.__annotations__)
         check_retry_options(self._handling, changes)
-        check_timeout(changes)
+        check_options(changes)
         check_idempotency_key(changes.get("idempotency_key"))
         if changes.keys() & {"key", "limits"}:
             from lapinq._client.declaring.computed import check_computed
@@ -279,9 +278,18 @@ class Task(Generic[P, R, V]):
         return with_defaults(self._queue, self._arguments.encode(entry))
 
     def _checked_entry(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], module_path: str = ""
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        module_path: str = "",
+        *,
+        checks_types: bool = False,
     ) -> dict[str, Any]:
         self._arguments.check(args, kwargs)
+        if checks_types or any(
+            name in self._options for name in _KEPT_WITH
+        ):  # before their functions get them
+            self._arguments.check_types(args, kwargs)
         options = {option: value for option, value in self._options.items() if value is not None}
         options.pop("idempotency_key", None)  # it belongs to the request, not to the task
         if "key" in options or "limits" in options:

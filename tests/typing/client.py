@@ -8,7 +8,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -83,7 +83,13 @@ def add(a: int, b: int = 0, *, label: str = "") -> int:
     return a + b
 
 
-@queue.task("sums.sub", max_retries=0, retry_delay=1.5, scheduled_at=datetime(2026, 1, 1), metadata={"a": 1})
+@queue.task(
+    "sums.sub",
+    max_retries=0,
+    retry_delay=1.5,
+    scheduled_at=datetime(2026, 1, 1, tzinfo=UTC),
+    metadata={"a": 1},
+)
 def sub(a: int, b: int) -> int:
     return a - b
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
+from lapinq._client.entries.scheduled_at import read_scheduled_at
 from lapinq_core.domain.interval import MAX_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from lapinq._client.declaring.computed import KeyOption, LimitsOption
     from lapinq._client.declaring.unique import DebounceOptions, UniqueOption
@@ -56,6 +57,29 @@ def refuse_unknown_options(unknown: Iterable[str], known: Iterable[str]) -> NoRe
     raise TypeError(f"a task has no option {', '.join(named)}")
 
 
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raises TypeError for a value of the wrong type, and `InvalidValue` for one that the server would refuse.
+
+    `key`, `limits`, `unique` and `debounce` are checked beside their functions.
+    """
+    check_timeout(options)
+    metadata = options.get("metadata")
+    if isinstance(metadata, (str, bytes, int, float, list, tuple, set)):  # a dataclass is an object too
+        raise TypeError(f"metadata must be a dict, not {metadata!r}")
+    given = {option: options[option] for option in _TYPES if options.get(option) is not None}
+    for option, value in given.items():
+        types, told = _TYPES[option]
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise TypeError(f"{option} must be {told}, not {value!r}")
+    ruled = {option: value for option, value in given.items() if option not in _WITHOUT_RULES}
+    if options.get("scheduled_at") is not None:
+        ruled["scheduled_at"] = read_scheduled_at(options["scheduled_at"])
+    if ruled and ruled != _DEFAULTS:
+        from lapinq_core.domain.tasks.task import NewTask, check_task  # declaring a plain task needs no rules
+
+        check_task(NewTask(id="", task_name="task", module_path="module", **ruled), datetime.now(UTC))
+
+
 def check_timeout(options: Mapping[str, Any]) -> None:
     """Raises TypeError and ValueError for a `timeout` that is no time limit."""
     timeout = options.get("timeout")
@@ -67,3 +91,22 @@ def check_timeout(options: Mapping[str, Any]) -> None:
         raise ValueError(
             f"timeout must be more than 0 and at most {MAX_SECONDS} seconds (ten years), not {timeout!r}"
         )
+
+
+_INTEGER = ((int,), "an integer")
+_SECONDS = ((int, float), "a number of seconds")
+_TEXT = ((str,), "a str")
+_FLAG = ((bool,), "True or False")
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "queue_name": _TEXT,
+    "max_retries": _INTEGER,
+    "priority": _INTEGER,
+    "ttl_seconds": _SECONDS,
+    "retry_delay": _SECONDS,
+    "retry_backoff": _FLAG,
+    "webhook_url": _TEXT,
+    "profile": _FLAG,
+}
+_WITHOUT_RULES = ("retry_backoff", "profile")
+_DEFAULTS = {"priority": 0}
+"""What the decorator is given if it is given nothing."""

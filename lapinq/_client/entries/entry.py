@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from lapinq._client.entries.encoding import encode, is_plain
+from lapinq._client.entries.scheduled_at import check_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,4 +50,6 @@ def _encode_field(field: str, value: Any, name: str) -> Any:
             key: item if is_plain(item) else encode(item, f"{name}[{key!r}]")
             for key, item in cast("dict[Any, Any]", value).items()
         }
+    if field == "scheduled_at" and isinstance(value, datetime):
+        check_zone(value)
     return encode(value, name)

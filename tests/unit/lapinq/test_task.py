@@ -48,7 +48,7 @@ class Mailer:
         return to
 
     @queue.task
-    def deliver(to: str) -> str:  # pyright: ignore[reportGeneralTypeIssues]  # no self
+    def deliver(to: str) -> str:  # noqa: N805  # pyright: ignore[reportGeneralTypeIssues]
         return to
 
 

@@ -1,7 +1,9 @@
 """In a program that enqueues: what is wrong is raised where it is written, and nothing is sent."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -28,11 +30,20 @@ class Mailer:
     def send(self, to: str) -> None: ...
 
 
+def ship(order: UUID) -> None: ...
+
+
+def key_of(order: UUID) -> str:
+    return order.hex
+
+
 def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object], str]]]:
     """By the kind of error: what is written, and a part of the message."""
     queue: Any = TaskQueue(url, "mail")
     away: Any = TaskQueue("http://127.0.0.1:1", timeout=0.1)
     misspelt: Any = TaskQueue("postgresql://h/d?sslmod=require")
+    naive = datetime(2030, 1, 31, 12)  # noqa: DTZ001
+    keyed = queue.task(key=key_of)(ship)
     task, add, entry = queue.task, queue.task(tasks.add), queue.task(tasks.add).entry(1, 2)
     return {
         ValueError: [
@@ -61,12 +72,43 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             (lambda: task(5), "only a function can be a task, not 5"),
             (lambda: task(numbers), "is a generator, and a task has one result: return a list"),
             (lambda: task(Mailer.send), "is a method, and a worker has no object to call it on"),
+            (lambda: task(priority="high"), "priority must be an integer, not 'high'"),
+            (lambda: add.options(priority=True), "priority must be an integer, not True"),
+            (lambda: task(queue_name=5), "queue_name must be a str, not 5"),
+            (lambda: task(retry_delay="1m"), "retry_delay must be a number of seconds, not '1m'"),
+            (lambda: task(retry_backoff=2), "retry_backoff must be True or False, not 2"),
+            (
+                lambda: add.options(scheduled_at=60),
+                "scheduled_at must be a datetime or an ISO 8601 text, not 60",
+            ),
+            (lambda: task(metadata=["a"]), "metadata must be a dict, not ['a']"),
+            (lambda: add.options(metadata={"a": object()}).queue(1, 2), "metadata cannot be sent as JSON"),
+            (lambda: keyed.queue("x"), "ship(): argument 'order': Invalid UUID"),
             (lambda: task(retry="often")(tasks.add), "retry must be FixedDelay, Backoff, Delays or a list"),
             (lambda: queue.cron("@daily")(tasks.add), "missing a required argument"),
             (lambda: queue.batch_enqueue([entry, 5]), "tasks[1] must come from task.entry(...)"),
             (lambda: TaskQueue(url, middleware=cast("Any", [5])), "instances of lapinq.Middleware, not 5"),
         ],
         InvalidValue: [
+            (lambda: task(max_retries=-1), "max_retries: must be between 0 and 100"),
+            (lambda: add.options(max_retries=1000), "max_retries: must be between 0 and 100"),
+            (lambda: task(queue_name=""), "queue_name: must have 1 to 255"),
+            (lambda: task(webhook_url="localhost"), "webhook_url: must be an http or https URL with a host"),
+            (
+                lambda: task(scheduled_at="tomorrow"),
+                "must be an ISO 8601 time such as 2030-01-31T12:00:00Z, not",
+            ),
+            (
+                lambda: add.options(scheduled_at="2030-01-31T12:00:00"),
+                "has no time zone: add Z for UTC, or the offset",
+            ),
+            (
+                lambda: add.options(scheduled_at=naive),
+                "2030-01-31 12:00 has no time zone: write at.astimezone() if",
+            ),
+            (lambda: add.options(scheduled_at="2300-01-31T12:00Z"), "within a hundred years"),
+            (lambda: queue.batch_enqueue([{**entry, "scheduled_at": naive}]), "has no time zone"),
+            (lambda: add.options(ttl_seconds=-1), "ttl_seconds: must be a number of seconds between 0"),
             (lambda: task(retry=[-1])(tasks.add), "must be a number of seconds between 0"),
             (lambda: queue.cron("61 * * * *")(tasks.noop), "minute '61': allowed are 0-59"),
             (lambda: queue.cron("@daily", tz="Europe/Madird")(tasks.noop), "such as Europe/Madrid"),
@@ -78,11 +120,6 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             (lambda: task("inner")(local()).queue(), "defined inside local(), where no worker can find it"),
         ],
         RequestRefused: [
-            (lambda: task(priority="high")(tasks.add).queue(1, 2), "priority must be an integer"),
-            (lambda: task(max_retries=1000)(tasks.add).queue(1, 2), "between 0 and 100"),
-            (lambda: task(queue_name="")(tasks.add).queue(1, 2), "queue_name must have 1 to 255"),
-            (lambda: task(scheduled_at="tomorrow")(tasks.add).queue(1, 2), "must be an ISO 8601 time"),
-            (lambda: task(webhook_url="localhost")(tasks.add).queue(1, 2), "http or https URL"),
             (
                 lambda: queue.batch_enqueue([entry, {**entry, "priorty": 1}]),
                 "[1].priorty is not a known field (did you mean 'priority'?)",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -64,11 +64,11 @@ async def test_it_takes_the_tasks_of_all_queues_and_sends_nothing(lapinq_capture
 
 
 def test_it_refuses_what_the_server_refuses(lapinq_captured: EnqueuedTasks) -> None:
-    with pytest.raises(RequestRefused, match="max_retries") as caught:
-        confirm.options(max_retries=1000).queue(1)
-    assert caught.value.details[0]["loc"] == "max_retries"
+    with pytest.raises(RequestRefused, match="NUL") as caught:
+        cast("Any", confirm).queue("\0")
+    assert caught.value.details[0]["loc"] == "args[0]"
     with pytest.raises(RequestRefused, match=r"\[1\]\.priority"):
-        queue.batch_enqueue([confirm.entry(1), confirm.options(priority=2**40).entry(1)])
+        queue.batch_enqueue([confirm.entry(1), {**confirm.entry(1), "priority": 2**40}])
     with pytest.raises(RequestRefused, match="at most 1000"):
         queue.batch_enqueue(confirm.entry(order) for order in range(1001))
     assert len(lapinq_captured) == 0
@@ -78,7 +78,7 @@ def test_a_batch_without_a_server_has_no_limit(lapinq_captured: EnqueuedTasks) -
     direct = TaskQueue("postgresql://192.0.2.1/shop")
     direct.batch_enqueue(confirm.entry(order) for order in range(1001))
     with pytest.raises(RequestRefused, match=r"\[1001\]\.max_retries"):
-        direct.batch_enqueue([*[confirm.entry(1)] * 1001, confirm.options(max_retries=1000).entry(1)])
+        direct.batch_enqueue([*[confirm.entry(1)] * 1001, {**confirm.entry(1), "max_retries": 1000}])
     assert len(lapinq_captured) == 1001
 
 

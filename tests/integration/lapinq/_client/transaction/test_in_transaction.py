@@ -141,7 +141,7 @@ class LargeBatch:
         special = add.options(key="acme", limits={"openai": 5}, unique="k")
         plain = [add.entry(1, n) for n in range(20)]
         self.entries = [special.entry(1, 1), *plain, special.entry(2, 2)]
-        self.wrong = [*self.entries, add.options(priority=2**40).entry(1, 1)]
+        self.wrong = [*self.entries, {**add.entry(1, 1), "priority": 2**40}]
         self.key = f"all of them {queue.queue_name}"
 
     def check_refusal(self, error: RequestRefused) -> None:

@@ -179,7 +179,10 @@ def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_field(
         ("plain.*too many positional arguments", lambda: queue.cron("@daily", args=[1, 2])(plain)),
         ("plain.*unexpected keyword argument 'b'", lambda: queue.cron("@daily", kwargs={"b": 1})(plain)),
         ("argument '_' cannot be sent as JSON", lambda: queue.cron("@daily", args=[object()])(plain)),
-        ("scheduled_at", lambda: queue.cron("@daily")(queue.task(scheduled_at="2100-01-01")(plain))),
+        (
+            "scheduled_at",
+            lambda: queue.cron("@daily")(queue.task(scheduled_at="2100-01-01T00:00:00Z")(plain)),
+        ),
         ("only a function", lambda: queue.cron("@daily")(cast("Callable[[], None]", 5))),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from lapinq import TaskQueue
 from lapinq._client.entries.entry import encode_entry, with_defaults
+from lapinq.errors import InvalidValue
 from tests.unit.lapinq.conftest import Script
 
 
@@ -45,6 +46,10 @@ def test_the_value_that_is_to_blame_is_named(nobody: str) -> None:
         encode_entry({"kwargs": {"size": float("nan")}})
     with pytest.raises(TypeError, match=r"^metadata "):
         encode_entry({"metadata": {"who": object()}})
+    with pytest.raises(
+        InvalidValue, match=r"^scheduled_at: 2026-01-02 03:04 has no time zone: write at\.astimezone"
+    ):
+        encode_entry({"scheduled_at": datetime(2026, 1, 2, 3, 4, 5)})  # noqa: DTZ001
 
 
 def test_an_entry_keeps_every_field_but_those_that_are_none() -> None:
@@ -52,7 +57,7 @@ def test_an_entry_keeps_every_field_but_those_that_are_none() -> None:
     for entry, sent in (
         ({"args": (1, None), "priority": 0, "ttl_seconds": None}, {"args": [1, None], "priority": 0}),
         ({"scheduled_at": aware}, {"scheduled_at": "2026-01-02T03:04:05Z"}),
-        ({"scheduled_at": aware.replace(tzinfo=None)}, {"scheduled_at": "2026-01-02T03:04:05"}),
+        ({"scheduled_at": "2026-01-02T03:04:05"}, {"scheduled_at": "2026-01-02T03:04:05"}),  # as over HTTP
         ({"args": "ab", "kwargs": [1]}, {"args": "ab", "kwargs": [1]}),  # for the server to refuse
     ):
         assert encoded(entry) == sent

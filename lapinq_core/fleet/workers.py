@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 
-from lapinq_core.db.rows import all_rows, first_value
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.functions.registered import Registered
 
@@ -91,6 +91,12 @@ async def record_registered(
     """Records the tasks that the worker has found in its modules, instead of earlier ones."""
     params = {"id": worker_id, "tasks": msgspec.json.encode(tasks).decode()}
     await conn.execute(sql("record_registered"), params)
+
+
+async def has_module(conn: psycopg.AsyncConnection, module_path: str) -> str | None:
+    """The name of a living worker that has found tasks in the module; None if there is none."""
+    row = await maybe_row(conn, sql("has_module"), {"module_path": module_path})
+    return None if row is None else row[0]
 
 
 async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:

@@ -25,6 +25,7 @@ from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.outcome import WorkerLost
 from lapinq_core.domain.tasks.task_lines import TASKS
+from lapinq_core.fleet import workers
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.loops import Loop, Service, stop_all
 from lapinq_core.runtime.settings import Settings
@@ -174,6 +175,7 @@ class Worker:
         functions = Functions(
             settings.allowed_modules,
             settings.worker_timeout,
+            self._has_module,
             load_middleware(settings.worker_middleware),
             TASKS if logs_tasks(settings) else None,
         )
@@ -241,6 +243,10 @@ class Worker:
 
     def _cancel_noticed(self, task_id: str, token: str) -> None:
         self._guard.cancel_requested(task_id, token)
+
+    async def _has_module(self, module_path: str) -> str | None:
+        async with self._pool.connection() as conn:
+            return await workers.has_module(conn, module_path)
 
     def _subscribe(self) -> None:
         listener = self._listener

@@ -14,6 +14,16 @@ SELECT id::text, name
  ORDER BY id IS NOT DISTINCT FROM %(id)s::uuid DESC, started_at DESC, id DESC
  LIMIT 1
 
+-- name: has_module
+-- The name of a living worker that has found tasks in a module, if there is one.
+-- Locks nothing. Reads lapinq_workers whole, which is small.
+SELECT name
+  FROM lapinq_workers
+ WHERE dead_at IS NULL
+   AND registered @> jsonb_build_array(jsonb_build_object('module_path', %(module_path)s::text))
+ ORDER BY name
+ LIMIT 1
+
 -- name: record_registered
 -- Records which tasks a worker has found in its modules. Locks its row. No index holds the column.
 UPDATE lapinq_workers

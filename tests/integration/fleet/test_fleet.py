@@ -343,3 +343,7 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
     ]
     assert await operators.find_registered(conn, "send") == [one for one in listed if one.task_name == "send"]
     assert await operators.find_registered(conn, "none") == []
+    of_modules = [await workers.has_module(conn, module) for module in (mail.module_path, "none")]
+    assert of_modules == ["a", None]
+    await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+    assert await workers.has_module(conn, mail.module_path) is None

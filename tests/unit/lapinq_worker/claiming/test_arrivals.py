@@ -12,6 +12,7 @@ from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.time_limits import Limits
 from tests.unit.lapinq_worker.claims import make_claim
+from tests.unit.lapinq_worker.running.test_functions import nobody
 from tests.unit.lapinq_worker.workbench import recording, until
 
 
@@ -32,7 +33,7 @@ async def test_claims_whose_import_can_not_be_begun_are_handed_back(
     async with recording() as (bench, chunks):
         arrivals = Arrivals(
             bench.dispatcher,
-            Functions([], 20.0),
+            Functions([], 20.0, nobody),
             Host(Limits()),
             worker_id=lambda: "w",
             on_ended=lambda job, outcome, seconds: settled.append((job, outcome, seconds)),

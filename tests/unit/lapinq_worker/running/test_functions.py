@@ -32,12 +32,17 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(path.stem, None)
 
 
+async def nobody(_module: str) -> str | None:
+    """No living worker has the module."""
+    return None
+
+
 def claim_of(module: str, name: str = "f") -> Claim:
     return make_claim(module_path=module, task_name=name)
 
 
 async def test_a_function_is_searched_once_though_one_who_asks_gives_up() -> None:
-    functions = Functions((), 60.0)
+    functions = Functions((), 60.0, nobody)
     claim = make_claim()
     assert functions.known(claim) is None
     first, second = (asyncio.create_task(functions.find(make_claim())) for _ in range(2))
@@ -59,7 +64,7 @@ async def test_those_who_ask_at_the_same_time_share_one_search_and_the_event_loo
         "with Path(__file__).with_name('imports').open('a') as log: log.write('x')\n"
         "time.sleep(0.2)\ndef f(): ...\n"
     )
-    functions = Functions((), 60.0)
+    functions = Functions((), 60.0, nobody)
     before = threading.active_count()
     searches = [asyncio.create_task(functions.find(claim_of("counted_import"))) for _ in range(10)]
     await asyncio.sleep(0)
@@ -79,7 +84,7 @@ async def test_a_failure_is_told_and_tried_again(modules: Path) -> None:
         "from pathlib import Path\nPath(__file__).with_name('ready').stat()\ndef f(): ...\n"
     )
 
-    functions, claim = Functions((), 60.0), claim_of("missing_file")
+    functions, claim = Functions((), 60.0, nobody), claim_of("missing_file")
     failure = await functions.find(claim)
     assert isinstance(failure, Raised)
     assert failure.error.startswith("FileNotFoundError: ")
@@ -90,18 +95,53 @@ async def test_a_failure_is_told_and_tried_again(modules: Path) -> None:
     assert isinstance(await functions.find(claim), Target)
 
 
+@pytest.mark.parametrize(("line", "error"), [
+    (None, "TaskNotFound: no module 'never_imported'"),
+    ("def f(:", "SyntaxError: invalid syntax"),
+    ("import no_such_dependency", "ModuleNotFoundError: No module named 'no_such_dependency'"),
+])  # fmt: skip
+async def test_a_task_is_retried_if_another_worker_has_the_module_that_this_one_cannot_import(
+    modules: Path, line: str | None, error: str
+) -> None:
+    async def another(module: str) -> str | None:
+        return f"of {module}"
+
+    async def unreachable(_module: str) -> str | None:
+        raise ConnectionError
+
+    if line is not None:
+        (modules / "never_imported.py").write_text(line)
+    claim = claim_of("never_imported")
+    failure = await Functions((), 60.0, nobody).find(claim)
+    assert isinstance(failure, Unretryable)
+    assert failure.error.startswith(error)
+    assert failure.error.endswith(". No living worker has this module, so the task is not retried")
+    retried = await Functions((), 60.0, another).find(claim)
+    assert isinstance(retried, Raised)
+    assert retried.error.endswith(". The worker 'of never_imported' has this module, so the task is retried")
+    undecided = await Functions((), 60.0, unreachable).find(claim)
+    assert isinstance(undecided, Raised)
+    assert undecided.error in retried.error
+
+
+async def test_a_missing_function_is_tried_again(modules: Path) -> None:
+    (modules / "without_function.py").write_text("")
+    failure = await Functions((), 60.0, nobody).find(claim_of("without_function"))
+    assert isinstance(failure, Raised)
+
+
 @pytest.mark.parametrize(
     "line", ["raise SystemExit(3)", "raise KeyboardInterrupt", "import asyncio; raise asyncio.CancelledError"]
 )
 async def test_what_would_end_the_program_is_a_failure_like_others(modules: Path, line: str) -> None:
     (modules / "fatal_import.py").write_text(line)
 
-    failure = await Functions((), 60.0).find(claim_of("fatal_import"))
+    failure = await Functions((), 60.0, nobody).find(claim_of("fatal_import"))
     assert isinstance(failure, Raised)
 
 
 async def test_a_module_that_is_not_allowed_is_told() -> None:
-    assert await Functions(("app.*",), 60.0).find(make_claim()) == Unretryable(
+    assert await Functions(("app.*",), 60.0, nobody).find(make_claim()) == Unretryable(
         "TaskNotAllowed: module 'tests.support.sample.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
     )
 
@@ -112,7 +152,7 @@ async def test_a_module_that_never_ends_holds_up_nobody_else(modules: Path) -> N
         f"import time\nfrom pathlib import Path\nwhile not Path({str(go)!r}).exists(): time.sleep(0.01)\ndef f(): ...\n"
     )
 
-    functions = Functions((), 0.5)
+    functions = Functions((), 0.5, nobody)
     endless = claim_of("endless_import")
     search = asyncio.create_task(functions.find(endless))
     assert isinstance(await functions.find(make_claim()), Target)
@@ -138,7 +178,7 @@ async def test_middleware_goes_around_what_is_found(modules: Path) -> None:
             return ["worker", call()]
 
     claim = claim_of("layered")
-    found = await Functions((), 60.0, [Outer()]).find(claim)
+    found = await Functions((), 60.0, nobody, [Outer()]).find(claim)
     assert isinstance(found, Target)
     assert found.handling is not None
     running.set(Job(claim, found, Host(Limits())))

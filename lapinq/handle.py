@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
-from lapinq._client.calling.answer import Answer, answer_of, not_lapinq, read_object, refusal
+from lapinq._client.calling.answer import Answer, answer_of, is_unknown_task, not_lapinq, read_object, refusal
 from lapinq._client.calling.calls import CancelTask, ReadResult, ReadStatus, ReadWhy
 from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.calling.result_poll import WHY_SECONDS, ResultPoll
@@ -242,7 +242,7 @@ def _value(finished: dict[str, Any], read_result: Callable[[str], Any]) -> Any:
 
 
 def _read_status(task_id: str, answer: Answer) -> str | None:
-    if answer.status_code == 404:
+    if is_unknown_task(answer):
         return None
     error = refusal(answer, f"no status of task {task_id}")
     if error is not None:
@@ -251,7 +251,7 @@ def _read_status(task_id: str, answer: Answer) -> str | None:
 
 
 def _is_cancelled(call: CancelTask, answer: Answer) -> bool:
-    if answer.status_code == 404:
+    if is_unknown_task(answer):
         return False
     error = refusal(answer, f"task {call.task_id} was not cancelled")
     if error is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from lapinq.errors import RequestRefused
+from lapinq_core.domain.requests.refusals import NOTHING_HERE, UNKNOWN_TASK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,11 +79,12 @@ def refusal(answer: Answer, what: str) -> RequestRefused | None:
     status, phrase = answer.status_code, _phrase(answer.status_code)
     if isinstance(error, str):
         where = "; ".join(f"{detail.loc}: {detail.msg}" for detail in details if detail.msg not in error)
-        told = f"{status}: {error}" + (f" ({where})" if where else "") + _REMEDIES.get(status, "")
+        told = f"{status}: {error}" + (f" ({where})" if where else "") + _remedy(answer, error)
     else:
         error = answer.text[:_QUOTED].strip() or phrase
         told = (
             f"{_place(answer)} answered {f'{status} {phrase}'.rstrip()} without an error of lapinq: {_ASKS}"
+            + _redirect(answer)
         )
     return RequestRefused(
         f"{what}: {told}",
@@ -108,6 +110,11 @@ def check_enqueued(answer: Answer, what: str, *, raise_errors: bool) -> None:
     logging.getLogger("lapinq").warning("%s", error)
 
 
+def is_unknown_task(answer: Answer) -> bool:
+    """Whether there is no such task, or it can't be cancelled. False for a wrong URL, whose path nothing answers."""
+    return answer.status_code == 404 and read_object(answer).get("error") != NOTHING_HERE
+
+
 def not_lapinq(answer: Answer) -> RequestRefused:
     """The error for a success with something else than the API's answer."""
     return RequestRefused(
@@ -125,12 +132,32 @@ def retry_after(answer: Answer) -> float:
 
 _REMEDIES = {
     401: ". Pass api_key=, or set LAPINQ_API_KEY: it goes to the server that LAPINQ_URL names, without that to one on"
-    " this machine"
+    " this machine",
+    413: ". Put large data into a file or a table and pass its name, or raise LAPINQ_MAX_PAYLOAD_SIZE of the server",
 }
 """What to do about a refusal, by its status code. The server says what is wrong, not how a client gets it right."""
+_NOT_FOUND = {
+    UNKNOWN_TASK: ". Perhaps the transaction that enqueues it has not committed yet, or it was deleted",
+    NOTHING_HERE: ": {}. The URL of a server ends before /api/v1",
+}
+_UNKNOWN_LIMIT = " is not a limit that exists"
 _ASKS = "is it a lapinq server?"
 _QUOTED = 200
 """Characters of another server's answer."""
+
+
+def _remedy(answer: Answer, error: str) -> str:
+    if answer.status_code == 404:
+        return _NOT_FOUND.get(error, "").format(_place(answer))
+    if error.endswith(_UNKNOWN_LIMIT):
+        name = error.removesuffix(_UNKNOWN_LIMIT).partition("limits.")[2]
+        return f": create it, as in `lapinq limit set {name} --max-running 10`"
+    return _REMEDIES.get(answer.status_code, "")
+
+
+def _redirect(answer: Answer) -> str:
+    to = answer.headers.get("location") if 300 <= answer.status_code < 400 else None
+    return "" if to is None else f" It redirects to {to}, and the client does not follow: name that server"
 
 
 def _place(answer: Answer) -> str:

@@ -14,7 +14,7 @@ from lapinq._client.calling.answer import answer_of
 from lapinq._client.calling.calls import ReadResult
 from lapinq._client.http.requests import request_of
 from lapinq._client.http.slots import Slots
-from lapinq.errors import ServerUnavailable
+from lapinq.errors import RequestRefused, ServerUnavailable
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 
 if TYPE_CHECKING:
@@ -185,6 +185,10 @@ def _translated_errors(request: Request) -> Generator[None]:
     try:
         yield
     except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError) as error:
+        if "WRONG_VERSION_NUMBER" in str(error):  # of OpenSSL: it read plain text
+            raise RequestRefused(
+                f"{request.url} does not speak https, it seems: begin the URL with http://"
+            ) from error
         never_left = isinstance(
             error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
         )

@@ -12,9 +12,10 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lapinq_api.wire.errors import NOTHING_HERE, sentence
+from lapinq_api.wire.errors import sentence
 from lapinq_api.wire.headers import REQUEST_ID_KEY, first
 from lapinq_api.wire.path import has_control_character
+from lapinq_core.domain.requests.refusals import NOTHING_HERE
 
 _Headers = tuple[tuple[bytes, bytes], ...]
 

@@ -11,6 +11,7 @@ from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, SchemaN
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.requests.refusals import (
     KEY_IN_PROGRESS,
+    NOTHING_HERE,
     ErrorBody,
     invalid_value,
     unique_conflict,
@@ -22,7 +23,6 @@ from lapinq_core.schedules.firing import StillRuns
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, UnknownSchedule
 
 RETRY_AFTER_SECONDS = 1
-NOTHING_HERE = "there is nothing at this path"
 
 
 class Refused(LapinqError):

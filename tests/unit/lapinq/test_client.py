@@ -267,6 +267,17 @@ def test_the_key_of_the_environment_is_for_this_machine_unless_a_server_is_named
         assert TaskQueue(url).api_key == TaskRef(TASK_ID, url).api_key == key
 
 
+def test_a_wrong_url_is_told_at_once(server: Script, queue: TaskQueue) -> None:
+    ref = TaskRef(TASK_ID, f"{server.url}/api/v1")
+    for ask in (ref.status, ref.cancel, ref.wait):
+        server.answer(404, {"error": "there is nothing at this path"})
+        with pytest.raises(RequestRefused, match=r"/api/v1/api/v1/.* ends before /api/v1"):
+            ask()
+    secure = TaskQueue(server.url.replace("http:", "https:"))
+    with pytest.raises(RequestRefused, match="does not speak https, it seems: begin the URL with http://"):
+        secure.task(add).queue(1, 2)
+
+
 def test_a_401_says_where_a_key_comes_from(server: Script, queue: TaskQueue) -> None:
     server.answer(401, {"error": "this needs a valid X-API-Key header or a session"})
     with pytest.raises(RequestRefused, match=r"session\. Pass api_key=, or set LAPINQ_API_KEY: ") as refused:

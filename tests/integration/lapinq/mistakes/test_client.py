@@ -125,6 +125,14 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
                 "[1].priorty is not a known field (did you mean 'priority'?)",
             ),
             (lambda: queue.result("nope"), "id must be a task id such as"),
+            (
+                lambda: queue.result("01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11"),
+                "Perhaps the transaction that enqueues it has not committed yet, or it was deleted",
+            ),
+            (
+                lambda: add.options(limits={"tpu": 1}).queue(1, 2),
+                "limits.tpu is not a limit that exists: create it, as in `lapinq limit set tpu --max-running 10`",
+            ),
         ],
         ServerUnavailable: [
             (lambda: away.task(tasks.add).queue(1, 2), "no answer from http://127.0.0.1:1"),

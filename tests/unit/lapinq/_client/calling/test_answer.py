@@ -34,7 +34,6 @@ def test_a_refusal_carries_what_the_server_said_once() -> None:
         (httpx.Response(503), "Service Unavailable"),
         (httpx.Response(400, json=["no object"]), '["no object"]'),
         (httpx.Response(400, json={"error": 5, "details": "odd"}), '{"error":5,"details":"odd"}'),
-        (httpx.Response(301, headers={"Location": "https://x/"}), "Moved Permanently"),
     ],
 )
 def test_an_error_that_is_not_lapinqs_asks_for_the_server(answer: httpx.Response, sentence: str) -> None:
@@ -46,6 +45,21 @@ def test_an_error_that_is_not_lapinqs_asks_for_the_server(answer: httpx.Response
         " without an error of lapinq: is it a lapinq server?"
     )
     assert (error.error, error.details) == (sentence, [])
+
+
+@pytest.mark.parametrize(("answer", "told"), [
+    (httpx.Response(301, headers={"Location": "https://x/"}), "redirects to https://x/, and the client does not"),
+    (httpx.Response(404, json={"error": "there is nothing at this path"}), ": http://127.0.0.1:8001/api/v1/api/v1/enqueue."),
+    (httpx.Response(404, json={"error": "there is no task with this id"}), "has not committed yet, or it was deleted"),
+    (httpx.Response(413, json={"error": "the body must not be larger"}), "Put large data into a file or a table"),
+    (
+        httpx.Response(400, json={"error": "[3].limits.tpu is not a limit that exists"}),
+        ": create it, as in `lapinq limit set tpu --max-running 10`",
+    ),
+])  # fmt: skip
+def test_a_refusal_says_what_to_do(answer: httpx.Response, told: str) -> None:
+    answer.request = httpx.Request("POST", "http://127.0.0.1:8001/api/v1/api/v1/enqueue")
+    assert told in str(refusal(answer_of(answer), "it failed"))
 
 
 def test_an_answer_without_http_becomes_a_response_on_demand() -> None:

@@ -221,6 +221,13 @@ class QueueBase:
             else QueueInTransaction(self, sender, self._read_batch)
         )
 
+    if not TYPE_CHECKING:  # which would take any attribute for one
+
+        def __getattr__(self, name: str) -> Any:
+            from lapinq._client.declaring.other_libraries import missing_queue_attribute
+
+            raise missing_queue_attribute(self, name)
+
     def _read_batch(self, answer: Answer, readers: Readers) -> BatchRef:
         check_enqueued(answer, "the batch was not enqueued", raise_errors=self.raise_errors)
         from lapinq.batch_ref import BatchRef

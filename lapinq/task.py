@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+import sys
+from types import GenericAlias, ModuleType
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
 
 from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.calling.calls import Enqueue
@@ -385,3 +386,16 @@ def _plain_function(function: Callable[P, R]) -> Callable[P, R]:
     if isinstance(plain, type) or not callable(plain) or not hasattr(plain, "__qualname__"):
         raise TypeError(f"only a function can be a task, not {function!r}")
     return cast("Callable[P, R]", plain)
+
+
+class _Module(ModuleType):
+    """`from lapinq import task` gives this module, where other libraries have a decorator."""
+
+    def __call__(self, *_args: object, **_kwargs: object) -> NoReturn:
+        raise TypeError(
+            "lapinq.task is a module: tasks belong to a queue. Write queue = TaskQueue(), then @queue.task above the"
+            " function"
+        )
+
+
+sys.modules[__name__].__class__ = _Module

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH, invalid_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from lapinq._client.calling.transport import Transport
     from lapinq._client.entries.result_reader import Readers, ResultReader
@@ -51,6 +51,7 @@ def send_batch(
         return read(answer, encoded.readers)
 
     check_idempotency_key(idempotency_key)
+    _check_tasks(tasks)
     if not queue.middleware:
         return send(tasks)
     from lapinq._client.entries.middleware import editable_copies, pass_through
@@ -79,11 +80,20 @@ async def asend_batch(
         return read(answer, encoded.readers)
 
     check_idempotency_key(idempotency_key)
+    _check_tasks(tasks)
     if not queue.middleware:
         return await send(tasks)
     from lapinq._client.entries.middleware import apass_through, editable_copies
 
     return await apass_through(queue.middleware, editable_copies(queue, tasks), send)
+
+
+def _check_tasks(tasks: object) -> None:
+    if isinstance(tasks, (Mapping, str, bytes)) or not isinstance(tasks, Iterable):
+        raise TypeError(
+            "batch_enqueue takes a list of entries, [task.entry(...), task.entry(...)], not"
+            f" {type(cast('object', tasks)).__name__}"
+        )
 
 
 def _call(encoded: _Encoded, idempotency_key: str | None, *, repeats: bool) -> EnqueueBatch:

@@ -14,11 +14,17 @@ class RetryError(LapinqError):
     """The task asks to be retried.
 
     Raise it inside a task. It uses up one retry like any other failure, but the delay is `countdown` seconds instead
-    of the task's own delay and backoff.
+    of the task's own delay and backoff. Raises TypeError if `countdown` is not a number.
     """
 
     def __init__(self, countdown: float = 10, message: str | None = None) -> None:
-        super().__init__(message or f"retry in {countdown:g} s")
+        try:
+            seconds = float(countdown)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"countdown must be a number of seconds, not {countdown!r}: write RetryError(60, 'the reason')"
+            ) from None
+        super().__init__(message or f"retry in {seconds:g} s")
         self.countdown = countdown
 
     def __reduce__(self) -> tuple[type["RetryError"], tuple[float, str]]:
@@ -125,3 +131,10 @@ class TypeMismatch(LapinqError, TypeError):
         super().__init__(message)
         self.task_name = task_name
         self.argument = argument
+
+
+for _error in (
+    *(LapinqError, RetryError, Cancel, Snooze, RateLimited, LeaseLost, NoTask, TimeLimit),
+    *(InvalidValue, TypeMismatch),
+):
+    _error.__module__ = "lapinq.errors"  # where users import it from, for tracebacks and pickles

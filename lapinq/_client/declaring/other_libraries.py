@@ -1,4 +1,4 @@
-"""What other task queues call enqueueing, and what to write instead."""
+"""What other task queues call enqueueing, of a task or of a queue, and what to write instead."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _INSTEAD = {
     "enqueue": "queue(...)",  # django.tasks
     "aenqueue": "aqueue(...)",
 }
+_FOR_BATCHES = ("s", "si", "signature", "message")
+_OF_QUEUES = (*_INSTEAD, "send_task", "asend", "submit", "add")
 
 
 def missing_attribute(task: object, task_name: str, attribute: str) -> AttributeError:
@@ -20,4 +22,14 @@ def missing_attribute(task: object, task_name: str, attribute: str) -> Attribute
     told = f"a lapinq task has no attribute {attribute!r}"
     if attribute in _INSTEAD:
         told += f": use .queue() to enqueue it, here {task_name}.{_INSTEAD[attribute]}"
+    elif attribute in _FOR_BATCHES:
+        told += f": {task_name}.entry(...) describes a call, for queue.batch_enqueue([...])"
     return AttributeError(told, name=attribute, obj=task)
+
+
+def missing_queue_attribute(queue: object, attribute: str) -> AttributeError:
+    """The error for an attribute that a queue doesn't have."""
+    told = f"a {type(queue).__name__} has no attribute {attribute!r}"
+    if attribute in _OF_QUEUES:
+        told += ": make the function a task with @queue.task, then enqueue a call with f.queue(...)"
+    return AttributeError(told, name=attribute, obj=queue)

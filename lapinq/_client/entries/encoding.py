@@ -55,7 +55,7 @@ def _as_basic_type(value: Any) -> Any:
         from lapinq_core.domain.annotations.pydantic_types import dump
 
         return dump(value)
-    raise TypeError(f"{object.__repr__(value)} has no JSON form")
+    raise TypeError(f"{object.__repr__(value)} has no JSON form; of a row or an object of yours, pass its id")
 
 
 def _contains_non_finite(value: Any) -> bool:

@@ -82,7 +82,7 @@ def test_what_two_modules_have_belongs_to_the_first_and_no_two_have_one_name(wri
     [
         ("raise ValueError('no key')", "in <module>\n    raise ValueError('no key')\nValueError: no key"),
         ("import nowhere", "\nModuleNotFoundError: No module named 'nowhere'"),
-        ("@tq.cron('x')\ndef f(): ...", "\nlapinq_core.domain.errors.InvalidValue: cron: "),
+        ("@tq.cron('x')\ndef f(): ...", "\nlapinq.errors.InvalidValue: cron: "),
         (
             "@tq.cron('@daily', name='a')\ndef f(): ...\n@tq.cron('@daily', name='a')\ndef g(): ...",
             "two are named 'a'",

@@ -317,7 +317,7 @@ def test_the_working_directory_becomes_importable(
             "@tq.cron('x')\ndef f(): ...",
             "importing module 'faulty' failed\nTraceback (most recent call last):\n"
             """  File "FILE", line 7, in <module>\n    @tq.cron('x')\n"""
-            "lapinq_core.domain.errors.InvalidValue: cron: ",
+            "lapinq.errors.InvalidValue: cron: ",
         ),
         ("import sys; sys.exit(3)", "module 'faulty' ends the program when it is imported: SystemExit(3)"),
     ],

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from lapinq import TaskQueue
+from lapinq import RetryError, TaskQueue
+from lapinq import task as task_module
 from lapinq.errors import InvalidValue, RequestRefused, ServerUnavailable, TaskNotImportable
 from tests.integration.lapinq.mistakes.mistake import SECRET
 from tests.support.drivers.urls import plain_url
@@ -86,8 +87,35 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             (lambda: keyed.queue("x"), "ship(): argument 'order': Invalid UUID"),
             (lambda: task(retry="often")(tasks.add), "retry must be FixedDelay, Backoff, Delays or a list"),
             (lambda: queue.cron("@daily")(tasks.add), "missing a required argument"),
+            (
+                lambda: RetryError(cast("Any", "later")),
+                "countdown must be a number of seconds, not 'later': write",
+            ),
+            (
+                lambda: cast("Any", task_module)(tasks.add),
+                "lapinq.task is a module: tasks belong to a queue. Write",
+            ),
+            (lambda: add.queue(1, object()), "of a row or an object of yours, pass its id"),
+            (
+                lambda: queue.batch_enqueue(entry),
+                "a list of entries, [task.entry(...), task.entry(...)], not dict",
+            ),
+            (lambda: queue.batch_enqueue(5), "[task.entry(...), task.entry(...)], not int"),
             (lambda: queue.batch_enqueue([entry, 5]), "tasks[1] must come from task.entry(...)"),
             (lambda: TaskQueue(url, middleware=cast("Any", [5])), "instances of lapinq.Middleware, not 5"),
+        ],
+        AttributeError: [
+            (
+                lambda: queue.enqueue(tasks.add),
+                "make the function a task with @queue.task, then enqueue a call with",
+            ),
+            (
+                lambda: queue.send_task("add"),
+                "a TaskQueue has no attribute 'send_task': make the function a task",
+            ),
+            (lambda: queue.nothing, "a TaskQueue has no attribute 'nothing'"),
+            (lambda: add.s(1, 2), "add.entry(...) describes a call, for queue.batch_enqueue([...])"),
+            (lambda: add.delay(1, 2), "use .queue() to enqueue it, here add.queue(...)"),
         ],
         InvalidValue: [
             (lambda: task(max_retries=-1), "max_retries: must be between 0 and 100"),

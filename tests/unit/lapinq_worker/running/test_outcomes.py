@@ -267,7 +267,9 @@ def test_a_retry_is_asked_for_with_a_countdown_that_the_database_can_add_to_a_ti
 def test_a_time_that_is_no_number_is_a_failure_like_others() -> None:
     countdowns: list[Any] = ["soon", None, [], NoNumber()]
     for countdown in countdowns:
-        outcome = failing(RetryError(countdown, "later"))
+        error = RetryError(message="later")
+        error.countdown = countdown
+        outcome = failing(error)
         assert outcome.error == "RetryError: later"
         assert isinstance(outcome, Raised)
     error = Snooze(5)

@@ -12,7 +12,7 @@ from lapinq._client.calling.calls import Enqueue
 from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.declaring.function import check_function
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
-from lapinq._client.declaring.module_path import module_path_of
+from lapinq._client.declaring.module_path import check_not_imported, module_path_of
 from lapinq._client.declaring.names import default_name, take_name
 from lapinq._client.declaring.options import (
     SHOWN_OPTIONS,
@@ -251,6 +251,7 @@ class Task(Generic[P, R, V]):
         return self._queue.raise_errors and self._sender is self._transport
 
     def _call(self, entry: dict[str, Any]) -> Enqueue:
+        check_not_imported(self.task_name)
         complete = with_defaults(self._queue, self._arguments.encode(entry))
         key = self._options.get("idempotency_key")
         is_kept = complete["ttl_seconds"] != 0 or any(complete.get(name) for name in _KEPT_WITH)

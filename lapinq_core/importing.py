@@ -22,6 +22,7 @@ from lapinq_core.domain.tasks.functions.allow_list import (
     is_module,
 )
 from lapinq_core.domain.tasks.functions.handling import HANDLING, Handling
+from lapinq_core.domain.tasks.functions.import_in_progress import here
 from lapinq_core.domain.tasks.functions.registered import DEFAULTS, Registered
 from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.runtime.users_traceback import LAPINQ, users_traceback
@@ -174,6 +175,7 @@ def _load_middleware(name: str) -> Middleware:
 
 
 def _import(module_path: str, program: str = _WORKER) -> ModuleType:
+    outer, here.module = here.module, module_path
     try:
         return importlib.import_module(module_path)
     except ModuleNotFoundError as error:
@@ -185,6 +187,8 @@ def _import(module_path: str, program: str = _WORKER) -> ModuleType:
             f"; searched: {', '.join(path or '.' for path in sys.path)}."
             f" Start the {program} where the module can be imported, or install it there"
         ) from error
+    finally:
+        here.module = outer
 
 
 def _similar_module(missing: str) -> str:

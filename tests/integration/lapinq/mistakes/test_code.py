@@ -22,6 +22,10 @@ MODULES = {
     "syntax.py": "def send(:\n",
     "missing.py": "import requets\n",
     "script.py": "import sys\n\nsys.exit(3)\n",
+    "unguarded.py": (
+        "from lapinq import TaskQueue\n\nqueue = TaskQueue('http://127.0.0.1:1', timeout=0.1)\n\n\n"
+        "@queue.task\ndef send(): ...\n\n\nprint(send.queue().result())\n"
+    ),
     "tasks.py": "import os\n\n\ndef send_mail():\n    return os.environ['SHOP_SENDER']\n",
 }
 
@@ -40,6 +44,12 @@ TASKS: list[tuple[str, str, list[Any], str]] = [
     ("mistaken_shop.taks", "send_mail", [], "(did you mean 'mistaken_shop.tasks'?)"),
     ("mistaken_shop.tasks", "sendmail", [], "has no task or function 'sendmail' (did you mean 'send_mail'?)"),
     ("mistaken_shop.broken", "f", [], "ValueError: no config"),
+    (
+        "mistaken_shop.unguarded",
+        "send",
+        [],
+        'what the script itself does behind `if __name__ == "__main__":`',
+    ),
     (SAMPLE, "ad", [], "has no task or function 'ad' (did you mean 'add'?)"),
     (SAMPLE, "add", [1], "missing 1 required positional argument: 'b'; the signature is add(a: int, b: int)"),
     (SAMPLE, "add", [1, 2, 3], "the signature is add(a: int, b: int)"),

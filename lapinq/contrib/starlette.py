@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from lapinq.aio import AsyncTaskQueue
-from lapinq_core.domain.hosts.database_url import is_database_url
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.hosts.database_url import is_database_url, place_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from lapinq.client import TaskQueue
     from lapinq_core.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def lifespan(
@@ -48,6 +52,7 @@ def lifespan(
             from lapinq.server import embedded_services
             from lapinq_api.embedded.services_alone import services_alone
 
+            _show_log(chosen)
             async with services_alone(chosen, embedded_services(chosen), migrates=True):
                 yield
 
@@ -85,6 +90,8 @@ def mount(
 
     @asynccontextmanager
     async def extended(given: Any) -> AsyncGenerator[Any]:
+        _show_log(chosen)
+        log.info("dashboard and API below %s, database: %s", path, place_of(chosen.database_url or ""))
         async with around(given) as state, _closing(queues), inner.router.lifespan_context(inner):
             yield state
 
@@ -118,9 +125,16 @@ async def _closing(queues: Sequence[TaskQueue | AsyncTaskQueue]) -> AsyncGenerat
         yield
 
 
+def _show_log(settings: Settings) -> None:
+    from lapinq_core.runtime.logs import configure_own_loggers
+
+    configure_own_loggers(settings.log_level, as_json=settings.json_log)
+
+
 def _settings(
     queues: Sequence[TaskQueue | AsyncTaskQueue], database_url: str | None, **given: object
 ) -> Settings:
+    from lapinq_core.db.url_check import check_url
     from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
     from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 
@@ -133,4 +147,9 @@ def _settings(
     warn_of_unknown_variables(os.environ)
     if settings.database_url is None:
         raise SettingsError("name the database: set DATABASE_URL, or pass database_url")
+    try:
+        check_url(settings.database_url)
+    except InvalidValue as error:
+        source = "DATABASE_URL" if database_url is None else "database_url"
+        raise SettingsError(f"{source} is not valid: {error.msg}") from None
     return settings

@@ -21,6 +21,8 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _CHATTY = ("alembic", "psycopg", "uvicorn", "httpx")
 """Libraries whose info level matters only for debugging."""
 
+_OWN = ("lapinq", "lapinq_api", "lapinq_core", "lapinq_scheduler", "lapinq_worker")
+
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """All control characters but tab and newline: terminals obey them, or readers take them for the end of a line."""
 
@@ -31,11 +33,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     Values in `extra` become fields of the JSON object, or `name=value` at the end of the plain line. What a task's code
     logs has its id and name among them.
     """
-    handler = LineHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
-    handler.addFilter(TaskFilter())
-    # Some loggers take more than is written here: a task's logger keeps every line with its attempt.
-    handler.setLevel(level.upper())
+    handler = _line_handler(level, as_json=as_json)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -48,6 +46,28 @@ def configure_logging(level: str, *, as_json: bool) -> None:
         # These would log secrets: headers and frames of WebSockets, and called addresses.
         logging.getLogger("uvicorn").setLevel(logging.INFO)
         logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def configure_own_loggers(level: str, *, as_json: bool) -> None:
+    """Lets lapinq write its log in a program that has configured none, and leaves everything else alone.
+
+    Loggers that have a handler, of their own or of the root logger, stay as they are: the program decides.
+    """
+    handler = _line_handler(level, as_json=as_json)
+    for name in _OWN:
+        logger = logging.getLogger(name)
+        if not logger.hasHandlers():
+            logger.addHandler(handler)
+            logger.setLevel(level.upper())
+
+
+def _line_handler(level: str, *, as_json: bool) -> "LineHandler":
+    handler = LineHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
+    handler.addFilter(TaskFilter())
+    # Some loggers take more than is written here: a task's logger keeps every line with its attempt.
+    handler.setLevel(level.upper())
+    return handler
 
 
 class LineHandler(logging.StreamHandler[TextIO]):

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from lapinq_core.importing import prepare_imports
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.worker import Worker
 
@@ -17,8 +18,10 @@ async def embedded_worker(
 ) -> AsyncGenerator[Worker]:
     """Runs a worker on the current event loop while the context lasts, and stops it gently at its end.
 
-    A worker that an operator has stopped stays stopped until then.
+    A worker that an operator has stopped stays stopped until then. Imports the modules that the settings name. Raises
+    like `prepare_imports`.
     """
+    await asyncio.to_thread(prepare_imports, settings.worker_imports, "program")
     worker = Worker(settings, reexec=reexec)
     # A group, so that a worker that fails ends the context instead of dying unnoticed.
     async with asyncio.TaskGroup() as group:

@@ -3,6 +3,9 @@
 import json
 import logging
 import re
+import subprocess
+import sys
+import traceback
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -144,6 +147,11 @@ def test_a_mistake_shows_where_it_is_made(monkeypatch: pytest.MonkeyPatch) -> No
         ({"wroker": True}, TypeError, "no setting 'wroker'"),
         ({"worker_concurrency": "many"}, SettingsError, "worker-concurrency"),
         ({}, SettingsError, "set DATABASE_URL"),
+        (
+            {"database_url": "localhost/shop"},
+            SettingsError,
+            "database_url is not valid: .* postgresql://user:password@host",
+        ),
     ]
     for given, error, told in mistakes:
         with pytest.raises(error, match=told):
@@ -154,6 +162,57 @@ def test_a_mistake_shows_where_it_is_made(monkeypatch: pytest.MonkeyPatch) -> No
         lifespan(TaskQueue(), worker_queues="mail")
     with pytest.raises(ValueError, match="must begin with a slash"):
         mount(Starlette(), "tasks")
+
+
+async def test_a_module_that_cannot_be_imported_keeps_the_application_from_starting(
+    database_url: str,
+) -> None:
+    worker: dict[str, Any] = {"worker": True, "worker_imports": ["nosuch"], "database_url": database_url}
+    mounted, alone = Starlette(), Starlette(lifespan=lifespan(**worker))
+    mount(mounted, "/tasks", **worker)
+    for app in (mounted, alone):
+        with pytest.raises(ExceptionGroup) as failed:
+            async with app.router.lifespan_context(app):
+                """It does not start."""
+        assert "no module 'nosuch'; searched: " in "".join(traceback.format_exception(failed.value))
+
+
+APPLICATION = """
+import asyncio, sys
+from starlette.applications import Starlette
+from lapinq import AsyncTaskQueue
+from lapinq.contrib.starlette import mount
+from tests.support.sample.tasks import aadd
+
+queue = AsyncTaskQueue(sys.argv[1])
+app = Starlette()
+mount(app, "/tasks", queue, worker=True)
+
+
+async def main():
+    async with app.router.lifespan_context(app):
+        print(await (await queue.task(aadd).aqueue(1, 2)))
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_program_without_logging_shows_the_database_and_the_tasks(postgres_url: str) -> None:
+    with postgres.private_database(postgres_url) as url:
+        done, quiet = (
+            subprocess.run(
+                [sys.executable, "-c", code, url], capture_output=True, text=True, check=True, timeout=60
+            )
+            for code in (APPLICATION, f"import logging; logging.basicConfig(level='ERROR')\n{APPLICATION}")
+        )
+    place = "postgresql://" + url.partition("@")[2].partition("?")[0]
+    for line in (
+        f"lapinq.contrib.starlette: dashboard and API below /tasks, database: {place}",
+        "lapinq.tasks: tests.support.sample.tasks.aadd started",
+    ):
+        assert line in done.stderr, done.stderr
+    assert (done.stdout, quiet.stdout, quiet.stderr) == ("3\n", "3\n", "")
 
 
 def socket_url(client: httpx.Client) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lapinq.batch_ref import BatchRef
     from lapinq.client import TaskQueue
     from lapinq.errors import Cancel, LapinqError, LeaseLost, RateLimited, RetryError, Snooze, TimeLimit
-    from lapinq.handle import TaskRef
+    from lapinq.handle import Progress, TaskRef
     from lapinq.task import Task
     from lapinq.version import __version__
     from lapinq_core.domain.tasks.context import CurrentTask, current_task
@@ -30,6 +30,7 @@ __all__ = [
     "LapinqError",
     "LeaseLost",
     "Middleware",
+    "Progress",
     "RateLimited",
     "RetryError",
     "Snooze",
@@ -55,7 +56,7 @@ _NAMES = {
         "Snooze",
         "TimeLimit",
     ),
-    "lapinq.handle": ("TaskRef",),
+    "lapinq.handle": ("Progress", "TaskRef"),
     "lapinq.task": ("Task",),
     "lapinq.version": ("__version__",),
     "lapinq_core.domain.tasks.context": ("CurrentTask", "current_task"),

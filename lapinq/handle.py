@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import msgspec
 
 from lapinq._client.calling.answer import Answer, answer_of, is_unknown_task, not_lapinq, read_object, refusal
-from lapinq._client.calling.calls import CancelTask, ReadResult, ReadStatus, ReadWhy
+from lapinq._client.calling.calls import CancelTask, ReadProgress, ReadResult, ReadStatus, ReadWhy
 from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.calling.result_poll import WHY_SECONDS, ResultPoll
 from lapinq._client.environment import DEFAULT_URL, server_address
@@ -34,11 +34,19 @@ else:
     V = TypeVar("V", covariant=True)
 
 
+class Progress(msgspec.Struct, frozen=True):
+    """How far a task is. `percent` and `message` are None if its attempt has reported none."""
+
+    status: str
+    percent: int | None = msgspec.field(name="progress", default=None)
+    message: str | None = msgspec.field(name="progress_message", default=None)
+
+
 class TaskRef(Generic[V]):
     """What `.queue()` and `.aqueue()` return, and `TaskRef(id)` makes of a stored id.
 
-    `status`, `cancel`, `wait` and `result` block. `astatus`, `acancel`, `awaitait`, `aresult` and `await ref` are for
-    coroutines.
+    `status`, `progress`, `cancel`, `wait` and `result` block. `astatus`, `aprogress`, `acancel`, `awaitait`, `aresult`
+    and `await ref` are for coroutines.
     """
 
     def __init__(
@@ -123,6 +131,21 @@ class TaskRef(Generic[V]):
         if task_id is None:
             return None
         return _read_status(task_id, await adeliver(self._transport, ReadStatus(task_id), self))
+
+    def progress(self) -> Progress | None:
+        """What the running attempt has reported last, after the end that of the last attempt. None if the server
+        doesn't have the task, or no longer."""
+        task_id = self.task_id
+        if task_id is None:
+            return None
+        return _read_progress(task_id, deliver(self._transport, ReadProgress(task_id), self))
+
+    async def aprogress(self) -> Progress | None:
+        """Like `progress`, for coroutines."""
+        task_id = self.task_id
+        if task_id is None:
+            return None
+        return _read_progress(task_id, await adeliver(self._transport, ReadProgress(task_id), self))
 
     def cancel(self, *, running: bool = False) -> bool:
         """Cancel the task if it is pending. With `running`, also ask it to stop if it runs.
@@ -248,6 +271,18 @@ def _read_status(task_id: str, answer: Answer) -> str | None:
     if error is not None:
         raise error
     return read_object(answer).get("status")
+
+
+def _read_progress(task_id: str, answer: Answer) -> Progress | None:
+    if is_unknown_task(answer):
+        return None
+    error = refusal(answer, f"no progress of task {task_id}")
+    if error is not None:
+        raise error
+    try:
+        return msgspec.json.decode(answer.body, type=Progress)
+    except msgspec.DecodeError:
+        raise not_lapinq(answer) from None
 
 
 def _is_cancelled(call: CancelTask, answer: Answer) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from lapinq._client.calling.answer import Answer
-from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch
+from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadProgress
 from lapinq._client.transaction.storing import astore, finished
 from lapinq.testing.enqueued import EnqueuedTask
 from lapinq.testing.unique_keys import UniqueKeys
@@ -72,12 +72,16 @@ class Intake:
         """As if the call had never been made."""
         _take_back(taken.undo)
 
-    def tell(self, call: ReadStatus | ReadResult | ReadWhy | CancelTask) -> Answer:
+    def tell(self, call: ReadStatus | ReadProgress | ReadResult | ReadWhy | CancelTask) -> Answer:
         task = self.find(call.task_id)
         if task is None:
             return _answer(404, ErrorBody(UNKNOWN_TASK))
         if isinstance(call, CancelTask):
             return _cancel(task, call)
+        if isinstance(call, ReadProgress):
+            reported = task.attempts[-1].progress if task.attempts else []
+            percent, message = reported[-1] if reported else (None, None)
+            return _answer(200, {"status": task.status, "progress": percent, "progress_message": message})
         if task.status not in FINAL:
             return _answer(200, {"error": NOT_FINISHED, "status": task.status})
         return _answer(

@@ -13,7 +13,15 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus, ReadWhy
+from lapinq._client.calling.calls import (
+    CancelTask,
+    Enqueue,
+    EnqueueBatch,
+    ReadProgress,
+    ReadResult,
+    ReadStatus,
+    ReadWhy,
+)
 from lapinq._client.calling.replacing import replaced_by
 from lapinq.errors import LapinqError, TaskFailed
 from lapinq.testing.clock import travelling
@@ -130,7 +138,7 @@ class _Inline:
                 if wait and call.task_id in self._runs:
                     yield from self._finish(self._runs[call.task_id])
                 return self._intake.tell(call)
-            case ReadStatus() | ReadWhy() | CancelTask():
+            case ReadStatus() | ReadProgress() | ReadWhy() | CancelTask():
                 return self._intake.tell(call)
 
     def run_in_a_row(self, runs: Sequence[Run]) -> Steps[None]:

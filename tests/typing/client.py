@@ -30,6 +30,7 @@ from lapinq import (
     FixedDelay,
     LapinqError,
     Middleware,
+    Progress,
     RateLimited,
     RetryError,
     Snooze,
@@ -306,6 +307,8 @@ async def main() -> None:
     two: TaskRef = await add.aqueue(1)
     await one.awaitait()
     await two.astatus()
+    how_far: Progress | None = await two.aprogress()
+    print(how_far.percent if how_far else None)
     await two.aresult()
     many: httpx.Response = await async_queue.batch_enqueue([fetch.entry("x")])
     print((await (await fetch.aqueue("x"))).decode())

@@ -33,6 +33,10 @@ class ReadStatus(msgspec.Struct, frozen=True):
     task_id: str
 
 
+class ReadProgress(msgspec.Struct, frozen=True):
+    task_id: str
+
+
 class ReadResult(msgspec.Struct, frozen=True):
     """`wait` is how many seconds the answer may wait for the task to end. It may come earlier."""
 
@@ -53,4 +57,4 @@ class CancelTask(msgspec.Struct, frozen=True):
     running: bool = False
 
 
-Call = Enqueue | EnqueueBatch | ReadStatus | ReadResult | ReadWhy | CancelTask
+Call = Enqueue | EnqueueBatch | ReadStatus | ReadProgress | ReadResult | ReadWhy | CancelTask

@@ -13,7 +13,15 @@ import msgspec
 from psycopg.errors import LockNotAvailable
 
 from lapinq._client.calling.answer import Answer
-from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus, ReadWhy
+from lapinq._client.calling.calls import (
+    CancelTask,
+    Enqueue,
+    EnqueueBatch,
+    ReadProgress,
+    ReadResult,
+    ReadStatus,
+    ReadWhy,
+)
 from lapinq._client.transaction.insertion import accepted_one
 from lapinq._client.transaction.on_psycopg import OnAsyncConnection
 from lapinq._client.transaction.storing import astore
@@ -61,6 +69,8 @@ def prepared(call: Call, timeout: float) -> Work:
             return partial(_enqueue_batch, call, timeout)
         case ReadStatus(task_id):
             return partial(_within, timeout, partial(_status, _id(task_id)))
+        case ReadProgress(task_id):
+            return partial(_within, timeout, partial(_task, _id(task_id)))
         case ReadResult(task_id, wait):
             return partial(_within, timeout, partial(_result, _id(task_id), wait))
         case ReadWhy(task_id):
@@ -154,6 +164,11 @@ class _BatchConnection(OnAsyncConnection):
 async def _status(task_id: str, running: Running) -> Answer:
     found = await running.database.run(inspect.get_result, task_id)
     return _unknown() if found is None else _json(200, {"status": found[0]})
+
+
+async def _task(task_id: str, running: Running) -> Answer:
+    found = await running.database.run(inspect.get_task, task_id)
+    return _unknown() if found is None else Answer(200, found.encode())
 
 
 async def _result(task_id: str, wait: float, running: Running) -> Answer:

@@ -7,7 +7,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus, ReadWhy
+from lapinq._client.calling.calls import (
+    CancelTask,
+    Enqueue,
+    EnqueueBatch,
+    ReadProgress,
+    ReadResult,
+    ReadStatus,
+    ReadWhy,
+)
 from lapinq.version import __version__
 from lapinq_core.domain.tasks.chosen_id import key_of
 
@@ -33,7 +41,7 @@ def request_of(call: Call, server: ServerSettings) -> Request:
             return _request(server, "POST", "/api/v1/enqueue", msgspec.json.encode(entry), key)
         case EnqueueBatch(entries, key):
             return _request(server, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(list(entries)), key)
-        case ReadStatus(task_id):
+        case ReadStatus(task_id) | ReadProgress(task_id):
             return _request(server, "GET", _task_path(task_id))
         case ReadResult(task_id, wait):
             query = f"?wait={wait:.3f}" if wait else ""

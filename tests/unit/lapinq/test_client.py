@@ -15,7 +15,7 @@ from datetime import date
 import httpx
 import pytest
 
-from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
+from lapinq import AsyncTaskQueue, Progress, TaskQueue, TaskRef
 from lapinq.errors import NotPersisted, RequestRefused, ServerUnavailable
 from lapinq_core.domain.tasks.chosen_id import chosen_id
 
@@ -265,6 +265,17 @@ def test_the_key_of_the_environment_is_for_this_machine_unless_a_server_is_named
         ("postgresql://localhost/shop", None),
     ):
         assert TaskQueue(url).api_key == TaskRef(TASK_ID, url).api_key == key
+
+
+def test_progress_is_read_from_the_task(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer(200, {"id": TASK_ID, "status": "running", "progress": 40, "progress_message": "page 4"})
+    assert ref.progress() == Progress("running", 40, "page 4")
+    assert server.requests[-1].path == f"/api/v1/tasks/{TASK_ID}"
+    for status, told in ((401, "no progress of task"), (200, "did not answer as lapinq does")):
+        server.answer(status, {"error": "no key"})
+        with pytest.raises(RequestRefused, match=told):
+            ref.progress()
 
 
 def test_a_wrong_url_is_told_at_once(server: Script, queue: TaskQueue) -> None:

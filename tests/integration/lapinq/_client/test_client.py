@@ -12,8 +12,9 @@ import httpx
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from lapinq import TaskQueue, TaskRef
+from lapinq import Progress, TaskQueue, TaskRef
 from lapinq.errors import RequestRefused, ResultTimeout
+from lapinq.testing import Database, DatabaseWorker
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.support.database.postgres import private_database
@@ -51,16 +52,16 @@ def queue(address: str) -> Iterator[TaskQueue]:
 
 
 def test_what_is_refused_raises(queue: TaskQueue) -> None:
-    with pytest.raises(RequestRefused, match="max_retries") as raised:
-        queue.task(max_retries=1000)(tasks.add).queue(1, 2)
+    add: Any = queue.task(tasks.add)
+    with pytest.raises(RequestRefused, match="NUL") as raised:
+        add.queue(1, "\0")
     assert raised.value.status_code == 400
-    assert raised.value.details == [{"loc": "max_retries", "msg": "must be between 0 and 100"}]
+    assert raised.value.details == [{"loc": "args[1]", "msg": "must not contain the character NUL"}]
     assert bool(raised.value.request_id) == queue.server_url.startswith("http://")
-    add = queue.task(tasks.add)
     with pytest.raises(RequestRefused, match=r"the batch was not enqueued: 400: .*priority"):
         queue.batch_enqueue([add.entry(1, 1), {**add.entry(1, 1), "priority": "high"}])
     unknown = TaskRef(str(uuid.UUID(int=7)), queue.server_url)
-    assert unknown.status() is None
+    assert unknown.status() is unknown.progress() is None
     with pytest.raises(RequestRefused, match="404"):
         unknown.wait()
 
@@ -126,6 +127,14 @@ def test_options_left_out_are_the_queues_and_the_servers(queue: TaskQueue, serve
     for ref in (add.queue(1, 2), queue.batch_enqueue([entry])[0]):
         details = details_of(server, ref)
         assert {name: details[name] for name in wanted} == wanted
+
+
+def test_progress_is_that_of_the_last_attempt(address: str, server: Server) -> None:
+    with TaskQueue(address, f"progress {uuid.uuid4()}") as queue:
+        ref = queue.task(tasks.make_progress).queue(2)
+        assert ref.progress() == asyncio.run(ref.aprogress()) == Progress("pending")
+        DatabaseWorker(Database(server.database), worker_queues=(queue.queue_name,)).drain()
+        assert ref.progress() == Progress("completed", 50)
 
 
 def test_waiting_for_a_task_that_is_not_due_ends_in_time_and_says_why(queue: TaskQueue) -> None:

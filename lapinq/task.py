@@ -24,6 +24,7 @@ from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.entries.result_reader import ResultReader
+from lapinq._client.entries.scheduled_at import time_after, with_delay
 from lapinq.handle import TaskRef, V
 from lapinq_core.domain.ids import new_id
 
@@ -163,6 +164,8 @@ class Task(Generic[P, R, V]):
     def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R, V]:
         """A copy with other options: `add.options(priority=5).queue(1, 2)`.
 
+        With a `delay`, or `countdown`, in seconds or as a timedelta, each call starts so much later.
+
         With an `idempotency_key`, the same request within a day enqueues nothing and returns the same id.
         """
         unknown = changes.keys() - TaskOptions.__annotations__.keys()
@@ -179,7 +182,7 @@ class Task(Generic[P, R, V]):
             from lapinq._client.declaring.computed import check_computed
 
             check_computed(changes)
-        options: TaskOptions = {**self._options, **changes}
+        options = cast("TaskOptions", with_delay(self._options, changes))
         if "unique" in changes or "debounce" in changes:
             from lapinq._client.declaring.unique import check_unique_options
 
@@ -302,6 +305,8 @@ class Task(Generic[P, R, V]):
             from lapinq._client.declaring.unique import with_keys
 
             options = with_keys(options, self.task_name, lambda: self._arguments.bound(args, kwargs))
+        if "delay" in options:
+            options["scheduled_at"] = time_after(cast("Any", options.pop("delay")))
         if "timeout" in options:
             options["timeout_seconds"] = options.pop("timeout")
         if "max_retries" not in options and (retries := implied_retries(self._handling)) is not None:

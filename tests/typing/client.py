@@ -8,7 +8,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -263,6 +263,7 @@ keyed: TaskRef = sub.options(idempotency_key="order 17").queue(1, 2)
 keyed_answer: httpx.Response = queue.batch_enqueue(entries, idempotency_key="orders")
 value: Any = keyed.result(timeout=5)
 name: str = add.task_name
+delayed: TaskRef[int] = add.options(delay=5, countdown=None).options(delay=timedelta(minutes=1)).queue(1)
 urgent: TaskRef = sub.options(priority=9, scheduled_at="2026-01-01T00:00:00Z", queue_name=None).queue(1, 2)
 
 fresh: Task[[], int] = refresh

@@ -10,6 +10,7 @@ from lapinq_core.domain.interval import MAX_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
 
     from lapinq._client.declaring.computed import KeyOption, LimitsOption
     from lapinq._client.declaring.unique import DebounceOptions, UniqueOption
@@ -20,6 +21,8 @@ class TaskOptions(TypedDict, total=False):
 
     queue_name: str | None
     scheduled_at: str | datetime | None
+    delay: float | timedelta | None
+    countdown: float | timedelta | None
     max_retries: int | None
     priority: int | None
     ttl_seconds: float | None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.computed import KeyOption, LimitsOption
-    from lapinq._client.declaring.handling import NoRetryFor
+    from lapinq._client.declaring.handling import ExceptionTypes
     from lapinq._client.declaring.schedules import ScheduleOptions
     from lapinq._client.declaring.unique import DebounceOptions, UniqueOption
     from lapinq._client.entries.result_reader import Readers
@@ -99,7 +99,8 @@ class QueueBase:
         *,
         timeout: float | None = None,
         retry: RetrySchedule | Sequence[float] | None = None,
-        no_retry_for: NoRetryFor | None = None,
+        retry_for: ExceptionTypes | None = None,
+        no_retry_for: ExceptionTypes | None = None,
         typed: bool | None = None,
         key: KeyOption | None = None,
         limits: LimitsOption | None = None,
@@ -121,7 +122,8 @@ class QueueBase:
         *,
         timeout: float | None = None,
         retry: RetrySchedule | Sequence[float] | None = None,
-        no_retry_for: NoRetryFor | None = None,
+        retry_for: ExceptionTypes | None = None,
+        no_retry_for: ExceptionTypes | None = None,
         typed: bool | None = None,
         key: KeyOption | None = None,
         limits: LimitsOption | None = None,
@@ -136,8 +138,9 @@ class QueueBase:
         which defaults to the function's name.
 
         `retry` sets the delay before each retry, instead of `retry_delay` and `retry_backoff`. A list has one delay
-        for each retry and so sets their number. An exception listed in `no_retry_for` fails the task without a retry.
-        The worker reads both from the code it runs, and also `typed`: whether arguments arrive as annotated.
+        for each retry and so sets their number. An exception listed in `no_retry_for` fails the task without a retry,
+        and if there is a `retry_for`, so does every other than those in it. The worker reads all three from the code it
+        runs, and also `typed`: whether arguments arrive as annotated.
 
         `key` is the customer, account or device that a call is about: rules of the queue for each key go by it.
         `limits` are the units that a call takes from named limits. Both may be functions of the call's arguments.
@@ -152,7 +155,7 @@ class QueueBase:
         if unknown:
             _refuse_options(unknown)
         typed = self._is_typed if typed is None else typed
-        handling = make_handling(retry, no_retry_for, self._middleware, typed=typed)
+        handling = make_handling(retry, retry_for, no_retry_for, self._middleware, typed=typed)
         options: TaskOptions = {
             "queue_name": queue_name,
             "scheduled_at": scheduled_at,

@@ -169,9 +169,9 @@ class Task(Generic[P, R, V]):
         With an `idempotency_key`, the same request within a day enqueues nothing and returns the same id.
         """
         unknown = changes.keys() - TaskOptions.__annotations__.keys()
-        if unknown & {"retry", "no_retry_for", "typed"}:
+        if unknown & {"retry", "retry_for", "no_retry_for", "typed"}:
             raise TypeError(
-                "retry, no_retry_for and typed belong in the decorator: the worker reads them from the code"
+                "retry, retry_for, no_retry_for and typed belong in the decorator: the worker reads them from the code"
             )
         if unknown:
             refuse_unknown_options(unknown, TaskOptions.__annotations__)

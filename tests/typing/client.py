@@ -197,7 +197,7 @@ mount(site, "/tasks", queue, scheduler=True, database_url="postgresql://localhos
 in_flask = TaskQueue(middleware=[AppContext(Flask("shop")), AppContext(lambda: Flask("shop"))])
 
 
-@layered.task(timeout=2.5, retry=[1, 2.5, 60], no_retry_for=KeyError)
+@layered.task(timeout=2.5, retry=[1, 2.5, 60], retry_for=LookupError, no_retry_for=KeyError)
 def limited(a: int) -> str:
     me: CurrentTask = current_task()
     me.progress(50, "half")

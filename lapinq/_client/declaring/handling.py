@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import RetrySchedule
 
-    NoRetryFor = type[BaseException] | tuple[type[BaseException], ...]
+    ExceptionTypes = type[BaseException] | tuple[type[BaseException], ...]
 
 _DELAY_OPTIONS = ("retry_delay", "retry_backoff")
 _NOT_A_LIST = (str, bytes, bytearray, memoryview, Set, Mapping)
@@ -24,18 +24,25 @@ _NOT_A_LIST = (str, bytes, bytearray, memoryview, Set, Mapping)
 
 def make_handling(
     retry: RetrySchedule | Sequence[float] | None,
-    no_retry_for: NoRetryFor | None,
+    retry_for: ExceptionTypes | None,
+    no_retry_for: ExceptionTypes | None,
     middleware: tuple[Middleware, ...],
     *,
     typed: bool = True,
 ) -> Handling | None:
     """None if all of it is left at the defaults. Raises TypeError and `InvalidValue`."""
-    if retry is None and not no_retry_for and not middleware and typed:
+    if retry is None and retry_for is None and not no_retry_for and not middleware and typed:
         return None
     from lapinq_core.domain.tasks.functions.handling import Handling
 
     schedule = None if retry is None else _schedule(retry)
-    return Handling(schedule, _exception_types(no_retry_for or ()), middleware, typed)
+    return Handling(
+        schedule,
+        _exception_types("no_retry_for", no_retry_for or ()),
+        middleware,
+        typed,
+        None if retry_for is None else _exception_types("retry_for", retry_for),
+    )
 
 
 def check_retry_options(handling: Handling | None, options: Mapping[str, Any]) -> None:
@@ -71,9 +78,9 @@ def _schedule(retry: Any) -> RetrySchedule:
         raise InvalidValue(f"retry.{error.loc}", error.msg) from None
 
 
-def _exception_types(given: Any) -> tuple[type[BaseException], ...]:
+def _exception_types(option: str, given: Any) -> tuple[type[BaseException], ...]:
     types = cast("tuple[Any, ...]", given) if isinstance(given, tuple) else (given,)
     for one in types:
         if not (isinstance(one, type) and issubclass(one, BaseException)):
-            raise TypeError(f"no_retry_for must be an exception type or a tuple of them, not {given!r}")
+            raise TypeError(f"{option} must be an exception type or a tuple of them, not {given!r}")
     return types

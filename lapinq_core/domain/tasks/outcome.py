@@ -25,7 +25,7 @@ class RetryAsked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Unretryable(msgspec.Struct, frozen=True, tag=True):
-    """The function raised an exception that its decorator lists in `no_retry_for`."""
+    """The function raised an exception that its decorator does not let it retry."""
 
     error: str
     traceback: str | None = None

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from lapinq_core.domain.errors import TimeLimit
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.context import Transaction
 from lapinq_core.domain.tasks.functions.handling import Handling
@@ -99,7 +98,7 @@ class Job:
         return msgspec.structs.replace(
             policy,
             schedule=handling.retry,
-            retries_time_limit=not issubclass(TimeLimit, handling.no_retry_for),
+            retries_time_limit=handling.retries_time_limit,
         )
 
     @property

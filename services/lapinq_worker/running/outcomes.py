@@ -109,7 +109,7 @@ def raised(
     # A requested retry is wanted, even if the decorator excludes its exception.
     if isinstance(error, RetryError) and (countdown := _seconds(error, "countdown")) is not None:
         return RetryAsked(countdown, described, _format(error))
-    if handling is not None and _is_one_of(error, handling.no_retry_for):
+    if handling is not None and not _is_retried(error, handling):
         return Unretryable(described, _format(error))
     return Raised(described, _format(error))
 
@@ -146,6 +146,12 @@ def _limit(error: BaseException) -> str:
         return str(getattr(error, "limit", ""))
     except BaseException:  # noqa: BLE001  # user code: it may be anything
         return ""
+
+
+def _is_retried(error: BaseException, handling: Handling) -> bool:
+    if handling.retry_for is not None and not _is_one_of(error, handling.retry_for):
+        return False
+    return not _is_one_of(error, handling.no_retry_for)
 
 
 def _is_one_of(error: BaseException, types: tuple[type[BaseException], ...]) -> bool:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from lapinq_core.domain.errors import TimeLimit
 from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.domain.tasks.retry import RetrySchedule
 
@@ -10,7 +11,8 @@ HANDLING = "__lapinq_handling__"
 
 
 class Handling(msgspec.Struct, frozen=True):
-    """`retry` is the schedule of retries; exceptions in `no_retry_for` fail the task immediately.
+    """`retry` is the schedule of retries; exceptions in `no_retry_for` fail the task immediately, and if there is a
+    `retry_for`, so do all others than those in it.
 
     `middleware` wraps the function, the first outermost. `typed` is whether arguments arrive as annotated.
     """
@@ -19,3 +21,10 @@ class Handling(msgspec.Struct, frozen=True):
     no_retry_for: tuple[type[BaseException], ...] = ()
     middleware: tuple[Middleware, ...] = ()
     typed: bool = True
+    retry_for: tuple[type[BaseException], ...] | None = None
+
+    @property
+    def retries_time_limit(self) -> bool:
+        """Whether a task that has reached its time limit is retried."""
+        is_wanted = self.retry_for is None or issubclass(TimeLimit, self.retry_for)
+        return is_wanted and not issubclass(TimeLimit, self.no_retry_for)

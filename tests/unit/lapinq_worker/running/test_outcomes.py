@@ -306,7 +306,13 @@ class MoodyError(Exception, metaclass=Moody):
 
 def test_only_what_is_not_to_be_retried_is_refused_and_not_what_a_task_asks_for() -> None:
     twice, never = Handling(no_retry_for=(KeyError, OSError)), Handling(no_retry_for=(BaseException,))
+    only = Handling(retry_for=(LookupError,), no_retry_for=(KeyError,))
     for error, handling, outcome in (
+        (IndexError("x"), only, Raised),
+        (KeyError("x"), only, Unretryable),
+        (ValueError("x"), only, Unretryable),
+        (RetryError(1), only, RetryAsked),
+        (TimeLimit(1), only, TimedOut),
         (KeyError("x"), twice, Unretryable),
         (FileNotFoundError("x"), twice, Unretryable),
         (ValueError("x"), twice, Raised),
@@ -323,6 +329,18 @@ def test_only_what_is_not_to_be_retried_is_refused_and_not_what_a_task_asks_for(
         if isinstance(found, Unretryable):
             assert found.error.startswith(type(error).__name__)
             assert found.traceback
+
+
+def test_the_time_limit_is_retried_unless_the_decorator_says_otherwise() -> None:
+    for handling, is_retried in (
+        (Handling(), True),
+        (Handling(retry_for=(TimeLimit,)), True),
+        (Handling(retry_for=(BaseException,)), True),
+        (Handling(retry_for=(KeyError,)), False),
+        (Handling(no_retry_for=(TimeLimit,)), False),
+        (Handling(retry_for=(TimeLimit,), no_retry_for=(BaseException,)), False),
+    ):
+        assert handling.retries_time_limit is is_retried
 
 
 class Passing(Middleware):

@@ -75,6 +75,8 @@ def test_schedules_exception_types_and_middleware_go_with_the_function() -> None
         ),
         (queue.task(no_retry_for=KeyError)(work), Handling(no_retry_for=(KeyError,))),
         (queue.task(no_retry_for=(KeyError, OSError))(work), Handling(no_retry_for=(KeyError, OSError))),
+        (queue.task(retry_for=KeyError)(work), Handling(retry_for=(KeyError,))),
+        (queue.task(retry_for=())(work), Handling(retry_for=())),
         (layered.task(work), Handling(middleware=(middleware,))),
         (layered.task(retry=[1])(work), Handling(Delays((1,)), (), (middleware,))),
     ]
@@ -131,6 +133,7 @@ REFUSED: list[tuple[str, type[Exception], str, list[Any]]] = [
         "no_retry_for must be an exception type or a tuple of them",
         [KeyError(), "KeyError", (KeyError, 5), [KeyError], int],
     ),
+    ("retry_for", TypeError, "^retry_for must be an exception type or a tuple of them", ["KeyError"]),
 ]
 
 
@@ -158,7 +161,7 @@ def test_a_schedule_excludes_the_older_options_but_for_taking_them_back() -> Non
     assert entry(scheduled(work).options(retry_delay=None)) == {"max_retries": 1}
 
 
-@pytest.mark.parametrize("option", ["retry", "no_retry_for", "typed"])
+@pytest.mark.parametrize("option", ["retry", "retry_for", "no_retry_for", "typed"])
 def test_what_belongs_to_the_decorator_is_no_option_of_a_call(option: str) -> None:
-    with pytest.raises(TypeError, match="retry, no_retry_for and typed belong in the decorator"):
+    with pytest.raises(TypeError, match="retry, retry_for, no_retry_for and typed belong in the decorator"):
         queue.task(work).options(**{option: [1]})  # pyright: ignore[reportArgumentType]

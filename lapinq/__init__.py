@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lapinq.handle import Progress, TaskRef
     from lapinq.task import Task
     from lapinq.version import __version__
+    from lapinq.webhooks import Webhook, verify_webhook
     from lapinq_core.domain.tasks.context import CurrentTask, current_task
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
@@ -39,8 +40,10 @@ __all__ = [
     "TaskQueue",
     "TaskRef",
     "TimeLimit",
+    "Webhook",
     "__version__",
     "current_task",
+    "verify_webhook",
 ]
 
 _NAMES = {
@@ -59,6 +62,7 @@ _NAMES = {
     "lapinq.handle": ("Progress", "TaskRef"),
     "lapinq.task": ("Task",),
     "lapinq.version": ("__version__",),
+    "lapinq.webhooks": ("Webhook", "verify_webhook"),
     "lapinq_core.domain.tasks.context": ("CurrentTask", "current_task"),
     "lapinq_core.domain.tasks.middleware": ("Middleware",),
     "lapinq_core.domain.tasks.retry": ("Backoff", "Delays", "FixedDelay"),

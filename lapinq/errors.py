@@ -30,6 +30,7 @@ __all__ = [
     "TaskNotImportable",
     "TimeLimit",
     "TypeMismatch",
+    "WebhookRefused",
 ]
 
 # All arguments have defaults, because unpickling calls the class with the message alone and then sets the attributes.
@@ -111,3 +112,7 @@ class TaskFailed(LapinqError):
 
 class NotPersisted(LapinqError):
     """A task with `ttl_seconds` 0 has no id and no result, so there is nothing to wait for."""
+
+
+class WebhookRefused(LapinqError):
+    """A request is no genuine webhook of lapinq, or not for this receiver."""

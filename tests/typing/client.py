@@ -39,7 +39,9 @@ from lapinq import (
     TaskQueue,
     TaskRef,
     TimeLimit,
+    Webhook,
     current_task,
+    verify_webhook,
 )
 from lapinq.contrib.django import database_url
 from lapinq.contrib.flask import AppContext
@@ -55,6 +57,7 @@ from lapinq.errors import (
     TaskFailed,
     TaskNotImportable,
     TypeMismatch,
+    WebhookRefused,
 )
 from lapinq.middleware.logging import StructuredLogging
 from lapinq.middleware.opentelemetry import OpenTelemetry
@@ -292,6 +295,7 @@ def try_it() -> None:
         ResultTimeout,
         TaskNotImportable,
         TypeMismatch,
+        WebhookRefused,
         NoTask,
         NotPersisted,
         LeaseLost,
@@ -325,6 +329,12 @@ async def main() -> None:
         values.append(await completed)
     many.raise_for_status()
     await async_queue.close()
+
+
+def receive(body: bytes, headers: dict[str, str], handled: set[str]) -> str:
+    webhook: Webhook = verify_webhook(body, headers, ["whsec_a", "whsec_b"], seen=handled)
+    verify_webhook("text", headers, "whsec_a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return webhook.id
 
 
 def retry() -> LapinqError:

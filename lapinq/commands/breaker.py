@@ -8,6 +8,7 @@ import click
 
 from lapinq.commands.console.api import api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
+from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text, plain
@@ -83,6 +84,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
     metavar="SECONDS",
     help="Seconds that it stays open before it tries one task (default 30).",
 )
+@create_flag
 @json_flag
 @api_flags
 def set_(
@@ -92,6 +94,7 @@ def set_(
     window_seconds: float | None,
     least_attempts: int | None,
     retry_after_seconds: float | None,
+    create: bool,
     as_json: bool,
     **given: object,
 ) -> None:
@@ -105,9 +108,9 @@ def set_(
         "least_attempts": least_attempts,
         "retry_after_seconds": retry_after_seconds,
     }
-    with reached(given) as api:
-        body = {rule: value for rule, value in rules.items() if value is not None}
-        found = api.call("PUT", path(_BREAKER, name), body=body)
+    body = {rule: value for rule, value in rules.items() if value is not None}
+    with reached(given) as api, known_unless(create) as must_exist:
+        found = api.call("PUT", path(_BREAKER, name), {"must_exist": must_exist}, body)
     is_told = "failures_in_row" in found.value  # a key without the scope read is not
     rules = f"{_rules(found.value)}, " if is_told else ""
     print_done(found, f"{plain(name)}: {rules}{_state(found.value)}", as_json=as_json)

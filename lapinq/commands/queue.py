@@ -8,11 +8,11 @@ import click
 
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
+from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.json_output import json_flag, print_done, print_json
 from lapinq.commands.console.tables import print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span, utc_text
-from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.queue_policy import policy_flags, told
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.tasks.state import FINAL, Status
@@ -62,15 +62,15 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @queue.command("set")
 @_name
 @policy_flags
+@create_flag
 @json_flag
 @api_flags
-def set_(name: str, changes: dict[str, object], as_json: bool, **given: object) -> None:
+def set_(name: str, changes: dict[str, object], create: bool, as_json: bool, **given: object) -> None:
     """Set the policy of a queue: limits, rates, order and weights. Running tasks are not affected."""
     if not changes:
         raise click.UsageError("give what to change, such as --max-running or --rate")
-    with reached(given) as api:
-        note_unknown_queue(api, name)
-        found = api.patch(path(_QUEUE, name), changes)
+    with reached(given) as api, known_unless(create) as must_exist:
+        found = api.patch(path(_QUEUE, name), changes, must_exist=must_exist)
     policy = found.value.get("policy")  # a key without the scope read is not told
     done = f"set the policy of {plain(name)}" if policy is None else f"{plain(name)}: {told(policy)}"
     print_done(found, done, as_json=as_json)
@@ -123,13 +123,14 @@ def skip(name: str, key: str, as_json: bool, **given: object) -> None:
 @queue.command()
 @_name
 @click.option("--reason", "-r", help="Reason, shown to other users.")
+@create_flag
 @json_flag
 @api_flags
-def pause(name: str, reason: str | None, as_json: bool, **given: object) -> None:
+def pause(name: str, reason: str | None, create: bool, as_json: bool, **given: object) -> None:
     """Stop workers from starting tasks of a queue. Running tasks continue."""
-    with reached(given) as api:
-        note_unknown_queue(api, name)
-        found = api.post(path(_QUEUE, name) + "/pause", {"reason": reason} if reason is not None else None)
+    body = None if reason is None else {"reason": reason}
+    with reached(given) as api, known_unless(create) as must_exist:
+        found = api.post(path(_QUEUE, name) + "/pause", body, must_exist=must_exist)
     print_done(found, f"paused {name}", as_json=as_json)
 
 
@@ -178,7 +179,6 @@ def purge(
     chosen = {"queue": name, "status": wanted}
     what = f"{wanted} tasks of {plain(name)}" if wanted else f"tasks of {plain(name)}"
     with reached(given) as api:
-        note_unknown_queue(api, name)
         if is_dry or not is_sure:
             counted = _delete(api, chosen, is_dry=True)
             count = counted.value["matching"]
@@ -216,5 +216,5 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
 
 
 def _delete(api: Api, chosen: dict[str, str | None], *, is_dry: bool) -> Answer:
-    query = {**chosen, "dry_run": is_dry or None}
+    query = {**chosen, "must_exist": True, "dry_run": is_dry or None}
     return api.call("DELETE", "/api/v1/tasks", query, timeout=BULK_TIMEOUT_SECONDS)

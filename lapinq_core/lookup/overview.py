@@ -31,7 +31,6 @@ MAX_DELAYED = 100_000
 """Counting more delayed tasks by queue takes too long."""
 MAX_NEWEST = 20_000
 """Maximum number of new tasks that are counted by queue: at high rates they cover less time."""
-MAX_KNOWN = 500
 _SHORTEST_SECONDS = 1.0
 
 STATUSES = QueueCounts.__struct_fields__[1:]
@@ -172,11 +171,6 @@ async def read(
         more_workers=fleet.more,
         running=running,
     )
-
-
-async def known_queues(conn: psycopg.AsyncConnection) -> list[str]:
-    """The first queues by name: those with tasks or a setting, served by a worker, or named by a task or a schedule."""
-    return [name for (name,) in await all_rows(conn, sql("known_queues"), {"limit": MAX_KNOWN})]
 
 
 def total_of(queues: Sequence[QueueCounts]) -> dict[str, int]:

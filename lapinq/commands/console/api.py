@@ -78,8 +78,8 @@ class Api:
     def post(self, path: str, body: Mapping[str, object] | None = None, **query: object) -> Answer:
         return self.call("POST", path, query, body)
 
-    def patch(self, path: str, body: Mapping[str, object]) -> Answer:
-        return self.call("PATCH", path, {}, body)
+    def patch(self, path: str, body: Mapping[str, object], **query: object) -> Answer:
+        return self.call("PATCH", path, query, body)
 
     def delete(self, path: str, **query: object) -> Answer:
         return self.call("DELETE", path, query)

@@ -9,6 +9,7 @@ import click
 import psycopg
 
 from lapinq.commands.console.api import Api, api_flags, reached
+from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed, RefusedValue, saying
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
@@ -117,9 +118,10 @@ def role(username: str, role: str, as_json: bool, **given: object) -> None:
 @user.command()
 @click.argument("username")
 @click.argument("grants", nargs=-1, required=True, metavar="QUEUE=PERMISSIONS...")
+@create_flag
 @json_flag
 @api_flags
-def permit(username: str, grants: tuple[str, ...], as_json: bool, **given: object) -> None:
+def permit(username: str, grants: tuple[str, ...], create: bool, as_json: bool, **given: object) -> None:
     """Set what a user may do with the tasks of queues. Other queues stay as they are.
 
     PERMISSIONS are separated by commas: enqueue, cancel, requeue, delete, pause, payload. QUEUE= without permissions
@@ -128,9 +130,11 @@ def permit(username: str, grants: tuple[str, ...], as_json: bool, **given: objec
     asked = dict(_grant(text) for text in grants)
     with reached(given) as api:
         found = _find(api, username)
-        changed = api.post(
-            f"{_USERS}/{found['id']}/permissions", {"queues": {**found["permissions"], **asked}}
-        )
+        queues = {**found["permissions"], **asked}
+        with known_unless(create) as must_exist:
+            changed = api.post(
+                f"{_USERS}/{found['id']}/permissions", {"queues": queues}, must_exist=must_exist
+            )
     print_done(changed, f"{username} may now: {_permissions(changed.value) or 'only read'}", as_json=as_json)
 
 

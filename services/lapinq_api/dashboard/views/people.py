@@ -8,7 +8,7 @@ from lapinq_core.domain.accounts.account import Permission, Role, Scope
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MAX_USERNAME, MIN_PASSWORD
 from lapinq_core.domain.tasks.task import MAX_NAME
-from lapinq_core.lookup.overview import known_queues
+from lapinq_core.lookup.known import known_queues
 from lapinq_core.people import invitations, keys, sessions, users
 
 _LIFETIMES = (30, 90, 365)

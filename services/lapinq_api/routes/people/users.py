@@ -18,6 +18,7 @@ from lapinq_api.dashboard.pages import view_page
 from lapinq_api.dashboard.views import people
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.operations.must_exist import QUEUE_MUST_EXIST, check_queues
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
@@ -212,6 +213,7 @@ async def set_role(state: State, request: Request) -> Response:
 async def set_permissions(state: State, request: Request) -> Response:
     which = user_id_of(request)
     grants = check_grants("queues", decode(_permissions_change, await _body(state, request)).queues)
+    await check_queues(state, request, grants)
 
     async def change(conn: psycopg.AsyncConnection) -> User | None:
         async with conn.transaction():
@@ -408,10 +410,12 @@ OPERATIONS = (
         description=(
             "Takes effect immediately, in open sessions too. Permissions that are not listed are revoked."
         ),
-        parameters=(USER_ID,),
+        parameters=(USER_ID, QUEUE_MUST_EXIST),
         body=PermissionsChange,
         answers={200: Answer(description="The changed user.", body=UserObject)},
-        errors=UNKNOWN,
+        errors={
+            404: "There is no user with this id; or with `must_exist`: nobody has seen one of the queues."
+        },
     ),
     Operation(
         method="DELETE",

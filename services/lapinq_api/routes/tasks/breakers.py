@@ -11,6 +11,7 @@ from lapinq_api.operations.bodies.breaker_request import BreakerRequest
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.operations.must_exist import TASK_MUST_EXIST, check_task_name
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
@@ -50,6 +51,7 @@ async def set_breaker(state: State, request: Request) -> Response:
     require(request, Permission.PAUSE, None)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     rule = decode(_request, body).checked("")
+    await check_task_name(state, request, name)
     try:
         await state.database.run(task_breakers.put_breaker, name, rule, by=author_of(request))
     except TooManyBreakers as error:
@@ -145,10 +147,13 @@ OPERATIONS = (
             "The body replaces all rules. Counts start at zero; an open breaker stays open. Workers learn of a new one"
             f" immediately, or with their next heartbeat. {_FOR_WHOM} {BRIEF}"
         ),
-        parameters=(_NAME,),
+        parameters=(_NAME, TASK_MUST_EXIST),
         body=BreakerRequest,
         answers={200: Answer(description="The circuit breaker.", body=_CHANGED)},
-        errors={409: f"{task_breakers.MAX_BREAKERS:,} task names have a circuit breaker already."},
+        errors={
+            404: "With `must_exist`: nobody has seen this task name.",
+            409: f"{task_breakers.MAX_BREAKERS:,} task names have a circuit breaker already.",
+        },
     ),
     Operation(
         method="DELETE",

@@ -9,6 +9,7 @@ from lapinq_api.credentials.caller import actor_of, audit_entry, require
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.filters.task import FILTERS, STATUS, queues_of, read_filter
+from lapinq_api.operations.must_exist import QUEUE_MUST_EXIST, check_queues
 from lapinq_api.routes.tasks.walk import Act, walk
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -149,6 +150,7 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     if asked.statuses and not chosen.statuses:
         raise kind.refusal("state" if "state" in query else "status")
     state.payloads.for_(actor).check_search(query, queues)
+    await check_queues(state, request, [queue for queue in queues if queue is not None])
     is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if is_dry_run and chosen == TaskFilter(queue=chosen.queue, status=chosen.status):
@@ -166,7 +168,7 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
 
 
 def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
-    filters = {name: value for name, value in query.items() if name != "dry_run"}
+    filters = {name: value for name, value in query.items() if name not in {"dry_run", "must_exist"}}
     return audit_entry(request, action, query.get("queue"), {"filters": filters})
 
 
@@ -213,8 +215,9 @@ OPERATIONS = (
             " counted. Requires a key, an admin's session, or the permission `delete` on the given queue. Works in"
             " small steps: tasks enqueued after the call began stay, and a failure undoes no earlier step."
         ),
-        parameters=(*FILTERS, STATUS, _DRY_RUN),
+        parameters=(*FILTERS, STATUS, _DRY_RUN, QUEUE_MUST_EXIST),
         answers={200: Answer(description="How many were deleted.", body=Deleted)},
+        errors={404: "With `must_exist`: nobody has seen one of the queues."},
     ),
     Operation(
         method="POST",

@@ -17,6 +17,7 @@ from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_policy_
 from lapinq_api.operations.body import read_json, read_json_if_any, read_no_fields
 from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.operations.must_exist import QUEUE_MUST_EXIST, check_queues
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
@@ -75,6 +76,7 @@ async def set_queue(state: State, request: Request) -> Response:
     require(request, Permission.PAUSE, queue if actor_of(request).queues else None)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     changes = read_policy_change(body)
+    await check_queues(state, request, [queue])
     found = await state.database.run(queues.set_policy, queue, changes, by=author_of(request))
     state.notifier.wake([queue])  # more of its tasks may start now
     return Json(readable(request, queue, found, QueueStatus))
@@ -87,6 +89,7 @@ async def pause_queue(state: State, request: Request) -> Response:
         request.scope, request.receive, state.settings.max_payload_size, state.admission
     )
     reason = read_reason(body)
+    await check_queues(state, request, [queue])
     found = await state.database.run(queues.pause, queue, reason, by=author_of(request))
     return Json(readable(request, queue, found, QueueStatus))
 
@@ -136,6 +139,7 @@ _CHANGED = QueueDetails | QueueStatus
 """What is answered to a change."""
 
 _UNKNOWN = {404: "There is no such queue: it has no tasks, and nobody paused or limited it."}
+_UNSEEN = {404: "With `must_exist`: nobody has seen this queue."}
 
 OPERATIONS = (
     Operation(
@@ -168,10 +172,11 @@ OPERATIONS = (
             "No task of the queue starts until it is resumed; running tasks finish. The queue need not"
             f" have tasks yet. If it is paused already, the first pause and its reason stay. {BRIEF}"
         ),
-        parameters=(QUEUE,),
+        parameters=(QUEUE, QUEUE_MUST_EXIST),
         body=PauseRequest,
         body_is_optional=True,
         answers={200: Answer(description="The queue is paused.", body=_CHANGED)},
+        errors=_UNSEEN,
     ),
     Operation(
         method="POST",
@@ -223,8 +228,9 @@ OPERATIONS = (
             " immediately, also for waiting tasks. Running tasks are not affected. The queue need not have tasks yet."
             f" Requires an admin or a key with the scope manage. {BRIEF}"
         ),
-        parameters=(QUEUE,),
+        parameters=(QUEUE, QUEUE_MUST_EXIST),
         body=PolicyChange,
         answers={200: Answer(description="The queue, with its `policy`.", body=_CHANGED)},
+        errors=_UNSEEN,
     ),
 )

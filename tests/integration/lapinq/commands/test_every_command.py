@@ -85,7 +85,7 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
     for verb in ("show", "open"):
         said(f"limit {verb}", f"l-{place}")
     said("limit delete", f"l-{place}", "--yes")
-    said("breaker set", f"b-{place}", "--failures-in-row", "5", "--retry-after", "10")
+    said("breaker set", f"b-{place}", "--create", "--failures-in-row", "5", "--retry-after", "10")
     for verb in ("show", "close"):
         said(f"breaker {verb}", f"b-{place}")
     said("breaker remove", f"b-{place}", "--yes")
@@ -97,7 +97,7 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
 
     said("user add", f"u-{place}", "--password-stdin", stdin="correct horse")
     said("user role", f"u-{place}", "admin")
-    said("user permit", f"u-{place}", "mail=cancel")
+    said("user permit", f"u-{place}", "mail=cancel", "--create")
     said("user delete", f"u-{place}")
     said("key create", f"k-{place}", "--scope", "read")
     said("key delete", f"k-{place}")

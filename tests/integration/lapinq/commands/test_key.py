@@ -77,7 +77,7 @@ def test_a_key_without_read_changes_what_it_may(command_database: str, server_ur
         ("queue set unread --max-running 1", "set the policy of unread"),
         ("queue pause unread", "paused unread"),
         ("queue resume unread", "resumed unread"),
-        ("breaker set send --failures-in-row 5", "send: closed"),
+        ("breaker set send --create --failures-in-row 5", "send: closed"),
         ("breaker close send", "closed the circuit breaker of the task send"),
         ("limit set gpu --max-running 1", "set the limit gpu"),
         ("limit open gpu", "gpu is open"),

@@ -26,7 +26,7 @@ def test_queues_are_listed_shown_paused_and_limited(
         assert done.exit_code == 0, done.stderr
         return done.stdout
 
-    assert said("pause", "--reason 'the mail server moves'") == f"paused {name}\n"
+    assert said("pause", "--create --reason 'the mail server moves'") == f"paused {name}\n"
     enqueue_all(command_database, [new_task(queue_name=name)])
     assert "pause_reason      the mail server moves" in said("show").splitlines()
     lines = lapinq_at(at_server, "queue", "list").stdout.splitlines()
@@ -54,7 +54,7 @@ def test_queues_are_listed_shown_paused_and_limited(
 
 def test_blocked_keys_are_listed_and_freed(command_database: str, at_server: tuple[str, ...]) -> None:
     name = "devices"
-    lapinq_at(at_server, "queue", "pause", name)
+    lapinq_at(at_server, "queue", "pause", name, "--create")
     lapinq_at(at_server, "queue", "set", name, "--order", "strict_per_key")
     later = datetime.now(UTC) + timedelta(hours=1)
     [holder, head] = enqueue_all(
@@ -83,7 +83,7 @@ def test_the_variable_of_the_client_names_the_server_unless_a_database_is_named(
     server_url: str, database: str
 ) -> None:
     env = {"LAPINQ_URL": server_url, "LAPINQ_API_KEY": KEY, "DATABASE_URL": None}
-    assert lapinq_at((), "queue", "pause", "of the server", env=env).exit_code == 0
+    assert lapinq_at((), "queue", "pause", "of the server", "--create", env=env).exit_code == 0
     found = json.loads(lapinq_at((), "queue", "list", "-j", env=env).stdout)
     assert "of the server" in {one["queue_name"] for one in found}
     assert lapinq_at(("--database-url", database), "queue", "list", "-j", env=env).stdout == "[]\n"

@@ -24,7 +24,7 @@ def test_users_are_managed(at_server: tuple[str, ...], command_database: str) ->
     assert said("user", "role", name, "admin") == f"{name} is now an admin\n"
     assert f"{name}  admin" in said("user", "list")
     assert said("user", "role", name.upper(), "user") == f"{name.upper()} is now a user\n"
-    permitted = said("user", "permit", name, "a=b=cancel, requeue", "mail=pause")
+    permitted = said("user", "permit", name, "a=b=cancel, requeue", "mail=pause", "--create")
     assert permitted == f"{name} may now: a=b: cancel, requeue; mail: pause\n"
     assert said("user", "permit", name, "mail=") == f"{name} may now: a=b: cancel, requeue\n"
     as_json = json.loads(said("user", "permit", name, "a=b=", "-j"))

@@ -62,7 +62,12 @@ VALUES = f"""
 2 | task why mail | 'mail' is not the id of a task, nor its beginning
 1 | queue show mial | there is no queue with this name (did you mean 'mail'?)
 1 | queue resume mial | there is no queue with this name (did you mean 'mail'?)
-0 | queue purge mial --yes | Note: there is no queue mial; did you mean mail?
+1 | queue purge mial --yes | nobody has seen a queue 'mial' (did you mean 'mail'?): it has no tasks, and no worker,
+1 | queue pause mial | nobody has seen a queue 'mial' (did you mean 'mail'?)
+1 | queue pause mial | names it. If the name is right, add --create
+1 | queue set mial --max-running 1 | names it. If the name is right, add --create
+1 | breaker set ad --failures-in-row 5 | nobody has seen a task 'ad' (did you mean 'add'?): none has run, and no worker,
+1 | breaker set ad --failures-in-row 5 | names it. If the name is right, add --create
 0 | task list --queue mial | Note: there is no queue mial; did you mean mail?
 0 | task requeue --queue mial --dry-run | Note: there is no queue mial; did you mean mail?
 2 | queue set mail --max-running 0 | max_running must be from 1 to 1,000,000, or null for no limit
@@ -129,6 +134,8 @@ PEOPLE = """
 1 | user role nobody admin | there is no user nobody
 2 | user permit nobody mail | mail=cancel,requeue
 1 | user permit nobody mail=pause | there is no user nobody
+1 | user permit lisa mial=pause | nobody has seen a queue 'mial' (did you mean 'mail'?)
+1 | user permit lisa mail=pause nosuch=pause | nobody has seen a queue 'nosuch': it has no tasks
 1 | user delete nobody | there is no user nobody
 2 | key create '' -s read | name must have 1 to 255 characters
 2 | key create ci -s read --expires soon | 'soon' is not a duration such as 90, 30s, 15m

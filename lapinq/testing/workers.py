@@ -29,7 +29,7 @@ class DatabaseWorker:
 
     def drain(self, timeout: float = DRAIN_SECONDS) -> None:
         """Run tasks until none is left that may start now. Delayed tasks stay, those that wait for a retry too: let
-        their time come with `travel`.
+        their time come with `travel`. So do tasks that a named limit holds back; the log says what does.
 
         Raises TimeoutError if it takes longer than `timeout` seconds; running tasks are interrupted and released.
         """
@@ -50,7 +50,9 @@ class DatabaseWorker:
         except TimeoutError:
             if running.done():
                 raise
-            raise TimeoutError(f"tasks still ran or became ready after {timeout:g} s") from None
+            raise TimeoutError(
+                f"tasks still ran, became ready or waited for the rate of their queue after {timeout:g} s"
+            ) from None
         finally:
             if not running.done():
                 worker.stop()

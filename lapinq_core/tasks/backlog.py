@@ -4,7 +4,7 @@ start, how many are delayed.
 `queues` None means all queues.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psycopg
 
@@ -36,8 +36,13 @@ async def is_due(conn: psycopg.AsyncConnection, queues: list[str] | None) -> boo
 
 
 async def is_startable(conn: psycopg.AsyncConnection, queues: list[str]) -> bool:
-    """Whether a ready task of `queues` may start now, or as soon as a task ends or a rate allows it."""
+    """Whether a ready task of `queues` may start now, or as soon as a task of its queue ends or its rate allows it."""
     return await first_value(conn, sql("is_startable"), {"queues": queues}, prepare=False)
+
+
+async def first_ready(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, str]:
+    """The id of the first ready task of each of `queues` that has one."""
+    return dict(await all_rows(conn, sql("first_ready"), {"queues": list(queues)}, prepare=False))
 
 
 async def has_transient(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:

@@ -1,9 +1,16 @@
--- Whether queues that have ready tasks have one that a drain works on: it may start now, or as soon as a running task ends
--- or a rate allows it. Not those that wait for a time, as delayed ones do: while a task has closed their limit, while their
--- queue's circuit breaker is open, and in strict order while their key waits for a retry. Nor those that need more units
--- than a limit ever has.
--- Lanes with news count: the next claim looks at them. Locks nothing. Relies on lapinq_ready_claim, lapinq_ready_lane and the
--- primary keys; reads all lanes of a queue if nothing of it may start.
+-- Whether queues that have ready tasks have one that a drain works on: it may start now, or as soon as a running task of the
+-- queue ends or the queue's own rate allows it. Not those that wait for a time or for others, as delayed ones do: while a named
+-- limit is closed, has too few units or no place, while their queue's circuit breaker is open, and in strict order while their
+-- key waits for a retry.
+-- Lanes and limits with news count: the next claim looks at them. Locks nothing. Relies on lapinq_ready_claim,
+-- lapinq_ready_lane, lapinq_running_units and the primary keys; reads all lanes of a queue if nothing of it may start.
+WITH running AS MATERIALIZED (
+    SELECT one.name, count(*) AS tasks
+      FROM lapinq_running r
+     CROSS JOIN LATERAL unnest(string_to_array(split_part(r.lane, chr(31), 2), ',')) AS one (name)
+     WHERE r.units IS NOT NULL
+     GROUP BY one.name
+)
 SELECT EXISTS (
        SELECT
          FROM unnest(%(queues)s::text[]) AS given (name)
@@ -32,8 +39,11 @@ SELECT EXISTS (
                      AND NOT EXISTS (SELECT
                                        FROM unnest(string_to_array(l.names, ','), first.units) AS need (name, units)
                                        JOIN lapinq_limits x ON x.name = need.name
-                                      WHERE x.closed_until > lapinq_now()
-                                         OR need.units > (x.rate ->> 'burst')::float8
+                                      WHERE need.units > (x.rate ->> 'burst')::float8
+                                         OR (x.closed_until > lapinq_now()
+                                             OR need.units > lapinq_tokens(x.rate, x.tokens, x.tokens_at)
+                                             OR x.max_running <= (SELECT u.tasks FROM running u WHERE u.name = x.name))
+                                            AND NOT EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = x.name)
                                          OR EXISTS (SELECT
                                                       FROM lapinq_limit_news n
                                                      WHERE n.limit_name = x.name

@@ -21,7 +21,7 @@ async def startable(conn: Conn, *queues: str) -> bool:
     return await backlog.is_startable(conn, list(queues or ["default"]))
 
 
-async def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work(conn: Conn) -> None:
+async def test_what_a_named_limit_or_an_open_breaker_holds_back_is_no_work(conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn)
     assert await startable(conn, "unknown", "default")
@@ -30,8 +30,17 @@ async def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work
     await limit(conn, "openai", rate='{"limit": 10, "period_seconds": 3600, "burst": 10}')
     await enqueue(conn, 2, limits={"openai": 10})
     assert len(await claim(conn, worker, 10)) == 1
-    assert await startable(conn)  # it waits for the rate
-    await conn.execute("UPDATE lapinq_limits SET closed_until = lapinq_now() + interval '1 hour'")
+    assert not await startable(conn)  # it waits for units
+    await conn.execute("UPDATE lapinq_limits SET tokens = 10")
+    assert await startable(conn)
+    await conn.execute("UPDATE lapinq_limits SET max_running = 1")
+    assert not await startable(conn)  # another task has the place
+    await conn.execute("INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('openai', 5)")
+    assert await startable(conn)  # the next claim looks at it
+    await conn.execute("DELETE FROM lapinq_limit_news")
+    await conn.execute(
+        "UPDATE lapinq_limits SET max_running = 2, closed_until = lapinq_now() + interval '1 hour'"
+    )
     assert not await startable(conn)
     await conn.execute("UPDATE lapinq_limits SET closed_until = NULL")
     assert await startable(conn)
@@ -56,6 +65,14 @@ async def test_a_closed_limit_an_open_breaker_and_an_impossible_task_are_no_work
     assert await startable(conn)
 
 
+async def test_the_rate_of_the_queue_itself_is_worth_waiting_for(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await govern(conn, rate='{"limit": 1, "period_seconds": 3600, "burst": 1}')
+    await enqueue(conn, 2)
+    assert len(await claim(conn, worker, 10)) == 1
+    assert await startable(conn)
+
+
 async def test_a_place_is_worth_waiting_for_and_a_retry_in_strict_order_is_not(conn: Conn) -> None:
     worker = await add_worker(conn)
     await govern(conn, start_order="strict_per_key")
@@ -69,20 +86,27 @@ async def test_a_place_is_worth_waiting_for_and_a_retry_in_strict_order_is_not(c
     assert await startable(conn)
 
 
-def test_a_worker_that_drains_leaves_the_tasks_of_a_closed_limit(database: str) -> None:
+def test_a_worker_that_drains_leaves_what_named_limits_hold_back_and_says_why(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as db:
         db.execute(
-            "INSERT INTO lapinq_limits (name, max_running, created_at, closed_until) VALUES"
-            " ('open', 1, now(), NULL), ('shut', 1, now(), lapinq_now() + interval '1 hour')"
+            "INSERT INTO lapinq_limits (name, max_running, rate, created_at, closed_until) VALUES"
+            " ('open', 1, NULL, now(), NULL), ('shut', 1, NULL, now(), lapinq_now() + interval '1 hour'),"
+            """ ('used', NULL, '{"limit": 2, "period_seconds": 3600, "burst": 2}', now(), NULL)"""
         )
     enqueue_all(
         database,
         [
             *(task_of(tasks.noop, limits={name: 1}) for name in ("open", "shut") for _ in range(3)),
+            *(task_of(tasks.noop, limits={"used": 1}, queue_name="other") for _ in range(3)),
             task_of(tasks.noop),
         ],
     )
     with WorkerProcess(database, "--drain") as worker:
         assert worker.wait(60) == 0
-        assert "tasks of these queues stay ready: default" in worker.output
-    assert statuses(database) == {"completed": 4, "pending": 3}
+        for queue, why in (
+            ("default", "limit 'shut', which a task closed"),
+            ("other", "limit 'used': 2 of 2"),
+        ):
+            assert f"tasks of the queue {queue} stay ready; the first is " in worker.output
+            assert why in worker.output
+    assert statuses(database) == {"completed": 6, "pending": 4}

@@ -32,7 +32,6 @@ _COMMANDS = {
         "webhook": Lazy("lapinq.commands.webhook:webhook", "List, show and resend webhooks."),
     },
     "Manage it": {
-        "fleet": Lazy("lapinq.commands.fleet:fleet", "List, show, quiet, resume and stop workers."),
         "user": Lazy(
             "lapinq.commands.people.user:user", "List, add, change and delete the users of the dashboard."
         ),
@@ -55,7 +54,7 @@ _COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=_COMMANDS)
+@click.group(cls=LazyGroup, lazy=_COMMANDS, old={"fleet": "worker"})
 @version_flag("lapinq")
 def cli() -> None:
     """A task queue on PostgreSQL."""

@@ -10,7 +10,7 @@ from lapinq.commands.console.api import api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
-from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
 from lapinq_core.command_line.commands import Group
@@ -29,6 +29,7 @@ def breaker() -> None:
 
 
 @breaker.command("list")
+@headings_flag
 @json_flag
 @api_flags
 def list_breakers(as_json: bool, **given: object) -> None:

@@ -12,7 +12,7 @@ from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import ApiRefused
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
 from lapinq.commands.console.rates import rate_words, read_rate
-from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
 from lapinq_core.command_line.commands import Group
@@ -37,6 +37,7 @@ def limit() -> None:
 
 
 @limit.command("list")
+@headings_flag
 @json_flag
 @api_flags
 def list_limits(as_json: bool, **given: object) -> None:

@@ -10,7 +10,7 @@ from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_f
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.json_output import json_flag, print_done, print_json
-from lapinq.commands.console.tables import print_more, print_table
+from lapinq.commands.console.tables import Id, headings_flag, print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span, utc_text
 from lapinq.commands.queue_policy import policy_flags, told
@@ -28,6 +28,7 @@ def queue() -> None:
 
 
 @queue.command("list")
+@headings_flag
 @json_flag
 @api_flags
 def list_queues(as_json: bool, **given: object) -> None:
@@ -94,6 +95,7 @@ def set_(name: str, changes: dict[str, object], create: bool, as_json: bool, **g
     show_default=True,
     help="Maximum number to print.",
 )
+@headings_flag
 @json_flag
 @api_flags
 def keys(name: str, state: str, limit: int, as_json: bool, **given: object) -> None:
@@ -200,9 +202,13 @@ def _key_row(one: Mapping[str, Any]) -> list[object]:
         one["running"],
         one["blocked_by"],
         utc_text(one["until"]),
-        holder.get("task_id"),
-        head.get("task_id"),
+        _id(holder),
+        _id(head),
     ]
+
+
+def _id(task: Mapping[str, Any]) -> Id | None:
+    return Id(task["task_id"]) if task else None
 
 
 def _row(one: Mapping[str, Any], now: datetime) -> list[object]:

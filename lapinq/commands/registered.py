@@ -8,7 +8,7 @@ import msgspec
 
 from lapinq.commands.console.api import api_flags, reached
 from lapinq.commands.console.json_output import json_flag, print_json
-from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq_core.command_line.commands import Command
 
 _HEADINGS = ("TASK", "QUEUE", "OPTIONS", "WORKERS")
@@ -16,6 +16,7 @@ _SHOWN_WORKERS = 3
 
 
 @click.command(cls=Command)
+@headings_flag
 @json_flag
 @api_flags
 def registered(as_json: bool, **given: object) -> None:

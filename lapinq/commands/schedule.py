@@ -15,7 +15,7 @@ from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import saying
 from lapinq.commands.console.json_output import json_flag, json_of, print_done
-from lapinq.commands.console.tables import limit_flag, print_more, print_table
+from lapinq.commands.console.tables import headings_flag, limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import plain
 from lapinq.commands.console.times import utc_text
 from lapinq.commands.schedule_apply import apply
@@ -52,6 +52,7 @@ schedule.add_command(apply)
     help="Only schedules in this state.",
 )
 @limit_flag
+@headings_flag
 @json_flag
 @api_flags
 def list_schedules(

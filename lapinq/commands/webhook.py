@@ -14,7 +14,7 @@ from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import ApiRefused, Failed, saying
 from lapinq.commands.console.json_output import json_array, json_flag, print_json
-from lapinq.commands.console.tables import limit_flag, print_more, print_table
+from lapinq.commands.console.tables import Id, headings_flag, limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import utc_text
 from lapinq_core.command_line.commands import Group
@@ -51,6 +51,7 @@ def webhook() -> None:
 @_task
 @_queue
 @limit_flag
+@headings_flag
 @json_flag
 @api_flags
 def list_webhooks(
@@ -211,5 +212,5 @@ def _matching(api: Api, filters: Mapping[str, str | None]) -> list[str]:
 
 
 def _row(one: Mapping[str, Any]) -> list[object]:
-    begin = [one["id"], one["state"], one["tries"], utc_text(one["created_at"])]
+    begin = [Id(one["id"]), one["state"], one["tries"], utc_text(one["created_at"])]
     return [*begin, one["task_name"], one["queue_name"], one["url"], one["failure"]]

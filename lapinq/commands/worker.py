@@ -10,11 +10,11 @@ from lapinq_worker.flags import worker_flags
 
 _COMMANDS = {
     "Commands": {
-        "list": Lazy("lapinq.commands.fleet:list_workers", "List the workers, live ones first."),
-        "show": Lazy("lapinq.commands.fleet:show", "Show a worker and the tasks that it runs."),
-        "quiet": Lazy("lapinq.commands.fleet:quiet", "Make workers stop claiming tasks."),
-        "resume": Lazy("lapinq.commands.fleet:resume", "Let quiet workers claim tasks again."),
-        "stop": Lazy("lapinq.commands.fleet:stop", "Stop workers as SIGTERM does."),
+        "list": Lazy("lapinq.commands.workers:list_workers", "List the workers, live ones first."),
+        "show": Lazy("lapinq.commands.workers:show", "Show a worker and the tasks that it runs."),
+        "quiet": Lazy("lapinq.commands.workers:quiet", "Make workers stop claiming tasks."),
+        "resume": Lazy("lapinq.commands.workers:resume", "Let quiet workers claim tasks again."),
+        "stop": Lazy("lapinq.commands.workers:stop", "Stop workers as SIGTERM does."),
     },
 }
 

@@ -1,4 +1,4 @@
-"""`lapinq fleet`, and the commands of `lapinq worker`: show workers, and ask them to pause or stop."""
+"""The commands of `lapinq worker`: show workers, and ask them to pause or stop."""
 
 import sys
 import time
@@ -11,14 +11,14 @@ import click
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
 from lapinq.commands.console.failure import ApiRefused, Failed
 from lapinq.commands.console.json_output import json_array, json_flag, print_json
-from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.tables import Id, headings_flag, print_table
 from lapinq.commands.console.terminal import field_text
 from lapinq.commands.console.times import DURATION
 from lapinq.commands.console.worker_choice import chosen
-from lapinq_core.command_line.commands import Group
+from lapinq_core.command_line.commands import Command
 from lapinq_core.runtime import exits
 
-Command = TypeVar("Command", bound=Callable[..., object])
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
 _WORKER = "/api/v1/workers/{}"
 _HEADINGS = ("ID", "STATE", "NAME", "TASKS", "MEMORY", "QUEUES", "REQUESTED")
@@ -27,12 +27,8 @@ _WAIT_SECONDS = 60
 _POLL_SECONDS = 0.2
 
 
-@click.group(cls=Group)
-def fleet() -> None:
-    """List, show, quiet, resume and stop workers."""
-
-
-@fleet.command("list")
+@click.command("list", cls=Command)
+@headings_flag
 @json_flag
 @api_flags
 def list_workers(as_json: bool, **given: object) -> None:
@@ -47,8 +43,9 @@ def list_workers(as_json: bool, **given: object) -> None:
         click.echo(f"and {more} more")
 
 
-@fleet.command()
+@click.command(cls=Command)
 @click.argument("name")
+@headings_flag
 @json_flag
 @api_flags
 def show(name: str, as_json: bool, **given: object) -> None:
@@ -68,7 +65,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
         print_table(_TASK_HEADINGS, [_task_row(task) for task in tasks], "")
 
 
-def _choice(command: Command) -> Command:
+def _choice(command: Decorated) -> Decorated:
     for flag in (
         api_flags,
         json_flag,
@@ -81,7 +78,7 @@ def _choice(command: Command) -> Command:
     return command
 
 
-@fleet.command()
+@click.command(cls=Command)
 @_choice
 def quiet(names: tuple[str, ...], all_named: bool, as_json: bool, **given: object) -> None:
     """Make workers stop claiming tasks. Running tasks continue.
@@ -92,7 +89,7 @@ def quiet(names: tuple[str, ...], all_named: bool, as_json: bool, **given: objec
         _ask(api, chosen(api, names, all_named=all_named), "quiet", "stop claiming tasks", as_json=as_json)
 
 
-@fleet.command()
+@click.command(cls=Command)
 @_choice
 def resume(names: tuple[str, ...], all_named: bool, as_json: bool, **given: object) -> None:
     """Let quiet workers claim tasks again.
@@ -103,7 +100,7 @@ def resume(names: tuple[str, ...], all_named: bool, as_json: bool, **given: obje
         _ask(api, chosen(api, names, all_named=all_named), "resume", "claim tasks again", as_json=as_json)
 
 
-@fleet.command()
+@click.command(cls=Command)
 @_choice
 @click.option("--wait", is_flag=True, help="Wait until they have stopped.")
 @click.option(
@@ -172,7 +169,7 @@ def _wait(api: Api, workers: Sequence[tuple[str, str]], deadline: float) -> None
 def _row(worker: Mapping[str, Any]) -> list[object]:
     running, memory = worker["running"], worker["memory_bytes"]
     return [
-        worker["id"],
+        Id(worker["id"]),
         worker["state"],
         worker["name"],
         f"{'?' if running is None else running} of {worker['concurrency']} running",
@@ -185,7 +182,7 @@ def _row(worker: Mapping[str, Any]) -> list[object]:
 def _task_row(task: Mapping[str, Any]) -> list[object]:
     progress = task["progress"]
     return [
-        task["id"],
+        Id(task["id"]),
         task["task_name"],
         task["queue_name"],
         f"{task['seconds']:.1f}",

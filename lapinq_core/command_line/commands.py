@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lapinq_core.command_line.help_page import Context
+from lapinq_core.command_line.old_names import with_new_flags
 from lapinq_core.command_line.sections import write_options
 from lapinq_core.domain.nearest import nearest
 from lapinq_core.domain.version import __version__
@@ -32,6 +33,9 @@ class _WithNearestChoice(click.Command):
 
 class Command(_WithNearestChoice):
     context_class = Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, with_new_flags(self, args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_options(self, ctx, formatter)

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lapinq_core.command_line.commands import Group
+from lapinq_core.command_line.old_names import warn
 
 
 class Lazy(NamedTuple):
@@ -20,11 +21,21 @@ class Lazy(NamedTuple):
 
 
 class LazyGroup(Group):
-    """`lazy` has the commands by heading and name, in the order in which the help shows them."""
+    """`lazy` has the commands by heading and name, in the order in which the help shows them.
 
-    def __init__(self, *args: Any, lazy: Mapping[str, Mapping[str, Lazy]], **settings: Any) -> None:
+    `old` are groups that are now part of another one: their new names, by old name.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        lazy: Mapping[str, Mapping[str, Lazy]],
+        old: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self.lazy = lazy
+        self.old = old or {}
         self._by_name = {name: each for section in lazy.values() for name, each in section.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -39,6 +50,14 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] in self.old:
+            new = self.old[args[0]]
+            warn(f"`{ctx.command_path} {args[0]}`", f"`{ctx.command_path} {new}`")
+            has_command = len(args) > 1 and not args[1].startswith("-")
+            args = [
+                new,
+                *(args[1:] if has_command else ["--help"]),
+            ]  # the new group may do something by itself
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:  # click looks for similar names among those it has imported

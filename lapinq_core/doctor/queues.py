@@ -31,7 +31,7 @@ def _explain_unserved(queue: UnservedQueue) -> Finding:
     if queue.has_quiet_worker:
         return warning(
             f"{tasks}, and all its workers are quiet",
-            "Let one claim again: lapinq fleet resume WORKER_ID (lapinq fleet list shows the ids).",
+            "Let one claim again: lapinq worker resume WORKER_ID (lapinq worker list shows the ids).",
         )
     return warning(
         f"{tasks}, and no living worker serves it",

@@ -1,6 +1,8 @@
-"""Lists: a table with headings and colours on a terminal, and aligned lines without them for programs."""
+"""Lists: a table with headings and colours on a terminal, and aligned lines for programs."""
 
+import shutil
 import sys
+import uuid
 from collections.abc import Sequence
 
 import click
@@ -15,6 +17,21 @@ limit_flag = click.option(
     default=50,
     show_default=True,
     help="Maximum number to show.",
+)
+
+_HAS_HEADINGS = "lapinq.headings"
+
+
+def _remember(ctx: click.Context, _param: click.Parameter, value: bool | None) -> None:
+    ctx.meta[_HAS_HEADINGS] = value
+
+
+headings_flag = click.option(
+    "--headings/--no-headings",
+    default=None,
+    expose_value=False,
+    callback=_remember,
+    help="Print a line of headings, or none. By default, a terminal gets one.",
 )
 
 STYLES = {
@@ -35,6 +52,24 @@ STYLES = {
 }
 """How a terminal shows states of tasks, workers, queues and webhooks."""
 
+_TIMED_ID = 18
+"""Characters of a UUIDv7 with its whole time: no two ids of a process share them."""
+_RANDOM_ID = 8
+_NARROWEST = 8
+"""A column isn't cut to fewer characters."""
+
+
+class Id(str):
+    """A cell with a UUID. A narrow terminal shows its beginning, which commands accept."""
+
+    @property
+    def short(self) -> str:
+        try:
+            version = uuid.UUID(self).version
+        except ValueError:
+            return self
+        return self[: _TIMED_ID if version == 7 else _RANDOM_ID]
+
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
     """Prints `rows`, one per line; None is an empty cell. `nothing` says on standard error that there are none."""
@@ -50,23 +85,34 @@ class Table:
     def __init__(self, headings: Sequence[str]) -> None:
         self._headings = headings
         self._widths = [0] * len(headings)
+        self._has_short_ids = False
         self.is_empty = True
 
     def print(self, rows: Sequence[Sequence[object]]) -> None:
         if not rows:
             return
-        cells = [
-            ["" if cell is None else plain(str(cell)).replace("\n", " ") for cell in row] for row in rows
-        ]
-        longest = [max(len(row[column]) for row in cells) for column in range(len(self._widths))]
-        self._widths = [max(both) for both in zip(self._widths, longest, strict=True)]
-        if sys.stdout.isatty():
-            _print_rich(self._headings, cells, self._widths, has_header=self.is_empty)
+        is_terminal = sys.stdout.isatty()
+        headings = self._headings if _wants_headings(is_terminal) else ()
+        most = shutil.get_terminal_size().columns if is_terminal else sys.maxsize
+        cells = [[_text(cell, is_short=self._has_short_ids) for cell in row] for row in rows]
+        widths = self._widened(cells, headings)
+        if _total(widths) > most and not self._has_short_ids:
+            self._has_short_ids = True
+            cells = [[_text(cell, is_short=True) for cell in row] for row in rows]
+            widths = self._widened(cells, headings)
+        self._widths = widths
+        shown = headings if self.is_empty else ()
+        if is_terminal:
+            _print_rich(shown, cells, _cut(widths, most))
         else:
-            for row in cells:
-                padded = (f"{cell:<{width}}" for cell, width in zip(row, self._widths, strict=True))
+            for row in [shown, *cells] if shown else cells:
+                padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
                 click.echo("  ".join(padded).rstrip())
         self.is_empty = False
+
+    def _widened(self, cells: Sequence[Sequence[str]], headings: Sequence[str]) -> list[int]:
+        rows = [*cells, headings] if headings else cells
+        return [max(width, *(len(row[n]) for row in rows)) for n, width in enumerate(self._widths)]
 
 
 def print_more(found: Answer) -> None:
@@ -75,27 +121,45 @@ def print_more(found: Answer) -> None:
         click.echo("there are more; raise --limit to see them")
 
 
-def _print_rich(
-    headings: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], *, has_header: bool
-) -> None:
+def _wants_headings(is_terminal: bool) -> bool:
+    ctx = click.get_current_context(silent=True)
+    wanted: bool | None = None if ctx is None else ctx.meta.get(_HAS_HEADINGS)
+    return is_terminal if wanted is None else wanted
+
+
+def _text(cell: object, *, is_short: bool) -> str:
+    if isinstance(cell, Id) and is_short:
+        return cell.short
+    return "" if cell is None else plain(str(cell)).replace("\n", " ")
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _cut(widths: Sequence[int], most: int) -> list[int]:
+    """Widths that fit into `most` characters, if they can: the widest columns get narrower, except the first, which
+    names what the line is about."""
+    cut = list(widths)
+    while _total(cut) > most:
+        widest = max(range(1, len(cut)), key=cut.__getitem__, default=0)
+        if cut[widest] <= _NARROWEST:
+            break
+        cut[widest] -= 1
+    return cut
+
+
+def _print_rich(headings: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     from rich.console import Console
     from rich.table import Column
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console(highlight=False)
-    fits = sum(widths) + 2 * len(widths) <= console.width
-    # The first column has ids to copy: it stays whole where others wrap.
     columns = [
-        Column(
-            heading,
-            min_width=width if fits else None,
-            no_wrap=not n and width <= console.width // 2,
-            overflow="fold",
-        )
-        for n, (heading, width) in enumerate(zip(headings, widths, strict=True))
+        Column(heading, width=width, no_wrap=True, overflow="ellipsis")
+        for heading, width in zip(headings or [""] * len(widths), widths, strict=True)
     ]
-    table = RichTable(*columns, box=None, pad_edge=False, header_style="bold", show_header=has_header)
+    table = RichTable(*columns, box=None, pad_edge=False, header_style="bold", show_header=bool(headings))
     for row in cells:
         table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
-    console.print(table)
+    Console(highlight=False).print(table)

@@ -75,6 +75,11 @@ def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def utc_time(text: str) -> str:
+    """A time as the API writes it, to the second, in UTC, for a column whose heading says so."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
 def utc_text(text: str | None) -> str | None:
     """The same for a time as the API writes it; None stays None."""
     return None if text is None else utc(datetime.fromisoformat(text))

@@ -8,7 +8,7 @@ import msgspec
 
 from lapinq.commands.console.api import api_flags, reached
 from lapinq.commands.console.json_output import json_flag, print_json
-from lapinq.commands.console.tables import limit_flag, print_more, print_table
+from lapinq.commands.console.tables import headings_flag, limit_flag, print_more, print_table
 from lapinq.commands.console.times import PAST_MOMENT, utc_text
 from lapinq_core.command_line.commands import Group
 
@@ -39,6 +39,7 @@ def audit() -> None:
     help="Only changes before then: how long ago, such as 2h, or a time.",
 )
 @limit_flag
+@headings_flag
 @json_flag
 @api_flags
 def list_entries(

@@ -9,7 +9,7 @@ import click
 from lapinq.commands.console.api import api_flags, reached
 from lapinq.commands.console.failure import Failed, saying
 from lapinq.commands.console.json_output import json_flag, print_done, print_json
-from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq.commands.console.terminal import plain
 from lapinq.commands.console.times import Duration, utc_text
 from lapinq_core.command_line.commands import Group
@@ -57,6 +57,7 @@ def create(
 
 
 @key.command("list")
+@headings_flag
 @json_flag
 @api_flags
 def list_keys(as_json: bool, **given: object) -> None:

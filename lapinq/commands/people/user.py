@@ -13,7 +13,7 @@ from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed, RefusedValue, saying
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
-from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.passwords import check_password, check_username, could_be_username
@@ -46,6 +46,7 @@ def user() -> None:
 
 
 @user.command("list")
+@headings_flag
 @json_flag
 @api_flags
 def list_users(as_json: bool, **given: object) -> None:

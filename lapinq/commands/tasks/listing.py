@@ -8,9 +8,9 @@ import click
 
 from lapinq.commands.console.api import Api, api_flags, reached
 from lapinq.commands.console.json_output import json_flag
-from lapinq.commands.console.tables import Table
+from lapinq.commands.console.tables import Id, Table, headings_flag
 from lapinq.commands.console.terminal import json_text
-from lapinq.commands.console.times import utc_text
+from lapinq.commands.console.times import utc_time
 from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
 from lapinq.commands.tasks.named import TASKS
@@ -18,7 +18,7 @@ from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.tasks.state import Status
 
 _PAGE = 1000
-_HEADINGS = ("ID", "STATUS", "QUEUE", "TASK", "ENQUEUED")
+_HEADINGS = ("ID", "STATUS", "QUEUE", "TASK", "ENQUEUED (UTC)")
 _MAX_ERROR = 100
 
 
@@ -29,6 +29,7 @@ _MAX_ERROR = 100
 )
 @click.option("--all", "-a", "every", is_flag=True, help="Show all, without a maximum.")
 @click.option("--ids", is_flag=True, help="Print only the ids, for other commands to read.")
+@headings_flag
 @json_flag
 @api_flags
 def list_tasks(limit: int, every: bool, ids: bool, as_json: bool, **given: Any) -> None:
@@ -96,8 +97,8 @@ def _print_table(pages: Pages, *, has_errors: bool) -> bool:
 
 
 def _row(task: Mapping[str, Any], *, has_errors: bool) -> list[object]:
-    row: list[object] = [task[name] for name in ("id", "status", "queue_name", "task_name")]
-    row.append(utc_text(task["created_at"]) if sys.stdout.isatty() else task["created_at"])
+    row: list[object] = [Id(task["id"]), *(task[name] for name in ("status", "queue_name", "task_name"))]
+    row.append(utc_time(task["created_at"]) if sys.stdout.isatty() else task["created_at"])
     if has_errors:
         lines = (task["error"] or "").splitlines()
         row.append(lines[0][:_MAX_ERROR] if lines else None)

@@ -1,7 +1,7 @@
 """The flags that describe a new task, and its arguments on the command line, as fields of the API."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq.commands.console.times import DURATION, MOMENT
+from lapinq_core.command_line.old_names import old_flags
 from lapinq_core.command_line.sections import section
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.chosen_id import key_of
@@ -73,7 +74,7 @@ class _Share(click.ParamType[tuple[str, int]]):
 FUNCTION = _Function()
 _JSON = _Json()
 
-task_flags = section(
+_task_section = section(
     "Task",
     click.option("--queue", "-q", "queue_name", metavar="NAME", help="Queue of the task."),
     click.option("--args", type=_JSON, metavar="JSON", help="All positional arguments, as a JSON array."),
@@ -131,12 +132,18 @@ task_flags = section(
         help="Unique key: if a task with it is pending or running in the queue, print that task's id instead.",
     ),
     click.option(
-        "--key",
+        "--idempotency-key",
         type=_Key(),
+        metavar="KEY",
         help="Idempotency key: repeating the command with it does not enqueue a second task.",
     ),
 )
-"""`taken_fields` and `taken_key` take them."""
+
+
+def task_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of a new task; `taken_fields` and `taken_key` take them."""
+    return old_flags({"--key": "--idempotency-key"})(_task_section(command))
+
 
 _FIELDS = (
     "queue_name", "args", "kwargs", "priority", "max_retries", "retry_delay", "retry_backoff", "ttl_seconds",
@@ -162,7 +169,7 @@ def taken_fields(given: dict[str, Any]) -> dict[str, object]:
 
 def taken_key(given: dict[str, Any]) -> str:
     """The key that is given, or one for this call alone."""
-    return given.pop("key") or key_of(new_id())
+    return given.pop("idempotency_key") or key_of(new_id())
 
 
 def add_arguments(fields: dict[str, object], words: Sequence[str]) -> None:

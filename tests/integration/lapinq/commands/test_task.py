@@ -78,7 +78,7 @@ def test_tasks_are_listed_by_every_filter(
         ("--status failed", [failed]),
         ("--name add", newest),
         ("--name ad", []),
-        ("--task-name AD", newest),
+        ("--name-contains AD", newest),
         ("--since 1h", newest),
         ("--since 2098-01-01T00:00Z", []),
         ("--until 1h30m", []),
@@ -87,9 +87,10 @@ def test_tasks_are_listed_by_every_filter(
         ("--args [1,1]", newest),
         ("--result done", [done]),
         (f"--worker {worker} --status failed", [failed]),
-        ("--state ready,failed --not-errors value", [pending]),
-        ("--arguments 1,1 --not-names sub --not-queues a,b --names add,sub", newest),
-        ("--not-task-names ad", []),
+        ("--status ready,failed --not-error value", [pending]),
+        ("--status pending,failed", sorted([pending, failed], reverse=True)),
+        ("--arguments 1,1 --not-name sub --not-queue a,b --name add,sub", newest),
+        ("--not-name-contains ad", []),
         (f"--id {failed[:13]}", [one for one in newest if one[:13] == failed[:13]]),
     ):
         assert ids(task("list", "--queue", queue, "--ids", *shlex.split(flags))) == expected, flags
@@ -172,7 +173,8 @@ def test_a_task_is_enqueued_with_every_field_and_again_with_changes(task: Task) 
     assert shown(task, again).items() >= (fields | changed).items()
     both = json.loads(task("rerun", "-", "--json", stdin=f"{task_id}\n\n{again}\n").stdout)
     assert len(both) == 2
-    keyed = ["enqueue", "app.mail:send", "--kwargs", '{"n": 12345678901234567890}', "--key", queue, "--json"]
+    arguments = ["--kwargs", '{"n": 12345678901234567890}', "--json"]
+    keyed = ["enqueue", "app.mail:send", "--idempotency-key", queue, *arguments]
     assert task(*keyed).stdout == task(*keyed).stdout
     transient = task("enqueue", "app.mail:send", "--ttl", "0")
     assert (transient.exit_code, transient.stdout) == (0, "")

@@ -1,4 +1,4 @@
-"""`lapinq worker list|show|quiet|resume|stop`, `lapinq fleet`, and `lapinq registered`."""
+"""`lapinq worker list|show|quiet|resume|stop`, and `lapinq registered`."""
 
 import json
 import uuid
@@ -80,7 +80,7 @@ def test_workers_are_shown_with_what_they_tell_and_the_tasks_that_they_run(
     command_database: str, at_server: tuple[str, ...]
 ) -> None:
     told, busy, task = on_connections(command_database, two_workers)
-    listed = lapinq_at(at_server, "fleet", "list")
+    listed = lapinq_at(at_server, "worker", "list")
     assert (listed.exit_code, listed.stderr) == (0, "")
     assert listed.stdout.splitlines() == [
         rf"{told}  alive  a\x1b[2J  2 of 4 running  100 MiB  mail, video",

@@ -16,7 +16,9 @@ WORDS = """
 2 | worker -q mail list | --queue must come after `cli worker list`, if it takes it
 2 | worker --drain stop x | --drain must come after `cli worker stop`, if it takes it
 2 | db strat | Did you mean one of: 'start', 'status'?
-2 | task list --statsu failed | Did you mean one of: '--state', '--status'?
+2 | task list --statsu failed | No such option '--statsu'. Did you mean '--status'?
+2 | task list --status failed,redy | 'redy' is not one of 'pending', 'running',
+2 | task list --status failed,redy | Did you mean 'ready'?
 2 | queue list --jsn | No such option '--jsn'. Did you mean '--json'?
 2 | --json task list | No such option '--json'. Flags go after the command: cli COMMAND --json
 2 | worker --concurency 4 | No such option '--concurency'. Did you mean '--concurrency'?
@@ -99,7 +101,7 @@ ENQUEUEING = f"""
 2 | task enqueue {ADD} --in soon | 'soon' is not a duration such as 90, 30s, 15m
 2 | task enqueue {ADD} --at tomorrow | 'tomorrow' is not a time such as 2030-01-31T12:00
 2 | task enqueue {ADD} --ttl 0 --wait | --wait needs a task with a result: --ttl 0 leaves none
-2 | task enqueue {ADD} --key ü | must have 1 to 255 printable ASCII characters
+2 | task enqueue {ADD} --idempotency-key ü | must have 1 to 255 printable ASCII characters
 2 | task enqueue {ADD} --priority 9999999999 | priority must be between
 2 | task enqueue {ADD} --priority high | 'high' is not a valid integer
 2 | task enqueue {ADD} --limit gpu | 'gpu' is not NAME=UNITS, such as openai=1200

@@ -3,9 +3,11 @@
 import io
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from lapinq.commands.console.tables import Table
+from lapinq.commands.console.tables import Id, Table, headings_flag
 
 
 class Terminal(io.StringIO):
@@ -33,10 +35,40 @@ def test_a_terminal_gets_one_line_of_headings_and_colours(monkeypatch: pytest.Mo
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     table = Table(["ID", "STATUS", "ERROR"])
-    table.print([["f" * 36, "failed", "no paper " * 9]])
-    table.print([["f" * 36, "running", None]])
+    table.print([["first", "failed", "no paper"]])
+    table.print([["second", "running", None]])
     shown = terminal.getvalue()
     assert shown.count("STATUS") == 1
-    assert shown.count("f" * 36) == 2
-    assert shown.count("paper") == 9
     assert "\x1b[31mfailed\x1b[0m" in shown
+
+
+TIMED, RANDOM = "01a20e3e-299a-75cd-bba8-29b5fb414213", "7f1c2d3e-1111-4abc-8def-0123456789ab"
+
+
+def test_a_narrow_terminal_gets_short_ids_and_no_broken_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    table = Table(["ID", "WORKER", "ERROR"])
+    table.print([[Id(TIMED), Id(RANDOM), "no paper in the tray of the printer"]])
+    table.print([[Id(TIMED), None, "again"]])
+    assert [line.rstrip() for line in click.unstyle(terminal.getvalue()).splitlines()] == [
+        "ID                  WORKER    ERROR",
+        "01a20e3e-299a-75cd  7f1c2d3e  no paper in the tray of the p…",
+        "01a20e3e-299a-75cd            again",
+    ]
+    monkeypatch.setenv("COLUMNS", "120")
+    wide = Table(["ID", "WORKER", "ERROR"])
+    wide.print([[Id(TIMED), Id(RANDOM), "no paper"]])
+    assert f"{TIMED}  {RANDOM}  no paper" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("flags", "expected"), [(["--headings"], "ID  N\na   1\n"), ([], "a  1\n")])
+def test_programs_get_headings_on_request(flags: list[str], expected: str) -> None:
+    @click.command()
+    @headings_flag
+    def show() -> None:
+        Table(["ID", "N"]).print([["a", 1]])
+
+    assert CliRunner().invoke(show, flags).output == expected

@@ -28,6 +28,17 @@ class SchemaError(LapinqError):
     """The schema of the database doesn't fit this release."""
 
 
+class OldTables(SchemaError):
+    """The database has the tables of lapinq 1.3.0, whose names are ours."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this database has the tables of lapinq 1.3.0, which this version neither reads nor changes: create a"
+            " schema beside them and name it in the URL, postgresql://…?options=-csearch_path%3DSCHEMA (see Upgrading,"
+            " From 1.3.0)"
+        )
+
+
 class MigrationBusy(LapinqError):
     """Another process is migrating this database and hasn't finished in time."""
 
@@ -90,11 +101,13 @@ def revisions() -> list[str]:
 
 
 def current_revision(connection: psycopg.Connection) -> str | None:
-    """The revision the database is at; None if lapinq isn't installed there. Raises `SchemaError`."""
+    """The revision the database is at; None if lapinq isn't installed there. Raises `SchemaError`, and `OldTables`."""
     if connection.execute("SELECT to_regclass('lapinq_schema_version')").fetchone() == (None,):
         return None
     try:
         row = connection.execute("SELECT version_num FROM lapinq_schema_version").fetchone()
+    except pg.UndefinedColumn:
+        raise OldTables from None
     except pg.InsufficientPrivilege as error:
         raise _not_permitted(error, "connect as a user who may use lapinq's tables") from error
     return row[0] if row else None

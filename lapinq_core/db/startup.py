@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lapinq_core.db.errors import DatabaseUnavailable, translated
-from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
+from lapinq_core.db.migrate import OldTables, SchemaError, current_revision, head_revision, migrate
 from lapinq_core.db.pool import connect_sync, ended_after
 from lapinq_core.db.url_check import check_url
 from lapinq_core.domain.errors import InvalidValue, LapinqError
@@ -112,15 +112,22 @@ def _revision_at(url: str) -> str | None:
 
 
 async def wait_for_schema(url: str, stop: asyncio.Event) -> None:
-    """Returns once the database is up and has the schema, or `stop` is set: programs may start in any order."""
+    """Returns once the database is up and has the schema, or `stop` is set: programs may start in any order.
 
+    Raises `OldTables`, which no migration changes.
+    """
     expected = (DatabaseUnavailable, SchemaError)
-    await succeed(
-        "startup",
-        lambda: asyncio.to_thread(prepare_schema, url, migrates=False),
-        until=stop,
-        expected=lambda error: isinstance(error, expected),
-    )
+    hopeless: list[OldTables] = []
+
+    async def prepare() -> None:
+        try:
+            await asyncio.to_thread(prepare_schema, url, migrates=False)
+        except OldTables as error:
+            hopeless.append(error)
+
+    await succeed("startup", prepare, until=stop, expected=lambda error: isinstance(error, expected))
+    if hopeless:
+        raise hopeless[0]
 
 
 @contextmanager

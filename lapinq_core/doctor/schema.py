@@ -51,6 +51,11 @@ async def _revision(conn: psycopg.AsyncConnection) -> str | None:
 
 
 async def _why_missing(conn: psycopg.AsyncConnection) -> Finding:
+    if await first_value(conn, sql("has_old_tables")):
+        return error(
+            "this database has the tables of lapinq 1.3.0, which this version neither reads nor changes",
+            "Create a schema beside them and name it in the URL, as Upgrading says under From 1.3.0.",
+        )
     row = await maybe_row(conn, sql("hidden_schema"))
     if row is None:
         return error("lapinq is not installed in this database", _MIGRATE)

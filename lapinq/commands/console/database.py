@@ -12,7 +12,7 @@ from lapinq.commands.console.operator import operator_name
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.errors import translated
 from lapinq_core.db.pool import connect
-from lapinq_core.db.startup import database, explained
+from lapinq_core.db.startup import database, explained, prepare_schema
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.people.audit import Author
 from lapinq_core.runtime import flags
@@ -46,6 +46,7 @@ def run(given: dict[str, object], verb: Callable[[psycopg.AsyncConnection], Awai
                 return await verb(conn)
 
     with explained(), database(load_settings(os.environ, **given)) as url:
+        prepare_schema(url, migrates=False)
         return asyncio.run(call(url))
 
 

@@ -20,9 +20,19 @@ SELECT current_setting('fsync'),
        current_setting('full_page_writes'),
        current_setting('synchronous_commit')
 
+-- name: has_old_tables
+-- Whether lapinq 1.3.0 made the tables that this role sees. Locks nothing.
+SELECT EXISTS (SELECT
+                 FROM pg_attribute
+                WHERE attrelid = to_regclass('lapinq_schema_version')
+                  AND attname = 'version')
+
 -- name: has_schema
 -- Whether the table with the schema's revision is there, for this role. Locks nothing.
-SELECT to_regclass('lapinq_schema_version') IS NOT NULL
+SELECT EXISTS (SELECT
+                 FROM pg_attribute
+                WHERE attrelid = to_regclass('lapinq_schema_version')
+                  AND attname = 'version_num')
 
 -- name: has_webhooks
 -- Whether there are webhooks, sent or pending. Locks nothing.

@@ -139,6 +139,10 @@ def test_a_database_that_is_another_or_may_not_be_used(in_use: str) -> None:
                     "1 | queue list | lapinq isn't installed in this database",
                 ),
                 (in_use.replace(name, "postgres"), "1 | task list | run `lapinq migrate`"),
+                (
+                    in_use.replace(name, "postgres"),
+                    "1 | user password lisa --password-stdin <<< correct horse | run `lapinq migrate`",
+                ),
                 (in_use.replace(name, "no_such"), '1 | migrate | database "no_such" does not exist'),
                 (limited, "1 | queue list | connect as a user who may use lapinq's tables"),
                 (limited, "1 | migrate | permission denied for table lapinq_schema_version"),

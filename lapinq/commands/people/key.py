@@ -1,5 +1,6 @@
 """`lapinq key`: creates, lists and deletes named API keys."""
 
+import shlex
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -32,8 +33,7 @@ def key() -> None:
     "scopes",
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
-    required=True,
-    help="What the key may do. Repeatable.",
+    help="What the key may do. Repeatable; at least one is required.",
 )
 @click.option("--queue", "-q", "queues", multiple=True, help="Limit the key to this queue. Repeatable.")
 @click.option(
@@ -50,6 +50,11 @@ def create(
     **given: object,
 ) -> None:
     """Create a key and print it. It is never shown again."""
+    if not scopes:
+        raise click.UsageError(
+            "give --scope, what the key may do: enqueue tasks, read them, manage them and the queues, or schedule;"
+            f" for example: lapinq key create {shlex.quote(name)} --scope enqueue"
+        )
     wanted = {"name": name, "scopes": scopes, "queues": queues or None, "expires_in": expires}
     with reached(given) as api:
         made = api.post(_KEYS, wanted)

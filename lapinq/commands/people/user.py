@@ -172,6 +172,10 @@ def _grant(text: str) -> tuple[str, list[str]]:
 def _ask_for_password(username: str, *, from_stdin: bool) -> str:
     if from_stdin:
         given = sys.stdin.readline().rstrip("\r\n")
+    elif not sys.stdin.isatty():
+        raise click.UsageError(
+            "the password is asked for on a terminal only: add --password-stdin to read it from standard input"
+        )
     else:
         given = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     _checked(lambda: check_password("the password", given, username))

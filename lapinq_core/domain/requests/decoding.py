@@ -126,7 +126,8 @@ def _problems_in_object(
         if name in fields:
             yield from _problems(item, fields[name].type, f"{prefix}{name}", turns)
         elif struct.__struct_config__.forbid_unknown_fields:
-            yield InvalidValue(f"{prefix}{name}", f"is not a known field{did_you_mean(name, fields)}")
+            known = f"; known are {', '.join(fields)}" if getattr(struct, "lists_fields", False) else ""
+            yield InvalidValue(f"{prefix}{name}", f"is not a known field{did_you_mean(name, fields)}{known}")
     for name, field in fields.items():
         if field.required and name not in value:
             yield InvalidValue(f"{prefix}{name}", "is required")

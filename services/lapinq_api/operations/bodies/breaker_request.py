@@ -1,6 +1,6 @@
 """A circuit breaker in the body of a request."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -22,6 +22,9 @@ _SECONDS = msgspec.Meta(extra_json_schema={"minimum": MIN_SECONDS, "maximum": MA
 
 class BreakerRequest(msgspec.Struct, forbid_unknown_fields=True):
     """When the breaker opens: `failures_in_row`, `failure_share` or both are required."""
+
+    lists_fields: ClassVar[bool] = True
+    """In the error for another field: the nearest name may be the wrong rule."""
 
     failures_in_row: Annotated[
         int | None, doc("It opens after this many failed attempts in a row.", example=5), _WHOLE

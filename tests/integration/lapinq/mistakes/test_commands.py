@@ -26,7 +26,10 @@ WORDS = """
 2 | task list --status faild | Did you mean 'failed'?
 2 | webhook list --state pendign | Did you mean 'pending'?
 2 | key create ci --scope reed | 'reed' is not one of 'enqueue', 'read', 'manage', 'schedule'. Did you mean 'read'?
-2 | key create ci | Missing option '--scope' / '-s'. Choose from:
+2 | key create ci | give --scope, what the key may do: enqueue tasks, read them,
+2 | key create ci | for example: lapinq key create ci --scope enqueue
+2 | user add lisa <<< correct horse | add --password-stdin to read it from standard input
+2 | user password lisa <<< correct horse | add --password-stdin to read it from standard input
 2 | user role lisa boss | 'boss' is not one of 'admin', 'user'.
 2 | health apii | 'apii' is not one of 'api', 'worker', 'scheduler'. Did you mean 'api'?
 2 | completion tcsh | 'tcsh' is not one of 'bash', 'zsh', 'fish'.
@@ -73,6 +76,8 @@ VALUES = f"""
 0 | task list --queue mial | Note: there is no queue mial; did you mean mail?
 0 | task requeue --queue mial --dry-run | Note: there is no queue mial; did you mean mail?
 2 | queue set mail --max-running 0 | max_running must be from 1 to 1,000,000, or null for no limit
+2 | queue set mail --breaker '{{"failures": 5}}' | breaker.failures is not a known field (did you mean 'failure_share'?)
+2 | queue set mail --breaker '{{"failures": 5}}' | known are failures_in_row, failure_share, window_seconds,
 2 | queue set mail --max-running many | 'many' is neither a whole number nor none
 2 | queue pause mail --reason {"x" * 1001} | reason must have at most 1000 characters
 2 | limit set a,b --max-running 1 | letters, digits

@@ -211,7 +211,7 @@ _OF_THE_ROW: dict[ScanSource, Conditions] = {
 """What the rows of each source answer by themselves."""
 
 _ENDED_ROWS: LiteralString = (
-    "SELECT task_id AS id, NULL::text AS queue_name, outcome, result, error, worker_id"
+    "SELECT task_id AS id, NULL::text AS queue_name, outcome, result, error, worker_id, finished_at"
     " FROM lapinq_attempts WHERE final"
 )
 _ROWS: dict[Table, LiteralString] = {
@@ -232,7 +232,7 @@ _LOOK_UP_TASK: LiteralString = (
     " FROM lapinq_tasks WHERE id = s.id LIMIT 1) AS t ON true"
 )
 _LOOK_UP_END: LiteralString = (
-    " LEFT JOIN LATERAL (SELECT outcome, result, error, worker_id"
+    " LEFT JOIN LATERAL (SELECT outcome, result, error, worker_id, finished_at"
     " FROM lapinq_attempts WHERE task_id = s.id AND final LIMIT 1) AS f ON true"
 )
 _LOOK_UP_RUNNING: LiteralString = (

@@ -6,6 +6,7 @@ Only this file and `search_filters.py` compose SQL.
 import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import LiteralString, TypeVar
 
 import msgspec
@@ -23,7 +24,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     `states` are the states that a task may be in; none of them, if both `status` and `states` exclude each other.
     `name` is an exact task name, `key` a task's key, `error_kind` what `kind_of` makes of an error, `worker` the id of
     the worker that runs or ended a task. A list continues before the id `before`; `first` and `last` are the lowest and
-    highest ids. A filter by result or error matches only tasks that have ended.
+    highest ids. `ended_since` and `ended_until` (exclusive) bound when a task ended. A filter by that, by result or by
+    error matches only tasks that have ended.
     """
 
     queue: str | None = None
@@ -47,6 +49,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     not_names: list[str] | None = None
     not_task_names: list[str] | None = None
     not_errors: list[str] | None = None
+    ended_since: datetime | None = None
+    ended_until: datetime | None = None
     before: str | None = None
     first: str | None = None
     last: str | None = None
@@ -280,6 +284,8 @@ OF_THE_TASK: dict[str, LiteralString] = {
 }
 # The kind comes last: it takes longer than all others together, and is asked of what has passed them.
 OF_THE_END: dict[str, LiteralString] = {
+    "ended_since": "f.finished_at >= %(ended_since)s::timestamptz",
+    "ended_until": "f.finished_at < %(ended_until)s::timestamptz",
     "result": "f.result ILIKE %(result)s::text",
     "error": "f.error ILIKE %(error)s::text",
     "error_kind": f"regexp_replace({FIRST_LINE}, $holes${_HOLES}$holes$, '*', 'g') = %(error_kind)s::text",

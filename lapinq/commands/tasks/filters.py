@@ -66,6 +66,15 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
             metavar="TIME",
             help="Only tasks enqueued before then: how long ago, such as 2h, or a time.",
         ),
+        click.option(
+            "--ended-since",
+            type=PAST_MOMENT,
+            metavar="TIME",
+            help="Only tasks that ended since then; with --status failed, those that failed.",
+        ),
+        click.option(
+            "--ended-until", type=PAST_MOMENT, metavar="TIME", help="Only tasks that ended before then."
+        ),
         click.option("--error", help="Only tasks with this in their error, ignoring case."),
         click.option(
             "--error-kind", help="Only tasks whose error has this first line, with * for numbers and ids."
@@ -111,8 +120,9 @@ _OLD = {
     "--not-errors": "--not-error",
 }
 _NAMES = (
-    "queue", "status", "name", "task_name", "since", "until", "error", "error_kind", "args", "result", "worker", "key",
-    "id", "kwargs", "arguments", "metadata", "not_queues", "not_names", "not_task_names", "not_errors",
+    "queue", "status", "name", "task_name", "since", "until", "ended_since", "ended_until", "error", "error_kind",
+    "args", "result", "worker", "key", "id", "kwargs", "arguments", "metadata", "not_queues", "not_names",
+    "not_task_names", "not_errors",
 )  # fmt: skip
 _SEVERAL = {"queue": "queues", "name": "names"}
 """Parameters of the API for several values, by those for one."""

@@ -1,9 +1,10 @@
 """Finding tasks: by every filter and status, a window at a time, on pages that neither skip nor repeat."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
@@ -419,3 +420,24 @@ async def test_a_search_goes_on_after_its_commit_was_cancelled(
     assert await search.run_scan(conn, scan, 50, as_found) == tasks
     assert cancelled
     assert conn.info.transaction_status == TransactionStatus.IDLE
+
+
+async def test_tasks_are_found_by_when_they_ended(database: str, conn: Conn) -> None:
+    made = await one_of_each(conn, "left")
+    failed = made[Status.FAILED]
+    await conn.execute(
+        "UPDATE lapinq_attempts SET finished_at = lapinq_now() - interval '2 days' WHERE task_id = %s",
+        (failed,),
+    )
+    now = datetime.now(UTC)
+    day, week = now - timedelta(days=1), now - timedelta(days=7)
+    rest = sorted((made[status] for status in FINAL if status is not Status.FAILED), reverse=True)
+    for window in (1, 500):
+        assert await ids(conn, window, ended_since=week, ended_until=day) == [failed]
+        assert await ids(conn, window, ended_since=week, status=Status.FAILED) == [failed]
+        assert await ids(conn, window, ended_since=day) == rest
+        assert await ids(conn, window, ended_since=day, status=Status.FAILED) == []
+        assert await ids(conn, window, ended_since=week, status=Status.PENDING) == []
+    picked = pick_tasks(TaskFilter(ended_until=day, status=Status.FAILED), 9)
+    params = msgspec.structs.asdict(TaskFilter(ended_until=day, status=Status.FAILED))
+    assert [str(row[0]) for row in await all_rows(conn, picked, params)] == [failed]

@@ -66,6 +66,8 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
             last=last,
             since=moment("since", query.get("since")),
             until=moment("until", query.get("until")),
+            ended_since=moment("ended_since", query.get("ended_since")),
+            ended_until=moment("ended_until", query.get("ended_until")),
             error=read_text("error", query),
         )
     )
@@ -158,6 +160,16 @@ FILTERS = (
     Parameter(
         name="until",
         description="Only tasks enqueued before this time.",
+        schema={"type": "string", "format": "date-time"},
+    ),
+    Parameter(
+        name="ended_since",
+        description="Only tasks that ended at or after this time; with status=failed, those that failed.",
+        schema={"type": "string", "format": "date-time"},
+    ),
+    Parameter(
+        name="ended_until",
+        description="Only tasks that ended before this time.",
         schema={"type": "string", "format": "date-time"},
     ),
     Parameter(

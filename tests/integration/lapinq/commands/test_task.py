@@ -82,6 +82,8 @@ def test_tasks_are_listed_by_every_filter(
         ("--since 1h", newest),
         ("--since 2098-01-01T00:00Z", []),
         ("--until 1h30m", []),
+        ("--ended-since 1h --status failed", [failed]),
+        ("--ended-until 1h", []),
         ("--error VALUE", [failed]),
         ("--error-kind 'ValueError: no'", [failed]),
         ("--args [1,1]", newest),

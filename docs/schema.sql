@@ -1431,6 +1431,16 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_filled_at_1(rate jsonb, tokens double precision, wanted double precision)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+SELECT CASE WHEN tokens < wanted
+            THEN lapinq_now() + least(3155760000, (wanted - tokens) * (rate ->> 'period_seconds')::float8
+                                                  / (rate ->> 'limit')::float8) * interval '1 second' END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_head_of_key_1(queue text, of_key text, holder uuid, OUT lane text, OUT id uuid, OUT seq bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -1527,6 +1537,45 @@ SELECT EXISTS (SELECT
                 WHERE need.units > (l.rate ->> 'burst')::float8)
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_key_now_1(q lapinq_queues, of_key text)
+ RETURNS TABLE(blocked_by text, until timestamp with time zone, running bigint, holder uuid, tokens double precision)
+ LANGUAGE sql
+ STABLE ROWS 1
+AS $function$
+SELECT rule.blocked_by,
+       CASE rule.blocked_by WHEN 'key_order' THEN CASE WHEN runs.tasks = 0 AND k.parked_for IS NULL THEN k.due_at END
+                            WHEN 'key_rate' THEN lapinq_filled_at_1(q.rate_per_key, bucket.tokens, 1) END,
+       runs.tasks, CASE WHEN rule.blocked_by = 'key_order' AND k.due_at IS NOT NULL THEN k.holder END, bucket.tokens
+  FROM (SELECT count(*) AS tasks
+          FROM lapinq_running r
+         WHERE r.queue_name = q.name
+           AND split_part(r.lane, chr(31), 1) = of_key
+           AND r.lane IS NOT NULL) AS runs
+  LEFT JOIN LATERAL (
+       SELECT x.holder, x.tokens, x.tokens_at, d.due_at, d.parked_for
+         FROM lapinq_keys x
+         LEFT JOIN LATERAL (
+              SELECT y.due_at, y.parked_for
+                FROM lapinq_delayed y
+               WHERE y.id = x.holder
+                 AND split_part(y.lane, chr(31), 1) = x.key -- a task may be replaced by one of another key
+               LIMIT 1) AS d ON true
+        WHERE x.queue_name = q.name
+          AND x.key = of_key
+        LIMIT 1) AS k ON true
+ CROSS JOIN LATERAL (
+       SELECT lapinq_tokens(q.rate_per_key,
+                            CASE WHEN lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at) < 1
+                                 THEN k.tokens + lapinq_returned_1(q.name, of_key)
+                                 ELSE k.tokens END,
+                            k.tokens_at) AS tokens) AS bucket
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN q.start_order = 'strict_per_key' AND (runs.tasks > 0 OR k.due_at IS NOT NULL) THEN 'key_order'
+                   WHEN runs.tasks >= q.max_running_per_key THEN 'key_full'
+                   WHEN bucket.tokens < 1 THEN 'key_rate' END AS blocked_by) AS rule
+ WHERE of_key > ''
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_keyed(tasks json)
  RETURNS TABLE(number integer, id uuid, queue_name text, scheduled_at timestamp with time zone, key text, until text, seconds double precision, on_conflict text, delay double precision, max_wait double precision, task json)
  LANGUAGE sql
@@ -1563,6 +1612,32 @@ SELECT CASE WHEN limits IS NULL OR limits = '{}'
             ELSE coalesce(key, '') || chr(31)
                  || (SELECT string_agg(name, ',' ORDER BY name COLLATE "C") FROM jsonb_object_keys(limits) AS name)
        END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_limits_now_1()
+ RETURNS TABLE(name text, max_running integer, rate jsonb, created_at timestamp with time zone, blocked_by text, closed_until timestamp with time zone, running bigint, queues text[], tokens double precision, reserved_by text, reserved double precision)
+ LANGUAGE sql
+ STABLE ROWS 10
+AS $function$
+SELECT l.name, l.max_running, l.rate, l.created_at,
+       CASE WHEN news.closed_until > lapinq_now() THEN 'limit_closed' WHEN r.tasks >= l.max_running THEN 'limit_full' END,
+       CASE WHEN news.closed_until > lapinq_now() THEN news.closed_until END,
+       coalesce(r.tasks, 0), r.queues,
+       lapinq_tokens(l.rate, coalesce(l.tokens, (l.rate ->> 'burst')::float8) + coalesce(news.units, 0), l.tokens_at),
+       CASE WHEN l.reserved_until > lapinq_now() THEN l.reserved_by END, l.reserved_units
+  FROM lapinq_limits l
+  LEFT JOIN (SELECT one.name, count(*) AS tasks, array_agg(DISTINCT x.queue_name) AS queues
+               FROM lapinq_running x
+              CROSS JOIN LATERAL unnest(string_to_array(split_part(x.lane, chr(31), 2), ',')) AS one (name)
+              WHERE x.units IS NOT NULL
+              GROUP BY one.name) AS r ON r.name = l.name
+ CROSS JOIN LATERAL (
+       SELECT sum(few.units) AS units, greatest(l.closed_until, max(few.closed_until)) AS closed_until
+         FROM (SELECT n.units, n.closed_until
+                 FROM lapinq_limit_news n
+                WHERE n.limit_name = l.name
+                ORDER BY n.limit_name, n.seq
+                LIMIT 1000) AS few) AS news
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_limits_without_room_1(queue text)
@@ -2270,6 +2345,22 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_returned_1(queue text, of_key text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+AS $function$
+SELECT count(*)
+  FROM (SELECT n.lanes, n.returned
+          FROM lapinq_lane_news n
+         WHERE n.queue_name = queue
+         ORDER BY n.queue_name, n.seq
+         LIMIT 1000) AS news
+ CROSS JOIN unnest(news.lanes) AS lane
+ WHERE news.returned
+   AND (of_key IS NULL OR split_part(lane, chr(31), 1) = of_key)
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_start_1(queue text, worker uuid, token uuid, picked tid[], ids uuid[], lease double precision, margin double precision, has_breaker boolean, OUT claims text)
  RETURNS text
  LANGUAGE plpgsql
@@ -2336,12 +2427,7 @@ CREATE OR REPLACE FUNCTION lapinq_startable(queue text)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-WITH q AS MATERIALIZED (
-    SELECT max_running, rate, lapinq_tokens(rate, tokens, tokens_at) AS tokens, paused_at, has_breaker, rate_per_key,
-           CASE WHEN start_order = 'strict_per_key' THEN 1 ELSE max_running_per_key END AS per_key
-      FROM (SELECT) AS one
-      LEFT JOIN lapinq_queues ON name = lapinq_startable.queue
-), news AS MATERIALIZED (
+WITH news AS MATERIALIZED (
     SELECT DISTINCT lane
       FROM (SELECT lanes
               FROM lapinq_lane_news
@@ -2350,7 +2436,7 @@ WITH q AS MATERIALIZED (
              LIMIT 1000) AS first
      CROSS JOIN unnest(lanes) AS lane
 ), lanes AS MATERIALIZED (
-    SELECT lane, split_part(lane, chr(31), 2) AS names
+    SELECT lane, split_part(lane, chr(31), 1) AS key, split_part(lane, chr(31), 2) AS names
       FROM (SELECT lane FROM news
              UNION
             (SELECT lane
@@ -2365,43 +2451,33 @@ WITH q AS MATERIALIZED (
                 AND opens_at <= lapinq_now()
               ORDER BY queue_name, opens_at
               LIMIT 1000)) AS found
-), running AS MATERIALIZED (
-    SELECT name, count(*) AS tasks
-      FROM lapinq_running
-     CROSS JOIN LATERAL unnest(string_to_array(split_part(lane, chr(31), 2), ',')) AS name
-     WHERE units IS NOT NULL
-       AND EXISTS (SELECT FROM lanes WHERE names > '')
-     GROUP BY name
+), limits AS MATERIALIZED (
+    SELECT l.name,
+           CASE WHEN l.blocked_by IS NULL
+                THEN least(l.max_running - l.running,
+                           floor(l.tokens - CASE WHEN l.reserved_by <> lapinq_startable.queue THEN l.reserved ELSE 0 END))
+                ELSE 0 END AS room
+      FROM lapinq_limits_now_1() AS l
+     WHERE EXISTS (SELECT FROM lanes WHERE names > '')
 ), sets AS MATERIALIZED (
     SELECT names, array_agg(lane) AS lanes,
-           (SELECT min(CASE WHEN l.closed_until > lapinq_now() THEN 0
-                            ELSE least(l.max_running - coalesce(r.tasks, 0),
-                                       floor(lapinq_tokens(l.rate, l.tokens, l.tokens_at))) END)
-              FROM lapinq_limits l
-              LEFT JOIN running r USING (name)
-             WHERE l.name = ANY (string_to_array(names, ','))) AS room
+           (SELECT min(l.room) FROM limits l WHERE l.name = ANY (string_to_array(names, ','))) AS room
       FROM lanes
      GROUP BY names
 ), laned AS MATERIALIZED (
     SELECT count(*) AS tasks
       FROM (SELECT
-              FROM q
-             CROSS JOIN sets s
+              FROM sets s
              CROSS JOIN LATERAL (
                    SELECT
-                     FROM (SELECT lane, split_part(lane, chr(31), 1) AS key FROM unnest(s.lanes) AS lane) AS l
+                     FROM unnest(s.lanes) AS l (lane)
+                     LEFT JOIN lapinq_queues q ON q.name = lapinq_startable.queue
                      LEFT JOIN LATERAL (
-                          SELECT least(CASE WHEN q.per_key IS NOT NULL
-                                            THEN q.per_key - (SELECT count(*)
-                                                                FROM lapinq_running r
-                                                               WHERE r.queue_name = lapinq_startable.queue
-                                                                 AND split_part(r.lane, chr(31), 1) = l.key
-                                                                 AND r.lane IS NOT NULL) END,
-                                       CASE WHEN q.rate_per_key IS NOT NULL
-                                            THEN floor(lapinq_tokens(q.rate_per_key, k.tokens, k.tokens_at)) END) AS room
-                            FROM (SELECT) AS one
-                            LEFT JOIN lapinq_keys k ON k.queue_name = lapinq_startable.queue AND k.key = l.key
-                           WHERE l.key > '') AS of_key ON true
+                          SELECT CASE WHEN k.blocked_by IS NULL
+                                      THEN least(CASE WHEN q.start_order = 'strict_per_key' THEN 1
+                                                      ELSE q.max_running_per_key - k.running END, floor(k.tokens))
+                                      ELSE 0 END AS room
+                            FROM lapinq_key_now_1(q, split_part(l.lane, chr(31), 1)) AS k) AS of_key ON true
                     CROSS JOIN LATERAL (
                           SELECT
                             FROM lapinq_ready r
@@ -2420,24 +2496,18 @@ WITH q AS MATERIALIZED (
              ORDER BY queue_name, rank, seq
              LIMIT 1000) AS first
 )
-SELECT CASE WHEN q.paused_at IS NULL
-            THEN greatest(0, least(1000, others.tasks + laned.tasks,
-                                   CASE WHEN q.max_running IS NOT NULL
-                                        THEN q.max_running - (SELECT count(*)
-                                                                FROM lapinq_running
-                                                               WHERE queue_name = lapinq_startable.queue) END,
-                                   CASE WHEN NOT EXISTS (SELECT FROM news) THEN floor(q.tokens) END,
-                                   CASE WHEN q.has_breaker
-                                        THEN (SELECT CASE WHEN state = 'half_open' AND probe_id IS NULL
-                                                               OR state = 'open' AND tries_at <= lapinq_now() THEN 1
-                                                          WHEN state <> 'closed' THEN 0 END
-                                                FROM lapinq_breakers
-                                               WHERE queue_name = lapinq_startable.queue) END))
-            ELSE 0
-       END::bigint
-  FROM q
- CROSS JOIN others
+SELECT greatest(0, least(1000, others.tasks + laned.tasks,
+                         CASE WHEN q.max_running IS NOT NULL
+                              THEN q.max_running - (SELECT count(*)
+                                                      FROM lapinq_running
+                                                     WHERE queue_name = lapinq_startable.queue) END,
+                         CASE WHEN NOT EXISTS (SELECT FROM news) THEN floor(lapinq_tokens(q.rate, q.tokens, q.tokens_at)) END,
+                         (SELECT min(CASE WHEN b.kind = 'paused' THEN 0
+                                          WHEN b.kind = 'breaker' THEN CASE num_nonnulls(b.until, b.probe) WHEN 0 THEN 1 ELSE 0 END END)
+                            FROM lapinq_blocks_of_queue_1(q) AS b)))::bigint
+  FROM others
  CROSS JOIN laned
+  LEFT JOIN lapinq_queues q ON q.name = lapinq_startable.queue
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_store_tasks(tasks json, OUT queues text[], OUT due_in double precision)

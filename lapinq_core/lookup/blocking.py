@@ -1,27 +1,28 @@
-"""What blocks a ready task: the first that applies of its key, its named limits and its queue's policy.
+"""What blocks a ready task, as data: the first that applies of its key, its named limits and its queue's policy.
 
 In this order:
 
 1. `KeyOrder`: its queue starts the tasks of a key in strict order, and an earlier one has not ended for good.
 2. `KeyFull`, `KeyRate`: what its key may run or start.
 3. `LimitClosed`, `LimitFull`, `LimitUsed`, then `LimitShort`: the named limits it takes from, by name.
-4. `QueueRate`: how often tasks of its queue may start.
+4. `QueueFull`, `QueueRate`: what its queue may run or start.
 
-`LimitTooSmall` never passes by itself, so it is told before everything that does. Claims decide by the same facts; what
-they have yet to read of lapinq_lane_news and lapinq_limit_news is counted in.
+`LimitTooSmall` never passes by itself, so it is told before everything that does. All but `LimitShort` are decided by
+`lapinq_blocks_1`, a function of the database.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import msgspec
 import psycopg
 
-from lapinq_core.db.rows import first_value, maybe_row
+from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.lookup.line import Ahead, QueuePosition, ahead_of_key, count_ahead
+from lapinq_core.lookup.line import Ahead, QueuePosition
 
 sql = sql_of(__name__)
 
@@ -132,6 +133,15 @@ class LimitTooSmall(msgspec.Struct, frozen=True, tag="limit_too_small"):
     rules: Rules
 
 
+class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
+    """Its queue has reached its limit of running tasks, or exceeds it because the limit was lowered."""
+
+    running: int
+    max_running: int
+    ahead: Ahead
+    queue: str
+
+
 class QueueRate(msgspec.Struct, frozen=True, tag="queue_rate"):
     """Its queue has used up its rate; the next task may start in `opens_in` seconds."""
 
@@ -143,172 +153,128 @@ class QueueRate(msgspec.Struct, frozen=True, tag="queue_rate"):
     ahead: Ahead
 
 
-Block = KeyOrder | KeyFull | KeyRate | LimitClosed | LimitFull | LimitUsed | LimitShort | QueueRate
+Block = (
+    KeyOrder | KeyFull | KeyRate | LimitClosed | LimitFull | LimitUsed | LimitShort | QueueFull | QueueRate
+)
 
 
-class _Head(msgspec.Struct, frozen=True):
-    id: str
-    due_at: datetime | None
-    state: HeadState
+class Kind(StrEnum):
+    """Why a task may not start, as `lapinq_blocks_1` tells it."""
+
+    RETRY = "retry"
+    SCHEDULE = "schedule"
+    PAUSED = "paused"
+    BREAKER = "breaker"
+    LIMIT_TOO_SMALL = "limit_too_small"
+    KEY_ORDER = "key_order"
+    KEY_FULL = "key_full"
+    KEY_RATE = "key_rate"
+    LIMIT_CLOSED = "limit_closed"
+    LIMIT_FULL = "limit_full"
+    LIMIT_USED = "limit_used"
+    QUEUE_FULL = "queue_full"
+    QUEUE_RATE = "queue_rate"
 
 
-class _Key(msgspec.Struct, frozen=True):
-    max_running: int | None
-    running: int
-    held_by: list[Holder] | None
-    rate: Rate | None
-    tokens: float | None
-    head: _Head | None
+class Blocked(NamedTuple):
+    """A row of `lapinq_blocks_1`. Of the last ones it has those that belong to its kind."""
 
-
-class _Limit(msgspec.Struct, frozen=True):
+    kind: Kind
+    rate: Rate
     name: str
-    units: int
-    max_running: int | None
+    until: datetime | None
+    task_id: str
     running: int
-    held_by: list[Holder] | None
-    rate: Rate | None
-    tokens: float | None
-    closed_until: datetime | None
+    max_running: int
+    tokens: float
+    units: int
+
+    def opens_in(self, now: datetime) -> float:
+        assert self.until is not None
+        return (self.until - now).total_seconds()
 
     @property
     def rules(self) -> Rules:
         return Rules(self.max_running, self.rate)
 
 
-class Allowances(msgspec.Struct, frozen=True):
-    """What the policy, the key and the limits allow now (allowances.sql)."""
-
-    order: str
-    rate: Rate | None
-    tokens: float | None
-    key: _Key | None
-    limits: list[_Limit] | None
-
-    @property
-    def is_fair(self) -> bool:
-        return self.order == "fair"
-
-    @property
-    def is_strict(self) -> bool:
-        return self.order == "strict_per_key" and self.key is not None
-
-    @property
-    def too_small(self) -> LimitTooSmall | None:
-        for limit in self.limits or []:
-            if limit.rate is not None and limit.units > limit.rate.burst:
-                return LimitTooSmall(limit.name, limit.units, limit.rate.burst, limit.rules)
-        return None
+async def read_blocks(conn: psycopg.AsyncConnection, task_id: str) -> list[Blocked]:
+    """All that keeps the task from starting, that to be told first at the beginning."""
+    rows = await all_rows(conn, sql("blocks"), {"id": task_id}, prepare=False)
+    return [Blocked(Kind(kind), rate and Rate(**rate), *facts) for kind, rate, *facts in rows]
 
 
-class Short(NamedTuple):
-    """A task, and a limit that has too few units for it."""
-
-    task_id: str
-    limit: str
-    units: int
-
-
-async def read_allowances(conn: psycopg.AsyncConnection, task_id: str) -> Allowances | None:
-    """None for a task that is not ready."""
-    params = {"id": task_id, "named": MAX_NAMED}
-    text = await first_value(conn, sql("allowances"), params, prepare=False)
-    return None if text is None else msgspec.json.decode(text, type=Allowances)
-
-
-async def find_short(
-    conn: psycopg.AsyncConnection, task_id: str, place: QueuePosition, allowed: Allowances
-) -> Short | None:
-    """The first task before it that needs more units of a limit than are left."""
-    rated = [limit.name for limit in allowed.limits or [] if limit.rate is not None]
-    if not rated:
-        return None
-    params = {
-        "id": task_id,
-        "queue": place.queue,
-        "lane": place.lane,
-        "rank": place.rank,
-        "seq": place.seq,
-        "names": rated,
-    }
-    row = await maybe_row(conn, sql("first_short"), params, prepare=False)
-    return Short(*row) if row else None
+def too_small(blocks: Sequence[Blocked]) -> LimitTooSmall | None:
+    """The first limit that never has the units that the task needs."""
+    for one in blocks:
+        if one.kind is Kind.LIMIT_TOO_SMALL:
+            return LimitTooSmall(one.name, one.units, one.rate.burst, one.rules)
+    return None
 
 
 async def find_block(
     conn: psycopg.AsyncConnection,
     task_id: str,
     place: QueuePosition,
-    allowed: Allowances,
-    short: Short | None,
+    blocks: Sequence[Blocked],
+    ahead: Ahead,
     now: datetime,
 ) -> Block | None:
     """What keeps the ready task from starting; None if nothing does but its turn."""
-    if place.lane is None:
-        ahead, first = await count_ahead(conn, place), None
-    else:
-        ahead, first = await ahead_of_key(conn, place, is_strict=allowed.is_strict)
-    return (
-        _by_order(task_id, place, allowed, first, ahead)
-        or _by_key(place, allowed, ahead)
-        or _by_limit(allowed, ahead, now)
-        or _by_another(allowed, short, ahead)
-        or _by_rate(place, allowed, ahead)
+    first = blocks[0] if blocks else None
+    if first is None or first.kind in {Kind.QUEUE_FULL, Kind.QUEUE_RATE}:
+        short = await _find_short(conn, task_id, place, ahead, now)
+        if short is not None:
+            return short
+    return None if first is None else await _told(conn, place, first, ahead, now)
+
+
+async def _told(
+    conn: psycopg.AsyncConnection, place: QueuePosition, block: Blocked, ahead: Ahead, now: datetime
+) -> Block | None:
+    queue, name, rate = place.queue, block.name, block.rate
+    match block.kind:
+        case Kind.KEY_ORDER:
+            delayed = HeadState.READY if block.until is None else HeadState.DELAYED
+            state = HeadState.RUNNING if block.running else delayed
+            return KeyOrder(block.task_id, state, block.until, queue, ahead)
+        case Kind.KEY_FULL:
+            held_by = await _holders(conn, "holders_of_key", queue=queue, key=place.key)
+            return KeyFull(block.running, block.max_running, held_by, queue, ahead)
+        case Kind.KEY_RATE:
+            return KeyRate(rate.limit, rate.period_seconds, rate.burst, block.opens_in(now), queue, ahead)
+        case Kind.LIMIT_CLOSED:
+            assert block.until is not None
+            return LimitClosed(name, block.until, ahead)
+        case Kind.LIMIT_FULL:
+            held_by = await _holders(conn, "holders_of_limit", name=name)
+            return LimitFull(name, block.running, block.max_running, held_by, ahead, block.rules)
+        case Kind.LIMIT_USED:
+            used = rate.burst - block.tokens
+            return LimitUsed(name, block.units, used, rate.burst, block.opens_in(now), ahead, block.rules)
+        case Kind.QUEUE_FULL:
+            return QueueFull(block.running, block.max_running, ahead, queue)
+        case Kind.QUEUE_RATE:
+            return QueueRate(rate.limit, rate.period_seconds, rate.burst, block.opens_in(now), queue, ahead)
+        case _:
+            return None  # told before
+
+
+async def _find_short(
+    conn: psycopg.AsyncConnection, task_id: str, place: QueuePosition, ahead: Ahead, now: datetime
+) -> LimitShort | None:
+    if not place.limits:
+        return None
+    params = {**place._asdict(), "id": task_id, "names": place.limits}
+    row = await maybe_row(conn, sql("first_short"), params, prepare=False)
+    if row is None:
+        return None
+    name, first, units, until, max_running, rate = row
+    return LimitShort(
+        name, first, units, (until - now).total_seconds(), ahead, Rules(max_running, Rate(**rate))
     )
 
 
-def _by_order(
-    task_id: str, place: QueuePosition, allowed: Allowances, first: str | None, ahead: Ahead
-) -> KeyOrder | None:
-    if not allowed.is_strict or allowed.key is None:
-        return None
-    head = allowed.key.head
-    if head is not None and head.id != task_id:
-        return KeyOrder(head.id, head.state, head.due_at, place.queue, ahead)
-    if head is None and first is not None:
-        return KeyOrder(first, HeadState.READY, None, place.queue, ahead)
-    return None
-
-
-def _by_key(place: QueuePosition, allowed: Allowances, ahead: Ahead) -> KeyFull | KeyRate | None:
-    key = allowed.key
-    if key is None:
-        return None
-    if key.max_running is not None and key.running >= key.max_running:
-        return KeyFull(key.running, key.max_running, key.held_by or [], place.queue, ahead)
-    if key.rate is not None and key.tokens is not None and key.tokens < 1:
-        wait = key.rate.wait(key.tokens)
-        return KeyRate(key.rate.limit, key.rate.period_seconds, key.rate.burst, wait, place.queue, ahead)
-    return None
-
-
-def _by_limit(allowed: Allowances, ahead: Ahead, now: datetime) -> LimitClosed | LimitFull | LimitUsed | None:
-    for limit in allowed.limits or []:
-        if limit.closed_until is not None and limit.closed_until > now:
-            return LimitClosed(limit.name, limit.closed_until, ahead)
-        if limit.max_running is not None and limit.running >= limit.max_running:
-            return LimitFull(
-                limit.name, limit.running, limit.max_running, limit.held_by or [], ahead, limit.rules
-            )
-        if limit.rate is not None and limit.tokens is not None and limit.tokens < max(limit.units, 1):
-            used = limit.rate.burst - limit.tokens
-            wait = limit.rate.wait(limit.tokens, max(limit.units, 1))
-            return LimitUsed(limit.name, limit.units, used, limit.rate.burst, wait, ahead, limit.rules)
-    return None
-
-
-def _by_another(allowed: Allowances, short: Short | None, ahead: Ahead) -> LimitShort | None:
-    for limit in allowed.limits or []:
-        if short is not None and limit.name == short.limit and limit.rate is not None:
-            wait = limit.rate.wait(limit.tokens or 0.0, short.units)
-            return LimitShort(limit.name, short.task_id, short.units, wait, ahead, limit.rules)
-    return None
-
-
-def _by_rate(place: QueuePosition, allowed: Allowances, ahead: Ahead) -> QueueRate | None:
-    rate = allowed.rate
-    if rate is None or allowed.tokens is None or allowed.tokens >= 1:
-        return None
-    return QueueRate(
-        rate.limit, rate.period_seconds, rate.burst, rate.wait(allowed.tokens), place.queue, ahead
-    )
+async def _holders(conn: psycopg.AsyncConnection, verb: LiteralString, **about: str) -> list[Holder]:
+    params = {**about, "most": MAX_NAMED}
+    return [Holder(*row) for row in await all_rows(conn, sql(verb), params, prepare=False)]

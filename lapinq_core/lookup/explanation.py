@@ -35,6 +35,7 @@ from lapinq_core.lookup.blocking import (
     LimitShort,
     LimitTooSmall,
     LimitUsed,
+    QueueFull,
     QueueRate,
 )
 from lapinq_core.lookup.why_not_running import (
@@ -49,7 +50,6 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
-    QueueFull,
     QueuePaused,
     Reason,
     WorkerDead,

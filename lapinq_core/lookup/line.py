@@ -42,39 +42,30 @@ class QueuePosition(NamedTuple):
         """Empty without a key."""
         return "" if self.lane is None else self.lane.split("\x1f", 1)[0]
 
+    @property
+    def limits(self) -> list[str]:
+        """The named limits that it takes from."""
+        _, _, names = (self.lane or "").partition("\x1f")
+        return names.split(",") if names else []
 
-async def count_ahead(conn: psycopg.AsyncConnection, place: QueuePosition) -> Ahead:
-    """Those ahead of a task in a queue that starts tasks by priority, or whose order says nothing of this task.
+
+async def count_ahead(
+    conn: psycopg.AsyncConnection, place: QueuePosition, *, is_strict: bool = False
+) -> Ahead:
+    """Those ahead of a task in its queue, or of its key if it waits in a lane; `is_strict`: whatever their priority.
 
     `conn` may be in a transaction.
     """
+    params: dict[str, Any] = {"queue": place.queue, "rank": place.rank, "seq": place.seq}
     if place.lane is not None:
-        count, _ = await ahead_of_key(conn, place, is_strict=False)
-        return count
-    params = {"queue": place.queue, "rank": place.rank, "seq": place.seq}
+        params |= {"lane": place.lane, "key": place.key, "is_strict": is_strict and place.key != ""}
+        row = await _counted(conn, "count_ahead_of_key", params)
+        of_key = place.key != ""
+        return Ahead(None, of_key=of_key) if row is None else _capped(row[0] or 0, of_key=of_key)
     row = await _counted(conn, "count_ahead", params)
     if row is None or (place.is_governed and not row[0]):
         return Ahead(None)  # those in lanes are ahead or not, by priority and by what holds them
     return _capped(row[0])
-
-
-async def ahead_of_key(
-    conn: psycopg.AsyncConnection, place: QueuePosition, *, is_strict: bool
-) -> tuple[Ahead, str | None]:
-    """Those of its key, and the id of the first of them."""
-    of_key = place.key != ""
-    params = {
-        "queue": place.queue,
-        "lane": place.lane,
-        "key": place.key,
-        "rank": place.rank,
-        "seq": place.seq,
-        "is_strict": is_strict,
-    }
-    row = await _counted(conn, "count_ahead_of_key", params)
-    return (
-        (Ahead(None, of_key=of_key), None) if row is None else (_capped(row[0] or 0, of_key=of_key), row[1])
-    )
 
 
 async def count_turns_ahead(conn: psycopg.AsyncConnection, place: QueuePosition, of_key: int) -> Ahead:

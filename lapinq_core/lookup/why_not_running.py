@@ -9,8 +9,8 @@ For a pending task, in this order:
    its queue or its task name does until a probe succeeds. They come before `CannotImport`, whose cause may be fixed by
    now: only another attempt can tell.
 4. `LimitTooSmall`, as it never passes by itself, then `CannotImport`.
-5. What its key and its named limits do not allow, in the order of `blocking.py`.
-6. `QueueFull`, `QueueRate`, `AllBusy`, then `Isolated`, then `FairTurn` or `InLine`: it gets its turn.
+5. What its key, its named limits and its queue's policy do not allow, in the order of `blocking.py`.
+6. `AllBusy`, then `Isolated`, then `FairTurn` or `InLine`: it gets its turn.
 
 For a running task: `WorkerDead`, `WorkerLate`, `CancelRequested`; None if all is well. None, too, for a task that has
 ended. Tasks with a higher priority in other queues, which workers take first, are not considered.
@@ -25,17 +25,11 @@ import psycopg
 
 from lapinq_core.db.rows import maybe_row, one_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.limits import breakers, task_breakers
 from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
-from lapinq_core.lookup.blocking import (
-    Block,
-    LimitTooSmall,
-    QueueRate,
-    find_block,
-    find_short,
-    read_allowances,
-)
+from lapinq_core.lookup.blocking import Block, Kind, LimitTooSmall, find_block, read_blocks, too_small
 from lapinq_core.lookup.line import Ahead, QueuePosition, count_ahead, count_turns_ahead
 
 sql = sql_of(__name__)
@@ -104,15 +98,6 @@ class BreakerOpen(msgspec.Struct, frozen=True, tag="breaker_open"):
     task_name: str | None = None
 
 
-class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
-    """Its queue has reached its limit of running tasks, or exceeds it because the limit was lowered."""
-
-    running: int
-    max_running: int
-    ahead: Ahead
-    queue: str
-
-
 class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
     """The workers of its queue have no free slot."""
 
@@ -174,7 +159,6 @@ Reason = (
     | BreakerOpen
     | LimitTooSmall
     | Block
-    | QueueFull
     | AllBusy
     | Isolated
     | FairTurn
@@ -208,34 +192,29 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
             return NoWorker(facts.queue_name)
         if not claiming:
             return AllQuiet(facts.queue_name, alive)
-        if (stopped := await _open_breaker(conn, facts)) is not None:
-            return stopped
-        allowed = await read_allowances(conn, task_id) if facts.is_governed else None
-        if allowed is not None and (too_small := allowed.too_small) is not None:
-            return too_small
+        blocks = await read_blocks(conn, task_id)
+        if any(one.kind is Kind.BREAKER for one in blocks):
+            stopped = await _open_breaker(conn, facts)
+            if stopped is not None:
+                return stopped
+        if (never := too_small(blocks)) is not None:
+            return never
         if facts.import_error is not None:
             return CannotImport(facts.module_path, facts.import_error, None)
         place = facts.place
         if place is None:
             return InLine(Ahead(None))
-        short = None if allowed is None else await find_short(conn, task_id, place, allowed)
-    block = None
-    if allowed is not None:
-        block = await find_block(conn, task_id, place, allowed, short, facts.now)
-        if block is not None and not isinstance(block, QueueRate):
+        ahead = await count_ahead(conn, place, is_strict=facts.order == StartOrder.STRICT_PER_KEY)
+        block = await find_block(conn, task_id, place, blocks, ahead, facts.now)
+        if block is not None:
             return block
-    ahead = await count_ahead(conn, place)
-    if facts.max_running is not None and facts.queue_running >= facts.max_running:
-        return QueueFull(facts.queue_running, facts.max_running, ahead, place.queue)
-    if block is not None:
-        return block
-    if running >= slots:
-        return AllBusy(running, slots, ahead)
-    if facts.isolation >= Isolation.ISOLATED:
-        return Isolated(Isolation.ISOLATED, ahead)
-    if allowed is not None and allowed.is_fair and place.lane is not None:
-        return FairTurn(await count_turns_ahead(conn, place, ahead.count or 0), ahead)
-    return InLine(ahead)
+        if running >= slots:
+            return AllBusy(running, slots, ahead)
+        if facts.isolation >= Isolation.ISOLATED:
+            return Isolated(Isolation.ISOLATED, ahead)
+        if facts.order == StartOrder.FAIR and place.lane is not None:
+            return FairTurn(await count_turns_ahead(conn, place, ahead.count or 0), ahead)
+        return InLine(ahead)
 
 
 async def _open_breaker(conn: psycopg.AsyncConnection, facts: "_Facts") -> BreakerOpen | None:
@@ -278,8 +257,7 @@ class _Facts(NamedTuple):
     paused_at: datetime | None
     paused_by: str | None
     pause_reason: str | None
-    max_running: int | None
-    queue_running: int
+    order: str
     cancel_requested_at: datetime | None
     worker_id: str | None
     worker_name: str | None

@@ -213,4 +213,4 @@ def _streamed(
 
 
 def _task_objects(picked: psql.Composable) -> psql.Composed:
-    return psql.SQL(sql("task_objects")).format(picked=picked, waiting_for=psql.SQL(sql("waiting_for")))
+    return psql.SQL(sql("task_objects")).format(picked=picked)

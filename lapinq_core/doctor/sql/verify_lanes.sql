@@ -1,8 +1,8 @@
 -- Lanes that differ from what waits and runs, of which no news tells claims to look at them: what is wrong, queue and lane.
 -- `unseen`: tasks wait in lanes, and the queue's row does not say so. `missing`: the lane has no row. `names`: it names other
--- limits. `closed`: its first task may start. `late`: its place is behind its first task. Up to a hundred. A lane may be open
+-- limits. `closed`: nothing blocks its key. `late`: its place is behind its first task. Up to a hundred. A lane may be open
 -- although nothing waits in it, or its head has gone: the claim that meets it corrects that (lapinq_removed_lanes_1).
--- Locks nothing. Reads all laned rows of lapinq_ready and lapinq_running, and all lanes.
+-- Locks nothing. Reads all laned rows of lapinq_ready and all lanes, and asks of the keys of closed ones (lapinq_key_now_1).
 WITH waiting AS MATERIALIZED (
     SELECT queue_name, lane, min(rank) FILTER (WHERE expires_at IS NULL OR expires_at > lapinq_now()) AS rank
       FROM lapinq_ready
@@ -12,11 +12,6 @@ WITH waiting AS MATERIALIZED (
     SELECT DISTINCT n.queue_name, lane, split_part(lane, chr(31), 1) AS key
       FROM lapinq_lane_news n
      CROSS JOIN unnest(n.lanes) AS lane
-), running AS MATERIALIZED (
-    SELECT queue_name, split_part(lane, chr(31), 1) AS key, count(*) AS tasks
-      FROM lapinq_running
-     WHERE lane IS NOT NULL
-     GROUP BY queue_name, split_part(lane, chr(31), 1)
 ), open_keys AS MATERIALIZED (
     SELECT DISTINCT queue_name, split_part(lane, chr(31), 1) AS key
       FROM lapinq_lanes
@@ -34,24 +29,16 @@ WITH waiting AS MATERIALIZED (
                 WHEN b.names <> split_part(b.lane, chr(31), 2) THEN 'names'
                 WHEN b.is_open AND q.start_order = 'priority' AND b.rank > b.first_rank THEN 'late'
                 WHEN b.waits AND NOT b.is_open AND b.opens_at IS NULL
-                     AND (b.key = ''
-                          OR (q.max_running_per_key IS NULL OR coalesce(r.tasks, 0) < q.max_running_per_key)
-                             AND (q.start_order <> 'strict_per_key'
-                                  OR r.tasks IS NULL
-                                     AND NOT EXISTS (SELECT
-                                                       FROM open_keys o
-                                                      WHERE o.queue_name = b.queue_name
-                                                        AND o.key = b.key)
-                                     AND NOT EXISTS (SELECT
-                                                       FROM lapinq_keys k
-                                                       JOIN lapinq_delayed d ON d.id = k.holder
-                                                        AND split_part(d.lane, chr(31), 1) = k.key
-                                                      WHERE k.queue_name = b.queue_name
-                                                        AND k.key = b.key))) THEN 'closed'
+                     AND (SELECT k.blocked_by FROM lapinq_key_now_1(q, b.key) AS k) IS NULL
+                     AND NOT (q.start_order = 'strict_per_key'
+                              AND b.key > ''
+                              AND EXISTS (SELECT
+                                            FROM open_keys o
+                                           WHERE o.queue_name = b.queue_name
+                                             AND o.key = b.key)) THEN 'closed'
            END AS problem
       FROM both_sides b
       LEFT JOIN lapinq_queues q ON q.name = b.queue_name
-      LEFT JOIN running r ON r.queue_name = b.queue_name AND r.key = b.key
 )
 SELECT problem, queue_name, lane
   FROM judged j

@@ -10,7 +10,7 @@ MAX_AMOUNT = 1_000_000_000
 MAX_PERIOD_SECONDS = 31_536_000
 """A year."""
 MAX_FILL_SECONDS = 100 * 31_557_600
-"""A hundred years; it is also in the statements of `lapinq_core.limits`."""
+"""A hundred years; it is also in `lapinq_filled_at_1`."""
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -19,10 +19,6 @@ class Rate(msgspec.Struct, frozen=True):
     limit: float
     period_seconds: float
     burst: float
-
-    def wait(self, tokens: float, wanted: float = 1.0) -> float:
-        """Seconds until it has as many tokens as wanted, from `tokens` on."""
-        return min((wanted - tokens) * self.period_seconds / self.limit, MAX_FILL_SECONDS)
 
 
 def checked_rate(field: str, limit: float, period_seconds: float, burst: float | None) -> Rate:

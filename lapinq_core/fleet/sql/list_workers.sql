@@ -1,7 +1,8 @@
 -- Workers, live ones first, then by name: how many there are, and each as JSON text with its oldest claims. `id`
 -- selects one; NULL selects all.
--- Locks nothing. Reads all of lapinq_workers, where dead workers stay for a day, and lapinq_running once, which has no
--- index by worker. It looks up the names of the tasks shown by primary key, one by one, whatever the planner estimates.
+-- Locks nothing. Reads all of lapinq_workers, where dead workers stay for a day, and unless `max_tasks` is 0 lapinq_running
+-- once, which has no index by worker. It looks up the names of the tasks shown by primary key, one by one, whatever the
+-- planner estimates.
 WITH chosen AS MATERIALIZED (
     SELECT *,
            count(*) OVER () AS total
@@ -19,7 +20,8 @@ WITH chosen AS MATERIALIZED (
            row_number() OVER (PARTITION BY worker_id ORDER BY claimed_at, seq) AS place,
            count(*) OVER (PARTITION BY worker_id) AS total
       FROM lapinq_running
-     WHERE worker_id IN (SELECT id FROM chosen)
+     WHERE %(max_tasks)s::integer > 0
+       AND worker_id IN (SELECT id FROM chosen)
 ), shown AS MATERIALIZED (
     SELECT h.worker_id,
            h.total,
@@ -33,7 +35,7 @@ WITH chosen AS MATERIALIZED (
                    'progress', h.progress)
                ORDER BY h.place) AS tasks
       FROM held h
-     WHERE h.place <= %(max_tasks)s
+     WHERE h.place <= %(max_tasks)s::integer
      GROUP BY h.worker_id, h.total
 )
 SELECT o.total,

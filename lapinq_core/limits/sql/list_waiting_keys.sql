@@ -1,15 +1,10 @@
 -- Keys of a queue after the key `after`, ascending, at most `limit`: those of which tasks wait, with `also_running` also
 -- those of which tasks only run, with `only_blocked` those of which no task may start now. Looks at no more than `most`
 -- keys; `next` is the last one looked at if there may be more.
--- blocked_by is "order" if the task that started last has not ended for good, "max_running_per_key" or "rate_per_key";
--- `until` is when a start is allowed again, if that is known, and `holder` the task that holds the key.
+-- What blocks a key, and until when if that is known, lapinq_key_now_1 tells; `holder` is the task that holds the key.
 -- `waiting` stops counting at `most_counted`. Locks nothing. Relies on lapinq_ready_lane, lapinq_running_key and primary
 -- keys, a few probes a key: keys can't contain characters below the space.
-WITH RECURSIVE q AS MATERIALIZED (
-    SELECT max_running_per_key, rate_per_key, start_order = 'strict_per_key' AS is_strict
-      FROM lapinq_queues
-     WHERE name = %(queue)s::text
-), walked AS (
+WITH RECURSIVE walked AS (
     SELECT 0 AS nth, %(after)s::text COLLATE "C" AS key
     UNION ALL
     SELECT w.nth + 1, next.key
@@ -34,32 +29,12 @@ WITH RECURSIVE q AS MATERIALIZED (
      WHERE w.nth < %(most)s::integer
        AND next.key IS NOT NULL
 ), page AS MATERIALIZED (
-    SELECT w.key, runs.running, hold.holder, hold.due_at, hold.is_parked, bucket.tokens, q.rate_per_key,
-           CASE WHEN q.is_strict AND (runs.running > 0 OR hold.due_at IS NOT NULL) THEN 'order'
-                WHEN runs.running >= q.max_running_per_key THEN 'max_running_per_key'
-                WHEN bucket.tokens < 1 THEN 'rate_per_key' END AS blocked_by
+    SELECT w.key, k.blocked_by, k.until, k.holder, k.running
       FROM walked w
-     CROSS JOIN LATERAL (
-           SELECT count(*) AS running
-             FROM lapinq_running r
-            WHERE r.queue_name = %(queue)s::text
-              AND split_part(r.lane, chr(31), 1) = w.key
-              AND r.lane IS NOT NULL
-           OFFSET 0) AS runs
-      LEFT JOIN q ON true
-      LEFT JOIN LATERAL (
-           SELECT k.holder, k.tokens, k.tokens_at, d.due_at, d.parked_for IS NOT NULL AS is_parked
-             FROM lapinq_keys k
-             LEFT JOIN lapinq_delayed d ON d.id = k.holder AND split_part(d.lane, chr(31), 1) = k.key
-            WHERE k.queue_name = %(queue)s::text
-              AND k.key = w.key
-           OFFSET 0) AS hold ON true
-     CROSS JOIN LATERAL (SELECT lapinq_tokens(q.rate_per_key, hold.tokens, hold.tokens_at) AS tokens) AS bucket
+      LEFT JOIN lapinq_queues q ON q.name = %(queue)s::text
+     CROSS JOIN LATERAL lapinq_key_now_1(q, w.key) AS k
      WHERE w.nth > 0
-       AND (NOT %(only_blocked)s::boolean
-            OR q.is_strict AND (runs.running > 0 OR hold.due_at IS NOT NULL)
-            OR runs.running >= q.max_running_per_key
-            OR bucket.tokens < 1)
+       AND (k.blocked_by IS NOT NULL OR NOT %(only_blocked)s::boolean)
      LIMIT %(limit)s::integer
 ), told AS (
     SELECT p.*, waits.waiting, coalesce(head.id, first.id) AS head_id, held.id AS held_id, held.claimed_at
@@ -103,7 +78,7 @@ WITH RECURSIVE q AS MATERIALIZED (
             WHERE r.queue_name = %(queue)s::text
               AND split_part(r.lane, chr(31), 1) = p.key
               AND r.lane IS NOT NULL
-              AND p.blocked_by IN ('order', 'max_running_per_key')
+              AND p.blocked_by IN ('key_order', 'key_full')
             ORDER BY r.claimed_at, r.id
             LIMIT 1) AS held ON true
 )
@@ -115,20 +90,15 @@ SELECT json_build_object(
                                     'waiting', least(t.waiting, %(most_counted)s::integer),
                                     'waiting_is_capped', t.waiting > %(most_counted)s::integer,
                                     'running', t.running,
-                                    'blocked_by', t.blocked_by,
-                                    'until', CASE t.blocked_by
-                                             WHEN 'order' THEN CASE WHEN t.held_id IS NULL AND NOT t.is_parked THEN t.due_at END
-                                             WHEN 'rate_per_key'
-                                             THEN lapinq_now()
-                                                  + least(3155760000,
-                                                          (1 - t.tokens) * (t.rate_per_key ->> 'period_seconds')::float8
-                                                          / (t.rate_per_key ->> 'limit')::float8) * interval '1 second' END,
+                                    'blocked_by', CASE t.blocked_by WHEN 'key_order' THEN 'order'
+                                                                    WHEN 'key_full' THEN 'max_running_per_key'
+                                                                    WHEN 'key_rate' THEN 'rate_per_key' END,
+                                    'until', t.until,
                                     'holder',
                                     (SELECT json_build_object('task_id', h.id, 'task_name', h.task_name,
                                                               'started_at', t.claimed_at)
                                        FROM lapinq_tasks h
-                                      WHERE t.blocked_by IN ('order', 'max_running_per_key')
-                                        AND h.id = coalesce(t.held_id, t.holder)),
+                                      WHERE h.id = coalesce(t.held_id, t.holder)),
                                     'head',
                                     (SELECT json_build_object('task_id', h.id, 'task_name', h.task_name)
                                        FROM lapinq_tasks h

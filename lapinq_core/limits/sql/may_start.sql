@@ -8,24 +8,15 @@
 SELECT a.queue_name
   FROM unnest(%(queues)s::text[], %(mark_ranks)s::bigint[], %(mark_seqs)s::bigint[]) AS a (queue_name, mark_rank, mark_seq)
   LEFT JOIN lapinq_queues q ON q.name = a.queue_name
- WHERE q.paused_at IS NULL
-   AND (q.max_running IS NULL
-        OR q.max_running > (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = a.queue_name))
-   AND (q.rate IS NULL
-        OR lapinq_tokens(q.rate, q.tokens, q.tokens_at) >= 1
-        OR EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = a.queue_name OFFSET 0))
-   AND (q.has_breaker IS NOT TRUE
-        OR EXISTS (SELECT
-                     FROM lapinq_breakers b
-                    WHERE b.queue_name = a.queue_name
-                      AND (b.state <> 'open'
-                           OR b.tries_at NOT BETWEEN lapinq_now() AND lapinq_now() + b.pause_seconds * interval '1 second')
-                      AND NOT EXISTS (SELECT
-                                        FROM lapinq_running r
-                                       WHERE r.id = b.probe_id
-                                         AND r.seq = b.probe_seq
-                                     OFFSET 0)
-                   OFFSET 0))
+ WHERE NOT EXISTS (SELECT
+                     FROM lapinq_blocks_of_queue_1(q) AS b
+                    WHERE CASE b.kind
+                          WHEN 'breaker' THEN num_nonnulls(b.until, b.probe) > 0 -- else one task may be its probe
+                          WHEN 'queue_rate' THEN NOT EXISTS (SELECT
+                                                               FROM lapinq_lane_news n
+                                                              WHERE n.queue_name = a.queue_name
+                                                             OFFSET 0)
+                          ELSE true END)
    AND (EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = a.queue_name OFFSET 0)
         OR q.is_laned
            AND (EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.is_open AND l.names = '' OFFSET 0)

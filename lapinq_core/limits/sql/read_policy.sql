@@ -7,9 +7,7 @@ SELECT json_build_object(
            'rate_per_key', q.rate_per_key, 'order', q.start_order, 'weights', q.weights,
            'tokens', now.tokens,
            'next_start_at',
-           greatest(CASE WHEN now.tokens < 1
-                         THEN lapinq_now() + least(3155760000, (1 - now.tokens) * (q.rate ->> 'period_seconds')::float8
-                                                               / (q.rate ->> 'limit')::float8) * interval '1 second' END,
+           greatest(lapinq_filled_at_1(q.rate, now.tokens, 1),
                     CASE WHEN q.rate_per_key IS NOT NULL
                           -- By the index: EXISTS alone may read all lanes of all queues, up to an open one.
                           AND (SELECT true

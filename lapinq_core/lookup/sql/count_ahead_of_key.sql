@@ -1,5 +1,5 @@
--- How many tasks of its key are ahead of one that waits in a lane, at most `most` in each part, and the id of the first of
--- them. Without a key only its own lane counts. In strict order the tasks of a key follow their entry alone, else their
+-- How many tasks of its key are ahead of one that waits in a lane, at most `most` in each part. Without a key only its own
+-- lane counts. In strict order the tasks of a key follow their entry alone, else their
 -- rank first.
 -- Goes through the parts of the key's lanes that have one rank each; of a key's lanes it looks at a hundred.
 -- Locks nothing. Relies on lapinq_ready_lane and lapinq_lanes_pkey.
@@ -39,13 +39,11 @@ WITH RECURSIVE lanes AS MATERIALIZED (
             ORDER BY r.queue_name, r.lane, r.rank, r.seq
             LIMIT 1) AS next
 )
-SELECT least(sum(ahead.tasks), %(most)s::integer)::integer,
-       (array_agg(ahead.first ORDER BY CASE WHEN %(is_strict)s::boolean THEN 0 ELSE p.rank END, ahead.seq)
-            FILTER (WHERE ahead.tasks > 0))[1]::text
+SELECT least(sum(ahead.tasks), %(most)s::integer)::integer
   FROM parts p
  CROSS JOIN LATERAL (
-       SELECT count(*) AS tasks, (array_agg(id ORDER BY seq))[1] AS first, min(seq) AS seq
-         FROM (SELECT id, seq
+       SELECT count(*) AS tasks
+         FROM (SELECT
                  FROM lapinq_ready
                 WHERE queue_name = %(queue)s::text
                   AND lane = p.lane

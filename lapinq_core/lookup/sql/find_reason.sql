@@ -17,10 +17,7 @@ SELECT lapinq_now(),
        q.paused_at,
        q.paused_by,
        q.pause_reason,
-       q.max_running,
-       CASE WHEN q.max_running IS NULL THEN 0
-            ELSE (SELECT count(*) FROM lapinq_running other WHERE other.queue_name = q.name)
-       END,
+       coalesce(q.start_order, 'priority'),
        r.cancel_requested_at,
        r.worker_id::text,
        k.name,

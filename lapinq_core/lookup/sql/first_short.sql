@@ -1,11 +1,11 @@
 -- The first task of a queue that is before one in the order and needs more units of one of its limits than are left: behind
--- that, nothing else that takes from the limit starts. Returns its id, the limit and the units it needs.
+-- that, nothing else that takes from the limit starts. Returns the limit, its id, the units it needs, when there are enough,
+-- and what the limit allows.
 -- Passes what the next claim will not start either (lapinq_claim_governed_1): sets of limits of which one is closed, has no
--- place or nothing left, and tasks past their time to live or that need more than a limit ever has. It counts in what claims
--- have not read yet of lapinq_limit_news, as allowances.sql does. In fair order a set may be shifted.
+-- place or nothing left (lapinq_limits_now_1), and tasks past their time to live or that need more than a limit ever has. In
+-- fair order a set may be shifted.
 -- Looks at the first hundred tasks of at most fifty open lanes of each set of limits.
--- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey, lapinq_ready_lane, lapinq_running_units and
--- lapinq_limit_news_pkey.
+-- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey and lapinq_ready_lane.
 WITH RECURSIVE sets AS (
     (SELECT names
        FROM lapinq_lanes
@@ -29,26 +29,15 @@ WITH RECURSIVE sets AS (
     SELECT name, start_order, virtual_time, lane_shifts
       FROM lapinq_queues
      WHERE name = %(queue)s::text
-), running AS MATERIALIZED (
-    SELECT string_to_array(split_part(lane, chr(31), 2), ',') AS names
-      FROM lapinq_running
-     WHERE units IS NOT NULL
 ), limits AS MATERIALIZED (
-    SELECT name, burst, tokens, (is_closed OR tokens < 1 OR places < 1) IS TRUE AS is_shut
-      FROM (SELECT l.name, (l.rate ->> 'burst')::float8 AS burst,
-                   lapinq_tokens(l.rate, coalesce(l.tokens, (l.rate ->> 'burst')::float8) + coalesce(news.units, 0), l.tokens_at)
-                   AS tokens,
-                   greatest(l.closed_until, news.closed_until) > lapinq_now() AS is_closed,
-                   l.max_running - (SELECT count(*) FROM running r WHERE l.name = ANY (r.names)) AS places
-              FROM lapinq_limits l
-             CROSS JOIN LATERAL (
-                   SELECT sum(units) AS units, max(closed_until) AS closed_until
-                     FROM (SELECT units, closed_until
-                             FROM lapinq_limit_news
-                            WHERE limit_name = l.name
-                            ORDER BY limit_name, seq
-                            LIMIT 1000) AS few) AS news
-             WHERE l.name = ANY (ARRAY(SELECT unnest(string_to_array(names, ',')) FROM sets))) AS found
+    SELECT l.name, l.max_running, l.rate, (l.rate ->> 'burst')::float8 AS burst, own.tokens,
+           l.blocked_by IS NOT NULL
+           OR (own.tokens < 1) IS TRUE
+           OR (l.reserved_by <> %(queue)s::text AND l.running + l.reserved_places >= l.max_running) IS TRUE AS is_shut
+      FROM lapinq_limits_now_1() AS l
+     CROSS JOIN LATERAL (
+           SELECT l.tokens - CASE WHEN l.reserved_by <> %(queue)s::text THEN l.reserved ELSE 0 END AS tokens) AS own
+     WHERE l.name = ANY (ARRAY(SELECT unnest(string_to_array(names, ',')) FROM sets))
 ), shifted AS MATERIALIZED (
     SELECT s.names,
            CASE WHEN q.start_order = 'fair'
@@ -72,7 +61,8 @@ WITH RECURSIVE sets AS (
       LEFT JOIN lapinq_lanes l ON l.queue_name = %(queue)s::text AND l.lane = %(lane)s::text AND l.is_open
       LEFT JOIN shifted s ON s.names = l.names
 )
-SELECT first.id::text, need.name, need.units
+SELECT need.name, first.id::text, need.units, lapinq_filled_at_1(limits.rate, limits.tokens, need.units), limits.max_running,
+       limits.rate
   FROM shifted s
  CROSS JOIN LATERAL (
        SELECT lane, rank, place + s.shift AS start, head

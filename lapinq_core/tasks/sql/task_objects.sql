@@ -2,41 +2,15 @@
 -- ids, newest first (`filters.py`); one snapshot serves the filter by status and the object.
 -- Each object is built when it is read, in the order of the ids: the limit below makes the rows be looked up one by
 -- one, and nothing that contains them is sorted. So a reader that stops early leaves the rest unbuilt.
--- Named limits, open circuit breakers, and what runs in queues with max_running, are looked at once, and only if a pending
--- task may wait for them.
--- Locks nothing. Relies on the primary keys, lapinq_attempts_final and lapinq_running_units.
+-- What blocks the pending ones, lapinq_blocks_1 tells for all together, if there is one.
+-- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 WITH picked AS MATERIALIZED (
     {picked}
-), limits AS MATERIALIZED (
-    SELECT l.name,
-           greatest(l.closed_until, news.closed_until) > lapinq_now() AS is_closed,
-           lapinq_tokens(l.rate, l.tokens + coalesce(news.units, 0), l.tokens_at) AS tokens,
-           l.max_running - (SELECT count(*)
-                              FROM lapinq_running r
-                             WHERE r.units IS NOT NULL
-                               AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ','))) AS places
-      FROM lapinq_limits l
-     CROSS JOIN LATERAL (
-           SELECT sum(units) AS units, max(closed_until) AS closed_until
-             FROM (SELECT units, closed_until
-                     FROM lapinq_limit_news
-                    WHERE limit_name = l.name
-                    ORDER BY limit_name, seq
-                    LIMIT 1000) AS few) AS news
-), stopped AS MATERIALIZED (
-    SELECT queue_name, NULL AS task_name
-      FROM lapinq_breakers
-     WHERE state <> 'closed'
-     UNION ALL
-    SELECT NULL, task_name
-      FROM lapinq_task_breakers
-     WHERE state <> 'closed'
-), full_queues AS MATERIALIZED (
-    SELECT r.queue_name
-      FROM lapinq_running r
-      JOIN lapinq_queues q ON q.name = r.queue_name AND q.max_running IS NOT NULL
-     GROUP BY r.queue_name, q.max_running
-    HAVING count(*) >= q.max_running
+), blocks AS MATERIALIZED (
+    SELECT jsonb_object_agg(first.id, jsonb_build_object('kind', split_part(first.kind, '_', 1), 'name', first.name)) AS by_id
+      FROM (SELECT DISTINCT ON (b.id) b.id, b.kind, b.name
+              FROM lapinq_blocks_1(ARRAY(SELECT id FROM picked)) AS b
+             ORDER BY b.id, b.nth, b.name) AS first
 )
 SELECT o.id::text, row_to_json(o)::text
   FROM picked
@@ -74,7 +48,7 @@ SELECT o.id::text, row_to_json(o)::text
                d.key,
                d.limits,
                NULL::uuid AS workflow_id,
-               ({waiting_for}) AS waiting_for,
+               CASE WHEN d.status = 'pending' THEN (SELECT by_id FROM blocks) -> d.id::text END AS waiting_for,
                (SELECT t.unique_key FROM lapinq_tasks t WHERE t.id = d.id) AS unique_key
           FROM lapinq_task_details d
          WHERE d.id = picked.id

@@ -1,6 +1,6 @@
 """Says of which lanes claims have to hear when tasks are removed.
 
-Revision ID: 0059 Revises: 0057
+Revision ID: 0059 Revises: 0058
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0059"
-down_revision = "0057"
+down_revision = "0058"
 branch_labels = None
 depends_on = None
 

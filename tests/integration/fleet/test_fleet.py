@@ -309,6 +309,9 @@ async def test_the_list_asks_only_for_the_tasks_that_it_shows(connections: Conne
         ]
         assert sum(node["Actual Loops"] for node in of_tasks) == operators.MAX_TASKS
         assert blocks(found) < 500
+        found = await plan(plain, "list_workers", params | {"max_tasks": 0})
+        read = {node.get("Relation Name") for node in nodes(found) if node["Actual Loops"]}
+        assert "lapinq_running" not in read
 
 
 def send(to: str, copies: int = 1) -> None: ...

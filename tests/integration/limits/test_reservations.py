@@ -1,10 +1,10 @@
 """A task that needs many units of a limit is not passed forever by the small tasks of other queues."""
 
-from lapinq_core.db.rows import one_row
+from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
 from lapinq_core.lookup.blocking import LimitUsed
-from lapinq_core.lookup.why_not_running import find_reason
+from tests.integration.lookup.test_what_blocks import told
 from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 
@@ -19,7 +19,9 @@ async def test_what_comes_in_is_left_to_the_queue_that_waits_for_many(conn: Conn
     await has(conn, 5000)
     assert await claim(conn, worker, 1, "large") == []
     assert await claim(conn, worker, 1, "small") == []
-    assert isinstance(await find_reason(conn, first), LimitUsed)
+    reason, short = await told(conn, first)
+    assert (type(reason), short) == (LimitUsed, {"kind": "limit", "name": "tokens"})
+    assert await first_value(conn, "SELECT lapinq_startable('small')") == 0
     await has(conn, 6000)
     assert await claim(conn, worker, 1, "small") == []
     assert [held.id for held in await claim(conn, worker, 1, "large")] == [large]

@@ -20,11 +20,12 @@ from lapinq_core.lookup.blocking import (
     LimitShort,
     LimitTooSmall,
     LimitUsed,
+    QueueFull,
     QueueRate,
     Rules,
 )
 from lapinq_core.lookup.line import Ahead
-from lapinq_core.lookup.why_not_running import BreakerOpen, FairTurn, InLine, QueueFull, Reason, find_reason
+from lapinq_core.lookup.why_not_running import BreakerOpen, FairTurn, InLine, Reason, find_reason
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
@@ -111,14 +112,14 @@ async def test_a_rate_says_when_the_next_may_start_and_counts_what_was_given_bac
     assert reason.opens_in == pytest.approx(60, abs=30)
     assert short == QUEUE
     await worker_verbs.release(conn, claims[:1])
-    await told_as(conn, ids[3], InLine)
+    assert await told(conn, ids[3]) == (InLine(of_key(2)), None)
 
 
 async def test_in_strict_order_a_key_waits_for_its_head(database: str, conn: Conn) -> None:
     worker = await add_worker(conn, concurrency=50)
     first, second, third = [(await enqueue(conn, 1, key="a", priority=n))[0] for n in range(3)]
     await govern(conn, start_order="strict_per_key")
-    assert await told(conn, third) == (KeyOrder(first, HeadState.READY, None, "default", of_key(2)), None)
+    assert await told(conn, third) == (KeyOrder(first, HeadState.READY, None, "default", of_key(2)), KEY)
     [head] = await claim(conn, worker, 10)
     assert head.id == first
     running = KeyOrder(first, HeadState.RUNNING, None, "default", of_key(1))

@@ -69,7 +69,7 @@ def _place(laned: Laned, queue: str = "strict_per_key") -> Params:
     task, rank, seq = laned.blocked[queue]
     key = f"k{BLOCKED:06}"
     about = {"id": task, "queue": queue, "lane": key, "key": key, "rank": rank, "seq": seq}
-    return {**about, "most": 101, "ahead": 100, "is_strict": queue == "strict_per_key", "named": 3}
+    return {**about, "most": 101, "ahead": 100, "is_strict": queue == "strict_per_key"}
 
 
 def _short(laned: Laned) -> Params:
@@ -184,11 +184,12 @@ SHOWING = [
         Statement(verb, _place, rows=rows, pages=pages, session=Session.LOOKUP, whole=NEARLY_EMPTY)
         for verb, rows, pages in (
             ("find_reason", 30, 100),
-            ("allowances", 30, 100),
             ("count_ahead", 110, 200),
             ("count_ahead_of_key", 250, 400),
         )
     ),
+    # What a function looks at shows in its pages alone.
+    Statement("blocks", _place, rows=0, pages=3000, later=30, stale=(0, 1200), session=Session.LOOKUP),
     Statement(
         "count_turns_ahead",
         lambda laned: _place(laned, "fair"),

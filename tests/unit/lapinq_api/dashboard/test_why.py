@@ -21,6 +21,7 @@ from lapinq_core.lookup.blocking import (
     LimitShort,
     LimitTooSmall,
     LimitUsed,
+    QueueFull,
     QueueRate,
     Rules,
 )
@@ -37,7 +38,6 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
-    QueueFull,
     QueuePaused,
     Reason,
     WorkerDead,

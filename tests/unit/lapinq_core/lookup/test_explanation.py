@@ -21,6 +21,7 @@ from lapinq_core.lookup.blocking import (
     LimitShort,
     LimitTooSmall,
     LimitUsed,
+    QueueFull,
     QueueRate,
     Rules,
 )
@@ -38,7 +39,6 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
-    QueueFull,
     QueuePaused,
     Reason,
     WorkerDead,

@@ -5,23 +5,13 @@
 -- Looks at a hundred lanes, those with the first turns, and at the tasks without a key as one more; counts at most `most`.
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_ready_lane, lapinq_ready_claim and the primary keys.
 WITH q AS MATERIALIZED (
-    SELECT x.virtual_time, greatest(x.unkeyed_time, x.virtual_time) AS unkeyed_time, x.weights,
-           x.lane_shifts, own.names, own.shift, greatest(l.place + own.shift, k.virtual_time, x.virtual_time)
+    SELECT x.virtual_time, greatest(x.unkeyed_time, x.virtual_time) AS unkeyed_time, x.weights, next.all_shifts AS shifts,
+           greatest(l.place + coalesce((next.all_shifts ->> l.names)::float8, 0), k.virtual_time, x.virtual_time)
            + %(ahead)s::integer / greatest(0.001, coalesce((x.weights ->> %(key)s::text)::float8, 1)) AS turn
       FROM lapinq_queues x
+     CROSS JOIN LATERAL lapinq_next_sets_1(x, '{}', 0) AS next
       LEFT JOIN lapinq_lanes l ON l.queue_name = x.name AND l.lane = %(lane)s::text AND l.is_open
       LEFT JOIN lapinq_keys k ON k.queue_name = x.name AND k.key = %(key)s::text
-     CROSS JOIN LATERAL (
-           SELECT split_part(%(lane)s::text, chr(31), 2) AS names,
-                  greatest(0, (x.lane_shifts ->> split_part(%(lane)s::text, chr(31), 2))::float8,
-                           x.virtual_time - (SELECT place
-                                               FROM lapinq_lanes
-                                              WHERE queue_name = %(queue)s::text
-                                                AND names = split_part(%(lane)s::text, chr(31), 2)
-                                                AND split_part(%(lane)s::text, chr(31), 2) > ''
-                                                AND is_open
-                                              ORDER BY queue_name, names, rank, place
-                                              LIMIT 1)) AS shift) AS own
      WHERE x.name = %(queue)s::text
 ), lanes AS MATERIALIZED (
     SELECT l.lane, greatest(l.start, q.virtual_time) AS start, q.turn,
@@ -30,8 +20,7 @@ WITH q AS MATERIALIZED (
      CROSS JOIN LATERAL (
            SELECT lane, place + shift AS start
              FROM lapinq_lanes
-            CROSS JOIN LATERAL (SELECT CASE WHEN names = q.names THEN q.shift
-                                            ELSE coalesce((q.lane_shifts ->> names)::float8, 0) END AS shift) AS of_set
+            CROSS JOIN LATERAL (SELECT coalesce((q.shifts ->> names)::float8, 0) AS shift) AS of_set
             WHERE queue_name = %(queue)s::text
               AND is_open
               AND lane <> %(lane)s::text

@@ -3,7 +3,7 @@
 -- and what the limit allows.
 -- Passes what the next claim will not start either (lapinq_claim_governed_1): sets of limits of which one is closed, has no
 -- place or nothing left (lapinq_limits_now_1), and tasks past their time to live or that need more than a limit ever has. In
--- fair order a set may be shifted.
+-- fair order a set may be shifted (lapinq_next_sets_1).
 -- Looks at the first hundred tasks of at most fifty open lanes of each set of limits.
 -- Locks nothing. Relies on lapinq_lanes_open, lapinq_lanes_pkey and lapinq_ready_lane.
 WITH RECURSIVE sets AS (
@@ -26,9 +26,10 @@ WITH RECURSIVE sets AS (
             ORDER BY l.queue_name, l.names
             LIMIT 1) AS next
 ), q AS MATERIALIZED (
-    SELECT name, start_order, virtual_time, lane_shifts
-      FROM lapinq_queues
-     WHERE name = %(queue)s::text
+    SELECT x.start_order, x.virtual_time, next.all_shifts AS shifts
+      FROM lapinq_queues x
+     CROSS JOIN LATERAL lapinq_next_sets_1(x, '{}', 0) AS next
+     WHERE x.name = %(queue)s::text
 ), limits AS MATERIALIZED (
     SELECT l.name, l.max_running, l.rate, (l.rate ->> 'burst')::float8 AS burst, own.tokens,
            l.blocked_by IS NOT NULL
@@ -39,17 +40,7 @@ WITH RECURSIVE sets AS (
            SELECT l.tokens - CASE WHEN l.reserved_by <> %(queue)s::text THEN l.reserved ELSE 0 END AS tokens) AS own
      WHERE l.name = ANY (ARRAY(SELECT unnest(string_to_array(names, ',')) FROM sets))
 ), shifted AS MATERIALIZED (
-    SELECT s.names,
-           CASE WHEN q.start_order = 'fair'
-                THEN greatest(0, (q.lane_shifts ->> s.names)::float8,
-                              q.virtual_time - (SELECT place
-                                                  FROM lapinq_lanes
-                                                 WHERE queue_name = %(queue)s::text
-                                                   AND names = s.names
-                                                   AND is_open
-                                                 ORDER BY queue_name, names, rank, place
-                                                 LIMIT 1))
-                ELSE 0 END AS shift
+    SELECT s.names, coalesce((q.shifts ->> s.names)::float8, 0) AS shift
       FROM sets s
      CROSS JOIN q
 ), own AS MATERIALIZED (

@@ -199,7 +199,7 @@ SHOWING = [
         session=Session.LOOKUP,
     ),
     Statement(
-        "first_short", _short, rows=300, pages=700, stale=(6 * ALL_LANES, 1200), session=Session.LOOKUP
+        "first_short", _short, rows=300, pages=700, stale=(6 * ALL_LANES, 2000), session=Session.LOOKUP
     ),
 ]
 

@@ -3437,6 +3437,7 @@ CREATE TABLE lapinq_limits (
     reserved_by    text,
     reserved_units double precision,
     reserved_until timestamp with time zone,
+    source         text,
     CONSTRAINT lapinq_limits_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_limits_pkey PRIMARY KEY (name)
 );
@@ -3531,6 +3532,7 @@ CREATE TABLE lapinq_queues (
     is_governed         boolean NOT NULL DEFAULT false,
     lane_shifts         jsonb,
     fence               bigint,
+    policy_source       text,
     CONSTRAINT lapinq_queues_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_queues_max_running_per_key_check CHECK ((max_running_per_key >= 1)),
     CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name),
@@ -3708,6 +3710,7 @@ CREATE TABLE lapinq_task_breakers (
     let_go              uuid[] NOT NULL DEFAULT '{}'::uuid[],
     let_go_at           timestamp with time zone,
     first_seq           bigint NOT NULL DEFAULT 0,
+    source              text,
     CONSTRAINT lapinq_task_breakers_failure_share_check CHECK (((failure_share > (0)::double precision) AND (failure_share <= (1)::double precision))),
     CONSTRAINT lapinq_task_breakers_failures_in_row_check CHECK ((failures_in_row >= 1)),
     CONSTRAINT lapinq_task_breakers_least_attempts_check CHECK ((least_attempts >= 1)),

@@ -28,7 +28,10 @@ _COMMANDS = {
             "lapinq.commands.breaker:breaker", "List, set, close and remove circuit breakers of tasks."
         ),
         "registered": Lazy("lapinq.commands.registered:registered", "List the tasks that workers know."),
-        "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),
+        "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, pause and run schedules."),
+        "apply": Lazy(
+            "lapinq.commands.apply:apply", "Store the schedules and limits that a module or a file declares."
+        ),
         "webhook": Lazy("lapinq.commands.webhook:webhook", "List, show and resend webhooks."),
     },
     "Manage it": {

@@ -15,18 +15,20 @@ from lapinq.task import ScheduleDecorator, TaskDecorator
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
-    from typing import Unpack
+    from typing import Literal, Unpack
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.computed import KeyOption, LimitsOption
     from lapinq._client.declaring.handling import ExceptionTypes
+    from lapinq._client.declaring.rules import BreakerOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
     from lapinq._client.declaring.unique import DebounceOptions, UniqueOption
     from lapinq._client.entries.result_reader import Readers
     from lapinq._client.transaction.connections import ForCoroutines
     from lapinq.batch_ref import BatchRef
     from lapinq.task import Task
+    from lapinq_core.domain.limits.declared import Rule
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import RetrySchedule
 
@@ -38,6 +40,8 @@ V = TypeVar("V")
 class QueueBase:
     """Settings are plain attributes. A change applies from the next request on. `middleware` and `typed` can't change,
     because each task takes them along to the worker."""
+
+    __lapinq_rules__: tuple[Rule, ...] = ()  # for a scheduler
 
     def __init__(
         self,
@@ -204,6 +208,46 @@ class QueueBase:
         from lapinq._client.declaring.schedules import make_plan
 
         return ScheduleDecorator(self.task(), make_plan({"every": interval}, options))
+
+    def limit(self, name: str, *, max_running: int | None = None, rate: str | None = None) -> None:
+        """Declare a named limit, from which tasks of all queues may take: `queue.limit("mailer", rate="60/m")`.
+
+        `rate` is an amount per period, and may have a burst: "60/m", "100/30s", "90000/m/10000". Nothing is limited
+        until a scheduler is told the module. The same holds for `policy` and `breaker`.
+
+        Raises TypeError and `lapinq.errors.InvalidValue`.
+        """
+        from lapinq._client.declaring.rules import declare, make_limit
+
+        declare(self, make_limit(name, max_running, rate))
+
+    def policy(
+        self,
+        queue_name: str | None = None,
+        *,
+        max_running: int | None = None,
+        max_running_per_key: int | None = None,
+        rate: str | None = None,
+        rate_per_key: str | None = None,
+        order: Literal["priority", "fair", "strict_per_key"] | None = None,
+        weights: Mapping[str, float] | None = None,
+        breaker: int | BreakerOptions | None = None,
+    ) -> None:
+        """Declare the policy of a queue, by default this one: `queue.policy("imports", max_running=20, order="fair")`.
+
+        `breaker` is the number of failures in a row that open its circuit breaker, or a dict of its rules.
+        """
+        from lapinq._client.declaring.rules import declare, make_policy
+
+        name = self.queue_name if queue_name is None else queue_name
+        limits = (max_running, max_running_per_key, rate, rate_per_key)
+        declare(self, make_policy(name, *limits, order, weights, breaker))
+
+    def breaker(self, task: str | Task[..., Any, Any], /, **rules: Unpack[BreakerOptions]) -> None:
+        """Declare the circuit breaker of a task name: `queue.breaker("send_mail", failures_in_row=5)`."""
+        from lapinq._client.declaring.rules import declare, make_breaker
+
+        declare(self, make_breaker(task, rules))
 
     @overload
     def using(self, connection: ForCoroutines) -> AsyncQueueInTransaction: ...  # pyright: ignore[reportOverlappingOverload]  # the rest is for plain code

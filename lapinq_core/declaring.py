@@ -1,7 +1,7 @@
-"""The schedules that the tasks of a module declare with `queue.cron` and `queue.every`.
+"""What a module declares: schedules by `queue.cron` and `queue.every` on tasks, named limits, policies and circuit
+breakers by `queue.limit`, `queue.policy` and `queue.breaker` on queues.
 
-This module must not import the client that declares them. It recognises the client's mark on a task by an attribute's
-name.
+This module must not import the client that declares them. It recognises the client's marks by their attributes' names.
 """
 
 import importlib
@@ -12,44 +12,45 @@ from types import ModuleType
 from typing import Any, cast
 
 from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.domain.limits.declared import Rule
 from lapinq_core.domain.schedules.definition import check_written
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.importing import ImportFailed, TaskNotFound, prepare_imports
 
 SCHEDULES = "__lapinq_schedules__"
 """The attribute of a task with its schedules: callables without parameters that each return a `Definition`."""
+RULES = "__lapinq_rules__"
+"""The attribute of a queue with the rules that are declared on it."""
 _SCHEDULER = "scheduler"
 
 log = logging.getLogger(__name__)
 
 
 class NotDeclared(LapinqError):
-    """The schedules of a module cannot be read."""
+    """What a module declares cannot be read."""
 
 
-def declared_in(modules: Sequence[str], program: str = _SCHEDULER) -> dict[str, list[Definition]]:
-    """The schedules that each of these modules declares; one declared in several belongs to the first of them.
+def declared_in(modules: Sequence[str], program: str = _SCHEDULER) -> dict[str, list[Definition | Rule]]:
+    """What each of these modules declares; what several declare belongs to the first of them.
 
-    Raises `NotDeclared`, also for two schedules with the same name. Its message tells where to start `program` if a
-    module isn't found.
+    Raises `NotDeclared`, also for two of one kind and name. Its message tells where to start `program` if a module
+    isn't found.
     """
-    found: dict[str, Definition] = {}
-    by_module: dict[str, list[Definition]] = {}
+    found: dict[tuple[str, str], Definition | Rule] = {}
+    by_module: dict[str, list[Definition | Rule]] = {}
     for module in modules:
         by_module[module] = []
-        for definition in declared(module, program):
-            known = found.setdefault(definition.name, definition)
-            if known is definition:
-                by_module[module].append(definition)
-            elif known != definition:
-                raise NotDeclared(
-                    f"schedules of module {module!r}: two are named {definition.name!r}; give one a name="
-                )
+        for one in declared(module, program):
+            known = found.setdefault((one.kind, one.name), one)
+            if known is one:
+                by_module[module].append(one)
+            elif known != one:
+                raise NotDeclared(_told_twice(module, one))
     return by_module
 
 
-def declared(module_path: str, program: str = _SCHEDULER) -> list[Definition]:
-    """The schedules of all tasks found in a module or in its classes, by their names. Imports it.
+def declared(module_path: str, program: str = _SCHEDULER) -> list[Definition | Rule]:
+    """What all tasks and queues declare that are found in a module or in its classes, by kind and name. Imports it.
 
     Raises `NotDeclared` with what is wrong with the module or a schedule.
     """
@@ -62,31 +63,39 @@ def declared(module_path: str, program: str = _SCHEDULER) -> list[Definition]:
     except Exception as error:
         raise NotDeclared(f"{what}: the import failed with {type(error).__name__}: {error}") from error
     now = datetime.now(UTC)
-    found: dict[str, Definition] = {}
-    for declare in _declarations(module):
+    found: dict[tuple[str, str], Definition | Rule] = {}
+    for declaration in _declarations(module):
         try:
-            definition = check_written(declare(), now)
+            one = check_written(declaration(), now) if callable(declaration) else declaration
         except Exception as error:
             raise NotDeclared(f"{what}: {_told(error)}") from error
-        if found.setdefault(definition.name, definition) is not definition:
-            raise NotDeclared(f"{what}: two are named {definition.name!r}; give one a name=")
+        known = found.setdefault((one.kind, one.name), one)
+        # Two schedules that are equal would be one, which fires once. Two rules that are equal contradict nobody.
+        if known is not one and (isinstance(one, Definition) or known != one):
+            raise NotDeclared(_told_twice(module_path, one))
     if not found:
-        log.warning("module %s declares no schedules", module_path)
-    return [found[name] for name in sorted(found)]
+        log.warning("module %s declares no schedules, limits, policies or circuit breakers", module_path)
+    return [found[key] for key in sorted(found)]
+
+
+def _told_twice(module: str, one: Definition | Rule) -> str:
+    if isinstance(one, Definition):
+        return f"schedules of module {module!r}: two are named {one.name!r}; give one a name="
+    return f"module {module!r}: {one.kind} {one.name!r} is declared twice, with different rules"
 
 
 def _told(error: Exception) -> str:
     return str(error) if isinstance(error, InvalidValue | TypeError | LapinqError) else repr(error)
 
 
-def _declarations(module: ModuleType) -> Iterator[Callable[[], Definition]]:
-    """Each once: a task may have several names."""
+def _declarations(module: ModuleType) -> Iterator[Callable[[], Definition] | Rule]:
+    """Each once: a task or a queue may have several names."""
     seen = set[int]()
     for value in _values(module):
-        for declare in _hanging_on(value):
-            if id(declare) not in seen:
-                seen.add(id(declare))
-                yield declare
+        for one in (*_hanging_on(value, SCHEDULES), *_hanging_on(value, RULES)):
+            if id(one) not in seen:
+                seen.add(id(one))
+                yield one
 
 
 def _values(module: ModuleType) -> Iterator[object]:
@@ -97,9 +106,9 @@ def _values(module: ModuleType) -> Iterator[object]:
             yield from (getattr(one, "__func__", one) for one in list(vars(value).values()))
 
 
-def _hanging_on(value: object) -> tuple[Callable[[], Definition], ...]:
+def _hanging_on(value: object, mark: str) -> tuple[Any, ...]:
     try:
-        found: Any = getattr(value, SCHEDULES, None)
+        found: Any = getattr(value, mark, None)
     except Exception:  # noqa: BLE001  # user code: a lazy proxy may raise for any attribute
         return ()
-    return cast("tuple[Callable[[], Definition], ...]", found) if type(found) is tuple else ()
+    return cast("tuple[Any, ...]", found) if type(found) is tuple else ()

@@ -1,5 +1,6 @@
 """`lapinq schedule`: shows and changes schedules."""
 
+import copy
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from lapinq.commands.apply import apply
 from lapinq.commands.console import schedule_text as text
 from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
@@ -18,7 +20,6 @@ from lapinq.commands.console.json_output import json_flag, json_of, print_done
 from lapinq.commands.console.tables import headings_flag, limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import plain
 from lapinq.commands.console.times import utc_text
-from lapinq.commands.schedule_apply import apply
 from lapinq_core.command_line.commands import Group
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue
@@ -36,10 +37,12 @@ _name = click.argument("name")
 
 @click.group(cls=Group)
 def schedule() -> None:
-    """List, show, apply, pause and run schedules."""
+    """List, show, pause and run schedules."""
 
 
-schedule.add_command(apply)
+_older_name = copy.copy(apply)
+_older_name.hidden = True
+schedule.add_command(_older_name)
 
 
 @schedule.command("list")

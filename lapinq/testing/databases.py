@@ -6,30 +6,39 @@ databases) and migrates a template. Each test gets a copy, which takes some hund
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import os
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from lapinq._client.calling.replacing import replaced_by
 from lapinq._client.database.transport import Direct
+from lapinq._client.declaring.rules import declared_rules, listening
 from lapinq.testing.clock import travelling
 from lapinq_core.db.embedded.temporary import temporary_server
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.moved_clock import move_clock
+from lapinq_core.db.pool import connect
 from lapinq_core.db.private_databases import new_database
 from lapinq_core.domain.hosts.database_url import libpq_url
+from lapinq_core.domain.schedules.schedule_file import MODULE
+from lapinq_core.schedules.applying import apply, author_of
+from lapinq_core.schedules.comparing import Gone, Others, WantedRule
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Call
     from lapinq._client.settings import ServerSettings
+    from lapinq_core.domain.limits.declared import Rule
 
+_SOURCE = f"{MODULE}lapinq.testing"
 _VARIABLE = "LAPINQ_TEST_DATABASE_URL"
 
 
@@ -59,18 +68,33 @@ class Database:
 def database() -> Generator[Database]:
     """A new database, dropped at the end. All queues lead there while the context lasts.
 
+    It has the limits, policies and circuit breakers that the process declares.
+
     Raises `NoBinaries` if there is no PostgreSQL to start.
     """
     template = _prepare()
     name = f"lapinq_test_{uuid.uuid4().hex[:12]}"
     with new_database(template.server_url, name, template.name) as url:
         found = Database(url)
+        _store(url, [*declared_rules.values()])
         with (
+            listening(lambda rule: _store(url, [rule])),
             contextlib.closing(_ToDatabase(url)) as to_database,
             replaced_by(to_database),
             travelling(found.travel),
         ):
             yield found
+
+
+def _store(url: str, rules: Sequence[Rule]) -> None:
+    async def store() -> None:
+        async with await connect(url, "lapinq-testing") as conn:
+            wanted = [WantedRule(rule=rule, source=_SOURCE) for rule in rules]
+            await apply(conn, wanted, [], by=author_of("lapinq.testing"), gone=Gone.LEFT, others=Others.TAKEN)
+
+    if rules:
+        with ThreadPoolExecutor(1) as thread:  # the test may be a coroutine
+            thread.submit(asyncio.run, store()).result()
 
 
 def _prepare() -> Template:

@@ -10,9 +10,11 @@ import msgspec
 
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadProgress
+from lapinq._client.declaring.rules import declared_rules
 from lapinq._client.transaction.storing import astore, finished
 from lapinq.testing.enqueued import EnqueuedTask
 from lapinq.testing.unique_keys import UniqueKeys
+from lapinq_core.domain.limits.declared import DeclaredLimit
 from lapinq_core.domain.requests.refusals import NOT_FINISHED, UNKNOWN_TASK, ErrorBody, not_cancelled
 from lapinq_core.domain.tasks.state import FINAL, Status
 
@@ -120,8 +122,8 @@ class _Memory:
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         about = statement.argument
         match statement.verb:
-            case "find_limits":  # a test needs none of them
-                return [(name, None) for name in about]
+            case "find_limits":
+                return [*_bursts(about).items()]
             case "meet_unique_keys":
                 return [(msgspec.json.encode([*self._meet(about)]).decode(),)]
             case "enqueue":
@@ -165,6 +167,13 @@ class _Memory:
         if is_written:
             self.undo.append(lambda: self._intake.keys.pop(key))
         return is_written
+
+
+def _bursts(names: Sequence[str]) -> dict[str, float | None]:
+    """Of the limits among these that the process declares."""
+    declared = (declared_rules.get((DeclaredLimit.kind, name)) for name in names)
+    limits = (rule for rule in declared if isinstance(rule, DeclaredLimit))
+    return {limit.name: limit.rate.burst if limit.rate else None for limit in limits}
 
 
 def _take_back(undo: Sequence[Undo]) -> None:

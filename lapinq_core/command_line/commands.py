@@ -46,7 +46,8 @@ class Group(_WithNearestChoice, click.Group):
     command_class = Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order of the code, not of the alphabet
+        # In the order of the code, not of the alphabet.
+        return [name for name, command in self.commands.items() if not command.hidden]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = list(args)  # click takes away what it has parsed

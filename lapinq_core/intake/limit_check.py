@@ -44,7 +44,10 @@ def check(tasks: Sequence[NewTask], bursts: Bursts, *, first: int | None = None)
     for number, task in enumerate(tasks, first or 0):
         for name, units in (task.limits or {}).items():
             if name not in bursts:
-                problem = "is not a limit that exists"
+                problem = (
+                    f"is not a limit that exists; `lapinq limit set {name}` creates it, `lapinq apply MODULE` those"
+                    " that a module declares"
+                )
             elif (burst := bursts[name]) is not None and units > burst:
                 problem = f"must be at most {burst:.15g}, the burst of the limit's rate: it could never start"
             else:

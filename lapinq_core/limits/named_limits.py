@@ -35,7 +35,7 @@ class NamedLimit(msgspec.Struct, frozen=True, kw_only=True):
 
     `running` tasks take from it now, and `waiting` ready tasks would; `waiting_is_capped` if there may be more. They
     are of `queues`. `closed_until` is set while a task has it closed. `next_start_at` is when it has units for the next
-    task again; null if it has them now, or waits for a running task to end.
+    task again; null if it has them now, or waits for a running task to end. `source` is the module that declares it.
     """
 
     name: str
@@ -49,6 +49,7 @@ class NamedLimit(msgspec.Struct, frozen=True, kw_only=True):
     waiting_is_capped: bool
     queues: list[str]
     created_at: datetime
+    source: str | None
 
 
 async def list_limits(conn: psycopg.AsyncConnection) -> list[NamedLimit]:
@@ -69,23 +70,36 @@ async def set_limit(
 
     Returns whether it is new, and the limit. Raises `TooManyLimits`. The caller wakes workers after the commit.
     """
+    async with conn.transaction():
+        is_new = await put_limit(conn, name, max_running, rate, by=by)
+    if is_new:
+        await raise_fence(conn, name)
+    return is_new, await get_limit(conn, name)
+
+
+async def put_limit(
+    conn: psycopg.AsyncConnection, name: str, max_running: int | None, rate: Rate | None, *, by: Author
+) -> bool:
+    """As `set_limit`, in the caller's transaction; whether it is new. After its commit, the caller raises the fence."""
     given = {"max_running": max_running, "rate": None if rate is None else msgspec.to_builtins(rate)}
     params = {**given, "name": name, "rate": None if rate is None else Jsonb(given["rate"])}
-    async with conn.transaction():
-        if not await _exists(conn, name):
-            await conn.execute(sql("clear_limit_news"), {"name": name})
-        # A bucket that changes keeps what is left of it, which what tasks said since the last claim is part of.
-        await conn.execute(sql("take_in_limit_news"), {"name": name})
-        row = await maybe_row(conn, sql("set_limit"), params)
-        is_new = row is not None and row[0]
-        if is_new:
-            await _check_room(conn)
-        if row is not None:
-            await conn.execute(sql("tell_limit_lanes"), {"name": name})
-            await audit.record(conn, by.did("limit.set", name, given))
+    if not await _exists(conn, name):
+        await conn.execute(sql("clear_limit_news"), {"name": name})
+    # A bucket that changes keeps what is left of it, which what tasks said since the last claim is part of.
+    await conn.execute(sql("take_in_limit_news"), {"name": name})
+    row = await maybe_row(conn, sql("set_limit"), params)
+    is_new = row is not None and row[0]
     if is_new:
-        await conn.execute(sql("raise_fence_of_limit"), {"name": name})
-    return is_new, await get_limit(conn, name)
+        await _check_room(conn)
+    if row is not None:
+        await conn.execute(sql("tell_limit_lanes"), {"name": name})
+        await audit.record(conn, by.did("limit.set", name, given))
+    return is_new
+
+
+async def raise_fence(conn: psycopg.AsyncConnection, name: str) -> None:
+    """After the commit of a new limit: claims that take from it wait for those that may not know it."""
+    await conn.execute(sql("raise_fence_of_limit"), {"name": name})
 
 
 async def open_limit(

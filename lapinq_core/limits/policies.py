@@ -28,6 +28,7 @@ class QueuePolicy(msgspec.Struct, frozen=True):
 
     `running_by_key` are the ten keys of which most tasks run. `tokens` are left of `rate`, with which as many tasks may
     start now; null without a rate. `next_start_at` is when the next task may start, if a rate holds back all that wait.
+    `source` is the module that declares the policy.
     """
 
     max_running: int | None = None
@@ -41,6 +42,7 @@ class QueuePolicy(msgspec.Struct, frozen=True):
     tokens: float | None = None
     next_start_at: datetime | None = None
     breaker: Breaker | None = None
+    source: str | None = None
 
 
 _policy_now = msgspec.json.Decoder(QueuePolicy)
@@ -62,11 +64,12 @@ async def change(
     affected. The caller then wakes workers.
     """
     async with conn.transaction():
-        await _change(conn, queue, changes, by)
-    await conn.execute(sql("raise_fence_of_queue"), {"queue": queue})
+        await put(conn, queue, changes, by=by)
+    await raise_fence(conn, queue)
 
 
-async def _change(conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any], by: Author) -> None:
+async def put(conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any], *, by: Author) -> None:
+    """As `change`, in the caller's transaction. After its commit, the caller raises the fence."""
     before = _policy.decode(await first_value(conn, sql("lock_policy"), {"queue": queue}))
     breaker = await _put_breaker(conn, queue, changes)
     changed = {
@@ -87,6 +90,11 @@ async def _change(conn: psycopg.AsyncConnection, queue: str, changes: Mapping[st
     await audit.record(
         conn, by.did("queue.set", queue, {**{name: after[name] for name in changed}, **breaker})
     )
+
+
+async def raise_fence(conn: psycopg.AsyncConnection, queue: str) -> None:
+    """After the commit of a policy: its claims wait for those that may not know it."""
+    await conn.execute(sql("raise_fence_of_queue"), {"queue": queue})
 
 
 async def _put_breaker(

@@ -41,11 +41,12 @@ class TooManyBreakers(LapinqError):
 
 class NamedBreaker(Breaker, frozen=True, kw_only=True):
     """The circuit breaker of a queue or a task name, `kind` says which. `parked` tasks wait for that of a task name;
-    they are counted up to 10,000."""
+    they are counted up to 10,000. `source` is the module that declares it."""
 
     kind: Literal["queue", "task"]
     name: str
     parked: int
+    source: str | None
 
 
 def of_tasks(statement: LiteralString) -> LiteralString:
@@ -78,8 +79,14 @@ async def _named(conn: psycopg.AsyncConnection, task: str | None) -> list[NamedB
     params = {"task": task, "most": MAX_PARKED}
     rows = await all_rows(conn, sql("list_breakers"), params)
     return [
-        NamedBreaker(kind=kind, name=name, parked=parked, **msgspec.structs.asdict(read_breaker(*columns)))
-        for kind, name, parked, *columns in rows
+        NamedBreaker(
+            kind=kind,
+            name=name,
+            parked=parked,
+            source=source,
+            **msgspec.structs.asdict(read_breaker(*columns)),
+        )
+        for kind, name, parked, source, *columns in rows
     ]
 
 

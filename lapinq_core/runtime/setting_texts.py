@@ -75,7 +75,7 @@ TEXTS: dict[str, str] = {
     "metrics_host": "Address on which these metrics are served.",
     "scheduler": "Run the scheduler inside the server.",
     "scheduler_interval": "Maximum time between two checks for due schedules, in seconds.",
-    "schedule_modules": "Modules whose declared schedules the scheduler stores at startup.",
+    "schedule_modules": "Modules whose declared schedules and limits the scheduler stores at startup.",
     "cleanup_interval": "Seconds between deletions of ended tasks whose time to live is over. 0 is off.",
     "keep": (
         "How long to keep ended tasks: `30d`, or `failed=90d` for one status, `audit=52w` for the audit log. Not set"

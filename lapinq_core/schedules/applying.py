@@ -1,7 +1,8 @@
-"""Applies the schedules of a file or of modules to the stored ones, all or none. `comparing` decides the steps.
+"""Stores what a file or modules declare. `comparing` decides the steps.
 
-One caller at a time applies. If somebody else changes a schedule in between, their change is not overwritten:
-everything is compared again.
+One caller at a time applies. Everything is checked first. Then each limit, policy and circuit breaker is stored in a
+transaction of its own, because claims wait for its row; then all schedules in one, which may take from these limits. If
+somebody else changes one in between, their change is not overwritten: it is compared again.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,10 @@ from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.limits.declared import key_of
 from lapinq_core.domain.schedules.definition import WrongSchedules
+from lapinq_core.limits import declared
+from lapinq_core.limits.declared import StoredRule
 from lapinq_core.people.audit import Author
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.comparing import (
@@ -22,8 +26,10 @@ from lapinq_core.schedules.comparing import (
     Others,
     Step,
     Wanted,
+    WantedRule,
     compare,
     compare_gone,
+    compare_rule,
     problems_of,
     who_pauses,
     why_gone,
@@ -42,11 +48,11 @@ _TRIES = 5
 
 
 class KeptElsewhere(LapinqError):
-    """Some wanted schedules are kept in another source, or in none; `steps` are those."""
+    """Some of what is wanted is kept in another source, or in none; `steps` are those."""
 
     def __init__(self, steps: list[Step]) -> None:
-        places = (f"{step.name} ({'by hand' if step.source is None else step.source})" for step in steps)
-        super().__init__(f"these schedules are kept elsewhere: {', '.join(places)}")
+        places = (f"{step.label} ({'by hand' if step.source is None else step.source})" for step in steps)
+        super().__init__(f"kept elsewhere: {', '.join(places)}")
         self.steps = steps
 
     def __reduce__(self) -> tuple[type["KeptElsewhere"], tuple[list[Step]]]:
@@ -55,7 +61,7 @@ class KeptElsewhere(LapinqError):
 
 async def apply(
     conn: psycopg.AsyncConnection,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[Wanted | WantedRule],
     sources: Sequence[str],
     *,
     by: Author,
@@ -63,11 +69,87 @@ async def apply(
     others: Others = Others.REFUSED,
     is_dry: bool = False,
 ) -> list[Step]:
-    """Makes the schedules of these sources equal to `wanted`, whose names are unique; returns a step for each schedule,
-        the wanted ones first. With `is_dry` it changes nothing and returns the same steps.
+    """Makes what these sources have equal to `wanted`, whose names are unique for each kind.
+
+    Returns a step for each: limits, policies and circuit breakers, then schedules; of both the wanted ones first. With
+    `is_dry` it changes nothing and returns the same steps.
 
     Raises `WrongSchedules` and `KeptElsewhere`, before it changes anything.
     """
+    rules = [one for one in wanted if isinstance(one, WantedRule)]
+    planned = [one for one in wanted if isinstance(one, Wanted)]
+    steps = await _compare_rules(conn, rules, sources, gone, others)
+    if not is_dry and any(step.changes_something for step in steps.values()):
+        await _apply_schedules(conn, planned, sources, by, gone, others, is_dry=True)  # may raise
+        steps = await _apply_rules(conn, rules, steps, by, gone, others)
+    return [*steps.values(), *await _apply_schedules(conn, planned, sources, by, gone, others, is_dry=is_dry)]
+
+
+_RuleSteps = dict[tuple[str, str], Step]
+"""By kind and name."""
+
+
+async def _compare_rules(
+    conn: psycopg.AsyncConnection,
+    wanted: Sequence[WantedRule],
+    sources: Sequence[str],
+    gone: Gone,
+    others: Others,
+) -> _RuleSteps:
+    by_name = {key_of(one.rule): one for one in wanted}
+    found = await declared.find(conn, by_name, sources)
+    names = [*by_name, *sorted(found.keys() - by_name.keys())]
+    steps = {name: compare_rule(by_name.get(name), found.get(name), gone, others) for name in names}
+    refused = [step for step in steps.values() if step.action is Action.ELSEWHERE]
+    if refused and others is Others.REFUSED:
+        raise KeptElsewhere(refused)
+    return steps
+
+
+async def _apply_rules(
+    conn: psycopg.AsyncConnection,
+    wanted: Sequence[WantedRule],
+    steps: _RuleSteps,
+    by: Author,
+    gone: Gone,
+    others: Others,
+) -> _RuleSteps:
+    by_name = {key_of(one.rule): one for one in wanted}
+    done: _RuleSteps = {}
+    for name, step in steps.items():
+        done[name] = step
+        if step.changes_something:
+            async with conn.transaction():
+                await _lock(conn)
+                found = (await declared.find(conn, [name])).get(name)
+                if name in by_name or found is not None:
+                    done[name] = compare_rule(by_name.get(name), found, gone, others)
+                    await _take_rule(conn, by_name.get(name), found, done[name], by)
+            await declared.raise_fence(conn, name)
+    return done
+
+
+async def _take_rule(
+    conn: psycopg.AsyncConnection, wanted: WantedRule | None, found: StoredRule | None, step: Step, by: Author
+) -> None:
+    if step.action is Action.DELETED:
+        assert found is not None
+        await declared.remove(conn, found.rule, by=by)
+    elif step.changes_something:
+        assert wanted is not None
+        await declared.put(conn, wanted.rule, wanted.source, by=by)
+
+
+async def _apply_schedules(
+    conn: psycopg.AsyncConnection,
+    wanted: Sequence[Wanted],
+    sources: Sequence[str],
+    by: Author,
+    gone: Gone,
+    others: Others,
+    *,
+    is_dry: bool,
+) -> list[Step]:
     tries = _TRIES
     while True:
         try:

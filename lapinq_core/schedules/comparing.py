@@ -1,4 +1,7 @@
-"""Compares the stored schedules with those of a file or a module. Pure; `applying` executes the steps."""
+"""Compares what is stored with what a file or a module declares: schedules, limits, policies and circuit breakers.
+
+Pure; `applying` executes the steps.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,9 +11,11 @@ from typing import Any
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.limits.declared import Rule
 from lapinq_core.domain.schedules.definition import Problem, has_ended
 from lapinq_core.domain.schedules.schedule import Definition, ScheduleState, check_definition
 from lapinq_core.domain.schedules.schedule_file import MODULE
+from lapinq_core.limits.declared import StoredRule
 from lapinq_core.schedules.schedules import Schedule, differences
 
 
@@ -22,16 +27,24 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
 
 
+class WantedRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit, a policy or a circuit breaker as its source declares it."""
+
+    rule: Rule
+    source: str
+
+
 class Gone(StrEnum):
-    """What to do with schedules that their source no longer has."""
+    """What to do with what its source no longer has."""
 
     LEFT = "left"
     PAUSED = "paused"
+    """Schedules only. Other declarations stay in force: without them more would start than anybody wanted."""
     DELETED = "deleted"
 
 
 class Others(StrEnum):
-    """What to do with wanted schedules that are kept in another source, or in none."""
+    """What to do with what is wanted and kept in another source, or in none."""
 
     REFUSED = "refused"
     LEFT = "left"
@@ -39,7 +52,7 @@ class Others(StrEnum):
 
 
 class Action(StrEnum):
-    """What happens to a schedule."""
+    """What happens to a schedule, a limit, a policy or a circuit breaker."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -57,17 +70,23 @@ class Action(StrEnum):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens to a schedule. `changes` maps fields, including `enabled` and `source`, to their values before and
+    """What happens to one. `changes` maps fields, including `enabled` and `source`, to their values before and
     after, or to "changed" if these may be secret. `source` is where it was kept before."""
 
     name: str
     action: Action
+    kind: str = Definition.kind
     changes: dict[str, Any] = {}
     source: str | None = None
 
     @property
     def changes_something(self) -> bool:
         return self.action in _CHANGING
+
+    @property
+    def label(self) -> str:
+        """The name, after the kind of what is no schedule."""
+        return self.name if self.kind == Definition.kind else f"{self.kind} {self.name}"
 
 
 _CHANGING = frozenset({Action.CREATED, Action.CHANGED, Action.PAUSED, Action.DELETED})
@@ -94,7 +113,7 @@ def compare(wanted: Wanted, found: Schedule | None, others: Others, now: datetim
     is_over = has_ended(wanted.definition, now)
     if found is None:
         return Step(name=name, action=Action.ENDED if is_over else Action.CREATED)
-    if found.source != wanted.source and not _may_take(wanted, found, others):
+    if not _may_take(wanted.source, found.source, others):
         return Step(name=name, action=Action.ELSEWHERE, source=found.source)
     if is_over and (found.state is ScheduleState.ENDED or found.definition == wanted.definition):
         return Step(name=name, action=Action.ENDED, source=found.source)
@@ -106,6 +125,31 @@ def compare(wanted: Wanted, found: Schedule | None, others: Others, now: datetim
         changes["enabled"] = [is_enabled, not is_enabled]
     action = Action.CHANGED if changes else Action.UNCHANGED
     return Step(name=name, action=action, changes=changes, source=found.source)
+
+
+def compare_rule(wanted: WantedRule | None, found: StoredRule | None, gone: Gone, others: Others) -> Step:
+    """What happens to a limit, a policy or a circuit breaker. `wanted` is None if its source no longer has it, `found`
+    if none with its name is stored; one of them is given."""
+    if wanted is None:
+        assert found is not None
+        action = Action.DELETED if gone is Gone.DELETED else Action.GONE
+        return Step(name=found.rule.name, kind=found.rule.kind, action=action, source=found.source)
+    rule, changes = wanted.rule, dict[str, Any]()
+    if found is None:
+        action = Action.CREATED
+    elif not _may_take(wanted.source, found.source, others):
+        action = Action.ELSEWHERE
+    else:
+        for field in rule.__struct_fields__:
+            before, after = getattr(found.rule, field), getattr(rule, field)
+            if before != after:
+                changes[field] = [before, after]
+        if found.source != wanted.source:
+            changes["source"] = [found.source, wanted.source]
+        action = Action.CHANGED if changes else Action.UNCHANGED
+    return Step(
+        name=rule.name, kind=rule.kind, action=action, changes=changes, source=found.source if found else None
+    )
 
 
 def compare_gone(found: Schedule, gone: Gone) -> Step:
@@ -131,10 +175,10 @@ def problems_of(steps: Sequence[Step], wanted: Sequence[Wanted], now: datetime) 
     return problems
 
 
-def _may_take(wanted: Wanted, found: Schedule, others: Others) -> bool:
+def _may_take(source: str, kept: str | None, others: Others) -> bool:
     # A module may be renamed and a function may move; from elsewhere only on request.
-    both_modules = module_of(wanted.source) is not None and module_of(found.source) is not None
-    return both_modules or others is Others.TAKEN
+    both_modules = module_of(source) is not None and module_of(kept) is not None
+    return source == kept or both_modules or others is Others.TAKEN
 
 
 def _wanted_enabled(wanted: Wanted, found: Schedule) -> bool:

@@ -81,6 +81,7 @@ task_breakers = _breakers(
     "task_name",
     sa.Column("let_go", ARRAY(uuid), nullable=False, server_default="{}"),
     sa.Column("let_go_at", timestamptz),
+    sa.Column("source", sa.Text),
 )
 task_breaker_starts = _starts("lapinq_task_breaker_starts", "task_name")
 task_breaker_counts = _counts("lapinq_task_breaker_counts", "task_name")

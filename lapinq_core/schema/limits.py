@@ -64,6 +64,7 @@ limits = sa.Table(
     sa.Column("reserved_by", sa.Text),
     sa.Column("reserved_units", DOUBLE_PRECISION),
     sa.Column("reserved_until", timestamptz),
+    sa.Column("source", sa.Text),
     sa.CheckConstraint("max_running >= 1", name="lapinq_limits_max_running_check"),
 )
 

@@ -29,6 +29,7 @@ queues = sa.Table(
     sa.Column("fence", sa.BigInteger),
     sa.Column("has_breaker", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("is_governed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("policy_source", sa.Text),
     sa.CheckConstraint("max_running >= 1", name="lapinq_queues_max_running_check"),
     sa.CheckConstraint("max_running_per_key >= 1", name="lapinq_queues_max_running_per_key_check"),
     sa.CheckConstraint(

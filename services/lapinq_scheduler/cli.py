@@ -21,7 +21,7 @@ from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
 from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
-from lapinq_core.schedules.comparing import Wanted
+from lapinq_core.schedules.comparing import Wanted, WantedRule
 from lapinq_scheduler.cron import run_cron
 from lapinq_scheduler.registering import declarations
 from lapinq_scheduler.scheduler import run_scheduler
@@ -63,7 +63,9 @@ def main() -> None:
     scheduler()
 
 
-async def _serve(settings: Settings, metrics: Metrics, probes: Probes, wanted: Sequence[Wanted]) -> None:
+async def _serve(
+    settings: Settings, metrics: Metrics, probes: Probes, wanted: Sequence[Wanted | WantedRule]
+) -> None:
     assert settings.database_url is not None
     with stop_signals() as signals, probes.beating():
         await wait_for_schema(settings.database_url, signals.asked)

@@ -5,7 +5,7 @@ the wait for a changed schedule: without it, the loop polls.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from lapinq_core.db.errors import is_away
@@ -13,16 +13,17 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.monitoring.metrics import Metrics
-from lapinq_core.runtime.loops import Loop, Service, stop_all
+from lapinq_core.runtime.loops import Loop, Service, pause_for, stop_all
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.schedules import firing
-from lapinq_core.schedules.comparing import Wanted
+from lapinq_core.schedules.comparing import Wanted, WantedRule
 from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
 from lapinq_scheduler.metrics import CronMetrics
 from lapinq_scheduler.registering import declarations, register
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
+STORE_SECONDS = 10.0
 POLL_SECONDS = 1.0
 """Longest sleep while the listener is disconnected."""
 HELD_POLL_SECONDS = 0.25
@@ -33,11 +34,15 @@ MAX_RETRY_SECONDS = 15.0
 
 
 async def run_cron(
-    settings: Settings, stop: asyncio.Event, metrics: Metrics, wanted: Sequence[Wanted] = ()
+    settings: Settings,
+    stop: asyncio.Event,
+    metrics: Metrics,
+    wanted: Sequence[Wanted | WantedRule] = (),
+    on_stored: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs until `stop` is set, through outages of the database. Its figures appear in `metrics`.
 
-    `wanted` are the schedules that the modules in the settings declare. It stores them before it fires anything.
+    `wanted` is what the modules in the settings declare. It stores that before it fires anything.
     """
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-cron", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
@@ -52,6 +57,7 @@ async def run_cron(
     try:
         with metrics.showing(own_metrics):
             await register(pool, wanted, settings.schedule_modules, stop)
+            on_stored()
             await Loop(
                 "fire schedules",
                 cron.turn,
@@ -67,16 +73,20 @@ async def run_cron(
 
 @asynccontextmanager
 async def embedded_cron(settings: Settings) -> AsyncGenerator[Metrics]:
-    """Fires schedules on the current event loop while the context lasts. Stores declared schedules first.
+    """Fires schedules on the current event loop while the context lasts.
+
+    First it stores what modules declare. The context begins once that is done, or has taken `STORE_SECONDS`, so that a
+    server answers when declared limits exist.
 
     Raises `lapinq_core.declaring.NotDeclared` for a module whose declarations can't be read.
     """
     wanted = declarations(settings.schedule_modules)
-    stop = asyncio.Event()
+    stop, stored = asyncio.Event(), asyncio.Event()
     metrics = Metrics()
     async with asyncio.TaskGroup() as group:
-        group.create_task(run_cron(settings, stop, metrics, wanted), name="fire schedules")
+        group.create_task(run_cron(settings, stop, metrics, wanted, stored.set), name="fire schedules")
         try:
+            await pause_for(STORE_SECONDS, stored)
             yield metrics
         finally:
             stop.set()

@@ -1,7 +1,7 @@
-"""Stores the schedules that modules declare, when a scheduler starts.
+"""Stores what modules declare, when a scheduler starts: schedules, limits, policies and circuit breakers.
 
 Schedulers that start together do this one after another, and only the first changes anything. An operator's decisions
-stay: a paused schedule remains paused, and a schedule from another source is left alone.
+stay: a paused schedule remains paused, and what is from another source is left alone.
 """
 
 import asyncio
@@ -14,35 +14,38 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.declaring import declared_in
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.schedules.definition import has_ended
+from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.domain.schedules.schedule_file import MODULE
 from lapinq_core.runtime.loops import succeed
 from lapinq_core.schedules.applying import apply, author_of
-from lapinq_core.schedules.comparing import Action, Gone, Others, Step, Wanted
+from lapinq_core.schedules.comparing import Action, Gone, Others, Step, Wanted, WantedRule, module_of
 
 log = logging.getLogger(__name__)
 
 
-def declarations(modules: Sequence[str], program: str = "scheduler") -> list[Wanted]:
-    """The schedules that these modules declare, without those that have ended. Imports the modules into `program`.
+def declarations(modules: Sequence[str], program: str = "scheduler") -> list[Wanted | WantedRule]:
+    """What these modules declare, without schedules that have ended. Imports the modules into `program`.
 
     Raises `lapinq_core.declaring.NotDeclared`, which names the module and the reason.
     """
     now = datetime.now(UTC)
-    return [
-        Wanted(definition=definition, source=MODULE + module)
-        for module, definitions in declared_in(modules, program).items()
-        for definition in definitions
-        if not has_ended(definition, now)
-    ]
+    wanted: list[Wanted | WantedRule] = []
+    for module, found in declared_in(modules, program).items():
+        for one in found:
+            if not isinstance(one, Definition):
+                wanted.append(WantedRule(rule=one, source=MODULE + module))
+            elif not has_ended(one, now):
+                wanted.append(Wanted(definition=one, source=MODULE + module))
+    return wanted
 
 
 async def register(
     pool: Pool,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[Wanted | WantedRule],
     modules: Sequence[str],
     stop: asyncio.Event,
 ) -> None:
-    """Stores `wanted` as the schedules of `modules`. Returns when that is done or `stop` is set.
+    """Stores `wanted` as what `modules` declare. Returns when that is done or `stop` is set.
 
     Retries while the database is unavailable.
     """
@@ -62,22 +65,31 @@ async def register(
                 )
         except LapinqError as error:
             # Declarations were checked before. An error that only the database sees must not stop the other schedules.
-            log.error("could not store the schedules of %s: %s", ", ".join(modules), error)  # noqa: TRY400
+            log.error("could not store what %s declares: %s", ", ".join(modules), error)  # noqa: TRY400
         else:
             _log(steps)
 
-    await succeed("store schedules", store, until=stop, expected=is_away)
+    await succeed("store declarations", store, until=stop, expected=is_away)
 
 
 def _log(steps: Sequence[Step]) -> None:
     for step in steps:
         if step.changes_something:
-            log.info("schedule %s: %s", step.name, step.action)
+            log.info("%s %s: %s", step.kind, step.name, step.action)
         if step.action is Action.ELSEWHERE:
             log.error(
-                "schedule %s belongs to %s and stays unchanged; `lapinq schedule apply --force` takes it over",
+                "%s %s belongs to %s and stays unchanged; `lapinq apply --force` takes it over",
+                step.kind,
                 step.name,
                 step.source or "no module or file",
             )
+        elif step.action is Action.GONE and step.kind != Definition.kind:
+            log.warning(
+                "%s %s is no longer declared in %s, and stays in force; `lapinq apply %s --prune` removes it",
+                step.kind,
+                step.name,
+                module := module_of(step.source),
+                module,
+            )
         elif "source" in step.changes:
-            log.warning("schedule %s belonged to %s until now", step.name, step.source)
+            log.warning("%s %s belonged to %s until now", step.kind, step.name, step.source)

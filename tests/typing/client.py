@@ -125,6 +125,13 @@ async def planned(a: int, b: str = "") -> str:
     return b * a
 
 
+queue.limit("mailer", rate="60/m")
+async_queue.limit("gpu", max_running=1)
+queue.policy("imports", max_running=20, order="fair", weights={"gold": 3}, breaker={"failure_share": 0.5})
+queue.breaker(planned, failures_in_row=5)
+queue.breaker("send", failure_share=0.5)
+
+
 class Mailer:
     @staticmethod
     @queue.task
@@ -399,6 +406,9 @@ queue.task(typed="no")  # type: ignore[call-overload]  # pyright: ignore[reportA
 queue.task(retry=5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 queue.task(no_retry_for=KeyError())  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 planned.queue("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+queue.limit("mailer", rate=60)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+queue.policy(order="fifo")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+queue.breaker("send", failures=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 queue.cron(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 queue.cron("@daily", jitter="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 queue.every("1h", tz="UTC")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

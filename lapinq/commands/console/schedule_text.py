@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from lapinq.commands.console.rates import rate_text
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span, utc, utc_text
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.schedules.schedule import Definition, When, when
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 from lapinq_core.schedules.comparing import Action, Step
@@ -79,17 +81,17 @@ def in_text(moment: datetime, now: datetime) -> str:
 
 
 def steps_text(steps: Sequence[Step], *, is_dry: bool) -> str:
-    """What happened to each schedule, or would happen, and a line of totals."""
+    """What happened to each, or would happen, and a line of totals."""
     lines = [line for step in steps for line in _step_lines(step)]
     sums = [f"{count} {action}" for action in Action if (count := _count(steps, action))]
-    end = ", ".join(sums) or "no schedules"
+    end = ", ".join(sums) or "nothing is declared"
     if not any(step.changes_something for step in steps):
         end = f"nothing {'would change' if is_dry else 'changed'}: {end}"
     return "\n".join([*lines, end + (" (nothing was written)" if is_dry else "")])
 
 
 def _step_lines(step: Step) -> Iterator[str]:
-    yield f"{step.action:<9}  {plain(step.name)}" + _NOTES.get(step.action, "")
+    yield f"{step.action:<9}  {plain(step.label)}" + _NOTES.get(step.action, "")
     for name, change in step.changes.items():
         if isinstance(change, str):
             yield f"{'':<11}{name}: changed"
@@ -110,6 +112,8 @@ def _value(value: object) -> str:
         return value
     if isinstance(value, datetime):
         return utc(value)
+    if isinstance(value, Rate):
+        return rate_text(value)
     return "none" if value is None else msgspec.json.encode(value).decode()
 
 

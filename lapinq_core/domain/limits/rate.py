@@ -5,6 +5,7 @@ import math
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import read_interval
 
 MAX_AMOUNT = 1_000_000_000
 MAX_PERIOD_SECONDS = 31_536_000
@@ -19,6 +20,26 @@ class Rate(msgspec.Struct, frozen=True):
     limit: float
     period_seconds: float
     burst: float
+
+
+def rate_parts(text: str) -> tuple[float, float, float | None]:
+    """The limit, the seconds of the period and the burst of a text like `60/m`, `100/60` or `90000/15m/10000`.
+
+    Raises ValueError.
+    """
+    limit, period, *burst = text.split("/", 2)
+    return whole(float(limit)), _seconds(period), whole(float(burst[0])) if burst else None
+
+
+def _seconds(period: str) -> float:
+    try:
+        return whole(float(period))
+    except ValueError:
+        pass
+    try:
+        return read_interval(period if period[:1].isdigit() else f"1{period}")
+    except InvalidValue as error:
+        raise ValueError(error.msg) from None
 
 
 def checked_rate(field: str, limit: float, period_seconds: float, burst: float | None) -> Rate:

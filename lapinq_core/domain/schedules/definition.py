@@ -89,7 +89,7 @@ def read_written(
     return None, [Problem(label, loc, msg) for loc, msg in problems]
 
 
-_HINTS = get_type_hints(Definition)
+_HINTS = {field: hint for field, hint in get_type_hints(Definition).items() if field != "kind"}
 _REQUIRED = ("name", "task_name", "module_path")
 _HARMLESS: dict[str, Any] = {
     "name": "x",

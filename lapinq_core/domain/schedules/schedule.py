@@ -4,7 +4,7 @@ import hashlib
 import math
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -48,6 +48,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     once.
     """
 
+    kind: ClassVar[str] = "schedule"
     name: str
     task_name: str
     module_path: str

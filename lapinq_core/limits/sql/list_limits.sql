@@ -44,8 +44,9 @@ SELECT l.name, l.max_running, l.rate, l.running, l.tokens, l.closed_until,
        ARRAY(SELECT DISTINCT queue
                FROM unnest(coalesce(w.queues, '{}') || coalesce(l.queues, '{}')) AS queue
               ORDER BY queue),
-       l.created_at
+       l.created_at, x.source
   FROM lapinq_limits_now_1() AS l
+  JOIN lapinq_limits x ON x.name = l.name
   LEFT JOIN waiting w ON w.name = l.name
  WHERE %(name)s::text IS NULL
     OR l.name = %(name)s::text

@@ -16,6 +16,24 @@ SELECT count(*)
 -- lapinq_task_breakers, which is small.
 SELECT count(*) FROM lapinq_task_breakers WHERE task_name <> %(task)s::text
 
+-- name: find_declared_breaker
+-- Circuit breakers of task names: those of some names or sources, as JSON, and their sources. Locks nothing. Reads all of
+-- lapinq_task_breakers, which is small.
+SELECT json_build_object('name', task_name, 'failures_in_row', failures_in_row, 'failure_share', failure_share,
+                         'window_seconds', window_seconds, 'least_attempts', least_attempts,
+                         'retry_after_seconds', retry_after_seconds)::text,
+       source
+  FROM lapinq_task_breakers
+ WHERE task_name = ANY (%(names)s::text[])
+    OR source = ANY (%(sources)s::text[])
+
+-- name: find_declared_limit
+-- The same for named limits. Locks nothing. Reads all of lapinq_limits, which is small.
+SELECT json_build_object('name', name, 'max_running', max_running, 'rate', rate)::text, source
+  FROM lapinq_limits
+ WHERE name = ANY (%(names)s::text[])
+    OR source = ANY (%(sources)s::text[])
+
 -- name: get_breaker
 -- The circuit breaker of a queue. Locks nothing. Relies on lapinq_breakers_pkey.
 SELECT failures_in_row, failure_share, window_seconds, least_attempts, retry_after_seconds, state, since, failures,
@@ -32,6 +50,27 @@ SELECT name
    AND name > %(after)s::text
  ORDER BY name
  LIMIT 1
+
+-- name: own_breaker
+-- Records which module declares the circuit breaker of a task name. Locks its row. Relies on lapinq_task_breakers_pkey.
+UPDATE lapinq_task_breakers
+   SET source = %(source)s::text
+ WHERE task_name = %(name)s::text
+   AND source IS DISTINCT FROM %(source)s::text
+
+-- name: own_limit
+-- The same for a named limit. Locks its row. Relies on lapinq_limits_pkey.
+UPDATE lapinq_limits
+   SET source = %(source)s::text
+ WHERE name = %(name)s::text
+   AND source IS DISTINCT FROM %(source)s::text
+
+-- name: own_policy
+-- The same for the policy of a queue; NULL: none. Locks its row. Relies on lapinq_queues_pkey.
+UPDATE lapinq_queues
+   SET policy_source = %(source)s::text
+ WHERE name = %(name)s::text
+   AND policy_source IS DISTINCT FROM %(source)s::text
 
 -- name: raise_fence_of_limit
 -- After the commit of a new limit, in a transaction of its own: claims that began before have lower numbers.

@@ -5,7 +5,7 @@
 SELECT json_build_object(
            'max_running', q.max_running, 'max_running_per_key', q.max_running_per_key, 'rate', q.rate,
            'rate_per_key', q.rate_per_key, 'order', q.start_order, 'weights', q.weights,
-           'tokens', now.tokens,
+           'source', q.policy_source, 'tokens', now.tokens,
            'next_start_at',
            greatest(lapinq_filled_at_1(q.rate, now.tokens, 1),
                     CASE WHEN q.rate_per_key IS NOT NULL

@@ -9,10 +9,11 @@ import pytest
 from lapinq_core.db.pool import make_pool
 from lapinq_core.db.rows import first_value
 from lapinq_core.declaring import NotDeclared
+from lapinq_core.limits import named_limits
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import schedules
-from lapinq_core.schedules.comparing import Wanted
+from lapinq_core.schedules.comparing import Wanted, WantedRule
 from lapinq_core.schedules.schedules import Schedule
 from lapinq_scheduler.cron import embedded_cron, run_cron
 from lapinq_scheduler.registering import declarations, register
@@ -22,11 +23,14 @@ from tests.support.rows.factories import SOMEBODY, Conn
 from tests.support.rows.schedules import task_ids
 
 MODULE = "tests.support.sample.planned"
+LIMITED = "tests.support.sample.limited"
 SEND, ADD = f"{MODULE}.Mailer.send", f"{MODULE}.add"
 NAMES = ["report", SEND, ADD]
 
 
-async def registered(url: str, wanted: Sequence[Wanted] | None = None, count: int = 1) -> dict[str, Schedule]:
+async def registered(
+    url: str, wanted: Sequence[Wanted | WantedRule] | None = None, count: int = 1
+) -> dict[str, Schedule]:
     """The schedules stored after `count` schedulers register `wanted` at once; by default what the module declares."""
     wanted = declarations([MODULE]) if wanted is None else wanted
     async with make_pool(url, "test", 4, timeout=10.0) as pool:
@@ -43,7 +47,7 @@ async def stored(url: str) -> dict[str, Schedule]:
 async def test_what_a_module_declares_is_stored_by_several_at_once_until_it_declares_it_no_longer(
     database: str, conn: Conn, caplog: pytest.LogCaptureFixture
 ) -> None:
-    every = declarations([MODULE])
+    every = [one for one in declarations([MODULE]) if isinstance(one, Wanted)]
     with caplog.at_level(logging.INFO):
         found = await registered(database, count=3)
     assert list(found) == NAMES
@@ -71,6 +75,29 @@ async def test_what_a_module_declares_is_stored_by_several_at_once_until_it_decl
     await conn.execute("UPDATE lapinq_schedules SET source = NULL, priority = 7 WHERE name = 'report'")
     assert (await registered(database))["report"].priority == 7
     assert "schedule report belongs to no module or file and stays unchanged" in caplog.text
+
+
+async def test_an_embedded_scheduler_starts_with_the_declared_limits_and_keeps_those_that_are_gone(
+    database: str, conn: Conn, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load_settings({}, database_url=database, schedule_modules=(LIMITED,))
+    with caplog.at_level(logging.INFO):
+        async with embedded_cron(settings):
+            limit = await named_limits.get_limit(conn, "mailer")
+    assert limit is not None
+    assert limit.source == f"module:{LIMITED}"
+    kinds = {"limit mailer", "policy mails", "breaker send", f"schedule {LIMITED}.send"}
+    assert kinds == {message.removesuffix(": created") for message in caplog.messages if "created" in message}
+
+    async with make_pool(database, "test", 2, timeout=10.0) as pool:
+        await register(pool, [], [LIMITED], asyncio.Event())
+    gone = (
+        f"is no longer declared in {LIMITED}, and stays in force; `lapinq apply {LIMITED} --prune` removes it"
+    )
+    assert [message for message in caplog.messages if "in force" in message] == [
+        f"{what} {gone}" for what in ("breaker send", "limit mailer", "policy mails")
+    ]
+    assert await named_limits.get_limit(conn, "mailer") is not None
 
 
 def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(

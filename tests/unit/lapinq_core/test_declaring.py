@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from lapinq_core.declaring import NotDeclared, declared, declared_in
+from lapinq_core.domain.schedules.schedule import Definition
 from tests.unit.lapinq_core.conftest import Write
 
 
@@ -48,7 +49,7 @@ def test_all_tasks_of_a_module_and_of_its_classes_are_found_once(write: Write) -
         def unplanned(): ...
         """,
     )
-    found = {definition.name: definition for definition in declared("planned")}
+    found = {one.name: one for one in declared("planned") if isinstance(one, Definition)}
     assert list(found) == [
         *("lib.mail.send", "one", "planned.Mailer.ask", "planned.Mailer.tell"),
         *("planned.tick", "planned.wrapped", "two"),
@@ -57,11 +58,39 @@ def test_all_tasks_of_a_module_and_of_its_classes_are_found_once(write: Write) -
     assert (found["one"].task_name, found["one"].module_path) == ("sums", "planned")
 
 
+def test_the_rules_of_all_queues_of_a_module_are_found_once(write: Write) -> None:
+    write("lib.queues", "tq.limit('gpu', max_running=1)\natq.breaker('send', failures_in_row=5)")
+    write(
+        "limited",
+        """
+        from lib.queues import atq as mails, tq as images
+        mails.policy("mail", rate="60/m")
+        tq.limit("gpu", max_running=1)
+        again = images
+        """,
+    )
+    found = declared("limited")
+    assert [(one.kind, one.name) for one in found] == [
+        ("breaker", "send"),
+        ("limit", "gpu"),
+        ("policy", "mail"),
+    ]
+    write("other", "from lib.queues import tq\n@tq.cron('@daily')\ndef f(): ...")
+    by_module = declared_in(["other", "limited"])
+    assert {module: [one.name for one in those] for module, those in by_module.items()} == {
+        "other": ["gpu", "other.f"],
+        "limited": ["send", "mail"],
+    }
+    write("contradicts", "tq.limit('gpu', max_running=2)")
+    with pytest.raises(NotDeclared, match="module 'contradicts': limit 'gpu' is declared twice, with diff"):
+        declared_in(["limited", "contradicts"])
+
+
 def test_a_module_without_schedules_is_warned_of(write: Write, caplog: pytest.LogCaptureFixture) -> None:
     write("none", "def f(): ...")
     with caplog.at_level(logging.WARNING):
         assert declared("none") == []
-    assert "module none declares no schedules" in caplog.text
+    assert "module none declares no schedules, limits, policies or circuit breakers" in caplog.text
 
 
 def test_what_two_modules_have_belongs_to_the_first_and_no_two_have_one_name(write: Write) -> None:

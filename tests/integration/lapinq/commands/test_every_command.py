@@ -20,8 +20,8 @@ pytestmark = pytest.mark.http
 TASKS = "tests.support.sample.tasks"
 ELSEWHERE = {
     "api",  # prints what it gets
+    "apply",  # works on the database only, as `user password` does
     "queue skip",  # test_queue.py has a blocked key for it
-    "schedule apply",  # works on the database only, as `user password` does
     "user password",
     "webhook show",  # test_webhook.py has webhooks for them
     "webhook resend",

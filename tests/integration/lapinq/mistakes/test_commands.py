@@ -128,10 +128,10 @@ SCHEDULES = """
 2 | schedule next --cron @dayly | the aliases are @hourly, @daily
 2 | schedule next --cron @daily --tz Europe/Madird | use an IANA name such as Europe/Madrid
 2 | schedule next --every often | such as 15m or 1h30m
-1 | schedule apply missing.toml | missing.toml can't be read
-2 | schedule apply shop/tasks.py | 'shop/tasks.py' is Python: name its module, shop.tasks
-1 | schedule apply no_such_module | no module 'no_such_module'
-1 | schedule apply no_such_module | Start the command where the module can be imported
+1 | apply missing.toml | missing.toml can't be read
+2 | apply shop/tasks.py | 'shop/tasks.py' is Python: name its module, shop.tasks
+1 | apply no_such_module | no module 'no_such_module'
+1 | apply no_such_module | Start the command where the module can be imported
 """
 
 PEOPLE = """

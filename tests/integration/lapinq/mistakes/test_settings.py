@@ -66,7 +66,7 @@ PLACES = """
 2 | LAPINQ_URL=ftp://x queue list | LAPINQ_URL: must begin with http:// or https://
 2 | LAPINQ_URL=postgresql://u:s3cr@t/x@h/d queue list | LAPINQ_URL: user and password must be
 2 | user password lapinq --server http://127.0.0.1:1 | works on the database, not through a server
-2 | schedule apply jobs.toml --server http://127.0.0.1:1 | give --database-url
+2 | apply jobs.toml --server http://127.0.0.1:1 | give --database-url
 3 | DATABASE_URL= migrate | DATABASE_URL is set but empty: give it a value
 3 | LAPINQ_DATABASE_URL= DATABASE_URL=x migrate | LAPINQ_DATABASE_URL is set but empty
 3 | DATABASE_URL= task list | DATABASE_URL is set but empty

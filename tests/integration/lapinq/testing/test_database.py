@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -103,6 +104,20 @@ async def test_it_works_from_coroutines(lapinq_database: Database) -> None:
     assert await ref.aresult() == 1
     with pytest.raises(LapinqError, match="await adrain"):
         DatabaseWorker(lapinq_database).drain()
+
+
+async def test_it_has_what_the_process_declares(postgres_url: str) -> None:
+    declaring = TaskQueue("http://192.0.2.1", "declared")
+    declaring.limit("declared-before", max_running=1)
+    declaring.policy(max_running=1)
+    with database() as found, psycopg.connect(found.url) as conn:
+        declaring.limit("declared-later", rate="5/m")
+        ref = await note.options(limits={"declared-before": 1, "declared-later": 5}).aqueue(1)
+        assert await ref.astatus() == "pending"
+        assert conn.execute("SELECT max_running FROM lapinq_queues WHERE name = 'declared'").fetchone() == (
+            1,
+        )
+    declaring.limit("declared-afterwards", max_running=1)  # no database to store it in
 
 
 def test_inline_tasks_follow_the_commits_of_an_async_session_and_of_django(lapinq_database: Database) -> None:

@@ -33,7 +33,7 @@ _VARIES = re.compile("|".join(["…", *list(_VARYING.values())[1:]]))
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-RUN = {"limit", "migrate", "schedule", "task"}
+RUN = {"apply", "limit", "migrate", "schedule", "task"}
 """Commands that end by themselves."""
 
 
@@ -123,7 +123,7 @@ class Commands:
             done = CliRunner().invoke(
                 cli, [*arguments, "--database-url", self._database], catch_exceptions=False
             )
-            assert done.exit_code in ((0, 2) if "--exit-code" in arguments else (0,)), done.output
+            assert done.exit_code in ((0, 2) if "--check" in arguments else (0,)), done.output
             return done.output
         rest = arguments
         while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):

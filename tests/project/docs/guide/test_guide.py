@@ -271,7 +271,7 @@ def it_shows_what_applying_changes(site: Site, block: Block) -> None:
 
 
 def apply(site: Site, file: str) -> None:
-    site.commands.check(Block("", 0, "console", f"$ lapinq schedule apply {file}"))
+    site.commands.check(Block("", 0, "console", f"$ lapinq apply {file}"))
 
 
 def it_is_a_cron_expression(_site: Site, block: Block) -> None:

@@ -74,6 +74,22 @@ def test_it_refuses_what_the_server_refuses(lapinq_captured: EnqueuedTasks) -> N
     assert len(lapinq_captured) == 0
 
 
+def test_a_limit_must_be_declared_by_some_queue_of_the_process(lapinq_captured: EnqueuedTasks) -> None:
+    other = TaskQueue("http://192.0.2.1")
+    limited = confirm.options(limits={"captured": 6})
+    with pytest.raises(
+        RequestRefused, match=r"limits\.captured is not a limit that exists; `lapinq limit set"
+    ):
+        limited.queue(1)
+    other.limit("captured", rate="5/m")
+    with pytest.raises(
+        RequestRefused, match=r"limits\.captured must be at most 5, the burst of the limit's rate"
+    ):
+        limited.queue(1)
+    confirm.options(limits={"captured": 5}).queue(1)
+    assert len(lapinq_captured) == 1
+
+
 def test_a_batch_without_a_server_has_no_limit(lapinq_captured: EnqueuedTasks) -> None:
     direct = TaskQueue("postgresql://192.0.2.1/shop")
     direct.batch_enqueue(confirm.entry(order) for order in range(1001))

@@ -46,6 +46,11 @@ def test_meters_show_what_is_used_and_when_a_closed_limit_opens(
     assert re.search(r'closed</span> Opens <time datetime="[^"]+" data-as="age">', openai)
     assert 'data-to="api/v1/limits/openai/open"' in openai
 
+    managed = "Managed in <code>module:app.tasks"
+    assert managed not in row("gpu")
+    db.execute("UPDATE lapinq_limits SET source = 'module:app.tasks' WHERE name = 'gpu'")
+    assert managed in row("gpu")
+
     page = signed_in.get("/queue?name=video").text
     assert 'href="limits#limit-gpu"' in page
     assert "limit-openai" not in page

@@ -91,6 +91,21 @@ def test_a_task_name_tells_where_it_runs_and_how_long_and_its_circuit_breaker(
     assert 'data-method="DELETE" data-to="api/v1/breakers/send"' in html
 
 
+def test_a_policy_and_a_circuit_breaker_name_the_module_that_declares_them(
+    signed_in: httpx.Client, api_database: str
+) -> None:
+    signed_in.patch("/api/v1/queues/declared", json={"max_running": 5}).raise_for_status()
+    signed_in.put("/api/v1/breakers/declared", json={"failures_in_row": 7}).raise_for_status()
+    with psycopg.connect(api_database, autocommit=True) as db:
+        db.execute("UPDATE lapinq_queues SET policy_source = 'module:app.tasks' WHERE name = 'declared'")
+        db.execute("UPDATE lapinq_task_breakers SET source = 'module:app.tasks' WHERE task_name = 'declared'")
+    for page in ("queue", "function"):
+        html = signed_in.get(f"/{page}?name=declared").text
+        assert "Managed in <code>module:app.tasks" in html
+    signed_in.delete("/api/v1/breakers/declared")
+    signed_in.patch("/api/v1/queues/declared", json={"max_running": None})
+
+
 def test_an_open_breaker_says_why_in_the_language_of_its_reader(
     signed_in: httpx.Client, api_database: str
 ) -> None:

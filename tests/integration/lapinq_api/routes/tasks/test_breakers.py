@@ -15,7 +15,7 @@ def test_a_breaker_is_put_shown_listed_closed_and_removed(signed_in: httpx.Clien
     shown.pop("since")
     unset = ("failure_share", "why", "failures", "attempts", "opened_at", "next_try_at", "failed_task_id")
     assert shown == {
-        **dict.fromkeys((*unset, "probe_task_id")),
+        **dict.fromkeys((*unset, "probe_task_id", "source")),
         "failures_in_row": 5,
         "window_seconds": 60,
         "least_attempts": 20,

@@ -20,7 +20,7 @@ def test_a_limit_is_put_shown_listed_opened_and_deleted(
     shown = made.json()
     assert datetime.fromisoformat(shown.pop("created_at")).tzinfo is not None
     assert shown == {
-        **dict.fromkeys(("max_running", "closed_until", "next_start_at")),
+        **dict.fromkeys(("max_running", "closed_until", "next_start_at", "source")),
         "name": "openai",
         "rate": RATE,
         "running": 0,

@@ -73,6 +73,7 @@ NO_POLICY: dict[str, Any] = {
     "tokens": None,
     "next_start_at": None,
     "breaker": None,
+    "source": None,
 }
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from lapinq.commands.console.schedule_text import in_text, next_times, steps_text, tick_line, time_line
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.tasks.state import Status
@@ -58,6 +59,12 @@ def test_what_changes_is_told_and_cannot_steer_the_terminal() -> None:
     assert steps_text([step], is_dry=False) == (
         "changed    a\\x1b[2J\n           cron: \\x07 → none\n           args: changed\n1 changed"
     )
+    rule = Step(kind="limit", name="gpu", action=Action.CHANGED, changes={"rate": [None, Rate(60, 30, 60)]})
+    assert steps_text([rule], is_dry=False).splitlines() == [
+        "changed    limit gpu",
+        "           rate: none → 60/30",
+        "1 changed",
+    ]
     same = steps_text([Step(name="a", action=Action.UNCHANGED)], is_dry=True)
     assert same.endswith("\nnothing would change: 1 unchanged (nothing was written)")
-    assert steps_text([], is_dry=False) == "nothing changed: no schedules"
+    assert steps_text([], is_dry=False) == "nothing changed: nothing is declared"

@@ -1,6 +1,7 @@
-"""`lapinq schedule apply`: makes the stored schedules match a file or module."""
+"""`lapinq apply`: makes what is stored match a file of schedules, or what a module declares."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,24 +19,24 @@ from lapinq_core.domain.tasks.functions.module_name import module_of
 from lapinq_core.runtime import exits
 from lapinq_core.schedules import applying
 from lapinq_core.schedules.applying import KeptElsewhere
-from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted
+from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted, WantedRule
 from lapinq_scheduler.registering import declarations
 
 
 @click.command(cls=Command)
 @click.argument("file_or_module")
+@click.option(
+    "--check", is_flag=True, help="Change nothing, and exit with 2 if something would: --dry-run --exit-code."
+)
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change, and change nothing.")
-@click.option(
-    "--prune", is_flag=True, help="Delete the stored schedules that this file or module no longer has."
-)
-@click.option(
-    "--force", is_flag=True, help="Take over schedules that belong to another source or were made by hand."
-)
+@click.option("--prune", is_flag=True, help="Delete what is stored and this file or module no longer has.")
+@click.option("--force", is_flag=True, help="Take over what belongs to another source or was made by hand.")
 @click.option("--exit-code", "tells", is_flag=True, help="Exit with 2 if something changed or would change.")
 @json_flag
 @database_flags
 def apply(
     file_or_module: str,
+    check: bool,
     is_dry: bool,
     prune: bool,
     force: bool,
@@ -43,10 +44,11 @@ def apply(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Make the stored schedules match a TOML or JSON file, or a module that declares schedules.
+    """Make what is stored match what a module declares: schedules, limits, policies and circuit breakers.
 
-    It makes all changes or none.
+    FILE_OR_MODULE may also be a TOML or JSON file of schedules. It checks everything before it changes anything.
     """
+    is_dry, tells = is_dry or check, tells or check
     with explained():
         source, wanted = _wanted(file_or_module)
     gone = Gone.PAUSED if source.startswith(MODULE) else Gone.LEFT
@@ -71,7 +73,7 @@ def apply(
         sys.exit(exits.CHANGES)
 
 
-def _wanted(file_or_module: str) -> tuple[str, list[Wanted]]:
+def _wanted(file_or_module: str) -> tuple[str, Sequence[Wanted | WantedRule]]:
     path = Path(file_or_module)
     if path.suffix == ".py":
         module = module_of(file_or_module) or "as Python imports it"

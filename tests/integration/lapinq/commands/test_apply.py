@@ -1,0 +1,26 @@
+"""`lapinq apply` of a module. A file is in `test_schedule.py`: `lapinq schedule apply` is the same command."""
+
+import pytest
+
+from tests.support.programs.command_line import lapinq
+
+pytestmark = pytest.mark.http
+
+MODULE = "tests.support.sample.limited"
+
+
+def test_what_a_module_declares_is_checked_and_applied(emptied: str) -> None:
+    def applied(*flags: str, code: int = 0) -> list[str]:
+        done = lapinq(emptied, "apply", MODULE, *flags)
+        assert done.exit_code == code, done.stderr
+        return done.stdout.splitlines()
+
+    kinds = ("breaker send", "limit mailer", "policy mails", f"{MODULE}.send")
+    created = [f"created    {kind}" for kind in kinds]
+    assert applied("--check", code=2) == [*created, "4 created (nothing was written)"]
+    assert applied() == [*created, "4 created"]
+    assert applied("--check")[-1] == "nothing would change: 4 unchanged (nothing was written)"
+    lapinq(emptied, "limit", "set", "mailer", "--rate", "90/m")
+    assert applied("--check", code=2)[1:3] == ["changed    limit mailer", "           rate: 90/60 → 60/60"]
+    shown = lapinq(emptied, "limit", "show", "mailer").stdout
+    assert f"module:{MODULE}" in shown

@@ -137,6 +137,138 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_blocks_1(ids uuid[])
+ RETURNS TABLE(id uuid, nth integer, kind text, name text, until timestamp with time zone, task uuid, running bigint, max_running integer, rate jsonb, tokens double precision, units bigint)
+ LANGUAGE plpgsql
+ STABLE ROWS 100
+ SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH ready AS MATERIALIZED (
+        SELECT r.id, r.queue_name, r.units, split_part(r.lane, chr(31), 1) AS key, split_part(r.lane, chr(31), 2) AS names
+          FROM unnest(ids) AS i (id)
+         CROSS JOIN LATERAL (SELECT x.* FROM lapinq_ready x WHERE x.id = i.id LIMIT 1) AS r
+    ), delayed AS MATERIALIZED (
+        SELECT d.*
+          FROM unnest(ids) AS i (id)
+         CROSS JOIN LATERAL (SELECT x.* FROM lapinq_delayed x WHERE x.id = i.id LIMIT 1) AS d
+    ), of_queues AS MATERIALIZED (
+        SELECT q.name, q.max_running, q.rate, b.*
+          FROM (SELECT queue_name FROM ready UNION SELECT queue_name FROM delayed) AS t
+          JOIN lapinq_queues q ON q.name = t.queue_name
+         CROSS JOIN LATERAL lapinq_blocks_of_queue_1(q) AS b
+    ), of_limits AS MATERIALIZED (
+        SELECT l.* FROM lapinq_limits_now_1() AS l WHERE EXISTS (SELECT FROM ready WHERE units IS NOT NULL)
+    )
+    -- The task itself.
+    SELECT d.id, 0, CASE WHEN d.starts > 0 THEN 'retry' ELSE 'schedule' END, NULL, d.due_at, NULL::uuid, NULL::bigint,
+           NULL::integer, NULL::jsonb, NULL::float8, NULL::bigint
+      FROM delayed d
+     WHERE d.due_at > lapinq_now()
+       AND d.parked_for IS NULL
+     UNION ALL
+    -- Its queue.
+    SELECT t.id, CASE b.kind WHEN 'paused' THEN 1 WHEN 'breaker' THEN 3 WHEN 'queue_full' THEN 7 WHEN 'queue_rate' THEN 8 END,
+           b.kind, NULL, b.until, b.probe, b.running, b.max_running, b.rate, b.tokens, NULL
+      FROM (SELECT r.id, r.queue_name, true AS is_ready FROM ready r
+             UNION ALL
+            SELECT d.id, d.queue_name, false FROM delayed d) AS t
+      JOIN of_queues b ON b.name = t.queue_name AND (t.is_ready OR b.kind = 'paused')
+     UNION ALL
+    -- Its name.
+    SELECT d.id, 2, 'breaker', d.parked_for, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM delayed d
+     WHERE d.parked_for IS NOT NULL
+     UNION ALL
+    SELECT r.id, 2, 'breaker', b.task_name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM lapinq_task_breakers b
+     CROSS JOIN ready r
+     CROSS JOIN LATERAL (SELECT x.task_name FROM lapinq_tasks x WHERE x.id = r.id LIMIT 1) AS t
+     WHERE b.state <> 'closed'
+       AND t.task_name = b.task_name
+     UNION ALL
+    -- Its key. In strict order also another ready task of the key, if that goes first.
+    SELECT r.id, 5, CASE WHEN head.id <> r.id THEN 'key_order' ELSE k.blocked_by END, NULL, k.until,
+           CASE WHEN head.id <> r.id THEN head.id WHEN k.blocked_by = 'key_order' THEN coalesce(started.id, k.holder) END,
+           k.running, q.max_running_per_key, q.rate_per_key, k.tokens, NULL
+      FROM ready r
+      JOIN lapinq_queues q ON q.name = r.queue_name
+     CROSS JOIN LATERAL lapinq_key_now_1(q, r.key) AS k
+      LEFT JOIN LATERAL (
+           SELECT x.id
+             FROM lapinq_running x
+            WHERE k.blocked_by = 'key_order'
+              AND x.queue_name = r.queue_name
+              AND split_part(x.lane, chr(31), 1) = r.key
+              AND x.lane IS NOT NULL
+            ORDER BY x.seq DESC
+            LIMIT 1) AS started ON true
+      LEFT JOIN LATERAL (
+           SELECT h.id
+             FROM lapinq_head_of_key_1(r.queue_name, r.key, (SELECT x.holder
+                                                               FROM lapinq_keys x
+                                                              WHERE x.queue_name = r.queue_name
+                                                                AND x.key = r.key)) AS h
+            WHERE q.start_order = 'strict_per_key'
+              AND k.blocked_by IS DISTINCT FROM 'key_order'
+            LIMIT 1) AS head ON true
+     WHERE r.key > ''
+       AND (k.blocked_by IS NOT NULL OR head.id <> r.id)
+     UNION ALL
+    -- Its limits.
+    SELECT r.id, CASE rule.kind WHEN 'limit_too_small' THEN 4 ELSE 6 END, rule.kind, l.name,
+           CASE rule.kind WHEN 'limit_closed' THEN l.closed_until
+                          WHEN 'limit_used' THEN lapinq_filled_at_1(l.rate, own.tokens, own.units) END,
+           NULL, l.running, l.max_running, l.rate, own.tokens, need.units
+      FROM ready r
+     CROSS JOIN LATERAL unnest(string_to_array(r.names, ','), r.units) AS need (name, units)
+      JOIN of_limits l ON l.name = need.name
+     CROSS JOIN LATERAL (
+           SELECT greatest(need.units, 1) AS units,
+                  l.tokens - CASE WHEN l.reserved_by <> r.queue_name THEN l.reserved ELSE 0 END AS tokens) AS own
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN need.units > (l.rate ->> 'burst')::float8 THEN 'limit_too_small'
+                       WHEN l.blocked_by IS NOT NULL THEN l.blocked_by
+                       WHEN l.reserved_by <> r.queue_name AND l.running + l.reserved_places >= l.max_running THEN 'limit_full'
+                       WHEN own.tokens < own.units THEN 'limit_used' END AS kind) AS rule
+     WHERE r.units IS NOT NULL
+       AND rule.kind IS NOT NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_blocks_of_queue_1(q lapinq_queues)
+ RETURNS TABLE(kind text, until timestamp with time zone, probe uuid, running bigint, tokens double precision)
+ LANGUAGE sql
+ STABLE ROWS 1
+AS $function$
+SELECT 'paused', NULL::timestamptz, NULL::uuid, NULL::bigint, NULL::float8
+ WHERE q.paused_at IS NOT NULL
+ UNION ALL
+SELECT 'breaker',
+       -- Not if the clock was set back since.
+       CASE WHEN b.state = 'open'
+             AND b.tries_at BETWEEN lapinq_now() AND lapinq_now() + b.pause_seconds * interval '1 second' THEN b.tries_at END,
+       (SELECT r.id FROM lapinq_running r WHERE r.id = b.probe_id AND r.seq = b.probe_seq), NULL, NULL
+  FROM lapinq_breakers b
+ WHERE q.has_breaker
+   AND b.queue_name = q.name
+   AND b.state <> 'closed'
+ UNION ALL
+SELECT 'queue_full', NULL, NULL, runs.tasks, NULL
+  FROM (SELECT count(*) AS tasks FROM lapinq_running r WHERE r.queue_name = q.name AND q.max_running IS NOT NULL) AS runs
+ WHERE runs.tasks >= q.max_running
+ UNION ALL
+SELECT 'queue_rate', lapinq_filled_at_1(q.rate, bucket.tokens, 1), NULL, NULL, bucket.tokens
+  FROM (SELECT lapinq_tokens(q.rate, q.tokens + lapinq_returned_1(q.name), q.tokens_at) AS tokens
+         WHERE lapinq_tokens(q.rate, q.tokens, q.tokens_at) < 1) AS bucket
+ WHERE bucket.tokens < 1
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_charge_keys_2(q lapinq_queues, picks lapinq_pick_2[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1615,7 +1747,7 @@ SELECT CASE WHEN limits IS NULL OR limits = '{}'
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_limits_now_1()
- RETURNS TABLE(name text, max_running integer, rate jsonb, created_at timestamp with time zone, blocked_by text, closed_until timestamp with time zone, running bigint, queues text[], tokens double precision, reserved_by text, reserved double precision)
+ RETURNS TABLE(name text, max_running integer, rate jsonb, created_at timestamp with time zone, blocked_by text, closed_until timestamp with time zone, running bigint, queues text[], tokens double precision, reserved_by text, reserved double precision, reserved_places integer)
  LANGUAGE sql
  STABLE ROWS 10
 AS $function$
@@ -1624,7 +1756,8 @@ SELECT l.name, l.max_running, l.rate, l.created_at,
        CASE WHEN news.closed_until > lapinq_now() THEN news.closed_until END,
        coalesce(r.tasks, 0), r.queues,
        lapinq_tokens(l.rate, coalesce(l.tokens, (l.rate ->> 'burst')::float8) + coalesce(news.units, 0), l.tokens_at),
-       CASE WHEN l.reserved_until > lapinq_now() THEN l.reserved_by END, l.reserved_units
+       CASE WHEN l.reserved_until > lapinq_now() THEN l.reserved_by END, l.reserved_units,
+       lapinq_places_reserved(l)
   FROM lapinq_limits l
   LEFT JOIN (SELECT one.name, count(*) AS tasks, array_agg(DISTINCT x.queue_name) AS queues
                FROM lapinq_running x
@@ -2454,7 +2587,8 @@ WITH news AS MATERIALIZED (
 ), limits AS MATERIALIZED (
     SELECT l.name,
            CASE WHEN l.blocked_by IS NULL
-                THEN least(l.max_running - l.running,
+                THEN least(l.max_running - l.running
+                           - CASE WHEN l.reserved_by <> lapinq_startable.queue THEN l.reserved_places ELSE 0 END,
                            floor(l.tokens - CASE WHEN l.reserved_by <> lapinq_startable.queue THEN l.reserved ELSE 0 END))
                 ELSE 0 END AS room
       FROM lapinq_limits_now_1() AS l

@@ -202,7 +202,9 @@ class History:
         self.workers.append(await add_worker(self.conn, concurrency=10_000))
 
     async def change_policy(self) -> None:
-        await self.claim_all()  # so that starts given back have been taken in: later they count under the new rate
+        await (
+            self.claim_all()
+        )  # so that starts given back have been taken in: later they count under the new rate
         await self.set_policy(self.queue())
 
     async def change_limit(self) -> None:

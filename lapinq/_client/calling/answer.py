@@ -140,7 +140,6 @@ _NOT_FOUND = {
     UNKNOWN_TASK: ". Perhaps the transaction that enqueues it has not committed yet, or it was deleted",
     NOTHING_HERE: ": {}. The URL of a server ends before /api/v1",
 }
-_UNKNOWN_LIMIT = " is not a limit that exists"
 _ASKS = "is it a lapinq server?"
 _QUOTED = 200
 """Characters of another server's answer."""
@@ -149,9 +148,6 @@ _QUOTED = 200
 def _remedy(answer: Answer, error: str) -> str:
     if answer.status_code == 404:
         return _NOT_FOUND.get(error, "").format(_place(answer))
-    if error.endswith(_UNKNOWN_LIMIT):
-        name = error.removesuffix(_UNKNOWN_LIMIT).partition("limits.")[2]
-        return f": create it, as in `lapinq limit set {name} --max-running 10`"
     return _REMEDIES.get(answer.status_code, "")
 
 

@@ -35,11 +35,13 @@ async def test_what_a_named_limit_or_an_open_breaker_holds_back_is_no_work(conn:
     assert await startable(conn)
     await conn.execute("UPDATE lapinq_limits SET max_running = 1")
     assert not await startable(conn)  # another task has the place
+    await conn.execute("UPDATE lapinq_limits SET max_running = NULL, tokens = 5")
+    assert not await startable(conn)
     await conn.execute("INSERT INTO lapinq_limit_news (limit_name, units) VALUES ('openai', 5)")
-    assert await startable(conn)  # the next claim looks at it
+    assert await startable(conn)  # no claim has read yet that they came back
     await conn.execute("DELETE FROM lapinq_limit_news")
     await conn.execute(
-        "UPDATE lapinq_limits SET max_running = 2, closed_until = lapinq_now() + interval '1 hour'"
+        "UPDATE lapinq_limits SET tokens = 10, closed_until = lapinq_now() + interval '1 hour'"
     )
     assert not await startable(conn)
     await conn.execute("UPDATE lapinq_limits SET closed_until = NULL")

@@ -89,6 +89,7 @@ async def test_a_queue_that_found_no_place_for_long_gets_the_next_one(conn: Conn
     await conn.execute("UPDATE lapinq_limits SET reserved_until = reserved_until - interval '16 seconds'")
     await complete(conn, held)
     assert await claim(conn, worker, 1, "busy") == []
+    assert await first_value(conn, "SELECT lapinq_startable('busy')") == 0
     held = await claim(conn, worker, 1, "waits")
     assert [one.id for one in held] == [waits]
     await complete(conn, held)

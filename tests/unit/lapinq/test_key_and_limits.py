@@ -11,6 +11,7 @@ from lapinq.errors import InvalidValue, RequestRefused
 from lapinq.testing import captured
 
 queue = TaskQueue(queue_name="shop")
+queue.limit("mail", max_running=5)
 
 
 def order_of(order_id: int, *_: object, **__: object) -> str | None:

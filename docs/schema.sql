@@ -97,25 +97,21 @@ BEGIN
     ELSE
         WITH moved AS (
             UPDATE lapinq_lanes l
-               SET is_open = p.seq IS NOT NULL,
+               SET is_open = next.seq IS NOT NULL,
                    head = NULL,
-                   rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(p.rank, l.rank) END,
-                   place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(p.seq, l.place) END,
+                   rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(next.rank, l.rank) END,
+                   place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(next.seq, l.place) END,
                    changed_at = lapinq_now()
-              FROM (SELECT u.lane, u.place, u.goes_on, coalesce(u.known[1], read.rank) AS rank,
-                           coalesce(u.known[2], read.seq) AS seq, coalesce(read.is_live, true) AS is_live
-                      FROM (SELECT lane, max(place) AS place, coalesce(count(*) < min(most), true) AS goes_on,
-                                   max(ARRAY[next_rank, next_seq]) AS known -- NULL comes last
-                              FROM unnest(picks)
-                             GROUP BY lane) AS u
-                      LEFT JOIN LATERAL (
-                           SELECT r.rank, r.seq, r.expires_at IS NULL OR r.expires_at > lapinq_now() AS is_live
-                             FROM lapinq_ready r
-                            WHERE u.known[2] IS NULL
-                              AND r.queue_name = q.name
-                              AND r.lane BETWEEN u.lane AND u.lane
-                            ORDER BY r.queue_name, r.lane, r.rank, r.seq
-                            LIMIT 1) AS read ON true) AS p
+              FROM (SELECT lane, max(place) AS place, coalesce(count(*) < min(most), true) AS goes_on
+                      FROM unnest(picks)
+                     GROUP BY lane) AS p
+              LEFT JOIN LATERAL (
+                   SELECT r.rank, r.seq, r.expires_at IS NULL OR r.expires_at > lapinq_now() AS is_live
+                     FROM lapinq_ready r
+                    WHERE r.queue_name = q.name
+                      AND r.lane BETWEEN p.lane AND p.lane
+                    ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                    LIMIT 1) AS next ON true
              CROSS JOIN LATERAL (
                    SELECT x.ctid AS row_id
                      FROM lapinq_lanes x
@@ -123,7 +119,7 @@ BEGIN
                       AND x.lane = p.lane
                     LIMIT 1) AS one
              WHERE l.ctid = one.row_id
-               AND (p.seq IS NULL OR p.goes_on AND p.is_live)
+               AND (next.seq IS NULL OR p.goes_on AND next.is_live)
             RETURNING l.lane
         )
         SELECT coalesce(array_agg(m.lane), '{}') INTO done FROM moved m;
@@ -845,6 +841,7 @@ DECLARE
     need text[];
     nth integer;
     verdict text;
+    blocking integer; -- how many of its limits have no room
     is_rated boolean;
     ends boolean;
     long_lanes text[] := '{}'; -- lanes that ended the walk, as more may wait in them
@@ -1058,23 +1055,27 @@ BEGIN
                 IF t.units IS NOT NULL THEN
                     need := string_to_array(t.names, ',');
                     verdict := NULL;
+                    blocking := 0;
                     is_rated := false;
                     FOR i IN 1 .. cardinality(need) LOOP
                         l := limits[array_position(known, need[i])];
                         is_rated := is_rated OR l.rate IS NOT NULL;
                         IF l.max_running < 1 THEN
                             verdict := 'full';
+                            blocking := blocking + 1;
                             nth := array_position(known, need[i]);
-                            IF spent[nth] = 0 AND (l.closed_until > lapinq_now()) IS NOT TRUE THEN
-                                wanted_units[nth] := coalesce(wanted_units[nth], 0); -- it needs a place
-                            END IF;
-                            EXIT;
                         ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
                             verdict := 'too large';
-                        ELSIF t.units[i] > l.tokens AND verdict IS NULL THEN
-                            verdict := 'short';
+                            EXIT;
+                        ELSIF t.units[i] > l.tokens THEN
+                            verdict := coalesce(verdict, 'short');
+                            blocking := blocking + 1;
                         END IF;
                     END LOOP;
+                    IF verdict = 'full' AND blocking = 1 AND spent[nth] = 0
+                       AND (limits[nth].closed_until > lapinq_now()) IS NOT TRUE THEN
+                        wanted_units[nth] := coalesce(wanted_units[nth], 0); -- nothing is missing but a place
+                    END IF;
                     IF verdict = 'too large' THEN
                         EXIT WHEN NOT skips_large; -- the next round has no such tasks
                         CONTINUE;
@@ -1114,7 +1115,7 @@ BEGIN
                     mark := greatest(mark, ARRAY[t.rank, t.seq]);
                     CONTINUE;
                 END IF;
-                picks := picks || ROW(t.lane, t.key, t.id, t.time, t.time - t.shift, t.most, t.next_rank, t.next_seq)::lapinq_pick_2;
+                picks := picks || ROW(t.lane, t.key, t.id, t.time, t.time - t.shift, t.most)::lapinq_pick_2;
                 IF of_key IS NOT NULL THEN
                     key_rooms[of_key] := key_rooms[of_key] - 1;
                     key_times[of_key] := t.time;
@@ -1199,8 +1200,9 @@ BEGIN
          WHERE x.name = u.name
            AND x.rate IS NOT NULL
            AND u.units > 0;
-        PERFORM lapinq_reserve_1(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0))
-           FROM unnest(known, wanted_units, spent, held) AS u (name, units, spent, is_held)
+        PERFORM lapinq_reserve_2(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0),
+                                 array_agg(limits[u.nth].max_running > 0))
+           FROM unnest(known, wanted_units, spent, held) WITH ORDINALITY AS u (name, units, spent, is_held, nth)
           WHERE u.is_held;
     END IF;
 
@@ -1774,6 +1776,29 @@ SELECT l.name, l.max_running, l.rate, l.created_at,
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_limits_without_room_1(queue text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET enable_hashjoin TO 'on'
+AS $function$
+SELECT coalesce(array_agg(l.name), '{}')
+  FROM lapinq_limits l
+  LEFT JOIN (SELECT one.name, count(*) AS tasks
+               FROM lapinq_running r
+              CROSS JOIN LATERAL unnest(string_to_array(split_part(r.lane, chr(31), 2), ',')) AS one (name)
+              WHERE r.units IS NOT NULL
+              GROUP BY one.name) AS running USING (name)
+ WHERE (l.closed_until > lapinq_now()
+        OR l.max_running <= coalesce(running.tasks, 0)
+        OR lapinq_tokens(l.rate, l.tokens, l.tokens_at)
+           < CASE WHEN l.reserved_until <= lapinq_now() OR l.reserved_by IS NULL THEN 1
+                  WHEN l.reserved_by <> queue THEN 1 + l.reserved_units
+                  WHEN l.reserved_until > lapinq_now() + interval '15 seconds' THEN l.reserved_units
+                  ELSE 0 END)
+   AND NOT EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name)
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_limits_without_room_2(queue text)
  RETURNS text[]
  LANGUAGE sql
  STABLE
@@ -2421,19 +2446,34 @@ AS $function$
 UPDATE lapinq_limits l
    SET reserved_by = CASE WHEN u.units IS NOT NULL THEN queue END,
        reserved_units = u.units,
-       reserved_until = lapinq_now()
-                        + CASE WHEN u.units > 0 OR l.reserved_by = queue AND l.reserved_units = 0
-                               THEN interval '30 seconds' ELSE interval '45 seconds' END
+       reserved_until = lapinq_now() + interval '30 seconds'
   FROM unnest(names, units, started) AS u (name, units, started)
  WHERE l.name = u.name
    AND CASE WHEN u.units IS NULL THEN u.started AND l.reserved_by = queue
-            WHEN l.reserved_until > lapinq_now() THEN u.units > 0 AND l.reserved_by = queue
-           ELSE u.units > 0
-                OR EXISTS (SELECT
-                             FROM lapinq_running r
-                            WHERE r.units IS NOT NULL
-                              AND r.queue_name <> queue
-                              AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ','))) END
+            ELSE l.reserved_by IS NULL OR l.reserved_by = queue OR l.reserved_until <= lapinq_now() END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_reserve_2(queue text, names text[], units double precision[], started boolean[], has_room boolean[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+UPDATE lapinq_limits l
+   SET reserved_by = CASE WHEN u.units IS NOT NULL THEN queue END,
+       reserved_units = u.units,
+       reserved_until = CASE WHEN u.units > 0 OR u.units = 0 AND l.reserved_by = queue AND l.reserved_units = 0
+                             THEN lapinq_now() + interval '30 seconds'
+                             WHEN u.units = 0 THEN lapinq_now() + interval '45 seconds' END
+  FROM unnest(names, units, started, has_room) AS u (name, units, started, has_room)
+ WHERE l.name = u.name
+   AND CASE WHEN u.units IS NULL THEN l.reserved_by = queue AND (u.started OR u.has_room AND l.reserved_units = 0)
+            WHEN u.units > 0 THEN l.reserved_by IS NULL OR l.reserved_by = queue OR l.reserved_until <= lapinq_now()
+                                  OR l.reserved_units = 0
+            ELSE (l.reserved_by IS NULL OR l.reserved_until <= lapinq_now())
+                 AND EXISTS (SELECT
+                               FROM lapinq_running r
+                              WHERE r.units IS NOT NULL
+                                AND r.queue_name <> queue
+                                AND l.name = ANY (string_to_array(split_part(r.lane, chr(31), 2), ','))) END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_retake_unique_key(task_id uuid, wait_ms integer)
@@ -3167,7 +3207,7 @@ END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_window_2(q lapinq_queues, sets text[], shifts double precision[], size integer, room integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, first_rank bigint, first_place double precision, limits lapinq_limits[], long_lanes text[])
- RETURNS TABLE(lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint, most integer, first_by bigint, then_by double precision, nth bigint, next_rank bigint, next_seq bigint, "time" double precision, shift double precision, is_behind boolean, is_late boolean, ends boolean)
+ RETURNS TABLE(lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint, most integer, first_by bigint, then_by double precision, nth bigint, "time" double precision, shift double precision, is_behind boolean, is_late boolean, ends boolean)
  LANGUAGE plpgsql
  ROWS 100
 AS $function$
@@ -3200,7 +3240,11 @@ BEGIN
                  ORDER BY x.rank, x.place + s.shift
                  LIMIT greatest(0, size)) AS l
     ), capped AS MATERIALIZED (
-        SELECT l.*, CASE WHEN l.lane = ANY (long_lanes) THEN room + 1
+        SELECT l.lane, l.names, l.rank, l.head, l.shift, l.key,
+               -- Later than its key only if another order left it so: the look at it is yet to come.
+               CASE WHEN is_fair AND l.names = '' THEN least(l.place, greatest(q.virtual_time, k.virtual_time))
+                    ELSE l.place END AS place,
+               CASE WHEN l.lane = ANY (long_lanes) THEN room + 1
                          ELSE (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) END AS at_once,
                greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight,
                is_fair AND coalesce(l.place < k.virtual_time - rounding * greatest(1, k.virtual_time), false)
@@ -3231,7 +3275,7 @@ BEGIN
                CASE WHEN is_fair THEN c.place + coalesce(t.cost_before, 0) / c.weight
                     WHEN is_strict THEN coalesce(h.seq, t.last_seq, c.place)
                     ELSE coalesce(t.seq, c.place) END AS then_by,
-               coalesce(t.nth, 1) AS nth, t.next_rank, t.next_seq,
+               coalesce(t.nth, 1) AS nth,
                c.place + coalesce(t.cost_before + t.cost, 0) / c.weight AS "time", c.shift, c.is_behind,
                NOT is_fair AND t.nth = 1 AND (c.rank, c.place) < (CASE WHEN by_priority THEN t.rank ELSE 0 END, t.seq) AS is_late,
                coalesce(t.nth = c.at_once AND (c.most IS NULL OR c.most > c.at_once), false) AS ends
@@ -3249,8 +3293,7 @@ BEGIN
                   FOR UPDATE SKIP LOCKED) AS h ON true
           LEFT JOIN LATERAL (
                SELECT one.*, row_number() OVER so_far AS nth, max(one.seq) OVER so_far AS last_seq,
-                      sum(one.cost) OVER so_far - one.cost AS cost_before,
-                      lead(one.rank) OVER so_far AS next_rank, lead(one.seq) OVER so_far AS next_seq
+                      sum(one.cost) OVER so_far - one.cost AS cost_before
                  FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation,
                               CASE WHEN is_fair THEN coalesce((SELECT max(u) FROM unnest(x.units) AS u), 1) ELSE 1 END::float8 AS cost
                          FROM lapinq_ready x
@@ -3270,7 +3313,7 @@ BEGIN
                CASE WHEN is_fair THEN greatest(q.unkeyed_time, q.virtual_time) + (row_number() OVER () - 1) / unkeyed_weight
                     WHEN is_strict THEN max(u.seq) OVER (ROWS UNBOUNDED PRECEDING)
                     ELSE u.seq END,
-               row_number() OVER (), NULL, NULL, NULL, NULL, false, false, false
+               row_number() OVER (), NULL, NULL, false, false, false
           FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.isolation
                   FROM lapinq_ready x
                  WHERE x.queue_name = q.name
@@ -3283,14 +3326,14 @@ BEGIN
                    FOR UPDATE SKIP LOCKED) AS u
         UNION ALL
         -- Behind the place of the last lane may be others.
-        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, NULL, NULL,
+        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL,
                false, false, true
           FROM lanes l
          WHERE l.nth = size
     )
     SELECT f.lane, f.key, f.names, f.row_id, f.id, f.rank, f.seq, f.units, f.isolation, f.most,
            CASE WHEN NOT by_priority THEN 0 WHEN f.lane IS NULL THEN f.rank ELSE f.rank - lane_distance END AS first_by,
-           f.then_by, f.nth, f.next_rank, f.next_seq, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
+           f.then_by, f.nth, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
       FROM found f
      ORDER BY first_by, f.then_by, CASE WHEN is_strict THEN f.nth ELSE f.seq END;
 END

@@ -16,9 +16,9 @@ EVERYWHERE_SECONDS = 1.0
 GOVERNED_SECONDS = 1.0
 """For this long, claims assume that a governed queue still is one, and don't try without its lock."""
 LOCKED_SECONDS, MOST_TIMES_LOCKED = 0.001, 6
-LOOK_SECONDS, LOOK_TIMES = 0.25, 50
-"""While claims of a queue find tasks, one begins before its lane mark after so long, and after so many times as long as
-the last such one took."""
+LOOK_SECONDS, LOOK_TIMES, MOST_LOOK_SECONDS = 0.25, 50, 5.0
+"""While claims of a queue find tasks, one begins before its lane mark after so many times as long as the last such one
+took, but not sooner than the first and not later than the last of these."""
 MAX_GOVERNED = 10_000
 MAX_WATCHED = 1_000
 
@@ -80,7 +80,7 @@ class ClaimFacts:
             self.lane_marks.pop(queue, None)
             return
         now = time.monotonic()
-        until = now + max(LOOK_SECONDS, LOOK_TIMES * (now - began))
+        until = now + min(max(LOOK_SECONDS, LOOK_TIMES * (now - began)), MOST_LOOK_SECONDS)
         if used != LaneMark():
             until = self.lane_marks.get(queue, (used, until))[1]
         self.lane_marks[queue] = LaneMark(int(found[0]), found[1], int(found[2])), until

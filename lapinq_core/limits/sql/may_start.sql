@@ -41,7 +41,7 @@ SELECT a.queue_name
                                        LIMIT 1) AS next)
                            SELECT
                              FROM sets
-                            WHERE NOT string_to_array(names, ',') && (SELECT lapinq_limits_without_room_1(a.queue_name))
+                            WHERE NOT string_to_array(names, ',') && (SELECT lapinq_limits_without_room_2(a.queue_name))
                            OFFSET 0)
                 OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.opens_at <= lapinq_now() OFFSET 0))
         OR EXISTS (SELECT

@@ -2,7 +2,7 @@
 -- queue ends or the queue's own rate allows it. Not those that wait for a time or for others, as delayed ones do: for a named
 -- limit, while their queue's circuit breaker is open, and in strict order while their key waits for a retry.
 -- Lanes with news count: the next claim looks at them. Locks nothing. Relies on lapinq_ready_claim, lapinq_ready_lane and the
--- primary keys. Asks of the first tasks of a hundred lanes, then of all (lapinq_blocks_1).
+-- primary keys. Asks of the first tasks of a hundred lanes, then of all, a thousand at a time (lapinq_blocks_1).
 SELECT EXISTS (
        SELECT
          FROM unnest(%(queues)s::text[]) AS given (name)
@@ -21,7 +21,7 @@ SELECT EXISTS (
                     FROM (VALUES (100), (2147483647)) AS part (lanes)
                    CROSS JOIN LATERAL (
                          SELECT array_agg(few.id) AS ids
-                           FROM (SELECT first.id
+                           FROM (SELECT first.id, row_number() OVER (ORDER BY l.queue_name, l.lane) AS nth
                                    FROM lapinq_lanes l
                                   CROSS JOIN LATERAL (
                                         SELECT r.id
@@ -32,7 +32,8 @@ SELECT EXISTS (
                                          LIMIT 1) AS first
                                   WHERE l.queue_name = given.name
                                   ORDER BY l.queue_name, l.lane
-                                  LIMIT greatest(0, part.lanes)) AS few) AS of_lanes
+                                  LIMIT greatest(0, part.lanes)) AS few
+                          GROUP BY few.nth / 1000) AS of_lanes
                    CROSS JOIN LATERAL (
                          SELECT unnest(of_lanes.ids)
                          EXCEPT

@@ -12,9 +12,11 @@ down_revision = "0056"
 branch_labels = None
 depends_on = None
 
-REPLACED = ("lapinq_lock_limits_1", "lapinq_limits_without_room_1", "lapinq_reserve_1")
+REPLACED = ("lapinq_lock_limits_1",)
 FUNCTIONS = (
     "lapinq_places_reserved",
+    "lapinq_limits_without_room_2",
+    "lapinq_reserve_2",
     "lapinq_charge_keys_2",
     "lapinq_advance_lanes_2",
     "lapinq_take_in_news_2",

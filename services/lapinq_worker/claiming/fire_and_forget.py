@@ -27,9 +27,8 @@ class FireAndForget:
         self._none_until: dict[int, float] = {}  # by the number of queues, 0 for all
         self._heard_count = 0
         self._got_some = False
-        self._governed: Sequence[
-            str
-        ] = ()  # queues with a policy in which such tasks wait, as of the last claim
+        # Queues with a policy in which such tasks wait, as of the last claim.
+        self._governed: Sequence[str] = ()
         self.rests = False  # none waits, as of the last look
         self.is_used = False  # this worker has seen such a task
 
@@ -51,8 +50,9 @@ class FireAndForget:
         some_wait = self._got_some or await backlog.has_transient(connection, queues)
         if some_wait:
             # Beforehand: what is claimed would be lost with an error.
-            if self._governed:
-                await worker_verbs.adopt_transient(connection, self._governed)
+            if governed := self._governed:
+                self._governed = ()  # if it fails, the claim still has its turn
+                await worker_verbs.adopt_transient(connection, governed)
             claims, self._governed = await worker_verbs.claim_transient(
                 connection, queues, limit, in_order=self._in_order
             )

@@ -102,3 +102,42 @@ async def test_a_queue_alone_reserves_no_place(conn: Conn, worker: str) -> None:
     assert len(await claim(conn, worker, 1, "alone")) == 1
     assert await claim(conn, worker, 1, "alone") == []
     assert await one_row(conn, "SELECT reserved_by FROM lapinq_limits") == (None,)
+
+
+async def test_a_second_task_gets_its_units_reserved_as_the_first_did(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 6000), by=SOMEBODY)
+    await enqueue(conn, 2, queue_name="large", limits={"tokens": 6000})
+    await enqueue(conn, 9, queue_name="small", limits={"tokens": 600})
+    for _ in range(2):
+        await has(conn, 5000)
+        assert await claim(conn, worker, 1, "large") == []
+        assert await claim(conn, worker, 1, "small") == []
+        await has(conn, 6000)
+        assert len(await claim(conn, worker, 1, "large")) == 1
+
+
+async def test_no_place_is_reserved_for_a_task_that_waits_for_another_limit_too(
+    conn: Conn, worker: str
+) -> None:
+    for name in ("gpu", "other"):
+        await named_limits.set_limit(conn, name, 1, None, by=SOMEBODY)
+    await enqueue(conn, 2, queue_name="busy", limits={"gpu": 1})
+    await enqueue(conn, 1, queue_name="others", limits={"other": 1})
+    await enqueue(conn, 1, queue_name="waits", limits={"gpu": 1, "other": 1})
+    assert len(await claim(conn, worker, 1, "busy")) == len(await claim(conn, worker, 1, "others")) == 1
+    assert await claim(conn, worker, 1, "waits") == []
+    assert await one_row(conn, "SELECT count(reserved_by) FROM lapinq_limits") == (0,)
+
+
+async def test_a_place_is_free_again_when_its_queue_finds_it_and_starts_something_else(
+    conn: Conn, worker: str
+) -> None:
+    await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
+    await enqueue(conn, 1, queue_name="waits", limits={"gpu": 1})
+    await enqueue(conn, 2, queue_name="busy", limits={"gpu": 1})
+    held = await claim(conn, worker, 1, "busy")
+    assert await claim(conn, worker, 1, "waits") == []
+    await complete(conn, held)
+    await enqueue(conn, 1, queue_name="waits", priority=9)
+    assert len(await claim(conn, worker, 1, "waits")) == 1
+    assert await one_row(conn, "SELECT reserved_by FROM lapinq_limits") == (None,)

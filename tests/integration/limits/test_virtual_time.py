@@ -2,11 +2,12 @@
 
 from collections import Counter
 
-from lapinq_core.db.rows import maybe_row
+from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.limits import lanes, named_limits, spending
 from lapinq_core.limits.spending import Exhausted
 from lapinq_core.tasks import queues
+from lapinq_core.tasks.claim_facts import facts_of
 from tests.integration.limits.test_lanes import govern, keys_of
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 
@@ -132,3 +133,17 @@ async def test_idle_keys_are_forgotten_in_each_order(conn: Conn) -> None:
     # Its turn has not come again, as long as nothing else starts.
     assert not await forgotten_after(0, "fair")
     assert await forgotten_after(23, "fair")
+
+
+async def test_a_place_that_another_order_left_gives_no_key_a_late_virtual_time(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 2, key="a")
+    await enqueue(conn, 1, key="b")
+    assert len(await claim(conn, worker, 1)) == 1
+    await conn.execute(
+        "UPDATE lapinq_lanes SET rank = 0, place = 10000000"
+    )  # of which no claim has taken in the news
+    facts_of(conn).lane_marks.clear()
+    await govern(conn, start_order="fair")
+    assert len(await claim(conn, worker, 9)) == 2
+    assert await first_value(conn, "SELECT virtual_time < 10 FROM lapinq_queues")

@@ -32,25 +32,21 @@ BEGIN
     ELSE
         WITH moved AS (
             UPDATE lapinq_lanes l
-               SET is_open = p.seq IS NOT NULL,
+               SET is_open = next.seq IS NOT NULL,
                    head = NULL,
-                   rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(p.rank, l.rank) END,
-                   place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(p.seq, l.place) END,
+                   rank = CASE q.start_order WHEN 'fair' THEN 0 ELSE coalesce(next.rank, l.rank) END,
+                   place = CASE q.start_order WHEN 'fair' THEN p.place ELSE coalesce(next.seq, l.place) END,
                    changed_at = lapinq_now()
-              FROM (SELECT u.lane, u.place, u.goes_on, coalesce(u.known[1], read.rank) AS rank,
-                           coalesce(u.known[2], read.seq) AS seq, coalesce(read.is_live, true) AS is_live
-                      FROM (SELECT lane, max(place) AS place, coalesce(count(*) < min(most), true) AS goes_on,
-                                   max(ARRAY[next_rank, next_seq]) AS known -- NULL comes last
-                              FROM unnest(picks)
-                             GROUP BY lane) AS u
-                      LEFT JOIN LATERAL (
-                           SELECT r.rank, r.seq, r.expires_at IS NULL OR r.expires_at > lapinq_now() AS is_live
-                             FROM lapinq_ready r
-                            WHERE u.known[2] IS NULL
-                              AND r.queue_name = q.name
-                              AND r.lane BETWEEN u.lane AND u.lane
-                            ORDER BY r.queue_name, r.lane, r.rank, r.seq
-                            LIMIT 1) AS read ON true) AS p
+              FROM (SELECT lane, max(place) AS place, coalesce(count(*) < min(most), true) AS goes_on
+                      FROM unnest(picks)
+                     GROUP BY lane) AS p
+              LEFT JOIN LATERAL (
+                   SELECT r.rank, r.seq, r.expires_at IS NULL OR r.expires_at > lapinq_now() AS is_live
+                     FROM lapinq_ready r
+                    WHERE r.queue_name = q.name
+                      AND r.lane BETWEEN p.lane AND p.lane
+                    ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                    LIMIT 1) AS next ON true
              CROSS JOIN LATERAL (
                    SELECT x.ctid AS row_id
                      FROM lapinq_lanes x
@@ -58,7 +54,7 @@ BEGIN
                       AND x.lane = p.lane
                     LIMIT 1) AS one
              WHERE l.ctid = one.row_id
-               AND (p.seq IS NULL OR p.goes_on AND p.is_live)
+               AND (next.seq IS NULL OR p.goes_on AND next.is_live)
             RETURNING l.lane
         )
         SELECT coalesce(array_agg(m.lane), '{}') INTO done FROM moved m;

@@ -51,6 +51,7 @@ DECLARE
     need text[];
     nth integer;
     verdict text;
+    blocking integer; -- how many of its limits have no room
     is_rated boolean;
     ends boolean;
     long_lanes text[] := '{}'; -- lanes that ended the walk, as more may wait in them
@@ -264,23 +265,27 @@ BEGIN
                 IF t.units IS NOT NULL THEN
                     need := string_to_array(t.names, ',');
                     verdict := NULL;
+                    blocking := 0;
                     is_rated := false;
                     FOR i IN 1 .. cardinality(need) LOOP
                         l := limits[array_position(known, need[i])];
                         is_rated := is_rated OR l.rate IS NOT NULL;
                         IF l.max_running < 1 THEN
                             verdict := 'full';
+                            blocking := blocking + 1;
                             nth := array_position(known, need[i]);
-                            IF spent[nth] = 0 AND (l.closed_until > lapinq_now()) IS NOT TRUE THEN
-                                wanted_units[nth] := coalesce(wanted_units[nth], 0); -- it needs a place
-                            END IF;
-                            EXIT;
                         ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
                             verdict := 'too large';
-                        ELSIF t.units[i] > l.tokens AND verdict IS NULL THEN
-                            verdict := 'short';
+                            EXIT;
+                        ELSIF t.units[i] > l.tokens THEN
+                            verdict := coalesce(verdict, 'short');
+                            blocking := blocking + 1;
                         END IF;
                     END LOOP;
+                    IF verdict = 'full' AND blocking = 1 AND spent[nth] = 0
+                       AND (limits[nth].closed_until > lapinq_now()) IS NOT TRUE THEN
+                        wanted_units[nth] := coalesce(wanted_units[nth], 0); -- nothing is missing but a place
+                    END IF;
                     IF verdict = 'too large' THEN
                         EXIT WHEN NOT skips_large; -- the next round has no such tasks
                         CONTINUE;
@@ -320,7 +325,7 @@ BEGIN
                     mark := greatest(mark, ARRAY[t.rank, t.seq]);
                     CONTINUE;
                 END IF;
-                picks := picks || ROW(t.lane, t.key, t.id, t.time, t.time - t.shift, t.most, t.next_rank, t.next_seq)::lapinq_pick_2;
+                picks := picks || ROW(t.lane, t.key, t.id, t.time, t.time - t.shift, t.most)::lapinq_pick_2;
                 IF of_key IS NOT NULL THEN
                     key_rooms[of_key] := key_rooms[of_key] - 1;
                     key_times[of_key] := t.time;
@@ -405,8 +410,9 @@ BEGIN
          WHERE x.name = u.name
            AND x.rate IS NOT NULL
            AND u.units > 0;
-        PERFORM lapinq_reserve_1(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0))
-           FROM unnest(known, wanted_units, spent, held) AS u (name, units, spent, is_held)
+        PERFORM lapinq_reserve_2(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0),
+                                 array_agg(limits[u.nth].max_running > 0))
+           FROM unnest(known, wanted_units, spent, held) WITH ORDINALITY AS u (name, units, spent, is_held, nth)
           WHERE u.is_held;
     END IF;
 

@@ -17,7 +17,7 @@ CREATE FUNCTION lapinq_window_2(
     long_lanes text[]
 ) RETURNS TABLE (
     lane text, key text, names text, row_id tid, id uuid, rank bigint, seq bigint, units bigint[], isolation smallint,
-    most integer, first_by bigint, then_by float8, nth bigint, next_rank bigint, next_seq bigint, "time" float8, shift float8,
+    most integer, first_by bigint, then_by float8, nth bigint, "time" float8, shift float8,
     is_behind boolean, is_late boolean, ends boolean
 ) LANGUAGE plpgsql ROWS 100 AS $function$
 #variable_conflict use_column
@@ -49,7 +49,11 @@ BEGIN
                  ORDER BY x.rank, x.place + s.shift
                  LIMIT greatest(0, size)) AS l
     ), capped AS MATERIALIZED (
-        SELECT l.*, CASE WHEN l.lane = ANY (long_lanes) THEN room + 1
+        SELECT l.lane, l.names, l.rank, l.head, l.shift, l.key,
+               -- Later than its key only if another order left it so: the look at it is yet to come.
+               CASE WHEN is_fair AND l.names = '' THEN least(l.place, greatest(q.virtual_time, k.virtual_time))
+                    ELSE l.place END AS place,
+               CASE WHEN l.lane = ANY (long_lanes) THEN room + 1
                          ELSE (SELECT 1 + ceil(room::float8 / count(*)) FROM lanes) END AS at_once,
                greatest(0.001, coalesce((q.weights ->> l.key)::float8, 1)) AS weight,
                is_fair AND coalesce(l.place < k.virtual_time - rounding * greatest(1, k.virtual_time), false)
@@ -80,7 +84,7 @@ BEGIN
                CASE WHEN is_fair THEN c.place + coalesce(t.cost_before, 0) / c.weight
                     WHEN is_strict THEN coalesce(h.seq, t.last_seq, c.place)
                     ELSE coalesce(t.seq, c.place) END AS then_by,
-               coalesce(t.nth, 1) AS nth, t.next_rank, t.next_seq,
+               coalesce(t.nth, 1) AS nth,
                c.place + coalesce(t.cost_before + t.cost, 0) / c.weight AS "time", c.shift, c.is_behind,
                NOT is_fair AND t.nth = 1 AND (c.rank, c.place) < (CASE WHEN by_priority THEN t.rank ELSE 0 END, t.seq) AS is_late,
                coalesce(t.nth = c.at_once AND (c.most IS NULL OR c.most > c.at_once), false) AS ends
@@ -98,8 +102,7 @@ BEGIN
                   FOR UPDATE SKIP LOCKED) AS h ON true
           LEFT JOIN LATERAL (
                SELECT one.*, row_number() OVER so_far AS nth, max(one.seq) OVER so_far AS last_seq,
-                      sum(one.cost) OVER so_far - one.cost AS cost_before,
-                      lead(one.rank) OVER so_far AS next_rank, lead(one.seq) OVER so_far AS next_seq
+                      sum(one.cost) OVER so_far - one.cost AS cost_before
                  FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.units, x.isolation,
                               CASE WHEN is_fair THEN coalesce((SELECT max(u) FROM unnest(x.units) AS u), 1) ELSE 1 END::float8 AS cost
                          FROM lapinq_ready x
@@ -119,7 +122,7 @@ BEGIN
                CASE WHEN is_fair THEN greatest(q.unkeyed_time, q.virtual_time) + (row_number() OVER () - 1) / unkeyed_weight
                     WHEN is_strict THEN max(u.seq) OVER (ROWS UNBOUNDED PRECEDING)
                     ELSE u.seq END,
-               row_number() OVER (), NULL, NULL, NULL, NULL, false, false, false
+               row_number() OVER (), NULL, NULL, false, false, false
           FROM (SELECT x.ctid AS row_id, x.id, x.rank, x.seq, x.isolation
                   FROM lapinq_ready x
                  WHERE x.queue_name = q.name
@@ -132,14 +135,14 @@ BEGIN
                    FOR UPDATE SKIP LOCKED) AS u
         UNION ALL
         -- Behind the place of the last lane may be others.
-        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL, NULL, NULL,
+        SELECT l.lane, l.key, l.names, NULL, NULL, l.rank, NULL, NULL, NULL, NULL, l.place, NULL, NULL, NULL,
                false, false, true
           FROM lanes l
          WHERE l.nth = size
     )
     SELECT f.lane, f.key, f.names, f.row_id, f.id, f.rank, f.seq, f.units, f.isolation, f.most,
            CASE WHEN NOT by_priority THEN 0 WHEN f.lane IS NULL THEN f.rank ELSE f.rank - lane_distance END AS first_by,
-           f.then_by, f.nth, f.next_rank, f.next_seq, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
+           f.then_by, f.nth, f.time, f.shift, f.is_behind, f.is_late IS TRUE, f.ends
       FROM found f
      ORDER BY first_by, f.then_by, CASE WHEN is_strict THEN f.nth ELSE f.seq END;
 END

@@ -2,7 +2,7 @@
 -- reserved or any task needs. Not those of which there is news; nor those that the queue should reserve, or whose reservation it
 -- should renew.
 -- A look without their locks. Reads all limits, and what runs that takes from them: once, with a hash join.
-CREATE OR REPLACE FUNCTION lapinq_limits_without_room_1(queue text) RETURNS text[]
+CREATE FUNCTION lapinq_limits_without_room_2(queue text) RETURNS text[]
 LANGUAGE sql STABLE SET enable_hashjoin TO on AS $function$
 SELECT coalesce(array_agg(l.name), '{}')
   FROM lapinq_limits l

@@ -35,10 +35,10 @@ class NotImported(msgspec.Struct, frozen=True):
 class Functions:
     """A cache of targets by module and name. It keeps no failure: the next task tries again.
 
-    An import may take `time_limit` seconds. `has_module` names a living worker that has found tasks in a module: a task
-    whose module can't be imported here is only retried if there is one. `middleware` is the worker's own. It goes
-    around every function, outside the middleware of its queue. `log` is the logger for the start and the completion of
-    tasks.
+    An import may take `time_limit` seconds. `has_module` names a living worker that has found tasks in a module.
+    Without one, a task whose module can't be imported is retried only once: workers that could import it need not have
+    done so. `middleware` is the worker's own. It goes around every function, outside the middleware of its queue. `log`
+    is the logger for the start and the completion of tasks.
     """
 
     def __init__(
@@ -76,18 +76,20 @@ class Functions:
                 found = await asyncio.shield(search)
         except TimeoutError:
             return TimedOut(self._time_limit)
-        return await self._judged(key[0], found.failure) if isinstance(found, NotImported) else found
+        return await self._judged(claim, found.failure) if isinstance(found, NotImported) else found
 
-    async def _judged(self, module: str, failure: Raised) -> Outcome:
+    async def _judged(self, claim: Claim, failure: Raised) -> Outcome:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
-                other = await self._has_module(module)
+                other = await self._has_module(claim.module_path)
         except Exception:  # noqa: BLE001  # the database is away: then the next worker may know
             return failure
         if other is not None:
-            told = f"{failure.error}. The worker '{other}' has this module, so the task is retried"
+            told = f"{failure.error}. The worker '{other}' has found tasks in this module, so a retry may succeed there"
             return Raised(told, failure.traceback)
-        told = f"{failure.error}. No living worker has this module, so the task is not retried"
+        if claim.attempt == 1:
+            return failure
+        told = f"{failure.error}. No living worker has reported tasks of this module, so the task is not retried again"
         return Unretryable(told, failure.traceback)
 
     def _begin(self, key: Key) -> asyncio.Future[Target | Outcome | NotImported]:

@@ -56,10 +56,10 @@ ENDS: list[tuple[Any, list[Any], dict[str, Any], str, str, int]] = [
     (
         tasks.add,
         [],
-        {"module_path": "no_such_module", "max_retries": 1},
+        {"module_path": "no_such_module", "max_retries": 3},
         "failed",
-        r"TaskNotFound: no module 'no_such_module'.* No living worker has this module, so the task is not retried",
-        1,
+        r"TaskNotFound: no module 'no_such_module'.* No living worker has reported .* the task is not retried again",
+        2,
     ),
     (
         tasks.add,
@@ -72,10 +72,10 @@ ENDS: list[tuple[Any, list[Any], dict[str, Any], str, str, int]] = [
     (
         tasks.add,
         [],
-        {"module_path": "tests.support.sample.broken_module", "max_retries": 1},
+        {"module_path": "tests.support.sample.broken_module", "max_retries": 3},
         "failed",
-        r"ModuleNotFoundError: No module named 'no_such_dependency'\. No living worker has this module.*",
-        1,
+        r"ModuleNotFoundError: No module named 'no_such_dependency'\. No living worker has reported .*",
+        2,
     ),
     # Arguments arrive as annotated where the function runs.
     (

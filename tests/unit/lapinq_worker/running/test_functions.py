@@ -111,14 +111,22 @@ async def test_a_task_is_retried_if_another_worker_has_the_module_that_this_one_
 
     if line is not None:
         (modules / "never_imported.py").write_text(line)
-    claim = claim_of("never_imported")
+    first, claim = (
+        make_claim(module_path="never_imported", task_name="f", attempt=number) for number in (1, 2)
+    )
     failure = await Functions((), 60.0, nobody).find(claim)
     assert isinstance(failure, Unretryable)
     assert failure.error.startswith(error)
-    assert failure.error.endswith(". No living worker has this module, so the task is not retried")
+    assert failure.error.endswith(
+        ". No living worker has reported tasks of this module, so the task is not retried again"
+    )
+    # Others may be able to import it and have had no reason to.
+    assert isinstance(await Functions((), 60.0, nobody).find(first), Raised)
     retried = await Functions((), 60.0, another).find(claim)
     assert isinstance(retried, Raised)
-    assert retried.error.endswith(". The worker 'of never_imported' has this module, so the task is retried")
+    assert retried.error.endswith(
+        ". The worker 'of never_imported' has found tasks in this module, so a retry may succeed there"
+    )
     undecided = await Functions((), 60.0, unreachable).find(claim)
     assert isinstance(undecided, Raised)
     assert undecided.error in retried.error

@@ -15,8 +15,9 @@ _BOUND = ("self", "cls")
 
 
 def check_function(function: Callable[..., Any], name: str | None) -> None:
-    """Raises TypeError for a generator and a method, and `TaskNotImportable` for a function without a place in its
-    module. With a `name`, a variable of the module may hold that, so it is checked when it is enqueued."""
+    """Raises TypeError for a generator and a method without its object, and `TaskNotImportable` for a function without
+    a place in its module. With a `name`, a variable of the module may hold that, so it is checked when it is enqueued.
+    """
     qualname: str = function.__qualname__
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(
@@ -25,7 +26,7 @@ def check_function(function: Callable[..., Any], name: str | None) -> None:
     if is_local(function) or function.__name__ == "<lambda>":
         if name is None:
             raise TaskNotImportable(_unfindable(function), task_name=function.__name__)
-    elif "." in qualname and _first_parameter(function) in _BOUND:
+    elif "." in qualname and not inspect.ismethod(function) and _first_parameter(function) in _BOUND:
         raise TypeError(
             f"{qualname} is a method, and a worker has no object to call it on: make it a function of the module, or a"
             " @staticmethod, and pass what it needs as arguments"
@@ -47,5 +48,5 @@ def _unfindable(function: Callable[..., Any]) -> str:
 
 
 def _first_parameter(function: Callable[..., Any]) -> str | None:
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return code.co_varnames[0] if code is not None and code.co_argcount else None

@@ -45,12 +45,13 @@ def take_name(function: Callable[..., Any], task_name: str) -> None:
     """Raises ValueError if another function of its module is a task of the same name: a worker would run that one.
 
     A module that is imported again has another spec, and its names are free again. Without a spec, as in a notebook or
-    `__main__`, functions may be defined again.
+    `__main__`, functions may be defined again. Those inside other functions are left to the check of each call, which
+    wants a variable of the module to hold the task.
     """
     module: str = function.__module__
     spec = getattr(sys.modules.get(module), "__spec__", None)
     code = getattr(inspect.unwrap(function), "__code__", None)
-    if spec is None or code is None or module in MAIN:
+    if spec is None or code is None or module in MAIN or is_local(function):
         return
     taken_in, places = _taken.get(module, (None, {}))
     if taken_in is not spec:

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import wraps
 
 import pytest
 
@@ -53,6 +54,7 @@ plain = wrapped(double)
     (numbers, "^numbers is a generator, and a task has one result"),
     (anumbers, "^anumbers is a generator"),
     (Mailer.send, "^Mailer.send is a method, and a worker has no object"),
+    (wraps(Mailer.send)(lambda *_args: None), "^Mailer.send is a method"),
     (Mailer.__init__, "is a method"),
     (Mailer.build.__func__, "^Mailer.build is a method"),
 ])  # fmt: skip
@@ -75,3 +77,8 @@ def test_what_a_worker_could_not_find_needs_a_name(function: Callable[..., objec
 def test_a_function_that_is_no_generator_itself_may_use_one() -> None:
     for function in (managed, Mailer.post, len):
         check_function(function, None)
+
+
+def test_a_method_that_is_bound_to_its_object_may_be_a_task() -> None:
+    for name, method in (("post", Mailer().send), ("build", Mailer.build)):
+        assert queue.task(name)(method).task_name == name

@@ -34,10 +34,18 @@ def make(number):
     return made
 
 
+def make_another():
+    @mail.task(name="made")
+    def made(): ...
+
+    return made
+
+
 for task in (mail.task, bulk.task, mail.task("another")):
     task(send)
 for number in range(2):
     make(number)
+make_another()
 """
 
 

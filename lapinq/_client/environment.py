@@ -16,22 +16,43 @@ class UnlessSet(str):
 DEFAULT_URL = UnlessSet("http://127.0.0.1:8001")
 
 
+class EnvironmentKey(str):
+    """The environment's key, with the URL of the server that it is for."""
+
+    home: str
+
+    @classmethod
+    def made(cls, key: str, home: str) -> EnvironmentKey:
+        made = cls(key)
+        made.home = home
+        return made
+
+
 def server_address(server_url: str, api_key: str | None) -> tuple[str, str | None]:
     """The server's URL and the key to send.
 
     The environment's key goes to the environment's server only: to the origin of `LAPINQ_URL`, without that to a server
-    on this machine. It never goes to another that only the program names.
+    on this machine. It never goes to another that only the program names, then or later.
     """
     named = named_server()
     url = (named or str(server_url)) if isinstance(server_url, UnlessSet) else server_url
     if api_key is None and (given := os.environ.get(API_KEY)):
         if isinstance(server_url, UnlessSet):
-            return url, given
+            return url, EnvironmentKey.made(given, url)
         from lapinq_core.domain.hosts.origins import is_same_server
 
         home = named if named is not None and named.startswith("http") else str(DEFAULT_URL)
-        return url, given if is_same_server(url, home) else None
+        return url, EnvironmentKey.made(given, home) if is_same_server(url, home) else None
     return url, api_key
+
+
+def key_to_send(server_url: str, api_key: str | None) -> str | None:
+    """The key for a request to this URL, which may have changed since the key was found."""
+    if not isinstance(api_key, EnvironmentKey) or server_url == api_key.home:
+        return api_key
+    from lapinq_core.domain.hosts.origins import is_same_server
+
+    return api_key if is_same_server(server_url, api_key.home) else None
 
 
 def named_server() -> str | None:

@@ -16,6 +16,7 @@ from lapinq._client.calling.calls import (
     ReadStatus,
     ReadWhy,
 )
+from lapinq._client.environment import key_to_send
 from lapinq.version import __version__
 from lapinq_core.domain.tasks.chosen_id import key_of
 
@@ -67,8 +68,8 @@ def _request(
     headers = {"Accept": "application/json", "User-Agent": f"lapinq/{__version__}"}
     if content is not None:
         headers["Content-Type"] = "application/json"
-    if server.api_key:
-        headers["X-API-Key"] = server.api_key
+    if api_key := key_to_send(server.server_url, server.api_key):
+        headers["X-API-Key"] = api_key
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
     return Request(method, server.server_url.rstrip("/") + path, headers, content)

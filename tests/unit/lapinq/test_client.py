@@ -267,6 +267,26 @@ def test_the_key_of_the_environment_is_for_this_machine_unless_a_server_is_named
         assert TaskQueue(url).api_key == TaskRef(TASK_ID, url).api_key == key
 
 
+def test_the_key_of_the_environment_does_not_follow_to_another_server(
+    server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAPINQ_API_KEY", "secret")
+    monkeypatch.setenv("LAPINQ_URL", "https://tasks.example.org")
+    for queue in (TaskQueue(), TaskQueue("https://tasks.example.org/shop")):
+        queue.server_url = server.url
+        ref = queue.task("add")(add.__wrapped__).queue(1, 2)
+        ref.status()
+        TaskRef(TASK_ID, queue=queue).status()
+    assert not [request for request in server.requests if "x-api-key" in request.headers]
+    queue.api_key = "mine"
+    queue.task("add")(add.__wrapped__).queue(1, 2)
+    monkeypatch.setenv("LAPINQ_URL", server.url)
+    queue = TaskQueue()
+    queue.server_url += "/"
+    queue.task("add")(add.__wrapped__).queue(1, 2)
+    assert [request.headers["x-api-key"] for request in server.requests[-2:]] == ["mine", "secret"]
+
+
 def test_progress_is_read_from_the_task(server: Script) -> None:
     ref = add.queue(1, 2)
     server.answer(200, {"id": TASK_ID, "status": "running", "progress": 40, "progress_message": "page 4"})

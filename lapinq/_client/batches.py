@@ -10,6 +10,7 @@ import msgspec
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import EnqueueBatch
 from lapinq._client.calling.repeating import adeliver, deliver
+from lapinq._client.declaring.module_path import check_not_imported
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.entries.result_reader import reader_of
@@ -39,7 +40,8 @@ def send_batch(
 ) -> T:
     """`sender` enqueues, and `read` makes of its answer and the readers of results what middleware and caller get.
 
-    Raises TypeError or ValueError naming the entry and the value that cannot be sent.
+    Raises TypeError or ValueError naming the entry and the value that cannot be sent, and `TaskNotImportable` while
+    lapinq imports a module to find its tasks.
     """
 
     def send(entries: Iterable[Mapping[str, Any]]) -> T:
@@ -50,6 +52,7 @@ def send_batch(
             answer = _refused(queue)
         return read(answer, encoded.readers)
 
+    check_not_imported()
     check_idempotency_key(idempotency_key)
     _check_tasks(tasks)
     if not queue.middleware:
@@ -79,6 +82,7 @@ async def asend_batch(
             answer = _refused(queue)
         return read(answer, encoded.readers)
 
+    check_not_imported()
     check_idempotency_key(idempotency_key)
     _check_tasks(tasks)
     if not queue.middleware:

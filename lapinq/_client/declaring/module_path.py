@@ -32,11 +32,15 @@ def module_path_of(function: Callable[..., Any], task_name: str, task_type: type
     return name
 
 
-def check_not_imported(task_name: str) -> None:
-    """Raises `TaskNotImportable` while lapinq imports the module to find its tasks: each import would enqueue again."""
+def check_not_imported(task_name: str = "") -> None:
+    """Raises `TaskNotImportable` while lapinq imports the module to find its tasks: each import would enqueue again.
+
+    Without a name it is a batch that is enqueued.
+    """
     if here.module is not None:
+        what = f"task {task_name!r}" if task_name else "a batch"
         raise TaskNotImportable(
-            f"task {task_name!r} is enqueued while {here.module!r} is imported to find its tasks. Put what the script"
+            f"{what} is enqueued while {here.module!r} is imported to find its tasks. Put what the script"
             ' itself does behind `if __name__ == "__main__":`',
             task_name=task_name,
         )

@@ -26,6 +26,15 @@ MODULES = {
         "from lapinq import TaskQueue\n\nqueue = TaskQueue('http://127.0.0.1:1', timeout=0.1)\n\n\n"
         "@queue.task\ndef send(): ...\n\n\nprint(send.queue().result())\n"
     ),
+    "unguarded_batch.py": (
+        "from lapinq import TaskQueue\n\nqueue = TaskQueue('http://127.0.0.1:1', timeout=0.1)\n\n\n"
+        "@queue.task\ndef send(): ...\n\n\nqueue.batch_enqueue([send.entry()])\n"
+    ),
+    "unguarded_async_batch.py": (
+        "import asyncio\n\nfrom lapinq import AsyncTaskQueue\n\n"
+        "queue = AsyncTaskQueue('http://127.0.0.1:1', timeout=0.1)\n\n\n"
+        "@queue.task\ndef send(): ...\n\n\nasyncio.run(queue.batch_enqueue([send.entry()]))\n"
+    ),
     "tasks.py": "import os\n\n\ndef send_mail():\n    return os.environ['SHOP_SENDER']\n",
 }
 
@@ -49,6 +58,18 @@ TASKS: list[tuple[str, str, list[Any], str]] = [
         "send",
         [],
         'what the script itself does behind `if __name__ == "__main__":`',
+    ),
+    (
+        "mistaken_shop.unguarded_batch",
+        "send",
+        [],
+        "a batch is enqueued while 'mistaken_shop.unguarded_batch' is",
+    ),
+    (
+        "mistaken_shop.unguarded_async_batch",
+        "send",
+        [],
+        "a batch is enqueued while 'mistaken_shop.unguarded_",
     ),
     (SAMPLE, "ad", [], "has no task or function 'ad' (did you mean 'add'?)"),
     (SAMPLE, "add", [1], "missing 1 required positional argument: 'b'; the signature is add(a: int, b: int)"),

@@ -173,7 +173,7 @@ class QueueBase:
             "timeout": timeout,
         }
         check_retry_options(handling, options)
-        check_options(options)
+        check_options(options, raise_errors=self.raise_errors)
         if key is not None or limits is not None:
             from lapinq._client.declaring.computed import check_computed
 

@@ -176,7 +176,7 @@ class Task(Generic[P, R, V]):
         if unknown:
             refuse_unknown_options(unknown, TaskOptions.__annotations__)
         check_retry_options(self._handling, changes)
-        check_options(changes)
+        check_options(changes, raise_errors=self._queue.raise_errors)
         check_idempotency_key(changes.get("idempotency_key"))
         if changes.keys() & {"key", "limits"}:
             from lapinq._client.declaring.computed import check_computed

@@ -60,8 +60,9 @@ def refuse_unknown_options(unknown: Iterable[str], known: Iterable[str]) -> NoRe
     raise TypeError(f"a task has no option {', '.join(named)}")
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Raises TypeError for a value of the wrong type, and `InvalidValue` for one that the server would refuse.
+def check_options(options: Mapping[str, Any], *, raise_errors: bool) -> None:
+    """Raises TypeError for a value of the wrong type, and `InvalidValue` for one that the server would refuse, or for a
+    time without a zone. `raise_errors` is that of the queue.
 
     `key`, `limits`, `unique` and `debounce` are checked beside their functions.
     """
@@ -76,7 +77,7 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise TypeError(f"{option} must be {told}, not {value!r}")
     ruled = {option: value for option, value in given.items() if option not in _WITHOUT_RULES}
     if options.get("scheduled_at") is not None:
-        ruled["scheduled_at"] = read_scheduled_at(options["scheduled_at"])
+        ruled["scheduled_at"] = read_scheduled_at(options["scheduled_at"], raise_errors=raise_errors)
     if ruled and ruled != _DEFAULTS:
         from lapinq_core.domain.tasks.task import NewTask, check_task  # declaring a plain task needs no rules
 

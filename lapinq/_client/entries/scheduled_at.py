@@ -5,6 +5,7 @@ The server takes a time without an offset as UTC; in Python it is mostly meant a
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 _DELAYS = ("delay", "countdown")
 
 
-def read_scheduled_at(at: object) -> datetime:
-    """Raises TypeError for anything but a datetime or a text, and `InvalidValue` for one without a time zone."""
+def read_scheduled_at(at: object, *, raise_errors: bool) -> datetime:
+    """Raises TypeError for anything but a datetime or a text, and `InvalidValue` for one without a time zone.
+
+    Without `raise_errors` such a text is UTC, as the server reads it, with a warning.
+    """
     if isinstance(at, datetime):
         check_zone(at)
         return at
@@ -30,6 +34,10 @@ def read_scheduled_at(at: object) -> datetime:
         raise InvalidValue(
             "scheduled_at", f"must be an ISO 8601 time such as 2030-01-31T12:00:00Z, not {at!r}"
         ) from None
+    if read.utcoffset() is None and not raise_errors:
+        told = f"scheduled_at: {at!r} has no time zone and is read as UTC: add Z"
+        warnings.warn(told, stacklevel=4)  # where the user calls queue.task() or task.options()
+        return read.replace(tzinfo=UTC)
     if read.utcoffset() is None:
         raise InvalidValue(
             "scheduled_at",

@@ -28,3 +28,13 @@ def test_the_last_of_delay_and_scheduled_at_counts() -> None:
     assert send.options(delay=5).options(priority=1).entry("a")["scheduled_at"] < AT
     assert "scheduled_at" not in send.options(delay=5).options(delay=None).entry("a")
     assert send.options(delay=None).entry("a")["scheduled_at"] == AT
+
+
+def test_a_text_without_an_offset_is_read_as_utc_where_1_3_0_is_asked_for() -> None:
+    as_before, told = TaskQueue(raise_errors=False), "2090-01-01T12:00:00' has no time zone and is read as UTC"
+    with pytest.warns(UserWarning, match=told) as warned:
+        task = as_before.task(scheduled_at="2090-01-01T12:00:00")(print)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match=told):
+        task = task.options(scheduled_at="2090-01-01T12:00:00")
+    assert task.entry("a")["scheduled_at"] == "2090-01-01T12:00:00"

@@ -5,10 +5,13 @@ A scheduler that is told the module reads them by the queue's attribute `__lapin
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, cast
+from weakref import WeakKeyDictionary
 
+from lapinq._client.declaring.names import MAIN
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.declared import DeclaredBreaker, DeclaredLimit, DeclaredPolicy, Rule, key_of
@@ -17,6 +20,7 @@ from lapinq_core.domain.limits.rate import Rate, checked_rate, rate_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from types import FrameType
 
 
 class BreakerOptions(TypedDict, total=False):
@@ -83,13 +87,26 @@ def make_breaker(task: object, options: BreakerOptions) -> DeclaredBreaker:
 
 
 def declare(queue: Declaring, rule: Rule) -> None:
-    """Raises `InvalidValue`, also if the queue declares another with its name."""
+    """A method of the queue calls it for its caller, whose module may replace its rules if it is run again: reloaded,
+    or in a notebook.
+
+    Raises `InvalidValue`, also if the queue declares another with its name.
+    """
     rule.check()
+    key, place = key_of(rule), _place_of(inspect.currentframe())
     known = {key_of(one): one for one in queue.__lapinq_rules__}
-    if known.setdefault(key_of(rule), rule) != rule:
-        raise InvalidValue("", f"the {rule.kind} {rule.name!r} is declared already, with other rules")
+    places = _places.setdefault(queue, {})
+    first = places.setdefault(key, place)
+    if place.runs_again(first):
+        known[key], places[key] = rule, place
+    elif known.setdefault(key, rule) != rule:
+        raise InvalidValue(
+            "",
+            f"the {rule.kind} {rule.name!r} is declared already, with other rules, in {first.file},"
+            f" line {first.line}: keep one of them",
+        )
     queue.__lapinq_rules__ = tuple(known.values())
-    declared_rules[key_of(rule)] = rule
+    declared_rules[key] = rule
     for tell in _listeners:
         tell(rule)
 
@@ -107,6 +124,33 @@ def listening(tell: Callable[[Rule], None]) -> Generator[None]:
 declared_rules: dict[tuple[str, str], Rule] = {}
 """For tests of users: those of all queues of the process, the latest of each kind and name."""
 _listeners: list[Callable[[Rule], None]] = []
+
+
+class _Place(NamedTuple):
+    """Where a rule is written. A module that is run again has another spec, a notebook or script has none."""
+
+    module: str
+    spec: object
+    file: str
+    line: int
+
+    def runs_again(self, first: _Place) -> bool:
+        is_other_run = self.spec is None or self.module in MAIN or self.spec is not first.spec
+        return self.module == first.module and is_other_run
+
+
+_places: WeakKeyDictionary[Declaring, dict[tuple[str, str], _Place]] = WeakKeyDictionary()
+
+
+def _place_of(frame: FrameType | None) -> _Place:
+    """`frame` is that of `declare`."""
+    for _ in range(2):
+        frame = frame and frame.f_back
+    assert frame is not None  # `declare` has a caller, and that another
+    module = frame.f_globals
+    return _Place(
+        module.get("__name__", ""), module.get("__spec__"), frame.f_code.co_filename, frame.f_lineno
+    )
 
 
 def _rate(field: str, text: Any) -> Rate | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import pytest
@@ -46,8 +47,34 @@ def test_a_queue_keeps_what_is_declared_on_it_once(queue: TaskQueue | AsyncTaskQ
         DeclaredBreaker(name="charge", failure_share=0.2),
     )
     assert TaskQueue.__lapinq_rules__ == ()
-    with pytest.raises(InvalidValue, match="the limit 'gpu' is declared already, with other rules"):
+    with pytest.raises(
+        InvalidValue,
+        match=rf"the limit 'gpu' is declared already, with other rules, in {re.escape(__file__)}, line \d+: keep"
+        " one of them",
+    ):
         queue.limit("gpu", max_running=3)
+    # The refused one has not taken its place.
+    queue.limit("gpu", max_running=2, rate="5/1.5/10")
+
+
+@pytest.mark.parametrize(("modules", "is_replaced"), [
+    (("__main__", "__main__"), True),  # a notebook, whose cells run again
+    (("shop.limits", "shop.limits"), True),  # a reload, which makes another spec
+    (("shop.limits", "shop.queues"), False),
+    (("__main__", "shop.queues"), False),
+])  # fmt: skip
+def test_a_module_that_runs_again_replaces_its_rules(modules: tuple[str, str], is_replaced: bool) -> None:
+    queue = TaskQueue()
+    for number, module in enumerate(modules, 1):
+        spec = None if module == "__main__" else ModuleSpec(module, None)
+        code = f"queue.limit('gpu', max_running={number})"
+        space = {"__name__": module, "__spec__": spec, "queue": queue}
+        if number == 1 or is_replaced:
+            exec(code, space)
+        else:
+            with pytest.raises(InvalidValue, match="with other rules, in <string>, line 1: keep one of them"):
+                exec(code, space)
+    assert queue.__lapinq_rules__ == (DeclaredLimit(name="gpu", max_running=2 if is_replaced else 1),)
 
 
 BREAKER_RULES = "no 'failures'; its rules are failures_in_row, "

@@ -31,7 +31,10 @@ def test_the_last_of_delay_and_scheduled_at_counts() -> None:
 
 
 def test_a_text_without_an_offset_is_read_as_utc_where_1_3_0_is_asked_for() -> None:
-    as_before, told = TaskQueue(raise_errors=False), "2090-01-01T12:00:00' has no time zone and is read as UTC"
+    as_before, told = (
+        TaskQueue(raise_errors=False),
+        "2090-01-01T12:00:00' has no time zone and is read as UTC",
+    )
     with pytest.warns(UserWarning, match=told) as warned:
         task = as_before.task(scheduled_at="2090-01-01T12:00:00")(print)
     assert warned[0].filename == __file__

@@ -66,6 +66,8 @@ def server(concurrency: int | None, share: str | None, **given: object) -> None:
 
             choice_of(settings)  # fails if they are invalid
             prepare_imports(settings.worker_imports, "server")
+        if settings.schedule_modules and not settings.scheduler:
+            click.echo("--schedules has no effect without --scheduler", err=True)
         if settings.scheduler and runs_services:
             declared_in(settings.schedule_modules, "server")  # fails if they are invalid
         sys.exit(run(settings, partial(embedded_services, reexec=make_reexec()), own, migrates=True))

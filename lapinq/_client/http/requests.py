@@ -18,6 +18,7 @@ from lapinq._client.calling.calls import (
 )
 from lapinq._client.environment import key_to_send
 from lapinq.version import __version__
+from lapinq_core.domain.requests.api_key_header import header_of
 from lapinq_core.domain.tasks.chosen_id import key_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _request(
     if content is not None:
         headers["Content-Type"] = "application/json"
     if api_key := key_to_send(server.server_url, server.api_key):
-        headers["X-API-Key"] = api_key
+        headers["X-API-Key"] = header_of(api_key)
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
     return Request(method, server.server_url.rstrip("/") + path, headers, content)

@@ -24,6 +24,7 @@ from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, prepare_schema
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.hosts.database_url import check_login, is_database_url
+from lapinq_core.domain.requests.api_key_header import header_of
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.setting_values import SettingsError
 from lapinq_core.runtime.settings import Settings, load_settings
@@ -185,10 +186,12 @@ def remote(url: str, api_key: str | None) -> Generator[Api]:
     """The API of the server at `url`."""
     import httpx
 
-    headers = {"accept": "application/json"} | ({} if api_key is None else {"x-api-key": api_key})
+    headers = {"accept": "application/json"}
     try:
+        if api_key is not None:
+            headers["x-api-key"] = header_of(api_key)
         client = httpx.Client(base_url=url, headers=headers)
-    except (httpx.InvalidURL, ValueError) as error:  # ValueError: a key that no header can carry
+    except (httpx.InvalidURL, InvalidValue) as error:
         raise click.UsageError(f"--server or --api-key can't be used: {error}") from error
     with client:
         yield Api(client)

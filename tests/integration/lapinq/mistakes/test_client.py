@@ -42,6 +42,7 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
     """By the kind of error: what is written, and a part of the message."""
     queue: Any = TaskQueue(url, "mail")
     away: Any = TaskQueue("http://127.0.0.1:1", timeout=0.1)
+    split: Any = TaskQueue(url, api_key="s3cr\net")
     misspelt: Any = TaskQueue("postgresql://h/d?sslmod=require")
     naive = datetime(2030, 1, 31, 12)  # noqa: DTZ001
     keyed = queue.task(key=key_of)(ship)
@@ -118,6 +119,7 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             (lambda: add.delay(1, 2), "use .queue() to enqueue it, here add.queue(...)"),
         ],
         InvalidValue: [
+            (lambda: split.task(tasks.add).queue(1, 2), "api_key: must be one line of ASCII characters"),
             (lambda: task(max_retries=-1), "max_retries: must be between 0 and 100"),
             (lambda: add.options(max_retries=1000), "max_retries: must be between 0 and 100"),
             (lambda: task(queue_name=""), "queue_name: must have 1 to 255"),

@@ -41,7 +41,7 @@ class QueueBase:
     """Settings are plain attributes. A change applies from the next request on. `middleware` and `typed` can't change,
     because each task takes them along to the worker."""
 
-    __lapinq_rules__: tuple[Rule, ...] = ()  # for a scheduler
+    __lapinq_rules__: tuple[tuple[str, Rule], ...] = ()  # for a scheduler
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from lapinq_core.importing import ImportFailed, TaskNotFound, prepare_imports
 SCHEDULES = "__lapinq_schedules__"
 """The attribute of a task with its schedules: callables without parameters that each return a `Definition`."""
 RULES = "__lapinq_rules__"
-"""The attribute of a queue with the rules that are declared on it."""
+"""The attribute of a queue with the rules that are declared on it, each after the module that declares it."""
 _SCHEDULER = "scheduler"
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ class NotDeclared(LapinqError):
 
 
 def declared_in(modules: Sequence[str], program: str = _SCHEDULER) -> dict[str, list[Definition | Rule]]:
-    """What each of these modules declares; what several declare belongs to the first of them.
+    """What each of these modules declares; what several declare belongs to the first of them. A rule belongs to the
+    module whose code declares it on the queue, also if that is another.
 
     Raises `NotDeclared`, also for two of one kind and name. Its message tells where to start `program` if a module
     isn't found.
@@ -39,18 +40,20 @@ def declared_in(modules: Sequence[str], program: str = _SCHEDULER) -> dict[str, 
     found: dict[tuple[str, str], Definition | Rule] = {}
     by_module: dict[str, list[Definition | Rule]] = {}
     for module in modules:
-        by_module[module] = []
-        for one in declared(module, program):
-            known = found.setdefault((one.kind, one.name), one)
-            if known is one:
-                by_module[module].append(one)
+        by_module.setdefault(module, [])
+        for owner, one in declared(module, program):
+            known = found.get((one.kind, one.name))
+            if known is None:
+                found[one.kind, one.name] = one
+                by_module.setdefault(owner, []).append(one)
             elif known != one:
                 raise NotDeclared(_told_twice(module, one))
     return by_module
 
 
-def declared(module_path: str, program: str = _SCHEDULER) -> list[Definition | Rule]:
-    """What all tasks and queues declare that are found in a module or in its classes, by kind and name. Imports it.
+def declared(module_path: str, program: str = _SCHEDULER) -> list[tuple[str, Definition | Rule]]:
+    """What all tasks and queues declare that are found in a module or in its classes, by kind and name, each after the
+    module to which it belongs. Imports it.
 
     Raises `NotDeclared` with what is wrong with the module or a schedule.
     """
@@ -63,13 +66,18 @@ def declared(module_path: str, program: str = _SCHEDULER) -> list[Definition | R
     except Exception as error:
         raise NotDeclared(f"{what}: the import failed with {type(error).__name__}: {error}") from error
     now = datetime.now(UTC)
-    found: dict[tuple[str, str], Definition | Rule] = {}
+    found: dict[tuple[str, str], tuple[str, Definition | Rule]] = {}
     for declaration in _declarations(module):
         try:
-            one = check_written(declaration(), now) if callable(declaration) else declaration
+            if callable(declaration):
+                owner, one = module_path, check_written(declaration(), now)
+            else:
+                owner, one = declaration
+                if owner in ("", "__main__"):  # nothing that can be imported later
+                    owner = module_path
         except Exception as error:
             raise NotDeclared(f"{what}: {_told(error)}") from error
-        known = found.setdefault((one.kind, one.name), one)
+        _, known = found.setdefault((one.kind, one.name), (owner, one))
         # Two schedules that are equal would be one, which fires once. Two rules that are equal contradict nobody.
         if known is not one and (isinstance(one, Definition) or known != one):
             raise NotDeclared(_told_twice(module_path, one))
@@ -88,7 +96,7 @@ def _told(error: Exception) -> str:
     return str(error) if isinstance(error, InvalidValue | TypeError | LapinqError) else repr(error)
 
 
-def _declarations(module: ModuleType) -> Iterator[Callable[[], Definition] | Rule]:
+def _declarations(module: ModuleType) -> Iterator[Callable[[], Definition] | tuple[str, Rule]]:
     """Each once: a task or a queue may have several names."""
     seen = set[int]()
     for value in _values(module):

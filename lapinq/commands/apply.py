@@ -18,7 +18,7 @@ from lapinq_core.domain.schedules.schedule_file import MODULE, read_file
 from lapinq_core.domain.tasks.functions.module_name import module_of
 from lapinq_core.runtime import exits
 from lapinq_core.schedules import applying
-from lapinq_core.schedules.applying import KeptElsewhere
+from lapinq_core.schedules.applying import KeptElsewhere, StillTaken
 from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted, WantedRule
 from lapinq_scheduler.registering import declarations
 
@@ -30,7 +30,11 @@ from lapinq_scheduler.registering import declarations
 )
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--prune", is_flag=True, help="Delete what is stored and this file or module no longer has.")
-@click.option("--force", is_flag=True, help="Take over what belongs to another source or was made by hand.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Take over what belongs to another source or was made by hand; prune limits that waiting tasks take from.",
+)
 @click.option("--exit-code", "tells", is_flag=True, help="Exit with 2 if something changed or would change.")
 @json_flag
 @database_flags
@@ -66,6 +70,8 @@ def apply(
             )
         except KeptElsewhere as error:
             raise Failed(f"{error}; --force takes them over") from error
+        except StillTaken as error:
+            raise Failed(f"{error}; --force deletes them, and these tasks start without them") from error
 
     steps = run(given, verb)
     click.echo(json_of(steps) if as_json else steps_text(steps, is_dry=is_dry))

@@ -43,6 +43,15 @@ async def find(
     return found
 
 
+async def find_others(conn: psycopg.AsyncConnection, sources: Sequence[str]) -> list[StoredRule]:
+    """By kind and name: those that other modules declare, or declared before they were renamed or removed."""
+    others = [
+        source for (source,) in await all_rows(conn, sql("list_other_sources"), {"sources": list(sources)})
+    ]
+    found = await find(conn, (), others)
+    return [found[key] for key in sorted(found) if found[key].rule != DeclaredPolicy(name=key[1])]
+
+
 async def put(conn: psycopg.AsyncConnection, rule: Rule, source: str, *, by: Author) -> None:
     """Stores it as declared by `source`. In the caller's transaction; after its commit, the caller raises the fence.
 

@@ -5,7 +5,7 @@ transaction of its own, because claims wait for its row; then all schedules in o
 somebody else changes one in between, their change is not overwritten: it is compared again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import psycopg
@@ -14,9 +14,9 @@ from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.limits.declared import key_of
+from lapinq_core.domain.limits.declared import DeclaredLimit, key_of
 from lapinq_core.domain.schedules.definition import WrongSchedules
-from lapinq_core.limits import declared
+from lapinq_core.limits import declared, named_limits
 from lapinq_core.limits.declared import StoredRule
 from lapinq_core.people.audit import Author
 from lapinq_core.schedules import schedules
@@ -59,6 +59,17 @@ class KeptElsewhere(LapinqError):
         return type(self), (self.steps,)
 
 
+class StillTaken(LapinqError):
+    """Tasks wait for limits that would be deleted, and would start without them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"waiting tasks still take from {', '.join(f'limit {name}' for name in names)}")
+        self.names = names
+
+    def __reduce__(self) -> tuple[type["StillTaken"], tuple[Sequence[str]]]:
+        return type(self), (self.names,)
+
+
 async def apply(
     conn: psycopg.AsyncConnection,
     wanted: Sequence[Wanted | WantedRule],
@@ -74,7 +85,7 @@ async def apply(
     Returns a step for each: limits, policies and circuit breakers, then schedules; of both the wanted ones first. With
     `is_dry` it changes nothing and returns the same steps.
 
-    Raises `WrongSchedules` and `KeptElsewhere`, before it changes anything.
+    Raises `WrongSchedules` and `KeptElsewhere`, before it changes anything; also `StillTaken`, unless others are taken.
     """
     rules = [one for one in wanted if isinstance(one, WantedRule)]
     planned = [one for one in wanted if isinstance(one, Wanted)]
@@ -103,7 +114,18 @@ async def _compare_rules(
     refused = [step for step in steps.values() if step.action is Action.ELSEWHERE]
     if refused and others is Others.REFUSED:
         raise KeptElsewhere(refused)
+    if others is not Others.TAKEN:
+        await _check_not_taken(conn, steps.values())
     return steps
+
+
+async def _check_not_taken(conn: psycopg.AsyncConnection, steps: Iterable[Step]) -> None:
+    deleted = {
+        step.name for step in steps if (step.kind, step.action) == (DeclaredLimit.kind, Action.DELETED)
+    }
+    limits = await named_limits.list_limits(conn) if deleted else []
+    if taken := [one.name for one in limits if one.name in deleted and one.waiting]:
+        raise StillTaken(taken)
 
 
 async def _apply_rules(

@@ -13,9 +13,11 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.declaring import declared_in
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.limits.declared import DeclaredBreaker, DeclaredLimit, DeclaredPolicy, key_of
 from lapinq_core.domain.schedules.definition import has_ended
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.domain.schedules.schedule_file import MODULE
+from lapinq_core.limits.declared import StoredRule, find_others
 from lapinq_core.runtime.loops import succeed
 from lapinq_core.schedules.applying import apply, author_of
 from lapinq_core.schedules.comparing import Action, Gone, Others, Step, Wanted, WantedRule, module_of
@@ -52,13 +54,16 @@ async def register(
     if not modules:
         return
 
+    sources = [MODULE + module for module in modules]
+
     async def store() -> None:
         try:
             async with pool.connection() as conn:
+                others = await find_others(conn, sources)
                 steps = await apply(
                     conn,
                     wanted,
-                    [MODULE + module for module in modules],
+                    sources,
                     by=author_of(", ".join(modules)),
                     gone=Gone.PAUSED,
                     others=Others.LEFT,
@@ -68,6 +73,7 @@ async def register(
             log.error("could not store what %s declares: %s", ", ".join(modules), error)  # noqa: TRY400
         else:
             _log(steps)
+            _log_others(others, wanted)
 
     await succeed("store declarations", store, until=stop, expected=is_away)
 
@@ -85,7 +91,8 @@ def _log(steps: Sequence[Step]) -> None:
             )
         elif step.action is Action.GONE and step.kind != Definition.kind:
             log.warning(
-                "%s %s is no longer declared in %s, and stays in force; `lapinq apply %s --prune` removes it",
+                "%s %s is no longer declared in %s, and stays in force; if no other program and no newer release"
+                " declares it, `lapinq apply %s --prune` removes it",
                 step.kind,
                 step.name,
                 module := module_of(step.source),
@@ -93,3 +100,26 @@ def _log(steps: Sequence[Step]) -> None:
             )
         elif "source" in step.changes:
             log.warning("%s %s belonged to %s until now", step.kind, step.name, step.source)
+
+
+def _log_others(others: Sequence[StoredRule], wanted: Sequence[Wanted | WantedRule]) -> None:
+    """Another scheduler may have their modules; or nobody, since a module was renamed or left out."""
+    here = {key_of(one.rule) for one in wanted if isinstance(one, WantedRule)}
+    for one in others:
+        kind, name = key_of(one.rule)
+        if (kind, name) not in here:
+            log.info(
+                "%s %s was declared by %s, which is not a module of this scheduler, and stays in force; if no program"
+                " declares it any more, %s removes it",
+                kind,
+                name,
+                module_of(one.source),
+                _REMOVALS[kind].format(name),
+            )
+
+
+_REMOVALS = {
+    DeclaredLimit.kind: "`lapinq limit delete {}`",
+    DeclaredPolicy.kind: "`lapinq queue set {}` with `none` for its rules",
+    DeclaredBreaker.kind: "`lapinq breaker remove {}`",
+}

@@ -36,7 +36,8 @@ class BreakerOptions(TypedDict, total=False):
 class Declaring(Protocol):
     """A queue."""
 
-    __lapinq_rules__: tuple[Rule, ...]
+    __lapinq_rules__: tuple[tuple[str, Rule], ...]
+    """Each after the module whose code declares it."""
 
 
 def make_limit(name: str, max_running: int | None, rate: str | None) -> DeclaredLimit:
@@ -87,19 +88,19 @@ def make_breaker(task: object, options: BreakerOptions) -> DeclaredBreaker:
 
 
 def declare(queue: Declaring, rule: Rule) -> None:
-    """A method of the queue calls it for its caller, whose module may replace its rules if it is run again: reloaded,
-    or in a notebook.
+    """A method of the queue calls it for its caller, whose module declares the rule, and may replace it if it is run
+    again: reloaded, or in a notebook.
 
     Raises `InvalidValue`, also if the queue declares another with its name.
     """
     rule.check()
     key, place = key_of(rule), _place_of(inspect.currentframe())
-    known = {key_of(one): one for one in queue.__lapinq_rules__}
+    known = {key_of(one): (owner, one) for owner, one in queue.__lapinq_rules__}
     places = _places.setdefault(queue, {})
     first = places.setdefault(key, place)
     if place.runs_again(first):
-        known[key], places[key] = rule, place
-    elif known.setdefault(key, rule) != rule:
+        known[key], places[key] = (place.module, rule), place
+    elif known.setdefault(key, (place.module, rule))[1] != rule:
         raise InvalidValue(
             "",
             f"the {rule.kind} {rule.name!r} is declared already, with other rules, in {first.file},"

@@ -41,6 +41,17 @@ SELECT failures_in_row, failure_share, window_seconds, least_attempts, retry_aft
   FROM lapinq_breakers
  WHERE queue_name = %(queue)s::text
 
+-- name: list_other_sources
+-- The modules that declare limits, policies or circuit breakers, but for some. Locks nothing. Reads all of lapinq_limits,
+-- lapinq_task_breakers and lapinq_queues, which are small.
+SELECT source
+  FROM (SELECT source FROM lapinq_limits
+        UNION
+        SELECT source FROM lapinq_task_breakers
+        UNION
+        SELECT policy_source FROM lapinq_queues) AS found
+ WHERE source <> ALL (%(sources)s::text[])
+
 -- name: next_laned_queue
 -- The next queue with lanes, after the one given in order of name.
 -- Locks nothing. Relies on lapinq_queues_pkey.

@@ -92,12 +92,30 @@ async def test_an_embedded_scheduler_starts_with_the_declared_limits_and_keeps_t
     async with make_pool(database, "test", 2, timeout=10.0) as pool:
         await register(pool, [], [LIMITED], asyncio.Event())
     gone = (
-        f"is no longer declared in {LIMITED}, and stays in force; `lapinq apply {LIMITED} --prune` removes it"
+        f"is no longer declared in {LIMITED}, and stays in force; if no other program and no newer release declares"
+        f" it, `lapinq apply {LIMITED} --prune` removes it"
     )
     assert [message for message in caplog.messages if "in force" in message] == [
         f"{what} {gone}" for what in ("breaker send", "limit mailer", "policy mails")
     ]
     assert await named_limits.get_limit(conn, "mailer") is not None
+
+    # Its module was renamed or left out, or is another scheduler's.
+    limit_elsewhere = [
+        one for one in declarations([LIMITED]) if isinstance(one, WantedRule) and one.rule.name == "mailer"
+    ]
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        async with make_pool(database, "test", 2, timeout=10.0) as pool:
+            await register(pool, limit_elsewhere, [MODULE], asyncio.Event())
+    left = (
+        f"was declared by {LIMITED}, which is not a module of this scheduler, and stays in force; if no program"
+        " declares it any more, `lapinq"
+    )
+    assert [message for message in caplog.messages if "in force" in message] == [
+        f"breaker send {left} breaker remove send` removes it",
+        f"policy mails {left} queue set mails` with `none` for its rules removes it",
+    ]
 
 
 def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(

@@ -12,10 +12,10 @@ from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits, policies, task_breakers
 from lapinq_core.schedules import schedules
-from lapinq_core.schedules.applying import KeptElsewhere, apply
+from lapinq_core.schedules.applying import KeptElsewhere, StillTaken, apply
 from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted, WantedRule
 from lapinq_core.tasks import queues
-from tests.support.rows.factories import SOMEBODY, Conn, Connections
+from tests.support.rows.factories import SOMEBODY, Conn, Connections, enqueue
 from tests.support.rows.schedules import definition
 
 MODULE, OTHER = "module:app.tasks", "module:app.other"
@@ -90,7 +90,12 @@ async def test_rules_are_stored_once_changed_back_and_kept_when_they_are_gone(co
     )
     assert limit is not None
     assert breaker is not None
-    assert await done(conn, gone=Gone.DELETED) == dict.fromkeys(NAMES, "deleted")
+    await enqueue(conn, limits={"mailer": 1})
+    for is_dry in (True, False):
+        with pytest.raises(StillTaken, match="waiting tasks still take from limit mailer"):
+            await applied(conn, gone=Gone.DELETED, is_dry=is_dry)
+    forced = await done(conn, gone=Gone.DELETED, others=Others.TAKEN)
+    assert forced == dict.fromkeys(NAMES, "deleted")
     queue = await queues.get_queue(conn, "imports")
     assert queue is not None
     assert (queue.policy, queue.paused_by) == (policies.QueuePolicy(), "lisa")

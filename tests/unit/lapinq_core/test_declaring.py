@@ -49,7 +49,7 @@ def test_all_tasks_of_a_module_and_of_its_classes_are_found_once(write: Write) -
         def unplanned(): ...
         """,
     )
-    found = {one.name: one for one in declared("planned") if isinstance(one, Definition)}
+    found = {one.name: one for _, one in declared("planned") if isinstance(one, Definition)}
     assert list(found) == [
         *("lib.mail.send", "one", "planned.Mailer.ask", "planned.Mailer.tell"),
         *("planned.tick", "planned.wrapped", "two"),
@@ -70,20 +70,33 @@ def test_the_rules_of_all_queues_of_a_module_are_found_once(write: Write) -> Non
         """,
     )
     found = declared("limited")
-    assert [(one.kind, one.name) for one in found] == [
-        ("breaker", "send"),
-        ("limit", "gpu"),
-        ("policy", "mail"),
+    assert [(module, one.kind, one.name) for module, one in found] == [
+        ("lib.queues", "breaker", "send"),
+        ("limited", "limit", "gpu"),
+        ("limited", "policy", "mail"),
     ]
     write("other", "from lib.queues import tq\n@tq.cron('@daily')\ndef f(): ...")
     by_module = declared_in(["other", "limited"])
     assert {module: [one.name for one in those] for module, those in by_module.items()} == {
-        "other": ["gpu", "other.f"],
-        "limited": ["send", "mail"],
+        "other": ["other.f"],
+        "lib.queues": ["gpu", "send"],
+        "limited": ["mail"],
     }
     write("contradicts", "tq.limit('gpu', max_running=2)")
     with pytest.raises(NotDeclared, match="module 'contradicts': limit 'gpu' is declared twice, with diff"):
         declared_in(["limited", "contradicts"])
+
+
+def test_a_rule_belongs_to_the_module_whose_code_declares_it(write: Write) -> None:
+    write("shop.queues", "")
+    write("shop.mail", "from shop.queues import tq")
+    write("shop.tasks", "from shop.queues import tq\ntq.limit('mailer', max_running=1)")
+    for modules in (["shop.tasks", "shop.mail"], ["shop.mail", "shop.tasks"], ["shop.mail"]):
+        by_module = declared_in(modules)
+        names = {module: [one.name for one in those] for module, those in by_module.items() if those}
+        assert names == {"shop.tasks": ["mailer"]}, modules
+    write("generated", """exec("tq.limit('gpu', max_running=1)", {"tq": tq})""")
+    assert [module for module, _ in declared("generated")] == ["generated"]
 
 
 def test_a_module_without_schedules_is_warned_of(write: Write, caplog: pytest.LogCaptureFixture) -> None:

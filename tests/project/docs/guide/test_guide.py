@@ -251,7 +251,7 @@ def its_tick_has_a_planned_time(_site: Site, block: Block) -> None:
 
 def its_schedules_are_declared(site: Site, block: Block) -> None:
     site.run(block)
-    names = {definition.name for definition in declared("app.tasks")}
+    names = {definition.name for _, definition in declared("app.tasks")}
     assert names == {"app.tasks.refresh", "morning report", "evening report", "app.tasks.ping"}
 
 

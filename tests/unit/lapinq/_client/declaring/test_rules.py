@@ -27,7 +27,7 @@ def test_a_queue_keeps_what_is_declared_on_it_once(queue: TaskQueue | AsyncTaskQ
     queue.policy("mail", rate_per_key="100/h", max_running_per_key=1, breaker={"failure_share": 0.5})
     queue.breaker(send, failures_in_row=5, retry_after_seconds=10)
     queue.breaker("charge", failure_share=0.2)
-    assert queue.__lapinq_rules__ == (
+    assert tuple(rule for _, rule in queue.__lapinq_rules__) == (
         DeclaredLimit(name="mailer", rate=Rate(60, 60, 60)),
         DeclaredLimit(name="gpu", max_running=2, rate=Rate(5, 1.5, 10)),
         DeclaredPolicy(
@@ -46,6 +46,7 @@ def test_a_queue_keeps_what_is_declared_on_it_once(queue: TaskQueue | AsyncTaskQ
         DeclaredBreaker(name="send_mail", failures_in_row=5, retry_after_seconds=10),
         DeclaredBreaker(name="charge", failure_share=0.2),
     )
+    assert {module for module, _ in queue.__lapinq_rules__} == {__name__}
     assert TaskQueue.__lapinq_rules__ == ()
     with pytest.raises(
         InvalidValue,

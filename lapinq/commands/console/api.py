@@ -36,6 +36,8 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 TIMEOUT_SECONDS = 60.0
 BULK_TIMEOUT_SECONDS = 3600.0
 """For calls that change many tasks and answer at the end."""
+MUST_EXIST = "must_exist"
+"""The parameter with which the API refuses a name that nobody has seen."""
 _LOCAL_POOL_SIZE = 2
 _REPEAT_PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Pauses before a request is repeated, in seconds."""
@@ -98,7 +100,17 @@ class Api:
         """Sends the request. Raises `ApiRefused` for an answer of 400 and above, `NoAnswer` without one."""
         given = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
         content = None if body is None else msgspec.json.encode(body)
-        return _answer(self.send(method, path, given, content, timeout=timeout, headers=headers))
+        try:
+            return _answer(self.send(method, path, given, content, timeout=timeout, headers=headers))
+        except RefusedValue as error:
+            if (
+                MUST_EXIST not in (query or {})
+                or f"{MUST_EXIST} is not a known parameter" not in error.message
+            ):
+                raise
+            # A server of an older release, which accepts every name.
+            known = {name: value for name, value in (query or {}).items() if name != MUST_EXIST}
+            return self.call(method, path, known, body, timeout=timeout, headers=headers)
 
     def send(
         self,

@@ -20,7 +20,18 @@ async def test_a_name_is_known_by_whatever_uses_it(conn: Conn) -> None:
         "INSERT INTO lapinq_users (username, password_hash, role, permissions, created_at)"
         """ VALUES ('lisa', '', 'user', '{"of a user": ["cancel"]}', lapinq_now())"""
     )
-    queues = ["of a schedule", "of a task", "of a user", "paused", "served", "with tasks"]
+    await enqueue(conn, queue_name="transient", ttl_seconds=0)
+    await enqueue(conn, queue_name="transient, too", ttl_seconds=0)
+    queues = [
+        "of a schedule",
+        "of a task",
+        "of a user",
+        "paused",
+        "served",
+        "transient",
+        "transient, too",
+        "with tasks",
+    ]
     assert await known_queues(conn) == queues
     assert await known_queues(conn, ["pausd", "served", "paused"]) == ["paused", "served"]
     assert await known_task_names(conn) == ["nightly_report", "send_mail"]

@@ -35,7 +35,7 @@ class Command(_WithNearestChoice):
     context_class = Context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, with_new_flags(self, args))
+        return super().parse_args(ctx, with_new_flags(self, ctx, args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_options(self, ctx, formatter)

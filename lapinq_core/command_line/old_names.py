@@ -20,22 +20,31 @@ def old_flags(new_names: Mapping[str, str]) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-def with_new_flags(command: click.Command, args: list[str]) -> list[str]:
-    """`args` with the new names of flags. Says so once for each old one."""
+def with_new_flags(command: click.Command, ctx: click.Context, args: list[str]) -> list[str]:
+    """`args` with the new names of flags. Says so once for each old one.
+
+    Raises `click.UsageError` for an old name beside its new one, of which the last would win.
+    """
     new_names: dict[str, str] = getattr(command.callback, _OLD_FLAGS, {})
     renamed: list[str] = []
-    old: dict[str, None] = {}
+    old: dict[str, int] = {}
+    """How often each is there."""
     for place, arg in enumerate(args):
         if arg == "--":
             renamed += args[place:]
             break
         name, equals, value = arg.partition("=")
         if name in new_names:
-            old[name] = None
+            old[name] = old.get(name, 0) + 1
             name = new_names[name]
         renamed.append(f"{name}{equals}{value}")
-    for name in old:
-        warn(name, new_names[name])
+    if old:
+        _, _, given = command.make_parser(ctx).parse_args(list(renamed))
+        for name, count in old.items():
+            new = new_names[name]
+            if sum(new in param.opts for param in given) > count:
+                raise click.UsageError(f"give {name} or {new}, not both: {name} is now {new}", ctx)
+            warn(name, new)
     return renamed
 
 

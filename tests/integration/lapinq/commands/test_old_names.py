@@ -16,6 +16,12 @@ OLD = (
     ("task list --state ready --not-errors x --ids", "--state is now --status"),
     ("task list --not-queues x --not-names=y --not-task-names z --ids", "--not-queues is now --not-queue"),
 )
+# They chose the tasks that fit both.
+BOTH = (
+    ("task cancel --state retrying --status pending --dry-run", "--state or --status"),
+    ("task cancel --queues a,b -qc --dry-run", "--queues or --queue"),
+    ("task list --name y --names=x", "--names or --name"),
+)
 
 
 def test_old_names_work_and_warn(database: str) -> None:
@@ -24,6 +30,9 @@ def test_old_names_work_and_warn(database: str) -> None:
         done = lapinq(database, *shlex.split(typed))
         assert (done.exit_code, done.stdout) == (0, f"{task_id}\n"), typed
         assert f"Warning: {warned}; the next release no longer takes the old name\n" in done.stderr
+    for typed, refused in BOTH:
+        done = lapinq(database, *shlex.split(typed))
+        assert (done.exit_code, f"give {refused}, not both" in done.stderr) == (2, True), typed
     assert lapinq(database, "task", "list", "--name", "add", "--ids").stderr == ""
     first, again = (lapinq(database, "task", "enqueue", "math:sqrt", "4", "--key", "k") for _ in range(2))
     assert first.stdout == again.stdout != ""

@@ -114,7 +114,8 @@ def set_(
         found = api.call("PUT", path(_BREAKER, name), {"must_exist": must_exist}, body)
     is_told = "failures_in_row" in found.value  # a key without the scope read is not
     rules = f"{_rules(found.value)}, " if is_told else ""
-    print_done(found, f"{plain(name)}: {rules}{_state(found.value)}", as_json=as_json)
+    done = f"{plain(name)}: {rules}{_state(found.value)}"
+    print_done(found, done, as_json=as_json, source=found.value.get("source"))
 
 
 @breaker.command()

@@ -94,7 +94,7 @@ def set_(
         found = api.call("PUT", path(_LIMIT, name), body={"max_running": max_running, "rate": rate})
     is_told = "rate" in found.value  # a key without the scope read is not
     done = f"{plain(name)}: {_rules(found.value)}" if is_told else f"set the limit {plain(name)}"
-    print_done(found, done, as_json=as_json)
+    print_done(found, done, as_json=as_json, source=found.value.get("source"))
 
 
 @limit.command("open")

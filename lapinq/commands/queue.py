@@ -74,7 +74,7 @@ def set_(name: str, changes: dict[str, object], create: bool, as_json: bool, **g
         found = api.patch(path(_QUEUE, name), changes, must_exist=must_exist)
     policy = found.value.get("policy")  # a key without the scope read is not told
     done = f"set the policy of {plain(name)}" if policy is None else f"{plain(name)}: {told(policy)}"
-    print_done(found, done, as_json=as_json)
+    print_done(found, done, as_json=as_json, source=None if policy is None else policy.get("source"))
 
 
 @queue.command()

@@ -45,8 +45,8 @@ def check(tasks: Sequence[NewTask], bursts: Bursts, *, first: int | None = None)
         for name, units in (task.limits or {}).items():
             if name not in bursts:
                 problem = (
-                    f"is not a limit that exists; `lapinq limit set {name}` creates it, `lapinq apply MODULE` those"
-                    " that a module declares"
+                    f"is not a limit that exists; `lapinq limit set {name} --max-running 10` creates it, `lapinq"
+                    " apply MODULE` those that a module declares"
                 )
             elif (burst := bursts[name]) is not None and units > burst:
                 problem = f"must be at most {burst:.15g}, the burst of the limit's rate: it could never start"

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import click
 
 from lapinq.commands.console.api import Answer
-from lapinq.commands.console.terminal import json_text
+from lapinq.commands.console.terminal import json_text, plain
 from lapinq_core.domain.json_times import encode
+from lapinq_core.domain.schedules.schedule_file import MODULE
 
 json_flag = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
 
@@ -16,12 +17,15 @@ def print_json(answer: Answer) -> None:
     click.echo(json_text(answer.text))
 
 
-def print_done(answer: Answer, done: str, *, as_json: bool) -> None:
-    """Prints the API's answer as JSON, or the sentence."""
+def print_done(answer: Answer, done: str, *, as_json: bool, source: str | None = None) -> None:
+    """Prints the API's answer as JSON, or the sentence; after it a note about what the module `source` declares."""
     if as_json:
         print_json(answer)
-    else:
-        click.echo(done)
+        return
+    click.echo(done)
+    if source is not None:
+        module = plain(source.removeprefix(MODULE))
+        click.echo(f"Code declares it, in {module}: the next start of the scheduler sets it back.")
 
 
 def json_array(answers: Iterable[Answer]) -> str:

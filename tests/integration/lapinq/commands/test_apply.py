@@ -20,7 +20,13 @@ def test_what_a_module_declares_is_checked_and_applied(emptied: str) -> None:
     assert applied("--check", code=2) == [*created, "4 created (nothing was written)"]
     assert applied() == [*created, "4 created"]
     assert applied("--check")[-1] == "nothing would change: 4 unchanged (nothing was written)"
-    lapinq(emptied, "limit", "set", "mailer", "--rate", "90/m")
+    for words in (
+        "limit set mailer --rate 90/m",
+        "queue set mails --max-running 20",
+        "breaker set send --failure-share 0.5",
+    ):
+        said = lapinq(emptied, *words.split()).stdout.splitlines()
+        assert said[1:] == [f"Code declares it, in {MODULE}: the next start of the scheduler sets it back."]
     assert applied("--check", code=2)[1:3] == ["changed    limit mailer", "           rate: 90/60 → 60/60"]
     shown = lapinq(emptied, "limit", "show", "mailer").stdout
     assert f"module:{MODULE}" in shown

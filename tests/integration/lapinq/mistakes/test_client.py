@@ -162,7 +162,7 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             ),
             (
                 lambda: add.options(limits={"tpu": 1}).queue(1, 2),
-                "limits.tpu is not a limit that exists; `lapinq limit set tpu` creates it",
+                "limits.tpu is not a limit that exists; `lapinq limit set tpu --max-running 10` creates it",
             ),
         ],
         ServerUnavailable: [

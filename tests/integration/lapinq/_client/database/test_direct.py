@@ -85,8 +85,8 @@ def test_a_large_batch_is_stored_as_a_whole_or_not_at_all(url: str, queue: TaskQ
     priority = {"loc": "[1001].priority", "msg": "must be between -2147483648 and 2147483647"}
     limit = {
         "loc": "[1001].limits.tpu",
-        "msg": "is not a limit that exists; `lapinq limit set tpu` creates it, `lapinq apply MODULE` those that a"
-        " module declares",
+        "msg": "is not a limit that exists; `lapinq limit set tpu --max-running 10` creates it, `lapinq apply MODULE`"
+        " those that a module declares",
     }
     for wrong, detail in (({"priority": 2**40}, priority), ({"limits": {"openai": 5, "tpu": 1}}, limit)):
         with pytest.raises(RequestRefused) as refused:

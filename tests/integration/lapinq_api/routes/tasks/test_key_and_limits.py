@@ -58,8 +58,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"limits": {"gpu": 1, "tpu": 1}},
         "limits.tpu",
-        "is not a limit that exists; `lapinq limit set tpu` creates it, `lapinq apply MODULE` those that a module"
-        " declares",
+        "is not a limit that exists; `lapinq limit set tpu --max-running 10` creates it, `lapinq apply MODULE`"
+        " those that a module declares",
     ),
     (
         {"limits": {"openai": 90_001}},

@@ -12,7 +12,7 @@ from lapinq._client.calling.calls import Enqueue
 from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.declaring.function import check_function
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
-from lapinq._client.declaring.module_path import check_not_imported, module_path_of
+from lapinq._client.declaring.module_path import module_path_of
 from lapinq._client.declaring.names import default_name, take_name
 from lapinq._client.declaring.options import (
     SHOWN_OPTIONS,
@@ -23,6 +23,7 @@ from lapinq._client.declaring.options import (
 from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
+from lapinq._client.entries.import_guard import check_not_imported
 from lapinq._client.entries.result_reader import ResultReader
 from lapinq._client.entries.scheduled_at import time_after, with_delay
 from lapinq.handle import TaskRef, V

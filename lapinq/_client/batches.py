@@ -10,9 +10,9 @@ import msgspec
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import EnqueueBatch
 from lapinq._client.calling.repeating import adeliver, deliver
-from lapinq._client.declaring.module_path import check_not_imported
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
+from lapinq._client.entries.import_guard import check_not_imported
 from lapinq._client.entries.result_reader import reader_of
 from lapinq._client.entries.spool import Spool
 from lapinq_core.domain.errors import InvalidValue

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from lapinq._client.declaring.names import ADVICE, MAIN, is_dotted_name, is_local
 from lapinq.errors import TaskNotImportable
-from lapinq_core.domain.tasks.functions.import_in_progress import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,20 +29,6 @@ def module_path_of(function: Callable[..., Any], task_name: str, task_type: type
             f"task {task_name!r} is in {name!r}, which no worker can import. {ADVICE}", task_name=task_name
         )
     return name
-
-
-def check_not_imported(task_name: str = "") -> None:
-    """Raises `TaskNotImportable` while lapinq imports the module to find its tasks: each import would enqueue again.
-
-    Without a name it is a batch that is enqueued.
-    """
-    if here.module is not None:
-        what = f"task {task_name!r}" if task_name else "a batch"
-        raise TaskNotImportable(
-            f"{what} is enqueued while {here.module!r} is imported to find its tasks. Put what the script"
-            ' itself does behind `if __name__ == "__main__":`',
-            task_name=task_name,
-        )
 
 
 def _check_findable(function: Callable[..., Any], task_name: str, task_type: type[Any]) -> None:

@@ -42,7 +42,7 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
     """By the kind of error: what is written, and a part of the message."""
     queue: Any = TaskQueue(url, "mail")
     away: Any = TaskQueue("http://127.0.0.1:1", timeout=0.1)
-    split: Any = TaskQueue(url, api_key="s3cr\net")
+    split: Any = TaskQueue("http://127.0.0.1:1", api_key="s3cr\net")
     misspelt: Any = TaskQueue("postgresql://h/d?sslmod=require")
     naive = datetime(2030, 1, 31, 12)  # noqa: DTZ001
     keyed = queue.task(key=key_of)(ship)

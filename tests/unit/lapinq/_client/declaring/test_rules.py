@@ -75,7 +75,8 @@ def test_a_module_that_runs_again_replaces_its_rules(modules: tuple[str, str], i
         else:
             with pytest.raises(InvalidValue, match="with other rules, in <string>, line 1: keep one of them"):
                 exec(code, space)
-    assert queue.__lapinq_rules__ == (DeclaredLimit(name="gpu", max_running=2 if is_replaced else 1),)
+    rule = DeclaredLimit(name="gpu", max_running=2 if is_replaced else 1)
+    assert queue.__lapinq_rules__ == ((modules[0], rule),)
 
 
 BREAKER_RULES = "no 'failures'; its rules are failures_in_row, "

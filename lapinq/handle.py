@@ -76,6 +76,13 @@ class TaskRef(Generic[V]):
         self._transport = transport or shared_transport(self.server_url)
         self._read_result = read_result or msgspec.json.decode
 
+    if not TYPE_CHECKING:  # which would take any attribute for one
+
+        def __getattr__(self, name: str) -> Any:
+            from lapinq._client.declaring.other_libraries import missing_ref_attribute
+
+            raise missing_ref_attribute(self, name)
+
     @property
     def response(self) -> httpx.Response:
         """The response to the enqueue request. Of a ref made from an id, one that says only that."""

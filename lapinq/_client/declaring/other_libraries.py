@@ -1,4 +1,4 @@
-"""What other task queues call enqueueing, of a task or of a queue, and what to write instead."""
+"""What other task queues call what tasks, queues and references do, and what to write instead."""
 
 from __future__ import annotations
 
@@ -25,6 +25,23 @@ def missing_attribute(task: object, task_name: str, attribute: str) -> Attribute
     elif attribute in _FOR_BATCHES:
         told += f": {task_name}.entry(...) describes a call, for queue.batch_enqueue([...])"
     return AttributeError(told, name=attribute, obj=task)
+
+
+_OF_REFS = {
+    "get": "result()",
+    "ready": "status()",
+    "state": "status()",
+    "id": "task_id",
+    "revoke": "cancel()",
+}
+
+
+def missing_ref_attribute(ref: object, attribute: str) -> AttributeError:
+    """The error for an attribute that a reference to a task doesn't have."""
+    told = f"a TaskRef has no attribute {attribute!r}"
+    if attribute in _OF_REFS:
+        told += f": use .{_OF_REFS[attribute]}"
+    return AttributeError(told, name=attribute, obj=ref)
 
 
 def missing_queue_attribute(queue: object, attribute: str) -> AttributeError:

@@ -25,6 +25,7 @@ from lapinq_core.db.startup import database, explained, prepare_schema
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.hosts.database_url import check_login, is_database_url
 from lapinq_core.domain.requests.api_key_header import header_of
+from lapinq_core.domain.requests.refusals import NOTHING_HERE
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.setting_values import SettingsError
 from lapinq_core.runtime.settings import Settings, load_settings
@@ -235,6 +236,8 @@ def _answer(response: "httpx.Response") -> Answer:
             )
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             said += ": give --api-key or set LAPINQ_API_KEY"
+        elif said == NOTHING_HERE:
+            said += f": {response.url}. The URL of a server ends before /api/v1"
         kind = RefusedValue if response.status_code == HTTPStatus.BAD_REQUEST else ApiRefused
         raise kind(said, response.status_code)
     if not is_json and response.content:

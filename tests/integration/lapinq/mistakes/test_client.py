@@ -1,5 +1,6 @@
 """In a program that enqueues: what is wrong is raised where it is written, and nothing is sent."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, cast
@@ -7,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from lapinq import RetryError, TaskQueue
+from lapinq import RetryError, TaskQueue, TaskRef
 from lapinq import task as task_module
 from lapinq.errors import InvalidValue, RequestRefused, ServerUnavailable, TaskNotImportable
 from tests.integration.lapinq.mistakes.mistake import SECRET
@@ -42,6 +43,7 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
     """By the kind of error: what is written, and a part of the message."""
     queue: Any = TaskQueue(url, "mail")
     away: Any = TaskQueue("http://127.0.0.1:1", timeout=0.1)
+    ref: Any = TaskRef(str(uuid.uuid4()), url)
     split: Any = TaskQueue("http://127.0.0.1:1", api_key="s3cr\net")
     misspelt: Any = TaskQueue("postgresql://h/d?sslmod=require")
     naive = datetime(2030, 1, 31, 12)  # noqa: DTZ001
@@ -115,6 +117,7 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
                 "a TaskQueue has no attribute 'send_task': make the function a task",
             ),
             (lambda: queue.nothing, "a TaskQueue has no attribute 'nothing'"),
+            (lambda: ref.get(), "a TaskRef has no attribute 'get': use .result()"),
             (lambda: add.s(1, 2), "add.entry(...) describes a call, for queue.batch_enqueue([...])"),
             (lambda: add.delay(1, 2), "use .queue() to enqueue it, here add.queue(...)"),
         ],

@@ -1,4 +1,4 @@
-"""`lapinq apply`: makes what is stored match a file of schedules, or what a module declares."""
+"""`lapinq apply`: updates the database to match a file of schedules, or the declarations of a module."""
 
 import sys
 from collections.abc import Sequence
@@ -29,7 +29,9 @@ from lapinq_scheduler.registering import declarations
     "--check", is_flag=True, help="Change nothing, and exit with 2 if something would: --dry-run --exit-code."
 )
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--prune", is_flag=True, help="Delete what is stored and this file or module no longer has.")
+@click.option(
+    "--prune", is_flag=True, help="Delete from the database what this file or module no longer has."
+)
 @click.option(
     "--force",
     is_flag=True,
@@ -48,7 +50,7 @@ def apply(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Make what is stored match what a module declares: schedules, limits, policies and circuit breakers.
+    """Update the database to match a module: its schedules, limits, policies and circuit breakers.
 
     FILE_OR_MODULE may also be a TOML or JSON file of schedules. It checks everything before it changes anything.
     """

@@ -48,7 +48,7 @@ _TRIES = 5
 
 
 class KeptElsewhere(LapinqError):
-    """Some of what is wanted is kept in another source, or in none; `steps` are those."""
+    """Another source owns some of the declarations, or they were set by hand; `steps` are those."""
 
     def __init__(self, steps: list[Step]) -> None:
         places = (f"{step.label} ({'by hand' if step.source is None else step.source})" for step in steps)

@@ -1,4 +1,4 @@
-"""Compares what is stored with what a file or a module declares: schedules, limits, policies and circuit breakers.
+"""Compares schedules, limits, policies and circuit breakers in the database with those that a file or module declares.
 
 Pure; `applying` executes the steps.
 """
@@ -44,7 +44,7 @@ class Gone(StrEnum):
 
 
 class Others(StrEnum):
-    """What to do with what is wanted and kept in another source, or in none."""
+    """Steps for declarations that another source owns, or that were set by hand."""
 
     REFUSED = "refused"
     LEFT = "left"

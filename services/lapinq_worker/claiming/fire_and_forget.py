@@ -49,7 +49,7 @@ class FireAndForget:
         claims: list[Claim] = []
         some_wait = self._got_some or await backlog.has_transient(connection, queues)
         if some_wait:
-            # Beforehand: what is claimed would be lost with an error.
+            # Before the claim: if this failed after it, the claimed tasks would be lost.
             if governed := self._governed:
                 self._governed = ()  # if it fails, the claim still has its turn
                 await worker_verbs.adopt_transient(connection, governed)

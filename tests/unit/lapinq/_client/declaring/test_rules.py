@@ -1,4 +1,4 @@
-"""Limits, policies and circuit breakers that code declares on a queue, and what is refused there."""
+"""Limits, policies and circuit breakers that code declares on a queue, and the wrong ones that it refuses."""
 
 import re
 from collections.abc import Callable

@@ -45,6 +45,8 @@ R = TypeVar("R", covariant=True)
 
 _KEPT_WITH = ("key", "limits", "unique", "debounce")
 """A fire-and-forget task with one of these options is a stored task. They may be functions of the arguments."""
+_COMPUTED = (*_KEPT_WITH, "delay")
+"""What these options mean may depend on the call."""
 
 # With these attributes `inspect` takes an object for a function, and recognizes a coroutine function.
 _FUNCTION_LIKE = ("__code__", "__defaults__", "__kwdefaults__")
@@ -109,6 +111,7 @@ class Task(Generic[P, R, V]):
         self._handling = handling
         if handling is not None:
             self.__lapinq_handling__ = handling  # for a worker
+        self._fields = _as_fields(self._options, handling)
         if plans is None:
             plans = tuple(declared.plan for declared in getattr(function, "__lapinq_schedules__", ()))
         self._plans = plans
@@ -292,12 +295,23 @@ class Task(Generic[P, R, V]):
         checks_types: bool = False,
     ) -> dict[str, Any]:
         self._arguments.check(args, kwargs)
-        if checks_types or any(
-            name in self._options for name in _KEPT_WITH
-        ):  # before their functions get them
+        # Before functions of options get them.
+        if checks_types or not self._fields.keys().isdisjoint(_KEPT_WITH):
             self._arguments.check_types(args, kwargs)
-        options = {option: value for option, value in self._options.items() if value is not None}
-        options.pop("idempotency_key", None)  # it belongs to the request, not to the task
+        options = self._fields
+        if not options.keys().isdisjoint(_COMPUTED):
+            options = self._computed(options, args, kwargs)
+        return {
+            "task_name": self.task_name,
+            "module_path": module_path or self._module_path(),
+            "args": list(args),
+            "kwargs": dict(kwargs),
+            **options,
+        }
+
+    def _computed(
+        self, options: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
         if "key" in options or "limits" in options:
             from lapinq._client.declaring.computed import with_computed
 
@@ -307,23 +321,25 @@ class Task(Generic[P, R, V]):
 
             options = with_keys(options, self.task_name, lambda: self._arguments.bound(args, kwargs))
         if "delay" in options:
-            options["scheduled_at"] = time_after(cast("Any", options.pop("delay")))
-        if "timeout" in options:
-            options["timeout_seconds"] = options.pop("timeout")
-        if "max_retries" not in options and (retries := implied_retries(self._handling)) is not None:
-            options["max_retries"] = retries
-        return {
-            "task_name": self.task_name,
-            "module_path": module_path or self._module_path(),
-            "args": list(args),
-            "kwargs": dict(kwargs),
-            **options,
-        }
+            options = {**options, "scheduled_at": time_after(options["delay"])}
+            del options["delay"]
+        return options
 
     def _module_path(self) -> str:
         if self._module is None:
             self._module = module_path_of(self.__wrapped__, self.task_name, Task)
         return self._module
+
+
+def _as_fields(options: TaskOptions, handling: Handling | None) -> dict[str, Any]:
+    """The options as fields of an entry, before a call decides some of them."""
+    fields = {option: value for option, value in options.items() if value is not None}
+    fields.pop("idempotency_key", None)  # it belongs to the request, not to the task
+    if "timeout" in fields:
+        fields["timeout_seconds"] = fields.pop("timeout")
+    if "max_retries" not in fields and (retries := implied_retries(handling)) is not None:
+        fields["max_retries"] = retries
+    return fields
 
 
 class TaskDecorator:

@@ -101,6 +101,8 @@ class Intake:
 class _Memory:
     """A connection to the tasks in memory, for one call."""
 
+    announces_at_once = False
+
     def __init__(self, intake: Intake, now: datetime) -> None:
         self._intake = intake
         self._now = now
@@ -126,7 +128,7 @@ class _Memory:
                 return [*_bursts(about).items()]
             case "meet_unique_keys":
                 return [(msgspec.json.encode([*self._meet(about)]).decode(),)]
-            case "enqueue":
+            case "enqueue" | "enqueue_announced":
                 self._store(about)
                 return [([], None)]
             case "claim_keys":

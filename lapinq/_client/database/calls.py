@@ -146,6 +146,8 @@ async def _enqueue_batch(call: EnqueueBatch, timeout: float, running: Running) -
 class _BatchConnection(OnAsyncConnection):
     """Limits each statement, and lets the process's notifiers announce the tasks."""
 
+    announces_at_once = False
+
     def __init__(self, connection: psycopg.AsyncConnection, timeout: float, running: Running) -> None:
         super().__init__(connection)
         self._timeout = timeout

@@ -27,7 +27,7 @@ class Arguments:
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Raises TypeError for arguments that the function doesn't accept."""
-        if self._signature is not None:
+        if self._signature is not None and (kwargs or len(args) not in self._counts):
             try:
                 self._signature.bind(*args, **kwargs)
             except TypeError as error:
@@ -75,6 +75,18 @@ class Arguments:
         from lapinq_core.domain.annotations.hints import signature_of
 
         return signature_of(self._function)
+
+    @functools.cached_property
+    def _counts(self) -> range:
+        """How many arguments by position suffice, without others by name. To ask this costs less than to bind them."""
+        assert self._signature is not None
+        parameters = self._signature.parameters.values()
+        by_position = [
+            one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        ]
+        if any(one.kind is one.KEYWORD_ONLY and one.default is one.empty for one in parameters):
+            return range(0)
+        return range(sum(one.default is one.empty for one in by_position), len(by_position) + 1)
 
     @functools.cached_property
     def _typed_parameters(self) -> TypedParameters | None:

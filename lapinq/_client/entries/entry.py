@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from lapinq._client.entries.encoding import encode, is_plain
+from lapinq._client.entries.encoding import encode, encode_arguments, is_plain
 from lapinq._client.entries.scheduled_at import check_zone
 
 if TYPE_CHECKING:
@@ -30,26 +30,15 @@ def encode_entry(entry: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     Raises like `encode`. Errors name the value by its path after `prefix`: `args[0]`, `kwargs['size']`, `metadata`.
     """
     return {
-        field: _encode_field(field, value, prefix + field)
+        field: value if is_plain(value) else _encode_field(field, value, prefix + field)
         for field, value in entry.items()
         if value is not None
     }
 
 
 def _encode_field(field: str, value: Any, name: str) -> Any:
-    if is_plain(value):
-        return value
-    if field == "args" and isinstance(value, (list, tuple)):
-        positional = cast("list[Any] | tuple[Any, ...]", value)
-        return [
-            item if is_plain(item) else encode(item, f"{name}[{index}]")
-            for index, item in enumerate(positional)
-        ]
-    if field == "kwargs" and isinstance(value, dict):
-        return {
-            key: item if is_plain(item) else encode(item, f"{name}[{key!r}]")
-            for key, item in cast("dict[Any, Any]", value).items()
-        }
+    if field in ("args", "kwargs") and isinstance(value, (list, tuple, dict)):
+        return encode_arguments(cast("list[Any] | tuple[Any, ...] | dict[Any, Any]", value), name)
     if field == "scheduled_at" and isinstance(value, datetime):
         check_zone(value)
     return encode(value, name)

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 
 class SyncConnection(Protocol):
+    @property
+    def announces_at_once(self) -> bool:
+        """Whether notices go along with the tasks, in the transaction: there is no hook after its commit."""
+        ...
+
     def fetch(self, statement: Statement) -> Sequence[Row]:
         """Execute the statement in the caller's transaction. Raises the driver's errors."""
         ...
@@ -27,6 +32,9 @@ class SyncConnection(Protocol):
 
 
 class AsyncConnection(Protocol):
+    @property
+    def announces_at_once(self) -> bool: ...
+
     async def fetch(self, statement: Statement) -> Sequence[Row]: ...
 
     def nested(self) -> AbstractAsyncContextManager[object]: ...

@@ -14,7 +14,7 @@ from lapinq._client.transaction.statements import Statement
 from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS, Notice
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
-from lapinq_core.domain.requests.enqueue import read_task
+from lapinq_core.domain.requests.enqueue import TaskReader
 from lapinq_core.domain.requests.refusals import (
     KEY_IN_PROGRESS,
     KEY_REUSED,
@@ -76,7 +76,9 @@ class Insertion:
         for chunk in itertools.chain([self._first], self._chunks):
             await self._check_limits(connection, chunk)
             kept = await self._meet(connection, chunk) if have_unique_keys(chunk) else chunk
-            if kept:
+            if kept and connection.announces_at_once:
+                await connection.fetch(Statement("enqueue_announced", kept))
+            elif kept:
                 [(queues, due_in)] = await connection.fetch(Statement("enqueue", kept))
                 self._queues.update(queues)
                 self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
@@ -84,7 +86,7 @@ class Insertion:
             await self._claim(connection, self._key)
 
     def notices(self) -> set[Notice]:
-        """What to announce when the stored tasks are committed."""
+        """What is still to be announced when the stored tasks are committed."""
         notices = {Notice(READY_CHANNEL, queue) for queue in self._queues}
         if self._is_due_soon:
             # No duration: the transaction may take a while. It makes the receivers look when the task is due.
@@ -98,20 +100,23 @@ class Insertion:
     def _read(self, entries: Iterable[Mapping[str, Any]]) -> Iterator[list[NewTask]]:
         chunk: list[NewTask] = []
         size = 0
+        reader = TaskReader()
+        task_id = self._chosen_id or _NO_ID_YET
         for number, entry in enumerate(entries):
             body = msgspec.json.encode(entry)
-            self._digest.update(body)
+            if self._key is not None:
+                self._digest.update(body)
             try:
-                task = read_task(body, task_id=self._chosen_id or _NO_ID_YET)
+                task = reader.read(body, task_id)
             except InvalidValue as error:
                 loc = f"[{number}].{error.loc}" if self._is_batch else error.loc
                 raise Refused(_refused(400, invalid_value(InvalidValue(loc, error.msg)))) from error
-            chunk.append(task)
-            size += len(body)
             if len(chunk) == MAX_TASKS_AT_ONCE or size >= MAX_BYTES_AT_ONCE:
                 self._is_long = True
                 yield self._with_ids(chunk)
                 chunk, size = [], 0
+            chunk.append(task)
+            size += len(body)
         if chunk:
             yield self._with_ids(chunk)
 

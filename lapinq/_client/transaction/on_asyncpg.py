@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 class OnConnection:
+    announces_at_once = True
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 

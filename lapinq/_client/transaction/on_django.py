@@ -20,6 +20,8 @@ _UNSENT = "lapinq_unsent_notices"
 class OnConnection:
     """`connection` may be the proxy that leads each thread to its own."""
 
+    announces_at_once = False
+
     def __init__(self, connection: Any) -> None:
         if connection.vendor != "postgresql":
             raise TypeError(

@@ -21,6 +21,8 @@ from typing import cast
 
 
 class OnConnection:
+    announces_at_once = True
+
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
 
@@ -41,6 +43,8 @@ class OnConnection:
 
 
 class OnAsyncConnection:
+    announces_at_once = True
+
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
 

@@ -31,6 +31,8 @@ log = logging.getLogger("lapinq")
 
 
 class OnConnection:
+    announces_at_once = True
+
     def __init__(self, connection: Connection) -> None:
         name = connection.dialect.name
         if name != "postgresql":
@@ -65,6 +67,8 @@ class OnConnection:
 
 class OnSession(OnConnection):
     """For one call: the connection of the session's transaction."""
+
+    announces_at_once = False
 
     def __init__(self, session: Session | scoped_session[Any]) -> None:
         from sqlalchemy.orm import scoped_session

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     Row = Sequence[Any]
 
 Verb = Literal[
-    "enqueue", "meet_unique_keys", "find_limits", "claim_keys", "find_idempotency_keys", "announce"
+    "enqueue",
+    "enqueue_announced",
+    "meet_unique_keys",
+    "find_limits",
+    "claim_keys",
+    "find_idempotency_keys",
+    "announce",
 ]
 Placeholder = Literal["%s", "$1"]
 
@@ -35,7 +41,7 @@ class Statement(msgspec.Struct, frozen=True):
     @property
     def value(self) -> str:
         """Its only parameter."""
-        if self.verb == "enqueue":
+        if self.verb in ("enqueue", "enqueue_announced"):
             return encoded(self.argument)
         if self.verb == "find_idempotency_keys":
             escaped = self.argument.replace("\\", "\\\\").replace('"', '\\"')

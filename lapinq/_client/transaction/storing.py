@@ -56,6 +56,10 @@ class _Plain:
     def __init__(self, connection: SyncConnection) -> None:
         self._connection = connection
 
+    @property
+    def announces_at_once(self) -> bool:
+        return self._connection.announces_at_once
+
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         return self._connection.fetch(statement)
 

@@ -26,7 +26,7 @@ from lapinq_core.domain.requests.values import (
     doc,
 )
 from lapinq_core.domain.tasks.functions.allow_list import check_allowed
-from lapinq_core.domain.tasks.task import NewTask, check_task
+from lapinq_core.domain.tasks.task import NewTask, check_own, check_shared
 
 
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -105,7 +105,7 @@ def read_task(
 
     `allowed` are patterns of modules, as in `LAPINQ_ALLOWED_MODULES`. Raises `InvalidValue`.
     """
-    return new_task(decode(_one, body), task_id or new_id(), datetime.now(UTC), allowed, request_id)
+    return TaskReader(allowed, request_id).read(body, task_id or new_id())
 
 
 def read_batch(body: bytes, allowed: Sequence[str] = (), request_id: str | None = None) -> list[NewTask]:
@@ -113,27 +113,52 @@ def read_batch(body: bytes, allowed: Sequence[str] = (), request_id: str | None 
     asked = decode(_batch, body)
     if len(asked) > MAX_IN_BATCH:
         raise InvalidValue("", f"must be a list of at most {MAX_IN_BATCH} tasks, not {len(asked)}")
-    now = datetime.now(UTC)
+    reader = TaskReader(allowed, request_id)
     tasks: list[NewTask] = []
     for index, (one, task_id) in enumerate(zip(asked, new_ids(len(asked)), strict=True)):
         try:
-            tasks.append(new_task(one, task_id, now, allowed, request_id))
+            tasks.append(reader.task(one, task_id))
         except InvalidValue as error:
             raise InvalidValue(f"[{index}].{error.loc}", error.msg) from error
     return tasks
 
 
-def new_task(
-    asked: EnqueueRequest, task_id: str, now: datetime, allowed: Sequence[str], request_id: str | None
-) -> NewTask:
-    """The checked task that is asked for. Raises `InvalidValue`."""
-    task = NewTask(id=task_id, task_name=asked.task_name, module_path=asked.module_path)
+class TaskReader:
+    """Makes checked tasks of requests. What a request shares with the one before is not checked again."""
+
+    def __init__(self, allowed: Sequence[str] = (), request_id: str | None = None) -> None:
+        self._allowed = allowed
+        self._request_id = request_id
+        self._now = datetime.now(UTC)
+        self._before: EnqueueRequest | None = None
+        self._shared: NewTask
+
+    def read(self, body: bytes, task_id: str) -> NewTask:
+        """Raises `InvalidValue`."""
+        return self.task(decode(_one, body), task_id)
+
+    def task(self, asked: EnqueueRequest, task_id: str) -> NewTask:
+        """Takes from `asked` what is its own. Raises `InvalidValue`."""
+        args, kwargs, key, metadata = asked.args, asked.kwargs, asked.key, asked.metadata
+        asked.args = asked.kwargs = asked.key = asked.metadata = None
+        if asked != self._before:
+            self._shared = _shared(asked, self._request_id)
+            check_shared(self._shared, self._now)
+            check_allowed(
+                self._allowed, module_path=self._shared.module_path, task_name=self._shared.task_name
+            )
+            self._before = asked
+        task = msgspec.structs.replace(
+            self._shared, id=task_id, args=args or [], kwargs=kwargs or {}, key=key, metadata=metadata
+        )
+        check_own(task)
+        return task
+
+
+def _shared(asked: EnqueueRequest, request_id: str | None) -> NewTask:
+    task = NewTask(id="", task_name=asked.task_name, module_path=asked.module_path)
     if asked.queue_name is not None:
         task.queue_name = asked.queue_name
-    if asked.args is not None:
-        task.args = asked.args
-    if asked.kwargs is not None:
-        task.kwargs = asked.kwargs
     if asked.scheduled_at is not None:
         task.scheduled_at = _time(asked.scheduled_at)
     if asked.max_retries is not None:
@@ -145,20 +170,16 @@ def new_task(
     if asked.retry_backoff is not None:
         task.retry_backoff = asked.retry_backoff
     task.ttl_seconds = asked.ttl_seconds
-    task.metadata = asked.metadata
     task.webhook_url = asked.webhook_url
     task.timeout_seconds = asked.timeout_seconds
     task.request_id = request_id
     if asked.profile:
         task.profile = True
-    task.key = asked.key
     task.limits = asked.limits or None
     if asked.unique is not None:
         task.unique = asked.unique.read()
     if asked.debounce is not None:
         task.debounce = asked.debounce.read()
-    check_task(task, now)
-    check_allowed(allowed, module_path=task.module_path, task_name=task.task_name)
     return task
 
 

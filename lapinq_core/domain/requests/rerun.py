@@ -1,7 +1,6 @@
 """The request to enqueue a task again, and the checked task that it makes."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.decoding import decode
-from lapinq_core.domain.requests.enqueue import EnqueueRequest, new_task
+from lapinq_core.domain.requests.enqueue import EnqueueRequest, TaskReader
 from lapinq_core.domain.requests.unique import DebounceRequest, UniqueRequest
 from lapinq_core.domain.requests.values import (
     Key,
@@ -102,8 +101,7 @@ def read_rerun(
     asked = decode(_changes, body) if body else RerunRequest()
     changes = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not UNSET}
     before = decode(_earlier, earlier.encode())
-    now = datetime.now(UTC)
-    task = new_task(msgspec.structs.replace(before, **changes), new_id(), now, allowed, request_id)
+    task = TaskReader(allowed, request_id).task(msgspec.structs.replace(before, **changes), new_id())
     assert before.queue_name is not None
     return Rerun(task, changes, before, before.queue_name)
 

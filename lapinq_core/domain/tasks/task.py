@@ -75,6 +75,13 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
 
     The caller checks types; this checks the values. Raises `InvalidValue` naming the field.
     """
+    check_shared(task, now)
+    check_own(task)
+    return task
+
+
+def check_shared(task: NewTask, now: datetime) -> None:
+    """As `check_task`, all that many tasks may have in common."""
     check_name("task_name", task.task_name)
     check_name("queue_name", task.queue_name)
     check_module_path(task.module_path)
@@ -87,31 +94,30 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
         _check_seconds("timeout_seconds", task.timeout_seconds)
         if task.timeout_seconds == 0:
             raise InvalidValue("timeout_seconds", "must be more than 0")
-    if task.profile and task.is_transient:
-        raise InvalidValue("profile", "cannot be kept of a fire-and-forget task (ttl_seconds 0)")
-    if task.key is not None or task.limits is not None:
-        _check_key_and_limits(task)
+    if task.limits is not None:
+        check_limits(task.limits)
     if task.unique is not None or task.debounce is not None:
         _check_unique_key(task)
     if task.webhook_url is not None:
         check_url("webhook_url", task.webhook_url)
     if task.scheduled_at is not None:
         task.scheduled_at = _check_scheduled_at(task.scheduled_at, now)
+
+
+def check_own(task: NewTask) -> None:
+    """As `check_task`, what each of many tasks has for itself, key, arguments and metadata, and what depends on it."""
+    if task.profile and task.is_transient:
+        raise InvalidValue("profile", "cannot be kept of a fire-and-forget task (ttl_seconds 0)")
+    if task.key is not None:
+        check_key("key", task.key)
+    if task.key is not None or task.limits is not None:
+        check_lane(task.queue_name, task.key, task.limits)
     if task.args:
         check_json("args", task.args)
     if task.kwargs:
         check_json("kwargs", task.kwargs)
     if task.metadata:
         check_json("metadata", task.metadata)
-    return task
-
-
-def _check_key_and_limits(task: NewTask) -> None:
-    if task.key is not None:
-        check_key("key", task.key)
-    if task.limits is not None:
-        check_limits(task.limits)
-    check_lane(task.queue_name, task.key, task.limits)
 
 
 def _check_unique_key(task: NewTask) -> None:

@@ -12,6 +12,17 @@ UPDATE lapinq_idempotency_keys
 SELECT queues, due_in
   FROM lapinq_store_tasks(%(tasks)s::json)
 
+-- name: enqueue_announced
+-- As `enqueue`, and notifies within the transaction: of each queue with ready tasks, and of a delayed task that is due soon.
+-- Locks nothing here. The commit takes the lock that all commits with notifications of the database share.
+SELECT s.queues, s.due_in, n.sent
+  FROM lapinq_store_tasks(%(tasks)s::json) AS s
+ CROSS JOIN LATERAL (
+       SELECT count(pg_notify(c.channel, c.payload)) AS sent
+         FROM (SELECT 'lapinq_ready' AS channel, queue AS payload FROM unnest(s.queues) AS queue
+                UNION ALL
+               SELECT 'lapinq_delayed', '0' WHERE s.due_in <= 1) AS c) AS n
+
 -- name: find_idempotency_keys
 -- Idempotency keys with the digest of their request, the ids in its answer, and which of them it met.
 -- Locks nothing. Relies on lapinq_idempotency_keys_pkey.

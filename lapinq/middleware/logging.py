@@ -1,4 +1,4 @@
-"""Names the logger that logs the start and the end of tasks, and logs what a client enqueues."""
+"""Names the logger that logs the end of tasks and, at level debug, their start, and logs what a client enqueues."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StructuredLogging(NamesLogger):
-    """In a worker: `logger` has the lines on its tasks' starts and ends, also where the worker logs none by default.
+    """In a worker: `logger` has the lines on its tasks' ends and starts, also where the worker logs none by default.
 
     In a client: a line at level debug for each task that it enqueues, with `task_name` and `queue`.
     """

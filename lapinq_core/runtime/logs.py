@@ -1,20 +1,24 @@
 """Logs to standard error, one line per record: plain text for people or JSON for machines."""
 
+import asyncio
 import logging
+import os
 import re
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from io import StringIO
+import time
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from select import PIPE_BUF
+from types import FunctionType
 from typing import TextIO
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from lapinq_core.domain.log_time import log_time
 from lapinq_core.domain.tasks.task_filter import TaskFilter
-from lapinq_core.domain.tasks.task_lines import IN_THE_TEXT, TASKS
+from lapinq_core.domain.tasks.task_lines import IN_THE_TEXT, TASKS, Subject
 
 _AT_FIRST = len(vars(logging.makeLogRecord({})))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -61,66 +65,98 @@ def configure_own_loggers(level: str, *, as_json: bool) -> None:
             logger.setLevel(level.upper())
 
 
+def line_handler(log: logging.Logger, level: int) -> "LineHandler | None":
+    """The handler that writes what `log` logs at `level`. None if anybody else sees, changes or drops these records."""
+    if not log.isEnabledFor(level) or log.filters or not _is_standard(log):
+        return None
+    handlers = log.handlers[:]
+    while log.propagate and log.parent is not None:
+        log = log.parent
+        handlers += log.handlers
+    match handlers:
+        case [LineHandler(is_as_made=True) as handler] if handler.level <= level:
+            return handler
+        case _:
+            return None
+
+
+def _is_standard(log: logging.Logger) -> bool:
+    """Whether records are made and handed on as usual. Tracers replace that, to see them or to add fields."""
+    return (
+        type(log) is logging.Logger
+        and logging.getLogRecordFactory() is logging.LogRecord
+        and all(
+            isinstance(method, FunctionType) and method.__globals__ is logging.__dict__
+            for method in (logging.Logger.makeRecord, logging.Logger.handle, logging.Logger.callHandlers)
+        )
+    )
+
+
 def _line_handler(level: str, *, as_json: bool) -> "LineHandler":
-    handler = LineHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
-    handler.addFilter(TaskFilter())
+    handler = LineHandler(sys.stderr, as_json=as_json)
     # Some loggers take more than is written here: a task's logger keeps every line with its attempt.
     handler.setLevel(level.upper())
     return handler
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
-    """Writes each record as it comes, those of a `joined` block together."""
+    """Writes each record as it comes, and lines that may wait together, all in the order in which they came."""
 
-    @contextmanager
-    def joined(self) -> Generator[None]:
-        """Writes the lines of the block together when it ends, with one system call. Other threads wait."""
+    def __init__(self, stream: TextIO, *, as_json: bool = False) -> None:
+        super().__init__(stream)
+        self._own_formatter = _JsonFormatter() if as_json else _PlainFormatter()
+        self._own_filter = TaskFilter()
+        self._waiting: list[str] = []
+        self.setFormatter(self._own_formatter)
+        self.addFilter(self._own_filter)
+        os.register_at_fork(after_in_child=self._waiting.clear)  # the original writes them
+
+    @property
+    def is_as_made(self) -> bool:
+        """Whether nobody has given it another formatter or other filters."""
+        return self.formatter is self._own_formatter and self.filters == [self._own_filter]
+
+    def completed(self, subject: Subject, seconds: float) -> None:
+        """Writes soon what `log_completed` logs with `TASKS`, but without a record, which takes five times as long."""
+        self.write_soon(self._own_formatter.completed(subject, seconds))
+
+    def write_soon(self, line: str) -> None:
+        """Writes it with others in the next turn of the running event loop, or before the next record or in `flush`."""
+        self._waiting.append(f"{line}\n")
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._waiting:
+            self.flush()
+        super().emit(record)
+
+    def flush(self) -> None:
+        """Writes the lines that wait, with one system call if a pipe takes them at once. Other threads wait."""
         self.acquire()
-        stream, lines = self.stream, _Lines()
-        self.stream = lines
         try:
-            yield
+            waiting = self._waiting[:]
+            del self._waiting[: len(waiting)]
+            for piece in _pieces(waiting):
+                self.stream.write(piece)
+            super().flush()
+        except (OSError, ValueError):  # standard error is gone, as logging ignores it for a single line
+            pass
         finally:
-            self.stream = stream
-            try:
-                for piece in lines.pieces():
-                    stream.write(piece)
-                self.flush()
-            except (OSError, ValueError):  # standard error is gone, as logging ignores it for a single line
-                pass
             self.release()
 
 
-def only_handler() -> LineHandler | None:
-    """The handler of `configure_logging`, while it is the root logger's only one."""
-    match logging.getLogger().handlers:
-        case [LineHandler() as handler]:
-            return handler
-        case _:
-            return None
-
-
-class _Lines(StringIO):
-    """Keeps lines, and parts them into pieces that a pipe takes whole: other processes may write to it, too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[str] = []
-
-    def write(self, line: str, /) -> int:
-        self._lines.append(line)
-        return len(line)
-
-    def pieces(self) -> Iterator[str]:
-        piece, size = list[str](), 0
-        for line in self._lines:
-            more = len(line.encode(errors="backslashreplace"))
-            if piece and size + more > PIPE_BUF:
-                yield "".join(piece)
-                piece, size = [], 0
-            piece.append(line)
-            size += more
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """The lines in pieces that a pipe takes whole: other processes may write to it, too."""
+    piece, size = list[str](), 0
+    for line in lines:
+        more = len(line if line.isascii() else line.encode(errors="backslashreplace"))
+        if piece and size + more > PIPE_BUF:
+            yield "".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += more
+    if piece:
         yield "".join(piece)
 
 
@@ -130,18 +166,25 @@ class _PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         told = IN_THE_TEXT if record.name == TASKS.name else ()
         extra = "".join(f" {name}={value}" for name, value in _extra(record).items() if name not in told)
-        line = f"{log_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
+        line = f"{log_time(record.created)} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
         if stack := _stack(self, record):
             line += f"\n{stack}"
-        if line.isprintable():  # as most are: a quarter of the time for the rest
-            return line
-        return _NO_TEXT.sub(_escaped, line).rstrip("\n").replace("\n", "\n    ")
+        return _escape(line)
+
+    def completed(self, subject: Subject, seconds: float) -> str:
+        """The line of `log_completed`."""
+        start, end = _around_completion(
+            subject.module_path, subject.task_name, subject.queue_name, subject.attempt
+        )
+        task_id = f" task_id={subject.id}" if subject.id else ""
+        line = f"{log_time(time.time())}{start}{seconds:.3f} s{task_id}{end}"
+        return line if subject.request_id is None else line + _escape(f" request_id={subject.request_id}")
 
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": log_time(record),
+            "time": log_time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -150,6 +193,43 @@ class _JsonFormatter(logging.Formatter):
         if stack := _stack(self, record):
             line["traceback"] = stack
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+    def completed(self, subject: Subject, seconds: float) -> str:
+        """The line of `log_completed`."""
+        line = _Completion(
+            time=log_time(time.time()),
+            message=f"{subject.module_path}.{subject.task_name} completed in {seconds:.3f} s",
+            task_id=subject.id or UNSET,
+            task_name=subject.task_name,
+            queue=subject.queue_name,
+            attempt=subject.attempt,
+            request_id=UNSET if subject.request_id is None else subject.request_id,
+            seconds=round(seconds, 6),
+        )
+        return msgspec.json.encode(line).decode()
+
+
+class _Completion(msgspec.Struct, kw_only=True):
+    """Half the time of a dict."""
+
+    time: str
+    level: str = "info"
+    logger: str = TASKS.name
+    message: str
+    task_id: str | UnsetType
+    task_name: str
+    queue: str
+    attempt: int
+    request_id: str | UnsetType
+    seconds: float
+    outcome: str = "completed"
+
+
+@lru_cache(maxsize=1000)
+def _around_completion(module_path: str, task_name: str, queue_name: str, attempt: int) -> tuple[str, str]:
+    """What the lines on a task's completions have in common."""
+    start = f" INFO    {TASKS.name}: {module_path}.{task_name} completed in "
+    return _escape(start), _escape(f" queue={queue_name} attempt={attempt}")
 
 
 def _stack(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
@@ -160,6 +240,12 @@ def _stack(formatter: logging.Formatter, record: logging.LogRecord) -> str | Non
 def _extra(record: logging.LogRecord) -> dict[str, object]:
     added = islice(vars(record).items(), _AT_FIRST, None)  # the fields that every record has come first
     return {name: value for name, value in added if name not in _STANDARD}
+
+
+def _escape(line: str) -> str:
+    if line.isprintable():  # as most are: a quarter of the time for the rest
+        return line
+    return _NO_TEXT.sub(_escaped, line).rstrip("\n").replace("\n", "\n    ")
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -48,7 +48,7 @@ TEXTS: dict[str, str] = {
     "worker_strict_order": (
         "Serve the queues strictly in the order given: a queue only while all before it are empty."
     ),
-    "worker_task_log": "Log when each task starts and completes. On by default.",
+    "worker_task_log": "Log when each task completes, and at level debug when it starts. On by default.",
     "worker_rates": "Log the worker's rates once a minute. Not set: only if standard error is a terminal.",
     "worker_queues": "Queues to serve, each as `name` or `name=weight`. Not set serves all.",
     "worker_imports": "Modules to import at startup.",

@@ -215,7 +215,7 @@ class _KeepWithAttempt(logging.Handler):
 
 class _Format(logging.Formatter):
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # logging's
-        return log_time(record)
+        return log_time(record.created)
 
 
 _log = logging.getLogger("lapinq.task")

@@ -1,4 +1,5 @@
-"""The log lines on a task's attempts: one when it starts and one when it ends, with what they are about as fields.
+"""The log lines on a task's attempts: one when it starts (debug) and one when it ends, with what they are about as
+fields.
 
 Nothing here raises. The handlers may be the user's, and an attempt must not end because of a log line.
 """
@@ -33,8 +34,8 @@ class Subject(Protocol):
 
 def log_start(log: logging.Logger, subject: Subject) -> None:
     """Logs that the attempt starts."""
-    if log.isEnabledFor(logging.INFO):
-        _log(log, logging.INFO, "%s.%s started", (subject.module_path, subject.task_name), _fields(subject))
+    if log.isEnabledFor(logging.DEBUG):
+        _log(log, logging.DEBUG, "%s.%s started", (subject.module_path, subject.task_name), _fields(subject))
 
 
 def log_completed(log: logging.Logger, subject: Subject, seconds: float) -> None:

@@ -1,9 +1,7 @@
 """Logs a line per request: method, path, status, duration, request id, caller. Never the query string or a header."""
 
-import asyncio
 import logging
 import time
-from contextlib import nullcontext
 from threading import local
 
 from starlette.types import Scope
@@ -12,7 +10,7 @@ from lapinq_api.credentials.caller import ACTOR_KEY
 from lapinq_api.wire.headers import REQUEST_ID_KEY
 from lapinq_api.wire.path import route_path
 from lapinq_core.domain.accounts.account import Actor, ActorKind
-from lapinq_core.runtime.logs import only_handler
+from lapinq_core.runtime.logs import line_handler
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +32,9 @@ _first_records = _FirstRecords()
 class AccessLog:
     """Called by `Timing` for each request. Logs at level info; requests that programs repeat, at level debug.
 
-    Lines wait for the next turn of the loop. A busy server ends many requests in a turn, and writes their lines
-    together. Where a program has handlers of its own, each line goes to them at once, in the context of its request.
+    A busy server ends many requests in a turn of the loop, and writes their lines together. Where a program has
+    handlers of its own, each line goes to them at once, in the context of its request.
     """
-
-    def __init__(self) -> None:
-        self._waiting: list[logging.LogRecord] = []
 
     def __call__(self, scope: Scope, status: int, seconds: float) -> None:
         level = logging.DEBUG if route_path(scope).startswith(_QUIET) else logging.INFO
@@ -52,19 +47,11 @@ class AccessLog:
         if actor is not None and actor.kind is not ActorKind.ANONYMOUS:
             extra["actor"] = f"{actor.kind} {actor.name}"  # last, because a name may look like a field
         record = _record(level, (scope["method"], path, status, seconds * 1000), extra)
-        if only_handler() is None:
+        handler = line_handler(log, level)
+        if handler is None:
             log.handle(record)
-            return
-        self._waiting.append(record)
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._write)
-
-    def _write(self) -> None:
-        records, self._waiting = self._waiting, []
-        handler = only_handler()
-        with nullcontext() if handler is None else handler.joined():
-            for record in records:
-                log.handle(record)
+        elif handler.filter(record):
+            handler.write_soon(handler.format(record))
 
 
 def _record(level: int, values: tuple[object, ...], extra: dict[str, object]) -> logging.LogRecord:

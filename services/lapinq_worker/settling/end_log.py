@@ -1,6 +1,7 @@
-"""The log line at the end of an attempt that did not complete: how it ended, and what follows.
+"""The log line at the end of an attempt: how it ended, and what follows.
 
-A line costs a worker more than everything else about a failure, so a wave of failures has only some of them.
+Lines on completions are written together. A line on another end costs a worker more than everything else about it, so
+a wave of failures has only some of them.
 """
 
 import logging
@@ -11,7 +12,8 @@ from typing import NamedTuple, assert_never
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry, decide
 from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Throttled
 from lapinq_core.domain.tasks.retry import RetryPolicy
-from lapinq_core.domain.tasks.task_lines import TASKS, log_end
+from lapinq_core.domain.tasks.task_lines import TASKS, log_completed, log_end
+from lapinq_core.runtime.logs import line_handler
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import CANCELLED, FAILED, RETRIED, SNOOZED
 
@@ -31,13 +33,30 @@ class _End(NamedTuple):
 
 
 class EndLog:
-    """Logs the first `most` ends in a second, and counts the others. Call `tell_left_out` now and then, and last."""
+    """Logs each completion, and of the other ends the first `most` in a second. Call `tell_left_out` now and then, and
+    last, and `flush` before ends are stored: then a crash loses no line of an end that is stored.
+    """
 
     def __init__(self, most: int = MAX_LINES) -> None:
         self._most = most
         self._lines = 0
         self._second_ends = 0.0  # by time.monotonic
         self._left_out: Counter[str] = Counter()
+        self._handler = line_handler(TASKS, logging.INFO)
+
+    def completed(self, job: Job, seconds: float) -> None:
+        """Logs that it completed, if its task has a logger. The line may wait for `flush` or a turn of the loop."""
+        log = job.target.log
+        if log is TASKS and self._handler is not None:
+            self._handler.completed(job.claim, seconds)
+        elif log is not None:
+            log_completed(log, job.claim, seconds)
+
+    def flush(self) -> None:
+        """Writes the lines that wait. The program may have changed who writes the next ones."""
+        if self._handler is not None:
+            self._handler.flush()
+        self._handler = line_handler(TASKS, logging.INFO)
 
     def ended(self, job: Job, outcome: Outcome, following: Next, seconds: float) -> None:
         """Logs it, unless the job never started and only returns to its queue. A retry's traceback is with the task."""
@@ -56,6 +75,7 @@ class EndLog:
 
     def tell_left_out(self, *, is_last: bool = False) -> None:
         """Logs how many lines were left out, once their second is over."""
+        self.flush()
         if self._left_out and (is_last or time.monotonic() >= self._second_ends):
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._left_out.items())
             TASKS.warning(

@@ -38,7 +38,6 @@ from lapinq_core.domain.tasks.decide import (
     decide,
 )
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome
-from lapinq_core.domain.tasks.task_lines import log_completed
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import worker_verbs
@@ -137,9 +136,8 @@ class Settler:
     ) -> None:
         """Takes the outcome of a job that ran for `seconds`. Its next attempt gets at least `isolation`."""
         claim = job.claim
-        log_to = job.target.log
-        if log_to is not None and type(outcome) is Completed:
-            log_completed(log_to, claim, seconds)
+        if type(outcome) is Completed:
+            self._end_log.completed(job, seconds)
         if claim.is_transient:
             if type(outcome) is Completed:
                 self.completed_count += 1
@@ -162,8 +160,7 @@ class Settler:
         elif job.is_committed:
             self.completed_count += 1
             self._tally.ended(claim, COMPLETED, seconds)
-            if log_to is not None:
-                log_completed(log_to, claim, seconds)
+            self._end_log.completed(job, seconds)
             if type(outcome) is not Committed:
                 log.warning(
                     "task %s was completed in a transaction of its own, and then: %s", claim.id, outcome
@@ -281,6 +278,7 @@ class Settler:
         batch = buffer.batch()
         if not batch:
             return
+        self._end_log.flush()
         try:
             async with asyncio.timeout(seconds):
                 async with self._connected(len(batch)) as connection:

@@ -209,7 +209,7 @@ def test_a_program_without_logging_shows_the_database_and_the_tasks(postgres_url
     place = "postgresql://" + url.partition("@")[2].partition("?")[0]
     for line in (
         f"lapinq.contrib.starlette: dashboard and API below /tasks, database: {place}",
-        "lapinq.tasks: tests.support.sample.tasks.aadd started",
+        "lapinq.tasks: tests.support.sample.tasks.aadd completed in",
     ):
         assert line in done.stderr, done.stderr
     assert (done.stdout, quiet.stdout, quiet.stderr) == ("3\n", "3\n", "")

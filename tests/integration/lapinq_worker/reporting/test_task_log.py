@@ -14,8 +14,8 @@ FACTS = ("message", "task_id", "task_name", "queue", "attempt", "outcome")
 
 
 @pytest.fixture(autouse=True)
-def info(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "lapinq.tasks")
+def debug(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "lapinq.tasks")
     caplog.handler.addFilter(TaskFilter())
 
 
@@ -29,7 +29,7 @@ def without_time(message: str) -> str:
     return message.partition(" in 0")[0]
 
 
-async def test_each_task_has_a_line_at_its_start_and_at_its_end(
+async def test_each_task_has_a_line_at_its_end_and_at_level_debug_one_at_its_start(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with desk.working(worker_pool="threads", worker_concurrency=1):
@@ -38,10 +38,10 @@ async def test_each_task_has_a_line_at_its_start_and_at_its_end(
             task = await desk.hand_in(function, 1, 1)
             await desk.ended(task)
             name = f"{function.__module__}.{function.__name__}"
-            lines = told(caplog, "lapinq.tasks", "message", "task_id", "attempt", "outcome")
+            lines = told(caplog, "lapinq.tasks", "message", "levelname", "task_id", "attempt", "outcome")
             assert [(without_time(first), *rest) for first, *rest in lines] == [
-                (f"{name} started", task, 1, None),
-                (f"{name} completed", task, 1, "completed"),
+                (f"{name} started", "DEBUG", task, 1, None),
+                (f"{name} completed", "INFO", task, 1, "completed"),
             ]
         caplog.clear()
         failed = await desk.hand_in(tasks.afail, "no good", max_retries=0)
@@ -66,10 +66,11 @@ async def test_each_task_has_a_line_at_its_start_and_at_its_end(
 async def test_a_child_process_logs_the_start_and_says_whose_each_line_is(
     desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    async with desk.working(json_log=True):
+    async with desk.working(json_log=True, log_level="debug"):
         task = await desk.hand_in(logging_tasks.report, "hello")
         await desk.ended(task)
-        lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line[:1] == "{"]
+        written = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line[:1] == "{"]
+        lines = [line for line in written if line["logger"] in ("lapinq.tasks", "shop")]
         name = f"{logging_tasks.__name__}.report"
         assert [tuple(line.get(name) for name in FACTS) for line in lines] == [
             (f"{name} started", task, "report", "default", 1, None),

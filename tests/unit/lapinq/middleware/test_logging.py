@@ -48,7 +48,7 @@ def test_the_innermost_names_the_logger_of_a_task(
 async def test_a_task_with_a_logger_has_a_line_at_its_start_and_one_at_its_end(
     caplog: pytest.LogCaptureFixture, function: Callable[..., Any]
 ) -> None:
-    caplog.set_level(logging.INFO, "app.jobs")
+    caplog.set_level(logging.DEBUG, "app.jobs")
     target = make_target(function, None, (JOBS,))
     claim = make_claim(module_path="shop", task_name="add")
     await asyncio.to_thread(run_inline, Job(claim, target, Host(Limits())))

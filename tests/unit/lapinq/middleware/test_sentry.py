@@ -35,7 +35,9 @@ def integrations() -> bool:
 
 
 @pytest.fixture
-def events(integrations: bool) -> Iterator[list[Any]]:
+def events(integrations: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    # Sentry replaces it, and never puts it back.
+    monkeypatch.setattr(logging.Logger, "callHandlers", logging.Logger.callHandlers)
     kept = Kept()
     sentry_sdk.init(
         "http://key@127.0.0.1:9/1",

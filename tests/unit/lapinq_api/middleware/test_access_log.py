@@ -60,7 +60,9 @@ async def test_lines_of_one_turn_are_written_in_the_next(
     write_line(SCOPE, 404, 0.001)
     assert written.getvalue() == ""
     await asyncio.sleep(0)
-    assert written.getvalue() == "GET /a 201 1.0 ms\nGET /a 404 1.0 ms\n"
+    first, second = written.getvalue().splitlines()
+    assert first.endswith(": GET /a 201 1.0 ms request_id=r1")
+    assert second.endswith(": GET /a 404 1.0 ms request_id=r1")
     write_line(SCOPE, 200, 0.001)
     await asyncio.sleep(0)
-    assert written.getvalue().endswith("\nGET /a 200 1.0 ms\n")
+    assert written.getvalue().endswith(": GET /a 200 1.0 ms request_id=r1\n")

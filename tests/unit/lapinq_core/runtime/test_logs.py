@@ -1,10 +1,13 @@
 """What a log line looks like."""
 
+import asyncio
 import contextvars
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from io import StringIO
 from select import PIPE_BUF
 from typing import Any
@@ -12,8 +15,8 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.context import running
-from lapinq_core.domain.tasks.task_lines import TASKS, log_end
-from lapinq_core.runtime.logs import LineHandler, configure_logging
+from lapinq_core.domain.tasks.task_lines import TASKS, log_completed, log_end
+from lapinq_core.runtime.logs import LineHandler, configure_logging, line_handler
 from tests.unit.lapinq_core.domain.tasks.test_context import Recorded
 from tests.unit.lapinq_worker.claims import make_claim
 
@@ -180,17 +183,102 @@ class _Writes(StringIO):
         return len(piece)
 
 
-def test_lines_of_a_block_are_written_together_in_pieces_that_a_pipe_takes_whole() -> None:
+async def test_lines_that_wait_are_written_together_before_the_next_record_or_turn_of_the_loop() -> None:
     handler = LineHandler(written := _Writes())
-    with handler.joined():
-        for n in range(3):
-            handler.handle(logging.makeLogRecord({"msg": f"line {n}"}))
-        assert written.pieces == []
+    for n in range(3):
+        handler.write_soon(f"line {n}")
+    assert written.pieces == []
+    await asyncio.sleep(0)
     assert written.pieces == ["line 0\nline 1\nline 2\n"]
+    handler.write_soon("before")
+    handler.handle(logging.makeLogRecord({"msg": "a record"}))
+    assert written.pieces[1] == "before\n"
+    assert written.pieces[2].endswith("a record\n")
+    handler.write_soon("last")
+    logging.shutdown([lambda: handler])
+    assert written.pieces[3:] == ["last\n"]
+
+
+async def test_lines_are_written_in_pieces_that_a_pipe_takes_whole() -> None:
+    handler = LineHandler(written := _Writes())
     long = "é" * (PIPE_BUF // 2 - 1)
-    with handler.joined():
-        for line in ("short", long, "x" * 2 * PIPE_BUF, "short", "short"):
-            handler.handle(logging.makeLogRecord({"msg": line}))
-    assert written.pieces[1:] == ["short\n", f"{long}\n", "x" * 2 * PIPE_BUF + "\n", "short\nshort\n"]
-    handler.handle(logging.makeLogRecord({"msg": "later"}))
-    assert written.pieces[-1] == "later\n"
+    for line in ("short", long, "x" * 2 * PIPE_BUF, "short", "short"):
+        handler.write_soon(line)
+    await asyncio.sleep(0)
+    assert written.pieces == ["short\n", f"{long}\n", "x" * 2 * PIPE_BUF + "\n", "short\nshort\n"]
+
+
+async def test_a_fork_leaves_the_lines_that_wait_to_the_original() -> None:
+    handler = LineHandler(written := _Writes())
+    handler.write_soon("once")
+    if (child := os.fork()) == 0:
+        handler.flush()
+        os._exit(len(written.pieces))
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert written.pieces == ["once\n"]
+
+
+def our_handler() -> LineHandler:
+    handler = line_handler(TASKS, logging.INFO)
+    assert handler is not None
+    return handler
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"id": ""},
+        {"request_id": "r\n7\x1b"},
+        {"task_name": "sen\nd", "queue_name": "\x9b", "attempt": 12},
+    ],
+    ids=["usual", "fire and forget", "request", "control characters"],
+)
+async def test_the_line_on_a_completed_task_is_that_of_its_record(
+    capsys: pytest.CaptureFixture[str], as_json: bool, facts: dict[str, Any]
+) -> None:
+    configure_logging("info", as_json=as_json)
+    claim = make_claim(**{"id": "7", "module_path": "shop", "task_name": "send", **facts})
+    for seconds in (0.0, 0.1234567, 3600.5):
+        our_handler().completed(claim, seconds)
+        log_completed(TASKS, claim, seconds)
+    times = re.compile(TIME)
+    written = lines(capsys)
+    half = len(written) // 6
+    texts = [times.sub("", "\n".join(written[n * half : (n + 1) * half])) for n in range(6)]
+    assert texts[::2] == texts[1::2]
+    assert all(times.search(written[n * half]) for n in range(6))
+
+
+class _Record(logging.LogRecord):
+    pass
+
+
+def _handed_on(_log: logging.Logger, _record: logging.LogRecord) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "value"),
+    [
+        (logging.getLogger("lapinq"), "handlers", [logging.NullHandler()]),
+        (TASKS, "propagate", False),
+        (TASKS, "filters", [logging.Filter()]),
+        (None, "filters", [logging.Filter()]),
+        (None, "formatter", logging.Formatter()),
+        (None, "level", logging.WARNING),
+        (logging, "_logRecordFactory", _Record),
+        (logging.Logger, "callHandlers", _handed_on),
+        (logging.Logger, "makeRecord", partial(logging.Logger.makeRecord)),
+    ],
+)
+def test_no_handler_is_ours_alone_if_anybody_else_takes_part(
+    monkeypatch: pytest.MonkeyPatch, owner: object | None, name: str, value: object
+) -> None:
+    """Without an `owner` it is of our handler."""
+    configure_logging("info", as_json=False)
+    assert line_handler(TASKS, logging.DEBUG) is None
+    monkeypatch.setattr(owner or our_handler(), name, value)
+    assert line_handler(TASKS, logging.INFO) is None

@@ -80,6 +80,19 @@ def test_it_says_how_the_attempt_ended_and_what_follows(
     assert line.exc_text == (STACK if level == logging.ERROR else None)
 
 
+@pytest.mark.parametrize("name", ["lapinq.tasks", "app.jobs"])
+def test_handlers_of_others_get_the_record_of_a_completion_at_once(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    caplog.set_level(logging.INFO, name)
+    ended = job()
+    EndLog().completed(ended, 0.5)
+    ended.target.log = logging.getLogger(name)
+    EndLog().completed(ended, 0.5)
+    [line] = caplog.records
+    assert (line.name, line.getMessage()) == (name, "shop.send completed in 0.500 s")
+
+
 LOST = [
     (RAISED, logging.ERROR, "failed", "ValueError: no", STACK),
     (TimedOut(3.0), logging.ERROR, "failed", "time limit of 3 s reached", None),

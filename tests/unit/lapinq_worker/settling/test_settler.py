@@ -1,10 +1,14 @@
 """What the settler knows of its backlog, without a database."""
 
 import asyncio
+import logging
+from io import StringIO
 
 import pytest
 
 from lapinq_core.domain.tasks.outcome import Completed, Raised
+from lapinq_core.domain.tasks.task_lines import TASKS
+from lapinq_core.runtime.logs import LineHandler
 from lapinq_worker.settling.settler import MAX_BACKLOG, MAX_BACKLOG_CHARACTERS, Settler
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
@@ -45,3 +49,18 @@ async def test_it_is_flushed_when_nothing_waits() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     waiting.cancel()
+
+
+async def test_the_line_on_a_completion_is_written_before_the_end_is_stored(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, TASKS.name)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [LineHandler(written := StringIO())])
+    settling, job = settler(), make_job(tasks.noop)
+    job.target.log = TASKS
+    settling.add(job, Completed("null"), 0.5)
+    assert written.getvalue() == ""
+    writing = settling.write_all(1.0)
+    writing.send(None)  # as far as it comes without a connection
+    assert "completed in 0.500 s" in written.getvalue()
+    writing.close()

@@ -12,17 +12,17 @@ CLAIM = make_claim(id="7", module_path="shop", task_name="send", queue_name="mai
 
 
 @pytest.fixture
-def info(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.INFO, TASKS.name)
+def debug(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.DEBUG, TASKS.name)
     return caplog
 
 
 def test_the_start_and_the_end_name_the_task_and_say_the_rest_in_fields(
-    info: pytest.LogCaptureFixture,
+    debug: pytest.LogCaptureFixture,
 ) -> None:
     log_start(TASKS, CLAIM)
     log_completed(TASKS, CLAIM, 0.1234567)
-    started, completed = info.records
+    started, completed = debug.records
     assert (started.getMessage(), completed.getMessage()) == (
         "shop.send started",
         "shop.send completed in 0.123 s",
@@ -31,14 +31,15 @@ def test_the_start_and_the_end_name_the_task_and_say_the_rest_in_fields(
     assert vars(started).items() >= facts.items()
     assert "outcome" not in vars(started)
     assert vars(completed).items() >= {**facts, "seconds": 0.123457, "outcome": "completed"}.items()
-    assert not {started.levelno, completed.levelno} - {logging.INFO}
+    assert (started.levelno, completed.levelno) == (logging.DEBUG, logging.INFO)
 
 
-def test_a_level_above_leaves_them_out(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, TASKS.name)
+@pytest.mark.parametrize(("level", "count"), [(logging.INFO, 1), (logging.WARNING, 0)])
+def test_a_level_above_leaves_them_out(caplog: pytest.LogCaptureFixture, level: int, count: int) -> None:
+    caplog.set_level(level, TASKS.name)
     log_start(TASKS, CLAIM)
     log_completed(TASKS, CLAIM, 0.1)
-    assert caplog.records == []
+    assert len(caplog.records) == count
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def bad_handler() -> Iterator[None]:
 
 @pytest.mark.usefixtures("bad_handler")
 def test_a_handler_that_raises_ends_no_attempt(
-    info: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    debug: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_start(TASKS, CLAIM)
     log_completed(TASKS, CLAIM, 0.1)

@@ -3407,32 +3407,51 @@ CREATE INDEX lapinq_audit_actor ON lapinq_audit USING btree (actor, id);
 CREATE INDEX lapinq_audit_at ON lapinq_audit USING btree (at);
 CREATE INDEX lapinq_audit_target ON lapinq_audit USING btree (target, id);
 
-CREATE TABLE lapinq_breaker_counts (
-    queue_name text NOT NULL,
+CREATE TABLE lapinq_circuit_breaker_counts (
+    queue_name text,
+    task_name  text,
+    kind       text NOT NULL GENERATED ALWAYS AS STORED
+CASE
+    WHEN (task_name IS NULL) THEN 'queue'::text
+    ELSE 'task'::text
+END,
+    name       text NOT NULL GENERATED ALWAYS AS STORED COALESCE(queue_name, task_name),
     slice      bigint NOT NULL,
     failures   integer NOT NULL,
     attempts   integer NOT NULL,
-    CONSTRAINT lapinq_breaker_counts_pkey PRIMARY KEY (queue_name, slice)
+    CONSTRAINT lapinq_circuit_breaker_counts_pkey PRIMARY KEY (kind, name, slice),
+    CONSTRAINT lapinq_circuit_breaker_counts_queue_name_key UNIQUE (queue_name, slice),
+    CONSTRAINT lapinq_circuit_breaker_counts_task_name_key UNIQUE (task_name, slice)
 );
 
-CREATE TABLE lapinq_breaker_starts (
-    queue_name text NOT NULL,
+CREATE TABLE lapinq_circuit_breaker_starts (
+    kind       text NOT NULL,
+    name       text NOT NULL,
     seq        bigint NOT NULL,
     task_id    uuid NOT NULL,
     claimed_at timestamp with time zone NOT NULL,
-    CONSTRAINT lapinq_breaker_starts_pkey PRIMARY KEY (queue_name, seq)
+    CONSTRAINT lapinq_circuit_breaker_starts_pkey PRIMARY KEY (kind, name, seq)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 
-CREATE TABLE lapinq_breakers (
-    queue_name          text NOT NULL,
+CREATE TABLE lapinq_circuit_breakers (
+    queue_name          text,
+    task_name           text,
+    kind                text NOT NULL GENERATED ALWAYS AS STORED
+CASE
+    WHEN (task_name IS NULL) THEN 'queue'::text
+    ELSE 'task'::text
+END,
+    name                text NOT NULL GENERATED ALWAYS AS STORED COALESCE(queue_name, task_name),
     failures_in_row     integer,
     failure_share       double precision,
     window_seconds      double precision NOT NULL,
     least_attempts      integer NOT NULL,
     retry_after_seconds double precision NOT NULL,
+    source              text,
     state               text NOT NULL DEFAULT 'closed'::text,
     since               timestamp with time zone NOT NULL,
     since_seq           bigint NOT NULL,
+    first_seq           bigint NOT NULL DEFAULT 0,
     in_row              integer NOT NULL DEFAULT 0,
     failures            integer,
     attempts            integer,
@@ -3444,16 +3463,20 @@ CREATE TABLE lapinq_breakers (
     probe_seq           bigint,
     judged_at           timestamp with time zone,
     told_state          text NOT NULL DEFAULT 'closed'::text,
-    first_seq           bigint NOT NULL DEFAULT 0,
-    CONSTRAINT lapinq_breakers_failure_share_check CHECK (((failure_share > (0)::double precision) AND (failure_share <= (1)::double precision))),
-    CONSTRAINT lapinq_breakers_failures_in_row_check CHECK ((failures_in_row >= 1)),
-    CONSTRAINT lapinq_breakers_least_attempts_check CHECK ((least_attempts >= 1)),
-    CONSTRAINT lapinq_breakers_open_check CHECK (((state = 'closed'::text) OR (num_nulls(failures, opened_at, pause_seconds, tries_at) = 0))),
-    CONSTRAINT lapinq_breakers_pkey PRIMARY KEY (queue_name),
-    CONSTRAINT lapinq_breakers_retry_after_seconds_check CHECK ((retry_after_seconds > (0)::double precision)),
-    CONSTRAINT lapinq_breakers_rule_check CHECK ((num_nonnulls(failures_in_row, failure_share) > 0)),
-    CONSTRAINT lapinq_breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
-    CONSTRAINT lapinq_breakers_window_seconds_check CHECK ((window_seconds > (0)::double precision))
+    let_go              uuid[] NOT NULL DEFAULT '{}'::uuid[],
+    let_go_at           timestamp with time zone,
+    CONSTRAINT lapinq_circuit_breakers_failure_share_check CHECK (((failure_share > (0)::double precision) AND (failure_share <= (1)::double precision))),
+    CONSTRAINT lapinq_circuit_breakers_failures_in_row_check CHECK ((failures_in_row >= 1)),
+    CONSTRAINT lapinq_circuit_breakers_least_attempts_check CHECK ((least_attempts >= 1)),
+    CONSTRAINT lapinq_circuit_breakers_name_check CHECK ((num_nonnulls(queue_name, task_name) = 1)),
+    CONSTRAINT lapinq_circuit_breakers_open_check CHECK (((state = 'closed'::text) OR (num_nulls(failures, opened_at, pause_seconds, tries_at) = 0))),
+    CONSTRAINT lapinq_circuit_breakers_pkey PRIMARY KEY (kind, name),
+    CONSTRAINT lapinq_circuit_breakers_queue_name_key UNIQUE (queue_name),
+    CONSTRAINT lapinq_circuit_breakers_retry_after_seconds_check CHECK ((retry_after_seconds > (0)::double precision)),
+    CONSTRAINT lapinq_circuit_breakers_rule_check CHECK ((num_nonnulls(failures_in_row, failure_share) > 0)),
+    CONSTRAINT lapinq_circuit_breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
+    CONSTRAINT lapinq_circuit_breakers_task_name_key UNIQUE (task_name),
+    CONSTRAINT lapinq_circuit_breakers_window_seconds_check CHECK ((window_seconds > (0)::double precision))
 );
 
 CREATE TABLE lapinq_counts (
@@ -3847,58 +3870,6 @@ CREATE TABLE lapinq_sessions (
 );
 CREATE INDEX lapinq_sessions_user_id ON lapinq_sessions USING btree (user_id);
 
-CREATE TABLE lapinq_task_breaker_counts (
-    task_name text NOT NULL,
-    slice     bigint NOT NULL,
-    failures  integer NOT NULL,
-    attempts  integer NOT NULL,
-    CONSTRAINT lapinq_task_breaker_counts_pkey PRIMARY KEY (task_name, slice)
-);
-
-CREATE TABLE lapinq_task_breaker_starts (
-    task_name  text NOT NULL,
-    seq        bigint NOT NULL,
-    task_id    uuid NOT NULL,
-    claimed_at timestamp with time zone NOT NULL,
-    CONSTRAINT lapinq_task_breaker_starts_pkey PRIMARY KEY (task_name, seq)
-) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
-
-CREATE TABLE lapinq_task_breakers (
-    task_name           text NOT NULL,
-    failures_in_row     integer,
-    failure_share       double precision,
-    window_seconds      double precision NOT NULL,
-    least_attempts      integer NOT NULL,
-    retry_after_seconds double precision NOT NULL,
-    state               text NOT NULL DEFAULT 'closed'::text,
-    since               timestamp with time zone NOT NULL,
-    since_seq           bigint NOT NULL,
-    in_row              integer NOT NULL DEFAULT 0,
-    failures            integer,
-    attempts            integer,
-    failed_task_id      uuid,
-    opened_at           timestamp with time zone,
-    pause_seconds       double precision,
-    tries_at            timestamp with time zone,
-    probe_id            uuid,
-    probe_seq           bigint,
-    judged_at           timestamp with time zone,
-    told_state          text NOT NULL DEFAULT 'closed'::text,
-    let_go              uuid[] NOT NULL DEFAULT '{}'::uuid[],
-    let_go_at           timestamp with time zone,
-    first_seq           bigint NOT NULL DEFAULT 0,
-    source              text,
-    CONSTRAINT lapinq_task_breakers_failure_share_check CHECK (((failure_share > (0)::double precision) AND (failure_share <= (1)::double precision))),
-    CONSTRAINT lapinq_task_breakers_failures_in_row_check CHECK ((failures_in_row >= 1)),
-    CONSTRAINT lapinq_task_breakers_least_attempts_check CHECK ((least_attempts >= 1)),
-    CONSTRAINT lapinq_task_breakers_open_check CHECK (((state = 'closed'::text) OR (num_nulls(failures, opened_at, pause_seconds, tries_at) = 0))),
-    CONSTRAINT lapinq_task_breakers_pkey PRIMARY KEY (task_name),
-    CONSTRAINT lapinq_task_breakers_retry_after_seconds_check CHECK ((retry_after_seconds > (0)::double precision)),
-    CONSTRAINT lapinq_task_breakers_rule_check CHECK ((num_nonnulls(failures_in_row, failure_share) > 0)),
-    CONSTRAINT lapinq_task_breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
-    CONSTRAINT lapinq_task_breakers_window_seconds_check CHECK ((window_seconds > (0)::double precision))
-);
-
 CREATE TABLE lapinq_task_rollups (
     span       integer NOT NULL,
     since      timestamp with time zone NOT NULL,
@@ -4078,6 +4049,95 @@ CREATE TABLE lapinq_workers (
 
 CREATE TRIGGER lapinq_governed BEFORE INSERT OR UPDATE OF is_laned, max_running, max_running_per_key, rate, rate_per_key, start_order, has_breaker, is_governed ON lapinq_queues FOR EACH ROW EXECUTE FUNCTION lapinq_note_governed();
 ALTER TABLE lapinq_queues ENABLE ALWAYS TRIGGER lapinq_governed;
+
+CREATE VIEW lapinq_breaker_counts AS
+ SELECT queue_name,
+    slice,
+    failures,
+    attempts
+   FROM lapinq_circuit_breaker_counts
+  WHERE (queue_name IS NOT NULL);
+
+CREATE VIEW lapinq_breaker_starts AS
+ SELECT name AS queue_name,
+    seq,
+    task_id,
+    claimed_at,
+    kind,
+    ctid
+   FROM lapinq_circuit_breaker_starts
+  WHERE (kind = 'queue'::text);
+
+CREATE VIEW lapinq_breakers AS
+ SELECT queue_name,
+    failures_in_row,
+    failure_share,
+    window_seconds,
+    least_attempts,
+    retry_after_seconds,
+    state,
+    since,
+    since_seq,
+    in_row,
+    failures,
+    attempts,
+    failed_task_id,
+    opened_at,
+    pause_seconds,
+    tries_at,
+    probe_id,
+    probe_seq,
+    judged_at,
+    told_state,
+    first_seq
+   FROM lapinq_circuit_breakers
+  WHERE (queue_name IS NOT NULL);
+
+CREATE VIEW lapinq_task_breaker_counts AS
+ SELECT task_name,
+    slice,
+    failures,
+    attempts
+   FROM lapinq_circuit_breaker_counts
+  WHERE (task_name IS NOT NULL);
+
+CREATE VIEW lapinq_task_breaker_starts AS
+ SELECT name AS task_name,
+    seq,
+    task_id,
+    claimed_at,
+    kind,
+    ctid
+   FROM lapinq_circuit_breaker_starts
+  WHERE (kind = 'task'::text);
+
+CREATE VIEW lapinq_task_breakers AS
+ SELECT task_name,
+    failures_in_row,
+    failure_share,
+    window_seconds,
+    least_attempts,
+    retry_after_seconds,
+    state,
+    since,
+    since_seq,
+    in_row,
+    failures,
+    attempts,
+    failed_task_id,
+    opened_at,
+    pause_seconds,
+    tries_at,
+    probe_id,
+    probe_seq,
+    judged_at,
+    told_state,
+    let_go,
+    let_go_at,
+    first_seq,
+    source
+   FROM lapinq_circuit_breakers
+  WHERE (task_name IS NOT NULL);
 
 CREATE VIEW lapinq_task_details AS
  SELECT t.id,

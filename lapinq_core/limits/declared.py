@@ -14,7 +14,7 @@ from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.declared import DeclaredBreaker, DeclaredLimit, DeclaredPolicy, Rule, key_of
 from lapinq_core.domain.limits.policy import Policy
-from lapinq_core.limits import named_limits, policies, task_breakers
+from lapinq_core.limits import breakers, named_limits, policies
 from lapinq_core.people.audit import Author
 
 sql = sql_of(__name__)
@@ -64,7 +64,7 @@ async def put(conn: psycopg.AsyncConnection, rule: Rule, source: str, *, by: Aut
             await _put_policy(conn, rule, by)
         case DeclaredBreaker():
             fields = {name: getattr(rule, name) for name in BreakerRule.__struct_fields__}
-            await task_breakers.put_breaker(conn, rule.name, BreakerRule(**fields), by=by)
+            await breakers.put_task_breaker(conn, rule.name, BreakerRule(**fields), by=by)
         case _:
             assert_never(rule)
     await conn.execute(_OWN[rule.kind], {"name": rule.name, "source": source})
@@ -79,7 +79,7 @@ async def remove(conn: psycopg.AsyncConnection, rule: Rule, *, by: Author) -> No
             await _put_policy(conn, DeclaredPolicy(name=rule.name), by)
             await conn.execute(_OWN[rule.kind], {"name": rule.name, "source": None})
         case DeclaredBreaker():
-            await task_breakers.remove_breaker(conn, rule.name, by=by)
+            await breakers.put_task_breaker(conn, rule.name, None, by=by)
         case _:
             assert_never(rule)
 

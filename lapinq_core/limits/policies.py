@@ -52,7 +52,7 @@ async def read(conn: psycopg.AsyncConnection, queue: str, running: int) -> Queue
     """The policy of a queue of which `running` tasks run."""
     text = await first_value(conn, sql("read_policy"), {"queue": queue}, prepare=True)
     found = QueuePolicy() if text is None else _policy_now.decode(text)
-    return msgspec.structs.replace(found, running=running, breaker=await get_breaker(conn, queue))
+    return msgspec.structs.replace(found, running=running, breaker=await get_breaker(conn, "queue", queue))
 
 
 async def change(
@@ -101,7 +101,7 @@ async def _put_breaker(
     conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the audit says about it; nothing if it stays as it is."""
-    if "breaker" not in changes or not await put_breaker(conn, queue, changes["breaker"]):
+    if "breaker" not in changes or not await put_breaker(conn, "queue", queue, changes["breaker"]):
         return {}
     return {"breaker": msgspec.to_builtins(changes["breaker"])}
 

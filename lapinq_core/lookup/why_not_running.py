@@ -27,7 +27,7 @@ from lapinq_core.db.rows import maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.limits import breakers, task_breakers
+from lapinq_core.limits.breakers import get_breaker
 from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
 from lapinq_core.lookup.blocking import Block, Kind, LimitTooSmall, find_block, read_blocks, too_small
 from lapinq_core.lookup.line import Ahead, QueuePosition, count_ahead, count_turns_ahead
@@ -218,8 +218,8 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
 
 
 async def _open_breaker(conn: psycopg.AsyncConnection, facts: "_Facts") -> BreakerOpen | None:
-    of_queue = await breakers.get_breaker(conn, facts.queue_name) if facts.is_governed else None
-    of_task = await task_breakers.get_breaker(conn, facts.task_name)
+    of_queue = await get_breaker(conn, "queue", facts.queue_name) if facts.is_governed else None
+    of_task = await get_breaker(conn, "task", facts.task_name)
     for breaker, task in ((of_queue, None), (of_task, facts.task_name)):
         if breaker is not None and breaker.opened_at is not None and breaker.failures is not None:
             return BreakerOpen(

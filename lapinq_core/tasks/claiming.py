@@ -15,7 +15,7 @@ from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim, by_queue
-from lapinq_core.limits import governed_claims
+from lapinq_core.limits import breakers, governed_claims
 from lapinq_core.tasks.claim_facts import LaneMark, facts_of
 
 sql = sql_of(__name__)
@@ -248,6 +248,7 @@ async def _claim_governed(
     if not watched:
         return await one_row(conn, governed_claims.CLAIM, params, prepare=True)
     try:
+        params |= breakers.of("queue", str(params["queue"]))
         cursor = await in_one_message(conn, governed_claims.JUDGE_AND_CLAIM, params)
     except pg.LockNotAvailable:
         return None

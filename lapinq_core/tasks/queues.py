@@ -131,5 +131,5 @@ async def close_breaker(
     conn: psycopg.AsyncConnection, queue: str, *, by: Author
 ) -> tuple[bool, QueueDetails | None]:
     """Closes the circuit breaker of the queue; whether it was not closed, and the queue. The caller wakes workers."""
-    was_open = await breakers.close_breaker(conn, queue, by=by)
+    was_open = await breakers.close_breaker(conn, "queue", queue, by=by)
     return was_open, await get_queue(conn, queue)

@@ -18,7 +18,8 @@ from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.alerts.news import BreakerNews
-from lapinq_core.limits import governed_claims, task_breakers
+from lapinq_core.limits import breakers
+from lapinq_core.limits.breakers import Kind
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 
 sql = sql_of(__name__)
@@ -44,52 +45,30 @@ class Watched(NamedTuple):
     was_busy: bool
 
 
-async def watch_breakers(conn: PooledConnection, *, recent: float = RECENT_SECONDS) -> Watched:
-    """Judges each breaker that is busy, in a transaction of its own."""
-    params = {"most": MAX_QUEUES, "recent": recent}
+async def watch_breakers(conn: PooledConnection, kind: Kind, *, recent: float = RECENT_SECONDS) -> Watched:
+    """Judges each breaker of queues or of task names that is busy, in a transaction of its own.
+
+    Of a task name it also lets a parked task go as the probe, and all of them once the breaker is closed or removed.
+    Those that stay it puts off before they are due.
+    """
+    params = {"kind": kind, "most": MAX_QUEUES, "recent": recent}
     async with conn.transaction():
         await conn.execute(SEARCH_SETTINGS)
-        queues = [queue for (queue,) in await all_rows(conn, sql("busy_breakers"), params)]
-    startable = [queue for queue in queues if await _judge(conn, queue, recent)]
-    return Watched(startable, has_more=False, was_busy=bool(queues))
-
-
-async def _judge(conn: PooledConnection, queue: str, recent: float) -> bool:
-    params = {"queue": queue, "rest": 0.0, "recent": recent}
-    with suppress(pg.LockNotAvailable):
-        async with conn.transaction():
-            await conn.execute(_JUDGE_SETTINGS)
-            await conn.execute(governed_claims.LOCK_QUEUE, params)
-            await conn.execute(governed_claims.JUDGE_BREAKER, params)
-            row = await maybe_row(conn, sql("tell_breaker"), params)
-            if row is None:
-                return False  # removed meanwhile
-            *facts, may_start = row
-            await _tell(conn, facts, queue=queue)
-            return may_start
-    return False
-
-
-async def watch_task_breakers(conn: PooledConnection) -> Watched:
-    """The same for breakers of task names: also lets a parked task go as the probe, and all of them once it is closed
-    or removed. Those that stay it puts off before they are due."""
-    async with conn.transaction():
-        await conn.execute(SEARCH_SETTINGS)
-        tasks = [task for (task,) in await all_rows(conn, sql("busy_task_breakers"), {"most": MAX_QUEUES})]
+        names = [name for (name,) in await all_rows(conn, sql("busy_breakers"), params)]
     queues: set[str] = set()
     has_more = False
-    for task in tasks:
-        queues.update(await _judge_task(conn, task))
+    for name in names:
+        queues.update(await _judge(conn, kind, name, recent))
         until = time.monotonic() + RELEASE_SECONDS
-        is_full = True
+        is_full = kind == "task"
         while is_full and time.monotonic() < until:
-            moved, of_queues = await release_parked(conn, task)
+            moved, of_queues = await release_parked(conn, name)
             queues.update(of_queues)
             is_full = moved == PASS_LIMIT
         has_more |= is_full
-    if tasks:
+    if kind == "task" and names:
         has_more |= await put_off_parked(conn)
-    return Watched(sorted(queues), has_more, was_busy=bool(tasks))
+    return Watched(sorted(queues), has_more, was_busy=bool(names))
 
 
 async def release_parked(conn: PooledConnection, task: str) -> tuple[int, list[str]]:
@@ -111,39 +90,41 @@ async def put_off_parked(conn: PooledConnection) -> bool:
     return True
 
 
-async def _judge_task(conn: PooledConnection, task: str) -> list[str]:
-    params = {"task": task, "rest": 0.0, "recent": RECENT_SECONDS, "patience": PROBE_PATIENCE_SECONDS}
+async def _judge(conn: PooledConnection, kind: Kind, name: str, recent: float) -> list[str]:
+    """Returns the queues whose tasks may start again."""
+    params = {
+        **breakers.of(kind, name),
+        "rest": 0.0,
+        "recent": recent,
+        "patience": PROBE_PATIENCE_SECONDS,
+    }
     with suppress(pg.LockNotAvailable):
         async with conn.transaction():
             await conn.execute(_JUDGE_SETTINGS)
-            await conn.execute(task_breakers.LOCK, params)
-            await conn.execute(task_breakers.JUDGE, params)
-            row = await maybe_row(conn, _TELL_OF_TASK, params)
+            await conn.execute(breakers.LOCKS[kind], params)
+            await conn.execute(breakers.JUDGE, params)
+            row = await maybe_row(conn, sql("tell_breaker"), params)
             if row is None:
-                return []  # it was removed
-            *facts, _ = row
-            await _tell(conn, facts, task=task)
-            return await first_value(conn, sql("let_probes_go"), params)
+                return []  # removed meanwhile
+            is_news, may_start, *facts = row
+            if is_news:
+                await store_news(conn, [_news(kind, name, facts)])
+            if kind == "task":
+                return await first_value(conn, sql("let_probes_go"), params)
+            return [name] if may_start else []
     return []
 
 
-async def _tell(
-    conn: PooledConnection, facts: Sequence[Any], *, queue: str = "", task: str | None = None
-) -> None:
-    is_news, state, failures, attempts, window, opened_at, tries_at, failed_task = facts
-    if is_news:
-        news = BreakerNews(
-            queue_name=queue,
-            task_name=task,
-            state=state,
-            failures=failures,
-            attempts=attempts,
-            window_seconds=window,
-            opened_at=opened_at,
-            next_try_at=tries_at if state == "open" else None,
-            failed_task_id=failed_task,
-        )
-        await store_news(conn, [news])
-
-
-_TELL_OF_TASK = task_breakers.of_tasks(sql("tell_breaker"))
+def _news(kind: Kind, name: str, facts: Sequence[Any]) -> BreakerNews:
+    state, failures, attempts, window, opened_at, tries_at, failed_task = facts
+    return BreakerNews(
+        queue_name=name if kind == "queue" else "",
+        task_name=name if kind == "task" else None,
+        state=state,
+        failures=failures,
+        attempts=attempts,
+        window_seconds=window,
+        opened_at=opened_at,
+        next_try_at=tries_at if state == "open" else None,
+        failed_task_id=failed_task,
+    )

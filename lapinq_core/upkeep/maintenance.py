@@ -18,13 +18,14 @@ from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.fleet import workers
 from lapinq_core.intake import idempotency
 from lapinq_core.limits import lanes
+from lapinq_core.limits.breakers import Kind
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions
 from lapinq_core.runtime.loops import Loop
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
-from lapinq_core.upkeep.breaker_watch import Watched, watch_breakers, watch_task_breakers
+from lapinq_core.upkeep.breaker_watch import watch_breakers
 from lapinq_core.upkeep.count_folding import FOLD_INTERVAL_SECONDS, CountFolding
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.pacing import Job, paced
@@ -48,7 +49,6 @@ FORGET_INTERVAL_SECONDS = 60.0
 PROMOTE_FLOOR_SECONDS = 0.02
 """Minimum time between two searches for due tasks."""
 
-_Watch = Callable[[PooledConnection], Awaitable[Watched]]
 
 log = logging.getLogger(__name__)
 
@@ -103,11 +103,11 @@ def _shared_jobs(notifier: Notifier, timer: DueTimer) -> list[Job]:
     def until_short(name: str, interval: float, verb: Callable[[PooledConnection], Awaitable[int]]) -> Job:
         return Job(name, interval, partial(_until_short, verb))
 
-    def breaker_watch(name: str, watch: _Watch) -> Job:
+    def breaker_watch(name: str, kind: Kind) -> Job:
         return Job(
             name,
             BREAKER_INTERVAL_SECONDS,
-            partial(_watch_breakers, watch, notifier),
+            partial(_watch_breakers, kind, notifier),
             rest=BREAKER_REST_FACTOR,
         )
 
@@ -121,8 +121,8 @@ def _shared_jobs(notifier: Notifier, timer: DueTimer) -> list[Job]:
             floor=PROMOTE_FLOOR_SECONDS,
         ),
         until_short("expire", EXPIRE_INTERVAL_SECONDS, maintenance_jobs.expire),
-        breaker_watch("breakers", watch_breakers),
-        breaker_watch("breakers of tasks", watch_task_breakers),
+        breaker_watch("breakers", "queue"),
+        breaker_watch("breakers of tasks", "task"),
         Job("fold counts", FOLD_INTERVAL_SECONDS, CountFolding().turn),
         Job("count places", PLACES_INTERVAL_SECONDS, partial(_once, workers.count_places)),
         Job("vacuum", VACUUM_INTERVAL_SECONDS, Vacuuming().turn),
@@ -179,8 +179,8 @@ async def _make_partitions(conn: PooledConnection) -> None:
         )
 
 
-async def _watch_breakers(watch: _Watch, notifier: Notifier, conn: PooledConnection) -> float | None:
-    watched = await watch(conn)
+async def _watch_breakers(kind: Kind, notifier: Notifier, conn: PooledConnection) -> float | None:
+    watched = await watch_breakers(conn, kind)
     if watched.queues:
         notifier.wake(watched.queues)
     if watched.has_more:

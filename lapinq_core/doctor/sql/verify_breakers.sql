@@ -4,15 +4,7 @@
 -- attempts. `queue`: a queue does not know whether it has one. `parked`: tasks are parked for a name that has none.
 -- Locks nothing. Reads all breakers and noted attempts. Relies on the primary keys, lapinq_attempts_final,
 -- lapinq_attempts_earlier and lapinq_delayed_parked.
-WITH RECURSIVE breakers AS MATERIALIZED (
-    SELECT 'queue' AS kind, queue_name AS name, probe_seq FROM lapinq_breakers
-    UNION ALL
-    SELECT 'task', task_name, probe_seq FROM lapinq_task_breakers
-), starts AS MATERIALIZED (
-    SELECT 'queue' AS kind, queue_name AS name, seq, task_id, claimed_at FROM lapinq_breaker_starts
-    UNION ALL
-    SELECT 'task', task_name, seq, task_id, claimed_at FROM lapinq_task_breaker_starts
-), parked (name) AS (
+WITH RECURSIVE parked (name) AS (
     (SELECT parked_for
        FROM lapinq_delayed
       WHERE parked_for IS NOT NULL
@@ -29,16 +21,16 @@ WITH RECURSIVE breakers AS MATERIALIZED (
             LIMIT 1) AS next
 )
 SELECT DISTINCT 'unwatched', kind || ' ' || name
-  FROM starts
- WHERE (kind, name) NOT IN (SELECT kind, name FROM breakers)
+  FROM lapinq_circuit_breaker_starts
+ WHERE (kind, name) NOT IN (SELECT kind, name FROM lapinq_circuit_breakers)
  UNION ALL
 SELECT 'twice', task_id::text
-  FROM starts
+  FROM lapinq_circuit_breaker_starts
  GROUP BY kind, task_id, claimed_at
 HAVING count(*) > 1
  UNION ALL
 SELECT 'late', s.task_id::text
-  FROM starts s
+  FROM lapinq_circuit_breaker_starts s
  WHERE EXISTS (SELECT
                  FROM lapinq_attempts a
                 WHERE a.task_id = s.task_id
@@ -46,16 +38,16 @@ SELECT 'late', s.task_id::text
                   AND a.finished_at < lapinq_now() - interval '1 minute')
  UNION ALL
 SELECT 'probe', kind || ' ' || name
-  FROM breakers
+  FROM lapinq_circuit_breakers
  WHERE probe_seq IS NOT NULL
-   AND (kind, name, probe_seq) NOT IN (SELECT kind, name, seq FROM starts)
+   AND (kind, name, probe_seq) NOT IN (SELECT kind, name, seq FROM lapinq_circuit_breaker_starts)
  UNION ALL
-SELECT 'queue', coalesce(q.name, b.queue_name)
-  FROM lapinq_breakers b
-  FULL JOIN (SELECT name FROM lapinq_queues WHERE has_breaker) AS q ON q.name = b.queue_name
+SELECT 'queue', name
+  FROM (SELECT name FROM lapinq_circuit_breakers WHERE kind = 'queue') AS b
+  FULL JOIN (SELECT name FROM lapinq_queues WHERE has_breaker) AS q USING (name)
  WHERE q.name IS NULL
-    OR b.queue_name IS NULL
+    OR b.name IS NULL
  UNION ALL
 SELECT 'parked', name
   FROM parked
- WHERE ('task', name) NOT IN (SELECT kind, name FROM breakers)
+ WHERE ('task', name) NOT IN (SELECT kind, name FROM lapinq_circuit_breakers)

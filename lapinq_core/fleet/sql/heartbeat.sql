@@ -4,7 +4,7 @@
 -- The place is that which count_places.sql counted in the last 30 seconds. If that is missing, because the worker is new
 -- or no process of this release is on duty, it is counted here.
 -- Locks its own row. Relies on lapinq_workers_pkey, lapinq_running_cancel_requested and lapinq_places_pkey, of which it
--- reads the newest entry. Reads all of lapinq_task_breakers, which is small, and of lapinq_workers if it counts. No index
+-- reads the newest entry. Reads all of lapinq_circuit_breakers, which is small, and of lapinq_workers if it counts. No index
 -- holds a column that it sets.
 WITH beat AS (
     UPDATE lapinq_workers
@@ -39,5 +39,5 @@ SELECT json_build_array(
                                                        AND coalesce(w.running, 0) < w.concurrency) AS is_peer
                                FROM lapinq_workers w
                               WHERE w.dead_at IS NULL) AS living)),
-           (SELECT coalesce(json_agg(task_name), '[]') FROM lapinq_task_breakers))::text
+           (SELECT coalesce(json_agg(name), '[]') FROM lapinq_circuit_breakers WHERE kind = 'task'))::text
   FROM beat

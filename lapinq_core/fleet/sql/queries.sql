@@ -33,7 +33,7 @@ UPDATE lapinq_workers
 -- name: register_worker
 -- Registers a worker. Its id is new at each boot; a repeat, after the first answer was lost, changes nothing.
 -- Returns the task names that have a circuit breaker: it must know them before it claims.
--- Locks nothing that exists. Reads all of lapinq_task_breakers, which is small.
+-- Locks nothing that exists. Reads all of lapinq_circuit_breakers, which is small.
 WITH registered AS (
     INSERT INTO lapinq_workers (id, name, hostname, pid, version, queues, pool, concurrency, lease_seconds, release,
                                 timeout_seconds, started_at, beat_at)
@@ -41,7 +41,7 @@ WITH registered AS (
             %(lease_seconds)s, %(release)s, %(timeout_seconds)s, lapinq_now(), lapinq_now())
     ON CONFLICT (id) DO NOTHING
 )
-SELECT coalesce(array_agg(task_name), '{}') FROM lapinq_task_breakers
+SELECT coalesce(array_agg(name), '{}') FROM lapinq_circuit_breakers WHERE kind = 'task'
 
 -- name: time_limits
 -- The different time limits that living workers which serve a queue give tasks that set none, ascending.

@@ -8,12 +8,13 @@
 -- that it admitted before. Returns the ids of those that may start; one that is missing is parked or no longer held by
 -- its token. Without a breaker all may.
 -- Locks running rows in ascending order of id, and the row of the breaker, which the caller has locked and judged.
--- Relies on lapinq_running_pkey, lapinq_queues_pkey, lapinq_task_breakers_pkey and lapinq_task_breaker_starts_pkey; joins as
--- release.sql does.
+-- Relies on lapinq_running_pkey, lapinq_queues_pkey, lapinq_circuit_breakers_pkey and lapinq_circuit_breaker_starts_pkey; joins
+-- as release.sql does.
 WITH b AS MATERIALIZED (
     SELECT state, probe_seq
-      FROM lapinq_task_breakers
-     WHERE task_name = %(task)s::text
+      FROM lapinq_circuit_breakers
+     WHERE kind = 'task'
+       AND name = %(task)s::text
 ), input AS MATERIALIZED (
     SELECT *
       FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seqs)s::bigint[]))
@@ -23,8 +24,9 @@ WITH b AS MATERIALIZED (
     SELECT r.id, r.token, r.claimed_at, i.seq, i.turn,
            %(again)s::boolean
            AND EXISTS (SELECT
-                         FROM lapinq_task_breaker_starts s
-                        WHERE s.task_name = %(task)s::text
+                         FROM lapinq_circuit_breaker_starts s
+                        WHERE s.kind = 'task'
+                          AND s.name = %(task)s::text
                           AND s.task_id = r.id
                           AND s.claimed_at = r.claimed_at) AS is_noted
       FROM input i
@@ -46,18 +48,19 @@ WITH b AS MATERIALIZED (
            AND b.probe_seq IS NULL
            AND l.turn = (SELECT min(turn) FROM locked)
 ), noted AS (
-    INSERT INTO lapinq_task_breaker_starts (task_name, seq, task_id, claimed_at)
-    SELECT %(task)s::text, nextval('lapinq_claim_seq'), id, claimed_at
+    INSERT INTO lapinq_circuit_breaker_starts (kind, name, seq, task_id, claimed_at)
+    SELECT 'task', %(task)s::text, nextval('lapinq_claim_seq'), id, claimed_at
       FROM admitted
      WHERE NOT is_noted
        AND EXISTS (SELECT FROM b)
     RETURNING seq, task_id
 ), probed AS (
-    UPDATE lapinq_task_breakers x
+    UPDATE lapinq_circuit_breakers x
        SET probe_id = n.task_id,
            probe_seq = n.seq
       FROM noted n
-     WHERE x.task_name = %(task)s::text
+     WHERE x.kind = 'task'
+       AND x.name = %(task)s::text
        AND x.state = 'half_open'
 ), gone AS (
     DELETE FROM lapinq_running r

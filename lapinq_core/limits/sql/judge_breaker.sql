@@ -1,16 +1,16 @@
--- Counts how attempts of a queue with a circuit breaker ended since the last time, in the order of their ends, and
--- opens, half opens or closes the breaker. Does nothing if ends were counted less than `rest` seconds ago and all is
+-- Counts how attempts of a queue or task name with a circuit breaker ended since the last time, in the order of their ends,
+-- and opens, half opens or closes the breaker. Does nothing if ends were counted less than `rest` seconds ago and all is
 -- well.
--- Only attempts that were claimed in the present state count: later ends of earlier ones change nothing. While it is
+-- Only attempts that started in the present state count: later ends of earlier ones change nothing. While it is
 -- closed, attempts that were lost with their workers or released count neither as failures nor as successes, and so do
 -- cancelled ones. While it is half open, the first probe that completes or fails decides; one that was lost has failed. If
 -- the last one was released or cancelled, the next task is the probe. So it is if the last one runs for longer than the
 -- breaker would be open had it failed: then it is forgotten, but its start stays noted, so its end still counts.
 -- It looks at the noted attempts from `first_seq` on, the first that still ran at the last look, so it doesn't meet the
--- dead rows of earlier ones. Notes only come behind: claims number them under the same lock.
+-- dead rows of earlier ones. Notes only come behind: they are numbered under the same lock.
 -- OFFSET 0 keeps the lookup of each attempt a lookup by id: without it PostgreSQL may read all that run, for each.
--- Returns the new state if it changed. Locks the row of the breaker; the caller holds the lock of the queue's
--- row. Relies on the primary keys, lapinq_running_pkey, lapinq_attempts_final and lapinq_attempts_earlier.
+-- Returns the new state if it changed. Locks the row of the breaker; the caller holds its lock (breakers.LOCKS).
+-- Relies on the primary keys, lapinq_running_pkey, lapinq_attempts_final and lapinq_attempts_earlier.
 WITH b AS MATERIALIZED (
     SELECT *,
            -- A clock that was set back ends the pause.
@@ -18,8 +18,9 @@ WITH b AS MATERIALIZED (
            floor(extract(epoch FROM lapinq_now())::float8 / window_seconds * 20)::bigint AS slice,
            10 * retry_after_seconds AS longest_pause,
            10 AS most_probes -- that run at the same time
-      FROM lapinq_breakers
-     WHERE queue_name = %(queue)s::text
+      FROM lapinq_circuit_breakers
+     WHERE kind = %(kind)s::text
+       AND name = %(name)s::text
        AND NOT (state = 'closed'
                 AND in_row = 0
                 AND coalesce(judged_at BETWEEN lapinq_now() - %(rest)s::float8 * interval '1 second' AND lapinq_now(),
@@ -33,12 +34,13 @@ WITH b AS MATERIALIZED (
                    OFFSET 0) AS is_running
       FROM b
      CROSS JOIN LATERAL (SELECT ctid AS place, seq, task_id, claimed_at
-                           FROM lapinq_breaker_starts
-                          WHERE queue_name = b.queue_name
+                           FROM lapinq_circuit_breaker_starts
+                          WHERE kind = b.kind
+                            AND name = b.name
                             AND seq >= b.first_seq
-                          ORDER BY queue_name, seq) AS s
+                          ORDER BY kind, name, seq) AS s
 ), ended AS MATERIALIZED (
-    DELETE FROM lapinq_breaker_starts
+    DELETE FROM lapinq_circuit_breaker_starts
      WHERE ctid = ANY (ARRAY(SELECT place FROM noted WHERE NOT is_running))
     RETURNING seq, task_id, claimed_at
 ), ends AS MATERIALIZED (
@@ -97,8 +99,9 @@ WITH b AS MATERIALIZED (
            SELECT slice, failures, attempts FROM slices
             UNION ALL
            SELECT slice, failures, attempts
-             FROM lapinq_breaker_counts
-            WHERE queue_name = b.queue_name) AS s
+             FROM lapinq_circuit_breaker_counts
+            WHERE kind = b.kind
+              AND name = b.name) AS s
      WHERE s.slice > b.slice - 20
        AND s.slice <= b.slice
 ), judged AS MATERIALIZED (
@@ -133,7 +136,7 @@ WITH b AS MATERIALIZED (
            END AS next_pause
       FROM judged j
 ), changed AS (
-    UPDATE lapinq_breakers x
+    UPDATE lapinq_circuit_breakers x
        SET state = v.next,
            since = CASE WHEN v.next <> v.state THEN lapinq_now() ELSE v.since END,
            since_seq = CASE WHEN v.next = v.state THEN v.since_seq
@@ -160,21 +163,23 @@ WITH b AS MATERIALIZED (
            first_seq = coalesce((SELECT min(seq) FROM noted WHERE is_running), (SELECT max(seq) FROM noted), v.first_seq),
            judged_at = lapinq_now()
       FROM verdict v
-     WHERE x.queue_name = v.queue_name
+     WHERE x.kind = v.kind
+       AND x.name = v.name
        AND (v.next <> v.state OR v.is_next_tried OR EXISTS (SELECT FROM ended))
 ), added AS (
-    INSERT INTO lapinq_breaker_counts AS x (queue_name, slice, failures, attempts)
-    SELECT v.queue_name, s.slice, s.failures, s.attempts
+    INSERT INTO lapinq_circuit_breaker_counts AS x (queue_name, task_name, slice, failures, attempts)
+    SELECT v.queue_name, v.task_name, s.slice, s.failures, s.attempts
       FROM verdict v
       JOIN slices s ON s.slice > v.slice - 20 AND s.slice <= v.slice
      WHERE v.next = 'closed'
-        ON CONFLICT (queue_name, slice) DO UPDATE
+        ON CONFLICT (kind, name, slice) DO UPDATE
        SET failures = x.failures + excluded.failures,
            attempts = x.attempts + excluded.attempts
 ), forgotten AS (
-    DELETE FROM lapinq_breaker_counts x
+    DELETE FROM lapinq_circuit_breaker_counts x
      USING verdict v
-     WHERE x.queue_name = v.queue_name
+     WHERE x.kind = v.kind
+       AND x.name = v.name
        AND (v.next <> 'closed' OR x.slice <= v.slice - 20 OR x.slice > v.slice)
 )
 SELECT next FROM verdict WHERE next <> state

@@ -13,19 +13,19 @@ SELECT count(*)
 
 -- name: count_task_breakers
 -- How many other task names have a circuit breaker: each heartbeat tells all workers their names. Locks nothing. Reads all of
--- lapinq_task_breakers, which is small.
-SELECT count(*) FROM lapinq_task_breakers WHERE task_name <> %(task)s::text
+-- lapinq_circuit_breakers, which is small.
+SELECT count(*) FROM lapinq_circuit_breakers WHERE kind = 'task' AND name <> %(name)s::text
 
 -- name: find_declared_breaker
 -- Circuit breakers of task names: those of some names or sources, as JSON, and their sources. Locks nothing. Reads all of
--- lapinq_task_breakers, which is small.
-SELECT json_build_object('name', task_name, 'failures_in_row', failures_in_row, 'failure_share', failure_share,
+-- lapinq_circuit_breakers, which is small.
+SELECT json_build_object('name', name, 'failures_in_row', failures_in_row, 'failure_share', failure_share,
                          'window_seconds', window_seconds, 'least_attempts', least_attempts,
                          'retry_after_seconds', retry_after_seconds)::text,
        source
-  FROM lapinq_task_breakers
- WHERE task_name = ANY (%(names)s::text[])
-    OR source = ANY (%(sources)s::text[])
+  FROM lapinq_circuit_breakers
+ WHERE kind = 'task'
+   AND (name = ANY (%(names)s::text[]) OR source = ANY (%(sources)s::text[]))
 
 -- name: find_declared_limit
 -- The same for named limits. Locks nothing. Reads all of lapinq_limits, which is small.
@@ -35,19 +35,20 @@ SELECT json_build_object('name', name, 'max_running', max_running, 'rate', rate)
     OR source = ANY (%(sources)s::text[])
 
 -- name: get_breaker
--- The circuit breaker of a queue. Locks nothing. Relies on lapinq_breakers_pkey.
+-- The circuit breaker of a queue or task name. Locks nothing. Relies on lapinq_circuit_breakers_pkey.
 SELECT failures_in_row, failure_share, window_seconds, least_attempts, retry_after_seconds, state, since, failures,
        attempts, opened_at, tries_at, failed_task_id::text, probe_id::text
-  FROM lapinq_breakers
- WHERE queue_name = %(queue)s::text
+  FROM lapinq_circuit_breakers
+ WHERE kind = %(kind)s::text
+   AND name = %(name)s::text
 
 -- name: list_other_sources
 -- The modules that declare limits, policies or circuit breakers, but for some. Locks nothing. Reads all of lapinq_limits,
--- lapinq_task_breakers and lapinq_queues, which are small.
+-- lapinq_circuit_breakers and lapinq_queues, which are small.
 SELECT source
   FROM (SELECT source FROM lapinq_limits
         UNION
-        SELECT source FROM lapinq_task_breakers
+        SELECT source FROM lapinq_circuit_breakers
         UNION
         SELECT policy_source FROM lapinq_queues) AS found
  WHERE source <> ALL (%(sources)s::text[])
@@ -63,10 +64,11 @@ SELECT name
  LIMIT 1
 
 -- name: own_breaker
--- Records which module declares the circuit breaker of a task name. Locks its row. Relies on lapinq_task_breakers_pkey.
-UPDATE lapinq_task_breakers
+-- Records which module declares the circuit breaker of a task name. Locks its row. Relies on lapinq_circuit_breakers_pkey.
+UPDATE lapinq_circuit_breakers
    SET source = %(source)s::text
- WHERE task_name = %(name)s::text
+ WHERE kind = 'task'
+   AND name = %(name)s::text
    AND source IS DISTINCT FROM %(source)s::text
 
 -- name: own_limit

@@ -1,15 +1,12 @@
--- Takes the circuit breaker from a queue, with what it counted. Returns no row if it has none.
--- Locks the rows it deletes; the caller holds the lock of the queue's row. Relies on the primary keys.
-WITH queue AS (
-    UPDATE lapinq_queues
-       SET has_breaker = false
-     WHERE name = %(queue)s::text
-       AND has_breaker
-), starts AS (
-    DELETE FROM lapinq_breaker_starts WHERE queue_name = %(queue)s::text
+-- Takes the circuit breaker from a queue or task name, with what it counted. Maintenance lets parked tasks go. Returns no row
+-- if there is none.
+-- Locks the rows it deletes; the caller holds the breaker's lock (breakers.LOCKS). Relies on the primary keys.
+WITH starts AS (
+    DELETE FROM lapinq_circuit_breaker_starts WHERE kind = %(kind)s::text AND name = %(name)s::text
 ), counts AS (
-    DELETE FROM lapinq_breaker_counts WHERE queue_name = %(queue)s::text
+    DELETE FROM lapinq_circuit_breaker_counts WHERE kind = %(kind)s::text AND name = %(name)s::text
 )
-DELETE FROM lapinq_breakers
- WHERE queue_name = %(queue)s::text
-RETURNING queue_name
+DELETE FROM lapinq_circuit_breakers
+ WHERE kind = %(kind)s::text
+   AND name = %(name)s::text
+RETURNING name

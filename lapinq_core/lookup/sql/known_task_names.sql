@@ -1,6 +1,6 @@
 -- The names of tasks that living workers have found in their modules, that a schedule enqueues, that have a circuit breaker or
 -- a group of errors, by name. With `among`, only those of these names, and then also names of tasks that figures tell of.
--- Locks nothing. Reads lapinq_workers, lapinq_schedules, lapinq_task_breakers and lapinq_error_groups whole, which are small or
+-- Locks nothing. Reads lapinq_workers, lapinq_schedules, lapinq_circuit_breakers and lapinq_error_groups whole, which are small or
 -- bounded. Relies on lapinq_task_rollups_task.
 SELECT name
   FROM (SELECT task ->> 'task_name' AS name
@@ -10,7 +10,7 @@ SELECT name
         UNION
         SELECT task_name FROM lapinq_schedules
         UNION
-        SELECT task_name FROM lapinq_task_breakers
+        SELECT name FROM lapinq_circuit_breakers WHERE kind = 'task'
         UNION
         SELECT task_name FROM lapinq_error_groups
         UNION

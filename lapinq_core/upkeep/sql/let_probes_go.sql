@@ -3,12 +3,13 @@
 -- again. Does nothing while one of those it let go last waits to be claimed, for `patience` seconds at most: a limit or
 -- missing workers may hold it up.
 -- Returns the queues. Locks the row of the breaker, which the caller has locked and judged, and the rows it moves, skipping
--- locked ones. Relies on lapinq_task_breakers_pkey, lapinq_delayed_parked, of which it reads a row for each queue,
+-- locked ones. Relies on lapinq_circuit_breakers_pkey, lapinq_delayed_parked, of which it reads a row for each queue,
 -- lapinq_ready_pkey and lapinq_attempts_earlier.
 WITH RECURSIVE b AS MATERIALIZED (
     SELECT task_name
-      FROM lapinq_task_breakers
-     WHERE task_name = %(task)s::text
+      FROM lapinq_circuit_breakers
+     WHERE kind = 'task'
+       AND name = %(task)s::text
        AND state = 'half_open'
        AND probe_seq IS NULL
        AND (let_go_at IS NULL
@@ -72,10 +73,11 @@ WITH RECURSIVE b AS MATERIALIZED (
      WHERE lane IS NOT NULL
      GROUP BY queue_name
 ), remembered AS (
-    UPDATE lapinq_task_breakers
+    UPDATE lapinq_circuit_breakers
        SET let_go = (SELECT array_agg(id) FROM entered),
            let_go_at = lapinq_now()
-     WHERE task_name = %(task)s::text
+     WHERE kind = 'task'
+       AND name = %(task)s::text
        AND EXISTS (SELECT FROM entered)
 )
 SELECT coalesce(array_agg(queue_name), '{}') FROM entered

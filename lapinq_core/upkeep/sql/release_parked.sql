@@ -1,15 +1,16 @@
 -- Lets up to `limit` parked tasks of a name go, unless its circuit breaker is not closed: into ready at their old places. A
 -- task that ran before waits since its last attempt ended or was requeued.
 -- Returns how many, and their queues. If the breaker opens at this moment they are parked again when they are claimed.
--- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_parked, lapinq_task_breakers_pkey and
+-- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_parked, lapinq_circuit_breakers_pkey and
 -- lapinq_attempts_earlier, and finds the rows again by their place.
 WITH parked AS MATERIALIZED (
     SELECT ctid
       FROM lapinq_delayed
      WHERE parked_for = %(task)s::text
        AND NOT EXISTS (SELECT
-                         FROM lapinq_task_breakers
-                        WHERE task_name = %(task)s::text
+                         FROM lapinq_circuit_breakers
+                        WHERE kind = 'task'
+                          AND name = %(task)s::text
                           AND state <> 'closed')
      ORDER BY parked_for, queue_name, rank, parked_seq
      LIMIT %(limit)s::integer

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.limits import task_breakers
+from lapinq_core.limits import breakers
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.claiming.member import Member
 from lapinq_worker.running.clocks import elapsed
@@ -68,7 +68,7 @@ class Admission:
         refused: list[Claim] = []
         for name in dict.fromkeys(claim.task_name for claim in claims):
             asked = [claim for claim in claims if claim.task_name == name]
-            allowed = await task_breakers.admit(connection, name, asked, again=is_repeated)
+            allowed = await breakers.admit(connection, name, asked, again=is_repeated)
             for claim in asked:
                 (admitted if claim.id in allowed else refused).append(claim)
         self.take_unstarted()

@@ -38,8 +38,8 @@ _OTHER_LOADS = {
 
 _BREAKER = """
 UPDATE lapinq_queues SET has_breaker = true;
-INSERT INTO lapinq_breakers (queue_name, failures_in_row, window_seconds, least_attempts, retry_after_seconds, since,
-                             since_seq)
+INSERT INTO lapinq_circuit_breakers (queue_name, failures_in_row, window_seconds, least_attempts, retry_after_seconds,
+                                     since, since_seq)
 VALUES ('default', 10, 60, 20, 30, lapinq_now(), 0)
 """
 _PER_KEY = f"UPDATE lapinq_queues SET max_running_per_key = {PER_KEY}"

@@ -60,7 +60,7 @@ def test_one_probe_at_a_time_until_the_service_is_back(database: str, tmp_path: 
 
 async def _set_breaker(conn: Conn) -> None:
     await put_breaker(
-        conn, "default", BreakerRule(failures_in_row=3, retry_after_seconds=RETRY_AFTER_SECONDS)
+        conn, "queue", "default", BreakerRule(failures_in_row=3, retry_after_seconds=RETRY_AFTER_SECONDS)
     )
 
 
@@ -76,7 +76,7 @@ def _probe(database: str) -> str | None:
 
 def _breaker(database: str) -> Breaker:
     async def read(conn: Conn) -> Breaker | None:
-        return await get_breaker(conn, "default")
+        return await get_breaker(conn, "queue", "default")
 
     found = on_connections(database, read)
     assert found is not None

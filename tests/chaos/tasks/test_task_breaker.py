@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
-from lapinq_core.limits.task_breakers import get_breaker, put_breaker
+from lapinq_core.limits.breakers import get_breaker, put_task_breaker
 from tests.chaos.tasks.calls import are_alone, events_of, process_of
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.database.running import on_connections
@@ -32,10 +32,11 @@ _LOG = """
 CREATE TABLE admissions (task_id uuid NOT NULL, state text NOT NULL);
 CREATE FUNCTION log_admission() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO admissions SELECT NEW.task_id, state FROM lapinq_task_breakers WHERE task_name = NEW.task_name;
+    INSERT INTO admissions
+    SELECT NEW.task_id, state FROM lapinq_circuit_breakers WHERE (kind, name) = (NEW.kind, NEW.name);
     RETURN NEW;
 END $$;
-CREATE TRIGGER log_admission BEFORE INSERT ON lapinq_task_breaker_starts
+CREATE TRIGGER log_admission BEFORE INSERT ON lapinq_circuit_breaker_starts
     FOR EACH ROW EXECUTE FUNCTION log_admission();
 """
 
@@ -94,7 +95,7 @@ def test_nothing_of_the_name_starts_past_it_and_every_task_ends(database: str, t
 
 async def _set_breaker(conn: Conn) -> None:
     await conn.execute(_LOG)
-    await put_breaker(
+    await put_task_breaker(
         conn, "acall", BreakerRule(failures_in_row=3, retry_after_seconds=RETRY_AFTER_SECONDS), by=SOMEBODY
     )
 
@@ -105,7 +106,7 @@ def _is(database: str, state: BreakerState) -> bool:
 
 def _breaker(database: str) -> Breaker:
     async def read(conn: Conn) -> Breaker | None:
-        return await get_breaker(conn, "acall")
+        return await get_breaker(conn, "task", "acall")
 
     found = on_connections(database, read)
     assert found is not None

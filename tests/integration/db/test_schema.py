@@ -18,6 +18,10 @@ from lapinq_core.schema import metadata
 from tests.support.database.schema import COMMITTED, dump
 from tests.support.tries import tries
 
+FORMER_TABLES = [
+    f"lapinq_{prefix}breaker{what}" for prefix in ("", "task_") for what in ("s", "_starts", "_counts")
+]
+
 
 def engine(url: str) -> sa.Engine:
     return sa.create_engine(
@@ -118,3 +122,62 @@ def test_nothing_stands_outside_of_the_public_schema(migrated: str) -> None:
             " WHERE nspname NOT IN ('public', 'pg_catalog', 'information_schema', 'pg_toast')"
         ).fetchall()
     assert others == []
+
+
+def test_circuit_breakers_go_into_the_common_tables_and_back(empty: str) -> None:
+    rule = "failures_in_row, window_seconds, least_attempts, retry_after_seconds, since, since_seq, first_seq, in_row"
+    alembic(empty, command.upgrade, "0060")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        for kind, prefix in (("queue", "lapinq_"), ("task", "lapinq_task_")):
+            connection.execute(
+                f"INSERT INTO {prefix}breakers ({kind}_name, {rule}) VALUES ('a', 5, 60, 20, 30, now(), 1, 2, 3);"
+                f"INSERT INTO {prefix}breaker_starts VALUES ('a', 7, gen_random_uuid(), now());"
+                f"INSERT INTO {prefix}breaker_counts VALUES ('a', 8, 1, 2)".encode()
+            )
+        connection.execute(
+            "UPDATE lapinq_task_breakers SET let_go = '{}', let_go_at = now(), source = 'module:app'"
+        )
+        former = [connection.execute(f"TABLE {table}".encode()).fetchall() for table in FORMER_TABLES]
+        alembic(empty, command.upgrade, "0061")
+        moved = connection.execute(
+            "SELECT kind, name, first_seq, in_row, s.seq, c.slice, source FROM lapinq_circuit_breakers b"
+            " JOIN lapinq_circuit_breaker_starts s USING (kind, name)"
+            " JOIN lapinq_circuit_breaker_counts c USING (kind, name) ORDER BY kind"
+        )
+        assert moved.fetchall() == [("queue", "a", 2, 3, 7, 8, None), ("task", "a", 2, 3, 7, 8, "module:app")]
+        alembic(empty, command.downgrade, "0060")
+        back = [connection.execute(f"TABLE {table}".encode()).fetchall() for table in FORMER_TABLES]
+        assert back == former
+
+
+@pytest.mark.parametrize("kind", ["queue", "task"])
+def test_circuit_breakers_are_written_under_their_former_names(
+    sync_conn: psycopg.Connection, kind: str
+) -> None:
+    prefix, name = {"queue": "lapinq_", "task": "lapinq_task_"}[kind], f"{kind}_name"
+    for seconds in (1, 2):
+        sync_conn.execute(
+            f"INSERT INTO {prefix}breakers AS b ({name}, failures_in_row, window_seconds, least_attempts,"
+            " retry_after_seconds, since, since_seq) VALUES ('a', 5, 60, 20, %s, now(), 0)"
+            f" ON CONFLICT ({name}) DO UPDATE SET retry_after_seconds = excluded.retry_after_seconds".encode(),
+            [seconds],
+        )
+        sync_conn.execute(
+            f"INSERT INTO {prefix}breaker_starts ({name}, seq, task_id, claimed_at)"
+            " VALUES ('a', %s, gen_random_uuid(), now())".encode(),
+            [seconds],
+        )
+        sync_conn.execute(
+            f"INSERT INTO {prefix}breaker_counts AS x ({name}, slice, failures, attempts) VALUES ('a', 1, 1, 1)"
+            f" ON CONFLICT ({name}, slice) DO UPDATE SET failures = x.failures + excluded.failures".encode()
+        )
+    sync_conn.execute(
+        f"DELETE FROM {prefix}breaker_starts WHERE ctid = ANY (ARRAY(SELECT ctid FROM {prefix}breaker_starts"
+        f" WHERE {name} = 'a' AND seq >= 1 ORDER BY {name}, seq LIMIT 1))".encode()
+    )
+    found = sync_conn.execute(
+        "SELECT kind, name, retry_after_seconds, s.seq, c.failures FROM lapinq_circuit_breakers"
+        " JOIN lapinq_circuit_breaker_starts s USING (kind, name)"
+        " JOIN lapinq_circuit_breaker_counts c USING (kind, name)"
+    )
+    assert found.fetchall() == [(kind, "a", 2.0, 2, 2)]

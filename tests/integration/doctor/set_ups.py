@@ -9,7 +9,7 @@ ENQUEUE = (
 EVERYTHING = """
     TRUNCATE lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_running, lapinq_attempts, lapinq_counts, lapinq_workers,
              lapinq_queues, lapinq_webhooks, lapinq_schedules, lapinq_users, lapinq_notify_rules,
-             lapinq_task_breakers CASCADE
+             lapinq_circuit_breakers CASCADE
 """
 KEEP_REVISION = "CREATE TABLE revision AS TABLE lapinq_schema_version"
 RESTORE_REVISION = "UPDATE lapinq_schema_version SET version_num = (TABLE revision); DROP TABLE revision"
@@ -172,7 +172,7 @@ BROKEN = [
         "breakers",
         "warning",
         "the circuit breaker of the task send has been open for 2 min, after 3 failures in a row, and 1 task waits",
-        "INSERT INTO lapinq_task_breakers (task_name, failures_in_row, window_seconds, least_attempts,"
+        "INSERT INTO lapinq_circuit_breakers (task_name, failures_in_row, window_seconds, least_attempts,"
         " retry_after_seconds, state, since, since_seq, failures, opened_at, pause_seconds, tries_at)"
         " VALUES ('send', 3, 60, 20, 30, 'open', now(), 0, 3, now() - interval '2 min', 30, now());"
         + delayed("1 hour")

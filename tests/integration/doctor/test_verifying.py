@@ -134,7 +134,8 @@ BROKEN = [
     ),
     (
         "breakers_noted",
-        "INSERT INTO lapinq_task_breaker_starts SELECT 'send', 1, id, lapinq_now() FROM lapinq_tasks LIMIT 1",
+        "INSERT INTO lapinq_circuit_breaker_starts"
+        " SELECT 'task', 'send', 1, id, lapinq_now() FROM lapinq_tasks LIMIT 1",
         "note attempts without a circuit breaker: task send",
     ),
     (
@@ -153,7 +154,7 @@ TABLES = [
     f"lapinq_{name}"
     for name in (
         *("ready", "delayed", "running", "lanes", "queues", "limits", "limit_news", "keys", "unique_keys"),
-        "task_breaker_starts",
+        "circuit_breaker_starts",
     )
 ]
 

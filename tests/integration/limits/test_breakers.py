@@ -33,13 +33,13 @@ FAILED = Fail("Error: no")
 
 
 async def put(conn: Conn, queue: str = "default", **rule: Any) -> None:
-    await put_breaker(conn, queue, BreakerRule(**rule) if rule else None)
+    await put_breaker(conn, "queue", queue, BreakerRule(**rule) if rule else None)
 
 
 async def look(conn: Conn, queue: str = "default") -> Breaker:
     """The breaker after a look of maintenance."""
-    await watch_breakers(conn)
-    found = await get_breaker(conn, queue)
+    await watch_breakers(conn, "queue")
+    found = await get_breaker(conn, "queue", queue)
     assert found is not None
     return found
 
@@ -192,7 +192,7 @@ async def test_beside_a_probe_that_runs_for_long_others_are_tried_as_often_as_if
         assert await claim(conn, worker, 5) == [], pause
         moved += pause + 2
         await move_clock(conn, moved)
-        assert (await watch_breakers(conn)).queues == ["default"], "its workers are woken"
+        assert (await watch_breakers(conn, "queue")).queues == ["default"], "its workers are woken"
         assert (await look(conn)).probe_task_id is None
         [another] = await claim(conn, worker, 5)
         assert (await look(conn)).probe_task_id == another.id
@@ -266,9 +266,9 @@ async def test_attempts_lost_with_their_worker_open_nothing_but_a_lost_probe_has
 
 async def test_it_closes_by_hand_and_goes_with_its_rules(conn: Conn) -> None:
     worker = await opened(conn)
-    assert await close_breaker(conn, "default", by=SOMEBODY)
-    assert not await close_breaker(conn, "default", by=SOMEBODY)
-    assert not await close_breaker(conn, "unknown", by=SOMEBODY)
+    assert await close_breaker(conn, "queue", "default", by=SOMEBODY)
+    assert not await close_breaker(conn, "queue", "default", by=SOMEBODY)
+    assert not await close_breaker(conn, "queue", "unknown", by=SOMEBODY)
     assert (await look(conn)).state is CLOSED
     [one] = await claim(conn, worker)
     await end(conn, [one])
@@ -280,15 +280,15 @@ async def test_it_closes_by_hand_and_goes_with_its_rules(conn: Conn) -> None:
     await put(conn, failures_in_row=10)
     assert await claim(conn, worker) == []
     await put(conn)
-    assert await get_breaker(conn, "default") is None
+    assert await get_breaker(conn, "queue", "default") is None
     assert len(await claim(conn, worker)) == 1
-    assert await all_rows(conn, "SELECT FROM lapinq_breaker_starts") == []
+    assert await all_rows(conn, "SELECT FROM lapinq_circuit_breaker_starts") == []
 
 
 async def test_who_asks_hears_once_that_it_opened_and_that_it_closed(conn: Conn) -> None:
     await add_rule(conn, events=["breaker"])
     worker = await opened(conn)
-    await watch_breakers(conn)
+    await watch_breakers(conn, "queue")
     [(_, event, details)] = await notices(conn)
     assert (event, details["state"], details["failures"], details["attempts"]) == ("breaker", "open", 1, None)
     await move_clock(conn, 31)
@@ -297,10 +297,10 @@ async def test_who_asks_hears_once_that_it_opened_and_that_it_closed(conn: Conn)
     assert len(await notices(conn)) == 1, "a probe that fails is no news"
     await move_clock(conn, 120)
     await complete(conn, await claim(conn, worker))
-    assert (await watch_breakers(conn)).queues == ["default"], "its workers are woken"
+    assert (await watch_breakers(conn, "queue")).queues == ["default"], "its workers are woken"
     assert [details["state"] for *_, details in await notices(conn)] == ["open", "closed"]
     await move_clock(conn, 130)
-    assert (await watch_breakers(conn)).queues == []
+    assert (await watch_breakers(conn, "queue")).queues == []
 
 
 async def test_any_order_of_ends_opens_it_as_counting_them_one_by_one_does(conn: Conn) -> None:

@@ -57,13 +57,13 @@ async def test_what_a_named_limit_or_an_open_breaker_holds_back_is_no_work(conn:
     await conn.execute("DELETE FROM lapinq_limits")
     assert await startable(conn)
 
-    await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    await put_breaker(conn, "queue", "default", BreakerRule(failures_in_row=1))
     await conn.execute(
-        "UPDATE lapinq_breakers SET state = 'open', tries_at = lapinq_now() + interval '1 minute',"
+        "UPDATE lapinq_circuit_breakers SET state = 'open', tries_at = lapinq_now() + interval '1 minute',"
         " opened_at = lapinq_now(), pause_seconds = 60, failures = 1"
     )
     assert not await startable(conn)
-    await conn.execute("UPDATE lapinq_breakers SET tries_at = lapinq_now()")
+    await conn.execute("UPDATE lapinq_circuit_breakers SET tries_at = lapinq_now()")
     assert await startable(conn)
 
 

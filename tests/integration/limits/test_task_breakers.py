@@ -14,20 +14,19 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Drop, Release, Retry
 from lapinq_core.figures import alerts
 from lapinq_core.limits import policies
-from lapinq_core.limits.breakers import put_breaker as put_queue_breaker
-from lapinq_core.limits.task_breakers import (
+from lapinq_core.limits.breakers import (
     admit,
     close_breaker,
     get_breaker,
     list_breakers,
     put_breaker,
-    remove_breaker,
+    put_task_breaker,
 )
 from lapinq_core.lookup.measure import measure
 from lapinq_core.lookup.why_not_running import BreakerOpen, find_reason
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.upkeep import breaker_watch, maintenance_jobs
-from lapinq_core.upkeep.breaker_watch import Watched, watch_breakers, watch_task_breakers
+from lapinq_core.upkeep.breaker_watch import Watched, watch_breakers
 from tests.integration.limits.test_breakers import CLOSED, HALF_OPEN, OPEN, end, move_clock
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.factories import (
@@ -50,7 +49,7 @@ TASK = "add"
 
 
 async def put(conn: Conn, task: str = TASK, **rule: Any) -> None:
-    await put_breaker(conn, task, BreakerRule(**rule), by=SOMEBODY)
+    await put_task_breaker(conn, task, BreakerRule(**rule), by=SOMEBODY)
 
 
 async def start(conn: Conn, worker: str, limit: int = 1, queue: str = "default") -> list[Claim]:
@@ -62,8 +61,8 @@ async def start(conn: Conn, worker: str, limit: int = 1, queue: str = "default")
 
 async def look(conn: Conn, task: str = TASK) -> Breaker:
     """The breaker after a look of maintenance."""
-    await watch_task_breakers(conn)
-    found = await get_breaker(conn, task)
+    await watch_breakers(conn, "task")
+    found = await get_breaker(conn, "task", task)
     assert found is not None
     return found
 
@@ -127,7 +126,7 @@ async def test_while_it_is_open_claimed_tasks_are_parked_once_and_no_start_is_us
 async def test_parked_tasks_that_an_outage_left_overdue_do_not_delay_a_retry(conn: Conn) -> None:
     _, [waiting] = await opened(conn, 1)
     await conn.execute(
-        "UPDATE lapinq_task_breakers SET pause_seconds = 3600, tries_at = opened_at + interval '1 hour'"
+        "UPDATE lapinq_circuit_breakers SET pause_seconds = 3600, tries_at = opened_at + interval '1 hour'"
     )
     [retried] = await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
     async with conn.transaction():
@@ -141,7 +140,7 @@ async def test_parked_tasks_that_an_outage_left_overdue_do_not_delay_a_retry(con
         )
     assert (await maintenance_jobs.promote(conn)).moved == 1
     assert await ready(conn) == [waiting, retried]
-    while (await watch_task_breakers(conn)).has_more:
+    while (await watch_breakers(conn, "task")).has_more:
         pass
     assert len(await parked(conn)) == 1500
     assert await due_in(conn) > 14 * 60
@@ -153,7 +152,7 @@ async def test_one_parked_task_is_the_probe_and_all_go_on_in_their_order_once_it
     await conn.execute("UPDATE lapinq_ready SET rank = 7 WHERE id = %s", (waiting[4],))
     assert await start(conn, worker, 9) == []
     await move_clock(conn, 31)
-    assert (await watch_task_breakers(conn)).queues == ["default"], "its workers are woken"
+    assert (await watch_breakers(conn, "task")).queues == ["default"], "its workers are woken"
     assert await ready(conn) == waiting[:1]
     assert (await look(conn)).state is HALF_OPEN
     assert await ready(conn) == waiting[:1], "one at a time"
@@ -176,7 +175,7 @@ async def test_a_task_that_is_claimed_first_may_be_the_probe_and_one_let_go_for_
     worker, waiting = await opened(conn, 2)
     assert await start(conn, worker, 2) == []
     await move_clock(conn, 31)
-    await watch_task_breakers(conn)
+    await watch_breakers(conn, "task")
     held = await claim(conn, worker)
     [fresh] = await enqueue(conn)
     [probe] = await start(conn, worker)
@@ -195,7 +194,7 @@ async def test_a_probe_that_says_nothing_is_followed_by_another_parked_task(conn
     assert await start(conn, worker, 9) == []
     await move_clock(conn, 31)
     for following in (Release("snoozed", 60.0), Drop("not now"), None):
-        await watch_task_breakers(conn)
+        await watch_breakers(conn, "task")
         [probe] = await start(conn, worker, 9)
         if following is None:
             await worker_verbs.release(conn, [probe])
@@ -212,12 +211,12 @@ async def test_beside_a_probe_that_runs_for_long_another_is_tried_and_a_late_fai
     worker, waiting = await opened(conn, 5)
     assert await start(conn, worker, 9) == []
     await move_clock(conn, 31)
-    await watch_task_breakers(conn)
+    await watch_breakers(conn, "task")
     [slow] = await start(conn, worker, 9)
     await move_clock(conn, 31 + 50)
-    assert (await watch_task_breakers(conn)).queues == []
+    assert (await watch_breakers(conn, "task")).queues == []
     await move_clock(conn, 31 + 70)
-    assert (await watch_task_breakers(conn)).queues == ["default"]
+    assert (await watch_breakers(conn, "task")).queues == ["default"]
     [second] = await start(conn, worker, 9)
     assert (slow.id, second.id) == (waiting[0], waiting[1])
     await complete(conn, [second])
@@ -237,10 +236,10 @@ async def test_a_candidate_that_nobody_claims_keeps_others_waiting_for_seconds_a
     assert await start(conn, worker, 9) == []
     await pause(conn, "paused")
     await move_clock(conn, 31)
-    assert (await watch_task_breakers(conn)).queues == ["default", "second"]
-    assert (await watch_task_breakers(conn)).queues == []
+    assert (await watch_breakers(conn, "task")).queues == ["default", "second"]
+    assert (await watch_breakers(conn, "task")).queues == []
     await move_clock(conn, 42)
-    assert (await watch_task_breakers(conn)).queues == ["default", "second"]
+    assert (await watch_breakers(conn, "task")).queues == ["default", "second"]
     assert len(await start(conn, worker, 9, "second")) == 1
     assert await start(conn, worker, 9) == []
     assert waiting == [held for held in await parked(conn) if held in waiting]
@@ -250,25 +249,25 @@ async def test_closing_it_by_hand_or_removing_it_lets_all_go_in_batches(conn: Co
     monkeypatch.setattr(breaker_watch, "PASS_LIMIT", 4)
     worker, waiting = await opened(conn)
     assert await start(conn, worker, 20) == []
-    assert await close_breaker(conn, TASK, by=SOMEBODY)
-    assert not await close_breaker(conn, TASK, by=SOMEBODY)
-    assert not await close_breaker(conn, "unknown", by=SOMEBODY)
+    assert await close_breaker(conn, "task", TASK, by=SOMEBODY)
+    assert not await close_breaker(conn, "task", TASK, by=SOMEBODY)
+    assert not await close_breaker(conn, "task", "unknown", by=SOMEBODY)
     moved, queues = await breaker_watch.release_parked(conn, TASK)
     assert (moved, queues, await ready(conn)) == (4, ["default"], waiting[:4])
-    assert await watch_task_breakers(conn) == Watched(["default"], has_more=False, was_busy=True)
+    assert await watch_breakers(conn, "task") == Watched(["default"], has_more=False, was_busy=True)
     assert await ready(conn) == waiting
     await end(conn, await start(conn, worker))
     assert await start(conn, worker, 20) == []
     assert len(await parked(conn)) == 9
-    assert await remove_breaker(conn, TASK, by=SOMEBODY)
-    assert not await remove_breaker(conn, TASK, by=SOMEBODY)
-    assert await get_breaker(conn, TASK) is None
-    assert await watch_task_breakers(conn) == Watched(["default"], has_more=False, was_busy=True)
+    assert await put_task_breaker(conn, TASK, None, by=SOMEBODY)
+    assert not await put_task_breaker(conn, TASK, None, by=SOMEBODY)
+    assert await get_breaker(conn, "task", TASK) is None
+    assert await watch_breakers(conn, "task") == Watched(["default"], has_more=False, was_busy=True)
     assert await ready(conn) == waiting[1:]
     # Workers that have not heard of it yet still ask.
     assert len(await start(conn, worker, 20)) == 9
-    assert await all_rows(conn, "SELECT FROM lapinq_task_breaker_starts") == []
-    assert await watch_task_breakers(conn) == Watched([], has_more=False, was_busy=False)
+    assert await all_rows(conn, "SELECT FROM lapinq_circuit_breaker_starts") == []
+    assert await watch_breakers(conn, "task") == Watched([], has_more=False, was_busy=False)
 
 
 async def test_a_parked_task_is_cancelled_run_expired_and_replaced_like_any_delayed_one(conn: Conn) -> None:
@@ -297,9 +296,9 @@ async def test_a_parked_task_is_cancelled_run_expired_and_replaced_like_any_dela
 async def test_a_parked_retry_whose_arguments_are_replaced_waits_no_longer_for_the_name(conn: Conn) -> None:
     worker, _ = await opened(conn, 0)
     [again] = await enqueue(conn)
-    await close_breaker(conn, TASK, by=SOMEBODY)
+    await close_breaker(conn, "task", TASK, by=SOMEBODY)
     await end(conn, await start(conn, worker), Retry(0.0, "Error: no"))
-    await conn.execute("UPDATE lapinq_task_breakers SET judged_at = NULL")  # it rests 20 ms after a look
+    await conn.execute("UPDATE lapinq_circuit_breakers SET judged_at = NULL")  # it rests 20 ms after a look
     assert await start(conn, worker) == []
     assert await parked(conn) == [again]
     await conn.execute(
@@ -327,7 +326,7 @@ async def test_an_answer_that_was_lost_is_the_same_when_it_is_asked_for_again(co
     probes = await claim(conn, worker, 2)
     assert await admit(conn, TASK, probes) == {probes[0].id}
     assert await admit(conn, TASK, probes, again=True) == {probes[0].id}
-    asked = "SELECT count(*) FROM lapinq_task_breaker_starts WHERE task_id = %s"
+    asked = "SELECT count(*) FROM lapinq_circuit_breaker_starts WHERE task_id = %s"
     assert await first_value(conn, asked, (probes[0].id,)) == 1
 
 
@@ -340,7 +339,7 @@ async def test_a_parked_task_gives_back_what_it_took_and_its_key_waits_in_strict
     assert await parked(conn) == [head]
     assert await claim(conn, worker, 9) == [], "the head keeps its key"
     await move_clock(conn, 31)
-    await watch_task_breakers(conn)
+    await watch_breakers(conn, "task")
     [probe] = await start(conn, worker, 9)
     assert probe.id == head
     tokens = await first_value(conn, "SELECT round(tokens::numeric) FROM lapinq_keys")
@@ -396,16 +395,16 @@ async def test_everybody_says_what_its_tasks_wait_for_and_who_asks_hears_that_it
     await pause(conn, "default")
     assert await waits_for(conn, first) == {"kind": "paused", "name": None}
     await resume(conn, "default")
-    await close_breaker(conn, TASK, by=SOMEBODY)
-    await watch_task_breakers(conn)
+    await close_breaker(conn, "task", TASK, by=SOMEBODY)
+    await watch_breakers(conn, "task")
     assert await waits_for(conn, first) is None
     told = [
         (details["task_name"], details["queue_name"], details["state"]) for *_, details in await notices(conn)
     ]
     assert told == [(TASK, "", "open"), (TASK, "", "closed")]
-    await put_queue_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    await put_breaker(conn, "queue", "default", BreakerRule(failures_in_row=1))
     await end(conn, await start(conn, worker))
-    await watch_breakers(conn)
+    await watch_breakers(conn, "queue")
     assert await waits_for(conn, second) == {"kind": "breaker", "name": None}
 
 
@@ -418,7 +417,7 @@ async def test_of_several_workers_one_gets_the_probe(connections: Connections) -
 
     async def start_all() -> list[Claim]:
         starts = [start(each, worker, 3) for each, worker in zip(conns[1:], workers, strict=True)]
-        *found, _ = await asyncio.gather(*starts, watch_task_breakers(conn))
+        *found, _ = await asyncio.gather(*starts, watch_breakers(conn, "task"))
         return [held for some in found for held in some if isinstance(held, Claim)]
 
     await end(conn, await start_all())
@@ -443,14 +442,14 @@ async def test_a_breaker_whose_row_is_locked_for_long_holds_up_no_other(connecti
     conn, other = await connections(2)
     worker, waiting = await opened(conn, 1)
     assert await start(conn, worker) == []
-    await close_breaker(conn, TASK, by=SOMEBODY)
+    await close_breaker(conn, "task", TASK, by=SOMEBODY)
     await put(conn, "aaa", failures_in_row=1)
     [failing] = await enqueue(conn, task_name="aaa")
     [held] = await claim(conn, worker)
     assert await admit(conn, "aaa", [held]) == {failing}
     await end(conn, [held])
     async with other.transaction():
-        await other.execute("SELECT FROM lapinq_task_breakers WHERE task_name = 'aaa' FOR UPDATE")
-        await watch_task_breakers(conn)
+        await other.execute("SELECT FROM lapinq_circuit_breakers WHERE task_name = 'aaa' FOR UPDATE")
+        await watch_breakers(conn, "task")
         assert await ready(conn) == waiting
     assert (await look(conn, "aaa")).state is OPEN

@@ -237,10 +237,10 @@ async def test_what_an_open_circuit_breaker_of_the_queue_holds_back_says_so(
 ) -> None:
     worker = await add_worker(conn)
     failing, waiting = await enqueue(conn, 2)
-    await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    await put_breaker(conn, "queue", "default", BreakerRule(failures_in_row=1))
     [held] = await claim(conn, worker)
     await worker_verbs.settle(conn, [ended_as(failing, held.token, Fail("no"))])
-    await watch_breakers(conn)
+    await watch_breakers(conn, "queue")
     reason, short = await told_as(conn, waiting, BreakerOpen)
     assert (reason.queue, reason.task_name, reason.failures, reason.attempts) == ("default", None, 1, None)
     assert short == {"kind": "breaker", "name": None}

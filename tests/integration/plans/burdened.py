@@ -112,8 +112,9 @@ _KILLING: tuple[LiteralString, ...] = (
 
 # A few rows of what upkeep looks for, and many that it has to leave.
 _LIVING: tuple[LiteralString, ...] = (
-    "INSERT INTO lapinq_task_breakers (task_name, failures_in_row, window_seconds, least_attempts, retry_after_seconds,"
-    "                                  state, since, since_seq, failures, opened_at, pause_seconds, tries_at)"
+    "INSERT INTO lapinq_circuit_breakers (task_name, failures_in_row, window_seconds, least_attempts,"
+    "                                     retry_after_seconds, state, since, since_seq, failures, opened_at,"
+    "                                     pause_seconds, tries_at)"
     " VALUES ('shut', 1, 60, 20, 30, 'open', now(), 0, 1, now(), 30, now() + interval '1 hour')",
     "UPDATE lapinq_delayed SET parked_for = 'parked', parked_seq = 1"
     " WHERE id IN (SELECT id FROM lapinq_delayed ORDER BY due_at LIMIT %(few)s)",

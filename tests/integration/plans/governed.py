@@ -6,6 +6,7 @@ The bounds are far below the lanes of a queue and the tasks of its blocked keys 
 import json
 import uuid
 
+from lapinq_core.limits import breakers
 from lapinq_core.limits.blocked_keys import MOST_COUNTED
 from lapinq_core.limits.named_limits import MAX_WAITING
 from lapinq_core.tasks.claim_facts import LaneMark
@@ -33,7 +34,7 @@ _UNIQUE: tuple[Params, ...] = ({}, {"key": "m000001"}, {"key": "new"})
 
 def _claim(queue: str) -> Params:
     return {
-        "queue": queue,
+        **breakers.of("queue", queue),
         "rest": 0.0,
         "limit": FEW,
         "free": FEW,
@@ -207,7 +208,7 @@ KEEPING = [
     Statement("recheck_lanes", lambda _: {"queue": "", "lane": ""}, rows=2000, pages=40, whole=NEARLY_EMPTY),
     Statement(
         "busy_breakers",
-        lambda _: {"most": 1000, "recent": 0.0},
+        lambda _: {"kind": "queue", "most": 1000, "recent": 0.0},
         rows=200,
         pages=60,
         stale=(20 * ALL_THAT_RUNS, 400),

@@ -20,7 +20,7 @@ from lapinq_core.upkeep.rescuing import BOTTOM
 from tests.integration.plans.burdened import FEW, PARKED, QUEUE, SHUT, WORKER, Rows
 
 Params = dict[str, Any]
-SMALL_TABLES = frozenset({"lapinq_workers", "lapinq_queues", "lapinq_schedules", "lapinq_task_breakers"})
+SMALL_TABLES = frozenset({"lapinq_workers", "lapinq_queues", "lapinq_schedules", "lapinq_circuit_breakers"})
 """May be read whole: a row for each worker, queue, schedule or watched task name."""
 
 
@@ -294,7 +294,13 @@ UPKEEP = [
     ),
     Statement("promote", lambda _: _promotion(None), rows=20, pages=200, use="from the bottom", dead=1.1),
     Statement("expire", lambda _: {"limit": 500}, rows=20, pages=200, dead=2.2),
-    Statement("busy_task_breakers", lambda _: {"most": 1000}, rows=20, pages=60, session=Session.SEARCH),
+    Statement(
+        "busy_breakers",
+        lambda _: {"kind": "task", "most": 1000, "recent": 0.0},
+        rows=20,
+        pages=60,
+        session=Session.SEARCH,
+    ),
     Statement(
         "release_parked",
         lambda _: {"task": PARKED, "limit": 500},

@@ -96,8 +96,8 @@ SELECT id, id, %(worker)s, queue_name, 0, 1, now(), now() + interval '1 hour', l
         SELECT gen_random_uuid(), %(limited)s, 'r' || k || chr(31) || 'gpu', '{1}'
           FROM generate_series(1, 50) AS k) AS runs;
 
-INSERT INTO lapinq_breakers (queue_name, failures_in_row, failure_share, window_seconds, least_attempts,
-                             retry_after_seconds, since, since_seq)
+INSERT INTO lapinq_circuit_breakers (queue_name, failures_in_row, failure_share, window_seconds, least_attempts,
+                                     retry_after_seconds, since, since_seq)
 VALUES (%(watched)s, 5, 0.5, 60, 20, 10, now(), 0);
 
 -- What claims find: news of a few lanes and limits, and attempts of the breaker that have ended.
@@ -110,11 +110,11 @@ SELECT queue_name, array_agg(lane)
 
 INSERT INTO lapinq_limit_news (limit_name, units) SELECT 'api', -1 FROM generate_series(1, 20);
 
-INSERT INTO lapinq_breaker_starts (queue_name, seq, task_id, claimed_at)
-SELECT %(watched)s, row_number() OVER (), id, now() FROM made WHERE queue = %(watched)s LIMIT 20;
+INSERT INTO lapinq_circuit_breaker_starts (kind, name, seq, task_id, claimed_at)
+SELECT 'queue', %(watched)s, row_number() OVER (), id, now() FROM made WHERE queue = %(watched)s LIMIT 20;
 
 INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, claimed_at, finished_at, token)
-SELECT task_id, 1, true, 'completed', claimed_at, now(), task_id FROM lapinq_breaker_starts;
+SELECT task_id, 1, true, 'completed', claimed_at, now(), task_id FROM lapinq_circuit_breaker_starts;
 
 INSERT INTO lapinq_unique_keys (queue_name, key, task_id, until, taken_at)
 SELECT queue, lane, id, 'finished', now() FROM made WHERE queue = 'fair' AND is_open;

@@ -10,7 +10,7 @@ from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.declared import DeclaredBreaker, DeclaredLimit, DeclaredPolicy, Rule
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.limits import named_limits, policies, task_breakers
+from lapinq_core.limits import breakers, named_limits, policies
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.applying import KeptElsewhere, StillTaken, apply
 from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted, WantedRule
@@ -47,7 +47,8 @@ async def done(conn: Conn, *wanted: Rule | Wanted, **how: Any) -> dict[str, str]
 async def sources(conn: Conn) -> list[Any]:
     rows = await all_rows(
         conn,
-        "SELECT name, source FROM lapinq_limits UNION ALL SELECT task_name, source FROM lapinq_task_breakers"
+        "SELECT name, source FROM lapinq_limits"
+        " UNION ALL SELECT name, source FROM lapinq_circuit_breakers WHERE kind = 'task'"
         " UNION ALL SELECT name, policy_source FROM lapinq_queues ORDER BY 1",
     )
     return list(rows)
@@ -67,7 +68,7 @@ async def test_rules_are_stored_once_changed_back_and_kept_when_they_are_gone(co
     # What a person sets by hand stays theirs until the next time.
     await named_limits.set_limit(conn, "mailer", 3, Rate(60, 60, 60), by=SOMEBODY)
     await policies.change(conn, "imports", {"max_running": 5, "breaker": None}, by=SOMEBODY)
-    await task_breakers.put_breaker(conn, "send", BreakerRule(failures_in_row=1), by=SOMEBODY)
+    await breakers.put_task_breaker(conn, "send", BreakerRule(failures_in_row=1), by=SOMEBODY)
     assert await sources(conn) == [("imports", MODULE), ("mailer", MODULE), ("send", MODULE)]
     assert [step.changes for step in await applied(conn, *ALL)] == [
         {"max_running": [3, None]},
@@ -86,7 +87,7 @@ async def test_rules_are_stored_once_changed_back_and_kept_when_they_are_gone(co
     }
     limit, breaker = (
         await named_limits.get_limit(conn, "mailer"),
-        await task_breakers.get_breaker(conn, "send"),
+        await breakers.get_breaker(conn, "task", "send"),
     )
     assert limit is not None
     assert breaker is not None
@@ -110,7 +111,7 @@ async def test_what_is_made_by_hand_is_refused_left_or_taken_over_and_what_moves
     mail = DeclaredPolicy(name="mail", max_running=5)
     with pytest.raises(KeptElsewhere, match=r"limit mailer \(by hand\), policy imports \(by hand\)"):
         await applied(conn, *ALL, mail)
-    assert await task_breakers.get_breaker(conn, "send") is None
+    assert await breakers.get_breaker(conn, "task", "send") is None
     left = {"limit mailer": "elsewhere", "policy imports": "elsewhere", "policy mail": "created"}
     assert await done(conn, *ALL, mail, others=Others.LEFT) == {**left, "breaker send": "created"}
     limit = await named_limits.get_limit(conn, "mailer")

@@ -8,7 +8,7 @@ import pytest
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.limits.breaker import BreakerRule
-from lapinq_core.limits import breakers, task_breakers
+from lapinq_core.limits import breakers
 from lapinq_core.monitoring.loop_times import LoopTimes, Observe
 from lapinq_core.upkeep import maintenance
 from lapinq_core.upkeep.maintenance import run_maintenance
@@ -44,15 +44,14 @@ async def test_a_pass_that_took_long_is_followed_by_a_rest_unless_a_breaker_is_o
     database: str, conn: Conn, is_open: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(maintenance, "BREAKER_INTERVAL_SECONDS", INTERVAL_SECONDS)
-    await breakers.put_breaker(conn, "mail", BreakerRule(failures_in_row=1))
-    await conn.execute("UPDATE lapinq_breakers SET since = lapinq_now() - interval '1 hour'")
-    await task_breakers.put_breaker(conn, "add", BreakerRule(failures_in_row=1), by=SOMEBODY)
+    await breakers.put_breaker(conn, "queue", "mail", BreakerRule(failures_in_row=1))
+    await breakers.put_task_breaker(conn, "add", BreakerRule(failures_in_row=1), by=SOMEBODY)
+    await conn.execute("UPDATE lapinq_circuit_breakers SET since = lapinq_now() - interval '1 hour'")
     if is_open:
-        for table in ("lapinq_breakers", "lapinq_task_breakers"):
-            await conn.execute(
-                f"UPDATE {table} SET state = 'open', failures = 1, opened_at = lapinq_now(),"
-                " pause_seconds = 3600, tries_at = lapinq_now() + interval '1 hour'"
-            )
+        await conn.execute(
+            "UPDATE lapinq_circuit_breakers SET state = 'open', failures = 1, opened_at = lapinq_now(),"
+            " pause_seconds = 3600, tries_at = lapinq_now() + interval '1 hour'"
+        )
     stop, times = asyncio.Event(), FirstPauses()
     async with make_pool(database, "test", 2, timeout=30) as pool:
         running = asyncio.create_task(run_maintenance(pool, Notifier(pool), stop, times, cleanup_interval=0))

@@ -16,7 +16,7 @@ from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.error_groups import trends
 from lapinq_core.figures import task_rollups
 from lapinq_core.fleet import operators
-from lapinq_core.limits import task_breakers
+from lapinq_core.limits.breakers import get_named_breaker
 from lapinq_core.lookup import slowest
 
 
@@ -35,7 +35,7 @@ async def _read(
     conn: psycopg.AsyncConnection, long: LongWindows, name: str, window: Window
 ) -> dict[str, Any]:
     async with snapshot(conn):
-        breaker = await task_breakers.get_named_breaker(conn, name)
+        breaker = await get_named_breaker(conn, name)
         series = await long.read(task_rollups.series, conn, window, name)
         return {
             "series": series,

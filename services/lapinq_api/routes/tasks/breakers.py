@@ -20,8 +20,8 @@ from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.limits import task_breakers
-from lapinq_core.limits.task_breakers import NamedBreaker, TooManyBreakers
+from lapinq_core.limits import breakers
+from lapinq_core.limits.breakers import NamedBreaker, TooManyBreakers
 
 _NAME = Parameter(
     name="name",
@@ -39,7 +39,7 @@ class BreakerStatus(msgspec.Struct):
 
 
 async def list_breakers(state: State, request: Request) -> Response:
-    return Json(await state.database.scan(task_breakers.list_breakers))
+    return Json(await state.database.scan(breakers.list_breakers))
 
 
 async def get_breaker(state: State, request: Request) -> Response:
@@ -53,7 +53,7 @@ async def set_breaker(state: State, request: Request) -> Response:
     rule = decode(_request, body).checked("")
     await check_task_name(state, request, name)
     try:
-        await state.database.run(task_breakers.put_breaker, name, rule, by=author_of(request))
+        await state.database.run(breakers.put_task_breaker, name, rule, by=author_of(request))
     except TooManyBreakers as error:
         raise Refused(HTTPStatus.CONFLICT, str(error)) from error
     return Json(readable(request, None, await _found(state, name), BreakerStatus))
@@ -63,7 +63,7 @@ async def close_task_breaker(state: State, request: Request) -> Response:
     name = _name(request)
     require(request, Permission.PAUSE, None)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    await state.database.run(task_breakers.close_breaker, name, by=author_of(request))
+    await state.database.run(breakers.close_breaker, "task", name, by=author_of(request))
     return Json(readable(request, None, await _found(state, name), BreakerStatus))
 
 
@@ -71,7 +71,7 @@ async def remove_breaker(state: State, request: Request) -> Response:
     name = _name(request)
     require(request, Permission.PAUSE, None)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    if not await state.database.run(task_breakers.remove_breaker, name, by=author_of(request)):
+    if not await state.database.run(breakers.put_task_breaker, name, None, by=author_of(request)):
         raise _unknown()
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -84,7 +84,7 @@ def _name(request: Request) -> str:
 
 
 async def _found(state: State, name: str) -> NamedBreaker:
-    found = await state.database.run(task_breakers.get_named_breaker, name)
+    found = await state.database.run(breakers.get_named_breaker, name)
     if found is None:
         raise _unknown()
     return found
@@ -152,7 +152,7 @@ OPERATIONS = (
         answers={200: Answer(description="The circuit breaker.", body=_CHANGED)},
         errors={
             404: "With `must_exist`: nobody has seen this task name.",
-            409: f"{task_breakers.MAX_BREAKERS:,} task names have a circuit breaker already.",
+            409: f"{breakers.MAX_BREAKERS:,} task names have a circuit breaker already.",
         },
     ),
     Operation(

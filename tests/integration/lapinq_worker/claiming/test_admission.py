@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lapinq_core.domain.limits.breaker import BreakerRule
-from lapinq_core.limits import task_breakers
-from lapinq_core.limits.task_breakers import put_breaker, remove_breaker
+from lapinq_core.limits import breakers
+from lapinq_core.limits.breakers import put_task_breaker
 from tests.integration.lapinq_worker.desk import Desk, task_of, until
 from tests.support.database.invariants import check_rows
 from tests.support.rows.factories import SOMEBODY
@@ -18,7 +18,7 @@ from tests.support.sample import tasks
 async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(desk: Desk) -> None:
     async with desk.working() as worker:
         await until(lambda: worker._membership.is_member)
-        await put_breaker(desk.conn, "afail", BreakerRule(failures_in_row=1), by=SOMEBODY)
+        await put_task_breaker(desk.conn, "afail", BreakerRule(failures_in_row=1), by=SOMEBODY)
         await until(lambda: worker._membership.watched == frozenset({"afail"}))
         first = await desk.hand_in(tasks.afail, "no", max_retries=0)
         await desk.ended(first)
@@ -31,7 +31,7 @@ async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(
         failed = "SELECT count(*) FROM lapinq_attempts WHERE final AND outcome = 'failed'"
         assert parked + await desk.value(failed) == 31
         assert parked > 0
-        await remove_breaker(desk.conn, "afail", by=SOMEBODY)
+        await put_task_breaker(desk.conn, "afail", None, by=SOMEBODY)
         await until(lambda: not worker._membership.watched)
         assert {task.status for task in await desk.ended(*failing)} == {"failed"}
     await check_rows(desk.conn, [*failing, *others])
@@ -40,7 +40,7 @@ async def test_it_learns_of_a_breaker_at_once_and_parks_its_tasks_beside_others(
 async def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, lost = task_breakers.admit, 0
+    ask, lost = breakers.admit, 0
 
     async def admit(*args: object, **given: object) -> set[str]:
         nonlocal lost
@@ -50,9 +50,9 @@ async def test_when_the_answer_is_lost_it_asks_again_and_runs_each_once(
             raise TimeoutError("lost")
         return answer
 
-    monkeypatch.setattr(task_breakers, "admit", admit)
+    monkeypatch.setattr(breakers, "admit", admit)
 
-    await put_breaker(desk.conn, "amark", BreakerRule(failures_in_row=1), by=SOMEBODY)
+    await put_task_breaker(desk.conn, "amark", BreakerRule(failures_in_row=1), by=SOMEBODY)
     ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.0) for n in range(3)])
     async with desk.working():
         ended = await desk.ended(*ids)

@@ -76,12 +76,12 @@ async def test_what_a_limit_or_a_circuit_breaker_holds_back_asks_for_no_worker(
         assert await startable(conn, queue) == may_start, queue
         assert len(await claim(conn, worker, 9, queue)) == may_start, queue
         assert await startable(conn, queue) == 0, queue
-    await put_breaker(conn, "default", BreakerRule(failures_in_row=1))
+    await put_breaker(conn, "queue", "default", BreakerRule(failures_in_row=1))
     await enqueue(conn, 3)
     assert await startable(conn, "default") == 3
     [failing] = await claim(conn, worker)
     await worker_verbs.settle(conn, [ended_as(failing.id, failing.token, Fail("no"))])
-    await watch_breakers(conn)
+    await watch_breakers(conn, "queue")
     assert await startable(conn, "default") == 0
     queues = [*by_queue, "default"]
     assert await count_startable(conn, [*queues, "without limits"]) == dict.fromkeys(queues, 0)

@@ -98,7 +98,9 @@ def test_a_policy_and_a_circuit_breaker_name_the_module_that_declares_them(
     signed_in.put("/api/v1/breakers/declared", json={"failures_in_row": 7}).raise_for_status()
     with psycopg.connect(api_database, autocommit=True) as db:
         db.execute("UPDATE lapinq_queues SET policy_source = 'module:app.tasks' WHERE name = 'declared'")
-        db.execute("UPDATE lapinq_task_breakers SET source = 'module:app.tasks' WHERE task_name = 'declared'")
+        db.execute(
+            "UPDATE lapinq_circuit_breakers SET source = 'module:app.tasks' WHERE task_name = 'declared'"
+        )
     for page in ("queue", "function"):
         html = signed_in.get(f"/{page}?name=declared").text
         assert "Managed in <code>module:app.tasks" in html
@@ -112,7 +114,7 @@ def test_an_open_breaker_says_why_in_the_language_of_its_reader(
     signed_in.patch("/api/v1/queues/broken", json={"breaker": {"failures_in_row": 5}}).raise_for_status()
     with psycopg.connect(api_database, autocommit=True) as db:
         db.execute(
-            "UPDATE lapinq_breakers SET state = 'open', failures = 5, opened_at = since, pause_seconds = 30,"
+            "UPDATE lapinq_circuit_breakers SET state = 'open', failures = 5, opened_at = since, pause_seconds = 30,"
             " tries_at = lapinq_now() + interval '1 hour' WHERE queue_name = 'broken'"
         )
     assert "5 failures in a row." in signed_in.get("/queue?name=broken").text

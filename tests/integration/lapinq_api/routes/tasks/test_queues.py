@@ -192,7 +192,7 @@ def test_a_queue_has_a_circuit_breaker_until_it_is_removed(api: httpx.Client, db
         "state": "closed",
     }
     db.execute(
-        "UPDATE lapinq_breakers SET state = 'open', failures = 5, opened_at = since, pause_seconds = 30,"
+        "UPDATE lapinq_circuit_breakers SET state = 'open', failures = 5, opened_at = since, pause_seconds = 30,"
         " tries_at = lapinq_now() + interval '1 hour' WHERE queue_name = 'flaky'"
     )
     opened = api.get(queue).json()["policy"]["breaker"]

@@ -1,0 +1,9 @@
+-- The rows go back into the former tables, which are there again.
+INSERT INTO lapinq_breakers TABLE view_breakers;
+INSERT INTO lapinq_breaker_starts SELECT queue_name, seq, task_id, claimed_at FROM view_breaker_starts;
+INSERT INTO lapinq_breaker_counts TABLE view_breaker_counts;
+INSERT INTO lapinq_task_breakers TABLE view_task_breakers;
+INSERT INTO lapinq_task_breaker_starts SELECT task_name, seq, task_id, claimed_at FROM view_task_breaker_starts;
+INSERT INTO lapinq_task_breaker_counts TABLE view_task_breaker_counts;
+
+DROP TABLE lapinq_circuit_breakers, lapinq_circuit_breaker_starts, lapinq_circuit_breaker_counts CASCADE;

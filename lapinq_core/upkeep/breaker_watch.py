@@ -33,7 +33,7 @@ PROBE_PATIENCE_SECONDS = 10.0
 """If a parked task that may become the probe is not claimed within this time, another one is tried."""
 RECENT_SECONDS = 3.0
 """How long workers are told that a breaker has closed: a claim that closed it tells nobody."""
-_JUDGE_SETTINGS = psql.SQL("{}; SET LOCAL lock_timeout = '500ms'").format(SEARCH_SETTINGS)
+_SETTINGS = psql.SQL("{}; SET LOCAL lock_timeout = '500ms'").format(SEARCH_SETTINGS)
 
 
 class Watched(NamedTuple):
@@ -58,24 +58,28 @@ async def watch_breakers(conn: PooledConnection, kind: Kind, *, recent: float = 
     queues: set[str] = set()
     has_more = False
     for name in names:
-        queues.update(await _judge(conn, kind, name, recent))
-        until = time.monotonic() + RELEASE_SECONDS
-        is_full = kind == "task"
-        while is_full and time.monotonic() < until:
-            moved, of_queues = await release_parked(conn, name)
-            queues.update(of_queues)
-            is_full = moved == PASS_LIMIT
-        has_more |= is_full
+        with suppress(pg.LockNotAvailable):
+            may_start = await _judge(conn, kind, name, recent)
+            if kind == "queue" and may_start:
+                queues.add(name)
+            until = time.monotonic() + RELEASE_SECONDS
+            is_full = kind == "task"
+            while is_full and time.monotonic() < until:
+                moved, of_queues = await release_parked(conn, name)
+                queues.update(of_queues)
+                is_full = moved == PASS_LIMIT
+            has_more |= is_full
     if kind == "task" and names:
         has_more |= await put_off_parked(conn)
     return Watched(sorted(queues), has_more, was_busy=bool(names))
 
 
 async def release_parked(conn: PooledConnection, task: str) -> tuple[int, list[str]]:
-    """Lets some parked tasks of the name go, unless its breaker is not closed; how many, and their queues."""
+    """Lets some parked tasks of the name go if its breaker is closed or wants a probe; how many, and their queues."""
+    params = {"task": task, "limit": PASS_LIMIT, "patience": PROBE_PATIENCE_SECONDS}
     async with conn.transaction():
-        await conn.execute(SEARCH_SETTINGS)
-        return await one_row(conn, sql("release_parked"), {"task": task, "limit": PASS_LIMIT})
+        await conn.execute(_SETTINGS)
+        return await one_row(conn, sql("release_parked"), params)
 
 
 async def put_off_parked(conn: PooledConnection) -> bool:
@@ -90,29 +94,20 @@ async def put_off_parked(conn: PooledConnection) -> bool:
     return True
 
 
-async def _judge(conn: PooledConnection, kind: Kind, name: str, recent: float) -> list[str]:
-    """Returns the queues whose tasks may start again."""
-    params = {
-        **breakers.of(kind, name),
-        "rest": 0.0,
-        "recent": recent,
-        "patience": PROBE_PATIENCE_SECONDS,
-    }
-    with suppress(pg.LockNotAvailable):
-        async with conn.transaction():
-            await conn.execute(_JUDGE_SETTINGS)
-            await conn.execute(breakers.LOCKS[kind], params)
-            await conn.execute(breakers.JUDGE, params)
-            row = await maybe_row(conn, sql("tell_breaker"), params)
-            if row is None:
-                return []  # removed meanwhile
-            is_news, may_start, *facts = row
-            if is_news:
-                await store_news(conn, [_news(kind, name, facts)])
-            if kind == "task":
-                return await first_value(conn, sql("let_probes_go"), params)
-            return [name] if may_start else []
-    return []
+async def _judge(conn: PooledConnection, kind: Kind, name: str, recent: float) -> bool:
+    """Whether workers have to hear that tasks may start again."""
+    params = {**breakers.of(kind, name), "rest": 0.0, "recent": recent}
+    async with conn.transaction():
+        await conn.execute(_SETTINGS)
+        await conn.execute(breakers.LOCKS[kind], params)
+        await conn.execute(breakers.JUDGE, params)
+        row = await maybe_row(conn, sql("tell_breaker"), params)
+        if row is None:
+            return False  # removed meanwhile
+        is_news, may_start, *facts = row
+        if is_news:
+            await store_news(conn, [_news(kind, name, facts)])
+        return may_start
 
 
 def _news(kind: Kind, name: str, facts: Sequence[Any]) -> BreakerNews:

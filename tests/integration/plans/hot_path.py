@@ -303,7 +303,7 @@ UPKEEP = [
     ),
     Statement(
         "release_parked",
-        lambda _: {"task": PARKED, "limit": 500},
+        lambda _: {"task": PARKED, "limit": 500, "patience": 10.0},
         rows=6 * FEW,
         pages=250,
         session=Session.SEARCH,

@@ -35,7 +35,7 @@ def dump(connection: psycopg.Connection) -> str:
         *(f"CREATE SEQUENCE {name} {details};" for name, details in found(_SEQUENCES)),
         *_tables(connection),
         *(_clean(text) for (text,) in found(_TRIGGERS)),
-        *(_clean(f"CREATE VIEW {name} AS\n{text}") for name, text in found(_VIEWS)),
+        *(_clean(f"CREATE VIEW {name} AS\n{_unqualified(text)}") for name, text in found(_VIEWS)),
     ]
     return "\n\n".join([HEADER.rstrip(), *parts]) + "\n"
 
@@ -66,6 +66,11 @@ def _lines(
     for oid, *line in connection.execute(statement, [oids]).fetchall():
         found[oid].append(tuple(line))
     return found
+
+
+def _unqualified(view: str) -> str:
+    """Before version 16, PostgreSQL names the table of a column even if a view has only one."""
+    return re.sub(r"\blapinq_\w+\.", "", view)
 
 
 def _clean(text: str) -> str:

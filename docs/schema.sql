@@ -3967,7 +3967,9 @@ CREATE TABLE lapinq_users (
     permissions          jsonb NOT NULL DEFAULT '{}'::jsonb,
     has_default_password boolean NOT NULL DEFAULT false,
     created_at           timestamp with time zone NOT NULL,
+    reads                text[],
     CONSTRAINT lapinq_users_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_users_reads_check CHECK ((cardinality(reads) > 0)),
     CONSTRAINT lapinq_users_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'user'::text])))
 );
 CREATE UNIQUE INDEX lapinq_users_username ON lapinq_users USING btree (lower(username));

@@ -9,6 +9,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import GroupState, fingerprint_of
+from lapinq_core.domain.queue_filter import QueueFilter
 from lapinq_core.tasks.filters import first_line, kind_of
 
 sql = sql_of(__name__)
@@ -58,14 +59,13 @@ class GroupOrder(StrEnum):
     """When it was noticed: the only order that stays, in which a list can be read page by page."""
 
 
-class GroupFilter(msgspec.Struct, frozen=True, kw_only=True):
+class GroupFilter(QueueFilter, frozen=True, kw_only=True):
     """Which groups a list shows: in one of `states`, of a queue, with `part` in the task name, ignoring case.
 
     `before` is for lists by id, from the highest.
     """
 
     states: tuple[GroupState, ...] | None = None
-    queue: str | None = None
     part: str | None = None
     before: int | None = None
 
@@ -104,16 +104,14 @@ async def of_error(
     return None if group_id is None else await get(conn, group_id)
 
 
-async def count_active(conn: psycopg.AsyncConnection) -> int:
-    """How many groups are open or regressed."""
-    return await first_value(conn, sql("count_active"), prepare=True)
+async def count_active(conn: psycopg.AsyncConnection) -> dict[str, int]:
+    """How many groups are open or regressed, by queue."""
+    return dict(await all_rows(conn, sql("count_active"), prepare=True))
 
 
-async def count_by_state(
-    conn: psycopg.AsyncConnection, queue: str | None = None, part: str | None = None
-) -> dict[GroupState, int]:
-    """How many groups of a queue, and with a task name that contains `part`, are in each state."""
-    params = {"queue": queue, "part": part}
+async def count_by_state(conn: psycopg.AsyncConnection, chosen: GroupFilter) -> dict[GroupState, int]:
+    """How many groups are in each state, of those that match `chosen` but for their states."""
+    params = {"queue": chosen.queue, "queues": chosen.queues, "part": chosen.part}
     rows = await all_rows(conn, sql("count_groups"), params, prepare=True)
     return dict.fromkeys(GroupState, 0) | {GroupState(state): count for state, count in rows}
 

@@ -30,5 +30,5 @@ async def look(
             groups=found,
             matching=matching,
             trends=await trends.trends(conn, [group.id for group in found]),
-            counts=await groups.count_by_state(conn, chosen.queue, chosen.part),
+            counts=await groups.count_by_state(conn, chosen),
         )

@@ -8,6 +8,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import COUNT_SPANS
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.error_groups.groups import ErrorGroup, load
 
 sql = sql_of(__name__)
@@ -44,13 +45,19 @@ async def top(
     conn: psycopg.AsyncConnection,
     seconds: float,
     *,
-    queue: str | None = None,
+    readable: Readable = None,
     task_name: str | None = None,
     limit: int = 5,
 ) -> list[TopGroup]:
-    """The open and regressed groups that failed most in the last `seconds`, of a queue and a task name or of any."""
+    """The open and regressed groups that failed most in the last `seconds`, of these queues and a task name or any."""
     span = min(COUNT_SPANS) if seconds <= FINE_SECONDS else max(COUNT_SPANS)
-    params = {"seconds": seconds, "span": span, "queue": queue, "task_name": task_name, "limit": limit}
+    params = {
+        "seconds": seconds,
+        "span": span,
+        "queues": as_list(readable),
+        "task_name": task_name,
+        "limit": limit,
+    }
     rows = await all_rows(conn, sql("top_groups"), params, prepare=True)
     counts = {group_id: (failed, retried) for group_id, failed, retried in rows}
     return [TopGroup(group, *counts[group.id]) for group in await load(conn, list(counts))]

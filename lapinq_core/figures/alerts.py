@@ -8,6 +8,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.figures import levels
 from lapinq_core.figures.levels import GrowingQueue
 
@@ -127,9 +128,10 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     missing_partition: MissingPartition | None = None
 
 
-async def current(conn: psycopg.AsyncConnection) -> Alerts:
-    """All current alerts."""
-    unserved, paused, breakers = await find_unserved(conn), await find_paused(conn), await open_breakers(conn)
+async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> Alerts:
+    """All current alerts; of these queues only what is about them, as nothing else says which queue it concerns."""
+    unserved, paused = await find_unserved(conn, readable), await find_paused(conn, readable)
+    breakers = await open_breakers(conn, readable)
     standing = {queue.queue_name for queue in (*unserved, *paused, *breakers)}
     growing = [queue for queue in (await levels.looks(conn)).growing() if queue.queue_name not in standing]
     params = {
@@ -141,6 +143,20 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
     has_worker, schedules_late, given_up, overdue, overdue_seconds, usernames = await one_row(
         conn, sql("alerts"), params, prepare=True
     )
+    if readable is not None:
+        return Alerts(
+            unserved=unserved,
+            has_worker=has_worker,
+            schedules_late=None,
+            webhooks_given_up=0,
+            webhooks_overdue=0,
+            overdue_seconds=None,
+            old_snapshots=[],
+            default_passwords=[],
+            paused=paused,
+            breakers=breakers,
+            growing=[queue for queue in growing if queue.queue_name in readable][:MAX_QUEUES],
+        )
     return Alerts(
         unserved=unserved,
         has_worker=has_worker,
@@ -158,21 +174,24 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
     )
 
 
-async def find_unserved(conn: psycopg.AsyncConnection) -> list[UnservedQueue]:
+async def find_unserved(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[UnservedQueue]:
     """Only `Alerts.unserved`."""
-    rows = await all_rows(conn, sql("unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
+    params = {"most": MAX_QUEUES, "queues": as_list(readable)}
+    rows = await all_rows(conn, sql("unserved_queues"), params, prepare=True)
     return [UnservedQueue(*row) for row in rows]
 
 
-async def find_paused(conn: psycopg.AsyncConnection) -> list[PausedQueue]:
+async def find_paused(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[PausedQueue]:
     """Only `Alerts.paused`."""
-    rows = await all_rows(conn, sql("paused_queues"), {"most": MAX_QUEUES}, prepare=True)
+    params = {"most": MAX_QUEUES, "queues": as_list(readable)}
+    rows = await all_rows(conn, sql("paused_queues"), params, prepare=True)
     return [PausedQueue(*row) for row in rows]
 
 
-async def open_breakers(conn: psycopg.AsyncConnection) -> list[OpenBreaker]:
+async def open_breakers(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[OpenBreaker]:
     """Only `Alerts.breakers`."""
-    rows = await all_rows(conn, sql("open_breakers"), {"most": MAX_QUEUES}, prepare=True)
+    params = {"most": MAX_QUEUES, "queues": as_list(readable)}
+    rows = await all_rows(conn, sql("open_breakers"), params, prepare=True)
     return [OpenBreaker(*row) for row in rows]
 
 

@@ -12,6 +12,7 @@ from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import ALL_QUEUES, LEVEL_SPANS, Window
 from lapinq_core.domain.forecast import Look, forecast
+from lapinq_core.domain.queue_filter import Readable
 
 sql = sql_of(__name__)
 
@@ -58,12 +59,12 @@ async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     return await first_value(conn, sql("prune_levels"), params, prepare=True)
 
 
-async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Levels:
-    """The samples of `window`; of one queue or of all together."""
+async def series(conn: psycopg.AsyncConnection, window: Window, readable: Readable = None) -> Levels:
+    """The samples of `window`, added up; of these queues or of all together."""
     params = {
         "span": window.level_span,
         "points": window.seconds // window.level_span,
-        "queue": ALL_QUEUES if queue is None else queue,
+        "queues": [ALL_QUEUES] if readable is None else sorted(readable),
     }
     rows = await all_rows(conn, sql("levels"), params, prepare=True)
     times, ready, running = map(list, zip(*rows, strict=True))

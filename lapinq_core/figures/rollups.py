@@ -16,6 +16,7 @@ from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS, Figures, Window
 from lapinq_core.domain.histogram import percentiles
+from lapinq_core.domain.queue_filter import Readable, as_list
 
 sql = sql_of(__name__)
 
@@ -59,7 +60,6 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     window: Window
-    queue: str | None
     width: int
     times: list[int]
     completed: PerMinute
@@ -121,19 +121,19 @@ async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     return await first_value(conn, sql("prune_rollups"), params, prepare=True)
 
 
-async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Series:
-    """What happened in `window`, up to the last complete 10 s, and in the one before; in one queue or in all."""
+async def series(conn: psycopg.AsyncConnection, window: Window, readable: Readable = None) -> Series:
+    """What happened in `window`, up to the last complete 10 s, and in the one before; in these queues or in all."""
     params = {
         "span": window.span,
         "width": window.width,
         "points": 2 * window.points,
-        "queue": ALL_QUEUES if queue is None else queue,
+        "queues": [ALL_QUEUES] if readable is None else sorted(readable),
     }
     rows = await all_rows(conn, sql("series"), params, prepare=True)
-    return as_series(rows, window, queue, window.width)
+    return as_series(rows, window, window.width)
 
 
-def as_series(rows: Sequence[tuple[Any, ...]], window: Window, queue: str | None, width: int) -> Series:
+def as_series(rows: Sequence[tuple[Any, ...]], window: Window, width: int) -> Series:
     """The rows of `series.sql` and `task_series.sql`: of a window and the one before."""
     points = [
         _Point(at, seconds, completed, failed, retried, dense(places, runs), dense(places, waits))
@@ -143,7 +143,6 @@ def as_series(rows: Sequence[tuple[Any, ...]], window: Window, queue: str | None
     a_minute = [60 / point.seconds for point in shown]
     return Series(
         window=window,
-        queue=queue,
         width=width,
         times=[point.at for point in shown],
         completed=_line([point.completed for point in shown], a_minute),
@@ -166,16 +165,18 @@ async def sparklines(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> di
     return lines
 
 
-async def recent(conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None) -> Recent:
-    """What happened in the last `minutes`, up to the last complete 10 s; in one queue or in all."""
-    params = {"minutes": minutes, "queue": queue}
+async def recent(conn: psycopg.AsyncConnection, minutes: int, readable: Readable = None) -> Recent:
+    """What happened in the last `minutes`, up to the last complete 10 s; in these queues or in all."""
+    params = {"minutes": minutes, "queues": as_list(readable)}
     rows = await all_rows(conn, sql("recent"), params, prepare=True)
-    queues = {row[0]: Happened(*row[1:5]) for row in rows}
-    whole = ALL_QUEUES if queue is None else queue
-    runs, waits = next((row[5:] for row in rows if row[0] == whole), (None, None))
+    queues = {row[0]: Happened(*row[1:5]) for row in rows if row[1] is not None}
+    total = queues.pop(ALL_QUEUES, None)
+    if readable is not None and queues:
+        total = Happened(*map(sum, zip(*queues.values(), strict=True)))
+    runs, waits = next((row[5:] for row in rows if row[0] == ALL_QUEUES), (None, None))
     return Recent(
-        queues={name: happened for name, happened in queues.items() if name != ALL_QUEUES},
-        total=queues.get(whole),
+        queues=queues,
+        total=total,
         run=_brief_percentiles(runs),
         wait=_brief_percentiles(waits),
     )

@@ -9,6 +9,7 @@ from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
 from lapinq_core.domain.histogram import percentiles
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.figures import rollups
 from lapinq_core.figures.rollups import FOLD_LIMIT, PRUNE_LIMIT, Series
 
@@ -82,9 +83,9 @@ async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
 
 
 async def series(
-    conn: psycopg.AsyncConnection, window: Window, task_name: str, queue: str | None = None
+    conn: psycopg.AsyncConnection, window: Window, task_name: str, readable: Readable = None
 ) -> Series:
-    """What happened to the tasks of a name in `window` and in the one before; without waits."""
+    """What happened to the tasks of a name in `window` and in the one before, in these queues or in all; no waits."""
     width = max(window.width, window.task_span)
     points = window.seconds // width
     params = {
@@ -92,10 +93,10 @@ async def series(
         "width": width,
         "points": 2 * points,
         "task_name": task_name,
-        "queue": queue,
+        "queues": as_list(readable),
     }
     rows = await all_rows(conn, sql("task_series"), params, prepare=True)
-    return rollups.as_series(rows, window, queue, width)
+    return rollups.as_series(rows, window, width)
 
 
 async def of_queue(conn: psycopg.AsyncConnection, window: Window, queue: str) -> list[TaskTotals]:
@@ -103,9 +104,11 @@ async def of_queue(conn: psycopg.AsyncConnection, window: Window, queue: str) ->
     return await _totals(conn, "tasks_of_queue", window, queue=queue)
 
 
-async def of_task(conn: psycopg.AsyncConnection, window: Window, task_name: str) -> list[TaskTotals]:
+async def of_task(
+    conn: psycopg.AsyncConnection, window: Window, task_name: str, readable: Readable = None
+) -> list[TaskTotals]:
     """The queues in which tasks of a name had the most attempts in `window`."""
-    return await _totals(conn, "queues_of_task", window, task_name=task_name)
+    return await _totals(conn, "queues_of_task", window, task_name=task_name, queues=as_list(readable))
 
 
 async def usual(conn: psycopg.AsyncConnection, tasks: Collection[Task]) -> dict[Task, Usual]:
@@ -125,7 +128,7 @@ async def usual(conn: psycopg.AsyncConnection, tasks: Collection[Task]) -> dict[
 
 
 async def _totals(
-    conn: psycopg.AsyncConnection, verb: str, window: Window, **chosen: str
+    conn: psycopg.AsyncConnection, verb: str, window: Window, **chosen: str | list[str] | None
 ) -> list[TaskTotals]:
     params = {**chosen, "span": window.task_span, "seconds": window.seconds, "most": MAX_SHOWN}
     rows = await all_rows(conn, sql(verb), params, prepare=True)

@@ -9,6 +9,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.people import audit
@@ -105,16 +106,17 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
     return _details.decode(rows[0][1]) if rows else None
 
 
-async def list_registered(conn: psycopg.AsyncConnection) -> list[RegisteredTask]:
-    """By module and name."""
-    return _registered.decode(await first_value(conn, sql("list_registered")))
+async def list_registered(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[RegisteredTask]:
+    """By module and name. With `readable` those whose declared queue is among these."""
+    return _within(readable, await first_value(conn, sql("list_registered")))
 
 
-async def find_registered(conn: psycopg.AsyncConnection, task_name: str) -> list[RegisteredTask]:
+async def find_registered(
+    conn: psycopg.AsyncConnection, task_name: str, readable: Readable = None
+) -> list[RegisteredTask]:
     """Those of a name, as `list_registered` tells."""
-    return _registered.decode(
-        await first_value(conn, sql("find_registered"), {"task_name": task_name}, prepare=True)
-    )
+    params = {"task_name": task_name}
+    return _within(readable, await first_value(conn, sql("find_registered"), params, prepare=True))
 
 
 async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[float]:
@@ -147,6 +149,11 @@ async def request(
     if found.asked_to is WorkerRequest.STOP and request is not WorkerRequest.STOP:
         raise StoppingWorker
     return found
+
+
+def _within(readable: Readable, found: str) -> list[RegisteredTask]:
+    tasks = _registered.decode(found)
+    return tasks if readable is None else [task for task in tasks if task.queue_name in readable]
 
 
 async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int, str]]:

@@ -7,6 +7,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.queue_filter import Readable, as_list
 
 sql = sql_of(__name__)
 
@@ -32,10 +33,17 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 async def find_anywhere(
-    conn: psycopg.AsyncConnection, text: str, ids: tuple[str, str] | None, limit: int
+    conn: psycopg.AsyncConnection,
+    text: str,
+    ids: tuple[str, str] | None,
+    limit: int,
+    readable: Readable = None,
 ) -> list[Hit]:
-    """At most `limit` hits of each kind. `ids` are the lowest and highest id that the text may mean."""
+    """At most `limit` hits of each kind. `ids` are the lowest and highest id that the text may mean.
+
+    With `readable` only of these queues, and no workers.
+    """
     first, last = ids or (None, None)
-    params = {"text": text, "first": first, "last": last, "limit": limit}
+    params = {"text": text, "first": first, "last": last, "limit": limit, "queues": as_list(readable)}
     rows = await all_rows(conn, sql("find_anywhere"), params, prepare=True)
     return [Hit(Kind(kind), key, label, detail) for kind, key, label, detail in rows]

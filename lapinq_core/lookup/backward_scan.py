@@ -115,14 +115,15 @@ class BackwardScan:
         await set_limit(conn, SHOWING_SECONDS)
 
     async def _has_all(self, conn: psycopg.AsyncConnection) -> bool:
-        """Whether the queue has no more tasks of these statuses than were found from the newest one on.
+        """Whether the queues have no more tasks of these statuses than were found from the newest one on.
 
-        Without this, a scan for the few tasks of a small queue would go on to the oldest task of all queues.
+        Without this, a scan for the few tasks of small queues would go on to the oldest task of all queues.
         """
-        if self._chosen.queue is None or self._chosen.before is not None:
+        is_any = self._chosen.queue is None and self._chosen.queues is None
+        if is_any or self._chosen.before is not None:
             return False
         if self._there is None:
-            self._there = await number_of(conn, self._chosen.queue, self._chosen.statuses)
+            self._there = await number_of(conn, self._chosen, self._chosen.statuses)
         return self.matched >= self._there
 
     async def _next_batch(self, conn: psycopg.AsyncConnection, source: ScanSource, size: int) -> _Batch:

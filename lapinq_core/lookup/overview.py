@@ -11,6 +11,7 @@ from lapinq_core.db.rows import all_rows
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.forecast import Forecast, forecast
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.worker import WorkerState
 from lapinq_core.figures import levels, rollups
@@ -123,52 +124,74 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         list[QueueNow], doc(f"Those with the most pending and running tasks, at most {MAX_QUEUES}.")
     ]
     more_queues: Annotated[int, doc("How many more there are.")]
-    workers: Annotated[list[WorkerNow], doc("Live ones first, then by name.")]
+    workers: Annotated[
+        list[WorkerNow],
+        doc("Live ones first, then by name. Empty for callers who may read some queues only."),
+    ]
     more_workers: int
     running: Annotated[list[RunningNow], doc(f"The longest running first, at most {MAX_RUNNING}.")]
 
 
-async def overview(conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None) -> Overview:
-    """What happens in `queue`, or in all queues. `conn` is in no transaction."""
+async def overview(
+    conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None, readable: Readable = None
+) -> Overview:
+    """What happens in `queue`, or in all queues of `readable`. `conn` is in no transaction."""
     async with snapshot(conn):
-        return await read(conn, minutes, queue, max_newest=MAX_NEWEST)
+        return await read(conn, minutes, queue, readable, max_newest=MAX_NEWEST)
 
 
 async def read(
-    conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None, *, max_newest: int
+    conn: psycopg.AsyncConnection,
+    minutes: int,
+    queue: str | None = None,
+    readable: Readable = None,
+    *,
+    max_newest: int,
 ) -> Overview:
-    """As `overview`, in the caller's `snapshot`. It counts the queues of at most `max_newest` new tasks."""
-    found = await inspect.count_queues(conn)
-    paused = set(await backlog.paused(conn))
-    chosen = [each for each in _with_paused(found, paused) if queue in {None, each.queue_name}]
+    """As `overview`, in the caller's `snapshot`. It counts the queues of at most `max_newest` new tasks.
+
+    Who may not read all queues is not shown the workers, which serve others, too.
+    """
+    queues = readable if queue is None else {queue}
+    paused = {name for name in await backlog.paused(conn) if queues is None or name in queues}
+    chosen = _with_paused(await inspect.count_queues(conn, queues), paused)
     shown = fullest(chosen, MAX_QUEUES)
     waiting = [each.queue_name for each in shown if each.pending]
     fleet = await operators.list_workers(conn, max_tasks=0)
-    workers = [each for each in fleet.workers if queue is None or each.queues is None or queue in each.queues]
+    workers = [
+        each
+        for each in fleet.workers
+        if queues is None or each.queues is None or not queues.isdisjoint(each.queues)
+    ]
     facts = _Facts(
         paused=paused,
         slots=_slots(fleet.workers),
         delayed=await _count_delayed(conn),
         ages=await measure.ages(conn, waiting),
-        enqueued=await _enqueued(conn, minutes * 60, max_newest),
-        recent=await rollups.recent(conn, minutes, queue),
+        enqueued={
+            name: rate
+            for name, rate in (await _enqueued(conn, minutes * 60, max_newest)).items()
+            if queues is None or name in queues
+        },
+        recent=await rollups.recent(conn, minutes, queues),
         looks=await levels.looks(conn),
         seconds=minutes * 60,
     )
-    running = await _longest_running(conn, queue)
+    running = await _longest_running(conn, queues)
+    shown_workers = [_worker(each) for each in workers] if readable is None else []
     return Overview(
         window_seconds=facts.seconds,
         queue=queue,
         totals=total_of(chosen),
         ready=facts.ready(chosen),
         slots=sum(each.concurrency for each in workers if _claims(each)),
-        rates=facts.rates_of(queue),
+        rates=facts.rates_of(None),
         wait=Times(*facts.recent.wait),
         run=Times(*facts.recent.run),
         queues=[facts.queue(each) for each in shown],
         more_queues=len(chosen) - len(shown),
-        workers=[_worker(each) for each in workers],
-        more_workers=fleet.more,
+        workers=shown_workers,
+        more_workers=fleet.more if readable is None else 0,
         running=running,
     )
 
@@ -234,7 +257,7 @@ class _Facts(NamedTuple):
         )
 
     def rates_of(self, queue: str | None) -> Rates:
-        """Of one queue, or of all together."""
+        """Of one queue, or of all that were asked for together."""
         happened = self.recent.total if queue is None else self.recent.queues.get(queue)
         enqueued = sum(self.enqueued.values()) if queue is None else self.enqueued.get(queue, 0.0)
         counts = (0, 0, 0, 0) if happened is None else happened
@@ -280,6 +303,6 @@ async def _enqueued(conn: psycopg.AsyncConnection, seconds: int, most: int) -> d
     }
 
 
-async def _longest_running(conn: psycopg.AsyncConnection, queue: str | None) -> list[RunningNow]:
-    params = {"queue": queue, "most": MAX_RUNNING}
+async def _longest_running(conn: psycopg.AsyncConnection, queues: Readable) -> list[RunningNow]:
+    params = {"queues": as_list(queues), "most": MAX_RUNNING}
     return [RunningNow(*row) for row in await all_rows(conn, sql("longest_running"), params, prepare=True)]

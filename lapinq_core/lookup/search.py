@@ -150,8 +150,7 @@ async def count(
     if is_void(narrowed):
         return Count(0, is_exact=True, is_capped=False)
     if _is_counted(narrowed):
-        queues = narrowed.queues or [narrowed.queue]
-        number = sum([await number_of(conn, queue, narrowed.statuses) for queue in queues])
+        number = await number_of(conn, narrowed, narrowed.statuses)
         return Count(number, is_exact=True, is_capped=False)
     scan = BackwardScan(narrowed, cap + 1, 0, window, seconds)
     try:

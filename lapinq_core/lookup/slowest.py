@@ -7,6 +7,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.tasks.state import Status
 
 sql = sql_of(__name__)
@@ -27,10 +28,10 @@ class SlowTask(msgspec.Struct, frozen=True):
 
 
 async def slowest(
-    conn: psycopg.AsyncConnection, *, queue: str | None = None, task_name: str | None = None
+    conn: psycopg.AsyncConnection, *, readable: Readable = None, task_name: str | None = None
 ) -> list[SlowTask]:
-    """The slowest first, of the newest `NEWEST` tasks that ended: of a queue and a task name, or of any."""
-    params = {"queue": queue, "task_name": task_name, "newest": NEWEST, "most": MAX_SHOWN}
+    """The slowest first, of the newest `NEWEST` tasks that ended: of these queues and of a task name, or of any."""
+    params = {"queues": as_list(readable), "task_name": task_name, "newest": NEWEST, "most": MAX_SHOWN}
     rows = await all_rows(conn, sql("slowest"), params, prepare=True)
     return [
         SlowTask(task_id, name, place, Status(outcome), seconds, ended_at)

@@ -54,9 +54,11 @@ async def create(conn: psycopg.AsyncConnection, owner_id: int, name: str, page: 
     return SavedView(**dict(zip(SavedView.__struct_fields__, row, strict=True)))
 
 
-async def list_for(conn: psycopg.AsyncConnection, user_id: int, page: str | None = None) -> list[SavedView]:
-    """The user's own views, and those that are shared, by name; with `page` only those of it."""
-    params = {"user_id": user_id, "page": page}
+async def list_for(
+    conn: psycopg.AsyncConnection, user_id: int, page: str | None = None, *, shared: bool
+) -> list[SavedView]:
+    """The user's own views, and with `shared` those that are shared, by name; with `page` only those of it."""
+    params = {"user_id": user_id, "page": page, "shared": shared}
     rows = await all_rows(conn, sql("list_views"), params, prepare=True)
     fields = SavedView.__struct_fields__
     return [SavedView(**dict(zip(fields, row, strict=True))) for row in rows]

@@ -29,25 +29,33 @@ _LIMITS = {"idle": IDLE_SECONDS, "absolute": ABSOLUTE_SECONDS}
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A valid session and its user. `default_login` names a user who still has the default password."""
+    """A valid session and its user. `default_login` names a user who still has the default password.
+
+    `reads` are the queues that they may read besides those of their permissions, None for all.
+    """
 
     id: str
     user_id: int
     username: str
     role: Role
     permissions: Grants
+    reads: frozenset[str] | None
     has_default_password: bool
     default_login: str | None
 
     @property
     def actor(self) -> Actor:
         """Its user as the actor of a request."""
+        is_admin = self.role is Role.ADMIN
+        reads = None if is_admin else self.reads
+        acts_on = [queue for queue, able in self.permissions.items() if able]
         return Actor(
             kind=ActorKind.USER,
             id=self.user_id,
             name=self.username,
-            is_admin=self.role is Role.ADMIN,
+            is_admin=is_admin,
             permissions=self.permissions,
+            queues=None if reads is None else reads.union(acts_on),
         )
 
 
@@ -106,7 +114,7 @@ async def find(conn: psycopg.AsyncConnection, token_hash: bytes) -> Session | No
     row = await maybe_row(conn, sql("find_session"), params, prepare=True)
     if row is None:
         return None
-    if row[7]:
+    if row[8]:
         await conn.execute(sql("touch_session"), {"token_hash": token_hash})
     return Session(
         id=row[0],
@@ -114,8 +122,9 @@ async def find(conn: psycopg.AsyncConnection, token_hash: bytes) -> Session | No
         username=row[2],
         role=Role(row[3]),
         permissions=read_grants(_grants.decode(row[4])),
-        has_default_password=row[5],
-        default_login=row[6],
+        reads=None if row[5] is None else frozenset(row[5]),
+        has_default_password=row[6],
+        default_login=row[7],
     )
 
 

@@ -16,12 +16,16 @@ _grants = msgspec.json.Decoder(dict[str, list[str]])
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A user. `has_default_password`: still has the default password."""
+    """A user. `reads` are the queues that they may read besides those of their permissions, None for all.
+
+    `has_default_password`: still has the default password.
+    """
 
     id: int
     username: str
     role: Role
     permissions: Grants
+    reads: list[str] | None
     has_default_password: bool
     created_at: datetime
 
@@ -43,11 +47,16 @@ class Changed(StrEnum):
     LAST_ADMIN = "last admin"
 
 
-async def create(conn: psycopg.AsyncConnection, username: str, password_hash: str, role: Role) -> User | None:
+async def create(
+    conn: psycopg.AsyncConnection,
+    username: str,
+    password_hash: str,
+    role: Role,
+    reads: list[str] | None = None,
+) -> User | None:
     """The new user; None if the name is taken, ignoring case."""
-    return await _one(
-        conn, "create_user", {"username": username, "password_hash": password_hash, "role": role}
-    )
+    params: dict[str, object] = {"username": username, "password_hash": password_hash, "role": role}
+    return await _one(conn, "create_user", {**params, "reads": reads})
 
 
 async def has_any(conn: psycopg.AsyncConnection) -> bool:
@@ -114,6 +123,11 @@ async def set_permissions(conn: psycopg.AsyncConnection, user_id: int, grants: G
     return await _one(conn, "set_permissions", {"id": user_id, "permissions": permissions})
 
 
+async def set_reads(conn: psycopg.AsyncConnection, user_id: int, queues: list[str] | None) -> User | None:
+    """Sets which queues a user may read, None for all; None for an unknown id."""
+    return await _one(conn, "set_reads", {"id": user_id, "reads": queues})
+
+
 async def set_password(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> bool:
     """Sets a new password for the user in `known`; False if the password has changed since, or the user is gone."""
     params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
@@ -136,12 +150,13 @@ async def _one(conn: psycopg.AsyncConnection, verb: str, params: dict[str, objec
     return _user(row) if row else None
 
 
-def _user(row: tuple[int, str, str, str, bool, datetime]) -> User:
+def _user(row: tuple[int, str, str, str, list[str] | None, bool, datetime]) -> User:
     return User(
         id=row[0],
         username=row[1],
         role=Role(row[2]),
         permissions=read_grants(_grants.decode(row[3])),
-        has_default_password=row[4],
-        created_at=row[5],
+        reads=row[4],
+        has_default_password=row[5],
+        created_at=row[6],
     )

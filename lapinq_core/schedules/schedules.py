@@ -15,6 +15,7 @@ from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.interval import interval_text, read_interval
+from lapinq_core.domain.queue_filter import QueueFilter
 from lapinq_core.domain.schedules.schedule import (
     Definition,
     ScheduleState,
@@ -83,10 +84,9 @@ class Schedule(Definition, frozen=True, kw_only=True):
         return Definition(**{field: getattr(self, field) for field in Definition.__struct_fields__})
 
 
-class ScheduleFilter(msgspec.Struct, frozen=True, kw_only=True):
+class ScheduleFilter(QueueFilter, frozen=True, kw_only=True):
     """The filters of a list; `part` matches part of the name or the task's name, ignoring case."""
 
-    queue: str | None = None
     part: str | None = None
     state: ScheduleState | None = None
     source: str | None = None

@@ -15,7 +15,9 @@ users = sa.Table(
     sa.Column("permissions", JSONB, nullable=False, server_default="{}"),
     sa.Column("has_default_password", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("reads", ARRAY(sa.Text)),
     sa.CheckConstraint("role IN ('admin', 'user')", name="lapinq_users_role_check"),
+    sa.CheckConstraint("cardinality(reads) > 0", name="lapinq_users_reads_check"),
     sa.Index("lapinq_users_username", sa.text("lower(username)"), unique=True),
 )
 

@@ -12,12 +12,13 @@ from typing import LiteralString, TypeVar
 import msgspec
 from psycopg import sql
 
+from lapinq_core.domain.queue_filter import QueueFilter
 from lapinq_core.domain.tasks.shown_state import STATUS_OF, ShownState, states_of, statuses_of
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks.state_conditions import ANYWHERE, Table, tables_of, within
 
 
-class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
+class TaskFilter(QueueFilter, frozen=True, kw_only=True):
     """The filters. `task_name`, `module`, `args`, `kwargs`, `arguments` (either of both), `metadata`, `result` and
     `error` are ILIKE patterns, `not_task_names` and `not_errors` lists of patterns that must not match.
 
@@ -28,7 +29,6 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     error matches only tasks that have ended.
     """
 
-    queue: str | None = None
     status: Status | None = None
     states: frozenset[ShownState] | None = None
     task_name: str | None = None
@@ -43,7 +43,6 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     error_kind: str | None = None
     worker: str | None = None
     key: str | None = None
-    queues: list[str] | None = None
     names: list[str] | None = None
     not_queues: list[str] | None = None
     not_names: list[str] | None = None
@@ -80,6 +79,8 @@ def in_states(chosen: _Filter, states: AbstractSet[ShownState]) -> _Filter:
 
 def is_void(chosen: TaskFilter) -> bool:
     """Whether nothing can match: an unfinished task has no result, a pending one no worker."""
+    if chosen.queues == []:
+        return True
     statuses = chosen.statuses
     if given(chosen, OF_THE_END) and not statuses & FINAL:
         return True

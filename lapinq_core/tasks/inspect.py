@@ -11,9 +11,10 @@ from psycopg import sql as psql
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.tasks.shown_state import ShownState, state_of
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks.filters import TaskFilter, pick_tasks
+from lapinq_core.tasks.filters import TaskFilter, is_void, pick_tasks
 
 sql = sql_of(__name__)
 
@@ -147,9 +148,10 @@ def history_statement() -> str:
     return sql("task_history")
 
 
-async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
-    """Every queue that has tasks, by name."""
-    return [QueueCounts(*row) for row in await all_rows(conn, sql("count_queues"), prepare=True)]
+async def count_queues(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[QueueCounts]:
+    """Every queue that has tasks, by name; of those in `readable`."""
+    params = {"queues": as_list(readable)}
+    return [QueueCounts(*row) for row in await all_rows(conn, sql("count_queues"), params, prepare=True)]
 
 
 async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
@@ -159,6 +161,8 @@ async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
 
 async def newest_tasks(conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int) -> list[TaskLine]:
     """The `limit` newest matching tasks."""
+    if is_void(chosen):
+        return []
     query = psql.SQL(sql("newest_tasks")).format(picked=pick_tasks(chosen, limit))
     return await _lines(conn, query, msgspec.structs.asdict(chosen))
 

@@ -10,6 +10,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.limits import breakers, policies
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.people import audit
@@ -73,12 +74,13 @@ async def list_queues(
     part: str = "",
     order: QueueOrder = QueueOrder.NAME,
     limit: int = MAX_LISTED,
+    readable: Readable = None,
 ) -> tuple[list[QueueLine], int]:
     """The first `limit` queues that have tasks or are paused and whose name contains `part`, ignoring case.
 
-    Also returns how many match in all.
+    Only those in `readable`. Also returns how many match in all.
     """
-    params = {"part": part, "order": order, "limit": limit}
+    params = {"part": part, "order": order, "limit": limit, "queues": as_list(readable)}
     rows = await all_rows(conn, sql("list_queues"), params, prepare=True)
     return [QueueLine(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
 

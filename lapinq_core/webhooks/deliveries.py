@@ -12,6 +12,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.queue_filter import QueueFilter
 from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, Event, Undelivered, WebhookState
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
@@ -35,11 +36,10 @@ class DueWebhook(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
 
 
-class WebhookFilter(msgspec.Struct, frozen=True, kw_only=True):
+class WebhookFilter(QueueFilter, frozen=True, kw_only=True):
     """The filters of a list; `first` and `last` bound the id, `before` is the number to continue from."""
 
     state: WebhookState | None = None
-    queue: str | None = None
     task_id: str | None = None
     first: str | None = None
     last: str | None = None

@@ -93,7 +93,7 @@ class State:
         self.passwords = Passwords()
         self.key_throttle = KeyThrottle()
         self.refusals = RefusalLimits()
-        self.open_errors = SharedFigure(OPEN_ERRORS_SECONDS)
+        self.open_errors = SharedFigure[dict[str, int]](OPEN_ERRORS_SECONDS)
         """How many groups of errors are open or regressed."""
         self.long_windows = LongWindows()
         self.payloads = Payloads(settings.redact)

@@ -23,7 +23,7 @@ from lapinq_core.people import audit, sessions, users
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _USERS = "/admin/users"
-_HEADINGS = ("USERNAME", "ROLE", "PERMISSIONS", "PASSWORD")
+_HEADINGS = ("USERNAME", "ROLE", "READS", "PERMISSIONS", "PASSWORD")
 _NO_TOKEN = b""
 """No session has this token hash, so all of them end."""
 
@@ -50,7 +50,7 @@ def user() -> None:
 @json_flag
 @api_flags
 def list_users(as_json: bool, **given: object) -> None:
-    """List the users and their permissions on each queue."""
+    """List the users, which queues they may read, and their permissions on each queue."""
     with reached(given) as api:
         found = api.get("/api/v1/users")
     if as_json:
@@ -62,15 +62,25 @@ def list_users(as_json: bool, **given: object) -> None:
 @user.command()
 @click.argument("username")
 @click.option("--role", type=_role, default=Role.USER.value, show_default=True, help="The user's role.")
+@click.option(
+    "--queue",
+    "-q",
+    "queues",
+    multiple=True,
+    help="Let the user read this queue only. Repeatable. By default they may read all.",
+)
 @_password_flags
 @json_flag
 @api_flags
-def add(username: str, role: str, from_stdin: bool, as_json: bool, **given: object) -> None:
+def add(
+    username: str, role: str, queues: tuple[str, ...], from_stdin: bool, as_json: bool, **given: object
+) -> None:
     """Create a user and ask for the password."""
     _checked(lambda: check_username("the username", username))
     password = _ask_for_password(username, from_stdin=from_stdin)
     with reached(given) as api, saying(HTTPStatus.CONFLICT, f"a user {username} exists already"):
-        made = api.post(_USERS, {"username": username, "password": password, "role": role})
+        limits = {"reads": queues} if queues else {}
+        made = api.post(_USERS, {"username": username, "password": password, "role": role, **limits})
     print_done(made, f"created {username}", as_json=as_json)
 
 
@@ -141,6 +151,36 @@ def permit(username: str, grants: tuple[str, ...], create: bool, as_json: bool, 
 
 @user.command()
 @click.argument("username")
+@click.argument("queues", nargs=-1, metavar="[QUEUE]...")
+@click.option("--all", "may_read_all", is_flag=True, help="Let the user read all queues.")
+@create_flag
+@json_flag
+@api_flags
+def reads(
+    username: str,
+    queues: tuple[str, ...],
+    may_read_all: bool,
+    create: bool,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Set which queues a user may read.
+
+    They replace the earlier ones. A user always reads the queues on which they have a permission, and an admin all.
+    """
+    if bool(queues) is may_read_all:
+        raise click.UsageError("name the queues that the user may read, or give --all")
+    with reached(given) as api:
+        found = _find(api, username)
+        with known_unless(create) as must_exist:
+            changed = api.post(
+                f"{_USERS}/{found['id']}/reads", {"queues": queues or None}, must_exist=must_exist
+            )
+    print_done(changed, f"{username} may now read: {_reads(changed.value)}", as_json=as_json)
+
+
+@user.command()
+@click.argument("username")
 @json_flag
 @api_flags
 def delete(username: str, as_json: bool, **given: object) -> None:
@@ -197,7 +237,13 @@ def _checked(check: Callable[[], None]) -> None:
 
 def _row(one: Mapping[str, Any]) -> list[object]:
     password = "has the default password" if one["has_default_password"] else None
-    return [one["username"], one["role"], _permissions(one), password]
+    return [one["username"], one["role"], _reads(one), _permissions(one), password]
+
+
+def _reads(one: Mapping[str, Any]) -> str:
+    if one.get("reads") is None or one["role"] == Role.ADMIN:
+        return "all queues"
+    return ", ".join(sorted({*one["reads"], *one["permissions"]}))
 
 
 def _permissions(one: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Who makes a request, and what they may do. Pure: `lapinq_core.people` stores people, sessions and keys.
 
-An admin and the key from the settings may do everything. A user reads everything except values that the settings hide,
-and acts on a queue with the permission for it. A named key does what its scopes allow, on every queue or on those that
-it is limited to.
+An admin and the key from the settings may do everything. A user reads every queue, or those that they are limited to,
+except values that the settings hide, and acts on a queue with the permission for it. A named key does what its scopes
+allow, on every queue or on those that it is limited to.
 """
 
 from enum import StrEnum
@@ -53,7 +53,7 @@ class ActorKind(StrEnum):
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """The caller. `id` is the user's or the named key's; `permissions` are by queue.
 
-    `queues` are those that a named key is limited to, None for all.
+    `queues` are those that a user may read, or that a named key is limited to; None for all.
     """
 
     kind: ActorKind
@@ -71,22 +71,17 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def any_queue(self) -> str | None:
-        """A queue on which they may do all that their scopes allow; None is all queues."""
-        return None if self.queues is None else min(self.queues)
+        """A queue that they may read, and on which a key may do all that its scopes allow; None is all queues."""
+        return None if self.queues is None else min(self.queues, default=None)
 
     def covers(self, queue: str | None) -> bool:
-        """Whether `queue` is not beyond what a key is limited to; None is all queues."""
+        """Whether `queue` is not beyond what they are limited to; None is all queues."""
         return self.queues is None or queue in self.queues
 
     def may_read(self, queue: str | None) -> bool:
         """Whether they may read tasks of `queue`; None is all queues, and what belongs to none."""
-        match self.kind:
-            case ActorKind.KEY:
-                return self.is_admin or (Scope.READ in self.scopes and self.covers(queue))
-            case ActorKind.USER | ActorKind.ANONYMOUS | ActorKind.COMMAND_LINE:
-                return True
-            case _:
-                assert_never(self.kind)
+        has_scope = self.kind is not ActorKind.KEY or self.is_admin or Scope.READ in self.scopes
+        return has_scope and self.covers(queue)
 
     def may(self, permission: Permission, queue: str | None, scopes: Scopes | None = None) -> bool:
         """Whether they have the permission on `queue`; None means on all queues.

@@ -1,4 +1,4 @@
-"""A user's permissions as JSON: an object that maps queue names to lists of permissions."""
+"""A user's permissions as JSON, an object that maps queue names to lists, and the limit to queues of users and keys."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +9,8 @@ from lapinq_core.domain.tasks.task import check_name
 Grants = dict[str, frozenset[Permission]]
 
 MAX_QUEUES = 1000
+MAX_LIMITED = 100
+"""Queues to which a user or a key may be limited."""
 _KNOWN = frozenset(Permission)
 
 
@@ -27,6 +29,17 @@ def check_grants(loc: str, queues: Mapping[str, Sequence[str]]) -> Grants:
         if words:
             found[queue] = frozenset(Permission(word) for word in words)
     return found
+
+
+def check_limit(loc: str, queues: Sequence[str] | None) -> list[str] | None:
+    """Each of `queues` once, by name; None for all. Raises `InvalidValue`."""
+    if queues is None:
+        return None
+    if not 1 <= len(queues) <= MAX_LIMITED:
+        raise InvalidValue(loc, f"must name 1 to {MAX_LIMITED} queues, or be null for all")
+    for index, queue in enumerate(queues):
+        check_name(f"{loc}[{index}]", queue)
+    return sorted(set(queues))
 
 
 def read_grants(stored: Mapping[str, Sequence[str]]) -> Grants:

@@ -1,4 +1,4 @@
--- The groups that failed most in the last `seconds`, open and regressed ones, of the 500 that failed last: of a queue and
+-- The groups that failed most in the last `seconds`, open and regressed ones, of the 500 that failed last: of `queues` and
 -- a task name, NULL is any. Returns ids, with how many tasks failed and attempts were retried in that time, from counts
 -- of `span` seconds. Locks nothing. Relies on lapinq_error_groups_last_at and lapinq_error_counts_group.
 WITH recent AS MATERIALIZED (
@@ -6,7 +6,7 @@ WITH recent AS MATERIALIZED (
       FROM lapinq_error_groups
      WHERE last_at >= lapinq_now() - %(seconds)s::float8 * interval '1 second'
        AND (state IN ('open', 'regressed') OR state = 'muted' AND muted_until <= lapinq_now())
-       AND (%(queue)s::text IS NULL OR queue_name = %(queue)s::text)
+       AND (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))
        AND (%(task_name)s::text IS NULL OR task_name = %(task_name)s::text)
      ORDER BY last_at DESC
      LIMIT 500

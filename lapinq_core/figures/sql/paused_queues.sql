@@ -1,4 +1,5 @@
--- Paused queues, by whom and why, with how many tasks are pending; the fullest first, at most `most`.
+-- Paused queues, by whom and why, with how many tasks are pending; of `queues`, or of all (NULL). The fullest first,
+-- at most `most`.
 -- Locks nothing. Its cost grows with unfolded counts and paused queues.
 SELECT q.name,
        coalesce(c.pending, 0)::bigint AS waiting,
@@ -10,5 +11,6 @@ SELECT q.name,
                FROM lapinq_counts
               GROUP BY queue_name) AS c ON c.queue_name = q.name
  WHERE q.paused_at IS NOT NULL
+   AND (%(queues)s::text[] IS NULL OR q.name = ANY (%(queues)s::text[]))
  ORDER BY waiting DESC, q.name COLLATE "C"
  LIMIT %(most)s::integer

@@ -1,4 +1,4 @@
--- What happened to the tasks of `task_name` in each queue in the last `seconds`, as tasks_of_queue.sql tells.
+-- What happened to the tasks of `task_name` in each of `queues` or of all (NULL) in the last `seconds`, as tasks_of_queue.sql tells.
 -- Locks nothing. Relies on lapinq_task_rollups_task.
 WITH clock AS MATERIALIZED (
     SELECT date_bin(make_interval(secs => %(span)s::integer),
@@ -28,6 +28,8 @@ WITH clock AS MATERIALIZED (
             WHERE task_name = %(task_name)s::text
               AND span = 60
               AND since >= greatest(c.spans_end, c.quarters_end)) AS r
+     WHERE %(queues)s::text[] IS NULL
+        OR r.queue_name = ANY (%(queues)s::text[])
 ), chosen AS MATERIALIZED (
     SELECT queue_name, task_name, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
            sum(retried)::bigint AS retried

@@ -1,6 +1,6 @@
 -- What happened in each queue in the last `minutes`, up to the last complete 10 s: queue, sums of started, completed,
--- failed and retried. All queues together are a row named ''. `queue` limits it to one; NULL is all. The row named ''
--- or `queue` also has the histograms of run and wait times, NULL if there are none.
+-- failed and retried; of `queues`, or of all (NULL), where all together are a row named ''. A row named '' has the
+-- histograms of run and wait times of all these queues together, NULL if there are none; with `queues`, its sums are NULL.
 -- Complete minutes are read from their rows, both ends from rows of 10 s. Locks nothing. Relies on lapinq_rollups_since.
 WITH clock AS MATERIALIZED (
     SELECT since, until,
@@ -30,16 +30,17 @@ WITH clock AS MATERIALIZED (
             WHERE span = 10
               AND since >= c.minutes_end
               AND since < c.until) AS r
-     WHERE %(queue)s::text IS NULL
-        OR r.queue_name = %(queue)s::text
+     WHERE %(queues)s::text[] IS NULL
+        OR r.queue_name = ANY (%(queues)s::text[])
 ), buckets AS (
     SELECT place, sum(run)::bigint AS run, sum(wait)::bigint AS wait
       FROM seen
      CROSS JOIN LATERAL unnest(runs, waits) WITH ORDINALITY AS u (run, wait, place)
-     WHERE queue_name = coalesce(%(queue)s::text, '')
+     WHERE queue_name = ''
+        OR %(queues)s::text[] IS NOT NULL
      GROUP BY place
 ), histograms AS (
-    SELECT coalesce(%(queue)s::text, '') AS queue_name,
+    SELECT '' AS queue_name,
            array_agg(coalesce(run, 0) ORDER BY place) AS runs,
            array_agg(coalesce(wait, 0) ORDER BY place) AS waits
       FROM buckets
@@ -51,4 +52,4 @@ WITH clock AS MATERIALIZED (
 )
 SELECT queue_name, s.started, s.completed, s.failed, s.retried, h.runs, h.waits
   FROM sums s
-  LEFT JOIN histograms h USING (queue_name)
+  FULL JOIN histograms h USING (queue_name)

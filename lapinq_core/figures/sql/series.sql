@@ -1,7 +1,7 @@
 -- What happened at each of `points` points in time, `width` seconds apart: one row per point, oldest first. Columns:
 -- start in seconds since 1970, seconds covered, sums of completed, failed and retried, and the buckets that are not
--- empty, in any order: their places from 1 on, run times and wait times in each; NULL if there are none. `queue` is one
--- queue, or '' for all together.
+-- empty, in any order: their places from 1 on, run times and wait times in each; NULL if there are none. `queues` are
+-- added up; '' is all queues together.
 -- The series ends with the last complete 10 s. Complete spans of `span` seconds are read from their rows, the rest from
 -- rows of 10 s. Locks nothing. Relies on lapinq_rollups_queue.
 WITH clock AS MATERIALIZED (
@@ -21,14 +21,14 @@ WITH clock AS MATERIALIZED (
             WHERE span = %(span)s::integer
               AND since >= c.first
               AND since < c.span_ends
-              AND queue_name = %(queue)s::text
+              AND queue_name = ANY (%(queues)s::text[])
            UNION ALL
            SELECT *
              FROM lapinq_rollups
             WHERE span = 10
               AND since >= c.span_ends
               AND since < c.until
-              AND queue_name = %(queue)s::text) AS r
+              AND queue_name = ANY (%(queues)s::text[])) AS r
 ), sums AS (
     SELECT at, sum(completed) AS completed, sum(failed) AS failed, sum(retried) AS retried
       FROM seen

@@ -1,4 +1,4 @@
--- As series.sql, for the tasks of a name, in `queue` or in all (NULL). The series ends with the last complete minute but
+-- As series.sql, for the tasks of a name, in `queues` or in all (NULL). The series ends with the last complete minute but
 -- one, as workers report every 10 s; its last minutes are read from rows of 60 s.
 -- Locks nothing. Relies on lapinq_task_rollups_task.
 WITH clock AS MATERIALIZED (
@@ -27,8 +27,8 @@ WITH clock AS MATERIALIZED (
               AND since >= c.span_ends
               AND since < c.until
               AND task_name = %(task_name)s::text) AS r
-     WHERE %(queue)s::text IS NULL
-        OR r.queue_name = %(queue)s::text
+     WHERE %(queues)s::text[] IS NULL
+        OR r.queue_name = ANY (%(queues)s::text[])
 ), sums AS (
     SELECT at, sum(completed) AS completed, sum(failed) AS failed, sum(retried) AS retried
       FROM seen

@@ -1,5 +1,6 @@
 -- Queues that have ready tasks and are not paused, and from which no live worker claims: how many tasks are pending,
--- how many seconds the first in line has waited, and whether only quiet workers serve the queue. The fullest first, at
+-- how many seconds the first in line has waited, and whether only quiet workers serve the queue; of `queues`, or of all
+-- (NULL). The fullest first, at
 -- most `most`, from the hundred fullest without a worker.
 -- Locks nothing. Its cost grows with unfolded counts and workers. Relies on lapinq_ready_claim, two lookups per queue;
 -- without claims there are no dead entries to skip.
@@ -11,7 +12,8 @@ WITH alive AS MATERIALIZED (
 ), unserved AS MATERIALIZED (
     SELECT c.queue_name, sum(c.pending)::bigint AS waiting
       FROM lapinq_counts c
-     WHERE NOT EXISTS (SELECT FROM alive a WHERE a.queues IS NULL AND NOT a.is_quiet)
+     WHERE (%(queues)s::text[] IS NULL OR c.queue_name = ANY (%(queues)s::text[]))
+       AND NOT EXISTS (SELECT FROM alive a WHERE a.queues IS NULL AND NOT a.is_quiet)
        AND NOT EXISTS (SELECT FROM alive a WHERE c.queue_name = ANY (a.queues) AND NOT a.is_quiet)
        AND NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = c.queue_name AND q.paused_at IS NOT NULL)
      GROUP BY c.queue_name

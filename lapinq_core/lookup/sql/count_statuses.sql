@@ -1,14 +1,14 @@
--- Tasks by status, exact, of one queue or (NULL) of all: pending, running, completed, failed, cancelled, expired.
+-- Tasks by status, exact, of `queues` or (NULL) of all: pending, running, completed, failed, cancelled, expired.
 -- Its cost grows with unfolded counts and running tasks, not with the history. Locks nothing.
 SELECT coalesce(sum(pending), 0)::bigint,
        (SELECT count(*)
           FROM lapinq_running
-         WHERE %(queue)s::text IS NULL
-            OR queue_name = %(queue)s::text),
+         WHERE %(queues)s::text[] IS NULL
+            OR queue_name = ANY (%(queues)s::text[])),
        coalesce(sum(completed), 0)::bigint,
        coalesce(sum(failed), 0)::bigint,
        coalesce(sum(cancelled), 0)::bigint,
        coalesce(sum(expired), 0)::bigint
   FROM lapinq_counts
- WHERE %(queue)s::text IS NULL
-    OR queue_name = %(queue)s::text
+ WHERE %(queues)s::text[] IS NULL
+    OR queue_name = ANY (%(queues)s::text[])

@@ -1,4 +1,4 @@
--- Of the newest `newest` tasks that ran to an end, those whose last attempt ran longest, at most `most`: of a queue and
+-- Of the newest `newest` tasks that ran to an end, those whose last attempt ran longest, at most `most`: of `queues` and
 -- a task name, NULL is any. Columns: id, task name, queue, outcome, seconds, when it ended.
 -- Locks nothing. Reads the last entries of lapinq_attempts_final, and finds tasks by their primary key, the slowest first,
 -- until it has enough.
@@ -19,7 +19,7 @@ SELECT n.task_id::text, t.task_name, t.queue_name, n.outcome, n.run_seconds, n.f
          FROM lapinq_tasks
         WHERE id = n.task_id
         LIMIT 1) AS t
- WHERE (%(queue)s::text IS NULL OR t.queue_name = %(queue)s::text)
+ WHERE (%(queues)s::text[] IS NULL OR t.queue_name = ANY (%(queues)s::text[]))
    AND (%(task_name)s::text IS NULL OR t.task_name = %(task_name)s::text)
  ORDER BY n.run_seconds DESC
  LIMIT %(most)s::integer

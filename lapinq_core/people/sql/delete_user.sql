@@ -4,5 +4,5 @@
 -- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 DELETE FROM lapinq_users
  WHERE id = %(id)s::bigint
-RETURNING id, username, role, permissions::text, has_default_password, created_at,
+RETURNING id, username, role, permissions::text, reads, has_default_password, created_at,
           pg_notify('lapinq_access', 'user ' || id)

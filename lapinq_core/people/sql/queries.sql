@@ -21,10 +21,10 @@ SELECT user_id, count(*), max(seen_at)
 -- name: create_user
 -- Creates a user. Returns it; no row if the name is taken, ignoring case.
 -- Locks nothing that exists. Relies on lapinq_users_username.
-INSERT INTO lapinq_users (username, password_hash, role, permissions, created_at)
-VALUES (%(username)s::text, %(password_hash)s::text, %(role)s::text, '{}', lapinq_now())
+INSERT INTO lapinq_users (username, password_hash, role, permissions, reads, created_at)
+VALUES (%(username)s::text, %(password_hash)s::text, %(role)s::text, '{}', %(reads)s::text[], lapinq_now())
     ON CONFLICT (lower(username)) DO NOTHING
-RETURNING id, username, role, permissions::text, has_default_password, created_at
+RETURNING id, username, role, permissions::text, reads, has_default_password, created_at
 
 -- name: create_view
 -- Saves a view, not shared. No row if the user has one of this page with this name.
@@ -98,7 +98,7 @@ SELECT key_hash, id, name, scopes, queues, extract(epoch FROM expires_at - lapin
 -- name: find_session
 -- A session that is neither idle for too long nor too old, with its user as they are now; is_stale says that its last
 -- use should be recorded. Locks nothing. Relies on lapinq_sessions_pkey and lapinq_users_pkey.
-SELECT s.id::text, u.id, u.username, u.role, u.permissions::text, u.has_default_password,
+SELECT s.id::text, u.id, u.username, u.role, u.permissions::text, u.reads, u.has_default_password,
        (SELECT d.username FROM lapinq_users d WHERE d.has_default_password ORDER BY d.id LIMIT 1),
        s.seen_at < lapinq_now() - make_interval(secs => %(touch)s::float8)
   FROM lapinq_sessions s
@@ -153,17 +153,18 @@ SELECT id::text, created_at, seen_at, address, user_agent, token_hash = %(token_
 
 -- name: list_users
 -- All users by name. Locks nothing. Relies on lapinq_users_username.
-SELECT id, username, role, permissions::text, has_default_password, created_at
+SELECT id, username, role, permissions::text, reads, has_default_password, created_at
   FROM lapinq_users
  ORDER BY lower(username)
 
 -- name: list_views
--- The views that a user sees, by name: their own and shared ones; of one page, or (NULL) of all. At most 1,000.
+-- The views that a user sees, by name: their own and, with `shared`, shared ones; of one page, or (NULL) of all. At most
+-- 1,000.
 -- Locks nothing. Relies on lapinq_views_name_key, lapinq_views_shared and lapinq_users_pkey.
 SELECT v.id, v.name, v.page, v.query, v.is_shared, u.username, v.owner_id = %(user_id)s::bigint, v.created_at
   FROM lapinq_views v
   JOIN lapinq_users u ON u.id = v.owner_id
- WHERE (v.owner_id = %(user_id)s::bigint OR v.is_shared)
+ WHERE (v.owner_id = %(user_id)s::bigint OR (v.is_shared AND %(shared)s::boolean))
    AND (%(page)s::text IS NULL OR v.page = %(page)s::text)
  ORDER BY v.name, v.id
  LIMIT 1000
@@ -229,7 +230,17 @@ RETURNING id::text, pg_notify('lapinq_access', 'user ' || user_id)
 UPDATE lapinq_users
    SET permissions = %(permissions)s::jsonb
  WHERE id = %(id)s::bigint
-RETURNING id, username, role, permissions::text, has_default_password, created_at,
+RETURNING id, username, role, permissions::text, reads, has_default_password, created_at,
+          pg_notify('lapinq_access', 'user ' || id)
+
+-- name: set_reads
+-- Sets which queues a user may read; NULL is all. Returns the user; no row for an unknown id. Locks the row. Relies on
+-- lapinq_users_pkey.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
+UPDATE lapinq_users
+   SET reads = %(reads)s::text[]
+ WHERE id = %(id)s::bigint
+RETURNING id, username, role, permissions::text, reads, has_default_password, created_at,
           pg_notify('lapinq_access', 'user ' || id)
 
 -- name: share_view

@@ -4,5 +4,5 @@
 UPDATE lapinq_users
    SET role = %(role)s::text
  WHERE id = %(id)s::bigint
-RETURNING id, username, role, permissions::text, has_default_password, created_at,
+RETURNING id, username, role, permissions::text, reads, has_default_password, created_at,
           pg_notify('lapinq_access', 'user ' || id)

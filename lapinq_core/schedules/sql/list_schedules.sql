@@ -8,6 +8,7 @@ SELECT id, version, name, task_name, module_path, queue_name, args, kwargs, cron
  WHERE (%(name)s::text IS NULL OR name = %(name)s::text)
    AND (%(after)s::text IS NULL OR name > %(after)s::text)
    AND (%(queue)s::text IS NULL OR queue_name = %(queue)s::text)
+   AND (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))
    AND (%(source)s::text IS NULL OR source = %(source)s::text)
    AND (%(part)s::text IS NULL OR strpos(lower(name || ' ' || task_name), lower(%(part)s::text)) > 0)
    AND (%(state)s::text IS NULL

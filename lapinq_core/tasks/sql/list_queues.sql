@@ -1,5 +1,5 @@
--- Queues as the dashboard lists them: those that have tasks or are paused and whose name contains `part`, sorted as
--- asked, at most `limit`, each with how many match. Counts are exact; `waiting_since` is when the first ready task was
+-- Queues as the dashboard lists them: those that have tasks or are paused and whose name contains `part`, of `queues` or
+-- of all (NULL), sorted as asked, at most `limit`, each with how many match. Counts are exact; `waiting_since` is when the first ready task was
 -- enqueued, became due or was requeued; of the first of all and the first in a lane, the one that waits longer. The cost grows with the unfolded deltas, the running tasks and the queues.
 -- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, two probes per listed queue.
 WITH counted AS (
@@ -27,6 +27,7 @@ WITH counted AS (
       LEFT JOIN lapinq_queues q ON q.name = c.queue_name AND q.paused_at IS NOT NULL
      WHERE (q.name IS NOT NULL
             OR (c.pending, c.running, c.completed, c.failed, c.cancelled, c.expired) <> (0, 0, 0, 0, 0, 0))
+       AND (%(queues)s::text[] IS NULL OR c.queue_name = ANY (%(queues)s::text[]))
        AND position(lower(%(part)s::text) IN lower(c.queue_name)) > 0
      ORDER BY CASE %(order)s::text
                    WHEN 'pending' THEN c.pending

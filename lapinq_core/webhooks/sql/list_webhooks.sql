@@ -10,6 +10,7 @@ SELECT w.seq,
   FROM lapinq_webhooks w
  WHERE (%(state)s::text IS NULL OR w.state = %(state)s::text)
    AND (%(queue)s::text IS NULL OR w.queue_name = %(queue)s::text)
+   AND (%(queues)s::text[] IS NULL OR w.queue_name = ANY (%(queues)s::text[]))
    AND (%(task_id)s::uuid IS NULL OR w.task_id = %(task_id)s::uuid)
    AND (%(first)s::uuid IS NULL OR w.id BETWEEN %(first)s::uuid AND %(last)s::uuid)
    AND (%(before)s::bigint IS NULL OR w.seq < %(before)s::bigint)

@@ -14,9 +14,11 @@ from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.headers import REQUEST_ID_KEY
 from lapinq_api.wire.sources import source_of
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission, Scopes, scopes_for
+from lapinq_core.domain.queue_filter import QueueFilter, Readable, narrowed
 from lapinq_core.people.audit import Author, Entry
 
 T = TypeVar("T")
+Filter = TypeVar("Filter", bound=QueueFilter)
 
 ACTOR_KEY = "lapinq.actor"
 RIGHTS_KEY = "lapinq.rights"
@@ -82,8 +84,37 @@ def require_read(request: Request, queue: str | None) -> None:
     request.scope[READ_KEY] = True
 
 
+def require_sight(request: Request, queue: str, unknown: Exception) -> None:
+    """Raises `unknown` if `queue` is beyond what the sender is limited to: to them, what is in it does not exist."""
+
+    def see(sent: Request) -> None:
+        if not actor_of(sent).covers(queue):
+            raise unknown
+
+    check(request, see)
+
+
+def readable_queues(request: Request) -> Readable:
+    """The queues that a list for the sender may show. Raises `Refused` (401, 403) for callers who may read none."""
+    actor = actor_of(request)
+    require_read(request, actor.any_queue)
+    return actor.queues
+
+
+def narrow(request: Request, chosen: Filter) -> Filter:
+    """`chosen`, limited to the queues that the sender may read.
+
+    Raises `Refused` (401, 403) if it names one that they may not read.
+    """
+    readable = readable_queues(request)
+    for queue in chosen.named:
+        if queue is not None:
+            require_read(request, queue)
+    return narrowed(chosen, readable)
+
+
 def is_read_checked(request: Request) -> bool:
-    """Whether what was read for the sender may be shown: `require_read` was called, or they may read all queues."""
+    """Whether what was read for the sender may be shown: they may read all queues, or `require_read` was called."""
     return READ_KEY in request.scope or actor_of(request).queues is None
 
 
@@ -151,10 +182,10 @@ def _what(actor: Actor, permission: Permission, queue: str | None, scopes: Scope
 def _beyond(what: str, queue: str | None) -> str:
     if queue is None:
         return (
-            "do this: it concerns all queues, and this key is limited to some."
+            "do this: it concerns all queues, and they are limited to some."
             " Where there is a parameter queue, name one of them"
         )
-    return f"{what} on the queue {queue}: this key is limited to others"
+    return f"{what} on the queue {queue}: they are limited to others"
 
 
 def unauthenticated(sentence: str = "this needs a valid X-API-Key header or a session") -> Refused:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page.rendering import PageEndpoint, page_of
 from lapinq_api.operations.filters.task_values import ids_beginning_with
 from lapinq_api.state import State
@@ -62,7 +63,9 @@ async def search(state: State, request: Request) -> Response:
         return page_of(state, request, "problem.html", status, code=int(status), problem=str(problem))
     found: list[Hit] = []
     if text:
-        found = await state.database.scan(find_anywhere, text, _ids(text), MAX_OF_A_KIND)
+        found = await state.database.scan(
+            find_anywhere, text, _ids(text), MAX_OF_A_KIND, actor_of(request).queues
+        )
     results = [
         Result(hit.kind, hit.label, hit.detail, _PATHS[hit.kind].format(quote(hit.key, safe="")))
         for hit in found

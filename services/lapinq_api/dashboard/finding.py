@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lapinq_api.credentials.caller import actor_of
+from lapinq_api.credentials.caller import actor_of, require_sight
 from lapinq_api.dashboard.page.rendering import PageEndpoint
 from lapinq_api.operations.task_path import task_id, unknown_task
 from lapinq_api.state import State
@@ -43,6 +43,7 @@ async def find(state: State, request: Request) -> Response:
     names = await state.database.run(inspect.get_names, which)
     if names is None:
         raise unknown_task()
+    require_sight(request, names.queue_name, unknown_task())
     # A search of a hidden value would let the caller guess it letter by letter.
     view = state.payloads.for_(actor_of(request))
     view.check_search({field: text}, [names.queue_name])

@@ -42,11 +42,10 @@ async def view_page(state: State, request: Request, view: View) -> Response:
     query = dict(request.query_params)
     if view.canonical and (canonical := view.canonical(query)) is not None:
         return to_query(request, canonical)
-    address = view.address(request.path_params, query)
+    address, actor = view.address(request.path_params, query), actor_of(request)
     try:
-        if view.check:
-            view.check(state, actor_of(request), address)
-        values = await view.load(state, address)
+        view.check_viewer(state, actor, address)
+        values = await view.load(state, address, actor.queues)
         await errors_badge.refresh(state)
         if view.personal:
             values |= await view.personal(state, request)

@@ -6,7 +6,7 @@ from typing import TypeVar
 import psycopg
 from starlette.requests import Request
 
-from lapinq_api.credentials.caller import require
+from lapinq_api.credentials.caller import require, require_sight
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission, Scopes
@@ -57,6 +57,7 @@ async def act(
             found = await schedules.get_schedule(conn, name)
             if found is None:
                 raise UnknownSchedule
+            require_sight(request, found.queue_name, UnknownSchedule())
             require(request, permission, found.queue_name, scopes)
             return await verb(conn, found)
 

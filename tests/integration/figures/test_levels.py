@@ -57,8 +57,12 @@ async def test_a_series_has_zeros_for_a_queue_without_tasks_and_nothing_where_no
 ) -> None:
     await put_levels(conn, "", 7, 5, 3)
     await put_levels(conn, "a", 7, 5)
-    for queue, ready, running in ((None, [3, 5, 7], [1, 1, 1]), ("a", [0, 5, 7], [0, 1, 1])):
-        found = await levels.series(conn, Window.HOUR, queue)
+    for queues, ready, running in (
+        (None, [3, 5, 7], [1, 1, 1]),
+        ({"a"}, [0, 5, 7], [0, 1, 1]),
+        ({"a", "none"}, [0, 5, 7], [0, 1, 1]),
+    ):
+        found = await levels.series(conn, Window.HOUR, queues)
         # A minute may begin between the two.
         assert [each for each in found.ready if each is not None] == ready
         assert [each for each in found.running if each is not None] == running

@@ -55,8 +55,9 @@ async def test_charts_touch_the_rows_of_their_window_and_queue(
     for window in Window:
         shape = {"span": window.span, "width": window.width, "points": 2 * window.points}
         asked: list[tuple[str, dict[str, Any], int]] = [
-            ("series", {**shape, "queue": ""}, spans_read(window)),
-            ("series", {**shape, "queue": "queue 7"}, spans_read(window)),
+            ("series", {**shape, "queues": [""]}, spans_read(window)),
+            ("series", {**shape, "queues": ["queue 7"]}, spans_read(window)),
+            ("series", {**shape, "queues": ["queue 7", "queue 8"]}, 2 * spans_read(window)),
             ("sparklines", {"queues": ["queue 7", ""], "points": 30, "width": 120}, 2 * 60),
         ]
         for verb, params, most in asked:

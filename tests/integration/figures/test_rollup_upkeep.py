@@ -25,8 +25,8 @@ async def shown(conn: Conn) -> list[dict[int, object]]:
     """What all charts show, by time, without the points that may go or come meanwhile."""
     found: list[dict[int, object]] = []
     for window in (Window.QUARTER, Window.HOUR, Window.DAY):
-        for queue in (None, "a"):
-            s = await rollups.series(conn, window, queue)
+        for queues in (None, {"a"}):
+            s = await rollups.series(conn, window, queues)
             columns = (s.completed, s.failed, s.retried, s.run_p50, s.run_p95, s.wait_p95)
             found.append(dict(zip(s.times[1:-1], list(zip(*columns, strict=True))[1:-1], strict=True)))
     return found

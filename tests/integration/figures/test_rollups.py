@@ -46,9 +46,11 @@ async def test_what_was_recorded_is_read(conn: Conn, window: Window, ago: int) -
     assert [both.run_p95[other] for other in range(window.points) if other != place] == [None] * (
         window.points - 1
     )
-    one = await rollups.series(conn, window, "b")
+    one = await rollups.series(conn, window, {"b"})
     assert counted(one.completed, one.width) == pytest.approx(2)
     assert one.run_p50 == [None] * window.points
+    added_up = await rollups.series(conn, window, {"a", "b"})
+    assert (added_up.completed, added_up.run_p95) == (both.completed, both.run_p95)
 
 
 async def test_where_nothing_happened_there_are_zeros(conn: Conn) -> None:
@@ -78,8 +80,8 @@ async def test_a_steady_flow_is_a_flat_line_up_to_the_last_point(conn: Conn) -> 
                 " FROM generate_series(-5, %(reach)s / %(span)s) AS n",
                 {"span": span, "queue": queue, "reach": reach},
             )
-    for window, queue in itertools.product(Window, (None, "a")):
-        series = await rollups.series(conn, window, queue)
+    for window, queues in itertools.product(Window, (None, {"a"})):
+        series = await rollups.series(conn, window, queues)
         for line in (series.completed, series.failed, series.retried):
             assert line == pytest.approx([60.0] * window.points), window
         for total in (series.total, series.before):
@@ -157,6 +159,9 @@ async def test_the_last_minutes_are_summed(conn: Conn) -> None:
     assert both.total == (30, 30, 30, 0)
     assert both.queues == {"a": (30, 30, 30, 0), "b": (30, 30, 30, 0)}
     assert both.run[0] is not None
-    one = await rollups.recent(conn, 1, "a")
+    added_up = await rollups.recent(conn, 5, {"a", "b"})
+    assert (added_up.queues, added_up.total) == (both.queues, (60, 60, 60, 0))
+    assert added_up.run == pytest.approx(both.run, rel=0.05)
+    one = await rollups.recent(conn, 1, {"a"})
     assert (one.queues, one.total) == ({"a": (6, 6, 6, 0)}, (6, 6, 6, 0))
-    assert (await rollups.recent(conn, 1, "c")).total is None
+    assert (await rollups.recent(conn, 1, {"c"})).total is None

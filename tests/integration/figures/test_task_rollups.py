@@ -35,15 +35,16 @@ async def test_what_was_recorded_is_read(conn: Conn) -> None:
     for window in Window:
         if window is Window.DAY:
             await make_older(conn, 8400)
-        for queue, count in ((None, 42), ("a", 30), ("b", 12), ("c", 0)):
-            found = await task_rollups.series(conn, window, "add", queue)
+        for queues, count in ((None, 42), ({"a"}, 30), ({"b"}, 12), ({"a", "b"}, 42), ({"c"}, 0)):
+            found = await task_rollups.series(conn, window, "add", queues)
             done = sum(found.completed) + sum(found.failed)
-            assert done * found.width / 60 == pytest.approx(count, rel=0.001), (window, queue)
+            assert done * found.width / 60 == pytest.approx(count, rel=0.001), (window, queues)
             assert found.before.done == 0
             assert found.times[-1] - found.times[0] == found.width * (len(found.times) - 1)
         add, send = await task_rollups.of_queue(conn, window, "a")
         assert (add.task_name, add.done, send.task_name, send.done) == ("add", 30, "send", 5)
         assert send.run_p50 == pytest.approx(3.0, rel=0.34)
+        assert [one.queue_name for one in await task_rollups.of_task(conn, window, "add", {"b"})] == ["b"]
         first, second = await task_rollups.of_task(conn, window, "add")
         assert (first.queue_name, second.queue_name, second.failure_share) == ("a", "b", 2 / 12)
 
@@ -101,10 +102,10 @@ async def test_readers_touch_the_rows_of_their_task_or_queue(conn: Conn) -> None
     )
     await conn.execute("ANALYZE lapinq_task_rollups")
     task, queue = "task 3", "queue 7"
-    hour = {"span": 60, "seconds": 3600, "most": 20}
-    week = {"span": 7200, "seconds": 7 * 86_400, "most": 20}
+    hour = {"span": 60, "seconds": 3600, "most": 20, "queues": None}
+    week = {"span": 7200, "seconds": 7 * 86_400, "most": 20, "queues": None}
     for verb, params, most in (
-        ("task_series", {"span": 60, "width": 60, "points": 120, "task_name": task, "queue": None}, 1230),
+        ("task_series", {"span": 60, "width": 60, "points": 120, "task_name": task, "queues": None}, 1230),
         ("tasks_of_queue", {**hour, "queue": queue}, 310),
         ("queues_of_task", {**hour, "task_name": task}, 620),
         ("tasks_of_queue", {**week, "queue": queue}, 550),

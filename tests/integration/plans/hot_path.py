@@ -384,7 +384,7 @@ WEBHOOKS = [
 FIGURES = [
     Statement("record_rollups", lambda _: _FIGURES, rows=0, pages=20),
     Statement("fold_rollups", lambda _: {**_FIGURES, "limit": 5000}, rows=1500, pages=1600),
-    Statement("recent", lambda _: {"minutes": 5, "queue": None}, rows=500, pages=600),
+    Statement("recent", lambda _: {"minutes": 5, "queues": None}, rows=500, pages=600),
     Statement("prune_rollups", lambda _: {**_FIGURES, "limit": 500}, rows=200, pages=400, dead=1.1),
 ]
 

@@ -163,7 +163,7 @@ async def test_a_list_goes_by_the_index_of_its_filter(database: str, conn: Conn)
     await fill(conn, 1, 1)
     await conn.execute("ANALYZE lapinq_webhooks")
     row = await one_row(conn, "SELECT task_id::text, id::text FROM lapinq_webhooks WHERE seq = 77")
-    nothing = dict.fromkeys(("state", "queue", "task_id", "first", "last", "before"))
+    nothing = dict.fromkeys(("state", "queue", "queues", "task_id", "first", "last", "before"))
     by_id = {"first": row[1], "last": f"{row[1][:8]}-ffff-ffff-ffff-ffffffffffff", "limit": 2}
     for chosen in ({"state": "pending"}, {"task_id": row[0]}, {"queue": "other"}, {"before": 500}, by_id, {}):
         found = await plan(conn, "list_webhooks", {"limit": 10, **nothing, **chosen})

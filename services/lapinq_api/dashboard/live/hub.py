@@ -1,8 +1,8 @@
 """Loads each watched page once for all its viewers, and renders it once for all who see the same.
 
-A feed is a page with its parameters. While it has viewers, it is loaded every two seconds, or soon after a change. The
-pause grows with the cost of loading, so that viewers use only a share of the process. A viewer gets the difference
-from what they were sent before, which is encoded once for all.
+A feed is a page with its parameters, for those who may read the same queues. While it has viewers, it is loaded every
+two seconds, or soon after a change. The pause grows with the cost of loading, so that viewers use only a share of the
+process. A viewer gets the difference from what they were sent before, which is encoded once for all.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.runtime.loops import pause_for
 
 INTERVAL_SECONDS = 2.0
@@ -56,8 +57,9 @@ class Snapshot:
 class Feed:
     """A watched page. `problem` says why it can't be shown at the moment."""
 
-    def __init__(self, state: State, view: View, address: PageAddress) -> None:
+    def __init__(self, state: State, view: View, address: PageAddress, readable: Readable) -> None:
         self._state = state
+        self._readable = readable
         self._view = view
         self._address = address
         self._updates = Changes()
@@ -110,7 +112,7 @@ class Feed:
     async def _update(self) -> None:
         try:
             async with self._state.page_queries:
-                values = await self._view.load(self._state, self._address)
+                values = await self._view.load(self._state, self._address, self._readable)
                 await errors_badge.refresh(self._state)
         except (DatabaseUnavailable, Elsewhere, InvalidValue, Refused) as error:
             self.problem = error
@@ -131,15 +133,15 @@ class Hub:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._feeds: dict[tuple[View, str], Feed] = {}
+        self._feeds: dict[tuple[View, str, Readable], Feed] = {}
 
     @contextmanager
     def watching(self, view: View, address: PageAddress, audience: Audience) -> Generator[Feed]:
         """The feed of a page, while the context lasts."""
-        key = (view, address.key)  # two views have the path "/"
+        key = (view, address.key, audience.queues)  # two views have the path "/"
         feed = self._feeds.get(key)
         if feed is None:
-            feed = self._feeds[key] = Feed(self._state, view, address)
+            feed = self._feeds[key] = Feed(self._state, view, address, audience.queues)
             feed.task = asyncio.create_task(feed.run(), name=f"feed {view.path}")
         feed.add(audience)
         try:

@@ -182,8 +182,7 @@ class _Viewer:
         if view.needs_admin and not session.actor.is_admin:
             return "only an admin may see this page"
         try:
-            if view.check:
-                view.check(self._state, session.actor, address)
+            view.check_viewer(self._state, session.actor, address)
         except (InvalidValue, Refused) as error:
             return str(error)
         return None

@@ -14,13 +14,14 @@ from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True):
-    """`grants` are pairs of a queue and a permission; an admin needs none."""
+    """`grants` are pairs of a queue and a permission; an admin needs none. `queues` are readable, None for all."""
 
     locale: str
     is_admin: bool
     grants: frozenset[tuple[str, Permission]]
     is_read_only: bool
     """Whether the server is read-only."""
+    queues: frozenset[str] | None
     numbers: NumberStyle = NEUTRAL
 
     @property
@@ -29,7 +30,13 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
         permissions: dict[str, frozenset[Permission]] = {}
         for queue, one in self.grants:
             permissions[queue] = permissions.get(queue, frozenset()) | {one}
-        return Actor(kind=ActorKind.USER, name="a viewer", is_admin=self.is_admin, permissions=permissions)
+        return Actor(
+            kind=ActorKind.USER,
+            name="a viewer",
+            is_admin=self.is_admin,
+            permissions=permissions,
+            queues=self.queues,
+        )
 
     def may(self, permission: Permission, queue: str | None) -> bool:
         """Whether a page offers an action on `queue`; None is all queues. The API checks again."""
@@ -59,6 +66,7 @@ def audience_of(actor: Actor, scope: Scope, *, is_read_only: bool) -> Audience:
         is_admin=actor.is_admin,
         grants=frozenset((queue, one) for queue, may in granted for one in may),
         is_read_only=is_read_only,
+        queues=actor.queues,
     )
 
 

@@ -23,6 +23,7 @@ from lapinq_api.operations.endpoint import Handler
 from lapinq_api.state import State
 from lapinq_api.wire.path import route_path
 from lapinq_core.domain.accounts.account import Actor, ActorKind
+from lapinq_core.domain.queue_filter import includes
 from lapinq_core.domain.version import __version__
 
 if TYPE_CHECKING:
@@ -66,12 +67,16 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class _Page(msgspec.Struct, frozen=True):
-    """An entry of the navigation. The `is_first` ones have a place in the bar of a phone."""
+    """An entry of the navigation. The `is_first` ones have a place in the bar of a phone.
+
+    With `needs_all_queues` it is for those who may read all queues.
+    """
 
     address: str
     name: str
     is_first: bool = False
     needs_admin: bool = False
+    needs_all_queues: bool = False
 
 
 _PAGES = (
@@ -80,7 +85,7 @@ _PAGES = (
     _Page("errors", "errors", is_first=True),
     _Page("queues", "queues", is_first=True),
     _Page("schedules", "schedules"),
-    _Page("workers", "workers"),
+    _Page("workers", "workers", needs_all_queues=True),
     _Page("webhooks", "webhooks"),
     _Page("admin/notifications", "notifications", needs_admin=True),
     _Page("admin/users", "users", needs_admin=True),
@@ -134,7 +139,7 @@ def page_of(
         "viewer": session,
         "server": server_of(request),
         "payloads": state.payloads.for_(audience.actor),
-        "open_errors": state.open_errors.value,
+        "open_errors": open_errors(state, audience),
     }
     return _answer(request.scope, template, audience, status, None, **shared, **values)
 
@@ -142,6 +147,12 @@ def page_of(
 def audience_for(state: State, scope: Scope, actor: Actor) -> Audience:
     """The audience that `actor` belongs to with this request or socket."""
     return audience_of(actor, scope, is_read_only=state.settings.read_only)
+
+
+def open_errors(state: State, audience: Audience) -> int:
+    """How many groups of errors are open, as counted last, in the queues that `audience` may read."""
+    counted = state.open_errors.value or {}
+    return sum(number for queue, number in counted.items() if includes(audience.queues, queue))
 
 
 def fragment(template: str, audience: Audience, /, **values: Any) -> str:

@@ -12,12 +12,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import compile_path
 
+from lapinq_api.credentials.caller import refuse_reading
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_api.state import State
 from lapinq_api.wire.path import has_control_character
 from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.queue_filter import Readable
 
 MAX_ADDRESS = 4096
 MAX_PARAMETERS = 30
@@ -43,11 +45,12 @@ class PageAddress(msgspec.Struct, frozen=True):
         return msgspec.json.encode((self.params, self.query), order="sorted").decode()
 
 
-Loader = Callable[[State, PageAddress], Awaitable[dict[str, Any]]]
+Loader = Callable[[State, PageAddress, Readable], Awaitable[dict[str, Any]]]
 """Loads the values for a page's templates. Raises `DatabaseUnavailable`, `Elsewhere`, `InvalidValue`, `Refused` (404).
 
-It doesn't know the viewer. What depends on the viewer is decided in the templates, by `audience`, and by `payloads`
-(`lapinq_api.credentials.payloads.PayloadView`), which masks what the viewer may not see.
+Of the viewer it knows which queues they may read, and loads nothing of others. What else depends on the viewer is
+decided in the templates, by `audience`, and by `payloads` (`lapinq_api.credentials.payloads.PayloadView`), which masks
+what the viewer may not see.
 """
 
 Check = Callable[[State, Actor, PageAddress], None]
@@ -70,6 +73,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     `here` is the page's entry in the navigation. `parameters` are the query parameters that it reads. A page with a
     form, in which the user can correct an invalid value, is rendered with `on_invalid`, without its parts. The viewers
     of a list get its changes at most once a second: nobody reads rows faster.
+
+    Unless `is_narrowed` says that `load` leaves out what its viewer may not read, only those see it who may read all
+    queues.
     """
 
     path: str
@@ -80,6 +86,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     parameters: frozenset[str] = frozenset()
     needs_admin: bool = False
     is_list: bool = False
+    is_narrowed: bool = False
     check: Check | None = None
     canonical: Canonical | None = None
     on_invalid: OnInvalid | None = None
@@ -89,6 +96,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     def depth(self) -> int:
         """How many levels the page is below the dashboard's root."""
         return self.path.count("/") - 1
+
+    def check_viewer(self, state: State, actor: Actor, address: PageAddress) -> None:
+        """Raises `Refused` and `InvalidValue` if `actor` may not see the page at `address`."""
+        if not self.is_narrowed:
+            refuse_reading(actor, None)
+        if self.check:
+            self.check(state, actor, address)
 
     def address(self, params: Mapping[str, str], query: Mapping[str, str]) -> PageAddress:
         """The parameters without unknown and empty ones."""

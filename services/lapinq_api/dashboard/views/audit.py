@@ -10,11 +10,13 @@ from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.operations.filters.audit import read_filter
 from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Recorded
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    del readable
     chosen = read_filter(address.query)
     entries, last = await state.database.scan(audit.list_entries, chosen, DEFAULT_LIMIT)
     return {

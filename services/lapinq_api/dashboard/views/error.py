@@ -14,6 +14,7 @@ from lapinq_api.dashboard.parts.task_list.task_query import read_search
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
+from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.error_groups import groups, trends
 from lapinq_core.error_groups.groups import ErrorGroup
 from lapinq_core.lookup.search import search
@@ -24,11 +25,11 @@ SEARCH_SECONDS = 0.03
 TASKS_SHOWN = 10
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     number = whole_number("id", address.params["id"], 0, lowest=1, highest=groups.MAX_ID)
     scan = state.database.scan
     group = await scan(groups.get, number)
-    if group is None:
+    if group is None or not includes(readable, group.queue_name):
         raise Refused(HTTPStatus.NOT_FOUND, "there is no group of errors with this id")
     now = datetime.now(UTC)
     tasks, found = filter_of(group), None
@@ -60,5 +61,6 @@ VIEW = View(
     template="error.html",
     here="errors",
     load=load,
+    is_narrowed=True,
     parts=("error-head", "error-facts", "error-tasks"),
 )

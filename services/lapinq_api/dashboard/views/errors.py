@@ -13,6 +13,7 @@ from lapinq_api.dashboard.parts.error_tasks import filter_of
 from lapinq_api.operations.filters.error_group import read_filter
 from lapinq_api.state import State
 from lapinq_core.domain.error_groups import GroupState
+from lapinq_core.domain.queue_filter import Readable, narrowed
 from lapinq_core.error_groups.groups import ErrorGroup, GroupOrder
 from lapinq_core.error_groups.listing import look
 from lapinq_core.tasks import inspect
@@ -41,16 +42,16 @@ class GroupRow(msgspec.Struct, frozen=True):
     tasks: str | None
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     query = address.query
-    chosen = read_filter(query)
+    chosen = narrowed(read_filter(query), readable)
     shown = GroupState(query.get(_STATE, GroupState.OPEN))
     order = sorting(query, _SORTS, "-last")
     if shown is GroupState.OPEN:
         chosen = msgspec.structs.replace(chosen, states=_ACTIVE)
     scan = state.database.scan
     found = await scan(look, chosen, GroupOrder(order.by), descending=order.is_descending)
-    queues = await scan(inspect.count_queues)
+    queues = await scan(inspect.count_queues, readable)
     return {
         **_form(address),
         "problem": None,
@@ -94,6 +95,7 @@ VIEW = View(
     template="errors.html",
     here="errors",
     load=load,
+    is_narrowed=True,
     parts=("errors-tabs", "errors-list"),
     parameters=frozenset({_STATE, SORT, *_FILTERS}),
     is_list=True,

@@ -5,12 +5,13 @@ from typing import Any
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts import rule_fields
 from lapinq_api.state import State
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.domain.tasks.limit_rules import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME
 from lapinq_core.limits import named_limits
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
-    del address
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    del address, readable
     return {
         "limits": await state.database.scan(named_limits.list_limits),
         "fields_of": rule_fields.of_limit,

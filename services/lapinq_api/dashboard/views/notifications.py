@@ -16,13 +16,15 @@ from lapinq_core.domain.alerts.rule import (
     shown_url,
 )
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.domain.tasks.task import MAX_NAME, MAX_URL
 
 MAX_NOTICES = 20
 _EDIT = "edit"
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    del readable
     found = await state.database.scan(rules.list_rules)
     return {
         "rules": found,

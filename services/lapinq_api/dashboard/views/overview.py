@@ -15,6 +15,7 @@ from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.error_groups import trends
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.figures.task_rollups import Task, Usual
@@ -45,10 +46,10 @@ class QueueRow(msgspec.Struct, frozen=True):
         return (self.queue.rates.completed + self.queue.rates.failed) * 60
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     window = window_of(address)
     order = sorting(address.query, {name: name != "name" for name in _COLUMNS}, "name")
-    found = await state.database.scan(_read, state.long_windows, window)
+    found = await state.database.scan(_read, state.long_windows, window, readable)
     by_name = sorted(found["lines"], key=_COLUMNS["name"])
     return {
         **found,
@@ -68,17 +69,19 @@ def window_of(address: PageAddress) -> Window:
     return Window(text)
 
 
-async def _read(conn: psycopg.AsyncConnection, long: LongWindows, window: Window) -> dict[str, Any]:
+async def _read(
+    conn: psycopg.AsyncConnection, long: LongWindows, window: Window, readable: Readable
+) -> dict[str, Any]:
     async with snapshot(conn):
-        now = await overview.read(conn, NOW_MINUTES, max_newest=MAX_NEWEST)
+        now = await overview.read(conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST)
         names = [queue.queue_name for queue in now.queues]
         since = await measure.waiting_since(conn, [queue.queue_name for queue in now.queues if queue.pending])
         history = await rollups.sparklines(conn, names)
-        series = await long.read(rollups.series, conn, window)
-        levels_seen = await levels.series(conn, window)
-        told = await alerts.current(conn)
+        series = await long.read(rollups.series, conn, window, readable)
+        levels_seen = await levels.series(conn, window, readable)
+        told = await alerts.current(conn, readable)
         running, usual = now.running[:MAX_RUNNING], await usual_of(conn, now.running[:MAX_RUNNING])
-        groups = await trends.top(conn, window.seconds)
+        groups = await trends.top(conn, window.seconds, readable=readable)
     return {
         "seen": now,
         "lines": [
@@ -118,6 +121,7 @@ VIEW = View(
     template="overview.html",
     here="overview",
     load=load,
+    is_narrowed=True,
     parts=(
         "overview-alerts",
         "overview-tiles",

@@ -7,6 +7,7 @@ from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission, Role, Scope
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MAX_USERNAME, MIN_PASSWORD
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.domain.tasks.task import MAX_NAME
 from lapinq_core.lookup.known import known_queues
 from lapinq_core.people import invitations, keys, sessions, users
@@ -16,8 +17,8 @@ _LIFETIMES = (30, 90, 365)
 _USUAL_LIFETIME = 90
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
-    del address
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    del address, readable
     scan = state.database.scan
     found, presences = await scan(users.list_all), await scan(sessions.presences)
     links = await scan(invitations.list_open)

@@ -13,6 +13,7 @@ from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import moment, whole_number
+from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.domain.tasks.profile import WAITING, Profile, ProfileError
 from lapinq_core.lookup import profiles
 from lapinq_core.tasks import inspect
@@ -21,7 +22,7 @@ from lapinq_core.tasks.inspect import TaskNames
 MAX_CALL = 2**31 - 1
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     task_id = read_id("id", address.params["id"], "a task id")
     query = address.query
     started_at = moment("attempt", query.get("attempt"))
@@ -30,7 +31,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         names, found = await state.database.scan(_read, task_id, started_at)
     except ProfileError as error:
         raise Refused(HTTPStatus.NOT_FOUND, str(error)) from error
-    if names is None:
+    if names is None or not includes(readable, names.queue_name):
         raise unknown_task()
     if found is None:
         raise Refused(HTTPStatus.NOT_FOUND, "there is no profile of this task")
@@ -61,5 +62,6 @@ VIEW = View(
     template="profile.html",
     here="tasks",
     load=load,
+    is_narrowed=True,
     parameters=frozenset({"attempt", "call"}),
 )

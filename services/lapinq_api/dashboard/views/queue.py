@@ -1,6 +1,7 @@
 """One queue: what happens in it, which of its tasks are slow or fail, and who works on it."""
 
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import psycopg
@@ -11,10 +12,12 @@ from lapinq_api.dashboard.parts import rule_fields
 from lapinq_api.dashboard.parts.tiles import tiles_of
 from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, usual_of, window_of
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window
 from lapinq_core.domain.forecast import Fleet, Forecast, Outlook, with_more_workers
 from lapinq_core.domain.limits.policy import StartOrder
+from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.error_groups import trends
 from lapinq_core.figures import levels, rollups, task_rollups
@@ -30,28 +33,30 @@ MORE_WORKERS = 2
 MAX_BLOCKED_KEYS = 20
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     window, name = window_of(address), address.query.get("name", "")
     check_name("name", name)
+    if not includes(readable, name):
+        raise Refused(HTTPStatus.FORBIDDEN, f"you may not read the queue {name}")
     return {
         "name": name,
         "window": window,
         "windows": list(Window),
         "max_reason": MAX_REASON,
-        **await state.database.scan(_read, state.long_windows, name, window),
+        **await state.database.scan(_read, state.long_windows, name, window, readable),
     }
 
 
 async def _read(
-    conn: psycopg.AsyncConnection, long: LongWindows, name: str, window: Window
+    conn: psycopg.AsyncConnection, long: LongWindows, name: str, window: Window, readable: Readable
 ) -> dict[str, Any]:
     async with snapshot(conn):
         queue = await queues.get_queue(conn, name)
         policy = queue.policy if queue else QueuePolicy()
-        seen = await overview.read(conn, NOW_MINUTES, name, max_newest=MAX_NEWEST)
+        seen = await overview.read(conn, NOW_MINUTES, name, readable, max_newest=MAX_NEWEST)
         since = await measure.waiting_since(conn, [name])
-        series = await long.read(rollups.series, conn, window, name)
-        sampled = await levels.series(conn, window, name)
+        series = await long.read(rollups.series, conn, window, frozenset({name}))
+        sampled = await levels.series(conn, window, {name})
         now_in = next(iter(seen.queues), None)
         outlook = Outlook() if queue is None or now_in is None else _outlook(queue, now_in)
         return {
@@ -71,8 +76,8 @@ async def _read(
             "levels": sampled,
             "tiles": tiles_of(series, sampled, seen.ready, seen.totals["running"]),
             "tasks": await long.read(task_rollups.of_queue, conn, window, name),
-            "groups": await trends.top(conn, window.seconds, queue=name),
-            "slowest": await slowest.slowest(conn, queue=name),
+            "groups": await trends.top(conn, window.seconds, readable={name}),
+            "slowest": await slowest.slowest(conn, readable={name}),
             "running": seen.running[:MAX_RUNNING],
             "usual": await usual_of(conn, seen.running[:MAX_RUNNING]),
         }
@@ -114,6 +119,7 @@ VIEW = View(
     template="queue.html",
     here="queues",
     load=load,
+    is_narrowed=True,
     parts=(
         "queue-head",
         "queue-limits",

@@ -21,6 +21,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.query import moment
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.hosts.exposure import OpenTo
+from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.error_groups import groups
 from lapinq_core.error_groups.groups import ErrorGroup
@@ -51,10 +52,10 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     workers_limits: list[float]
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     task_id = read_id("id", address.params["id"], "a task id")
     wanted = moment("attempt", address.query.get("attempt"))
-    read = await state.database.scan(_read, task_id, wanted)
+    read = await state.database.scan(_read, task_id, wanted, readable)
     if read is None:
         raise unknown_task()
     task, attempts, chosen = read.task, read.attempts, read.attempts.chosen
@@ -91,14 +92,17 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     }
 
 
-async def _read(conn: psycopg.AsyncConnection, task_id: str, wanted: datetime | None) -> _Read | None:
-    """Everything on the page, as of one moment."""
+async def _read(
+    conn: psycopg.AsyncConnection, task_id: str, wanted: datetime | None, readable: Readable
+) -> _Read | None:
+    """Everything on the page, as of one moment; None for a task that does not exist, or not for the viewer."""
     async with snapshot(conn):
         task = await task_detail.get(conn, task_id)
-        if task is None:
+        if task is None or not includes(readable, task.queue_name):
             return None
         named = _schedule_of(task)
-        if named is not None and await schedules.get_schedule(conn, named) is None:
+        schedule = None if named is None else await schedules.get_schedule(conn, named)
+        if schedule is None or not includes(readable, schedule.queue_name):
             named = None  # deleted, or it never existed: anyone may write a name into the metadata
         attempts = await task_detail.get_attempts(conn, task_id, wanted)
         told: list[str] = []
@@ -143,6 +147,7 @@ VIEW = View(
     template="task.html",
     here="tasks",
     load=load,
+    is_narrowed=True,
     parts=(
         "task-head",
         "task-verdict",

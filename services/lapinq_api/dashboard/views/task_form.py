@@ -13,6 +13,7 @@ from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.annotations.task_parameter import Given, Shape
 from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.key import MAX_KEY
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
@@ -98,8 +99,8 @@ class FunctionForm:
         return fields_for(parameters, task.args.text, task.kwargs.text)
 
 
-async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
-    known = await state.database.scan(operators.list_registered)
+async def load_new(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    known = await state.database.scan(operators.list_registered, readable)
     name, module = address.query.get("task"), address.query.get("module", "")
     chosen = _find(known, name, module) if name else None
     part = address.query.get("q", "").lower()
@@ -125,16 +126,16 @@ async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
         },
         "typed": FormValues("", {}),
         "function": FunctionForm(chosen),
-        **await _shared(state),
+        **await _shared(state, readable),
     }
 
 
-async def load_again(state: State, address: PageAddress) -> dict[str, Any]:
+async def load_again(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     task_id = read_id("id", address.params["id"], "a task id")
     task = await state.database.scan(task_detail.get, task_id)
-    if task is None:
+    if task is None or not includes(readable, task.queue_name):
         raise unknown_task()
-    known = await state.database.scan(operators.find_registered, task.task_name)
+    known = await state.database.scan(operators.find_registered, task.task_name, readable)
     return {
         "task": task,
         "is_chosen": True,
@@ -151,12 +152,12 @@ async def load_again(state: State, address: PageAddress) -> dict[str, Any]:
             },
         ),
         "function": FunctionForm(_find(known, task.task_name, task.module_path), task),
-        **await _shared(state),
+        **await _shared(state, readable),
     }
 
 
-async def _shared(state: State) -> dict[str, Any]:
-    queues = await state.database.scan(inspect.count_queues)
+async def _shared(state: State, readable: Readable) -> dict[str, Any]:
+    queues = await state.database.scan(inspect.count_queues, readable)
     return {
         "queues": [queue.queue_name for queue in queues],
         "limits": _LIMITS,
@@ -201,6 +202,7 @@ NEW = View(
     template=_TEMPLATE,
     here="tasks",
     load=load_new,
+    is_narrowed=True,
     parameters=frozenset({"task", "module", "any", "q"}),
 )
-AGAIN = View(path="/tasks/{id}/again", template=_TEMPLATE, here="tasks", load=load_again)
+AGAIN = View(path="/tasks/{id}/again", template=_TEMPLATE, here="tasks", load=load_again, is_narrowed=True)

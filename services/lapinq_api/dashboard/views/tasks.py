@@ -30,6 +30,7 @@ from lapinq_api.operations.filters.task_values import ids_beginning_with
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Actor, Permission
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.queue_filter import Readable, includes, narrowed
 from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.fleet import worker_names
@@ -72,9 +73,9 @@ class Chip(msgspec.Struct, frozen=True):
     without: str
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     parameters = _parameters(address)
-    await _lead_to_the_task(state, parameters)
+    await _lead_to_the_task(state, parameters, readable)
     now = datetime.now(UTC)
     named = parameters.get("worker")
     chosen = read_search({name: text for name, text in parameters.items() if name != "worker"}, now)
@@ -85,9 +86,9 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     scan = state.database.scan
     # Each may take as long as the whole page.
     found, counted, queues = await asyncio.gather(
-        scan(search, chosen, TASKS_SHOWN, seconds=_search_seconds(address)),
-        scan(count, msgspec.structs.replace(chosen, before=None)),
-        scan(inspect.count_queues),
+        scan(search, narrowed(chosen, readable), TASKS_SHOWN, seconds=_search_seconds(address)),
+        scan(count, narrowed(msgspec.structs.replace(chosen, before=None), readable)),
+        scan(inspect.count_queues, readable),
     )
     columns = read_columns(parameters.get(_COLUMNS))
     ids = [task.id for task in found.tasks] if "schedule" in columns else []
@@ -116,7 +117,10 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
 def check(state: State, actor: Actor, address: PageAddress) -> None:
     """Refuses searches in hidden payloads, with which a caller could guess the values."""
     parameters = _parameters(address)
-    state.payloads.for_(actor).check_search(parameters, queues_of(parameters))
+    named = queues_of(parameters)
+    if named == [None] and actor.queues is not None:
+        named = sorted(actor.queues)
+    state.payloads.for_(actor).check_search(parameters, named)
 
 
 def canonical(query: Mapping[str, str]) -> dict[str, str] | None:
@@ -157,12 +161,13 @@ def _parameters(address: PageAddress) -> dict[str, str]:
     }
 
 
-async def _lead_to_the_task(state: State, parameters: dict[str, str]) -> None:
+async def _lead_to_the_task(state: State, parameters: dict[str, str], readable: Readable) -> None:
     """Raises `Elsewhere` if the whole id of a task is all that is searched for."""
     if parameters.keys() != {"id"} or len(parameters["id"]) != _WHOLE_ID:
         return
     task_id, _ = ids_beginning_with(parameters["id"])
-    if await state.database.scan(inspect.get_names, task_id):
+    names = await state.database.scan(inspect.get_names, task_id)
+    if names is not None and includes(readable, names.queue_name):
         raise Elsewhere(f"/tasks/{task_id}")
 
 
@@ -246,7 +251,10 @@ def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, A
 
 async def load_saved_views(state: State, request: Request) -> dict[str, Any]:
     session: Session | None = request.scope.get(SESSION_KEY)  # None with the key in the settings
-    views = await state.database.run(saved_views.list_for, session.user_id, "tasks") if session else None
+    if session is None:
+        return {"saved_views": None}
+    may_read_all = session.actor.may_read(None)
+    views = await state.database.run(saved_views.list_for, session.user_id, "tasks", shared=may_read_all)
     return {"saved_views": views}
 
 
@@ -257,6 +265,7 @@ VIEW = View(
     template="tasks.html",
     here="tasks",
     load=load,
+    is_narrowed=True,
     parts=("tasks-count", "tasks-table"),
     is_list=True,
     parameters=PARAMETERS,

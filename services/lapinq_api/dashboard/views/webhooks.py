@@ -10,12 +10,13 @@ from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.filters.webhook import read_filter
 from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State
+from lapinq_core.domain.queue_filter import Readable, narrowed
 from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.webhooks import deliveries
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
-    chosen = read_filter(address.query)
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    chosen = narrowed(read_filter(address.query), readable)
     lines, last = await state.database.scan(deliveries.list_webhooks, chosen, DEFAULT_LIMIT)
     return {
         "webhooks": [_line.decode(line) for line in lines],
@@ -32,6 +33,7 @@ VIEW = View(
     template="webhooks.html",
     here="webhooks",
     load=load,
+    is_narrowed=True,
     parts=("webhooks-list",),
     is_list=True,
     parameters=frozenset({"state", "queue", "task_id", CURSOR}),

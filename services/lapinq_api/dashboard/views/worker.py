@@ -11,6 +11,7 @@ import psycopg
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.fleet import operators, worker_names
@@ -25,7 +26,8 @@ MAX_REQUESTS = 10
 SEARCH_SECONDS = 0.02
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    del readable
     named = address.params["id"]
     check_name("id", named)
     known = await state.database.scan(worker_names.find, named)

@@ -4,11 +4,12 @@ from typing import Any
 
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.fleet import operators
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
-    del address
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    del address, readable
     return {"fleet": await state.database.scan(operators.list_workers)}
 
 

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, require, require_read
+from lapinq_api.credentials.caller import author_of, narrow, require, require_read, require_sight
 from lapinq_api.operations.bodies.mute_request import MuteRequest, read_mute
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.brief import BRIEF, readable
@@ -39,8 +39,8 @@ class ErrorGroupStatus(msgspec.Struct):
 async def list_errors(state: State, request: Request) -> Response:
     query = query_of(request)
     limit = read_limit(query)
-    require_read(request, query.get("queue"))
-    found, matching = await state.database.scan(groups.list_groups, read_filter(query), GroupOrder.ID, limit)
+    chosen = narrow(request, read_filter(query))
+    found, matching = await state.database.scan(groups.list_groups, chosen, GroupOrder.ID, limit)
     return Json(found, headers=next_number(found[-1].id if matching > len(found) else None))
 
 
@@ -84,6 +84,7 @@ async def _found(state: State, request: Request) -> ErrorGroup:
     group = await state.database.run(groups.get, number)
     if group is None:
         raise _unknown()
+    require_sight(request, group.queue_name, _unknown())
     return group
 
 

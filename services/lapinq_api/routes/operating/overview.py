@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lapinq_api.credentials.caller import readable_queues, require_read
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -20,7 +21,8 @@ async def get_overview(state: State, request: Request) -> Response:
     minutes = whole_number("minutes", query.get("minutes"), DEFAULT_MINUTES, lowest=1, highest=MAX_MINUTES)
     if (queue := query.get("queue")) is not None:
         check_name("queue", queue)
-    return Json(await state.database.scan(overview, minutes, queue))
+        require_read(request, queue)
+    return Json(await state.database.scan(overview, minutes, queue, readable_queues(request)))
 
 
 OPERATIONS = (
@@ -28,7 +30,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/overview",
         handler=get_overview,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="queues",
         summary="Get rates, percentiles, queues, workers and the longest running tasks",
         description="It contains no payloads, and its cost does not depend on how many tasks have ended.",

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, require, require_read
+from lapinq_api.credentials.caller import actor_of, author_of, narrow, require, require_read, require_sight
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.brief import BRIEF
@@ -32,33 +32,38 @@ class WebhookResent(msgspec.Struct):
 
 async def list_webhooks(state: State, request: Request) -> Response:
     query = query_of(request)
-    require_read(request, query.get("queue"))
-    objects, last = await state.database.scan(deliveries.list_webhooks, read_filter(query), read_limit(query))
+    chosen = narrow(request, read_filter(query))
+    objects, last = await state.database.scan(deliveries.list_webhooks, chosen, read_limit(query))
     shown = await state.payloads.for_(actor_of(request)).encoded(f"[{','.join(objects)}]")
     return Json(shown, headers=next_number(last))
 
 
 async def get_webhook(state: State, request: Request) -> Response:
-    found = await state.database.run(deliveries.get, _event_id(request))
-    if found is None:
-        raise _unknown()
-    require_read(request, found[0])
-    return Json(await state.payloads.for_(actor_of(request)).encoded(found[1]))
+    queue, found = await _found(state, request)
+    require_read(request, queue)
+    return Json(await state.payloads.for_(actor_of(request)).encoded(found))
 
 
 async def resend_webhook(state: State, request: Request) -> Response:
     which = _event_id(request)
-    found = await state.database.run(deliveries.get, which)
-    if found is None:
-        raise _unknown()
-    require(request, Permission.REQUEUE, found[0])
+    queue, _ = await _found(state, request)
+    require(request, Permission.REQUEUE, queue)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     sent = await state.database.run(deliveries.resend, which, by=author_of(request))
     if sent is None:
         raise _unknown()
-    if not actor_of(request).may_read(found[0]):
+    if not actor_of(request).may_read(queue):
         return Json(WebhookResent(id=which))
     return Json(await state.payloads.for_(actor_of(request)).encoded(sent))
+
+
+async def _found(state: State, request: Request) -> tuple[str, str]:
+    """The queue and the webhook in the path, as JSON. Raises `Refused` (404)."""
+    found = await state.database.run(deliveries.get, _event_id(request))
+    if found is None:
+        raise _unknown()
+    require_sight(request, found[0], _unknown())
+    return found
 
 
 def _event_id(request: Request) -> str:

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, refusal_of
+from lapinq_api.credentials.caller import actor_of, author_of, readable_queues, refusal_of
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.brief import BRIEF, readable
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
@@ -54,8 +54,8 @@ async def get_worker(state: State, request: Request) -> Response:
 
 
 async def list_registered(state: State, request: Request) -> Response:
-    view = state.payloads.for_(actor_of(request))
-    found = await state.database.scan(operators.list_registered)
+    view, readable = state.payloads.for_(actor_of(request)), readable_queues(request)
+    found = await state.database.scan(operators.list_registered, readable)
     if not view.is_whole:
         found = [
             one
@@ -126,7 +126,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/registered",
         handler=list_registered,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="workers",
         summary="List the tasks that living workers know",
         description=(

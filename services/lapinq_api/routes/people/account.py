@@ -23,6 +23,7 @@ from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.queue_filter import as_list
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import WITHOUT_NUL
 from lapinq_core.people import audit, invitations, sessions
@@ -37,12 +38,15 @@ SESSION_ID = Parameter(
 
 
 class Me(msgspec.Struct):
-    """The logged-in user. `has_default_password`: the default password is still in use."""
+    """The logged-in user. `reads` are the queues that you may read besides those of your permissions, null for all.
+    `has_default_password`: the default password is still in use.
+    """
 
     id: int
     username: str
     role: Role
     permissions: dict[str, list[str]]
+    reads: list[str] | None
     has_default_password: bool
 
 
@@ -91,6 +95,7 @@ async def me(state: State, request: Request) -> Response:
             session.username,
             session.role,
             write_grants(session.permissions),
+            as_list(session.reads),
             session.has_default_password,
         )
     )

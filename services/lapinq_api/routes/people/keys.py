@@ -18,6 +18,7 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Scope
 from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
+from lapinq_core.domain.accounts.grants import MAX_LIMITED, check_limit
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.requests.decoding import decode
@@ -27,9 +28,6 @@ from lapinq_core.people import keys
 from lapinq_core.people.keys import KeyRecord, NameTaken, NewKey, TooManyKeys, UnknownOwner
 
 ScopeName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(Scope)})]
-
-MAX_QUEUES = 100
-"""To which a key may be limited."""
 
 KEY_ID = Parameter(
     name="id",
@@ -51,7 +49,7 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     queues: Annotated[
         list[Name] | None,
         doc("The queues that it is limited to. Default: all.", example=["mail"]),
-        msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_QUEUES}),
+        msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_LIMITED}),
     ] = None
     expires_in: Annotated[
         float | None,
@@ -85,7 +83,7 @@ async def create_key(state: State, request: Request) -> Response:
     new = NewKey(
         name=asked.name,
         scopes=_scopes(asked.scopes),
-        queues=_queues(asked.queues),
+        queues=check_limit("queues", asked.queues),
         expires_in=asked.expires_in,
     )
     if new.expires_in is not None and not 1 <= new.expires_in <= MAX_SECONDS:
@@ -124,17 +122,6 @@ def _scopes(asked: list[str]) -> list[Scope]:
     if not asked:
         raise InvalidValue("scopes", f"must name at least one of {', '.join(Scope)}")
     return [scope for scope in Scope if scope in asked]
-
-
-def _queues(asked: list[str] | None) -> list[str] | None:
-    """Each queue once, by name. Raises `InvalidValue`."""
-    if asked is None:
-        return None
-    if not 1 <= len(asked) <= MAX_QUEUES:
-        raise InvalidValue("queues", f"must name 1 to {MAX_QUEUES} queues, or be left out for all")
-    for index, queue in enumerate(asked):
-        check_name(f"queues[{index}]", queue)
-    return sorted(set(asked))
 
 
 def _key_id(request: Request) -> int:

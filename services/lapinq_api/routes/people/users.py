@@ -24,7 +24,13 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
 from lapinq_core.domain.accounts.account import Permission, Role
-from lapinq_core.domain.accounts.grants import MAX_QUEUES, check_grants, write_grants
+from lapinq_core.domain.accounts.grants import (
+    MAX_LIMITED,
+    MAX_QUEUES,
+    check_grants,
+    check_limit,
+    write_grants,
+)
 from lapinq_core.domain.accounts.passwords import (
     MAX_PASSWORD,
     MAX_USERNAME,
@@ -34,7 +40,7 @@ from lapinq_core.domain.accounts.passwords import (
 )
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
-from lapinq_core.domain.requests.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
+from lapinq_core.domain.requests.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL, Name
 from lapinq_core.people import audit, invitations, keys, users
 from lapinq_core.people.invitations import Purpose
 from lapinq_core.people.users import Changed, User
@@ -59,6 +65,16 @@ Queues = Annotated[
         extra_json_schema={"maxProperties": MAX_QUEUES, "propertyNames": NAME_SCHEMA},
     ),
 ]
+Reads = Annotated[
+    list[Name] | None,
+    Meta(
+        description=(
+            "The queues that they may read besides those of their permissions; null for all. An admin reads all anyway."
+        ),
+        examples=[["mail"]],
+        extra_json_schema={"minItems": 1, "maxItems": MAX_LIMITED},
+    ),
+]
 
 _MAX_ID = 10**18 - 1
 
@@ -80,6 +96,7 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     password: Password | None = None
     invite: bool = False
     role: RoleName
+    reads: Reads = None
 
 
 class RoleChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,13 +111,20 @@ class PermissionsChange(msgspec.Struct, forbid_unknown_fields=True):
     queues: Queues
 
 
+class ReadsChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Which queues a user may read."""
+
+    queues: Reads
+
+
 class UserObject(msgspec.Struct):
-    """A user with their permissions by queue."""
+    """A user with their permissions by queue, and the queues that they may read besides, null for all."""
 
     id: int
     username: str
     role: Role
     permissions: dict[str, list[str]]
+    reads: list[str] | None
 
 
 class ListedUser(UserObject):
@@ -151,6 +175,7 @@ async def create_user(state: State, request: Request) -> Response:
     if not asked.invite:
         check_password("password", _required(asked.password), asked.username)
     role = _role(asked.role)
+    reads = check_limit("reads", asked.reads)
     # Nobody has the random password.
     password_hash = await state.passwords.hash(
         secrets.token_urlsafe(32) if asked.password is None else asked.password
@@ -158,10 +183,11 @@ async def create_user(state: State, request: Request) -> Response:
 
     async def create(conn: psycopg.AsyncConnection) -> CreatedUser | None:
         async with conn.transaction():
-            user = await users.create(conn, asked.username, password_hash, role)
+            user = await users.create(conn, asked.username, password_hash, role, reads)
             if user is None:
                 return None
-            await _record(conn, request, "user.create", user, {"role": role})
+            limits = {} if reads is None else {"reads": user.reads}
+            await _record(conn, request, "user.create", user, {"role": role, **limits})
             created = CreatedUser(**msgspec.structs.asdict(_shown(user)))
             if asked.invite:
                 made = await _make_link(conn, state, request, user.id, Purpose.INVITE)
@@ -228,6 +254,24 @@ async def set_permissions(state: State, request: Request) -> Response:
     return Json(_shown(user))
 
 
+async def set_reads(state: State, request: Request) -> Response:
+    which = user_id_of(request)
+    reads = check_limit("queues", decode(_reads_change, await _body(state, request)).queues)
+    await check_queues(state, request, reads or ())
+
+    async def change(conn: psycopg.AsyncConnection) -> User | None:
+        async with conn.transaction():
+            user = await users.set_reads(conn, which, reads)
+            if user is not None:
+                await _record(conn, request, "user.reads", user, {"queues": user.reads})
+            return user
+
+    user = await state.database.run(change)
+    if user is None:
+        raise unknown_user()
+    return Json(_shown(user))
+
+
 async def delete_user(state: State, request: Request) -> Response:
     which = user_id_of(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
@@ -251,6 +295,7 @@ async def delete_user(state: State, request: Request) -> Response:
 _new_user = msgspec.json.Decoder(NewUser)
 _role_change = msgspec.json.Decoder(RoleChange)
 _permissions_change = msgspec.json.Decoder(PermissionsChange)
+_reads_change = msgspec.json.Decoder(ReadsChange)
 
 
 async def _body(state: State, request: Request) -> bytes:
@@ -293,7 +338,7 @@ def unknown_user() -> Refused:
 
 
 def _shown(user: User) -> UserObject:
-    return UserObject(user.id, user.username, user.role, write_grants(user.permissions))
+    return UserObject(user.id, user.username, user.role, write_grants(user.permissions), user.reads)
 
 
 def _listed(user: User) -> ListedUser:
@@ -313,6 +358,7 @@ def _role(text: str) -> Role:
 
 
 UNKNOWN = {404: "There is no user with this id."}
+_UNSEEN = {404: "There is no user with this id; or with `must_exist`: nobody has seen one of the queues."}
 _LAST_ADMIN = {409: "It is the last admin."}
 
 OPERATIONS = (
@@ -329,7 +375,13 @@ OPERATIONS = (
                 body=list[ListedUser],
                 links={
                     name: {"id": "$response.body#/0/id"}
-                    for name in ("set_role", "set_permissions", "delete_user", "end_user_sessions")
+                    for name in (
+                        "set_role",
+                        "set_permissions",
+                        "set_reads",
+                        "delete_user",
+                        "end_user_sessions",
+                    )
                 },
             )
         },
@@ -366,7 +418,13 @@ OPERATIONS = (
                 body=CreatedUser,
                 links={
                     name: {"id": "$response.body#/id"}
-                    for name in ("set_role", "set_permissions", "delete_user", "end_user_sessions")
+                    for name in (
+                        "set_role",
+                        "set_permissions",
+                        "set_reads",
+                        "delete_user",
+                        "end_user_sessions",
+                    )
                 },
             )
         },
@@ -413,9 +471,23 @@ OPERATIONS = (
         parameters=(USER_ID, QUEUE_MUST_EXIST),
         body=PermissionsChange,
         answers={200: Answer(description="The changed user.", body=UserObject)},
-        errors={
-            404: "There is no user with this id; or with `must_exist`: nobody has seen one of the queues."
-        },
+        errors=_UNSEEN,
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/reads",
+        handler=set_reads,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="Set which queues a user may read",
+        description=(
+            "Replaces the earlier list; null lets them read all queues. They always read the queues on which they have"
+            " a permission. Takes effect immediately, in open sessions too."
+        ),
+        parameters=(USER_ID, QUEUE_MUST_EXIST),
+        body=ReadsChange,
+        answers={200: Answer(description="The changed user.", body=UserObject)},
+        errors=_UNSEEN,
     ),
     Operation(
         method="DELETE",

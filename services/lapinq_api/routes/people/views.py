@@ -70,7 +70,10 @@ class ViewDeleted(msgspec.Struct):
 
 
 async def list_views(state: State, request: Request) -> Response:
-    return Json(await state.database.run(saved_views.list_for, session_of(request.scope).user_id))
+    session = session_of(request.scope)
+    # A view's filters may name any queue.
+    may_read_all = session.actor.may_read(None)
+    return Json(await state.database.run(saved_views.list_for, session.user_id, shared=may_read_all))
 
 
 async def create_view(state: State, request: Request) -> Response:
@@ -155,7 +158,7 @@ OPERATIONS = (
         needs=Needs.SESSION,
         tag="account",
         summary="List saved views",
-        description="Your own, and those that admins share with all, by name.",
+        description=("Your own, and those that admins share with all who may read every queue, by name."),
         answers={200: Answer(description="The views.", body=list[SavedView])},
     ),
     Operation(

@@ -8,7 +8,7 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, refuse_early, require_read
+from lapinq_api.credentials.caller import author_of, refuse_early, require_read, require_sight
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.schedule_object import Shown, with_latest
 from lapinq_api.operations.body import read_json_if_any, read_no_fields
@@ -81,6 +81,7 @@ async def list_ticks(state: State, request: Request) -> Response:
     query = query_of(request)
     limit = read_limit(query)
     queue, found = await state.database.scan(_history, schedule_name(request), limit + 1, _read_before(query))
+    require_sight(request, queue, UnknownSchedule())
     require_read(request, queue)
     last = _number_of(found[limit - 1].fire_at) if len(found) > limit else None
     return Json(found[:limit], headers=next_number(last))

@@ -7,7 +7,15 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require, require_read
+from lapinq_api.credentials.caller import (
+    actor_of,
+    author_of,
+    narrow,
+    refuse_early,
+    require,
+    require_read,
+    require_sight,
+)
 from lapinq_api.credentials.payloads import CARRIED
 from lapinq_api.operations.bodies.schedule_object import (
     ScheduleObject,
@@ -54,8 +62,8 @@ class ScheduleDeleted(msgspec.Struct):
 
 async def list_schedules(state: State, request: Request) -> Response:
     query = query_of(request)
-    require_read(request, query.get("queue"))
-    found, last = await state.database.scan(_page, read_filter(query), read_limit(query), read_after(query))
+    chosen = narrow(request, read_filter(query))
+    found, last = await state.database.scan(_page, chosen, read_limit(query), read_after(query))
     headers = None if last is None else {CURSOR_HEADER: cursor_after_name(last)}
     return Json(await objects(found, state.payloads.for_(actor_of(request))), headers=headers)
 
@@ -73,7 +81,9 @@ async def create_schedule(state: State, request: Request) -> Response:
 
 async def get_schedule(state: State, request: Request) -> Response:
     found = await state.database.run(_one, schedule_name(request))
-    require_read(request, found[0][0].queue_name)
+    queue = found[0][0].queue_name
+    require_sight(request, queue, UnknownSchedule())
+    require_read(request, queue)
     return await answer_with(state, request, found)
 
 

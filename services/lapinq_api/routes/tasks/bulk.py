@@ -154,7 +154,7 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if is_dry_run and chosen == TaskFilter(queue=chosen.queue, status=chosen.status):
-        counted = await state.database.scan(count_statuses, chosen.queue)
+        counted = await state.database.scan(count_statuses, chosen)
         if chosen.status is not None:
             counted = {chosen.status: counted[chosen.status]}
         running = counted.pop(Status.RUNNING, 0)

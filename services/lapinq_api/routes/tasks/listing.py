@@ -4,10 +4,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, require_read
+from lapinq_api.credentials.caller import actor_of, narrow
 from lapinq_api.operations.bodies.objects import TaskObject
 from lapinq_api.operations.endpoint import Answer, Handler, Needs, Operation, query_of
-from lapinq_api.operations.filters.task import FILTERS, PAGE, STATUS, queues_of, read_page
+from lapinq_api.operations.filters.task import FILTERS, PAGE, STATUS, read_page
 from lapinq_api.operations.filters.task_values import cursor_after
 from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, read_limit
 from lapinq_api.operations.task_path import links_to_task
@@ -30,11 +30,9 @@ async def list_failed(state: State, request: Request) -> Response:
 
 
 async def _page(state: State, request: Request, query: dict[str, str], chosen: TaskFilter) -> Response:
-    queues = queues_of(query)
-    for queue in queues:
-        require_read(request, queue)
+    chosen = narrow(request, chosen)
     view = state.payloads.for_(actor_of(request))
-    view.check_search(query, queues)
+    view.check_search(query, chosen.named)
     objects, last = await state.database.scan(listing.list_tasks, chosen, read_limit(query))
     headers = {CURSOR_HEADER: cursor_after(last)} if last else None
     return Json(await view.encoded(f"[{','.join(objects)}]"), headers=headers)

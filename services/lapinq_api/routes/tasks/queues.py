@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, require, require_read
+from lapinq_api.credentials.caller import actor_of, author_of, readable_queues, require, require_read
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_policy_change
 from lapinq_api.operations.body import read_json, read_json_if_any, read_no_fields
@@ -22,7 +22,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import flag
-from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.accounts.account import ActorKind, Permission
 from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
@@ -55,9 +55,10 @@ class QueueStatus(Struct):
 
 
 async def list_queues(state: State, request: Request) -> Response:
+    readable = readable_queues(request)
     if not flag("details", query_of(request).get("details")):
-        return Json(await state.database.scan(inspect.count_queues))
-    found, _ = await state.database.scan(queues.list_queues, "", QueueOrder.NAME, queues.ALL)
+        return Json(await state.database.scan(inspect.count_queues, readable))
+    found, _ = await state.database.scan(queues.list_queues, "", QueueOrder.NAME, queues.ALL, readable)
     return Json(found)
 
 
@@ -73,7 +74,9 @@ async def get_queue(state: State, request: Request) -> Response:
 async def set_queue(state: State, request: Request) -> Response:
     queue = queue_of(request)
     # A user may not: limits decide what workers do for all queues. A key that is limited to the queue may.
-    require(request, Permission.PAUSE, queue if actor_of(request).queues else None)
+    actor = actor_of(request)
+    is_limited_key = actor.kind is ActorKind.KEY and actor.queues is not None
+    require(request, Permission.PAUSE, queue if is_limited_key else None)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     changes = read_policy_change(body)
     await check_queues(state, request, [queue])
@@ -146,7 +149,7 @@ OPERATIONS = (
         method="GET",
         path="/api/v1/queues",
         handler=list_queues,
-        needs=Needs.READ,
+        needs=Needs.READ_OF_QUEUE,
         tag="queues",
         summary="Count tasks by queue and status",
         parameters=(

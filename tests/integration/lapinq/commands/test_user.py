@@ -29,6 +29,9 @@ def test_users_are_managed(at_server: tuple[str, ...], command_database: str) ->
     assert said("user", "permit", name, "mail=") == f"{name} may now: a=b: cancel, requeue\n"
     as_json = json.loads(said("user", "permit", name, "a=b=", "-j"))
     assert as_json["permissions"] == {}
+    assert said("user", "reads", name, "video", "--create") == f"{name} may now read: video\n"
+    assert f"{name}  user   video\n" in said("user", "list")
+    assert said("user", "reads", name, "--all") == f"{name} may now read: all queues\n"
     [found] = [one for one in json.loads(said("user", "list", "--json")) if one["username"] == name]
     assert set(found) >= {"id", "role", "permissions", "has_default_password", "created_at"}
     assert "password_hash" not in found
@@ -37,7 +40,17 @@ def test_users_are_managed(at_server: tuple[str, ...], command_database: str) ->
     assert said("user", "delete", name) == f"deleted {name}\n"
     who = ("key", "LAPINQ_API_KEY")
     orders = [entry[:3] for entry in noted(command_database) if entry[3] == name]
-    verbs = ("create", "role", "role", "permissions", "permissions", "permissions", "delete")
+    verbs = (
+        "create",
+        "role",
+        "role",
+        "permissions",
+        "permissions",
+        "permissions",
+        "reads",
+        "reads",
+        "delete",
+    )
     assert orders == [(*who, f"user.{verb}") for verb in verbs]
 
     audit = ("audit", "list", "--target", name)

@@ -143,6 +143,11 @@ PEOPLE = """
 1 | user permit nobody mail=pause | there is no user nobody
 1 | user permit lisa mial=pause | nobody has seen a queue 'mial' (did you mean 'mail'?)
 1 | user permit lisa mail=pause nosuch=pause | nobody has seen a queue 'nosuch': it has no tasks
+2 | user reads lisa | name the queues that the user may read, or give --all
+2 | user reads lisa mail --all | name the queues that the user may read, or give --all
+1 | user reads nobody mail | there is no user nobody
+1 | user reads lisa mial | nobody has seen a queue 'mial' (did you mean 'mail'?)
+2 | user add tom --queue '' --password-stdin <<< correct horse | reads[0] must have 1 to 255 characters
 1 | user delete nobody | there is no user nobody
 2 | key create '' -s read | name must have 1 to 255 characters
 2 | key create ci -s read --expires soon | 'soon' is not a duration such as 90, 30s, 15m

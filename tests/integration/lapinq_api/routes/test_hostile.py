@@ -55,6 +55,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "Sharing": {"is_shared": True},
     "RoleChange": {"role": "user"},
     "PermissionsChange": {"queues": {"a": ["cancel"]}},
+    "ReadsChange": {"queues": ["a"]},
     # Refused for the new one: a wrong current one counts as a guess, and after ten nothing is looked at any more.
     "PasswordChange": {"current_password": "wrong", "new_password": "short"},
 }

@@ -67,12 +67,13 @@ class Act(StrEnum):
 
 
 class About(StrEnum):
-    """What a call concerns, which decides whether a key that is limited to queues may make it."""
+    """What a call concerns, which decides whether callers that are limited to queues may make it."""
 
     QUEUE = auto()
-    """The queue `mail`."""
+    """The queue `mail`, or something in it."""
     EVERYTHING = auto()
     NOTHING = auto()
+    """Or what they may read, whatever that is."""
 
 
 class Try(msgspec.Struct):
@@ -128,7 +129,7 @@ TRIES = {
     "POST /api/v1/tasks/{id}/requeue": Try(Act.REQUEUE, 404),
     "POST /api/v1/tasks/{id}/rerun": Try(Act.RERUN, 201),
     "POST /api/v1/tasks/{id}/run": Try(Act.REQUEUE, 404),
-    "GET /api/v1/queues": Try(Act.READ, 200, about=ALL),
+    "GET /api/v1/queues": Try(Act.READ, 200, about=NOTHING),
     "GET /api/v1/queues/{name:path}": Try(Act.READ, 200),
     # It takes the permission to pause all queues, as workers do.
     "PATCH /api/v1/queues/{name:path}": Try(Act.STEER_WORKERS, 200, {"max_running": None}),
@@ -157,8 +158,8 @@ TRIES = {
     "POST /api/v1/schedules/{name}/resume": Try(Act.PAUSE_SCHEDULE, 200),
     "POST /api/v1/schedules/{name}/run": Try(Act.SCHEDULE, 201),
     "GET /api/v1/schedules/{name}/ticks": Try(Act.READ, 200, query="limit=1"),
-    "GET /api/v1/overview": Try(Act.READ, 200, query="minutes=1", about=ALL),
-    "GET /api/v1/registered": Try(Act.READ, 200, about=ALL),
+    "GET /api/v1/overview": Try(Act.READ, 200, query="minutes=1", about=NOTHING),
+    "GET /api/v1/registered": Try(Act.READ, 200, about=NOTHING),
     "GET /api/v1/workers": Try(Act.READ, 200, about=ALL),
     "GET /api/v1/workers/{id}": Try(Act.READ, 200, about=ALL),
     "POST /api/v1/workers/{id}/quiet": Try(Act.STEER_WORKERS, 200, about=ALL),
@@ -189,6 +190,7 @@ TRIES = {
     "POST /admin/users/{id}/link": Try(Act.ADMINISTER, 404),
     "POST /admin/users/{id}/role": Try(Act.ADMINISTER, 404, {"role": "user"}),
     "POST /admin/users/{id}/permissions": Try(Act.ADMINISTER, 404, {"queues": {}}),
+    "POST /admin/users/{id}/reads": Try(Act.ADMINISTER, 404, {"queues": None}),
     "DELETE /admin/users/{id}": Try(Act.ADMINISTER, 404),
     "DELETE /admin/users/{id}/sessions": Try(Act.ADMINISTER, 404),
     "GET /me": Try(Act.OWN_ACCOUNT, 200),
@@ -273,7 +275,7 @@ class Caller(msgspec.Struct):
     master: bool = False
     scopes: tuple[Scope, ...] = ()
     queues: list[str] | None = None
-    """To which a key is limited."""
+    """To which a key is limited, or that a user may read besides those of their permissions."""
     role: str | None = None
     permissions: dict[str, list[Permission]] = {}
 
@@ -301,7 +303,17 @@ def _callers() -> Iterator[tuple[str, Caller]]:
         here, there = {QUEUE: [permission]}, {OTHER_QUEUE: [permission]}
         yield f"user who may {permission} here", Caller(own | acts, role="user", permissions=here)
         yield f"user who may {permission} elsewhere", Caller(set(own), role="user", permissions=there)
-    yield "admin", Caller(EVERYTHING, role="admin")
+    for where, queue in (("here", QUEUE), ("elsewhere", OTHER_QUEUE)):
+        yield f"user who may read {where} only", Caller(set(own), role="user", queues=[queue])
+    elsewhere = {OTHER_QUEUE: list(Permission)}
+    yield "user for all elsewhere", Caller(set(own), role="user", queues=[OTHER_QUEUE], permissions=elsewhere)
+    acts = BY_PERMISSION[Permission.PAUSE]
+    paused = {QUEUE: [Permission.PAUSE]}
+    yield (
+        "user who may pause here and else read elsewhere",
+        Caller(own | acts, role="user", queues=[OTHER_QUEUE], permissions=paused),
+    )
+    yield "admin", Caller(EVERYTHING, role="admin", queues=None)
 
 
 CALLERS = dict(callers())
@@ -402,11 +414,17 @@ def logged_in(conn: psycopg.Connection, name: str, caller: Caller) -> str:
     token = new_token()
     permissions = msgspec.json.encode(caller.permissions).decode()
     conn.execute(
-        "WITH made AS (INSERT INTO lapinq_users (username, password_hash, role, permissions, created_at)"
-        " VALUES (%s, 'none', %s, %s, lapinq_now()) RETURNING id)"
+        "WITH made AS (INSERT INTO lapinq_users (username, password_hash, role, permissions, reads, created_at)"
+        " VALUES (%s, 'none', %s, %s, %s, lapinq_now()) RETURNING id)"
         " INSERT INTO lapinq_sessions (token_hash, user_id, created_at, seen_at)"
         " SELECT %s, id, lapinq_now(), lapinq_now() FROM made",
-        (name, caller.role, permissions, hmac.digest(SECRET.encode(), token.encode(), "sha256")),
+        (
+            name,
+            caller.role,
+            permissions,
+            caller.queues,
+            hmac.digest(SECRET.encode(), token.encode(), "sha256"),
+        ),
     )
     return token
 
@@ -423,10 +441,13 @@ def test_who_may_call_it(servers: Servers, operation: str) -> None:
     names = KINDS if tried.act is Act.LOOK_AT_THE_SERVER else CALLERS
     for name in names:
         caller = CALLERS[name]
-        allowed = tried.act in caller.may and covers(caller, tried.about)
+        is_covered = covers(caller, tried.about) or tried.act is Act.OWN_ACCOUNT
+        allowed = tried.act in caller.may and is_covered
         allowed |= tried.act is Act.LOOK_AT_THE_SERVER
         # Outside of the API a named key is not even looked at.
         refusal = 401 if caller.scopes and not path.startswith("/api/") else caller.refusal
+        if not is_covered and is_named_by_itself(operation):
+            refusal = 404  # to them, it does not exist
         answer = servers.call(name, method, servers.stage.path(operation, f"of {name}"), tried.body)
         assert answer.status_code == (tried.status if allowed else refusal), name
         if answer.status_code in {401, 403}:
@@ -465,18 +486,23 @@ def times_in(value: Any) -> Iterator[str]:
                 yield from times_in(one)
 
 
+def is_named_by_itself(operation: str) -> bool:
+    """Whether its path names something in a queue, and not the queue."""
+    return re.search(r"/(tasks|schedules|errors|webhooks)/\{", operation) is not None
+
+
 def covers(caller: Caller, about: About) -> bool:
-    """Whether a call about this is not beyond what the caller's key is limited to."""
+    """Whether a call about this is not beyond what the caller is limited to."""
     if caller.queues is None or about is About.NOTHING:
         return True
-    return about is About.QUEUE and QUEUE in caller.queues
+    return about is About.QUEUE and QUEUE in {*caller.queues, *caller.permissions}
 
 
 def test_a_key_that_is_limited_to_a_queue_reaches_no_other_by_a_list_or_a_copy(servers: Servers) -> None:
     here, elsewhere = "key for all here", "key for all elsewhere"
     for path in ("tasks", "tasks/failed", "schedules", "webhooks", "errors"):
-        for query in ("", f"?queue={OTHER_QUEUE}", *(["?queues=mail,video"] if "tasks" in path else [])):
-            assert "this key is limited to" in servers.refuse(here, "GET", f"/api/v1/{path}{query}")
+        for query in (f"?queue={OTHER_QUEUE}", *(["?queues=mail,video"] if "tasks" in path else [])):
+            assert "they are limited to others" in servers.refuse(here, "GET", f"/api/v1/{path}{query}")
     calls: list[tuple[str, str, Any]] = [
         ("POST", "/api/v1/tasks/{done}/rerun", {"queue_name": OTHER_QUEUE}),
         ("POST", "/api/v1/enqueue/batch", [TASK, {**TASK, "queue_name": OTHER_QUEUE}]),
@@ -485,8 +511,9 @@ def test_a_key_that_is_limited_to_a_queue_reaches_no_other_by_a_list_or_a_copy(s
         ("DELETE", "/api/v1/tasks?queues=mail,video&dry_run=true", None),
     ]
     for method, path, body in calls:
-        for name in (here, elsewhere):
-            servers.refuse(name, method, servers.stage.fill_in(path), body)
+        servers.refuse(here, method, servers.stage.fill_in(path), body)
+        answer = servers.call(elsewhere, method, servers.stage.fill_in(path), body)
+        assert answer.status_code == (404 if is_named_by_itself(path.replace("nightly", "{")) else 403), path
 
 
 def test_who_is_shown_what_is_hidden_and_may_search_it(servers: Servers) -> None:
@@ -500,8 +527,8 @@ def test_who_is_shown_what_is_hidden_and_may_search_it(servers: Servers) -> None
         assert schedule["kwargs"] == {"args": "hidden" if sees else "[hidden]"}, name
         listed = servers.call(name, "GET", f"/api/v1/schedules?queue={QUEUE}").json()
         assert {one["kwargs"]["args"] for one in listed} == set(schedule["kwargs"].values()), name
-        # For all queues at once a user would have to be an admin.
-        is_limited = CALLERS[name].role == "user" or CALLERS[name].queues is not None
+        # For all queues at once a user would have to be an admin; for a key these are the queues it is limited to.
+        is_limited = CALLERS[name].role == "user"
         for query, may in ((f"queue={QUEUE}&", sees), ("", sees and not is_limited)):
             searched = servers.call(name, "GET", f"/api/v1/tasks?{query}args=1&limit=1")
             assert searched.status_code == (200 if may else 403), name
@@ -536,7 +563,7 @@ def test_a_refusal_comes_before_any_change(servers: Servers) -> None:
     pending, failed = servers.stage.made[Status.PENDING], servers.stage.made[Status.FAILED]
     some_change = {Act.CANCEL, Act.REQUEUE, *PAUSES}
     refused = [
-        name for name, one in CALLERS.items() if one.queues == [OTHER_QUEUE] or not one.may & some_change
+        name for name, one in CALLERS.items() if not covers(one, About.QUEUE) or not one.may & some_change
     ]
     assert len(refused) > 8
     for name in refused:
@@ -549,7 +576,11 @@ def test_a_refusal_comes_before_any_change(servers: Servers) -> None:
             ("POST", "schedules/nightly/pause"),
         ):
             answer = servers.call(name, method, f"/api/v1/{path}")
-            assert answer.status_code in {401, 403}, (name, method, path)
+            assert answer.status_code in ({403, 404} if CALLERS[name].queues else {401, 403}), (
+                name,
+                method,
+                path,
+            )
 
     def shown(path: str) -> Any:
         return servers.call("admin", "GET", f"/api/v1/{path}").json()

@@ -16,11 +16,11 @@ async def test_many_who_want_it_ask_once_and_whoever_asks_works_for_all_meanwhil
         await asyncio.sleep(0)
         return 7
 
-    figure = SharedFigure(3600.0)
+    figure = SharedFigure[int](3600.0)
     CALLER.set("the first")
     await asyncio.gather(*(figure.refresh(ask) for _ in range(20)))
     assert (figure.value, asked_for) == (7, [SERVER])
-    await SharedFigure(0.0).refresh(ask)
+    await SharedFigure[int](0.0).refresh(ask)
     assert (asked_for, CALLER.get()) == ([SERVER] * 2, "the first")
 
 
@@ -33,7 +33,7 @@ async def test_without_an_answer_it_stays() -> None:
         async def fail(error: Exception = error) -> int:
             raise error
 
-        figure = SharedFigure(0.0)
+        figure = SharedFigure[int](0.0)
         await figure.refresh(ask)
         await figure.refresh(fail)
         assert figure.value == 7

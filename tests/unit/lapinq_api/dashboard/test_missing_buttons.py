@@ -16,7 +16,9 @@ Grants = list[tuple[str, Permission]]
 
 
 def shown(way: str, grants: Grants, *, is_admin: bool = False, is_read_only: bool = False) -> str:
-    audience = Audience(locale="en", is_admin=is_admin, grants=frozenset(grants), is_read_only=is_read_only)
+    audience = Audience(
+        locale="en", is_admin=is_admin, grants=frozenset(grants), is_read_only=is_read_only, queues=None
+    )
     asked = f'{{% from "macros.html" import {way.partition("(")[0]} %}}{{% call {way} %}}the button{{% endcall %}}'
     return TEMPLATES.from_string(asked).render(t=texts_in("en"), audience=audience).strip()
 

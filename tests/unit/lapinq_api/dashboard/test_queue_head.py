@@ -13,7 +13,7 @@ from lapinq_core.lookup.overview import QueueNow, Rates
 from lapinq_core.tasks.queues import QueueDetails
 from tests.support.rows.task_details import after
 
-AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
+AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False, queues=None)
 LATER, SOONER = "2026-01-31 12:10:00 UTC", "2026-01-31 12:00:10 UTC"
 
 

@@ -8,9 +8,10 @@ from lapinq_api.dashboard.page.view import MAX_ADDRESS, MAX_PARAMETERS, PageAddr
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.queue_filter import Readable
 
 
-async def load(state: State, address: PageAddress) -> dict[str, object]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, object]:
     raise AssertionError("nothing is loaded to find out")
 
 

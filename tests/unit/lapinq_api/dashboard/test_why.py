@@ -45,7 +45,7 @@ from lapinq_core.lookup.why_not_running import (
 )
 from tests.support.rows.task_details import after, task
 
-AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
+AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False, queues=None)
 RULES = Rules(None, Rate(90_000, 60, 90_000))
 AT, LATER = "2026-01-31 12:00:10 UTC", "2026-01-31 12:10:00 UTC"
 CASES: list[tuple[Reason, str]] = [

@@ -14,6 +14,7 @@ from lapinq_api.operations.paging import DEFAULT_LIMIT, wrong_cursor
 from lapinq_api.state import State
 from lapinq_core.domain.cron.local_time import read_timezone
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.domain.schedules.preview import PlannedTime, next_times
 from lapinq_core.domain.schedules.schedule import when
 from lapinq_core.figures.alerts import LATE_SECONDS
@@ -26,13 +27,15 @@ from lapinq_core.tasks.queues import MAX_REASON
 RUNS_SHOWN = 5
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     name = read_name(address.params)
     before = _read_cursor(address.query.get(CURSOR))
     found = await state.database.scan(_read, name, before)
     if found is None:
         raise unknown_schedule()
     schedule, history, limits = found
+    if not includes(readable, schedule.queue_name):
+        raise unknown_schedule()
     now = datetime.now(UTC)
     shown = history[:DEFAULT_LIMIT]
     more = shown[-1].fire_at.astimezone(UTC).isoformat() if len(history) > DEFAULT_LIMIT else None
@@ -97,6 +100,7 @@ VIEW = View(
     template="schedule.html",
     here="schedules",
     load=load,
+    is_narrowed=True,
     parts=("schedule-head", "schedule-runs", "schedule-ticks", "schedule-payload", "schedule-facts"),
     parameters=frozenset({CURSOR}),
 )

@@ -14,6 +14,7 @@ from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.cron.local_time import read_timezone
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.domain.schedules.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
 from lapinq_core.domain.schedules.ticks import Misfire, Overlap
 from lapinq_core.domain.tasks.key import MAX_KEY
@@ -45,21 +46,21 @@ class FormValues:
         return False
 
 
-async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
+async def load_new(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     del address
-    return await _values(state, None)
+    return await _values(state, None, readable)
 
 
-async def load_edit(state: State, address: PageAddress) -> dict[str, Any]:
+async def load_edit(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     found = await state.database.scan(schedules.get_schedule, read_name(address.params))
-    if found is None:
+    if found is None or not includes(readable, found.queue_name):
         raise unknown_schedule()
-    return await _values(state, found)
+    return await _values(state, found, readable)
 
 
-async def _values(state: State, schedule: Schedule | None) -> dict[str, Any]:
+async def _values(state: State, schedule: Schedule | None, readable: Readable) -> dict[str, Any]:
     definition = schedule or _BLANK
-    queues = await state.database.scan(inspect.count_queues)
+    queues = await state.database.scan(inspect.count_queues, readable)
     return {
         "schedule": schedule,
         "definition": definition,
@@ -100,5 +101,7 @@ _LIMITS = {
 }
 
 _TEMPLATE = "schedule-form.html"
-NEW = View(path="/schedules/new", template=_TEMPLATE, here="schedules", load=load_new)
-EDIT = View(path="/schedules/{name}/edit", template=_TEMPLATE, here="schedules", load=load_edit)
+NEW = View(path="/schedules/new", template=_TEMPLATE, here="schedules", load=load_new, is_narrowed=True)
+EDIT = View(
+    path="/schedules/{name}/edit", template=_TEMPLATE, here="schedules", load=load_edit, is_narrowed=True
+)

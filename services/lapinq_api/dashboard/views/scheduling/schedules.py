@@ -11,6 +11,7 @@ from lapinq_api.operations.filters.schedule import cursor_after_name, read_after
 from lapinq_api.operations.paging import DEFAULT_LIMIT
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.queue_filter import Readable, narrowed
 from lapinq_core.domain.schedules.schedule import ScheduleState
 from lapinq_core.figures import alerts
 from lapinq_core.schedules import schedules, ticks
@@ -28,12 +29,12 @@ class ScheduleRow(msgspec.Struct, frozen=True):
     ticks: list[Tick]
 
 
-async def load(state: State, address: PageAddress) -> dict[str, Any]:
-    chosen, after = read_filter(address.query), read_after(address.query)
+async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+    chosen, after = narrowed(read_filter(address.query), readable), read_after(address.query)
     lines, last, late = await state.database.scan(_read, chosen, after)
     return {
         "lines": lines,
-        "late": late,
+        "late": late if readable is None else None,  # it may be that of any queue
         "states": list(ScheduleState),
         "filters": address.query,
         "links": page_links(address.query, None if last is None else cursor_after_name(last)),
@@ -56,6 +57,7 @@ VIEW = View(
     template="schedules.html",
     here="schedules",
     load=load,
+    is_narrowed=True,
     parts=("schedules-late", "schedules-list"),
     is_list=True,
     parameters=frozenset({"name", "queue", "state", CURSOR}),

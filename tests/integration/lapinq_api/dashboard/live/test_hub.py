@@ -17,6 +17,7 @@ from lapinq_api.dashboard.page.view import PageAddress, View, Views
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import inspect
 from tests.integration.lapinq_api.dashboard.live.conftest import hear_until, opened, say
@@ -27,8 +28,8 @@ from tests.support.http.serving import serving
 pytestmark = pytest.mark.http
 
 NOTHING = PageAddress({}, {})
-ENGLISH = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
-SPANISH = Audience(locale="es", is_admin=True, grants=frozenset(), is_read_only=False)
+ENGLISH = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False, queues=None)
+SPANISH = Audience(locale="es", is_admin=True, grants=frozenset(), is_read_only=False, queues=None)
 
 
 class Looks:
@@ -46,8 +47,8 @@ class Looks:
             parameters=frozenset({"a"}),
         )
 
-    async def _load(self, state: State, address: PageAddress) -> dict[str, Any]:
-        del address
+    async def _load(self, state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
+        del address, readable
         self.count += 1
         if self.failure:
             raise self.failure

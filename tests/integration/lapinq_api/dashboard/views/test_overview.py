@@ -12,6 +12,7 @@ import pytest
 
 from lapinq_core.domain.figures import Window
 from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.figures import alerts
 from lapinq_core.figures.alerts import (
     Alerts,
@@ -119,7 +120,7 @@ def test_what_nobody_does_and_what_slows_everything_is_told_or_that_all_is_well(
     assert "All well" not in html
     now = datetime.now(UTC)
 
-    async def everything(_conn: psycopg.AsyncConnection) -> Alerts:
+    async def everything(_conn: psycopg.AsyncConnection, _readable: Readable) -> Alerts:
         return Alerts(
             unserved=[UnservedQueue("</li>", 2, 3.0, True)],
             has_worker=False,

@@ -18,7 +18,7 @@ from tests.support.http.serving import serving
 Serve = Callable[..., httpx.Client]
 
 TASK = {"task_name": "send", "module_path": "app.mail"}
-SOME_OR_ALL = "must name 1 to 100 queues, or be left out for all"
+SOME_OR_ALL = "must name 1 to 100 queues, or be null for all"
 UP_TO_TEN_YEARS = "must be between 1 and 315576000 (ten years)"
 SCOPES = "enqueue, read, manage, schedule"
 MASTER = {"X-API-Key": "master"}

@@ -77,7 +77,7 @@ def test_a_forgotten_password_is_replaced_once_and_ends_all_sessions(
 def test_an_invited_user_sets_the_first_password(signed_in: httpx.Client, api: httpx.Client) -> None:
     body = {"username": "invited", "role": "user", "invite": True}
     made = signed_in.post("/admin/users", json=body).json()
-    assert made.keys() == {"id", "username", "role", "permissions", "link", "expires_at"}
+    assert made.keys() == {"id", "username", "role", "permissions", "reads", "link", "expires_at"}
     assert made["link"].startswith(str(signed_in.base_url))
     assert ">invited</span>" in signed_in.get("/admin/users").text
     with browser(api, None) as client:

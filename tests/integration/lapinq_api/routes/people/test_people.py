@@ -115,9 +115,12 @@ def test_a_user_is_made_changed_and_taken_away_and_all_of_it_is_noted(
             changed = admin.post(f"{address}/permissions", json={"queues": queues})
             assert changed.json() == {**user, "permissions": {"video": ["cancel", "delete"]}}
             assert client.get("/me").json()["permissions"] == {"video": ["cancel", "delete"]}
+            limited = admin.post(f"{address}/reads", json={"queues": ["mail", "a", "mail"]}).json()
+            assert (limited["reads"], client.get("/me").json()["reads"]) == (["a", "mail"], ["a", "mail"])
+            assert client.get("/workers").status_code == 403
             assert client.get("/admin/users").status_code == 403
             assert admin.post(f"{address}/role", json={"role": "admin"}).json()["role"] == "admin"
-            assert client.get("/admin/users").status_code == 200
+            assert client.get("/admin/users").status_code == client.get("/workers").status_code == 200
             assert admin.post(f"{address}/role", json={"role": "user"}).status_code == 200
             assert client.get("/admin/users").status_code == 403
             gone = admin.request("DELETE", address, headers={"X-Request-ID": "farewell"})
@@ -129,13 +132,29 @@ def test_a_user_is_made_changed_and_taken_away_and_all_of_it_is_noted(
         " WHERE target = %s ORDER BY id",
         (user["username"],),
     ).fetchall()
-    actions = ["user.create", "session.login", "user.permissions", "user.role", "user.role", "user.delete"]
+    actions = [
+        "user.create",
+        "session.login",
+        "user.permissions",
+        "user.reads",
+        "user.role",
+        "user.role",
+        "user.delete",
+    ]
     assert [row[0] for row in rows] == actions
     assert rows[0][1:3] == rows[-1][1:3] == ("user", "lapinq")
     assert rows[1][1:3] == ("user", user["username"])
     assert rows[2][3] == {"id": user["id"], "queues": {"video": ["cancel", "delete"]}}
+    assert rows[3][3] == {"id": user["id"], "queues": ["a", "mail"]}
     assert rows[-1][4:] == ("127.0.0.1", "farewell")
     assert PASSWORD not in str(rows)
+
+
+def test_a_new_user_may_be_limited_from_the_start(signed_in: httpx.Client, db: psycopg.Connection) -> None:
+    made = signed_in.post("/admin/users", json={**NEW, "username": "limited", "reads": ["mail"]}).json()
+    assert made["reads"] == ["mail"]
+    (details,) = db.execute("SELECT details FROM lapinq_audit WHERE target = 'limited'").fetchone() or ({},)
+    assert details == {"id": made["id"], "role": "user", "reads": ["mail"]}
 
 
 def test_the_last_admin_stays_one(database: str, serve: Serve) -> None:
@@ -162,6 +181,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("/1/permissions", {"queues": {"video": ["fly"]}}, "queues.video"),
     ("/1/permissions", {"queues": {str(n): [] for n in range(1001)}}, "queues"),
     ("/1/permissions", rb'{"queues": {"\ud800": ["cancel"]}}', ""),
+    ("", {**NEW, "reads": []}, "reads"),
+    ("", {**NEW, "reads": ["a", ""]}, "reads[1]"),
+    ("/1/reads", {"queues": []}, "queues"),
+    ("/1/reads", {"queues": [str(n) for n in range(101)]}, "queues"),
+    ("/1/reads", {}, "queues"),
     (f"/{2**63}/role", {"role": "user"}, "id"),
 ]
 

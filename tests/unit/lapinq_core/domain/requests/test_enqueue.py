@@ -16,7 +16,7 @@ def fields(task: NewTask) -> dict[str, object]:
 
 
 def test_a_task_of_a_batch_has_nothing_of_the_one_before_it() -> None:
-    bodies = [
+    bodies: list[dict[str, object]] = [
         {**TASK, "args": [1], "kwargs": {"b": 2}, "key": "acme", "metadata": {"a": 1}},
         {**TASK, "args": [2]},
         {**TASK, "kwargs": {}, "priority": 1},

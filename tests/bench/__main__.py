@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from tests.bench.contenders.lapinq_contender import lapinq
-from tests.bench.contenders.peer import Place, contender, redis_facts
+from tests.bench.contenders.peer import Place, contenders, redis_facts
 from tests.bench.contenders.peers import KEYS, chosen
 from tests.bench.measurements import drains, enqueue, fairness, held, latency
 from tests.bench.measurements.case import Case, Field
@@ -29,6 +29,7 @@ from tests.bench.run.server import commit_milliseconds, own_server, settings_of
 _CASES: dict[str, Callable[[Field], list[Case]]] = {
     "drain": drains.drain_cases,
     "loads": drains.load_cases,
+    "mix": drains.mix_cases,
     "limits": drains.limit_cases,
     "queues": drains.queue_cases,
     "backlog": drains.backlog_cases,
@@ -91,23 +92,21 @@ def main(
     with ExitStack() as stack:
         url = database_url or stack.enter_context(own_server(pg_bin))
         processes = Processes(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lapinq-bench-"))))
-        contenders = [stack.enter_context(lapinq(url, processes, plan))]
+        taking_part = [stack.enter_context(lapinq(url, processes, plan))]
         for peer in peers:
             try:
-                contenders.append(
-                    stack.enter_context(contender(peer, Place(url, processes, plan.redis_fsync)))
-                )
+                taking_part += stack.enter_context(contenders(peer, Place(url, processes, plan.redis_fsync)))
             except BenchError as error:
                 failures[peer.name] = str(error)
                 say(f"{peer.name}: {error}")
         commit_ms = commit_milliseconds(url)
         for name in wanted:
-            _measure(_CASES[name](Field(contenders, plan)), plan.runs, readings, failures)
+            _measure(_CASES[name](Field(taking_part, plan)), plan.runs, readings, failures)
         figures = summed_up(readings)
         report = Report(
             plan=plan,
             machine=machine,
-            contenders=[one.about for one in contenders],
+            contenders=[one.about for one in taking_part],
             postgresql=settings_of(url),
             redis=redis_facts(),
             commit_ms=commit_ms,

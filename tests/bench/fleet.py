@@ -20,7 +20,7 @@ import psycopg
 from lapinq_core.db.migrate import migrate
 from tests.bench.contenders import marks
 from tests.bench.contenders.contender import WAL_BYTES, number
-from tests.bench.contenders.lapinq_producer import hand_in, store_delayed
+from tests.bench.contenders.lapinq_producer import hand_in, hand_in_delayed
 from tests.bench.run import processor_time
 from tests.bench.run.figures import percentile
 from tests.bench.run.processes import Processes, wait_until
@@ -68,7 +68,7 @@ class Fleet:
         self._seen = 0
         with psycopg.connect(database, autocommit=True) as conn:
             conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-            self._postmaster = processor_time.parent(int(number(conn, "SELECT pg_backend_pid()")))
+            self._postmaster = processor_time.postmaster(conn)
 
     def idle(self, seconds: float) -> str:
         before = self._sample()
@@ -76,7 +76,7 @@ class Fleet:
         return self._row("idle", before, 0)
 
     def enqueue(self, rate: float, seconds: float) -> str:
-        """Hands in `rate` tasks a second, one at a time, as a program with a connection does."""
+        """Hands in `rate` tasks a second, one at a time, as a program without a server does."""
         before = self._sample()
         made = asyncio.run(hand_in(self._database, "rate", "arrive", seconds, rate))
         return self._row(f"{rate:g} tasks a second", before, int(made["tasks"]))
@@ -85,7 +85,7 @@ class Fleet:
         """Lets `rate` delayed tasks a second fall due, stored before the phase begins."""
         count = int(rate * seconds)
         first_ns = time.time_ns() + AHEAD_NS
-        asyncio.run(store_delayed(self._database, [first_ns + int(n / rate * 1e9) for n in range(count)]))
+        asyncio.run(hand_in_delayed(self._database, [first_ns + int(n / rate * 1e9) for n in range(count)]))
         time.sleep(max(0.0, first_ns / 1e9 - time.time() - 0.5))
         before = self._sample()
         time.sleep(seconds + 0.5)

@@ -71,7 +71,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     """The URL of a private database with its schema and no tasks."""
     opened: Callable[[str], AbstractContextManager[Store]]
     environment: Callable[[str], dict[str, str]]
-    """What tells its programs that database."""
+    """What tells its programs that database; its producer also the URL of its `http_server`."""
     producer: Sequence[str] = ()
     """A command that takes a verb, a function and numbers."""
     workers: dict[str, list[str]] = {}
@@ -83,7 +83,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     share: float = 1.0
     """How many tasks it gets, as a share of the plan's: slow ones get fewer."""
     measures: Sequence[str] = PROGRAMS
-    """The measurements that it takes part in: some of `PROGRAMS`, `backlog` and `snapshot`."""
+    """The measurements that it takes part in: some of `PROGRAMS`, `mix`, `backlog` and `snapshot`."""
 
     def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
         """Runs its producer to the end, at most `limit` seconds."""

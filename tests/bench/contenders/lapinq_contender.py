@@ -1,4 +1,4 @@
-"""lapinq, measured by its real parts: worker and server processes, tasks handed in by its own verbs."""
+"""lapinq, measured by its real parts: worker and server processes, tasks handed in by its client."""
 
 import re
 import sys
@@ -32,7 +32,7 @@ def lapinq(server_url: str, processes: Processes, plan: Plan) -> Generator[Conte
             about=About(
                 name="lapinq",
                 versions=version_facts(),
-                settings=f"defaults: {plan.concurrency} coroutines at once; no log line per task or request",
+                settings=f"{plan.concurrency} coroutines at once; no log line per task or request; else the defaults",
                 durability="each commit is on disk; tasks of a dead worker run again after its lease",
                 history="every task, attempt and result is kept",
                 brief="durable, all kept",
@@ -40,10 +40,11 @@ def lapinq(server_url: str, processes: Processes, plan: Plan) -> Generator[Conte
             processes=processes,
             fresh_database=lambda: postgres.private_database(server_url, name),
             opened=_opened,
-            environment=lambda database: {"DATABASE_URL": database},
+            environment=lambda url: {"DATABASE_URL": url, "LAPINQ_URL": url},
             producer=[sys.executable, "-m", "tests.bench.contenders.lapinq_producer"],
             workers={
                 "coroutines": _worker(f"--concurrency {plan.concurrency}"),
+                "default log": [*_PROGRAM, "worker", "--concurrency", str(plan.concurrency)],
                 "one queue": _worker(f"--concurrency {plan.concurrency} --queue default"),
                 "ten slots": _worker("--concurrency 10"),
                 "threads": _worker(f"--pool threads --concurrency {plan.threads}"),
@@ -51,7 +52,7 @@ def lapinq(server_url: str, processes: Processes, plan: Plan) -> Generator[Conte
             },
             http_server=lambda database: _serving(processes, database),
             add_waiting=lambda conn, count: lapinq_refill.add(conn, lapinq_refill.WAITING, "long", count),
-            measures=[*PROGRAMS, "backlog", "snapshot"],
+            measures=[*PROGRAMS, "mix", "backlog", "snapshot"],
         )
 
 

@@ -11,6 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 GAP_SECONDS = (0.020, 0.030)
 QUIET_GAP_SECONDS = (0.05, 0.15)
 AHEAD_SECONDS = (0.02, 2.0)
+MIX_SECONDS = 0.002
+MIX_QUEUES = 3
+MIX_FAILS_EACH = 100
+_WORDS = [f"{random.getrandbits(36):09x}" for _ in range(200)]
+PAYLOAD = " ".join(random.choices(_WORDS, k=1_000))
+"""10 kB that compress like text: to about a third."""
 
 Put = Callable[[int], Awaitable[object]]
 """Hands in so many tasks, or one with the time that it is sent or due at."""
@@ -24,6 +30,18 @@ async def in_batches(tasks: int, size: int, put: Put) -> Made:
     for done in range(0, tasks, size):
         await put(min(size, tasks - done))
     return _made(tasks, started)
+
+
+def numbered(put: Callable[[range], Awaitable[object]]) -> Put:
+    """Hands in so many tasks by `put`, which gets their numbers, from 0."""
+    done = 0
+
+    async def put_next(count: int) -> None:
+        nonlocal done
+        done += count
+        await put(range(done - count, done))
+
+    return put_next
 
 
 async def in_flight(seconds: float, puts: Sequence[Callable[[], Awaitable[object]]]) -> Made:

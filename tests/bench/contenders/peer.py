@@ -15,11 +15,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import httpx
 import msgspec
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.bench.contenders.contender import PROGRAMS, About, Contender, Store, number
+from tests.bench.run.figures import ON_DEFAULTS
 from tests.bench.run.processes import ROOT, BenchError, Processes, free_port
-from tests.bench.run.server import libpq_variables
+from tests.bench.run.server import has_jit, libpq_variables
 from tests.support.database import postgres
 
 INSTALL_SECONDS = 300.0
@@ -78,17 +80,35 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def contender(peer: Peer, place: Place) -> Generator[Contender]:
-    """That peer, set up. Raises `BenchError` where it can't be installed."""
+def contenders(peer: Peer, place: Place) -> Generator[list[Contender]]:
+    """That peer, set up. Raises `BenchError` where it can't be installed.
+
+    On PostgreSQL it runs without JIT compilation, which costs the short statements of a queue more than it saves. Where
+    the server can compile, it is measured on PostgreSQL's defaults, too.
+    """
     install(peer, place.processes)
     if peer.is_on_redis:
-        yield _made(peer, place, lambda: _redis(place))
+        yield [_made(peer, place, lambda: _redis(place))]
         return
     with postgres.private_database(place.server_url) as template:
         for command in peer.schema:
             place.processes.run(_words(command, peer), _variables(peer, template), limit=START_SECONDS)
         name = str(conninfo_to_dict(template)["dbname"])
-        yield _made(peer, place, lambda: postgres.private_database(place.server_url, name))
+        tuned = msgspec.structs.replace(peer, settings=f"{peer.settings}; `jit = off`")
+        found = [_made(tuned, place, lambda: _without_jit(place.server_url, name))]
+        if has_jit(place.server_url):
+            untuned = msgspec.structs.replace(peer, name=peer.name + ON_DEFAULTS)
+            found.append(_made(untuned, place, lambda: postgres.private_database(place.server_url, name)))
+        yield found
+
+
+@contextmanager
+def _without_jit(server_url: str, template: str) -> Generator[str]:
+    """A database whose sessions compile nothing, whichever the driver."""
+    with postgres.private_database(server_url, template) as database:
+        with psycopg.connect(database, autocommit=True) as conn:
+            conn.execute(sql.SQL("ALTER DATABASE {} SET jit = off").format(sql.Identifier(conn.info.dbname)))
+        yield database
 
 
 def install(peer: Peer, processes: Processes) -> None:

@@ -46,7 +46,7 @@ def _graphile_worker(size: int, measures: Sequence[str]) -> Peer:
 
 PEERS = (
     # What doesn't depend on the length of the local queue is measured once.
-    _graphile_worker(500, [*PROGRAMS, "backlog", "snapshot"]),
+    _graphile_worker(500, [*PROGRAMS, "mix", "backlog", "snapshot"]),
     _graphile_worker(2000, ["drain"]),
     # Full batches, fetched one after the other; woken by LISTEN/NOTIFY.
     Peer(
@@ -63,6 +63,7 @@ PEERS = (
         stored="SELECT count(*) FROM pgboss.job",
         unfinished="SELECT count(*) FROM pgboss.job WHERE state <> 'completed'",
         share=0.5,
+        measures=[*PROGRAMS, "mix"],
     ),
     # Large batches for short jobs, one connection, no limits of concurrency; `durable`, its default.
     Peer(
@@ -95,6 +96,7 @@ PEERS = (
         stored="SELECT count(*) FROM procrastinate_jobs",
         unfinished="SELECT count(*) FROM procrastinate_jobs WHERE status <> 'succeeded'",
         share=0.03,
+        measures=[*PROGRAMS, "mix"],
     ),
     # Many workers, because a job that does nothing holds its place until its end is stored; one stripe, the default.
     Peer(

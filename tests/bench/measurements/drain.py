@@ -1,11 +1,15 @@
-"""How fast waiting tasks are worked off, how fast they were enqueued, and what a task costs in WAL.
+"""How fast waiting tasks are worked off, how fast they were enqueued, and what a task costs in WAL and processor time.
 
 The queue is filled while no worker runs. Then the clock runs from the first function of a worker, so that the start of
 its process doesn't count (it is told apart), until all tasks have ended. While functions run, only the marks they leave
 are read, every 20 ms; when all have run, the store is asked whether their ends are stored. With several workers the
 clock runs from the moment when each has run something, and what ran before isn't counted.
+
+Where some tasks fail once, it stops when as many functions have run as there are tasks, so that nobody's delay before
+the last retries counts. Processor time is that until all tasks have ended.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -16,6 +20,7 @@ import psycopg
 
 from tests.bench.contenders.contender import Contender, Store
 from tests.bench.measurements.case import Worker, working
+from tests.bench.run import processor_time
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError
 
@@ -24,19 +29,26 @@ FIFTHS = 5
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What is drained: by which verb of the producer it is handed in, and how it ends."""
+    """What is drained: what the producer hands in, and how it ends."""
 
     function: str = "nothing"
-    verb: str = "bulk"
     kind: str = "coroutines"
-    runs_of_a_task: int = 1
+    fails_once_each: int = 0
+    """Each so-manieth task, the first one too, runs again after a failure."""
     fails: bool = False
     share: float = 1.0
     """How many tasks, as a share of the contender's."""
 
+    def runs(self, tasks: int) -> int:
+        """Of the functions of so many tasks."""
+        return tasks + (math.ceil(tasks / self.fails_once_each) if self.fails_once_each else 0)
+
 
 class Drained(msgspec.Struct, frozen=True):
-    """`rate` is in runs a second, `filled` in tasks a second, `start` of a worker in seconds, WAL in bytes a task."""
+    """`rate` is in runs a second, `filled` in tasks a second, `start` of a worker in seconds, WAL in bytes a task.
+
+    `worker` and `database` are microseconds of processor time a task, 0 for a database elsewhere.
+    """
 
     rate: float
     filled: float
@@ -45,6 +57,8 @@ class Drained(msgspec.Struct, frozen=True):
     wal_of_run: float
     fifths: list[float]
     """The rates in each fifth of the runs."""
+    worker: float
+    database: float
 
 
 def drained(
@@ -66,7 +80,7 @@ def drained(
         store = stack.enter_context(contender.opened(database))
         store.prepare("CHECKPOINT")
         wal = [store.wal_bytes()]
-        filled = contender.produce(database, load.verb, load.function, tasks, plan.batch, limit=plan.limit)
+        filled = contender.produce(database, "bulk", load.function, tasks, plan.batch, limit=plan.limit)
         wal.append(store.wal_bytes())
         # What the server does by itself after a large enqueue, at a time that is the same for all.
         store.prepare("VACUUM (ANALYZE)")
@@ -75,20 +89,26 @@ def drained(
         started = time.time()
         running = [stack.enter_context(working(contender, database, load.kind)) for _ in range(workers)]
         begun, before = _wait_for_all(running, plan.limit)
-        runs = tasks * load.runs_of_a_task
+        used = [_processor_seconds(running, store)]
         progress = wait_for_the_end(running, store, tasks, load, plan.limit)
-        seconds = time.time() - begun
+        ended = time.time()
+        used.append(_processor_seconds(running, store))
         wal.append(store.wal_bytes())
+    runs = load.runs(tasks)
+    if load.fails_once_each > 1:
+        ended, runs = next(one for one in progress if one[1] >= tasks)
     if (runs - before) < runs / 4:
         raise BenchError(f"{before} of {runs} tasks had run before every worker got one: take more --tasks")
     wal_of_run = (wal[3] - wal[2]) / tasks
     return Drained(
-        rate=(runs - before) / seconds,
+        rate=(runs - before) / (ended - begun),
         filled=filled.rate,
         start=begun - started,
         wal=(wal[1] - wal[0]) / tasks + wal_of_run,
         wal_of_run=wal_of_run,
         fifths=_fifths(progress),
+        worker=1e6 * (used[1][0] - used[0][0]) / (tasks - before),
+        database=1e6 * (used[1][1] - used[0][1]) / (tasks - before),
     )
 
 
@@ -105,7 +125,7 @@ def wait_for_the_end(
         for one in workers:
             one.child.check_alive()
         progress.append((time.time(), sum(one.runs().count for one in workers)))
-        return progress[-1][1] >= tasks * load.runs_of_a_task
+        return progress[-1][1] >= load.runs(tasks)
 
     def all_ended() -> bool:
         return store.is_drained(tasks, load.fails)
@@ -113,6 +133,13 @@ def wait_for_the_end(
     workers[-1].child.wait_until(all_ran, limit, "not all tasks ran")
     workers[-1].child.wait_until(all_ended, limit, "all tasks ran, but not all had ended")
     return progress
+
+
+def _processor_seconds(workers: Sequence[Worker], store: Store) -> tuple[float, float]:
+    """Of the workers without their children, and of a PostgreSQL on this machine."""
+    postmaster = processor_time.postmaster(store.conn) if store.conn else 0
+    of_database = processor_time.family_seconds(postmaster) if postmaster else 0.0
+    return sum(processor_time.seconds(one.child.pid) for one in workers), of_database
 
 
 def _fifths(progress: Sequence[tuple[float, int]]) -> list[float]:

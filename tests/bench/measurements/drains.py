@@ -1,4 +1,4 @@
-"""What is drained: by all empty tasks, also beside burdens; by lapinq other loads, limits and many queues."""
+"""What is drained: by all empty tasks, a mix, and beside burdens; by lapinq other loads, limits and many queues."""
 
 import time
 from collections.abc import Callable, Generator
@@ -13,6 +13,7 @@ from psycopg import IsolationLevel
 from tests.bench.contenders import lapinq_refill
 from tests.bench.contenders.contender import Contender
 from tests.bench.contenders.lapinq_producer import MANY_QUEUES
+from tests.bench.contenders.pacing import MIX_FAILS_EACH
 from tests.bench.measurements.case import Case, Field, reading, working
 from tests.bench.measurements.drain import Drained, Load, drained, wait_for_the_end
 from tests.bench.run.figures import Reading
@@ -26,15 +27,18 @@ EMPTY = Load()
 _WARM_UP = 1_000
 
 _LOADS = {
+    "drain, with the default log": Load(kind="default log"),
     "drain, plain functions in threads": Load("nothing_plain", kind="threads"),
     "drain, plain functions in child processes": Load("nothing_plain", kind="processes"),
 }
 _OTHER_LOADS = {
-    "drain of failures": Load("fail", "bulk-once", fails=True, share=0.4),
-    "drain of failures and their retries": Load("fail_once", "bulk-retried", runs_of_a_task=2, share=0.3),
-    "drain, 10 kB of arguments": Load("nothing_with", "bulk-large", share=0.2),
-    "drain of a hundred queues": Load(verb="bulk-spread", share=0.5),
+    "drain of failures": Load("fail", fails=True, share=0.4),
+    "drain of failures and their retries": Load("fail_once", fails_once_each=1, share=0.3),
+    "drain, 10 kB of arguments": Load("nothing_with", share=0.2),
+    "drain of a hundred queues": Load("of a hundred queues", share=0.5),
 }
+_MIX = Load("mix", fails_once_each=MIX_FAILS_EACH, share=0.2)
+_FULL_MIX = msgspec.structs.replace(_MIX, function="full_mix")
 
 _BREAKER = """
 UPDATE lapinq_queues SET has_breaker = true;
@@ -43,23 +47,27 @@ INSERT INTO lapinq_circuit_breakers (queue_name, failures_in_row, window_seconds
 VALUES ('default', 10, 60, 20, 30, lapinq_now(), 0)
 """
 _PER_KEY = f"UPDATE lapinq_queues SET max_running_per_key = {PER_KEY}"
+_MIX_POLICIES = f"""
+INSERT INTO lapinq_queues (name, rate, max_running_per_key)
+VALUES ('queue 1', '{{"limit": 1000000, "period_seconds": 1, "burst": 1000000}}', NULL), ('queue 2', NULL, {PER_KEY})
+"""
 _BLOCKED = "drain of 10,000 keys behind a million tasks of blocked ones"
-# name: the verb that fills the queue, what the queue gets, what is special about the tasks if their enqueueing is told
+# name: what fills the queue, what the queue gets, what is special about the tasks if their enqueueing is told
 _LIMITS = {
-    "drain of a queue without a policy": ("bulk", "", "without a key"),
+    "drain of a queue without a policy": ("numbered", "", "without a key"),
     # More than a worker holds: this measures the cost of the limit.
-    "drain of a queue with max_running": ("bulk", "UPDATE lapinq_queues SET max_running = 100000", ""),
-    "drain of a queue with a circuit breaker": ("bulk", _BREAKER, ""),
-    "drain of 10,000 keys, at most 3 of each running": ("bulk-keyed", _PER_KEY, "with a key"),
-    _BLOCKED: ("bulk-keyed", _PER_KEY, ""),
-    "drain of 10,000 keys in fair order": ("bulk-keyed", "UPDATE lapinq_queues SET start_order = 'fair'", ""),
-    "drain of tasks with a unique key": ("bulk-unique", "", "with a unique key"),
+    "drain of a queue with max_running": ("numbered", "UPDATE lapinq_queues SET max_running = 100000", ""),
+    "drain of a queue with a circuit breaker": ("numbered", _BREAKER, ""),
+    "drain of 10,000 keys, at most 3 of each running": ("keyed", _PER_KEY, "with a key"),
+    _BLOCKED: ("keyed", _PER_KEY, ""),
+    "drain of 10,000 keys in fair order": ("keyed", "UPDATE lapinq_queues SET start_order = 'fair'", ""),
+    "drain of tasks with a unique key": ("unique", "", "with a unique key"),
 }
 
 _MANY_QUEUES = {
-    "drain of 10,000 tasks in one queue": "bulk",
-    "drain of 10,000 tasks in ten of 10,000 queues": "bulk-ten-queues",
-    "drain of 10,000 tasks, one in each of 10,000 queues": "bulk-many-queues",
+    "drain of 10,000 tasks in one queue": "nothing",
+    "drain of 10,000 tasks in ten of 10,000 queues": "of ten queues",
+    "drain of 10,000 tasks, one in each of 10,000 queues": "of many queues",
 }
 _ADD_QUEUES = """
 WITH added AS (
@@ -73,7 +81,7 @@ Told = list[tuple[str, str, float]]
 
 
 def drain_cases(field: Field) -> list[Case]:
-    """One and two processes of all; of lapinq also plain functions in threads and in child processes."""
+    """One and two processes of all; of lapinq also with the default log, and plain functions."""
     plan, drains = field.plan, field.taking_part("drain")
     return [
         *(_case(each, plan, "drain, one process", tell=_everything(each)) for each in drains),
@@ -88,10 +96,33 @@ def load_cases(field: Field) -> list[Case]:
     return [*(_case(field.lapinq, field.plan, name, load) for name, load in _OTHER_LOADS.items()), together]
 
 
+def mix_cases(field: Field) -> list[Case]:
+    """Tasks of a usual size that wait for something. Of lapinq also with a rate, keys and progress."""
+
+    def case(contender: Contender, name: str, load: Load, **how: Any) -> Case:
+        def tell(found: Drained) -> Told:
+            costs = (("worker", found.worker), ("database", found.database))
+            return [
+                (name, "tasks/s", found.rate),
+                *((f"{name}, processor time of the {of} per task", "µs", cost) for of, cost in costs if cost),
+            ]
+
+        return _case(contender, field.plan, name, load, tell=tell, **how)
+
+    def set_policies(conn: psycopg.Connection) -> None:
+        conn.execute(_MIX_POLICIES.encode())
+
+    full = "mix with a rate, keys and progress"
+    return [
+        *(case(each, "mix", _MIX) for each in field.taking_part("mix")),
+        case(field.lapinq, full, _FULL_MIX, beforehand=set_policies),
+    ]
+
+
 def limit_cases(field: Field) -> list[Case]:
     """Of lapinq: all fill the queue with as many tasks, so that rates of enqueueing compare too."""
 
-    def case(name: str, verb: str, policy: str, special: str) -> Case:
+    def case(name: str, function: str, policy: str, special: str) -> Case:
         def prepare(conn: psycopg.Connection) -> None:
             conn.execute("INSERT INTO lapinq_queues (name) VALUES ('default')")
             conn.execute(policy.encode())
@@ -102,7 +133,7 @@ def limit_cases(field: Field) -> list[Case]:
             filled = (f"bulk enqueue {special}, 1,000 a call", "tasks/s", found.filled)
             return [(name, "tasks/s", found.rate), *([filled] if special else [])]
 
-        return _case(field.lapinq, field.plan, name, Load(verb=verb), tell=tell, beforehand=prepare)
+        return _case(field.lapinq, field.plan, name, Load(function), tell=tell, beforehand=prepare)
 
     return [case(name, *row) for name, row in _LIMITS.items()]
 
@@ -115,8 +146,8 @@ def queue_cases(field: Field) -> list[Case]:
         conn.execute(_ADD_QUEUES, (MANY_QUEUES,))
 
     return [
-        _case(field.lapinq, plan, name, Load(verb=verb), beforehand=None if verb == "bulk" else add_queues)
-        for name, verb in _MANY_QUEUES.items()
+        _case(field.lapinq, plan, name, Load(each), beforehand=None if each == "nothing" else add_queues)
+        for name, each in _MANY_QUEUES.items()
     ]
 
 
@@ -175,7 +206,7 @@ def _case(
     **how: Any,
 ) -> Case:
     """`tell` says what to report of it, else it is the rate; `how` is for `drained`."""
-    unit = "attempts/s" if load.runs_of_a_task > 1 else "tasks/s"
+    unit = "attempts/s" if load.fails_once_each == 1 else "tasks/s"
 
     def run() -> list[Reading]:
         found = drained(contender, plan, load, **how)

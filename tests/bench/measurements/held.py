@@ -114,8 +114,7 @@ def _drained(lapinq: Contender, plan: Plan, burden: _Burden) -> list[_Fifth]:
 
 def _fifths(conn: psycopg.Connection, filler: int, worker: Child, plan: Plan) -> list[_Fifth]:
     """Measured once the worker has warmed up. `filler` is the refilling backend."""
-    pid = conn.info.backend_pid
-    postmaster = processor_time.parent(pid) if processor_time.is_of_postgresql(pid) else 0
+    postmaster = processor_time.postmaster(conn)
 
     def completed() -> float:
         return number(conn, "SELECT sum(completed)::float8 FROM lapinq_counts")

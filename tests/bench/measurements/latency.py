@@ -21,23 +21,24 @@ ARRIVE_SECONDS = 30.0
 
 
 def cases(field: Field) -> list[Case]:
-    """From a program for all; for lapinq also of plain functions, and over HTTP."""
+    """From a program for all; for lapinq also in a transaction of its own, of plain functions, and over HTTP."""
     lapinq, plan, title = field.lapinq, field.plan, "start latency"
     return [
         *(_case(one, plan, title, "latency") for one in field.taking_part("latency")),
+        _case(lapinq, plan, f"{title}, in the caller's transaction", "in-transaction"),
         _case(lapinq, plan, f"{title}, plain function in a process", "latency", kind="processes"),
-        _case(lapinq, plan, f"{title}, over HTTP", "latency-http"),
+        _case(lapinq, plan, f"{title}, over HTTP", "latency", is_over_http=True),
     ]
 
 
 def delayed_cases(field: Field) -> list[Case]:
-    """Of lapinq: over HTTP, also beside tasks that are due in a year, and stored by a program that tells nobody."""
+    """Of lapinq: over HTTP, also beside tasks that are due in a year, and without a server."""
     lapinq, plan, title = field.lapinq, field.plan, "delayed start"
     beside = f"{title}, {plan.backlog:,} due in a year"
     return [
-        _case(lapinq, plan, f"{title}, over HTTP", "delayed-http"),
-        _case(lapinq, plan, beside, "delayed-http", due_in_a_year=plan.backlog),
-        _case(lapinq, plan, f"{title}, stored by a program", "delayed"),
+        _case(lapinq, plan, f"{title}, over HTTP", "delayed", is_over_http=True),
+        _case(lapinq, plan, beside, "delayed", is_over_http=True, due_in_a_year=plan.backlog),
+        _case(lapinq, plan, f"{title}, without a server", "delayed"),
     ]
 
 
@@ -48,6 +49,7 @@ def _case(
     verb: str,
     *,
     kind: str = "coroutines",
+    is_over_http: bool = False,
     due_in_a_year: int = 0,
 ) -> Case:
     function = "arrive_plain" if kind == "processes" else "arrive"
@@ -55,13 +57,14 @@ def _case(
     def run() -> list[Reading]:
         with ExitStack() as stack:
             database = stack.enter_context(contender.fresh_database())
-            if verb.startswith("delayed"):
+            if verb == "delayed":
                 _prepare(database, due_in_a_year)
-            server = contender.http_server if verb.endswith("-http") else None
-            port = [stack.enter_context(server(database))] if server else []
+            place = database
+            if is_over_http and contender.http_server:
+                place = f"http://127.0.0.1:{stack.enter_context(contender.http_server(database))}"
             worker = stack.enter_context(working(contender, database, kind))
             for count, arrived in ((WARM_UP, WARM_UP), (plan.samples, WARM_UP + plan.samples)):
-                contender.produce(database, verb, function, *port, count, limit=plan.limit)
+                contender.produce(place, verb, function, count, limit=plan.limit)
                 worker.child.wait_until(
                     lambda arrived=arrived: len(worker.waits()) >= arrived,
                     ARRIVE_SECONDS,

@@ -6,13 +6,14 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
-from tests.bench.run.figures import OURS, Figure, by_metric, number
+from tests.bench.run.figures import OURS, Figure, at_best, by_metric, number
 from tests.bench.run.report import Report
 
 WAITS = "wait beside a flood, "
 SHARES = "share of the starts of three floods, "
 LOADS = (
     "drain, one process",
+    "drain, with the default log",
     "drain, plain functions in threads",
     "drain, plain functions in child processes",
     "drain of failures",
@@ -94,7 +95,9 @@ def charts(report: Report) -> dict[str, str]:
 
 
 def _panels(report: Report, chart: Chart) -> list[_Panel]:
-    metrics = {metric.name: (metric, sides) for metric, sides in by_metric(report.figures).items()}
+    metrics = {
+        metric.name: (metric, sides) for metric, sides in by_metric(at_best(report.figures).values()).items()
+    }
     briefs = {one.name: one.brief for one in report.contenders}
     panels: list[_Panel] = []
     for metric, found in (metrics[name] for name in chart.metrics if name in metrics):

@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 
 OURS = "lapinq"
+ON_DEFAULTS = ", PostgreSQL's defaults"
+"""Ends the name of a peer that is measured on settings that suit it better, too."""
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -69,6 +71,17 @@ def between(one: Figure, other: Figure, *, is_difference: bool = False) -> Figur
 def is_won(ratio: Figure) -> bool:
     """Whether lapinq is at least as good in the median."""
     return ratio.median >= 1 if ratio.metric.better == "more" else ratio.median <= 1
+
+
+def at_best(figures: Iterable[Figure]) -> dict[tuple[str, str], Figure]:
+    """By the names of metric and contender; of a peer that has figures on PostgreSQL's defaults too, the better one."""
+    found: dict[tuple[str, str], Figure] = {}
+    for one in figures:
+        which = one.metric.name, one.contender.removesuffix(ON_DEFAULTS)
+        other = found.get(which)
+        if other is None or (one.median - other.median) * (1 if one.metric.better == "more" else -1) > 0:
+            found[which] = one
+    return found
 
 
 def by_metric(figures: Iterable[Figure]) -> dict[Metric, dict[str, Figure]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.bench.run import steady_table
 from tests.bench.run.bars import BARS
 from tests.bench.run.charts import CHARTS, charts
-from tests.bench.run.figures import OURS, by_metric, is_won, number, spread
+from tests.bench.run.figures import OURS, at_best, by_metric, is_won, number, spread
 from tests.bench.run.processes import ROOT
 from tests.bench.run.report import Report
 
@@ -127,14 +127,17 @@ def _charts(report: Report) -> list[str]:
 
 
 def _wins(report: Report) -> list[str]:
-    figures = by_metric(report.figures)
+    lost = {(one.metric, one.contender): spread(one) for one in report.ratios if not is_won(one)}
     lines: list[str] = []
-    for metric, ratios in by_metric(one for one in report.ratios if not is_won(one)).items():
-        sides = {contender: number(figure.median) for contender, figure in figures[metric].items()}
+    for metric, sides in by_metric(at_best(report.figures).values()).items():
         won = [
-            f"{contender} {sides[contender]} (ratio {spread(ratio)})" for contender, ratio in ratios.items()
+            f"{contender} {number(figure.median)} (ratio {lost[metric, contender]})"
+            for contender, figure in sides.items()
+            if (metric, contender) in lost
         ]
-        lines.append(f"- **{metric.name}**: {', '.join(won)}; lapinq {sides[OURS]} {metric.unit}")
+        if won:
+            ours = number(sides[OURS].median)
+            lines.append(f"- **{metric.name}**: {', '.join(won)}; lapinq {ours} {metric.unit}")
     return lines or ["In this run, nowhere."]
 
 

@@ -33,7 +33,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     batch: Annotated[int, Meta(ge=1, le=1000, description="Tasks a call or request of a bulk enqueue.")] = (
         1_000
     )
-    in_flight: Annotated[int, Meta(ge=1, description="Connections of single enqueue from Python.")] = 8
+    in_flight: Annotated[int, Meta(ge=1, description="Single enqueues from a program at once.")] = 8
     http_connections: Annotated[int, Meta(ge=2, description="Connections of single enqueue over HTTP.")] = 64
     http_batch_connections: Annotated[int, Meta(ge=2, description="The same for batches.")] = 4
     concurrency: Annotated[int, Meta(ge=1, description="Coroutines at once in a worker of lapinq.")] = 100

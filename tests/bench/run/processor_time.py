@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -26,15 +28,17 @@ def family_seconds(pid: int) -> float:
     return total
 
 
-def parent(pid: int) -> int:
-    return int(_stat(pid)[1])
-
-
-def is_of_postgresql(pid: int) -> bool:
-    """Whether there is such a process on this machine, and it is a server's."""
+def postmaster(conn: psycopg.Connection) -> int:
+    """The server's first process; 0 if it is not on this machine."""
+    pid = conn.info.backend_pid
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text().startswith("postgres")
-    return False
+        if Path(f"/proc/{pid}/cmdline").read_text().startswith("postgres"):
+            return _parent(pid)
+    return 0
+
+
+def _parent(pid: int) -> int:
+    return int(_stat(pid)[1])
 
 
 def _stat(pid: int) -> list[str]:
@@ -45,6 +49,6 @@ def _children(pid: int) -> list[int]:
     found: list[int] = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended
-            if parent(int(entry.name)) == pid:
+            if _parent(int(entry.name)) == pid:
                 found.append(int(entry.name))
     return found

@@ -78,6 +78,13 @@ def standby(server_url: str) -> Generator[str]:
             yield url
 
 
+def has_jit(url: str) -> bool:
+    """Whether the server compiles statements by default."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        row = conn.execute("SELECT pg_jit_available()").fetchone()
+    return bool(row and row[0])
+
+
 def settings_of(url: str) -> dict[str, str]:
     """What the server says of the settings that matter here."""
     with psycopg.connect(url, autocommit=True) as conn:

@@ -2,7 +2,7 @@
 // The packages are in LAPINQ_BENCH_PACKAGES, the database is DATABASE_URL.
 import { createRequire } from "node:module";
 import { arrived, ran } from "./marks.mjs";
-import { inBatches, inFlight, nowAndThen } from "./pacing.mjs";
+import { MIX_QUEUES, inBatches, inFlight, mix, nextOfMix, nowAndThen } from "./pacing.mjs";
 
 const require = createRequire(`${process.env.LAPINQ_BENCH_PACKAGES}/`);
 const { makeWorkerUtils, run, runMigrations } = require("graphile-worker");
@@ -26,6 +26,10 @@ async function work(size) {
     taskList: {
       nothing: async () => ran(),
       arrive: async ({ sent }) => arrived(sent),
+      // Its queues run one job at a time, so a task stands for each.
+      ...Object.fromEntries(
+        MIX_QUEUES.map((name) => [name, ({ number }, { job }) => mix(number, job.attempts === 1)]),
+      ),
     },
   });
   await runner.promise;
@@ -34,7 +38,11 @@ async function work(size) {
 const producers = {
   bulk: (utils, identifier, tasks, size) =>
     inBatches(tasks, size, (count) =>
-      utils.addJobs(Array.from({ length: count }, () => ({ identifier, payload: {} }))),
+      utils.addJobs(
+        identifier === "mix"
+          ? nextOfMix(count).map((payload) => ({ identifier: MIX_QUEUES[payload.number % MIX_QUEUES.length], payload }))
+          : Array.from({ length: count }, () => ({ identifier, payload: {} })),
+      ),
     ),
   single: (utils, identifier, seconds, connections) =>
     inFlight(seconds, connections, () => utils.addJob(identifier, {})),

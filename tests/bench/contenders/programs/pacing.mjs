@@ -1,7 +1,12 @@
 // How producers in Node hand in tasks: the same as pacing.py.
 import { setTimeout as sleep } from "node:timers/promises";
-import { nowNs } from "./marks.mjs";
+import { nowNs, ran } from "./marks.mjs";
 
+export const MIX_QUEUES = ["mix0", "mix1", "mix2"];
+const MIX_FAILS_EACH = 100;
+const MIX_MS = 2;
+const WORDS = Array.from({ length: 200 }, () => Math.random().toString(16).slice(2, 11).padEnd(9, "0"));
+const PAYLOAD = Array.from({ length: 1_000 }, () => WORDS[Math.floor(Math.random() * WORDS.length)]).join(" ");
 const GAP_MS = [20, 30];
 
 /** `tasks` tasks by `put(count)`, `size` at a time, one call after the other. */
@@ -9,6 +14,21 @@ export async function inBatches(tasks, size, put) {
   const started = performance.now();
   for (let done = 0; done < tasks; done += size) await put(Math.min(size, tasks - done));
   say(tasks, performance.now() - started);
+}
+
+/** The arguments of `count` tasks of the mix, numbered on from those of the call before. */
+export function nextOfMix(count) {
+  mixed += count;
+  return Array.from({ length: count }, (_, place) => ({ number: mixed - count + place, payload: PAYLOAD }));
+}
+
+let mixed = 0;
+
+/** Waits as for another server, and raises if it is one of a hundred and `isFirst`. */
+export async function mix(number, isFirst) {
+  ran();
+  await sleep(MIX_MS);
+  if (number % MIX_FAILS_EACH === 0 && isFirst) throw new Error("as it should, for now");
 }
 
 /** One task after the other for `seconds`, by `connections` calls of `put` at once. */

@@ -2,7 +2,7 @@
 // The packages are in LAPINQ_BENCH_PACKAGES, the database is DATABASE_URL.
 import { createRequire } from "node:module";
 import { arrived, ran } from "./marks.mjs";
-import { inBatches, inFlight, nowAndThen } from "./pacing.mjs";
+import { MIX_QUEUES, inBatches, inFlight, mix, nextOfMix, nowAndThen } from "./pacing.mjs";
 
 const require = createRequire(`${process.env.LAPINQ_BENCH_PACKAGES}/`);
 const { PgBoss } = require("pg-boss");
@@ -12,9 +12,19 @@ const functions = {
   arrive: ({ sent }) => arrived(sent),
 };
 
+async function insertMix(boss, count) {
+  const jobs = nextOfMix(count).map((data) => ({ data }));
+  for (const [place, name] of MIX_QUEUES.entries())
+    await boss.insert(name, jobs.filter(({ data }) => data.number % MIX_QUEUES.length === place));
+}
+
 const producers = {
   bulk: (boss, name, tasks, size) =>
-    inBatches(tasks, size, (count) => boss.insert(name, Array.from({ length: count }, () => ({ data: {} })))),
+    inBatches(tasks, size, (count) =>
+      name === "mix"
+        ? insertMix(boss, count)
+        : boss.insert(name, Array.from({ length: count }, () => ({ data: {} }))),
+    ),
   single: (boss, name, seconds, connections) => inFlight(seconds, connections, () => boss.send(name, {})),
   latency: (boss, name, count) => nowAndThen(count, (sent) => boss.send(name, { sent })),
 };
@@ -31,17 +41,33 @@ async function started(options) {
 
 async function migrate() {
   const boss = await started();
-  for (const name of Object.keys(functions)) await boss.createQueue(name, { notify: true });
+  for (const name of [...Object.keys(functions), ...MIX_QUEUES]) await boss.createQueue(name, { notify: true });
   await boss.stop();
 }
 
 async function work(batchSize, localConcurrency) {
   const boss = await started({ useListenNotify: true });
+  const options = { batchSize, localConcurrency, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 };
   for (const [name, call] of Object.entries(functions)) {
-    const options = { batchSize, localConcurrency, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 };
     await boss.work(name, options, async (jobs) => {
       for (const { data } of jobs) call(data);
     });
+  }
+  // One failure would fail a batch otherwise, and nobody is notified of its retry.
+  const single = { ...options, includeMetadata: true, perJobResults: true, notifyPollingIntervalSeconds: 0.5 };
+  for (const name of MIX_QUEUES) {
+    await boss.work(name, single, (jobs) =>
+      Promise.all(
+        jobs.map(async ({ id, data, retryCount }) => {
+          try {
+            await mix(data.number, retryCount === 0);
+            return { id, status: "completed" };
+          } catch (error) {
+            return { id, status: "failed", output: { message: error.message } };
+          }
+        }),
+      ),
+    );
   }
   process.on("SIGTERM", () => boss.stop().then(() => process.exit(0)));
 }

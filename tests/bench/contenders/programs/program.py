@@ -17,11 +17,15 @@ from tests.bench.contenders import pacing
 
 @dataclass(frozen=True)
 class Puts:
-    """How tasks are handed in: `many` empty ones in a call, an empty `one`, and one that `arrive`s, with the time."""
+    """How tasks are handed in: `many` empty ones in a call, an empty `one`, and one that `arrive`s, with the time.
+
+    `mix` gets the numbers of the tasks of a call, for those that take part in it.
+    """
 
     many: pacing.Put
     one: Callable[[], Awaitable[object]]
     arrive: pacing.Put
+    mix: Callable[[range], Awaitable[object]] | None = None
 
 
 Producers = Callable[[int], AbstractAsyncContextManager[Puts]]
@@ -52,15 +56,18 @@ def run(
     if verb in verbs:
         runner(verbs[verb](*map(int, rest)))
     else:
-        runner(_produce(producers, verb, *map(float, rest[1:])))
+        runner(_produce(producers, verb, rest[0], *map(float, rest[1:])))
 
 
-async def _produce(producers: Producers, verb: str, amount: float, more: float = 1) -> None:
+async def _produce(producers: Producers, verb: str, function: str, amount: float, more: float = 1) -> None:
     async with producers(int(more) if verb == "single" else 1) as puts:
-        match verb:
-            case "bulk":
+        match verb, function:
+            case "bulk", "mix":
+                assert puts.mix is not None
+                made = await pacing.in_batches(int(amount), int(more), pacing.numbered(puts.mix))
+            case "bulk", _:
                 made = await pacing.in_batches(int(amount), int(more), puts.many)
-            case "single":
+            case "single", _:
                 made = await pacing.in_flight(amount, [puts.one] * int(more))
             case _:
                 made = await pacing.now_and_then(int(amount), puts.arrive)

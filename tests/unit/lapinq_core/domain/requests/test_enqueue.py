@@ -8,7 +8,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.enqueue import read_batch, read_task
 from lapinq_core.domain.tasks.task import NewTask
 
-TASK = {"task_name": "add", "module_path": "app.tasks"}
+TASK: dict[str, object] = {"task_name": "add", "module_path": "app.tasks"}
 
 
 def fields(task: NewTask) -> dict[str, object]:

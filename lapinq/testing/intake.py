@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadProgress
 from lapinq._client.declaring.rules import declared_rules
+from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE
 from lapinq._client.transaction.storing import astore, finished
 from lapinq.testing.enqueued import EnqueuedTask
 from lapinq.testing.unique_keys import UniqueKeys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lapinq_core.domain.tasks.task import NewTask
     from lapinq_core.intake.unique_keys import Met
 
+    T = TypeVar("T")
     Undo = Callable[[], object]
 
 _URL = "http://lapinq.testing/"
@@ -102,6 +104,7 @@ class _Memory:
     """A connection to the tasks in memory, for one call."""
 
     announces_at_once = False
+    tasks_at_once = MAX_TASKS_AT_ONCE
 
     def __init__(self, intake: Intake, now: datetime) -> None:
         self._intake = intake
@@ -137,6 +140,9 @@ class _Memory:
                 return [self._intake.keys[about]] if about in self._intake.keys else []
             case "announce":  # nobody listens
                 return []
+
+    async def fetch_beside(self, statement: Statement, work: Callable[[], T]) -> tuple[Sequence[Row], T]:
+        return await self.fetch(statement), work()
 
     async def announce(self, notices: set[Notice]) -> None:
         """Nobody listens."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from lapinq._client.transaction.statements import Row, Statement
     from lapinq_core.db.channels import Notice
+
+T = TypeVar("T")
+
+TASKS_AT_ONCE_BESIDE = 250
+"""Few, as the next are read while the database stores these."""
 
 
 class SyncConnection(Protocol):
@@ -35,7 +41,16 @@ class AsyncConnection(Protocol):
     @property
     def announces_at_once(self) -> bool: ...
 
+    @property
+    def tasks_at_once(self) -> int:
+        """How many a statement stores."""
+        ...
+
     async def fetch(self, statement: Statement) -> Sequence[Row]: ...
+
+    async def fetch_beside(self, statement: Statement, work: Callable[[], T]) -> tuple[Sequence[Row], T]:
+        """`work` is done while the statement runs, where that is possible. What it raises takes the statement back."""
+        ...
 
     def nested(self) -> AbstractAsyncContextManager[object]: ...
 
@@ -53,3 +68,18 @@ class LendsSync(Protocol):
     """A connection for coroutines that runs code for a `SyncConnection`, as SQLAlchemy's do."""
 
     async def run_sync(self, work: Callable[[SyncConnection], Any]) -> Any: ...
+
+
+async def beside(
+    fetching: Coroutine[Any, Any, Sequence[Row]], work: Callable[[], T]
+) -> tuple[Sequence[Row], T]:
+    """Does `work` when `fetching` has sent its statement."""
+    task = asyncio.ensure_future(fetching)
+    try:
+        await asyncio.sleep(0)
+        done = work()
+    except BaseException:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    return await task, done

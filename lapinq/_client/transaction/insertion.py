@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lapinq._client.transaction.connections import AsyncConnection
+    from lapinq._client.transaction.statements import Verb
     from lapinq_core.domain.tasks.task import NewTask
 
 MAX_TASKS_AT_ONCE = 1_000
@@ -51,8 +51,9 @@ class Insertion:
     The constructor reads the first chunk. `is_divisible` tells whether `store` may be refused when it has stored some.
     """
 
-    def __init__(self, call: Enqueue | EnqueueBatch) -> None:
-        """Raises `Refused`."""
+    def __init__(self, call: Enqueue | EnqueueBatch, at_once: int) -> None:
+        """A statement stores `at_once` tasks, fewer if they are large. Raises `Refused`."""
+        self._at_once = min(at_once, MAX_TASKS_AT_ONCE)
         self._is_batch = isinstance(call, EnqueueBatch)
         path = "/api/v1/enqueue/batch" if self._is_batch else "/api/v1/enqueue"
         self._key = None if call.idempotency_key is None else f"database\n{call.idempotency_key}"
@@ -68,18 +69,21 @@ class Insertion:
         self._is_long = False
         self._chosen_id = None if isinstance(call, EnqueueBatch) else call.task_id
         self._chunks = self._read(call.entries if isinstance(call, EnqueueBatch) else [call.entry])
-        self._first = next(self._chunks, None) or []
+        self._first = self._next()
         self.is_divisible = self._is_long or self._key is not None or self._has_keys
 
     async def store(self, connection: AsyncConnection) -> None:
         """Raises `Refused`."""
-        for chunk in itertools.chain([self._first], self._chunks):
+        verb: Verb = "enqueue_announced" if connection.announces_at_once else "enqueue"
+        chunk = self._first
+        while chunk:
             await self._check_limits(connection, chunk)
             kept = await self._meet(connection, chunk) if have_unique_keys(chunk) else chunk
-            if kept and connection.announces_at_once:
-                await connection.fetch(Statement("enqueue_announced", kept))
-            elif kept:
-                [(queues, due_in)] = await connection.fetch(Statement("enqueue", kept))
+            if not kept:
+                chunk = self._next()
+                continue
+            [(queues, due_in, *_)], chunk = await connection.fetch_beside(Statement(verb, kept), self._next)
+            if not connection.announces_at_once:
                 self._queues.update(queues)
                 self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
         if self._key is not None:
@@ -97,6 +101,9 @@ class Insertion:
         """As the HTTP API answers."""
         return self._accepted(self._ids, self._met())
 
+    def _next(self) -> list[NewTask]:
+        return next(self._chunks, None) or []
+
     def _read(self, entries: Iterable[Mapping[str, Any]]) -> Iterator[list[NewTask]]:
         chunk: list[NewTask] = []
         size = 0
@@ -111,7 +118,7 @@ class Insertion:
             except InvalidValue as error:
                 loc = f"[{number}].{error.loc}" if self._is_batch else error.loc
                 raise Refused(_refused(400, invalid_value(InvalidValue(loc, error.msg)))) from error
-            if len(chunk) == MAX_TASKS_AT_ONCE or size >= MAX_BYTES_AT_ONCE:
+            if len(chunk) == self._at_once or size >= MAX_BYTES_AT_ONCE:
                 self._is_long = True
                 yield self._with_ids(chunk)
                 chunk, size = [], 0

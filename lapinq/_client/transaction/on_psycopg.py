@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 from psycopg import pq, rows
 
+from lapinq._client.transaction.connections import TASKS_AT_ONCE_BESIDE, beside
 from lapinq._client.transaction.statements import announcement
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
     from typing import Any, LiteralString
 
     from lapinq._client.transaction.statements import Row, Statement
     from lapinq_core.db.channels import Notice
+
+    T = TypeVar("T")
 
 from contextlib import asynccontextmanager, contextmanager
 from typing import cast
@@ -44,6 +47,7 @@ class OnConnection:
 
 class OnAsyncConnection:
     announces_at_once = True
+    tasks_at_once = TASKS_AT_ONCE_BESIDE
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -51,6 +55,9 @@ class OnAsyncConnection:
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         async with psycopg.AsyncCursor(self._connection, row_factory=rows.tuple_row) as cursor:
             return await (await cursor.execute(_query(statement), (statement.value,))).fetchall()
+
+    async def fetch_beside(self, statement: Statement, work: Callable[[], T]) -> tuple[Sequence[Row], T]:
+        return await beside(self.fetch(statement), work)
 
     @asynccontextmanager
     async def nested(self) -> AsyncGenerator[None]:

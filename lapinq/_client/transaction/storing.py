@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lapinq._client.transaction.insertion import Insertion, Refused
+from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE, Insertion, Refused
 from lapinq.errors import RequestRefused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Enqueue, EnqueueBatch
@@ -26,7 +26,7 @@ _OTHER_SCHEMA = frozenset({"42P01", "42883", "42703", "3F000"})
 async def astore(connection: AsyncConnection, call: Enqueue | EnqueueBatch) -> Answer:
     """Raises the driver's errors, and `RequestRefused` if the database is not one of lapinq."""
     try:
-        insertion = Insertion(call)
+        insertion = Insertion(call, connection.tasks_at_once)
         with _explained():
             async with connection.nested() if insertion.is_divisible else nullcontext():
                 await insertion.store(connection)
@@ -53,6 +53,8 @@ def finished(steps: Coroutine[Any, Any, T]) -> T:
 class _Plain:
     """A connection for plain code, to be used as one for coroutines."""
 
+    tasks_at_once = MAX_TASKS_AT_ONCE
+
     def __init__(self, connection: SyncConnection) -> None:
         self._connection = connection
 
@@ -62,6 +64,9 @@ class _Plain:
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         return self._connection.fetch(statement)
+
+    async def fetch_beside(self, statement: Statement, work: Callable[[], T]) -> tuple[Sequence[Row], T]:
+        return self._connection.fetch(statement), work()
 
     @asynccontextmanager
     async def nested(self) -> AsyncGenerator[None]:

@@ -111,7 +111,10 @@ class Task(Generic[P, R, V]):
         self._handling = handling
         if handling is not None:
             self.__lapinq_handling__ = handling  # for a worker
-        self._fields = _as_fields(self._options, handling)
+        given = {option: value for option, value in self._options.items() if value is not None}
+        given.pop("idempotency_key", None)  # it belongs to the request, not to the task
+        self._given = given
+        self._fields = _as_fields(given, handling) if given.keys().isdisjoint(_COMPUTED) else None
         if plans is None:
             plans = tuple(declared.plan for declared in getattr(function, "__lapinq_schedules__", ()))
         self._plans = plans
@@ -296,22 +299,22 @@ class Task(Generic[P, R, V]):
     ) -> dict[str, Any]:
         self._arguments.check(args, kwargs)
         # Before functions of options get them.
-        if checks_types or not self._fields.keys().isdisjoint(_KEPT_WITH):
+        if checks_types or not self._given.keys().isdisjoint(_KEPT_WITH):
             self._arguments.check_types(args, kwargs)
-        options = self._fields
-        if not options.keys().isdisjoint(_COMPUTED):
-            options = self._computed(options, args, kwargs)
+        fields = self._fields
+        if fields is None:
+            fields = _as_fields(self._computed(args, kwargs), self._handling)
         return {
             "task_name": self.task_name,
             "module_path": module_path or self._module_path(),
             "args": list(args),
             "kwargs": dict(kwargs),
-            **options,
+            **fields,
         }
 
-    def _computed(
-        self, options: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _computed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Its options, as this call decides them."""
+        options = self._given
         if "key" in options or "limits" in options:
             from lapinq._client.declaring.computed import with_computed
 
@@ -321,7 +324,7 @@ class Task(Generic[P, R, V]):
 
             options = with_keys(options, self.task_name, lambda: self._arguments.bound(args, kwargs))
         if "delay" in options:
-            options = {**options, "scheduled_at": time_after(options["delay"])}
+            options = {**options, "scheduled_at": time_after(cast("Any", options["delay"]))}
             del options["delay"]
         return options
 
@@ -331,10 +334,9 @@ class Task(Generic[P, R, V]):
         return self._module
 
 
-def _as_fields(options: TaskOptions, handling: Handling | None) -> dict[str, Any]:
-    """The options as fields of an entry, before a call decides some of them."""
-    fields = {option: value for option, value in options.items() if value is not None}
-    fields.pop("idempotency_key", None)  # it belongs to the request, not to the task
+def _as_fields(options: dict[str, Any], handling: Handling | None) -> dict[str, Any]:
+    """The options as fields of an entry."""
+    fields = dict(options)
     if "timeout" in fields:
         fields["timeout_seconds"] = fields.pop("timeout")
     if "max_retries" not in fields and (retries := implied_retries(handling)) is not None:

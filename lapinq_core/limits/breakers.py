@@ -86,12 +86,14 @@ async def put_breaker(conn: psycopg.AsyncConnection, kind: Kind, name: str, rule
     In the caller's transaction, which then wakes workers. What was parked goes on within a second after a removal.
     """
     params = of(kind, name)
+    if kind == "task":
+        await conn.execute(sql("lock_setting"))
     await conn.execute(LOCKS[kind], params)
     if rule is None:
         changed = await maybe_row(conn, sql("remove_breaker"), params)
     else:
         changed = await maybe_row(conn, sql("put_breaker"), params | msgspec.structs.asdict(rule))
-    if changed and kind == "queue":
+    if kind == "queue":
         await conn.execute(sql("govern_queue"), params | {"has_breaker": rule is not None})
     return changed is not None
 

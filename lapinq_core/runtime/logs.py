@@ -12,6 +12,7 @@ from itertools import islice
 from select import PIPE_BUF
 from types import FunctionType
 from typing import TextIO
+from weakref import WeakSet
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -107,9 +108,10 @@ class LineHandler(logging.StreamHandler[TextIO]):
         self._own_formatter = _JsonFormatter() if as_json else _PlainFormatter()
         self._own_filter = TaskFilter()
         self._waiting: list[str] = []
+        self._flushing: asyncio.AbstractEventLoop | None = None  # which will write them
         self.setFormatter(self._own_formatter)
         self.addFilter(self._own_filter)
-        os.register_at_fork(after_in_child=self._waiting.clear)  # the original writes them
+        _handlers.add(self)
 
     @property
     def is_as_made(self) -> bool:
@@ -122,19 +124,27 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def write_soon(self, line: str) -> None:
         """Writes it with others in the next turn of the running event loop, or before the next record or in `flush`."""
+        loop = asyncio.get_running_loop()
         self._waiting.append(f"{line}\n")
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self.flush)
+        if loop is not self._flushing:  # another may have ended, or be busy
+            self._flushing = loop
+            loop.call_soon(self.flush)
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._waiting:
             self.flush()
         super().emit(record)
 
+    def forget(self) -> None:
+        """Drops the lines that wait."""
+        self._waiting.clear()
+        self._flushing = None
+
     def flush(self) -> None:
         """Writes the lines that wait, with one system call if a pipe takes them at once. Other threads wait."""
         self.acquire()
         try:
+            self._flushing = None
             waiting = self._waiting[:]
             del self._waiting[: len(waiting)]
             for piece in _pieces(waiting):
@@ -144,6 +154,18 @@ class LineHandler(logging.StreamHandler[TextIO]):
             pass
         finally:
             self.release()
+
+
+_handlers = WeakSet[LineHandler]()
+
+
+def _forget_waiting() -> None:
+    """In the child of a fork: the original writes its lines."""
+    for handler in _handlers:
+        handler.forget()
+
+
+os.register_at_fork(after_in_child=_forget_waiting)
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[str]:

@@ -142,12 +142,10 @@ class TaskReader:
         args, kwargs, key, metadata = asked.args, asked.kwargs, asked.key, asked.metadata
         asked.args = asked.kwargs = asked.key = asked.metadata = None
         if asked != self._before:
-            self._shared = _shared(asked, self._request_id)
-            check_shared(self._shared, self._now)
-            check_allowed(
-                self._allowed, module_path=self._shared.module_path, task_name=self._shared.task_name
-            )
-            self._before = asked
+            shared = _shared(asked, self._request_id)
+            check_shared(shared, self._now)
+            check_allowed(self._allowed, module_path=shared.module_path, task_name=shared.task_name)
+            self._before, self._shared = asked, shared
         task = msgspec.structs.replace(
             self._shared, id=task_id, args=args or [], kwargs=kwargs or {}, key=key, metadata=metadata
         )

@@ -10,7 +10,7 @@ from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.limits.breaker import Breaker, BreakerRule, BreakerState
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Drop, Fail, Next, Release, Retry
-from lapinq_core.limits.breakers import close_breaker, get_breaker, put_breaker
+from lapinq_core.limits.breakers import close_breaker, get_breaker, put_breaker, put_task_breaker
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers
@@ -369,3 +369,23 @@ async def test_a_queue_whose_row_is_locked_for_long_holds_up_no_other(connection
         assert (await look(conn, "mail")).state is OPEN
         assert (await look(conn, "locked")).state is CLOSED
     assert (await look(conn, "locked")).state is OPEN
+
+
+async def test_setting_or_removing_one_again_mends_what_its_queue_knows(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, 2)
+    for rule in ({"failures_in_row": 3}, {}):
+        await put(conn, **rule)
+        await conn.execute("UPDATE lapinq_queues SET has_breaker = NOT has_breaker")
+        await put(conn, **rule)
+        assert len(await claim(conn, worker)) == 1
+
+
+async def test_many_may_set_the_same_new_one_of_a_task_name(connections: Connections) -> None:
+    """Each INSERT heeds one of the unique constraints."""
+    conns = await connections(4)
+    rule = BreakerRule(failures_in_row=1)
+    for number in range(tries(20)):
+        await asyncio.gather(
+            *(put_task_breaker(conn, f"task {number}", rule, by=SOMEBODY) for conn in conns)
+        )

@@ -1,3 +1,7 @@
+-- Nothing is written between the copy and the end of the tables.
+LOCK TABLE lapinq_queues IN EXCLUSIVE MODE;
+LOCK TABLE lapinq_circuit_breakers, lapinq_circuit_breaker_starts, lapinq_circuit_breaker_counts IN ACCESS EXCLUSIVE MODE;
+
 -- The rows go back into the former tables, which are there again.
 INSERT INTO lapinq_breakers TABLE view_breakers;
 INSERT INTO lapinq_breaker_starts SELECT queue_name, seq, task_id, claimed_at FROM view_breaker_starts;

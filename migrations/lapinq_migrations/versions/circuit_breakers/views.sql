@@ -1,4 +1,6 @@
--- Claims lock a queue's row before they meet its breaker. So this waits for them here, where neither waits for the other.
+-- Claims lock a queue's row before they meet its breaker, and who applies rules of code reads breakers before queues, under a
+-- lock of its own. So this waits for both here, where none waits for the other.
+SELECT pg_advisory_xact_lock(hashtext('lapinq apply schedules'));
 LOCK TABLE lapinq_queues IN EXCLUSIVE MODE;
 
 -- The former tables, whose rows go through these views into the new ones. Columns are in their former order.

@@ -282,3 +282,22 @@ def test_no_handler_is_ours_alone_if_anybody_else_takes_part(
     assert line_handler(TASKS, logging.DEBUG) is None
     monkeypatch.setattr(owner or our_handler(), name, value)
     assert line_handler(TASKS, logging.INFO) is None
+
+
+def test_lines_are_written_though_the_loop_that_would_have_ended() -> None:
+    stream = StringIO()
+    handler = LineHandler(stream)
+
+    async def write(line: str) -> None:
+        handler.write_soon(line)
+
+    ended = asyncio.new_event_loop()
+    ended.run_until_complete(write("one"))  # it ends before its next turn
+    ended.close()
+
+    async def write_more() -> None:
+        await write("two")
+        await asyncio.sleep(0)
+
+    asyncio.run(write_more())
+    assert stream.getvalue() == "one\ntwo\n"

@@ -53,7 +53,7 @@ def verify_webhook(
         raise TypeError(
             f"body must be the bytes that were received, before they are decoded, not {type(body).__name__}"
         )
-    keys = [_key(one) for one in ([secret] if isinstance(secret, str) else secret)]
+    keys = [receiver_key(one) for one in ([secret] if isinstance(secret, str) else secret)]
     given = {name.lower(): value for name, value in headers.items()}
     missing = [name for name in _HEADERS if not given.get(name)]
     if missing:
@@ -76,11 +76,8 @@ def verify_webhook(
     return Webhook(event_id, int(sent_at), payload, _has_seen(seen, event_id))
 
 
-_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-_MAX_DIGITS = 15
-
-
-def _key(secret: str) -> bytes:
+def receiver_key(secret: str) -> bytes:
+    """The key of a receiver's secret. Raises `InvalidValue`."""
     if secret.startswith(ROOT_PREFIX):
         raise InvalidValue(
             "secret",
@@ -90,6 +87,10 @@ def _key(secret: str) -> bytes:
         return read_secret(secret)
     except InvalidValue as error:
         raise InvalidValue("secret", error.msg) from None
+
+
+_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_MAX_DIGITS = 15
 
 
 def _has_common(expected: Sequence[str], given: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lapinq.testing.direct_calls import RunningTask, running_as
     from lapinq.testing.enqueued import Attempt, EnqueuedTask, EnqueuedTasks
     from lapinq.testing.runner import InlineTasks, inline
+    from lapinq.testing.webhooks import sign_webhook
     from lapinq.testing.workers import DatabaseWorker
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "database",
     "inline",
     "running_as",
+    "sign_webhook",
     "travel",
 ]
 
@@ -41,6 +43,7 @@ _MODULE_OF = {
     "database": "databases",
     "inline": "runner",
     "running_as": "direct_calls",
+    "sign_webhook": "webhooks",
     "travel": "clock",
 }
 

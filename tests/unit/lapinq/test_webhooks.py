@@ -7,6 +7,7 @@ import pytest
 
 from lapinq import verify_webhook
 from lapinq.errors import InvalidValue, WebhookRefused
+from lapinq.testing import sign_webhook
 from lapinq_core.domain.webhooks.signature import read_secret, signed_headers
 
 MINE, NEW, FOREIGN = (f"whsec_{letter * 32}" for letter in "ABC")
@@ -14,8 +15,8 @@ ROOT = "whroot_" + "A" * 32
 BODY = b'{"task_id": "7", "status": "completed", "audience": "https://shop.example/hooks"}'
 
 
-def headers(age: float = 0, secret: str = MINE, body: bytes = BODY) -> dict[str, str]:
-    return signed_headers("e1", int(time.time() - age), body, [read_secret(secret)])
+def headers(age: float = 0) -> dict[str, str]:
+    return sign_webhook(BODY, MINE, event_id="e1", sent_at=time.time() - age)
 
 
 def test_what_lapinq_signed_is_taken_whatever_the_case_of_the_headers() -> None:
@@ -61,7 +62,7 @@ def test_without_headers_and_without_an_object_it_is_no_webhook() -> None:
     with pytest.raises(WebhookRefused, match="the header webhook-id is missing"):
         verify_webhook(BODY, {}, MINE)
     with pytest.raises(WebhookRefused, match="the body is no JSON object"):
-        verify_webhook(b"[]", headers(body=b"[]"), MINE)
+        verify_webhook(b"[]", sign_webhook(b"[]", MINE), MINE)
 
 
 def test_a_wrong_secret_and_a_decoded_body_are_the_receivers_mistakes() -> None:

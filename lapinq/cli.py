@@ -56,8 +56,30 @@ _COMMANDS = {
     },
 }
 
+_MEANT = {
+    **dict.fromkeys(
+        ("add", "call", "create", "enqueue", "new", "publish", "push", "send", "submit"), "task enqueue"
+    ),
+    **{
+        word: f"task {word}" for word in ("cancel", "delete", "get", "list", "logs", "requeue", "wait", "why")
+    },
+    "show": "task get",
+    "retry": "task requeue",
+    "result": "task wait",
+    **{word: f"queue {word}" for word in ("pause", "purge", "resume")},
+    "clear": "queue purge",
+    "stop": "worker stop",
+    **dict.fromkeys(("beat", "cron"), "scheduler"),
+    "run": "worker",
+    **dict.fromkeys(("dashboard", "serve", "start", "up", "web"), "server"),
+    **dict.fromkeys(("info", "ps", "stats", "status"), "top"),
+    **dict.fromkeys(("init-db", "upgrade"), "migrate"),
+    **dict.fromkeys(("psql", "shell"), "db psql"),
+    **{word: f"--{word}" for word in ("help", "version")},
+}
 
-@click.group(cls=LazyGroup, lazy=_COMMANDS, old={"fleet": "worker"})
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS, meant=_MEANT, old={"fleet": "worker"})
 @version_flag("lapinq")
 def cli() -> None:
     """A task queue on PostgreSQL."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
+import functools
+from types import MethodType
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast, overload
 
 from lapinq._client.batches import asend_batch, send_batch
 from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.declaring.handling import check_retry_options, make_handling
-from lapinq._client.declaring.options import TaskOptions, check_options, refuse_unknown_options
+from lapinq._client.declaring.options import (
+    TaskOptions,
+    check_options,
+    check_queue,
+    refuse_unknown_options,
+)
 from lapinq._client.environment import server_address
 from lapinq._client.transports import open_transport
 from lapinq.task import ScheduleDecorator, TaskDecorator
@@ -37,6 +44,29 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 
+class _OfAQueue:
+    """A method that refuses to be called on the class, as in `@TaskQueue.task`. On a queue it is the method itself."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        functools.update_wrapper(self, method)
+
+    def __get__(self, queue: QueueBase | None, _: type) -> Callable[..., Any]:
+        return self if queue is None else MethodType(self._method, queue)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not args or not isinstance(args[0], QueueBase):
+            name = self._method.__name__
+            raise TypeError(
+                f"{name} belongs to a queue, not to its class: write queue = TaskQueue(), then @queue.{name}"
+            )
+        return self._method(*args, **kwargs)
+
+
+def _of_a_queue(method: Callable[P, R]) -> Callable[P, R]:
+    return cast("Any", _OfAQueue(method))
+
+
 class QueueBase:
     """Settings are plain attributes. A change applies from the next request on. `middleware` and `typed` can't change,
     because each task takes them along to the worker."""
@@ -56,6 +86,7 @@ class QueueBase:
         raise_errors: bool,
         is_async: bool,
     ) -> None:
+        check_queue(queue_name, timeout, default_ttl_seconds)
         self.server_url, self.api_key = server_address(server_url, api_key)
         self.queue_name = queue_name
         self.timeout = timeout
@@ -111,6 +142,7 @@ class QueueBase:
         unique: UniqueOption | None = None,
         debounce: DebounceOptions | None = None,
     ) -> TaskDecorator: ...
+    @_of_a_queue
     def task(
         self,
         name: Callable[P, Any] | str | None = None,
@@ -188,6 +220,7 @@ class QueueBase:
             return TaskDecorator(self, self._transport, name, options, handling)
         return TaskDecorator(self, self._transport, None, options, handling)(name)
 
+    @_of_a_queue
     def cron(self, expression: str, tz: str = "UTC", **options: Unpack[ScheduleOptions]) -> ScheduleDecorator:
         """Enqueue a task at the times of a cron expression in the time zone `tz`.
 
@@ -202,6 +235,7 @@ class QueueBase:
 
         return ScheduleDecorator(self.task(), make_plan({"cron": expression, "timezone": tz}, options))
 
+    @_of_a_queue
     def every(self, interval: str, **options: Unpack[ScheduleOptions]) -> ScheduleDecorator:
         """Like `cron`, at intervals such as "15m" or "1h30m". They count from `starts_at`, by default from when the
         schedule is first stored."""

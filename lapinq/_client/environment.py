@@ -33,7 +33,12 @@ def server_address(server_url: str, api_key: str | None) -> tuple[str, str | Non
 
     The environment's key goes to the environment's server only: to the origin of `LAPINQ_URL`, without that to a server
     on this machine. It never goes to another that only the program names, then or later.
+
+    Raises TypeError if one is no text.
     """
+    _check_text("server_url", server_url, f' such as "{DEFAULT_URL}"')
+    if api_key is not None:
+        _check_text("api_key", api_key)
     named = named_server()
     url = (named or str(server_url)) if isinstance(server_url, UnlessSet) else server_url
     if api_key is None and (given := os.environ.get(API_KEY)):
@@ -58,3 +63,8 @@ def key_to_send(server_url: str, api_key: str | None) -> str | None:
 def named_server() -> str | None:
     """The URL that the environment names: a server's or a database's."""
     return os.environ.get(URL) or None
+
+
+def _check_text(name: str, value: object, example: str = "") -> None:
+    if not isinstance(value, str):  # its type alone is shown: the value may hold a password
+        raise TypeError(f"{name} must be a str{example}, not {type(value).__name__}")

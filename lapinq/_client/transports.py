@@ -31,6 +31,8 @@ def open_transport(server_url: str, *, is_async: bool = False) -> Transport:
         return Replaceable(DirectOnFirstCall())
     if not server_url.startswith(("http://", "https://")):
         shown = "" if "@" in server_url else f", not {server_url!r}"  # it may hold a password
+        if server_url.isidentifier():
+            shown += f". To name a queue, write queue_name={server_url!r}"
         raise ValueError(f"server_url must begin with http://, https:// or postgresql://{shown}")
     from lapinq._client.http.transport import AsyncHttp, SyncHttp
 

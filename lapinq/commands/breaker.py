@@ -20,7 +20,10 @@ _BREAKER = "/api/v1/breakers/{}"
 _name = click.argument("name")
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    meant={"create": "breaker set", "add": "breaker set", "get": "breaker show", "delete": "breaker remove"},
+)
 def breaker() -> None:
     """List circuit breakers, and set, close and remove those of task names.
 

@@ -31,7 +31,10 @@ def _read_rate(ctx: click.Context, param: click.Parameter, text: str | None) -> 
         raise click.BadParameter(f"{text!r} is neither N/SECONDS nor N/SECONDS/BURST", ctx, param) from None
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    meant={"create": "limit set", "add": "limit set", "get": "limit show", "remove": "limit delete"},
+)
 def limit() -> None:
     """List, show, set, open and delete limits that queues share, such as a GPU or an API's tokens per minute."""
 

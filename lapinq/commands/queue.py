@@ -22,7 +22,10 @@ _name = click.argument("name")
 _COUNTS = [status.value for status in Status]
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    meant={"create": "queue set", "get": "queue show", "delete": "queue purge", "clear": "queue purge"},
+)
 def queue() -> None:
     """List, show, limit, pause, resume and empty queues."""
 

@@ -35,7 +35,16 @@ _HASH = re.compile(r"\bh\b", re.IGNORECASE)
 _name = click.argument("name")
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    meant={
+        "create": "apply",
+        "add": "apply",
+        "get": "schedule show",
+        "pause": "schedule disable",
+        "resume": "schedule enable",
+    },
+)
 def schedule() -> None:
     """List, show, pause and run schedules."""
 

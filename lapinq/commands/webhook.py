@@ -36,7 +36,7 @@ _queue = click.option("--queue", "-q", help="Only webhooks of tasks in this queu
 _task = click.option("--task", "-t", "task_id", help="Only webhooks of the task with this id.")
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, meant={"get": "webhook show", "retry": "webhook resend"})
 def webhook() -> None:
     """List, show and resend webhooks."""
 

@@ -19,7 +19,12 @@ _COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=_COMMANDS, invoke_without_command=True)
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    invoke_without_command=True,
+    meant={"start": "worker", "pause": "worker quiet", "kill": "worker stop"},
+)
 @worker_flags
 @click.pass_context
 def worker(ctx: click.Context, **given: Any) -> None:

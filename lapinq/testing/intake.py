@@ -128,7 +128,7 @@ class _Memory:
         about = statement.argument
         match statement.verb:
             case "find_limits":
-                return [*_bursts(about).items()]
+                return [*_bursts().items()]
             case "meet_unique_keys":
                 return [(msgspec.json.encode([*self._meet(about)]).decode(),)]
             case "enqueue" | "enqueue_announced":
@@ -177,10 +177,9 @@ class _Memory:
         return is_written
 
 
-def _bursts(names: Sequence[str]) -> dict[str, float | None]:
-    """Of the limits among these that the process declares."""
-    declared = (declared_rules.get((DeclaredLimit.kind, name)) for name in names)
-    limits = (rule for rule in declared if isinstance(rule, DeclaredLimit))
+def _bursts() -> dict[str, float | None]:
+    """Of the limits that the process declares."""
+    limits = (rule for rule in declared_rules.values() if isinstance(rule, DeclaredLimit))
     return {limit.name: limit.rate.burst if limit.rate else None for limit in limits}
 
 

@@ -3,7 +3,7 @@
 A command of a group gets its class from the group, so `@group.command()` is enough.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
@@ -42,8 +42,26 @@ class Command(_WithNearestChoice):
 
 
 class Group(_WithNearestChoice, click.Group):
+    """`meant` has the commands that people look for under other words, by these: without the program's name."""
+
     context_class = Context
     command_class = Command
+
+    def __init__(self, *args: Any, meant: Mapping[str, str] | None = None, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.meant = meant or {}
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            word = error.command_name
+            if word in self.meant:
+                told = f"{error.message} Did you mean `{ctx.find_root().command_path} {self.meant[word]}`?"
+                raise click.NoSuchCommand(word, told, ctx=ctx) from None
+            raise click.NoSuchCommand(word, possibilities=self.list_commands(ctx), ctx=ctx) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         # In the order of the code, not of the alphabet.

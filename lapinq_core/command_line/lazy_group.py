@@ -58,10 +58,7 @@ class LazyGroup(Group):
                 new,
                 *(args[1:] if has_command else ["--help"]),
             ]  # the new group may do something by itself
-        try:
-            return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:  # click looks for similar names among those it has imported
-            raise click.NoSuchCommand(error.command_name, possibilities=self._by_name, ctx=ctx) from None
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(len(name) for name in self._by_name)

@@ -13,6 +13,7 @@ import msgspec
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.nearest import did_you_mean
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,7 +27,7 @@ Bursts = Mapping[str, float | None]
 
 
 async def find_bursts(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Bursts:
-    """Of the limits from which they take, as far as they exist."""
+    """Of the limits from which they take, as far as they exist; of others too, if one doesn't."""
     params = {"names": msgspec.json.encode(sorted(names_of(tasks))).decode()}
     return dict(await all_rows(conn, sql("find_limits"), params, prepare=True))
 
@@ -45,8 +46,8 @@ def check(tasks: Sequence[NewTask], bursts: Bursts, *, first: int | None = None)
         for name, units in (task.limits or {}).items():
             if name not in bursts:
                 problem = (
-                    f"is not a limit that exists; `lapinq limit set {name} --max-running 10` creates it, `lapinq"
-                    " apply MODULE` those that a module declares"
+                    f"is not a limit that exists{did_you_mean(name, bursts)}; `lapinq limit set {name} --max-running"
+                    " 10` creates it, `lapinq apply MODULE` those that a module declares"
                 )
             elif (burst := bursts[name]) is not None and units > burst:
                 problem = f"must be at most {burst:.15g}, the burst of the limit's rate: it could never start"

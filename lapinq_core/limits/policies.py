@@ -10,7 +10,7 @@ import psycopg
 from lapinq_core.db.rows import first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.breaker import Breaker
-from lapinq_core.domain.limits.policy import Policy, StartOrder
+from lapinq_core.domain.limits.policy import Policy, StartOrder, check_order_of_weights
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits.breakers import get_breaker, put_breaker
 from lapinq_core.people import audit
@@ -61,7 +61,7 @@ async def change(
     """Sets the fields of `Policy` that are given, and the circuit breaker if it is.
 
     No audit entry is written if nothing changes. It holds for all claims after the commit; running tasks are not
-    affected. The caller then wakes workers.
+    affected. The caller then wakes workers. Raises `InvalidValue` for weights without fair order.
     """
     async with conn.transaction():
         await put(conn, queue, changes, by=by)
@@ -71,6 +71,7 @@ async def change(
 async def put(conn: psycopg.AsyncConnection, queue: str, changes: Mapping[str, Any], *, by: Author) -> None:
     """As `change`, in the caller's transaction. After its commit, the caller raises the fence."""
     before = _policy.decode(await first_value(conn, sql("lock_policy"), {"queue": queue}))
+    check_order_of_weights(changes.get("weights"), changes.get("order", before.order))
     breaker = await _put_breaker(conn, queue, changes)
     changed = {
         name: value for name, value in changes.items() if name != "breaker" and getattr(before, name) != value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from lapinq._client.calling.answer import TEMPORARY, read_object, refusal, retry_after
@@ -35,6 +36,10 @@ class ResultPoll:
     """
 
     def __init__(self, task_id: str, timeout: float | None, poll_interval: float, now: float) -> None:
+        given: dict[str, Any] = {"timeout": timeout, "poll_interval": poll_interval}
+        for name, seconds in given.items():
+            if not isinstance(seconds, (int, float, NoneType)):
+                raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
         self.task_id = task_id
         self._timeout = math.inf if timeout is None else timeout
         self._deadline = now + self._timeout

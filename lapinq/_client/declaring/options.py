@@ -66,15 +66,14 @@ def check_options(options: Mapping[str, Any], *, raise_errors: bool) -> None:
 
     `key`, `limits`, `unique` and `debounce` are checked beside their functions.
     """
-    check_timeout(options)
+    if options.get("timeout") is not None:
+        check_timeout(options["timeout"])
     metadata = options.get("metadata")
     if isinstance(metadata, (str, bytes, int, float, list, tuple, set)):  # a dataclass is an object too
         raise TypeError(f"metadata must be a dict, not {metadata!r}")
     given = {option: options[option] for option in _TYPES if options.get(option) is not None}
     for option, value in given.items():
-        types, told = _TYPES[option]
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise TypeError(f"{option} must be {told}, not {value!r}")
+        _check_type(option, value, *_TYPES[option])
     ruled = {option: value for option, value in given.items() if option not in _WITHOUT_RULES}
     if options.get("scheduled_at") is not None:
         ruled["scheduled_at"] = read_scheduled_at(options["scheduled_at"], raise_errors=raise_errors)
@@ -84,17 +83,26 @@ def check_options(options: Mapping[str, Any], *, raise_errors: bool) -> None:
         check_task(NewTask(id="", task_name="task", module_path="module", **ruled), datetime.now(UTC))
 
 
-def check_timeout(options: Mapping[str, Any]) -> None:
-    """Raises TypeError and ValueError for a `timeout` that is no time limit."""
-    timeout = options.get("timeout")
-    if timeout is None:
-        return
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
+def check_queue(queue_name: object, timeout: object, default_ttl_seconds: object) -> None:
+    """Raises TypeError and ValueError for settings of a queue."""
+    _check_type("queue_name", queue_name, *_TEXT)
+    check_timeout(timeout)
+    if default_ttl_seconds is not None:
+        _check_type("default_ttl_seconds", default_ttl_seconds, *_SECONDS)
+
+
+def check_timeout(timeout: Any) -> None:
+    """Raises TypeError and ValueError for anything but a time limit."""
+    _check_type("timeout", timeout, *_SECONDS)
     if not 0 < timeout <= MAX_SECONDS:
         raise ValueError(
             f"timeout must be more than 0 and at most {MAX_SECONDS} seconds (ten years), not {timeout!r}"
         )
+
+
+def _check_type(name: str, value: object, types: tuple[type, ...], told: str) -> None:
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise TypeError(f"{name} must be {told}, not {value!r}")
 
 
 _INTEGER = ((int,), "an integer")

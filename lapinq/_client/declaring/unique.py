@@ -33,6 +33,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "unique": ("key", "until", "on_conflict"),
     "debounce": ("key", "delay", "max_wait"),
 }
+_SECONDS = ("until", "delay", "max_wait")
 
 
 def check_unique_options(options: Mapping[str, Any]) -> None:
@@ -48,11 +49,16 @@ def check_unique_options(options: Mapping[str, Any]) -> None:
     key = rule["key"]
     if not (isinstance(key, str) or callable(key)):
         raise TypeError(f"the key of {name} must be a str or a function that returns one, not {key!r}")
+    for field, value in rule.items():
+        is_text = field == "until" and isinstance(value, str)
+        if (
+            field in _SECONDS
+            and not is_text
+            and (isinstance(value, bool) or not isinstance(value, (int, float)))
+        ):
+            raise TypeError(f"{name}.{field} must be a number of seconds, not {value!r}")
     known: dict[str, Any] = {**rule, "key": key if isinstance(key, str) else "?"}
-    try:
-        check_unique(Unique(**known)) if name == "unique" else check_debounce(Debounce(**known))
-    except TypeError:  # a comparison of something else than a number
-        raise TypeError(f"{name} has a value of the wrong type: {options[name]!r}") from None
+    check_unique(Unique(**known)) if name == "unique" else check_debounce(Debounce(**known))
 
 
 def with_keys(

@@ -235,7 +235,7 @@ def _answer(response: "httpx.Response") -> Answer:
                 f"{response.url} answered {response.status_code} without an error of lapinq: is it a lapinq server?"
             )
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            said += ": give --api-key or set LAPINQ_API_KEY"
+            said += ". Give the key as --api-key or in LAPINQ_API_KEY"
         elif said == NOTHING_HERE:
             said += f": {response.url}. The URL of a server ends before /api/v1"
         kind = RefusedValue if response.status_code == HTTPStatus.BAD_REQUEST else ApiRefused

@@ -20,7 +20,7 @@ _KEYS = "/api/v1/keys"
 _HEADINGS = ("NAME", "HINT", "SCOPES", "QUEUES", "EXPIRES", "LAST USED", "CREATED BY")
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, meant={"add": "key create", "remove": "key delete", "revoke": "key delete"})
 def key() -> None:
     """Create, list and delete named API keys."""
 

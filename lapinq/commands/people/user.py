@@ -40,7 +40,7 @@ def _password_flags(command: Command) -> Command:
     )(command)
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, meant={"create": "user add", "remove": "user delete", "show": "user list"})
 def user() -> None:
     """List, add, change and delete the users of the dashboard."""
 

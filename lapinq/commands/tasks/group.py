@@ -11,7 +11,16 @@ from lapinq.commands.tasks.waiting import wait
 from lapinq_core.command_line.commands import Group
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    meant={
+        "create": "task enqueue",
+        "add": "task enqueue",
+        "show": "task get",
+        "retry": "task requeue",
+        "result": "task wait",
+    },
+)
 def task() -> None:
     """List, show, enqueue, await and change tasks."""
 

@@ -6,7 +6,7 @@ import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.limits.breaker import BreakerRule, check_breaker
-from lapinq_core.domain.limits.policy import Policy, check_places
+from lapinq_core.domain.limits.policy import Policy, check_order_of_weights, check_places
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.limit_rules import check_limit_name
 from lapinq_core.domain.tasks.task import check_name
@@ -44,6 +44,7 @@ class DeclaredPolicy(Policy, frozen=True, kw_only=True):
             raise InvalidValue("", f"a policy must have a rule: {fields}")
         _check_places(self, "max_running")
         _check_places(self, "max_running_per_key")
+        check_order_of_weights(self.weights, self.order)
         if self.breaker is not None:
             check_breaker(self.breaker)
 

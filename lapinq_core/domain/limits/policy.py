@@ -1,5 +1,6 @@
 """The policy of a queue: how many of its tasks run, how often they start, and in which order."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +39,14 @@ def check_places(field: str, number: int) -> None:
     """How many may run. Raises `InvalidValue`."""
     if not 1 <= number <= MAX_RUNNING:
         raise InvalidValue(field, f"must be from 1 to {MAX_RUNNING:,}, or null for no limit")
+
+
+def check_order_of_weights(weights: Mapping[str, float] | None, order: StartOrder) -> None:
+    """Raises `InvalidValue` for weights in an order that does not look at them."""
+    if weights and order != StartOrder.FAIR:
+        raise InvalidValue(
+            "weights", f"apply in fair order only, and the order is {order}: set it to fair too"
+        )
 
 
 def checked_weights(weights: dict[str, Any]) -> dict[str, float] | None:

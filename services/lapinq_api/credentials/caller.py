@@ -24,6 +24,10 @@ ACTOR_KEY = "lapinq.actor"
 RIGHTS_KEY = "lapinq.rights"
 READ_KEY = "lapinq.read"
 """Set once `require_read` let the sender of a request read."""
+_ON_AN_OPEN_API = (
+    "this needs a valid X-API-Key header or a session, although the API is open: `lapinq key create` on the database of"
+    " the server makes a key"
+)
 RECHECK_SECONDS = 1.0
 """How long a permission counts as checked before a long request checks it again."""
 
@@ -165,7 +169,7 @@ def refuse_reading(actor: Actor, queue: str | None) -> None:
 def refusal_of(actor: Actor, what: str) -> Refused:
     """The error for an `actor` who may not do `what`: 403, or 401 if logging in could help."""
     if actor.kind is ActorKind.ANONYMOUS:
-        return unauthenticated()
+        return unauthenticated(_ON_AN_OPEN_API)
     return Refused(HTTPStatus.FORBIDDEN, f"{actor.name} may not {what}")
 
 

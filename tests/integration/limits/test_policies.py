@@ -85,8 +85,8 @@ async def test_a_policy_of_a_queue_that_is_governed_holds_at_once(connections: C
 
 async def test_a_change_at_the_same_time_changes_other_fields(conn: Conn) -> None:
     await set_policy(conn, max_running=3)
-    await set_policy(conn, weights={"gold": 2})
-    assert await policy(conn) == QueuePolicy(max_running=3, weights={"gold": 2})
+    await set_policy(conn, max_running_per_key=2)
+    assert await policy(conn) == QueuePolicy(max_running=3, max_running_per_key=2)
 
 
 async def test_the_database_knows_which_queues_are_governed_whoever_writes(conn: Conn) -> None:

@@ -289,7 +289,7 @@ class History:
                 "max_running_per_key": facts.max_per_key,
                 "rate": hourly(facts.rate.burst if facts.rate else None),
                 "rate_per_key": hourly(facts.burst_per_key),
-                "weights": self.rand.choice([None, {"a": 3.0}]),
+                "weights": self.rand.choice([None, {"a": 3.0}]) if facts.order == "fair" else None,
             },
             by=SOMEBODY,
         )

@@ -61,7 +61,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
         InvalidValue,
         'unique.until: must be "started", "finished" or',
     ),
-    ({"unique": {"key": "k", "until": []}}, TypeError, "unique has a value of the wrong type"),
+    ({"unique": {"key": "k", "until": []}}, TypeError, "unique.until must be a number of seconds, not []"),
     ({"debounce": "k"}, TypeError, "debounce needs a delay"),
     ({"debounce": {"key": "k", "delay": 0}}, InvalidValue, "debounce.delay: must be more than 0"),
     ({"unique": "k", "debounce": {"key": "k", "delay": 1}}, TypeError, "a task cannot have both unique and"),

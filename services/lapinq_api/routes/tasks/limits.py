@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.credentials.caller import actor_of, author_of, require
 from lapinq_api.operations.bodies.limit_request import LimitRequest, read_limit
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.brief import BRIEF, readable
@@ -16,6 +16,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.tasks.limit_rules import LIMIT_NAME_PATTERN, MAX_LIMIT_NAME, check_limit_name
 from lapinq_core.limits import named_limits
 from lapinq_core.limits.named_limits import NamedLimit, TooManyLimits
@@ -48,7 +49,7 @@ async def list_limits(state: State, request: Request) -> Response:
 async def get_limit(state: State, request: Request) -> Response:
     found = await state.database.scan(named_limits.get_limit, _name(request))
     if found is None:
-        raise _unknown()
+        raise await _unknown(state, request)
     return Json(found)
 
 
@@ -74,7 +75,7 @@ async def open_limit(state: State, request: Request) -> Response:
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     _, found = await state.database.run(named_limits.open_limit, name, by=author_of(request))
     if found is None:
-        raise _unknown()
+        raise await _unknown(state, request)
     _wake(state, found)
     return Json(readable(request, None, found, LimitStatus))
 
@@ -85,7 +86,7 @@ async def delete_limit(state: State, request: Request) -> Response:
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     before = await state.database.run(named_limits.get_limit, name)
     if not await state.database.run(named_limits.delete_limit, name, by=author_of(request)):
-        raise _unknown()
+        raise await _unknown(state, request)
     _wake(state, before)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -103,8 +104,11 @@ def _wake(state: State, limit: NamedLimit | None) -> None:
         state.notifier.wake(limit.queues)
 
 
-def _unknown() -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, "there is no limit with this name")
+async def _unknown(state: State, request: Request) -> Refused:
+    may_read = actor_of(request).may_read(None)
+    known = await state.database.scan(named_limits.list_limits) if may_read else []
+    meant = did_you_mean(request.path_params["name"], (limit.name for limit in known))
+    return Refused(HTTPStatus.NOT_FOUND, f"there is no limit with this name{meant}")
 
 
 _CHANGED = NamedLimit | LimitStatus

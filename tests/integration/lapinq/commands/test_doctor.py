@@ -55,7 +55,7 @@ def test_where_no_database_answers_it_says_so_and_goes_on(postgres_url: str) -> 
 def test_a_server_must_answer_and_cannot_verify(server_url: str, at_server: tuple[str, ...]) -> None:
     for place, code, message in (
         (("--server", "http://127.0.0.1:1"), 1, "no answer from http://127.0.0.1:1"),
-        (("--server", server_url), 1, "give --api-key or set LAPINQ_API_KEY"),
+        (("--server", server_url), 1, "Give the key as --api-key or in LAPINQ_API_KEY"),
         (("--server", "http://x", "--database-url", "postgresql://x"), 2, "not both"),
         ((*at_server, "--verify"), 2, "leave out --server"),
     ):

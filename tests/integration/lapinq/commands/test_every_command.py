@@ -120,3 +120,14 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
     if place == "server":  # the last to need it
         said("worker stop", "only")
         assert ran == set(commands()) - ELSEWHERE
+
+
+def test_other_words_lead_to_commands() -> None:
+    groups = [
+        cli,
+        *(cli.get_command(click.Context(cli), name) for name in cli.list_commands(click.Context(cli))),
+    ]
+    for group in groups:
+        for word, meant in getattr(group, "meant", {}).items():
+            done = lapinq_at((), *meant.split(), *([] if meant.startswith("--") else ["--help"]))
+            assert done.exit_code == 0, (word, done.output)

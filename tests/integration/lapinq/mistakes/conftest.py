@@ -20,6 +20,7 @@ TABLES = (
     "lapinq_users",
     "lapinq_api_keys",
     "lapinq_queues",
+    "lapinq_limits",
     "lapinq_webhooks",
 )
 
@@ -32,6 +33,7 @@ def in_use(postgres_url: str, template_database: str) -> Iterator[str]:
         ids = enqueue_all(url, tasks)
         on_connections(url, _add_schedule)
         lapinq(url, "user", "add", "lisa", "--role", "admin", "--password-stdin", stdin="correct horse")
+        lapinq(url, "limit", "set", "mailer", "--max-running", "1")
         before = _rows(url)
         yield url
         assert _rows(url) == before

@@ -12,6 +12,8 @@ SECRET = "s3cr"
 
 NOWHERE = ("--database-url", "postgresql://127.0.0.1:1/x")
 
+_NO_DATABASE = dict.fromkeys(("DATABASE_URL", "LAPINQ_DATABASE_URL", "LAPINQ_DATA_DIR", "LAPINQ_URL"))
+"""The shell in which the tests run may name one."""
 _VARIABLE = re.compile(r"[A-Z_]+=.*")
 
 
@@ -26,8 +28,8 @@ def check(table: str, place: Sequence[str] = ()) -> None:
         code, typed, message = row.split(" | ", 2)
         line, _, stdin = typed.partition(" <<< ")
         words = shlex.split(line)
-        env = dict(word.split("=", 1) for word in takewhile(_VARIABLE.fullmatch, words))
-        done = lapinq_at(place, *words[len(env) :], stdin=stdin, env=env)
+        given = dict(word.split("=", 1) for word in takewhile(_VARIABLE.fullmatch, words))
+        done = lapinq_at(place, *words[len(given) :], stdin=stdin, env={**_NO_DATABASE, **given})
         told = done.exit_code == int(code) and message in done.stderr
         if not told or "Traceback" in done.output or SECRET in done.output:
             wrong.append(f"{row}\nexit code {done.exit_code}\n{done.output}")

@@ -44,6 +44,7 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
     queue: Any = TaskQueue(url, "mail")
     away: Any = TaskQueue("http://127.0.0.1:1", timeout=0.1)
     ref: Any = TaskRef(str(uuid.uuid4()), url)
+    unbound: Any = TaskQueue
     split: Any = TaskQueue("http://127.0.0.1:1", api_key="s3cr\net")
     misspelt: Any = TaskQueue("postgresql://h/d?sslmod=require")
     naive = datetime(2030, 1, 31, 12)  # noqa: DTZ001
@@ -52,6 +53,8 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
     return {
         ValueError: [
             (lambda: TaskQueue("localhost:8001"), "must begin with http://, https:// or postgresql://"),
+            (lambda: TaskQueue("mail"), "not 'mail'. To name a queue, write queue_name='mail'"),
+            (lambda: TaskQueue(timeout=0), "timeout must be more than 0"),
             (lambda: TaskQueue("mysql://u:s3cret@h/d"), "must begin with http://"),
             (lambda: TaskQueue("postgresql://u:s3cr@et@h/d"), "password must be percent-encoded"),
             (lambda: misspelt.task(tasks.add).queue(1, 2), "no parameter 'sslmod' (did you mean 'sslmode'?)"),
@@ -63,6 +66,23 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             ),
         ],
         TypeError: [
+            (lambda: unbound.task(ship), "write queue = TaskQueue(), then @queue.task"),
+            (lambda: unbound.task(priority=5), "write queue = TaskQueue(), then @queue.task"),
+            (lambda: unbound.cron("@daily"), "write queue = TaskQueue(), then @queue.cron"),
+            (lambda: unbound(ship), 'server_url must be a str such as "http://127.0.0.1:8001", not function'),
+            (lambda: unbound(timeout="5"), "timeout must be a number of seconds, not '5'"),
+            (lambda: unbound(timeout=None), "timeout must be a number of seconds, not None"),
+            (lambda: unbound(default_ttl_seconds="5"), "default_ttl_seconds must be a number of seconds"),
+            (lambda: unbound(queue_name=5), "queue_name must be a str, not 5"),
+            (lambda: unbound(api_key=b"s3cret"), "api_key must be a str, not bytes"),
+            (lambda: task(timeout="5"), "timeout must be a number of seconds, not '5'"),
+            (lambda: add.options(timeout="5"), "timeout must be a number of seconds, not '5'"),
+            (lambda: ref.result(timeout="5"), "timeout must be a number of seconds, not '5'"),
+            (lambda: ref.wait(1, "0.5"), "poll_interval must be a number of seconds, not '0.5'"),
+            (
+                lambda: task(debounce={"key": "k", "delay": "5"}),
+                "debounce.delay must be a number of seconds, not '5'",
+            ),
             (lambda: add.queue(1), "add(): missing a required argument: 'b'"),
             (lambda: add.queue(1, 2, 3), "add(): too many positional arguments"),
             (lambda: add.queue(1, 2, c=3), "add(): got an unexpected keyword argument 'c'"),
@@ -123,6 +143,10 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
         ],
         InvalidValue: [
             (lambda: split.task(tasks.add).queue(1, 2), "api_key: must be one line of ASCII characters"),
+            (
+                lambda: queue.policy(weights={"gold": 3}),
+                "weights: apply in fair order only, and the order is priority: set it to fair too",
+            ),
             (lambda: task(max_retries=-1), "max_retries: must be between 0 and 100"),
             (lambda: add.options(max_retries=1000), "max_retries: must be between 0 and 100"),
             (lambda: task(queue_name=""), "queue_name: must have 1 to 255"),
@@ -162,6 +186,10 @@ def mistakes(url: str) -> dict[type[Exception], list[tuple[Callable[[], object],
             (
                 lambda: queue.result("01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11"),
                 "Perhaps the transaction that enqueues it has not committed yet, or it was deleted",
+            ),
+            (
+                lambda: add.options(limits={"mialer": 1}).queue(1, 2),
+                "limits.mialer is not a limit that exists (did you mean 'mailer'?)",
             ),
             (
                 lambda: add.options(limits={"tpu": 1}).queue(1, 2),

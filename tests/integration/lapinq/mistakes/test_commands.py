@@ -11,6 +11,11 @@ ADD = "tests.support.sample.tasks:add"
 
 WORDS = """
 2 | tsak | No such command 'tsak'. Did you mean 'task'?
+2 | enqueue shop:add 1 | No such command 'enqueue'. Did you mean `cli task enqueue`?
+2 | list | Did you mean `cli task list`?
+2 | version | Did you mean `cli --version`?
+2 | task create shop:add | Did you mean `cli task enqueue`?
+2 | schedule add nightly | Did you mean `cli apply`?
 2 | task lst | No such command 'lst'. Did you mean 'list'?
 2 | worker lsit | No such command 'lsit'. Did you mean 'list'?
 2 | worker -q mail list | --queue must come after `cli worker list`, if it takes it
@@ -80,9 +85,11 @@ VALUES = f"""
 2 | queue set mail --breaker '{{"failures": 5}}' | known are failures_in_row, failure_share, window_seconds,
 2 | queue set mail --max-running many | 'many' is neither a whole number nor none
 2 | queue pause mail --reason {"x" * 1001} | reason must have at most 1000 characters
+2 | queue set mail --weight gold=3 | weights apply in fair order only, and the order is priority: set it
 2 | limit set a,b --max-running 1 | letters, digits
 2 | limit set gpu --max-running 0 | max_running must be from 1 to 1,000,000
 1 | limit show gpu | there is no limit with this name
+1 | limit open mialer | there is no limit with this name (did you mean 'mailer'?)
 1 | worker quiet nobody | no worker nobody: `lapinq worker list` shows their names and ids
 1 | worker stop nobody | no worker nobody: `lapinq worker list` shows their names and ids
 1 | webhook show 5 | no webhook 5
@@ -111,6 +118,7 @@ ENQUEUEING = f"""
 2 | task enqueue {ADD} --priority high | 'high' is not a valid integer
 2 | task enqueue {ADD} --limit gpu | 'gpu' is not NAME=UNITS, such as openai=1200
 2 | task enqueue {ADD} --limit gpu=2 --limit tpu=1 | limits.gpu is not a limit that exists
+2 | task enqueue {ADD} --limit mialer=1 | limits.mialer is not a limit that exists (did you mean 'mailer'?)
 2 | task enqueue {ADD} --max-retries -1 | max_retries must be between 0 and 100
 2 | task enqueue {ADD} --webhook localhost | webhook_url must be an http or https URL with a host
 2 | task enqueue {ADD} --metadata 5 | metadata must be an object, not an integer

@@ -86,6 +86,10 @@ def test_a_limit_must_be_declared_by_some_queue_of_the_process(lapinq_captured: 
         RequestRefused, match=r"limits\.captured must be at most 5, the burst of the limit's rate"
     ):
         limited.queue(1)
+    with pytest.raises(
+        RequestRefused, match=r"limits\.capturd is not a limit that exists \(did you mean 'captured'"
+    ):
+        confirm.options(limits={"capturd": 1}).queue(1)
     confirm.options(limits={"captured": 5}).queue(1)
     assert len(lapinq_captured) == 1
 

@@ -132,8 +132,9 @@ def test_a_queue_shows_its_policy_and_the_keys_it_blocks(signed_in: httpx.Client
             "max_running": 4,
             "order": StartOrder.STRICT_PER_KEY,
             "rate": Rate(60, 120, 5),
-            "weights": {"gold": 3, "g=d": 0.5},
         }
+        fair = {"order": StartOrder.FAIR, "weights": {"gold": 3, "g=d": 0.5}}
+        await queues.set_policy(conn, "devices", fair, by=SOMEBODY)
         await queues.set_policy(conn, "devices", change, by=SOMEBODY)
         [held] = await claim(conn, worker, 9, queue="devices")
         await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(600.0, "no", None))])

@@ -1,5 +1,5 @@
 // Bulk actions on all tasks that a filter finds, on all pages. A dry run counts them first. Attributes of a button:
-// data-bulk, the action; data-query, the filter; data-since and data-until, times in seconds ago.
+// data-bulk, the action; data-query, the filter; data-since and the others of TIMES, times in seconds ago.
 
 import { call } from "./actions.js";
 import { ask } from "./dialogs.js";
@@ -9,6 +9,7 @@ import { keepPlace } from "./places.js";
 import { now } from "./times.js";
 import { clearWarnings, say, sayWhile, warn } from "./toasts.js";
 
+const TIMES = ["since", "until", "ended_since", "ended_until"];
 const GIVE_UP_MS = 600000;
 const MOST_UNTYPED = 1000;
 const MOST_UNTYPED_EVERYWHERE = 100;
@@ -21,7 +22,7 @@ const CALLS = {
 
 function query(button) {
   const found = new URLSearchParams(button.dataset.query);
-  for (const name of ["since", "until"]) {
+  for (const name of TIMES) {
     if (name in button.dataset) found.set(name, new Date(now() - 1000 * button.dataset[name]).toISOString());
   }
   return found;
@@ -37,7 +38,7 @@ export function which(n, { name, queue, isEverything = false }) {
 // The list of the tasks that a filter finds, of any status.
 function listOf(chosen) {
   const shown = new URLSearchParams(chosen);
-  for (const name of ["status", "state", "since", "until"]) shown.delete(name);
+  for (const name of ["status", "state", ...TIMES]) shown.delete(name);
   return `tasks?${shown}`;
 }
 

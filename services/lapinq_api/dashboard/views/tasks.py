@@ -21,6 +21,7 @@ from lapinq_api.dashboard.parts.task_list.task_columns import headings, read_col
 from lapinq_api.dashboard.parts.task_list.task_query import (
     ORDERS,
     STATES,
+    TIMES,
     bulk_query,
     read_search,
     seconds_ago,
@@ -234,7 +235,7 @@ def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, A
     query = bulk_query(filters, now)
     if query is None:
         return None
-    ago = {name: seconds_ago(filters.get(name)) for name in ("since", "until")}
+    ago = {name: seconds_ago(filters.get(name)) for name in TIMES}
     sought = as_filter(chosen)
     states = sought.states or frozenset[ShownState]().union(*map(states_of, sought.statuses))
     return {

@@ -115,6 +115,8 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
             "worker": st.just(str(uuid4())),
             "since": st.sampled_from(["1h", "2030-01-31T12:00"]),
             "until": st.sampled_from(["5m", "2030-02-01"]),
+            "ended_since": st.sampled_from(["1h", "2030-01-31T12:00"]),
+            "ended_until": st.sampled_from(["5m", "2030-02-01"]),
             "sort": st.sampled_from(["newest", "due"]),
             "columns": st.just("task"),
             "cursor": st.just("0"),

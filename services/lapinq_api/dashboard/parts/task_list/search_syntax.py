@@ -35,6 +35,8 @@ KEYS = {
     "key": "key",
     "since": "since",
     "until": "until",
+    "ended_since": "ended_since",
+    "ended_until": "ended_until",
     "sort": "sort",
 }
 """The page parameter of each key, in the order in which they are written."""

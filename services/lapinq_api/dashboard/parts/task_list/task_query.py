@@ -31,6 +31,7 @@ from lapinq_core.tasks.filters import in_states, literally
 ORDERS = {"newest": TaskOrder.NEWEST, "longest": TaskOrder.LONGEST_RUNNING, "due": TaskOrder.DUE}
 TEXTS = ("task_name", "arguments", "kwargs", "metadata", "result", "error")
 STATES = ("status", "state", "not_status", "not_state")
+TIMES = ("since", "until", "ended_since", "ended_until")
 OF_THE_PAGE = ("sort", "cursor", "columns")
 """Parameters that change how the list looks, not what it finds."""
 
@@ -67,9 +68,8 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         before=parameters.get("cursor"),
         first=first,
         last=last,
-        since=moment_of("since", parameters.get("since"), now),
-        until=moment_of("until", parameters.get("until"), now),
         order=_order(parameters.get("sort")),
+        **{name: moment_of(name, parameters.get(name), now) for name in TIMES},
     )
     chosen = in_states(msgspec.structs.replace(chosen, **texts, **lists), _states(parameters))
     return with_pattern(chosen)
@@ -92,7 +92,7 @@ def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] |
         query["state"] = ",".join(state for state in ShownState if state in chosen.states)
     elif chosen.status is not None:
         query["status"] = chosen.status
-    for name in ("since", "until"):
+    for name in TIMES:
         if at := moment_of(name, query.get(name), now):
             query[name] = at.isoformat()
     try:

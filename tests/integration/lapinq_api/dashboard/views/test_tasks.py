@@ -81,6 +81,8 @@ def test_every_filter_narrows_what_is_found(
         ({"error": "valueerror"}, {made[Status.FAILED]}),
         ({"since": "1h"}, everything),
         ({"until": "1h"}, set[str]()),
+        ({"ended_since": "1h", "status": "failed"}, {made[Status.FAILED]}),
+        ({"ended_until": "1h"}, set[str]()),
         ({"sort": "longest"}, running),
     ):
         assert find(**query) == found, query

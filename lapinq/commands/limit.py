@@ -11,7 +11,7 @@ from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import ApiRefused
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
-from lapinq.commands.console.rates import rate_words, read_rate
+from lapinq.commands.console.rates import rate_text, read_rate
 from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
@@ -27,8 +27,8 @@ def _read_rate(ctx: click.Context, param: click.Parameter, text: str | None) -> 
         return None
     try:
         return read_rate(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is neither N/SECONDS nor N/SECONDS/BURST", ctx, param) from None
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @click.group(
@@ -68,7 +68,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
         return
     fields: dict[str, Any] = found.value
     for field, value in fields.items():
-        click.echo(field_text(field, _rate(value) if field == "rate" else value))
+        click.echo(field_text(field, rate_text(value) if field == "rate" else value))
 
 
 @limit.command("set")
@@ -81,9 +81,9 @@ def show(name: str, as_json: bool, **given: object) -> None:
 )
 @click.option(
     "--rate",
-    metavar="N/SECONDS[/BURST]",
+    metavar="N/PERIOD[/BURST]",
     callback=_read_rate,
-    help="Number of units that tasks may take per period, and in a BURST after a pause.",
+    help="Number of units that tasks may take per period, such as 90000/m, and in a BURST after a pause.",
 )
 @json_flag
 @api_flags
@@ -154,7 +154,7 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
         one["running"],
         one["max_running"],
         None if left is None else int(left),
-        _rate(one["rate"]),
+        rate_text(one["rate"]),
         f"{waiting}+" if one["waiting_is_capped"] else waiting,
         span(max(seconds)) if seconds else None,
     ]
@@ -162,9 +162,6 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
 
 def _rules(one: Mapping[str, Any]) -> str:
     places = one["max_running"]
-    rules = [f"at most {places} running" if places is not None else None, _rate(one["rate"])]
+    rate = rate_text(one["rate"])
+    rules = [f"at most {places} running" if places is not None else None, f"{rate} units" if rate else None]
     return ", ".join(rule for rule in rules if rule is not None)
-
-
-def _rate(rate: Mapping[str, Any] | None) -> str | None:
-    return None if rate is None else rate_words(rate, "units")

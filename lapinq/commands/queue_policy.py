@@ -1,4 +1,4 @@
-"""The policy of a queue on the command line: `--rate 100/60/200`, `--weight gold=3`."""
+"""The policy of a queue on the command line: `--rate 100/m/200`, `--weight gold=3`."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from lapinq.commands.console.rates import plain_number, rate_words, read_rate
+from lapinq.commands.console.rates import plain_number, rate_text, read_rate
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.policy import StartOrder
 
@@ -29,13 +29,13 @@ def policy_flags(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option(
         "--rate",
-        metavar="N/SECONDS[/BURST]|none",
+        metavar="N/PERIOD[/BURST]|none",
         callback=_rate,
         help="Number of tasks that may start per period, and in a BURST after a pause.",
     )
     @click.option(
         "--rate-per-key",
-        metavar="N/SECONDS[/BURST]|none",
+        metavar="N/PERIOD[/BURST]|none",
         callback=_rate,
         help="The same for each key.",
     )
@@ -101,10 +101,8 @@ def _rate(ctx: click.Context, param: click.Parameter, text: str | None) -> objec
         return _NONE if text else None
     try:
         return read_rate(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is neither N/SECONDS, N/SECONDS/BURST nor none", ctx, param
-        ) from None
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, nor none", ctx, param) from None
 
 
 def _weights(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> object:
@@ -135,4 +133,4 @@ def _places(number: int | None, whose: str) -> str | None:
 
 
 def _starts(rate: Mapping[str, Any] | None, whose: str) -> str | None:
-    return None if rate is None else rate_words(rate, "starts", whose)
+    return None if rate is None else f"{rate_text(rate)} starts{whose}"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from lapinq_core.domain.counted import counted
-from lapinq_core.domain.limits.rate import whole
+from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.lookup.blocking import (
     HeadState,
     Holder,
@@ -118,7 +118,7 @@ def rate(limit: float, period: float) -> str:
 
 def doubled(limit: float, period: float, burst: float) -> str:
     """Twice the rate, as the command line takes it."""
-    return _flag(2 * limit, period, 2 * limit if burst == limit else burst)
+    return str(Rate(2 * limit, period, 2 * limit if burst == limit else burst))
 
 
 def seconds(value: float) -> str:
@@ -163,15 +163,9 @@ def _set_limit(
     if rules.rate is not None:
         limit, period, most = rules.rate.limit, rules.rate.period_seconds, rules.rate.burst
         words.append(
-            f"--rate {doubled(limit, period, most) if is_faster else _flag(limit, period, burst or most)}"
+            f"--rate {doubled(limit, period, most) if is_faster else Rate(limit, period, burst or most)}"
         )
     return " ".join(words)
-
-
-def _flag(limit: float, period: float, burst: float) -> str:
-    """`N/SECONDS`, and the burst if it is another."""
-    numbers = (limit, period) if burst == limit else (limit, period, burst)
-    return "/".join(str(whole(number)) for number in numbers)
 
 
 def _amount(value: float) -> str:

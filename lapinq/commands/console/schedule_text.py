@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lapinq.commands.console.rates import rate_text
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span, utc, utc_text
 from lapinq_core.domain.limits.rate import Rate
@@ -113,7 +112,7 @@ def _value(value: object) -> str:
     if isinstance(value, datetime):
         return utc(value)
     if isinstance(value, Rate):
-        return rate_text(value)
+        return str(value)
     return "none" if value is None else msgspec.json.encode(value).decode()
 
 

@@ -5,13 +5,14 @@ import math
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.interval import read_interval
+from lapinq_core.domain.interval import interval_text, read_interval
 
 MAX_AMOUNT = 1_000_000_000
 MAX_PERIOD_SECONDS = 31_536_000
 """A year."""
 MAX_FILL_SECONDS = 100 * 31_557_600
 """A hundred years; it is also in `lapinq_filled_at_1`."""
+_UNIT_PERIODS = ("1s", "1m", "1h", "1d", "1w")
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -21,9 +22,19 @@ class Rate(msgspec.Struct, frozen=True):
     period_seconds: float
     burst: float
 
+    def __str__(self) -> str:
+        """As `rate_parts` reads it: `60/m`, `100/30s` or `90000/m/10000`. A burst that is the default is left out."""
+        period = str(whole(self.period_seconds))
+        if period.isdecimal():
+            period = interval_text(int(period))
+        parts = [str(whole(self.limit)), period[1:] if period in _UNIT_PERIODS else period]
+        if self.burst != max(1, self.limit):
+            parts.append(str(whole(self.burst)))
+        return "/".join(parts)
+
 
 def rate_parts(text: str) -> tuple[float, float, float | None]:
-    """The limit, the seconds of the period and the burst of a text like `60/m`, `100/60` or `90000/15m/10000`.
+    """The limit, the seconds of the period and the burst of a text like `60/m`, `60/60` or `90000/15m/10000`.
 
     Raises ValueError.
     """

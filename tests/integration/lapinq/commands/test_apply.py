@@ -27,6 +27,6 @@ def test_what_a_module_declares_is_checked_and_applied(emptied: str) -> None:
     ):
         said = lapinq(emptied, *words.split()).stdout.splitlines()
         assert said[1:] == [f"Code declares it, in {MODULE}: the next start of the scheduler sets it back."]
-    assert applied("--check", code=2)[1:3] == ["changed    limit mailer", "           rate: 90/60 → 60/60"]
+    assert applied("--check", code=2)[1:3] == ["changed    limit mailer", "           rate: 90/m → 60/m"]
     shown = lapinq(emptied, "limit", "show", "mailer").stdout
     assert f"module:{MODULE}" in shown

@@ -35,7 +35,7 @@ def test_queues_are_listed_shown_paused_and_limited(
     assert said("set", "--max-running 5") == f"{name}: at most 5 running\n"
     assert 'policy            {"max_running":5,' in said("show")
     more = "--rate 100/60/200 --max-running-per-key 1 --order fair --weight gold=3 --max-running none"
-    rules = "at most 1 running of each key, 100 starts per 60 s, 200 at once, fair order, 1 weight"
+    rules = "at most 1 running of each key, 100/m/200 starts, fair order, 1 weight"
     assert said("set", more) == f"{name}: {rules}\n"
     broken = said("set", "--breaker '{\"failure_share\": 0.5}'")
     assert broken == f"{name}: {rules}, circuit breaker closed\n"

@@ -42,7 +42,7 @@ WORDS = """
 2 | task get | Missing argument 'ID'
 2 | queue set mail | give what to change, such as --max-running or --rate
 2 | limit set gpu | give --max-running, --rate or both
-2 | limit set gpu --rate 5 | '5' is neither N/SECONDS nor N/SECONDS/BURST
+2 | limit set gpu --rate 5 | '5' is no rate such as 60/m, 100/30s or, with a burst, 90000/m/10000
 2 | api FETCH tasks | METHOD is one of GET, POST, PUT, PATCH, DELETE, HEAD
 2 | api POST enqueue -f task_name | must have the form NAME=VALUE
 2 | api POST enqueue -F priority=high | priority must be JSON; -f takes a text

@@ -147,7 +147,7 @@ CASES: list[tuple[Reason, str, str | None]] = [
     (
         QueueRate(100, 60, 100, 0.61, "mail", Ahead(3)),
         "Its queue starts at most 100 tasks in 60 s. The next may start in 0.6 s. 3 tasks are ahead of it.",
-        "Wait, or raise the rate, for example: lapinq queue set mail --rate 200/60",
+        "Wait, or raise the rate, for example: lapinq queue set mail --rate 200/m",
     ),
     (
         KeyOrder("a1", HeadState.RUNNING, None, "mail", Ahead(0, of_key=True)),
@@ -178,7 +178,7 @@ CASES: list[tuple[Reason, str, str | None]] = [
     (
         KeyRate(0.5, 1, 3, 12.4, "mail", Ahead(0, of_key=True)),
         "At most 0.5 tasks a second of its key may start. The next may start in 12 s. It is the next of its key.",
-        "Wait, or raise the rate, for example: lapinq queue set mail --rate-per-key 1/1/3",
+        "Wait, or raise the rate, for example: lapinq queue set mail --rate-per-key 1/s/3",
     ),
     (
         LimitClosed("openai", after(600), Ahead(None)),
@@ -195,18 +195,18 @@ CASES: list[tuple[Reason, str, str | None]] = [
         LimitUsed("openai", 1200, 89_999.7, 90_000, 12, Ahead(3, of_key=True), Rules(None, RATE)),
         "It waits for the limit 'openai': 90,000 of 90,000 units are used, and it needs 1,200; enough in 12 s."
         " 3 tasks of its key are ahead of it.",
-        "Wait, or raise the rate, for example: lapinq limit set openai --rate 180000/60",
+        "Wait, or raise the rate, for example: lapinq limit set openai --rate 180000/m",
     ),
     (
         LimitShort("openai", "a1", 1200, 12, Ahead(0, of_key=True), Rules(7, RATE)),
         "It waits for the limit 'openai': task a1 is before it and needs 1,200 units; enough in 12 s. It is the next"
         " of its key.",
-        "Wait, or raise the rate, for example: lapinq limit set openai --max-running 7 --rate 180000/60",
+        "Wait, or raise the rate, for example: lapinq limit set openai --max-running 7 --rate 180000/m",
     ),
     (
         LimitTooSmall("openai", 1200, 1000, Rules(7, Rate(90_000, 60, 1000))),
         "It needs 1,200 units of the limit 'openai', which never has more than 1,000, so it will never start.",
-        "Raise the burst: lapinq limit set openai --max-running 7 --rate 90000/60/1200",
+        "Raise the burst: lapinq limit set openai --max-running 7 --rate 90000/m/1200",
     ),
     (
         FairTurn(Ahead(1), Ahead(0, of_key=True)),

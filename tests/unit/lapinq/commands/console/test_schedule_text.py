@@ -62,7 +62,7 @@ def test_what_changes_is_told_and_cannot_steer_the_terminal() -> None:
     rule = Step(kind="limit", name="gpu", action=Action.CHANGED, changes={"rate": [None, Rate(60, 30, 60)]})
     assert steps_text([rule], is_dry=False).splitlines() == [
         "changed    limit gpu",
-        "           rate: none → 60/30",
+        "           rate: none → 60/30s",
         "1 changed",
     ]
     same = steps_text([Step(name="a", action=Action.UNCHANGED)], is_dry=True)

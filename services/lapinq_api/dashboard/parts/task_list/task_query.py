@@ -59,6 +59,7 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         for name in LISTS_OF_TEXTS
         if name in parameters
     }
+    times: dict[str, Any] = {name: moment_of(name, parameters.get(name), now) for name in TIMES}
     chosen = Search(
         queue=parameters.get("queue"),
         name=parameters.get("name"),
@@ -69,9 +70,8 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         first=first,
         last=last,
         order=_order(parameters.get("sort")),
-        **{name: moment_of(name, parameters.get(name), now) for name in TIMES},
     )
-    chosen = in_states(msgspec.structs.replace(chosen, **texts, **lists), _states(parameters))
+    chosen = in_states(msgspec.structs.replace(chosen, **texts, **lists, **times), _states(parameters))
     return with_pattern(chosen)
 
 

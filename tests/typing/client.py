@@ -75,6 +75,7 @@ from lapinq.testing import (
     database,
     inline,
     running_as,
+    sign_webhook,
     travel,
 )
 
@@ -341,7 +342,9 @@ async def main() -> None:
 def receive(body: bytes, headers: dict[str, str], handled: set[str]) -> str:
     webhook: Webhook = verify_webhook(body, headers, ["whsec_a", "whsec_b"], seen=handled)
     verify_webhook("text", headers, "whsec_a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    return webhook.id
+    signed: dict[str, str] = sign_webhook(body, "whsec_a", event_id="e1", sent_at=0.0)
+    sign_webhook("text", "whsec_a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return webhook.id + signed["webhook-id"]
 
 
 def retry() -> LapinqError:

@@ -248,11 +248,14 @@ class TaskRef(Generic[V]):
         return ReadWhy(poll.task_id), self, min(WHY_SECONDS, self.timeout)
 
 
-def _as_answer(given: httpx.Response | Answer | UUID | str) -> Answer:
+def _as_answer(given: Any) -> Answer:
     if isinstance(given, Answer):
         return given
+    if given is None or isinstance(given, TaskRef):
+        what = "None, as after an enqueue with ttl_seconds 0" if given is None else "a TaskRef: use that one"
+        raise TypeError(f"task_id must be the id of a task, not {what}")
     if hasattr(given, "status_code"):
-        return answer_of(given)  # pyright: ignore[reportArgumentType]  # narrowed without httpx
+        return answer_of(given)
     return enqueued(str(given))
 
 

@@ -53,6 +53,8 @@ def verify_webhook(
         raise TypeError(
             f"body must be the bytes that were received, before they are decoded, not {type(body).__name__}"
         )
+    if not secret:
+        raise TypeError("secret is empty: `lapinq webhook secret URL` prints the receiver's")
     keys = [receiver_key(one) for one in ([secret] if isinstance(secret, str) else secret)]
     given = {name.lower(): value for name, value in headers.items()}
     missing = [name for name in _HEADERS if not given.get(name)]
@@ -78,6 +80,8 @@ def verify_webhook(
 
 def receiver_key(secret: str) -> bytes:
     """The key of a receiver's secret. Raises `InvalidValue`."""
+    if not isinstance(secret, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+        raise TypeError(f"secret must be a str, not {type(secret).__name__}")
     if secret.startswith(ROOT_PREFIX):
         raise InvalidValue(
             "secret",

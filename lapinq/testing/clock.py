@@ -18,6 +18,8 @@ def travel(seconds: float) -> None:
 
     Raises ValueError for less than 0 seconds, and LapinqError if nothing is active that follows.
     """
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+        raise TypeError(f"travel() takes a number of seconds, not {seconds!r}")
     if not seconds >= 0:
         raise ValueError(f"time passes forward only, so travel() takes 0 seconds or more, not {seconds}")
     if not _travellers:

@@ -37,6 +37,10 @@ class Wanted:
         queue: str | None,
     ) -> None:
         """Raises TypeError and ValueError for an argument that JSON doesn't have."""
+        if args is not None and not isinstance(args, (list, tuple)):
+            raise TypeError(f"args must be a list of the positional arguments, not {args!r}")
+        if kwargs is not None and not hasattr(kwargs, "items"):
+            raise TypeError(f"kwargs must be a dict of the keyword arguments, not {kwargs!r}")
         self._module, self._name, self._function = _parts(task)
         self._queue = queue
         self._text = self._name if self._module is None else f"{self._module}.{self._name}"
@@ -80,6 +84,8 @@ def _parts(task: AnyTask) -> tuple[str | None, str, Callable[..., Any] | None]:
         return None, task, None
     if isinstance(task, Task):
         return task.__wrapped__.__module__, task.task_name, task.__wrapped__
+    if not hasattr(task, "func"):
+        raise TypeError(f"task must be a task or the name of one, not {task!r}")
     return task.func.__module__, task.func.__qualname__, task.func
 
 

@@ -22,6 +22,10 @@ class DatabaseWorker:
     """
 
     def __init__(self, database: Database, **settings: Any) -> None:
+        if not hasattr(database, "url"):
+            raise TypeError(
+                f"a DatabaseWorker takes what database() or lapinq_database gives, not {type(database).__name__}"
+            )
         self._database = database
         self._settings = load_settings(
             {}, **{"worker_pool": "threads", **settings, "database_url": database.url}

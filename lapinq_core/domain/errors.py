@@ -51,7 +51,7 @@ class Snooze(LapinqError):
     def __init__(self, seconds: float = 10) -> None:
         # A string or a timedelta would otherwise show only as a failed task.
         if isinstance(seconds, bool) or not isinstance(seconds, SupportsFloat):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
-            raise TypeError("seconds must be a number")
+            raise TypeError(f"seconds must be a number, not {seconds!r}")
         super().__init__(f"snoozed for {seconds:g} s")
         self.seconds = seconds
 

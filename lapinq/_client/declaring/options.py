@@ -53,10 +53,11 @@ SHOWN_OPTIONS = (
 
 def refuse_unknown_options(unknown: Iterable[str], known: Iterable[str]) -> NoReturn:
     """Raises the TypeError for options that a task doesn't have."""
-    from lapinq_core.domain.nearest import did_you_mean  # needed after mistakes only
+    from lapinq._client.declaring.other_libraries import instead_of_option  # needed after mistakes only
+    from lapinq_core.domain.nearest import did_you_mean
 
     known = list(known)
-    named = (repr(name) + did_you_mean(name, known) for name in sorted(unknown))
+    named = (repr(name) + (instead_of_option(name) or did_you_mean(name, known)) for name in sorted(unknown))
     raise TypeError(f"a task has no option {', '.join(named)}")
 
 

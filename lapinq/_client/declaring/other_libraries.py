@@ -1,52 +1,105 @@
-"""What other task queues call what tasks, queues and references do, and what to write instead."""
+"""What other task queues call what lapinq has, and what to write instead."""
 
 from __future__ import annotations
 
-_INSTEAD = {
-    "delay": "queue(...)",  # Celery
-    "apply_async": "options(...).queue(...)",
-    "send": "queue(...)",  # Dramatiq
-    "send_with_options": "options(...).queue(...)",
-    "defer": "queue(...)",  # Procrastinate
-    "defer_async": "aqueue(...)",
-    "kiq": "aqueue(...)",  # Taskiq
-    "enqueue": "queue(...)",  # django.tasks
-    "aenqueue": "aqueue(...)",
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ENQUEUE = "use .queue() to enqueue it, here {name}.queue(...)"
+_TASK = {
+    **dict.fromkeys(("delay", "defer", "enqueue", "push", "send", "submit"), _ENQUEUE),
+    **dict.fromkeys(
+        ("apply_async", "send_with_options"),
+        "use .queue() to enqueue it, here {name}.options(...).queue(...)",
+    ),
+    **dict.fromkeys(
+        ("aenqueue", "defer_async", "kiq"), "use .aqueue() to enqueue it, here {name}.aqueue(...)"
+    ),
+    **dict.fromkeys(
+        ("message", "s", "si", "signature"),
+        "{name}.entry(...) describes a call, for queue.batch_enqueue([...])",
+    ),
+    **dict.fromkeys(
+        ("batch", "chunks", "map", "starmap"),
+        "many calls are queue.batch_enqueue([{name}.entry(...), {name}.entry(...)])",
+    ),
+    **dict.fromkeys(
+        ("call_later", "enqueue_at", "enqueue_in", "schedule"),
+        "{name}.options(delay=60).queue(...) starts it later, in seconds; options(scheduled_at=...) at a time",
+    ),
+    **dict.fromkeys(("apply", "call", "run"), "{name}(...) calls the function here"),
+    **dict.fromkeys(
+        ("get", "result", "status", "wait"), "{name}.queue(...) returns a reference that has it: ref.result()"
+    ),
+    "name": "use .task_name",
+    "retry": "inside the task, raise lapinq.RetryError(seconds)",
 }
-_FOR_BATCHES = ("s", "si", "signature", "message")
-_OF_QUEUES = (*_INSTEAD, "send_task", "asend", "submit", "add")
+_MAKE_A_TASK = "make the function a task with @queue.task, then enqueue a call with f.queue(...)"
+_QUEUE = {
+    **dict.fromkeys(
+        (
+            *("add", "apply_async", "asend", "defer", "delay", "enqueue", "publish", "push", "send"),
+            *("send_task", "shared_task", "submit"),
+        ),
+        _MAKE_A_TASK,
+    ),
+    **dict.fromkeys(
+        ("batch", "bulk_enqueue", "enqueue_many"), "use .batch_enqueue([task.entry(...), task.entry(...)])"
+    ),
+    **dict.fromkeys(
+        ("periodic_task", "schedule", "scheduled"), 'use @queue.cron("0 3 * * *") or @queue.every("15m")'
+    ),
+    **dict.fromkeys(("AsyncResult", "fetch", "get", "get_result"), "use .result(task_id)"),
+    **dict.fromkeys(("run", "run_worker", "start", "work", "worker"), "`lapinq worker` runs its tasks"),
+    **dict.fromkeys(("pause", "purge", "resume"), "`lapinq queue` has it, and the API"),
+    "name": "use .queue_name",
+}
+_REF = {
+    **dict.fromkeys(("get", "get_result", "join", "value"), "use .result()"),
+    **dict.fromkeys(
+        ("done", "failed", "finished", "is_finished", "ready", "state", "successful"), "use .status()"
+    ),
+    **dict.fromkeys(("abort", "revoke"), "use .cancel()"),
+    **dict.fromkeys(("error", "exception", "traceback"), 'use .wait()["error"]; .result() raises TaskFailed'),
+    **dict.fromkeys(("id", "job_id"), "use .task_id"),
+    "info": "use .progress()",
+}
+_OPTION = {
+    "bind": "lapinq.current_task() gives the function its task",
+    "expires": "did you mean ttl_seconds?",
+    "ignore_result": "ttl_seconds=0 keeps no result",
+    "rate_limit": 'queue.policy(rate="60/m") limits the starts',
+    "soft_time_limit": "did you mean timeout?",
+    "time_limit": "did you mean timeout?",
+}
 
 
 def missing_attribute(task: object, task_name: str, attribute: str) -> AttributeError:
     """The error for an attribute that a task doesn't have."""
-    told = f"a lapinq task has no attribute {attribute!r}"
-    if attribute in _INSTEAD:
-        told += f": use .queue() to enqueue it, here {task_name}.{_INSTEAD[attribute]}"
-    elif attribute in _FOR_BATCHES:
-        told += f": {task_name}.entry(...) describes a call, for queue.batch_enqueue([...])"
-    return AttributeError(told, name=attribute, obj=task)
-
-
-_OF_REFS = {
-    "get": "result()",
-    "ready": "status()",
-    "state": "status()",
-    "id": "task_id",
-    "revoke": "cancel()",
-}
+    return _missing(task, "a lapinq task", attribute, _TASK, task_name)
 
 
 def missing_ref_attribute(ref: object, attribute: str) -> AttributeError:
     """The error for an attribute that a reference to a task doesn't have."""
-    told = f"a TaskRef has no attribute {attribute!r}"
-    if attribute in _OF_REFS:
-        told += f": use .{_OF_REFS[attribute]}"
-    return AttributeError(told, name=attribute, obj=ref)
+    return _missing(ref, "a TaskRef", attribute, _REF)
 
 
 def missing_queue_attribute(queue: object, attribute: str) -> AttributeError:
     """The error for an attribute that a queue doesn't have."""
-    told = f"a {type(queue).__name__} has no attribute {attribute!r}"
-    if attribute in _OF_QUEUES:
-        told += ": make the function a task with @queue.task, then enqueue a call with f.queue(...)"
-    return AttributeError(told, name=attribute, obj=queue)
+    return _missing(queue, f"a {type(queue).__name__}", attribute, _QUEUE)
+
+
+def instead_of_option(name: str) -> str:
+    """What follows an unknown option of a task in a message; empty if no other library has it."""
+    return f" ({_OPTION[name]})" if name in _OPTION else ""
+
+
+def _missing(
+    owner: object, what: str, attribute: str, instead: Mapping[str, str], name: str = ""
+) -> AttributeError:
+    told = f"{what} has no attribute {attribute!r}"
+    if attribute in instead:
+        told += f": {instead[attribute].format(name=name)}"
+    return AttributeError(told, name=attribute, obj=owner)

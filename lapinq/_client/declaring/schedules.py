@@ -72,12 +72,14 @@ def make_plan(when: Mapping[str, str], options: Mapping[str, Any]) -> Plan:
     """`when` has the cron expression and the time zone, or the interval. Raises TypeError for an unknown option."""
     for field, value in when.items():
         if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # @queue.cron without a call
-            raise TypeError(f"{field} must be a str, not {value!r}")
+            example = "15m" if field == "every" else "0 3 * * *" if field == "cron" else "Europe/Madrid"
+            raise TypeError(f'{field} must be a str such as "{example}", not {value!r}')
     unknown = options.keys() - ScheduleOptions.__annotations__.keys()
     if unknown:
+        meant = {"timezone": " (did you mean 'tz'?)", "unique": ' (overlap="skip" keeps runs apart)'}
+        named = ", ".join(repr(name) + meant.get(name, "") for name in sorted(unknown))
         raise TypeError(
-            f"a schedule has no option {', '.join(map(repr, sorted(unknown)))};"
-            " options of the task belong in @queue.task(...) below it"
+            f"a schedule has no option {named}; options of the task belong in @queue.task(...) below it"
         )
     given = {option: value for option, value in options.items() if value is not None}
     args, kwargs = given.pop("args", ()), given.pop("kwargs", {})

@@ -51,6 +51,19 @@ _WORDS = {
     "object": "an object",
     "null": "null",
 }
+_OTHER_WORDS = {
+    "arguments": "args",
+    "countdown": "scheduled_at",
+    "delay": "scheduled_at",
+    "eta": "scheduled_at",
+    "function": "task_name",
+    "interval": "every",
+    "name": "task_name",
+    "percent": "progress",
+    "tz": "timezone",
+    "unique": "overlap",
+}
+"""What other queues call a field, for a body that has the one and not the other."""
 _GOT = {**_WORDS, "bool": "a boolean", "float": "a decimal fraction"}
 
 
@@ -100,7 +113,7 @@ def _problems(value: object, kind: Any, place: str, turns: Iterator[int]) -> Ite
         yield InvalidValue(place, "must be a number within range")
     elif got not in wanted and Any not in kinds and not (got == "int" and "float" in wanted):
         words = " or ".join(word for name, word in _WORDS.items() if name in wanted and name != "null")
-        yield InvalidValue(place, f"must be {words}, not {_GOT[got]}")
+        yield InvalidValue(place, f"must be {words}{_with_fields(kinds)}, not {_GOT[got]}")
     elif isinstance(value, dict):
         yield from _problems_in_object(cast("dict[str, object]", value), kinds, place, turns)
     elif isinstance(value, list):
@@ -115,7 +128,7 @@ def _problems_in_object(
     value: dict[str, object], kinds: list[Any], place: str, turns: Iterator[int]
 ) -> Iterator[InvalidValue]:
     prefix = f"{place}." if place else ""
-    struct = next((one for one in kinds if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
+    struct = _struct_of(kinds)
     if struct is None:
         parts = [part for one in kinds for part in typing.get_args(one)[1:]]
         for name, item in value.items():
@@ -126,11 +139,25 @@ def _problems_in_object(
         if name in fields:
             yield from _problems(item, fields[name].type, f"{prefix}{name}", turns)
         elif struct.__struct_config__.forbid_unknown_fields:
-            known = f"; known are {', '.join(fields)}" if getattr(struct, "lists_fields", False) else ""
-            yield InvalidValue(f"{prefix}{name}", f"is not a known field{did_you_mean(name, fields)}{known}")
+            known = f"; known are {', '.join(fields)}" if _lists_fields(struct) else ""
+            meant = _OTHER_WORDS[name] if _OTHER_WORDS.get(name) in fields else name
+            yield InvalidValue(f"{prefix}{name}", f"is not a known field{did_you_mean(meant, fields)}{known}")
     for name, field in fields.items():
         if field.required and name not in value:
             yield InvalidValue(f"{prefix}{name}", "is required")
+
+
+def _with_fields(kinds: list[Any]) -> str:
+    struct = _struct_of(kinds)
+    return f" with {', '.join(struct.__struct_fields__)}" if _lists_fields(struct) and struct else ""
+
+
+def _lists_fields(struct: type[msgspec.Struct] | None) -> bool:
+    return getattr(struct, "lists_fields", False)
+
+
+def _struct_of(kinds: list[Any]) -> type[msgspec.Struct] | None:
+    return next((one for one in kinds if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
 
 
 def _broken_rule(value: object, kind: Any, place: str) -> Iterator[InvalidValue]:

@@ -91,7 +91,9 @@ def answer(error: Exception) -> Json | None:
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
             return sentence(HTTPStatus.NOT_FOUND, NOTHING_HERE)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
-            return sentence(error.status_code, "this path does not take this method", error.headers)
+            allowed = (error.headers or {}).get("Allow", "")
+            told = f": it takes {allowed}" if allowed else ""
+            return sentence(error.status_code, f"this path does not take this method{told}", error.headers)
         case HTTPException():
             return sentence(error.status_code, str(error.detail), error.headers)
         case _:

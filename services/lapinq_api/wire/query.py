@@ -11,6 +11,8 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.nearest import did_you_mean
 
 _MAX_PARAMETERS = 100
+_OTHER_PAGING = ("after", "offset", "page", "skip")
+"""How other APIs page."""
 
 
 def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
@@ -29,7 +31,8 @@ def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
     query: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:
-            raise InvalidValue(name, f"is not a known parameter{did_you_mean(name, known)}")
+            meant = "cursor" if name in _OTHER_PAGING and "cursor" in known else name
+            raise InvalidValue(name, f"is not a known parameter{did_you_mean(meant, known)}")
         if name in query:
             raise InvalidValue(name, "must be given once")
         query[name] = value

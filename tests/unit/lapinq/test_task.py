@@ -157,8 +157,8 @@ def test_an_unknown_option_and_what_is_no_function_are_refused() -> None:
     for wrong, told in (
         (lambda: cast("Any", add).options(colour="red"), "a task has no option 'colour'"),
         (
-            lambda: decorate("add", retri=[1], bind=True),
-            r"no option 'bind', 'retri' \(did you mean 'retry'\?\)$",
+            lambda: decorate("add", retri=[1], blind=True),
+            r"no option 'blind', 'retri' \(did you mean 'retry'\?\)$",
         ),
         (lambda: decorate(Mailer), "only a function can be a task"),
         (lambda: decorate(functools.partial(print)), "only a function can be a task"),

@@ -24,7 +24,7 @@ class BreakerRequest(msgspec.Struct, forbid_unknown_fields=True):
     """When the breaker opens: `failures_in_row`, `failure_share` or both are required."""
 
     lists_fields: ClassVar[bool] = True
-    """In the error for another field: the nearest name may be the wrong rule."""
+    """In the error for another field, whose nearest name may be the wrong rule, and for another kind of value."""
 
     failures_in_row: Annotated[
         int | None, doc("It opens after this many failed attempts in a row.", example=5), _WHOLE

@@ -1,6 +1,6 @@
 """A rate in the body of a request."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -10,6 +10,9 @@ from lapinq_core.domain.requests.values import doc
 
 class RateRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A token bucket: `limit` tokens come in per period, evenly, up to `burst`."""
+
+    lists_fields: ClassVar[bool] = True
+    """In the error for another kind of value: in code and on the command line a rate is a text."""
 
     limit: Annotated[
         float,

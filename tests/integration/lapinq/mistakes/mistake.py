@@ -1,8 +1,8 @@
-"""Mistakes on the command line, and what they are answered with."""
+"""Mistakes on the command line and in Python, and what they are answered with."""
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 from tests.support.programs.command_line import lapinq_at
@@ -33,4 +33,18 @@ def check(table: str, place: Sequence[str] = ()) -> None:
         told = done.exit_code == int(code) and message in done.stderr
         if not told or "Traceback" in done.output or SECRET in done.output:
             wrong.append(f"{row}\nexit code {done.exit_code}\n{done.output}")
+    assert not wrong, "\n".join(wrong)
+
+
+def check_calls(kind: type[Exception], calls: Sequence[tuple[Callable[[], object], str]]) -> None:
+    """Makes each call, which must raise an exception of this kind whose message has the text."""
+    wrong: list[str] = []
+    for call, message in calls:
+        try:
+            answer = call()
+        except Exception as error:  # noqa: BLE001  # of any kind, to name the row
+            if not isinstance(error, kind) or message not in str(error) or SECRET in str(error):
+                wrong.append(f"{message!r}: {error!r}")
+        else:
+            wrong.append(f"{message!r}: no error, but {answer!r}")
     assert not wrong, "\n".join(wrong)

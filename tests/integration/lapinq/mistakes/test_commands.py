@@ -21,6 +21,15 @@ WORDS = """
 2 | worker -q mail list | --queue must come after `cli worker list`, if it takes it
 2 | worker --drain stop x | --drain must come after `cli worker stop`, if it takes it
 2 | db strat | Did you mean one of: 'start', 'status'?
+2 | task list --failed | No such option '--failed'
+2 | task list failed | Got unexpected extra argument (failed)
+2 | worker --loglevel info | Did you mean '--log-level'?
+2 | worker --queues mail | Did you mean '--queue'?
+2 | worker start | Did you mean `cli worker`?
+2 | queue delete mail | Did you mean `cli queue purge`?
+2 | limit create gpu --max-running 1 | Did you mean `cli limit set`?
+2 | retry | Did you mean `cli task requeue`?
+2 | run | Did you mean `cli worker`?
 2 | task list --statsu failed | No such option '--statsu'. Did you mean '--status'?
 2 | task list --status failed,redy | 'redy' is not one of 'pending', 'running',
 2 | task list --status failed,redy | Did you mean 'ready'?
@@ -83,6 +92,17 @@ VALUES = f"""
 2 | queue set mail --max-running 0 | max_running must be from 1 to 1,000,000, or null for no limit
 2 | queue set mail --breaker '{{"failures": 5}}' | breaker.failures is not a known field (did you mean 'failure_share'?)
 2 | queue set mail --breaker '{{"failures": 5}}' | known are failures_in_row, failure_share, window_seconds,
+2 | queue set mail --rate 60 | '60' is no rate such as 60/m, 100/30s or, with a burst, 90000/m/10000, nor none
+2 | queue set mail --rate 0/m | rate.limit must be more than 0
+2 | queue set mail --order fifo | 'fifo' is not one of 'priority', 'fair', 'strict_per_key'
+2 | queue set mail --weight gold | 'gold' is not KEY=N
+2 | queue set mail --weight gold=0 --order fair | weights.gold must be from 0.001 to 1,000
+2 | queue set mail --breaker 0 | breaker.failures_in_row must be from 1 to 100,000
+2 | queue purge mail --status done | 'done' is not one of 'pending', 'completed'
+2 | limit set gpu --rate 5/0 | rate.period_seconds must be more than 0
+2 | breaker set add | give --failures-in-row, --failure-share or both
+2 | breaker set add --failure-share 50 | failure_share must be more than 0 and at most 1
+1 | breaker close ad | this task name has no circuit breaker
 2 | queue set mail --max-running many | 'many' is neither a whole number nor none
 2 | queue pause mail --reason {"x" * 1001} | reason must have at most 1000 characters
 2 | queue set mail --weight gold=3 | weights apply in fair order only, and the order is priority: set it
@@ -99,6 +119,12 @@ VALUES = f"""
 ENQUEUEING = f"""
 2 | task enqueue | Missing argument 'MODULE:FUNCTION'
 2 | task enqueue shop.tasks | 'shop.tasks' is not MODULE:FUNCTION: do you mean shop:tasks?
+2 | task enqueue add 1 2 | 'add' is not MODULE:FUNCTION, such as shop.tasks:send_mail
+2 | task enqueue {ADD} --timeout 0 | timeout_seconds must be more than 0
+2 | task enqueue {ADD} --in -5 | '-5' is not a duration such as 90, 30s, 15m
+2 | task enqueue {ADD} --unique '' | unique.key must have 1 to 255 characters
+2 | task enqueue {ADD} --metadata a=1 | 'a=1' is not JSON
+2 | task enqueue {ADD} --queue '' | queue_name must have 1 to 255 characters
 2 | task enqueue shop/tasks.py:add | names a file: name the module, shop.tasks:add
 2 | task enqueue math | is not MODULE:FUNCTION, such as shop.tasks:send_mail
 2 | task enqueue 1x:f | module_path must be a dotted Python module name
@@ -130,6 +156,8 @@ SCHEDULES = """
 1 | schedule run nope | no schedule nope
 1 | schedule delete nope --yes | no schedule nope
 1 | schedule next '* * * * *' | no schedule * * * * *; an expression needs --cron
+2 | schedule next | give the NAME of a schedule, or --cron or --every
+2 | schedule next --every 60 | must be whole numbers of w, d, h, m and s, in this order, such as 15m
 2 | schedule next --cron '61 * * * *' | minute '61': allowed are 0-59
 2 | schedule next --cron '* * * * fooday' | day of week 'fooday': allowed are 0-6 or sun-sat
 2 | schedule next --cron '* * *' | has 3 fields; it needs five

@@ -171,8 +171,6 @@ def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_field(
 @pytest.mark.parametrize(
     ("match", "decorate"),
     [
-        ("cron must be a str, not <function plain", lambda: queue.cron(cast("Any", plain))),
-        ("every must be a str, not 15", lambda: queue.every(cast("Any", 15))),
         ("no option 'colour'", lambda: queue.cron("@daily", **cast("Any", {"colour": 1}))),
         ("args must be a list or a tuple", lambda: queue.cron("@daily", args="ab")),
         ("jitter: expected `float`, got `str`", lambda: queue.cron("@daily", jitter=cast("Any", "1"))(plain)),

@@ -64,6 +64,13 @@ class EnqueuedTasks:
     def __getitem__(self, index: int) -> EnqueuedTask:
         return self._tasks[index]
 
+    if not TYPE_CHECKING:  # which would take any attribute for one
+
+        def __getattr__(self, name: str) -> Any:
+            from lapinq._client.declaring.other_libraries import missing_enqueued_attribute
+
+            raise missing_enqueued_attribute(self, name)
+
     def clear(self) -> None:
         """Forget those enqueued so far."""
         self._tasks.clear()

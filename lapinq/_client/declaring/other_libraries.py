@@ -66,6 +66,11 @@ _REF = {
     **dict.fromkeys(("id", "job_id"), "use .task_id"),
     "info": "use .progress()",
 }
+_ENQUEUED = {
+    "assert_not_enqueued": "write .assert_enqueued(task, times=0)",
+    **dict.fromkeys(("drain", "failed", "run"), "captured() runs nothing; inline() does, and has .failed"),
+    **dict.fromkeys(("enqueued", "tasks"), "iterate over it, or take one by its index"),
+}
 _OPTION = {
     "bind": "lapinq.current_task() gives the function its task",
     "expires": "did you mean ttl_seconds?",
@@ -89,6 +94,11 @@ def missing_ref_attribute(ref: object, attribute: str) -> AttributeError:
 def missing_queue_attribute(queue: object, attribute: str) -> AttributeError:
     """The error for an attribute that a queue doesn't have."""
     return _missing(queue, f"a {type(queue).__name__}", attribute, _QUEUE)
+
+
+def missing_enqueued_attribute(found: object, attribute: str) -> AttributeError:
+    """The error for an attribute that enqueued tasks in a test don't have."""
+    return _missing(found, f"{type(found).__name__}", attribute, _ENQUEUED)
 
 
 def instead_of_option(name: str) -> str:

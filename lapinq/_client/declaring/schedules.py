@@ -82,6 +82,9 @@ def make_plan(when: Mapping[str, str], options: Mapping[str, Any]) -> Plan:
             f"a schedule has no option {named}; options of the task belong in @queue.task(...) below it"
         )
     given = {option: value for option, value in options.items() if value is not None}
+    jitter = given.get("jitter", 0)
+    if isinstance(jitter, bool) or not isinstance(jitter, (int, float)):
+        raise TypeError(f"jitter must be a number of seconds, not {jitter!r}")
     args, kwargs = given.pop("args", ()), given.pop("kwargs", {})
     if not isinstance(args, (list, tuple)):
         raise TypeError(f"args must be a list or a tuple, not {args!r}")

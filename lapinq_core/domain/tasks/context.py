@@ -85,6 +85,18 @@ def current_task() -> "CurrentTask":
     return CurrentTask(attempt)
 
 
+_INSTEAD = {
+    "name": "use .task_name",
+    "request": "use .id, .attempt and .max_retries",
+    "retries": "use .attempt, which counts from 1",
+    "retry": "raise lapinq.RetryError(seconds)",
+    "task_id": "use .id",
+    "update_progress": "use .progress(percent, message)",
+    "update_state": "use .progress(percent, message)",
+}
+"""What to write instead of what other libraries have."""
+
+
 class CurrentTask:
     """The running attempt, as the task's own code sees it."""
 
@@ -92,6 +104,12 @@ class CurrentTask:
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
+
+    if not TYPE_CHECKING:  # which would take any attribute for one
+
+        def __getattr__(self, name: str) -> Any:
+            told = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
+            raise AttributeError(f"the current task has no attribute {name!r}{told}", name=name, obj=self)
 
     @property
     def id(self) -> str:

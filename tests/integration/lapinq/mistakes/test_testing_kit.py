@@ -4,13 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from lapinq import LapinqError, TaskQueue, testing
+from lapinq.errors import InvalidValue
 from lapinq.testing import captured
 from tests.integration.lapinq.mistakes.mistake import check_calls
 from tests.support.sample import tasks
 
 
-def mistakes(found: Any, add: Any) -> dict[type[Exception], list[tuple[Callable[[], object], str]]]:
-    """`found` are the tasks that `captured` has, `add` a task that was enqueued once, with 1 and 2."""
+def mistakes(
+    found: Any, add: Any, running: Any
+) -> dict[type[Exception], list[tuple[Callable[[], object], str]]]:
+    """`found` are the tasks that `captured` has, `add` a task that was enqueued once, with 1 and 2, `running`
+    the current task."""
     kit: Any = testing
     return {
         AssertionError: [
@@ -36,6 +40,18 @@ def mistakes(found: Any, add: Any) -> dict[type[Exception], list[tuple[Callable[
             (lambda: kit.running_as(attmpt=2), "unexpected keyword argument 'attmpt'"),
             (lambda: kit.travel("1h"), "travel() takes a number of seconds, not '1h'"),
         ],
+        AttributeError: [
+            (lambda: found.assert_not_enqueued(add), "write .assert_enqueued(task, times=0)"),
+            (lambda: found.drain(), "captured() runs nothing; inline() does"),
+            (lambda: found.tasks, "iterate over it, or take one by its index"),
+            (lambda: running.retry(), "raise lapinq.RetryError(seconds)"),
+            (lambda: running.task_id, "the current task has no attribute 'task_id': use .id"),
+            (lambda: running.update_progress(5), "use .progress(percent, message)"),
+        ],
+        InvalidValue: [
+            (lambda: running.progress(150), "percent: must be a number between 0 and 100"),
+            (lambda: running.spend("mailer", -1), "units: must be a number between 0 and"),
+        ],
         LapinqError: [
             (lambda: add.queue(1, 2).result(), "To wait for results, run tasks with inline()"),
             (lambda: kit.travel(1), "neither is active"),
@@ -47,8 +63,8 @@ def mistakes(found: Any, add: Any) -> dict[type[Exception], list[tuple[Callable[
 
 
 def test_tests_that_cannot_be() -> None:
-    with captured() as found:
+    with captured() as found, testing.running_as() as running:
         add = TaskQueue("http://127.0.0.1:1").task(tasks.add)
         add.queue(1, 2)
-        for kind, calls in mistakes(found, add).items():
+        for kind, calls in mistakes(found, add, running).items():
             check_calls(kind, calls)

@@ -374,7 +374,8 @@ async def test_a_queue_whose_row_is_locked_for_long_holds_up_no_other(connection
 async def test_setting_or_removing_one_again_mends_what_its_queue_knows(conn: Conn) -> None:
     worker = await add_worker(conn)
     await enqueue(conn, 2)
-    for rule in ({"failures_in_row": 3}, {}):
+    rules: list[dict[str, Any]] = [{"failures_in_row": 3}, {}]
+    for rule in rules:
         await put(conn, **rule)
         await conn.execute("UPDATE lapinq_queues SET has_breaker = NOT has_breaker")
         await put(conn, **rule)
@@ -386,6 +387,4 @@ async def test_many_may_set_the_same_new_one_of_a_task_name(connections: Connect
     conns = await connections(4)
     rule = BreakerRule(failures_in_row=1)
     for number in range(tries(20)):
-        await asyncio.gather(
-            *(put_task_breaker(conn, f"task {number}", rule, by=SOMEBODY) for conn in conns)
-        )
+        await asyncio.gather(*(put_task_breaker(conn, f"task {number}", rule, by=SOMEBODY) for conn in conns))

@@ -1,8 +1,8 @@
 """The circuit breakers of queues and of task names: set, read, closed by hand, asked.
 
-Whoever starts tasks first judges the breaker (`judge_breaker.sql`), under its lock. Attempts are noted when they start;
-how those ended that run no longer, their history says. So nothing has to be counted where attempts end: the ends of
-other tasks cost nothing, and a killed process loses no count. Maintenance judges, too.
+A worker that starts tasks first judges the breaker (`judge_breaker.sql`), under its lock. Attempts are noted when they
+start; how those ended that run no longer, their history says. So nothing has to be counted where attempts end: the ends
+of other tasks cost nothing, and a killed process loses no count. Maintenance judges, too.
 
 A queue with a breaker is governed: its claims hold the lock of its row, and note what they start. Claims know no task
 names. So workers know those that have a breaker (`Membership.watched`), and `admit` says for each claimed task of such

@@ -23,7 +23,7 @@ async def test_it_touches_what_is_new_and_what_runs(database: str, conn: Conn) -
     assert any("pkey" in name for name in indexes_of(newest))
     delayed = await plan(conn, "count_some_delayed", {"most": 100})
     assert touched(delayed) <= 100
-    running = await plan(conn, "longest_running", {"queue": None, "most": 20})
+    running = await plan(conn, "longest_running", {"queues": None, "most": 20})
     # The leases, and the name of each task and worker that is shown.
     assert touched(running) <= 30 + 20 + 20
     assert set(scanned_whole(running)) <= {"lapinq_running", "lapinq_workers"}

@@ -37,7 +37,7 @@ class Arguments:
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """The arguments as the function gets them, with its defaults, by position as far as that is possible."""
-        if self._signature is None:
+        if self._signature is None or (not kwargs and len(args) == self._counts.stop - 1):
             return args, kwargs
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
@@ -78,13 +78,16 @@ class Arguments:
 
     @functools.cached_property
     def _counts(self) -> range:
-        """How many arguments by position suffice, without others by name. To ask this costs less than to bind them."""
+        """How many arguments by position suffice, without others by name. To ask this costs less than to bind them.
+
+        Empty where it is not so simple: some arguments have a name only.
+        """
         assert self._signature is not None
         parameters = self._signature.parameters.values()
         by_position = [
             one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
         ]
-        if any(one.kind is one.KEYWORD_ONLY and one.default is one.empty for one in parameters):
+        if any(one.kind is one.KEYWORD_ONLY for one in parameters):
             return range(0)
         return range(sum(one.default is one.empty for one in by_position), len(by_position) + 1)
 

@@ -123,9 +123,16 @@ class LineHandler(logging.StreamHandler[TextIO]):
         self.write_soon(self._own_formatter.completed(subject, seconds))
 
     def write_soon(self, line: str) -> None:
-        """Writes it with others in the next turn of the running event loop, or before the next record or in `flush`."""
-        loop = asyncio.get_running_loop()
+        """Writes it with others in the next turn of the running event loop, or before the next record or in `flush`.
+
+        Without a loop it is written at once.
+        """
         self._waiting.append(f"{line}\n")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
         if loop is not self._flushing:  # another may have ended, or be busy
             self._flushing = loop
             loop.call_soon(self.flush)

@@ -300,4 +300,5 @@ def test_lines_are_written_though_the_loop_that_would_have_ended() -> None:
         await asyncio.sleep(0)
 
     asyncio.run(write_more())
-    assert stream.getvalue() == "one\ntwo\n"
+    handler.write_soon("three")  # without a loop
+    assert stream.getvalue() == "one\ntwo\nthree\n"

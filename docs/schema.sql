@@ -2463,7 +2463,8 @@ UPDATE lapinq_limits l
        reserved_until = CASE WHEN u.units > 0 OR u.units = 0 AND l.reserved_by = queue AND l.reserved_units = 0
                              THEN lapinq_now() + interval '30 seconds'
                              WHEN u.units = 0 THEN lapinq_now() + interval '45 seconds' END
-  FROM unnest(names, units, started, has_room) AS u (name, units, started, has_room)
+  FROM (SELECT i.name, CASE WHEN NOT i.started THEN i.units END AS units, i.started, i.has_room
+          FROM unnest(names, units, started, has_room) AS i (name, units, started, has_room)) AS u
  WHERE l.name = u.name
    AND CASE WHEN u.units IS NULL THEN l.reserved_by = queue AND (u.started OR u.has_room AND l.reserved_units = 0)
             WHEN u.units > 0 THEN l.reserved_by IS NULL OR l.reserved_by = queue OR l.reserved_until <= lapinq_now()

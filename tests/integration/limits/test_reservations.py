@@ -116,6 +116,19 @@ async def test_a_second_task_gets_its_units_reserved_as_the_first_did(conn: Conn
         assert len(await claim(conn, worker, 1, "large")) == 1
 
 
+async def test_who_started_something_leaves_what_comes_in_to_others(conn: Conn, worker: str) -> None:
+    await named_limits.set_limit(conn, "tokens", None, Rate(1, 3600, 6000), by=SOMEBODY)
+    await enqueue(conn, 9, queue_name="large", limits={"tokens": 6000})
+    await enqueue(conn, 9, queue_name="small", limits={"tokens": 600})
+    for units, starts, waits in ((600, "small", "large"), (6000, "large", "small")):
+        await has(conn, units)
+        assert len(await claim(conn, worker, 9, starts)) == 1
+        await has(conn, 5)
+        assert await claim(conn, worker, 9, waits) == []
+        await has(conn, units)
+        assert await claim(conn, worker, 9, starts) == []
+
+
 async def test_no_place_is_reserved_for_a_task_that_waits_for_another_limit_too(
     conn: Conn, worker: str
 ) -> None:

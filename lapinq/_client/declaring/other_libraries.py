@@ -72,11 +72,20 @@ _ENQUEUED = {
     **dict.fromkeys(("enqueued", "tasks"), "iterate over it, or take one by its index"),
 }
 _OPTION = {
+    "acks_late": "leave it out: a task whose worker dies runs again",
+    "base": "TaskQueue(middleware=[...]) wraps code around every task",
     "bind": "lapinq.current_task() gives the function its task",
+    "eta": "did you mean scheduled_at?",
     "expires": "did you mean ttl_seconds?",
     "ignore_result": "ttl_seconds=0 keeps no result",
+    "link": "enqueue the next task at the end of this one",
+    "link_error": "a middleware or webhook_url learns of failures",
     "rate_limit": 'queue.policy(rate="60/m") limits the starts',
+    "retry_kwargs": "use max_retries= and retry=",
+    "routing_key": "did you mean queue_name?",
+    "serializer": "leave it out: arguments and results travel as JSON",
     "soft_time_limit": "did you mean timeout?",
+    "task_id": "lapinq chooses it; idempotency_key makes a repeated call return the same task",
     "time_limit": "did you mean timeout?",
 }
 

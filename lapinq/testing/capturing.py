@@ -73,6 +73,7 @@ class _Capture:
     def __init__(self, intake: Intake, taken: Taken) -> None:
         self._intake = intake
         self._taken = taken
+        self.tasks = taken.tasks
 
     def on_commit(self) -> None:
         """They stay."""

@@ -1,12 +1,13 @@
 """What follows a task that was enqueued with `using`, when the caller's transaction ends.
 
-A session of SQLAlchemy and a connection of Django tell when. Other connections have no hook for it: the transaction
-counts as committed at once.
+Sessions and connections of SQLAlchemy and connections of Django tell when. Those of psycopg and asyncpg have no hook
+for it: the transaction counts as committed at once, and the tasks are marked as `unobserved`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 from lapinq._client.calling.calls import Enqueue, EnqueueBatch
 
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
     from lapinq._client.calling.calls import Call
     from lapinq._client.calling.replacing import InTransaction
     from lapinq._client.settings import ServerSettings
+    from lapinq.testing.enqueued import EnqueuedTask
 
     Take = Callable[[Enqueue | EnqueueBatch], tuple[Answer, "Effect"]]
 
 
 class Effect(Protocol):
     """What a call does besides its answer."""
+
+    @property
+    def tasks(self) -> list[EnqueuedTask]:
+        """Those that it has enqueued."""
+        ...
 
     def on_commit(self) -> None: ...
 
@@ -66,7 +73,8 @@ class UntilTheEnd:
 
 
 def _leave_to_the_end(connection: Any, effect: Effect) -> bool:
-    """False if the connection doesn't tell how its transaction ends."""
+    """False if it has its effect at once: the connection commits each statement, or doesn't tell how its transaction
+    ends."""
     from lapinq._client.transaction.drivers import driver_of
 
     package, kind = driver_of(connection)
@@ -75,9 +83,14 @@ def _leave_to_the_end(connection: Any, effect: Effect) -> bool:
         is_async = kind in ("AsyncSession", "async_scoped_session")
         _ends_of(session.sync_session if is_async else session, is_async=is_async).add(effect)
         return True
+    if package == "sqlalchemy":
+        is_async = kind == "AsyncConnection"
+        return _follow_connection(connection.sync_connection if is_async else connection, effect, is_async)
     if package == "django":
         connection.on_commit(effect.on_commit)
         return True
+    for task in effect.tasks:
+        task.unobserved = True
     return False
 
 
@@ -138,6 +151,78 @@ class _SessionEnds:
                 _await(effect.aon_commit())
             else:
                 effect.on_commit()
+
+
+_of_connections: WeakKeyDictionary[Any, _ConnectionEnds] = WeakKeyDictionary()
+
+
+def _follow_connection(connection: Any, effect: Effect, is_async: bool) -> bool:
+    if connection.connection.dbapi_connection.autocommit is True:  # sqlite3 has a number
+        return False
+    if not connection.in_transaction():
+        connection.begin()  # as the statement would that stores the task
+    if connection not in _of_connections:
+        _of_connections[connection] = _ConnectionEnds(connection, is_async=is_async)
+    _of_connections[connection].add(effect)
+    return True
+
+
+class _ConnectionEnds:
+    """The effects of the transaction of a connection, in their order. A savepoint is how many there were before it."""
+
+    def __init__(self, connection: Any, *, is_async: bool) -> None:
+        from sqlalchemy import event
+
+        self._is_async = is_async
+        self._waiting: list[Effect] = []
+        self._savepoints: list[int] = []
+        event.listen(connection, "savepoint", self._on_savepoint)
+        event.listen(connection, "release_savepoint", self._on_release)
+        event.listen(connection, "rollback_savepoint", self._on_rollback_to)
+        event.listen(connection, "commit", self._on_commit)
+        event.listen(connection, "rollback", self._on_rollback)
+
+    def add(self, effect: Effect) -> None:
+        self._waiting.append(effect)
+
+    def _on_savepoint(self, _connection: Any, _name: str | None) -> None:
+        self._savepoints.append(len(self._waiting))
+
+    def _on_release(self, _connection: Any, _name: str, _context: None) -> None:
+        self._last_savepoint()
+
+    def _on_rollback_to(self, _connection: Any, _name: str, _context: None) -> None:
+        self._forget_from(self._last_savepoint())
+
+    def _on_commit(self, connection: Any) -> None:
+        self._savepoints.clear()
+        if not self._waiting:
+            return
+        try:
+            # The event comes before the commit, but effects are for after it. SQLAlchemy's own then has nothing to do.
+            connection.engine.dialect.do_commit(connection.connection)
+        except BaseException:
+            self._forget_from(0)
+            raise
+        while self._waiting:
+            effect = self._waiting.pop(0)
+            if self._is_async:
+                _await(effect.aon_commit())
+            else:
+                effect.on_commit()
+
+    def _on_rollback(self, _connection: Any) -> None:
+        self._savepoints.clear()
+        self._forget_from(0)
+
+    def _last_savepoint(self) -> int:
+        """Those made before the first effect were not seen."""
+        return self._savepoints.pop() if self._savepoints else 0
+
+    def _forget_from(self, first: int) -> None:
+        lost, self._waiting[first:] = self._waiting[first:], []
+        for effect in lost:
+            effect.on_rollback()
 
 
 def _await(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -218,6 +218,7 @@ class _Start:
         self._inline = inline
         self._taken = taken
         self._runs = runs
+        self.tasks = taken.tasks
 
     def on_commit(self) -> None:
         drive(self._inline.run_in_a_row(self._runs))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from lapinq import LapinqError, RetryError, TaskQueue, current_task
 from lapinq.errors import RequestRefused
-from lapinq.testing import Database, DatabaseWorker, database, databases, inline, travel
+from lapinq.testing import Database, DatabaseWorker, EnqueuedTasks, database, databases, inline, travel
 from tests.support.drivers.django_connection import django_connection
 
 queue = TaskQueue("http://192.0.2.1")
@@ -120,7 +120,7 @@ async def test_it_has_what_the_process_declares(postgres_url: str) -> None:
     declaring.limit("declared-afterwards", max_running=1)  # no database to store it in
 
 
-def test_inline_tasks_follow_the_commits_of_an_async_session_and_of_django(lapinq_database: Database) -> None:
+def test_inline_tasks_follow_the_commits_of_async_sqlalchemy_and_of_django(lapinq_database: Database) -> None:
     async def main() -> None:
         engine = create_async_engine(lapinq_database.url.replace("postgresql://", "postgresql+psycopg://"))
         async with AsyncSession(engine) as session:
@@ -129,6 +129,17 @@ def test_inline_tasks_follow_the_commits_of_an_async_session_and_of_django(lapin
             assert await ref.astatus() == "pending"
             await session.commit()
             assert await ref == 0
+        async with engine.connect() as conn:
+            await conn.execute(sa.text("INSERT INTO orders VALUES (1)"))
+            ref = await count_orders.using(conn).aqueue(lapinq_database.url)
+            assert await ref.astatus() == "pending"
+            await conn.commit()
+            assert await ref == 1
+            lost = await count_orders.using(conn).aqueue(lapinq_database.url)
+            await conn.rollback()
+            assert await lost.astatus() is None
+        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
+            assert await (await count_orders.using(conn).aqueue(lapinq_database.url)).astatus() == "completed"
         await engine.dispose()
 
     with inline():
@@ -145,6 +156,19 @@ def test_inline_tasks_follow_the_commits_of_an_async_session_and_of_django(lapin
         assert seen == [1]
         note.using(django).queue(3)
         assert seen == [1, 3]
+
+
+def test_a_connection_of_psycopg_does_not_tell_of_its_rollback_and_the_assertion_says_so(
+    lapinq_database: Database, lapinq_captured: EnqueuedTasks
+) -> None:
+    with psycopg.connect(lapinq_database.url) as conn:
+        note.using(conn).queue(1)
+        conn.rollback()
+    with pytest.raises(AssertionError, match=r"not tell whether its transaction commits.*lapinq_database"):
+        lapinq_captured.assert_enqueued(note, times=0)
+    with pytest.raises(AssertionError) as caught:
+        lapinq_captured.assert_enqueued(note, times=2)
+    assert "lapinq_database" not in str(caught.value)
 
 
 def test_a_retry_runs_when_its_time_has_come_and_a_drain_has_a_time_limit(

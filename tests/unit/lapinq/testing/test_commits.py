@@ -76,7 +76,29 @@ def test_a_rollback_takes_back_what_was_enqueued_in_it(
     assert [task.args for task in lapinq_captured] == [[1], [2]]
 
 
-def test_a_scoped_session_counts_like_its_session_and_a_connection_does_not_tell(
+def test_a_rollback_of_a_connection_takes_back_what_was_enqueued_in_it(
+    session: Session, lapinq_captured: EnqueuedTasks
+) -> None:
+    with engine.connect() as conn:
+        count.using(conn).queue(1)
+        conn.rollback()
+        with conn.begin_nested() as outer:
+            count.using(conn).queue(2)
+            with conn.begin_nested():
+                count.using(conn).queue(3)
+            outer.rollback()
+        count.using(conn).queue(4)
+        with conn.begin_nested():
+            count.using(conn).queue(5)
+        conn.commit()
+        count.using(conn).queue(6)  # without a commit
+    with engine.connect() as conn:
+        count.using(conn).queue(7)
+        conn.commit()
+    assert [task.args for task in lapinq_captured] == [[4], [5], [7]]
+
+
+def test_a_scoped_session_and_a_connection_count_like_a_session(
     lapinq_inline: InlineTasks, session: Session
 ) -> None:
     scoped = scoped_session(sessionmaker(engine))
@@ -86,7 +108,10 @@ def test_a_scoped_session_counts_like_its_session_and_a_connection_does_not_tell
     assert rows_seen == [0]
     scoped.remove()
     with engine.connect() as conn:
-        assert count.using(conn).queue(1).result() == 0  # it runs at once
+        ref = count.using(conn).queue(1)
+        assert ref.status() == "pending"
+        conn.commit()
+        assert ref.status() == "completed"
     with pytest.raises(TypeError, match="use queue"):
         asyncio.run(count.using(session).aqueue(1))
     with pytest.raises(TypeError, match="await it"):

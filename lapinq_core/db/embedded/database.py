@@ -9,7 +9,7 @@ from lapinq_core.db.embedded.errors import StillInUse, explained
 from lapinq_core.db.embedded.folder import default_path, existing_folder, make_folder
 from lapinq_core.db.embedded.lease import USERS, Lease, control
 from lapinq_core.db.embedded.locks import holders, release, take_exclusive
-from lapinq_core.db.embedded.probe import NotAnswering, ask
+from lapinq_core.db.embedded.probe import NotAnswering, ask, clients
 from lapinq_core.db.embedded.server import Server
 from lapinq_core.db.embedded.status import Status, status_of
 
@@ -51,8 +51,8 @@ class EmbeddedDatabase:
     def stop(self, *, force: bool = False) -> bool:
         """Stops the server; False if none was running.
 
-        Raises `StillInUse` while anybody holds a lease, unless forced. After a forced stop the next lease, or the next
-        `ensure` of an old one, starts it again.
+        Raises `StillInUse` while anybody holds a lease or is connected, unless forced. After a forced stop the next
+        lease, or the next `ensure` of an old one, starts it again.
         """
         with explained(self.data_dir):
             folder = existing_folder(self.data_dir)
@@ -63,6 +63,8 @@ class EmbeddedDatabase:
                 try:
                     if not take_exclusive(users) and not force:
                         raise StillInUse(folder.path, holders(users))
+                    if not force and (connected := clients(folder.pgdata)):
+                        raise StillInUse(folder.path, clients=connected)
                     folder.keep.unlink(missing_ok=True)
                     return Server(folder, self.pg_bin).down()
                 finally:

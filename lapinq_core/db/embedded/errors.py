@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from lapinq_core.db.embedded.locks import Holder
@@ -19,19 +20,38 @@ class NoBinaries(EmbeddedError):
         super().__init__(f"{reason or (NoBinaries.__doc__ or '')}\n{_WAYS_ON}")
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A connection to the server, by the process of the server that serves it."""
+
+    pid: int
+    application_name: str
+
+    def __str__(self) -> str:
+        return f"{self.application_name or 'without application_name'} (backend {self.pid})"
+
+
 class StillInUse(EmbeddedError):
     """Other processes use the embedded database.
 
-    `users` are those that are visible from here. Processes in other containers are not, so it may be empty.
+    `users` are those that are visible from here. Processes in other containers are not, so it may be empty. `clients`
+    are connections of programs that hold no lease.
     """
 
-    def __init__(self, data_dir: Path, users: tuple[Holder, ...]) -> None:
-        count = "1 process" if len(users) == 1 else f"{len(users)} processes"
-        seen = ", ".join(map(str, users))
-        by = f"{count}: {seen}" if users else "processes that are not visible from here"
+    def __init__(
+        self, data_dir: Path, users: tuple[Holder, ...] = (), clients: tuple[Client, ...] = ()
+    ) -> None:
+        seen = ", ".join(map(str, users or clients))
+        if users:
+            by = f"{'1 process' if len(users) == 1 else f'{len(users)} processes'}: {seen}"
+        elif clients:
+            by = f"{'1 connection' if len(clients) == 1 else f'{len(clients)} connections'}: {seen}"
+        else:
+            by = "processes that are not visible from here"
         super().__init__(f"the database in {data_dir} is used by {by}")
         self.data_dir = data_dir
         self.users = users
+        self.clients = clients
 
 
 @contextmanager

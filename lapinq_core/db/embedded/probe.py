@@ -1,5 +1,6 @@
 """Checks whether the running server of a data directory is ready, and finds its URL."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -8,11 +9,13 @@ import psycopg
 from psycopg import errors as pg
 
 from lapinq_core.db.embedded.cluster import SUPERUSER
-from lapinq_core.db.embedded.errors import EmbeddedError
+from lapinq_core.db.embedded.errors import Client, EmbeddedError
 from lapinq_core.db.embedded.postmaster import PORT, recorded
 
 DATABASE = "lapinq"
 _CONNECT_SECONDS = 5
+_END_SECONDS = 1.0
+_POLL_SECONDS = 0.02
 
 
 class NotAnswering(EmbeddedError):
@@ -62,6 +65,25 @@ def ask(pgdata: Path, *, create: bool = False) -> Answer:
     return Answer(
         database_url(socket_dir, DATABASE, server.port), version, server.pid, socket_dir, server.port
     )
+
+
+def clients(pgdata: Path) -> tuple[Client, ...]:
+    """Who is connected to the server, for longer than a connection takes to end. Nobody if it doesn't answer."""
+    give_up = time.monotonic() + _END_SECONDS
+    try:
+        with psycopg.connect(
+            ask(pgdata).url, autocommit=True, connect_timeout=_CONNECT_SECONDS
+        ) as connection:
+            while found := connection.execute(
+                "SELECT pid, application_name FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
+            ).fetchall():
+                if time.monotonic() > give_up:
+                    return tuple(Client(pid, name) for pid, name in found)
+                time.sleep(_POLL_SECONDS)
+    except (NotAnswering, psycopg.Error):
+        return ()
+    return ()
 
 
 def database_url(socket_dir: Path, database: str = DATABASE, port: int = PORT) -> str:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import Result
 
@@ -67,6 +68,20 @@ def test_stop_names_the_users_and_needs_force(used_dir: Path) -> None:
         assert not is_alive(pid)
         assert EmbeddedDatabase(used_dir).status().state == "stopped"
         holder.leave()
+
+
+def test_stop_names_the_connections_of_other_programs_and_needs_force(used_dir: Path) -> None:
+    url = EmbeddedDatabase(used_dir).start()
+    with psycopg.connect(url, application_name="shop", autocommit=True) as conn:
+        refused = lapinq_db(used_dir, "stop")
+        assert refused.exit_code == 1
+        assert f"1 connection: shop (backend {conn.info.backend_pid})" in refused.stderr
+        assert "--force" in refused.stderr
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+        assert lapinq_db(used_dir, "stop", "--force").exit_code == 0
+    EmbeddedDatabase(used_dir).start()
+    psycopg.connect(url).close()
+    assert lapinq_db(used_dir, "stop").exit_code == 0
 
 
 def test_psql_runs_on_a_server_that_is_up_meanwhile(

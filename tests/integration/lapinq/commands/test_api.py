@@ -33,6 +33,8 @@ def test_any_path_can_be_called(command_database: str, at_server: tuple[str, ...
     assert {one["id"] for one in pages} == {*ids, made["task_id"], again}
     assert json.loads(said("GET", "tasks", "--paginate", "-f", "queue=nix")) == []
     assert json.loads(said("DELETE", f"/api/v1/tasks/{again}", "-f", "running=true"))["status"] == "cancelled"
+    changes = json.loads(said("audit?limit=1", "--paginate"))
+    assert [one["action"] for one in changes] == ["task.cancel", "queue.pause"]
     included = said("/health", "--include").splitlines()
     assert included[0] == "HTTP/1.1 200 OK"
     assert "content-type: application/json" in included

@@ -1,9 +1,9 @@
 // Buttons and forms that call the API. Attributes of an element: data-method; data-to, the path from the dashboard's root;
 // data-confirm, a question to ask first; data-done, a message on success; data-asked, one if the task still runs and was
 // asked to stop; data-follow, the path of what the message is about, with members of the answer in braces. A form sends its
-// fields as JSON, a button its data-body; with data-once a repeat after no answer has no second effect; data-as makes a field a number, a share from percent, a list of its lines or
-// weights, and
-// data-empty="null" an empty one null. Afterwards the page reloads, unless it is live or data-next names another one.
+// fields as JSON, a button its data-body; with data-once a repeat after no answer has no second effect; data-as makes a
+// field a number, a share from percent, a list of its lines or addresses, or weights, and data-empty="null" an empty one
+// null. Afterwards the page reloads, unless it is live or data-next names another one.
 
 import { ask } from "./dialogs.js";
 import { pageAddress, root, text } from "./page.js";
@@ -11,6 +11,7 @@ import { keepPlace } from "./places.js";
 import { clearWarnings, say, sayKept, sayNext, warn } from "./toasts.js";
 
 const GIVE_UP_MS = 15000;
+const SEPARATORS = { lines: "\n", addresses: /[\n,]/ }; // the name of a queue may hold a comma
 
 function grants(form) {
   const queues = Object.create(null); // without a prototype: a queue may have any name
@@ -22,12 +23,14 @@ function grants(form) {
   return { queues };
 }
 
-// The value of a field: as a number or a list of its lines, where data-as says so.
+// The value of a field: as data-as says.
 function typed(field, value) {
   if (value === "" && field.dataset?.empty === "null") return null;
   if (field.dataset?.as === "number" && value !== "") return Number(value);
   if (field.dataset?.as === "percent" && value !== "") return Number(value) / 100;
-  if (field.dataset?.as === "lines" && value !== "") return value.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
+  if (field.dataset?.as in SEPARATORS && value !== "") {
+    return value.split(SEPARATORS[field.dataset.as]).map((one) => one.trim()).filter(Boolean);
+  }
   if (field.dataset?.as === "weights") return weights(value);
   return value;
 }

@@ -36,6 +36,7 @@ async def get_result(state: State, request: Request) -> Response:
         with state.waits.hold(CALLER.get()):
             found = await state.waiting.result(which, wait, lambda: _gone(request))
         await recheck(request.scope)
+        await require_read_of_task(state, request, which)
     else:
         found = await state.database.run(inspect.get_result, which)
     if found is None:

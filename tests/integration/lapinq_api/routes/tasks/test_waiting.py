@@ -20,6 +20,7 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 from tests.support.database.proxy import proxy
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
+from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.http.refusals import Row, check_queries_refused
 from tests.support.http.serving import serving
 from tests.support.programs.processes import ApiProcess, WorkerProcess
@@ -139,6 +140,20 @@ def test_who_may_read_no_more_when_the_task_has_ended_is_refused(
         assert keyed.delete(f"/api/v1/keys/{key['id']}").status_code == 200
         on_connections(api_database, partial(_end, held=held))
         assert asked.result().status_code == 401
+
+
+def test_to_who_is_limited_to_other_queues_meanwhile_the_task_does_not_exist(
+    keyed: httpx.Client, api_database: str, held: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller, "RECHECK_SECONDS", 0.0)
+    lisa = add_user(keyed)
+    with (
+        browser(keyed, lisa["username"], PASSWORD) as reader,
+        asking(api_database, reader, held.id) as asked,
+    ):
+        assert keyed.post(f"/admin/users/{lisa['id']}/reads", json={"queues": ["other"]}).is_success
+        on_connections(api_database, partial(_end, held=held))
+        assert asked.result().status_code == 404
 
 
 def test_no_more_wait_than_may(serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,13 @@ DELETE FROM lapinq_workers
  WHERE id = %(id)s::uuid
 
 -- name: find_worker
--- The worker with this id, or the one with this name that started last: its id and its name.
+-- The worker with this id, or the one with this name that started last: its id and its name. With `queues` only one that
+-- serves any of them.
 -- Locks nothing. Reads lapinq_workers whole, where dead workers stay for a day.
 SELECT id::text, name
   FROM lapinq_workers
- WHERE id = %(id)s::uuid
-    OR name = %(name)s::text
+ WHERE (id = %(id)s::uuid OR name = %(name)s::text)
+   AND (%(queues)s::text[] IS NULL OR queues IS NULL OR queues && %(queues)s::text[])
  ORDER BY id IS NOT DISTINCT FROM %(id)s::uuid DESC, started_at DESC, id DESC
  LIMIT 1
 

@@ -24,3 +24,13 @@ async def test_a_name_that_is_the_id_of_another_gives_way_to_it(conn: Conn) -> N
     assert await worker_names.find(conn, worker) == WorkerName(worker, "web-1")
     forgotten = str(uuid.uuid4())
     assert await worker_names.find(conn, forgotten) == WorkerName(forgotten, None)
+
+
+async def test_who_is_limited_to_queues_finds_workers_of_these(conn: Conn) -> None:
+    mail = await add_worker(conn, name="web-1", queues=["mail", "video"])
+    video = await add_worker(conn, name="web-1", queues=["video"])
+    every = await add_worker(conn, name="web-2", queues=None)
+    assert await worker_names.find(conn, "web-1", {"mail"}) == WorkerName(mail, "web-1")
+    assert await worker_names.find(conn, "web-1", {"news"}) is None
+    assert await worker_names.find(conn, video, {"mail"}) == WorkerName(video, None)
+    assert await worker_names.find(conn, "web-2", {"mail"}) == WorkerName(every, "web-2")

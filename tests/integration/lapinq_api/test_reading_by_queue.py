@@ -62,6 +62,7 @@ QUERIES = (
     "", "queue=hush-queue", f"queue={HUSH}", f"queues={HUSH},mail", f"name={HUSH}", f"name={TASK}", "text=hush",
     "q=hush", "state=all", "state=open", "status=failed", "details=true", "field=args&text=hush", "task_name=hush",
     "names=hush", "minutes=60", "window=1h", "sort=longest", "id={task}", "task_id={task}", "limit=1",
+    f"worker={WORKER}",
 )  # fmt: skip
 
 KNOWN: dict[str, Set[str]] = {
@@ -85,6 +86,10 @@ class Stage(msgspec.Struct):
     def get(self, caller: str, target: str) -> httpx.Response:
         return self.server.request("GET", target, headers=self.headers[caller])
 
+    @property
+    def worker(self) -> str:
+        return self.named["/workers/"]
+
     def targets(self, path: str) -> Iterator[str]:
         """What is asked at a route: each query that it may know."""
         known = KNOWN.get(path)
@@ -100,11 +105,11 @@ class Stage(msgspec.Struct):
 
     def secrets_in(self, answer: httpx.Response, target: str) -> list[str]:
         """The secrets that an answer holds, without those that were asked for by their names."""
-        typed = [value for value in (self.task, HUSH, TASK, SCHEDULE, LIMIT) if value in target]
+        typed = [value for value in (self.task, self.worker, HUSH, TASK, SCHEDULE, LIMIT, WORKER) if value in target]
         text = answer.text + str(answer.headers.get("location", ""))
         for value in typed:
             text = text.replace(value, "")
-        return [one for one in (SESAME, self.task, self.named["run"]) if one in text]
+        return [one for one in (SESAME, self.task, self.worker, self.named["run"]) if one in text]
 
 
 CALLERS = {

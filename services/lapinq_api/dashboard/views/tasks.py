@@ -80,7 +80,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     now = datetime.now(UTC)
     named = parameters.get("worker")
     chosen = read_search({name: text for name, text in parameters.items() if name != "worker"}, now)
-    worker = await _find_worker(state, named) if named else None
+    worker = await _find_worker(state, named, readable) if named else None
     if worker is not None:
         chosen = msgspec.structs.replace(chosen, worker=worker.id)
         parameters["worker"] = worker.id
@@ -177,8 +177,8 @@ def _search_seconds(address: PageAddress) -> float:
     return FAR_SECONDS if {_FAR, _CURSOR} <= address.query.keys() else SEARCH_SECONDS
 
 
-async def _find_worker(state: State, text: str) -> WorkerName:
-    worker = await state.database.scan(worker_names.find, text) if "\0" not in text else None
+async def _find_worker(state: State, text: str, readable: Readable) -> WorkerName:
+    worker = await state.database.scan(worker_names.find, text, readable) if "\0" not in text else None
     if worker is None:
         raise InvalidValue("worker", "must be the name of a known worker, or an id")
     return worker

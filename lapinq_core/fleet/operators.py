@@ -9,7 +9,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.queue_filter import Readable
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.people import audit
@@ -107,15 +107,18 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
 
 
 async def list_registered(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[RegisteredTask]:
-    """By module and name. With `readable` those whose declared queue is among these."""
-    return _within(readable, await first_value(conn, sql("list_registered")))
+    """By module and name. With `readable` those whose declared queue is among these.
+
+    Then workers that serve none of them are not named.
+    """
+    return _within(readable, await first_value(conn, sql("list_registered"), {"queues": as_list(readable)}))
 
 
 async def find_registered(
     conn: psycopg.AsyncConnection, task_name: str, readable: Readable = None
 ) -> list[RegisteredTask]:
     """Those of a name, as `list_registered` tells."""
-    params = {"task_name": task_name}
+    params = {"task_name": task_name, "queues": as_list(readable)}
     return _within(readable, await first_value(conn, sql("find_registered"), params, prepare=True))
 
 

@@ -6,7 +6,9 @@ SELECT coalesce(json_agg(o ORDER BY o.module_path, o.options, o.parameters), '[]
                task ->> 'queue_name' AS queue_name,
                task -> 'options' AS options,
                task -> 'parameters' AS parameters,
-               json_agg(w.name ORDER BY w.name) AS workers
+               coalesce(json_agg(w.name ORDER BY w.name)
+                        FILTER (WHERE %(queues)s::text[] IS NULL OR w.queues IS NULL OR w.queues && %(queues)s::text[]), '[]')
+                   AS workers
           FROM lapinq_workers w
          CROSS JOIN jsonb_array_elements(w.registered) AS task
          WHERE w.dead_at IS NULL

@@ -255,6 +255,7 @@ def test_lists_and_counts_are_of_the_readable_queues(stage: Stage) -> None:
         assert (get("schedules"), get("webhooks"), get("registered")) == ([], [], [])
     for caller in ("user", "user with permissions"):
         assert "2 tasks" in stage.get(caller, "/tasks").text
+        assert "circuit breaker" not in stage.get(caller, f"/function?name={TASK}").text
         assert ", 1 open" in stage.get(caller, "/queues").text  # groups of errors
         for view in VIEWS:
             if not view.needs_admin and not view.is_narrowed:

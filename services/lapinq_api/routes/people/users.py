@@ -69,7 +69,7 @@ Reads = Annotated[
     list[Name] | None,
     Meta(
         description=(
-            "The queues that they may read besides those of their permissions; null for all. An admin reads all anyway."
+            "The queues that they may read besides those of their permissions; null for all, as for an admin."
         ),
         examples=[["mail"]],
         extra_json_schema={"minItems": 1, "maxItems": MAX_LIMITED},
@@ -176,6 +176,7 @@ async def create_user(state: State, request: Request) -> Response:
         check_password("password", _required(asked.password), asked.username)
     role = _role(asked.role)
     reads = check_limit("reads", asked.reads)
+    _refuse_limit("reads", reads, role)
     # Nobody has the random password.
     password_hash = await state.passwords.hash(
         secrets.token_urlsafe(32) if asked.password is None else asked.password
@@ -199,6 +200,12 @@ async def create_user(state: State, request: Request) -> Response:
     if created is None:
         raise Refused(HTTPStatus.CONFLICT, "a user with this name exists already")
     return Json(created, HTTPStatus.CREATED)
+
+
+def _refuse_limit(field: str, reads: list[str] | None, role: Role) -> None:
+    """Raises `InvalidValue` for a limit that would only seem to hold."""
+    if reads is not None and role is Role.ADMIN:
+        raise InvalidValue(field, "must be null: an admin reads all queues; make them a user to limit them")
 
 
 def _required(password: str | None) -> str:
@@ -263,6 +270,7 @@ async def set_reads(state: State, request: Request) -> Response:
         async with conn.transaction():
             user = await users.set_reads(conn, which, reads)
             if user is not None:
+                _refuse_limit("queues", reads, user.role)
                 await _record(conn, request, "user.reads", user, {"queues": user.reads})
             return user
 

@@ -186,6 +186,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("/1/reads", {"queues": []}, "queues"),
     ("/1/reads", {"queues": [str(n) for n in range(101)]}, "queues"),
     ("/1/reads", {}, "queues"),
+    ("/1/reads", {"queues": ["a"]}, "queues"),  # of an admin
+    ("", {**NEW, "role": "admin", "reads": ["a"]}, "reads"),
     (f"/{2**63}/role", {"role": "user"}, "id"),
 ]
 

@@ -28,6 +28,7 @@ _ON_AN_OPEN_API = (
     "this needs a valid X-API-Key header or a session, although the API is open: `lapinq key create` on the database of"
     " the server makes a key"
 )
+_FOR_ALL_QUEUES = "see this: it concerns all queues, and only who may read all of them may see it"
 RECHECK_SECONDS = 1.0
 """How long a permission counts as checked before a long request checks it again."""
 
@@ -161,7 +162,7 @@ def refuse_reading(actor: Actor, queue: str | None) -> None:
     if actor.may_read(queue):
         return
     if not actor.covers(queue):
-        raise refusal_of(actor, _beyond("read", queue))
+        raise refusal_of(actor, _FOR_ALL_QUEUES if queue is None else _beyond("read", queue))
     is_key = actor.kind is ActorKind.KEY
     raise refusal_of(actor, "read: this needs a key with the scope read" if is_key else "read")
 
@@ -185,10 +186,8 @@ def _what(actor: Actor, permission: Permission, queue: str | None, scopes: Scope
 
 def _beyond(what: str, queue: str | None) -> str:
     if queue is None:
-        return (
-            "do this: it concerns all queues, and they are limited to some."
-            " Where there is a parameter queue, name one of them"
-        )
+        limit = "the key is limited to some. Where there is a parameter queue, name one of these"
+        return f"{what} on all queues: {limit}"
     return f"{what} on the queue {queue}: they are limited to others"
 
 

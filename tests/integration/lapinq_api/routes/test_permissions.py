@@ -503,6 +503,11 @@ def test_a_key_that_is_limited_to_a_queue_reaches_no_other_by_a_list_or_a_copy(s
     for path in ("tasks", "tasks/failed", "schedules", "webhooks", "errors"):
         for query in (f"?queue={OTHER_QUEUE}", *(["?queues=mail,video"] if "tasks" in path else [])):
             assert "they are limited to others" in servers.refuse(here, "GET", f"/api/v1/{path}{query}")
+    for name in (here, "user who may read here only"):
+        told = servers.refuse(name, "GET", "/api/v1/workers")
+        assert told == f"{name} may not see this: it concerns all queues, and only who may read all of them may see it"
+    told = servers.refuse(here, "DELETE", "/api/v1/tasks?dry_run=true")
+    assert told.endswith("Where there is a parameter queue, name one of these")
     calls: list[tuple[str, str, Any]] = [
         ("POST", "/api/v1/tasks/{done}/rerun", {"queue_name": OTHER_QUEUE}),
         ("POST", "/api/v1/enqueue/batch", [TASK, {**TASK, "queue_name": OTHER_QUEUE}]),

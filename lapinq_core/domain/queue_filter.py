@@ -40,6 +40,8 @@ def narrowed(chosen: _Filter, readable: Readable) -> _Filter:
         left = sorted(readable)
     else:
         left = [queue for queue in chosen.queues if queue in readable]
+    if chosen.queue is None and len(left) == 1:
+        return msgspec.structs.replace(chosen, queue=left[0], queues=None)  # searches of one queue are faster
     return msgspec.structs.replace(chosen, queues=left)
 
 

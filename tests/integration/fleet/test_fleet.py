@@ -347,8 +347,13 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
     assert await operators.find_registered(conn, "send") == [one for one in listed if one.task_name == "send"]
     assert await operators.find_registered(conn, "none") == []
     await conn.execute("UPDATE lapinq_workers SET queues = '{video}' WHERE name <> 'b'")
-    for told in (await operators.list_registered(conn, {"mail"}), await operators.find_registered(conn, "send", {"mail"})):
-        assert sorted((one.workers for one in told), key=str) == [["b"], []], "who serves no readable queue is not named"
+    for told in (
+        await operators.list_registered(conn, {"mail"}),
+        await operators.find_registered(conn, "send", {"mail"}),
+    ):
+        assert sorted((one.workers for one in told), key=str) == [["b"], []], (
+            "who serves no readable queue is not named"
+        )
     of_modules = [await workers.has_module(conn, module) for module in (mail.module_path, "none")]
     assert of_modules == ["a", None]
     await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")

@@ -105,7 +105,11 @@ class Stage(msgspec.Struct):
 
     def secrets_in(self, answer: httpx.Response, target: str) -> list[str]:
         """The secrets that an answer holds, without those that were asked for by their names."""
-        typed = [value for value in (self.task, self.worker, HUSH, TASK, SCHEDULE, LIMIT, WORKER) if value in target]
+        typed = [
+            value
+            for value in (self.task, self.worker, HUSH, TASK, SCHEDULE, LIMIT, WORKER)
+            if value in target
+        ]
         text = answer.text + str(answer.headers.get("location", ""))
         for value in typed:
             text = text.replace(value, "")

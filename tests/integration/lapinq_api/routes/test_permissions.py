@@ -505,7 +505,10 @@ def test_a_key_that_is_limited_to_a_queue_reaches_no_other_by_a_list_or_a_copy(s
             assert "they are limited to others" in servers.refuse(here, "GET", f"/api/v1/{path}{query}")
     for name in (here, "user who may read here only"):
         told = servers.refuse(name, "GET", "/api/v1/workers")
-        assert told == f"{name} may not see this: it concerns all queues, and only who may read all of them may see it"
+        assert (
+            told
+            == f"{name} may not see this: it concerns all queues, and only who may read all of them may see it"
+        )
     told = servers.refuse(here, "DELETE", "/api/v1/tasks?dry_run=true")
     assert told.endswith("Where there is a parameter queue, name one of these")
     calls: list[tuple[str, str, Any]] = [

@@ -184,7 +184,7 @@ PEOPLE = """
 1 | user reads nobody mail | there is no user nobody
 1 | user reads lisa mial | nobody has seen a queue 'mial' (did you mean 'mail'?)
 2 | user add tom --queue '' --password-stdin <<< correct horse | reads[0] must have 1 to 255 characters
-2 | user add tom --role admin --queue mail --password-stdin <<< correct horse | reads must be null: an admin reads all queues; make them a user to limit them
+2 | user add tom --role admin -q a --password-stdin <<< correct horse | an admin reads all queues
 1 | user delete nobody | there is no user nobody
 2 | key create '' -s read | name must have 1 to 255 characters
 2 | key create ci -s read --expires soon | 'soon' is not a duration such as 90, 30s, 15m

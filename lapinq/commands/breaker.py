@@ -10,6 +10,7 @@ from lapinq.commands.console.api import api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
+from lapinq.commands.console.rules import changes_of, number, or_none, share, with_kept
 from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
@@ -65,11 +66,16 @@ def show(name: str, as_json: bool, **given: object) -> None:
 
 @breaker.command("set")
 @_name
-@click.option("--failures-in-row", type=int, metavar="N", help="Open after this many failures in a row.")
+@click.option(
+    "--failures-in-row",
+    metavar="N|none",
+    callback=or_none(number),
+    help="Open after this many failures in a row.",
+)
 @click.option(
     "--failure-share",
-    type=float,
-    metavar="SHARE",
+    metavar="SHARE|none",
+    callback=or_none(share),
     help="Open when this share of the attempts in the window failed.",
 )
 @click.option(
@@ -93,8 +99,8 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @api_flags
 def set_(
     name: str,
-    failures_in_row: int | None,
-    failure_share: float | None,
+    failures_in_row: object,
+    failure_share: object,
     window_seconds: float | None,
     least_attempts: int | None,
     retry_after_seconds: float | None,
@@ -102,9 +108,7 @@ def set_(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Give the tasks called NAME a circuit breaker, or replace its rules."""
-    if failures_in_row is None and failure_share is None:
-        raise click.UsageError("give --failures-in-row, --failure-share or both")
+    """Give the tasks called NAME a circuit breaker, or change its rules. A rule that is not given stays."""
     rules = {
         "failures_in_row": failures_in_row,
         "failure_share": failure_share,
@@ -112,8 +116,11 @@ def set_(
         "least_attempts": least_attempts,
         "retry_after_seconds": retry_after_seconds,
     }
-    body = {rule: value for rule, value in rules.items() if value is not None}
+    changes = changes_of(rules)
+    if not changes:
+        raise click.UsageError("give what to change, such as --failures-in-row or --failure-share")
     with reached(given) as api, known_unless(create) as must_exist:
+        body = with_kept(api, path(_BREAKER, name), changes, rules)
         found = api.call("PUT", path(_BREAKER, name), {"must_exist": must_exist}, body)
     is_told = "failures_in_row" in found.value  # a key without the scope read is not
     rules = f"{_rules(found.value)}, " if is_told else ""
@@ -171,6 +178,6 @@ def _rules(one: Mapping[str, Any]) -> str:
     rules: list[str] = []
     if (in_row := one["failures_in_row"]) is not None:
         rules.append(f"{in_row} failures in a row")
-    if (share := one["failure_share"]) is not None:
-        rules.append(f"{share:.0%} of {one['least_attempts']} or more within {one['window_seconds']:g} s")
+    if (part := one["failure_share"]) is not None:
+        rules.append(f"{part:.0%} of {one['least_attempts']} or more within {one['window_seconds']:g} s")
     return " or ".join(rules)

@@ -12,6 +12,7 @@ from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import ApiRefused
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
 from lapinq.commands.console.rates import rate_text, read_rate
+from lapinq.commands.console.rules import changes_of, or_none, places, with_kept
 from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
@@ -20,15 +21,6 @@ from lapinq_core.command_line.commands import Group
 _LIMITS = "/api/v1/limits"
 _LIMIT = "/api/v1/limits/{}"
 _name = click.argument("name")
-
-
-def _read_rate(ctx: click.Context, param: click.Parameter, text: str | None) -> dict[str, float] | None:
-    if text is None:
-        return None
-    try:
-        return read_rate(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @click.group(
@@ -75,26 +67,26 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @_name
 @click.option(
     "--max-running",
-    type=int,
-    metavar="N",
+    metavar="N|none",
+    callback=or_none(places),
     help="Maximum number of tasks with this limit that run at the same time.",
 )
 @click.option(
     "--rate",
-    metavar="N/PERIOD[/BURST]",
-    callback=_read_rate,
+    metavar="N/PERIOD[/BURST]|none",
+    callback=or_none(read_rate),
     help="Number of units that tasks may take per period, such as 90000/m, and in a BURST after a pause.",
 )
 @json_flag
 @api_flags
-def set_(
-    name: str, max_running: int | None, rate: dict[str, float] | None, as_json: bool, **given: object
-) -> None:
-    """Create a limit, or replace its rules. Running tasks are not affected."""
-    if max_running is None and rate is None:
+def set_(name: str, as_json: bool, max_running: object, rate: object, **given: object) -> None:
+    """Create a limit, or change its rules. A rule that is not given stays. Running tasks are not affected."""
+    changes = changes_of({"max_running": max_running, "rate": rate})
+    if not changes:
         raise click.UsageError("give --max-running, --rate or both")
     with reached(given) as api:
-        found = api.call("PUT", path(_LIMIT, name), body={"max_running": max_running, "rate": rate})
+        body = with_kept(api, path(_LIMIT, name), changes, ("max_running", "rate"))
+        found = api.call("PUT", path(_LIMIT, name), body=body)
     is_told = "rate" in found.value  # a key without the scope read is not
     done = f"{plain(name)}: {_rules(found.value)}" if is_told else f"set the limit {plain(name)}"
     print_done(found, done, as_json=as_json, source=found.value.get("source"))
@@ -161,7 +153,7 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
 
 
 def _rules(one: Mapping[str, Any]) -> str:
-    places = one["max_running"]
-    rate = rate_text(one["rate"])
-    rules = [f"at most {places} running" if places is not None else None, f"{rate} units" if rate else None]
+    most = one["max_running"]
+    units = rate_text(one["rate"])
+    rules = [f"at most {most} running" if most is not None else None, f"{units} units" if units else None]
     return ", ".join(rule for rule in rules if rule is not None)

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from lapinq.commands.console.rates import plain_number, rate_text, read_rate
+from lapinq.commands.console.rules import NONE, changes_of, number, or_none, places
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.policy import StartOrder
 
@@ -18,25 +19,25 @@ def policy_flags(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--max-running",
         metavar="N|none",
-        callback=_number,
+        callback=or_none(places),
         help="Maximum number of tasks that run at the same time, on all workers together.",
     )
     @click.option(
         "--max-running-per-key",
         metavar="N|none",
-        callback=_number,
+        callback=or_none(places),
         help="The same for each key.",
     )
     @click.option(
         "--rate",
         metavar="N/PERIOD[/BURST]|none",
-        callback=_rate,
+        callback=or_none(read_rate),
         help="Number of tasks that may start per period, and in a BURST after a pause.",
     )
     @click.option(
         "--rate-per-key",
         metavar="N/PERIOD[/BURST]|none",
-        callback=_rate,
+        callback=or_none(read_rate),
         help="The same for each key.",
     )
     @click.option(
@@ -63,8 +64,7 @@ def policy_flags(command: Callable[..., None]) -> Callable[..., None]:
     def with_changes(**given: Any) -> None:
         names = ("max_running", "max_running_per_key", "rate", "rate_per_key", "order", "weights", "breaker")
         values = {name: given.pop(name) for name in names}
-        changes = {name: value for name, value in values.items() if value is not None}
-        command(**given, changes={name: None if value is _NONE else value for name, value in changes.items()})
+        command(**given, changes=changes_of(values))
 
     return with_changes
 
@@ -83,53 +83,31 @@ def told(policy: Mapping[str, Any]) -> str:
     return ", ".join(rule for rule in rules if rule is not None) or "no limits"
 
 
-_NONE = object()
-"""Remove it. None is a flag that was not given."""
-
-
-def _number(ctx: click.Context, param: click.Parameter, text: str | None) -> object:
-    if text is None or text.lower() == "none":
-        return _NONE if text else None
-    try:
-        return int(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is neither a whole number nor none", ctx, param) from None
-
-
-def _rate(ctx: click.Context, param: click.Parameter, text: str | None) -> object:
-    if text is None or text.lower() == "none":
-        return _NONE if text else None
-    try:
-        return read_rate(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}, nor none", ctx, param) from None
-
-
 def _weights(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> object:
     if not texts or texts == ("none",):
-        return _NONE if texts else None
+        return NONE if texts else None
     weights: dict[str, float] = {}
     for text in texts:
-        key, _, number = text.rpartition("=")
+        key, _, weight = text.rpartition("=")
         try:
-            weights[key] = plain_number(number)
+            weights[key] = plain_number(weight)
         except ValueError:
             raise click.BadParameter(f"{text!r} is not KEY=N", ctx, param) from None
     return weights
 
 
 def _breaker(ctx: click.Context, param: click.Parameter, text: str | None) -> object:
-    number = None if text is None or text.startswith("{") else _number(ctx, param, text)
     if text is None or not text.startswith("{"):
-        return {"failures_in_row": number} if isinstance(number, int) else number
+        in_row = or_none(number)(ctx, param, text)
+        return {"failures_in_row": in_row} if isinstance(in_row, int) else in_row
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise click.BadParameter(f"{text!r} is no JSON object: {error}", ctx, param) from None
 
 
-def _places(number: int | None, whose: str) -> str | None:
-    return None if number is None else f"at most {number} running{whose}"
+def _places(most: int | None, whose: str) -> str | None:
+    return None if most is None else f"at most {most} running{whose}"
 
 
 def _starts(rate: Mapping[str, Any] | None, whose: str) -> str | None:

@@ -51,7 +51,7 @@ WORDS = """
 2 | task get | Missing argument 'ID'
 2 | queue set mail | give what to change, such as --max-running or --rate
 2 | limit set gpu | give --max-running, --rate or both
-2 | limit set gpu --rate 5 | '5' is no rate such as 60/m, 100/30s or, with a burst, 90000/m/10000
+2 | limit set gpu --rate 5 | '5' is no rate such as 60/m, 100/30s or, with a burst, 90000/m/10000, nor none
 2 | api FETCH tasks | METHOD is one of GET, POST, PUT, PATCH, DELETE, HEAD
 2 | api POST enqueue -f task_name | must have the form NAME=VALUE
 2 | api POST enqueue -F priority=high | priority must be JSON; -f takes a text
@@ -89,7 +89,7 @@ VALUES = f"""
 1 | breaker set ad --failures-in-row 5 | names it. If the name is right, add --create
 0 | task list --queue mial | Note: there is no queue mial; did you mean mail?
 0 | task requeue --queue mial --dry-run | Note: there is no queue mial; did you mean mail?
-2 | queue set mail --max-running 0 | max_running must be from 1 to 1,000,000, or null for no limit
+2 | queue set mail --max-running 0 | 0 is not from 1 to 1,000,000, nor none
 2 | queue set mail --breaker '{{"failures": 5}}' | breaker.failures is not a known field (did you mean 'failure_share'?)
 2 | queue set mail --breaker '{{"failures": 5}}' | known are failures_in_row, failure_share, window_seconds,
 2 | queue set mail --rate 60 | '60' is no rate such as 60/m, 100/30s or, with a burst, 90000/m/10000, nor none
@@ -100,14 +100,17 @@ VALUES = f"""
 2 | queue set mail --breaker 0 | breaker.failures_in_row must be from 1 to 100,000
 2 | queue purge mail --status done | 'done' is not one of 'pending', 'completed'
 2 | limit set gpu --rate 5/0 | rate.period_seconds must be more than 0
-2 | breaker set add | give --failures-in-row, --failure-share or both
+2 | breaker set add | give what to change, such as --failures-in-row or --failure-share
+2 | breaker set add --window 60 | must have failures_in_row or failure_share
+2 | breaker set add --failure-share half | 'half' is no share such as 0.5, nor none
 2 | breaker set add --failure-share 50 | failure_share must be more than 0 and at most 1
 1 | breaker close ad | this task name has no circuit breaker
-2 | queue set mail --max-running many | 'many' is neither a whole number nor none
+2 | queue set mail --max-running many | 'many' is no whole number, nor none
 2 | queue pause mail --reason {"x" * 1001} | reason must have at most 1000 characters
 2 | queue set mail --weight gold=3 | weights apply in fair order only, and the order is priority: set it
 2 | limit set a,b --max-running 1 | letters, digits
-2 | limit set gpu --max-running 0 | max_running must be from 1 to 1,000,000
+2 | limit set gpu --max-running 0 | 0 is not from 1 to 1,000,000, nor none
+2 | limit set mailer --max-running none | must have max_running or rate
 1 | limit show gpu | there is no limit with this name
 1 | limit open mialer | there is no limit with this name (did you mean 'mailer'?)
 1 | worker quiet nobody | no worker nobody: `lapinq worker list` shows their names and ids

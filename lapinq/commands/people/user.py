@@ -69,18 +69,27 @@ def list_users(as_json: bool, **given: object) -> None:
     multiple=True,
     help="Let the user read this queue only. Repeatable. By default they may read all.",
 )
+@create_flag
 @_password_flags
 @json_flag
 @api_flags
 def add(
-    username: str, role: str, queues: tuple[str, ...], from_stdin: bool, as_json: bool, **given: object
+    username: str,
+    role: str,
+    queues: tuple[str, ...],
+    create: bool,
+    from_stdin: bool,
+    as_json: bool,
+    **given: object,
 ) -> None:
     """Create a user and ask for the password."""
     _checked(lambda: check_username("the username", username))
     password = _ask_for_password(username, from_stdin=from_stdin)
     with reached(given) as api, saying(HTTPStatus.CONFLICT, f"a user {username} exists already"):
         limits = {"reads": queues} if queues else {}
-        made = api.post(_USERS, {"username": username, "password": password, "role": role, **limits})
+        body = {"username": username, "password": password, "role": role, **limits}
+        with known_unless(create) as must_exist:
+            made = api.post(_USERS, body, must_exist=must_exist)
     print_done(made, f"created {username}", as_json=as_json)
 
 

@@ -1,5 +1,5 @@
 -- The names of queues with tasks or settings, of those that living workers serve, and of those that their tasks, a schedule, a
--- user's rights or an API key name, by name. With `among`, only those of these names.
+-- user's permissions or an API key name, by name. With `among`, only those of these names.
 -- Locks nothing. Relies on lapinq_transient_pkey, whose queues it jumps over. Reads lapinq_counts, lapinq_queues, lapinq_workers, lapinq_schedules, lapinq_users and lapinq_api_keys whole,
 -- which are small.
 WITH RECURSIVE transient AS (
@@ -19,8 +19,6 @@ SELECT name
         SELECT queue_name FROM lapinq_schedules
         UNION
         SELECT jsonb_object_keys(permissions) FROM lapinq_users
-        UNION
-        SELECT unnest(reads) FROM lapinq_users
         UNION
         SELECT unnest(queues) FROM lapinq_api_keys
         UNION

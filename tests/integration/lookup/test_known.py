@@ -17,8 +17,8 @@ async def test_a_name_is_known_by_whatever_uses_it(conn: Conn) -> None:
     tasks = msgspec.json.encode([REGISTERED]).decode()
     await conn.execute("UPDATE lapinq_workers SET registered = %s::jsonb WHERE id = %s", (tasks, worker))
     await conn.execute(
-        "INSERT INTO lapinq_users (username, password_hash, role, permissions, created_at)"
-        """ VALUES ('lisa', '', 'user', '{"of a user": ["cancel"]}', lapinq_now())"""
+        "INSERT INTO lapinq_users (username, password_hash, role, permissions, reads, created_at)"
+        """ VALUES ('lisa', '', 'user', '{"of a user": ["cancel"]}', '{only read}', lapinq_now())"""
     )
     await enqueue(conn, queue_name="transient", ttl_seconds=0)
     await enqueue(conn, queue_name="transient, too", ttl_seconds=0)

@@ -177,6 +177,7 @@ async def create_user(state: State, request: Request) -> Response:
     role = _role(asked.role)
     reads = check_limit("reads", asked.reads)
     _refuse_limit("reads", reads, role)
+    await check_queues(state, request, reads or ())
     # Nobody has the random password.
     password_hash = await state.passwords.hash(
         secrets.token_urlsafe(32) if asked.password is None else asked.password
@@ -419,6 +420,7 @@ OPERATIONS = (
             "Takes a `password`, or `invite`: then the answer has a one-time link, valid for 24 hours, with which the"
             " user sets one."
         ),
+        parameters=(QUEUE_MUST_EXIST,),
         body=NewUser,
         answers={
             201: Answer(
@@ -436,7 +438,10 @@ OPERATIONS = (
                 },
             )
         },
-        errors={409: "A user with this name exists already, ignoring case."},
+        errors={
+            404: "With `must_exist`: nobody has seen one of the queues.",
+            409: "A user with this name exists already, ignoring case.",
+        },
     ),
     Operation(
         method="POST",

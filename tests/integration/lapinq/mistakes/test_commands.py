@@ -188,6 +188,8 @@ PEOPLE = """
 1 | user reads lisa mial | nobody has seen a queue 'mial' (did you mean 'mail'?)
 2 | user add tom --queue '' --password-stdin <<< correct horse | reads[0] must have 1 to 255 characters
 2 | user add tom --role admin -q a --password-stdin <<< correct horse | an admin reads all queues
+1 | user add tom --queue mial --password-stdin <<< correct horse | nobody has seen a queue 'mial' (did you mean 'mail'?)
+1 | user add tom --queue mial --password-stdin <<< correct horse | names it. If the name is right, add --create
 1 | user delete nobody | there is no user nobody
 2 | key create '' -s read | name must have 1 to 255 characters
 2 | key create ci -s read --expires soon | 'soon' is not a duration such as 90, 30s, 15m

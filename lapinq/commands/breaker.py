@@ -10,7 +10,7 @@ from lapinq.commands.console.api import api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
-from lapinq.commands.console.rules import changes_of, number, or_none, share, with_kept
+from lapinq.commands.console.rules import breaker_rules, changes_of, number, or_none, share, with_kept
 from lapinq.commands.console.tables import headings_flag, print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
@@ -123,7 +123,7 @@ def set_(
         body = with_kept(api, path(_BREAKER, name), changes, rules)
         found = api.call("PUT", path(_BREAKER, name), {"must_exist": must_exist}, body)
     is_told = "failures_in_row" in found.value  # a key without the scope read is not
-    rules = f"{_rules(found.value)}, " if is_told else ""
+    rules = f"{breaker_rules(found.value)}, " if is_told else ""
     done = f"{plain(name)}: {rules}{_state(found.value)}"
     print_done(found, done, as_json=as_json, source=found.value.get("source"))
 
@@ -165,19 +165,10 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
         if tries_at is None
         else span(max(0.0, (datetime.fromisoformat(tries_at) - now).total_seconds())),
         one["parked"] if one["kind"] == "task" else None,
-        _rules(one),
+        breaker_rules(one),
     ]
 
 
 def _state(one: Mapping[str, Any]) -> str:
     state: str = one["state"]
     return state.replace("_", " ")
-
-
-def _rules(one: Mapping[str, Any]) -> str:
-    rules: list[str] = []
-    if (in_row := one["failures_in_row"]) is not None:
-        rules.append(f"{in_row} failures in a row")
-    if (part := one["failure_share"]) is not None:
-        rules.append(f"{part:.0%} of {one['least_attempts']} or more within {one['window_seconds']:g} s")
-    return " or ".join(rules)

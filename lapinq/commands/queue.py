@@ -60,7 +60,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
         return
     fields: dict[str, Any] = found.value
     for field, value in fields.items():
-        click.echo(field_text(field, value))
+        click.echo(field_text(field, told(value) if field == "policy" else value))
 
 
 @queue.command("set")

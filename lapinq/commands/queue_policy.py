@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from lapinq.commands.console.rates import plain_number, rate_text, read_rate
-from lapinq.commands.console.rules import NONE, changes_of, number, or_none, places
+from lapinq.commands.console.rules import NONE, breaker_rules, changes_of, number, or_none, places
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.policy import StartOrder
 
@@ -78,7 +78,7 @@ def told(policy: Mapping[str, Any]) -> str:
         _starts(policy["rate_per_key"], " of each key"),
         f"{policy['order']} order" if policy["order"] != "priority" else None,
         counted(len(policy["weights"]), "weight") if policy["weights"] else None,
-        f"circuit breaker {policy['breaker']['state'].replace('_', ' ')}" if policy["breaker"] else None,
+        _breaker_told(policy["breaker"]) if policy["breaker"] else None,
     ]
     return ", ".join(rule for rule in rules if rule is not None) or "no limits"
 
@@ -112,3 +112,8 @@ def _places(most: int | None, whose: str) -> str | None:
 
 def _starts(rate: Mapping[str, Any] | None, whose: str) -> str | None:
     return None if rate is None else f"{rate_text(rate)} starts{whose}"
+
+
+def _breaker_told(breaker: Mapping[str, Any]) -> str:
+    state = "" if breaker["state"] == "closed" else f", now {breaker['state'].replace('_', ' ')}"
+    return f"circuit breaker: {breaker_rules(breaker)}{state}"

@@ -22,7 +22,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
 _WORKER = "/api/v1/workers/{}"
 _HEADINGS = ("ID", "STATE", "NAME", "TASKS", "MEMORY", "QUEUES", "REQUESTED")
-_TASK_HEADINGS = ("TASK", "NAME", "QUEUE", "SECONDS", "PROGRESS")
+_TASK_HEADINGS = ("ID", "TASK", "QUEUE", "SECONDS", "PROGRESS")
 _WAIT_SECONDS = 60
 _POLL_SECONDS = 0.2
 
@@ -59,7 +59,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
     fields: dict[str, Any] = found.value
     tasks = fields.pop("tasks")
     for field, value in fields.items():
-        click.echo(field_text(field, value))
+        click.echo(field_text(field, f"{value:.3g}" if isinstance(value, float) else value))
     if tasks:
         click.echo()
         print_table(_TASK_HEADINGS, [_task_row(task) for task in tasks], "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import click
 
@@ -77,3 +78,13 @@ def with_kept(
                 raise
     rules = {name: changes[name] if name in changes else found.get(name) for name in names}
     return {name: value for name, value in rules.items() if value is not None}
+
+
+def breaker_rules(one: Mapping[str, Any]) -> str:
+    """When a circuit breaker opens."""
+    rules: list[str] = []
+    if (in_row := one["failures_in_row"]) is not None:
+        rules.append(f"{in_row} failures in a row")
+    if (part := one["failure_share"]) is not None:
+        rules.append(f"{part:.0%} of {one['least_attempts']} or more within {one['window_seconds']:g} s")
+    return " or ".join(rules)

@@ -70,6 +70,7 @@ def test_a_key_without_read_changes_what_it_may(command_database: str, server_ur
     where = (*server, key)
     completed(command_database, "https://hooks.example/done", queue_name="unread")
     [hook] = (str(one["id"]) for one in outbox(command_database))
+    share = "--failure-share none --window 60 --least-attempts 20 --retry-after 30"
     for command, told in (
         ("schedule disable unread", "disabled unread"),
         ("schedule enable unread", "enabled unread"),
@@ -77,13 +78,14 @@ def test_a_key_without_read_changes_what_it_may(command_database: str, server_ur
         ("queue set unread --max-running 1", "set the policy of unread"),
         ("queue pause unread", "paused unread"),
         ("queue resume unread", "resumed unread"),
-        ("breaker set send --create --failures-in-row 5", "send: closed"),
+        ("breaker set send --create --failures-in-row 5 " + share, "send: closed"),
         ("breaker close send", "closed the circuit breaker of the task send"),
-        ("limit set gpu --max-running 1", "set the limit gpu"),
+        ("limit set gpu --max-running 1 --rate none", "set the limit gpu"),
         ("limit open gpu", "gpu is open"),
     ):
         assert said(where, *command.split()) == f"{told}\n"
     assert json.loads(said(where, "schedule", "enable", "unread", "--json"))["state"] == "active"
+    assert "give rate too, or a key that" in said(where, *"limit set gpu --max-running 2".split(), code=1)
     unreadable = "may not read: this needs a key with the scope read"
     assert unreadable in said(where, "webhook", "resend", hook[:23], code=1)
     hint = "Error: there is no queue with this name: it has no tasks, and nobody paused or limited it\n"

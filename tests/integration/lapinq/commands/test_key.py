@@ -85,7 +85,7 @@ def test_a_key_without_read_changes_what_it_may(command_database: str, server_ur
     ):
         assert said(where, *command.split()) == f"{told}\n"
     assert json.loads(said(where, "schedule", "enable", "unread", "--json"))["state"] == "active"
-    assert "give rate too, or a key that" in said(where, *"limit set gpu --max-running 2".split(), code=1)
+    assert "give rate too, or a key that" in said(where, "limit", "set", "gpu", "--max-running", "2", code=1)
     unreadable = "may not read: this needs a key with the scope read"
     assert unreadable in said(where, "webhook", "resend", hook[:23], code=1)
     hint = "Error: there is no queue with this name: it has no tasks, and nobody paused or limited it\n"

@@ -15,7 +15,7 @@ from lapinq.commands.apply import apply
 from lapinq.commands.console import schedule_text as text
 from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.failure import saying
+from lapinq.commands.console.failure import ApiRefused, Failed
 from lapinq.commands.console.json_output import json_flag, json_of, print_done
 from lapinq.commands.console.tables import headings_flag, limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import plain
@@ -23,6 +23,7 @@ from lapinq.commands.console.times import utc_text
 from lapinq_core.command_line.commands import Group
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.schedules.schedule import Definition, ScheduleState, check_definition
 
 _SCHEDULES = "/api/v1/schedules"
@@ -212,8 +213,21 @@ def delete(name: str, is_sure: bool, as_json: bool, **given: object) -> None:
 @contextmanager
 def _reached(given: dict[str, object], name: str) -> Generator[Api]:
     """As `reached`, for a schedule that must exist."""
-    with reached(given) as api, saying(HTTPStatus.NOT_FOUND, f"no schedule {plain(name)}"):
-        yield api
+    with reached(given) as api:
+        try:
+            yield api
+        except ApiRefused as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise Failed(f"no schedule {plain(name)}{_meant(api, name)}") from error
+
+
+def _meant(api: Api, name: str) -> str:
+    try:
+        known = [one["name"] for one in api.get(_SCHEDULES, limit=1000).value]
+    except ApiRefused:  # a key may change schedules without reading
+        return ""
+    return plain(did_you_mean(name, known))
 
 
 def _with_words(found: dict[str, Any], ticks: list[Any]) -> dict[str, Any]:

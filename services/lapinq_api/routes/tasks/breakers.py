@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.credentials.caller import actor_of, author_of, require
 from lapinq_api.operations.bodies.breaker_request import BreakerRequest
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.brief import BRIEF, readable
@@ -17,6 +17,7 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.limits.breaker import BreakerState
+from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
@@ -43,7 +44,7 @@ async def list_breakers(state: State, request: Request) -> Response:
 
 
 async def get_breaker(state: State, request: Request) -> Response:
-    return Json(await _found(state, _name(request)))
+    return Json(await _found(state, request, _name(request)))
 
 
 async def set_breaker(state: State, request: Request) -> Response:
@@ -56,7 +57,7 @@ async def set_breaker(state: State, request: Request) -> Response:
         await state.database.run(breakers.put_task_breaker, name, rule, by=author_of(request))
     except TooManyBreakers as error:
         raise Refused(HTTPStatus.CONFLICT, str(error)) from error
-    return Json(readable(request, None, await _found(state, name), BreakerStatus))
+    return Json(readable(request, None, await _found(state, request, name), BreakerStatus))
 
 
 async def close_task_breaker(state: State, request: Request) -> Response:
@@ -64,7 +65,7 @@ async def close_task_breaker(state: State, request: Request) -> Response:
     require(request, Permission.PAUSE, None)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     await state.database.run(breakers.close_breaker, "task", name, by=author_of(request))
-    return Json(readable(request, None, await _found(state, name), BreakerStatus))
+    return Json(readable(request, None, await _found(state, request, name), BreakerStatus))
 
 
 async def remove_breaker(state: State, request: Request) -> Response:
@@ -72,7 +73,7 @@ async def remove_breaker(state: State, request: Request) -> Response:
     require(request, Permission.PAUSE, None)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if not await state.database.run(breakers.put_task_breaker, name, None, by=author_of(request)):
-        raise _unknown()
+        raise await _unknown(state, request, name)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -83,15 +84,21 @@ def _name(request: Request) -> str:
     return name
 
 
-async def _found(state: State, name: str) -> NamedBreaker:
+async def _found(state: State, request: Request, name: str) -> NamedBreaker:
     found = await state.database.run(breakers.get_named_breaker, name)
     if found is None:
-        raise _unknown()
+        raise await _unknown(state, request, name)
     return found
 
 
-def _unknown() -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, "this task name has no circuit breaker")
+async def _unknown(state: State, request: Request, name: str) -> Refused:
+    may_read = actor_of(request).may_read(None)
+    known = await state.database.scan(breakers.list_breakers) if may_read else []
+    if any(one.kind == "queue" and one.name == name for one in known):
+        hint = f"; the queue {name!r} has one: see `lapinq queue show` and `lapinq queue close-breaker`"
+    else:
+        hint = did_you_mean(name, (one.name for one in known if one.kind == "task"))
+    return Refused(HTTPStatus.NOT_FOUND, f"this task name has no circuit breaker{hint}")
 
 
 _CHANGED = NamedBreaker | BreakerStatus

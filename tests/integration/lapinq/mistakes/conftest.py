@@ -34,6 +34,8 @@ def in_use(postgres_url: str, template_database: str) -> Iterator[str]:
         on_connections(url, _add_schedule)
         lapinq(url, "user", "add", "lisa", "--role", "admin", "--password-stdin", stdin="correct horse")
         lapinq(url, "limit", "set", "mailer", "--max-running", "1")
+        lapinq(url, "breaker", "set", "send_news", "--create", "--failures-in-row", "5")
+        lapinq(url, "queue", "set", "devices", "--create", "--breaker", "5")
         before = _rows(url)
         yield url
         assert _rows(url) == before

@@ -105,6 +105,8 @@ VALUES = f"""
 2 | breaker set add --failure-share half | 'half' is no share such as 0.5, nor none
 2 | breaker set add --failure-share 50 | failure_share must be more than 0 and at most 1
 1 | breaker remove add | add --yes to answer without a terminal
+1 | breaker show send_nwes | this task name has no circuit breaker (did you mean 'send_news'?)
+1 | breaker close devices | the queue 'devices' has one: see `lapinq queue show` and `lapinq queue close-breaker`
 1 | breaker close ad | this task name has no circuit breaker
 2 | queue set mail --max-running many | 'many' is no whole number, nor none
 2 | queue pause mail --reason {"x" * 1001} | reason must have at most 1000 characters
@@ -157,6 +159,7 @@ ENQUEUEING = f"""
 SCHEDULES = """
 1 | schedule delete nightly <<< n | not confirmed: add --yes to answer without a terminal
 1 | schedule delete nightly | not confirmed: add --yes to answer without a terminal
+1 | schedule run nigthly | no schedule nigthly (did you mean 'nightly'?)
 1 | schedule show nope | no schedule nope
 1 | schedule disable nope | no schedule nope
 1 | schedule run nope | no schedule nope

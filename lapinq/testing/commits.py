@@ -157,7 +157,8 @@ _of_connections: WeakKeyDictionary[Any, _ConnectionEnds] = WeakKeyDictionary()
 
 
 def _follow_connection(connection: Any, effect: Effect, is_async: bool) -> bool:
-    if connection.connection.dbapi_connection.autocommit is True:  # sqlite3 has a number
+    # sqlite3 has a number, before Python 3.12 nothing.
+    if getattr(connection.connection.dbapi_connection, "autocommit", None) is True:
         return False
     if not connection.in_transaction():
         connection.begin()  # as the statement would that stores the task

@@ -96,9 +96,9 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
     said("doctor", code=1)  # the default password
 
     said("user add", f"u-{place}", "--password-stdin", stdin="correct horse")
-    said("user role", f"u-{place}", "admin")
     said("user permit", f"u-{place}", "mail=cancel", "--create")
     said("user reads", f"u-{place}", "mail", "--create")
+    said("user role", f"u-{place}", "admin")
     said("user delete", f"u-{place}")
     said("key create", f"k-{place}", "--scope", "read")
     said("key delete", f"k-{place}")

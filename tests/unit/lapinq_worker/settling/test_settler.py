@@ -60,7 +60,8 @@ async def test_the_line_on_a_completion_is_written_before_the_end_is_stored(
     job.target.log = TASKS
     settling.add(job, Completed("null"), 0.5)
     assert written.getvalue() == ""
-    writing = settling.write_all(1.0)
-    writing.send(None)  # as far as it comes without a connection
+    writing = asyncio.create_task(settling.write_all(1.0))
+    await asyncio.sleep(0)  # as far as it comes without a connection
     assert "completed in 0.500 s" in written.getvalue()
-    writing.close()
+    writing.cancel()
+    await asyncio.wait([writing])

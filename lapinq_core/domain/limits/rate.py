@@ -8,6 +8,8 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import interval_text, read_interval
 
 MAX_AMOUNT = 1_000_000_000
+MIN_PERIOD_SECONDS = 0.001
+"""With much less, what a period brings would be more than a number of the database can hold."""
 MAX_PERIOD_SECONDS = 31_536_000
 """A year."""
 MAX_FILL_SECONDS = 100 * 31_557_600
@@ -60,9 +62,10 @@ def checked_rate(field: str, limit: float, period_seconds: float, burst: float |
     """
     if not 0 < limit <= MAX_AMOUNT:
         raise InvalidValue(f"{field}.limit", f"must be more than 0, and at most {MAX_AMOUNT:,}")
-    if not 0 < period_seconds <= MAX_PERIOD_SECONDS:
+    if not MIN_PERIOD_SECONDS <= period_seconds <= MAX_PERIOD_SECONDS:
         raise InvalidValue(
-            f"{field}.period_seconds", f"must be more than 0, and at most {MAX_PERIOD_SECONDS:,} (a year)"
+            f"{field}.period_seconds",
+            f"must be from {MIN_PERIOD_SECONDS} to {MAX_PERIOD_SECONDS:,} seconds (a year)",
         )
     if burst is not None and not 1 <= burst <= MAX_AMOUNT:
         raise InvalidValue(

@@ -4,7 +4,13 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from lapinq_core.domain.limits.rate import MAX_AMOUNT, MAX_PERIOD_SECONDS, Rate, checked_rate
+from lapinq_core.domain.limits.rate import (
+    MAX_AMOUNT,
+    MAX_PERIOD_SECONDS,
+    MIN_PERIOD_SECONDS,
+    Rate,
+    checked_rate,
+)
 from lapinq_core.domain.requests.values import doc
 
 
@@ -22,7 +28,7 @@ class RateRequest(msgspec.Struct, forbid_unknown_fields=True):
     period_seconds: Annotated[
         float,
         doc("The period.", example=60),
-        msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_PERIOD_SECONDS}),
+        msgspec.Meta(extra_json_schema={"minimum": MIN_PERIOD_SECONDS, "maximum": MAX_PERIOD_SECONDS}),
     ]
     burst: Annotated[
         float | None,

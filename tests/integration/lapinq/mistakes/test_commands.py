@@ -99,7 +99,8 @@ VALUES = f"""
 2 | queue set mail --weight gold=0 --order fair | weights.gold must be from 0.001 to 1,000
 2 | queue set mail --breaker 0 | breaker.failures_in_row must be from 1 to 100,000
 2 | queue purge mail --status done | 'done' is not one of 'pending', 'completed'
-2 | limit set gpu --rate 5/0 | rate.period_seconds must be more than 0
+2 | limit set gpu --rate 5/0 | rate.period_seconds must be from 0.001 to 31,536,000 seconds
+2 | limit set gpu --rate 5/1e-300 | rate.period_seconds must be from 0.001 to 31,536,000 seconds
 2 | breaker set add | give what to change, such as --failures-in-row or --failure-share
 2 | breaker set add --window 60 | must have failures_in_row or failure_share
 2 | breaker set add --failure-share half | 'half' is no share such as 0.5, nor none

@@ -107,7 +107,7 @@ def test_a_queue_has_a_policy_until_its_fields_are_removed(api: httpx.Client, db
 NONE = "must be from 1 to 1,000,000, or null for no limit"
 NO_KEY = "must have keys of 1 to 255 characters"
 NO_WEIGHT = "must be from 0.001 to 1,000"
-LONG = "must be more than 0, and at most 31,536,000 (a year)"
+LONG = "must be from 0.001 to 31,536,000 seconds (a year)"
 NOTHING = "must be from 1 to 1,000,000,000: with less than 1 nothing could start"
 FULL = "is too low: the bucket would take more than 100 years to fill"
 FIELDS = "max_running, max_running_per_key, rate, rate_per_key, order, weights, breaker"

@@ -55,7 +55,7 @@ TELLS_NOTHING = {
     "/api/v1/schedules/preview", "/docs", "/failed", "/health", "/livez", "/login", "/openapi.json", "/readyz",
     "/welcome",
 }  # fmt: skip
-"""But for what is asked for by its name."""
+"""They answer only about what the request names."""
 FOR_ALL_QUEUES = {"/limits", "/workers", "/workers/{id}"}
 """Pages that only those see who may read all queues."""
 QUERIES = (

@@ -28,7 +28,7 @@ _ON_AN_OPEN_API = (
     "this needs a valid X-API-Key header or a session, although the API is open: `lapinq key create` on the database of"
     " the server makes a key"
 )
-_FOR_ALL_QUEUES = "see this: it concerns all queues, and only who may read all of them may see it"
+_FOR_ALL_QUEUES = "see this: it concerns all queues, and only those who may read all of them may see it"
 RECHECK_SECONDS = 1.0
 """How long a permission counts as checked before a long request checks it again."""
 

@@ -507,7 +507,7 @@ def test_a_key_that_is_limited_to_a_queue_reaches_no_other_by_a_list_or_a_copy(s
         told = servers.refuse(name, "GET", "/api/v1/workers")
         assert (
             told
-            == f"{name} may not see this: it concerns all queues, and only who may read all of them may see it"
+            == f"{name} may not see this: it concerns all queues, and only those who may read all of them may see it"
         )
     told = servers.refuse(here, "DELETE", "/api/v1/tasks?dry_run=true")
     assert told.endswith("Where there is a parameter queue, name one of these")

@@ -45,5 +45,5 @@ def test_it_is_for_admins(signed_in: httpx.Client) -> None:
     with browser(signed_in, person["username"], PASSWORD) as client:
         answer = client.get("/admin/audit")
         assert answer.status_code == 403
-        assert "This page is for admins" in answer.text
+        assert "You may not see this page" in answer.text
         assert "admin/audit" not in client.get("/queues").text

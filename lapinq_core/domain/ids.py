@@ -1,4 +1,4 @@
-"""Task ids: UUIDv7 (RFC 9562), created where the task is created.
+"""Task ids: UUIDv7 (RFC 9562), created where the task is created. Tasks of a workflow have UUIDv8, else laid out alike.
 
 Ids of one process strictly increase, so their order is the order of enqueueing; the time inside them decides the
 partition. `rand_a` holds sub-millisecond time, as RFC 9562 section 6.2 method 3 allows.
@@ -21,14 +21,14 @@ def new_id() -> str:
     return new_ids(1)[0]
 
 
-def new_ids(count: int) -> list[str]:
-    """`count` new ids in ascending order."""
+def new_ids(count: int, version: int = 7) -> list[str]:
+    """`count` new ids in ascending order. `version` 8 is for the tasks of a workflow."""
     global _last
     with _lock:
         first = max(_now60(), _last + 1)
         _last = first + count - 1
     random = os.urandom(8 * count).hex()
-    return [_format(first + n, random[16 * n : 16 * n + 16]) for n in range(count)]
+    return [_format(first + n, random[16 * n : 16 * n + 16], version) for n in range(count)]
 
 
 def id_at(milliseconds: int) -> uuid.UUID:
@@ -41,8 +41,8 @@ def _now60() -> int:
     return milliseconds << 12 | (rest << 12) // 1_000_000
 
 
-def _format(time60: int, random: str) -> str:
+def _format(time60: int, random: str, version: int) -> str:
     head = f"{time60:015x}"
     # Two of the 64 random bits give way to the variant: 8, 9, a or b.
     variant = "89ab"[int(random[0], 16) & 3]
-    return f"{head[:8]}-{head[8:12]}-7{head[12:]}-{variant}{random[1:4]}-{random[4:]}"
+    return f"{head[:8]}-{head[8:12]}-{version}{head[12:]}-{variant}{random[1:4]}-{random[4:]}"

@@ -1,7 +1,7 @@
-"""Task ids: UUIDv7 (RFC 9562), created where the task is created. Tasks of a workflow have UUIDv8, else laid out alike.
+"""Task ids: UUIDv7 (RFC 9562), created where the task is created. Those of tasks in a workflow are UUIDv8, else alike.
 
-Ids of one process strictly increase, so their order is the order of enqueueing; the time inside them decides the
-partition. `rand_a` holds sub-millisecond time, as RFC 9562 section 6.2 method 3 allows.
+Ids of one process and version strictly increase, so their order is the order of enqueueing; the time inside them
+decides the partition. `rand_a` holds sub-millisecond time, as RFC 9562 section 6.2 method 3 allows.
 """
 
 import os
@@ -22,13 +22,18 @@ def new_id() -> str:
 
 
 def new_ids(count: int, version: int = 7) -> list[str]:
-    """`count` new ids in ascending order. `version` 8 is for the tasks of a workflow."""
+    """`count` new ids in ascending order; version 8 for tasks in a workflow."""
     global _last
     with _lock:
         first = max(_now60(), _last + 1)
         _last = first + count - 1
     random = os.urandom(8 * count).hex()
     return [_format(first + n, random[16 * n : 16 * n + 16], version) for n in range(count)]
+
+
+def is_of_workflow(task_id: str) -> bool:
+    """Whether a task with this id is in a workflow."""
+    return task_id[14:15] == "8"
 
 
 def id_at(milliseconds: int) -> uuid.UUID:

@@ -1,31 +1,99 @@
-"""What arguments of a task in a workflow take from its parents: `{"$result": "ref"}` and `{"$outcome": "ref"}`."""
+"""References: in the arguments of a task in a workflow, objects that stand for the results of its parents.
 
-from collections.abc import Iterator
-from typing import cast
+`{"$result": "fetch"}` is the result of the parent with that ref, null if it did not complete or is gone.
+`{"$outcome": "fetch"}` is `{"status": …, "result": …, "error": …}`. Only an object with that one key and a string
+counts; any other is data.
+"""
 
-from lapinq_core.domain.errors import InvalidValue
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
-_NAMES = ("$result", "$outcome")
+import msgspec
+
+RESULT, OUTCOME = "$result", "$outcome"
+_IN_JSON = (b'"$result"', b'"$outcome"')
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+class ParentOutcome(msgspec.Struct, frozen=True, gc=False):
+    """How a parent ended: `completed`, `failed`, `cancelled`, `expired` or `deleted`; `pending` if it hasn't.
+
+    `result` is JSON text, null if there is none. `error` is that of a parent which did not complete.
+    """
+
+    status: str
+    result: msgspec.Raw = msgspec.Raw(b"null")  # it can't change
+    error: str | None = None
+
+
+GONE = ParentOutcome("deleted")
 
 
 def refs_in(value: object) -> set[str]:
-    """The refs that `value`, JSON at most 100 levels deep, names at any depth.
+    """The refs that a JSON value names, at any depth."""
+    refs: set[str] = set()
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if (reference := _reference(item)) is not None:
+            refs.add(reference[1])
+        else:
+            todo.extend(item for _, item in _items(item))
+    return refs
 
-    An object with another key beside it is data. Raises `InvalidValue` if one names something else than a string.
+
+def refs_in_json(*texts: bytes | msgspec.Raw) -> set[str]:
+    """The same for JSON texts. It decodes only those that may have references."""
+    refs: set[str] = set()
+    for text in map(bytes, texts):
+        if any(key in text for key in _IN_JSON):
+            refs |= refs_in(_decoder.decode(text))
+    return refs
+
+
+def resolve(value: object, outcomes: Mapping[str, ParentOutcome]) -> Any:
+    """A copy of a JSON value with what its references stand for; results in it are `msgspec.Raw`.
+
+    A parent that is not in `outcomes` is gone.
     """
-    return set(_found(value))
+    top: list[Any] = [value]
+    todo: list[Any] = [top]
+    while todo:
+        container = todo.pop()
+        for key, item in _items(container):
+            if (reference := _reference(item)) is not None:
+                container[key] = _stands_for(*reference, outcomes)
+            elif isinstance(item, (list, dict)):
+                container[key] = copy = cast("list[Any] | dict[str, Any]", item).copy()
+                todo.append(copy)
+    return top[0]
 
 
-def _found(value: object) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in cast("list[object]", value):
-            yield from _found(item)
-    elif isinstance(value, dict):
-        items = cast("dict[str, object]", value)
-        for name, item in items.items():
-            if name in _NAMES and len(items) == 1:
-                if not isinstance(item, str):
-                    raise InvalidValue("", f"must name the ref of a task in {name}, a string")
-                yield item
-            else:
-                yield from _found(item)
+def resolve_json(text: bytes | msgspec.Raw, outcomes: Mapping[str, ParentOutcome]) -> bytes:
+    """The same for a JSON text. The texts of results are copied, not decoded."""
+    found = bytes(text)
+    if not any(key in found for key in _IN_JSON):
+        return found
+    return _encoder.encode(resolve(_decoder.decode(found), outcomes))
+
+
+def _reference(value: object) -> tuple[str, str] | None:
+    """Its key and ref, if the value is a reference."""
+    if not isinstance(value, dict) or len(cast("dict[str, object]", value)) != 1:
+        return None
+    ((key, ref),) = cast("dict[str, object]", value).items()
+    return (key, ref) if key in (RESULT, OUTCOME) and isinstance(ref, str) else None
+
+
+def _stands_for(key: str, ref: str, outcomes: Mapping[str, ParentOutcome]) -> Any:
+    outcome = outcomes.get(ref, GONE)
+    return outcome.result if key == RESULT else msgspec.structs.asdict(outcome)
+
+
+def _items(value: object) -> Iterable[tuple[Any, Any]]:
+    """What a list or an object contains, by index or key."""
+    if isinstance(value, dict):
+        return cast("dict[Any, Any]", value).items()
+    return enumerate(cast("list[Any]", value)) if isinstance(value, list) else ()

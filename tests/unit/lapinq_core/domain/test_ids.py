@@ -7,18 +7,21 @@ import uuid
 import pytest
 
 from lapinq_core.domain import ids
-from lapinq_core.domain.ids import id_at, new_id, new_ids
+from lapinq_core.domain.ids import id_at, is_of_workflow, new_id, new_ids
 
 
 def milliseconds_in(value: str) -> int:
     return uuid.UUID(value).int >> 80
 
 
-def test_an_id_is_a_uuid_of_version_7_with_a_random_part() -> None:
-    made = new_ids(1000)
+@pytest.mark.parametrize("version", [7, 8])
+def test_an_id_is_a_uuid_whose_version_tells_of_a_workflow_with_a_random_part(version: int) -> None:
+    made = new_ids(1000, version)
     for value in made:
         parsed = uuid.UUID(value)
-        assert (str(parsed), parsed.version, parsed.variant) == (value, 7, uuid.RFC_4122)
+        assert (str(parsed), parsed.version, parsed.variant) == (value, version, uuid.RFC_4122)
+        assert is_of_workflow(value) == (version == 8)
+    assert made == sorted(made)
     assert len({value[-16:] for value in made}) == 1000
     assert new_ids(0) == []
 

@@ -133,6 +133,190 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_advance_workflows_1(changed uuid[], added uuid[] DEFAULT '{}'::uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    workflows uuid[];
+    ended uuid[];
+    outcomes text[];
+    reopened uuid[];
+    freed uuid[];
+    doomed uuid[];
+    notice record;
+    noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
+BEGIN
+    -- The triggers need not note what happens here.
+    PERFORM set_config('lapinq.workflow_tasks', '-', true);
+    SELECT array_agg(locked.id)
+      INTO workflows
+      FROM (SELECT w.id
+              FROM lapinq_workflows w
+             WHERE w.id = ANY (ARRAY(SELECT m.workflow_id FROM lapinq_workflow_tasks m WHERE m.task_id = ANY (changed || added)))
+             ORDER BY w.id
+               FOR NO KEY UPDATE) AS locked;
+
+    WHILE cardinality(changed) + cardinality(added) > 0 LOOP
+        WITH seen AS MATERIALIZED (
+            SELECT m.task_id, m.outcome AS before, m.is_gone AS was_gone, t.id IS NULL AS is_gone,
+                   CASE WHEN t.id IS NULL THEN coalesce(m.outcome, 'deleted') ELSE a.outcome END AS outcome
+              FROM lapinq_workflow_tasks m
+              LEFT JOIN LATERAL (SELECT x.id FROM lapinq_tasks x WHERE x.id = m.task_id OFFSET 0) AS t ON true
+              LEFT JOIN LATERAL (SELECT x.outcome FROM lapinq_attempts x WHERE x.task_id = m.task_id AND x.final OFFSET 0) AS a
+                   ON true
+             WHERE m.task_id = ANY (changed)
+        ), noted AS (
+            UPDATE lapinq_workflow_tasks m
+               SET outcome = s.outcome,
+                   is_gone = s.is_gone,
+                   cause = CASE WHEN s.outcome IS NOT NULL THEN m.cause END,
+                   waits_for = CASE WHEN s.outcome IS NULL THEN m.waits_for ELSE 0 END
+              FROM seen s
+             WHERE m.task_id = s.task_id
+               AND (m.outcome IS DISTINCT FROM s.outcome OR m.is_gone <> s.is_gone)
+            RETURNING m.task_id, m.workflow_id, s.before, s.outcome, s.is_gone AND NOT s.was_gone AS has_gone
+        ), counted AS (
+            UPDATE lapinq_workflows w
+               SET pending = w.pending + n.pending,
+                   completed = w.completed + n.completed,
+                   failed = w.failed + n.failed,
+                   cancelled = w.cancelled + n.cancelled,
+                   expired = w.expired + n.expired,
+                   deleted = w.deleted + n.deleted,
+                   kept = w.kept - n.gone
+              FROM (SELECT workflow_id,
+                           count(*) FILTER (WHERE outcome IS NULL) - count(*) FILTER (WHERE before IS NULL) AS pending,
+                           count(*) FILTER (WHERE outcome = 'completed') - count(*) FILTER (WHERE before = 'completed') AS completed,
+                           count(*) FILTER (WHERE outcome = 'failed') - count(*) FILTER (WHERE before = 'failed') AS failed,
+                           count(*) FILTER (WHERE outcome = 'cancelled') - count(*) FILTER (WHERE before = 'cancelled') AS cancelled,
+                           count(*) FILTER (WHERE outcome = 'expired') - count(*) FILTER (WHERE before = 'expired') AS expired,
+                           count(*) FILTER (WHERE outcome = 'deleted') - count(*) FILTER (WHERE before = 'deleted') AS deleted,
+                           count(*) FILTER (WHERE has_gone) AS gone
+                      FROM noted
+                     GROUP BY workflow_id) AS n
+             WHERE w.id = n.workflow_id
+        )
+        SELECT array_agg(task_id) FILTER (WHERE before IS NULL AND outcome IS NOT NULL),
+               array_agg(outcome) FILTER (WHERE before IS NULL AND outcome IS NOT NULL),
+               array_agg(task_id) FILTER (WHERE before IS NOT NULL AND outcome IS NULL)
+          INTO ended, outcomes, reopened
+          FROM noted;
+
+        IF reopened IS NOT NULL THEN
+            UPDATE lapinq_workflow_tasks c
+               SET waits_for = c.waits_for + e.parents
+              FROM (SELECT child_id, count(*) AS parents
+                      FROM lapinq_workflow_edges
+                     WHERE parent_id = ANY (reopened)
+                     GROUP BY child_id) AS e
+             WHERE c.task_id = e.child_id
+               AND c.waits_for > 0;
+        END IF;
+
+        WITH told AS (
+            SELECT e.child_id, count(*) AS parents, min(e.parent_id::text) FILTER (WHERE p.outcome <> 'completed') AS cause
+              FROM unnest(ended, outcomes) AS p (id, outcome)
+              JOIN lapinq_workflow_edges e ON e.parent_id = p.id
+             GROUP BY e.child_id
+             UNION ALL
+            SELECT e.child_id, count(*), min(e.parent_id::text) FILTER (WHERE p.outcome <> 'completed')
+              FROM lapinq_workflow_edges e
+              JOIN lapinq_workflow_tasks p ON p.task_id = e.parent_id
+             WHERE e.child_id = ANY (added)
+               AND p.outcome IS NOT NULL
+             GROUP BY e.child_id
+        ), children AS (
+            UPDATE lapinq_workflow_tasks c
+               SET waits_for = CASE WHEN told.cause IS NULL OR c.after_failure = 'run' THEN c.waits_for - told.parents ELSE 0 END,
+                   cause = CASE WHEN c.after_failure <> 'run' THEN told.cause::uuid END
+              FROM told
+             WHERE c.task_id = told.child_id
+               AND c.waits_for > 0
+            RETURNING c.task_id, c.waits_for, c.cause
+        )
+        SELECT array_agg(task_id) FILTER (WHERE waits_for = 0 AND cause IS NULL), array_agg(task_id) FILTER (WHERE cause IS NOT NULL)
+          INTO freed, doomed
+          FROM children;
+
+        IF freed IS NOT NULL THEN
+            UPDATE lapinq_delayed d
+               SET due_at = t.scheduled_at
+              FROM lapinq_tasks t
+             WHERE d.id = ANY (freed)
+               AND d.due_at = lapinq_never()
+               AND t.id = d.id
+               AND t.scheduled_at > lapinq_now();
+            FOR notice IN
+                WITH gone AS (
+                    DELETE FROM lapinq_delayed d
+                     WHERE d.id = ANY (freed)
+                       AND d.due_at = lapinq_never()
+                    RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
+                ), ready AS (
+                    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)
+                    SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now(), lane, units
+                      FROM gone
+                     ORDER BY id
+                ), told_lanes AS (
+                    INSERT INTO lapinq_lane_news (queue_name, lanes)
+                    SELECT queue_name, array_agg(DISTINCT lane)
+                      FROM gone
+                     WHERE lane IS NOT NULL
+                     GROUP BY queue_name
+                )
+                SELECT queue_name, count(*) AS tasks
+                  FROM gone
+                 GROUP BY queue_name
+            LOOP
+                -- As lapinq_core.db.ready_notices reads it.
+                PERFORM pg_notify('lapinq_ready', format(E'%s\n%s %s', notice.queue_name, notice.tasks, floor(random() * 65536)));
+            END LOOP;
+        END IF;
+
+        changed := '{}';
+        added := '{}';
+        IF doomed IS NOT NULL THEN
+            WITH gone AS (
+                DELETE FROM lapinq_delayed d
+                 WHERE d.id = ANY (doomed)
+                   AND d.due_at = lapinq_never()
+                RETURNING d.id, d.queue_name, d.starts
+            ), explained AS MATERIALIZED (
+                SELECT g.*, m.after_failure = 'fail' AS is_failed,
+                       format('its parent %s %s', p.ref, CASE p.outcome WHEN 'failed' THEN 'failed'
+                                                                        WHEN 'expired' THEN 'expired'
+                                                                        ELSE 'was ' || p.outcome END) AS error
+                  FROM gone g
+                  JOIN lapinq_workflow_tasks m ON m.task_id = g.id
+                  JOIN lapinq_workflow_tasks p ON p.task_id = m.cause
+            ), recorded AS (
+                INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)
+                SELECT id, starts, true, CASE WHEN is_failed THEN 'failed' ELSE 'cancelled' END, error, lapinq_now()
+                  FROM explained
+            ), counted AS (
+                INSERT INTO lapinq_counts (queue_name, pending, failed, cancelled)
+                SELECT queue_name, -count(*), count(*) FILTER (WHERE is_failed), count(*) FILTER (WHERE NOT is_failed)
+                  FROM explained
+                 GROUP BY queue_name
+            ), told AS (
+                INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, error, attempt, started_at,
+                                             finished_at, retry_since, due_at)
+                SELECT e.id, e.queue_name, t.task_name, t.webhook_url, 'failed', e.error, e.starts, NULL, lapinq_now(),
+                       lapinq_now(), lapinq_now()
+                  FROM explained e
+                 CROSS JOIN lapinq_webhook_of(e.id) AS t
+                 WHERE e.is_failed
+            )
+            SELECT coalesce(array_agg(id), '{}') INTO changed FROM explained;
+        END IF;
+    END LOOP;
+
+    PERFORM lapinq_end_workflows_1(workflows);
+    PERFORM set_config('lapinq.workflow_tasks', noted, true);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_blocks_1(ids uuid[])
  RETURNS TABLE(id uuid, nth integer, kind text, name text, until timestamp with time zone, task uuid, running bigint, max_running integer, rate jsonb, tokens double precision, units bigint)
  LANGUAGE plpgsql
@@ -263,6 +447,61 @@ SELECT 'queue_rate', lapinq_filled_at_1(q.rate, bucket.tokens, 1), NULL, NULL, b
   FROM (SELECT lapinq_tokens(q.rate, q.tokens + lapinq_returned_1(q.name), q.tokens_at) AS tokens
          WHERE lapinq_tokens(q.rate, q.tokens, q.tokens_at) < 1) AS bucket
  WHERE bucket.tokens < 1
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_cancel_workflow_1(workflow uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    cancelled uuid[];
+    waiting uuid[];
+    noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
+BEGIN
+    UPDATE lapinq_workflows w
+       SET cancelled_at = CASE WHEN w.ended_at IS NULL THEN coalesce(w.cancelled_at, lapinq_now()) ELSE w.cancelled_at END,
+           is_open = false
+     WHERE w.id = workflow;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM set_config('lapinq.workflow_tasks', '-', true); -- told below
+    waiting := ARRAY(SELECT m.task_id FROM lapinq_workflow_tasks m WHERE m.workflow_id = workflow AND m.outcome IS NULL);
+    WITH gone AS (
+        DELETE FROM lapinq_ready r
+         WHERE r.id = ANY (ARRAY(SELECT id FROM lapinq_ready WHERE id = ANY (waiting) ORDER BY id FOR UPDATE SKIP LOCKED))
+        RETURNING r.id, r.queue_name, r.starts, r.lane, true AS was_ready
+    ), gone_delayed AS (
+        DELETE FROM lapinq_delayed d
+         WHERE d.id = ANY (ARRAY(SELECT id FROM lapinq_delayed WHERE id = ANY (waiting) ORDER BY id FOR UPDATE SKIP LOCKED))
+        RETURNING d.id, d.queue_name, d.starts, d.lane, false
+    ), ended AS MATERIALIZED (
+        SELECT * FROM gone
+        UNION ALL
+        SELECT * FROM gone_delayed
+    ), recorded AS (
+        INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)
+        SELECT id, starts, true, 'cancelled', 'its workflow was cancelled', lapinq_now()
+          FROM ended
+    ), counted AS (
+        INSERT INTO lapinq_counts (queue_name, pending, cancelled)
+        SELECT queue_name, -count(*), count(*)
+          FROM ended
+         GROUP BY queue_name
+    ), told_lanes AS (
+        INSERT INTO lapinq_lane_news (queue_name, lanes)
+        SELECT told.*
+          FROM (SELECT array_agg(queue_name) AS queues, array_agg(lane) AS lanes, array_agg(id) AS ids, array_agg(was_ready) AS ready
+                  FROM ended
+                 WHERE lane IS NOT NULL) AS r
+         CROSS JOIN LATERAL lapinq_removed_lanes_1(r.queues, r.lanes, r.ids, r.ready) AS told
+    )
+    SELECT coalesce(array_agg(id), '{}') INTO cancelled FROM ended;
+    PERFORM lapinq_advance_workflows_1(cancelled);
+    PERFORM lapinq_end_workflows_1(ARRAY[workflow]);
+    PERFORM set_config('lapinq.workflow_tasks', noted, true);
+    RETURN cardinality(cancelled);
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_charge_keys_2(q lapinq_queues, picks lapinq_pick_2[])
@@ -1244,6 +1483,29 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_end_workflows_1(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+UPDATE lapinq_workflows w
+   SET status = CASE WHEN w.pending > 0 OR w.is_open THEN 'running'
+                     WHEN w.cancelled_at IS NOT NULL THEN 'cancelled'
+                     WHEN w.failed + w.expired > 0 AND EXISTS (
+                          SELECT
+                            FROM lapinq_workflow_tasks m
+                           WHERE m.workflow_id = w.id
+                             AND m.outcome IN ('failed', 'expired')
+                             AND NOT EXISTS (SELECT
+                                               FROM lapinq_workflow_edges e
+                                               JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
+                                              WHERE e.parent_id = m.task_id
+                                                AND c.after_failure = 'run')) THEN 'failed'
+                     ELSE 'completed' END,
+       ended_at = CASE WHEN w.pending = 0 AND NOT w.is_open THEN lapinq_now() END
+ WHERE w.id = ANY (ids)
+   AND (w.pending = 0 AND NOT w.is_open) = (w.ended_at IS NULL)
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_enqueue(task jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1650,6 +1912,14 @@ BEGIN
         RETURN true;
     END;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_in_workflow(id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+SELECT get_byte(uuid_send(id), 6) & 240 = 128
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_is_past_1(fence bigint, since timestamp with time zone)
@@ -2177,6 +2447,14 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_never()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+SELECT '9000-01-01 00:00:00+00'::timestamptz
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_new_id()
  RETURNS uuid
  LANGUAGE sql
@@ -2265,6 +2543,26 @@ BEGIN
                        OR NEW.start_order <> 'priority'
                        OR NEW.has_breaker;
     RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_note_workflow_task()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    noted CONSTANT text := current_setting('lapinq.workflow_tasks', true);
+    task uuid;
+BEGIN
+    IF noted IS DISTINCT FROM '-' THEN
+        IF TG_OP = 'DELETE' THEN
+            task := OLD.id;
+        ELSE
+            task := NEW.task_id;
+        END IF;
+        PERFORM set_config('lapinq.workflow_tasks', concat_ws(',', nullif(noted, ''), task), true);
+    END IF;
+    RETURN NULL;
 END
 $function$;
 
@@ -2519,6 +2817,122 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    again uuid[];
+    noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
+BEGIN
+    WITH RECURSIVE chosen AS (
+        SELECT task_id
+          FROM lapinq_workflow_tasks
+         WHERE workflow_id = workflow
+           AND outcome IN ('failed', 'expired')
+           AND cause IS NULL
+           AND NOT is_gone
+        UNION
+        SELECT c.task_id
+          FROM chosen p
+          JOIN lapinq_workflow_edges e ON e.parent_id = p.task_id
+          JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
+         WHERE c.outcome IS NOT NULL
+           AND NOT c.is_gone
+           AND (c.cause = p.task_id OR c.after_failure = 'run')
+    )
+    SELECT coalesce(array_agg(task_id), '{}') INTO again FROM chosen;
+    tasks := cardinality(again);
+    queues := '{}';
+    SELECT t.id INTO refused
+      FROM lapinq_tasks t
+     WHERE t.id = ANY (again)
+       AND t.unique_key IS NOT NULL
+       AND NOT lapinq_may_requeue(t.id)
+     LIMIT 1;
+    IF tasks = 0 OR refused IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    PERFORM set_config('lapinq.workflow_tasks', '-', true);
+    UPDATE lapinq_tasks t
+       SET expires_at = lapinq_now() + t.ttl_seconds * interval '1 second'
+      FROM lapinq_workflow_tasks m
+     WHERE t.id = ANY (again)
+       AND m.task_id = t.id
+       AND m.outcome = 'expired';
+    WITH reopened AS (
+        UPDATE lapinq_attempts a
+           SET final = false, requeued_at = lapinq_now(), requeued_by = by
+         WHERE a.task_id = ANY (again)
+           AND a.final
+        RETURNING a.task_id, a.outcome
+    ), counted AS (
+        INSERT INTO lapinq_counts (queue_name, pending, completed, failed, cancelled, expired)
+        SELECT t.queue_name, count(*), -count(*) FILTER (WHERE r.outcome = 'completed'),
+               -count(*) FILTER (WHERE r.outcome = 'failed'), -count(*) FILTER (WHERE r.outcome = 'cancelled'),
+               -count(*) FILTER (WHERE r.outcome = 'expired')
+          FROM reopened r
+          JOIN lapinq_tasks t ON t.id = r.task_id
+         GROUP BY t.queue_name
+    )
+    UPDATE lapinq_workflows w
+       SET round = w.round + 1,
+           pending = w.pending + n.tasks,
+           completed = w.completed - n.completed,
+           failed = w.failed - n.failed,
+           cancelled = w.cancelled - n.cancelled,
+           expired = w.expired - n.expired
+      FROM (SELECT count(*) AS tasks, count(*) FILTER (WHERE outcome = 'completed') AS completed,
+                   count(*) FILTER (WHERE outcome = 'failed') AS failed,
+                   count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled,
+                   count(*) FILTER (WHERE outcome = 'expired') AS expired
+              FROM reopened) AS n
+     WHERE w.id = workflow;
+    -- Those that have been waiting for others all the time now wait for these, too.
+    UPDATE lapinq_workflow_tasks c
+       SET waits_for = c.waits_for + e.parents
+      FROM (SELECT child_id, count(*) AS parents FROM lapinq_workflow_edges WHERE parent_id = ANY (again) GROUP BY child_id) AS e
+     WHERE c.task_id = e.child_id
+       AND c.waits_for > 0;
+    UPDATE lapinq_workflow_tasks m
+       SET outcome = NULL,
+           cause = NULL,
+           waits_for = (SELECT count(*) FROM lapinq_workflow_edges e WHERE e.child_id = m.task_id)
+     WHERE m.task_id = ANY (again);
+
+    WITH entering AS MATERIALIZED (
+        SELECT t.id, t.queue_name, lapinq_lane(t.key, t.limits) AS lane, lapinq_units(t.limits) AS units, t.priority,
+               CASE WHEN t.ttl_seconds IS DISTINCT FROM 0 THEN t.expires_at END AS expires_at, m.waits_for > 0 AS is_blocked
+          FROM lapinq_tasks t
+          JOIN lapinq_workflow_tasks m ON m.task_id = t.id
+         WHERE t.id = ANY (again)
+    ), blocked AS (
+        INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)
+        SELECT id, lapinq_never(), queue_name, lapinq_rank(priority, lane), expires_at, lane, units
+          FROM entering
+         WHERE is_blocked
+    ), ready AS (
+        INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)
+        SELECT queue_name, lapinq_rank(priority, lane), id, expires_at, lapinq_now(), lane, units
+          FROM entering
+         WHERE NOT is_blocked
+         ORDER BY id
+    ), told_lanes AS (
+        INSERT INTO lapinq_lane_news (queue_name, lanes)
+        SELECT queue_name, array_agg(DISTINCT lane)
+          FROM entering
+         WHERE lane IS NOT NULL
+           AND NOT is_blocked
+         GROUP BY queue_name
+    )
+    SELECT coalesce(array_agg(DISTINCT queue_name) FILTER (WHERE NOT is_blocked), '{}') INTO queues FROM entering;
+    PERFORM lapinq_advance_workflows_1('{}', again);
+    PERFORM lapinq_end_workflows_1(ARRAY[workflow]);
+    PERFORM set_config('lapinq.workflow_tasks', noted, true);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_returned_1(queue text, of_key text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE sql
@@ -2703,13 +3117,14 @@ BEGIN
                coalesce(i.retry_delay, 10) AS retry_delay, coalesce(i.retry_backoff, true) AS retry_backoff,
                i.ttl_seconds, i.webhook_url, i.scheduled_at, i.timeout_seconds, i.request_id, i.limits,
                lapinq_units(i.limits) AS units,
+               CASE WHEN i.is_blocked THEN lapinq_never() ELSE i.scheduled_at END AS due_at,
                lapinq_now() + i.ttl_seconds * interval '1 second' AS expires_at
           INTO alike
           FROM json_to_record(tasks) AS i (
                ids uuid[], key text[], args json, kwargs json, metadata json, limits jsonb, queue_name text,
                task_name text, module_path text, max_retries integer, priority integer, retry_delay double precision,
                retry_backoff boolean, ttl_seconds double precision, webhook_url text, scheduled_at timestamptz,
-               timeout_seconds double precision, request_id text);
+               timeout_seconds double precision, request_id text, is_blocked boolean);
         lanes := CASE WHEN alike.limits IS NULL THEN alike.key
                       ELSE ARRAY(SELECT lapinq_lane(one.key, alike.limits)
                                    FROM unnest(alike.ids, alike.key) WITH ORDINALITY AS one (id, key, number)
@@ -2726,13 +3141,13 @@ BEGIN
                           json_array_elements(alike.kwargs), json_array_elements(alike.metadata))
                  AS one (id, key, args, kwargs, metadata);
         INSERT INTO lapinq_counts (queue_name, pending) VALUES (alike.queue_name, cardinality(alike.ids));
-        IF alike.scheduled_at > lapinq_now() THEN
+        IF alike.due_at > lapinq_now() THEN
             INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)
-            SELECT one.id, alike.scheduled_at, alike.queue_name, lapinq_rank(alike.priority, one.lane), alike.expires_at,
+            SELECT one.id, alike.due_at, alike.queue_name, lapinq_rank(alike.priority, one.lane), alike.expires_at,
                    one.lane, alike.units
               FROM unnest(alike.ids, lanes) AS one (id, lane);
             queues := '{}';
-            due_in := date_part('epoch', alike.scheduled_at - lapinq_now());
+            due_in := date_part('epoch', nullif(alike.due_at, lapinq_never()) - lapinq_now());
             RETURN;
         END IF;
         INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, lane, units)
@@ -2758,7 +3173,8 @@ BEGIN
                -- Most have a key alone, and need no call of a function.
                CASE WHEN i.limits IS NULL THEN i.key ELSE lapinq_lane(i.key, i.limits) END AS lane,
                CASE WHEN i.limits IS NOT NULL THEN lapinq_units(i.limits) END AS units,
-               coalesce(i.scheduled_at > lapinq_now(), false) AS is_delayed,
+               CASE WHEN i.is_blocked THEN lapinq_never() WHEN i.scheduled_at > lapinq_now() THEN i.scheduled_at END AS due_at,
+               coalesce(i.is_blocked OR i.scheduled_at > lapinq_now(), false) AS is_delayed,
                coalesce(i.ttl_seconds = 0 AND num_nonnulls(i.key, i.limits, i."unique", i.debounce) = 0, false)
                    AS is_transient,
                lapinq_now() + i.ttl_seconds * interval '1 second' AS expires_at,
@@ -2771,7 +3187,7 @@ BEGIN
                id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, max_retries integer,
                priority integer, retry_delay double precision, retry_backoff boolean, ttl_seconds double precision,
                metadata jsonb, webhook_url text, scheduled_at timestamptz, timeout_seconds double precision,
-               request_id text, profile boolean, key text, limits jsonb, "unique" json, debounce json)
+               request_id text, profile boolean, key text, limits jsonb, "unique" json, debounce json, is_blocked boolean)
     ), stored AS (
         INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                                   retry_backoff, ttl_seconds, metadata, webhook_url, created_at, scheduled_at,
@@ -2784,7 +3200,7 @@ BEGIN
          WHERE NOT is_transient
     ), delayed AS (
         INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)
-        SELECT id, scheduled_at, queue_name, lapinq_rank(priority, lane), waits_until, lane, units
+        SELECT id, due_at, queue_name, lapinq_rank(priority, lane), waits_until, lane, units
           FROM input
          WHERE is_delayed
            AND NOT is_transient
@@ -2803,7 +3219,7 @@ BEGIN
          ORDER BY id
     )
     SELECT coalesce(array_agg(DISTINCT queue_name) FILTER (WHERE NOT is_delayed OR is_transient), '{}'),
-           date_part('epoch', min(scheduled_at) FILTER (WHERE is_delayed AND NOT is_transient) - lapinq_now()),
+           date_part('epoch', min(due_at) FILTER (WHERE due_at < lapinq_never() AND NOT is_transient) - lapinq_now()),
            bool_or(is_transient),
            array_agg(queue_name) FILTER (WHERE lane IS NOT NULL AND NOT is_delayed),
            array_agg(lane) FILTER (WHERE lane IS NOT NULL AND NOT is_delayed),
@@ -2831,6 +3247,48 @@ BEGIN
          WHERE i.ttl_seconds = 0
            AND num_nonnulls(i.key, i.limits, i."unique", i.debounce) = 0
          ORDER BY i.id;
+    END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_store_workflow_1(workflow json, tasks json, graph json, OUT queues text[], OUT due_in double precision)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    its_id CONSTANT uuid := workflow ->> 'id';
+    is_new CONSTANT boolean := workflow ->> 'name' IS NOT NULL;
+    g record;
+BEGIN
+    SELECT * INTO g
+      FROM json_to_record(graph) AS x (ids uuid[], refs text[], waits_for integer[], after_failure text[], parents uuid[],
+                                       children uuid[]);
+    IF is_new THEN
+        INSERT INTO lapinq_workflows (id, name, metadata, is_open, created_at, pending, kept)
+        VALUES (its_id, workflow ->> 'name', nullif(workflow ->> 'metadata', 'null')::jsonb,
+                (workflow ->> 'is_open')::boolean, lapinq_now(), cardinality(g.ids), cardinality(g.ids));
+        IF cardinality(g.ids) = 0 THEN
+            PERFORM lapinq_end_workflows_1(ARRAY[its_id]);
+        END IF;
+    ELSE
+        UPDATE lapinq_workflows w
+           SET pending = w.pending + cardinality(g.ids),
+               kept = w.kept + cardinality(g.ids)
+         WHERE w.id = its_id;
+    END IF;
+
+    SELECT coalesce(array_agg(DISTINCT one.queue) FILTER (WHERE one.queue IS NOT NULL), '{}'), min(part.due_in)
+      INTO queues, due_in
+      FROM json_array_elements(tasks) AS batch
+     CROSS JOIN lapinq_store_tasks(batch) AS part
+      LEFT JOIN unnest(part.queues) AS one (queue) ON true;
+    INSERT INTO lapinq_workflow_tasks (task_id, workflow_id, ref, after_failure, waits_for)
+    SELECT one.id, its_id, one.ref, one.after_failure, one.waits_for
+      FROM unnest(g.ids, g.refs, g.after_failure, g.waits_for) AS one (id, ref, after_failure, waits_for);
+    INSERT INTO lapinq_workflow_edges (parent_id, child_id)
+    SELECT * FROM unnest(g.parents, g.children);
+    IF NOT is_new THEN
+        PERFORM lapinq_advance_workflows_1('{}', ARRAY(SELECT DISTINCT child FROM unnest(g.children) AS child));
     END IF;
 END
 $function$;
@@ -3051,6 +3509,21 @@ BEGIN
     )
     SELECT ARRAY(SELECT n.lane FROM new n) INTO opened;
     told := ARRAY(SELECT unnest(told) EXCEPT SELECT unnest(opened));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_tell_workflows()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    noted CONSTANT text := current_setting('lapinq.workflow_tasks', true);
+BEGIN
+    IF noted <> '' THEN
+        PERFORM set_config('lapinq.workflow_tasks', '', true);
+        PERFORM lapinq_advance_workflows_1(string_to_array(noted, ',')::uuid[]);
+    END IF;
+    RETURN NULL;
 END
 $function$;
 
@@ -4050,8 +4523,77 @@ CREATE TABLE lapinq_workers (
     CONSTRAINT lapinq_workers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);
 
+CREATE TABLE lapinq_workflow_edges (
+    parent_id uuid NOT NULL,
+    child_id  uuid NOT NULL,
+    CONSTRAINT lapinq_workflow_edges_pkey PRIMARY KEY (parent_id, child_id)
+);
+CREATE INDEX lapinq_workflow_edges_child ON lapinq_workflow_edges USING btree (child_id, parent_id);
+
+CREATE TABLE lapinq_workflow_tasks (
+    task_id       uuid NOT NULL,
+    workflow_id   uuid NOT NULL,
+    ref           text NOT NULL,
+    after_failure text NOT NULL,
+    waits_for     integer NOT NULL,
+    outcome       text,
+    cause         uuid,
+    is_gone       boolean NOT NULL DEFAULT false,
+    CONSTRAINT lapinq_workflow_tasks_after_failure_check CHECK ((after_failure = ANY (ARRAY['cancel'::text, 'run'::text, 'fail'::text]))),
+    CONSTRAINT lapinq_workflow_tasks_pkey PRIMARY KEY (task_id),
+    CONSTRAINT lapinq_workflow_tasks_ref UNIQUE (workflow_id, ref)
+) WITH (fillfactor=80, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_workflows (
+    id           uuid NOT NULL,
+    name         text NOT NULL,
+    metadata     jsonb,
+    is_open      boolean NOT NULL,
+    round        integer NOT NULL DEFAULT 1,
+    status       text NOT NULL DEFAULT 'running'::text,
+    created_at   timestamp with time zone NOT NULL,
+    cancelled_at timestamp with time zone,
+    ended_at     timestamp with time zone,
+    pending      integer NOT NULL DEFAULT 0,
+    completed    integer NOT NULL DEFAULT 0,
+    failed       integer NOT NULL DEFAULT 0,
+    cancelled    integer NOT NULL DEFAULT 0,
+    expired      integer NOT NULL DEFAULT 0,
+    deleted      integer NOT NULL DEFAULT 0,
+    kept         integer NOT NULL DEFAULT 0,
+    CONSTRAINT lapinq_workflows_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_workflows_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_workflows_gone ON lapinq_workflows USING btree (ended_at) WHERE (kept = 0);
+CREATE INDEX lapinq_workflows_name ON lapinq_workflows USING btree (name, id);
+CREATE INDEX lapinq_workflows_status ON lapinq_workflows USING btree (status, id);
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_ended AFTER INSERT ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_reopened AFTER UPDATE OF final ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE TRIGGER lapinq_workflow_task_ended AFTER INSERT ON lapinq_attempts FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
+
+CREATE TRIGGER lapinq_workflow_task_reopened AFTER UPDATE OF final ON lapinq_attempts FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_ended AFTER INSERT ON lapinq_attempts_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_reopened AFTER UPDATE OF final ON lapinq_attempts_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE TRIGGER lapinq_workflow_task_ended AFTER INSERT ON lapinq_attempts_default FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
+
+CREATE TRIGGER lapinq_workflow_task_reopened AFTER UPDATE OF final ON lapinq_attempts_default FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
+
 CREATE TRIGGER lapinq_governed BEFORE INSERT OR UPDATE OF is_laned, max_running, max_running_per_key, rate, rate_per_key, start_order, has_breaker, is_governed ON lapinq_queues FOR EACH ROW EXECUTE FUNCTION lapinq_note_governed();
 ALTER TABLE lapinq_queues ENABLE ALWAYS TRIGGER lapinq_governed;
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_deleted AFTER DELETE ON lapinq_tasks DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE TRIGGER lapinq_workflow_task_deleted AFTER DELETE ON lapinq_tasks FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_note_workflow_task();
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_deleted AFTER DELETE ON lapinq_tasks_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE TRIGGER lapinq_workflow_task_deleted AFTER DELETE ON lapinq_tasks_default FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_note_workflow_task();
 
 CREATE VIEW lapinq_breaker_counts AS
  SELECT queue_name,
@@ -4170,7 +4712,7 @@ CREATE VIEW lapinq_task_details AS
     COALESCE(f.worker_id, r.worker_id) AS worker_id,
     t.created_at,
         CASE
-            WHEN ((f.outcome IS NULL) AND (r.id IS NULL) AND (d.parked_for IS NULL)) THEN COALESCE(d.due_at, t.scheduled_at)
+            WHEN ((f.outcome IS NULL) AND (r.id IS NULL) AND (d.parked_for IS NULL) AND (d.due_at < lapinq_never())) THEN d.due_at
             ELSE t.scheduled_at
         END AS scheduled_at,
     COALESCE(f.claimed_at, r.claimed_at) AS started_at,

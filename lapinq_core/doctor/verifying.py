@@ -1,4 +1,4 @@
-"""Compares every row of lanes, keys, named limits, unique keys and circuit breakers with the tasks that wait and run,
+"""Compares every row of lanes, keys, named limits, unique keys, circuit breakers and workflows with their tasks,
 for `lapinq doctor --verify`.
 
 All of it in one snapshot: claims and ends go on meanwhile. News that a claim has yet to read is no difference, for the
@@ -20,7 +20,7 @@ sql = sql_of(__name__)
 
 VERIFY_SECONDS = 60.0
 """For all statements together."""
-COMPARED = ("lanes_of_tasks", "lanes", "running", "keys", "unique_keys", "breakers_noted")
+COMPARED = ("lanes_of_tasks", "lanes", "running", "keys", "unique_keys", "breakers_noted", "workflows")
 """The names of its checks."""
 VERBS = (
     "verify_tasks",
@@ -29,6 +29,7 @@ VERBS = (
     "verify_keys",
     "verify_unique_keys",
     "verify_breakers",
+    "verify_workflows",
 )
 """The statements, in the same order: each returns what differs."""
 
@@ -56,6 +57,13 @@ _WRONG_BREAKERS = {
     "queue": "do not know whether they have a circuit breaker",
     "parked": "have parked tasks and no circuit breaker",
 }
+_WRONG_WORKFLOWS = {
+    "outcome": "ended, are open again or were deleted, and their workflow does not know",
+    "waits": "are blocked and wait for a wrong number of parents",
+    "blocked": "are blocked and wait for no parent, or the reverse",
+    "counts": "are workflows that count their tasks wrongly",
+    "ended": "are workflows that have ended with tasks left, or the reverse",
+}
 _REPORT = "Report it as a bug, with this output. Maintenance updates blocked lanes within minutes."
 _SOON = (
     "Nothing if a circuit breaker was removed just now: maintenance lets the tasks go within seconds. Otherwise start a"
@@ -71,7 +79,9 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
     async with snapshot(conn):
         await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(f"{VERIFY_SECONDS:g}s"))
         await conn.execute("SET LOCAL jit = off")
-        tasks, lanes, running, keys, unique_keys, breakers = [await _rows(conn, verb) for verb in VERBS]
+        tasks, lanes, running, keys, unique_keys, breakers, workflows = [
+            await _rows(conn, verb) for verb in VERBS
+        ]
     return {
         "lanes_of_tasks": _tasks(tasks) or ok("the lane of every task follows from its key and limits"),
         "lanes": _grouped("lane", lanes, _WRONG) or ok("every lane agrees with the tasks that wait and run"),
@@ -80,6 +90,7 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
         "unique_keys": _grouped("unique key", unique_keys, _WRONG_UNIQUE_KEYS)
         or ok("every unique key names the task that holds it"),
         "breakers_noted": _breakers(breakers) or ok("circuit breakers agree with the tasks they watch"),
+        "workflows": _grouped("id", workflows, _WRONG_WORKFLOWS) or ok("workflows agree with their tasks"),
     }
 
 

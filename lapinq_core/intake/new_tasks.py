@@ -19,6 +19,11 @@ def encoded(tasks: Sequence[NewTask]) -> str:
     return msgspec.json.encode(tasks_or_one).decode()
 
 
+def shared_fields(task: NewTask) -> bytes:
+    """What tasks that are alike have in common: equal for all of them, and hashable."""
+    return msgspec.json.encode(_shared(task))
+
+
 def _are_alike(tasks: Sequence[NewTask]) -> bool:
     if tasks[0].ttl_seconds == 0 or tasks[0].profile or tasks[0].unique_key is not None:
         return False

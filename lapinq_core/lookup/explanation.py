@@ -50,6 +50,7 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    Parents,
     QueuePaused,
     Reason,
     WorkerDead,
@@ -113,6 +114,13 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return f"It is scheduled for {_time(due_at)}.", None
         case NotDue(due_at, _, _):
             return f"It snoozed until {_time(due_at)}.", None
+        case Parents(count, first):
+            named = ", ".join(f"{one.ref} ({one.status})" for one in first)
+            more = "" if count == len(first) else f" and {count - len(first)} more"
+            return (
+                f"It waits for {counted(count, 'task')} of its workflow: {named}{more}.",
+                f"See why the first one waits: lapinq task why {first[0].id}" if first else None,
+            )
         case CannotImport(module, last_error, due_at):
             again = "" if due_at is None else f" The next attempt is due {_at(due_at)}."
             return (

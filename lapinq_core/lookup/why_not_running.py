@@ -4,7 +4,8 @@ For a pending task, in this order:
 
 1. `Expiring`: its time to live is over, or ends before it is due. It never starts, whatever anybody does.
 2. Before it is due: `CannotImport` if its last attempt did not find its function, as the next one will not either;
-   else `NotDue`. No other reason can hold it up yet.
+   else `NotDue`. No other reason can hold it up yet. Nor can one before its parents in a workflow have ended:
+   `Parents`.
 3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts, and `BreakerOpen`: none of
    its queue or its task name does until a probe succeeds. They come before `CannotImport`, whose cause may be fixed by
    now: only another attempt can tell.
@@ -29,8 +30,17 @@ from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.limits.breakers import get_breaker
 from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
-from lapinq_core.lookup.blocking import Block, Kind, LimitTooSmall, find_block, read_blocks, too_small
+from lapinq_core.lookup.blocking import (
+    MAX_NAMED,
+    Block,
+    Kind,
+    LimitTooSmall,
+    find_block,
+    read_blocks,
+    too_small,
+)
 from lapinq_core.lookup.line import Ahead, QueuePosition, count_ahead, count_turns_ahead
+from lapinq_core.workflows.reading import Neighbour, place_of
 
 sql = sql_of(__name__)
 
@@ -52,6 +62,13 @@ class NotDue(msgspec.Struct, frozen=True, tag="not_due"):
     due_at: datetime
     is_retry: bool
     last_error: str | None
+
+
+class Parents(msgspec.Struct, frozen=True, tag="parents"):
+    """It waits for `count` parents in its workflow; `first` are the first of them."""
+
+    count: int
+    first: list[Neighbour]
 
 
 class CannotImport(msgspec.Struct, frozen=True, tag="cannot_import"):
@@ -152,6 +169,7 @@ class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
 Reason = (
     Expiring
     | NotDue
+    | Parents
     | CannotImport
     | QueuePaused
     | NoWorker
@@ -185,6 +203,8 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
             return _of_running(facts)
         if (reason := _of_itself(facts)) is not None:
             return reason
+        if facts.is_blocked and (place := await place_of(conn, task_id)) is not None:
+            return Parents(place.waits_for, place.parents[: min(MAX_NAMED, place.waits_for)])
         alive, claiming, slots, running = await one_row(
             conn, sql("serving"), {"queue": facts.queue_name}, prepare=False
         )
@@ -246,6 +266,7 @@ class _Facts(NamedTuple):
     module_path: str
     task_name: str
     due_at: datetime | None
+    is_blocked: bool | None
     starts: int
     isolation: int
     expires_at: datetime | None
@@ -282,6 +303,8 @@ def _of_itself(facts: _Facts) -> Reason | None:
     due_at = facts.due_at if facts.due_at is not None and facts.due_at > facts.now else None
     if facts.expires_at is not None and facts.expires_at <= (due_at or facts.now):
         return Expiring(facts.expires_at, due_at)
+    if facts.is_blocked:
+        return None
     if due_at is not None:
         if facts.import_error is not None:
             return CannotImport(facts.module_path, facts.import_error, due_at)

@@ -14,6 +14,7 @@ from lapinq_core.schema import (
     tasks,
     webhooks,
     workers,
+    workflows,
 )
 from lapinq_core.schema.base import metadata
 
@@ -29,4 +30,5 @@ __all__ = [
     "tasks",
     "webhooks",
     "workers",
+    "workflows",
 ]

@@ -34,6 +34,7 @@ from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, Retentio
 from lapinq_core.upkeep.unique_key_pruning import UniqueKeyPruning
 from lapinq_core.upkeep.vacuuming import VACUUM_INTERVAL_SECONDS, Vacuuming
 from lapinq_core.webhooks import deliveries
+from lapinq_core.workflows import changing
 
 PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
@@ -132,6 +133,7 @@ def _shared_jobs(notifier: Notifier, timer: DueTimer) -> list[Job]:
         Job("prune workers", PRUNE_INTERVAL_SECONDS, partial(_once, workers.prune)),
         Job("forget keys", FORGET_INTERVAL_SECONDS, _forget_keys),
         Job("prune unique keys", PRUNE_INTERVAL_SECONDS, UniqueKeyPruning().turn),
+        until_short("prune workflows", PRUNE_INTERVAL_SECONDS, changing.prune),
         until_short("prune sessions", PRUNE_INTERVAL_SECONDS, sessions.prune),
         until_short("prune login tries", PRUNE_INTERVAL_SECONDS, logins.prune),
         until_short("prune webhooks", PRUNE_INTERVAL_SECONDS, deliveries.prune),

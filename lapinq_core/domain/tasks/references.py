@@ -1,14 +1,16 @@
 """References: in the arguments of a task in a workflow, objects that stand for the results of its parents.
 
 `{"$result": "fetch"}` is the result of the parent with that ref, null if it did not complete or is gone.
-`{"$outcome": "fetch"}` is `{"status": …, "result": …, "error": …}`. Only an object with that one key and a string
-counts; any other is data.
+`{"$outcome": "fetch"}` is `{"status": …, "result": …, "error": …}`. Only an object with that one key counts; any
+other is data.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
 
 RESULT, OUTCOME = "$result", "$outcome"
 _IN_JSON = (b'"$result"', b'"$outcome"')
@@ -32,13 +34,18 @@ GONE = ParentOutcome("deleted")
 
 
 def refs_in(value: object) -> set[str]:
-    """The refs that a JSON value names, at any depth."""
+    """The refs that a JSON value names, at any depth.
+
+    Raises `InvalidValue`, without a place, for an object with one of the two keys alone whose value is no string.
+    """
     refs: set[str] = set()
     todo = [value]
     while todo:
         item = todo.pop()
         if (reference := _reference(item)) is not None:
             refs.add(reference[1])
+        elif (only := _only_key(item)) in (RESULT, OUTCOME):
+            raise InvalidValue("", f"must name the ref of a task in {only}, a string")
         else:
             todo.extend(item for _, item in _items(item))
     return refs
@@ -81,10 +88,17 @@ def resolve_json(text: bytes | msgspec.Raw, outcomes: Mapping[str, ParentOutcome
 
 def _reference(value: object) -> tuple[str, str] | None:
     """Its key and ref, if the value is a reference."""
-    if not isinstance(value, dict) or len(cast("dict[str, object]", value)) != 1:
+    key = _only_key(value)
+    if key not in (RESULT, OUTCOME):
         return None
-    ((key, ref),) = cast("dict[str, object]", value).items()
-    return (key, ref) if key in (RESULT, OUTCOME) and isinstance(ref, str) else None
+    ref = cast("dict[str, object]", value)[key]
+    return (key, ref) if isinstance(ref, str) else None
+
+
+def _only_key(value: object) -> str | None:
+    """The key of an object with one."""
+    found = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def _stands_for(key: str, ref: str, outcomes: Mapping[str, ParentOutcome]) -> Any:

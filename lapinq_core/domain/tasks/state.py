@@ -19,7 +19,8 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXP
 TRANSITIONS: dict[Status, dict[Status, str]] = {
     Status.PENDING: {
         Status.RUNNING: "a worker claims it",
-        Status.CANCELLED: "a user cancels it",
+        Status.CANCELLED: "a user cancels it, or a parent in its workflow did not complete",
+        Status.FAILED: "a parent in its workflow did not complete, and it is to fail then",
         Status.EXPIRED: "its time to live runs out before it starts",
     },
     Status.RUNNING: {
@@ -31,9 +32,11 @@ TRANSITIONS: dict[Status, dict[Status, str]] = {
         ),
         Status.CANCELLED: "a user cancels it, or it cancels itself",
     },
-    Status.FAILED: {Status.PENDING: "a user requeues it"},
-    Status.COMPLETED: {},
-    Status.CANCELLED: {},
-    Status.EXPIRED: {},
+    Status.FAILED: {Status.PENDING: "a user requeues it, or retries its workflow"},
+    Status.COMPLETED: {Status.PENDING: "its workflow is retried, and it runs after a task that failed"},
+    Status.CANCELLED: {
+        Status.PENDING: "its workflow is retried, and it was cancelled because of a task that failed"
+    },
+    Status.EXPIRED: {Status.PENDING: "its workflow is retried"},
 }
 """From each status to those that may follow, with the reason for the transition."""

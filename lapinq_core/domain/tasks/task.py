@@ -32,7 +32,7 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     one attempt; without it the worker's limit applies. `request_id` is the id of the request that enqueues it, if
     there is one. With `profile`, each attempt keeps a profile. `key` is what the task is about: rules of the queue for
     each key go by it. `limits` are the units that it takes from named limits. It has at most one of `unique` and
-    `debounce`.
+    `debounce`. `is_blocked`: it waits for other tasks of its workflow.
     """
 
     id: str
@@ -56,6 +56,7 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     limits: dict[str, int] | None = None
     unique: Unique | None = None
     debounce: Debounce | None = None
+    is_blocked: bool = False
 
     @property
     def is_transient(self) -> bool:

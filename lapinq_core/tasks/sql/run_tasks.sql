@@ -1,5 +1,6 @@
 -- Makes the matching delayed tasks of a batch ready, as run_now.sql does with one, in the order of their ids. {looked}
 -- and {picked} are queries for the batch and for its matching tasks (`filters.py`).
+-- Leaves out blocked tasks.
 -- Returns how many, zero running, the ids that moved or were locked, the queues with ready tasks, the last id of the
 -- batch and its size.
 -- Locks task rows, ascending and skipping locked ones, so that no release's clean-up deletes one meanwhile and no two
@@ -20,6 +21,7 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_delayed d
      USING locked l
      WHERE d.id = l.id
+       AND d.due_at < lapinq_never()
     RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)

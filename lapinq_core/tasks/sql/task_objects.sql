@@ -7,8 +7,10 @@
 WITH picked AS MATERIALIZED (
     {picked}
 ), blocks AS MATERIALIZED (
-    SELECT jsonb_object_agg(first.id, jsonb_build_object('kind', split_part(first.kind, '_', 1), 'name', first.name)) AS by_id
-      FROM (SELECT DISTINCT ON (b.id) b.id, b.kind, b.name
+    SELECT jsonb_object_agg(first.id, jsonb_build_object('kind', CASE WHEN first.until = lapinq_never() THEN 'parents'
+                                                                            ELSE split_part(first.kind, '_', 1) END,
+                                                               'name', first.name)) AS by_id
+      FROM (SELECT DISTINCT ON (b.id) b.id, b.kind, b.name, b.until
               FROM lapinq_blocks_1(ARRAY(SELECT id FROM picked)) AS b
              ORDER BY b.id, b.nth, b.name) AS first
 )
@@ -47,7 +49,9 @@ SELECT o.id::text, row_to_json(o)::text
                (SELECT t.rerun_of FROM lapinq_tasks t WHERE t.id = d.id) AS rerun_of,
                d.key,
                d.limits,
-               NULL::uuid AS workflow_id,
+               CASE WHEN lapinq_in_workflow(d.id)
+                    THEN (SELECT m.workflow_id FROM lapinq_workflow_tasks m WHERE m.task_id = d.id)
+               END AS workflow_id,
                CASE WHEN d.status = 'pending' THEN (SELECT by_id FROM blocks) -> d.id::text END AS waiting_for,
                (SELECT t.unique_key FROM lapinq_tasks t WHERE t.id = d.id) AS unique_key
           FROM lapinq_task_details d

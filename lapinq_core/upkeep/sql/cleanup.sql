@@ -1,4 +1,5 @@
--- Deletes up to `limit` ended tasks past their time to live; expired ones an hour after they expired. Returns how many.
+-- Deletes up to `limit` ended tasks past their time to live; expired ones an hour after they expired, those
+-- of a workflow after that has ended. Returns how many.
 -- Locks the task rows it deletes, skipping locked ones, then their final attempts: a task that is requeued meanwhile
 -- has none and stays. Relies on lapinq_tasks_expires_at, lapinq_attempts_final, _earlier and the settings of `bulk.py`.
 WITH late AS MATERIALIZED (
@@ -12,6 +13,12 @@ WITH late AS MATERIALIZED (
               AND (outcome <> 'expired' OR finished_at <= lapinq_now() - interval '1 hour')
             LIMIT 1) AS a
      WHERE t.expires_at <= lapinq_now()
+       AND NOT (lapinq_in_workflow(t.id)
+                AND EXISTS (SELECT
+                              FROM lapinq_workflow_tasks m
+                              JOIN lapinq_workflows f ON f.id = m.workflow_id
+                             WHERE m.task_id = t.id
+                               AND f.ended_at IS NULL))
      ORDER BY t.expires_at
      LIMIT %(limit)s::integer
        FOR UPDATE OF t SKIP LOCKED

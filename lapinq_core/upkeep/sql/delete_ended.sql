@@ -1,6 +1,7 @@
 -- Deletes tasks that ended as `status` at least `keep` seconds ago, with all attempts, among the `limit` final attempts
 -- that follow `after` in the order of ids. For completed tasks, which most are, it looks at all final attempts; for
--- others at those with their outcome. It ignores ids made less than `keep` seconds ago: a task ends after it was made.
+-- others at those with their outcome. Tasks of a workflow that has not ended stay.
+-- It ignores ids made less than `keep` seconds ago: a task ends after it was made.
 -- Returns how many it deleted, how many it looked at, and the last of these.
 -- Locks task rows, ascending and skipping locked ones, then their final attempts: a task that is requeued meanwhile has
 -- none and stays. Relies on lapinq_attempts_final, of which it reads only the index if the outcome differs,
@@ -38,6 +39,12 @@ WITH looked AS MATERIALIZED (
        AND task_id <= (SELECT last FROM edge)
        AND final
        AND finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'
+       AND NOT (lapinq_in_workflow(task_id)
+                AND EXISTS (SELECT
+                              FROM lapinq_workflow_tasks m
+                              JOIN lapinq_workflows f ON f.id = m.workflow_id
+                             WHERE m.task_id = lapinq_attempts.task_id
+                               AND f.ended_at IS NULL))
 ), locked AS MATERIALIZED (
     SELECT id
       FROM lapinq_tasks

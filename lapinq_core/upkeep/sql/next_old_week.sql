@@ -1,5 +1,5 @@
 -- The first week after `after` (its Monday, as YYYYMMDD) that ended at least `keep` seconds and a day ago, the day for
--- clocks that are behind, and has no pending or running task.
+-- clocks that are behind, and has no pending or running task and none of a workflow: these are deleted one by one, so that the workflow hears of it.
 -- Locks nothing. Relies on the primary keys of ready, delayed and running, one probe each per week.
 SELECT week
   FROM (SELECT right(c.relname, 8) AS week, to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS since
@@ -17,5 +17,6 @@ SELECT week
    AND NOT EXISTS (SELECT FROM lapinq_ready WHERE id >= lower_id AND id < upper_id)
    AND NOT EXISTS (SELECT FROM lapinq_delayed WHERE id >= lower_id AND id < upper_id)
    AND NOT EXISTS (SELECT FROM lapinq_running WHERE id >= lower_id AND id < upper_id)
+   AND NOT EXISTS (SELECT FROM lapinq_workflow_tasks WHERE task_id >= lower_id AND task_id < upper_id AND NOT is_gone)
  ORDER BY week
  LIMIT 1

@@ -19,7 +19,7 @@ WRONG: dict[str, LiteralString] = {
     "started once more than allowed": "SELECT t.id, t.max_retries, a.attempt, a.outcome FROM lapinq_tasks t"
     " JOIN lapinq_attempts a ON a.task_id = t.id WHERE a.attempt > t.max_retries + 1",
     "completed twice": "SELECT task_id FROM lapinq_attempts WHERE outcome = 'completed'"
-    " GROUP BY task_id HAVING count(*) > 1",
+    " AND requeued_at IS NULL GROUP BY task_id HAVING count(*) > 1",
     "in several places": "SELECT id, count(*) FROM (SELECT id FROM lapinq_ready"
     " UNION ALL SELECT id FROM lapinq_delayed UNION ALL SELECT id FROM lapinq_running"
     " UNION ALL SELECT task_id FROM lapinq_attempts WHERE final) p GROUP BY id HAVING count(*) > 1",

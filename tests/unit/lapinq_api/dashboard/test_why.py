@@ -38,11 +38,13 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    Parents,
     QueuePaused,
     Reason,
     WorkerDead,
     WorkerLate,
 )
+from lapinq_core.workflows.reading import Neighbour
 from tests.support.rows.task_details import after, task
 
 AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False, queues=None)
@@ -56,6 +58,10 @@ CASES: list[tuple[Reason, str]] = [
     ),
     (Expiring(after(10), None), f"Its time to live ended {AT}, so it will never start."),
     (NotDue(after(600), False, None), f"It is scheduled for {LATER} ({LATER})."),
+    (
+        Parents(3, [Neighbour("1", "<fetch>", "running"), Neighbour("2", "parse", "blocked")]),
+        "It waits for 3 tasks of its workflow, first <fetch> (running), parse (blocked).",
+    ),
     (NotDue(after(600), True, "ValueError: no"), f"Its last attempt failed. The next one is due {LATER}"),
     (NotDue(after(600), False, "snoozed"), f"It snoozed until {LATER}"),
     (

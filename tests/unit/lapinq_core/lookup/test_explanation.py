@@ -39,11 +39,13 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    Parents,
     QueuePaused,
     Reason,
     WorkerDead,
     WorkerLate,
 )
+from lapinq_core.workflows.reading import Neighbour
 from tests.support.rows.task_details import after
 
 RATE = Rate(90_000, 60, 90_000)
@@ -60,6 +62,11 @@ CASES: list[tuple[Reason, str, str | None]] = [
         "Enqueue it again with a longer ttl_seconds, or add workers.",
     ),
     (NotDue(after(600), False, None), f"It is scheduled for {LATER[3:]}.", None),
+    (
+        Parents(3, [Neighbour("a1", "fetch", "running"), Neighbour("a2", "parse", "blocked")]),
+        "It waits for 3 tasks of its workflow: fetch (running), parse (blocked) and 1 more.",
+        "See why the first one waits: lapinq task why a1",
+    ),
     (
         NotDue(after(600), True, "ValueError: no\nreally"),
         f"Its last attempt failed (ValueError: no). The next one is due {LATER}.",

@@ -1,0 +1,86 @@
+"""Closing, cancelling and retrying workflows."""
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
+from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.intake.unique_keys import UniqueConflict
+from lapinq_core.workflows.storing import UnknownWorkflow
+
+sql = sql_of(__name__)
+
+PRUNE_LIMIT = 500
+"""Workflows in one pass, fewer if they are large."""
+_TRIES = 10
+
+
+class WorkflowCancelled(LapinqError):
+    """It was cancelled, so it can't be retried."""
+
+
+class NothingToRetry(LapinqError):
+    """None of its tasks failed or expired."""
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """How many tasks are pending again, and the queues in which some are ready, to be announced after the commit."""
+
+    tasks: int
+    queues: set[str]
+
+
+async def close(conn: psycopg.AsyncConnection, workflow_id: str) -> None:
+    """Lets it end as soon as no task is left. `conn` is in a transaction. Raises `UnknownWorkflow`."""
+    await _lock(conn, workflow_id)
+    await all_rows(conn, sql("close_workflow"), {"id": workflow_id})
+    await conn.execute(sql("end_workflow"), {"id": workflow_id})
+
+
+async def cancel(conn: psycopg.AsyncConnection, workflow_id: str) -> int:
+    """Cancels what is pending of it, and asks workers to stop what runs. Returns how many tasks.
+
+    A task that starts, or waits for a retry again, between the two is met in the next turn; after some turns the rest
+    is left to its own. `conn` is in autocommit mode. Raises `UnknownWorkflow`.
+    """
+    params = {"id": workflow_id}
+    count = 0
+    for _ in range(_TRIES):
+        cancelled = await first_value(conn, sql("cancel_workflow"), params)
+        if cancelled is None:
+            raise UnknownWorkflow
+        count += cancelled + await first_value(conn, sql("stop_workflow"), params)
+        if not await first_value(conn, sql("has_unasked_tasks"), params):
+            break
+    return count
+
+
+async def retry(conn: psycopg.AsyncConnection, workflow_id: str, *, by: str) -> Retried:
+    """Opens a new round: makes pending again what failed or expired, what was ended because of it, and the tasks after
+    these that run in spite of failures.
+
+    The attempts record the time and `by`, the name of the person or key. `conn` is in a transaction, to be rolled back
+    if it raises `UnknownWorkflow`, `WorkflowCancelled`, `NothingToRetry`, or `UniqueConflict`: another task holds the
+    unique key of one.
+    """
+    if await _lock(conn, workflow_id) == "cancelled":
+        raise WorkflowCancelled
+    tasks, queues, refused = await one_row(conn, sql("retry_workflow"), {"id": workflow_id, "by": by})
+    if refused is not None:
+        raise UniqueConflict(refused, loc="unique_key")
+    if not tasks:
+        raise NothingToRetry
+    return Retried(tasks, set(queues))
+
+
+async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
+    """Deletes workflows that ended more than an hour ago and whose tasks have all been deleted. Returns how many."""
+    return await first_value(conn, sql("prune_workflows"), {"limit": limit})
+
+
+async def _lock(conn: psycopg.AsyncConnection, workflow_id: str) -> str:
+    row = await maybe_row(conn, sql("lock_workflow"), {"id": workflow_id})
+    if row is None:
+        raise UnknownWorkflow
+    return row[0]

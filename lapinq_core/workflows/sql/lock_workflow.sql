@@ -1,0 +1,6 @@
+-- Locks a workflow, against whatever else changes its graph. Returns its status and whether it has ended; no row if it is
+-- unknown. Relies on lapinq_workflows_pkey.
+SELECT status, ended_at IS NOT NULL
+  FROM lapinq_workflows
+ WHERE id = %(id)s::uuid
+   FOR NO KEY UPDATE

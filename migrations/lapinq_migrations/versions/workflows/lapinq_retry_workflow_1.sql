@@ -1,0 +1,118 @@
+-- Opens a new round of a workflow that the caller has locked and that was not cancelled: makes pending again what failed or
+-- expired, what was ended because of it, and each task after one of these that runs in spite of failures and has ended.
+-- Returns their number (0: there is nothing to retry), the queues in which some are ready, and a task whose unique key
+-- another task holds: then nothing may be committed.
+-- Locks final attempts. Relies on lapinq_workflow_tasks_ref, lapinq_attempts_final and the primary keys.
+CREATE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid)
+LANGUAGE plpgsql AS $function$
+DECLARE
+    again uuid[];
+    noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
+BEGIN
+    WITH RECURSIVE chosen AS (
+        SELECT task_id
+          FROM lapinq_workflow_tasks
+         WHERE workflow_id = workflow
+           AND outcome IN ('failed', 'expired')
+           AND cause IS NULL
+           AND NOT is_gone
+        UNION
+        SELECT c.task_id
+          FROM chosen p
+          JOIN lapinq_workflow_edges e ON e.parent_id = p.task_id
+          JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
+         WHERE c.outcome IS NOT NULL
+           AND NOT c.is_gone
+           AND (c.cause = p.task_id OR c.after_failure = 'run')
+    )
+    SELECT coalesce(array_agg(task_id), '{}') INTO again FROM chosen;
+    tasks := cardinality(again);
+    queues := '{}';
+    SELECT t.id INTO refused
+      FROM lapinq_tasks t
+     WHERE t.id = ANY (again)
+       AND t.unique_key IS NOT NULL
+       AND NOT lapinq_may_requeue(t.id)
+     LIMIT 1;
+    IF tasks = 0 OR refused IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    PERFORM set_config('lapinq.workflow_tasks', '-', true);
+    UPDATE lapinq_tasks t
+       SET expires_at = lapinq_now() + t.ttl_seconds * interval '1 second'
+      FROM lapinq_workflow_tasks m
+     WHERE t.id = ANY (again)
+       AND m.task_id = t.id
+       AND m.outcome = 'expired';
+    WITH reopened AS (
+        UPDATE lapinq_attempts a
+           SET final = false, requeued_at = lapinq_now(), requeued_by = by
+         WHERE a.task_id = ANY (again)
+           AND a.final
+        RETURNING a.task_id, a.outcome
+    ), counted AS (
+        INSERT INTO lapinq_counts (queue_name, pending, completed, failed, cancelled, expired)
+        SELECT t.queue_name, count(*), -count(*) FILTER (WHERE r.outcome = 'completed'),
+               -count(*) FILTER (WHERE r.outcome = 'failed'), -count(*) FILTER (WHERE r.outcome = 'cancelled'),
+               -count(*) FILTER (WHERE r.outcome = 'expired')
+          FROM reopened r
+          JOIN lapinq_tasks t ON t.id = r.task_id
+         GROUP BY t.queue_name
+    )
+    UPDATE lapinq_workflows w
+       SET round = w.round + 1,
+           pending = w.pending + n.tasks,
+           completed = w.completed - n.completed,
+           failed = w.failed - n.failed,
+           cancelled = w.cancelled - n.cancelled,
+           expired = w.expired - n.expired
+      FROM (SELECT count(*) AS tasks, count(*) FILTER (WHERE outcome = 'completed') AS completed,
+                   count(*) FILTER (WHERE outcome = 'failed') AS failed,
+                   count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled,
+                   count(*) FILTER (WHERE outcome = 'expired') AS expired
+              FROM reopened) AS n
+     WHERE w.id = workflow;
+    -- Those that have been waiting for others all the time now wait for these, too.
+    UPDATE lapinq_workflow_tasks c
+       SET waits_for = c.waits_for + e.parents
+      FROM (SELECT child_id, count(*) AS parents FROM lapinq_workflow_edges WHERE parent_id = ANY (again) GROUP BY child_id) AS e
+     WHERE c.task_id = e.child_id
+       AND c.waits_for > 0;
+    UPDATE lapinq_workflow_tasks m
+       SET outcome = NULL,
+           cause = NULL,
+           waits_for = (SELECT count(*) FROM lapinq_workflow_edges e WHERE e.child_id = m.task_id)
+     WHERE m.task_id = ANY (again);
+
+    WITH entering AS MATERIALIZED (
+        SELECT t.id, t.queue_name, lapinq_lane(t.key, t.limits) AS lane, lapinq_units(t.limits) AS units, t.priority,
+               CASE WHEN t.ttl_seconds IS DISTINCT FROM 0 THEN t.expires_at END AS expires_at, m.waits_for > 0 AS is_blocked
+          FROM lapinq_tasks t
+          JOIN lapinq_workflow_tasks m ON m.task_id = t.id
+         WHERE t.id = ANY (again)
+    ), blocked AS (
+        INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at, lane, units)
+        SELECT id, lapinq_never(), queue_name, lapinq_rank(priority, lane), expires_at, lane, units
+          FROM entering
+         WHERE is_blocked
+    ), ready AS (
+        INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)
+        SELECT queue_name, lapinq_rank(priority, lane), id, expires_at, lapinq_now(), lane, units
+          FROM entering
+         WHERE NOT is_blocked
+         ORDER BY id
+    ), told_lanes AS (
+        INSERT INTO lapinq_lane_news (queue_name, lanes)
+        SELECT queue_name, array_agg(DISTINCT lane)
+          FROM entering
+         WHERE lane IS NOT NULL
+           AND NOT is_blocked
+         GROUP BY queue_name
+    )
+    SELECT coalesce(array_agg(DISTINCT queue_name) FILTER (WHERE NOT is_blocked), '{}') INTO queues FROM entering;
+    PERFORM lapinq_advance_workflows_1('{}', again);
+    PERFORM lapinq_end_workflows_1(ARRAY[workflow]);
+    PERFORM set_config('lapinq.workflow_tasks', noted, true);
+END
+$function$;

@@ -136,6 +136,11 @@ $function$;
 CREATE OR REPLACE FUNCTION lapinq_advance_workflows_1(changed uuid[], added uuid[] DEFAULT '{}'::uuid[])
  RETURNS void
  LANGUAGE plpgsql
+ SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
     workflows uuid[];
@@ -452,6 +457,11 @@ $function$;
 CREATE OR REPLACE FUNCTION lapinq_cancel_workflow_1(workflow uuid)
  RETURNS integer
  LANGUAGE plpgsql
+ SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
     cancelled uuid[];
@@ -1486,6 +1496,9 @@ $function$;
 CREATE OR REPLACE FUNCTION lapinq_end_workflows_1(ids uuid[])
  RETURNS void
  LANGUAGE sql
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
 AS $function$
 UPDATE lapinq_workflows w
    SET status = CASE WHEN w.pending > 0 OR w.is_open THEN 'running'
@@ -2820,6 +2833,11 @@ $function$;
 CREATE OR REPLACE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid)
  RETURNS record
  LANGUAGE plpgsql
+ SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
     again uuid[];

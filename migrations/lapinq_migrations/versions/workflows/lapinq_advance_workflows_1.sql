@@ -6,7 +6,10 @@
 -- which it may wait: for one who cancels, deletes or expires one just now. Relies on the primary keys,
 -- lapinq_workflow_edges_child and lapinq_attempts_final.
 CREATE FUNCTION lapinq_advance_workflows_1(changed uuid[], added uuid[] DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql
+SET jit TO off SET enable_seqscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off
+SET plan_cache_mode TO force_generic_plan
+AS $function$
 DECLARE
     workflows uuid[];
     ended uuid[];

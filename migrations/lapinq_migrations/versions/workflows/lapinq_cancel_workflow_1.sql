@@ -4,7 +4,10 @@
 -- Locks the workflow, then the rows in ready and delayed, skipping locked ones: the caller calls again.
 -- Relies on lapinq_workflow_tasks_ref and the primary keys.
 CREATE FUNCTION lapinq_cancel_workflow_1(workflow uuid) RETURNS integer
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql
+SET jit TO off SET enable_seqscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off
+SET plan_cache_mode TO force_generic_plan
+AS $function$
 DECLARE
     cancelled uuid[];
     waiting uuid[];

@@ -2,7 +2,7 @@
 -- One failed if a task in it failed or expired without a task after it that runs in spite of that.
 -- Relies on lapinq_workflow_tasks_ref and the primary keys.
 CREATE FUNCTION lapinq_end_workflows_1(ids uuid[]) RETURNS void
-LANGUAGE sql AS $function$
+LANGUAGE sql SET enable_seqscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off AS $function$
 UPDATE lapinq_workflows w
    SET status = CASE WHEN w.pending > 0 OR w.is_open THEN 'running'
                      WHEN w.cancelled_at IS NOT NULL THEN 'cancelled'

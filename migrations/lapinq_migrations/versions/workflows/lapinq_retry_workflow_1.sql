@@ -4,7 +4,10 @@
 -- another task holds: then nothing may be committed.
 -- Locks final attempts. Relies on lapinq_workflow_tasks_ref, lapinq_attempts_final and the primary keys.
 CREATE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid)
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql
+SET jit TO off SET enable_seqscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off
+SET plan_cache_mode TO force_generic_plan
+AS $function$
 DECLARE
     again uuid[];
     noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');

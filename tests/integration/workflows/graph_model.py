@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from lapinq_core.domain.requests.workflows import AfterFailure
+
 BAD = {"failed", "cancelled", "expired", "deleted"}
 ENDED = BAD | {"completed"}
 
@@ -11,7 +13,7 @@ ENDED = BAD | {"completed"}
 class Node(msgspec.Struct):
     ref: str
     parents: list[str]
-    after_failure: str
+    after_failure: AfterFailure
     state: str = "blocked"
     cause: str | None = None
     is_gone: bool = False

@@ -200,7 +200,7 @@ class History:
 
     def members(self, nodes: list[Node]) -> list[Member]:
         return [
-            Member(node.ref, new_task(id=self.ids[node.ref]), node.parents, node.after_failure)  # type: ignore[arg-type]
+            Member(node.ref, new_task(id=self.ids[node.ref]), node.parents, node.after_failure)
             for node in nodes
         ]
 

@@ -52,7 +52,8 @@ class Claimed(msgspec.Struct, frozen=True):
 
     `marks` has the key `(rank, seq)` from which the next claim of a queue may start: of the last task that is in no
     lane. If it is less than was asked for, the queue may have more in `opens_in` seconds; None: nobody knows.
-    `left_out` are the queues whose claims need their lock, and so an `Ask` alone.
+    `left_out` are the queues whose claims need their lock, and so an `Ask` alone. `needs_place`: nothing may start
+    before something that runs ends, or somebody changes a rule.
     """
 
     claims: list[Claim]
@@ -60,6 +61,7 @@ class Claimed(msgspec.Struct, frozen=True):
     marks: Mapping[str, tuple[int, int]]
     opens_in: float | None = None
     left_out: Sequence[str] = ()
+    needs_place: bool = False
 
 
 class _Answer(NamedTuple):
@@ -68,6 +70,7 @@ class _Answer(NamedTuple):
     mark: tuple[int, int] | None = None
     is_governed: bool = False
     governed: Sequence[str] = ()
+    needs_place: bool = False
 
 
 async def take(
@@ -124,6 +127,7 @@ async def _take_from_one(conn: PinnedConnection, ask: Ask, params: dict[str, obj
         {queue: claims} if claims else {},
         {} if mark is None else {queue: mark},
         answer.opens_in,
+        needs_place=answer.needs_place,
     )
 
 
@@ -137,14 +141,14 @@ async def _take_from_many(conn: PinnedConnection, params: dict[str, object], tok
     return Claimed(claims, found, marks, left_out=answer.governed)
 
 
-async def startable(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
-    """The queues of which a claim may get something; of those with a policy that seem to have nothing, only if a look
-    without their locks says so."""
+async def held_back(conn: PinnedConnection, asks: Sequence[Ask]) -> dict[str, bool]:
+    """The queues of which a claim surely gets nothing, each with whether it `needs_place`. It looks only at those from
+    which the last claim under the lock got nothing."""
     facts = facts_of(conn)
     exhausted = [ask for ask in asks if ask.queue in facts.exhausted]
-    opened = await _may_start(conn, exhausted) if exhausted else set[str]()
-    facts.exhausted.difference_update(opened)
-    return {ask.queue for ask in asks} - {ask.queue for ask in exhausted} | opened
+    found = await _may_start(conn, exhausted) if exhausted else {}
+    facts.exhausted.difference_update(queue for queue, may_start in found.items() if may_start)
+    return {ask.queue: ask.queue not in found for ask in exhausted if not found.get(ask.queue)}
 
 
 def decoded(text: str | None, token: str) -> list[Claim]:
@@ -163,8 +167,8 @@ async def _answer(conn: PinnedConnection, ask: Ask, params: Mapping[str, object]
             facts.governed_until.pop(queue, None)
             return answer
         facts.note_governed(queue)
-    if queue in facts.exhausted and not await _may_start(conn, [ask]):
-        return _Answer(None)
+    if queue in facts.exhausted and not (found := await _may_start(conn, [ask])).get(queue):
+        return _Answer(None, needs_place=not found)
     answer = await _governed(conn, params)
     if answer.text is None:
         facts.exhausted.add(queue)  # the next one looks first whether it is worth the lock
@@ -173,9 +177,9 @@ async def _answer(conn: PinnedConnection, ask: Ask, params: Mapping[str, object]
     return answer
 
 
-async def _may_start(conn: PinnedConnection, asks: Sequence[Ask]) -> set[str]:
-    rows = await all_rows(conn, governed_claims.MAY_START, _places(asks), prepare=True)
-    return {row[0] for row in rows}
+async def _may_start(conn: PinnedConnection, asks: Sequence[Ask]) -> dict[str, bool]:
+    """False: not before a certain time. The queues that it leaves out need a place."""
+    return dict(await all_rows(conn, governed_claims.MAY_START, _places(asks), prepare=True))
 
 
 def _places(asks: Sequence[Ask]) -> dict[str, object]:
@@ -232,7 +236,9 @@ async def _governed(conn: PinnedConnection, params: Mapping[str, object]) -> _An
         elif claims or not again:
             # If it ended early, a short answer doesn't say that the queue has no more.
             opens_in = 0.0 if again else opens_in
-            return _Answer(claims, opens_in, mark and (mark[0], mark[1]), is_governed=True)
+            needs_place = not claims and opens_in is None and params["isolated"] != 0 and params["free"] != 0
+            mark = mark and (mark[0], mark[1])
+            return _Answer(claims, opens_in, mark, is_governed=True, needs_place=needs_place)
     return _Answer(None, is_governed=True)
 
 

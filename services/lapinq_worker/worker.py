@@ -86,12 +86,13 @@ class Worker:
                      lapinq_delayed            DueTimer.heard ──▸ maintenance promotes
                      lapinq_duty               Duty.heard ──▸ maintenance, or none
                      lapinq_breakers           Membership.breakers_changed ──▸ a heartbeat now
-        Dispatcher   on_low                    Fetcher.place_freed
+        Dispatcher   on_low                    Fetcher.slot_freed
         Fetcher      on_idle                   Draining.check ──▸ stop
         Fetcher, Inbox   on_more, on_released  Notifier.wake ──▸ other workers
         Settler      before_write              ProgressReporter.flush
                      on_ready                  Notifier.wake ──▸ other workers
                      on_delayed                DueTimer.fire_in
+                     on_written                Fetcher.ends_written
                      notices                   CompletionNotices ──▸ Notifier ──▸ servers
         Inbox, Canceller   on_ended            Settler.add, for jobs that never start
         Rescuer      on_ready                  Notifier.wake
@@ -157,6 +158,7 @@ class Worker:
             direct,
             self._notifier.wake,
             on_delayed=self._due_timer.fire_in,
+            on_written=lambda: self._fetcher.ends_written(),
             before_write=self._reports.progress.flush,
             notices=self._notices,
             tally=self._reports.tally,
@@ -166,7 +168,7 @@ class Worker:
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
             self._settler.add,
-            on_low=lambda: self._fetcher.place_freed(),
+            on_low=lambda: self._fetcher.slot_freed(),
             may_start=self._may_start,
             starts=self._reports.tally.starts,
         )

@@ -24,10 +24,15 @@ TURN_SECONDS = 1.0
 
 
 class Got(NamedTuple):
-    """How many tasks a claim brought, and whether there may be more: it got all that it asked for."""
+    """How many tasks a claim brought.
+
+    `is_full`: there may be more, because it got all that it asked for. `needs_place`: all that it found waits until
+    something that runs ends, or somebody changes a rule.
+    """
 
     tasks: int
     is_full: bool
+    needs_place: bool = False
 
 
 class Claimer:
@@ -67,21 +72,22 @@ class Claimer:
         if len(asks) == 1 or asks[0].queue not in facts_of(connection).governed_until:
             return await self._claim(connection, asks, wanted)
         # Each needs its own lock.
-        startable = await claiming.startable(connection, asks)
-        blocked = [ask for ask in asks if ask.queue not in startable]
+        held_back = await claiming.held_back(connection, asks)
+        blocked = [ask for ask in asks if ask.queue in held_back]
         for ask in blocked:
             self._choice.claimed(ask, [], mark=None, all_of_it=False)
         await self._look_behind(connection, blocked)
-        count, is_full = 0, False
+        count, is_full, needs_place = 0, False, all(held_back.values())
         ends = time.monotonic() + TURN_SECONDS
         for ask in asks:
-            if ask.queue in startable - self.blocked:
+            if ask.queue not in held_back.keys() | self.blocked:
                 got = await self._claim(connection, [ask], wanted - count)
                 count += got.tasks
                 is_full |= got.is_full
+                needs_place &= got.needs_place
                 if count >= wanted or time.monotonic() >= ends:
                     break
-        return Got(count, is_full)
+        return Got(count, is_full, needs_place)
 
     async def reclaim(self, connection: PinnedConnection) -> None:
         """Takes in what claims took whose answer was lost."""
@@ -137,7 +143,7 @@ class Claimer:
             marks = {ask.queue: ask.mark for ask in short}
             self._backlogs.walked(await backlog.isolated_first(connection, marks), took)
         await self._look_behind(connection, asks)
-        return Got(len(taken.claims), is_full)
+        return Got(len(taken.claims), is_full, taken.needs_place)
 
     async def _look_behind(self, connection: PinnedConnection, asks: Sequence[Ask]) -> None:
         """Whether more waits in these queues behind the rank at which the claim ended."""

@@ -9,7 +9,7 @@ draws the protocol.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pinned_session import PinnedSession
@@ -86,6 +86,9 @@ class Fetcher:
         )
         self._fire_and_forget = FireAndForget(polling.interval, in_order=choice.is_strict, hears=hears)
         self._saw_nothing = False  # the last scan found no queue with work, and no claim came back full since
+        self._need_place: Collection[
+            str
+        ] = ()  # what the last scan found, if all of it waits until something ends
         self._is_rested = False  # the last turn left places free
 
     def heard(self, payload: str) -> None:
@@ -94,9 +97,15 @@ class Fetcher:
             self._full_scans.forget_cost()
         self._hints.heard(payload)
 
-    def place_freed(self) -> None:
-        """Ends the pause if a task may wait for a place."""
-        if not (self._is_rested and self._saw_nothing) or self._on_idle:
+    def slot_freed(self) -> None:
+        """Ends the pause if a task may wait for a slot."""
+        if not (self._is_rested and (self._saw_nothing or self._need_place)) or self._on_idle:
+            self._hints.look_everywhere()
+
+    def ends_written(self) -> None:
+        """Ends the pause if a task may wait for a place of a limit, which is free only now."""
+        for queue in self._need_place:
+            self._choice.heard(queue)
             self._hints.look_everywhere()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -214,11 +223,17 @@ class Fetcher:
         got = await self._claimer.claim(connection, asks, wanted)
         if got.is_full:
             self._saw_nothing = False
+        if not got.needs_place:
+            self._need_place = ()
         return got.tasks
 
     async def _scan(self, connection: PinnedConnection) -> None:
+        self._need_place = ()
         if time.monotonic() >= self._full_scans.due_at:
-            self._saw_nothing = await self._full_scans.scan(connection) == {}
+            found = await self._full_scans.scan(connection)
+            self._saw_nothing = found == {}
+            if found and not self._claimer.blocked:
+                self._need_place = found
         elif self._full_scans.has_failed and (marks := self._choice.marks):
             self._choice.peeked(await worker_verbs.heads(connection, marks))
 
@@ -244,11 +259,13 @@ class Fetcher:
         if self._choice.has_open_hints:
             return min(self._polling.interval, self._full_scans.due_at - time.monotonic())
         rests = (
-            self._saw_nothing
+            (self._saw_nothing or self._need_place)
             and not self._choice.knows_work
             and self._fire_and_forget.rests
             and not self._inbox.is_full
             and not self._on_idle
             and self._hears()
         )
-        return self._polling.rest if rests else self._polling.interval
+        if not rests:
+            return self._polling.interval
+        return self._polling.rest if self._saw_nothing else self._polling.rest_before_place

@@ -1,6 +1,7 @@
 """When a fetcher that nobody wakes looks again.
 
 While notifications arrive, an idle worker rests: it polls a tenth as often. Many peers together poll as often as ten.
+Peers whose tasks all wait for a place together poll as often as one that doesn't rest: nobody announces a free place.
 """
 
 import math
@@ -54,5 +55,14 @@ class Polling:
     def rest(self) -> float:
         """The pause of an idle worker while notifications arrive, in seconds."""
         rest = min(self.interval * REST_FACTOR, MAX_REST_SECONDS)
-        rest = min(rest * max(1.0, self._member.place.peers / RESTING_PEERS), MAX_FLEET_REST_SECONDS)
-        return max(self.interval, rest * random.uniform(0.75, 1.25))  # noqa: S311  # the polls of a fleet
+        return self._spread(rest * max(1.0, self._member.place.peers / RESTING_PEERS))
+
+    @property
+    def rest_before_place(self) -> float:
+        """The same while tasks wait for a place."""
+        return self._spread(self.interval * self._member.place.peers)
+
+    def _spread(self, seconds: float) -> float:
+        """About so long, so that the polls of a fleet don't coincide."""
+        seconds = min(seconds, MAX_FLEET_REST_SECONDS) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+        return max(self.interval, seconds)

@@ -80,9 +80,10 @@ class Settler:
         add ──▸ decide ──▸ OutcomeBuffer: for completions, for the rest, and for both if they change named limits
         run ──▸ before_write ──▸ complete, settle or limit_ends ──▸ notices, on_ready
 
-    It calls `on_ready` with the queues in which a retried task may start at once, and `on_delayed` with the seconds
-    after which another one is due. It awaits `before_write` with the connection before it writes anything there; that
-    may fail. `notices` and `tally` hear of the ends that are written, and of all ends; `failed` of those that failed.
+    It calls `on_ready` with the queues in which a retried task may start at once, `on_delayed` with the seconds after
+    which another one is due, and `on_written` after each write, when places of limits may be free. It awaits
+    `before_write` with the connection before it writes anything there; that may fail. `notices` and `tally` hear of the
+    ends that are written, and of all ends; `failed` of those that failed.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Settler:
         on_ready: Callable[[Iterable[str]], None],
         *,
         on_delayed: Callable[[float], None] = lambda _seconds: None,
+        on_written: Callable[[], None] = lambda: None,
         before_write: Callable[[PinnedConnection], Awaitable[None]] | None = None,
         notices: CompletionNotices | None = None,
         tally: Tally | None = None,
@@ -102,6 +104,7 @@ class Settler:
         self._shared = shared
         self._on_ready = on_ready
         self._on_delayed = on_delayed
+        self._on_written = on_written
         self._before_write = before_write
         self._notices = notices
         self._tally = tally or Tally()
@@ -167,6 +170,7 @@ class Settler:
                 )
             if self._notices:
                 self._notices.ended((claim.id,))
+            self._on_written()
             return
         else:
             following = decide(job.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
@@ -293,6 +297,7 @@ class Settler:
         buffer.succeeded(batch)
         if self._notices:
             self._notices.ended(ids)
+        self._on_written()
 
     async def _prepare(self, connection: PinnedConnection) -> None:
         if self._before_write is not None:

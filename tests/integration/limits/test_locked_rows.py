@@ -77,9 +77,9 @@ async def test_nothing_asks_for_a_lock_while_the_limits_of_all_that_waits_are_fu
     [held] = await claim(conn, worker, 9)
     assert await claim(conn, worker, 9) == []
     ask = Ask("default", 1)
-    assert await claiming.startable(conn, [ask]) == set()
+    assert await claiming.held_back(conn, [ask]) == {"default": True}
     await complete(conn, [held])
-    assert await claiming.startable(conn, [ask]) == {"default"}
+    assert await claiming.held_back(conn, [ask]) == {}
     assert await first_value(conn, "SELECT count(*) FROM lapinq_lanes WHERE is_open") == 2
 
 

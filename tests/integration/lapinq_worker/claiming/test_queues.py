@@ -14,10 +14,13 @@ import pytest
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.fleet.workers import Place
 from lapinq_core.limits import named_limits
 from lapinq_core.tasks.claiming import Ask
-from lapinq_worker.claiming import claimer, fetcher
+from lapinq_worker.claiming import claimer, fetcher, full_scans
 from lapinq_worker.claiming.claimer import Got
+from lapinq_worker.liveness.membership import Membership
+from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, settings, task_of, until
 from tests.integration.limits.test_lanes import govern
@@ -198,3 +201,42 @@ async def test_many_queues_cost_a_claim_for_many_of_them(desk: Desk) -> None:
     worker.stop()
     await running
     assert counted.claims < 30
+
+
+async def test_before_a_full_limit_a_fleet_looks_as_often_as_one_worker_and_finds_what_others_free(
+    desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await named_limits.set_limit(desk.conn, "gpu", 1, None, by=SOMEBODY)
+    running = await desk.hand_in(tasks.await_at, gate.path, queue_name="video", limits={"gpu": 1})
+    async with desk.working(worker_queues=("video",)), desk.working(worker_queues=("audio",)) as waiting:
+        await gate.begun()
+        blocked = await desk.hand_in(tasks.anoop, queue_name="audio", limits={"gpu": 1})
+
+        def pause() -> float:
+            return waiting._fetcher._pause_after(1, 0) if waiting._fetcher._need_place else 0.0
+
+        await until(lambda: pause() > 0.05)  # of one as long as if it were awake, or a little longer
+        assert pause() <= 1.25 * 0.05
+        with monkeypatch.context() as crowd:
+            crowd.setattr(Membership, "place", Place(0, 40, 40))
+            await until(lambda: pause() >= 0.75 * 40 * 0.05)
+        gate.open()
+        await desk.ended(running, blocked)
+
+
+async def test_a_worker_before_a_full_limit_looks_again_when_the_end_of_its_task_is_written(
+    desk: Desk, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 0.0)
+    monkeypatch.setattr(settler, "FEW_OUTCOMES", 0)  # writes on another connection than it claims on
+    await named_limits.set_limit(desk.conn, "gpu", 1, None, by=SOMEBODY)
+    first = await desk.hand_in(tasks.await_at, gate.path, limits={"gpu": 1})
+    second = await desk.hand_in(tasks.anoop, limits={"gpu": 1})
+    async with desk.working(worker_poll_interval=3600.0, worker_concurrency=2) as worker:
+        await gate.begun()
+        async with desk.conn.transaction():
+            await desk.conn.execute("SELECT FROM lapinq_running FOR UPDATE")
+            gate.open()
+            await desk.until("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            await until(lambda: worker._hints.wake._waiters and not worker._hints.wake.is_set())
+        await desk.ended(first, second)

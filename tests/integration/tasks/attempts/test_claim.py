@@ -206,11 +206,11 @@ async def test_a_claim_of_several_queues_takes_nothing_of_paused_and_governed_on
     asks = [Ask(queue, 5) for queue in ("limited", "laned", "still", "free")]
     assert [queue for queue, _ in await claim_of(conn, worker, 5, *asks)] == ["free"]
     assert set(facts_of(conn).governed_until) == {"limited", "laned"}
-    assert await claiming.startable(conn, asks[:2]) == {"limited", "laned"}
+    assert await claiming.held_back(conn, asks[:2]) == {}
     assert [held.queue_name for held in await claim(conn, worker, 5, "limited")] == ["limited"]
     await enqueue(conn, queue_name="limited")
     assert await claim(conn, worker, 5, "limited") == []
-    assert await claiming.startable(conn, asks[:2]) == {"laned"}
+    assert await claiming.held_back(conn, asks[:2]) == {"limited": True}
 
 
 async def test_claims_of_several_queues_beside_each_other_take_no_task_twice(

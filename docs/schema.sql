@@ -4586,32 +4586,32 @@ CREATE INDEX lapinq_workflows_gone ON lapinq_workflows USING btree (ended_at) WH
 CREATE INDEX lapinq_workflows_name ON lapinq_workflows USING btree (name, id);
 CREATE INDEX lapinq_workflows_status ON lapinq_workflows USING btree (status, id);
 
-CREATE CONSTRAINT TRIGGER lapinq_workflow_ended AFTER INSERT ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
-
-CREATE CONSTRAINT TRIGGER lapinq_workflow_reopened AFTER UPDATE OF final ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
-
 CREATE TRIGGER lapinq_workflow_task_ended AFTER INSERT ON lapinq_attempts FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
 
 CREATE TRIGGER lapinq_workflow_task_reopened AFTER UPDATE OF final ON lapinq_attempts FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
 
-CREATE CONSTRAINT TRIGGER lapinq_workflow_ended AFTER INSERT ON lapinq_attempts_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_ended AFTER INSERT ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
 
-CREATE CONSTRAINT TRIGGER lapinq_workflow_reopened AFTER UPDATE OF final ON lapinq_attempts_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_reopened AFTER UPDATE OF final ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
 
 CREATE TRIGGER lapinq_workflow_task_ended AFTER INSERT ON lapinq_attempts_default FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
 
 CREATE TRIGGER lapinq_workflow_task_reopened AFTER UPDATE OF final ON lapinq_attempts_default FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
 
+CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_ended AFTER INSERT ON lapinq_attempts_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_reopened AFTER UPDATE OF final ON lapinq_attempts_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+
 CREATE TRIGGER lapinq_governed BEFORE INSERT OR UPDATE OF is_laned, max_running, max_running_per_key, rate, rate_per_key, start_order, has_breaker, is_governed ON lapinq_queues FOR EACH ROW EXECUTE FUNCTION lapinq_note_governed();
 ALTER TABLE lapinq_queues ENABLE ALWAYS TRIGGER lapinq_governed;
 
-CREATE CONSTRAINT TRIGGER lapinq_workflow_deleted AFTER DELETE ON lapinq_tasks DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_tell_workflows();
-
 CREATE TRIGGER lapinq_workflow_task_deleted AFTER DELETE ON lapinq_tasks FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_note_workflow_task();
 
-CREATE CONSTRAINT TRIGGER lapinq_workflow_deleted AFTER DELETE ON lapinq_tasks_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_tell_workflows();
+CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_deleted AFTER DELETE ON lapinq_tasks DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_tell_workflows();
 
 CREATE TRIGGER lapinq_workflow_task_deleted AFTER DELETE ON lapinq_tasks_default FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_note_workflow_task();
+
+CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_deleted AFTER DELETE ON lapinq_tasks_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_tell_workflows();
 
 CREATE VIEW lapinq_breaker_counts AS
  SELECT queue_name,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from lapinq_core.domain.tasks.references import ParentOutcome
 from lapinq_core.domain.tasks.retry import RetryPolicy
 
 _NULL = msgspec.Raw(b"null")
@@ -19,7 +20,8 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `waited` is how many seconds before the
     claim it could have started for the first time, or was requeued; None where that is not known. `request_id` is that
     of the request which enqueued it, if one did. `profile` asks for a profile of the attempt. `queue_name`, `token` and
-    `is_governed`, whether the policy of its queue decided the claim, are set by the claimer.
+    `is_governed`, whether the policy of its queue decided the claim, are set by the claimer. `parents`, by ref, are
+    those that its arguments name, once they were looked up.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     queue_name: str = ""
     token: str = ""
     is_governed: bool = False
+    parents: dict[str, ParentOutcome] | None = None
 
     @property
     def policy(self) -> RetryPolicy:

@@ -5,7 +5,7 @@
 other is data.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -19,7 +19,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 
-class ParentOutcome(msgspec.Struct, frozen=True, gc=False):
+class ParentOutcome(msgspec.Struct, frozen=True, weakref=True):
     """How a parent ended: `completed`, `failed`, `cancelled`, `expired` or `deleted`; `pending` if it hasn't.
 
     `result` is JSON text, null if there is none. `error` is that of a parent which did not complete.
@@ -39,25 +39,22 @@ def refs_in(value: object) -> set[str]:
     Raises `InvalidValue`, without a place, for an object with one of the two keys alone whose value is no string.
     """
     refs: set[str] = set()
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        if (reference := _reference(item)) is not None:
-            refs.add(reference[1])
-        elif (only := _only_key(item)) in (RESULT, OUTCOME):
-            raise InvalidValue("", f"must name the ref of a task in {only}, a string")
-        else:
-            todo.extend(item for _, item in _items(item))
+    for key, ref in _named_in(value):
+        if not isinstance(ref, str):
+            raise InvalidValue("", f"must name the ref of a task in {key}, a string")
+        refs.add(ref)
     return refs
 
 
-def refs_in_json(*texts: bytes | msgspec.Raw) -> set[str]:
-    """The same for JSON texts. It decodes only those that may have references."""
-    refs: set[str] = set()
-    for text in map(bytes, texts):
-        if any(key in text for key in _IN_JSON):
-            refs |= refs_in(_decoder.decode(text))
-    return refs
+def references_in(*texts: bytes | msgspec.Raw) -> list[str]:
+    """The refs that JSON texts name, each as often as they do. Texts without a reference are not decoded."""
+    return [
+        ref
+        for text in map(bytes, texts)
+        if _may_refer(text)
+        for _, ref in _named_in(_decoder.decode(text))
+        if isinstance(ref, str)
+    ]
 
 
 def resolve(value: object, outcomes: Mapping[str, ParentOutcome]) -> Any:
@@ -81,9 +78,22 @@ def resolve(value: object, outcomes: Mapping[str, ParentOutcome]) -> Any:
 def resolve_json(text: bytes | msgspec.Raw, outcomes: Mapping[str, ParentOutcome]) -> bytes:
     """The same for a JSON text. The texts of results are copied, not decoded."""
     found = bytes(text)
-    if not any(key in found for key in _IN_JSON):
-        return found
-    return _encoder.encode(resolve(_decoder.decode(found), outcomes))
+    return _encoder.encode(resolve(_decoder.decode(found), outcomes)) if _may_refer(found) else found
+
+
+def _may_refer(text: bytes) -> bool:
+    return any(key in text for key in _IN_JSON)
+
+
+def _named_in(value: object) -> Iterator[tuple[str, object]]:
+    """The key and value of each object that is a reference, or would be one if its value were a string."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        key = _only_key(item)
+        if key in (RESULT, OUTCOME):
+            yield key, cast("dict[str, object]", item)[key]
+        todo.extend(item for _, item in _items(item))
 
 
 def _reference(value: object) -> tuple[str, str] | None:

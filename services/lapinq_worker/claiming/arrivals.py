@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome, Unstarted
@@ -66,6 +66,11 @@ class Arrivals:
             )
             self._imports[task] = alike
 
+    def end(self, ends: Iterable[tuple[Claim, Outcome]]) -> None:
+        """Ends claims that don't start."""
+        for claim, outcome in ends:
+            self._on_ended(Job(claim, _NO_TARGET, self._host), outcome, 0.0)
+
     @any_thread
     def unstarted(self) -> list[Claim]:
         """The claims that wait for their function and can be released."""
@@ -99,8 +104,7 @@ class Arrivals:
         if isinstance(found, Target):
             self._offer([Job(claim, found, self._host, asked) for claim in claims])
         else:
-            for claim in claims:
-                self._on_ended(Job(claim, _NO_TARGET, self._host), found, 0.0)
+            self.end((claim, found) for claim in claims)
         self._on_imported()
 
     def _offer(self, jobs: list[Job]) -> None:

@@ -38,7 +38,7 @@ class Fetcher:
 
         Hints.take                what it was told of since the last turn
         Claimer.reclaim           what claims took whose answer was lost
-        Inbox.pass_on             tasks that can't start here, or wait for a circuit breaker
+        Inbox.pass_on             tasks that can't start here, or wait for a circuit breaker or for results
         Inbox.wanted              how many tasks are wanted
         FullScans.scan            when due, or when no queue seems to have work
         Claimer.blocked           in which queues, most likely, nothing can start here
@@ -99,7 +99,8 @@ class Fetcher:
 
     def slot_freed(self) -> None:
         """Ends the pause if a task may wait for a slot."""
-        if not (self._is_rested and (self._saw_nothing or self._need_place)) or self._on_idle:
+        rests = self._is_rested and (self._saw_nothing or self._need_place)
+        if not rests or self._on_idle or self._inbox.waits_for_room:
             self._hints.look_everywhere()
 
     def ends_written(self) -> None:

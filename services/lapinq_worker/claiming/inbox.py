@@ -1,7 +1,7 @@
 """Claims on their way to the dispatcher, and back to the database if they can't start here.
 
-They wait for the import of their function (`Arrivals`), for the answer of a circuit breaker (`Admission`), or to be
-released. How many the worker has decides how many it wants.
+They wait for the import of their function (`Arrivals`), for the answer of a circuit breaker (`Admission`), for results
+that their arguments name (`NamedResults`), or to be released. How many the worker has decides how many it wants.
 """
 
 import logging
@@ -17,6 +17,7 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.admission import Admission
 from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.claiming.member import Member
+from lapinq_worker.claiming.named_results import NamedResults
 from lapinq_worker.claiming.prefetch import Prefetch
 from lapinq_worker.running.dispatcher import Dispatcher, OnEnded
 from lapinq_worker.running.functions import Functions
@@ -60,6 +61,7 @@ class Inbox:
         self._on_released = on_released
         self.prefetch = Prefetch()
         self._admission = Admission(member)
+        self._results = NamedResults(lambda: member.id)
         self._arrivals = Arrivals(
             dispatcher,
             functions,
@@ -75,12 +77,17 @@ class Inbox:
     @property
     def in_hand(self) -> int:
         """How many claimed tasks the worker has that have not ended, without those to release."""
-        return self._dispatcher.in_hand + self._arrivals.waiting + len(self._admission)
+        return self._dispatcher.in_hand + self._arrivals.waiting + len(self._admission) + len(self._results)
 
     @property
     def is_full(self) -> bool:
         """Whether tasks wait for a slot of the dispatcher."""
         return bool(self._dispatcher.waiting)
+
+    @property
+    def waits_for_room(self) -> bool:
+        """Whether tasks wait until others that hold large results start or end."""
+        return bool(self._results)
 
     @property
     def has_to_release(self) -> bool:
@@ -114,14 +121,17 @@ class Inbox:
         self.prefetch.claimed(
             time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
         )
-        self._arrivals.take_in(self._admission.hold_back(claims, round_trip), round_trip)
+        self._pass_on(self._admission.hold_back(claims, round_trip), round_trip)
 
     async def pass_on(self, connection: PinnedConnection) -> None:
-        """Asks for the tasks that a circuit breaker may keep, and releases those that can't start here."""
+        """Asks for the tasks that a circuit breaker may keep and for results that arguments name, and releases what
+        can't start here."""
         if self._admission:
             admitted = await self._admission.admit(connection)
             self._tally.released(admitted.refused)
-            self._arrivals.take_in(admitted.claims, admitted.round_trip)
+            self._pass_on(admitted.claims, admitted.round_trip)
+        while self._results and (self._results.has_room or self.free_slots):
+            await self._look_up(connection)
         if self._to_release:
             await self._release(connection)
 
@@ -138,26 +148,53 @@ class Inbox:
         jobs = self._dispatcher.take_unstarted(
             lambda job: not job.claim.is_transient and (takes_all or job.claim.is_governed)
         )
-        if jobs and not self._member.is_quiet:
+        claims = [job.claim for job in jobs]
+        if takes_all:
+            claims += self._results.take_unstarted()
+        if claims and not self._member.is_quiet:
             self.prefetch.stalled()
-        self._give_back([job.claim for job in jobs])
+        self._give_back(claims)
         if self._to_release:
             log.info("releasing %d tasks that have not started", len(self._to_release))
 
     @any_thread
     def unstarted(self) -> list[Claim]:
         """The claims that have not reached the dispatcher."""
-        return [*self._to_release, *self._admission.unstarted(), *self._arrivals.unstarted()]
+        return [
+            *self._to_release,
+            *self._admission.unstarted(),
+            *self._results.unstarted(),
+            *self._arrivals.unstarted(),
+        ]
 
     def take_unstarted(self) -> list[Claim]:
         """Takes out `unstarted`, once the fetcher has ended."""
-        self._give_back([*self._admission.take_unstarted(), *self._arrivals.take_unstarted()])
+        self._give_back(
+            [
+                *self._admission.take_unstarted(),
+                *self._results.take_unstarted(),
+                *self._arrivals.take_unstarted(),
+            ]
+        )
         claims, self._to_release = self._to_release, []
         return claims
 
     def stop(self) -> None:
         """Stops looking for functions."""
         self._arrivals.stop()
+
+    def _pass_on(self, claims: list[Claim], round_trip: float) -> None:
+        self._arrivals.take_in(self._results.hold_back(claims, round_trip), round_trip)
+
+    async def _look_up(self, connection: PinnedConnection) -> None:
+        try:
+            found = await self._results.look_up(connection)
+        except BaseException:
+            # Another worker may have more luck, or this one when the database is back.
+            self._give_back(self._results.take_unstarted())
+            raise
+        self._arrivals.take_in(found.claims, found.round_trip)
+        self._arrivals.end(found.too_large)
 
     def _give_back(self, claims: list[Claim]) -> None:
         self._tally.released(claims)

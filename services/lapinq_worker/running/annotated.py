@@ -7,12 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from lapinq_core.domain.annotations.typed_function import TypedParameters
 from lapinq_core.domain.errors import TypeMismatch
-
-Text = bytes | msgspec.Raw
+from lapinq_worker.running.job import Text
 
 
 class ArgumentsMismatch(TypeMismatch):

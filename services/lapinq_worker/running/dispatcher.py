@@ -226,6 +226,7 @@ class Dispatcher:
             and len(jobs) < MAX_CHUNK
             and waiting
             and not (waiting[0].target.is_coroutine or waiting[0].claim.isolation >= _ISOLATED)
+            and waiting[0].claim.parents is None
         ):
             spent += waiting[0].target.run_time.seconds
             if spent > CHUNK_SECONDS:

@@ -12,6 +12,7 @@ import msgspec
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.context import Transaction
 from lapinq_core.domain.tasks.functions.handling import Handling
+from lapinq_core.domain.tasks.references import resolve_json
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_worker.running.attempt_log import AttemptLog
 from lapinq_worker.running.host import Host
@@ -23,7 +24,8 @@ _keywords = msgspec.json.Decoder(dict[str, Any])
 _EMPTY = 2  # the length of "[]" and "{}"
 
 
-Decode = Callable[[bytes | msgspec.Raw, bytes | msgspec.Raw], tuple[Sequence[Any], dict[str, Any]]]
+Text = bytes | msgspec.Raw
+Decode = Callable[[Text, Text], tuple[Sequence[Any], dict[str, Any]]]
 """Makes what a function is called with of the JSON text of positional and keyword arguments."""
 
 
@@ -100,6 +102,13 @@ class Job:
             schedule=handling.retry,
             retries_time_limit=handling.retries_time_limit,
         )
+
+    def arguments(self) -> tuple[Text, Text]:
+        """The texts of positional and keyword arguments, with the results that they name."""
+        claim = self.claim
+        if claim.parents is None:
+            return claim.args, claim.kwargs
+        return resolve_json(claim.args, claim.parents), resolve_json(claim.kwargs, claim.parents)
 
     @property
     def time_limit(self) -> float:
@@ -199,9 +208,7 @@ class Job:
         self.is_committed = True
 
 
-def decode_arguments(
-    args: bytes | msgspec.Raw, kwargs: bytes | msgspec.Raw
-) -> tuple[list[Any], dict[str, Any]]:
+def decode_arguments(args: Text, kwargs: Text) -> tuple[list[Any], dict[str, Any]]:
     """Positional and keyword arguments from their JSON text."""
     return (
         [] if len(args) == _EMPTY else _arguments.decode(args),
@@ -209,6 +216,6 @@ def decode_arguments(
     )
 
 
-def decode_metadata(metadata: bytes | msgspec.Raw | None) -> dict[str, Any]:
+def decode_metadata(metadata: Text | None) -> dict[str, Any]:
     """A task's metadata from its JSON text; empty if there is none."""
     return {} if metadata is None or bytes(metadata) == b"null" else _keywords.decode(metadata)

@@ -5,11 +5,9 @@ import contextvars
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, cast
 
-import msgspec
-
 from lapinq_core.domain.tasks.context import Attempt, running
 from lapinq_core.domain.tasks.outcome import Outcome
-from lapinq_worker.running.job import Target
+from lapinq_worker.running.job import Target, Text
 from lapinq_worker.running.outcomes import MAX_RESULT_BYTES, raised, returned
 
 
@@ -25,20 +23,19 @@ class _NoGate:
 
 def call(
     target: Target,
-    args: bytes | msgspec.Raw,
-    kwargs: bytes | msgspec.Raw,
+    arguments: Callable[[], tuple[Text, Text]],
     attempt: Attempt | None = None,
     max_result_size: int = MAX_RESULT_BYTES,
     gate: Gate | None = None,
 ) -> Outcome:
     """Calls the function in its own context, so that context variables do not leak into the next call.
 
-    `current_task()` returns `attempt` there.
+    `arguments` gives the texts of positional and keyword arguments. `current_task()` returns `attempt` there.
     """
     gate = gate or _NoGate()
     function = target.function
     try:
-        positional, keywords = target.decode(args, kwargs)
+        positional, keywords = target.decode(*arguments())
         context = contextvars.copy_context()
         gate.is_open = True
         value = context.run(_run, attempt, function, positional, keywords)

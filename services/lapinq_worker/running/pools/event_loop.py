@@ -292,7 +292,7 @@ def _call(job: Job) -> Coroutine[Any, Any, Any]:
     if len(claim.args) == len(claim.kwargs) == _EMPTY:
         awaitable = target.function()
     else:
-        args, kwargs = target.decode(claim.args, claim.kwargs)
+        args, kwargs = target.decode(*job.arguments())
         awaitable = target.function(*args, **kwargs)
     # A function that is marked as a coroutine function may return any awaitable.
     return awaitable if awaitable.__class__ is types.CoroutineType else _as_coroutine(awaitable)

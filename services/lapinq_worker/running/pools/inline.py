@@ -57,7 +57,7 @@ async def arun_inline(job: Job) -> Ended:
 
 def _call(job: Job) -> Any:
     running.set(job)
-    args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
+    args, kwargs = job.target.decode(*job.arguments())
     value = job.target.function(*args, **kwargs)
     if value is not None and isinstance(value, Coroutine):
         return _run_coroutine(cast("Coroutine[Any, Any, Any]", value))
@@ -67,7 +67,7 @@ def _call(job: Job) -> Any:
 async def _acall(job: Job) -> Ended:
     running.set(job)
     try:
-        args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
+        args, kwargs = job.target.decode(*job.arguments())
         value = await job.target.function(*args, **kwargs)
     except asyncio.CancelledError:
         raise

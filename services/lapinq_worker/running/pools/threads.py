@@ -184,8 +184,7 @@ class ThreadPool:
                     log_start(job.target.log, job.claim)
                 outcome = call(
                     job.target,
-                    job.claim.args,
-                    job.claim.kwargs,
+                    job.arguments,
                     attempt=job,
                     max_result_size=self._limits.max_result_size,
                 )

@@ -53,7 +53,7 @@ def middleware(request: pytest.FixtureRequest) -> tuple[Watching, ...]:
 def called(target: Target, *args: Any, **kwargs: Any) -> Outcome:
     """How a task ends in a thread or a child process."""
     attempt = Job(make_claim(), target, Host(Limits()))
-    return call(target, msgspec.json.encode(args), msgspec.json.encode(kwargs), attempt)
+    return call(target, lambda: (msgspec.json.encode(args), msgspec.json.encode(kwargs)), attempt)
 
 
 def outcome_of(task_name: str, middleware: tuple[Middleware, ...], *args: Any, **kwargs: Any) -> Outcome:

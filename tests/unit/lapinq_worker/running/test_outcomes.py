@@ -371,7 +371,7 @@ def test_arguments_that_do_not_fit_are_told_with_the_signature(
     function: Callable[..., Any], args: bytes, middleware: tuple[Middleware, ...], told: str
 ) -> None:
     target = make_target(function, None, middleware)
-    outcome = call(target, args, b"{}", Job(make_claim(), Target(function), Host(Limits())))
+    outcome = call(target, lambda: (args, b"{}"), Job(make_claim(), Target(function), Host(Limits())))
     assert isinstance(outcome, Raised)
     assert outcome.error.endswith(told)
 

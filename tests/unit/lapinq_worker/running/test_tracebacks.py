@@ -46,7 +46,7 @@ class Grouping(Middleware):
 def traceback_of(function: Callable[..., Any], *middleware: Middleware) -> str:
     """Of a function that fails in a thread or a child process."""
     target = make_target(function, None, middleware)
-    outcome = call(target, b"[]", b"{}", Job(make_claim(), target, Host(Limits())))
+    outcome = call(target, lambda: (b"[]", b"{}"), Job(make_claim(), target, Host(Limits())))
     assert isinstance(outcome, Raised)
     assert outcome.traceback
     return outcome.traceback

@@ -87,6 +87,10 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
     kwargs: bytes
     details: Details
 
+    def arguments(self) -> tuple[bytes, bytes]:
+        """`args` and `kwargs`."""
+        return self.args, self.kwargs
+
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """How one call ended. Reports come in the order of the calls.

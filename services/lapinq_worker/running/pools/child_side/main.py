@@ -138,8 +138,7 @@ class _Caller:
             log_start(target.log, attempt)
         return call(
             target,
-            asked.args,
-            asked.kwargs,
+            asked.arguments,
             attempt,
             self._greeting.max_result_size,
             self._time_limit,

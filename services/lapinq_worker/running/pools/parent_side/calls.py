@@ -40,4 +40,5 @@ def call_of(job: Job, limits: Limits) -> Call:
         claim.request_id,
         claim.profile is True,
     )
-    return Call(claim.module_path, claim.task_name, bytes(claim.args), bytes(claim.kwargs), details)
+    args, kwargs = job.arguments()
+    return Call(claim.module_path, claim.task_name, bytes(args), bytes(kwargs), details)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.tasks.references import ParentOutcome, refs_in, refs_in_json, resolve_json
+from lapinq_core.domain.tasks.references import ParentOutcome, references_in, refs_in, resolve_json
 
 OUTCOMES = {
     "a": ParentOutcome("completed", msgspec.Raw(b'{"rows":[1,2]}')),
@@ -38,7 +38,7 @@ def test_a_reference_stands_for_the_parents_result_or_outcome(
     value: Any, refs: set[str], resolved: Any
 ) -> None:
     text = msgspec.json.encode(value)
-    assert refs_in(value) == refs_in_json(text) == refs
+    assert refs_in(value) == set(references_in(text)) == refs
     assert msgspec.json.decode(resolve_json(text, OUTCOMES)) == resolved
     assert msgspec.json.encode(value) == text  # it is left as it was
 
@@ -52,6 +52,10 @@ def test_a_reference_names_a_string(value: Any) -> None:
 def test_what_a_result_looks_like_is_not_resolved() -> None:
     outcomes = {"a": ParentOutcome("completed", msgspec.Raw(b'{"$result":"b"}')), "b": OUTCOMES["a"]}
     assert resolve_json(b'[{"$result":"a"}]', outcomes) == b'[{"$result":"b"}]'
+
+
+def test_a_ref_counts_as_often_as_it_is_named() -> None:
+    assert references_in(b'[{"$result":"a"},{"$outcome":"a"}]', b'{"x":{"$result":"a"}}') == ["a", "a", "a"]
 
 
 def test_depth_is_no_matter() -> None:

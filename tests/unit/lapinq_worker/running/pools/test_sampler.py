@@ -1,23 +1,30 @@
 """The sampler: what it meets in the main thread, and what it leaves out."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from lapinq_core.domain.tasks.outcome import Completed, Outcome
 from lapinq_core.domain.tasks.profile import WAITING, Profile, unpacked
 from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
-from lapinq_worker.running.job import Target
 from lapinq_worker.running.pools.calling import AROUND_THE_FUNCTION, call
 from lapinq_worker.running.pools.child_side import sampler as module
 from lapinq_worker.running.pools.child_side.sampler import Sampler
 from tests.support.sample import tasks
+from tests.unit.lapinq_worker.claims import make_job
+
+
+def called(function: Callable[..., Any], *args: Any) -> Outcome:
+    job = make_job(function, *args)
+    return call(job.target, job.arguments)
 
 
 def profile_of(seconds: float, interval: float = 0.001) -> tuple[Outcome, Profile]:
     sampler = Sampler(AROUND_THE_FUNCTION, interval)
     with sampler:
-        outcome = call(Target(tasks.busy_and_idle), f"[{seconds}, {seconds}]".encode(), b"{}")
+        outcome = called(tasks.busy_and_idle, seconds, seconds)
         until = time.perf_counter() + 0.02
         while time.perf_counter() < until:  # outside of the function
             pass
@@ -45,7 +52,7 @@ def test_the_time_of_a_function_is_that_of_its_stacks() -> None:
 def test_a_coroutine_that_waits_shows_what_it_awaits() -> None:
     sampler = Sampler(AROUND_THE_FUNCTION, 0.001)
     with sampler:
-        assert call(Target(tasks.abusy_and_waits), b"[0.1, 0.1]", b"{}") == Completed('"done"')
+        assert called(tasks.abusy_and_waits, 0.1, 0.1) == Completed('"done"')
     profile = unpacked(sampler.result())
     samples = {
         tuple(profile.frames[place].name for place in stack.frames[:4]): stack.samples
@@ -70,5 +77,5 @@ def test_stacks_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_function_that_ends_at_once_has_an_empty_profile() -> None:
     sampler = Sampler(AROUND_THE_FUNCTION, 60)
     with sampler:
-        assert call(Target(tasks.add), b"[1, 2]", b"{}") == Completed("3")
+        assert called(tasks.add, 1, 2) == Completed("3")
     assert unpacked(sampler.result()).stacks == []

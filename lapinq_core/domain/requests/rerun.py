@@ -1,6 +1,6 @@
 """The request to enqueue a task again, and the checked task that it makes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -23,7 +23,8 @@ from lapinq_core.domain.requests.values import (
     WebhookUrl,
     doc,
 )
-from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.domain.tasks.references import ParentOutcome, resolve_json
+from lapinq_core.domain.tasks.task import NewTask, check_own
 
 
 class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -104,6 +105,13 @@ def read_rerun(
     task = TaskReader(allowed, request_id).task(msgspec.structs.replace(before, **changes), new_id())
     assert before.queue_name is not None
     return Rerun(task, changes, before, before.queue_name)
+
+
+def put_in_results(task: NewTask, outcomes: Mapping[str, ParentOutcome]) -> None:
+    """Puts what its arguments name into them. Raises `InvalidValue` if it is nothing that arguments may hold."""
+    text = resolve_json(msgspec.json.encode([task.args, task.kwargs]), outcomes)
+    task.args, task.kwargs = msgspec.json.decode(text, type=tuple[list[Any], dict[str, Any]])
+    check_own(task)
 
 
 _changes = msgspec.json.Decoder(RerunRequest)

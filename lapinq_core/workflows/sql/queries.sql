@@ -34,3 +34,9 @@ SELECT m.workflow_id::text, w.name, m.ref, w.round, m.after_failure, m.waits_for
 SELECT task_id::text, workflow_id::text
   FROM lapinq_workflow_tasks
  WHERE task_id = ANY (%(ids)s::uuid[])
+
+-- name: queues_of
+-- The queue of each of these tasks. Locks nothing. Relies on lapinq_tasks_pkey.
+SELECT id::text, queue_name
+  FROM lapinq_tasks
+ WHERE id = ANY (%(ids)s::uuid[])

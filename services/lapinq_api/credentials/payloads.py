@@ -113,6 +113,17 @@ class PayloadView:
                 ),
             )
 
+    def check_result(self, queue: str, ref: str, stored: Mapping[str, Any]) -> None:
+        """Checks that they may see the end, `result` and `error`, of the task `ref` of `queue`, to pass it on.
+
+        Raises `Refused` (403).
+        """
+        if self._conceals(queue, stored):
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                f"{self._actor.name} may not pass on the result of {ref}: values of it are hidden from them",
+            )
+
     def check_steering(self, queue: str, stored: Mapping[str, Any], changes: Collection[str]) -> None:
         """Checks `changes`, names of fields, to a call of `queue` whose payload is `stored`, or to a copy of it.
 

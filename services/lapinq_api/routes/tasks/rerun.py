@@ -1,5 +1,10 @@
 """Enqueues a task again as a new one, with the changes that the body asks for."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,9 +24,14 @@ from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.routes.tasks.enqueue import Enqueued, EnqueuedTransient, enqueued, request_id
 from lapinq_api.state import State
 from lapinq_api.wire.codec import off_loop_if_large
+from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
-from lapinq_core.domain.requests.rerun import Rerun, RerunRequest, read_rerun
+from lapinq_core.domain.ids import is_of_workflow
+from lapinq_core.domain.requests.rerun import Rerun, RerunRequest, put_in_results, read_rerun
+from lapinq_core.domain.tasks.references import references_in
+from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.rerunning import enqueued_fields
+from lapinq_core.workflows.parents import NamedParent, named_parents, queues_of
 
 
 async def rerun_task(state: State, request: Request) -> Response:
@@ -51,11 +61,45 @@ async def rerun_task(state: State, request: Request) -> Response:
         await off_loop_if_large(
             fields.encode(), _check_secrets, state.payloads.for_(actor_of(request)), asked
         )
+        if is_of_workflow(which):
+            size += await _put_in_results(state, request, which, task)
         key = None if given is None else stored_key(request, given, f"POST /api/v1/tasks/{which}/rerun", body)
         outcome = await state.enqueue_batcher.put_all(
             [task], size, key, by=author_of(request), rerun_of=which
         )
     return enqueued(state, task, outcome)
+
+
+async def _put_in_results(state: State, request: Request, task_id: str, task: NewTask) -> int:
+    """Puts the results that arguments of `task`, a rerun of the member `task_id`, name into them. Returns their size.
+
+    Raises `Refused` (403, 413), and `InvalidValue` for a result that arguments can't hold.
+    """
+    refs = Counter(references_in(msgspec.json.encode([task.args, task.kwargs])))
+    if not refs:
+        return 0
+    limit = state.settings.max_payload_size
+    found = await state.database.run(named_parents, [(task_id, refs)], first_bytes=limit, max_bytes=limit)
+    size = sum(parent.size * refs[parent.ref] for parent in found)
+    if size > limit:
+        raise Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the results that its arguments name have {size} bytes together, more than {limit}",
+        )
+    queues = await state.database.run(queues_of, [parent.id for parent in found])
+    results = "".join(parent.result or "" for parent in found).encode()
+    with await state.admission.decoding(results):
+        await off_loop_if_large(results, _check_shown, state.payloads.for_(actor_of(request)), found, queues)
+        outcomes = {parent.ref: parent.outcome for parent in found}
+        await off_loop_if_large(results, put_in_results, task, outcomes)
+    return size
+
+
+def _check_shown(view: PayloadView, parents: Sequence[NamedParent], queues: Mapping[str, str]) -> None:
+    """Raises `Refused` (403) if something about one of the parents is hidden from the sender."""
+    for parent in parents:
+        if (queue := queues.get(parent.id)) is not None:
+            view.check_result(queue, parent.ref, {"result": parent.result, "error": parent.error})
 
 
 def _check_secrets(view: PayloadView, asked: Rerun) -> None:
@@ -80,7 +124,7 @@ OPERATIONS = (
             " and options, unless the body changes them, and starts now, unless it says `scheduled_at`. A user needs"
             " the permission `enqueue` on the queues of both. While the new task keeps values that are hidden from the"
             " caller, its function, webhook and other arguments stay too, and it can't move to a queue where they are"
-            " shown."
+            " shown. The new task is in no workflow: what its arguments name of one is put into them as it is now."
         ),
         parameters=(TASK_ID, IDEMPOTENCY_KEY),
         body=RerunRequest,

@@ -23,8 +23,9 @@ from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, log_in
 from tests.support.http.serving import serving
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
 from tests.support.rows.schedules import add_schedule
+from tests.support.rows.workflows import member, store
 
 SECRET = "hunter2"
 SEEN, UNSEEN = "mail", "video"
@@ -205,6 +206,23 @@ def test_nobody_sends_what_is_hidden_to_a_function_or_queue_or_with_arguments_of
         assert answer.status_code == 403
         assert answer.json()["error"].endswith(f"may not enqueue on the queue {UNSEEN}")
     assert change_schedule(master, {name: before[name] for name in NEW | MINE}).status_code == 200
+
+
+def test_nobody_passes_on_a_result_that_is_hidden_from_them(stage: Stage, api_database: str) -> None:
+    async def workflow(conn: Conn) -> str:
+        parent = member("parent", new_task(queue_name=UNSEEN, priority=9))
+        child = member("child", new_task(queue_name=SEEN, args=[{"$result": "parent"}]))
+        ids = await store(conn, [parent, child])
+        await complete(conn, await claim(conn, await add_worker(conn), 1, UNSEEN), RESULT)
+        return ids["child"]
+
+    child = on_connections(api_database, workflow)
+    with granted(stage, ["enqueue", "payload"], ["enqueue"]) as person:
+        answer = person.post(f"/api/v1/tasks/{child}/rerun")
+        assert answer.status_code == 403
+        assert answer.json()["error"].endswith("the result of parent: values of it are hidden from them")
+        assert person.post(f"/api/v1/tasks/{child}/rerun", json={"args": []}).status_code == 201
+    assert stage.people["program"].post(f"/api/v1/tasks/{child}/rerun").status_code == 201
 
 
 def test_a_key_that_may_not_read_a_schedule_sends_it_nowhere_else(stage: Stage) -> None:

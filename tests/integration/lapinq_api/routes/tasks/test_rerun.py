@@ -8,16 +8,19 @@ import msgspec
 import psycopg
 import pytest
 
-from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.ids import is_of_workflow, new_id
 from lapinq_core.domain.requests.enqueue import EnqueueRequest
 from lapinq_core.domain.requests.rerun import RerunRequest
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.task_detail import reruns_of
+from lapinq_core.tasks import actions
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.http.refusals import Row, check_refused
 from tests.support.programs.command_line import noted
+from tests.support.rows.factories import Conn, add_worker, claim, complete, new_task
+from tests.support.rows.workflows import member, store
 
 pytestmark = pytest.mark.http
 
@@ -37,6 +40,7 @@ FIELDS: dict[str, Any] = {
     "webhook_url": "https://example.org/done",
     "timeout_seconds": 40,
 }
+RESULT = {"text": 100 * "x"}
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +146,42 @@ def test_a_task_of_every_status_is_enqueued_again_and_stays_as_it_is(
         new = enqueued(api, rerun(api, task_id))
         assert (new["status"], new["args"], new["attempts"]) == ("pending", before["args"], 0), status
         assert api.get(f"{TASKS}/{task_id}").json() == before
+
+
+def test_results_that_arguments_name_are_put_in_and_the_new_task_is_in_no_workflow(
+    api: httpx.Client, api_database: str, serve: Serve
+) -> None:
+    ids = on_connections(api_database, workflow)
+    new = enqueued(api, rerun(api, ids["child"]))
+    assert (new["args"], new["kwargs"]) == ([[RESULT], {"$other": "a"}], {"of": None})
+    assert not is_of_workflow(new["id"])
+    new = enqueued(api, rerun(api, ids["child"], {"args": [{"$outcome": "parent"}], "kwargs": {}}))
+    assert new["args"] == [{"status": "completed", "result": RESULT, "error": None}]
+    # Of any other task it is data.
+    args = [{"$result": "parent"}]
+    assert enqueued(api, rerun(api, new["id"], {"args": args}))["args"] == args
+
+    refused = rerun(serve(max_payload_size=1024), ids["child"], {"args": args * 20})
+    assert (refused.status_code, refused.json()["error"]) == (
+        413,
+        "the results that its arguments name have 2220 bytes together, more than 1024",
+    )
+    check_invariants(api_database, list(ids.values()))
+
+
+async def workflow(conn: Conn) -> dict[str, str]:
+    """The ids of a completed task, and of one whose arguments name its result."""
+    arguments: dict[str, Any] = {
+        "args": [[{"$result": "parent"}], {"$other": "a"}],
+        "kwargs": {"of": {"$result": "gone"}},
+    }
+    parents = [member(ref, new_task(queue_name="of workflows")) for ref in ("parent", "gone")]
+    child = member("child", new_task(queue_name="of workflows", **arguments), after_failure="run")
+    ids = await store(conn, [*parents, child])
+    (claimed,) = await claim(conn, await add_worker(conn), 1, "of workflows")
+    await complete(conn, [claimed], msgspec.json.encode(RESULT).decode())
+    await actions.cancel(conn, ids["gone"])
+    return ids
 
 
 def test_a_repeated_request_stores_one_task_and_one_audit_entry(

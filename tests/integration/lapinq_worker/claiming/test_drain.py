@@ -20,6 +20,7 @@ from tests.support.database.invariants import check_invariants, statuses
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import Conn, enqueue, pause
+from tests.support.rows.workflows import member, store
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
@@ -80,6 +81,14 @@ async def test_it_waits_for_what_it_runs_and_for_what_comes_meanwhile(desk: Desk
     gate.open()
     await ended(draining)
     assert {task.status for task in await desk.find(running, delayed)} == {"completed"}
+
+
+async def test_it_runs_a_workflow_to_its_end(desk: Desk) -> None:
+    members = [member("0", task_of(tasks.aadd, 0, 0))]
+    members += [member(f"{n}", task_of(tasks.aadd, {"$result": f"{n - 1}"}, n)) for n in range(1, 6)]
+    ids = await store(desk.conn, members)
+    await ended(drain(desk))
+    assert [(task.status, task.result) for task in await desk.find(ids["5"])] == [("completed", "15")]
 
 
 async def test_it_does_not_wait_for_what_another_worker_runs(

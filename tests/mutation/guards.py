@@ -44,7 +44,7 @@ _SKIP_LOCKED = r"\s+SKIP LOCKED\b"
 _AT_ITS_INSTANT = (f"{SCHEDULES}/lock_schedules.sql", r" AND \(i\.at IS NULL OR [^)]*\)", "")
 
 _REMOVED = {
-    Guard.COMPLETE_TOKEN: (f"{TASKS}/complete.sql", _TOKEN, "true"),
+    Guard.COMPLETE_TOKEN: (f"{TASKS}/complete.sql", r"\br\.token = \(.+", "true"),
     Guard.SETTLE_TOKEN: (f"{TASKS}/settle.sql", _TOKEN, "true"),
     Guard.RELEASE_TOKEN: (f"{TASKS}/release.sql", _TOKEN, "true"),
     Guard.PROGRESS_TOKEN: (f"{TASKS}/report_progress.sql", _TOKEN, "true"),
@@ -77,7 +77,11 @@ _REMOVED = {
         r"\band now\.elapsed - self\._steady_since >= self\._lease",
         "",
     ),
-    Guard.REFUSED_VALUES: (f"{WORKER}/settling/settler.py", r"= psycopg\.DataError\b", "= psycopg.Error"),
+    Guard.REFUSED_VALUES: (
+        f"{WORKER}/settling/settler.py",
+        r"= \(psycopg\.DataError, .+\)",
+        "= psycopg.Error",
+    ),
     Guard.CLOCK_JUMP: (
         f"{WORKER}/liveness/lease_trust.py",
         r"max\(advanced - most, 0\.0\) \+ min\(advanced - least, 0\.0\)",

@@ -8,8 +8,10 @@
 -- expire.sql. An attempt is overdue `margin` seconds after its task's own time limit, or after `lease` seconds. Takes at
 -- most `isolated` tasks that must run alone, what the worker can start now; it picked the others for nothing.
 -- Takes nothing if one of the tasks has an id before `since`, or not before `until`. The caller replaces both by
--- constants, so that the plan has only the partitions between them. OFFSET 0 keeps the lookup a lookup by id: without it
--- PostgreSQL may read all tasks between the bounds, once.
+-- constants, so that the plan has only the partitions between them. Of many, the lowest id rules out the older ones.
+-- Reads the tasks by one array of ids: from PostgreSQL 17 on, neighbours are found without another descent of the index.
+-- The full join is a fence. For any other, and for IS NOT NULL instead of num_nonnulls, PostgreSQL may compare each task
+-- with each row, as statistics say that there are few.
 -- Returns one JSON cell: an array per task; "elsewhere" if it took nothing for that reason; "governed" for such a queue. A
 -- task to be profiled runs alone in a fresh process, as if it were isolated. Here date_part costs half of extract, which
 -- goes through numeric.
@@ -44,10 +46,12 @@ WITH picked AS MATERIALIZED (
            coalesce(k.since, greatest(t.created_at, t.scheduled_at)) AS due_at,
            t.webhook_url IS NOT NULL AS has_webhook
       FROM taken k
-     CROSS JOIN LATERAL (SELECT *
-                           FROM lapinq_tasks
-                          WHERE id = k.id AND id >= %(since)s::uuid AND id < %(until)s::uuid
-                         OFFSET 0) AS t
+      FULL JOIN (SELECT *
+                   FROM lapinq_tasks
+                  WHERE id = ANY ((SELECT array_agg(id) FROM taken)::uuid[])
+                    AND id >= (SELECT id FROM taken ORDER BY id LIMIT 1)
+                    AND id >= %(since)s::uuid AND id < %(until)s::uuid) AS t ON t.id = k.id
+     WHERE num_nonnulls(k.id, t.id) = 2
 ), leased AS (
     INSERT INTO lapinq_running (id, token, seq, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at,
                                 isolation, has_webhook)

@@ -4,7 +4,7 @@
 -- Returns a JSON cell as claim.sql does, without {otherwise}, and with the queue at the end of each task; and the queues that
 -- it left out because a policy governs their starts, or because there is news of a lane.
 -- Locks the rows it picks, queue by queue, skipping locked ones. Relies on lapinq_ready_claim, lapinq_tasks_pkey and the
--- primary keys of queues and lane news, on a pinned connection; compares rows as claim.sql does.
+-- primary keys of queues and lane news, on a pinned connection; compares rows, and joins, as claim.sql does.
 WITH asked AS MATERIALIZED (
     SELECT a.queue_name, a.mark_rank, a.mark_seq, a.most, q.paused_at IS NOT NULL AS is_paused,
            q.is_governed IS TRUE
@@ -41,10 +41,12 @@ WITH asked AS MATERIALIZED (
            coalesce(k.since, greatest(t.created_at, t.scheduled_at)) AS due_at,
            t.webhook_url IS NOT NULL AS has_webhook
       FROM taken k
-     CROSS JOIN LATERAL (SELECT *
-                           FROM lapinq_tasks
-                          WHERE id = k.id AND id >= %(since)s::uuid AND id < %(until)s::uuid
-                         OFFSET 0) AS t
+      FULL JOIN (SELECT *
+                   FROM lapinq_tasks
+                  WHERE id = ANY ((SELECT array_agg(id) FROM taken)::uuid[])
+                    AND id >= (SELECT id FROM taken ORDER BY id LIMIT 1)
+                    AND id >= %(since)s::uuid AND id < %(until)s::uuid) AS t ON t.id = k.id
+     WHERE num_nonnulls(k.id, t.id) = 2
 ), leased AS (
     INSERT INTO lapinq_running (id, token, seq, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at,
                                 isolation, has_webhook)

@@ -1,30 +1,28 @@
 -- Completes running attempts: out of running, a final attempt appended, the count moved, and a webhook left for
 -- delivery if the task names one. Only then is the task itself read.
--- Takes arrays of ids, tokens and seconds, and JSON arrays of results as text and of logs, which may be shorter.
+-- Takes arrays of ids, strictly ascending, of tokens and of seconds, and JSON arrays of results as text and of logs, which
+-- may be shorter. width_bucket finds the place of an id in its array by bisection; JSON counts places from zero.
 -- Returns how many were still ours.
--- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
+-- A row with another token belongs to a later claim and stays. Locks running rows in ascending order of id.
 -- Relies on lapinq_running_pkey, on a pinned connection: by statistics the table looks tiny while it is full of dead
--- rows. The array keeps PostgreSQL from walking that whole index in the order of a join on equality.
+-- rows. Without a join there is only one way to read it.
 WITH ended AS (
     DELETE FROM lapinq_running r
-     USING ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seconds)s::float8[]),
-                      json_array_elements_text(%(results)s::json), json_array_elements_text(%(logs)s::json))
-           AS i (id, token, run_seconds, result, logs)
-     WHERE r.id = ANY (ARRAY[i.id])
-       AND r.token = i.token
+     WHERE r.id = ANY (%(ids)s::uuid[])
+       AND r.token = (%(tokens)s::uuid[])[width_bucket(r.id, %(ids)s::uuid[])]
     RETURNING r.id, r.token, r.queue_name, r.attempt, r.worker_id, r.claimed_at, r.progress, r.progress_message,
-              r.has_webhook, r.lane, i.run_seconds, i.result, i.logs
+              r.has_webhook, r.lane, width_bucket(r.id, %(ids)s::uuid[]) AS place
 ), recorded AS (
     INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, result, run_seconds, claimed_at, finished_at,
                                  worker_id, token, logs, progress, progress_message)
-    SELECT id, attempt, true, 'completed', result, run_seconds, claimed_at, lapinq_now(), worker_id, token, logs,
-           progress, progress_message
+    SELECT id, attempt, true, 'completed', %(results)s::jsonb ->> place - 1, (%(seconds)s::float8[])[place],
+           claimed_at, lapinq_now(), worker_id, token, %(logs)s::jsonb ->> place - 1, progress, progress_message
       FROM ended
 ), told AS (
     INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, result, attempt, started_at,
                                  finished_at, retry_since, due_at)
-    SELECT e.id, e.queue_name, t.task_name, t.webhook_url, 'completed', e.result, e.attempt, e.claimed_at, lapinq_now(),
-           lapinq_now(), lapinq_now()
+    SELECT e.id, e.queue_name, t.task_name, t.webhook_url, 'completed', %(results)s::jsonb ->> e.place - 1, e.attempt,
+           e.claimed_at, lapinq_now(), lapinq_now(), lapinq_now()
       FROM ended e
      CROSS JOIN lapinq_webhook_of(e.id) AS t
      WHERE e.has_webhook IS NOT FALSE

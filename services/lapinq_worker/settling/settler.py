@@ -21,6 +21,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 import psycopg
+from psycopg import errors as pg
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pinned_session import PinnedSession
@@ -68,7 +69,7 @@ log = logging.getLogger(__name__)
 
 _UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
 
-REFUSED: type[psycopg.Error] = psycopg.DataError
+REFUSED: tuple[type[psycopg.Error], ...] = (psycopg.DataError, pg.ProgramLimitExceeded)
 """The database refuses a value in the statement, and would refuse it again."""
 
 T = TypeVar("T")

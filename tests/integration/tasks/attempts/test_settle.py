@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Retry
@@ -99,17 +101,21 @@ async def test_a_result_from_before_a_rescue_and_a_requeue_is_refused(conn: Conn
     assert (await attempts(conn, task))[-1] == (1, True, "completed", '"new"', None)
 
 
-async def test_old_and_new_claims_of_one_task_in_one_batch_are_told_apart(conn: Conn) -> None:
-    (task,) = await enqueue(conn)
+@pytest.mark.parametrize("old_first", [True, False])
+async def test_old_and_new_claims_of_one_task_in_one_batch_are_told_apart(
+    conn: Conn, old_first: bool
+) -> None:
+    await enqueue(conn, 3)
     worker = await add_worker(conn)
-    (old,) = await claim(conn, worker)
-    await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
+    first, old, last = await claim(conn, worker, 3)
+    await worker_verbs.settle(conn, [ended_as(old.id, old.token, Retry(0.0, "again"))])
     (new,) = await claim(conn, worker)
-    done = await worker_verbs.complete(
-        conn, [task, task], [old.token, new.token], ['"old"', '"new"'], [0.1, 0.2]
-    )
-    assert done == 1
-    assert (await attempts(conn, task))[-1] == (2, True, "completed", '"new"', None)
+    done = [first, old, new, last] if old_first else [first, new, old, last]
+    ids, tokens = [one.id for one in done], [one.token for one in done]
+    results = ['"first"', *(['"old"', '"new"'] if old_first else ['"new"', '"old"']), '"last"']
+    assert await worker_verbs.complete(conn, ids, tokens, results, [0.1] * 4) == 3
+    for task, number, result in ((first, 1, '"first"'), (new, 2, '"new"'), (last, 1, '"last"')):
+        assert (await attempts(conn, task.id))[-1] == (number, True, "completed", result, None)
 
 
 async def test_a_repeated_commit_is_known_as_our_own(conn: Conn) -> None:

@@ -1,6 +1,6 @@
 """The requests to store a workflow and to add tasks to one, and the checked graph that each makes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -13,7 +13,7 @@ from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.enqueue import EnqueueRequest, TaskReader
 from lapinq_core.domain.requests.values import JSON_LIMITS, Name, doc
-from lapinq_core.domain.tasks.references import refs_in
+from lapinq_core.domain.tasks.references import OUTCOME, RESULT, refs_in
 from lapinq_core.domain.tasks.task import NewTask, check_json, check_name
 
 MAX_TASKS = 10_000
@@ -27,13 +27,14 @@ AfterFailure = Literal["cancel", "run", "fail"]
 class Member(msgspec.Struct):
     """A task of a workflow. `after` holds the distinct refs of its parents, those in its arguments included.
 
-    `after_failure`: what happens to it if a parent does not complete.
+    `after_failure`: what happens to it if a parent does not complete. `number`: its place in the request, from 0.
     """
 
     ref: str
     task: NewTask
     after: list[str]
     after_failure: AfterFailure = "cancel"
+    number: int = 0
 
 
 class NewWorkflow(msgspec.Struct):
@@ -114,9 +115,18 @@ def read_added(body: bytes, allowed: Sequence[str] = (), request_id: str | None 
     return _members(asked.tasks, TaskReader(allowed, request_id), is_whole=False)
 
 
-def place_in(body: bytes, ref: str) -> str:
-    """Where the task `ref` is in `body`, which has been read: for errors that are found later."""
-    return f"tasks[{[one.ref for one in _refs.decode(body).tasks].index(ref)}]"
+def in_task(number: int, error: InvalidValue) -> InvalidValue:
+    """`error` in a field of a task, as one of the request with that task."""
+    return InvalidValue(f"tasks[{number}].{error.loc}", error.msg)
+
+
+def unknown_parent(member: Member, parent: str, known: Iterable[str] = ()) -> InvalidValue:
+    """The error for a `parent` that is not in the workflow. `known` are refs that it may be a misspelling of."""
+    meant = did_you_mean(parent, known)
+    return in_task(
+        member.number,
+        InvalidValue(_where(member, parent), f"names {parent!r}, which is no ref of a task{meant}"),
+    )
 
 
 def _members(asked: list[WorkflowTaskRequest], reader: TaskReader, *, is_whole: bool) -> list[Member]:
@@ -125,13 +135,11 @@ def _members(asked: list[WorkflowTaskRequest], reader: TaskReader, *, is_whole: 
     members: dict[str, Member] = {}
     for number, one in enumerate(asked):
         try:
-            member = _member(one, reader)
-            if member.ref in members:
-                raise InvalidValue(
-                    "ref", f"is that of tasks[{_number(members, member.ref)}], too: {member.ref!r}"
-                )
+            member = _member(one, number, reader)
+            if (other := members.get(member.ref)) is not None:
+                raise InvalidValue("ref", f"is that of tasks[{other.number}], too: {member.ref!r}")
         except InvalidValue as error:
-            raise _in_task(number, error) from error
+            raise in_task(number, error) from error
         members[member.ref] = member
     edges = sum(len(member.after) for member in members.values())
     if edges > MAX_EDGES:
@@ -145,7 +153,7 @@ def _members(asked: list[WorkflowTaskRequest], reader: TaskReader, *, is_whole: 
     return ordered
 
 
-def _member(asked: WorkflowTaskRequest, reader: TaskReader) -> Member:
+def _member(asked: WorkflowTaskRequest, number: int, reader: TaskReader) -> Member:
     ref, after, after_failure = asked.ref, asked.after or [], asked.after_failure or "cancel"
     check_name("ref", ref)
     if after_failure not in get_args(AfterFailure):
@@ -160,18 +168,31 @@ def _member(asked: WorkflowTaskRequest, reader: TaskReader) -> Member:
         raise InvalidValue("debounce", "is not possible in a workflow: a later call would replace the task")
     if task.unique is not None:
         task.unique = msgspec.structs.replace(task.unique, on_conflict="reject")
-    parents = dict.fromkeys([*after, *sorted(_refs_in("args", task.args) | _refs_in("kwargs", task.kwargs))])
-    member = Member(ref, task, list(parents), cast("AfterFailure", after_failure))
+    for name in (RESULT, OUTCOME):
+        if task.kwargs.keys() == {name}:
+            raise InvalidValue(f"kwargs.{name}", "must be the value of an argument")
+    _check_references("args", task.args)
+    _check_references("kwargs", task.kwargs)
+    parents = dict.fromkeys([*after, *sorted(refs_in([task.args, task.kwargs]))])
+    member = Member(ref, task, list(parents), cast("AfterFailure", after_failure), number)
     if ref in parents:
         raise InvalidValue(_where(member, ref), "names the task itself")
     return member
 
 
-def _refs_in(loc: str, value: object) -> set[str]:
-    try:
-        return refs_in(value)
-    except InvalidValue as error:
-        raise InvalidValue(loc, error.msg) from error
+def _check_references(loc: str, value: object) -> None:
+    """What looks like a reference must name a ref. `value` is JSON at most 100 levels deep."""
+    if isinstance(value, list):
+        for index, item in enumerate(cast("list[object]", value)):
+            if type(item) in _CONTAINERS:
+                _check_references(f"{loc}[{index}]", item)
+    elif isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        for name, item in fields.items():
+            if len(fields) == 1 and name in (RESULT, OUTCOME) and type(item) is not str:
+                raise InvalidValue(f"{loc}.{name}", "must be the ref of a task, a string")
+            if type(item) in _CONTAINERS:
+                _check_references(f"{loc}.{name}", item)
 
 
 def _where(member: Member, parent: str) -> str:
@@ -181,24 +202,22 @@ def _where(member: Member, parent: str) -> str:
 
 
 def _check_parents(members: dict[str, Member]) -> None:
-    for number, member in enumerate(members.values()):
+    for member in members.values():
         for parent in member.after:
             if parent not in members:
-                meant = did_you_mean(parent, members)
-                error = InvalidValue(
-                    _where(member, parent), f"names {parent!r}, which is no ref of a task{meant}"
-                )
-                raise _in_task(number, error)
+                raise unknown_parent(member, parent, members)
 
 
 def _check_unique_keys(members: dict[str, Member]) -> None:
     """Two tasks with one key would refuse each other."""
     first: dict[tuple[str, str], str] = {}
-    for number, member in enumerate(members.values()):
+    for member in members.values():
         if (key := member.task.unique_key) is not None:
             other = first.setdefault((member.task.queue_name, key), member.ref)
             if other != member.ref:
-                raise _in_task(number, InvalidValue("unique.key", f"is that of the task {other!r}, too"))
+                raise in_task(
+                    member.number, InvalidValue("unique.key", f"is that of the task {other!r}, too")
+                )
 
 
 def _in_order(members: dict[str, Member]) -> list[Member]:
@@ -212,25 +231,9 @@ def _in_order(members: dict[str, Member]) -> list[Member]:
         cycle: list[str] = error.args[1]
         shown = [*cycle[:_MAX_SHOWN], "…", cycle[-1]] if len(cycle) > _MAX_SHOWN else cycle
         problem = f"is part of a cycle: {' -> '.join(shown)}"
-        raise _in_task(_number(members, cycle[-1]), InvalidValue("after", problem)) from None
+        raise in_task(members[cycle[-1]].number, InvalidValue("after", problem)) from None
 
 
-def _number(members: dict[str, Member], ref: str) -> int:
-    return [*members].index(ref)
-
-
-def _in_task(number: int, error: InvalidValue) -> InvalidValue:
-    return InvalidValue(f"tasks[{number}].{error.loc}", error.msg)
-
-
-class _Ref(msgspec.Struct):
-    ref: str
-
-
-class _Refs(msgspec.Struct):
-    tasks: list[_Ref]
-
-
+_CONTAINERS = (list, dict)
 _workflow = msgspec.json.Decoder(WorkflowRequest)
 _added = msgspec.json.Decoder(AddedTasksRequest)
-_refs = msgspec.json.Decoder(_Refs)

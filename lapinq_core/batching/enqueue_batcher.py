@@ -14,10 +14,13 @@ import asyncio
 import contextvars
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
+from typing import TypeVar
 
 import msgspec
+import psycopg
 
 from lapinq_core.batching.database import Database, Overloaded
 from lapinq_core.batching.key_turns import KeyTurns
@@ -34,12 +37,13 @@ from lapinq_core.intake.idempotency import (
     Earlier,
     Key,
     KeyHeld,
-    UniqueKeyBusy,
     store,
 )
 from lapinq_core.intake.unique_keys import keys_of
 from lapinq_core.people.audit import Author
 from lapinq_core.tasks.due_notices import announce
+
+T = TypeVar("T")
 
 MAX_AT_ONCE = 500
 ENOUGH = 32
@@ -115,32 +119,50 @@ class EnqueueBatcher:
     ) -> Earlier | Answered | None:
         """Like `put`, for several tasks: stores all or none. `by` and `rerun_of` are those of `Asked`. With `numbered`
         errors name the number of the task."""
+        store_them = partial(_store_one, asked=Asked(tasks, key, by, rerun_of))
+        return await self.put_with(store_them, tasks, size, numbered=numbered)
+
+    async def put_with(
+        self,
+        store_them: Callable[[psycopg.AsyncConnection], Awaitable[tuple[T, Taken]]],
+        tasks: Sequence[NewTask],
+        size: int,
+        *,
+        numbered: bool = False,
+    ) -> T:
+        """Like `put_all`, but `store_them` stores `tasks`, and tells the answer and what to announce.
+
+        It is called again while it raises `KeyHeld`.
+        """
         await self._limits.check(tasks, numbered=numbered)
-        asked = Asked(tasks, key, by, rerun_of)
         until = self._loop.time() + self._database.budget
+        budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
         keys = keys_of(tasks)
         if not keys:
-            return await self._put_until(until, asked, size)
-        until = min(until, self._loop.time() + MAX_KEY_SECONDS)
-        async with self._turns.take(keys, until - MIN_TRY_SECONDS):
-            return await self._put_until(until, asked, size, has_turn=True)
+            answer, taken = await self._try_until(until, budget, store_them)
+        else:
+            until = min(until, self._loop.time() + MAX_KEY_SECONDS)
+            async with self._turns.take(keys, until - MIN_TRY_SECONDS):
+                answer, taken = await self._try_until(until, budget, store_them, has_turn=True)
+        self._notify(taken, sum(not task.is_blocked for task in tasks))
+        return answer
 
-    async def _put_until(
-        self, until: float, asked: Asked, size: int, *, has_turn: bool = False
-    ) -> Earlier | Answered | None:
-        budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
+    async def _try_until(
+        self,
+        until: float,
+        budget: float,
+        store_them: Callable[[psycopg.AsyncConnection], Awaitable[tuple[T, Taken]]],
+        *,
+        has_turn: bool = False,
+    ) -> tuple[T, Taken]:
         pause = INITIAL_PAUSE_SECONDS
         while True:
             async with self._database.key_turn(until - self._loop.time()) if has_turn else nullcontext():
                 try:
-                    [answer], taken = await self._database.within(budget, store, [asked])
-                except UniqueKeyBusy as error:
-                    answer, taken = error, Taken()
-            if not isinstance(answer, KeyHeld):
-                self._notify(taken, len(asked.tasks))
-                return answer
-            if self._loop.time() + pause + MIN_TRY_SECONDS > until:
-                raise answer
+                    return await self._database.within(budget, store_them)
+                except KeyHeld:
+                    if self._loop.time() + pause + MIN_TRY_SECONDS > until:
+                        raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
@@ -226,6 +248,13 @@ class EnqueueBatcher:
         self._paused -= 1
         if not entry.stored.done():  # else its client has disconnected
             self._append(entry)
+
+
+async def _store_one(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[Earlier | Answered | None, Taken]:
+    [answer], taken = await store(conn, [asked])
+    if isinstance(answer, KeyHeld):
+        raise answer
+    return answer, taken
 
 
 def _can_announce(requests: Sequence[Asked]) -> bool:

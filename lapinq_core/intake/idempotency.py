@@ -13,7 +13,7 @@ A request whose client chose the task's id needs no key (`domain.tasks.chosen_id
 only then does anybody look what is there already.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import psycopg
@@ -28,7 +28,7 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
 from lapinq_core.intake.enqueueing import Taken, take_in
 from lapinq_core.intake.rerunning import record_rerun
-from lapinq_core.intake.unique_keys import Met, UniqueConflict, choice, have_unique_keys, read_met
+from lapinq_core.intake.unique_keys import Choice, Met, UniqueConflict, choice, have_unique_keys, read_met
 from lapinq_core.intake.user_enqueue import record_enqueue
 from lapinq_core.people.audit import Author
 
@@ -156,10 +156,7 @@ async def enqueue_once(
         tasks = sorted((task for n in stored for task in requests[n].tasks), key=lambda task: task.id)
         if have_unique_keys(tasks):
             [asked] = requests
-            try:
-                answers[0], taken = await _store_unique(conn, asked)
-            except _LOCK_TIMEOUT:
-                raise UniqueKeyBusy from None
+            answers[0], taken = await _store_unique(conn, asked)
         else:
             taken = await take_in(conn, tasks) if tasks else Taken()
         if rest:
@@ -171,6 +168,32 @@ async def enqueue_once(
             if asked.by is not None:
                 await _record(conn, asked, outcome, asked.by)
     return answers, taken
+
+
+async def claim_key(conn: psycopg.AsyncConnection, key: Key, ids: Ids) -> Earlier | None:
+    """Writes the key of a request whose answer has `ids`, as the first in the transaction that stores its tasks.
+
+    Returns the answer to an earlier request with it, which stored them. Raises `KeyHeld` while that has not ended.
+    """
+    await conn.execute(_SETTINGS)
+    written, held = await _claim(conn, {key: ids})
+    if key.name in held:
+        raise KeyHeld
+    if key.name in written:
+        return None
+    digest, earlier, met = (await _find(conn, [key.name]))[key.name]
+    return Earlier(earlier, digest == key.digest, met)
+
+
+async def take_unique_keys(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Choice:
+    """Gives the tasks their unique keys, before the transaction stores them. Raises `UniqueConflict` and
+    `UniqueKeyBusy`."""
+    params = {"tasks": msgspec.json.encode(tasks).decode()}
+    try:
+        met = await first_value(conn, sql("try_unique_keys"), params, prepare=True)
+    except _LOCK_TIMEOUT:
+        raise UniqueKeyBusy from None
+    return choice(tasks, met)
 
 
 async def retake_unique_key(conn: psycopg.AsyncConnection, task_id: str) -> None:
@@ -202,9 +225,7 @@ async def _store(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
 
 
 async def _store_unique(conn: psycopg.AsyncConnection, asked: Asked) -> tuple[Answered, Taken]:
-    params = {"tasks": msgspec.json.encode(asked.tasks).decode()}
-    met = await first_value(conn, sql("try_unique_keys"), params, prepare=True)
-    chosen = choice(asked.tasks, met)
+    chosen = await take_unique_keys(conn, asked.tasks)
     taken = await take_in(conn, chosen.tasks) if chosen.tasks else Taken()
     if asked.key is not None and chosen.met.existing:
         params = {
@@ -270,7 +291,8 @@ async def _chosen(
     for n, one in enumerate(requests):
         if one.key is not None:
             first.setdefault(one.key.name, n)
-    written, held = await _claim(conn, [requests[n] for n in first.values()])
+    keys = {key: requests[n].ids for n in first.values() if (key := requests[n].key)}
+    written, held = await _claim(conn, keys)
     stored: list[int] = []
     rest: list[tuple[int, Key]] = []
     waiting: list[int] = []
@@ -284,14 +306,10 @@ async def _chosen(
     return stored, rest, waiting
 
 
-async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[set[str], set[str]]:
-    """Writes the keys of `requests`, each occurring once; returns those that were free and those that are held."""
-    keys = [
-        {"key": one.key.name, "digest": one.key.digest.hex(), "task_ids": one.ids}
-        for one in requests
-        if one.key is not None
-    ]
-    params = {"keys": msgspec.json.encode(keys).decode()}
+async def _claim(conn: psycopg.AsyncConnection, keys: Mapping[Key, Ids]) -> tuple[set[str], set[str]]:
+    """Writes `keys`, with the ids in their answers; returns the names of those that were free and that are held."""
+    objects = [{"key": key.name, "digest": key.digest.hex(), "task_ids": ids} for key, ids in keys.items()]
+    params = {"keys": msgspec.json.encode(objects).decode()}
     rows = await all_rows(conn, sql("claim_keys"), params, prepare=True)
     return {key for key, _, is_written in rows if is_written}, {key for key, is_held, _ in rows if is_held}
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.requests.refusals import UNIQUE_KEY_HELD
+from lapinq_core.domain.requests.refusals import unique_key_held
 from lapinq_core.domain.tasks.task import NewTask
 
 
@@ -34,17 +34,23 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class UniqueConflict(LapinqError):
-    """Another task has the unique key. `number` is that of the task in the request, `loc` the place of its key."""
+    """Another task has the unique key.
 
-    def __init__(self, task_id: str = "", number: int = 0, loc: str = "unique.key") -> None:
-        super().__init__(UNIQUE_KEY_HELD.format(task_id))
+    `number` is that of the task in the request, `loc` the place of its key, and `ref` its ref in a workflow.
+    """
+
+    def __init__(
+        self, task_id: str = "", number: int = 0, loc: str = "unique.key", ref: str | None = None
+    ) -> None:
+        super().__init__(unique_key_held(task_id, ref))
         self.task_id = task_id
         self.number = number
         self.loc = loc
+        self.ref = ref
 
-    def in_batch(self) -> "UniqueConflict":
-        """The same, of a task in a list."""
-        return UniqueConflict(self.task_id, self.number, f"[{self.number}].{self.loc}")
+    def in_batch(self, batch: str = "", ref: str | None = None) -> "UniqueConflict":
+        """The same, of a task in the list `batch`; empty: the whole request is that list."""
+        return UniqueConflict(self.task_id, self.number, f"{batch}[{self.number}].{self.loc}", ref)
 
 
 def keys_of(tasks: Sequence[NewTask]) -> set[tuple[str, str]]:

@@ -68,7 +68,8 @@ async def retry(conn: psycopg.AsyncConnection, workflow_id: str, *, by: str) -> 
         raise WorkflowCancelled
     tasks, queues, refused = await one_row(conn, sql("retry_workflow"), {"id": workflow_id, "by": by})
     if refused is not None:
-        raise UniqueConflict(refused, loc="unique_key")
+        ref, holder = await one_row(conn, sql("holder_of_unique_key"), {"id": refused})
+        raise UniqueConflict(holder, loc="unique_key", ref=ref)
     if not tasks:
         raise NothingToRetry
     return Retried(tasks, set(queues))

@@ -58,6 +58,13 @@ class Node(msgspec.Struct, frozen=True):
     cause: str | None
 
 
+class Edge(msgspec.Struct, frozen=True):
+    """The refs of a task and of one that comes after it."""
+
+    parent: str
+    child: str
+
+
 class Neighbour(msgspec.Struct, frozen=True):
     """A parent or child of a task."""
 
@@ -114,6 +121,21 @@ async def edges_of(
     """The ids of each parent and child."""
     rows = await all_rows(conn, sql("edges"), {"id": workflow_id, "limit": limit}, prepare=False)
     return [(parent, child) for parent, child in rows]
+
+
+async def graph_of(
+    conn: psycopg.AsyncConnection, workflow_id: str, *, after: str | None = None, limit: int
+) -> tuple[list[Node], list[Edge]]:
+    """Its tasks as `tasks_of` returns them, and the edges that lead to these."""
+    nodes = await tasks_of(conn, workflow_id, after=after, limit=limit)
+    params = {"ids": [node.id for node in nodes]}
+    return nodes, [Edge(*row) for row in await all_rows(conn, sql("edges_into"), params, prepare=False)]
+
+
+async def queues_of_workflow(conn: psycopg.AsyncConnection, workflow_id: str) -> list[str] | None:
+    """The queues of its tasks; None for an unknown id."""
+    row = await maybe_row(conn, sql("queues_of_workflow"), {"id": workflow_id}, prepare=True)
+    return None if row is None else row[0]
 
 
 async def place_of(conn: psycopg.AsyncConnection, task_id: str) -> Place | None:

@@ -9,10 +9,10 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 
 KEY_IN_PROGRESS = "another request with the same Idempotency-Key is in progress"
 KEY_REUSED = "the Idempotency-Key was used for a different request within 24 hours"
-UNIQUE_KEY_HELD = "the task {} has this unique key"
 UNIQUE_KEY_BUSY = "another transaction with the same unique key has not ended"
 NOTHING_HERE = "there is nothing at this path"
 UNKNOWN_TASK = "there is no task with this id"
+UNKNOWN_WORKFLOW = "there is no workflow with this id"
 NOT_FINISHED = "task not finished"
 STILL_RUNNING = "the task is running: use DELETE with ?running=true to ask it to stop"
 MOVING = "the task changed its status at every try; try again"
@@ -41,10 +41,16 @@ class ConflictBody(ErrorBody, frozen=True, omit_defaults=True, kw_only=True):
     task_id: str
 
 
-def unique_conflict(task_id: str, loc: str) -> ConflictBody:
-    """`loc` is the place of the key in the request."""
+def unique_key_held(task_id: str, ref: str | None = None) -> str:
+    """`ref` is that of the refused task, if it belongs to a workflow."""
+    whose = "this unique key" if ref is None else f"the unique key of {ref!r}"
+    return f"the task {task_id} has {whose}"
+
+
+def unique_conflict(task_id: str, loc: str, ref: str | None = None) -> ConflictBody:
+    """`loc` is the place of the key in the request, `ref` as in `unique_key_held`."""
     return ConflictBody(
-        error=UNIQUE_KEY_HELD.format(task_id),
+        error=unique_key_held(task_id, ref),
         details=[Detail(loc, f"belongs to the task {task_id}")],
         task_id=task_id,
     )

@@ -115,6 +115,10 @@ def read_added(body: bytes, allowed: Sequence[str] = (), request_id: str | None 
     return _members(asked.tasks, TaskReader(allowed, request_id), is_whole=False)
 
 
+def in_request_order(members: Sequence[Member]) -> list[Member]:
+    return sorted(members, key=lambda member: member.number)
+
+
 def in_task(number: int, error: InvalidValue) -> InvalidValue:
     """`error` in a field of a task, as one of the request with that task."""
     return InvalidValue(f"tasks[{number}].{error.loc}", error.msg)

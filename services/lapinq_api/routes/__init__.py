@@ -28,6 +28,7 @@ from lapinq_api.routes.tasks import (
     tasks,
     why,
 )
+from lapinq_api.routes.workflows import changing, reading, storing
 
 _DESCRIBED = (
     *enqueue.OPERATIONS,
@@ -43,6 +44,9 @@ _DESCRIBED = (
     *queues.OPERATIONS,
     *limits.OPERATIONS,
     *breakers.OPERATIONS,
+    *storing.OPERATIONS,
+    *reading.OPERATIONS,
+    *changing.OPERATIONS,
     *schedules.OPERATIONS,
     *preview.OPERATIONS,
     *actions.OPERATIONS,

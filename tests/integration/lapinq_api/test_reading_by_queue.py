@@ -20,6 +20,7 @@ from lapinq_api.dashboard.page.view import Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.figures import Figures
+from lapinq_core.domain.requests.workflows import read_workflow
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.profile import Frame, collapsed, packed
 from lapinq_core.error_groups import recording
@@ -29,6 +30,7 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.schedules import firing
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.workflows.storing import store
 from tests.integration.lapinq_api.dashboard.live.conftest import hear_until, let_in, opened, say
 from tests.integration.lapinq_api.routes.test_permissions import SECRET, Caller, headers_of
 from tests.support.database.running import on_connections
@@ -153,6 +155,9 @@ async def fill(conn: Conn) -> dict[str, str]:
     await rollups.record(conn, {HUSH: figures, MAIL: Figures(started=1, completed=1)})
     await task_rollups.record(conn, {(HUSH, TASK): figures, (MAIL, TASK): Figures(completed=1)})
     await enqueue(conn, 2, queue_name=MAIL, task_name="send")
+    part = {"ref": "hush-ref-sesame", "task_name": TASK, "module_path": "hush.sesame", "queue_name": HUSH}
+    workflow = read_workflow(msgspec.json.encode({"name": "hush-workflow-sesame", "tasks": [part]}))
+    await store(conn, workflow)
     found = await conn.execute(
         "SELECT (SELECT id::text FROM lapinq_error_groups WHERE queue_name = %s),"
         " (SELECT id::text FROM lapinq_webhooks WHERE queue_name = %s),"
@@ -165,7 +170,8 @@ async def fill(conn: Conn) -> dict[str, str]:
         "/api/v1/tasks/": task, "/tasks/{id}": task, "/api/v1/queues/": HUSH, "/api/v1/limits/": LIMIT,
         "/api/v1/breakers/": TASK, "/api/v1/schedules/{": SCHEDULE, "/schedules/{": SCHEDULE,
         "/api/v1/workers/": worker, "/workers/": worker, "/api/v1/errors/": group, "/errors/": group,
-        "/api/v1/webhooks/": webhook, "/api/v1/notify/rules/": "1", "started_at": started_at, "run": str(tick.task_id),
+        "/api/v1/webhooks/": webhook, "/api/v1/workflows/": workflow.id,
+        "/api/v1/notify/rules/": "1", "started_at": started_at, "run": str(tick.task_id),
     }  # fmt: skip
 
 
@@ -213,6 +219,7 @@ def test_no_route_shows_what_is_in_a_queue_that_the_caller_may_not_read(stage: S
 
 def test_what_is_in_another_queue_does_not_exist_and_what_names_it_is_refused(stage: Stage) -> None:
     group, webhook = stage.named["/api/v1/errors/"], stage.named["/api/v1/webhooks/"]
+    workflow = stage.named["/api/v1/workflows/"]
     unknown: list[tuple[str, str, Any]] = [
         ("GET", f"/api/v1/tasks/{stage.task}", None),
         ("POST", f"/api/v1/tasks/{stage.task}/rerun", None),
@@ -226,6 +233,9 @@ def test_what_is_in_another_queue_does_not_exist_and_what_names_it_is_refused(st
         ("GET", f"/api/v1/schedules/{SCHEDULE}/ticks", None),
         ("POST", f"/api/v1/schedules/{SCHEDULE}/run", None),
         ("PATCH", f"/api/v1/schedules/{SCHEDULE}", {"version": 1, "priority": 1}),
+        ("POST", f"/api/v1/workflows/{workflow}/tasks", {"tasks": []}),
+        ("DELETE", f"/api/v1/workflows/{workflow}", None),
+        ("POST", f"/api/v1/workflows/{workflow}/retry", None),
     ]
     refused: list[tuple[str, str, Any]] = [
         ("GET", f"/api/v1/queues/{HUSH}", None),
@@ -233,6 +243,8 @@ def test_what_is_in_another_queue_does_not_exist_and_what_names_it_is_refused(st
         ("GET", f"/api/v1/tasks?queues={HUSH},{MAIL}", None),
         ("GET", f"/api/v1/overview?queue={HUSH}", None),
         ("GET", "/api/v1/workers", None),
+        ("GET", "/api/v1/workflows", None),
+        ("GET", f"/api/v1/workflows/{workflow}", None),
         ("DELETE", "/api/v1/tasks?dry_run=true", None),
         ("POST", f"/api/v1/queues/{HUSH}/pause", None),
         ("PATCH", f"/api/v1/queues/{HUSH}", {"max_running": 1}),

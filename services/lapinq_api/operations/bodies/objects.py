@@ -19,6 +19,7 @@ class Blocker(StrEnum):
 
     SCHEDULE = "schedule"
     RETRY = "retry"
+    PARENTS = "parents"
     PAUSED = "paused"
     BREAKER = "breaker"
     KEY = "key"
@@ -29,9 +30,9 @@ class Blocker(StrEnum):
 class WaitingFor(msgspec.Struct, kw_only=True):
     """What blocks a pending task, as of its own rows: `/why` says more.
 
-    It is due later (`schedule`, or `retry` after an attempt), or its queue is paused; or a circuit `breaker` is open,
-    that of the task name or, without a name, of its queue; or too many tasks run, or started
-    lately, of its `key`, of the named `limit`, or of its `queue`.
+    It waits for tasks of its workflow (`parents`) or is due later (`schedule`, or `retry` after an attempt), or its
+    queue is paused; or a circuit `breaker` is open, that of the task name or, without a name, of its queue; or too many
+    tasks run, or started lately, of its `key`, of the named `limit`, or of its `queue`.
     """
 
     kind: Blocker

@@ -19,15 +19,17 @@ from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Refused
 from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.ids import is_of_workflow
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.refusals import MOVING, not_cancelled, only
 from lapinq_core.domain.requests.values import Id, Message, Percent, doc
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
-from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.domain.tasks.task import check_json
 from lapinq_core.tasks import actions, audited_actions
 from lapinq_core.tasks.actions import ProgressNoted
 from lapinq_core.tasks.audited_actions import Stop
+from lapinq_core.workflows.reading import place_of
 
 CLAIM_HEADER = "X-Lapinq-Claim"
 CLAIM = Parameter(
@@ -95,6 +97,8 @@ async def run_task(state: State, request: Request) -> Response:
     await _read_no_fields(state, request)
     queue, status = await state.database.run(audited_actions.run_now, which, by=author_of(request))
     if queue is None:
+        if status is Status.PENDING and is_of_workflow(which):
+            await _refuse_blocked(state, which)
         raise _not_run(status)
     state.notifier.wake([queue])
     return Json(Moved(which, Status.PENDING))
@@ -163,6 +167,17 @@ def _not_requeued(status: Status | None) -> Refused:
     return _moving() if status is Status.FAILED else _only("failed", "requeued", status)
 
 
+async def _refuse_blocked(state: State, task_id: str) -> None:
+    place = await state.database.run(place_of, task_id)
+    if place is not None and place.waits_for:
+        parents = [
+            repr(one.ref) for one in place.parents if one.status not in FINAL and one.status != "deleted"
+        ]
+        rest = [f"{place.waits_for - _SHOWN_PARENTS} more"] if place.waits_for > _SHOWN_PARENTS else []
+        told = " and ".join([", ".join(parents[:_SHOWN_PARENTS]), *rest])
+        raise Refused(HTTPStatus.CONFLICT, f"the task waits until tasks of its workflow have ended: {told}")
+
+
 def _not_run(status: Status | None) -> Refused:
     if status is None:
         return unknown_task()
@@ -187,6 +202,7 @@ async def _read_no_fields(state: State, request: Request) -> None:
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
 
 
+_SHOWN_PARENTS = 3
 _CLAIM = CLAIM_HEADER.lower().encode()
 _NUMBER = re.compile(rb"[0-9]{1,19}")
 _MAX_CLAIM_SEQ = 2**63 - 1

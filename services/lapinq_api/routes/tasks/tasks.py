@@ -145,6 +145,9 @@ OPERATIONS = (
         description="For a task that is scheduled or waits for a retry. Needs the permission `requeue`.",
         parameters=(TASK_ID,),
         answers={200: Answer(description="The task is ready.", body=Moved)},
-        errors={404: "There is no such task, or it is not delayed."},
+        errors={
+            404: "There is no such task, or it is not delayed.",
+            409: "The task waits for others of its workflow.",
+        },
     ),
 )

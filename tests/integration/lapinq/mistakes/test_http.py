@@ -95,6 +95,32 @@ SCHEDULES = """
 409 | {"every": "1h", "name": "nightly"} | a schedule with this name exists already
 """
 
+WORKFLOWS = """
+400 | {"name": ""} | name must have 1 to 255 characters
+400 | {"task": []} | task is not a known field (did you mean 'tasks'?)
+400 | {"tasks": {"ref": "a"}} | tasks must be a list, not an object
+400 | {"tasks": [{"ref": "a"}]} | tasks[0].task_name is required
+400 | {"open": "yes"} | open must be true or false, not a string
+"""
+
+TASKS_OF_WORKFLOWS = """
+400 | {"ref": null} | tasks[0].ref must be a string, not null
+400 | {"ref": ""} | tasks[0].ref must have 1 to 255 characters
+400 | {"ref": "sum"} | tasks[1].ref is that of tasks[0], too: 'sum'
+400 | {"depends_on": ["sum"]} | tasks[0].depends_on is not a known field (did you mean 'after'?)
+400 | {"after": "sum"} | tasks[0].after must be a list, not a string
+400 | {"after": ["summ"]} | tasks[0].after names 'summ', which is no ref of a task (did you mean 'sum'?)
+400 | {"after": ["a"]} | tasks[0].after names the task itself
+400 | {"after": ["sum"]} | tasks[0].after is part of a cycle: a -> sum -> a
+400 | {"args": [{"$result": "summ"}]} | tasks[0].args names 'summ', which is no ref of a task (did you mean 'sum'?)
+400 | {"args": [{"$result": 1}]} | tasks[0].args[0].$result must be the ref of a task, a string
+400 | {"kwargs": {"$result": "sum"}} | tasks[0].kwargs.$result must be the value of an argument
+400 | {"after_failure": "ignore"} | tasks[0].after_failure must be "cancel", "run" or "fail"
+400 | {"ttl_seconds": 0} | tasks[0].ttl_seconds must not be 0 in a workflow
+400 | {"debounce": {"key": "k", "delay": 5}} | tasks[0].debounce is not possible in a workflow
+400 | {"limits": {"mialer": 1}} | tasks[0].limits.mialer is not a limit that exists (did you mean 'mailer'?)
+"""
+
 OTHERS = f"""
 400 | POST /api/v1/enqueue {{}} | task_name is required
 400 | POST /api/v1/enqueue [] | the body must be an object, not a list
@@ -138,6 +164,9 @@ OTHERS = f"""
 404 | GET /api/v1/schedules/nightli | there is no schedule of this name
 400 | GET /api/v1/schedules/preview | cron must be given, or every
 400 | GET /api/v1/webhooks?state=done | state must be one of pending, delivered, given_up
+400 | GET /api/v1/workflows?status=done | status must be one of running, completed, failed, cancelled
+400 | GET /api/v1/workflows/7 | id must be a workflow id such as
+404 | GET /api/v1/workflows/{NIL} | there is no workflow with this id
 404 | GET /api/v1/stats | there is nothing at this path
 """
 
@@ -159,6 +188,7 @@ def check_requests(server: httpx.Client, rows: list[tuple[str, str, object, str]
     [
         pytest.param(ENQUEUEING, "/api/v1/enqueue", TASK, id="tasks"),
         pytest.param(SCHEDULES, "/api/v1/schedules", SCHEDULE, id="schedules"),
+        pytest.param(WORKFLOWS, "/api/v1/workflows", {"name": "report"}, id="workflows"),
     ],
 )
 def test_fields_that_cannot_be(
@@ -169,6 +199,24 @@ def test_fields_that_cannot_be(
     check_requests(
         open_server,
         [(code, f"POST {path}", {**whole, **json.loads(body)}, told) for code, body, told in rows],
+    )
+
+
+def test_tasks_that_cannot_be_in_a_workflow(open_server: httpx.Client) -> None:
+    """Each row has what the first of two tasks has besides or instead of what is right."""
+    rows = [row.split(" | ", 2) for row in TASKS_OF_WORKFLOWS.strip().splitlines()]
+    last = {**TASK, "ref": "sum", "after": ["a"]}
+    check_requests(
+        open_server,
+        [
+            (
+                code,
+                "POST /api/v1/workflows",
+                {"name": "report", "tasks": [{**TASK, "ref": "a", **json.loads(wrong)}, last]},
+                told,
+            )
+            for code, wrong, told in rows
+        ],
     )
 
 

@@ -29,6 +29,8 @@ MAX_SECONDS = 5.0
 SHARED_BY = 8
 _numbers = itertools.count()
 
+MEMBER = {"ref": "a", "task_name": "send", "module_path": "app.mail", "queue_name": "hostile"}
+
 # A body for each operation that takes one, by its struct. A new operation with a body needs one here.
 BODIES: dict[str, dict[str, Any]] = {
     "EnqueueRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
@@ -57,6 +59,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PermissionsChange": {"queues": {"a": ["cancel"]}},
     "ReadsChange": {"queues": ["a"]},
     # Refused for the new one: a wrong current one counts as a guess, and after ten nothing is looked at any more.
+    "WorkflowRequest": {"name": "hostile", "tasks": [MEMBER]},
+    "AddedTasksRequest": {"tasks": [MEMBER]},
     "PasswordChange": {"current_password": "wrong", "new_password": "short"},
 }
 
@@ -207,6 +211,7 @@ def _names(operation: Operation, admin: httpx.Client, stage: Stage) -> dict[str,
         ("/api/v1/webhooks/", stage.webhook),
         ("/api/v1/errors/", str(stage.group)),
         ("/api/v1/workers/", stage.worker),
+        ("/api/v1/workflows/", stage.workflow),
     ):
         if path.startswith(beginning):
             return {"id": one}

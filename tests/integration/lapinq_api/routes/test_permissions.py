@@ -22,8 +22,11 @@ from lapinq_api.operations.endpoint import Needs, Operation
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.db.rows import one_row
 from lapinq_core.domain.accounts.account import Permission, Scope
+from lapinq_core.domain.requests.workflows import read_workflow
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.workflows.changing import cancel
+from lapinq_core.workflows.storing import store
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
 from tests.support.http.in_process import InProcess, in_process
@@ -42,6 +45,7 @@ SCHEDULE: dict[str, Any] = {
     "kwargs": {"args": "hidden"},
 }
 TASK = {"task_name": "send", "module_path": "app.mail", "queue_name": QUEUE}
+WORKFLOW: dict[str, Any] = {"name": "report", "tasks": [{**TASK, "ref": "a"}]}
 
 
 class Act(StrEnum):
@@ -91,8 +95,8 @@ class Try(msgspec.Struct):
 ALL, NOTHING = About.EVERYTHING, About.NOTHING
 
 # {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {group} is
-# a group of errors of that queue; {worker} is one that is alive; {own} is a schedule of that queue which nobody else
-# calls for, and `nightly` one for all.
+# a group of errors of that queue; {workflow} has a task in it, and was cancelled; {worker} is one that is alive; {own}
+# is a schedule of that queue which nobody else calls for, and `nightly` one for all.
 NAMED = {
     "/api/v1/tasks/": "{done}",
     "/api/v1/queues/": QUEUE,
@@ -102,6 +106,7 @@ NAMED = {
     "/api/v1/workers/": "{worker}",
     "/api/v1/errors/": "{group}",
     "/api/v1/webhooks/": "{webhook}",
+    "/api/v1/workflows/": "{workflow}",
     "/api/v1/notify/rules/": "999999",
     "/api/v1/keys/": "999999",
     "/api/v1/views/": "0",
@@ -148,6 +153,13 @@ TRIES = {
     "GET /api/v1/breakers/{name:path}": Try(Act.READ, 404, about=ALL),
     "PUT /api/v1/breakers/{name:path}": Try(Act.STEER_WORKERS, 400, {}, about=ALL),
     "DELETE /api/v1/breakers/{name:path}": Try(Act.STEER_WORKERS, 404, about=ALL),
+    "POST /api/v1/workflows": Try(Act.ENQUEUE, 201, WORKFLOW),
+    "GET /api/v1/workflows": Try(Act.READ, 200, query="limit=1", about=ALL),
+    "GET /api/v1/workflows/{id}": Try(Act.READ, 200, about=ALL),
+    "POST /api/v1/workflows/{id}/tasks": Try(Act.ENQUEUE, 409, {"tasks": WORKFLOW["tasks"]}),
+    "POST /api/v1/workflows/{id}/close": Try(Act.ENQUEUE, 200),
+    "DELETE /api/v1/workflows/{id}": Try(Act.CANCEL, 200),
+    "POST /api/v1/workflows/{id}/retry": Try(Act.REQUEUE, 409),
     "GET /api/v1/schedules": Try(Act.READ, 200, query="queue=mail&limit=1"),
     "POST /api/v1/schedules": Try(Act.SCHEDULE, 409, SCHEDULE),
     "GET /api/v1/schedules/preview": Try(Act.READ, 200, query="cron=@daily", about=NOTHING),
@@ -326,6 +338,7 @@ class Stage(msgspec.Struct):
     made: dict[Status, str]
     webhook: str
     group: int
+    workflow: str
     worker: str
 
     def path(self, operation: str, own: str) -> str:
@@ -336,7 +349,14 @@ class Stage(msgspec.Struct):
 
     def fill_in(self, path: str, **more: str) -> str:
         done = self.made[Status.COMPLETED]
-        return path.format(done=done, webhook=self.webhook, group=self.group, worker=self.worker, **more)
+        return path.format(
+            done=done,
+            webhook=self.webhook,
+            group=self.group,
+            workflow=self.workflow,
+            worker=self.worker,
+            **more,
+        )
 
 
 class Servers(msgspec.Struct):
@@ -377,7 +397,10 @@ async def set_stage(conn: Conn, schedules: tuple[str, ...] = ("nightly",)) -> St
         " VALUES ('x', %s, 'add', 'KeyError: *', lapinq_now(), lapinq_now()) RETURNING id",
         (QUEUE,),
     )
-    return Stage(made, webhook[0], group[0], await add_worker(conn))
+    workflow = read_workflow(msgspec.json.encode(WORKFLOW))
+    await store(conn, workflow)
+    await cancel(conn, workflow.id)
+    return Stage(made, webhook[0], group[0], workflow.id, await add_worker(conn))
 
 
 @pytest.fixture(scope="module")
@@ -487,8 +510,11 @@ def times_in(value: Any) -> Iterator[str]:
 
 
 def is_named_by_itself(operation: str) -> bool:
-    """Whether its path names something in a queue, and not the queue."""
-    return re.search(r"/(tasks|schedules|errors|webhooks)/\{", operation) is not None
+    """Whether its path names something in a queue, and not the queue. A workflow is shown to nobody who is limited."""
+    return (
+        re.search(r"/(tasks|schedules|errors|webhooks)/\{|(POST|DELETE) .*/workflows/\{", operation)
+        is not None
+    )
 
 
 def covers(caller: Caller, about: About) -> bool:

@@ -61,6 +61,7 @@ def running_as(
     max_retries: int = 3,
     metadata: Mapping[str, Any] | None = None,
     request_id: str | None = None,
+    workflow_id: str | None = None,
     enqueued_at: datetime | None = None,
     timeout: float = 300.0,
     claim_seq: int = 1,
@@ -89,6 +90,7 @@ def running_as(
         request_id=request_id,
         queue_name=queue,
         token=str(uuid.uuid4()),
+        workflow_id=workflow_id,
     )
     reported: list[tuple[int, str | None]] = []
     host = Host(Limits(), note_progress=lambda _claim, percent, message: reported.append((percent, message)))

@@ -21,7 +21,7 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     claim it could have started for the first time, or was requeued; None where that is not known. `request_id` is that
     of the request which enqueued it, if one did. `profile` asks for a profile of the attempt. `queue_name`, `token` and
     `is_governed`, whether the policy of its queue decided the claim, are set by the claimer. `parents`, by ref, are
-    those that its arguments name, once they were looked up.
+    those that its arguments name, and `workflow_id` is the workflow that it belongs to, once they were looked up.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     token: str = ""
     is_governed: bool = False
     parents: dict[str, ParentOutcome] | None = None
+    workflow_id: str | None = None
 
     @property
     def policy(self) -> RetryPolicy:

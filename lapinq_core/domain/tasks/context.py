@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from lapinq_core.domain.errors import InvalidValue, NoTask
 from lapinq_core.domain.log_time import log_time
@@ -17,6 +17,9 @@ from lapinq_core.domain.tasks.limit_rules import MAX_UNITS, check_limit_name
 
 if TYPE_CHECKING:
     import psycopg
+
+P = ParamSpec("P")
+Added = TypeVar("Added", covariant=True)
 
 MAX_MESSAGE = 1000
 
@@ -56,6 +59,8 @@ class Attempt(Protocol):
     def is_cancelled(self) -> bool: ...
     @property
     def is_lease_lost(self) -> bool: ...
+    @property
+    def workflow_id(self) -> str | None: ...
 
     def report_progress(self, percent: int, message: str | None) -> None:
         """Keeps the latest progress. Takes microseconds; it is sent later."""
@@ -205,6 +210,12 @@ class CurrentTask:
         self._attempt.spend(limit, float(units))
 
     @property
+    def workflow(self) -> "CurrentWorkflow | None":
+        """The workflow that it belongs to, if it does to one."""
+        workflow_id = self._attempt.workflow_id
+        return None if workflow_id is None else CurrentWorkflow(workflow_id)
+
+    @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines are stored with the attempt; only the latest if there are many."""
         return logging.LoggerAdapter(_log, {"task_id": self.id, "task_name": self.task_name})
@@ -218,6 +229,30 @@ class CurrentTask:
         and an exception only logged. Not available for fire-and-forget tasks.
         """
         return self._attempt.transaction(result)
+
+
+class Addable(Protocol[P, Added]):
+    """A task of the client."""
+
+    def __lapinq_add__(self, workflow_id: str, /, *args: P.args, **kwargs: P.kwargs) -> Added: ...
+
+
+class CurrentWorkflow:
+    """The workflow of the running task."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, workflow_id: str) -> None:
+        self.id = workflow_id
+
+    def add(self, task: Addable[P, Added], /, *args: P.args, **kwargs: P.kwargs) -> Added:
+        """Adds a call of `task` to the workflow, at once, and returns a `TaskRef`. In a coroutine it is awaited.
+
+        It is sent to where the queue of `task` enqueues. `task.options(after=["fetch"], ref="more")` names tasks of the
+        workflow by their refs. A retry of the running task adds it again, unless its ref is taken: then it raises
+        `RequestRefused`.
+        """
+        return task.__lapinq_add__(self.id, *args, **kwargs)
 
 
 class _KeepWithAttempt(logging.Handler):

@@ -1,5 +1,5 @@
-"""Looks up the results that arguments of claimed tasks name (`lapinq_core.domain.tasks.references`). Other tasks don't
-pass here.
+"""Looks up the workflow of claimed tasks that belong to one, and the results that their arguments name
+(`lapinq_core.domain.tasks.references`). Other tasks don't pass here.
 
 A result is kept once, however many tasks name it, and copied into the arguments when a task starts. So that large ones
 don't fill the memory, tasks that can't start yet wait here while the results in hand have `MAX_HELD_BYTES`.
@@ -17,6 +17,7 @@ from lapinq_core.domain.tasks.outcome import Unretryable
 from lapinq_core.domain.tasks.references import ParentOutcome, references_in
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.workflows.parents import NamedParent, named_parents
+from lapinq_core.workflows.reading import workflows_of
 from lapinq_worker.running.clocks import elapsed
 
 MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -71,12 +72,11 @@ class NamedResults:
         return claims
 
     def hold_back(self, claims: list[Claim], round_trip: float) -> list[Claim]:
-        """Keeps those that name results of claims that came after `round_trip` seconds; returns the others."""
+        """Keeps those of workflows of claims that came after `round_trip` seconds; returns the others."""
         others: list[Claim] = []
         for claim in claims:
-            refs = references_in(claim.args, claim.kwargs) if is_of_workflow(claim.id) else ()
-            if refs:
-                asked = elapsed() - round_trip
+            if is_of_workflow(claim.id):
+                refs, asked = references_in(claim.args, claim.kwargs), elapsed() - round_trip
                 self._waiting[claim.id] = _Waiting(claim, refs, self._worker_id(), asked)
             else:
                 others.append(claim)
@@ -86,12 +86,17 @@ class NamedResults:
         """For the one that waits longest, and for those after it as far as there is room."""
         asked = self._next()
         held = dict(self._held)  # keeps them meanwhile
-        parents = await named_parents(
-            connection,
-            [(one.claim.id, set(one.refs)) for one in asked],
-            first_bytes=MAX_BYTES_OF_TASK,
-            max_bytes=self._room,
-            known=[version for version, outcome in held.items() if len(outcome.result) >= _LARGE],
+        workflows = await workflows_of(connection, [one.claim.id for one in asked])
+        parents = (
+            await named_parents(
+                connection,
+                [(one.claim.id, set(one.refs)) for one in asked],
+                first_bytes=MAX_BYTES_OF_TASK,
+                max_bytes=self._room,
+                known=[version for version, outcome in held.items() if len(outcome.result) >= _LARGE],
+            )
+            if any(one.refs for one in asked)
+            else ()
         )
         named: list[dict[str, tuple[int, ParentOutcome | None]]] = [{} for _ in asked]
         for parent in parents:
@@ -103,13 +108,15 @@ class NamedResults:
         for one, by_ref in zip(asked, named, strict=True):
             if self._waiting.get(one.claim.id) is not one:
                 continue  # taken out meanwhile
+            one.claim.workflow_id = workflows.get(one.claim.id)
             size = sum(by_ref[ref][0] for ref in one.refs if ref in by_ref)
             if size > MAX_BYTES_OF_TASK:
                 found.too_large.append((one.claim, _too_large(size)))
             elif all(outcome is not None for _, outcome in by_ref.values()):
-                one.claim.parents = {
-                    ref: outcome for ref, (_, outcome) in by_ref.items() if outcome is not None
-                }
+                if one.refs:
+                    one.claim.parents = {
+                        ref: outcome for ref, (_, outcome) in by_ref.items() if outcome is not None
+                    }
                 found.claims.append(one.claim)
             else:
                 continue

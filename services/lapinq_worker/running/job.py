@@ -153,6 +153,10 @@ class Job:
         return self.claim.request_id
 
     @property
+    def workflow_id(self) -> str | None:
+        return self.claim.workflow_id
+
+    @property
     def enqueued_at(self) -> datetime | None:
         at = self.claim.enqueued_at
         return None if at is None else datetime.fromtimestamp(at, UTC)

@@ -91,6 +91,10 @@ class ChildAttempt:
         return self._details.request_id
 
     @property
+    def workflow_id(self) -> str | None:
+        return self._details.workflow_id
+
+    @property
     def enqueued_at(self) -> datetime | None:
         at = self._details.enqueued_at
         return None if at is None else datetime.fromtimestamp(at, UTC)

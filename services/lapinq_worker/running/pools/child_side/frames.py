@@ -76,6 +76,7 @@ class Details(msgspec.Struct, frozen=True, array_like=True):
     metadata: bytes | None
     request_id: str | None = None
     profile: bool = False
+    workflow_id: str | None = None
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):

@@ -39,6 +39,7 @@ def call_of(job: Job, limits: Limits) -> Call:
         None if metadata == b"null" else metadata,
         claim.request_id,
         claim.profile is True,
+        claim.workflow_id,
     )
     args, kwargs = job.arguments()
     return Call(claim.module_path, claim.task_name, bytes(args), bytes(kwargs), details)

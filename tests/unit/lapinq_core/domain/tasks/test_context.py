@@ -30,6 +30,7 @@ class Recorded:
         self.max_retries = 3
         self.metadata: dict[str, Any] = {"a": 1}
         self.request_id = "r-7"
+        self.workflow_id: str | None = None
         self.enqueued_at = AT
         self.deadline = AT
         self.claim_seq = 7
@@ -73,7 +74,7 @@ def test_it_tells_what_stands_behind_it_and_looks_anew_each_time(attempt: Record
     assert (task.id, task.task_name, task.module_path, task.queue) == ("id-1", "add", "app.tasks", "video")
     assert (task.attempt, task.max_retries, task.metadata, task.request_id) == (2, 3, {"a": 1}, "r-7")
     assert (task.claim_seq, task.enqueued_at, task.deadline) == (7, AT, AT)
-    assert (task.cancelled, task.lease_lost) == (False, False)
+    assert (task.cancelled, task.lease_lost, task.workflow) == (False, False, None)
     attempt.is_cancelled = attempt.is_lease_lost = True
     assert (task.cancelled, task.lease_lost) == (True, True)
     with pytest.raises(AttributeError):
@@ -174,3 +175,14 @@ def test_the_result_of_a_transaction_is_named_by_its_keyword(attempt: Recorded) 
     assert attempt.results == [None, {"a": 1}]
     with pytest.raises(TypeError):
         task.transaction(5)  # pyright: ignore[reportCallIssue]  # that is the test
+
+
+def test_a_task_of_a_workflow_adds_others_to_it(attempt: Recorded) -> None:
+    class Other:
+        def __lapinq_add__(self, workflow_id: str, /, a: int, b: int) -> tuple[str, int, int]:
+            return workflow_id, a, b
+
+    attempt.workflow_id = "w-1"
+    workflow = current_task().workflow
+    assert workflow is not None
+    assert (workflow.id, workflow.add(Other(), 1, b=2)) == ("w-1", ("w-1", 1, 2))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lapinq.task import Task
     from lapinq.version import __version__
     from lapinq.webhooks import Webhook, verify_webhook
+    from lapinq.workflow import AsyncWorkflow, Node, Workflow
+    from lapinq.workflow_ref import WorkflowRef
     from lapinq_core.domain.tasks.context import CurrentTask, current_task
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncTaskQueue",
+    "AsyncWorkflow",
     "Backoff",
     "BatchRef",
     "Cancel",
@@ -31,6 +34,7 @@ __all__ = [
     "LapinqError",
     "LeaseLost",
     "Middleware",
+    "Node",
     "Progress",
     "RateLimited",
     "RetryError",
@@ -41,6 +45,8 @@ __all__ = [
     "TaskRef",
     "TimeLimit",
     "Webhook",
+    "Workflow",
+    "WorkflowRef",
     "__version__",
     "current_task",
     "verify_webhook",
@@ -63,6 +69,8 @@ _NAMES = {
     "lapinq.task": ("Task",),
     "lapinq.version": ("__version__",),
     "lapinq.webhooks": ("Webhook", "verify_webhook"),
+    "lapinq.workflow": ("AsyncWorkflow", "Node", "Workflow"),
+    "lapinq.workflow_ref": ("WorkflowRef",),
     "lapinq_core.domain.tasks.context": ("CurrentTask", "current_task"),
     "lapinq_core.domain.tasks.middleware": ("Middleware",),
     "lapinq_core.domain.tasks.retry": ("Backoff", "Delays", "FixedDelay"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lapinq.batch_ref import BatchRef
+    from lapinq.workflow import AsyncWorkflow
     from lapinq_core.domain.tasks.middleware import Middleware
 
 
@@ -61,6 +62,12 @@ class AsyncTaskQueue(QueueBase):
         return await asend_batch(
             self, self._transport, tasks, idempotency_key, self._read_batch, repeats=self.raise_errors
         )
+
+    def workflow(self, name: str, *, metadata: dict[str, Any] | None = None) -> AsyncWorkflow:
+        """Like `TaskQueue.workflow`: `async with queue.workflow("report") as flow:`."""
+        from lapinq.workflow import AsyncWorkflow
+
+        return AsyncWorkflow(self, self._transport, name, metadata, is_async=True)
 
     async def result(self, task_id: str, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
         """Like `TaskRef.aresult`, of a task that was enqueued elsewhere or earlier."""

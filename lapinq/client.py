@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lapinq.batch_ref import BatchRef
+    from lapinq.workflow import Workflow
     from lapinq_core.domain.tasks.middleware import Middleware
 
 
@@ -66,6 +67,15 @@ class TaskQueue(QueueBase):
         return send_batch(
             self, self._transport, tasks, idempotency_key, self._read_batch, repeats=self.raise_errors
         )
+
+    def workflow(self, name: str, *, metadata: dict[str, Any] | None = None) -> Workflow:
+        """A graph of tasks, enqueued together at the end of the block: `with queue.workflow("report") as flow:`.
+
+        Raises TypeError, ValueError and `lapinq.errors.InvalidValue`.
+        """
+        from lapinq.workflow import Workflow
+
+        return Workflow(self, self._transport, name, metadata, is_async=False)
 
     def result(self, task_id: str, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
         """Like `TaskRef.result`, of a task that was enqueued elsewhere or earlier."""

@@ -19,6 +19,7 @@ __all__ = [
     "LapinqError",
     "LeaseLost",
     "NoTask",
+    "NotEnqueued",
     "NotPersisted",
     "RateLimited",
     "RequestRefused",
@@ -84,9 +85,9 @@ class TaskNotImportable(LapinqError):
 
 
 class ResultTimeout(LapinqError, TimeoutError):
-    """The task did not finish within the timeout of the wait.
+    """The task or workflow did not finish within the timeout of the wait.
 
-    The task goes on. `status` is the last known status, None if the server never told one.
+    It goes on. `task_id` is its id, `status` is the last known status, None if the server never told one.
     """
 
     def __init__(self, message: str | None = None, *, task_id: str = "", status: str | None = None) -> None:
@@ -108,6 +109,10 @@ class TaskFailed(LapinqError):
         self.task_id = task_id
         self.status = status
         self.error = error
+
+
+class NotEnqueued(LapinqError):
+    """The workflow has not been enqueued, so it and its tasks have no ids."""
 
 
 class NotPersisted(LapinqError):

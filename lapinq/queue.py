@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lapinq._client.transaction.connections import ForCoroutines
     from lapinq.batch_ref import BatchRef
     from lapinq.task import Task
+    from lapinq.workflow import AsyncWorkflow, Workflow
     from lapinq_core.domain.limits.declared import Rule
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import RetrySchedule
@@ -288,7 +289,8 @@ class QueueBase:
     @overload
     def using(self, connection: object) -> QueueInTransaction: ...
     def using(self, connection: object) -> QueueInTransaction | AsyncQueueInTransaction:
-        """Enqueues batches in the transaction of `connection`: `queue.using(session).batch_enqueue(entries)`.
+        """Enqueues batches and workflows in the transaction of `connection`:
+        `queue.using(session).batch_enqueue(entries)`.
 
         All that `Task.using` says holds. With a connection for coroutines, `batch_enqueue` is awaited, whichever the
         queue.
@@ -338,7 +340,7 @@ def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middle
 
 
 class QueueInTransaction:
-    """Enqueues batches in the caller's transaction. `TaskQueue.using` makes it."""
+    """Enqueues batches and workflows in the caller's transaction. `TaskQueue.using` makes it."""
 
     def __init__(
         self, queue: QueueBase, sender: Transport, read: Callable[[Answer, Readers], BatchRef]
@@ -353,6 +355,12 @@ class QueueInTransaction:
         """Like `TaskQueue.batch_enqueue`, for any number of entries. An iterator is never in memory as a whole, unless
         the queue has middleware."""
         return send_batch(self._queue, self._sender, tasks, idempotency_key, self._read, repeats=False)
+
+    def workflow(self, name: str, *, metadata: dict[str, Any] | None = None) -> Workflow:
+        """Like `TaskQueue.workflow`: the end of the block stores it, and the commit enqueues it."""
+        from lapinq.workflow import Workflow
+
+        return Workflow(self._queue, self._sender, name, metadata, is_async=False, repeats=False)
 
 
 class AsyncQueueInTransaction:
@@ -369,3 +377,8 @@ class AsyncQueueInTransaction:
         self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> BatchRef:
         return await asend_batch(self._queue, self._sender, tasks, idempotency_key, self._read, repeats=False)
+
+    def workflow(self, name: str, *, metadata: dict[str, Any] | None = None) -> AsyncWorkflow:
+        from lapinq.workflow import AsyncWorkflow
+
+        return AsyncWorkflow(self._queue, self._sender, name, metadata, is_async=True, repeats=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from types import GenericAlias, ModuleType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar, cast, overload
 
 from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.calling.calls import Enqueue
@@ -26,16 +26,17 @@ from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.entries.import_guard import check_not_imported
 from lapinq._client.entries.result_reader import ResultReader
 from lapinq._client.entries.scheduled_at import time_after, with_delay
-from lapinq.handle import TaskRef, V
+from lapinq.handle import TaskRef, V, enqueued
 from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Generator, Mapping
     from typing import Unpack
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.schedules import DeclaredSchedule, Plan
+    from lapinq._client.entries.placeholder import Placeholder
     from lapinq._client.settings import QueueSettings
     from lapinq_core.domain.tasks.functions.handling import Handling
     from lapinq_core.domain.tasks.middleware import Entries
@@ -47,9 +48,28 @@ _KEPT_WITH = ("key", "limits", "unique", "debounce")
 """A fire-and-forget task with one of these options is a stored task. They may be functions of the arguments."""
 _COMPUTED = (*_KEPT_WITH, "delay")
 """What these options mean may depend on the call."""
+_PLACE = ("after", "after_failure", "ref")
+"""Of a task in a workflow."""
 
 # With these attributes `inspect` takes an object for a function, and recognizes a coroutine function.
 _FUNCTION_LIKE = ("__code__", "__defaults__", "__kwdefaults__")
+
+
+class Member(NamedTuple):
+    """A task of a workflow: its entry, the options that say where it stands, and what reads its result."""
+
+    entry: dict[str, Any]
+    place: Mapping[str, Any]
+    read_result: ResultReader
+
+
+if TYPE_CHECKING:
+
+    class Added(TaskRef[V]):
+        """What `current_task().workflow.add` returns: in plain code the ref, in a coroutine what gives it when it is
+        awaited."""
+
+        def __await__(self) -> Generator[Any, None, TaskRef[V]]: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 class Task(Generic[P, R, V]):
@@ -113,6 +133,7 @@ class Task(Generic[P, R, V]):
             self.__lapinq_handling__ = handling  # for a worker
         given = {option: value for option, value in self._options.items() if value is not None}
         given.pop("idempotency_key", None)  # it belongs to the request, not to the task
+        self._place = {option: given.pop(option) for option in _PLACE if option in given}
         self._given = given
         self._fields = _as_fields(given, handling) if given.keys().isdisjoint(_COMPUTED) else None
         if plans is None:
@@ -174,6 +195,9 @@ class Task(Generic[P, R, V]):
         With a `delay`, or `countdown`, in seconds or as a timedelta, each call starts so much later.
 
         With an `idempotency_key`, the same request within a day enqueues nothing and returns the same id.
+
+        `after`, `after_failure` and `ref` are for `Workflow.add`: tasks that end before it starts, what happens if one
+        of them does not complete ("cancel", "run" or "fail"), and its name in the workflow.
         """
         unknown = changes.keys() - TaskOptions.__annotations__.keys()
         if unknown & {"retry", "retry_for", "no_retry_for", "typed"}:
@@ -194,6 +218,10 @@ class Task(Generic[P, R, V]):
             from lapinq._client.declaring.unique import check_unique_options
 
             check_unique_options(options)
+        if changes.keys() & {*_PLACE}:
+            from lapinq._client.declaring.place import check_place
+
+            check_place(options)
         return self._copy(options, (), self._sender)
 
     def using(self, connection: object) -> Task[P, R, V]:
@@ -210,6 +238,46 @@ class Task(Generic[P, R, V]):
     def scheduled(self, plan: Plan) -> Task[P, R, V]:
         """A copy with one more schedule. `queue.cron` and `queue.every` use it."""
         return self._copy(self._options, (*self._plans, plan), self._sender)
+
+    def __lapinq_member__(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], json_of: Callable[[Placeholder], Any]
+    ) -> Member:
+        """A call as a task of a workflow, with what `json_of` makes of placeholders. Raises like `entry`."""
+        if self._options.get("idempotency_key") is not None:
+            raise TypeError(f"{self.task_name}(): a task of a workflow has no idempotency_key")
+        if self._sender is not self._transport:
+            raise TypeError(
+                f"{self.task_name}(): a workflow is stored as a whole: queue.using(connection).workflow(...)"
+            )
+        self._arguments.check(args, kwargs)
+        known_args, known_kwargs = self._arguments.with_references(args, kwargs, json_of)
+        entry = {**self._entry(args, kwargs), "args": known_args, "kwargs": known_kwargs}
+        return Member(with_defaults(self._queue, entry), self._place, self._read_result)
+
+    def __lapinq_add__(self, workflow_id: str, /, *args: P.args, **kwargs: P.kwargs) -> Added[V]:
+        """Adds a call to a workflow that has not ended: `current_task().workflow.add`."""
+        from lapinq._client.workflows import asend_task, send_task
+
+        member = self.__lapinq_member__(args, kwargs, _refuse_node)
+        for one in member.place.get("after", ()):
+            if not isinstance(one, str):
+                _refuse_node(one)
+        entry: dict[str, Any] = {
+            "ref": f"{self.__name__}-{new_id()[-12:]}",
+            "after": (),
+            **member.entry,
+            **member.place,
+        }
+        queue, transport, is_async = self._queue, self._transport, _has_event_loop()
+
+        def read(task_id: str) -> TaskRef[V]:
+            return self._ref(enqueued(task_id), is_async=is_async)
+
+        async def add() -> TaskRef[V]:
+            return read(await asend_task(queue, transport, workflow_id, entry))
+
+        added: Any = add() if is_async else read(send_task(queue, transport, workflow_id, entry))
+        return added
 
     @property
     def __lapinq_defaults__(self) -> dict[str, Any]:
@@ -301,6 +369,13 @@ class Task(Generic[P, R, V]):
         # Before functions of options get them.
         if checks_types or not self._given.keys().isdisjoint(_KEPT_WITH):
             self._arguments.check_types(args, kwargs)
+        if self._place:
+            from lapinq._client.declaring.place import refuse_place
+
+            refuse_place(self.task_name, self._place)
+        return self._entry(args, kwargs, module_path)
+
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any], module_path: str = "") -> dict[str, Any]:
         fields = self._fields
         if fields is None:
             fields = _as_fields(self._computed(args, kwargs), self._handling)
@@ -397,6 +472,20 @@ class ScheduleDecorator:
     def __call__(self, function: Callable[P, Any], /) -> Task[P, Any, Any]:
         task: Task[P, Any, Any] = _existing_task(function) or self._task_decorator(function)
         return task.scheduled(self._plan)
+
+
+def _refuse_node(node: Placeholder) -> NoReturn:
+    raise ValueError(f'{node!r} belongs to a workflow that is being built: name refs, as in after=["fetch"]')
+
+
+def _has_event_loop() -> bool:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _existing_task(function: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from lapinq._client.calling.calls import Enqueue, EnqueueBatch, ReadResult
+from lapinq._client.calling.calls import AddToWorkflow, OfWorkflow, ReadResult, Storing
 from lapinq._client.calling.replacing import replaced_by
 from lapinq.errors import LapinqError
 from lapinq.testing.commits import UntilTheEnd
@@ -42,8 +42,10 @@ class _Capturing:
         return UntilTheEnd(transport, self._take)
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
-        if isinstance(call, Enqueue | EnqueueBatch):
+        if isinstance(call, Storing | AddToWorkflow):
             return self._intake.take(call).answer
+        if isinstance(call, OfWorkflow):
+            return self._intake.tell_of_workflow(call)
         if isinstance(call, ReadResult) and call.wait:
             task = self._intake.find(call.task_id)
             if task is not None and task.status not in FINAL:
@@ -62,7 +64,7 @@ class _Capturing:
     async def aclose(self) -> None:
         """There is nothing to close."""
 
-    def _take(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, _Capture]:
+    def _take(self, call: Storing) -> tuple[Answer, _Capture]:
         taken = self._intake.take(call)
         return taken.answer, _Capture(self._intake, taken)
 

@@ -9,21 +9,41 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 
 from lapinq._client.calling.answer import Answer
-from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadProgress
+from lapinq._client.calling.calls import (
+    AddToWorkflow,
+    CancelTask,
+    CancelWorkflow,
+    CloseWorkflow,
+    ReadProgress,
+    ReadWorkflow,
+)
 from lapinq._client.declaring.rules import declared_rules
-from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE
+from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE, Refused
 from lapinq._client.transaction.storing import astore, finished
+from lapinq._client.transaction.workflow_insertion import check_members, part_of
+from lapinq.errors import LapinqError
 from lapinq.testing.enqueued import EnqueuedTask
+from lapinq.testing.graphs import Graph
 from lapinq.testing.unique_keys import UniqueKeys
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.limits.declared import DeclaredLimit
-from lapinq_core.domain.requests.refusals import NOT_FINISHED, UNKNOWN_TASK, ErrorBody, not_cancelled
+from lapinq_core.domain.requests.refusals import (
+    NOT_FINISHED,
+    UNKNOWN_TASK,
+    UNKNOWN_WORKFLOW,
+    ErrorBody,
+    invalid_value,
+    not_cancelled,
+)
+from lapinq_core.domain.requests.workflows import read_added
 from lapinq_core.domain.tasks.state import FINAL, Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence, Set
 
-    from lapinq._client.calling.calls import ReadResult, ReadStatus, ReadWhy
+    from lapinq._client.calling.calls import OfTask, OfWorkflow, Storing
     from lapinq._client.transaction.statements import Row, Statement
+    from lapinq._client.transaction.workflow_insertion import Part
     from lapinq.testing.enqueued import EnqueuedTasks
     from lapinq_core.db.channels import Notice
     from lapinq_core.domain.tasks.task import NewTask
@@ -52,6 +72,21 @@ class Intake:
         self._by_id: dict[str, EnqueuedTask] = {}
         self.keys: dict[str, Row] = {}
         self.unique = UniqueKeys()
+        self._graphs: dict[str, Graph] = {}
+        self._graph_of: dict[str, Graph] = {}  # by task
+
+    def graph_of(self, task: EnqueuedTask) -> Graph | None:
+        """The workflow that it belongs to."""
+        return self._graph_of.get(task.id)
+
+    def add_to_graph(self, part: Part, tasks: Sequence[EnqueuedTask]) -> Undo:
+        """Returns how to undo that. As what is undone has never been there, no other task has come after it."""
+        workflow = part.workflow
+        graph = self._graphs.setdefault(workflow.id, Graph(workflow))
+        graph.add(part.members, tasks)
+        graph.advance()
+        self._graph_of.update((task.id, graph) for task in tasks)
+        return lambda: self._graphs.pop(workflow.id, None)
 
     def find(self, task_id: str) -> EnqueuedTask | None:
         return self._by_id.get(task_id)
@@ -66,17 +101,51 @@ class Intake:
         for task_id in ids:
             self._by_id.pop(task_id, None)
 
-    def take(self, call: Enqueue | EnqueueBatch, now: datetime | None = None) -> Taken:
+    def take(self, call: Storing | AddToWorkflow, now: datetime | None = None) -> Taken:
         """`now` defaults to the time of the clock."""
         memory = _Memory(self, now or datetime.now(UTC))
-        answer = msgspec.structs.replace(finished(astore(memory, call)), url=_URL)
+        if isinstance(call, AddToWorkflow):
+            answer = self._add(call, memory)
+        else:
+            answer = msgspec.structs.replace(finished(astore(memory, call)), url=_URL)
         return Taken(answer, [*memory.new.values()], memory.replaced, memory.undo)
 
     def forget(self, taken: Taken) -> None:
         """As if the call had never been made."""
         _take_back(taken.undo)
 
-    def tell(self, call: ReadStatus | ReadProgress | ReadResult | ReadWhy | CancelTask) -> Answer:
+    def _add(self, call: AddToWorkflow, memory: _Memory) -> Answer:
+        graph = self._graphs.get(call.workflow_id)
+        if graph is None:
+            return _answer(404, ErrorBody(UNKNOWN_WORKFLOW))
+        ids = graph.ids
+        try:
+            members = read_added(msgspec.json.encode({"tasks": call.tasks}))
+            part = part_of(graph.workflow, members, ids)
+            finished(check_members(memory, members, {}))
+        except InvalidValue as error:
+            return _answer(400, invalid_value(error))
+        except Refused as refused:
+            return refused.answer
+        memory.store_part(part)
+        return _answer(
+            201, {"workflow_id": graph.workflow.id, "task_ids": {one.ref: one.task.id for one in members}}
+        )
+
+    def tell_of_workflow(self, call: OfWorkflow) -> Answer:
+        """Not of tasks to add."""
+        graph = self._graphs.get(call.workflow_id)
+        if graph is None:
+            return _answer(404, ErrorBody(UNKNOWN_WORKFLOW))
+        if isinstance(call, ReadWorkflow):
+            return _answer(200, graph.shown(with_tasks=call.tasks))
+        if isinstance(call, CancelWorkflow):
+            return _answer(200, {"id": call.workflow_id, "cancelled": graph.cancel()})
+        if isinstance(call, CloseWorkflow):
+            return _answer(200, {"id": call.workflow_id, "open": False})
+        raise LapinqError("workflows in memory are not retried: test that with the fixture lapinq_database")
+
+    def tell(self, call: OfTask) -> Answer:
         task = self.find(call.task_id)
         if task is None:
             return _answer(404, ErrorBody(UNKNOWN_TASK))
@@ -134,6 +203,9 @@ class _Memory:
             case "enqueue" | "enqueue_announced":
                 self._store(about)
                 return [([], None)]
+            case "store_workflow":
+                self.store_part(about)
+                return [([], None)]
             case "claim_keys":
                 return [(None, False, self._claim(**about[0]))]
             case "find_idempotency_keys":
@@ -168,6 +240,12 @@ class _Memory:
         for task in kept.values():
             self._intake.add(task)
         self.undo.append(lambda: self._intake.remove(kept.keys()))
+
+    def store_part(self, part: Part) -> None:
+        """Stores tasks of a workflow."""
+        tasks = [member.task for member in part.members]
+        self._store(tasks)
+        self.undo.append(self._intake.add_to_graph(part, [self.new[task.id] for task in tasks]))
 
     def _claim(self, key: str, digest: str, task_ids: list[str | None], met: Met) -> bool:
         row = (key, bytes.fromhex(digest), task_ids, msgspec.json.encode(met).decode())

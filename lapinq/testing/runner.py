@@ -14,9 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lapinq._client.calling.calls import (
+    AddToWorkflow,
     CancelTask,
     Enqueue,
     EnqueueBatch,
+    EnqueueWorkflow,
     ReadProgress,
     ReadResult,
     ReadStatus,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     from lapinq._client.calling.answer import Answer
-    from lapinq._client.calling.calls import Call
+    from lapinq._client.calling.calls import Call, Storing
     from lapinq._client.calling.replacing import InTransaction
     from lapinq._client.settings import ServerSettings
     from lapinq.testing.enqueued import EnqueuedTask
@@ -113,10 +115,10 @@ class _Inline:
     def travel(self, seconds: float) -> None:
         drive(self._travel(self._now() + timedelta(seconds=seconds)))
 
-    def take(self, call: Enqueue | EnqueueBatch) -> tuple[Taken, list[Run]]:
+    def take(self, call: Storing | AddToWorkflow) -> tuple[Taken, list[Run]]:
         """What was taken, and the runs to start: tasks with a higher priority first."""
         taken = self._intake.take(call, self._now())
-        runs = [Run(task, self._now()) for task in taken.tasks]
+        runs = [Run(task, self._now(), self._intake.graph_of(task)) for task in taken.tasks]
         self._runs.update((run.task.id, run) for run in runs)
         runs += (self._runs[task.id] for task in taken.replaced if task not in taken.tasks)
         return taken, sorted(runs, key=lambda run: -run.task.priority)
@@ -124,13 +126,13 @@ class _Inline:
     def forget(self, taken: Taken) -> None:
         self._intake.forget(taken)
 
-    def _take_in_transaction(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, _Start]:
+    def _take_in_transaction(self, call: Storing) -> tuple[Answer, _Start]:
         taken, runs = self.take(call)
         return taken.answer, _Start(self, taken, runs)
 
     def _carry_out(self, call: Call, server: ServerSettings) -> Steps[Answer]:
         match call:
-            case Enqueue() | EnqueueBatch():
+            case Enqueue() | EnqueueBatch() | EnqueueWorkflow() | AddToWorkflow():
                 taken, runs = self.take(call)
                 yield from self.run_in_a_row(runs)
                 return taken.answer
@@ -138,8 +140,15 @@ class _Inline:
                 if wait and call.task_id in self._runs:
                     yield from self._finish(self._runs[call.task_id])
                 return self._intake.tell(call)
-            case ReadStatus() | ReadProgress() | ReadWhy() | CancelTask():
+            case ReadStatus() | ReadProgress() | ReadWhy():
                 return self._intake.tell(call)
+            case CancelTask():
+                answer = self._intake.tell(call)
+                if (task := self._intake.find(call.task_id)) is not None:
+                    yield from self.run_in_a_row(self._freed_by(task))
+                return answer
+            case _:
+                return self._intake.tell_of_workflow(call)
 
     def run_in_a_row(self, runs: Sequence[Run]) -> Steps[None]:
         row = _row_of_this_context.get()
@@ -165,6 +174,15 @@ class _Inline:
             raise _failure(failures[0]) from failures[0].failure
 
     def _run(self, run: Run) -> Steps[None]:
+        graph = self._intake.graph_of(run.task)
+        if graph is not None and graph.node_of(run.task.id).is_blocked:
+            return
+        yield from self._try(run)
+        row = _row_of_this_context.get()
+        assert row is not None
+        row.extend(self._freed_by(run.task))
+
+    def _try(self, run: Run) -> Steps[None]:
         while run.task.status is Status.PENDING:
             if run.due > self._now():
                 if run not in self._delayed:
@@ -181,8 +199,16 @@ class _Inline:
             if run.has_failed:
                 log.error("%s failed: %s", run.task, run.task.attempts[-1].traceback or run.task.error)
 
+    def _freed_by(self, task: EnqueuedTask) -> list[Run]:
+        """What may run as the task has ended."""
+        graph = self._intake.graph_of(task)
+        return [] if graph is None else [self._runs[one.id] for one in graph.advance()]
+
     def _finish(self, run: Run) -> Steps[None]:
         """Runs it as often as it takes, at the times for which it asks."""
+        graph = self._intake.graph_of(run.task)
+        for parent in graph.node_of(run.task.id).parents if graph is not None else ():
+            yield from self._finish(self._runs[parent.task.id])
         for _ in range(MAX_JUMPS):
             if run.task.status is not Status.PENDING:
                 return

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lapinq.testing.enqueued import EnqueuedTask
+    from lapinq.testing.graphs import Graph
     from lapinq_core.domain.tasks.decide import Next
 
 MAX_RUNS = 1000
@@ -34,8 +35,10 @@ _RAND = 0.5
 class Run:
     """`failure` is what the function raised in the last attempt of a task that failed."""
 
-    def __init__(self, task: EnqueuedTask, now: datetime) -> None:
+    def __init__(self, task: EnqueuedTask, now: datetime, graph: Graph | None = None) -> None:
+        """`graph` is the workflow that the task belongs to."""
         self.task = task
+        self._graph = graph
         self._due_again: datetime | None = None
         self.failure: BaseException | None = None
         self._enqueued_at = now
@@ -113,7 +116,7 @@ class Run:
                 assert_never(step)
 
     def _claim(self, claim_seq: int) -> Claim:
-        task = self.task
+        task, graph = self.task, self._graph
         return Claim(
             "" if task.is_transient else task.id,
             task.task_name,
@@ -133,6 +136,8 @@ class Run:
             request_id=task.request_id,
             queue_name=task.queue_name,
             token=str(uuid.uuid4()),
+            parents=graph and {one.ref: one.outcome() for one in graph.node_of(task.id).parents},
+            workflow_id=graph and graph.workflow.id,
         )
 
 

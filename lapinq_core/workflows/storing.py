@@ -59,6 +59,11 @@ def store_params(workflow: NewWorkflow) -> dict[str, Any]:
     return _params(head, workflow.members, {})
 
 
+def more_params(workflow_id: str, members: Sequence[Member], ids: Mapping[str, str]) -> dict[str, Any]:
+    """Of the same statement, for more tasks. `ids` are at least those of the parents that are stored, by ref."""
+    return _params({"id": workflow_id}, members, ids)
+
+
 async def add(conn: psycopg.AsyncConnection, workflow_id: str, members: Sequence[Member]) -> Taken:
     """Stores more tasks of a workflow. `conn` is in a transaction, to be rolled back if it raises.
 
@@ -80,7 +85,7 @@ async def add(conn: psycopg.AsyncConnection, workflow_id: str, members: Sequence
         for ref in member.after:
             if ref not in new and ref not in stored:
                 raise RefError(number, ref, is_unknown=True)
-    queues, due_in = await one_row(conn, STORE, _params({"id": workflow_id}, members, stored))
+    queues, due_in = await one_row(conn, STORE, more_params(workflow_id, members, stored))
     return Taken(set(queues), due_in)
 
 

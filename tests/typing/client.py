@@ -8,6 +8,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,7 @@ from starlette.applications import Starlette
 
 from lapinq import (
     AsyncTaskQueue,
+    AsyncWorkflow,
     Backoff,
     BatchRef,
     Cancel,
@@ -30,6 +32,7 @@ from lapinq import (
     FixedDelay,
     LapinqError,
     Middleware,
+    Node,
     Progress,
     RateLimited,
     RetryError,
@@ -40,6 +43,8 @@ from lapinq import (
     TaskRef,
     TimeLimit,
     Webhook,
+    Workflow,
+    WorkflowRef,
     current_task,
     verify_webhook,
 )
@@ -50,6 +55,7 @@ from lapinq.errors import (
     InvalidValue,
     LeaseLost,
     NoTask,
+    NotEnqueued,
     NotPersisted,
     RequestRefused,
     ResultTimeout,
@@ -224,6 +230,11 @@ def limited(a: int) -> str:
     )
     with me.transaction(result=facts) as conn:
         conn.execute("SELECT 1")
+    if me.workflow is not None:
+        more: TaskRef[int] = me.workflow.add(add.options(after=["load"], ref="more"), 1, label="x")
+        me.workflow.add(add, "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        me.workflow.add(key_of, 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+        print(me.workflow.id, more.task_id)
     if me.cancelled:
         raise Cancel("enough")
     if a < 0:
@@ -235,6 +246,10 @@ def limited(a: int) -> str:
 
 @async_layered.task(retry=Backoff(1, cap=60), no_retry_for=(KeyError, TimeLimit), max_retries=5)
 async def alimited(a: int) -> str:
+    workflow = current_task().workflow
+    if workflow is not None:
+        more: TaskRef[int] = await workflow.add(add, 1)
+        print(await more)
     return str(a)
 
 
@@ -305,6 +320,7 @@ def try_it() -> None:
         TypeMismatch,
         WebhookRefused,
         NoTask,
+        NotEnqueued,
         NotPersisted,
         LeaseLost,
         InvalidValue,
@@ -313,6 +329,84 @@ def try_it() -> None:
         print(base)
     except TaskFailed as error:
         print(error.nothing)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+
+
+@dataclass
+class Report:
+    pages: list[str]
+    sum: int
+
+
+@queue.task
+def load(page: int, size: int = 100, *, label: str = "") -> str:
+    return label * page * size
+
+
+@queue.task
+def join(pages: list[str], sums: dict[str, int]) -> Report:
+    return Report(pages, sum(sums.values()))
+
+
+@async_queue.task
+async def publish(report: Report, outcome: dict[str, Any] | None = None) -> None: ...
+
+
+@queue.task
+def count(numbers: list[int]) -> int:
+    return len(numbers)
+
+
+with queue.workflow("report", metadata={"day": "Monday"}) as flow:
+    built: Workflow = flow
+    first: Node[int] = flow.add(add, 1, b=2)
+    second = flow.add(count, [first, first])
+    pages = flow.map(load, [1, 2, 3])
+    joined = flow.add(join.options(ref="join"), [first, *pages], {"sum": second})
+    flow.add(join, pages, sums={})
+    flow.map(load, [first, second])
+    flow.map(load, flow.map(add, [1, 2]))
+    told = flow.add(
+        publish.options(after=[*pages, joined], after_failure="run"), joined, flow.outcome(second)
+    )
+    flow.add(publish, Report([pages[0]], second))
+    flow.add(publish.options(after=["join"]), flow.add(summarize, 1))
+    flow.add(count, flow.map(load, [1]))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    flow.add(count, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    flow.add(count)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    flow.map(load, ["x"])  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    flow.add(publish.options(after_failure="ignore"), joined)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    flow.add(key_of, 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    queue.workflow()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+second_ref: TaskRef[int] = second.ref
+report: Report = joined.ref.result(timeout=5)
+page_refs: list[TaskRef[str]] = [one.ref for one in pages] + [pages[0].ref]
+told_ref: TaskRef[None] = told.ref
+workflow_id: str = flow.id
+workflow_ref: WorkflowRef = flow.ref
+workflow_state: str | None = WorkflowRef(workflow_id, queue=queue).status()
+ended_workflow: dict[str, Any] = workflow_ref.wait(timeout=None)
+found_workflow: dict[str, Any] | None = workflow_ref.get(tasks=False)
+is_cancelled = workflow_ref.cancel()
+workflow_ref.retry()
+
+with queue.using(Session()).workflow("report") as flow:
+    flow.add(add, 1)
+
+
+async def workflows() -> None:
+    async with async_queue.workflow("report") as flow, AsyncSession() as session:
+        building: AsyncWorkflow = flow
+        one = building.add(fetch, "x")
+        flow.add(load, len(one.ref.task_id or ""))
+        async with queue.using(session).workflow("report") as other:
+            other.add(fetch, "x")
+    body: bytes = await one.ref
+    ended: dict[str, Any] = await flow.ref.awaitait()
+    print(body, ended, await flow.ref.astatus(), await flow.ref.acancel(), await flow.ref.aget())
+    await flow.ref.aretry()
+    with async_queue.workflow("report"):  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
+        pass
 
 
 async def main() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Enqueue(msgspec.Struct, frozen=True):
@@ -27,6 +27,46 @@ class EnqueueBatch(msgspec.Struct, frozen=True):
 
     entries: Iterable[Mapping[str, Any]]
     idempotency_key: str | None = None
+
+
+class EnqueueWorkflow(msgspec.Struct, frozen=True):
+    """A graph of tasks: all of them or none.
+
+    A task has the fields of an entry, `ref`, `after` and `after_failure`, and stands after its parents. A part has as
+    many as one request takes; over HTTP there is one part. The workflow is stored under `workflow_id`, or, where the
+    server chooses the id, a repeated call is recognized by it. One that `is_open` does not end before it is closed.
+    """
+
+    workflow_id: str
+    name: str
+    metadata: msgspec.Raw | None
+    parts: Sequence[Sequence[Mapping[str, Any]]]
+    is_open: bool = False
+
+
+class AddToWorkflow(msgspec.Struct, frozen=True):
+    """`key` recognizes a repeated call."""
+
+    workflow_id: str
+    tasks: Sequence[Mapping[str, Any]]
+    key: str
+
+
+class CloseWorkflow(msgspec.Struct, frozen=True):
+    workflow_id: str
+
+
+class ReadWorkflow(msgspec.Struct, frozen=True):
+    workflow_id: str
+    tasks: bool = False
+
+
+class CancelWorkflow(msgspec.Struct, frozen=True):
+    workflow_id: str
+
+
+class RetryWorkflow(msgspec.Struct, frozen=True):
+    workflow_id: str
 
 
 class ReadStatus(msgspec.Struct, frozen=True):
@@ -57,4 +97,7 @@ class CancelTask(msgspec.Struct, frozen=True):
     running: bool = False
 
 
-Call = Enqueue | EnqueueBatch | ReadStatus | ReadProgress | ReadResult | ReadWhy | CancelTask
+Storing = Enqueue | EnqueueBatch | EnqueueWorkflow
+OfTask = ReadStatus | ReadProgress | ReadResult | ReadWhy | CancelTask
+OfWorkflow = AddToWorkflow | CloseWorkflow | ReadWorkflow | CancelWorkflow | RetryWorkflow
+Call = Storing | OfTask | OfWorkflow

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lapinq._client.calling.answer import TEMPORARY, retry_after
-from lapinq._client.calling.calls import Enqueue, EnqueueBatch
+from lapinq._client.calling.calls import Enqueue, EnqueueBatch, RetryWorkflow
 from lapinq.errors import ServerUnavailable
 from lapinq_core.domain.tasks.chosen_id import MAX_REPEAT_SECONDS
 
@@ -133,5 +133,7 @@ def _is_safe(call: Call) -> bool:
             return call.idempotency_key is not None or call.task_id is not None
         case EnqueueBatch():
             return call.idempotency_key is not None
+        case RetryWorkflow():  # a second one would begin another round
+            return False
         case _:
             return True

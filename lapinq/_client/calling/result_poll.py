@@ -26,7 +26,7 @@ _WAIT_NOT_SUPPORTED = frozenset({400, 422})
 
 
 class ResultPoll:
-    """One caller that waits for one task.
+    """One caller that waits for one task, or for a workflow.
 
     Each request is a long poll: the server responds when the task ends, or after a while. A server that doesn't support
     that is polled, after pauses that start short and grow to `poll_interval`. One that is unavailable or overloaded is
@@ -35,12 +35,15 @@ class ResultPoll:
     Times are in seconds, on the caller's monotonic clock. `timeout` None waits indefinitely.
     """
 
-    def __init__(self, task_id: str, timeout: float | None, poll_interval: float, now: float) -> None:
+    def __init__(
+        self, task_id: str, timeout: float | None, poll_interval: float, now: float, what: str = "task"
+    ) -> None:
         given: dict[str, Any] = {"timeout": timeout, "poll_interval": poll_interval}
         for name, seconds in given.items():
             if not isinstance(seconds, (int, float, NoneType)):
                 raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
         self.task_id = task_id
+        self._what = f"{what} {task_id}"
         self._timeout = math.inf if timeout is None else timeout
         self._deadline = now + self._timeout
         self._interval = max(poll_interval, _MIN_PAUSE_SECONDS)
@@ -71,12 +74,12 @@ class ResultPoll:
         return min(max_timeout, max(self._deadline - now, self._wait + _MIN_REQUEST_SECONDS))
 
     def read(self, answer: Answer) -> dict[str, Any] | None:
-        """The result object of the finished task. None if it has not finished.
+        """The result object of the finished task, or the finished workflow. None if it has not finished.
 
         Raises `RequestRefused` for an error that will not go away.
         """
         body = read_object(answer)
-        if answer.is_success and "id" in body:
+        if answer.is_success and "id" in body and body.get("status") != "running":
             return body
         self._error = None
         self._retry_after = 0.0
@@ -90,7 +93,7 @@ class ResultPoll:
             return None
         # A server with too many long polls, or a proxy that allows none, may still answer a plain request.
         self._is_next_plain = bool(self._wait)
-        error = refusal(answer, f"no result of task {self.task_id}")
+        error = refusal(answer, f"no result of {self._what}")
         if error is not None and answer.status_code not in TEMPORARY:
             raise error
         self._error = error
@@ -115,7 +118,7 @@ class ResultPoll:
         left = self._deadline - now
         if left <= 0:
             raise ResultTimeout(
-                f"task {self.task_id} had not finished after {self._timeout:g} s ({self._last_seen()})"
+                f"{self._what} had not finished after {self._timeout:g} s ({self._last_seen()})"
                 + (f".{self._why}" if self._why else ""),
                 task_id=self.task_id,
                 status=self._status,

@@ -10,19 +10,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import (
+    AddToWorkflow,
     CancelTask,
+    CancelWorkflow,
+    CloseWorkflow,
     Enqueue,
     EnqueueBatch,
+    EnqueueWorkflow,
     ReadProgress,
     ReadResult,
     ReadStatus,
     ReadWhy,
+    ReadWorkflow,
+    RetryWorkflow,
 )
-from lapinq._client.transaction.insertion import accepted_one
+from lapinq._client.database.workflow_calls import prepared_for_workflow, stored_before
+from lapinq._client.transaction.insertion import Refused, accepted_one
 from lapinq._client.transaction.on_psycopg import OnAsyncConnection
 from lapinq._client.transaction.storing import astore
 from lapinq_core.batching.database import Overloaded
@@ -65,8 +72,8 @@ def prepared(call: Call, timeout: float) -> Work:
     match call:
         case Enqueue():
             return partial(_within, timeout, _enqueue(call))
-        case EnqueueBatch():
-            return partial(_enqueue_batch, call, timeout)
+        case EnqueueBatch() | EnqueueWorkflow():
+            return partial(_store, call, timeout)
         case ReadStatus(task_id):
             return partial(_within, timeout, partial(_status, _id(task_id)))
         case ReadProgress(task_id):
@@ -77,6 +84,16 @@ def prepared(call: Call, timeout: float) -> Work:
             return partial(_within, timeout, partial(_why, _id(task_id)))
         case CancelTask(task_id, running):
             return partial(_within, timeout, partial(_cancel, _id(task_id), running))
+        case AddToWorkflow() | CloseWorkflow() | ReadWorkflow() | CancelWorkflow() | RetryWorkflow():
+            workflow_id = _id(call.workflow_id, "a workflow id")
+
+            def connected(conn: psycopg.AsyncConnection, running: Running) -> _BatchConnection:
+                return _BatchConnection(conn, timeout, running)
+
+            try:
+                return partial(_within, timeout, prepared_for_workflow(call, workflow_id, connected))
+            except Refused as error:
+                raise CallRefused(error.answer) from error
 
 
 class CallRefused(Exception):
@@ -130,7 +147,7 @@ async def _put(task: NewTask, size: int, key: Key | None, running: Running) -> A
     return _json(201, accepted_one(outcome.task_ids[0], outcome.met))
 
 
-async def _enqueue_batch(call: EnqueueBatch, timeout: float, running: Running) -> Answer:
+async def _store(call: EnqueueBatch | EnqueueWorkflow, timeout: float, running: Running) -> Answer:
     try:
         with translated():
             async with running.database.connection() as conn:
@@ -140,6 +157,10 @@ async def _enqueue_batch(call: EnqueueBatch, timeout: float, running: Running) -
     except DatabaseUnavailable as error:
         if isinstance(error.__cause__, LockNotAvailable):
             return _refused(503, ErrorBody(refusals.UNIQUE_KEY_BUSY), _LATER)
+        raise
+    except UniqueViolation as error:
+        if isinstance(call, EnqueueWorkflow) and error.diag.constraint_name == "lapinq_workflows_pkey":
+            return await stored_before(call.workflow_id, running)
         raise
 
 
@@ -210,9 +231,9 @@ async def _known_status(task_id: str, running: Running) -> Status | None:
     return None if found is None else found[0]
 
 
-def _id(text: str) -> str:
+def _id(text: str, what: str = "a task id") -> str:
     try:
-        return refusals.read_id("id", text, "a task id")
+        return refusals.read_id("id", text, what)
     except InvalidValue as error:
         raise CallRefused(_refused(400, refusals.invalid_value(error))) from error
 

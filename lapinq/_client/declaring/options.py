@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict
 
 from lapinq._client.entries.scheduled_at import read_scheduled_at
 from lapinq_core.domain.interval import MAX_SECONDS
@@ -37,6 +37,9 @@ class TaskOptions(TypedDict, total=False):
     limits: LimitsOption | None
     unique: UniqueOption | None
     debounce: DebounceOptions | None
+    after: Iterable[Any] | None
+    after_failure: Literal["cancel", "run", "fail"] | None
+    ref: str | None
 
 
 SHOWN_OPTIONS = (
@@ -65,7 +68,7 @@ def check_options(options: Mapping[str, Any], *, raise_errors: bool) -> None:
     """Raises TypeError for a value of the wrong type, and `InvalidValue` for one that the server would refuse, or for a
     time without a zone. `raise_errors` is that of the queue.
 
-    `key`, `limits`, `unique` and `debounce` are checked beside their functions.
+    `key`, `limits`, `unique`, `debounce` and the place in a workflow are checked elsewhere.
     """
     if options.get("timeout") is not None:
         check_timeout(options["timeout"])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.entries.encoding import encode
+import msgspec
+
+from lapinq._client.entries.encoding import as_basic_type, encode
+from lapinq._client.entries.placeholder import Placeholder
 from lapinq_core.domain.annotations.argument_label import argument_label
 
 if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    import msgspec
 
     from lapinq_core.domain.annotations.typed_function import TypedParameters
 
@@ -57,6 +58,40 @@ class Arguments:
         """Raises like `encode`, if any annotation acts."""
         if self._typed_parameters is not None:
             self._typed_parameters.check(*self._encode(args, kwargs))
+
+    def with_references(
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        json_of: Callable[[Placeholder], Any],
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments. One that contains a placeholder is as JSON has it, with what `json_of` makes of that.
+
+        Raises like `check_types`, for all others.
+        """
+        has_some = False
+
+        def hook(value: Any) -> Any:
+            nonlocal has_some
+            if not isinstance(value, Placeholder):
+                return as_basic_type(value)
+            has_some = True
+            return json_of(value)
+
+        def read(value: Any, label: str) -> tuple[Any, msgspec.Raw | None]:
+            nonlocal has_some
+            has_some = False
+            text = encode(value, label, hook)
+            return (msgspec.json.decode(text), None) if has_some else (value, text)
+
+        names = self._positional_names()
+        positional = [read(value, self._label(next(names, number))) for number, value in enumerate(args)]
+        named = {name: read(value, self._label(name)) for name, value in kwargs.items()}
+        if self._typed_parameters is not None:
+            self._typed_parameters.check(
+                [text for _, text in positional], {name: text for name, (_, text) in named.items()}
+            )
+        return [value for value, _ in positional], {name: value for name, (value, _) in named.items()}
 
     def forget_annotations(self) -> None:
         """Resolve them again when they are next needed: while its module is imported, what is below doesn't exist."""

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from lapinq._client.entries.placeholder import Placeholder
 
-def encode(value: Any, name: str) -> msgspec.Raw:
-    """JSON text of `value`.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def as_basic_type(value: Any) -> Any:
+    """For values that msgspec doesn't encode: subclasses of the basic types, sent as that, and Pydantic's."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, Placeholder):
+        raise TypeError(
+            f"{value!r} stands for a result that is not there yet: only add() of its workflow takes it"
+        )
+    from lapinq_core.domain.annotations.kinds import is_pydantic
+
+    if is_pydantic(type(value)):
+        from lapinq_core.domain.annotations.pydantic_types import dump
+
+        return dump(value)
+    raise TypeError(f"{object.__repr__(value)} has no JSON form; of a row or an object of yours, pass its id")
+
+
+def encode(value: Any, name: str, hook: Callable[[Any], Any] = as_basic_type) -> msgspec.Raw:
+    """JSON text of `value`. `hook` makes values that msgspec encodes of those that it doesn't.
 
     Raises TypeError for a value without a JSON form and ValueError for one that JSON cannot hold (NaN, a lone
     surrogate, a list inside itself). Both messages begin with `name`. A `msgspec.Raw` is JSON text already.
@@ -17,7 +43,7 @@ def encode(value: Any, name: str) -> msgspec.Raw:
     if isinstance(value, msgspec.Raw):
         return value
     try:
-        text = msgspec.json.encode(value, enc_hook=_as_basic_type)
+        text = msgspec.json.encode(value, enc_hook=hook)
     except TypeError as error:
         raise TypeError(f"{name} cannot be sent as JSON: {error}") from error
     except RecursionError as error:
@@ -27,7 +53,7 @@ def encode(value: Any, name: str) -> msgspec.Raw:
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{name} cannot be sent as JSON: {error}") from error
     # msgspec encodes NaN and the infinities as null, so only text with a null in it needs the slow check.
-    if text.find(_NULL) >= 0 and _contains_non_finite(msgspec.to_builtins(value, enc_hook=_as_basic_type)):
+    if text.find(_NULL) >= 0 and _contains_non_finite(msgspec.to_builtins(value, enc_hook=hook)):
         raise ValueError(f"{name} cannot be sent as JSON: it holds NaN or an infinite number")
     return msgspec.Raw(text)
 
@@ -63,23 +89,6 @@ def is_plain(value: object) -> bool:
     return type(value) is bool
 
 
-def _as_basic_type(value: Any) -> Any:
-    """msgspec doesn't encode subclasses of the basic types, which are sent as their base type, and Pydantic's types."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, float):
-        return float.__float__(value)
-    from lapinq_core.domain.annotations.kinds import is_pydantic
-
-    if is_pydantic(type(value)):
-        from lapinq_core.domain.annotations.pydantic_types import dump
-
-        return dump(value)
-    raise TypeError(f"{object.__repr__(value)} has no JSON form; of a row or an object of yours, pass its id")
-
-
 def _contains_non_finite(value: Any) -> bool:
     unchecked = [value]
     while unchecked:
@@ -94,4 +103,4 @@ def _contains_non_finite(value: Any) -> bool:
     return False
 
 
-_arguments = msgspec.json.Encoder(enc_hook=_as_basic_type)
+_arguments = msgspec.json.Encoder(enc_hook=as_basic_type)

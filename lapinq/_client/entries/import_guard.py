@@ -4,13 +4,13 @@ from lapinq.errors import TaskNotImportable
 from lapinq_core.domain.tasks.functions.import_in_progress import here
 
 
-def check_not_imported(task_name: str = "") -> None:
+def check_not_imported(task_name: str = "", what: str = "a batch") -> None:
     """Raises `TaskNotImportable` while lapinq imports the module to find its tasks: each import would enqueue again.
 
-    Without a name it is a batch that is enqueued.
+    Without a name, `what` says what is enqueued.
     """
     if here.module is not None:
-        what = f"task {task_name!r}" if task_name else "a batch"
+        what = f"task {task_name!r}" if task_name else what
         raise TaskNotImportable(
             f"{what} is enqueued while {here.module!r} is imported to find its tasks. Put what the script"
             ' itself does behind `if __name__ == "__main__":`',

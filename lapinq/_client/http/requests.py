@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 
 from lapinq._client.calling.calls import (
+    AddToWorkflow,
     CancelTask,
+    CancelWorkflow,
+    CloseWorkflow,
     Enqueue,
     EnqueueBatch,
+    EnqueueWorkflow,
     ReadProgress,
     ReadResult,
     ReadStatus,
     ReadWhy,
+    ReadWorkflow,
+    RetryWorkflow,
 )
 from lapinq._client.environment import key_to_send
 from lapinq.version import __version__
@@ -43,6 +49,24 @@ def request_of(call: Call, server: ServerSettings) -> Request:
             return _request(server, "POST", "/api/v1/enqueue", msgspec.json.encode(entry), key)
         case EnqueueBatch(entries, key):
             return _request(server, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(list(entries)), key)
+        case EnqueueWorkflow():
+            [tasks] = call.parts
+            body: dict[str, Any] = {"name": call.name, "tasks": tasks, "open": call.is_open}
+            if call.metadata is not None:
+                body["metadata"] = call.metadata
+            key = f"workflow-{call.workflow_id}"
+            return _request(server, "POST", "/api/v1/workflows", msgspec.json.encode(body), key)
+        case AddToWorkflow(workflow_id, tasks, key):
+            content = msgspec.json.encode({"tasks": tasks})
+            return _request(server, "POST", f"{_workflow_path(workflow_id)}/tasks", content, key)
+        case CloseWorkflow(workflow_id):
+            return _request(server, "POST", f"{_workflow_path(workflow_id)}/close")
+        case ReadWorkflow(workflow_id, tasks):
+            return _request(server, "GET", _workflow_path(workflow_id) + ("" if tasks else "?tasks=false"))
+        case CancelWorkflow(workflow_id):
+            return _request(server, "DELETE", _workflow_path(workflow_id))
+        case RetryWorkflow(workflow_id):
+            return _request(server, "POST", f"{_workflow_path(workflow_id)}/retry")
         case ReadStatus(task_id) | ReadProgress(task_id):
             return _request(server, "GET", _task_path(task_id))
         case ReadResult(task_id, wait):
@@ -57,6 +81,10 @@ def request_of(call: Call, server: ServerSettings) -> Request:
 
 def _task_path(task_id: str) -> str:
     return f"/api/v1/tasks/{quote(task_id, safe='')}"
+
+
+def _workflow_path(workflow_id: str) -> str:
+    return f"/api/v1/workflows/{quote(workflow_id, safe='')}"
 
 
 def _request(

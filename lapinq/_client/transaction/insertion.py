@@ -45,6 +45,35 @@ class Refused(Exception):
         self.answer = answer
 
 
+class News:
+    """What stored tasks have to be announced for."""
+
+    def __init__(self) -> None:
+        self._queues: set[str] = set()
+        self._is_due_soon = False
+
+    def add(self, queues: Iterable[str], due_in: float | None) -> None:
+        self._queues.update(queues)
+        self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
+
+    def notices(self) -> set[Notice]:
+        notices = {Notice(READY_CHANNEL, queue) for queue in self._queues}
+        if self._is_due_soon:
+            # No duration: the transaction may take a while. It makes the receivers look when the task is due.
+            notices.add(Notice(DELAYED_CHANNEL, "0"))
+        return notices
+
+
+async def find_bursts(
+    connection: AsyncConnection, tasks: Sequence[NewTask], bursts: dict[str, float | None]
+) -> None:
+    """Adds to `bursts` those of the limits from which `tasks` take, as far as they exist."""
+    names = limit_check.names_of(tasks)
+    if names - bursts.keys():
+        rows = await connection.fetch(Statement("find_limits", sorted(names)))
+        bursts.update((row[0], row[1]) for row in rows)
+
+
 class Insertion:
     """The tasks of one call. They are read, checked and stored in chunks, so memory doesn't grow with their number.
 
@@ -64,8 +93,7 @@ class Insertion:
         self._has_keys = False  # unique ones
         self._existing: list[int] = []
         self._replaced: list[int] = []
-        self._queues: set[str] = set()
-        self._is_due_soon = False
+        self._news = News()
         self._is_long = False
         self._chosen_id = None if isinstance(call, EnqueueBatch) else call.task_id
         self._chunks = self._read(call.entries if isinstance(call, EnqueueBatch) else [call.entry])
@@ -84,18 +112,13 @@ class Insertion:
                 continue
             [(queues, due_in, *_)], chunk = await connection.fetch_beside(Statement(verb, kept), self._next)
             if not connection.announces_at_once:
-                self._queues.update(queues)
-                self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
+                self._news.add(queues, due_in)
         if self._key is not None:
             await self._claim(connection, self._key)
 
     def notices(self) -> set[Notice]:
         """What is still to be announced when the stored tasks are committed."""
-        notices = {Notice(READY_CHANNEL, queue) for queue in self._queues}
-        if self._is_due_soon:
-            # No duration: the transaction may take a while. It makes the receivers look when the task is due.
-            notices.add(Notice(DELAYED_CHANNEL, "0"))
-        return notices
+        return self._news.notices()
 
     def answer(self) -> Answer:
         """As the HTTP API answers."""
@@ -117,7 +140,7 @@ class Insertion:
                 task = reader.read(body, task_id)
             except InvalidValue as error:
                 loc = f"[{number}].{error.loc}" if self._is_batch else error.loc
-                raise Refused(_refused(400, invalid_value(InvalidValue(loc, error.msg)))) from error
+                raise Refused(refused(400, invalid_value(InvalidValue(loc, error.msg)))) from error
             if len(chunk) == self._at_once or size >= MAX_BYTES_AT_ONCE:
                 self._is_long = True
                 yield self._with_ids(chunk)
@@ -136,14 +159,11 @@ class Insertion:
         return chunk
 
     async def _check_limits(self, connection: AsyncConnection, chunk: list[NewTask]) -> None:
-        names = limit_check.names_of(chunk)
-        if names - self._bursts.keys():
-            rows = await connection.fetch(Statement("find_limits", sorted(names)))
-            self._bursts.update((row[0], row[1]) for row in rows)
+        await find_bursts(connection, chunk, self._bursts)
         try:
             limit_check.check(chunk, self._bursts, first=self._checked if self._is_batch else None)
         except InvalidValue as error:
-            raise Refused(_refused(400, invalid_value(error))) from error
+            raise Refused(refused(400, invalid_value(error))) from error
         self._checked += len(chunk)
 
     async def _meet(self, connection: AsyncConnection, chunk: list[NewTask]) -> list[NewTask]:
@@ -162,7 +182,7 @@ class Insertion:
         self._ids[begin:] = chosen.ids
         self._existing += (begin + number for number in chosen.met.existing)
         self._replaced += (begin + number for number in chosen.met.replaced)
-        self._queues.update(chunk[number].queue_name for number in chosen.met.replaced)
+        self._news.add({chunk[number].queue_name for number in chosen.met.replaced}, None)
         return chosen.tasks
 
     async def _claim(self, connection: AsyncConnection, key: str) -> None:
@@ -171,7 +191,7 @@ class Insertion:
         claim = {"key": key, "digest": digest, "task_ids": self._ids, "met": self._met()}
         [(_, is_held, is_written)] = await connection.fetch(Statement("claim_keys", [claim]))
         if is_held:
-            raise Refused(_refused(409, ErrorBody(KEY_IN_PROGRESS)))
+            raise Refused(refused(409, ErrorBody(KEY_IN_PROGRESS)))
         if not is_written:
             await self._refuse_if_repeated(connection, key)
 
@@ -180,7 +200,7 @@ class Insertion:
         for _, earlier, ids, met in await connection.fetch(Statement("find_idempotency_keys", key)):
             is_same = bytes(earlier) == self._digest.digest()
             raise Refused(
-                self._accepted(ids, read_met(met)) if is_same else _refused(409, ErrorBody(KEY_REUSED))
+                self._accepted(ids, read_met(met)) if is_same else refused(409, ErrorBody(KEY_REUSED))
             )
 
     def _met(self) -> Met:
@@ -202,8 +222,9 @@ def accepted_one(task_id: str | None, met: Met) -> dict[str, Any]:
 
 
 def _conflict(error: UniqueConflict) -> Answer:
-    return _refused(409, unique_conflict(error.task_id, error.loc))
+    return refused(409, unique_conflict(error.task_id, error.loc))
 
 
-def _refused(status: int, body: ErrorBody) -> Answer:
+def refused(status: int, body: ErrorBody) -> Answer:
+    """The answer to a call that stores nothing."""
     return Answer(status, msgspec.json.encode(body))

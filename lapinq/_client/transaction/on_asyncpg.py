@@ -25,7 +25,7 @@ class OnConnection:
         self._connection = connection
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
-        return await self._connection.fetch(statement.text("$1"), statement.value)
+        return await self._connection.fetch(statement.text("$1"), *statement.values)
 
     async def fetch_beside(self, statement: Statement, work: Callable[[], T]) -> tuple[Sequence[Row], T]:
         return await beside(self.fetch(statement), work)

@@ -31,7 +31,7 @@ class OnConnection:
 
     def fetch(self, statement: Statement) -> Sequence[Row]:
         with self._connection.cursor() as cursor:
-            cursor.execute(statement.text("%s"), [statement.value])
+            cursor.execute(statement.text("%s"), statement.values)
             return cursor.fetchall()
 
     def nested(self) -> AbstractContextManager[object]:

@@ -32,7 +32,7 @@ class OnConnection:
     def fetch(self, statement: Statement) -> Sequence[Row]:
         # Not the connection's own cursor, which may give other rows or expect other placeholders.
         with psycopg.Cursor(self._connection, row_factory=rows.tuple_row) as cursor:
-            return cursor.execute(_query(statement), (statement.value,)).fetchall()
+            return cursor.execute(_query(statement), statement.values).fetchall()
 
     @contextmanager
     def nested(self) -> Generator[None]:
@@ -54,7 +54,7 @@ class OnAsyncConnection:
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         async with psycopg.AsyncCursor(self._connection, row_factory=rows.tuple_row) as cursor:
-            return await (await cursor.execute(_query(statement), (statement.value,))).fetchall()
+            return await (await cursor.execute(_query(statement), statement.values)).fetchall()
 
     async def fetch_beside(self, statement: Statement, work: Callable[[], T]) -> tuple[Sequence[Row], T]:
         return await beside(self.fetch(statement), work)

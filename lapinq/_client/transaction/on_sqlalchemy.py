@@ -43,7 +43,7 @@ class OnConnection:
 
     def fetch(self, statement: Statement) -> Sequence[Row]:
         query = statement.text(self._placeholder)
-        return self._connection.exec_driver_sql(query, (statement.value,)).all()
+        return self._connection.exec_driver_sql(query, statement.values).all()
 
     def nested(self) -> AbstractContextManager[object]:
         if getattr(self._connection.connection.dbapi_connection, "autocommit", False):

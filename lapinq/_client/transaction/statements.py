@@ -1,9 +1,10 @@
-"""The core's statements for tasks, with their only parameter as the driver writes it."""
+"""The core's statements for tasks and workflows, with their parameters as the driver writes them."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -26,30 +27,34 @@ Verb = Literal[
     "claim_keys",
     "find_idempotency_keys",
     "announce",
+    "store_workflow",
 ]
 Placeholder = Literal["%s", "$1"]
 
-_PARAMETER = re.compile(r"%\(\w+\)s")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """`argument` is what it is about: tasks, the names of limits, a key, notices."""
+    """`argument` is what it is about: tasks, the names of limits, a key, notices, a part of a workflow."""
 
     verb: Verb
     argument: Any
 
     @property
-    def value(self) -> str:
-        """Its only parameter."""
+    def values(self) -> tuple[str, ...]:
+        """Its parameters, in their order."""
         if self.verb in ("enqueue", "enqueue_announced"):
-            return encoded(self.argument)
+            return (encoded(self.argument),)
+        if self.verb == "store_workflow":
+            params = self.argument.params()
+            return tuple(params[name] for name in _PARAMETER.findall(sql("lapinq_core.workflows", self.verb)))
         if self.verb == "find_idempotency_keys":
             escaped = self.argument.replace("\\", "\\\\").replace('"', '\\"')
-            return f'{{"{escaped}"}}'
-        return msgspec.json.encode(self.argument).decode()
+            return (f'{{"{escaped}"}}',)
+        return (msgspec.json.encode(self.argument).decode(),)
 
     def text(self, placeholder: Placeholder) -> str:
-        """Its parameter is a text, whatever adapters for JSON or lists the connection has."""
+        """Its parameters are texts, whatever adapters for JSON or lists the connection has."""
         return _text(self.verb, placeholder)
 
 
@@ -60,4 +65,10 @@ def announcement(notices: Iterable[Notice]) -> Statement:
 
 @cache
 def _text(verb: Verb, placeholder: Placeholder) -> str:
-    return _PARAMETER.sub(f"{placeholder}::text", sql("lapinq_core.intake", verb))
+    room = "lapinq_core.workflows" if verb == "store_workflow" else "lapinq_core.intake"
+    numbers = count(1)
+
+    def written(_: re.Match[str]) -> str:
+        return f"${next(numbers)}::text" if placeholder == "$1" else "%s::text"
+
+    return _PARAMETER.sub(written, sql(room, verb))

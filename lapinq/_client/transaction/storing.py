@@ -1,18 +1,20 @@
-"""Storing the tasks of a call on a connection, for plain code and for coroutines, and announcing them."""
+"""Storing the tasks or the workflow of a call on a connection, for plain code and for coroutines, and announcing it."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lapinq._client.calling.calls import EnqueueWorkflow
 from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE, Insertion, Refused
+from lapinq._client.transaction.workflow_insertion import WorkflowInsertion
 from lapinq.errors import RequestRefused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 
     from lapinq._client.calling.answer import Answer
-    from lapinq._client.calling.calls import Enqueue, EnqueueBatch
+    from lapinq._client.calling.calls import Storing
     from lapinq._client.transaction.connections import AsyncConnection, SyncConnection
     from lapinq._client.transaction.statements import Row, Statement
     from lapinq_core.db.channels import Notice
@@ -23,10 +25,14 @@ _OTHER_SCHEMA = frozenset({"42P01", "42883", "42703", "3F000"})
 """SQLSTATEs: there is no such table, function, column or schema."""
 
 
-async def astore(connection: AsyncConnection, call: Enqueue | EnqueueBatch) -> Answer:
+async def astore(connection: AsyncConnection, call: Storing) -> Answer:
     """Raises the driver's errors, and `RequestRefused` if the database is not one of lapinq."""
     try:
-        insertion = Insertion(call, connection.tasks_at_once)
+        insertion = (
+            WorkflowInsertion(call)
+            if isinstance(call, EnqueueWorkflow)
+            else Insertion(call, connection.tasks_at_once)
+        )
         with _explained():
             async with connection.nested() if insertion.is_divisible else nullcontext():
                 await insertion.store(connection)
@@ -37,7 +43,7 @@ async def astore(connection: AsyncConnection, call: Enqueue | EnqueueBatch) -> A
     return insertion.answer()
 
 
-def store(connection: SyncConnection, call: Enqueue | EnqueueBatch) -> Answer:
+def store(connection: SyncConnection, call: Storing) -> Answer:
     return finished(astore(_Plain(connection), call))
 
 

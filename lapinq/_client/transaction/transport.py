@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.calling.calls import Enqueue, EnqueueBatch
+from lapinq._client.calling.calls import Storing
 from lapinq._client.transaction.connections import LendsSync
 from lapinq._client.transaction.drivers import adapted, driver_of, is_async
 from lapinq._client.transaction.storing import astore, store
@@ -32,14 +32,14 @@ class InTransaction:
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         """Raises TypeError if the connection is for coroutines."""
         self.check_plain()
-        assert isinstance(call, (Enqueue, EnqueueBatch))
+        assert isinstance(call, Storing)
         connection: Any = adapted(self.connection, self._driver)
         return store(connection, call)
 
     async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         """Raises TypeError if the connection is for plain code."""
         self.check_async()
-        assert isinstance(call, (Enqueue, EnqueueBatch))
+        assert isinstance(call, Storing)
         connection: Any = adapted(self.connection, self._driver)
         if isinstance(connection, LendsSync):
             return await connection.run_sync(lambda sync: store(sync, call))

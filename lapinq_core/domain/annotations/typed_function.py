@@ -1,7 +1,7 @@
 """A function's arguments and result as its annotations want them. Built once a function."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -9,6 +9,8 @@ from lapinq_core.domain.annotations.argument_label import argument_label
 from lapinq_core.domain.annotations.hints import hints_of, signature_of
 from lapinq_core.domain.annotations.reader import Misfit, Reader, make_reader
 from lapinq_core.domain.errors import TypeMismatch
+
+T = TypeVar("T")
 
 _args = msgspec.json.Decoder(list[msgspec.Raw])
 _kwargs = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -71,18 +73,16 @@ class TypedParameters:
         }
         return values, named
 
-    def check(self, args: Sequence[msgspec.Raw], kwargs: Mapping[str, msgspec.Raw]) -> None:
-        """Raises what `read` would raise."""
+    def check(self, args: Sequence[msgspec.Raw | None], kwargs: Mapping[str, msgspec.Raw | None]) -> None:
+        """Raises what `read` would raise. None is an argument that is not known yet."""
         for reader, text, name in self._in_order(args):
-            if reader is not None:
+            if reader is not None and text is not None:
                 self._value(reader, text, name)
         for name, text in kwargs.items():
-            if (reader := self._reader_of(name)) is not None:
+            if text is not None and (reader := self._reader_of(name)) is not None:
                 self._value(reader, text, name)
 
-    def _in_order(
-        self, args: Sequence[msgspec.Raw]
-    ) -> Iterator[tuple[Reader | None, msgspec.Raw, str | int]]:
+    def _in_order(self, args: Sequence[T]) -> Iterator[tuple[Reader | None, T, str | int]]:
         known = len(self._positional)
         for number, text in enumerate(args):
             if number < known:

@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from lapinq import RetryError, TimeLimit, current_task
+from lapinq import RetryError, TaskQueue, TimeLimit, current_task
 
 
 def add(a: int, b: int) -> int:
@@ -411,3 +411,28 @@ async def abusy_and_fails(busy: float) -> None:
     """Computes in a coroutine, and fails."""
     _compute(busy)
     raise ValueError("no")
+
+
+def has_workflow() -> bool:
+    return current_task().workflow is not None
+
+
+def grow(address: str, count: int) -> str:
+    """Adds `count` tasks to its workflow, by a queue with this address."""
+    workflow = current_task().workflow
+    assert workflow is not None
+    task = TaskQueue(address, current_task().queue).task(add)
+    for number in range(count):
+        workflow.add(task.options(ref=f"more {number}"), 1, number)
+    return workflow.id
+
+
+async def agrow(address: str, count: int) -> str:
+    """The same as a coroutine."""
+    workflow = current_task().workflow
+    assert workflow is not None
+    task = TaskQueue(address, current_task().queue).task(add)
+    for number in range(count):
+        ref = await workflow.add(task, 1, number)
+        assert ref.task_id is not None
+    return workflow.id

@@ -327,6 +327,8 @@ CHECKS: dict[str, Callable[[Site, Block], None]] = {
     # middleware.md
     "class Tenant(Middleware)": it_sends_the_tenant,
     "worker's first → worker's second": it_is_a_drawing,
+    # workflows.md
+    "fetch(1) ─┐": it_is_a_drawing,
     # tasks.md
     "def convert(": it_reports_progress,
     "def ship(": it_gets_objects,

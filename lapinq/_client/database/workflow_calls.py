@@ -1,0 +1,157 @@
+"""Carrying out a call that is about a workflow. The answer is the HTTP API's."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lapinq._client.calling.answer import Answer
+from lapinq._client.calling.calls import (
+    AddToWorkflow,
+    CancelWorkflow,
+    CloseWorkflow,
+    ReadWorkflow,
+    RetryWorkflow,
+)
+from lapinq._client.transaction.insertion import News, Refused, refused
+from lapinq._client.transaction.workflow_insertion import check_members
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.json_times import encode
+from lapinq_core.domain.requests.refusals import UNKNOWN_WORKFLOW, ErrorBody, invalid_value, unique_conflict
+from lapinq_core.domain.requests.workflows import in_task, read_added, unknown_parent
+from lapinq_core.intake.unique_keys import UniqueConflict
+from lapinq_core.workflows import changing, reading, storing
+from lapinq_core.workflows.changing import NothingToRetry, WorkflowCancelled
+from lapinq_core.workflows.storing import RefError, UnknownWorkflow, WorkflowEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    import psycopg
+
+    from lapinq._client.calling.calls import OfWorkflow
+    from lapinq._client.database.process import Running
+    from lapinq._client.transaction.connections import AsyncConnection
+    from lapinq_core.domain.requests.workflows import Member
+
+    Connected = Callable[[psycopg.AsyncConnection, Running], AsyncConnection]
+    Work = Callable[[Running], Coroutine[Any, Any, Answer]]
+
+BY = "client"
+"""Who retries, as the attempts show it. Programs have no names."""
+
+
+def prepared_for_workflow(call: OfWorkflow, workflow_id: str, connected: Connected) -> Work:
+    """What to do in the client's event loop. `connected` makes the connection that stores tasks. Raises `Refused`."""
+    match call:
+        case AddToWorkflow():
+            try:
+                members = read_added(msgspec.json.encode({"tasks": call.tasks}))
+            except InvalidValue as error:
+                raise Refused(refused(400, invalid_value(error))) from error
+            return _told(partial(_add, workflow_id, members, connected))
+        case CloseWorkflow():
+            return _told(partial(_close, workflow_id))
+        case ReadWorkflow():
+            return _told(partial(_read, workflow_id, call.tasks))
+        case CancelWorkflow():
+            return _told(partial(_cancel, workflow_id))
+        case RetryWorkflow():
+            return _told(partial(_retry, workflow_id))
+
+
+async def stored_before(workflow_id: str, running: Running) -> Answer:
+    """The answer to an earlier attempt of the call that stored it."""
+    nodes = await running.database.run(reading.tasks_of, workflow_id)
+    return _json(201, {"workflow_id": workflow_id, "task_ids": {node.ref: node.id for node in nodes}})
+
+
+def _told(work: Work) -> Work:
+    async def carry_out(running: Running) -> Answer:
+        try:
+            return await work(running)
+        except Refused as error:
+            return error.answer
+        except UnknownWorkflow:
+            return refused(404, ErrorBody(UNKNOWN_WORKFLOW))
+        except WorkflowEnded:
+            return refused(409, ErrorBody("the workflow has ended, so it takes no more tasks"))
+        except WorkflowCancelled:
+            return refused(409, ErrorBody("the workflow was cancelled, so it cannot be retried"))
+        except NothingToRetry:
+            return refused(409, ErrorBody("no task of the workflow has failed or expired"))
+        except UniqueConflict as error:
+            return refused(409, unique_conflict(error.task_id, error.loc))
+
+    return carry_out
+
+
+async def _add(workflow_id: str, members: Sequence[Member], connected: Connected, running: Running) -> Answer:
+    async with running.database.connection() as conn:
+        connection = connected(conn, running)
+        async with connection.nested():
+            await check_members(connection, members, {})
+            try:
+                taken = await storing.add(conn, workflow_id, members)
+            except RefError as error:
+                raise Refused(
+                    refused(400, invalid_value(_wrong_ref(members[error.number], error)))
+                ) from error
+        news = News()
+        news.add(taken.queues, taken.due_in)
+        await connection.announce(news.notices())
+    return _json(201, {"workflow_id": workflow_id, "task_ids": {one.ref: one.task.id for one in members}})
+
+
+async def _close(workflow_id: str, running: Running) -> Answer:
+    await running.database.run(_in_transaction, partial(changing.close, workflow_id=workflow_id))
+    return _json(200, {"id": workflow_id, "open": False})
+
+
+async def _cancel(workflow_id: str, running: Running) -> Answer:
+    count = await running.database.run(changing.cancel, workflow_id)
+    return _json(200, {"id": workflow_id, "cancelled": count})
+
+
+async def _retry(workflow_id: str, running: Running) -> Answer:
+    retry = partial(changing.retry, workflow_id=workflow_id, by=BY)
+    retried = await running.database.run(_in_transaction, retry)
+    running.notifier.wake(retried.queues)
+    return _json(200, {"id": workflow_id, "retried": retried.tasks})
+
+
+async def _in_transaction(
+    conn: psycopg.AsyncConnection, verb: Callable[..., Coroutine[Any, Any, Any]]
+) -> Any:
+    async with conn.transaction():
+        return await verb(conn)
+
+
+async def _read(workflow_id: str, with_tasks: bool, running: Running) -> Answer:
+    found = await running.database.run(reading.get_workflow, workflow_id)
+    if found is None:
+        raise UnknownWorkflow
+    shown = msgspec.structs.asdict(found)
+    shown["open"] = shown.pop("is_open")
+    del shown["is_cancelled"]
+    if found.metadata is not None:
+        shown["metadata"] = msgspec.json.decode(found.metadata)
+    if with_tasks:
+        nodes = await running.database.run(reading.tasks_of, workflow_id)
+        refs = {node.id: node.ref for node in nodes}
+        edges = await running.database.run(reading.edges_of, workflow_id)
+        shown["tasks"] = nodes
+        shown["edges"] = [{"parent": refs[parent], "child": refs[child]} for parent, child in edges]
+    return Answer(200, encode(shown))
+
+
+def _wrong_ref(member: Member, error: RefError) -> InvalidValue:
+    if error.is_unknown:
+        return unknown_parent(member, error.ref)
+    return in_task(member.number, InvalidValue("ref", f"is that of a task in the workflow: {error.ref!r}"))
+
+
+def _json(status_code: int, body: dict[str, Any]) -> Answer:
+    return Answer(status_code, msgspec.json.encode(body))

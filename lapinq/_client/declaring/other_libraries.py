@@ -19,11 +19,13 @@ _TASK = {
     ),
     **dict.fromkeys(
         ("message", "s", "si", "signature"),
-        "{name}.entry(...) describes a call, for queue.batch_enqueue([...])",
+        "flow.add({name}, ...) puts a call into a workflow; {name}.entry(...) describes one for"
+        " queue.batch_enqueue([...])",
     ),
     **dict.fromkeys(
         ("batch", "chunks", "map", "starmap"),
-        "many calls are queue.batch_enqueue([{name}.entry(...), {name}.entry(...)])",
+        "many calls are queue.batch_enqueue([{name}.entry(...), {name}.entry(...)]), or in a workflow flow.map({name},"
+        " ...)",
     ),
     **dict.fromkeys(
         ("call_later", "enqueue_at", "enqueue_in", "schedule"),
@@ -44,6 +46,9 @@ _QUEUE = {
             *("send_task", "shared_task", "submit"),
         ),
         _MAKE_A_TASK,
+    ),
+    **dict.fromkeys(
+        ("chain", "chord", "group"), 'use `with queue.workflow("name") as flow:` and flow.add(task, ...)'
     ),
     **dict.fromkeys(
         ("batch", "bulk_enqueue", "enqueue_many"), "use .batch_enqueue([task.entry(...), task.entry(...)])"
@@ -78,8 +83,8 @@ _OPTION = {
     "eta": "did you mean scheduled_at?",
     "expires": "did you mean ttl_seconds?",
     "ignore_result": "ttl_seconds=0 keeps no result",
-    "link": "enqueue the next task at the end of this one",
-    "link_error": "a middleware or webhook_url learns of failures",
+    "link": "in a workflow, flow.add(next_task, node) runs it afterwards",
+    "link_error": 'in a workflow, a task with after_failure="run" learns of failures',
     "rate_limit": 'queue.policy(rate="60/m") limits the starts',
     "retry_kwargs": "use max_retries= and retry=",
     "routing_key": "did you mean queue_name?",

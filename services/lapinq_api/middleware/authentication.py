@@ -47,13 +47,14 @@ _PAGES = (
     "/errors",
     "/search",
     "/webhooks",
+    "/workflows",
     "/admin",
     "/account",
     "/ws",
 )
 _CREDENTIALS = frozenset({b"x-api-key", b"cookie"})
 _FOR_PAGES = "the dashboard needs a session; the API is below /api/v1"
-_BELOW = ("/tasks/", "/schedules/", "/workers/", "/errors/", "/admin/", "/account/")
+_BELOW = ("/tasks/", "/schedules/", "/workers/", "/workflows/", "/errors/", "/admin/", "/account/")
 
 
 class Authentication:

@@ -19,6 +19,8 @@ from lapinq_api.dashboard.views import (
     webhooks,
     worker,
     workers,
+    workflow,
+    workflows,
 )
 from lapinq_api.dashboard.views.scheduling import schedule, schedule_form, schedules
 
@@ -34,6 +36,8 @@ VIEWS: tuple[View, ...] = (
     queues.VIEW,
     queue.VIEW,
     limits.VIEW,
+    workflows.VIEW,
+    workflow.VIEW,
     function.VIEW,
     schedules.VIEW,
     schedule_form.NEW,

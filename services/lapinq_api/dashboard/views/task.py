@@ -21,6 +21,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.query import moment
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.hosts.exposure import OpenTo
+from lapinq_core.domain.ids import is_of_workflow
 from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.error_groups import groups
@@ -35,6 +36,7 @@ from lapinq_core.lookup.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import WebhookFilter
+from lapinq_core.workflows.reading import Place, place_of
 
 MAX_WEBHOOKS = 20
 ALL_ATTEMPTS = "all"
@@ -50,6 +52,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     group: ErrorGroup | None
     usual: Usual | None
     workers_limits: list[float]
+    place: Place | None
 
 
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
@@ -76,6 +79,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "group": read.group,
         "usual": read.usual,
         "workers_limits": read.workers_limits,
+        "place": read.place,
         "gantt": gantt_of(steps_of(task, attempts.latest, is_cut=attempts.is_cut), is_cut=attempts.is_cut),
         "is_cut": attempts.is_cut,
         "max_lanes": MAX_LANES,
@@ -114,6 +118,8 @@ async def _read(
         ran = [(task.queue_name, task.task_name)] if attempts.latest else []
         usual = next(iter((await task_rollups.usual(conn, ran)).values()), None)
         reason = await find_reason(conn, task_id)
+        # Its neighbours may be in other queues.
+        place = await place_of(conn, task_id) if readable is None and is_of_workflow(task_id) else None
         limits = await operators.time_limits(conn, task.queue_name) if task.timeout_seconds is None else []
     return _Read(
         task=task,
@@ -125,6 +131,7 @@ async def _read(
         group=group,
         usual=usual,
         workers_limits=limits,
+        place=place,
     )
 
 

@@ -1,4 +1,4 @@
-"""Payloads as pages show them: arguments and results of a task, or values of a schedule."""
+"""Payloads as pages show them: arguments and results of a task, or values of a schedule or workflow."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -30,10 +30,10 @@ class ShownValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Payload:
-    """The values of a task or schedule, loaded once and rendered for each audience."""
+    """The values of a task, schedule or workflow, loaded once and rendered for each audience."""
 
-    def __init__(self, queue_name: str, values: Mapping[str, Value | None]) -> None:
-        """`values` by field name; None if there is none."""
+    def __init__(self, queue_name: str | None, values: Mapping[str, Value | None]) -> None:
+        """`values` by field name; None if there is none. A workflow has no queue."""
         self._queue_name = queue_name
         self._values = {
             name: value

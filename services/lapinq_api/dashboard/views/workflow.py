@@ -109,7 +109,9 @@ def _fold_with(graph: Graph | None, task_id: str | None) -> Fold | None:
 def _tabs(nodes: Sequence[Node], query: Any) -> list[tuple[NodeStatus, int, str]]:
     """The statuses of `nodes`, how many have each, and the query of those."""
     kept = {_FOLD: query[_FOLD]} if _FOLD in query else {}
-    counts = {status: sum(node.status == status for node in nodes) for status in _STATUSES}
+    counts: dict[NodeStatus, int] = {
+        status: sum(node.status == status for node in nodes) for status in _STATUSES
+    }
     return [
         (status, count, f"?{urlencode({**kept, _STATUS: status})}")
         for status, count in counts.items()

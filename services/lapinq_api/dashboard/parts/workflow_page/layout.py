@@ -6,6 +6,7 @@ follows the neighbours' mean (the barycenter heuristic of Sugiyama), and so do t
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -42,7 +43,7 @@ def drawing_of(layers: Sequence[int], edges: Sequence[tuple[int, int]]) -> Drawi
     before: defaultdict[int, list[int]] = defaultdict(list)
     after: defaultdict[int, list[int]] = defaultdict(list)
     for way in ways:
-        for one, other in zip(way, way[1:], strict=False):
+        for one, other in pairwise(way):
             after[one].append(other)
             before[other].append(one)
     heights = [BOX_HEIGHT if place < count else _LINE_HEIGHT for place in range(len(layers))]
@@ -80,7 +81,7 @@ def _place(row: Sequence[int], middles: list[float], heights: Sequence[int], wis
     Where wishes are too close, neighbours become a block, which is placed at the mean of its wishes.
     """
     offsets = [0.0]
-    for one, other in zip(row, row[1:], strict=False):
+    for one, other in pairwise(row):
         offsets.append(offsets[-1] + (heights[one] + heights[other]) / 2 + _GAP_Y)
     blocks: list[tuple[float, int]] = []  # mean of wishes less offsets, and size
     for wish, offset in zip(wished, offsets, strict=True):

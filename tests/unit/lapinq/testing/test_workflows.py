@@ -122,14 +122,14 @@ def test_a_graph_waits_for_delayed_tasks_and_ends_with_cancelled_ones() -> None:
         travel(60)
         assert (log, last.ref.status()) == ([1, 1], "completed")
         with queue.workflow("later") as flow:
-            first = flow.add(note.options(delay=60), 2)
+            first = flow.add(note.options(delay=600), 2)
             last = flow.add(note, first)
-            other = flow.add(note.options(delay=60), 3)
+            other = flow.add(note.options(delay=900), 3)
         assert last.ref.result(timeout=5) == 2
         assert flow.ref.cancel()
         assert (other.ref.status(), flow.ref.status()) == ("cancelled", "cancelled")
         with queue.workflow("cut") as flow:
-            first = flow.add(note.options(delay=600), 4)
+            first = flow.add(note.options(delay=6000), 4)
             last = flow.add(note.options(after_failure="run"), {"how": flow.outcome(first)})
         assert first.ref.cancel()
         assert last.ref.status() == "completed"

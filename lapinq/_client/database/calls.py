@@ -86,12 +86,8 @@ def prepared(call: Call, timeout: float) -> Work:
             return partial(_within, timeout, partial(_cancel, _id(task_id), running))
         case AddToWorkflow() | CloseWorkflow() | ReadWorkflow() | CancelWorkflow() | RetryWorkflow():
             workflow_id = _id(call.workflow_id, "a workflow id")
-
-            def connected(conn: psycopg.AsyncConnection, running: Running) -> _BatchConnection:
-                return _BatchConnection(conn, timeout, running)
-
             try:
-                return partial(_within, timeout, prepared_for_workflow(call, workflow_id, connected))
+                return partial(_within, timeout, prepared_for_workflow(call, workflow_id))
             except Refused as error:
                 raise CallRefused(error.answer) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,14 @@ from lapinq._client.calling.calls import (
     ReadWorkflow,
     RetryWorkflow,
 )
-from lapinq._client.transaction.insertion import News, Refused, refused
-from lapinq._client.transaction.workflow_insertion import check_members
+from lapinq._client.transaction.insertion import Refused, refused
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.requests.refusals import UNKNOWN_WORKFLOW, ErrorBody, invalid_value, unique_conflict
-from lapinq_core.domain.requests.workflows import in_task, read_added, unknown_parent
+from lapinq_core.domain.requests.workflows import in_request_order, in_task, read_added, unknown_parent
+from lapinq_core.intake.idempotency import Key
 from lapinq_core.intake.unique_keys import UniqueConflict
-from lapinq_core.workflows import changing, reading, storing
+from lapinq_core.workflows import audited, changing, reading
 from lapinq_core.workflows.changing import NothingToRetry, WorkflowCancelled
 from lapinq_core.workflows.storing import RefError, UnknownWorkflow, WorkflowEnded
 
@@ -33,25 +34,25 @@ if TYPE_CHECKING:
 
     from lapinq._client.calling.calls import OfWorkflow
     from lapinq._client.database.process import Running
-    from lapinq._client.transaction.connections import AsyncConnection
     from lapinq_core.domain.requests.workflows import Member
 
-    Connected = Callable[[psycopg.AsyncConnection, Running], AsyncConnection]
     Work = Callable[[Running], Coroutine[Any, Any, Answer]]
 
 BY = "client"
 """Who retries, as the attempts show it. Programs have no names."""
 
 
-def prepared_for_workflow(call: OfWorkflow, workflow_id: str, connected: Connected) -> Work:
-    """What to do in the client's event loop. `connected` makes the connection that stores tasks. Raises `Refused`."""
+def prepared_for_workflow(call: OfWorkflow, workflow_id: str) -> Work:
+    """What to do in the client's event loop. Raises `Refused`."""
     match call:
         case AddToWorkflow():
+            body = msgspec.json.encode({"tasks": call.tasks})
             try:
-                members = read_added(msgspec.json.encode({"tasks": call.tasks}))
+                members = read_added(body)
             except InvalidValue as error:
                 raise Refused(refused(400, invalid_value(error))) from error
-            return _told(partial(_add, workflow_id, members, connected))
+            key = Key(f"database\n{call.key}", hashlib.sha256(body).digest())
+            return _told(partial(_add, workflow_id, members, len(body), key))
         case CloseWorkflow():
             return _told(partial(_close, workflow_id))
         case ReadWorkflow():
@@ -83,26 +84,26 @@ def _told(work: Work) -> Work:
         except NothingToRetry:
             return refused(409, ErrorBody("no task of the workflow has failed or expired"))
         except UniqueConflict as error:
-            return refused(409, unique_conflict(error.task_id, error.loc))
+            return refused(409, unique_conflict(error.task_id, error.loc, error.ref))
 
     return carry_out
 
 
-async def _add(workflow_id: str, members: Sequence[Member], connected: Connected, running: Running) -> Answer:
-    async with running.database.connection() as conn:
-        connection = connected(conn, running)
-        async with connection.nested():
-            await check_members(connection, members, {})
-            try:
-                taken = await storing.add(conn, workflow_id, members)
-            except RefError as error:
-                raise Refused(
-                    refused(400, invalid_value(_wrong_ref(members[error.number], error)))
-                ) from error
-        news = News()
-        news.add(taken.queues, taken.due_in)
-        await connection.announce(news.notices())
-    return _json(201, {"workflow_id": workflow_id, "task_ids": {one.ref: one.task.id for one in members}})
+async def _add(workflow_id: str, members: Sequence[Member], size: int, key: Key, running: Running) -> Answer:
+    asked = in_request_order(members)
+    tasks = [member.task for member in asked]
+    store = partial(audited.add, workflow_id=workflow_id, members=members, key=key, by=None)
+    try:
+        earlier = await running.batcher.put_with(store, tasks, size, numbered=True)
+    except InvalidValue as error:  # about a limit
+        raise Refused(refused(400, invalid_value(InvalidValue(f"tasks{error.loc}", error.msg)))) from error
+    except UniqueConflict as error:
+        raise error.in_batch("tasks", asked[error.number].ref) from error
+    except RefError as error:
+        raise Refused(refused(400, invalid_value(_wrong_ref(members[error.number], error)))) from error
+    ids = [task.id for task in tasks] if earlier is None else earlier.task_ids[1:]
+    task_ids = {member.ref: task_id for member, task_id in zip(asked, ids, strict=True)}
+    return _json(201, {"workflow_id": workflow_id, "task_ids": task_ids})
 
 
 async def _close(workflow_id: str, running: Running) -> Answer:

@@ -145,6 +145,9 @@ def test_one_whose_answer_is_lost_is_repeated_and_stored_once(kind: str, server:
             assert stored(server, queue) == 2
             assert node.ref.status() == "pending"
             assert flow.ref.status() == "running"
+            wire.cut_after(b"module_path")
+            assert add.__lapinq_add__(flow.id, 1, 2).status() == "pending"
+            assert (wire.cuts, stored(server, queue)) == (2, 3)
 
 
 def test_limits_of_all_its_tasks_apply(queue: TaskQueue, server: Server) -> None:

@@ -16,7 +16,7 @@ from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.tasks.task import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Protocol, Self, SupportsIndex
 
@@ -45,15 +45,14 @@ class Node(Placeholder, Any, Generic[V]):
     For type checkers it is of every type, because it stands for a value that it is not.
     """
 
-    owner: Graph
-
-    def __init__(self, owner: Graph, name: str) -> None:
+    def __init__(self, owner: Graph, name: str, find_ref: Callable[[], TaskRef[V]]) -> None:
         super().__init__(owner, name, "$result")
+        self._find_ref = find_ref
 
     @property
     def ref(self) -> TaskRef[V]:
         """The enqueued task. Raises `NotEnqueued` before the end of the block."""
-        return self.owner.ref_of(self)
+        return self._find_ref()
 
 
 if TYPE_CHECKING:
@@ -98,7 +97,6 @@ class Graph:
         self._is_async = is_async
         self._repeats = repeats
         self._entries: dict[str, dict[str, Any]] = {}  # by ref
-        self._readers: dict[str, ResultReader] = {}
         self._numbers: dict[str, int] = {}
         self._is_open = False
         self._failed = False
@@ -127,8 +125,7 @@ class Graph:
         if "after_failure" in member.place:
             entry["after_failure"] = member.place["after_failure"]
         self._entries[ref] = entry
-        self._readers[ref] = member.read_result
-        return Node(self, ref)
+        return Node(self, ref, lambda: self._ref_of(ref, member.read_result))
 
     def map(self, task: TaskOfOne[A, R], items: Iterable[A]) -> Nodes[R]:
         """`add` for each item, as the only argument."""
@@ -153,12 +150,6 @@ class Graph:
         """Raises `NotEnqueued` before the end of the block."""
         return WorkflowRef(self.id, queue=self._queue)
 
-    def ref_of(self, node: Node[V]) -> TaskRef[V]:
-        """For its nodes."""
-        answer = enqueued(self._done().task_ids[node.name])
-        reader = self._readers[node.name]
-        return TaskRef(answer, is_async=self._is_async, queue=self._queue, read_result=reader)
-
     def __repr__(self) -> str:
         return f"<lapinq workflow {self._name} of {len(self._entries)} tasks>"
 
@@ -172,6 +163,10 @@ class Graph:
         raise NotEnqueued(
             f"the workflow {self._name!r} is enqueued at the end of its block: use ids and refs below the block"
         )
+
+    def _ref_of(self, ref: str, read_result: ResultReader) -> TaskRef[Any]:
+        answer = enqueued(self._done().task_ids[ref])
+        return TaskRef(answer, is_async=self._is_async, queue=self._queue, read_result=read_result)
 
     def _check_open(self) -> None:
         if self._is_open:

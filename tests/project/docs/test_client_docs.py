@@ -15,7 +15,8 @@ REFERENCE = (DOCS / "reference" / "client.md").read_text()
 
 def test_the_reference_names_whatever_can_be_imported_and_every_member_option_and_error() -> None:
     names = [name for name in lapinq.__all__ if not name.startswith("__")]
-    for kind in (lapinq.TaskQueue, lapinq.AsyncTaskQueue, lapinq.Task, lapinq.TaskRef):
+    kinds = (lapinq.TaskQueue, lapinq.AsyncTaskQueue, lapinq.Task, lapinq.TaskRef)
+    for kind in (*kinds, lapinq.Workflow, lapinq.WorkflowRef):
         names += [name for name, _ in inspect.getmembers(kind) if not name.startswith("_")]
     missing = {name for name in names if not re.search(rf"`[^`]*\b{name}\b[^`]*`", REFERENCE)}
     options = {*inspect.signature(lapinq.TaskQueue.task).parameters, *TaskOptions.__annotations__}

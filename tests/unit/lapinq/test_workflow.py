@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lapinq import AsyncTaskQueue, Middleware, Node, TaskQueue, WorkflowRef
+from lapinq import AsyncTaskQueue, Middleware, TaskQueue, WorkflowRef
 from lapinq._client import workflows
 from lapinq.errors import InvalidValue, NotEnqueued, RequestRefused, ResultTimeout, TypeMismatch
 from tests.unit.lapinq.conftest import Script
@@ -224,9 +224,13 @@ def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
     get, add, tell = queue.task(fetch), queue.task(total), queue.task(publish)
     wrong: list[str] = []
     flow: Any = queue.workflow("report")
+    nodes: list[Any] = []
     later: Any = AsyncTaskQueue(server.url).workflow("report")
     unknown: Any = queue.task
-    stranger: Any = Node(queue.workflow("other"), "fetch")
+    with suppress(KeyError), queue.workflow("other") as other:
+        nodes.append(other.add(get, 1))
+        raise KeyError
+    [stranger] = nodes
 
     def check(kind: type[Exception], message: str, call: Callable[[], object]) -> None:
         try:
@@ -240,6 +244,7 @@ def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
     with suppress(KeyError), flow:
         node: Any = flow.add(get, 1)
         before = flow.__repr__()
+        assert (repr(node), hasattr(node, "__len__")) == ("<the result of 'fetch'>", False)
         check(TypeError, "and in that task format it", lambda: f"page {node}")
         check(AttributeError, "and in that task take .total", lambda: node.total)
         check(TypeError, "and in that task take [0]", lambda: node[0])
@@ -326,9 +331,3 @@ def test_waiting_ends_with_the_workflow_or_the_timeout(server: Script) -> None:
         ResultTimeout, match=f"workflow {ID} had not finished after 0 s .last seen as running"
     ):
         ref.wait(timeout=0)
-
-
-def test_a_node_is_no_value() -> None:
-    node: Node[int] = Node(TaskQueue().workflow("report"), "fetch")
-    assert repr(node) == "<the result of 'fetch'>"
-    assert not hasattr(node, "__len__")

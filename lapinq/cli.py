@@ -20,6 +20,9 @@ _COMMANDS = {
     "Work with it": {
         "top": Lazy("lapinq.commands.top.command:top", "Live view, with keyboard commands."),
         "task": Lazy("lapinq.commands.tasks.group:task", "List, show, enqueue, await and change tasks."),
+        "workflow": Lazy(
+            "lapinq.commands.workflow:workflow", "List, show, watch, cancel and retry workflows."
+        ),
         "queue": Lazy("lapinq.commands.queue:queue", "List, show, limit, pause, resume and empty queues."),
         "limit": Lazy(
             "lapinq.commands.limit:limit", "List, show, set, open and delete limits that queues share."

@@ -89,7 +89,12 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
     for verb in ("show", "close"):
         said(f"breaker {verb}", f"b-{place}")
     said("breaker remove", f"b-{place}", "--yes")
-    for what in ("queue", "limit", "breaker", "webhook", "user", "key", "audit"):
+    entry = {"ref": "a", "task_name": "afail", "module_path": TASKS, "args": ["no"], "max_retries": 0}
+    flow = json.dumps({"name": f"w-{place}", "tasks": [entry]})
+    stored = lapinq_at(where, "api", "POST", "/api/v1/workflows", "--input", "-", stdin=flow)
+    for verb, code in (("watch", 1), ("show", 0), ("retry", 0), ("cancel", 0)):
+        said(f"workflow {verb}", json.loads(stored.stdout)["workflow_id"], code=code)
+    for what in ("queue", "workflow", "limit", "breaker", "webhook", "user", "key", "audit"):
         said(f"{what} list")
     said("registered")
     said("top")

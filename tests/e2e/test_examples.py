@@ -162,6 +162,17 @@ def test_the_report_has_the_figures_of_the_flights(
         assert all(len(rows) <= least for rows in by_code.values()), "one that flies more is left out"
 
 
+def test_the_month_that_failed_is_in_the_report_of_the_second_round(server: ApiProcess, tmp_path: Path) -> None:
+    done = run_example("monthly_report", server.url, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == in_the_guide("monthly_report", tmp_path)
+    shown = rows_of("month", (tmp_path / "report.md").read_text())
+    for month in month_name[1:]:
+        with (tmp_path / "orders" / f"{month}.csv").open(newline="") as lines:
+            cents = [int(row["cents"]) for row in csv.DictReader(lines)]
+        assert shown[month] == [str(len(cents)), f"{sum(cents) / 100:,.2f}"]
+
+
 def test_each_example_has_a_section_and_says_which_package_it_needs(tmp_path: Path) -> None:
     sections = re.findall(r"^## (\w+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     programs = [*EXAMPLES.glob("*/tasks.py"), *EXAMPLES.glob("*/manage.py")]

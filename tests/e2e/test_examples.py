@@ -162,7 +162,9 @@ def test_the_report_has_the_figures_of_the_flights(
         assert all(len(rows) <= least for rows in by_code.values()), "one that flies more is left out"
 
 
-def test_the_month_that_failed_is_in_the_report_of_the_second_round(server: ApiProcess, tmp_path: Path) -> None:
+def test_the_month_that_failed_is_in_the_report_of_the_second_round(
+    server: ApiProcess, tmp_path: Path
+) -> None:
     done = run_example("monthly_report", server.url, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == in_the_guide("monthly_report", tmp_path)

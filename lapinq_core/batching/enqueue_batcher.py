@@ -129,14 +129,15 @@ class EnqueueBatcher:
         size: int,
         *,
         numbered: bool = False,
+        seconds: float = 0.0,
     ) -> T:
         """Like `put_all`, but `store_them` stores `tasks`, and tells the answer and what to announce.
 
-        It is called again while it raises `KeyHeld`.
+        It is called again while it raises `KeyHeld`. It may take `seconds`, if that is more than other writes.
         """
         await self._limits.check(tasks, numbered=numbered)
         until = self._loop.time() + self._database.budget
-        budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
+        budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND, seconds)
         keys = keys_of(tasks)
         if not keys:
             answer, taken = await self._try_until(until, budget, store_them)

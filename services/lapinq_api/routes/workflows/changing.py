@@ -19,6 +19,9 @@ from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.values import Id
 from lapinq_core.workflows import audited
 
+CHANGE_SECONDS = 30.0
+"""For all tasks of a workflow at once; then the database ends the statement anyway."""
+
 
 class WorkflowClosed(msgspec.Struct):
     """It ends once no task is left."""
@@ -49,13 +52,13 @@ async def close_workflow(state: State, request: Request) -> Response:
 
 async def cancel_workflow(state: State, request: Request) -> Response:
     which = await _which(state, request, Permission.CANCEL)
-    count = await state.database.scan(audited.cancel, which, by=author_of(request))
+    count = await state.database.scan_within(CHANGE_SECONDS, audited.cancel, which, by=author_of(request))
     return Json(WorkflowCancelled(which, count))
 
 
 async def retry_workflow(state: State, request: Request) -> Response:
     which = await _which(state, request, Permission.REQUEUE)
-    retried = await state.database.scan(audited.retry, which, by=author_of(request))
+    retried = await state.database.scan_within(CHANGE_SECONDS, audited.retry, which, by=author_of(request))
     state.notifier.wake(retried.queues)
     return Json(WorkflowRetried(which, retried.tasks))
 

@@ -55,6 +55,9 @@ from lapinq_core.people.audit import Author
 from lapinq_core.workflows import audited
 from lapinq_core.workflows.storing import RefError
 
+ROWS_PER_SECOND = 4_000
+"""What a slow database stores of tasks and edges."""
+
 
 class WorkflowStored(msgspec.Struct):
     """The ids of the workflow and, by ref, of the tasks that the request stored."""
@@ -110,7 +113,11 @@ async def _stored(
     tasks = [member.task for member in asked]
     try:
         outcome = await state.enqueue_batcher.put_with(
-            partial(store, key=key, by=by), tasks, len(body), numbered=True
+            partial(store, key=key, by=by),
+            tasks,
+            len(body),
+            numbered=True,
+            seconds=(len(members) + sum(len(member.after) for member in members)) / ROWS_PER_SECOND,
         )
     except InvalidValue as error:  # about a limit
         raise InvalidValue(f"tasks{error.loc}", error.msg) from error

@@ -112,6 +112,17 @@ def test_tasks_are_added_until_the_workflow_has_ended(api: httpx.Client) -> None
     assert api.post(f"{PATH}/{NIL}/tasks", json={"tasks": []}).status_code == 404
 
 
+@pytest.mark.slow  # it stores 110,000 rows
+def test_the_largest_request_is_stored_read_and_cancelled(api: httpx.Client) -> None:
+    tasks = [task(f"{n}", *(f"{m}" for m in range(max(0, n - 10), n))) for n in range(10_000)]
+    answer = api.post(PATH, json=body(*tasks), timeout=60)
+    assert (answer.status_code, len(answer.json()["task_ids"])) == (201, 10_000)
+    path = f"{PATH}/{answer.json()['workflow_id']}"
+    found = api.get(path, timeout=60).json()
+    assert (len(found["tasks"]), len(found["edges"])) == (10_000, sum(min(n, 10) for n in range(10_000)))
+    assert api.delete(path, timeout=60).json()["cancelled"] == 10_000
+
+
 def test_the_same_request_is_answered_again(api: httpx.Client, db: psycopg.Connection, queue: str) -> None:
     headers = {"Idempotency-Key": queue}
     asked = body(task("z", "a", unique={"key": queue}), task("a"))

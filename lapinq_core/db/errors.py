@@ -51,9 +51,10 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether that holds for every call, not only for one that was cancelled, waited for a lock, or tried to write."""
+    """Whether that holds for every call, not only for one that was cancelled, waited for a lock, met a deadlock, or
+    tried to write."""
     return is_away(error) and not isinstance(
-        error, (pg.QueryCanceled, pg.LockNotAvailable, pg.ReadOnlySqlTransaction)
+        error, (pg.QueryCanceled, pg.LockNotAvailable, pg.DeadlockDetected, pg.ReadOnlySqlTransaction)
     )
 
 

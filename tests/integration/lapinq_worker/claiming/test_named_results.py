@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.workflows import parents
+from lapinq_core.intake.enqueueing import enqueue
+from lapinq_core.workflows import parents, reading
 from lapinq_worker.claiming import named_results
 from lapinq_worker.claiming.named_results import NamedResults
 from tests.integration.lapinq_worker.desk import Desk, task_of
@@ -133,6 +134,20 @@ async def test_tasks_wait_while_the_results_in_hand_fill_the_room(
     # It is declared dead, and others rescue its tasks.
     worker = "another"
     assert await looked_up() == ([], [])
+
+
+async def test_a_task_of_a_workflow_is_told_its_id(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await enqueue(conn, [new_task()])
+    ids = await store(conn, [member("a", new_task())])
+    place = await reading.place_of(conn, ids["a"])
+    assert place is not None
+    results = NamedResults(lambda: worker)
+    claims = await claim(conn, worker, 2)
+    others = results.hold_back(claims, 0.0)
+    assert [one.id in ids.values() for one in others] == [False]
+    [found] = (await results.look_up(conn)).claims
+    assert (found.id, found.workflow_id, found.parents) == (ids["a"], place.workflow_id, None)
 
 
 async def test_without_room_tasks_are_looked_up_as_slots_are_freed(

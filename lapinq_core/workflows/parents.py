@@ -23,6 +23,7 @@ class NamedParent(NamedTuple):
     """
 
     id: str
+    workflow_id: str
     ref: str
     numbers: list[int]
     status: str

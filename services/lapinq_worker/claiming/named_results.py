@@ -5,7 +5,7 @@ A result is kept once, however many tasks name it, and copied into the arguments
 don't fill the memory, tasks that can't start yet wait here while the results in hand have `MAX_HELD_BYTES`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -42,6 +42,11 @@ class _Waiting(NamedTuple):
     refs: list[str]  # each as often as the arguments name it
     worker: str  # that claimed it
     asked: float  # when the claim was sent
+
+
+class _Named(NamedTuple):
+    size: int
+    outcome: ParentOutcome | None  # None: its result was left out
 
 
 class NamedResults:
@@ -85,43 +90,50 @@ class NamedResults:
     async def look_up(self, connection: PinnedConnection) -> Found:
         """For the one that waits longest, and for those after it as far as there is room."""
         asked = self._next()
-        held = dict(self._held)  # keeps them meanwhile
-        workflows = await workflows_of(connection, [one.claim.id for one in asked])
-        parents = (
-            await named_parents(
-                connection,
-                [(one.claim.id, set(one.refs)) for one in asked],
-                first_bytes=MAX_BYTES_OF_TASK,
-                max_bytes=self._room,
-                known=[version for version, outcome in held.items() if len(outcome.result) >= _LARGE],
-            )
-            if any(one.refs for one in asked)
-            else ()
-        )
-        named: list[dict[str, tuple[int, ParentOutcome | None]]] = [{} for _ in asked]
-        for parent in parents:
-            outcome = self._outcome(parent)
-            for number in parent.numbers:
-                named[number][parent.ref] = (parent.size, outcome)
+        named, workflows = await self._read(connection, asked)
         self._next()
         found = Found([], [], max((elapsed() - one.asked for one in asked), default=0.0))
         for one, by_ref in zip(asked, named, strict=True):
             if self._waiting.get(one.claim.id) is not one:
                 continue  # taken out meanwhile
             one.claim.workflow_id = workflows.get(one.claim.id)
-            size = sum(by_ref[ref][0] for ref in one.refs if ref in by_ref)
+            size = sum(by_ref[ref].size for ref in one.refs if ref in by_ref)
             if size > MAX_BYTES_OF_TASK:
                 found.too_large.append((one.claim, _too_large(size)))
-            elif all(outcome is not None for _, outcome in by_ref.values()):
+            elif all(parent.outcome is not None for parent in by_ref.values()):
                 if one.refs:
                     one.claim.parents = {
-                        ref: outcome for ref, (_, outcome) in by_ref.items() if outcome is not None
+                        ref: parent.outcome for ref, parent in by_ref.items() if parent.outcome is not None
                     }
                 found.claims.append(one.claim)
             else:
                 continue
             del self._waiting[one.claim.id]
         return found
+
+    async def _read(
+        self, connection: PinnedConnection, asked: Sequence[_Waiting]
+    ) -> tuple[list[dict[str, _Named]], dict[str, str]]:
+        """What the arguments of each task name, by ref, and the workflow of each, by its id."""
+        named: list[dict[str, _Named]] = [{} for _ in asked]
+        workflows: dict[str, str] = {}
+        held = dict(self._held)  # keeps them meanwhile
+        if any(one.refs for one in asked):
+            parents = await named_parents(
+                connection,
+                [(one.claim.id, set(one.refs)) for one in asked],
+                first_bytes=MAX_BYTES_OF_TASK,
+                max_bytes=self._room,
+                known=[version for version, outcome in held.items() if len(outcome.result) >= _LARGE],
+            )
+            for parent in parents:
+                outcome = self._outcome(parent)
+                for number in parent.numbers:
+                    named[number][parent.ref] = _Named(parent.size, outcome)
+                    workflows[asked[number].claim.id] = parent.workflow_id
+        if others := [one.claim.id for one in asked if one.claim.id not in workflows]:
+            workflows |= await workflows_of(connection, others)
+        return named, workflows
 
     @property
     def _room(self) -> int:

@@ -87,7 +87,9 @@ def watch(workflow_id: str, as_json: bool, **given: object) -> None:
     is_terminal = sys.stdout.isatty() and not as_json
     shown = ""
     with reached(given) as api, _known(workflow_id):
-        for found in _looks(api, workflow_id):
+        looks = _looks(api, workflow_id)
+        while True:
+            found = next(looks)
             line = _progress(found.value)
             if not as_json and line != shown:
                 click.echo(f"\r\x1b[K{line}" if is_terminal else line, nl=not is_terminal)

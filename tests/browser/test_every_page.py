@@ -24,6 +24,8 @@ PAGES = [
     "/queues",
     "/queue?name=default",
     "/limits",
+    "/workflows",
+    "/workflows/{workflow}",
     "/function?name=loads",
     "/schedules",
     "/schedules/new",
@@ -76,6 +78,18 @@ PROFILED = {
     "profile": True,
 }
 
+JOB = {"task_name": "loads", "module_path": "json", "args": ["1"]}
+SHARDS = [f"a-shard-with-a-rather-long-name-{n}" for n in range(6)]
+WORKFLOW = {
+    "name": "a-workflow-with-a-rather-long-name-in-which-no-space-stands",
+    "metadata": {"customer": 7},
+    "tasks": [
+        {"ref": "start", **JOB},
+        *({"ref": ref, "after": ["start"], **JOB} for ref in SHARDS),
+        {"ref": "fails", **JOB, "args": ["no JSON"], "max_retries": 0},
+        {"ref": "end", "after": [*SHARDS, "start", "fails"], **JOB},
+    ],
+}
 LONG_NAME = "a-schedule-with-a-rather-long-name-in-which-no-space-stands-to-break-it"
 SCHEDULED = {
     "task_name": "loads",
@@ -111,6 +125,9 @@ def address(
                 f"/api/v1/schedules/{name}/pause", json={"reason": "the warehouse is being moved " * 3}
             )
         found["schedule"] = LONG_NAME
+        answer = admin.post("/api/v1/workflows", json=WORKFLOW)
+        assert answer.status_code == 201, answer.text
+        found["workflow"] = answer.json()["workflow_id"]
         found["profiled"] = enqueue(**PROFILED)
         attempts = f"/api/v1/tasks/{found['profiled']}/attempts"
         [attempt] = eventually(lambda: admin.get(attempts).json())

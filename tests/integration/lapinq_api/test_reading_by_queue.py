@@ -58,7 +58,7 @@ TELLS_NOTHING = {
     "/welcome",
 }  # fmt: skip
 """They answer only about what the request names."""
-FOR_ALL_QUEUES = {"/limits", "/workers", "/workers/{id}"}
+FOR_ALL_QUEUES = {"/limits", "/workers", "/workers/{id}", "/workflows", "/workflows/{id}"}
 """Pages that only those see who may read all queues."""
 QUERIES = (
     "", "queue=hush-queue", f"queue={HUSH}", f"queues={HUSH},mail", f"name={HUSH}", f"name={TASK}", "text=hush",
@@ -170,7 +170,7 @@ async def fill(conn: Conn) -> dict[str, str]:
         "/api/v1/tasks/": task, "/tasks/{id}": task, "/api/v1/queues/": HUSH, "/api/v1/limits/": LIMIT,
         "/api/v1/breakers/": TASK, "/api/v1/schedules/{": SCHEDULE, "/schedules/{": SCHEDULE,
         "/api/v1/workers/": worker, "/workers/": worker, "/api/v1/errors/": group, "/errors/": group,
-        "/api/v1/webhooks/": webhook, "/api/v1/workflows/": workflow.id,
+        "/api/v1/webhooks/": webhook, "/api/v1/workflows/": workflow.id, "/workflows/": workflow.id,
         "/api/v1/notify/rules/": "1", "started_at": started_at, "run": str(tick.task_id),
     }  # fmt: skip
 

@@ -1,7 +1,8 @@
 """One workflow: its state, its graph, and its tasks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, get_args
 from urllib.parse import urlencode
@@ -106,16 +107,14 @@ def _fold_with(graph: Graph | None, task_id: str | None) -> Fold | None:
     return next((fold for fold in graph.folded.folds if any(node.id == task_id for node in fold.nodes)), None)
 
 
-def _tabs(nodes: Sequence[Node], query: Any) -> list[tuple[NodeStatus, int, str]]:
+def _tabs(nodes: Sequence[Node], query: Mapping[str, str]) -> list[tuple[str, int, str]]:
     """The statuses of `nodes`, how many have each, and the query of those."""
     kept = {_FOLD: query[_FOLD]} if _FOLD in query else {}
-    counts: dict[NodeStatus, int] = {
-        status: sum(node.status == status for node in nodes) for status in _STATUSES
-    }
+    counts = Counter(node.status for node in nodes)
     return [
-        (status, count, f"?{urlencode({**kept, _STATUS: status})}")
-        for status, count in counts.items()
-        if count
+        (status, counts[status], f"?{urlencode({**kept, _STATUS: status})}")
+        for status in _STATUSES
+        if counts[status]
     ]
 
 

@@ -74,6 +74,10 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
     worker, failed, running = on_connections(api_database, fill)
     profile = collapsed({(Frame(HOSTILE, f"/srv/{HOSTILE}.py", 7),): 9}, interval=0.005, seconds=1.0)
     db.execute("UPDATE lapinq_attempts SET profile = %s WHERE task_id = %s", (packed(profile), failed))
+    task = {"ref": NAME, "task_name": NAME, "module_path": "shop", "queue_name": NAME}
+    child = {**task, "ref": f"{NAME}2", "after": [NAME]}
+    flow = {"name": NAME, "metadata": {HOSTILE: HOSTILE}, "tasks": [task, child]}
+    workflow = signed_in.post("/api/v1/workflows", json=flow).json()
     rule = {
         "name": NAME,
         "kind": "mail",
@@ -94,6 +98,7 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
         "/", f"/tasks?queue={IN_PATH}", "/tasks/new", f"/tasks/{failed}", f"/tasks/{running}",
         f"/tasks/{failed}/profile", f"/tasks/{failed}/again", f"/errors?queue={IN_PATH}", f"/errors/{group['id']}",
         f"/queues?q={IN_PATH}", f"/queue?name={IN_PATH}", "/limits", f"/function?name={IN_PATH}",
+        f"/workflows?name={IN_PATH}", f"/workflows/{workflow['workflow_id']}",
         f"/schedules?name={IN_PATH}", "/schedules/new", f"/schedules/{IN_PATH}", f"/schedules/{IN_PATH}/edit",
         "/workers", f"/workers/{worker}", f"/webhooks?queue={IN_PATH}", "/admin/users", "/admin/notifications",
         f"/admin/audit?target={IN_PATH}", "/tasks/new?task=take&module=shop", "/account", f"/search?text={IN_PATH}",
@@ -139,7 +144,8 @@ WRONG = {
     "/function": ["", "name=%07", "name=a&window=2h"],
     "/schedules": ["queue=%00", "state=lost", "name=%00", "cursor=%22%3E", "cursor=x"],
     f"/schedules/{IN_PATH}": ["cursor=x", "cursor=0001-01-01T00:00:00%2B14:00"],
-    "/webhooks": ["state=lost", "queue=%00", "task_id=x", "cursor=x", "cursor=%22%3E"],
+    "/workflows": ["status=lost", "name=%00", "cursor=x"], f"/workflows/{NIL}": ["status=lost", "fold=x", "cursor=x"],
+    "/workflows/x": [""], "/webhooks": ["state=lost", "queue=%00", "task_id=x", "cursor=x", "cursor=%22%3E"],
     "/tasks/x": [""], f"/tasks/{NIL[:-1]}": [""], "/errors/x": [""], "/errors/0": [""], f"/errors/{10**18}": [""],
     "/schedules/%20x": [""], f"/schedules/{'x' * 256}/edit": [""],
 }  # fmt: skip
@@ -147,6 +153,7 @@ UNKNOWN = {
     f"/tasks/{NIL}": "there is no task with this id", f"/tasks/{NIL}/again": "no task", f"/tasks/{NIL}/profile": "no",
     "/errors/1000000": "there is no group", "/schedules/none": "there is no schedule of this name",
     "/schedules/none/edit": "there is no schedule", "/workers/x": "no",
+    f"/workflows/{NIL}": "there is no workflow with this id",
 }  # fmt: skip
 
 

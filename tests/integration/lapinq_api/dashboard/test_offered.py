@@ -3,13 +3,16 @@
 import re
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.requests.workflows import read_workflow
 from lapinq_core.error_groups import recording
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.workflows.storing import store
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
@@ -45,6 +48,12 @@ OFFERED: dict[str, dict[Permission, set[str]]] = {
         DELETE: {"tasks?id=N&amp;queue=mail"},
         ENQUEUE: {"tasks/N/rerun"},
     },
+    "/workflows": {CANCEL: {"workflows/N"}, REQUEUE: {"workflows/N/retry"}},
+    "/workflows/{workflow}": {
+        CANCEL: {"workflows/N"},
+        REQUEUE: {"workflows/N/retry"},
+        ENQUEUE: {"workflows/N/close"},
+    },
     "/workers": {},
     "/workers/{worker}": {},
     "/limits": {},
@@ -74,7 +83,14 @@ def made(api_database: str, db: psycopg.Connection, signed_in: httpx.Client) -> 
         await enqueue(conn, queue_name="other")
         await add_schedule(conn, queue_name="mail")
         await add_schedule(conn, "elsewhere", queue_name="other")
-        return {"failed": failed, "waiting": waiting, "worker": worker}
+        # One task fails; its workflow is open, so it goes on.
+        part = {"ref": "a", "task_name": "add", "module_path": "json", "queue_name": "mail"}
+        asked = {"name": "report", "open": True, "tasks": [part]}
+        workflow = read_workflow(msgspec.json.encode(asked))
+        await store(conn, workflow)
+        [held] = await claim(conn, worker, queue="mail")
+        await worker_verbs.settle(conn, [Ended(held.id, held.token, True, True, 0, "A: x")])
+        return {"failed": failed, "waiting": waiting, "worker": worker, "workflow": workflow.id}
 
     ids = on_connections(api_database, fill)
     db.execute("UPDATE lapinq_webhooks SET state = 'given_up'")
@@ -120,6 +136,7 @@ def test_who_may_do_nothing_is_told_what_it_takes(signed_in: httpx.Client, made:
             ("/webhooks?queue=mail", "Needs the permission “requeue” on mail"),
             ("/errors?queue=mail", "Resolve: Needs the permission “requeue” on mail"),
             ("/workers", "Stop: Only admins can do this"),
+            ("/workflows", "Cancel: Needs the permission “cancel” on the queues of all its tasks"),
             ("/limits", "New limit: Only admins can do this"),
             ("/schedules", "New schedule: "),
         ):

@@ -125,7 +125,16 @@ def test_no_answer_has_a_hidden_value_in_it(stage: Stage, db: psycopg.Connection
 
 
 def test_no_page_has_a_hidden_value_in_it(stage: Stage) -> None:
-    pages = ["/webhooks", "/schedules", "/schedules/nightly", "/schedules/nightly/edit"]
+    workflow = {"name": "report", "metadata": {"password": SECRET}, "tasks": []}
+    stored = stage.people["program"].post("/api/v1/workflows", json=workflow).json()["workflow_id"]
+    assert SECRET in stage.people["admin"].get(f"/workflows/{stored}").text
+    pages = [
+        "/webhooks",
+        "/schedules",
+        "/schedules/nightly",
+        "/schedules/nightly/edit",
+        f"/workflows/{stored}",
+    ]
     for path in (*pages, *(f"/tasks/{task}" for task in stage.tasks[UNSEEN].values())):
         page = stage.people["without"].get(path)
         assert page.status_code == 200

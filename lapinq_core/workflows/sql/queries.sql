@@ -48,12 +48,6 @@ SELECT m.workflow_id::text, w.name, m.ref, w.round, m.after_failure, m.waits_for
   JOIN lapinq_workflows w ON w.id = m.workflow_id
  WHERE m.task_id = %(id)s::uuid
 
--- name: workflows_of
--- The workflow of each of these tasks that belongs to one. Locks nothing. Relies on lapinq_workflow_tasks_pkey.
-SELECT task_id::text, workflow_id::text
-  FROM lapinq_workflow_tasks
- WHERE task_id = ANY (%(ids)s::uuid[])
-
 -- name: queues_of
 -- The queue of each of these tasks. Locks nothing. Relies on lapinq_tasks_pkey.
 SELECT id::text, queue_name
@@ -69,3 +63,9 @@ SELECT ARRAY(SELECT DISTINCT t.queue_name
               WHERE m.workflow_id = w.id)
   FROM lapinq_workflows w
  WHERE w.id = %(id)s::uuid
+
+-- name: workflows_of
+-- The workflow of each of these tasks that belongs to one. Locks nothing. Relies on lapinq_workflow_tasks_pkey.
+SELECT task_id::text, workflow_id::text
+  FROM lapinq_workflow_tasks
+ WHERE task_id = ANY (%(ids)s::uuid[])

@@ -219,13 +219,51 @@ BEGIN
                AND c.waits_for > 0;
         END IF;
 
+        doomed := NULL;
+        IF cardinality(added) > 0 OR 'completed' <> ANY (outcomes) THEN
+            WITH RECURSIVE bad AS (
+                SELECT p.id FROM unnest(ended, outcomes) AS p (id, outcome) WHERE p.outcome <> 'completed'
+                 UNION
+                SELECT p.task_id
+                  FROM lapinq_workflow_edges e
+                  JOIN lapinq_workflow_tasks p ON p.task_id = e.parent_id
+                 WHERE e.child_id = ANY (added)
+                   AND p.outcome <> 'completed'
+            ), lost (id) AS (
+                SELECT id FROM bad
+                 UNION
+                SELECT c.task_id
+                  FROM lost
+                  JOIN lapinq_workflow_edges e ON e.parent_id = lost.id
+                  JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
+                 WHERE c.waits_for > 0
+                   AND c.after_failure <> 'run'
+            ), caused AS (
+                SELECT c.task_id, min(e.parent_id::text)::uuid AS cause
+                  FROM lost
+                  JOIN lapinq_workflow_edges e ON e.parent_id = lost.id
+                  JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
+                 WHERE c.waits_for > 0
+                   AND c.after_failure <> 'run'
+                 GROUP BY c.task_id
+            ), marked AS (
+                UPDATE lapinq_workflow_tasks m
+                   SET waits_for = 0,
+                       cause = c.cause
+                  FROM caused c
+                 WHERE m.task_id = c.task_id
+                RETURNING m.task_id
+            )
+            SELECT array_agg(task_id) INTO doomed FROM marked;
+        END IF;
+
         WITH told AS (
-            SELECT e.child_id, count(*) AS parents, min(e.parent_id::text) FILTER (WHERE p.outcome <> 'completed') AS cause
-              FROM unnest(ended, outcomes) AS p (id, outcome)
+            SELECT e.child_id, count(*) AS parents
+              FROM unnest(ended) AS p (id)
               JOIN lapinq_workflow_edges e ON e.parent_id = p.id
              GROUP BY e.child_id
              UNION ALL
-            SELECT e.child_id, count(*), min(e.parent_id::text) FILTER (WHERE p.outcome <> 'completed')
+            SELECT e.child_id, count(*)
               FROM lapinq_workflow_edges e
               JOIN lapinq_workflow_tasks p ON p.task_id = e.parent_id
              WHERE e.child_id = ANY (added)
@@ -233,16 +271,13 @@ BEGIN
              GROUP BY e.child_id
         ), children AS (
             UPDATE lapinq_workflow_tasks c
-               SET waits_for = CASE WHEN told.cause IS NULL OR c.after_failure = 'run' THEN c.waits_for - told.parents ELSE 0 END,
-                   cause = CASE WHEN c.after_failure <> 'run' THEN told.cause::uuid END
+               SET waits_for = c.waits_for - told.parents
               FROM told
              WHERE c.task_id = told.child_id
                AND c.waits_for > 0
-            RETURNING c.task_id, c.waits_for, c.cause
+            RETURNING c.task_id, c.waits_for
         )
-        SELECT array_agg(task_id) FILTER (WHERE waits_for = 0 AND cause IS NULL), array_agg(task_id) FILTER (WHERE cause IS NOT NULL)
-          INTO freed, doomed
-          FROM children;
+        SELECT array_agg(task_id) INTO freed FROM children WHERE waits_for = 0;
 
         IF freed IS NOT NULL THEN
             UPDATE lapinq_delayed d
@@ -289,9 +324,12 @@ BEGIN
                 RETURNING d.id, d.queue_name, d.starts
             ), explained AS MATERIALIZED (
                 SELECT g.*, m.after_failure = 'fail' AS is_failed,
-                       format('its parent %s %s', p.ref, CASE p.outcome WHEN 'failed' THEN 'failed'
-                                                                        WHEN 'expired' THEN 'expired'
-                                                                        ELSE 'was ' || p.outcome END) AS error
+                       format('its parent %s %s', p.ref,
+                              CASE WHEN p.outcome IN ('failed', 'expired') THEN p.outcome
+                                   WHEN p.outcome IS NOT NULL THEN 'was ' || p.outcome
+                                   -- One that ends here, too.
+                                   WHEN p.after_failure = 'fail' THEN 'failed'
+                                   ELSE 'was cancelled' END) AS error
                   FROM gone g
                   JOIN lapinq_workflow_tasks m ON m.task_id = g.id
                   JOIN lapinq_workflow_tasks p ON p.task_id = m.cause
@@ -454,7 +492,7 @@ SELECT 'queue_rate', lapinq_filled_at_1(q.rate, bucket.tokens, 1), NULL, NULL, b
  WHERE bucket.tokens < 1
 $function$;
 
-CREATE OR REPLACE FUNCTION lapinq_cancel_workflow_1(workflow uuid)
+CREATE OR REPLACE FUNCTION lapinq_cancel_workflow_1(workflow uuid, most integer)
  RETURNS integer
  LANGUAGE plpgsql
  SET jit TO 'off'
@@ -476,7 +514,14 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM set_config('lapinq.workflow_tasks', '-', true); -- told below
-    waiting := ARRAY(SELECT m.task_id FROM lapinq_workflow_tasks m WHERE m.workflow_id = workflow AND m.outcome IS NULL);
+    -- Children have higher ids than their parents, so what is left for the next call is not ended because of these.
+    waiting := ARRAY(SELECT m.task_id
+                       FROM lapinq_workflow_tasks m
+                      WHERE m.workflow_id = workflow
+                        AND m.outcome IS NULL
+                        AND NOT EXISTS (SELECT FROM lapinq_running r WHERE r.id = m.task_id)
+                      ORDER BY m.task_id DESC
+                      LIMIT greatest(0, most));
     WITH gone AS (
         DELETE FROM lapinq_ready r
          WHERE r.id = ANY (ARRAY(SELECT id FROM lapinq_ready WHERE id = ANY (waiting) ORDER BY id FOR UPDATE SKIP LOCKED))
@@ -2830,7 +2875,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid)
+CREATE OR REPLACE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid, OUT busy uuid)
  RETURNS record
  LANGUAGE plpgsql
  SET jit TO 'off'
@@ -2841,15 +2886,21 @@ CREATE OR REPLACE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT t
 AS $function$
 DECLARE
     again uuid[];
+    freed uuid[];
     noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
 BEGIN
     WITH RECURSIVE chosen AS (
-        SELECT task_id
-          FROM lapinq_workflow_tasks
-         WHERE workflow_id = workflow
-           AND outcome IN ('failed', 'expired')
-           AND cause IS NULL
-           AND NOT is_gone
+        SELECT m.task_id
+          FROM lapinq_workflow_tasks m
+         WHERE m.workflow_id = workflow
+           AND NOT m.is_gone
+           AND (m.outcome IN ('failed', 'expired') AND m.cause IS NULL
+                -- Because of one that was requeued by itself.
+                OR m.cause IS NOT NULL
+                   AND EXISTS (SELECT
+                                 FROM lapinq_workflow_tasks p
+                                WHERE p.task_id = m.cause
+                                  AND (p.outcome IS NULL OR p.outcome = 'completed')))
         UNION
         SELECT c.task_id
           FROM chosen p
@@ -2875,10 +2926,8 @@ BEGIN
     PERFORM set_config('lapinq.workflow_tasks', '-', true);
     UPDATE lapinq_tasks t
        SET expires_at = lapinq_now() + t.ttl_seconds * interval '1 second'
-      FROM lapinq_workflow_tasks m
      WHERE t.id = ANY (again)
-       AND m.task_id = t.id
-       AND m.outcome = 'expired';
+       AND t.ttl_seconds > 0;
     WITH reopened AS (
         UPDATE lapinq_attempts a
            SET final = false, requeued_at = lapinq_now(), requeued_by = by
@@ -2907,12 +2956,52 @@ BEGIN
                    count(*) FILTER (WHERE outcome = 'expired') AS expired
               FROM reopened) AS n
      WHERE w.id = workflow;
-    -- Those that have been waiting for others all the time now wait for these, too.
+    -- Those that have not started, though their parents had ended, wait for these, too. What runs, or is being
+    -- claimed, can't.
+    freed := ARRAY(SELECT m.task_id
+                     FROM lapinq_workflow_tasks m
+                    WHERE m.task_id IN (SELECT e.child_id FROM lapinq_workflow_edges e WHERE e.parent_id = ANY (again))
+                      AND m.outcome IS NULL
+                      AND m.waits_for = 0);
+    WITH gone AS (
+        DELETE FROM lapinq_ready r
+         WHERE r.id = ANY (ARRAY(SELECT id FROM lapinq_ready WHERE id = ANY (freed) ORDER BY id FOR UPDATE SKIP LOCKED))
+        RETURNING r.*
+    ), told_lanes AS (
+        INSERT INTO lapinq_lane_news (queue_name, lanes)
+        SELECT queue_name, array_agg(DISTINCT lane)
+          FROM gone
+         WHERE lane IS NOT NULL
+         GROUP BY queue_name
+    ), back AS (
+        INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation, lane, units)
+        SELECT id, lapinq_never(), queue_name, rank, starts, expires_at, isolation, lane, units
+          FROM gone
+        RETURNING id
+    ), put_off AS (
+        UPDATE lapinq_delayed d
+           SET due_at = lapinq_never(),
+               parked_for = NULL
+         WHERE d.id = ANY (ARRAY(SELECT id FROM lapinq_delayed WHERE id = ANY (freed) ORDER BY id FOR UPDATE SKIP LOCKED))
+        RETURNING d.id
+    )
+    SELECT (array_agg(f.id) FILTER (WHERE moved.id IS NULL))[1], array_agg(f.id)
+      INTO busy, freed
+      FROM unnest(freed) AS f (id)
+      LEFT JOIN (SELECT id FROM back UNION ALL SELECT id FROM put_off) AS moved ON moved.id = f.id;
+    IF busy IS NOT NULL THEN
+        RETURN;
+    END IF;
+    UPDATE lapinq_workflow_tasks m
+       SET waits_for = (SELECT count(*) FROM lapinq_workflow_edges e WHERE e.child_id = m.task_id)
+     WHERE m.task_id = ANY (freed);
+    -- As do those that have been waiting for others all the time.
     UPDATE lapinq_workflow_tasks c
        SET waits_for = c.waits_for + e.parents
       FROM (SELECT child_id, count(*) AS parents FROM lapinq_workflow_edges WHERE parent_id = ANY (again) GROUP BY child_id) AS e
      WHERE c.task_id = e.child_id
-       AND c.waits_for > 0;
+       AND c.waits_for > 0
+       AND c.task_id <> ALL (coalesce(freed, '{}'));
     UPDATE lapinq_workflow_tasks m
        SET outcome = NULL,
            cause = NULL,
@@ -2945,7 +3034,7 @@ BEGIN
          GROUP BY queue_name
     )
     SELECT coalesce(array_agg(DISTINCT queue_name) FILTER (WHERE NOT is_blocked), '{}') INTO queues FROM entering;
-    PERFORM lapinq_advance_workflows_1('{}', again);
+    PERFORM lapinq_advance_workflows_1('{}', again || freed);
     PERFORM lapinq_end_workflows_1(ARRAY[workflow]);
     PERFORM set_config('lapinq.workflow_tasks', noted, true);
 END
@@ -3537,7 +3626,7 @@ AS $function$
 DECLARE
     noted CONSTANT text := current_setting('lapinq.workflow_tasks', true);
 BEGIN
-    IF noted <> '' THEN
+    IF noted NOT IN ('', '-') THEN
         PERFORM set_config('lapinq.workflow_tasks', '', true);
         PERFORM lapinq_advance_workflows_1(string_to_array(noted, ',')::uuid[]);
     END IF;

@@ -5,23 +5,40 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.errors import LapinqError
 from lapinq_core.intake.unique_keys import UniqueConflict
-from lapinq_core.workflows.storing import UnknownWorkflow
+from lapinq_core.workflows.storing import UnknownWorkflow, WorkflowConflict
 
 sql = sql_of(__name__)
 
 PRUNE_LIMIT = 500
 """Workflows in one pass, fewer if they are large."""
+CANCEL_LIMIT = 5_000
+"""Tasks in one step."""
 _TRIES = 10
 
 
-class WorkflowCancelled(LapinqError):
-    """It was cancelled, so it can't be retried."""
+class WorkflowCancelled(WorkflowConflict):
+    """It can't be retried."""
+
+    def __init__(self) -> None:
+        super().__init__("the workflow was cancelled, so it cannot be retried")
 
 
-class NothingToRetry(LapinqError):
+class NothingToRetry(WorkflowConflict):
     """None of its tasks failed or expired."""
+
+    def __init__(self) -> None:
+        super().__init__("no task of the workflow has failed or expired")
+
+
+class WorkflowBusy(WorkflowConflict):
+    """The task runs, and has to come after those to be retried."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(
+            f"task {task_id} runs, and has to come after tasks that would be retried: wait until it has ended"
+        )
+        self.task_id = task_id
 
 
 class Retried(msgspec.Struct, frozen=True):
@@ -44,13 +61,17 @@ async def cancel(conn: psycopg.AsyncConnection, workflow_id: str) -> int:
     A task that starts, or waits for a retry again, between the two is met in the next turn; after some turns the rest
     is left to its own. `conn` is in autocommit mode. Raises `UnknownWorkflow`.
     """
-    params = {"id": workflow_id}
+    params = {"id": workflow_id, "most": CANCEL_LIMIT}
     count = 0
     for _ in range(_TRIES):
-        cancelled = await first_value(conn, sql("cancel_workflow"), params)
-        if cancelled is None:
-            raise UnknownWorkflow
-        count += cancelled + await first_value(conn, sql("stop_workflow"), params)
+        while True:
+            cancelled = await first_value(conn, sql("cancel_workflow"), params)
+            if cancelled is None:
+                raise UnknownWorkflow
+            count += cancelled
+            if cancelled < CANCEL_LIMIT:
+                break
+        count += await first_value(conn, sql("stop_workflow"), params)
         if not await first_value(conn, sql("has_unasked_tasks"), params):
             break
     return count
@@ -61,15 +82,16 @@ async def retry(conn: psycopg.AsyncConnection, workflow_id: str, *, by: str) -> 
     these that run in spite of failures.
 
     The attempts record the time and `by`, the name of the person or key. `conn` is in a transaction, to be rolled back
-    if it raises `UnknownWorkflow`, `WorkflowCancelled`, `NothingToRetry`, or `UniqueConflict`: another task holds the
-    unique key of one.
+    if it raises `UnknownWorkflow`, a `WorkflowConflict`, or `UniqueConflict`: another task holds the unique key of one.
     """
-    if await _lock(conn, workflow_id) == "cancelled":
+    if await _lock(conn, workflow_id):
         raise WorkflowCancelled
-    tasks, queues, refused = await one_row(conn, sql("retry_workflow"), {"id": workflow_id, "by": by})
+    tasks, queues, refused, busy = await one_row(conn, sql("retry_workflow"), {"id": workflow_id, "by": by})
     if refused is not None:
         ref, holder = await one_row(conn, sql("holder_of_unique_key"), {"id": refused})
         raise UniqueConflict(holder, loc="unique_key", ref=ref)
+    if busy is not None:
+        raise WorkflowBusy(busy)
     if not tasks:
         raise NothingToRetry
     return Retried(tasks, set(queues))
@@ -80,7 +102,8 @@ async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     return await first_value(conn, sql("prune_workflows"), {"limit": limit})
 
 
-async def _lock(conn: psycopg.AsyncConnection, workflow_id: str) -> str:
+async def _lock(conn: psycopg.AsyncConnection, workflow_id: str) -> bool:
+    """Returns whether it was cancelled."""
     row = await maybe_row(conn, sql("lock_workflow"), {"id": workflow_id})
     if row is None:
         raise UnknownWorkflow

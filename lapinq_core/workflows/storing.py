@@ -24,8 +24,15 @@ class UnknownWorkflow(LapinqError):
     """There is no such workflow."""
 
 
-class WorkflowEnded(LapinqError):
-    """It has ended, so it takes no more tasks."""
+class WorkflowConflict(LapinqError):
+    """The state of the workflow does not allow it. The message says why."""
+
+
+class WorkflowEnded(WorkflowConflict):
+    """It takes no more tasks."""
+
+    def __init__(self) -> None:
+        super().__init__("the workflow has ended or was cancelled, so it takes no more tasks")
 
 
 class RefError(LapinqError):
@@ -72,8 +79,7 @@ async def add(conn: psycopg.AsyncConnection, workflow_id: str, members: Sequence
     row = await maybe_row(conn, sql("lock_workflow"), {"id": workflow_id})
     if row is None:
         raise UnknownWorkflow
-    _, has_ended = row
-    if has_ended:
+    if any(row):
         raise WorkflowEnded
     new = {member.ref for member in members}
     refs = new.union(*(member.after for member in members))

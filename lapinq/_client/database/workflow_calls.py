@@ -24,8 +24,7 @@ from lapinq_core.domain.requests.workflows import in_request_order, in_task, rea
 from lapinq_core.intake.idempotency import Key
 from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.workflows import audited, changing, reading
-from lapinq_core.workflows.changing import NothingToRetry, WorkflowCancelled
-from lapinq_core.workflows.storing import RefError, UnknownWorkflow, WorkflowEnded
+from lapinq_core.workflows.storing import RefError, UnknownWorkflow, WorkflowConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -77,12 +76,8 @@ def _told(work: Work) -> Work:
             return error.answer
         except UnknownWorkflow:
             return refused(404, ErrorBody(UNKNOWN_WORKFLOW))
-        except WorkflowEnded:
-            return refused(409, ErrorBody("the workflow has ended, so it takes no more tasks"))
-        except WorkflowCancelled:
-            return refused(409, ErrorBody("the workflow was cancelled, so it cannot be retried"))
-        except NothingToRetry:
-            return refused(409, ErrorBody("no task of the workflow has failed or expired"))
+        except WorkflowConflict as error:
+            return refused(409, ErrorBody(str(error)))
         except UniqueConflict as error:
             return refused(409, unique_conflict(error.task_id, error.loc, error.ref))
 

@@ -1,5 +1,6 @@
 -- Makes a failed task pending again, with all its retries; its earlier attempts stay in its history. The one that failed
 -- says when and by whom, and the task waits from then on.
+-- Not one that failed because of a parent in its workflow: that is retried as a whole.
 -- Returns its queue if it did; no row if the task is unknown or not failed.
 -- The caller has given it its unique key again (retake_unique_key.sql).
 -- Locks the final attempt; of two requeues at once one wins. Relies on lapinq_attempts_final.
@@ -9,6 +10,8 @@ WITH reopened AS (
      WHERE task_id = %(id)s::uuid
        AND final
        AND outcome = 'failed'
+       AND NOT (lapinq_in_workflow(task_id)
+                AND EXISTS (SELECT FROM lapinq_workflow_tasks m WHERE m.task_id = lapinq_attempts.task_id AND m.cause IS NOT NULL))
     RETURNING task_id
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)

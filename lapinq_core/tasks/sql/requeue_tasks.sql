@@ -1,6 +1,7 @@
 -- Makes the matching failed tasks of a batch pending again, as requeue.sql does with one, in the order of their ids.
 -- {looked} and {picked} are queries for the batch and for its matching tasks (`filters.py`).
 -- Of tasks with the same unique key it requeues the newest, and none whose key another task holds (lapinq_may_requeue).
+-- Not one that failed because of a parent in its workflow: that is retried as a whole.
 -- Returns how many, how many it left alone because of their keys, the other ids that moved or were locked, the queues with ready tasks, the last id of the
 -- batch and its size.
 -- Locks task rows, ascending and skipping locked ones, so that no release's clean-up deletes one meanwhile and no two
@@ -35,6 +36,8 @@ WITH looked AS MATERIALIZED (
        AND l.id NOT IN (SELECT id FROM refused)
        AND a.final
        AND a.outcome = 'failed'
+       AND NOT (lapinq_in_workflow(a.task_id)
+                AND EXISTS (SELECT FROM lapinq_workflow_tasks m WHERE m.task_id = a.task_id AND m.cause IS NOT NULL))
     RETURNING l.id, l.queue_name, l.priority, l.expires_at, l.lane, l.units
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since, lane, units)

@@ -22,8 +22,7 @@ from lapinq_core.intake.idempotency import KeyHeld, UniqueKeyBusy
 from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.schedules.firing import StillRuns
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, UnknownSchedule
-from lapinq_core.workflows.changing import NothingToRetry, WorkflowCancelled
-from lapinq_core.workflows.storing import UnknownWorkflow, WorkflowEnded
+from lapinq_core.workflows.storing import UnknownWorkflow, WorkflowConflict
 
 RETRY_AFTER_SECONDS = 1
 
@@ -87,12 +86,8 @@ def answer(error: Exception) -> Json | None:
             return Json(unique_conflict(error.task_id, error.loc, error.ref), HTTPStatus.CONFLICT)
         case UnknownWorkflow():
             return sentence(HTTPStatus.NOT_FOUND, UNKNOWN_WORKFLOW)
-        case WorkflowEnded():
-            return sentence(HTTPStatus.CONFLICT, "the workflow has ended, so it takes no more tasks")
-        case WorkflowCancelled():
-            return sentence(HTTPStatus.CONFLICT, "the workflow was cancelled, so it cannot be retried")
-        case NothingToRetry():
-            return sentence(HTTPStatus.CONFLICT, "no task of the workflow has failed or expired")
+        case WorkflowConflict():
+            return sentence(HTTPStatus.CONFLICT, str(error))
         case UnknownSchedule():
             return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")
         case ScheduleExists():

@@ -72,12 +72,17 @@ class Graph:
                 node.state = "cancelled"
             node.is_to_stop = node.state == "running"
 
+    def _is_to_retry(self, node: Node, cause: str | None) -> bool:
+        if cause is None:
+            return node.state in {"failed", "expired"}
+        return node.state in ENDED and self.nodes[cause].state not in BAD
+
     def retry(self, causes: dict[str, str | None]) -> list[str]:
         """`causes` as the database names them: of several bad parents it may be any."""
         again = {
             node.ref
             for node in self.nodes.values()
-            if node.state in {"failed", "expired"} and causes[node.ref] is None and not node.is_gone
+            if not node.is_gone and self._is_to_retry(node, causes[node.ref])
         }
         while True:
             more = {
@@ -93,5 +98,8 @@ class Graph:
             again |= more
         for ref in again:
             self.nodes[ref].state, self.nodes[ref].cause = "blocked", None
+        for node in self.nodes.values():
+            if node.state == "pending" and again & {*node.parents}:
+                node.state = "blocked"
         self.settle()
         return sorted(again)

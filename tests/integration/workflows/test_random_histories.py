@@ -131,7 +131,12 @@ class History:
             self.graph.end(ref, "expired")
 
     async def requeue_one(self) -> None:
-        failed = [ref for ref in self.in_state("failed") if not self.graph.nodes[ref].is_gone]
+        tasks = await reading.tasks_of(self.conn, self.id)
+        failed = [
+            task.ref
+            for task in tasks
+            if task.status == "failed" and task.cause is None and not self.graph.nodes[task.ref].is_gone
+        ]
         if ref := self.one_of(failed):
             async with self.conn.transaction():
                 assert await actions.requeue(self.conn, self.ids[ref], by="lisa")
@@ -149,7 +154,7 @@ class History:
             async with self.conn.transaction():
                 await storing.add(self.conn, self.id, self.members(nodes))
         except storing.WorkflowEnded:
-            assert self.graph.status != "running"
+            assert self.graph.status != "running" or self.graph.is_cancelled
         else:
             self.graph.add(nodes)
 
@@ -170,6 +175,8 @@ class History:
                 retried = await changing.retry(self.conn, self.id, by="lisa")
         except changing.WorkflowCancelled:
             assert self.graph.is_cancelled
+        except changing.WorkflowBusy:
+            assert self.in_state("running")
         except changing.NothingToRetry:
             assert not self.graph.retry({task.ref: task.cause for task in tasks})
         else:

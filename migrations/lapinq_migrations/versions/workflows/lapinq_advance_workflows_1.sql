@@ -1,7 +1,7 @@
 -- Brings workflows up to what has become of some of their tasks: ended, open again, or deleted. It reads that in the tables
 -- of tasks, so it may be told of a task more than once.
 -- A parent that completed, or whose child runs anyhow, counts the child down; at zero it enters its queue. Any other parent
--- cancels the child or fails it, which goes on to its children. `added` are new blocked tasks, whose parents may have ended.
+-- cancels the child or fails it, and all that this reaches, however long the chain. `added` are new blocked tasks, whose parents may have ended.
 -- Locks the workflows, in order of id; under the lock nobody else changes their graphs. Then the rows of blocked tasks, for
 -- which it may wait: for one who cancels, deletes or expires one just now. Relies on the primary keys,
 -- lapinq_workflow_edges_child and lapinq_attempts_final.
@@ -87,13 +87,51 @@ BEGIN
                AND c.waits_for > 0;
         END IF;
 
+        doomed := NULL;
+        IF cardinality(added) > 0 OR 'completed' <> ANY (outcomes) THEN
+            WITH RECURSIVE bad AS (
+                SELECT p.id FROM unnest(ended, outcomes) AS p (id, outcome) WHERE p.outcome <> 'completed'
+                 UNION
+                SELECT p.task_id
+                  FROM lapinq_workflow_edges e
+                  JOIN lapinq_workflow_tasks p ON p.task_id = e.parent_id
+                 WHERE e.child_id = ANY (added)
+                   AND p.outcome <> 'completed'
+            ), lost (id) AS (
+                SELECT id FROM bad
+                 UNION
+                SELECT c.task_id
+                  FROM lost
+                  JOIN lapinq_workflow_edges e ON e.parent_id = lost.id
+                  JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
+                 WHERE c.waits_for > 0
+                   AND c.after_failure <> 'run'
+            ), caused AS (
+                SELECT c.task_id, min(e.parent_id::text)::uuid AS cause
+                  FROM lost
+                  JOIN lapinq_workflow_edges e ON e.parent_id = lost.id
+                  JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
+                 WHERE c.waits_for > 0
+                   AND c.after_failure <> 'run'
+                 GROUP BY c.task_id
+            ), marked AS (
+                UPDATE lapinq_workflow_tasks m
+                   SET waits_for = 0,
+                       cause = c.cause
+                  FROM caused c
+                 WHERE m.task_id = c.task_id
+                RETURNING m.task_id
+            )
+            SELECT array_agg(task_id) INTO doomed FROM marked;
+        END IF;
+
         WITH told AS (
-            SELECT e.child_id, count(*) AS parents, min(e.parent_id::text) FILTER (WHERE p.outcome <> 'completed') AS cause
-              FROM unnest(ended, outcomes) AS p (id, outcome)
+            SELECT e.child_id, count(*) AS parents
+              FROM unnest(ended) AS p (id)
               JOIN lapinq_workflow_edges e ON e.parent_id = p.id
              GROUP BY e.child_id
              UNION ALL
-            SELECT e.child_id, count(*), min(e.parent_id::text) FILTER (WHERE p.outcome <> 'completed')
+            SELECT e.child_id, count(*)
               FROM lapinq_workflow_edges e
               JOIN lapinq_workflow_tasks p ON p.task_id = e.parent_id
              WHERE e.child_id = ANY (added)
@@ -101,16 +139,13 @@ BEGIN
              GROUP BY e.child_id
         ), children AS (
             UPDATE lapinq_workflow_tasks c
-               SET waits_for = CASE WHEN told.cause IS NULL OR c.after_failure = 'run' THEN c.waits_for - told.parents ELSE 0 END,
-                   cause = CASE WHEN c.after_failure <> 'run' THEN told.cause::uuid END
+               SET waits_for = c.waits_for - told.parents
               FROM told
              WHERE c.task_id = told.child_id
                AND c.waits_for > 0
-            RETURNING c.task_id, c.waits_for, c.cause
+            RETURNING c.task_id, c.waits_for
         )
-        SELECT array_agg(task_id) FILTER (WHERE waits_for = 0 AND cause IS NULL), array_agg(task_id) FILTER (WHERE cause IS NOT NULL)
-          INTO freed, doomed
-          FROM children;
+        SELECT array_agg(task_id) INTO freed FROM children WHERE waits_for = 0;
 
         IF freed IS NOT NULL THEN
             UPDATE lapinq_delayed d
@@ -157,9 +192,12 @@ BEGIN
                 RETURNING d.id, d.queue_name, d.starts
             ), explained AS MATERIALIZED (
                 SELECT g.*, m.after_failure = 'fail' AS is_failed,
-                       format('its parent %s %s', p.ref, CASE p.outcome WHEN 'failed' THEN 'failed'
-                                                                        WHEN 'expired' THEN 'expired'
-                                                                        ELSE 'was ' || p.outcome END) AS error
+                       format('its parent %s %s', p.ref,
+                              CASE WHEN p.outcome IN ('failed', 'expired') THEN p.outcome
+                                   WHEN p.outcome IS NOT NULL THEN 'was ' || p.outcome
+                                   -- One that ends here, too.
+                                   WHEN p.after_failure = 'fail' THEN 'failed'
+                                   ELSE 'was cancelled' END) AS error
                   FROM gone g
                   JOIN lapinq_workflow_tasks m ON m.task_id = g.id
                   JOIN lapinq_workflow_tasks p ON p.task_id = m.cause

@@ -1,9 +1,9 @@
--- Cancels the pending tasks of a workflow that has not ended, and closes it. Returns how many it cancelled; NULL if the
+-- Cancels up to `most` pending tasks of a workflow that has not ended, and closes it. Returns how many it cancelled; NULL if the
 -- workflow is unknown. Running ones are not touched: who waits here for a row that is being settled would wait for one that
 -- waits for the workflow.
 -- Locks the workflow, then the rows in ready and delayed, skipping locked ones: the caller calls again.
 -- Relies on lapinq_workflow_tasks_ref and the primary keys.
-CREATE FUNCTION lapinq_cancel_workflow_1(workflow uuid) RETURNS integer
+CREATE FUNCTION lapinq_cancel_workflow_1(workflow uuid, most integer) RETURNS integer
 LANGUAGE plpgsql
 SET jit TO off SET enable_seqscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off
 SET plan_cache_mode TO force_generic_plan
@@ -21,7 +21,14 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM set_config('lapinq.workflow_tasks', '-', true); -- told below
-    waiting := ARRAY(SELECT m.task_id FROM lapinq_workflow_tasks m WHERE m.workflow_id = workflow AND m.outcome IS NULL);
+    -- Children have higher ids than their parents, so what is left for the next call is not ended because of these.
+    waiting := ARRAY(SELECT m.task_id
+                       FROM lapinq_workflow_tasks m
+                      WHERE m.workflow_id = workflow
+                        AND m.outcome IS NULL
+                        AND NOT EXISTS (SELECT FROM lapinq_running r WHERE r.id = m.task_id)
+                      ORDER BY m.task_id DESC
+                      LIMIT greatest(0, most));
     WITH gone AS (
         DELETE FROM lapinq_ready r
          WHERE r.id = ANY (ARRAY(SELECT id FROM lapinq_ready WHERE id = ANY (waiting) ORDER BY id FOR UPDATE SKIP LOCKED))

@@ -1,24 +1,31 @@
 -- Opens a new round of a workflow that the caller has locked and that was not cancelled: makes pending again what failed or
 -- expired, what was ended because of it, and each task after one of these that runs in spite of failures and has ended.
--- Returns their number (0: there is nothing to retry), the queues in which some are ready, and a task whose unique key
--- another task holds: then nothing may be committed.
+-- Returns their number (0: there is nothing to retry) and the queues in which some are ready. Nothing may be committed if
+-- it returns a task whose unique key another task holds (`refused`), or one that runs although it has to come after these
+-- (`busy`).
 -- Locks final attempts. Relies on lapinq_workflow_tasks_ref, lapinq_attempts_final and the primary keys.
-CREATE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid)
+CREATE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid, OUT busy uuid)
 LANGUAGE plpgsql
 SET jit TO off SET enable_seqscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off
 SET plan_cache_mode TO force_generic_plan
 AS $function$
 DECLARE
     again uuid[];
+    freed uuid[];
     noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
 BEGIN
     WITH RECURSIVE chosen AS (
-        SELECT task_id
-          FROM lapinq_workflow_tasks
-         WHERE workflow_id = workflow
-           AND outcome IN ('failed', 'expired')
-           AND cause IS NULL
-           AND NOT is_gone
+        SELECT m.task_id
+          FROM lapinq_workflow_tasks m
+         WHERE m.workflow_id = workflow
+           AND NOT m.is_gone
+           AND (m.outcome IN ('failed', 'expired') AND m.cause IS NULL
+                -- Because of one that was requeued by itself.
+                OR m.cause IS NOT NULL
+                   AND EXISTS (SELECT
+                                 FROM lapinq_workflow_tasks p
+                                WHERE p.task_id = m.cause
+                                  AND (p.outcome IS NULL OR p.outcome = 'completed')))
         UNION
         SELECT c.task_id
           FROM chosen p
@@ -44,10 +51,8 @@ BEGIN
     PERFORM set_config('lapinq.workflow_tasks', '-', true);
     UPDATE lapinq_tasks t
        SET expires_at = lapinq_now() + t.ttl_seconds * interval '1 second'
-      FROM lapinq_workflow_tasks m
      WHERE t.id = ANY (again)
-       AND m.task_id = t.id
-       AND m.outcome = 'expired';
+       AND t.ttl_seconds > 0;
     WITH reopened AS (
         UPDATE lapinq_attempts a
            SET final = false, requeued_at = lapinq_now(), requeued_by = by
@@ -76,12 +81,52 @@ BEGIN
                    count(*) FILTER (WHERE outcome = 'expired') AS expired
               FROM reopened) AS n
      WHERE w.id = workflow;
-    -- Those that have been waiting for others all the time now wait for these, too.
+    -- Those that have not started, though their parents had ended, wait for these, too. What runs, or is being
+    -- claimed, can't.
+    freed := ARRAY(SELECT m.task_id
+                     FROM lapinq_workflow_tasks m
+                    WHERE m.task_id IN (SELECT e.child_id FROM lapinq_workflow_edges e WHERE e.parent_id = ANY (again))
+                      AND m.outcome IS NULL
+                      AND m.waits_for = 0);
+    WITH gone AS (
+        DELETE FROM lapinq_ready r
+         WHERE r.id = ANY (ARRAY(SELECT id FROM lapinq_ready WHERE id = ANY (freed) ORDER BY id FOR UPDATE SKIP LOCKED))
+        RETURNING r.*
+    ), told_lanes AS (
+        INSERT INTO lapinq_lane_news (queue_name, lanes)
+        SELECT queue_name, array_agg(DISTINCT lane)
+          FROM gone
+         WHERE lane IS NOT NULL
+         GROUP BY queue_name
+    ), back AS (
+        INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation, lane, units)
+        SELECT id, lapinq_never(), queue_name, rank, starts, expires_at, isolation, lane, units
+          FROM gone
+        RETURNING id
+    ), put_off AS (
+        UPDATE lapinq_delayed d
+           SET due_at = lapinq_never(),
+               parked_for = NULL
+         WHERE d.id = ANY (ARRAY(SELECT id FROM lapinq_delayed WHERE id = ANY (freed) ORDER BY id FOR UPDATE SKIP LOCKED))
+        RETURNING d.id
+    )
+    SELECT (array_agg(f.id) FILTER (WHERE moved.id IS NULL))[1], array_agg(f.id)
+      INTO busy, freed
+      FROM unnest(freed) AS f (id)
+      LEFT JOIN (SELECT id FROM back UNION ALL SELECT id FROM put_off) AS moved ON moved.id = f.id;
+    IF busy IS NOT NULL THEN
+        RETURN;
+    END IF;
+    UPDATE lapinq_workflow_tasks m
+       SET waits_for = (SELECT count(*) FROM lapinq_workflow_edges e WHERE e.child_id = m.task_id)
+     WHERE m.task_id = ANY (freed);
+    -- As do those that have been waiting for others all the time.
     UPDATE lapinq_workflow_tasks c
        SET waits_for = c.waits_for + e.parents
       FROM (SELECT child_id, count(*) AS parents FROM lapinq_workflow_edges WHERE parent_id = ANY (again) GROUP BY child_id) AS e
      WHERE c.task_id = e.child_id
-       AND c.waits_for > 0;
+       AND c.waits_for > 0
+       AND c.task_id <> ALL (coalesce(freed, '{}'));
     UPDATE lapinq_workflow_tasks m
        SET outcome = NULL,
            cause = NULL,
@@ -114,7 +159,7 @@ BEGIN
          GROUP BY queue_name
     )
     SELECT coalesce(array_agg(DISTINCT queue_name) FILTER (WHERE NOT is_blocked), '{}') INTO queues FROM entering;
-    PERFORM lapinq_advance_workflows_1('{}', again);
+    PERFORM lapinq_advance_workflows_1('{}', again || freed);
     PERFORM lapinq_end_workflows_1(ARRAY[workflow]);
     PERFORM set_config('lapinq.workflow_tasks', noted, true);
 END

@@ -4,7 +4,7 @@ LANGUAGE plpgsql AS $function$
 DECLARE
     noted CONSTANT text := current_setting('lapinq.workflow_tasks', true);
 BEGIN
-    IF noted <> '' THEN
+    IF noted NOT IN ('', '-') THEN
         PERFORM set_config('lapinq.workflow_tasks', '', true);
         PERFORM lapinq_advance_workflows_1(string_to_array(noted, ',')::uuid[]);
     END IF;

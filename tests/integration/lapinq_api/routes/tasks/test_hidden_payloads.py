@@ -125,7 +125,7 @@ def test_no_answer_has_a_hidden_value_in_it(stage: Stage, db: psycopg.Connection
 
 
 def test_no_page_has_a_hidden_value_in_it(stage: Stage) -> None:
-    workflow = {"name": "report", "metadata": {"password": SECRET}, "tasks": []}
+    workflow: dict[str, Any] = {"name": "report", "metadata": {"password": SECRET}, "tasks": []}
     stored = stage.people["program"].post("/api/v1/workflows", json=workflow).json()["workflow_id"]
     assert SECRET in stage.people["admin"].get(f"/workflows/{stored}").text
     pages = [

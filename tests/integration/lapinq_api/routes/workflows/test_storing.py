@@ -107,7 +107,7 @@ def test_tasks_are_added_until_the_workflow_has_ended(api: httpx.Client) -> None
     assert api.delete(path).status_code == 200
     refused = api.post(f"{path}/tasks", json={"tasks": []})
     assert (refused.status_code, refused.json()["error"]) == (
-        409, "the workflow has ended, so it takes no more tasks",
+        409, "the workflow has ended or was cancelled, so it takes no more tasks",
     )  # fmt: skip
     assert api.post(f"{PATH}/{NIL}/tasks", json={"tasks": []}).status_code == 404
 

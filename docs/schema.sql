@@ -2416,6 +2416,7 @@ DECLARE
     held record;
     moment CONSTANT timestamptz := lapinq_now();
     former_wait text;
+    may_replace boolean;
     is_waiting boolean;
     is_held boolean;
     due timestamptz;
@@ -2450,12 +2451,13 @@ BEGIN
         IF held.task_id = entry.id OR held.task_id = ANY (own) THEN
             is_held := held.task_id <> entry.id;
         ELSE
+            may_replace := entry.on_conflict = 'replace' AND NOT lapinq_in_workflow(held.task_id);
             PERFORM lapinq_expire_late(held.task_id);
             FOR look IN 1..10 LOOP
-                is_waiting := entry.on_conflict = 'replace' AND lapinq_lock_waiting(held.task_id);
+                is_waiting := may_replace AND lapinq_lock_waiting(held.task_id);
                 is_held := lapinq_holds_key(held.task_id, held.until, held.expires_at);
                 -- Snoozed between the two: it waits, and has not started. The new arguments must not be lost.
-                EXIT WHEN is_waiting OR NOT is_held OR entry.on_conflict <> 'replace'
+                EXIT WHEN is_waiting OR NOT is_held OR NOT may_replace
                        OR held.until IS DISTINCT FROM 'started';
                 IF look = 10 THEN
                     RAISE lock_not_available USING MESSAGE = 'the task with the unique key starts again and again';

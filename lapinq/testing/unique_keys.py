@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from lapinq_core.domain.ids import is_of_workflow
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.domain.tasks.task import NewTask
 
@@ -47,7 +48,8 @@ class UniqueKeys:
         on_conflict = "replace" if task.unique is None else task.unique.on_conflict
         if on_conflict == "reject":
             return Meeting("rejected", before.holder, _nothing)
-        if on_conflict == "return" or before.holder.status is not Status.PENDING:
+        is_fixed = before.holder.status is not Status.PENDING or is_of_workflow(before.holder.id)
+        if on_conflict == "return" or is_fixed:
             return Meeting("existing", before.holder, _nothing)
         if debounce is not None:
             first_at = before.first_at or now

@@ -22,7 +22,7 @@ class Unique(msgspec.Struct, frozen=True, omit_defaults=True):
     """The task holds `key` until it has started, has finished, or for a number of seconds, whether it has ended or not.
 
     `on_conflict`: what happens to this task while another holds the key. `replace` gives a waiting holder the
-    arguments and options of this one.
+    arguments and options of this one, unless it is in a workflow.
     """
 
     key: str

@@ -22,6 +22,7 @@ _SCRIPTS = (
     "lapinq_end_workflows_1",
     "lapinq_advance_workflows_1",
     "lapinq_store_tasks",
+    "lapinq_meet_unique_keys",
     "lapinq_store_workflow_1",
     "lapinq_cancel_workflow_1",
     "lapinq_retry_workflow_1",
@@ -39,6 +40,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Tasks of workflows stay as ordinary tasks; blocked ones are cancelled."""
     run_script("limits/lapinq_task_details.sql")
+    run_script("strict_callers/lapinq_meet_unique_keys.sql")
     op.execute("DROP FUNCTION lapinq_note_workflow_task, lapinq_tell_workflows CASCADE")
     before = files("lapinq_migrations.versions").joinpath("store_tasks", "lapinq_store_tasks.sql")
     op.execute(before.read_text(encoding="utf-8").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))

@@ -9,7 +9,9 @@ from psycopg.rows import dict_row
 
 from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.domain.tasks.decide import Fail, Retry
+from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.tasks.unique import Unique
+from lapinq_core.intake.idempotency import take_unique_keys
 from lapinq_core.intake.unique_keys import Met, UniqueConflict
 from lapinq_core.tasks import actions
 from lapinq_core.upkeep import maintenance_jobs
@@ -25,6 +27,7 @@ from tests.support.rows.factories import (
     new_task,
     status,
 )
+from tests.support.rows.workflows import member, store
 
 IN_AN_HOUR = datetime.now(UTC) + timedelta(hours=1)
 
@@ -144,6 +147,17 @@ async def test_a_waiting_task_is_replaced_by_all_that_the_other_says(
     assert {name: stored[name] for name in wanted} == wanted
     assert (str(stored["id"]), stored["unique_key"], stored["unique_until"]) == (first, "k", "finished")
     await check_rows(conn, [first])
+
+
+@pytest.mark.parametrize("later", [unique(on_conflict="replace", args=[2]), debounced(args=[2])])
+async def test_a_task_of_a_workflow_is_never_replaced(conn: Conn, later: NewTask) -> None:
+    child = member("child", unique("started", args=[1]), "parent")
+    ids = await store(conn, [member("parent", new_task()), child])
+    await take_unique_keys(conn, [child.task])
+    assert await put_one(conn, later) == ("existing", ids["child"])
+    assert await args_of(conn, ids["child"]) == [1]
+    worker = await add_worker(conn)
+    assert [one.id for one in await claim(conn, worker, 2)] == [ids["parent"]]
 
 
 async def test_a_replaced_task_keeps_its_turn_and_a_retry_its_delay(conn: Conn) -> None:

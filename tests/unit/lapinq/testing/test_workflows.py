@@ -159,3 +159,12 @@ def test_what_a_server_refuses_is_refused() -> None:
         with refused, queue.workflow("sums") as flow:
             flow.add(double.options(debounce={"key": "k", "delay": 5}), 1)
         assert len(tasks) == 0
+
+
+def test_no_later_call_replaces_a_task_of_a_workflow() -> None:
+    with captured() as tasks:
+        with queue.workflow("sums") as flow:
+            flow.add(double.options(unique={"key": "k"}), flow.add(double, 1))
+        assert not double.options(unique={"key": "k", "on_conflict": "replace"}).queue(2).replaced
+        assert not double.options(debounce={"key": "k", "delay": 5}).queue(2).replaced
+        assert len(tasks) == 2

@@ -75,11 +75,13 @@ class Explanation(msgspec.Struct, frozen=True):
     remedy: Annotated[str | None, doc("What to do; null if there is nothing to do.")]
 
 
-async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Explanation | None:
-    """Explains the task; None for an unknown id. `conn` is in no transaction."""
+async def explain(
+    conn: psycopg.AsyncConnection, task_id: str, *, names_parents: bool = True
+) -> Explanation | None:
+    """Explains the task; None for an unknown id. As `find_reason`."""
     async with conn.transaction():
         await conn.execute(SETTINGS)  # one snapshot for both statements
-        reason = await find_reason(conn, task_id)
+        reason = await find_reason(conn, task_id, names_parents=names_parents)
         row = await maybe_row(conn, sql("whereabouts"), {"id": task_id}, prepare=False)
     if row is None:
         return None
@@ -114,12 +116,14 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return f"It is scheduled for {_time(due_at)}.", None
         case NotDue(due_at, _, _):
             return f"It snoozed until {_time(due_at)}.", None
+        case Parents(count, []):
+            return f"It waits for {counted(count, 'task')} of its workflow.", None
         case Parents(count, first):
             named = ", ".join(f"{one.ref} ({one.status})" for one in first)
             more = "" if count == len(first) else f" and {count - len(first)} more"
             return (
                 f"It waits for {counted(count, 'task')} of its workflow: {named}{more}.",
-                f"See why the first one waits: lapinq task why {first[0].id}" if first else None,
+                f"See why the first one waits: lapinq task why {first[0].id}",
             )
         case CannotImport(module, last_error, due_at):
             again = "" if due_at is None else f" The next attempt is due {_at(due_at)}."

@@ -65,7 +65,7 @@ class NotDue(msgspec.Struct, frozen=True, tag="not_due"):
 
 
 class Parents(msgspec.Struct, frozen=True, tag="parents"):
-    """It waits for `count` parents in its workflow; `first` are the first of them."""
+    """It waits for `count` parents in its workflow; `first` are the first of them, none if they were not asked for."""
 
     count: int
     first: list[Neighbour]
@@ -187,10 +187,13 @@ Reason = (
 )
 
 
-async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
+async def find_reason(
+    conn: psycopg.AsyncConnection, task_id: str, *, names_parents: bool = True
+) -> Reason | None:
     """Why the task waits, or what is wrong with its attempt; None if nothing is. See above.
 
-    `conn` is in no transaction.
+    Parents may be in other queues: `names_parents` is False for readers who may not read all queues. `conn` is in no
+    transaction.
     """
     async with conn.transaction():
         await conn.execute(SETTINGS)
@@ -204,7 +207,8 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
         if (reason := _of_itself(facts)) is not None:
             return reason
         if facts.is_blocked and (place := await place_of(conn, task_id)) is not None:
-            return Parents(place.waits_for, place.parents[: min(MAX_NAMED, place.waits_for)])
+            shown = min(MAX_NAMED, place.waits_for) if names_parents else 0
+            return Parents(place.waits_for, place.parents[:shown])
         alive, claiming, slots, running = await one_row(
             conn, sql("serving"), {"queue": facts.queue_name}, prepare=False
         )

@@ -158,6 +158,15 @@ async def fill(conn: Conn) -> dict[str, str]:
     part = {"ref": "hush-ref-sesame", "task_name": TASK, "module_path": "hush.sesame", "queue_name": HUSH}
     workflow = read_workflow(msgspec.json.encode({"name": "hush-workflow-sesame", "tasks": [part]}))
     await store(conn, workflow)
+    child = {
+        "ref": "child",
+        "task_name": "send",
+        "module_path": "app",
+        "queue_name": MAIL,
+        "after": [part["ref"]],
+    }
+    mixed = read_workflow(msgspec.json.encode({"name": "mixed", "tasks": [part, child]}))
+    await store(conn, mixed)
     found = await conn.execute(
         "SELECT (SELECT id::text FROM lapinq_error_groups WHERE queue_name = %s),"
         " (SELECT id::text FROM lapinq_webhooks WHERE queue_name = %s),"
@@ -172,6 +181,7 @@ async def fill(conn: Conn) -> dict[str, str]:
         "/api/v1/workers/": worker, "/workers/": worker, "/api/v1/errors/": group, "/errors/": group,
         "/api/v1/webhooks/": webhook, "/api/v1/workflows/": workflow.id, "/workflows/": workflow.id,
         "/api/v1/notify/rules/": "1", "started_at": started_at, "run": str(tick.task_id),
+        "blocked": mixed.members[1].task.id,
     }  # fmt: skip
 
 
@@ -263,14 +273,14 @@ def test_lists_and_counts_are_of_the_readable_queues(stage: Stage) -> None:
             return stage.get(caller, f"/api/v1/{path}").json()
 
         assert {task["queue_name"] for task in get("tasks")} == {MAIL}
-        assert [(one["queue_name"], one["pending"]) for one in get("queues")] == [(MAIL, 2)]
+        assert [(one["queue_name"], one["pending"]) for one in get("queues")] == [(MAIL, 3)]
         assert [one["queue_name"] for one in get("queues?details=true")] == [MAIL]
         seen = get("overview")
-        assert (seen["totals"]["pending"], seen["totals"]["failed"], seen["workers"]) == (2, 0, [])
+        assert (seen["totals"]["pending"], seen["totals"]["failed"], seen["workers"]) == (3, 0, [])
         assert [one["queue_name"] for one in get("errors")] == [MAIL]
         assert (get("schedules"), get("webhooks"), get("registered")) == ([], [], [])
     for caller in ("user", "user with permissions"):
-        assert "2 tasks" in stage.get(caller, "/tasks").text
+        assert "3 tasks" in stage.get(caller, "/tasks").text
         assert "circuit breaker" not in stage.get(caller, f"/function?name={TASK}").text
         assert ", 1 open" in stage.get(caller, "/queues").text  # groups of errors
         for view in VIEWS:
@@ -278,6 +288,21 @@ def test_lists_and_counts_are_of_the_readable_queues(stage: Stage) -> None:
                 assert view.path in FOR_ALL_QUEUES
                 (target, *_) = stage.targets(view.path)
                 assert stage.get(caller, target).status_code == 403
+
+
+def test_a_task_names_what_it_waits_for_only_to_who_may_read_all_queues(stage: Stage) -> None:
+    blocked = stage.named["blocked"]
+    for caller in CALLERS:
+        why, page = (
+            stage.get(caller, f"{path}/{blocked}{end}")
+            for path, end in (("/api/v1/tasks", "/why"), ("/tasks", ""))
+        )
+        run = stage.server.request("POST", f"/api/v1/tasks/{blocked}/run", headers=stage.headers[caller])
+        assert {SESAME in answer.text for answer in (why, page, run)} == {caller == "admin"}, caller
+        if caller in LIMITED:
+            assert why.json()["why"] == "It waits for 1 task of its workflow."
+        if caller == "user with permissions":
+            assert run.json()["error"] == "the task waits for 1 task of its workflow"
 
 
 def test_live_pages_show_nothing_else_and_a_new_limit_counts_at_once(

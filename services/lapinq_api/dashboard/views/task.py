@@ -117,8 +117,8 @@ async def _read(
         group = await groups.of_error(conn, task.queue_name, task.task_name, error) if error else None
         ran = [(task.queue_name, task.task_name)] if attempts.latest else []
         usual = next(iter((await task_rollups.usual(conn, ran)).values()), None)
-        reason = await find_reason(conn, task_id)
         # Its neighbours may be in other queues.
+        reason = await find_reason(conn, task_id, names_parents=readable is None)
         place = await place_of(conn, task_id) if readable is None and is_of_workflow(task_id) else None
         limits = await operators.time_limits(conn, task.queue_name) if task.timeout_seconds is None else []
     return _Read(

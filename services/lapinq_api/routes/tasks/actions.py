@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of
+from lapinq_api.credentials.caller import actor_of, author_of
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Parameter, query_of
 from lapinq_api.operations.task_path import task_id, unknown_task
@@ -18,6 +18,7 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Refused
 from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import is_of_workflow
 from lapinq_core.domain.requests.decoding import decode
@@ -98,7 +99,7 @@ async def run_task(state: State, request: Request) -> Response:
     queue, status = await state.database.run(audited_actions.run_now, which, by=author_of(request))
     if queue is None:
         if status is Status.PENDING and is_of_workflow(which):
-            await _refuse_blocked(state, which)
+            await _refuse_blocked(state, request, which)
         raise _not_run(status)
     state.notifier.wake([queue])
     return Json(Moved(which, Status.PENDING))
@@ -167,9 +168,12 @@ def _not_requeued(status: Status | None) -> Refused:
     return _moving() if status is Status.FAILED else _only("failed", "requeued", status)
 
 
-async def _refuse_blocked(state: State, task_id: str) -> None:
+async def _refuse_blocked(state: State, request: Request, task_id: str) -> None:
     place = await state.database.run(place_of, task_id)
     if place is not None and place.waits_for:
+        if actor_of(request).queues is not None:  # parents may be in other queues
+            told = counted(place.waits_for, "task")
+            raise Refused(HTTPStatus.CONFLICT, f"the task waits for {told} of its workflow")
         parents = [
             repr(one.ref) for one in place.parents if one.status not in FINAL and one.status != "deleted"
         ]

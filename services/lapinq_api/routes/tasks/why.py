@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lapinq_api.credentials.caller import actor_of
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
 from lapinq_api.operations.task_permission import require_read_of_task
@@ -14,7 +15,7 @@ from lapinq_core.lookup.explanation import Explanation, explain
 async def explain_task(state: State, request: Request) -> Response:
     which = task_id(request)
     await require_read_of_task(state, request, which)
-    found = await state.database.scan(explain, which)
+    found = await state.database.scan(explain, which, names_parents=actor_of(request).queues is None)
     if found is None:
         raise unknown_task()
     return Json(found)

@@ -62,6 +62,7 @@ CASES: list[tuple[Reason, str]] = [
         Parents(3, [Neighbour("1", "<fetch>", "running"), Neighbour("2", "parse", "blocked")]),
         "It waits for 3 tasks of its workflow, first <fetch> (running), parse (blocked).",
     ),
+    (Parents(2, []), "It waits for 2 tasks of its workflow."),
     (NotDue(after(600), True, "ValueError: no"), f"Its last attempt failed. The next one is due {LATER}"),
     (NotDue(after(600), False, "snoozed"), f"It snoozed until {LATER}"),
     (

@@ -67,6 +67,7 @@ CASES: list[tuple[Reason, str, str | None]] = [
         "It waits for 3 tasks of its workflow: fetch (running), parse (blocked) and 1 more.",
         "See why the first one waits: lapinq task why a1",
     ),
+    (Parents(1, []), "It waits for 1 task of its workflow.", None),
     (
         NotDue(after(600), True, "ValueError: no\nreally"),
         f"Its last attempt failed (ValueError: no). The next one is due {LATER}.",

@@ -11,18 +11,29 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from lapinq import TaskQueue
 from tests.support.programs.processes import REPOSITORY
+
+queue = TaskQueue("http://192.0.2.1")
+
+
+@queue.task
+def add(number: int) -> int:
+    return number + 1
+
 
 PAGE = Path(REPOSITORY, "docs", "reference", "sql.md")
 CHANGELOG = Path(REPOSITORY, "CHANGELOG.md")
 TASK = {"task_name": "aadd", "module_path": "app", "args": [1, 2]}
 UNIQUE: dict[str, object] = {"unique": {"key": "u"}, "key": "a"}
+WORKFLOW = "a workflow, from Python"
 USES: list[tuple[str, list[dict[str, object]]]] = [
     ("any", [{}, {"scheduled_at": "2090-01-31T12:00:00Z"}, {"ttl_seconds": 0}]),
     ("a key or limits", [{"key": "a"}, {"limits": {"gpu": 1}}]),
     ("`unique`", [UNIQUE] * 2),
     ("`unique`, in a transaction that is `REPEATABLE READ` or `SERIALIZABLE`", [UNIQUE] * 2),
     ("`debounce`, or `unique` that replaces", [{"debounce": {"key": "d", "delay": 60}}] * 2),
+    (WORKFLOW, []),
 ]
 BEFORE = """
 INSERT ON lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_counts, lapinq_transient, lapinq_lane_news
@@ -86,7 +97,7 @@ def test_former_privileges_suffice_except_for_what_the_changelog_names(
     for line in BEFORE.strip().splitlines():
         db.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(line), role))
     for use, tasks in USES:
-        if "SERIALIZABLE" not in use:
+        if "SERIALIZABLE" not in use and use != WORKFLOW:
             enqueue(db, use, role, tasks)
     strict = next(use for use, _ in USES if "SERIALIZABLE" in use)
     enqueue(db, strict, role, [{}, {"unique": {"key": "free"}}])
@@ -103,5 +114,8 @@ def enqueue(db: psycopg.Connection, use: str, role: sql.Identifier, tasks: list[
         if "SERIALIZABLE" in use:
             db.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         db.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
+        if use == WORKFLOW:
+            with queue.using(db).workflow("report") as flow:
+                flow.add(add, flow.add(add, 1))
         for values in tasks:
             db.execute("SELECT lapinq_enqueue(%s)", [Jsonb({**TASK, **values}, dumps=json.dumps)])

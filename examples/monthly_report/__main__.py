@@ -11,17 +11,13 @@ def main() -> None:
     queue.server_url, queue.api_key = given.server_url, given.api_key
     folder = given.folder.resolve()  # the worker may run in another directory
     write_orders(folder / "orders")
+    files = {month: str(file_of(folder / "orders", month)) for month in MONTHS}
 
     with queue.workflow("monthly report") as flow:
-        months = {
-            month: flow.add(add_up.options(ref=month), str(file_of(folder / "orders", month)))
-            for month in MONTHS
-        }
-        report = flow.add(
-            write_report.options(after_failure="run"),
-            {month: flow.outcome(node) for month, node in months.items()},
-            str(folder / "report.md"),
-        )
+        months = {month: flow.add(add_up.options(ref=month), file) for month, file in files.items()}
+        outcomes = {month: flow.outcome(node) for month, node in months.items()}
+        in_any_case = write_report.options(after_failure="run")
+        report = flow.add(in_any_case, outcomes, str(folder / "report.md"))
 
     print(value_of(report.ref.wait(given.timeout)))
     print(f"{BROKEN} {months[BROKEN].ref.status()}")

@@ -36,10 +36,13 @@ def test_an_application_enqueues_in_its_transactions_and_neither_reads_the_table
             daemons, application = (make_conninfo(url, user=role, password="…") for role in (ours, theirs))
             assert lapinq(daemons, "migrate").exit_code == 0
             admin.execute(grant)  # pyright: ignore[reportArgumentType, reportCallIssue]
-            add = TaskQueue(url).task(tasks.add)
+            queue = TaskQueue(url)
+            add = queue.task(tasks.add)
             with psycopg.connect(application) as shop:
                 shop.execute("INSERT INTO orders VALUES (7)")
                 add.using(shop).queue(1, 2)
+                with queue.using(shop).workflow("sums") as flow:
+                    flow.add(add, flow.add(add, 1, 2), 3)
             with psycopg.connect(application) as shop:
                 add.using(shop).queue(1, 2)
                 shop.rollback()
@@ -48,7 +51,7 @@ def test_an_application_enqueues_in_its_transactions_and_neither_reads_the_table
             with psycopg.connect(daemons) as conn, pytest.raises(errors.InsufficientPrivilege):
                 conn.execute("SELECT * FROM public.orders")
             DatabaseWorker(Database(daemons)).drain()
-            assert statuses(daemons) == {"completed": 1}
+            assert statuses(daemons) == {"completed": 3}
         finally:
             for role in (ours, theirs):
                 name = psql.Identifier(role)

@@ -98,6 +98,8 @@ class _Whereabouts(NamedTuple):
     started_at: datetime | None
     completed_at: datetime | None
     worker: str | None
+    workflow_id: str | None
+    has_cause: bool
 
 
 def words(reason: Reason) -> tuple[str, str | None]:
@@ -228,9 +230,19 @@ def _of_status(task_id: str, found: _Whereabouts) -> tuple[str, str | None]:
             return f"It completed{ended}.", None
         case Status.FAILED:
             cause = _IMPORT_REMEDY[:-1] if is_import_error(found.error) else "Fix the cause"
+            again = (
+                f"run it again: lapinq task requeue {task_id}"
+                if found.workflow_id is None
+                else f"run it and what waits for it again: lapinq workflow retry {found.workflow_id}"
+            )
             return (
                 f"It failed{ended} after {counted(found.attempts, 'attempt')}{_error(found.error)}.",
-                f"{cause}, then run it again: lapinq task requeue {task_id}",
+                f"{cause}, then {again}",
+            )
+        case Status.CANCELLED if found.has_cause:
+            return (
+                f"It was cancelled{ended}{_error(found.error)}.",
+                f"Fix the cause there, then run both again: lapinq workflow retry {found.workflow_id}",
             )
         case Status.CANCELLED:
             return f"It was cancelled{ended}.", f"Enqueue it again: lapinq task rerun {task_id}"

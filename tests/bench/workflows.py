@@ -58,7 +58,8 @@ class Bench:
         began = time.monotonic()
         async with queue.workflow("fan") as flow:
             first = flow.add(nothing)
-            middle = [flow.add(nothing.options(after=[first])) for _ in range(tasks - 2)]
+            after_first = nothing.options(after=[first])
+            middle = [flow.add(after_first) for _ in range(tasks - 2)]
             flow.add(nothing.options(after=middle))
         return self._over(began)
 

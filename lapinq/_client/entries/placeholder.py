@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 class Placeholder:
@@ -11,6 +14,10 @@ class Placeholder:
     What needs the value itself raises TypeError or AttributeError: it would else end up as something wrong in an
     argument, such as the text of this object.
     """
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        # That of Any, which a node derives from for type checkers, takes no arguments before Python 3.13.
+        return object.__new__(cls)
 
     def __init__(self, owner: object, name: str, kind: str) -> None:
         self.owner = owner
@@ -32,6 +39,15 @@ class Placeholder:
     def __getitem__(self, item: Any) -> NoReturn:
         raise TypeError(self._too_early(f"take [{item!r}]"))
 
+    def __await__(self) -> NoReturn:
+        raise TypeError(self._too_early("use it"))
+
+    def _calculate(self, *_others: object) -> NoReturn:
+        raise TypeError(self._too_early("calculate with it"))
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _calculate
+    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = _calculate
+
     def __getattr__(self, attribute: str) -> NoReturn:
         told = f"no attribute {attribute!r}"
         if not attribute.startswith("__"):
@@ -39,4 +55,7 @@ class Placeholder:
         raise AttributeError(told, name=attribute, obj=self)
 
     def _too_early(self, what: str) -> str:
-        return f"{self!r} is not there before the task has run: give it to add(...) as it is, and in that task {what}"
+        return (
+            f"{self!r} is not there before the task has run: give it to add(...) as it is, and in that task {what};"
+            " or below the block, wait for .ref.result()"
+        )

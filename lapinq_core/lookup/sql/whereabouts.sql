@@ -5,7 +5,10 @@ SELECT d.status,
        d.error,
        d.started_at,
        d.completed_at,
-       coalesce(w.name, d.worker_id::text)
+       coalesce(w.name, d.worker_id::text),
+       m.workflow_id::text,
+       m.cause IS NOT NULL
   FROM lapinq_task_details d
   LEFT JOIN lapinq_workers w ON w.id = d.worker_id
+  LEFT JOIN lapinq_workflow_tasks m ON m.task_id = d.id
  WHERE d.id = %(id)s::uuid

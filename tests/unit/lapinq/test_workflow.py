@@ -249,6 +249,8 @@ def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
         check(AttributeError, "and in that task take .total", lambda: node.total)
         check(TypeError, "and in that task take [0]", lambda: node[0])
         check(TypeError, "and in that task test it", lambda: 1 if node else 2)
+        check(TypeError, "and in that task calculate with it", lambda: 1 + node)
+        check(TypeError, "below the block, wait for .ref.result()", lambda: node < 2)
         check(TypeError, "current_task().workflow.add(...) for each item", lambda: flow.map(get, node))
         check(NotEnqueued, "use ids and refs below the block", lambda: node.ref)
         check(NotEnqueued, "use ids and refs below the block", lambda: flow.id)

@@ -1,6 +1,7 @@
 """Jobs for child processes, and what can be seen of those processes from outside."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,10 @@ def is_gone(pid: int) -> bool:
 def children() -> set[int]:
     """Our children that run tasks, dead ones too until they are waited for. A test run has other children besides."""
     found = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    pids = {int(child) for path in found for child in path.read_text().split()}
+    pids: set[int] = set()
+    for path in found:
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            pids |= {int(child) for child in path.read_text().split()}
     return {pid for pid in pids if b"embedded.keeper" not in _command_of(pid)}
 
 

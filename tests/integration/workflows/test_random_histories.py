@@ -1,4 +1,4 @@
-"""Random histories of workflows against a small model: each task is where its parents put it, whoever ends them."""
+"""Random histories of workflows, checked against a small model after each step."""
 
 import random
 from typing import TYPE_CHECKING

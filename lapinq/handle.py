@@ -49,6 +49,12 @@ class TaskRef(Generic[V]):
     and `await ref` are for coroutines.
     """
 
+    __lapinq_instead__ = (
+        "of a task that is enqueued, pass .result() or .task_id; in a workflow, add it with flow.add(...) and pass the"
+        " node"
+    )
+    """What an argument may be instead."""
+
     def __init__(
         self,
         response: httpx.Response | Answer | UUID | str,

@@ -81,6 +81,9 @@ class Task(Generic[P, R, V]):
     In a class it is like a `staticmethod`: a worker has no instance.
     """
 
+    __lapinq_instead__ = "of a task, pass its result; in a workflow that is what flow.add(...) returns"
+    """What an argument may be instead."""
+
     # For type checkers only: at run time, tools would take the annotations of the class for those of the function.
     if TYPE_CHECKING:
         __name__: str

@@ -262,7 +262,9 @@ class AsyncWorkflow(Graph):
 def _check_task(task: Any) -> None:
     if isinstance(task, Task):
         return
-    told = (
-        "the function first becomes a task, with @queue.task" if callable(task) else "write add(task, 1, 2)"
-    )
+    told = "write add(task, 1, 2)"
+    if isinstance(task, Placeholder):
+        told = "it is added already, and an argument of another task: add(task, node)"
+    elif callable(task):
+        told = "the function first becomes a task, with @queue.task"
     raise TypeError(f"add takes a task and the arguments of its call, not {task!r}: {told}")

@@ -13,6 +13,7 @@ from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.entries.import_guard import check_not_imported
+from lapinq._client.entries.placeholder import Placeholder
 from lapinq._client.entries.result_reader import reader_of
 from lapinq._client.entries.spool import Spool
 from lapinq_core.domain.errors import InvalidValue
@@ -93,7 +94,7 @@ async def asend_batch(
 
 
 def _check_tasks(tasks: object) -> None:
-    if isinstance(tasks, (Mapping, str, bytes)) or not isinstance(tasks, Iterable):
+    if isinstance(tasks, (Mapping, str, bytes, Placeholder)) or not isinstance(tasks, Iterable):
         raise TypeError(
             "batch_enqueue takes a list of entries, [task.entry(...), task.entry(...)], not"
             f" {type(cast('object', tasks)).__name__}"

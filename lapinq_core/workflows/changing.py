@@ -21,14 +21,17 @@ class WorkflowCancelled(WorkflowConflict):
     """It can't be retried."""
 
     def __init__(self) -> None:
-        super().__init__("the workflow was cancelled, so it cannot be retried")
+        super().__init__("the workflow was cancelled, so it cannot be retried: enqueue it again")
 
 
 class NothingToRetry(WorkflowConflict):
     """None of its tasks failed or expired."""
 
     def __init__(self) -> None:
-        super().__init__("no task of the workflow has failed or expired")
+        super().__init__(
+            "no task of the workflow has failed or expired. A retry runs these again, and what was cancelled because of"
+            " them; `lapinq task rerun ID` runs another one again, as a task of its own"
+        )
 
 
 class WorkflowBusy(WorkflowConflict):

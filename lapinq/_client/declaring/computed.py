@@ -7,8 +7,9 @@ possible, with its defaults. Keyword-only arguments that they have no parameter 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypeGuard, cast
 
+from lapinq._client.entries.placeholder import Placeholder, TooEarly
 from lapinq_core.domain.annotations.hints import signature_of
 from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.limit_rules import check_limits
@@ -42,7 +43,7 @@ def check_computed(options: Mapping[str, Any]) -> None:
     arguments."""
     for name, check in _CHECKS.items():
         given = options.get(name)
-        if given is not None and not callable(given):
+        if given is not None and not is_function(given):
             check(given, f"{name} must be {_KINDS[name]}, or a function that returns one")
 
 
@@ -53,7 +54,7 @@ def with_computed(
     computed = dict(options)
     for name, check in _CHECKS.items():
         given = computed.get(name)
-        if not callable(given):
+        if not is_function(given):
             continue
         del computed[name]
         value = compute(given, name, task_name, arguments)
@@ -68,16 +69,33 @@ def compute(
 ) -> Any:
     """What the function of an option returns for the arguments of a call.
 
-    Raises what the function raises, and TypeError if it doesn't take the arguments.
+    Raises what the function raises, and TypeError if it doesn't take the arguments, or needs one that is not there yet.
     """
     args, kwargs = arguments()
     if kwargs:
         kwargs = _wanted(function, kwargs)
     try:
-        return function(*args, **kwargs)
+        value = function(*args, **kwargs)
+    except TooEarly as error:
+        raise _too_early(task_name, option, error.placeholder) from error
     except TypeError as error:
         _check_fit(function, f"{task_name}(): the function of {option}", args, kwargs, error)
         raise
+    if isinstance(value, Placeholder):
+        raise _too_early(task_name, option, value)
+    return value
+
+
+def _too_early(task_name: str, option: str, node: Placeholder) -> TypeError:
+    return TypeError(
+        f"{task_name}(): the function of {option} needs {node!r}, which is not there before that task has run: say the"
+        f" {option} itself, as in {task_name}.options({option}=...)"
+    )
+
+
+def is_function(option: object) -> TypeGuard[Callable[..., Any]]:
+    """Whether an option is computed. A node can be called only to say that it can't."""
+    return callable(option) and not isinstance(option, Placeholder)
 
 
 def _wanted(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:

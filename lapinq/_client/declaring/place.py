@@ -22,7 +22,9 @@ def check_place(options: Mapping[str, Any]) -> None:
         raise TypeError(f"after must be a list of tasks of the workflow, after=[a, b], not {after!r}")
     for one in cast("list[object]", after or ()):
         if not isinstance(one, (Placeholder, str)):
-            raise TypeError(f"after must hold what add(...) returned, or the refs of tasks, not {one!r}")
+            raise TypeError(
+                f"after must hold what add(...) of the workflow returned, or the refs of its tasks, not {one!r}"
+            )
     given: object = options.get("after_failure")
     if given is not None and given not in _AFTER_FAILURE:
         raise InvalidValue(

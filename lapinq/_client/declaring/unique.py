@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, cast
 
-from lapinq._client.declaring.computed import BoundArguments, KeyOption, compute
+from lapinq._client.declaring.computed import BoundArguments, KeyOption, compute, is_function
 from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.unique import Debounce, Unique, check_debounce, check_unique
 
@@ -47,7 +47,7 @@ def check_unique_options(options: Mapping[str, Any]) -> None:
     [name] = given
     rule = _rule(name, options[name])
     key = rule["key"]
-    if not (isinstance(key, str) or callable(key)):
+    if not (isinstance(key, str) or is_function(key)):
         raise TypeError(f"the key of {name} must be a str or a function that returns one, not {key!r}")
     for field, value in rule.items():
         is_text = field == "until" and isinstance(value, str)
@@ -71,7 +71,7 @@ def with_keys(
             continue
         rule = _rule(name, options[name])
         key = rule["key"]
-        if callable(key):
+        if is_function(key):
             key = compute(key, name, task_name, arguments)
             if key is not None and not isinstance(key, str):
                 raise TypeError(
@@ -85,7 +85,7 @@ def with_keys(
 
 def _rule(name: str, given: Any) -> dict[str, Any]:
     """What is given, as a dict with a key."""
-    if isinstance(given, str) or callable(given):
+    if isinstance(given, str) or is_function(given):
         rule: dict[str, Any] = {"key": given}
     elif isinstance(given, Mapping):
         rule = {

@@ -23,7 +23,8 @@ def as_basic_type(value: Any) -> Any:
         return float.__float__(value)
     if isinstance(value, Placeholder):
         raise TypeError(
-            f"{value!r} stands for a result that is not there yet: only add() of its workflow takes it"
+            f"{value!r} is not there before the task has run: add this task to the same workflow,"
+            " flow.add(task, node), or below the block, pass .ref.result()"
         )
     from lapinq_core.domain.annotations.kinds import is_pydantic
 
@@ -31,7 +32,9 @@ def as_basic_type(value: Any) -> Any:
         from lapinq_core.domain.annotations.pydantic_types import dump
 
         return dump(value)
-    raise TypeError(f"{object.__repr__(value)} has no JSON form; of a row or an object of yours, pass its id")
+    kind: type[object] = type(cast("object", value))
+    instead = getattr(kind, "__lapinq_instead__", "of a row or an object of yours, pass its id")
+    raise TypeError(f"{object.__repr__(value)} has no JSON form; {instead}")
 
 
 def encode(value: Any, name: str, hook: Callable[[Any], Any] = as_basic_type) -> msgspec.Raw:
@@ -45,7 +48,10 @@ def encode(value: Any, name: str, hook: Callable[[Any], Any] = as_basic_type) ->
     try:
         text = msgspec.json.encode(value, enc_hook=hook)
     except TypeError as error:
-        raise TypeError(f"{name} cannot be sent as JSON: {error}") from error
+        told: object = error
+        if (key := _key_without_value(value)) is not None:
+            told = f"{key!r} is a key of a dict, which takes its value only: give it as a value, or the pairs as a list"
+        raise TypeError(f"{name} cannot be sent as JSON: {told}") from error
     except RecursionError as error:
         raise ValueError(
             f"{name} cannot be sent as JSON: it contains itself or is nested too deeply"
@@ -74,6 +80,22 @@ def encode_arguments(
     if isinstance(arguments, dict):
         return {key: encode(item, f"{name}[{key!r}]") for key, item in arguments.items()}
     return [encode(item, f"{name}[{index}]") for index, item in enumerate(arguments)]
+
+
+def _key_without_value(value: object) -> Placeholder | None:
+    """The first placeholder that is a key of a dict in `value`."""
+    unchecked = [value]
+    while unchecked:
+        item = unchecked.pop()
+        if isinstance(item, dict):
+            items = cast("dict[object, object]", item)
+            for key in items:
+                if isinstance(key, Placeholder):
+                    return key
+            unchecked.extend(items.values())
+        elif isinstance(item, (list, tuple)):
+            unchecked.extend(cast("list[object] | tuple[object, ...]", item))
+    return None
 
 
 _NULL = b"null"

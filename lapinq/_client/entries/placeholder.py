@@ -8,11 +8,26 @@ if TYPE_CHECKING:
     from typing import Self
 
 
+class TooEarly(TypeError):
+    """Something needs the value that a placeholder stands for, before the task has run."""
+
+    def __init__(self, placeholder: Placeholder, what: str) -> None:
+        super().__init__(
+            f"{placeholder!r} is not there before the task has run: give it to add(...) as it is, and in that task"
+            f" {what}; or below the block, wait for .ref.result()"
+        )
+        self.placeholder = placeholder
+
+
+class NoAttributeYet(TooEarly, AttributeError):
+    """The same, for an attribute."""
+
+
 class Placeholder:
     """`owner` builds the workflow, in which `name` is the ref of the task, and `kind` is `$result` or `$outcome`.
 
-    What needs the value itself raises TypeError or AttributeError: it would else end up as something wrong in an
-    argument, such as the text of this object.
+    What needs the value itself raises `TooEarly`: it would else end up as something wrong in an argument, such as the
+    text of this object.
     """
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
@@ -28,34 +43,47 @@ class Placeholder:
         return f"<the {self.kind[1:]} of {self.name!r}>"
 
     def __str__(self) -> str:
-        raise TypeError(self._too_early("format it"))
+        raise TooEarly(self, "format it")
+
+    def __format__(self, _spec: str) -> str:
+        raise TooEarly(self, "format it")
 
     def __bool__(self) -> NoReturn:
-        raise TypeError(self._too_early("test it"))
+        raise TooEarly(self, "test it")
+
+    def __len__(self) -> NoReturn:
+        raise TooEarly(self, "take its length")
 
     def __iter__(self) -> NoReturn:
-        raise TypeError(self._too_early("loop over it, with current_task().workflow.add(...) for each item"))
+        raise TooEarly(self, "loop over it, with current_task().workflow.add(...) for each item")
+
+    def __contains__(self, _item: object) -> NoReturn:
+        raise TooEarly(self, "search it")
 
     def __getitem__(self, item: Any) -> NoReturn:
-        raise TypeError(self._too_early(f"take [{item!r}]"))
+        raise TooEarly(self, f"take [{item!r}]")
 
     def __await__(self) -> NoReturn:
-        raise TypeError(self._too_early("use it"))
+        raise TypeError(f"{self!r} is not there before the task has run: below the block, await .ref")
+
+    def __call__(self, *_args: object, **_kwargs: object) -> NoReturn:
+        raise TypeError(f"{self!r} is no function: the arguments of a call belong in add(task, 1, 2)")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Placeholder):
+            return self is other
+        raise TooEarly(self, "compare it")
+
+    __hash__ = object.__hash__
 
     def _calculate(self, *_others: object) -> NoReturn:
-        raise TypeError(self._too_early("calculate with it"))
+        raise TooEarly(self, "calculate with it")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _calculate
-    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = _calculate
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = __abs__ = __round__ = _calculate
+    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __index__ = _calculate
 
     def __getattr__(self, attribute: str) -> NoReturn:
-        told = f"no attribute {attribute!r}"
-        if not attribute.startswith("__"):
-            told = self._too_early(f"take .{attribute}")
-        raise AttributeError(told, name=attribute, obj=self)
-
-    def _too_early(self, what: str) -> str:
-        return (
-            f"{self!r} is not there before the task has run: give it to add(...) as it is, and in that task {what};"
-            " or below the block, wait for .ref.result()"
-        )
+        if attribute.startswith("__"):  # libraries ask for these to find out what kind of object it is
+            raise AttributeError(f"no attribute {attribute!r}", name=attribute, obj=self)
+        raise NoAttributeYet(self, f"take .{attribute}")

@@ -66,6 +66,8 @@ _OTHER_WORDS = {
     "unique": "overlap",
 }
 """What other queues call a field, for a body that has the one and not the other."""
+_OF_WORKFLOWS = ("after", "after_failure", "ref")
+"""Fields of a task in a workflow, which other tasks don't have."""
 _GOT = {**_WORDS, "bool": "a boolean", "float": "a decimal fraction"}
 
 
@@ -142,6 +144,8 @@ def _problems_in_object(
             yield from _problems(item, fields[name].type, f"{prefix}{name}", turns)
         elif struct.__struct_config__.forbid_unknown_fields:
             known = f"; known are {', '.join(fields)}" if _lists_fields(struct) else ""
+            if _OTHER_WORDS.get(name, name) in _OF_WORKFLOWS and "task_name" in fields:
+                known = ": tasks that wait for others are enqueued together, with POST /api/v1/workflows"
             meant = _OTHER_WORDS[name] if _OTHER_WORDS.get(name) in fields else name
             yield InvalidValue(f"{prefix}{name}", f"is not a known field{did_you_mean(meant, fields)}{known}")
     for name, field in fields.items():

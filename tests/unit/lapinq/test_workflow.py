@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lapinq import AsyncTaskQueue, Middleware, TaskQueue, WorkflowRef
+from lapinq import AsyncTaskQueue, Middleware, TaskQueue, TaskRef, WorkflowRef
 from lapinq._client import workflows
 from lapinq.errors import InvalidValue, NotEnqueued, RequestRefused, ResultTimeout, TypeMismatch
 from tests.unit.lapinq.conftest import Script
@@ -213,18 +213,38 @@ def test_the_keys_of_a_call_are_computed_from_arguments_that_are_known(server: S
     accept(server, "fetch", "fetch-2")
     with queue.workflow("report") as flow:
         first = flow.add(keyed, 1)
-        with pytest.raises(TypeError, match="'fetch'> is not there before the task has run"):
-            flow.add(keyed, first)
+        functions: list[tuple[str, Callable[[Any], Any]]] = [
+            ("key", lambda page: f"page:{page}"),
+            ("key", lambda page: page),
+            ("limits", lambda page: {"pages": page + 1}),
+            ("unique", lambda page: page.url),
+        ]
+        for option, function in functions:
+            options: dict[str, Any] = {option: function}
+            told = rf"the function of {option} needs <the result of 'fetch'>, .* fetch.options\({option}="
+            with pytest.raises(TypeError, match=told):
+                flow.add(queue.task(**options)(fetch), first)
         flow.add(keyed.options(key="fixed"), first)
     assert [one["key"] for one in server.requests[0].json["tasks"]] == ["page:1", "fixed"]
+
+
+async def test_a_node_cannot_be_awaited(server: Script) -> None:
+    queue = AsyncTaskQueue(server.url)
+    with suppress(KeyError):
+        async with queue.workflow("report") as flow:
+            with pytest.raises(TypeError, match=r"before the task has run: below the block, await \.ref"):
+                await flow.add(queue.task(fetch), 1)
+            raise KeyError
 
 
 def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
     queue = TaskQueue(server.url)
     get, add, tell = queue.task(fetch), queue.task(total), queue.task(publish)
+    node: Any = None
     wrong: list[str] = []
     flow: Any = queue.workflow("report")
     nodes: list[Any] = []
+    ref: Any = TaskRef("id", server.url)
     later: Any = AsyncTaskQueue(server.url).workflow("report")
     unknown: Any = queue.task
     with suppress(KeyError), queue.workflow("other") as other:
@@ -242,14 +262,22 @@ def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
         wrong.append(f"{message}: {told!r}")
 
     with suppress(KeyError), flow:
-        node: Any = flow.add(get, 1)
+        node = flow.add(get, 1)
         before = flow.__repr__()
-        assert (repr(node), hasattr(node, "__len__")) == ("<the result of 'fetch'>", False)
+        # Libraries ask for such attributes to find out what kind of object it is.
+        assert (repr(node), hasattr(node, "__dataclass_fields__")) == ("<the result of 'fetch'>", False)
+        assert (node in [node, 1], node == node, {node: 1}[node]) == (True, True, 1)
         check(TypeError, "and in that task format it", lambda: f"page {node}")
+        check(TypeError, "and in that task format it", lambda: f"page {node:>5}")
+        check(TypeError, "and in that task take its length", lambda: len(node))
+        check(TypeError, "and in that task search it", lambda: 1 in node)
+        check(TypeError, "and in that task compare it", lambda: node == 5)
+        check(TypeError, "the arguments of a call belong in add(task, 1, 2)", lambda: node(1))
         check(AttributeError, "and in that task take .total", lambda: node.total)
         check(TypeError, "and in that task take [0]", lambda: node[0])
         check(TypeError, "and in that task test it", lambda: 1 if node else 2)
         check(TypeError, "and in that task calculate with it", lambda: 1 + node)
+        check(TypeError, "and in that task calculate with it", lambda: range(node))
         check(TypeError, "below the block, wait for .ref.result()", lambda: node < 2)
         check(TypeError, "current_task().workflow.add(...) for each item", lambda: flow.map(get, node))
         check(NotEnqueued, "use ids and refs below the block", lambda: node.ref)
@@ -257,6 +285,15 @@ def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
         check(NotEnqueued, "use ids and refs below the block", lambda: flow.ref)
         check(TypeError, "add takes a task and the arguments of its call, not 1", lambda: flow.add(get(1)))
         check(TypeError, "with @queue.task", lambda: flow.add(fetch, 1))
+        check(TypeError, "is added already, and an argument of another task", lambda: flow.add(node))
+        check(TypeError, "fetch(): argument 'page' cannot be sent as JSON", lambda: flow.add(get, ref))
+        check(
+            TypeError, "of a task that is enqueued, pass .result() or .task_id;", lambda: flow.add(get, ref)
+        )
+        check(TypeError, "in a workflow that is what flow.add(...) returns", lambda: flow.add(get, get))
+        check(TypeError, "'weight' cannot be sent as JSON: <the", lambda: flow.add(add, [], weight={node: 1}))
+        check(TypeError, "is a key of a dict, which takes its value only", lambda: flow.add(get, [{node: 1}]))
+        check(TypeError, "or the refs of its tasks, not <TaskRef id>", lambda: get.options(after=[ref]))
         check(TypeError, "fetch(): missing a required argument", lambda: flow.add(get))
         check(TypeMismatch, "publish(): argument 'report'", lambda: flow.add(tell, 5))
         check(ValueError, "argument 'numbers' cannot be sent", lambda: flow.add(add, [stranger]))
@@ -267,11 +304,22 @@ def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
         check(InvalidValue, "'fetch' is that of another task", lambda: flow.add(get.options(ref="fetch"), 1))
         check(TypeError, "has no idempotency_key", lambda: flow.add(get.options(idempotency_key="k"), 1))
         check(TypeError, "outcome takes what add(...) returned", lambda: flow.outcome(get))
-        check(TypeError, "only add() of its workflow takes it", lambda: get.queue(node))
+        check(TypeError, "fetch(): argument 'page' cannot be sent as JSON: <the", lambda: get.queue(node))
+        check(TypeError, "add this task to the same workflow, flow.add(task, node)", lambda: get.queue(node))
+        check(TypeError, "add this task to the same workflow", lambda: add.options(key="k").queue([node]))
+        check(
+            TypeError,
+            "tasks[0].args[0] cannot",
+            lambda: queue.batch_enqueue([{**get.entry(1), "args": [node]}]),
+        )
+        check(TypeError, "tasks[0] must come from task.entry(...)", lambda: queue.batch_enqueue([node]))
+        check(TypeError, "takes a list of entries", lambda: queue.batch_enqueue(node))
+        check(TypeError, "key must be a str, or a function that returns one", lambda: get.options(key=node))
+        check(TypeError, "unique must be a key, a function", lambda: get.options(unique=node))
         check(TypeError, "after orders tasks of a workflow", lambda: get.options(after=[node]).queue(1))
         check(TypeError, "ref orders tasks of a workflow", lambda: get.options(ref="x").entry(1))
         check(TypeError, "after=[a, b], not <", lambda: get.options(after=node))
-        check(TypeError, "or the refs of tasks, not 1", lambda: get.options(after=[1]))
+        check(TypeError, "or the refs of its tasks, not 1", lambda: get.options(after=[1]))
         check(InvalidValue, "(did you mean 'run'?)", lambda: get.options(after_failure="runs"))  # pyright: ignore[reportArgumentType]
         check(TypeError, "ref must be a str, not 1", lambda: get.options(ref=1))  # pyright: ignore[reportArgumentType]
         check(TypeError, "after belongs in options()", lambda: unknown(after=[node]))
@@ -282,6 +330,8 @@ def test_a_wrong_call_adds_nothing_and_says_what_to_do(server: Script) -> None:
     check(InvalidValue, "name", lambda: queue.workflow(""))
     check(TypeError, "metadata must be a dict", lambda: queue.workflow("report", metadata=[1]))  # pyright: ignore[reportArgumentType]
     check(TypeError, "write `async with`", lambda: later.__enter__())
+    check(TypeError, "below the block, wait for .ref.result()", lambda: str(node))
+    check(TypeError, "below the block, pass .ref.result()", lambda: get.queue(node))
     assert wrong == []
     assert server.requests == []
 

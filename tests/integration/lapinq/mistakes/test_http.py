@@ -41,6 +41,9 @@ ENQUEUEING = """
 400 | {"delay": 5} | delay is not a known field (did you mean 'scheduled_at'?)
 400 | {"countdown": 5} | countdown is not a known field (did you mean 'scheduled_at'?)
 400 | {"eta": "2030-01-01"} | eta is not a known field (did you mean 'scheduled_at'?)
+400 | {"after": ["a"]} | after is not a known field: tasks that wait for others are enqueued together, with POST
+400 | {"depends_on": ["a"]} | depends_on is not a known field: tasks that wait for others are enqueued together
+400 | {"ref": "a"} | ref is not a known field: tasks that wait for others are enqueued together
 400 | {"function": "add"} | function is not a known field (did you mean 'task_name'?)
 400 | {"retries": 3} | retries is not a known field (did you mean 'max_retries'?)
 400 | {"timeout": 5} | timeout is not a known field (did you mean 'timeout_seconds'?)
@@ -126,6 +129,7 @@ OTHERS = f"""
 400 | POST /api/v1/enqueue [] | the body must be an object, not a list
 405 | GET /api/v1/enqueue | this path does not take this method: it takes POST
 400 | POST /api/v1/enqueue/batch {{}} | the body must be a list, not an object
+400 | POST /api/v1/enqueue/batch [{{"after_failure": "run"}}] | [0].after_failure is not a known field: tasks that wait
 400 | POST /api/v1/enqueue/batch [5] | [0] must be an object, not an integer
 400 | GET /api/v1/tasks?limit=many | limit must be a whole number between 1 and 1000
 400 | GET /api/v1/tasks?staus=failed | staus is not a known parameter (did you mean 'status'?)

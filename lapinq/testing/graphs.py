@@ -18,27 +18,21 @@ if TYPE_CHECKING:
 
 
 class Node:
-    """A task in a graph."""
+    """A task in a graph. `cause` is the parent because of which it does not run."""
 
     def __init__(self, member: Member, task: EnqueuedTask, parents: list[Node]) -> None:
         self.ref = member.ref
         self.after_failure = member.after_failure
         self.task = task
         self.parents = parents
-        self.is_free = not parents
+        self.children: list[Node] = []
+        self.waits_for = 0
+        self.cause: Node | None = None
 
     @property
     def is_blocked(self) -> bool:
         """Whether it waits for a parent."""
-        return self.task.status is Status.PENDING and not self.is_free
-
-    @property
-    def cause(self) -> Node | None:
-        """The first parent because of which it does not run."""
-        if self.after_failure == "run":
-            return None
-        ended = (one for one in self.parents if one.task.status in FINAL)
-        return next((one for one in ended if one.task.status is not Status.COMPLETED), None)
+        return self.task.status is Status.PENDING and self.waits_for > 0
 
     def outcome(self) -> ParentOutcome:
         task = self.task
@@ -52,8 +46,10 @@ class Graph:
     def __init__(self, workflow: NewWorkflow) -> None:
         self.workflow = workflow
         self.is_cancelled = False
+        self.ids: dict[str, str] = {}
+        """Of its tasks, by ref."""
         self._created_at = datetime.now(UTC)
-        self._nodes: dict[str, Node] = {}  # by ref
+        self._nodes: dict[str, Node] = {}  # by ref, each after its parents
         self._by_task: dict[str, Node] = {}
 
     def __iter__(self) -> Iterator[Node]:
@@ -64,28 +60,43 @@ class Graph:
         for member, task in zip(members, tasks, strict=True):
             node = Node(member, task, [self._nodes[ref] for ref in member.after])
             self._nodes[member.ref] = self._by_task[task.id] = node
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """Of its tasks, by ref."""
-        return {node.ref: node.task.id for node in self}
+            self.ids[member.ref] = task.id
+            node.waits_for = len(node.parents)
+            for parent in node.parents:
+                if parent.task.status in FINAL:
+                    _tell(parent, node)
+                else:
+                    parent.children.append(node)
 
     def node_of(self, task_id: str) -> Node:
         return self._by_task[task_id]
 
-    def advance(self) -> list[EnqueuedTask]:
-        """Ends the blocked tasks that do not run because of a parent. Returns those that are blocked no longer."""
+    def advance(self, task: EnqueuedTask) -> list[EnqueuedTask]:
+        """If `task` has ended, ends the blocked tasks that do not run because of it. Returns those that are blocked no
+        longer."""
         freed: list[EnqueuedTask] = []
-        for node in self:
-            if not node.is_blocked:
-                continue
-            if (cause := node.cause) is not None:
-                node.task.status = Status.FAILED if node.after_failure == "fail" else Status.CANCELLED
-                node.task.error = f"its parent {cause.ref} {_was(cause.task.status)}"
-            elif all(one.task.status in FINAL for one in node.parents):
-                node.is_free = True
-                freed.append(node.task)
+        ended = [self.node_of(task.id)] if task.status in FINAL else []
+        while ended:
+            node = ended.pop()
+            children, node.children = node.children, []
+            for child in children:
+                _tell(node, child)
+                if child.task.status in FINAL:
+                    ended.append(child)
+                elif not child.waits_for:
+                    freed.append(child.task)
         return freed
+
+    def pending_before(self, task: EnqueuedTask) -> list[EnqueuedTask]:
+        """The tasks without whose end it does not run, parents first."""
+        found: dict[str, EnqueuedTask] = {}
+        unread = [self.node_of(task.id)]
+        while unread:
+            for parent in unread.pop().parents:
+                if parent.task.status is Status.PENDING and parent.task.id not in found:
+                    found[parent.task.id] = parent.task
+                    unread.append(parent)
+        return [found[one] for one in sorted(found)]  # ids ascend in the order in which tasks were stored
 
     def cancel(self) -> int:
         """Returns how many tasks."""
@@ -127,8 +138,18 @@ class Graph:
         return shown
 
 
+def _tell(parent: Node, child: Node) -> None:
+    """`parent` has ended; `child` ends, too, if it does not run because of that."""
+    child.waits_for -= 1
+    status = parent.task.status
+    if status is Status.COMPLETED or child.after_failure == "run" or child.task.status is not Status.PENDING:
+        return
+    child.cause = parent
+    child.task.status = Status.FAILED if child.after_failure == "fail" else Status.CANCELLED
+    child.task.error = f"its parent {parent.ref} {_was(status)}"
+
+
 def _shown(node: Node) -> dict[str, Any]:
-    cause = node.cause
     return {
         "id": node.task.id,
         "ref": node.ref,
@@ -136,7 +157,7 @@ def _shown(node: Node) -> dict[str, Any]:
         "task_name": node.task.task_name,
         "queue_name": node.task.queue_name,
         "after_failure": node.after_failure,
-        "cause": None if cause is None else cause.ref,
+        "cause": None if node.cause is None else node.cause.ref,
     }
 
 

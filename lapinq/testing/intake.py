@@ -84,7 +84,6 @@ class Intake:
         workflow = part.workflow
         graph = self._graphs.setdefault(workflow.id, Graph(workflow))
         graph.add(part.members, tasks)
-        graph.advance()
         self._graph_of.update((task.id, graph) for task in tasks)
         return lambda: self._graphs.pop(workflow.id, None)
 
@@ -118,10 +117,9 @@ class Intake:
         graph = self._graphs.get(call.workflow_id)
         if graph is None:
             return _answer(404, ErrorBody(UNKNOWN_WORKFLOW))
-        ids = graph.ids
         try:
             members = read_added(msgspec.json.encode({"tasks": call.tasks}))
-            part = part_of(graph.workflow, members, ids)
+            part = part_of(graph.workflow, members, graph.ids.copy())
             finished(check_members(memory, members, {}))
         except InvalidValue as error:
             return _answer(400, invalid_value(error))

@@ -116,11 +116,13 @@ class _Inline:
         drive(self._travel(self._now() + timedelta(seconds=seconds)))
 
     def take(self, call: Storing | AddToWorkflow) -> tuple[Taken, list[Run]]:
-        """What was taken, and the runs to start: tasks with a higher priority first."""
+        """What was taken, and the runs to start: tasks with a higher priority first, without those that wait for
+        parents."""
         taken = self._intake.take(call, self._now())
         runs = [Run(task, self._now(), self._intake.graph_of(task)) for task in taken.tasks]
         self._runs.update((run.task.id, run) for run in runs)
         runs += (self._runs[task.id] for task in taken.replaced if task not in taken.tasks)
+        runs = [run for run in runs if not self._is_blocked(run)]
         return taken, sorted(runs, key=lambda run: -run.task.priority)
 
     def forget(self, taken: Taken) -> None:
@@ -159,23 +161,21 @@ class _Inline:
         failures: list[Run] = []
         token = _row_of_this_context.set(row)
         try:
-            for _ in range(MAX_IN_A_ROW):
-                if not row:
-                    break
+            most = len(self._runs) + MAX_IN_A_ROW
+            while row:
+                if len(self._runs) > most:
+                    raise LapinqError(f"tasks enqueued more than {MAX_IN_A_ROW} others in a row")
                 run = row.popleft()
                 yield from self._run(run)
                 if run.has_failed:
                     failures.append(run)
-            else:
-                raise LapinqError(f"tasks enqueued more than {MAX_IN_A_ROW} others in a row")
         finally:
             _row_of_this_context.reset(token)
         if failures and self._tasks.raise_failures:
             raise _failure(failures[0]) from failures[0].failure
 
     def _run(self, run: Run) -> Steps[None]:
-        graph = self._intake.graph_of(run.task)
-        if graph is not None and graph.node_of(run.task.id).is_blocked:
+        if self._is_blocked(run):
             return
         yield from self._try(run)
         row = _row_of_this_context.get()
@@ -199,16 +199,23 @@ class _Inline:
             if run.has_failed:
                 log.error("%s failed: %s", run.task, run.task.attempts[-1].traceback or run.task.error)
 
+    def _is_blocked(self, run: Run) -> bool:
+        graph = self._intake.graph_of(run.task)
+        return graph is not None and graph.node_of(run.task.id).is_blocked
+
     def _freed_by(self, task: EnqueuedTask) -> list[Run]:
         """What may run as the task has ended."""
         graph = self._intake.graph_of(task)
-        return [] if graph is None else [self._runs[one.id] for one in graph.advance()]
+        return [] if graph is None else [self._runs[one.id] for one in graph.advance(task)]
 
     def _finish(self, run: Run) -> Steps[None]:
-        """Runs it as often as it takes, at the times for which it asks."""
+        """Runs it, after those that it waits for, as often as it takes, at the times for which it asks."""
         graph = self._intake.graph_of(run.task)
-        for parent in graph.node_of(run.task.id).parents if graph is not None else ():
-            yield from self._finish(self._runs[parent.task.id])
+        before = [] if graph is None else graph.pending_before(run.task)
+        for one in (*(self._runs[task.id] for task in before), run):
+            yield from self._finish_one(one)
+
+    def _finish_one(self, run: Run) -> Steps[None]:
         for _ in range(MAX_JUMPS):
             if run.task.status is not Status.PENDING:
                 return

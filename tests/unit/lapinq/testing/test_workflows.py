@@ -7,7 +7,7 @@ import pytest
 
 from lapinq import AsyncTaskQueue, LapinqError, TaskQueue, current_task
 from lapinq.errors import RequestRefused, TaskFailed
-from lapinq.testing import captured, inline, travel
+from lapinq.testing import captured, inline, runner, travel
 
 queue = TaskQueue("http://192.0.2.1")
 async_queue = AsyncTaskQueue("http://192.0.2.1")
@@ -168,3 +168,23 @@ def test_no_later_call_replaces_a_task_of_a_workflow() -> None:
         assert not double.options(unique={"key": "k", "on_conflict": "replace"}).queue(2).replaced
         assert not double.options(debounce={"key": "k", "delay": 5}).queue(2).replaced
         assert len(tasks) == 2
+
+
+def test_a_graph_may_have_more_tasks_than_may_be_enqueued_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "MAX_IN_A_ROW", 3)
+    with inline():
+        with queue.workflow("fan") as flow:
+            flow.add(total, flow.map(double, range(10)))
+        assert flow.ref.status() == "completed"
+
+
+def test_the_end_of_a_deep_graph_can_be_waited_for() -> None:
+    """Each layer of two comes after both of the layer before, so there are more ways to the top than can be walked."""
+    with inline():
+        with queue.workflow("deep") as flow:
+            layer = [flow.add(note.options(delay=60), 0)]
+            for _ in range(600):
+                layer = [flow.add(note.options(after=layer), number) for number in (1, 2)]
+        assert log == []
+        assert layer[1].ref.result() == 2
+        assert len(log) == 1201

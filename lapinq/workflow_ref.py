@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lapinq._client.calling.answer import is_unknown_task, read_object, refusal
 from lapinq._client.calling.calls import CancelWorkflow, ReadWorkflow, RetryWorkflow
-from lapinq._client.calling.repeating import adeliver, deliver
+from lapinq._client.calling.repeating import adeliver, adeliver_all, deliver, deliver_all
 from lapinq._client.calling.result_poll import ResultPoll
 from lapinq.errors import ServerUnavailable
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Call
+    from lapinq._client.calling.repeating import Calls
     from lapinq._client.calling.transport import Reachable
 
 
@@ -34,12 +35,14 @@ class WorkflowRef:
 
     def get(self, *, tasks: bool = True) -> dict[str, Any] | None:
         """The workflow as the API has it: `name`, `status`, `metadata`, `counts`, `created_at`, `ended_at`, and with
-        `tasks` also these and `edges`. None if the server doesn't have it, or no longer."""
-        return self._read(deliver(self._transport, ReadWorkflow(self.workflow_id, tasks), self))
+        `tasks` also these and `edges`. None if the server doesn't have it, or no longer.
+
+        More than 10,000 tasks are read in several requests, so some may have ended after the `counts`."""
+        return deliver_all(self._transport, self._pages(tasks=tasks), self)
 
     async def aget(self, *, tasks: bool = True) -> dict[str, Any] | None:
         """Like `get`, for coroutines."""
-        return self._read(await adeliver(self._transport, ReadWorkflow(self.workflow_id, tasks), self))
+        return await adeliver_all(self._transport, self._pages(tasks=tasks), self)
 
     def status(self) -> str | None:
         """`running`, `completed`, `failed` or `cancelled`. None if the server doesn't have it, or no longer."""
@@ -107,6 +110,20 @@ class WorkflowRef:
 
     def _look(self, poll: ResultPoll) -> tuple[Call, Self, float]:
         return ReadWorkflow(self.workflow_id), self, poll.request_timeout(self.timeout, time.monotonic())
+
+    def _pages(self, *, tasks: bool) -> Calls[dict[str, Any] | None]:
+        answer = yield ReadWorkflow(self.workflow_id, tasks)
+        assert answer is not None
+        found = self._read(answer)
+        while found is not None and (cursor := answer.headers.get("x-next-cursor")) is not None:
+            answer = yield ReadWorkflow(self.workflow_id, tasks, cursor)
+            assert answer is not None
+            page = self._read(answer)
+            if page is None:
+                return None
+            found["tasks"] += page["tasks"]
+            found["edges"] += page["edges"]
+        return found
 
     def _read(self, answer: Answer) -> dict[str, Any] | None:
         if is_unknown_task(answer):

@@ -8,7 +8,7 @@ import msgspec
 
 from lapinq._client.calling.answer import not_lapinq, read_object, refusal
 from lapinq._client.calling.calls import AddToWorkflow, CancelWorkflow, CloseWorkflow, EnqueueWorkflow
-from lapinq._client.calling.repeating import adeliver, deliver
+from lapinq._client.calling.repeating import adeliver, adeliver_all, deliver, deliver_all
 from lapinq._client.entries.entry import encode_entry
 from lapinq._client.entries.import_guard import check_not_imported
 from lapinq.errors import RequestRefused
@@ -16,17 +16,13 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.workflows import MAX_EDGES, MAX_TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from typing import TypeAlias
+    from collections.abc import Iterator
 
     from lapinq._client.calling.answer import Answer
-    from lapinq._client.calling.calls import Call
+    from lapinq._client.calling.repeating import Calls
     from lapinq._client.calling.transport import Transport
     from lapinq._client.settings import QueueSettings
     from lapinq_core.domain.tasks.middleware import Entries
-
-    # Makes the calls that it yields, and is sent their answers.
-    Steps: TypeAlias = Generator[Call, Answer | None, "Enqueued"]
 
 
 class NewGraph(msgspec.Struct, frozen=True):
@@ -49,13 +45,7 @@ def send_workflow(queue: QueueSettings, sender: Transport, graph: NewGraph, *, r
     that falls silent between its requests, is left behind, open and incomplete."""
 
     def send(entries: Entries) -> Enqueued:
-        steps = _steps(graph, entries, sender)
-        answer = None
-        try:
-            while True:
-                answer = deliver(sender, steps.send(answer), queue, repeats=repeats)
-        except StopIteration as end:
-            return end.value
+        return deliver_all(sender, _calls(graph, entries, sender), queue, repeats=repeats)
 
     check_not_imported(what="a workflow")
     if not queue.middleware:
@@ -71,13 +61,7 @@ async def asend_workflow(
     """Like `send_workflow`, for coroutines."""
 
     async def send(entries: Entries) -> Enqueued:
-        steps = _steps(graph, entries, sender)
-        answer = None
-        try:
-            while True:
-                answer = await adeliver(sender, steps.send(answer), queue, repeats=repeats)
-        except StopIteration as end:
-            return end.value
+        return await adeliver_all(sender, _calls(graph, entries, sender), queue, repeats=repeats)
 
     check_not_imported(what="a workflow")
     if not queue.middleware:
@@ -122,7 +106,7 @@ def _addition(workflow_id: str, entries: Entries) -> tuple[AddToWorkflow, str]:
     return AddToWorkflow(workflow_id, [encode_entry(entry)], new_id()), entry["ref"]
 
 
-def _steps(graph: NewGraph, entries: Entries, sender: Transport) -> Steps:
+def _calls(graph: NewGraph, entries: Entries, sender: Transport) -> Calls[Enqueued]:
     """A workflow that is too large for one request is open until the last one has been answered."""
     tasks = [encode_entry(entry, f"{entry.get('ref')}: ") for entry in entries]
     first, *rest = parts = [tasks[part] for part in _parts(entries)]

@@ -57,8 +57,12 @@ class CloseWorkflow(msgspec.Struct, frozen=True):
 
 
 class ReadWorkflow(msgspec.Struct, frozen=True):
+    """With a page of its `tasks`, the one that begins at `cursor`, or without any. The header `x-next-cursor` of the
+    answer is the cursor of the next page."""
+
     workflow_id: str
     tasks: bool = False
+    cursor: str | None = None
 
 
 class CancelWorkflow(msgspec.Struct, frozen=True):

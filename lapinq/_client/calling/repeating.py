@@ -17,10 +17,17 @@ from lapinq.errors import ServerUnavailable
 from lapinq_core.domain.tasks.chosen_id import MAX_REPEAT_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import TypeAlias, TypeVar
+
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Call
     from lapinq._client.calling.transport import Transport
     from lapinq._client.settings import ServerSettings
+
+    T = TypeVar("T")
+    # Makes the calls that it yields, and is sent their answers.
+    Calls: TypeAlias = Generator[Call, Answer | None, T]
 
 INITIAL_PAUSE_SECONDS = 0.05
 MAX_PAUSE_SECONDS = 2.0
@@ -73,6 +80,28 @@ async def adeliver(
             if pause is None:
                 raise
         await asyncio.sleep(pause)
+
+
+def deliver_all(transport: Transport, calls: Calls[T], server: ServerSettings, *, repeats: bool = True) -> T:
+    """What `calls` makes of the answers. Each is delivered before the next is asked for."""
+    answer = None
+    try:
+        while True:
+            answer = deliver(transport, calls.send(answer), server, repeats=repeats)
+    except StopIteration as end:
+        return end.value
+
+
+async def adeliver_all(
+    transport: Transport, calls: Calls[T], server: ServerSettings, *, repeats: bool = True
+) -> T:
+    """Like `deliver_all`, for coroutines."""
+    answer = None
+    try:
+        while True:
+            answer = await adeliver(transport, calls.send(answer), server, repeats=repeats)
+    except StopIteration as end:
+        return end.value
 
 
 class Repetition:

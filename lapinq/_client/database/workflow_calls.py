@@ -20,7 +20,13 @@ from lapinq._client.transaction.insertion import Refused, refused
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.requests.refusals import UNKNOWN_WORKFLOW, ErrorBody, invalid_value, unique_conflict
-from lapinq_core.domain.requests.workflows import in_request_order, in_task, read_added, unknown_parent
+from lapinq_core.domain.requests.workflows import (
+    MAX_TASKS,
+    in_request_order,
+    in_task,
+    read_added,
+    unknown_parent,
+)
 from lapinq_core.intake.idempotency import Key
 from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.workflows import audited, changing, reading
@@ -55,7 +61,7 @@ def prepared_for_workflow(call: OfWorkflow, workflow_id: str) -> Work:
         case CloseWorkflow():
             return _told(partial(_close, workflow_id))
         case ReadWorkflow():
-            return _told(partial(_read, workflow_id, call.tasks))
+            return _told(partial(_read, workflow_id, call))
         case CancelWorkflow():
             return _told(partial(_cancel, workflow_id))
         case RetryWorkflow():
@@ -64,8 +70,14 @@ def prepared_for_workflow(call: OfWorkflow, workflow_id: str) -> Work:
 
 async def stored_before(workflow_id: str, running: Running) -> Answer:
     """The answer to an earlier attempt of the call that stored it."""
-    nodes = await running.database.run(reading.tasks_of, workflow_id)
-    return _json(201, {"workflow_id": workflow_id, "task_ids": {node.ref: node.id for node in nodes}})
+    task_ids: dict[str, str] = {}
+    last: str | None = None
+    while True:
+        nodes = await running.database.run(reading.tasks_of, workflow_id, after=last, limit=reading.MAX_TASKS)
+        task_ids |= {node.ref: node.id for node in nodes}
+        if len(nodes) < reading.MAX_TASKS:
+            return _json(201, {"workflow_id": workflow_id, "task_ids": task_ids})
+        last = nodes[-1].id
 
 
 def _told(work: Work) -> Work:
@@ -125,7 +137,7 @@ async def _in_transaction(
         return await verb(conn)
 
 
-async def _read(workflow_id: str, with_tasks: bool, running: Running) -> Answer:
+async def _read(workflow_id: str, call: ReadWorkflow, running: Running) -> Answer:
     found = await running.database.run(reading.get_workflow, workflow_id)
     if found is None:
         raise UnknownWorkflow
@@ -134,13 +146,15 @@ async def _read(workflow_id: str, with_tasks: bool, running: Running) -> Answer:
     del shown["is_cancelled"]
     if found.metadata is not None:
         shown["metadata"] = msgspec.json.decode(found.metadata)
-    if with_tasks:
-        nodes = await running.database.run(reading.tasks_of, workflow_id)
-        refs = {node.id: node.ref for node in nodes}
-        edges = await running.database.run(reading.edges_of, workflow_id)
-        shown["tasks"] = nodes
-        shown["edges"] = [{"parent": refs[parent], "child": refs[child]} for parent, child in edges]
-    return Answer(200, encode(shown))
+    headers: dict[str, str] = {}
+    if call.tasks:
+        nodes, edges = await running.database.run(
+            reading.graph_of, workflow_id, after=call.cursor, limit=MAX_TASKS
+        )
+        shown["tasks"], shown["edges"] = nodes, edges
+        if len(nodes) == MAX_TASKS:
+            headers["x-next-cursor"] = nodes[-1].id
+    return Answer(200, encode(shown), headers)
 
 
 def _wrong_ref(member: Member, error: RefError) -> InvalidValue:

@@ -61,8 +61,11 @@ def request_of(call: Call, server: ServerSettings) -> Request:
             return _request(server, "POST", f"{_workflow_path(workflow_id)}/tasks", content, key)
         case CloseWorkflow(workflow_id):
             return _request(server, "POST", f"{_workflow_path(workflow_id)}/close")
-        case ReadWorkflow(workflow_id, tasks):
-            return _request(server, "GET", _workflow_path(workflow_id) + ("" if tasks else "?tasks=false"))
+        case ReadWorkflow(workflow_id, tasks, cursor):
+            query = "" if tasks else "?tasks=false"
+            if cursor is not None:
+                query = f"?cursor={quote(cursor, safe='')}"
+            return _request(server, "GET", _workflow_path(workflow_id) + query)
         case CancelWorkflow(workflow_id):
             return _request(server, "DELETE", _workflow_path(workflow_id))
         case RetryWorkflow(workflow_id):

@@ -371,6 +371,17 @@ def test_a_ref_asks_for_the_workflow(server: Script) -> None:
     ]
 
 
+def test_all_tasks_of_a_large_workflow_are_read(server: Script) -> None:
+    ref = WorkflowRef(ID, queue=TaskQueue(server.url))
+    for number, headers in enumerate(({"X-Next-Cursor": "a b"}, {"X-Next-Cursor": "c"}, {})):
+        body = {"id": ID, "counts": number, "tasks": [{"ref": number}], "edges": [number]}
+        server.answer(200, body, headers)
+    whole = {"id": ID, "counts": 0, "tasks": [{"ref": 0}, {"ref": 1}, {"ref": 2}], "edges": [0, 1, 2]}
+    assert ref.get() == whole
+    paths = [one.path.removeprefix(f"/api/v1/workflows/{ID}") for one in server.requests]
+    assert paths == ["", "?cursor=a%20b", "?cursor=c"]
+
+
 def test_waiting_ends_with_the_workflow_or_the_timeout(server: Script) -> None:
     ref = WorkflowRef(ID, queue=TaskQueue(server.url))
     server.answer(200, {"id": ID, "status": "running"})

@@ -168,7 +168,10 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="workflows",
         summary="Get a workflow with its graph",
-        description=f"At most {MAX_TASKS:,} tasks, and the edges that lead to them. {_FOR_ALL_QUEUES}",
+        description=(
+            f"A page has at most {MAX_TASKS:,} of its tasks, and the edges that lead to them; `counts` says how many"
+            f" there are. {_FOR_ALL_QUEUES}"
+        ),
         parameters=(
             WORKFLOW_ID,
             Parameter(

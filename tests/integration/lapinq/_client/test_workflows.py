@@ -1,5 +1,6 @@
 """What a client does with workflows, over a server and in the database itself."""
 
+import itertools
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +12,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lapinq import TaskQueue, WorkflowRef
 from lapinq._client import workflows
+from lapinq._client.database import workflow_calls
 from lapinq.errors import RequestRefused
 from lapinq.testing import Database, DatabaseWorker
 from lapinq_api.app import build_app
+from lapinq_api.routes.workflows import reading as route
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.workflows import reading
 from tests.integration.lapinq._client.test_client import Server
 from tests.support.database.postgres import private_database
 from tests.support.database.proxy import proxy
@@ -110,6 +114,14 @@ def test_one_larger_than_a_request_is_stored_in_parts(
             node = flow.add(add, node, 1)
     run(server, queue)
     assert (node.ref.result(5), flow.ref.wait()["status"]) == (7, "completed")
+    monkeypatch.setattr(workflow_calls, "MAX_TASKS", 3)
+    monkeypatch.setattr(route, "MAX_TASKS", 3)
+    found = flow.ref.get()
+    assert found is not None
+    refs = ["add", *(f"add-{number}" for number in range(2, 8))]
+    assert [task["ref"] for task in found["tasks"]] == refs
+    edges = [(edge["parent"], edge["child"]) for edge in found["edges"]]
+    assert edges == list(itertools.pairwise(refs))
 
 
 def test_one_that_is_refused_leaves_nothing(
@@ -130,7 +142,10 @@ def test_one_that_is_refused_leaves_nothing(
 
 
 @pytest.mark.parametrize("kind", ["server", "database"])
-def test_one_whose_answer_is_lost_is_repeated_and_stored_once(kind: str, server: Server) -> None:
+def test_one_whose_answer_is_lost_is_repeated_and_stored_once(
+    kind: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_TASKS", 1)  # tasks that are read at a time
     address = urlsplit(server.url)
     place = f"host={address.hostname} port={address.port}" if kind == "server" else server.database
     with proxy(place) as wire:

@@ -53,7 +53,7 @@ STYLES = {
 """How a terminal shows states of tasks, workers, queues and webhooks."""
 
 _TIMED_ID = 18
-"""Characters of a UUIDv7 with its whole time: no two ids of a process share them."""
+"""Characters of an id with its whole time (UUIDv7; v8 of a task in a workflow): no two of a process share them."""
 _RANDOM_ID = 8
 _NARROWEST = 8
 """A column isn't cut to fewer characters."""
@@ -68,7 +68,7 @@ class Id(str):
             version = uuid.UUID(self).version
         except ValueError:
             return self
-        return self[: _TIMED_ID if version == 7 else _RANDOM_ID]
+        return self[: _TIMED_ID if version in (7, 8) else _RANDOM_ID]
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:

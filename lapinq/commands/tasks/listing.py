@@ -8,12 +8,12 @@ import click
 
 from lapinq.commands.console.api import Api, api_flags, reached
 from lapinq.commands.console.json_output import json_flag
+from lapinq.commands.console.named import TASKS
 from lapinq.commands.console.tables import Id, Table, headings_flag
 from lapinq.commands.console.terminal import json_text
 from lapinq.commands.console.times import utc_time
 from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
-from lapinq.commands.tasks.named import TASKS
 from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.tasks.state import Status
 

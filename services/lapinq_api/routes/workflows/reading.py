@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Annotated, Any, get_args
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,7 +13,13 @@ from starlette.responses import Response
 
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.operations.filters.task_values import CURSOR, cursor_after, read_cursor
+from lapinq_api.operations.filters.task_values import (
+    BEGIN_OF_ID,
+    CURSOR,
+    cursor_after,
+    ids_beginning_with,
+    read_cursor,
+)
 from lapinq_api.operations.paging import (
     CURSOR_HEADER,
     CURSOR_HEADERS,
@@ -77,13 +85,14 @@ async def list_workflows(state: State, request: Request) -> Response:
         check_name("name", name)
     if status is not None and status not in _STATUSES:
         raise InvalidValue("status", f"must be one of {', '.join(_STATUSES)}")
+    before, first = read_cursor(query.get("cursor")), ""
+    if "id" in query:
+        first, last = ids_beginning_with(query["id"], "a workflow id")
+        before = min(before or _after(last), _after(last))
     found = await state.database.scan(
-        reading.list_workflows,
-        name=name,
-        status=status,
-        before=read_cursor(query.get("cursor")),
-        limit=limit + 1,
+        reading.list_workflows, name=name, status=status, before=before, limit=limit + 1
     )
+    found = list(takewhile(lambda one: one.id >= first, found))  # the newest come first
     page = found[:limit]
     shown = await _shown(state, request, [_object(one) for one in page])
     return Json(shown, headers=_next(page) if len(found) > limit else None)
@@ -123,10 +132,16 @@ def _object(found: Workflow) -> WorkflowObject:
     )
 
 
+def _after(workflow_id: str) -> str:
+    """The lowest id above it."""
+    return str(UUID(int=min(UUID(workflow_id).int + 1, _HIGHEST)))
+
+
 def _next(page: Sequence[Workflow | Node]) -> dict[str, str]:
     return {CURSOR_HEADER: cursor_after(page[-1].id)}
 
 
+_HIGHEST = (1 << 128) - 1
 _STATUSES: tuple[WorkflowStatus, ...] = get_args(WorkflowStatus)
 _FOR_ALL_QUEUES = "Only for those who may read all queues: a workflow belongs to none."
 
@@ -145,6 +160,11 @@ OPERATIONS = (
                 name="status",
                 description="Only workflows with this status.",
                 schema={"type": "string", "enum": list(_STATUSES)},
+            ),
+            Parameter(
+                name="id",
+                description="Only workflows whose id starts with this.",
+                schema={"type": "string", "pattern": f"^({BEGIN_OF_ID})$"},
             ),
             LIMIT,
             cursor_parameter(CURSOR),

@@ -169,6 +169,7 @@ OTHERS = f"""
 400 | GET /api/v1/schedules/preview | cron must be given, or every
 400 | GET /api/v1/webhooks?state=done | state must be one of pending, delivered, given_up
 400 | GET /api/v1/workflows?status=done | status must be one of running, completed, failed, cancelled
+400 | GET /api/v1/workflows?id=nope | id must be the start of a workflow id
 400 | GET /api/v1/workflows/7 | id must be a workflow id such as
 404 | GET /api/v1/workflows/{NIL} | there is no workflow with this id
 404 | GET /api/v1/stats | there is nothing at this path

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from os.path import commonprefix
 from typing import Any
 
 import httpx
@@ -29,6 +30,29 @@ def test_the_newest_come_first_page_by_page(api: httpx.Client, queue: str) -> No
     last = get(params={"name": queue, "limit": 3, "cursor": first.headers["x-next-cursor"]})
     assert (ids(last), "x-next-cursor" in last.headers) == (made[:1], False)
     assert {"tasks", "edges"} & set(last.json()[0]) == set()
+
+
+def test_they_are_found_by_the_beginning_of_their_id(api: httpx.Client, queue: str) -> None:
+    made = [api.post(PATH, json=body(name=queue)).json()["workflow_id"] for _ in range(3)]
+
+    def get(text: str, **params: str | int) -> httpx.Response:
+        return api.get(PATH, params={"name": queue, "id": text, **params})
+
+    shared = commonprefix(made)  # noqa: RUF071  # of ids, not of paths
+    for text, found in (
+        (made[1], made[1:2]),
+        (made[1][:35].upper(), made[1:2]),
+        (shared, made[::-1]),
+        ("f" * 8, []),
+        ("e", []),
+    ):
+        assert ids(get(text)) == found
+    first = get(shared, limit=1)
+    assert ids(first) == made[2:]
+    cursor = first.headers["x-next-cursor"]
+    assert (ids(get(shared, cursor=cursor)), ids(get(made[0], cursor=cursor))) == (made[1::-1], made[:1])
+    assert ids(get(made[2], cursor=cursor)) == []
+    assert "x-next-cursor" not in get(made[2], limit=1).headers
 
 
 def test_a_large_graph_comes_page_by_page(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ def test_a_terminal_gets_one_line_of_headings_and_colours(monkeypatch: pytest.Mo
 
 
 TIMED, RANDOM = "01a20e3e-299a-75cd-bba8-29b5fb414213", "7f1c2d3e-1111-4abc-8def-0123456789ab"
+OF_WORKFLOW = "01a20e3e-299a-85cd-bba8-29b5fb414213"
 
 
 def test_a_narrow_terminal_gets_short_ids_and_no_broken_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,11 +53,11 @@ def test_a_narrow_terminal_gets_short_ids_and_no_broken_words(monkeypatch: pytes
     monkeypatch.setenv("NO_COLOR", "1")
     table = Table(["ID", "WORKER", "ERROR"])
     table.print([[Id(TIMED), Id(RANDOM), "no paper in the tray of the printer"]])
-    table.print([[Id(TIMED), None, "again"]])
+    table.print([[Id(OF_WORKFLOW), None, "again"]])
     assert [line.rstrip() for line in click.unstyle(terminal.getvalue()).splitlines()] == [
         "ID                  WORKER    ERROR",
         "01a20e3e-299a-75cd  7f1c2d3e  no paper in the tray of the p…",
-        "01a20e3e-299a-75cd            again",
+        "01a20e3e-299a-85cd            again",
     ]
     monkeypatch.setenv("COLUMNS", "120")
     wide = Table(["ID", "WORKER", "ERROR"])

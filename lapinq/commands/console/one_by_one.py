@@ -1,4 +1,4 @@
-"""Changes tasks one by one, and continues after a refusal."""
+"""Changes tasks or workflows one by one, and continues after a refusal."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,16 +8,17 @@ import click
 from lapinq.commands.console.api import Answer, Api
 from lapinq.commands.console.failure import ApiRefused, Failed, NoAnswer
 from lapinq.commands.console.json_output import json_array
-from lapinq.commands.tasks.named import whole_id
-from lapinq_core.domain.requests.refusals import UNKNOWN_TASK
+from lapinq.commands.console.named import OF_TASKS, Kind, whole_id
 from lapinq_core.runtime import exits
 
 Change = Callable[[Api, str], tuple[Answer, str]]
-"""Changes the task with this id; returns the API's answer, and what to print."""
+"""Changes what has this id; returns the API's answer, and what to print."""
 
 
-def change_each(api: Api, texts: Sequence[str], change: Change, *, as_json: bool) -> None:
-    """Ends the command with an error at the end if a task could not be changed, and at once if nobody answers.
+def change_each(
+    api: Api, texts: Sequence[str], change: Change, kind: Kind = OF_TASKS, *, as_json: bool
+) -> None:
+    """Ends the command with an error at the end if one could not be changed, and at once if nobody answers.
 
     `texts` are ids or their beginnings.
     """
@@ -26,11 +27,11 @@ def change_each(api: Api, texts: Sequence[str], change: Change, *, as_json: bool
     try:
         for text in texts:
             try:
-                answer, said = change(api, whole_id(api, text))
+                answer, said = change(api, whole_id(api, text, kind))
             except NoAnswer:
                 raise
             except Failed as error:
-                told = about(text, error)
+                told = _about(text, error, kind)
                 if len(texts) == 1:
                     raise told from error
                 click.echo(f"Error: {told.message}", err=True)
@@ -46,10 +47,10 @@ def change_each(api: Api, texts: Sequence[str], change: Change, *, as_json: bool
         sys.exit(exits.FAILED)
 
 
-def about(text: str, error: Failed) -> Failed:
-    """The same error with the id of the task that the API leaves out."""
+def _about(text: str, error: Failed, kind: Kind) -> Failed:
+    """The same error with the id that the API leaves out."""
     if not isinstance(error, ApiRefused):
         return error
-    if error.message == UNKNOWN_TASK:
-        return Failed(f"no task {text}")
-    return type(error)(f"task {text}: {error.message}", error.status)
+    if error.message == kind.unknown:
+        return Failed(f"no {kind.noun} {text}")
+    return type(error)(f"{kind.noun} {text}: {error.message}", error.status)

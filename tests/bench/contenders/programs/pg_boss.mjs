@@ -1,4 +1,4 @@
-// The producers and the worker of pg-boss. `migrate`; `work BATCH CONCURRENCY`; or VERB FUNCTION NUMBER…
+// The producers and the worker of pg-boss. `migrate`; `work BATCH CONCURRENCY [FLOW_SECONDS]`; or VERB FUNCTION NUMBER…
 // The packages are in LAPINQ_BENCH_PACKAGES, the database is DATABASE_URL.
 import { createRequire } from "node:module";
 import { arrived, ran } from "./marks.mjs";
@@ -18,7 +18,21 @@ async function insertMix(boss, count) {
     await boss.insert(name, jobs.filter(({ data }) => data.number % MIX_QUEUES.length === place));
 }
 
+// Graphs of `count` jobs.
+const shapes = {
+  fan: (count) => {
+    const middle = Array.from({ length: count - 2 }, (_, n) => ({ ref: `middle ${n}`, dependsOn: ["first"] }));
+    return [{ ref: "first" }, ...middle, { ref: "last", dependsOn: middle.map(({ ref }) => ref) }];
+  },
+  chain: (count) =>
+    Array.from({ length: count }, (_, n) => (n ? { ref: `${n}`, dependsOn: [`${n - 1}`] } : { ref: "0" })),
+};
+
 const producers = {
+  flows: (boss, shape, times, size) =>
+    inBatches(times * size, size, (count) =>
+      boss.flow(shapes[shape](count).map((job) => ({ name: "nothing", data: {}, ...job }))),
+    ),
   bulk: (boss, name, tasks, size) =>
     inBatches(tasks, size, (count) =>
       name === "mix"
@@ -45,9 +59,11 @@ async function migrate() {
   await boss.stop();
 }
 
-async function work(batchSize, localConcurrency) {
-  const boss = await started({ useListenNotify: true });
+async function work(batchSize, localConcurrency, flowIntervalSeconds) {
+  const flows = flowIntervalSeconds ? { flowIntervalSeconds } : {};
+  const boss = await started({ useListenNotify: true, ...flows });
   const options = { batchSize, localConcurrency, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 };
+  if (flowIntervalSeconds) options.notifyPollingIntervalSeconds = 0.5; // nobody is notified of what a flow sets free
   for (const [name, call] of Object.entries(functions)) {
     await boss.work(name, options, async (jobs) => {
       for (const { data } of jobs) call(data);

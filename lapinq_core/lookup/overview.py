@@ -63,7 +63,9 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
     has_worker: Annotated[bool, doc("Whether a worker is alive that serves it and is not quiet.")]
     pending: Annotated[int, doc("Ready and delayed tasks.")]
     ready: Annotated[int | None, doc(f"Null if more than {MAX_DELAYED} tasks are delayed in all.")]
-    delayed: Annotated[int | None, doc("Scheduled for later, or waiting for a retry. Null like `ready`.")]
+    delayed: Annotated[
+        int | None, doc("Scheduled for later, or waiting for a retry or for its parents. Null like `ready`.")
+    ]
     running: int
     failed: Annotated[int, doc("Failed tasks that are stored.")]
     oldest_ready_seconds: Annotated[

@@ -216,7 +216,7 @@ _ENDED_ROWS: LiteralString = (
 )
 _ROWS: dict[Table, LiteralString] = {
     Table.READY: "SELECT id, queue_name, NULL::uuid AS worker_id FROM lapinq_ready",
-    Table.DELAYED: "SELECT id, queue_name, NULL::uuid AS worker_id, starts FROM lapinq_delayed",
+    Table.DELAYED: "SELECT id, queue_name, NULL::uuid AS worker_id, starts, due_at FROM lapinq_delayed",
     Table.RUNNING: "SELECT id, queue_name, worker_id, cancel_requested_at FROM lapinq_running",
     Table.ENDED: _ENDED_ROWS,
 }
@@ -243,7 +243,7 @@ _LOOK_UP_READY: LiteralString = (
     " LEFT JOIN LATERAL (SELECT id, queue_name FROM lapinq_ready WHERE id = s.id LIMIT 1) AS w ON true"
 )
 _LOOK_UP_DELAYED: LiteralString = (
-    " LEFT JOIN LATERAL (SELECT id, starts FROM lapinq_delayed WHERE id = s.id LIMIT 1) AS d ON true"
+    " LEFT JOIN LATERAL (SELECT id, starts, due_at FROM lapinq_delayed WHERE id = s.id LIMIT 1) AS d ON true"
 )
 _HAS_STATUS: dict[Status, LiteralString] = {
     Status.PENDING: "(w.id IS NOT NULL OR d.id IS NOT NULL)",

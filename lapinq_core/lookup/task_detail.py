@@ -34,7 +34,8 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """A task. `scheduled_at` is the start time as enqueued, `due_at` when it is due now: None unless it is delayed."""
+    """A task. `scheduled_at` is the start time as enqueued, `due_at` when it is due now: None unless it waits for its
+    time. `is_blocked`: it waits for its parents."""
 
     id: str
     task_name: str
@@ -58,6 +59,7 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_at: datetime | None
     due_at: datetime | None
     is_parked: bool
+    is_blocked: bool
     started_at: datetime | None
     completed_at: datetime | None
     timeout_seconds: float | None
@@ -77,6 +79,7 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
         return state_of(
             self.status,
             is_delayed=self.due_at is not None,
+            is_blocked=self.is_blocked,
             starts=self.attempts,
             is_paused=self.is_queue_paused,
             is_stopping=self.cancel_requested_at is not None,

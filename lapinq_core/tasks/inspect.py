@@ -69,6 +69,7 @@ class TaskLine(msgspec.Struct, frozen=True):
     worker: str | None
     cancel_requested: bool
     is_delayed: bool
+    is_blocked: bool
     is_paused: bool
     args: str | None
     kwargs: str | None
@@ -78,6 +79,7 @@ class TaskLine(msgspec.Struct, frozen=True):
         return state_of(
             self.status,
             is_delayed=self.is_delayed,
+            is_blocked=self.is_blocked,
             starts=self.attempts,
             is_paused=self.is_paused,
             is_stopping=self.cancel_requested,

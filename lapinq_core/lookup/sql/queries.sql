@@ -1,6 +1,7 @@
 -- name: blocks
--- What keeps a pending task from starting, the reason to tell first. Locks nothing; lapinq_blocks_1 tells what it reads.
-SELECT kind, rate, name, until, task::text, running, max_running, tokens, units
+-- What keeps a pending task from starting, the reason to tell first. `until` is NULL where no time ends it.
+-- Locks nothing; lapinq_blocks_1 tells what it reads.
+SELECT kind, rate, name, nullif(until, lapinq_never()), task::text, running, max_running, tokens, units
   FROM lapinq_blocks_1(ARRAY[%(id)s::uuid])
  ORDER BY nth, name
 

@@ -7,10 +7,11 @@
 WITH picked AS MATERIALIZED (
     {picked}
 ), blocks AS MATERIALIZED (
-    SELECT jsonb_object_agg(first.id, jsonb_build_object('kind', CASE WHEN first.until = lapinq_never() THEN 'parents'
-                                                                            ELSE split_part(first.kind, '_', 1) END,
-                                                               'name', first.name)) AS by_id
-      FROM (SELECT DISTINCT ON (b.id) b.id, b.kind, b.name, b.until
+    SELECT jsonb_object_agg(first.id, jsonb_build_object('kind', CASE WHEN first.nth = 0 AND first.until = lapinq_never()
+                                                                      THEN 'parents'
+                                                                      ELSE split_part(first.kind, '_', 1) END,
+                                                         'name', first.name)) AS by_id
+      FROM (SELECT DISTINCT ON (b.id) b.id, b.nth, b.kind, b.name, b.until
               FROM lapinq_blocks_1(ARRAY(SELECT id FROM picked)) AS b
              ORDER BY b.id, b.nth, b.name) AS first
 )

@@ -157,9 +157,10 @@ async def test_values_are_several_or_excluded(database: str, conn: Conn) -> None
 
 
 async def test_delayed_tasks_are_sorted_by_when_they_are_due(database: str, conn: Conn) -> None:
-    dues = [f"2099-0{month}-01T00:00:00Z" for month in (3, 1, 2, 2)]
-    march, january, february, twin = [(await enqueue(conn, scheduled_at=due))[0] for due in dues]
+    dues = [f"2099-0{month}-01T00:00:00Z" for month in (3, 1, 2, 2, 1)]
+    march, january, february, twin, blocked = [(await enqueue(conn, scheduled_at=due))[0] for due in dues]
     await enqueue(conn)
+    await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_never() WHERE id = %s", (blocked,))
     await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (january,))
     first = await find(conn, 2, order=TaskOrder.DUE)
     assert [line.id for line in first.tasks] == [january, february]

@@ -55,9 +55,10 @@ async def one_of_each_state(conn: Conn, queue: str = "default") -> dict[ShownSta
     of_status = await one_of_each(conn, queue)
     made = {ShownState(status.value): of_status[status] for status in (*FINAL, Status.RUNNING)}
     made[ShownState.READY] = of_status[Status.PENDING]
-    later = await enqueue(conn, 2, queue_name=queue, scheduled_at="2099-01-01T00:00:00Z")
-    made[ShownState.SCHEDULED], made[ShownState.RETRYING] = later
-    await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (later[1],))
+    later = await enqueue(conn, 3, queue_name=queue, scheduled_at="2099-01-01T00:00:00Z")
+    made[ShownState.SCHEDULED], made[ShownState.RETRYING], made[ShownState.BLOCKED] = later
+    await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = ANY (%s)", (later[1:],))
+    await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_never() WHERE id = %s", (later[2],))
     [made[ShownState.STOPPING]] = await enqueue(conn, queue_name=f"stopping {queue}")
     await claim(conn, await add_worker(conn), queue=f"stopping {queue}")
     assert await actions.request_cancel(conn, made[ShownState.STOPPING])

@@ -43,6 +43,7 @@ def task(**values: Any) -> TaskDetail:
         "retry_backoff": True,
         "created_at": BEGIN,
         "is_parked": False,
+        "is_blocked": False,
         "is_queue_paused": False,
         "args": json_value("[]"),
         "kwargs": json_value("{}"),

@@ -61,6 +61,7 @@ _TABS = (
     "ready",
     "scheduled",
     "retrying",
+    "blocked",
     *(status.value for status in Status if status is not Status.PENDING),
 )
 """The states that have a link of their own above the list; None is all."""

@@ -115,10 +115,45 @@ def test_a_task_shows_its_place_to_whom_may_read_all_queues(
         assert stored["workflow_id"] not in shown.text
 
 
-def test_a_blocked_task_is_not_offered_to_be_run_now(signed_in: httpx.Client, queue: str) -> None:
-    tasks = [part("a", "first", queue), part("b", "second", queue, "a")]
-    found = signed_in.post("/api/v1/workflows", json={"name": queue, "tasks": tasks}).json()
-    page = signed_in.get(f"/tasks/{found['task_ids']['b']}").text
-    assert 'class="status blocked">blocked' in page
-    assert f"{found['task_ids']['b']}/run" not in page
-    assert "9000" not in page
+@pytest.fixture
+def waiting(signed_in: httpx.Client, queue: str) -> dict[str, Any]:
+    """A workflow of which nothing has started: `b` waits for `a`, and takes its result."""
+    second = {
+        **part("b", "second", queue),
+        "args": [{"$result": "a"}],
+        "scheduled_at": "2099-01-01T00:00:00Z",
+    }
+    tasks = [part("a", "first", queue), second]
+    return signed_in.post("/api/v1/workflows", json={"name": queue, "tasks": tasks}).json()
+
+
+def test_a_task_that_waits_for_its_parents_is_called_blocked_and_never_due(
+    signed_in: httpx.Client, waiting: dict[str, Any], queue: str
+) -> None:
+    blocked = waiting["task_ids"]["b"]
+    pages = {
+        name: signed_in.get(address).text
+        for name, address in {
+            "task": f"/tasks/{blocked}",
+            "list": f"/tasks?queue={queue}",
+            "search": f"/tasks?queue={queue}&state=blocked",
+            "scheduled": f"/tasks?queue={queue}&state=scheduled",
+            "due": f"/tasks?queue={queue}&sort=due",
+            "queue": f"/queue?name={queue}",
+            "queues": "/queues",
+            "workflow": f"/workflows/{waiting['workflow_id']}",
+        }.items()
+    }
+    assert [name for name, text in pages.items() if "9000" in text] == []
+    shown = re.compile(rf'<tr role="row" id="task-{blocked}".*?</tr>', re.DOTALL)
+    for name in ("list", "search"):
+        [row] = shown.findall(pages[name])
+        assert 'class="status pending blocked" title="pending">blocked<' in row
+        assert 'data-actions="cancel delete"' in row
+        assert "2099" not in row  # it may become due long before it may start
+    for name in ("scheduled", "due"):
+        assert not shown.search(pages[name])
+    assert 'data-bulk="run"' not in pages["search"]
+    assert 'class="status pending blocked"' in pages["task"]
+    assert f"{blocked}/run" not in pages["task"]
+    assert "1 task is scheduled, or waits for a retry or for other tasks." in pages["queue"]

@@ -15,6 +15,8 @@ from lapinq_core.domain.tasks.state import FINAL, Status
         (Status.PENDING, {"is_delayed": True}, ShownState.SCHEDULED),
         (Status.PENDING, {"is_delayed": True, "is_paused": True}, ShownState.SCHEDULED),
         (Status.PENDING, {"is_delayed": True, "starts": 1}, ShownState.RETRYING),
+        (Status.PENDING, {"is_blocked": True}, ShownState.BLOCKED),
+        (Status.PENDING, {"is_blocked": True, "is_paused": True, "starts": 1}, ShownState.BLOCKED),
         (Status.RUNNING, {"is_paused": True, "starts": 1}, ShownState.RUNNING),
         (Status.RUNNING, {"is_stopping": True}, ShownState.STOPPING),
         *(
@@ -26,7 +28,13 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 def test_the_state_follows_from_where_the_task_is(
     status: Status, facts: dict[str, bool | int], state: ShownState
 ) -> None:
-    nothing = {"is_delayed": False, "starts": 0, "is_paused": False, "is_stopping": False}
+    nothing = {
+        "is_delayed": False,
+        "is_blocked": False,
+        "starts": 0,
+        "is_paused": False,
+        "is_stopping": False,
+    }
     assert state_of(status, **{**nothing, **facts}) is state  # pyright: ignore[reportArgumentType]
     assert STATUS_OF[state] is status
 

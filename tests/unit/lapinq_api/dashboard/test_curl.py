@@ -7,11 +7,13 @@ import subprocess
 import pytest
 
 from lapinq_api.dashboard.parts.task_page.curl import enqueue_again
+from lapinq_api.dashboard.parts.task_page.payload import TaskPayload
 from lapinq_core.lookup.task_detail import WHOLE_BYTES, Value
 from tests.support.rows.task_details import json_value, task
 
 SERVER = "https://queue.example/lapinq"
 HOSTILE = 'it\'s $(rm -rf /) `x` "q" \\ !! \u202e\n é'
+MEMBER = "01981c1e-5c3e-8a53-8c1f-0d9f6f1f7e11"
 LARGE = 265252859812191058636308480000000
 
 
@@ -56,3 +58,18 @@ def test_a_shell_runs_nothing_of_what_is_in_it() -> None:
 )
 def test_one_that_no_shell_takes_is_not_offered(args: Value) -> None:
     assert enqueue_again(task(args=args), SERVER, needs_key=False) is None
+
+
+@pytest.mark.parametrize(
+    ("task_id", "args", "kwargs", "expected"),
+    [
+        (MEMBER, '[{"$result": "a"}]', "{}", True),
+        (MEMBER, "[]", '{"x": [{"y": {"$outcome": "a"}}]}', True),
+        (MEMBER, '[{"$result": "a", "b": 1}]', "{}", False),
+        (MEMBER, "[1]", "{}", False),
+        (task().id, '[{"$result": "a"}]', "{}", False),
+    ],
+)
+def test_what_names_results_is_known(task_id: str, args: str, kwargs: str, expected: bool) -> None:
+    one = task(id=task_id, args=json_value(args), kwargs=json_value(kwargs))
+    assert TaskPayload(one, needs_key=False).names_results is expected

@@ -12,7 +12,9 @@ from lapinq_api.credentials.payloads import PayloadView
 from lapinq_api.dashboard.parts import json_tree
 from lapinq_api.dashboard.parts.task_page.curl import enqueue_again
 from lapinq_api.dashboard.parts.task_page.python_code import Call, call_of, enqueue_in_python
+from lapinq_core.domain.ids import is_of_workflow
 from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
+from lapinq_core.domain.tasks.references import references_in
 from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, TaskDetail, Value
 
 _EMPTY = {"kwargs": "{}", "metadata": "{}"}
@@ -100,6 +102,13 @@ class TaskPayload(Payload):
         """The call in one line, as the audience may see it."""
         known = {one.name: one.text if one.is_whole else None for one in self.shown_to(payloads)}
         return call_of(known["args"], known.get("kwargs", _EMPTY["kwargs"]))
+
+    @cached_property
+    def names_results(self) -> bool:
+        """Whether its arguments name results of other tasks of its workflow, which an enqueue would take as data."""
+        values = (self._task.args, self._task.kwargs)
+        texts = [value.text.encode() for value in values if value.is_whole]
+        return is_of_workflow(self._task.id) and bool(references_in(*texts))
 
     def curl(self, server: str) -> str | None:
         """The command that enqueues the task again at `server`; None if it would be too long."""

@@ -157,3 +157,12 @@ def test_a_task_that_waits_for_its_parents_is_called_blocked_and_never_due(
     assert 'class="status pending blocked"' in pages["task"]
     assert f"{blocked}/run" not in pages["task"]
     assert "1 task is scheduled, or waits for a retry or for other tasks." in pages["queue"]
+
+
+def test_code_to_copy_is_there_unless_it_would_take_references_as_data(
+    signed_in: httpx.Client, waiting: dict[str, Any]
+) -> None:
+    first, second = (signed_in.get(f"/tasks/{waiting['task_ids'][ref]}").text for ref in "ab")
+    assert 'id="code-curl"' in first
+    assert 'id="code-curl"' not in second
+    assert "Its arguments name results of other tasks of its workflow, so there is no code to copy." in second

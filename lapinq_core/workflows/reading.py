@@ -44,6 +44,14 @@ class Workflow(msgspec.Struct, frozen=True):
     is_cancelled: bool
     counts: dict[str, int]
 
+    @property
+    def can_be_cancelled(self) -> bool:
+        return self.ended_at is None and not self.is_cancelled
+
+    @property
+    def can_be_retried(self) -> bool:
+        return bool(self.counts["failed"] or self.counts["expired"]) and not self.is_cancelled
+
 
 class Node(msgspec.Struct, frozen=True):
     """A task in a graph. `task_name` and `queue_name` are None if it was deleted. `cause` is the ref of the parent

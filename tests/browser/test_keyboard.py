@@ -135,7 +135,7 @@ def test_the_focus_returns_to_the_row_from_the_search_back_and_an_action(
     expect(links[0]).to_be_focused()
     expect(page.locator(f"#task-{ids[0]} .status")).to_have_text("cancelled")
     page.keyboard.press("r")
-    expect(said).to_have_text("This is not possible with these tasks.")
+    expect(said).to_have_text("This is not possible with what is selected.")
     assert admin.get(f"/api/v1/tasks/{ids[0]}").json()["status"] == "cancelled"
 
     page.keyboard.press("j")

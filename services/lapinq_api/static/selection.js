@@ -1,5 +1,6 @@
-// Selects rows of a list for an action on all of them. The selection is kept by id, so it outlasts updates and rows that left
-// the page. A row's data-actions lists what this user may do to it in its current state.
+// Selects rows of a list, tasks or workflows, for an action on all of them. The selection is kept by id, so it outlasts
+// updates and rows that left the page. A row's data-actions lists what this user may do to it in its current state; the
+// bar's data-rows-are says which of KINDS the rows are.
 
 import { call } from "./actions.js";
 import { which } from "./bulk.js";
@@ -10,12 +11,27 @@ import { keepPlace } from "./places.js";
 import { clearWarnings, say, warn } from "./toasts.js";
 
 const AT_ONCE = 4;
-const BY_KEY = { r: ["requeue", "run"], c: ["cancel"], d: ["delete"] };
-const CALLS = {
-  cancel: (id) => ["DELETE", `api/v1/tasks/${id}?running=true`],
-  requeue: (id) => ["POST", `api/v1/tasks/${id}/requeue`],
-  run: (id) => ["POST", `api/v1/tasks/${id}/run`],
-  delete: (id, queue) => ["DELETE", `api/v1/tasks?${new URLSearchParams({ id, queue })}`],
+const GIVE_UP_MS = 60000; // a workflow may have many tasks
+const BY_KEY = { r: ["requeue", "run", "retry"], c: ["cancel"], d: ["delete"] };
+const KINDS = {
+  tasks: {
+    calls: {
+      cancel: (id) => ["DELETE", `api/v1/tasks/${id}?running=true`],
+      requeue: (id) => ["POST", `api/v1/tasks/${id}/requeue`],
+      run: (id) => ["POST", `api/v1/tasks/${id}/run`],
+      delete: (id, queue) => ["DELETE", `api/v1/tasks?${new URLSearchParams({ id, queue })}`],
+    },
+    which,
+    warnings: { cancel: "asks_running" },
+  },
+  workflows: {
+    calls: {
+      cancel: (id) => ["DELETE", `api/v1/workflows/${id}`],
+      retry: (id) => ["POST", `api/v1/workflows/${id}/retry`],
+    },
+    which: (n, { name }) => counted(name ? "which_workflows_named" : "which_workflows", n, { name }),
+    warnings: { cancel: "cancels_workflows", retry: "retries_workflows" },
+  },
 };
 
 const selected = new Map(); // id → its queue, name and actions when the row was last seen
@@ -23,6 +39,8 @@ let last = null; // the id of the row last selected or deselected
 let isBusy = false;
 
 const bar = document.getElementById("selection");
+const rowsAre = bar?.dataset.rowsAre;
+const kind = KINDS[rowsAre];
 
 function boxes() {
   return [...document.querySelectorAll("input[data-select]:not(:disabled)")];
@@ -94,20 +112,20 @@ function deselect() {
   show();
 }
 
-// What all of these tasks have in common, for `which`.
+// What all of these have in common, for `which`.
 function common(ids) {
   const found = {};
   for (const member of ["name", "queue"]) {
     const values = new Set(ids.map((id) => selected.get(id)?.[member]));
-    if (values.size === 1) [found[member]] = values;
+    if (values.size === 1 && !values.has(undefined)) [found[member]] = values;
   }
   return found;
 }
 
 // Resolves to whether the task was only asked to stop.
 async function actOn(action, id) {
-  const [method, to] = CALLS[action](id, selected.get(id)?.queue);
-  const found = await call(method, to);
+  const [method, to] = kind.calls[action](id, selected.get(id)?.queue);
+  const found = await call(method, to, undefined, GIVE_UP_MS);
   if (action === "delete" && !found.deleted) throw new Error(text("not_deleted"));
   return found.cancel_requested === true;
 }
@@ -115,10 +133,10 @@ async function actOn(action, id) {
 function tell(action, doneIds, stoppingCount, reasons, shared) {
   const doneCount = doneIds.length - stoppingCount;
   const sentences = [];
-  if (doneCount) sentences.push(text(`${action}_done`, { n: doneCount, which: which(doneCount, shared) }));
-  if (stoppingCount) sentences.push(text("stopping", { n: stoppingCount, which: which(stoppingCount, shared) }));
-  const list = `tasks?${new URLSearchParams(shared)}`;
-  if (sentences.length) say(sentences.join(" "), action === "delete" ? undefined : doneIds.length === 1 ? `tasks/${doneIds[0]}` : list);
+  if (doneCount) sentences.push(text(`${action}_done`, { n: doneCount, which: kind.which(doneCount, shared) }));
+  if (stoppingCount) sentences.push(text("stopping", { n: stoppingCount, which: kind.which(stoppingCount, shared) }));
+  const list = `${rowsAre}?${new URLSearchParams(shared)}`;
+  if (sentences.length) say(sentences.join(" "), action === "delete" ? undefined : doneIds.length === 1 ? `${rowsAre}/${doneIds[0]}` : list);
   if (reasons.size) warn([...reasons].map(([reason, n]) => counted("each_refused", n, { reason })).join(" "));
 }
 
@@ -130,8 +148,8 @@ async function act(button) {
   if (isBusy || !total) return false;
   const goBack = keepPlace(rowOf(last));
   const shared = common(waiting);
-  const sentences = [text(`${action}_ask`, { n: total, which: which(total, shared) })];
-  if (action === "cancel") sentences.push(text("asks_running"));
+  const sentences = [text(`${action}_ask`, { n: total, which: kind.which(total, shared) })];
+  if (action in kind.warnings) sentences.push(text(kind.warnings[action]));
   const question = sentences.join(" ");
   if (!(await ask(question, button.dataset.label, { danger: button.classList.contains("danger") }))) return false;
   isBusy = true;

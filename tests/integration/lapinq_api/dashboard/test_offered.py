@@ -125,7 +125,7 @@ def test_an_admin_is_offered_all_and_on_a_read_only_server_nothing(
             everything = set[str]().union(*expected.values(), TO_ADMINS.get(page, set()))
             assert offered(signed_in, page, made) >= everything, page
             assert offered(reading, page, made) == set(), page
-        for page in ("/tasks", "/schedules"):
+        for page in ("/tasks", "/schedules", "/workflows"):
             assert not re.search(r'data-each|data-select|href="[^"]*/new"', reading.get(page).text)
 
 

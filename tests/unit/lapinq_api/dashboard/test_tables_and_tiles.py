@@ -1,6 +1,10 @@
 """The macros for tables and tiles: what a page says in one line is complete in HTML."""
 
+import re
+from collections import Counter
+
 import jinja2
+import pytest
 
 from lapinq_api.dashboard.page import words
 from lapinq_api.dashboard.page.rendering import Column
@@ -47,3 +51,19 @@ def test_a_tile_says_its_way_in_words() -> None:
     )
     assert '<a href="q?a=1&amp;b=2">Ready</a>' in html
     assert 'role="img" aria-label="Between 1 and 5, now 3"' in html
+
+
+def test_each_share_can_be_seen_and_what_waits_leaves_a_gap() -> None:
+    def shares(**counts: int) -> list[tuple[str, float, float]]:
+        html = shown(
+            '{% from "workflow-pieces.html" import share %}{{ share(counts) }}', counts=Counter(counts)
+        )
+        found = re.findall(r'<rect class="(\w+)" x="([\d.]+)" y="0" width="([\d.]+)"', html)
+        return [(status, float(x), float(width)) for status, x, width in found]
+
+    assert shares(pending=7) == []
+    assert shares(completed=3) == [("completed", 0, 100)]
+    assert shares(completed=9_999, failed=1) == [("completed", 0, 95.99), ("failed", 95.99, 4.01)]
+    assert shares(completed=9_999, blocked=1) == [("completed", 0, 95.99)]
+    everything = dict.fromkeys(("completed", "failed", "expired", "cancelled", "deleted", "running"), 5)
+    assert sum(width for _, _, width in shares(**everything)) == pytest.approx(100, abs=0.1)

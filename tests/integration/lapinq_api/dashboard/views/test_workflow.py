@@ -56,9 +56,10 @@ def test_equal_siblings_are_one_box_that_leads_to_their_table(
     boxes = re.findall(r'<a href="([^"]*)" aria-label="([^"]*)"', page.text)
     assert [label for _, label in boxes] == [
         "list: completed",
-        "fetch × 120: 1 done, 1 failed",
+        "fetch × 120: 1 failed, 1 running, 118 pending",
         "sum: cancelled",
     ]
+    assert "1 failed, 1 running…</text>" in page.text
     assert boxes[0][0] == f"../tasks/{ids['list']}"
     assert boxes[1][0] == f"?fold={ids['fetch-0']}#tasks"
     assert refs_of(page) == ["list", *CHILDREN[:99]]
@@ -91,7 +92,7 @@ def test_the_list_says_how_far_each_is(signed_in: httpx.Client, stored: dict[str
 
     [row] = rows(name=queue, status="running")
     assert f'href="workflows/{stored["workflow_id"]}"' in row
-    assert 'data-label="Done" class="number">3<span class="none"> / 122</span>' in row
+    assert 'data-label="Ended" class="number ended">3<span class="none"> / 122</span>' in row
     assert 'data-label="Failed" class="number">1<' in row
     assert rows(name=queue, status="completed") == []
 
@@ -166,3 +167,17 @@ def test_code_to_copy_is_there_unless_it_would_take_references_as_data(
     assert 'id="code-curl"' in first
     assert 'id="code-curl"' not in second
     assert "Its arguments name results of other tasks of its workflow, so there is no code to copy." in second
+
+
+def test_what_a_workflow_allows_is_offered_for_a_selection(
+    signed_in: httpx.Client, stored: dict[str, Any], waiting: dict[str, Any], queue: str
+) -> None:
+    def actions(client: httpx.Client) -> list[str]:
+        page = client.get("/workflows", params={"name": queue}).text
+        return [" ".join(found.split()) for found in re.findall(r'data-actions="([^"]*)"', page)]
+
+    assert actions(signed_in) == ["cancel", "cancel retry"]
+    with browser(signed_in, add_user(signed_in, other=["requeue"])["username"], PASSWORD) as client:
+        assert actions(client) == ["", "retry"]
+    with browser(signed_in, add_user(signed_in)["username"], PASSWORD) as client:
+        assert "data-select" not in client.get("/workflows", params={"name": queue}).text

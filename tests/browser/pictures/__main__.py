@@ -12,7 +12,7 @@ import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.bench.run.server import own_server
-from tests.browser.pictures import shop
+from tests.browser.pictures import flows, shop
 from tests.support.database import postgres
 from tests.support.http import people
 from tests.support.pages import browser
@@ -51,7 +51,12 @@ def main(folder: Path, names: tuple[str, ...]) -> None:
             chromium = playwright.chromium.launch(executable_path=program, args=list(browser.FLAGS))
             with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
                 token = people.log_in(client)
-                pages = shop.fill(client, database)
+                pages = {
+                    "login": "/login",
+                    **flows.fill(client),
+                    **shop.fill(client, database),
+                    "palette": "/",
+                }
             pages = {name: address for name, address in pages.items() if not names or name in names}
             for look, options in LOOKS.items():
                 _take(chromium, server.url, token, pages, folder, look, options)
@@ -68,19 +73,21 @@ def _take(
 ) -> None:
     window = chromium.new_context(base_url=url, locale="en-GB", **options)
     page = window.new_page()
-    page.goto("/login")
-    page.screenshot(path=folder / f"login-{look}.png")
-    window.add_cookies([{"name": "lapinq_session", "value": token, "url": url}])
     for name, address in pages.items():
+        if name != "login":
+            window.add_cookies([{"name": "lapinq_session", "value": token, "url": url}])
         page.goto(address)
         _settle(page)
+        if name == "palette":
+            page.keyboard.press("Control+k")
+            page.keyboard.insert_text("mail")
+            page.get_by_role("option").filter(has_text="mail").first.wait_for()
+        elif name.startswith("workflow-") and look == "phone":
+            # It is below the counts.
+            page.locator("#workflow-graph").evaluate("(graph) => graph.scrollIntoView()")
+        elif name.startswith("workflow-"):
+            page.get_by_role("button", name="Fit").click()
         page.screenshot(path=folder / f"{name}-{look}.png")
-    page.goto("/")
-    _settle(page)
-    page.keyboard.press("Control+k")
-    page.keyboard.insert_text("mail")
-    page.get_by_role("option").filter(has_text="mail").first.wait_for()
-    page.screenshot(path=folder / f"palette-{look}.png")
     window.close()
 
 

@@ -70,7 +70,7 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
     _enqueue(client, {**_shop("thumbnail", "pictures", "b.png"), "webhook_url": "http://127.0.0.1:9/"})
     _enqueue(client, *_orders(60))
     _until_empty(client)
-    eventually(lambda: len(client.get("/api/v1/errors").json()) == 3, 30)
+    eventually(lambda: len(client.get("/api/v1/errors").json()) == 5, 30)
     with psycopg.connect(database, autocommit=True) as conn:
         history.add_runs(conn)
     [worker] = client.get("/api/v1/workers").json()["workers"]

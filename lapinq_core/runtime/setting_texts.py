@@ -30,7 +30,7 @@ TEXTS: dict[str, str] = {
     "caller_share": "Maximum share of connections, waits, searches and live pages that one caller may hold.",
     "max_unread_size": "Memory for responses that clients have not read yet, in bytes or as `64M`.",
     "max_payload_size": "Maximum size of a request body in bytes.",
-    "max_batch_payload_size": "Maximum size of a batch's body in bytes.",
+    "max_batch_payload_size": "Maximum size of the body of a batch or a workflow in bytes.",
     "allowed_hosts": "Host names accepted in requests, besides addresses and `localhost`.",
     "allowed_modules": "Glob patterns of modules that tasks may come from. Not set allows any.",
     "worker": "Run a worker inside the server.",

@@ -208,7 +208,8 @@ def test_states_limit_what_a_call_may_change(keyed: httpx.Client, queue: str, ap
     for path, state, error in (
         (RUN, "ready", delayed),
         (RUN, "failed", delayed),
-        (CANCEL, "failed,running", "must be one of ready, scheduled, retrying, paused: running"),
+        (RUN, "blocked", delayed),
+        (CANCEL, "failed,running", "must be one of ready, scheduled, retrying, blocked, paused: running"),
         (REQUEUE, "ready", "must be failed: only failed"),
     ):
         check_queries_refused(keyed, "POST", path, [({"queue": queue, "state": state}, "state", error)])

@@ -108,10 +108,9 @@ async def get_workflow(state: State, request: Request) -> Response:
     shown = await _shown(state, request, _object(found))
     if not with_tasks:
         return Json(shown)
-    nodes, edges = await state.database.scan(reading.graph_of, which, after=after, limit=MAX_TASKS)
+    nodes, edges, has_more = await state.database.scan(reading.graph_of, which, after=after, limit=MAX_TASKS)
     graph = msgspec.json.encode({"tasks": nodes, "edges": edges})
-    more = _next(nodes) if len(nodes) == MAX_TASKS else None
-    return Json(shown[:-1] + b"," + graph[1:], headers=more)
+    return Json(shown[:-1] + b"," + graph[1:], headers=_next(nodes) if has_more else None)
 
 
 async def _shown(state: State, request: Request, found: WorkflowObject | list[WorkflowObject]) -> bytes:

@@ -596,6 +596,20 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_check_step()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM FROM lapinq_running r WHERE r.id = NEW.task_id AND r.seq = NEW.claim_seq FOR KEY SHARE;
+    IF NOT FOUND AND NOT EXISTS (SELECT FROM lapinq_attempts a WHERE a.task_id = NEW.task_id AND a.final) THEN
+        RAISE EXCEPTION 'the lease of the task % was lost: another worker may be running it', NEW.task_id
+              USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_check_unique(name text, rule jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -659,6 +673,21 @@ BEGIN
             USING ERRCODE = '22023', COLUMN = name || '.' || wrong.field;
     END IF;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_child_outcome_1(child uuid)
+ RETURNS TABLE(outcome text, result text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+SELECT a.outcome, CASE WHEN a.outcome = 'completed' THEN a.result ELSE to_json(a.error)::text END
+  FROM lapinq_attempts a
+ WHERE a.task_id = child
+   AND a.final
+ UNION ALL
+SELECT 'deleted', NULL
+ WHERE NOT EXISTS (SELECT FROM lapinq_tasks t WHERE t.id = child)
+ LIMIT 1
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_claim_governed_1(queue text, worker uuid, token uuid, wanted integer, free integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, lease double precision, margin double precision, is_watched boolean, OUT claims text, OUT state text, OUT opens_in double precision, OUT again boolean, OUT mark bigint[])
@@ -1944,6 +1973,27 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_hold_child_1(child uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NOT lapinq_in_workflow(child) OR EXISTS (SELECT FROM lapinq_workflow_tasks m WHERE m.task_id = child) THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM lapinq_running WHERE id = child FOR KEY SHARE SKIP LOCKED;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    PERFORM FROM lapinq_ready WHERE id = child FOR KEY SHARE SKIP LOCKED;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    PERFORM FROM lapinq_delayed WHERE id = child FOR KEY SHARE SKIP LOCKED;
+    RETURN FOUND;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_holds_key(task_id uuid, until text, expires_at timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3058,6 +3108,51 @@ SELECT count(*)
    AND (of_key IS NULL OR split_part(lane, chr(31), 1) = of_key)
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_signal(task_id uuid, name text, value jsonb DEFAULT 'null'::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    said CONSTANT text := lapinq_signal_1(task_id, name, value::text);
+BEGIN
+    CASE said
+        WHEN 'unknown' THEN
+            RAISE EXCEPTION 'there is no task %', task_id USING ERRCODE = 'no_data_found';
+        WHEN 'ended' THEN
+            RAISE EXCEPTION 'the task % has ended', task_id USING ERRCODE = 'object_not_in_prerequisite_state';
+        WHEN 'full' THEN
+            RAISE EXCEPTION 'the task % has 10000 signals that it has not taken', task_id
+                  USING ERRCODE = 'program_limit_exceeded';
+        ELSE
+            NULL;
+    END CASE;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_signal_1(task uuid, signal_name text, value text)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    -- So that the task is not deleted before the signal is there, which would outlive it.
+    PERFORM FROM lapinq_tasks t WHERE t.id = task FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RETURN 'unknown';
+    END IF;
+    IF EXISTS (SELECT FROM lapinq_attempts a WHERE a.task_id = task AND a.final) THEN
+        RETURN 'ended';
+    END IF;
+    IF EXISTS (SELECT FROM lapinq_steps s WHERE s.task_id = task AND s.ended_at IS NULL AND s.kind = 'sent' OFFSET 9999 LIMIT 1) THEN
+        RETURN 'full';
+    END IF;
+    INSERT INTO lapinq_steps (task_id, name, occurrence, kind, result, started_at, attempt)
+    VALUES (task, signal_name, nextval('lapinq_signal_seq'), 'sent', value, lapinq_now(), 0);
+    PERFORM set_config('lapinq.signalled_tasks',
+                       concat_ws(',', nullif(current_setting('lapinq.signalled_tasks', true), ''), task), true);
+    RETURN 'sent';
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_start_1(queue text, worker uuid, token uuid, picked tid[], ids uuid[], lease double precision, margin double precision, has_breaker boolean, OUT claims text)
  RETURNS text
  LANGUAGE plpgsql
@@ -3402,6 +3497,28 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_suspend_1(task uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO lapinq_steps (task_id, name, occurrence, kind, started_at, attempt)
+    VALUES (task, '', 0, 'lock', lapinq_now(), 0)
+    ON CONFLICT (task_id, name, occurrence) DO UPDATE SET started_at = excluded.started_at;
+    UPDATE lapinq_delayed d
+       SET due_at = least(lapinq_until_woken(),
+                          (SELECT min(least(s.due_at,
+                                            CASE WHEN s.kind = 'task' AND NOT lapinq_hold_child_1(s.child_id)
+                                                 THEN lapinq_now() + greatest(interval '1 second', (lapinq_now() - s.started_at) / 10)
+                                            END))
+                             FROM lapinq_waits_1(task, d.starts) AS s))
+     WHERE d.id = task
+       AND d.due_at >= lapinq_until_woken()
+       AND d.due_at < lapinq_never();
+    PERFORM lapinq_wake_1(ARRAY[task]);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_take_in_news_1(q lapinq_queues, OUT told text[], OUT returned double precision)
  RETURNS record
  LANGUAGE plpgsql
@@ -3621,16 +3738,50 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_tell_signalled()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    noted CONSTANT text := current_setting('lapinq.signalled_tasks', true);
+BEGIN
+    IF noted <> '' THEN
+        PERFORM set_config('lapinq.signalled_tasks', '', true);
+        PERFORM lapinq_wake_1(string_to_array(noted, ',')::uuid[]);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_tell_suspended()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM lapinq_suspend_1(NEW.id);
+    RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_tell_workflows()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 DECLARE
     noted CONSTANT text := current_setting('lapinq.workflow_tasks', true);
+    waiters uuid[];
 BEGIN
     IF noted NOT IN ('', '-') THEN
         PERFORM set_config('lapinq.workflow_tasks', '', true);
         PERFORM lapinq_advance_workflows_1(string_to_array(noted, ',')::uuid[]);
+        waiters := ARRAY(SELECT s.task_id
+                           FROM lapinq_steps s
+                          WHERE s.child_id = ANY (string_to_array(noted, ',')::uuid[])
+                            AND s.kind = 'task'
+                            AND s.ended_at IS NULL);
+        IF cardinality(waiters) > 0 THEN
+            PERFORM lapinq_wake_1(waiters);
+        END IF;
     END IF;
     RETURN NULL;
 END
@@ -3653,6 +3804,160 @@ CREATE OR REPLACE FUNCTION lapinq_units(limits jsonb)
  IMMUTABLE PARALLEL SAFE
 AS $function$
 SELECT array_agg(value::bigint ORDER BY key COLLATE "C") FROM jsonb_each_text(limits)
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_until_woken()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+SELECT '8000-01-01 00:00:00+00'::timestamptz
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_wait_1(task uuid, claim uuid, step_name text, step_occurrence bigint, step_kind text, step_names text[], child uuid, seconds double precision, step_version text)
+ RETURNS TABLE(outcome text, result text, taken text, due_in double precision)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+DECLARE
+    running record;
+    step lapinq_steps;
+    sent lapinq_steps;
+    ended record;
+BEGIN
+    SELECT r.attempt, r.seq INTO running FROM lapinq_running r WHERE r.id = task AND r.token = claim FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'lost', NULL::text, NULL::text, NULL::float8;
+        RETURN;
+    END IF;
+    INSERT INTO lapinq_steps (task_id, name, occurrence, kind, started_at, due_at, attempt, claim_seq, version, names, child_id)
+    VALUES (task, step_name, step_occurrence, step_kind, lapinq_now(),
+            lapinq_now() + seconds * interval '1 second', running.attempt, running.seq, step_version,
+            step_names, child)
+    ON CONFLICT DO NOTHING;
+    SELECT * INTO step
+      FROM lapinq_steps s
+     WHERE s.task_id = task
+       AND s.name = step_name
+       AND s.occurrence = step_occurrence
+       FOR NO KEY UPDATE;
+    IF step.kind <> step_kind THEN
+        RETURN QUERY SELECT 'other', NULL::text, step.kind, NULL::float8;
+        RETURN;
+    END IF;
+    IF step.ended_at IS NULL THEN
+        IF step_kind = 'signal' THEN
+            SELECT * INTO sent
+              FROM lapinq_steps s
+             WHERE s.task_id = task
+               AND s.kind = 'sent'
+               AND s.name = ANY (step.names)
+             ORDER BY s.occurrence
+             LIMIT 1
+               FOR UPDATE;
+            IF FOUND THEN
+                DELETE FROM lapinq_steps s
+                 WHERE s.task_id = task
+                   AND s.name = sent.name
+                   AND s.occurrence = sent.occurrence;
+                step.outcome := 'completed';
+                step.result := sent.result;
+                step.names := ARRAY[sent.name];
+            END IF;
+        ELSIF step_kind = 'task' THEN
+            SELECT c.outcome, c.result INTO ended FROM lapinq_child_outcome_1(step.child_id) AS c;
+            IF FOUND THEN
+                step.outcome := CASE WHEN ended.outcome = 'completed' THEN 'completed' ELSE 'failed' END;
+                step.result := ended.result;
+                step.names := ARRAY[ended.outcome];
+            END IF;
+        END IF;
+        IF step.outcome IS NULL AND step.due_at <= lapinq_now() THEN
+            step.outcome := CASE WHEN step_kind = 'sleep' THEN 'completed' ELSE 'timed_out' END;
+        END IF;
+        -- A wait that goes on is one of this claim from now on.
+        UPDATE lapinq_steps s
+           SET outcome = step.outcome,
+               result = step.result,
+               names = step.names,
+               attempt = running.attempt,
+               claim_seq = running.seq,
+               ended_at = CASE WHEN step.outcome IS NOT NULL THEN lapinq_now() END
+         WHERE s.task_id = task
+           AND s.name = step_name
+           AND s.occurrence = step_occurrence
+           AND (step.outcome IS NOT NULL OR s.claim_seq <> running.seq);
+    END IF;
+    RETURN QUERY SELECT coalesce(step.outcome, 'waiting'), step.result, step.names[1],
+                        extract(epoch FROM step.due_at - lapinq_now())::float8;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_waits_1(task uuid, starts integer)
+ RETURNS SETOF lapinq_steps
+ LANGUAGE sql
+ STABLE
+AS $function$
+SELECT s.*
+  FROM lapinq_steps s
+ WHERE s.task_id = task
+   AND s.kind IN ('sleep', 'signal', 'task')
+   AND s.ended_at IS NULL
+   AND s.attempt = starts + 1
+   AND s.claim_seq = (SELECT max(x.claim_seq)
+                        FROM lapinq_steps x
+                       WHERE x.task_id = task
+                         AND x.ended_at IS NULL)
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_wake_1(tasks uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+    notice record;
+BEGIN
+    INSERT INTO lapinq_steps (task_id, name, occurrence, kind, started_at, attempt)
+    SELECT DISTINCT id, '', 0, 'lock', lapinq_now(), 0 FROM unnest(tasks) AS t (id) ORDER BY id
+    ON CONFLICT (task_id, name, occurrence) DO UPDATE SET started_at = excluded.started_at;
+    FOR notice IN
+        WITH gone AS (
+            DELETE FROM lapinq_delayed d
+             WHERE d.id = ANY (tasks)
+               AND EXISTS (SELECT
+                             FROM lapinq_waits_1(d.id, d.starts) AS s
+                            WHERE s.kind = 'signal'
+                                  AND EXISTS (SELECT
+                                                FROM lapinq_steps x
+                                               WHERE x.task_id = d.id
+                                                 AND x.name = ANY (s.names)
+                                                 AND x.kind = 'sent')
+                               OR s.kind = 'task' AND EXISTS (SELECT FROM lapinq_child_outcome_1(s.child_id)))
+            RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
+        ), ready AS (
+            INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)
+            SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now(), lane, units
+              FROM gone
+             ORDER BY id
+        ), told_lanes AS (
+            INSERT INTO lapinq_lane_news (queue_name, lanes)
+            SELECT queue_name, array_agg(DISTINCT lane)
+              FROM gone
+             WHERE lane IS NOT NULL
+             GROUP BY queue_name
+        )
+        SELECT queue_name, count(*) AS tasks
+          FROM gone
+         GROUP BY queue_name
+    LOOP
+        -- As lapinq_core.db.ready_notices reads it.
+        PERFORM pg_notify('lapinq_ready', format(E'%s\n%s %s', notice.queue_name, notice.tasks, floor(random() * 65536)));
+    END LOOP;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_webhook_of(which uuid, OUT task_name text, OUT webhook_url text)
@@ -3924,6 +4229,8 @@ $function$;
 
 CREATE SEQUENCE lapinq_claim_seq AS bigint START 1 INCREMENT 1 CACHE 1 OWNED BY lapinq_running.seq;
 
+CREATE SEQUENCE lapinq_signal_seq AS bigint START 1000000000000 INCREMENT 1 CACHE 1;
+
 CREATE TABLE lapinq_api_keys (
     id           bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
     name         text NOT NULL,
@@ -4070,6 +4377,23 @@ CREATE TABLE lapinq_counts (
     cancelled  bigint NOT NULL DEFAULT 0,
     expired    bigint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_decisions (
+    id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    task_id    uuid NOT NULL,
+    name       text NOT NULL,
+    step       text NOT NULL,
+    occurrence integer NOT NULL,
+    title      text,
+    question   text,
+    schema     text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    CONSTRAINT lapinq_decisions_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_decisions_place UNIQUE (task_id, name, step, occurrence)
+);
 
 CREATE TABLE lapinq_delayed (
     id         uuid NOT NULL,
@@ -4225,6 +4549,15 @@ CREATE TABLE lapinq_limits (
     CONSTRAINT lapinq_limits_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE lapinq_links (
+    token_hash  bytea NOT NULL,
+    decision_id bigint NOT NULL,
+    expires_at  timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_links_decision_id_fkey FOREIGN KEY (decision_id) REFERENCES lapinq_decisions(id) ON DELETE CASCADE,
+    CONSTRAINT lapinq_links_pkey PRIMARY KEY (token_hash)
+);
+CREATE INDEX lapinq_links_decision_id ON lapinq_links USING btree (decision_id);
+
 CREATE TABLE lapinq_login_tries (
     key   text NOT NULL,
     since timestamp with time zone NOT NULL,
@@ -4279,7 +4612,7 @@ CREATE TABLE lapinq_notify_rules (
     next_at         timestamp with time zone NOT NULL,
     taken_until     timestamp with time zone,
     left_out        bigint NOT NULL DEFAULT 0,
-    CONSTRAINT lapinq_notify_rules_events_check CHECK (((events <> '{}'::text[]) AND (events <@ ARRAY['error.new'::text, 'error.regressed'::text, 'backlog'::text, 'worker.dead'::text, 'breaker'::text]))),
+    CONSTRAINT lapinq_notify_rules_events_check CHECK (((events <> '{}'::text[]) AND (events <@ ARRAY['error.new'::text, 'error.regressed'::text, 'backlog'::text, 'worker.dead'::text, 'breaker'::text, 'wait'::text]))),
     CONSTRAINT lapinq_notify_rules_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'slack'::text, 'mail'::text]))),
     CONSTRAINT lapinq_notify_rules_name_key UNIQUE (name),
     CONSTRAINT lapinq_notify_rules_pkey PRIMARY KEY (id),
@@ -4452,6 +4785,29 @@ CREATE TABLE lapinq_sessions (
     CONSTRAINT lapinq_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES lapinq_users(id) ON DELETE CASCADE
 );
 CREATE INDEX lapinq_sessions_user_id ON lapinq_sessions USING btree (user_id);
+
+CREATE TABLE lapinq_steps (
+    task_id    uuid NOT NULL,
+    name       text NOT NULL,
+    occurrence bigint NOT NULL,
+    kind       text NOT NULL,
+    outcome    text,
+    result     text,
+    started_at timestamp with time zone NOT NULL,
+    ended_at   timestamp with time zone,
+    due_at     timestamp with time zone,
+    attempt    integer NOT NULL,
+    claim_seq  bigint,
+    version    text,
+    names      text[],
+    child_id   uuid,
+    CONSTRAINT lapinq_steps_kind_check CHECK ((kind = ANY (ARRAY['step'::text, 'sleep'::text, 'signal'::text, 'task'::text, 'spawn'::text, 'sent'::text, 'lock'::text]))),
+    CONSTRAINT lapinq_steps_outcome_check CHECK ((outcome = ANY (ARRAY['completed'::text, 'timed_out'::text, 'failed'::text]))),
+    CONSTRAINT lapinq_steps_pkey PRIMARY KEY (task_id, name, occurrence)
+) WITH (fillfactor=90, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_steps_child ON lapinq_steps USING btree (child_id, task_id) WHERE ((kind = 'task'::text) AND (ended_at IS NULL));
+CREATE INDEX lapinq_steps_open ON lapinq_steps USING btree (task_id) WHERE (ended_at IS NULL);
+CREATE INDEX lapinq_steps_waiting ON lapinq_steps USING btree (started_at, task_id) WHERE ((kind = 'signal'::text) AND (ended_at IS NULL));
 
 CREATE TABLE lapinq_task_rollups (
     span       integer NOT NULL,
@@ -4693,8 +5049,14 @@ CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_ended AFTER INSERT ON lapinq_atte
 
 CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_reopened AFTER UPDATE OF final ON lapinq_attempts_default DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
 
+CREATE CONSTRAINT TRIGGER lapinq_suspended AFTER INSERT ON lapinq_delayed DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.due_at >= lapinq_until_woken()) AND (new.due_at < lapinq_never()))) EXECUTE FUNCTION lapinq_tell_suspended();
+
 CREATE TRIGGER lapinq_governed BEFORE INSERT OR UPDATE OF is_laned, max_running, max_running_per_key, rate, rate_per_key, start_order, has_breaker, is_governed ON lapinq_queues FOR EACH ROW EXECUTE FUNCTION lapinq_note_governed();
 ALTER TABLE lapinq_queues ENABLE ALWAYS TRIGGER lapinq_governed;
+
+CREATE CONSTRAINT TRIGGER lapinq_own_step AFTER INSERT ON lapinq_steps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'step'::text) AND (new.claim_seq IS NOT NULL))) EXECUTE FUNCTION lapinq_check_step();
+
+CREATE CONSTRAINT TRIGGER lapinq_signal_sent AFTER INSERT ON lapinq_steps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.kind = 'sent'::text)) EXECUTE FUNCTION lapinq_tell_signalled();
 
 CREATE TRIGGER lapinq_workflow_task_deleted AFTER DELETE ON lapinq_tasks FOR EACH ROW WHEN (lapinq_in_workflow(old.id)) EXECUTE FUNCTION lapinq_note_workflow_task();
 

@@ -10,19 +10,32 @@ if TYPE_CHECKING:
     from lapinq.aio import AsyncTaskQueue
     from lapinq.batch_ref import BatchRef
     from lapinq.client import TaskQueue
-    from lapinq.errors import Cancel, LapinqError, LeaseLost, RateLimited, RetryError, Snooze, TimeLimit
+    from lapinq.errors import (
+        Cancel,
+        LapinqError,
+        LeaseLost,
+        RateLimited,
+        RetryError,
+        Snooze,
+        TaskFailed,
+        TimeLimit,
+        WaitTimeout,
+    )
     from lapinq.handle import Progress, TaskRef
     from lapinq.task import Task
     from lapinq.version import __version__
     from lapinq.webhooks import Webhook, verify_webhook
     from lapinq.workflow import AsyncWorkflow, Node, Workflow
     from lapinq.workflow_ref import WorkflowRef
+    from lapinq_core.domain.tasks.awaited import AsyncCurrentTask
     from lapinq_core.domain.tasks.context import CurrentTask, current_task
+    from lapinq_core.domain.tasks.durable.step import step
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
     from lapinq_core.domain.tasks.task_filter import TaskFilter
 
 __all__ = [
+    "AsyncCurrentTask",
     "AsyncTaskQueue",
     "AsyncWorkflow",
     "Backoff",
@@ -40,15 +53,18 @@ __all__ = [
     "RetryError",
     "Snooze",
     "Task",
+    "TaskFailed",
     "TaskFilter",
     "TaskQueue",
     "TaskRef",
     "TimeLimit",
+    "WaitTimeout",
     "Webhook",
     "Workflow",
     "WorkflowRef",
     "__version__",
     "current_task",
+    "step",
     "verify_webhook",
 ]
 
@@ -63,7 +79,9 @@ _NAMES = {
         "RateLimited",
         "RetryError",
         "Snooze",
+        "TaskFailed",
         "TimeLimit",
+        "WaitTimeout",
     ),
     "lapinq.handle": ("Progress", "TaskRef"),
     "lapinq.task": ("Task",),
@@ -71,7 +89,9 @@ _NAMES = {
     "lapinq.webhooks": ("Webhook", "verify_webhook"),
     "lapinq.workflow": ("AsyncWorkflow", "Node", "Workflow"),
     "lapinq.workflow_ref": ("WorkflowRef",),
+    "lapinq_core.domain.tasks.awaited": ("AsyncCurrentTask",),
     "lapinq_core.domain.tasks.context": ("CurrentTask", "current_task"),
+    "lapinq_core.domain.tasks.durable.step": ("step",),
     "lapinq_core.domain.tasks.middleware": ("Middleware",),
     "lapinq_core.domain.tasks.retry": ("Backoff", "Delays", "FixedDelay"),
     "lapinq_core.domain.tasks.task_filter": ("TaskFilter",),

@@ -1,4 +1,4 @@
-"""The queue for coroutines."""
+"""The queue for coroutines, and the running task in one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from lapinq.batch_ref import BatchRef
     from lapinq.workflow import AsyncWorkflow
+    from lapinq_core.domain.tasks.awaited import AsyncCurrentTask
     from lapinq_core.domain.tasks.middleware import Middleware
+
+
+def current_task() -> AsyncCurrentTask:
+    """As `lapinq.current_task`, for type checkers in a coroutine: what waits there is awaited."""
+    from lapinq_core.domain.tasks.context import current_task
+
+    task: Any = current_task()
+    return task
 
 
 class AsyncTaskQueue(QueueBase):
@@ -72,6 +81,10 @@ class AsyncTaskQueue(QueueBase):
     async def result(self, task_id: str, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
         """Like `TaskRef.aresult`, of a task that was enqueued elsewhere or earlier."""
         return await TaskRef(task_id, is_async=True, queue=self).aresult(timeout, poll_interval)
+
+    async def signal(self, task_id: str, name: str, value: object = None) -> None:
+        """Like `TaskQueue.signal`."""
+        await TaskRef(task_id, queue=self).asignal(name, value)
 
     async def close(self) -> None:
         await self._transport.aclose()

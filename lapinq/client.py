@@ -81,6 +81,10 @@ class TaskQueue(QueueBase):
         """Like `TaskRef.result`, of a task that was enqueued elsewhere or earlier."""
         return TaskRef(task_id, queue=self).result(timeout, poll_interval)
 
+    def signal(self, task_id: str, name: str, value: object = None) -> None:
+        """Like `TaskRef.signal`, to a task that was enqueued elsewhere or earlier."""
+        TaskRef(task_id, queue=self).signal(name, value)
+
     def close(self) -> None:
         self._transport.close()
 

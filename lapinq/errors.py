@@ -9,8 +9,11 @@ from lapinq_core.domain.errors import (
     RateLimited,
     RetryError,
     Snooze,
+    StepRefused,
+    TaskFailed,
     TimeLimit,
     TypeMismatch,
+    WaitTimeout,
 )
 
 __all__ = [
@@ -27,10 +30,12 @@ __all__ = [
     "RetryError",
     "ServerUnavailable",
     "Snooze",
+    "StepRefused",
     "TaskFailed",
     "TaskNotImportable",
     "TimeLimit",
     "TypeMismatch",
+    "WaitTimeout",
     "WebhookRefused",
 ]
 
@@ -94,21 +99,6 @@ class ResultTimeout(LapinqError, TimeoutError):
         super().__init__(message)
         self.task_id = task_id
         self.status = status
-
-
-class TaskFailed(LapinqError):
-    """The task has no result: it failed, was cancelled or expired.
-
-    `status` says which, `error` is the stored error.
-    """
-
-    def __init__(
-        self, message: str | None = None, *, task_id: str = "", status: str = "", error: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.task_id = task_id
-        self.status = status
-        self.error = error
 
 
 class NotEnqueued(LapinqError):

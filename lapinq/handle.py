@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
+from lapinq._client import signals
 from lapinq._client.calling.answer import Answer, answer_of, is_unknown_task, not_lapinq, read_object, refusal
 from lapinq._client.calling.calls import CancelTask, ReadProgress, ReadResult, ReadStatus, ReadWhy
 from lapinq._client.calling.repeating import adeliver, deliver
@@ -45,8 +46,8 @@ class Progress(msgspec.Struct, frozen=True):
 class TaskRef(Generic[V]):
     """What `.queue()` and `.aqueue()` return, and `TaskRef(id)` makes of a stored id.
 
-    `status`, `progress`, `cancel`, `wait` and `result` block. `astatus`, `aprogress`, `acancel`, `awaitait`, `aresult`
-    and `await ref` are for coroutines.
+    `status`, `progress`, `cancel`, `signal`, `steps`, `wait` and `result` block. `astatus`, `aprogress`, `acancel`,
+    `asignal`, `asteps`, `awaitait`, `aresult` and `await ref` are for coroutines.
     """
 
     __lapinq_instead__ = (
@@ -214,6 +215,35 @@ class TaskRef(Generic[V]):
                 with contextlib.suppress(LapinqError):
                     poll.read_why(await self._transport.asend(*self._why_call(poll)))
             await asyncio.sleep(poll.pause(time.monotonic()))
+
+    def signal(self, name: str, value: object = None) -> None:
+        """Send a signal to the task, with any value that JSON has: `current_task().wait_for_signal(name)` gives it.
+
+        It is kept until the task takes it. Raises `RequestRefused` (404 for an unknown task, 409 for one that has
+        ended or has 10,000 signals that it has not taken), TypeError and ValueError for a value without a JSON form,
+        and `InvalidValue` for the name.
+        """
+        signals.signal(self._transport, self, self._id(), name, value)
+
+    async def asignal(self, name: str, value: object = None) -> None:
+        """Like `signal`, for coroutines."""
+        await signals.asignal(self._transport, self, self._id(), name, value)
+
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps and waits of a durable task, in the order in which they began, as the API has them: `name`,
+        `occurrence`, `kind`, `status`, `result` (JSON text), `started_at`, `ended_at`, `attempt` and others.
+
+        Raises `RequestRefused` (404 for an unknown task).
+        """
+        return signals.steps(self._transport, self, self._id())
+
+    async def asteps(self) -> list[dict[str, Any]]:
+        """Like `steps`, for coroutines."""
+        return await signals.asteps(self._transport, self, self._id())
+
+    def __lapinq_read__(self, result: str) -> V:
+        """Reads its result for another task (`current_task().wait_for_task`)."""
+        return self._read_result(result)
 
     def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> V:
         """Wait for the task and return what the function returned.

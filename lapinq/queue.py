@@ -6,6 +6,7 @@ import functools
 from types import MethodType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast, overload
 
+from lapinq._client import signals
 from lapinq._client.batches import asend_batch, send_batch
 from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.declaring.handling import check_retry_options, make_handling
@@ -142,6 +143,7 @@ class QueueBase:
         limits: LimitsOption | None = None,
         unique: UniqueOption | None = None,
         debounce: DebounceOptions | None = None,
+        version: str | None = None,
     ) -> TaskDecorator: ...
     @_of_a_queue
     def task(
@@ -166,6 +168,7 @@ class QueueBase:
         limits: LimitsOption | None = None,
         unique: UniqueOption | None = None,
         debounce: DebounceOptions | None = None,
+        version: str | None = None,
         **unknown: object,
     ) -> Task[P, Any, Any] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
@@ -185,6 +188,9 @@ class QueueBase:
         While a task holds the key of `unique`, no other is stored with it. A task with `debounce` starts when calls
         with its key have stopped. The key is a text, or a function of the arguments that returns one, None for no key.
 
+        `version` is that of the steps of a durable task: a task goes on only where its function has the version under
+        which it ran its first step.
+
         Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong option, TypeError and
         `TaskNotImportable` for a function that no worker can call, and ValueError if another function of the module
         has this name.
@@ -192,7 +198,9 @@ class QueueBase:
         if unknown:
             _refuse_options(unknown)
         typed = self._is_typed if typed is None else typed
-        handling = make_handling(retry, retry_for, no_retry_for, self._middleware, typed=typed)
+        handling = make_handling(
+            retry, retry_for, no_retry_for, self._middleware, typed=typed, version=version
+        )
         options: TaskOptions = {
             "queue_name": queue_name,
             "scheduled_at": scheduled_at,
@@ -340,7 +348,7 @@ def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middle
 
 
 class QueueInTransaction:
-    """Enqueues batches and workflows in the caller's transaction. `TaskQueue.using` makes it."""
+    """Enqueues batches and workflows in the caller's transaction, and sends signals. `TaskQueue.using` makes it."""
 
     def __init__(
         self, queue: QueueBase, sender: Transport, read: Callable[[Answer, Readers], BatchRef]
@@ -362,6 +370,11 @@ class QueueInTransaction:
 
         return Workflow(self._queue, self._sender, name, metadata, is_async=False, repeats=False)
 
+    def signal(self, task_id: str, name: str, value: object = None) -> None:
+        """Like `TaskQueue.signal`: the commit sends it. Under REPEATABLE READ the commit fails if the task was
+        suspended meanwhile."""
+        signals.signal(self._sender, self._queue, task_id, name, value, repeats=False)
+
 
 class AsyncQueueInTransaction:
     """The same on a connection for coroutines."""
@@ -382,3 +395,6 @@ class AsyncQueueInTransaction:
         from lapinq.workflow import AsyncWorkflow
 
         return AsyncWorkflow(self._queue, self._sender, name, metadata, is_async=True, repeats=False)
+
+    async def signal(self, task_id: str, name: str, value: object = None) -> None:
+        await signals.asignal(self._sender, self._queue, task_id, name, value, repeats=False)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lapinq._client.declaring.schedules import DeclaredSchedule, Plan
     from lapinq._client.entries.placeholder import Placeholder
     from lapinq._client.settings import QueueSettings
+    from lapinq_core.domain.tasks.durable.calls import Spawning
     from lapinq_core.domain.tasks.functions.handling import Handling
     from lapinq_core.domain.tasks.middleware import Entries
 
@@ -66,8 +67,8 @@ class Member(NamedTuple):
 if TYPE_CHECKING:
 
     class Added(TaskRef[V]):
-        """What `current_task().workflow.add` returns: in plain code the ref, in a coroutine what gives it when it is
-        awaited."""
+        """What `current_task().spawn` and `.workflow.add` return: in plain code the ref, in a coroutine what gives it
+        when it is awaited."""
 
         def __await__(self) -> Generator[Any, None, TaskRef[V]]: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
 
@@ -200,12 +201,14 @@ class Task(Generic[P, R, V]):
         With an `idempotency_key`, the same request within a day enqueues nothing and returns the same id.
 
         `after`, `after_failure` and `ref` are for `Workflow.add`: tasks that end before it starts, what happens if one
-        of them does not complete ("cancel", "run" or "fail"), and its name in the workflow.
+        of them does not complete ("cancel", "run" or "fail"), and its name in the workflow. For `current_task().spawn`
+        a `ref` is the name of the step.
         """
         unknown = changes.keys() - TaskOptions.__annotations__.keys()
-        if unknown & {"retry", "retry_for", "no_retry_for", "typed"}:
+        if unknown & {"retry", "retry_for", "no_retry_for", "typed", "version"}:
             raise TypeError(
-                "retry, retry_for, no_retry_for and typed belong in the decorator: the worker reads them from the code"
+                "retry, retry_for, no_retry_for, typed and version belong in the decorator: the worker reads them from"
+                " the code"
             )
         if unknown:
             refuse_unknown_options(unknown, TaskOptions.__annotations__)
@@ -281,6 +284,23 @@ class Task(Generic[P, R, V]):
 
         added: Any = add() if is_async else read(send_task(queue, transport, workflow_id, entry))
         return added
+
+    def __lapinq_spawn__(self, *args: P.args, **kwargs: P.kwargs) -> Spawning[Added[V]]:
+        """A call to be enqueued by a step of a durable task: `current_task().spawn`. Raises like `entry`."""
+        from lapinq._client.entries.spawned import Spawned
+
+        if self._options.get("idempotency_key") is not None:
+            raise TypeError(
+                f"{self.task_name}(): what a step spawns needs no idempotency_key: it is enqueued once"
+            )
+        if self._sender is not self._transport:
+            raise TypeError(
+                f"{self.task_name}(): spawn stores the task with its step: use current_task().using(connection)"
+            )
+        entry = self._checked_entry(args, kwargs, may_have_ref=True)
+        name = cast("str", self._place.get("ref", self.task_name))
+        spawned: Any = Spawned(name, self._queue, entry, lambda entry: self._call(entry).entry, self._ref)
+        return spawned
 
     @property
     def __lapinq_defaults__(self) -> dict[str, Any]:
@@ -367,12 +387,13 @@ class Task(Generic[P, R, V]):
         module_path: str = "",
         *,
         checks_types: bool = False,
+        may_have_ref: bool = False,
     ) -> dict[str, Any]:
         self._arguments.check(args, kwargs)
         # Before functions of options get them.
         if checks_types or not self._given.keys().isdisjoint(_KEPT_WITH):
             self._arguments.check_types(args, kwargs)
-        if self._place:
+        if self._place and not (may_have_ref and self._place.keys() == {"ref"}):
             from lapinq._client.declaring.place import refuse_place
 
             refuse_place(self.task_name, self._place)

@@ -248,6 +248,7 @@ def _describe(name: str, found: object, module_path: str) -> Registered:
             option: value for option, value in options.items() if isinstance(value, str | int | float | bool)
         },
         parameters=form_fields(_unwrapped(found)),
+        version=handling.version if (handling := _handling(found)) else None,
     )
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from lapinq_core.domain.errors import Cancel, RateLimited, RetryError, Snooze, TimeLimit
+from lapinq_core.domain.errors import (
+    Cancel,
+    OtherVersion,
+    RateLimited,
+    RetryError,
+    Snooze,
+    Suspend,
+    TimeLimit,
+)
 
 
 def outcome_of(error: BaseException) -> str:
-    """`failed`, `timed out`, or what was asked for: `retry`, `snoozed`, `cancelled`, `stopped`."""
+    """`failed`, `timed out`, or what was asked for: `retry`, `snoozed`, `suspended`, `cancelled`, `stopped`."""
     from asyncio import CancelledError
 
     match error:
@@ -16,6 +24,10 @@ def outcome_of(error: BaseException) -> str:
             return "cancelled"
         case Snooze() | RateLimited():
             return "snoozed"
+        case Suspend():
+            return "suspended"
+        case OtherVersion():
+            return "released"
         case RetryError():
             return "retry"
         case CancelledError() | GeneratorExit():

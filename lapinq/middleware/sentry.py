@@ -18,7 +18,7 @@ class Sentry(Middleware):
     """Runs each attempt in its own scope and captures the exception that it fails with, also if it will be retried.
 
     Events have the tags `lapinq.task`, `lapinq.task_id`, `lapinq.queue` and `lapinq.attempt`. `RetryError`, `Snooze`,
-    `RateLimited` and `Cancel` are no failures. Raises ImportError without `sentry-sdk`.
+    `RateLimited`, `Cancel` and suspensions are no failures. Raises ImportError without `sentry-sdk`.
     """
 
     def __init__(self) -> None:

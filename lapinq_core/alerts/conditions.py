@@ -1,4 +1,5 @@
-"""Conditions that last: a queue's backlog, a dead worker. Rules hear of each once, and again after it has ended."""
+"""Conditions that last: a queue's backlog, a dead worker, a wait for a signal. Rules hear of each once, and again after
+it has ended."""
 
 import psycopg
 
@@ -12,6 +13,10 @@ LASTING_SECONDS = 60.0
 """How long a wait must be over a rule's limit before it is told."""
 DEAD_SECONDS = 3600.0
 """A worker that died earlier is no news."""
+WAIT_SECONDS = 3600.0
+"""Nor is a wait that began earlier."""
+MOST_WAITS = 1000
+"""The newest, which one check looks at."""
 
 
 async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECONDS) -> int | None:
@@ -21,4 +26,5 @@ async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECON
             return None
         told = await all_rows(conn, sql("check_backlogs"), {"lasting": lasting})
         told += await all_rows(conn, sql("check_dead_workers"), {"recent": DEAD_SECONDS})
+        told += await all_rows(conn, sql("check_waits"), {"recent": WAIT_SECONDS, "most": MOST_WAITS})
         return await outbox.store_news(conn, [news for _, news in told], [rule for rule, _ in told])

@@ -28,6 +28,7 @@ from lapinq_core.batching.known_limits import KnownLimits
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.requests.rerun import FromStep
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.announced import may_start_now
 from lapinq_core.intake.enqueueing import Taken
@@ -115,11 +116,12 @@ class EnqueueBatcher:
         *,
         by: Author | None = None,
         rerun_of: str | None = None,
+        from_step: FromStep | None = None,
         numbered: bool = False,
     ) -> Earlier | Answered | None:
-        """Like `put`, for several tasks: stores all or none. `by` and `rerun_of` are those of `Asked`. With `numbered`
-        errors name the number of the task."""
-        store_them = partial(_store_one, asked=Asked(tasks, key, by, rerun_of))
+        """Like `put`, for several tasks: stores all or none. `by`, `rerun_of` and `from_step` are those of `Asked`.
+        With `numbered` errors name the number of the task."""
+        store_them = partial(_store_one, asked=Asked(tasks, key, by, rerun_of, from_step))
         return await self.put_with(store_them, tasks, size, numbered=numbered)
 
     async def put_with(

@@ -66,6 +66,7 @@ _OF_SCHEMA = (
     _Check("paused_queues", queues.check_paused_queues),
     _Check("breakers", breakers.check_breakers),
     _Check("imports", queues.check_imports),
+    _Check("versions", queues.check_versions),
     _Check("schedules", daemons.check_schedules),
     _Check("webhooks", daemons.check_webhooks),
     _Check("notifications", daemons.check_notifications),

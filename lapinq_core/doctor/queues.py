@@ -1,4 +1,5 @@
-"""Tasks that wait in vain: in queues that no worker serves, in paused queues, or because they can't be imported."""
+"""Tasks that wait in vain: in queues that no worker serves, in paused queues, because they can't be imported, or for a
+version of their function."""
 
 import psycopg
 
@@ -68,3 +69,20 @@ async def check_imports(conn: psycopg.AsyncConnection, _settings: Settings) -> l
         )
         for module, name, failed, retrying, reason in rows
     ] or ok("no task failed within the last hour because its function could not be imported")
+
+
+async def check_versions(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
+    rows = await all_rows(conn, sql("missing_versions"))
+    return [
+        warning(
+            f"no living worker has {_version(version)} {module}:{name},"
+            f" and {waiting(tasks, 'durable task')} for it",
+            "Start a worker with the code of that version until they have ended, or cancel them and run them again from"
+            " their beginning: lapinq task rerun ID.",
+        )
+        for module, name, version, tasks in rows
+    ] or ok("living workers have the versions that durable tasks need")
+
+
+def _version(version: str | None) -> str:
+    return "the code without a version of" if version is None else f"version {version} of"

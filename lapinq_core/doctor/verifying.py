@@ -1,4 +1,4 @@
-"""Compares every row of lanes, keys, named limits, unique keys, circuit breakers and workflows with their tasks,
+"""Compares every row of lanes, keys, named limits, unique keys, circuit breakers, workflows and steps with their tasks,
 for `lapinq doctor --verify`.
 
 All of it in one snapshot: claims and ends go on meanwhile. News that a claim has yet to read is no difference, for the
@@ -20,7 +20,16 @@ sql = sql_of(__name__)
 
 VERIFY_SECONDS = 60.0
 """For all statements together."""
-COMPARED = ("lanes_of_tasks", "lanes", "running", "keys", "unique_keys", "breakers_noted", "workflows")
+COMPARED = (
+    "lanes_of_tasks",
+    "lanes",
+    "running",
+    "keys",
+    "unique_keys",
+    "breakers_noted",
+    "workflows",
+    "steps",
+)
 """The names of its checks."""
 VERBS = (
     "verify_tasks",
@@ -30,6 +39,7 @@ VERBS = (
     "verify_unique_keys",
     "verify_breakers",
     "verify_workflows",
+    "verify_steps",
 )
 """The statements, in the same order: each returns what differs."""
 
@@ -64,6 +74,7 @@ _WRONG_WORKFLOWS = {
     "counts": "are workflows that count their tasks wrongly",
     "ended": "are workflows that have ended with tasks left, or the reverse",
 }
+_WRONG_STEPS = {"asleep": "are suspended, and have what they wait for"}
 _REPORT = "Report it as a bug, with this output. Maintenance updates blocked lanes within minutes."
 _SOON = (
     "Nothing if a circuit breaker was removed just now: maintenance lets the tasks go within seconds. Otherwise start a"
@@ -79,7 +90,7 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
     async with snapshot(conn):
         await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(f"{VERIFY_SECONDS:g}s"))
         await conn.execute("SET LOCAL jit = off")
-        tasks, lanes, running, keys, unique_keys, breakers, workflows = [
+        tasks, lanes, running, keys, unique_keys, breakers, workflows, steps = [
             await _rows(conn, verb) for verb in VERBS
         ]
     return {
@@ -91,6 +102,7 @@ async def verify(conn: psycopg.AsyncConnection) -> dict[str, list[Finding]]:
         or ok("every unique key names the task that holds it"),
         "breakers_noted": _breakers(breakers) or ok("circuit breakers agree with the tasks they watch"),
         "workflows": _grouped("id", workflows, _WRONG_WORKFLOWS) or ok("workflows agree with their tasks"),
+        "steps": _steps(steps) or ok("steps agree with their tasks"),
     }
 
 
@@ -122,6 +134,20 @@ def _breakers(rows: Sequence[tuple[str, ...]]) -> list[Finding]:
             message = f"{count(len(those), 'task' if kind in {'twice', 'late'} else 'name')} {words}: {names(those)}"
             passes = kind in {"late", "parked"}
             found.append(warning(message, _SOON) if passes else error(message, _REPORT))
+    return found
+
+
+def _steps(rows: Sequence[tuple[str, ...]]) -> list[Finding]:
+    """Those whose task is gone are no bug yet: maintenance deletes them."""
+    found = _grouped("task", rows, _WRONG_STEPS)
+    if lone := [name for kind, name in rows if kind == "lone"]:
+        found.append(
+            warning(
+                f"{count(len(lone), 'deleted task')} still have steps: {names(lone)}",
+                "Nothing, if they were deleted within the last hours. Otherwise start a worker or a scheduler, which"
+                " does maintenance.",
+            )
+        )
     return found
 
 

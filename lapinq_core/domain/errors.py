@@ -104,6 +104,55 @@ class TimeLimit(BaseException):
         return type(self), (self.limit,)
 
 
+class TaskFailed(LapinqError):
+    """The task has no result: it failed, was cancelled or expired.
+
+    `status` says which, `error` is the stored error.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, task_id: str = "", status: str = "", error: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+        self.status = status
+        self.error = error
+
+
+class WaitTimeout(LapinqError, TimeoutError):
+    """What a durable task waited for did not come in time.
+
+    Raised in every attempt that comes to this wait, also if the signal or the task's end comes later.
+    """
+
+
+class StepRefused(LapinqError):
+    """A step or wait of a durable task can't be stored. The task fails without a retry, which would be refused too."""
+
+
+class Suspend(BaseException):
+    """Ends the attempt of a durable task that waits. It is not a subclass of Exception, so that an `except Exception`
+    does not catch it; `finally` blocks run."""
+
+
+class OtherVersion(BaseException):
+    """This function is not of the version whose steps the task has; another worker goes on with it."""
+
+    def __init__(self, needed: str | None = None, found: str | None = None) -> None:
+        super().__init__(
+            f"it needs {_version(needed)} of the function, and this worker has {_version(found)}"
+        )
+        self.needed = needed
+        self.found = found
+
+    def __reduce__(self) -> tuple[type["OtherVersion"], tuple[str | None, str | None]]:
+        return type(self), (self.needed, self.found)
+
+
+def _version(version: str | None) -> str:
+    return "the one without a version" if version is None else f"version {version}"
+
+
 class InvalidValue(LapinqError):
     """A value is invalid.
 
@@ -135,6 +184,6 @@ class TypeMismatch(LapinqError, TypeError):
 
 for _error in (
     *(LapinqError, RetryError, Cancel, Snooze, RateLimited, LeaseLost, NoTask, TimeLimit),
-    *(InvalidValue, TypeMismatch),
+    *(TaskFailed, WaitTimeout, StepRefused, Suspend, OtherVersion, InvalidValue, TypeMismatch),
 ):
     _error.__module__ = "lapinq.errors"  # where users import it from, for tracebacks and pickles

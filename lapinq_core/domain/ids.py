@@ -5,6 +5,7 @@ decides the partition. `rand_a` holds sub-millisecond time, as RFC 9562 section 
 """
 
 import os
+import re
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ import uuid
 BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
 """A pattern for the start of an id."""
 
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _lock = threading.Lock()
 _last = 0  # 60 bits: 48 of milliseconds, 12 of fractions
 
@@ -34,6 +36,11 @@ def new_ids(count: int, version: int = 7) -> list[str]:
 def is_of_workflow(task_id: str) -> bool:
     """Whether a task with this id is in a workflow."""
     return task_id[14:15] == "8"
+
+
+def is_id(text: str) -> bool:
+    """Whether it is an id in its usual form."""
+    return _ID.fullmatch(text) is not None
 
 
 def id_at(milliseconds: int) -> uuid.UUID:

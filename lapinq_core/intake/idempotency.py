@@ -24,6 +24,7 @@ from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.requests.refusals import UNIQUE_KEY_BUSY
+from lapinq_core.domain.requests.rerun import FromStep
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready
 from lapinq_core.intake.enqueueing import Taken, take_in
@@ -60,13 +61,14 @@ class Asked(msgspec.Struct, frozen=True):
     """A request: its tasks, in ascending order of id, and its key, if any.
 
     `by`: who sent it, for the audit log, which names users and not programs. `rerun_of`: the earlier task that they
-    enqueue again.
+    enqueue again, with the steps of that before `from_step`.
     """
 
     tasks: Sequence[NewTask]
     key: Key | None = None
     by: Author | None = None
     rerun_of: str | None = None
+    from_step: FromStep | None = None
 
     @property
     def ids(self) -> Ids:
@@ -243,7 +245,7 @@ async def _record(conn: psycopg.AsyncConnection, asked: Asked, outcome: Outcome,
     changed = _changed(asked, outcome)
     if changed and asked.rerun_of is not None:
         [(task, task_id)] = changed
-        await record_rerun(conn, task, task_id, asked.rerun_of, by)
+        await record_rerun(conn, task, task_id, asked.rerun_of, by, asked.from_step)
     elif changed:
         await record_enqueue(conn, changed, by)
 

@@ -29,6 +29,9 @@ sql = sql_of(__name__)
 MAX_NAMED = 3
 """Maximum number of tasks that are named as holders of places."""
 
+WOKEN_YEAR = 8000
+"""From then a task is due that waits until it is woken: `lapinq_until_woken`."""
+
 
 class Holder(msgspec.Struct, frozen=True):
     """A task that holds a place, and since when it runs."""
@@ -235,9 +238,11 @@ async def _told(
     queue, name, rate = place.queue, block.name, block.rate
     match block.kind:
         case Kind.KEY_ORDER:
-            delayed = HeadState.READY if block.until is None else HeadState.DELAYED
+            is_suspended = block.until is not None and block.until.year >= WOKEN_YEAR
+            until = None if is_suspended else block.until
+            delayed = HeadState.READY if until is None else HeadState.DELAYED
             state = HeadState.RUNNING if block.running else delayed
-            return KeyOrder(block.task_id, state, block.until, queue, ahead)
+            return KeyOrder(block.task_id, state, until, queue, ahead)
         case Kind.KEY_FULL:
             held_by = await _holders(conn, "holders_of_key", queue=queue, key=place.key)
             return KeyFull(block.running, block.max_running, held_by, queue, ahead)

@@ -50,11 +50,15 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    OtherVersion,
     Parents,
     QueuePaused,
     Reason,
+    Wait,
+    Waits,
     WorkerDead,
     WorkerLate,
+    WorkerVersion,
     find_reason,
     is_import_error,
 )
@@ -118,6 +122,15 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return f"It is scheduled for {_time(due_at)}.", None
         case NotDue(due_at, _, _):
             return f"It snoozed until {_time(due_at)}.", None
+        case Waits(task_id, first, count):
+            return _waiting(first, count), _wait_remedy(task_id, first[0])
+        case OtherVersion(task_id, needed, able, others, due_at):
+            return _versions(needed, able, others, due_at), (
+                None
+                if able
+                else f"Start a worker with {_version(needed)} of the function, or run it again from its beginning:"
+                f" lapinq task rerun {task_id}"
+            )
         case Parents(count, []):
             return f"It waits for {counted(count, 'task')} of its workflow.", None
         case Parents(count, first):
@@ -215,6 +228,59 @@ def words(reason: Reason) -> tuple[str, str | None]:
             )
         case _:
             assert_never(reason)
+
+
+def _waiting(first: list[Wait], count: int) -> str:
+    told = "; ".join(map(_wait, first))
+    more = "" if count == len(first) else f"; and {count - len(first)} more"
+    return f"It {told}{more}."
+
+
+def _wait(one: Wait) -> str:
+    since = f" since {_time(one.since)}"
+    until = "" if one.until is None else f", at most until {_time(one.until)}"
+    match one.kind:
+        case "sleep":
+            return f"sleeps{since}" + ("" if one.until is None else f", until {_time(one.until)}")
+        case "signal":
+            return f"waits for the signal {' or '.join(map(repr, one.signals))}{since}{until}"
+        case "task" if one.child_id is None:
+            return f"waits for the end of another task{since}{until}"
+        case "task":
+            return f"waits for the end of the task {one.child_id} ({one.child_status}){since}{until}"
+        case _:
+            assert_never(one.kind)
+
+
+def _wait_remedy(task_id: str, one: Wait) -> str | None:
+    match one.kind:
+        case "sleep":
+            return None
+        case "signal":
+            return (
+                f"Send it, with a value in JSON: lapinq task signal {task_id} {shlex.quote(one.signals[0])}"
+            )
+        case "task":
+            return (
+                None
+                if one.child_id is None
+                else f"See why that one has not ended: lapinq task why {one.child_id}"
+            )
+        case _:
+            assert_never(one.kind)
+
+
+def _versions(needed: str | None, able: int, others: list[WorkerVersion], due_at: datetime | None) -> str:
+    has = ", ".join(f"{one.worker} has {_version(one.version)}" for one in others)
+    again = "" if due_at is None else f" The next attempt is due {_at(due_at)}."
+    if not able:
+        return f"Its steps are of {_version(needed)} of its function, which no live worker has: {has}.{again}"
+    told = f": {has}" if has else ""
+    return f"Its last worker did not have {_version(needed)} of its function, which its steps are of{told}.{again}"
+
+
+def _version(version: str | None) -> str:
+    return "the one without a version" if version is None else f"version {version}"
 
 
 def _of_status(task_id: str, found: _Whereabouts) -> tuple[str, str | None]:

@@ -64,7 +64,8 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
     pending: Annotated[int, doc("Ready and delayed tasks.")]
     ready: Annotated[int | None, doc(f"Null if more than {MAX_DELAYED} tasks are delayed in all.")]
     delayed: Annotated[
-        int | None, doc("Scheduled for later, or waiting for a retry or for its parents. Null like `ready`.")
+        int | None,
+        doc("Scheduled for later, waiting for a retry or for its parents, or suspended. Null like `ready`."),
     ]
     running: int
     failed: Annotated[int, doc("Failed tasks that are stored.")]

@@ -35,7 +35,7 @@ class Value(msgspec.Struct, frozen=True):
 
 class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A task. `scheduled_at` is the start time as enqueued, `due_at` when it is due now: None unless it waits for its
-    time. `is_blocked`: it waits for its parents."""
+    time. `is_blocked`: it waits for its parents. `is_suspended`: its last attempt ended in a wait."""
 
     id: str
     task_name: str
@@ -60,6 +60,7 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     is_parked: bool
     is_blocked: bool
+    is_suspended: bool
     started_at: datetime | None
     completed_at: datetime | None
     timeout_seconds: float | None
@@ -80,6 +81,7 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
             self.status,
             is_delayed=self.due_at is not None,
             is_blocked=self.is_blocked,
+            is_suspended=self.is_suspended,
             starts=self.attempts,
             is_paused=self.is_queue_paused,
             is_stopping=self.cancel_requested_at is not None,

@@ -3,12 +3,13 @@
 For a pending task, in this order:
 
 1. `Expiring`: its time to live is over, or ends before it is due. It never starts, whatever anybody does.
-2. Before it is due: `CannotImport` if its last attempt did not find its function, as the next one will not either;
-   else `NotDue`. No other reason can hold it up yet. Nor can one before its parents in a workflow have ended:
-   `Parents`.
-3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts, and `BreakerOpen`: none of
-   its queue or its task name does until a probe succeeds. They come before `CannotImport`, whose cause may be fixed by
-   now: only another attempt can tell.
+2. Before it is due: `Waits`, if it is durable and suspended; `OtherVersion`, if no worker has the version of its
+   function, or its last attempt was on one that hasn't; `CannotImport` if its last attempt did not find its function,
+   as the next one will not either; else `NotDue`. No other reason can hold it up yet. Nor can one before its parents
+   in a workflow have ended: `Parents`.
+3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts, `OtherVersion`, and
+   `BreakerOpen`: none of its queue or its task name does until a probe succeeds. They come before `CannotImport`, whose
+   cause may be fixed by now: only another attempt can tell.
 4. `LimitTooSmall`, as it never passes by itself, then `CannotImport`.
 5. What its key, its named limits and its queue's policy do not allow, in the order of `blocking.py`.
 6. `AllBusy`, then `Isolated`, then `FairTurn` or `InLine`: it gets its turn.
@@ -19,12 +20,12 @@ ended. Tasks with a higher priority in other queues, which workers take first, a
 
 import re
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import psycopg
 
-from lapinq_core.db.rows import maybe_row, one_row
+from lapinq_core.db.rows import all_rows, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.decide import Isolation
@@ -62,6 +63,45 @@ class NotDue(msgspec.Struct, frozen=True, tag="not_due"):
     due_at: datetime
     is_retry: bool
     last_error: str | None
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """A wait of a suspended task since `since`, until `until` if it is not None: for the first of `signals`; for the
+    end of the task `child_id`, whose status is `child_status`; or, with neither, for `until`. The child is not told,
+    both are None, to readers who may not read all queues."""
+
+    kind: Literal["sleep", "signal", "task"]
+    signals: list[str]
+    child_id: str | None
+    child_status: str | None
+    since: datetime
+    until: datetime | None
+
+
+class Waits(msgspec.Struct, frozen=True, tag="suspended"):
+    """It is suspended, and goes on with the first of these: `first` are the oldest, of `count`."""
+
+    task_id: str
+    first: list[Wait]
+    count: int
+
+
+class WorkerVersion(msgspec.Struct, frozen=True):
+    """The version of the function that a worker has, None for one without."""
+
+    worker: str
+    version: str | None
+
+
+class OtherVersion(msgspec.Struct, frozen=True, tag="other_version"):
+    """It goes on under the version `needed` of its function alone, None for the one without a version. `able` living
+    workers have that, and the `others` have another. It is due at `due_at`, None if it is due."""
+
+    task_id: str
+    needed: str | None
+    able: int
+    others: list[WorkerVersion]
+    due_at: datetime | None
 
 
 class Parents(msgspec.Struct, frozen=True, tag="parents"):
@@ -169,6 +209,8 @@ class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
 Reason = (
     Expiring
     | NotDue
+    | Waits
+    | OtherVersion
     | Parents
     | CannotImport
     | QueuePaused
@@ -204,7 +246,17 @@ async def find_reason(
         facts = _Facts(*row)
         if facts.worker_id is not None:
             return _of_running(facts)
-        if (reason := _of_itself(facts)) is not None:
+        waits = await _waits(conn, task_id, names_children=names_parents) if facts.is_delayed else None
+        if waits is not None and any(one.kind != "sleep" for one in waits.first):
+            facts = facts._replace(due_at=None)  # it may go on at any time
+        reason = _of_itself(facts)
+        if waits is not None and not isinstance(reason, Expiring):
+            return waits
+        if (reason is None or isinstance(reason, NotDue)) and not facts.is_blocked:
+            other = await _other_version(conn, task_id, facts)
+            if other is not None and (reason is not None or not other.able):
+                return other
+        if reason is not None:
             return reason
         if facts.is_blocked and (place := await place_of(conn, task_id)) is not None:
             shown = min(MAX_NAMED, place.waits_for) if names_parents else 0
@@ -239,6 +291,43 @@ async def find_reason(
         if facts.order == StartOrder.FAIR and place.lane is not None:
             return FairTurn(await count_turns_ahead(conn, place, ahead.count or 0), ahead)
         return InLine(ahead)
+
+
+async def _waits(conn: psycopg.AsyncConnection, task_id: str, *, names_children: bool) -> Waits | None:
+    params = {"id": task_id, "limit": MAX_NAMED}
+    rows = await all_rows(conn, sql("waits_of_task"), params, prepare=False)
+    if not rows:
+        return None
+    found = [Wait(*row[1:]) for row in rows]
+    if not names_children:
+        found = [msgspec.structs.replace(one, child_id=None, child_status=None) for one in found]
+    return Waits(task_id, found, rows[0][0])
+
+
+async def _other_version(conn: psycopg.AsyncConnection, task_id: str, facts: "_Facts") -> OtherVersion | None:
+    """If no living worker is known to have the version of its steps, but another; or if its last attempt met one that
+    has another."""
+    params = {
+        "id": task_id,
+        "queue": facts.queue_name,
+        "task_name": facts.task_name,
+        "module_path": facts.module_path,
+    }
+    rows = await all_rows(conn, sql("versions_of_task"), params, prepare=False)
+    if not rows:
+        return None
+    needed = rows[0][0]
+    able = sum(version == needed for _, worker, version in rows if worker is not None)
+    others = [
+        WorkerVersion(worker, version)
+        for _, worker, version in rows
+        if worker is not None and version != needed
+    ]
+    was_released = facts.last_error is not None and _OTHER_VERSION.match(facts.last_error) is not None
+    due_at = facts.due_at if facts.due_at is not None and facts.due_at > facts.now else None
+    if (not able and others) or (was_released and due_at is not None):
+        return OtherVersion(task_id, needed, able, others[:MAX_NAMED], due_at)
+    return None
 
 
 async def _open_breaker(conn: psycopg.AsyncConnection, facts: "_Facts") -> BreakerOpen | None:
@@ -291,6 +380,10 @@ class _Facts(NamedTuple):
     lease_seconds: float | None
 
     @property
+    def is_delayed(self) -> bool:
+        return self.due_at is not None and self.due_at > self.now and not self.is_blocked
+
+    @property
     def import_error(self) -> str | None:
         """The error of its last attempt, if it was an import error. Errors from before a requeue don't count."""
         return self.last_error if self.starts > 0 and is_import_error(self.last_error) else None
@@ -330,5 +423,7 @@ def _of_running(facts: _Facts) -> Reason | None:
     return None if facts.cancel_requested_at is None else CancelRequested(facts.cancel_requested_at)
 
 
+# As `lapinq_core.domain.errors.OtherVersion` writes it.
+_OTHER_VERSION = re.compile(r"it needs (version |the one without a version )")
 # The names of the errors that `importing.py` and the import system raise, as `lapinq_worker/outcomes.py` writes them.
 _IMPORT_ERROR = re.compile(r"(TaskNotFound|ModuleNotFoundError|ImportError)(:|$)")

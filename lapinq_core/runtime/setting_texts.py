@@ -65,7 +65,7 @@ TEXTS: dict[str, str] = {
     "webhook_allow": "Private host names and networks that webhooks may be sent to.",
     "webhook_allow_public": "Public host names and networks that webhooks may be sent to. Not set allows all.",
     "webhooks_per_host": "Maximum number of webhooks that one process sends to one host at the same time.",
-    "public_url": "Address of the dashboard as people open it, for links in notifications.",
+    "public_url": "Address of the dashboard as people open it, for links in notifications and those of tasks.",
     "smtp_url": (
         "Mail server for notifications, as `smtp://user:password@mail.example.org:587`, or `smtps://` for TLS from"
         " the start."

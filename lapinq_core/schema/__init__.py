@@ -6,6 +6,7 @@ The SQL in `lapinq_migrations/versions` has comments that explain the columns.
 from lapinq_core.schema import (
     alerts,
     breakers,
+    durable,
     error_groups,
     limits,
     people,
@@ -21,6 +22,7 @@ from lapinq_core.schema.base import metadata
 __all__ = [
     "alerts",
     "breakers",
+    "durable",
     "error_groups",
     "limits",
     "metadata",

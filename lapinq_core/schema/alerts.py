@@ -30,7 +30,8 @@ notify_rules = sa.Table(
         name="lapinq_notify_rules_where_check",
     ),
     sa.CheckConstraint(
-        "events <> '{}' AND events <@ ARRAY['error.new', 'error.regressed', 'backlog', 'worker.dead', 'breaker']",
+        "events <> '{}' AND events <@"
+        " ARRAY['error.new', 'error.regressed', 'backlog', 'worker.dead', 'breaker', 'wait']",
         name="lapinq_notify_rules_events_check",
     ),
 )

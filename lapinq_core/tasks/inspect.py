@@ -70,6 +70,7 @@ class TaskLine(msgspec.Struct, frozen=True):
     cancel_requested: bool
     is_delayed: bool
     is_blocked: bool
+    is_suspended: bool
     is_paused: bool
     args: str | None
     kwargs: str | None
@@ -80,6 +81,7 @@ class TaskLine(msgspec.Struct, frozen=True):
             self.status,
             is_delayed=self.is_delayed,
             is_blocked=self.is_blocked,
+            is_suspended=self.is_suspended,
             starts=self.attempts,
             is_paused=self.is_paused,
             is_stopping=self.cancel_requested,

@@ -35,6 +35,7 @@ TABLE_OF: dict[ShownState, Table] = {
     ShownState.SCHEDULED: Table.DELAYED,
     ShownState.RETRYING: Table.DELAYED,
     ShownState.BLOCKED: Table.DELAYED,
+    ShownState.SUSPENDED: Table.DELAYED,
     ShownState.RUNNING: Table.RUNNING,
     ShownState.STOPPING: Table.RUNNING,
     ShownState.COMPLETED: Table.ENDED,
@@ -45,13 +46,16 @@ TABLE_OF: dict[ShownState, Table] = {
 
 # Read once per statement: the table has a row for each queue that was ever paused or limited.
 _PAUSED: LiteralString = "ARRAY(SELECT name FROM lapinq_queues WHERE paused_at IS NOT NULL)"
+_SUSPENDED: LiteralString = "EXISTS (SELECT FROM lapinq_waits_1(id, starts))"
+_D_SUSPENDED: LiteralString = "EXISTS (SELECT FROM lapinq_waits_1(d.id, d.starts))"
 
 OF_ITS_ROW: dict[ShownState, LiteralString] = {
     ShownState.READY: f"queue_name <> ALL ({_PAUSED})",
     ShownState.PAUSED: f"queue_name = ANY ({_PAUSED})",
-    ShownState.SCHEDULED: "(starts = 0 AND due_at < lapinq_never())",
-    ShownState.RETRYING: "(starts > 0 AND due_at < lapinq_never())",
+    ShownState.SCHEDULED: f"(starts = 0 AND due_at < lapinq_never() AND NOT {_SUSPENDED})",
+    ShownState.RETRYING: f"(starts > 0 AND due_at < lapinq_never() AND NOT {_SUSPENDED})",
     ShownState.BLOCKED: "due_at = lapinq_never()",
+    ShownState.SUSPENDED: f"(due_at < lapinq_never() AND {_SUSPENDED})",
     ShownState.RUNNING: "cancel_requested_at IS NULL",
     ShownState.STOPPING: "cancel_requested_at IS NOT NULL",
     ShownState.COMPLETED: "outcome = 'completed'",
@@ -64,9 +68,10 @@ OF_ITS_ROW: dict[ShownState, LiteralString] = {
 ANYWHERE: dict[ShownState, LiteralString] = {
     ShownState.READY: f"(w.id IS NOT NULL AND w.queue_name <> ALL ({_PAUSED}))",
     ShownState.PAUSED: f"(w.id IS NOT NULL AND w.queue_name = ANY ({_PAUSED}))",
-    ShownState.SCHEDULED: "(d.starts = 0 AND d.due_at < lapinq_never())",
-    ShownState.RETRYING: "(d.starts > 0 AND d.due_at < lapinq_never())",
+    ShownState.SCHEDULED: f"(d.starts = 0 AND d.due_at < lapinq_never() AND NOT {_D_SUSPENDED})",
+    ShownState.RETRYING: f"(d.starts > 0 AND d.due_at < lapinq_never() AND NOT {_D_SUSPENDED})",
     ShownState.BLOCKED: "d.due_at = lapinq_never()",
+    ShownState.SUSPENDED: f"(d.due_at < lapinq_never() AND {_D_SUSPENDED})",
     ShownState.RUNNING: "(r.id IS NOT NULL AND r.cancel_requested_at IS NULL)",
     ShownState.STOPPING: "r.cancel_requested_at IS NOT NULL",
     ShownState.COMPLETED: "f.outcome = 'completed'",

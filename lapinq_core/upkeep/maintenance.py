@@ -13,6 +13,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
+from lapinq_core.durable.links import DecisionPruning
 from lapinq_core.error_groups import upkeep as errors_upkeep
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.fleet import workers
@@ -31,6 +32,7 @@ from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.pacing import Job, paced
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
+from lapinq_core.upkeep.step_pruning import StepPruning
 from lapinq_core.upkeep.unique_key_pruning import UniqueKeyPruning
 from lapinq_core.upkeep.vacuuming import VACUUM_INTERVAL_SECONDS, Vacuuming
 from lapinq_core.webhooks import deliveries
@@ -133,6 +135,8 @@ def _shared_jobs(notifier: Notifier, timer: DueTimer) -> list[Job]:
         Job("prune workers", PRUNE_INTERVAL_SECONDS, partial(_once, workers.prune)),
         Job("forget keys", FORGET_INTERVAL_SECONDS, _forget_keys),
         Job("prune unique keys", PRUNE_INTERVAL_SECONDS, UniqueKeyPruning().turn),
+        Job("prune steps", PRUNE_INTERVAL_SECONDS, StepPruning().turn),
+        Job("prune decisions", PRUNE_INTERVAL_SECONDS, DecisionPruning().turn),
         until_short("prune workflows", PRUNE_INTERVAL_SECONDS, changing.prune),
         until_short("prune sessions", PRUNE_INTERVAL_SECONDS, sessions.prune),
         until_short("prune login tries", PRUNE_INTERVAL_SECONDS, logins.prune),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import takewhile
 from typing import Any, Literal
 
 import msgspec
@@ -134,19 +133,11 @@ async def edges_of(
 
 async def graph_of(
     conn: psycopg.AsyncConnection, workflow_id: str, *, after: str | None = None, limit: int
-) -> tuple[list[Node], list[Edge], bool]:
-    """Its tasks as `tasks_of` returns them, fewer where more than `MAX_EDGES` edges lead to them, and these edges; and
-    whether there may be more tasks. There is always one: no task has so many parents."""
+) -> tuple[list[Node], list[Edge]]:
+    """Its tasks as `tasks_of` returns them, and the edges that lead to these."""
     nodes = await tasks_of(conn, workflow_id, after=after, limit=limit)
-    has_more = len(nodes) == limit
-    params = {"ids": [node.id for node in nodes], "limit": MAX_EDGES + 1}
-    edges = [Edge(*row) for row in await all_rows(conn, sql("edges_into"), params, prepare=False)]
-    if len(edges) > MAX_EDGES:
-        cut = edges[-1].child
-        nodes = list(takewhile(lambda node: node.ref != cut, nodes))
-        edges = [edge for edge in edges if edge.child != cut]
-        has_more = True
-    return nodes, edges, has_more
+    params = {"ids": [node.id for node in nodes]}
+    return nodes, [Edge(*row) for row in await all_rows(conn, sql("edges_into"), params, prepare=False)]
 
 
 async def queues_of_workflow(conn: psycopg.AsyncConnection, workflow_id: str) -> list[str] | None:

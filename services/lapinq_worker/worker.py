@@ -27,6 +27,7 @@ from lapinq_core.domain.tasks.outcome import WorkerLost
 from lapinq_core.domain.tasks.task_lines import TASKS
 from lapinq_core.fleet import workers
 from lapinq_core.importing import load_middleware
+from lapinq_core.intake.enqueueing import Taken
 from lapinq_core.runtime.loops import Loop, Service, stop_all
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
@@ -60,6 +61,7 @@ from lapinq_worker.running.pools.pool_set import PoolSet, logs_tasks
 from lapinq_worker.running.time_limits import limits_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
+from lapinq_worker.settling.step_store import StepStore
 from lapinq_worker.shutdown import FLUSH_SECONDS, Shutdown
 
 POOL_SIZE = 3
@@ -95,6 +97,7 @@ class Worker:
                      on_written                Fetcher.ends_written
                      notices                   CompletionNotices ──▸ Notifier ──▸ servers
         Inbox, Canceller   on_ended            Settler.add, for jobs that never start
+        StepStore    on_taken                  Notifier.wake, DueTimer.fire_in
         Rescuer      on_ready                  Notifier.wake
         Membership   on_declared_dead          drop what waits, interrupt what runs
                      on_claiming_changed       Dispatcher.start_what_fits, Fetcher.heard
@@ -172,6 +175,7 @@ class Worker:
             may_start=self._may_start,
             starts=self._reports.tally.starts,
         )
+        self._steps = StepStore(self._pool, settings.allowed_modules, self._spawned, settings.public_url)
         self._pools = PoolSet(self._dispatcher, settings, limits)
         self._canceller = Canceller(self._dispatcher, self._pools.all, self._settler.add)
         functions = Functions(
@@ -185,7 +189,7 @@ class Worker:
         self._inbox = Inbox(
             self._dispatcher,
             functions,
-            self._reports.host(limits, url),
+            self._reports.host(limits, url, self._steps, settings.max_payload_size),
             self._membership,
             self._reports.tally,
             poll_interval=settings.worker_poll_interval,
@@ -239,6 +243,11 @@ class Worker:
         )
         self._guard = make_guard(settings, self._membership.name, self._pools.coroutines, handover, reexec)
         self._subscribe()
+
+    def _spawned(self, taken: Taken) -> None:
+        self._notifier.wake(taken.queues)
+        if taken.due_in is not None:
+            self._due_timer.fire_in(taken.due_in)
 
     def _cancel(self, task_id: str, token: str) -> None:
         self._canceller.stop(task_id, token)
@@ -352,6 +361,7 @@ class Worker:
     def _services_until_the_end(self) -> list[Service]:
         return [
             Service("settler", self._settler.run),
+            Service("steps", self._steps.run),
             Service("notifier", self._notifier.run),
             Service("notifier of ends", self._done_notifier.run),
             *self._reports.services(self._metrics.times),

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
 from lapinq import (
+    AsyncCurrentTask,
     AsyncTaskQueue,
     AsyncWorkflow,
     Backoff,
@@ -42,12 +43,15 @@ from lapinq import (
     TaskQueue,
     TaskRef,
     TimeLimit,
+    WaitTimeout,
     Webhook,
     Workflow,
     WorkflowRef,
     current_task,
+    step,
     verify_webhook,
 )
+from lapinq import aio as lapinq_aio
 from lapinq.contrib.django import database_url
 from lapinq.contrib.flask import AppContext
 from lapinq.contrib.starlette import lifespan, mount
@@ -60,6 +64,7 @@ from lapinq.errors import (
     RequestRefused,
     ResultTimeout,
     ServerUnavailable,
+    StepRefused,
     TaskFailed,
     TaskNotImportable,
     TypeMismatch,
@@ -78,6 +83,7 @@ from lapinq.testing import (
     InlineTasks,
     RunningTask,
     captured,
+    crash_everywhere,
     database,
     inline,
     running_as,
@@ -323,7 +329,9 @@ def try_it() -> None:
         NotEnqueued,
         NotPersisted,
         LeaseLost,
+        StepRefused,
         InvalidValue,
+        WaitTimeout,
     ) as error:
         base: LapinqError = error
         print(base)
@@ -461,6 +469,12 @@ def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> Non
         reported: list[tuple[int, str | None]] = task.reported
         print(reported)
         travel(5.5)
+        ran.signal(ran[0], "approved", {"by": "Eva"})
+        task.signal("approved")
+        spawned: EnqueuedTasks = task.spawned
+        crashed: EnqueuedTask = crash_everywhere(add, 1, signals={"approved": True}, label="a")
+        crash_everywhere(add, 1, signals=lambda names: dict.fromkeys(names[:1]))
+        print(spawned, crashed)
     with database() as private:
         DatabaseWorker(private, worker_concurrency=1).drain(timeout=5)
         asyncio.run(DatabaseWorker(private).adrain(timeout=5))
@@ -472,6 +486,8 @@ def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> Non
     with captured() as tasks:
         tasks.assert_enqueued(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         running_as(attempts=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        crash_everywhere(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        crash_everywhere(add, signals=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         travel()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
@@ -518,3 +534,90 @@ async def wrong_main() -> None:
     len(add.queue(1).result())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     len(await add.queue(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     fetch.aqueue("x")  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+
+
+@dataclass
+class Receipt:
+    number: int
+
+
+def charge(order: int) -> Receipt:
+    return Receipt(order)
+
+
+async def acharge(order: int) -> Receipt:
+    return Receipt(order)
+
+
+@step
+def pay(order: int) -> Receipt:
+    return Receipt(order)
+
+
+@step(name="ship")
+async def ship(order: int) -> str:
+    return str(order)
+
+
+paid: Receipt = pay(1)
+shipped: str = asyncio.run(ship(1))
+pay("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@queue.task(version="2")
+def durable(order: int) -> int:
+    task = current_task()
+    receipt: Receipt = task.step("charge", charge, order, key="a")
+    stored: Receipt = task.using(Session()).step("charge", charge, order)
+    task.sleep(5)
+    task.sleep_until(datetime(2026, 1, 1, tzinfo=UTC))
+    try:
+        value: Any = task.wait_for_signal("go", timeout=5)
+    except WaitTimeout:
+        value = None
+    first = task.wait_for_any("yes", "no")
+    ref: TaskRef[int] = task.spawn(add, 1, b=2)
+    total: int = task.wait_for_task(ref, timeout=5)
+    other: Any = task.wait_for_task("id")
+    task.spawn(add, "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task.spawn(key_of, 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    print(receipt, stored, value, other, first.name.upper(), first.value)
+    return total
+
+
+@async_queue.task(version="2")
+async def adurable(order: int) -> int:
+    task: AsyncCurrentTask = lapinq_aio.current_task()
+    same: CurrentTask = task
+    receipts: tuple[Receipt, Receipt] = await asyncio.gather(
+        task.step("charge", charge, order, key="a"), task.step("charge", acharge, order, key="b")
+    )
+    stored: Receipt = await task.using(AsyncSession()).step("charge", charge, order)
+    await task.sleep(5)
+    await task.sleep_until(datetime(2026, 1, 1, tzinfo=UTC))
+    value: Any = await task.wait_for_signal("go", timeout=5)
+    first = await task.wait_for_any("yes", "no")
+    link: str = await task.signal_url("yes", title="Go?", expires=60)
+    ref: TaskRef[int] = await task.spawn(add, 1, b=2)
+    total: int = await task.wait_for_task(ref, timeout=5)
+    print(receipts, stored, value, same.id, link, first.name.upper(), await ship(1))
+    return total
+
+
+def steer(ref: TaskRef[int], connection: Session) -> None:
+    ref.signal("go", {"by": "Eva"})
+    queue.signal("id", "go")
+    queue.using(connection).signal("id", "go", [1])
+    found: list[dict[str, Any]] = ref.steps()
+    print(found)
+
+
+async def asteer(ref: TaskRef[int], connection: AsyncSession) -> None:
+    await ref.asignal("go", {"by": "Eva"})
+    await async_queue.signal("id", "go")
+    await queue.using(connection).signal("id", "go", [1])
+    found: list[dict[str, Any]] = await ref.asteps()
+    print(found)
+
+
+queue.task(version=2)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]

@@ -101,7 +101,24 @@ class CancelTask(msgspec.Struct, frozen=True):
     running: bool = False
 
 
+class ReadSteps(msgspec.Struct, frozen=True):
+    """A page of the steps and waits of a task: the one after that whose answer had this cursor."""
+
+    task_id: str
+    cursor: str | None = None
+
+
+class SendSignal(msgspec.Struct, frozen=True):
+    """`value` is JSON. `key` recognizes a repeated call."""
+
+    task_id: str
+    name: str
+    value: bytes
+    key: str
+
+
 Storing = Enqueue | EnqueueBatch | EnqueueWorkflow
 OfTask = ReadStatus | ReadProgress | ReadResult | ReadWhy | CancelTask
 OfWorkflow = AddToWorkflow | CloseWorkflow | ReadWorkflow | CancelWorkflow | RetryWorkflow
-Call = Storing | OfTask | OfWorkflow
+OfDurable = ReadSteps | SendSignal
+Call = Storing | OfTask | OfWorkflow | OfDurable

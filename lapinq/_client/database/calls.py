@@ -24,9 +24,11 @@ from lapinq._client.calling.calls import (
     ReadProgress,
     ReadResult,
     ReadStatus,
+    ReadSteps,
     ReadWhy,
     ReadWorkflow,
     RetryWorkflow,
+    SendSignal,
 )
 from lapinq._client.database.workflow_calls import prepared_for_workflow, stored_before
 from lapinq._client.transaction.insertion import Refused, accepted_one
@@ -39,8 +41,12 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests import refusals
 from lapinq_core.domain.requests.enqueue import read_task
 from lapinq_core.domain.requests.refusals import ErrorBody
+from lapinq_core.domain.requests.signals import read_value
 from lapinq_core.domain.tasks.chosen_id import key_of, needs_key
 from lapinq_core.domain.tasks.state import FINAL
+from lapinq_core.durable import signals
+from lapinq_core.durable.reading import list_steps
+from lapinq_core.durable.signals import NoSuchTask, SignalRefused
 from lapinq_core.intake.idempotency import Earlier, Key, KeyHeld, UniqueKeyBusy
 from lapinq_core.intake.unique_keys import Met, UniqueConflict
 from lapinq_core.lookup.explanation import explain
@@ -48,7 +54,7 @@ from lapinq_core.tasks import actions, inspect
 from lapinq_core.tasks.due_notices import announce
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     import psycopg
 
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
     from lapinq_core.db.channels import Notice
     from lapinq_core.domain.tasks.state import Status
     from lapinq_core.domain.tasks.task import NewTask
+    from lapinq_core.intake.enqueueing import Taken
 
 Work = Callable[["Running"], Coroutine[Any, Any, Answer]]
 _LATER = {"retry-after": "1"}
@@ -84,6 +91,10 @@ def prepared(call: Call, timeout: float) -> Work:
             return partial(_within, timeout, partial(_why, _id(task_id)))
         case CancelTask(task_id, running):
             return partial(_within, timeout, partial(_cancel, _id(task_id), running))
+        case ReadSteps(task_id, cursor):
+            return partial(_within, timeout, partial(_steps, _id(task_id), int(cursor or 0)))
+        case SendSignal():
+            return partial(_within, timeout, _signal(call))
         case AddToWorkflow() | CloseWorkflow() | ReadWorkflow() | CancelWorkflow() | RetryWorkflow():
             workflow_id = _id(call.workflow_id, "a workflow id")
             try:
@@ -206,6 +217,39 @@ async def _result(task_id: str, wait: float, running: Running) -> Answer:
 async def _why(task_id: str, running: Running) -> Answer:
     found = await running.database.run(explain, task_id)
     return _unknown() if found is None else Answer(200, msgspec.json.encode(found))
+
+
+async def _steps(task_id: str, skip: int, running: Running) -> Answer:
+    if await running.database.run(inspect.get_names, task_id) is None:
+        return _unknown()
+    found, following = await running.database.run(list_steps, task_id, skip=skip)
+    headers = {} if following is None else {"x-next-cursor": str(following)}
+    return Answer(200, f"[{','.join(found)}]".encode(), headers)
+
+
+def _signal(call: SendSignal) -> Work:
+    task_id = _id(call.task_id)
+    try:
+        value = read_value(call.value)
+    except InvalidValue as error:
+        raise CallRefused(_refused(400, refusals.invalid_value(error))) from error
+    digest = hashlib.sha256(f"POST {task_id} {call.name}\n".encode() + call.value).digest()
+    send = partial(
+        signals.send, task_id=task_id, name=call.name, value=value, key=Key(f"database\n{call.key}", digest)
+    )
+    return partial(_send, send, len(value), _json(202, {"id": task_id, "signal": call.name}))
+
+
+async def _send(
+    send: Callable[..., Awaitable[tuple[Earlier | None, Taken]]], size: int, sent: Answer, running: Running
+) -> Answer:
+    try:
+        await running.batcher.put_with(send, (), size)
+    except NoSuchTask:
+        return _unknown()
+    except SignalRefused as error:
+        return _refused(409, ErrorBody(str(error)))
+    return sent
 
 
 async def _cancel(task_id: str, also_running: bool, running: Running) -> Answer:

@@ -148,11 +148,11 @@ async def _read(workflow_id: str, call: ReadWorkflow, running: Running) -> Answe
         shown["metadata"] = msgspec.json.decode(found.metadata)
     headers: dict[str, str] = {}
     if call.tasks:
-        nodes, edges, has_more = await running.database.run(
+        nodes, edges = await running.database.run(
             reading.graph_of, workflow_id, after=call.cursor, limit=MAX_TASKS
         )
         shown["tasks"], shown["edges"] = nodes, edges
-        if has_more:
+        if len(nodes) == MAX_TASKS:
             headers["x-next-cursor"] = nodes[-1].id
     return Answer(200, encode(shown), headers)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     ExceptionTypes = type[BaseException] | tuple[type[BaseException], ...]
 
 _DELAY_OPTIONS = ("retry_delay", "retry_backoff")
+MAX_VERSION = 100
 _NOT_A_LIST = (str, bytes, bytearray, memoryview, Set, Mapping)
 
 
@@ -29,9 +30,12 @@ def make_handling(
     middleware: tuple[Middleware, ...],
     *,
     typed: bool = True,
+    version: str | None = None,
 ) -> Handling | None:
     """None if all of it is left at the defaults. Raises TypeError and `InvalidValue`."""
-    if retry is None and retry_for is None and not no_retry_for and not middleware and typed:
+    if version is not None:
+        _check_version(version)
+    elif retry is None and retry_for is None and not no_retry_for and not middleware and typed:
         return None
     from lapinq_core.domain.tasks.functions.handling import Handling
 
@@ -42,6 +46,7 @@ def make_handling(
         middleware,
         typed,
         None if retry_for is None else _exception_types("retry_for", retry_for),
+        version,
     )
 
 
@@ -60,6 +65,15 @@ def implied_retries(handling: Handling | None) -> int | None:
     """A list of delays implies as many retries. Other schedules imply no number."""
     schedule = None if handling is None else handling.retry
     return len(schedule.seconds) if isinstance(schedule, Delays) else None
+
+
+def _check_version(version: object) -> None:
+    if not isinstance(version, str):
+        raise TypeError(f'version must be a str, such as "2", not {version!r}')
+    if not version.strip() or not version.isprintable():
+        raise InvalidValue("version", "must be printable and not empty")
+    if len(version) > MAX_VERSION:
+        raise InvalidValue("version", f"must have at most {MAX_VERSION} characters")
 
 
 def _schedule(retry: Any) -> RetrySchedule:

@@ -18,9 +18,11 @@ from lapinq._client.calling.calls import (
     ReadProgress,
     ReadResult,
     ReadStatus,
+    ReadSteps,
     ReadWhy,
     ReadWorkflow,
     RetryWorkflow,
+    SendSignal,
 )
 from lapinq._client.environment import key_to_send
 from lapinq.version import __version__
@@ -80,6 +82,13 @@ def request_of(call: Call, server: ServerSettings) -> Request:
         case CancelTask(task_id, running):
             query = "?running=true" if running else ""
             return _request(server, "DELETE", _task_path(task_id) + query)
+        case ReadSteps(task_id, cursor):
+            query = "" if cursor is None else f"?cursor={quote(cursor, safe='')}"
+            return _request(server, "GET", f"{_task_path(task_id)}/steps{query}")
+        case SendSignal(task_id, name, value, key):
+            return _request(
+                server, "POST", f"{_task_path(task_id)}/signals/{quote(name, safe='')}", value, key
+            )
 
 
 def _task_path(task_id: str) -> str:

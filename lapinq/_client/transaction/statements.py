@@ -28,14 +28,18 @@ Verb = Literal[
     "find_idempotency_keys",
     "announce",
     "store_workflow",
+    "store_own_step",
+    "signal",
 ]
 Placeholder = Literal["%s", "$1"]
 
+_ROOMS: dict[Verb, str] = {"store_workflow": "workflows", "store_own_step": "durable", "signal": "durable"}
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """`argument` is what it is about: tasks, the names of limits, a key, notices, a part of a workflow."""
+    """`argument` is what it is about: tasks, the names of limits, a key, notices, a part of a workflow, the values of a
+    step by their names in the statement; of a signal its task, name and value."""
 
     verb: Verb
     argument: Any
@@ -47,10 +51,13 @@ class Statement(msgspec.Struct, frozen=True):
             return (encoded(self.argument),)
         if self.verb == "store_workflow":
             params = self.argument.params()
-            return tuple(params[name] for name in _PARAMETER.findall(sql("lapinq_core.workflows", self.verb)))
+            return tuple(params[name] for name in _PARAMETER.findall(_sql(self.verb)))
+        if self.verb == "signal":
+            return self.argument
         if self.verb == "find_idempotency_keys":
-            escaped = self.argument.replace("\\", "\\\\").replace('"', '\\"')
-            return (f'{{"{escaped}"}}',)
+            return (_array(self.argument),)
+        if self.verb == "store_own_step":
+            return tuple(self.argument[name] for name in _PARAMETER.findall(_sql(self.verb)))
         return (msgspec.json.encode(self.argument).decode(),)
 
     def text(self, placeholder: Placeholder) -> str:
@@ -65,10 +72,21 @@ def announcement(notices: Iterable[Notice]) -> Statement:
 
 @cache
 def _text(verb: Verb, placeholder: Placeholder) -> str:
-    room = "lapinq_core.workflows" if verb == "store_workflow" else "lapinq_core.intake"
     numbers = count(1)
 
     def written(_: re.Match[str]) -> str:
         return f"${next(numbers)}::text" if placeholder == "$1" else "%s::text"
 
-    return _PARAMETER.sub(written, sql(room, verb))
+    return _PARAMETER.sub(written, _sql(verb))
+
+
+def _sql(verb: Verb) -> str:
+    return sql(f"lapinq_core.{_ROOMS.get(verb, 'intake')}", verb)
+
+
+def _array(only: str | None) -> str:
+    """The text of an array with one text."""
+    if only is None:
+        return "{NULL}"
+    escaped = only.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{{"{escaped}"}}'

@@ -1,22 +1,36 @@
-"""Storing the tasks or the workflow of a call on a connection, for plain code and for coroutines, and announcing it."""
+"""Storing the tasks, the workflow or the signal of a call on a connection, for plain code and for coroutines, and
+announcing it."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lapinq._client.calling.calls import EnqueueWorkflow
-from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE, Insertion, Refused
+import msgspec
+
+from lapinq._client.calling.answer import Answer
+from lapinq._client.calling.calls import EnqueueWorkflow, SendSignal
+from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE, Insertion, Refused, refused
+from lapinq._client.transaction.statements import Statement
 from lapinq._client.transaction.workflow_insertion import WorkflowInsertion
 from lapinq.errors import RequestRefused
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.refusals import (
+    SIGNALS_FULL,
+    TASK_ENDED,
+    UNKNOWN_TASK,
+    ErrorBody,
+    invalid_value,
+    read_id,
+)
+from lapinq_core.domain.requests.signals import read_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 
-    from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Storing
     from lapinq._client.transaction.connections import AsyncConnection, SyncConnection
-    from lapinq._client.transaction.statements import Row, Statement
+    from lapinq._client.transaction.statements import Row
     from lapinq_core.db.channels import Notice
 
     T = TypeVar("T")
@@ -25,15 +39,17 @@ _OTHER_SCHEMA = frozenset({"42P01", "42883", "42703", "3F000"})
 """SQLSTATEs: there is no such table, function, column or schema."""
 
 
-async def astore(connection: AsyncConnection, call: Storing) -> Answer:
+async def astore(connection: AsyncConnection, call: Storing | SendSignal) -> Answer:
     """Raises the driver's errors, and `RequestRefused` if the database is not one of lapinq."""
+    if isinstance(call, SendSignal):
+        return await _send(connection, call)
     try:
         insertion = (
             WorkflowInsertion(call)
             if isinstance(call, EnqueueWorkflow)
             else Insertion(call, connection.tasks_at_once)
         )
-        with _explained():
+        with explained():
             async with connection.nested() if insertion.is_divisible else nullcontext():
                 await insertion.store(connection)
             if notices := insertion.notices():
@@ -43,8 +59,26 @@ async def astore(connection: AsyncConnection, call: Storing) -> Answer:
     return insertion.answer()
 
 
-def store(connection: SyncConnection, call: Storing) -> Answer:
+def store(connection: SyncConnection, call: Storing | SendSignal) -> Answer:
     return finished(astore(_Plain(connection), call))
+
+
+async def _send(connection: AsyncConnection, call: SendSignal) -> Answer:
+    try:
+        task_id, value = read_id("task_id", call.task_id, "a task id"), read_value(call.value)
+    except InvalidValue as error:
+        return refused(400, invalid_value(error))
+    with explained():
+        [(said,)] = await connection.fetch(Statement("signal", (task_id, call.name, value)))
+    match said:
+        case "unknown":
+            return refused(404, ErrorBody(UNKNOWN_TASK))
+        case "ended":
+            return refused(409, ErrorBody(TASK_ENDED))
+        case "full":
+            return refused(409, ErrorBody(SIGNALS_FULL))
+        case _:
+            return Answer(202, msgspec.json.encode({"id": task_id, "signal": call.name}))
 
 
 def finished(steps: Coroutine[Any, Any, T]) -> T:
@@ -84,7 +118,8 @@ class _Plain:
 
 
 @contextmanager
-def _explained() -> Generator[None]:
+def explained() -> Generator[None]:
+    """Raises `RequestRefused` if the database is not one of lapinq."""
     try:
         yield
     except Exception as error:

@@ -1,10 +1,11 @@
-"""Enqueueing in the caller's transaction: the tasks exist if it commits, and its savepoint, and only then."""
+"""Enqueueing, and sending signals, in the caller's transaction: they exist if it commits, and its savepoint, and only
+then."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.calling.calls import Storing
+from lapinq._client.calling.calls import SendSignal, Storing
 from lapinq._client.transaction.connections import LendsSync
 from lapinq._client.transaction.drivers import adapted, driver_of, is_async
 from lapinq._client.transaction.storing import astore, store
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class InTransaction:
-    """A transport over a connection that belongs to the caller. All it can do is enqueue.
+    """A transport over a connection that belongs to the caller. All it can do is enqueue, and send signals.
 
     Raises the driver's errors, which end the transaction. So no call is repeated.
     """
@@ -32,14 +33,14 @@ class InTransaction:
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         """Raises TypeError if the connection is for coroutines."""
         self.check_plain()
-        assert isinstance(call, Storing)
+        assert isinstance(call, Storing | SendSignal)
         connection: Any = adapted(self.connection, self._driver)
         return store(connection, call)
 
     async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         """Raises TypeError if the connection is for plain code."""
         self.check_async()
-        assert isinstance(call, Storing)
+        assert isinstance(call, Storing | SendSignal)
         connection: Any = adapted(self.connection, self._driver)
         if isinstance(connection, LendsSync):
             return await connection.run_sync(lambda sync: store(sync, call))

@@ -82,7 +82,7 @@ def load_result(task_id: str, alias: str, connection: BaseDatabaseWrapper) -> Ta
         backend=alias,
     )
     # A released attempt used up no start: it never began, was interrupted by a stop of its worker, or snoozed.
-    attempts = [attempt for attempt in history.attempts if attempt.outcome != "released"]
+    attempts = [attempt for attempt in history.attempts if attempt.outcome not in ("released", "suspended")]
     started = [attempt for attempt in attempts if attempt.started_at is not None]
     result = TaskResult(
         task=task,

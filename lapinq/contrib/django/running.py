@@ -26,7 +26,7 @@ from lapinq.contrib.django.tasks_framework import (
     task_started,
 )
 from lapinq.contrib.django.times import of_the_project
-from lapinq_core.domain.errors import Cancel, RateLimited, Snooze
+from lapinq_core.domain.errors import Cancel, OtherVersion, RateLimited, Snooze, Suspend
 from lapinq_core.domain.tasks.context import CurrentTask, current_task
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class _Execution:
 
     def failed(self, error: BaseException) -> bool:
         """Whether the task is finished with that: there will be no retry."""
-        if isinstance(error, Snooze | RateLimited) or (
+        if isinstance(error, Snooze | RateLimited | Suspend | OtherVersion) or (
             self._attempt.attempt <= self._attempt.max_retries and not isinstance(error, Cancel)
         ):
             return False

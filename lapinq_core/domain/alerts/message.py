@@ -16,6 +16,7 @@ from lapinq_core.domain.alerts.news import (
     DeadWorker,
     ErrorNews,
     News,
+    NewWait,
     RegressedError,
     Trial,
 )
@@ -106,6 +107,12 @@ def sentence_of(news: News) -> str:
                 f" {why_open(news.failures, news.attempts, news.window_seconds)};"
                 f" it tries one task at {_time(tries_at)}"
             )
+        case NewWait():
+            until = "" if news.deadline is None else f", until {_time(news.deadline)}"
+            asked = "" if news.title is None else f": {news.title}"
+            return (
+                f"{news.task_name} in {news.queue_name} waits for {' or '.join(news.signals)}{until}{asked}"
+            )
         case Trial():
             return f"Test message, sent by {news.sent_by}"
         case _:
@@ -125,6 +132,10 @@ def link_of(news: News, public_url: str | None) -> str | None:
             path = f"queue?name={quote(news.queue_name, safe='')}"
         case DeadWorker():
             path = f"workers/{news.worker_id}"
+        case NewWait(signals=[name]):
+            path = f"tasks/{news.task_id}/signal?name={quote(name, safe='')}"
+        case NewWait():
+            path = f"tasks/{news.task_id}"
         case Trial():
             path = "admin/notifications"
         case _:

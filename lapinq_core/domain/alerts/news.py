@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     BACKLOG = "backlog"
     DEAD_WORKER = "worker.dead"
     BREAKER = "breaker"
+    WAIT = "wait"
 
 
 class ErrorNews(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,13 +70,24 @@ class BreakerNews(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", 
     task_name: str | None = None
 
 
+class NewWait(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="wait"):
+    """A task waits for the first of `signals`, until `deadline` if it has one. `title` is what it asks by a link."""
+
+    queue_name: str
+    task_id: str
+    task_name: str
+    signals: list[str]
+    title: str | None
+    deadline: datetime | None
+
+
 class Trial(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="test"):
     """Somebody tries whether a rule's messages arrive."""
 
     sent_by: str
 
 
-News = NewError | RegressedError | Backlog | DeadWorker | BreakerNews | Trial
+News = NewError | RegressedError | Backlog | DeadWorker | BreakerNews | NewWait | Trial
 
 MAX_ERROR = 300
 """Characters of an error in a message."""

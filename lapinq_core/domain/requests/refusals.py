@@ -14,6 +14,8 @@ NOTHING_HERE = "there is nothing at this path"
 UNKNOWN_TASK = "there is no task with this id"
 UNKNOWN_WORKFLOW = "there is no workflow with this id"
 NOT_FINISHED = "task not finished"
+TASK_ENDED = "the task has ended, so it takes no more signals"
+SIGNALS_FULL = "the task has 10,000 signals that it has not taken: wait until it takes some, or cancel it"
 STILL_RUNNING = "the task is running: use DELETE with ?running=true to ask it to stop"
 MOVING = "the task changed its status at every try; try again"
 MAX_IN_BATCH = 1000

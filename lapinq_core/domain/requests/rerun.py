@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.enqueue import EnqueueRequest, TaskReader
@@ -23,6 +24,7 @@ from lapinq_core.domain.requests.values import (
     WebhookUrl,
     doc,
 )
+from lapinq_core.domain.tasks.durable.calls import MAX_STEPS, check_name
 from lapinq_core.domain.tasks.references import ParentOutcome, resolve_json
 from lapinq_core.domain.tasks.task import NewTask, check_own
 
@@ -81,15 +83,35 @@ class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "Start it when calls with the key have stopped for a while; with `unique` null, if the task has a key."
         ),
     ] = UNSET
+    from_step: Annotated[
+        str | UnsetType | None,
+        doc(
+            "A step or wait of the earlier task. The new one takes over those that ended and began before it.",
+            example="charge",
+        ),
+    ] = UNSET
+    from_occurrence: Annotated[
+        int | UnsetType | None,
+        doc("Which, if the task has several of this name, from 0. Default: the first."),
+    ] = UNSET
+
+
+class FromStep(msgspec.Struct, frozen=True):
+    """The step of the earlier task from which the new one runs."""
+
+    name: str
+    occurrence: int
 
 
 class Rerun(msgspec.Struct, frozen=True):
-    """The new task, the fields that the request changes, and the earlier task."""
+    """The new task, the fields that the request changes, the earlier task, and the step of that from which the new
+    one runs, if it does not from its beginning."""
 
     task: NewTask
     changes: dict[str, Any]
     earlier: EnqueueRequest
     earlier_queue: str
+    from_step: FromStep | None
 
 
 def read_rerun(
@@ -101,10 +123,30 @@ def read_rerun(
     """
     asked = decode(_changes, body) if body else RerunRequest()
     changes = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not UNSET}
+    name, occurrence = changes.pop("from_step", None), changes.pop("from_occurrence", None)
     before = decode(_earlier, earlier.encode())
     task = TaskReader(allowed, request_id).task(msgspec.structs.replace(before, **changes), new_id())
     assert before.queue_name is not None
-    return Rerun(task, changes, before, before.queue_name)
+    return Rerun(task, changes, before, before.queue_name, _from_step(task, name, occurrence))
+
+
+def _from_step(task: NewTask, name: str | None, occurrence: int | None) -> FromStep | None:
+    if name is None:
+        if occurrence is not None:
+            raise InvalidValue("from_occurrence", "is the occurrence of from_step, which is missing")
+        return None
+    if task.ttl_seconds == 0:
+        raise InvalidValue(
+            "from_step", "can't be of a fire-and-forget task (ttl_seconds 0), which keeps no steps"
+        )
+    if task.debounce is not None or (task.unique is not None and task.unique.on_conflict == "replace"):
+        raise InvalidValue(
+            "from_step", "can't be combined with a unique key that replaces another task, nor with debounce"
+        )
+    check_name("from_step", name)
+    if not 0 <= (occurrence or 0) < MAX_STEPS:
+        raise InvalidValue("from_occurrence", f"must be between 0 and {MAX_STEPS - 1}")
+    return FromStep(name, occurrence or 0)
 
 
 def put_in_results(task: NewTask, outcomes: Mapping[str, ParentOutcome]) -> None:

@@ -15,10 +15,12 @@ from lapinq_core.domain.tasks.outcome import (
     Completed,
     Died,
     Interrupted,
+    OfOtherVersion,
     Outcome,
     Raised,
     RetryAsked,
     Snoozed,
+    Suspended,
     Throttled,
     TimedOut,
     Unretryable,
@@ -27,6 +29,12 @@ from lapinq_core.domain.tasks.outcome import (
     WorkerLost,
 )
 from lapinq_core.domain.tasks.retry import RetryPolicy, may_retry, retry_wait
+
+SUSPENDED = "suspended: "
+"""How the reason of an attempt begins that ended as its task waits."""
+SUSPENDED_SECONDS = 200_000_000_000.0
+"""When the task is due until the database finds out when its waits are over (`lapinq_until_woken`)."""
+OTHER_VERSION_SECONDS = 30.0
 
 
 class Isolation(IntEnum):
@@ -108,6 +116,10 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             return Fail(error, traceback)
         case Snoozed(seconds=seconds):
             return Release(f"snoozed for {seconds:g} s", seconds)
+        case Suspended(waits=waits):
+            return Release(SUSPENDED + waits, SUSPENDED_SECONDS)
+        case OfOtherVersion(reason=reason):
+            return Release(reason, OTHER_VERSION_SECONDS * (0.5 + rand))
         case Throttled(limit=limit, seconds=seconds):
             missing = f"RateLimited: there is no limit with the name {limit!r}"
             otherwise = _failed(policy, attempt, retry_wait(policy, attempt, rand), missing)

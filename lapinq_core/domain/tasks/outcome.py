@@ -37,6 +37,18 @@ class Snoozed(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
+class Suspended(msgspec.Struct, frozen=True, tag=True):
+    """A durable task waits, for what `waits` says: it runs again when that has come, without counting this attempt."""
+
+    waits: str
+
+
+class OfOtherVersion(msgspec.Struct, frozen=True, tag=True):
+    """The task has steps of another version of the function than this worker has, as `reason` says."""
+
+    reason: str
+
+
 class Throttled(msgspec.Struct, frozen=True, tag=True):
     """The function raised `RateLimited`: close the limit for `seconds`, and run it again when that opens, without
     counting this attempt."""
@@ -98,6 +110,8 @@ Outcome = (
     | RetryAsked
     | Unretryable
     | Snoozed
+    | Suspended
+    | OfOtherVersion
     | Throttled
     | Cancelled
     | Unstorable

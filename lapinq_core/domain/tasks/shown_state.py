@@ -1,4 +1,4 @@
-"""The states that people think in. They divide the published statuses: pending into five, running into two.
+"""The states that people think in. They divide the published statuses: pending into six, running into two.
 
 Pages show them and searches take them. `Status` is what the API publishes for a task.
 """
@@ -20,6 +20,8 @@ class ShownState(StrEnum):
     """It waits for its time, after at least one start."""
     BLOCKED = "blocked"
     """It belongs to a workflow and waits for its parents, whatever its time and starts."""
+    SUSPENDED = "suspended"
+    """A durable task that waits: for a signal, for another task, or until its sleep is over."""
     PAUSED = "paused"
     """It would be ready, but its queue is paused."""
     RUNNING = "running"
@@ -38,6 +40,7 @@ STATUS_OF: dict[ShownState, Status] = {
             ShownState.SCHEDULED,
             ShownState.RETRYING,
             ShownState.BLOCKED,
+            ShownState.SUSPENDED,
             ShownState.PAUSED,
         ),
         Status.PENDING,
@@ -55,17 +58,26 @@ DELAYED = frozenset({ShownState.SCHEDULED, ShownState.RETRYING})
 
 
 def state_of(
-    status: Status, *, is_delayed: bool, is_blocked: bool, starts: int, is_paused: bool, is_stopping: bool
+    status: Status,
+    *,
+    is_delayed: bool,
+    is_blocked: bool,
+    is_suspended: bool,
+    starts: int,
+    is_paused: bool,
+    is_stopping: bool,
 ) -> ShownState:
     """The state of a task.
 
-    `is_delayed` says whether it waits for its time, `is_blocked` whether it waits for its parents, `is_paused` whether
-    its queue is paused, `is_stopping` whether the running attempt was asked to stop. What does not concern a task of
-    this status is ignored.
+    `is_delayed` says whether it waits for its time, `is_blocked` whether it waits for its parents, `is_suspended`
+    whether its last attempt ended in a wait, `is_paused` whether its queue is paused, `is_stopping` whether the running
+    attempt was asked to stop. What does not concern a task of this status is ignored.
     """
     match status:
         case Status.PENDING if is_blocked:
             return ShownState.BLOCKED
+        case Status.PENDING if is_suspended:
+            return ShownState.SUSPENDED
         case Status.PENDING if is_delayed:
             return ShownState.RETRYING if starts else ShownState.SCHEDULED
         case Status.PENDING:

@@ -27,8 +27,8 @@ TRANSITIONS: dict[Status, dict[Status, str]] = {
         Status.COMPLETED: "the function returns",
         Status.FAILED: "it fails, times out or loses its worker, and no retry is left",
         Status.PENDING: (
-            "it is retried, snoozes, is released by a worker that stops, or parked while the circuit breaker of its"
-            " name is open"
+            "it is retried, snoozes, is suspended, is released by a worker that stops, or parked while the circuit"
+            " breaker of its name is open"
         ),
         Status.CANCELLED: "a user cancels it, or it cancels itself",
     },

@@ -18,12 +18,13 @@ WITH releases AS MATERIALIZED (
      CROSS JOIN jsonb_array_elements(r.registered) AS task
      GROUP BY task
 )
-SELECT coalesce(json_agg(o ORDER BY o.module_path, o.task_name, o.options, o.parameters), '[]')::text
+SELECT coalesce(json_agg(o ORDER BY o.module_path, o.task_name, o.options, o.parameters, o.version), '[]')::text
   FROM (SELECT task ->> 'task_name' AS task_name,
                task ->> 'module_path' AS module_path,
                task ->> 'queue_name' AS queue_name,
                task -> 'options' AS options,
                task -> 'parameters' AS parameters,
+               task ->> 'version' AS version,
                (SELECT coalesce(json_agg(name ORDER BY name), '[]')
                   FROM json_array_elements(t.names) AS part
                  CROSS JOIN json_array_elements_text(part) AS name) AS workers

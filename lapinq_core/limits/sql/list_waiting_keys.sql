@@ -93,7 +93,7 @@ SELECT json_build_object(
                                     'blocked_by', CASE t.blocked_by WHEN 'key_order' THEN 'order'
                                                                     WHEN 'key_full' THEN 'max_running_per_key'
                                                                     WHEN 'key_rate' THEN 'rate_per_key' END,
-                                    'until', nullif(t.until, lapinq_never()),
+                                    'until', CASE WHEN t.until < lapinq_until_woken() THEN t.until END,
                                     'holder',
                                     (SELECT json_build_object('task_id', h.id, 'task_name', h.task_name,
                                                               'started_at', t.claimed_at)

@@ -1,7 +1,7 @@
 -- name: blocks
 -- What keeps a pending task from starting, the reason to tell first. `until` is NULL where no time ends it.
 -- Locks nothing; lapinq_blocks_1 tells what it reads.
-SELECT kind, rate, name, nullif(until, lapinq_never()), task::text, running, max_running, tokens, units
+SELECT kind, rate, name, CASE WHEN until < lapinq_until_woken() THEN until END, task::text, running, max_running, tokens, units
   FROM lapinq_blocks_1(ARRAY[%(id)s::uuid])
  ORDER BY nth, name
 

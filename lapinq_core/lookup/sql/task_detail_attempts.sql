@@ -18,7 +18,9 @@ WITH ended AS MATERIALIZED (
       FROM lapinq_running
      WHERE id = %(id)s::uuid
     UNION ALL
-    SELECT place, attempt, outcome, error, traceback, logs, run_seconds, claimed_at, finished_at, worker_id,
+    SELECT place, attempt,
+           CASE WHEN outcome = 'released' AND starts_with(error, 'suspended: ') THEN 'suspended' ELSE outcome END,
+           error, traceback, logs, run_seconds, claimed_at, finished_at, worker_id,
            requeued_at, requeued_by, profile IS NOT NULL
       FROM ended
      WHERE place <= %(limit)s::integer

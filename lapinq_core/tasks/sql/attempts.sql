@@ -11,7 +11,9 @@ WITH known AS MATERIALIZED (
      ORDER BY finished_at DESC
      LIMIT %(limit)s::integer
 ), shown AS (
-    SELECT attempt, outcome, result, error, traceback, logs, progress, progress_message, run_seconds,
+    SELECT attempt,
+           CASE WHEN outcome = 'released' AND starts_with(error, 'suspended: ') THEN 'suspended' ELSE outcome END AS outcome,
+           result, error, traceback, logs, progress, progress_message, run_seconds,
            claimed_at AS started_at, finished_at, worker_id, final, requeued_at, requeued_by,
            profile IS NOT NULL AS has_profile
       FROM ended

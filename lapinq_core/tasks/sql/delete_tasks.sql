@@ -1,4 +1,4 @@
--- Deletes the matching tasks of a batch that are not running, with their place and all attempts. {looked} and {picked}
+-- Deletes the matching tasks of a batch that are not running, with their place, all attempts and their steps. {looked} and {picked}
 -- are queries for the batch and for its matching tasks (`filters.py`).
 -- Returns how many it deleted, how many matching ones are running, the ids that moved or were locked, no queues, the
 -- last id of the batch and its size.
@@ -48,6 +48,10 @@ WITH looked AS MATERIALIZED (
      USING ended e
      WHERE a.task_id = e.id
        AND NOT a.final
+), forgotten_steps AS (
+    DELETE FROM lapinq_steps s
+     USING ended e
+     WHERE s.task_id = e.id
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending, completed, failed, cancelled, expired)
     SELECT queue_name,

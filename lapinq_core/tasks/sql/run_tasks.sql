@@ -21,7 +21,7 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_delayed d
      USING locked l
      WHERE d.id = l.id
-       AND d.due_at < lapinq_never()
+       AND (d.due_at < lapinq_never()) IS TRUE -- not by the index of times
     RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation, d.lane, d.units
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since, lane, units)

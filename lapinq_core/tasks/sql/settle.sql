@@ -43,6 +43,7 @@ WITH ended AS (
       FROM ended
      WHERE NOT final
        AND delay > 0
+     ORDER BY id
 ), told AS (
     INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, error, attempt, started_at,
                                  finished_at, retry_since, due_at)

@@ -9,7 +9,8 @@ WITH ended AS MATERIALIZED (
      ORDER BY finished_at DESC
      LIMIT 200
 ), shown AS (
-    SELECT outcome, error, traceback, claimed_at AS started_at, worker_id, finished_at
+    SELECT CASE WHEN outcome = 'released' AND starts_with(error, 'suspended: ') THEN 'suspended' ELSE outcome END AS outcome,
+           error, traceback, claimed_at AS started_at, worker_id, finished_at
       FROM ended
     UNION ALL
     SELECT 'running', NULL, NULL, claimed_at, worker_id, NULL

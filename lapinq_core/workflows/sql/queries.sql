@@ -9,15 +9,14 @@ SELECT e.parent_id::text, e.child_id::text
  LIMIT greatest(0, %(limit)s::integer)
 
 -- name: edges_into
--- The refs of the parents and children of the first `limit` edges that lead to these tasks, child by child in the order of
--- their ids. Locks nothing. Relies on lapinq_workflow_edges_child and lapinq_workflow_tasks_pkey.
+-- The refs of the parents and children of all edges that lead to these tasks. Locks nothing. Relies on
+-- lapinq_workflow_edges_child and lapinq_workflow_tasks_pkey.
 SELECT p.ref, c.ref
   FROM lapinq_workflow_edges e
   JOIN lapinq_workflow_tasks p ON p.task_id = e.parent_id
   JOIN lapinq_workflow_tasks c ON c.task_id = e.child_id
  WHERE e.child_id = ANY (%(ids)s::uuid[])
  ORDER BY e.child_id, e.parent_id
- LIMIT greatest(0, %(limit)s::integer)
 
 -- name: end_workflow
 -- Ends a workflow of which no task is left, or opens it again. The caller has locked it. Locks nothing else.

@@ -14,6 +14,7 @@ from lapinq_worker.running.failures import FailureTally
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.tally import Tally
 from lapinq_worker.running.time_limits import Limits
+from lapinq_worker.settling.step_store import StepStore
 
 
 class Reports:
@@ -30,8 +31,8 @@ class Reports:
         self.figures = Recorder(pool, self.tally)
         self.errors = ErrorRecorder(pool, self.failures, lambda: membership.name, release)
 
-    def host(self, limits: Limits, database_url: str) -> Host:
-        """How running attempts report."""
+    def host(self, limits: Limits, database_url: str, steps: StepStore, max_payload_size: int) -> Host:
+        """How running attempts report. `steps` answers durable ones, whose results may have so many bytes."""
         return Host(
             limits,
             database_url=database_url,
@@ -39,6 +40,8 @@ class Reports:
             note_log=self.live_logs.note,
             note_profile=self.profiles.note,
             lease_is_current=lambda: self._membership.is_current,
+            ask=steps.ask,
+            max_payload_size=max_payload_size,
         )
 
     def services(self, times: LoopTimes) -> list[Service]:

@@ -179,6 +179,8 @@ class Dispatcher:
         self.ended_count += 1
         if self._isolated_jobs:
             self._isolated_jobs.discard(job)
+        if job.calls is not None:
+            job.calls.end()
         self._on_ended(job, outcome, seconds)
 
     def slot_freed(self) -> None:

@@ -1,10 +1,15 @@
 """How running attempts reach the rest of their worker; all of them share one `Host`."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
 
+from lapinq_core.domain.errors import NoTask
 from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.durable.messages import Answer, Request
 from lapinq_worker.running.time_limits import Limits
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 
 class LoggingAttempt(Protocol):
@@ -25,9 +30,15 @@ class LoggingAttempt(Protocol):
         ...
 
 
+async def _nobody(_claim: Claim, _request: Request) -> Answer:
+    raise NoTask("this attempt has no database for its steps")
+
+
 class Host:
     """`note_progress` takes an attempt's progress and `note_log` an attempt that logged a line, both from any thread.
     `note_profile` takes the profile of an attempt that ends now.
+
+    `ask` answers what a durable task asks, on the worker's event loop; an attempt in a thread finds that in `loop`.
 
     `lease_is_current` says whether the worker still holds its tasks. Attempts that complete themselves write to
     `database_url`.
@@ -42,6 +53,8 @@ class Host:
         note_log: Callable[[LoggingAttempt], None] = lambda _attempt: None,
         note_profile: Callable[[Claim, bytes], None] = lambda _claim, _profile: None,
         lease_is_current: Callable[[], bool] = lambda: True,
+        ask: Callable[[Claim, Request], Awaitable[Answer]] = _nobody,
+        max_payload_size: int = 1024 * 1024,
     ) -> None:
         self.limits = limits
         self.database_url = database_url
@@ -49,3 +62,6 @@ class Host:
         self.note_log = note_log
         self.note_profile = note_profile
         self.lease_is_current = lease_is_current
+        self.ask = ask
+        self.max_payload_size = max_payload_size
+        self.loop: AbstractEventLoop | None = None

@@ -1,5 +1,6 @@
 """A claimed task with its function, and what its attempt reports while it runs in this process."""
 
+import asyncio
 import inspect
 import logging
 import time
@@ -9,8 +10,11 @@ from typing import Any
 
 import msgspec
 
+from lapinq_core.domain.errors import LeaseLost, NoTask
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.context import Transaction
+from lapinq_core.domain.tasks.durable.calls import Calls, Storing
+from lapinq_core.domain.tasks.durable.messages import Answer, Request
 from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.references import resolve_json
 from lapinq_core.domain.tasks.retry import RetryPolicy
@@ -22,6 +26,9 @@ from lapinq_worker.running.spends import with_spend
 _arguments = msgspec.json.Decoder(list[Any])
 _keywords = msgspec.json.Decoder(dict[str, Any])
 _EMPTY = 2  # the length of "[]" and "{}"
+NOT_STORED = "a fire-and-forget task has no steps that could be stored"
+LOOK_SECONDS = 0.5
+"""How often an attempt in a thread that waits for an answer looks whether it is lost."""
 
 
 Text = bytes | msgspec.Raw
@@ -52,6 +59,11 @@ class Target:
         self.is_coroutine = inspect.iscoroutinefunction(function)
         self.run_time = RunTime()
 
+    @property
+    def version(self) -> str | None:
+        """That of the steps of a durable task."""
+        return None if self.handling is None else self.handling.version
+
 
 class Job:
     """What the dispatcher hands to a pool. After `expires`, by clocks.elapsed, it must not start.
@@ -61,6 +73,7 @@ class Job:
     """
 
     __slots__ = (
+        "calls",
         "claim",
         "expires",
         "host",
@@ -89,6 +102,7 @@ class Job:
         self.log: AttemptLog | None = None
         self.spent: dict[str, float] | None = None
         self.last_progress: tuple[int, str | None] | None = None
+        self.calls: Calls | None = None
 
     @property
     def policy(self) -> RetryPolicy:
@@ -197,6 +211,51 @@ class Job:
 
     def spend(self, limit: str, units: float) -> None:
         self.spent = with_spend(self.spent, limit, units)
+
+    @property
+    def durable(self) -> Calls:
+        """Its steps and waits."""
+        if self.calls is None:
+            if not self.id:
+                raise NoTask(NOT_STORED)
+            self.calls = Calls(self)
+        return self.calls
+
+    @property
+    def is_coroutine(self) -> bool:
+        return self.target.is_coroutine
+
+    @property
+    def version(self) -> str | None:
+        """That of its function."""
+        return self.target.version
+
+    @property
+    def max_payload_size(self) -> int:
+        return self.host.max_payload_size
+
+    def ask(self, request: Request) -> Answer:
+        """In a thread."""
+        loop = self.host.loop
+        assert loop is not None, "the pool of threads sets it"
+        answer = asyncio.run_coroutine_threadsafe(self.aask(request), loop)
+        while True:
+            try:
+                return answer.result(LOOK_SECONDS)
+            except TimeoutError:
+                if answer.done():
+                    raise
+                if self.is_lost:
+                    answer.cancel()
+                    raise LeaseLost from None
+
+    async def aask(self, request: Request) -> Answer:
+        return await self.host.ask(self.claim, request)
+
+    def storing(self, connection: object) -> Storing:
+        from lapinq._client.transaction.step import StepInTransaction
+
+        return StepInTransaction(connection, self.id, self.token)
 
     def transaction(self, result: Any) -> Transaction:
         from lapinq_worker.running.transaction import AttemptTransaction

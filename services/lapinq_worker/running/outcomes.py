@@ -5,7 +5,7 @@ Nothing here raises, whatever the user's objects do: that outcome would be lost.
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,17 +13,28 @@ import msgspec
 
 import lapinq_core
 from lapinq_core.domain.annotations.json_values import as_json_value
-from lapinq_core.domain.errors import Cancel, RateLimited, RetryError, Snooze, TimeLimit
+from lapinq_core.domain.errors import (
+    Cancel,
+    OtherVersion,
+    RateLimited,
+    RetryError,
+    Snooze,
+    StepRefused,
+    Suspend,
+    TimeLimit,
+)
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.limit_rules import MAX_LIMIT_NAME
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Completed,
+    OfOtherVersion,
     Outcome,
     Raised,
     RetryAsked,
     Snoozed,
+    Suspended,
     Throttled,
     TimedOut,
     Unretryable,
@@ -84,10 +95,15 @@ def raised(
 
     If the arguments did not fit `function`, the reason shows its signature.
     """
+    error = _suspension(error) or error
     text, name = _text(error), type(error).__name__
     match error:
         case TimeLimit():
             return TimedOut(_seconds(error, "limit") or 0.0)
+        case Suspend():
+            return Suspended(_storable(text, MAX_ERROR_CHARACTERS))
+        case OtherVersion():
+            return OfOtherVersion(_storable(text, MAX_ERROR_CHARACTERS))
         case Cancel():
             return Cancelled(_storable(text, MAX_ERROR_CHARACTERS))
         case Snooze() if (seconds := _seconds(error, "seconds")) is not None:
@@ -104,6 +120,8 @@ def raised(
     described = _storable(described, MAX_ERROR_CHARACTERS)
     if isinstance(error, TaskNotAllowed):
         return Unretryable(described)  # a retry would be refused too
+    if isinstance(error, StepRefused):
+        return Unretryable(described, _format(error))
     if isinstance(error, TaskNotFound):
         return Raised(described)  # the traceback would only show our search
     # A requested retry is wanted, even if the decorator excludes its exception.
@@ -112,6 +130,22 @@ def raised(
     if handling is not None and not _is_retried(error, handling):
         return Unretryable(described, _format(error))
     return Raised(described, _format(error))
+
+
+def _suspension(error: BaseException) -> Suspend | None:
+    """That of waits which were gathered in a TaskGroup, unless something else was raised there, too."""
+    raised = list(_leaves(error))
+    if raised == [error] or not all(isinstance(each, Suspend) for each in raised):
+        return None
+    return Suspend("; ".join(dict.fromkeys(map(_text, raised))))
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _unstorable(reason: str) -> Unstorable:

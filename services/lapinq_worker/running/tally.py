@@ -12,7 +12,7 @@ from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.domain.tasks.claim import Claim, by_queue
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
-from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Throttled
+from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Suspended, Throttled
 from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.tallies import MAX_QUEUES, MAX_TASKS, OTHER, Bounded, Histograms
 from lapinq_core.runtime.threads import any_thread
@@ -20,12 +20,13 @@ from lapinq_core.runtime.threads import any_thread
 Ran = tuple[str, str, str, float]  # queue, task, outcome, seconds
 _Pair = tuple[str, str]
 
-COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, RELEASED = (
+COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, SUSPENDED, RELEASED = (
     "completed",
     "failed",
     "retried",
     "cancelled",
     "snoozed",
+    "suspended",
     "handed_back",
 )
 
@@ -174,5 +175,7 @@ def outcome_of(outcome: Outcome, following: Next) -> str:
             return RETRIED
         case Drop():
             return CANCELLED
+        case Release() if isinstance(outcome, Suspended):
+            return SUSPENDED
         case Release():
             return SNOOZED if isinstance(outcome, Snoozed | Throttled) else RELEASED

@@ -10,12 +10,12 @@ from collections import Counter
 from typing import NamedTuple, assert_never
 
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry, decide
-from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Throttled
+from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Suspended, Throttled
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_core.domain.tasks.task_lines import TASKS, log_completed, log_end
 from lapinq_core.runtime.logs import line_handler
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.tally import CANCELLED, FAILED, RETRIED, SNOOZED
+from lapinq_worker.running.tally import CANCELLED, FAILED, RETRIED, SNOOZED, SUSPENDED
 
 RELEASED = "released"
 MAX_LINES = 500
@@ -122,6 +122,8 @@ def _end(job: Job, outcome: Outcome, following: Next, after: str) -> _End | None
             return _End(logging.WARNING, RETRIED, words, error)
         case Drop(reason=reason):
             return _End(logging.INFO, CANCELLED, f"cancelled{after}: {reason}", reason)
+        case Release(error=str(error)) if isinstance(outcome, Suspended):
+            return _End(logging.INFO, SUSPENDED, f"{error}{after}", error)
         case Release(error=str(error)) if isinstance(outcome, Snoozed | Throttled):
             return _End(logging.INFO, SNOOZED, f"{error}{after}", error)
         case Release(error=str(error)):

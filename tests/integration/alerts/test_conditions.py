@@ -3,6 +3,7 @@
 from lapinq_core.alerts import conditions
 from lapinq_core.db.rows import all_rows
 from tests.support.rows.alerts import add_rule, notices
+from tests.support.rows.decisions import asking
 from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
 
 
@@ -91,6 +92,31 @@ async def test_a_dead_worker_is_told_once_to_each_rule_that_asks(conn: Conn) -> 
         "UPDATE lapinq_workers SET dead_at = dead_at - interval '2 hours';"
         " UPDATE lapinq_notify_conditions SET since = since - interval '2 hours'"
     )
+    assert await conditions.check(conn) == 0
+    assert await all_rows(conn, "SELECT subject FROM lapinq_notify_conditions") == []
+
+
+async def test_a_new_wait_for_a_signal_is_told_once_to_each_rule_that_asks(conn: Conn) -> None:
+    await asking(conn, queue="mail", name="early")
+    await add_rule(conn, events=["wait"], queues=["mail"])
+    await add_rule(conn, name="errors only", events=["error.new"])
+    assert await conditions.check(conn) == 0, "it began before anybody asked"
+    await asking(conn, queue="shop")
+    task, _ = await asking(conn, queue="mail", title="Pay?")
+    assert [await conditions.check(conn) for _ in range(2)] == [1, 0]
+    [(rule, event, details)] = await notices(conn)
+    assert (rule, event) == ("everything", "wait")
+    assert details == {
+        "event": "wait",
+        "queue_name": "mail",
+        "task_id": task,
+        "task_name": "handle",
+        "signals": ["approve"],
+        "title": "Pay?",
+        "deadline": None,
+    }
+    await conn.execute("UPDATE lapinq_notify_conditions SET since = since - interval '2 hours'")
+    await conn.execute("UPDATE lapinq_steps SET started_at = started_at - interval '2 hours'")
     assert await conditions.check(conn) == 0
     assert await all_rows(conn, "SELECT subject FROM lapinq_notify_conditions") == []
 

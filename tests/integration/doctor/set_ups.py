@@ -8,7 +8,7 @@ ENQUEUE = (
 )
 EVERYTHING = """
     TRUNCATE lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_running, lapinq_attempts, lapinq_counts, lapinq_workers,
-             lapinq_queues, lapinq_webhooks, lapinq_schedules, lapinq_users, lapinq_notify_rules,
+             lapinq_steps, lapinq_queues, lapinq_webhooks, lapinq_schedules, lapinq_users, lapinq_notify_rules,
              lapinq_circuit_breakers CASCADE
 """
 KEEP_REVISION = "CREATE TABLE revision AS TABLE lapinq_schema_version"
@@ -194,6 +194,17 @@ BROKEN = [
         tried("ModuleNotFoundError: no shop", "1 min", final=False) + delayed("1 min"),
     ),
     Broken("imports", "warning", "(1 task failed, 0 will", tried("TaskNotAllowed: no", "1 min", final=True)),
+    Broken(
+        "versions",
+        "warning",
+        "no living worker has version 2 of shop.mail:send, and 1 durable task waits for it",
+        worker("0 s") + "UPDATE lapinq_workers SET registered ="
+        """ '[{"module_path": "shop.mail", "task_name": "send", "version": "3"}]';"""
+        + tried("released", "1 min", final=False)
+        + delayed("1 min")
+        + "INSERT INTO lapinq_steps (task_id, name, occurrence, kind, outcome, started_at, ended_at, attempt, version)"
+        f" VALUES ('{ID}', 'charge', 0, 'step', 'completed', now(), now(), 1, '2')",
+    ),
     Broken("schedules", "warning", "has been due for 2 min", schedule("-2 min")),
     Broken("schedules", "warning", "1 schedule is active, the next tick is due in", schedule("1 h")),
     Broken("webhooks", "warning", "1 webhook waits for delivery", webhook("pending")),

@@ -149,12 +149,29 @@ BROKEN = [
         " SELECT id, 'epoch', queue_name, 0, 'send', 1 FROM lapinq_tasks LIMIT 1",
         "parked tasks and no circuit breaker: send",
     ),
+    (
+        "steps",
+        "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts)"
+        " SELECT id, lapinq_until_woken(), queue_name, 0, 0 FROM lapinq_tasks ORDER BY id LIMIT 1;"
+        " INSERT INTO lapinq_steps (task_id, name, occurrence, kind, names, started_at, attempt, claim_seq)"
+        " SELECT id, kind, 0, kind, '{yes}', lapinq_now(), attempt, 1"
+        " FROM (VALUES ('signal', 1), ('sent', 0)) AS v (kind, attempt),"
+        " (SELECT id FROM lapinq_tasks ORDER BY id LIMIT 1) AS t;"
+        " UPDATE lapinq_steps SET name = 'yes' WHERE kind = 'sent'",
+        "1 task are suspended, and have what they wait for",
+    ),
+    (
+        "steps",
+        "INSERT INTO lapinq_steps (task_id, name, occurrence, kind, started_at, attempt)"
+        " VALUES (gen_random_uuid(), 'x', 0, 'sent', lapinq_now(), 0)",
+        "1 deleted task still have steps",
+    ),
 ]
 TABLES = [
     f"lapinq_{name}"
     for name in (
         *("ready", "delayed", "running", "lanes", "queues", "limits", "limit_news", "keys", "unique_keys"),
-        "circuit_breaker_starts",
+        *("circuit_breaker_starts", "steps"),
     )
 ]
 

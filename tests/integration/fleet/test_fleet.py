@@ -318,7 +318,7 @@ def send(to: str, copies: int = 1) -> None: ...
 
 
 async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_workers(conn: Conn) -> None:
-    mail = Registered("send", "shop.mail", "mail", {"priority": 5}, form_fields(send))
+    mail = Registered("send", "shop.mail", "mail", {"priority": 5}, form_fields(send), "2")
     old, video = Registered("send", "shop.mail", "mail", {}), Registered("cut", "shop.video", None, {})
     for name, tasks in (
         ("b", [video, mail]),
@@ -338,6 +338,7 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
     listed = await operators.list_registered(conn)
     assert [one.parameters for one in listed if one.workers == ["a", "b"]] == [mail.parameters]
     assert [one.parameters for one in listed if one.workers == ["old"]] == [None]
+    assert {one.version for one in listed if one.workers == ["a", "b"]} == {"2"}
     found = [(one.task_name, one.options, one.workers) for one in listed]
     assert sorted(found, key=str) == [
         ("cut", {}, ["b"]),

@@ -27,12 +27,14 @@ CHANGELOG = Path(REPOSITORY, "CHANGELOG.md")
 TASK = {"task_name": "aadd", "module_path": "app", "args": [1, 2]}
 UNIQUE: dict[str, object] = {"unique": {"key": "u"}, "key": "a"}
 WORKFLOW = "a workflow, from Python"
+SIGNAL = "a signal, alone"
 USES: list[tuple[str, list[dict[str, object]]]] = [
     ("any", [{}, {"scheduled_at": "2090-01-31T12:00:00Z"}, {"ttl_seconds": 0}]),
     ("a key or limits", [{"key": "a"}, {"limits": {"gpu": 1}}]),
     ("`unique`", [UNIQUE] * 2),
     ("`unique`, in a transaction that is `REPEATABLE READ` or `SERIALIZABLE`", [UNIQUE] * 2),
     ("`debounce`, or `unique` that replaces", [{"debounce": {"key": "d", "delay": 60}}] * 2),
+    (SIGNAL, []),
     (WORKFLOW, []),
 ]
 BEFORE = """
@@ -97,7 +99,7 @@ def test_former_privileges_suffice_except_for_what_the_changelog_names(
     for line in BEFORE.strip().splitlines():
         db.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(line), role))
     for use, tasks in USES:
-        if "SERIALIZABLE" not in use and use != WORKFLOW:
+        if "SERIALIZABLE" not in use and use not in (WORKFLOW, SIGNAL):
             enqueue(db, use, role, tasks)
     strict = next(use for use, _ in USES if "SERIALIZABLE" in use)
     enqueue(db, strict, role, [{}, {"unique": {"key": "free"}}])
@@ -108,12 +110,28 @@ def test_former_privileges_suffice_except_for_what_the_changelog_names(
     enqueue(db, strict, role, [UNIQUE])
 
 
+def suspended(db: psycopg.Connection) -> str:
+    """The id of a task that waits for the signal `go`."""
+    later = {**TASK, "scheduled_at": "2090-01-31T12:00:00Z", "key": "a"}
+    [[task_id]] = db.execute("SELECT lapinq_enqueue(%s)", [Jsonb(later)]).fetchall()
+    db.execute(
+        "INSERT INTO lapinq_steps (task_id, name, occurrence, kind, names, started_at, attempt, claim_seq)"
+        " VALUES (%s, 'go', 0, 'signal', '{go}', lapinq_now(), 1, 1)",
+        (task_id,),
+    )
+    return task_id
+
+
 def enqueue(db: psycopg.Connection, use: str, role: sql.Identifier, tasks: list[dict[str, object]]) -> None:
     # Rolled back: at the commit the checks of the tests' database would need privileges of their own.
     with db.transaction(force_rollback=True):
         if "SERIALIZABLE" in use:
             db.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        task_id = suspended(db) if use == SIGNAL else None
         db.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
+        if use == SIGNAL:
+            db.execute("SELECT lapinq_signal(%s, 'go')", (task_id,))
+            db.execute("SET CONSTRAINTS lapinq_signal_sent IMMEDIATE")
         if use == WORKFLOW:
             with queue.using(db).workflow("report") as flow:
                 flow.add(add, flow.add(add, 1))

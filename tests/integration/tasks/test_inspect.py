@@ -55,10 +55,16 @@ async def one_of_each_state(conn: Conn, queue: str = "default") -> dict[ShownSta
     of_status = await one_of_each(conn, queue)
     made = {ShownState(status.value): of_status[status] for status in (*FINAL, Status.RUNNING)}
     made[ShownState.READY] = of_status[Status.PENDING]
-    later = await enqueue(conn, 3, queue_name=queue, scheduled_at="2099-01-01T00:00:00Z")
-    made[ShownState.SCHEDULED], made[ShownState.RETRYING], made[ShownState.BLOCKED] = later
+    states = (ShownState.SCHEDULED, ShownState.RETRYING, ShownState.BLOCKED, ShownState.SUSPENDED)
+    later = await enqueue(conn, len(states), queue_name=queue, scheduled_at="2099-01-01T00:00:00Z")
+    made |= dict(zip(states, later, strict=True))
     await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = ANY (%s)", (later[1:],))
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_never() WHERE id = %s", (later[2],))
+    await conn.execute(
+        "INSERT INTO lapinq_steps (task_id, name, occurrence, kind, started_at, attempt, claim_seq)"
+        " VALUES (%s, 'approve', 0, 'signal', lapinq_now(), 2, 1)",
+        (later[3],),
+    )
     [made[ShownState.STOPPING]] = await enqueue(conn, queue_name=f"stopping {queue}")
     await claim(conn, await add_worker(conn), queue=f"stopping {queue}")
     assert await actions.request_cancel(conn, made[ShownState.STOPPING])

@@ -44,6 +44,7 @@ def task(**values: Any) -> TaskDetail:
         "created_at": BEGIN,
         "is_parked": False,
         "is_blocked": False,
+        "is_suspended": False,
         "is_queue_paused": False,
         "args": json_value("[]"),
         "kwargs": json_value("{}"),

@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import lapinq
+from lapinq.aio import current_task
 
 queue = lapinq.TaskQueue()
 NO_PRICE = 3331
@@ -59,3 +60,50 @@ async def price(item: int) -> float:
     if item % NO_PRICE == 0:
         raise LookupError(f"item {item} has no price")
     return item / 100
+
+
+APPROVAL = {
+    "type": "object",
+    "properties": {
+        "approved": {"type": "boolean", "title": "Do you approve?"},
+        "discount": {"type": "number", "title": "Discount in %", "minimum": 0, "maximum": 30, "default": 5},
+        "carrier": {"enum": ["DHL", "GLS", "SEUR", "Correos", "UPS"], "title": "Carrier"},
+        "note": {
+            "type": "string",
+            "title": "Note",
+            "description": "The customer reads it.",
+            "maxLength": 500,
+        },
+    },
+    "required": ["approved"],
+}
+
+
+@queue.task
+async def large_order(order: int, customer: str, seconds: float = 0.3) -> str:
+    """Charges, and ships once somebody has approved by a link."""
+    task = current_task()
+
+    async def work(gives: str) -> str:
+        await asyncio.sleep(seconds)
+        return gives
+
+    async def ask() -> str:
+        return await task.signal_url(
+            "approve",
+            title=f"Approve order {order}?",
+            text=f"{customer} wants 40 rabbit hutches for 5,600 €.\nThat is more than ever before.",
+            schema=APPROVAL,
+        )
+
+    await asyncio.gather(
+        task.step("reserve", work, f"shelf-{order % 7}"), task.step("charge", work, f"payment-{order}")
+    )
+    await task.sleep(seconds * 4)
+    for _ in range(8):
+        await task.step("pack a box", work, "packed")
+    await task.step("ask", ask)
+    answer = await task.wait_for_signal("approve", timeout=3 * 86400)
+    if not answer["approved"]:
+        return await task.step("refund", work, "refunded")
+    return await task.step("ship", work, "shipped")

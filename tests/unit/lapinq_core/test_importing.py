@@ -227,7 +227,7 @@ def test_a_registered_task_says_how_its_calls_are_enqueued_and_what_its_function
     write(
         "defining",
         "other = TaskQueue(queue_name='mail', default_ttl_seconds=60)\n"
-        "@other.task(max_retries=5, timeout=2, webhook_url='http://a/?token=1')\n"
+        "@other.task(max_retries=5, timeout=2, webhook_url='http://a/?token=1', version='2')\n"
         "def one(to: str, copies: int = 1): ...\n"
         "class Odd:\n"
         "    __lapinq_task__ = 'odd'\n"
@@ -239,7 +239,11 @@ def test_a_registered_task_says_how_its_calls_are_enqueued_and_what_its_function
     found = registered_tasks("importing")
     assert [structs.replace(task, parameters=None) for task in found] == [
         Registered(
-            "one", "defining", "mail", {"max_retries": 5, "priority": 0, "timeout": 2, "ttl_seconds": 60}
+            "one",
+            "defining",
+            "mail",
+            {"max_retries": 5, "priority": 0, "timeout": 2, "ttl_seconds": 60},
+            version="2",
         ),
         Registered("odd", "defining", None, {}),
         Registered("two", "importing", "default", {"priority": 0}),

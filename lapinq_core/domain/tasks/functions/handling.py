@@ -15,6 +15,7 @@ class Handling(msgspec.Struct, frozen=True):
     `retry_for`, so do all others than those in it.
 
     `middleware` wraps the function, the first outermost. `typed` is whether arguments arrive as annotated.
+    `version` is that of the steps of a durable task.
     """
 
     retry: RetrySchedule | None = None
@@ -22,6 +23,7 @@ class Handling(msgspec.Struct, frozen=True):
     middleware: tuple[Middleware, ...] = ()
     typed: bool = True
     retry_for: tuple[type[BaseException], ...] | None = None
+    version: str | None = None
 
     @property
     def retries_time_limit(self) -> bool:

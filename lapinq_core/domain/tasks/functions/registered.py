@@ -13,7 +13,8 @@ DEFAULTS = "__lapinq_defaults__"
 class Registered(msgspec.Struct, frozen=True):
     """`queue_name` is where its calls go, None if that is unknown. `options` are those that its decorator sets.
 
-    `parameters` is None if they are unknown, as with a worker of an earlier release.
+    `parameters` is None if they are unknown, as with a worker of an earlier release. `version` is that of the function,
+    None if it has none.
     """
 
     task_name: str
@@ -21,3 +22,4 @@ class Registered(msgspec.Struct, frozen=True):
     queue_name: str | None
     options: dict[str, Any]
     parameters: list[TaskParameter] | None = None
+    version: str | None = None

@@ -177,7 +177,7 @@ class EventLoopPool:
             slot.job = self.current = None
             if outcome is None:
                 return
-            if slot.stop_outcome is not None or job.is_committed:
+            if slot.stop_outcome is not None or job.is_committed or job.calls is not None:
                 outcome = verdict(job, outcome, slot.stop_outcome)
                 slot.stop_outcome = None
             started, now = now, time.perf_counter()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar, cast
 
-from lapinq_core.domain.errors import TimeLimit
+from lapinq_core.domain.errors import OtherVersion, Suspend, TimeLimit
 from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.outcome import Completed, Outcome
 from lapinq_core.domain.tasks.task_lines import log_completed, log_start
@@ -28,7 +28,10 @@ class Ended(NamedTuple):
 
 
 # Others, such as KeyboardInterrupt and what pytest.fail() raises, are meant for the test run.
-_THE_TASKS_OWN = (Exception, SystemExit, TimeLimit, asyncio.CancelledError)
+_THE_TASKS_OWN = (
+    *(Exception, BaseExceptionGroup, SystemExit, TimeLimit, asyncio.CancelledError),
+    *(Suspend, OtherVersion),
+)
 
 
 def run_inline(job: Job) -> Ended:

@@ -73,6 +73,8 @@ class ThreadPool:
     def start(self, jobs: list[Job]) -> None:
         """Runs `jobs` one after the other in a thread."""
         self._busy += 1
+        for job in jobs:
+            job.host.loop = self._loop
         self._put(jobs)
 
     async def run(self) -> None:

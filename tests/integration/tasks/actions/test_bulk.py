@@ -12,6 +12,7 @@ from lapinq_core.tasks.filters import TaskFilter, containing
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_rows
+from tests.support.rows import durable
 from tests.support.rows.factories import (
     Conn,
     Connections,
@@ -95,6 +96,17 @@ async def test_a_deletion_takes_all_but_what_is_running_narrowed_by_status(conn:
         assert [await rows(conn, task_id) for task_id in made.values()] == [[]] * 5
     assert await counts(conn, "left") == await counts(conn, "right") == {"running": 1}
     await check_rows(conn, [])
+
+
+async def test_a_deletion_takes_the_steps_along(conn: Conn) -> None:
+    ids = await enqueue(conn, 2)
+    for held in await claim(conn, await add_worker(conn), 2):
+        await durable.step(conn, held, "charge")
+        await durable.wait_for(conn, held, "approved")
+        await durable.suspend(conn, held)
+    assert (await one_step(conn, bulk.delete_tasks, last=ids[0])).done == 1
+    found = await all_rows(conn, "SELECT DISTINCT task_id::text FROM lapinq_steps")
+    assert found == [(ids[1],)]
 
 
 NOTHING: set[str] = set()

@@ -1,10 +1,16 @@
 """A task that snoozes waits its time, and uses up no start."""
 
+import msgspec
+
 from lapinq_core.db.rows import one_row
 from lapinq_core.domain.tasks.decide import Fail, Release
+from lapinq_core.domain.tasks.outcome import Suspended
+from lapinq_core.lookup.task_detail import get_attempts
 from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.inspect import history_statement
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.invariants import check_rows
+from tests.support.rows.durable import end, wait_for
 from tests.support.rows.factories import Conn, add_worker, attempts, claim, enqueue, make_delayed_ready
 
 
@@ -28,3 +34,16 @@ async def test_a_snooze_waits_its_time_and_gives_the_start_back(conn: Conn) -> N
     shown = await attempts(conn, task)
     assert [(each["outcome"], each["attempt"]) for each in shown] == [("released", 1)] * 3 + [("failed", 1)]
     await check_rows(conn, [task])
+
+
+async def test_an_attempt_whose_task_waits_shows_as_suspended(conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    (held,) = await claim(conn, await add_worker(conn))
+    await wait_for(conn, held, "approved")
+    await end(conn, held, Suspended("waits for the signal approved"))
+    [shown] = await attempts(conn, task)
+    assert (shown["outcome"], shown["error"]) == ("suspended", "suspended: waits for the signal approved")
+    [detail] = (await get_attempts(conn, task)).latest
+    assert detail.outcome == "suspended"
+    history = msgspec.json.decode((await one_row(conn, history_statement().encode(), {"id": task}))[0])
+    assert [one["outcome"] for one in history["attempts"]] == ["suspended"]

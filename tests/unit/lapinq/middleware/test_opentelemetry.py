@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from lapinq import AsyncTaskQueue, Cancel, Middleware, RetryError, Snooze, TaskQueue, TimeLimit
 from lapinq.errors import RequestRefused, ServerUnavailable
 from lapinq.middleware.opentelemetry import METADATA_KEY, OpenTelemetry
+from lapinq_core.domain.errors import OtherVersion, Suspend
 from tests.unit.lapinq.conftest import TASK_ID, Script
 from tests.unit.lapinq.middleware.attempts import araising, attempt, raising
 
@@ -122,6 +123,8 @@ def test_a_failure_is_an_error_with_its_exception(make: Any, traces: Traces) -> 
     [
         (RetryError(3), "retry", StatusCode.UNSET),
         (Snooze(3), "snoozed", StatusCode.UNSET),
+        (Suspend("waits"), "suspended", StatusCode.UNSET),
+        (OtherVersion("1", None), "released", StatusCode.UNSET),
         (Cancel("x"), "cancelled", StatusCode.UNSET),
         (asyncio.CancelledError(), "stopped", StatusCode.UNSET),
         (TimeLimit(3), "timed out", StatusCode.ERROR),

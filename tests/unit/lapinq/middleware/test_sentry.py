@@ -12,6 +12,7 @@ from sentry_sdk.transport import Transport
 
 from lapinq import Cancel, RetryError, Snooze, TimeLimit
 from lapinq.middleware.sentry import Sentry
+from lapinq_core.domain.errors import Suspend
 from lapinq_core.domain.tasks.task_lines import TASKS, log_end
 from tests.unit.lapinq.middleware.attempts import araising, attempt, raising
 from tests.unit.lapinq_worker.claims import make_claim
@@ -87,7 +88,7 @@ def test_what_one_task_sets_does_not_show_with_another(events: list[Any]) -> Non
 
 def test_success_and_what_a_task_asks_for_are_not_captured(events: list[Any]) -> None:
     assert attempt(lambda: 5, Sentry()) == 5
-    for error in (RetryError(3), Snooze(3), Cancel("x"), asyncio.CancelledError()):
+    for error in (RetryError(3), Snooze(3), Suspend("x"), Cancel("x"), asyncio.CancelledError()):
         with pytest.raises(type(error)):
             attempt(raising(error), Sentry())
     assert events == []

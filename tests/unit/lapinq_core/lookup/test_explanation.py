@@ -39,11 +39,15 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    OtherVersion,
     Parents,
     QueuePaused,
     Reason,
+    Wait,
+    Waits,
     WorkerDead,
     WorkerLate,
+    WorkerVersion,
 )
 from lapinq_core.workflows.reading import Neighbour
 from tests.support.rows.task_details import after
@@ -68,6 +72,38 @@ CASES: list[tuple[Reason, str, str | None]] = [
         "See why the first one waits: lapinq task why a1",
     ),
     (Parents(1, []), "It waits for 1 task of its workflow.", None),
+    (
+        Waits("a1", [Wait("signal", ["it is"], None, None, after(10), after(600))], 1),
+        f"It waits for the signal 'it is' since {AT[3:]}, at most until {LATER[3:]}.",
+        "Send it, with a value in JSON: lapinq task signal a1 'it is'",
+    ),
+    (
+        Waits("a1", [Wait("task", [], "a1", "running", after(10), None)], 3),
+        f"It waits for the end of the task a1 (running) since {AT[3:]}; and 2 more.",
+        "See why that one has not ended: lapinq task why a1",
+    ),
+    (
+        Waits("a1", [Wait("task", [], None, None, after(10), None)], 1),
+        f"It waits for the end of another task since {AT[3:]}.",
+        None,
+    ),
+    (
+        Waits("a1", [Wait("sleep", [], None, None, after(10), after(600))], 1),
+        f"It sleeps since {AT[3:]}, until {LATER[3:]}.",
+        None,
+    ),
+    (
+        OtherVersion("a1", None, 0, [WorkerVersion("b", "3")], None),
+        "Its steps are of the one without a version of its function, which no live worker has: b has version 3.",
+        "Start a worker with the one without a version of the function, or run it again from its beginning:"
+        " lapinq task rerun a1",
+    ),
+    (
+        OtherVersion("a1", "2", 1, [], after(600)),
+        "Its last worker did not have version 2 of its function, which its steps are of. The next attempt is due"
+        f" {LATER}.",
+        None,
+    ),
     (
         NotDue(after(600), True, "ValueError: no\nreally"),
         f"Its last attempt failed (ValueError: no). The next one is due {LATER}.",

@@ -12,8 +12,10 @@ from lapinq_core.domain.tasks.outcome import (
     Completed,
     Died,
     Interrupted,
+    OfOtherVersion,
     Raised,
     Snoozed,
+    Suspended,
     Throttled,
     Unstarted,
 )
@@ -116,6 +118,8 @@ def test_each_end_has_its_word() -> None:
         (Cancelled("by a person"), "cancelled", "cancelled"),
         (Snoozed(5.0), "snoozed", "snoozed"),
         (Throttled("api", 5.0), "snoozed", "snoozed"),
+        (Suspended("waits for the signal yes"), "suspended", "suspended"),
+        (OfOtherVersion("it needs version 2 of the function"), "handed_back", "handed_back"),
         (Interrupted(), "handed_back", "failed"),
         (Unstarted(), "handed_back", "handed_back"),
     ):

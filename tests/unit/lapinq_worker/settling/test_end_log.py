@@ -12,6 +12,7 @@ from lapinq_core.domain.tasks.outcome import (
     Outcome,
     Raised,
     Snoozed,
+    Suspended,
     Throttled,
     TimedOut,
     Unstarted,
@@ -47,6 +48,7 @@ FAIL = Fail("ValueError: no", STACK)
 RETRY = Retry(12.34, "ValueError: no", STACK)
 SNOOZE, CLOSE = Release("snoozed for 60 s", 60.0), Release("limit api closed for 30 s", 30.0)
 STOP = Release("the worker was stopped")
+WAIT = Release("suspended: waits", 60.0)
 NO_RETRY = "(start 2 of at most 4, no retry follows): ValueError: no"
 AGAIN = "(start 2 of at most 4, again in 12.3 s): ValueError: no"
 ENDS = [
@@ -55,6 +57,7 @@ ENDS = [
     (RAISED, RETRY, 0.5, logging.WARNING, f"failed after 0.500 s {AGAIN}", "retried"),
     (Cancelled("bye"), Drop("bye"), 0.5, logging.INFO, "cancelled after 0.500 s: bye", "cancelled"),
     (Snoozed(60.0), SNOOZE, 0.5, logging.INFO, "snoozed for 60 s after 0.500 s", "snoozed"),
+    (Suspended("waits"), WAIT, 0.5, logging.INFO, "suspended: waits after 0.500 s", "suspended"),
     (Throttled("api", 30.0), CLOSE, 0.5, logging.INFO, "limit api closed for 30 s after 0.500 s", "snoozed"),
     (Interrupted(), STOP, 0.5, logging.INFO, "released after 0.500 s: the worker was stopped", "released"),
 ]

@@ -3,8 +3,9 @@
 import socket
 import threading
 
+from lapinq_core.domain.errors import NoTask
 from lapinq_core.runtime.threads import any_thread
-from lapinq_worker.running.pools.child_side.frames import LogLine, Ready, Report, Spend, frame
+from lapinq_worker.running.pools.child_side.frames import Ready, ToWorker, frame
 
 _RECEIVE_BYTES = 256 * 1024
 
@@ -22,12 +23,17 @@ class Channel:
         return self._connection.recv(_RECEIVE_BYTES)
 
     @any_thread
-    def send(self, message: Ready | Report | LogLine | Spend) -> None:
+    def send(self, message: Ready | ToWorker) -> None:
         """Sends it, and waits until the worker has read enough: nothing is buffered here."""
         data = frame(message)
         with self._lock:
             if self._is_ours:
                 self._connection.sendall(data)
+
+    def check_ours(self) -> None:
+        """Raises `NoTask` in a fork of the process."""
+        if not self._is_ours:
+            raise NoTask("this process is a fork of the one that runs the task, which alone can have steps")
 
     def forked(self) -> None:
         """Call this in a fork of the process, which sends nothing from then on."""

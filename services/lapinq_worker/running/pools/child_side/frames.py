@@ -2,21 +2,24 @@
 
 The worker sends a greeting. The child answers once it has imported the modules that the greeting names. Then it gets
 lists of calls, and sends a report for each call, a line for each line that a call logs, and the units of named limits
-that it used. Both sides number the calls from 1.
+that it used. Both sides number the calls from 1. What a durable task asks is answered in the middle of its call.
 """
 
 import struct
 
 import msgspec
 
+from lapinq_core.domain.tasks.durable.messages import Answer, Request
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Committed,
     Completed,
+    OfOtherVersion,
     Outcome,
     Raised,
     RetryAsked,
     Snoozed,
+    Suspended,
     Throttled,
     TimedOut,
     Unretryable,
@@ -33,6 +36,8 @@ Reportable = (
     | RetryAsked
     | Unretryable
     | Snoozed
+    | Suspended
+    | OfOtherVersion
     | Throttled
     | Cancelled
     | TimedOut
@@ -55,6 +60,7 @@ class Greeting(msgspec.Struct, frozen=True, array_like=True):
     log_level: str = "info"
     json_log: bool = False
     logs_tasks: bool = False
+    max_payload_size: int = 1024 * 1024
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True):
@@ -93,6 +99,26 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
         return self.args, self.kwargs
 
 
+class Chunk(msgspec.Struct, frozen=True, array_like=True, tag=0):
+    """Calls to be made one after the other."""
+
+    calls: list[Call]
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
+    """There is no answer. `is_refused`: the same would be refused again."""
+
+    error: str
+    is_refused: bool
+
+
+class Answered(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """The answer to the question with that number."""
+
+    question: int
+    answer: Answer | Failed
+
+
 class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """How one call ended. Reports come in the order of the calls.
 
@@ -124,10 +150,23 @@ class Spend(msgspec.Struct, frozen=True, array_like=True, tag=2):
     units: float
 
 
+class Ask(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """What the durable task of `call` asks. A child numbers its questions."""
+
+    call: int
+    question: int
+    request: Request
+
+
+ToChild = Chunk | Answered
+"""What the worker sends after the greeting."""
+ToWorker = Report | LogLine | Spend | Ask
+"""What the child sends once it is ready."""
+
 _encoder = msgspec.msgpack.Encoder()
 
 
-def frame(message: Greeting | Ready | list[Call] | Report | LogLine | Spend) -> bytes:
+def frame(message: Greeting | Ready | ToChild | ToWorker) -> bytes:
     """`message` as bytes."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body

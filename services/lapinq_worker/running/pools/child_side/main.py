@@ -19,8 +19,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome, Unstarted, Unstorable
 from lapinq_core.domain.tasks.task_lines import TASKS, log_start
 from lapinq_core.importing import load_middleware
@@ -30,7 +28,8 @@ from lapinq_worker.running.outcomes import raised
 from lapinq_worker.running.pools.calling import AROUND_THE_FUNCTION, call
 from lapinq_worker.running.pools.child_side.attempt import ChildAttempt, WorkerLink
 from lapinq_worker.running.pools.child_side.channel import SENDING, Channel
-from lapinq_worker.running.pools.child_side.frames import Call, Frames, Greeting, Ready, Report, reportable
+from lapinq_worker.running.pools.child_side.frames import Call, Greeting, Ready, Report, reportable
+from lapinq_worker.running.pools.child_side.incoming import Incoming
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage
 from lapinq_worker.running.pools.child_side.stop_signals import FORK_HOOKS, leave_stopping_to_parent
 from lapinq_worker.running.pools.child_side.time_limit_signal import TimeLimitSignal
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from lapinq_worker.running.pools.child_side.sampler import Sampler
 
 _PR_SET_PDEATHSIG = 1
-
-_calls = msgspec.msgpack.Decoder(list[Call])
 
 
 def main() -> None:
@@ -64,31 +61,36 @@ def main() -> None:
 
 
 def _serve(channel: Channel, page: SharedPage) -> None:
-    frames = Frames()
-    caller: _Caller | None = None
+    incoming = Incoming(channel)
+    greeting = incoming.greeting()
+    if greeting is None:
+        return
+    caller = _Caller(greeting, channel, incoming, page)
+    channel.send(Ready())
     process = os.getpid()
-    while data := channel.receive():
-        for body in frames.feed(data):
-            if caller is None:
-                caller = _Caller(msgspec.msgpack.decode(body, type=Greeting), channel, page)
-                channel.send(Ready())
-                continue
-            for asked in _calls.decode(body):
-                report = caller.call(asked)
-                if os.getpid() != process:
-                    os._exit(1)  # a fork that the function did not end: the original reports
-                channel.send(report)
-                if report.is_last:
-                    return
+    while (asked := incoming.next_call()) is not None:
+        report = caller.call(asked)
+        if os.getpid() != process:
+            os._exit(1)  # a fork that the function did not end: the original reports
+        channel.send(report)
+        if report.is_last:
+            return
 
 
 class _Caller:
-    def __init__(self, greeting: Greeting, channel: Channel, page: SharedPage) -> None:
+    def __init__(self, greeting: Greeting, channel: Channel, incoming: Incoming, page: SharedPage) -> None:
         self._greeting = greeting
         self._page = page
         self._time_limit = TimeLimitSignal(page, AROUND_THE_FUNCTION | FORK_HOOKS | {SENDING})
         self._time_limit.install()
-        self._link = WorkerLink(channel, page, self._time_limit, greeting.database_url)
+        self._link = WorkerLink(
+            channel,
+            incoming,
+            page,
+            self._time_limit,
+            database_url=greeting.database_url,
+            max_payload_size=greeting.max_payload_size,
+        )
         self._targets: dict[tuple[str, str], Target] = {}
         self._number = 0
         configure_logging(greeting.log_level, as_json=greeting.json_log)
@@ -109,10 +111,11 @@ class _Caller:
             target = self._load(*key)
             started = time.perf_counter_ns()
             self._page.loaded(started)
-        attempt = ChildAttempt(self._link, number, asked, started / 1e9)
+        found = target if isinstance(target, Target) else None
+        attempt = ChildAttempt(self._link, number, asked, found, started / 1e9)
         sampler = _sampler() if asked.details.profile else None
         with sampler or nullcontext():
-            outcome = self._outcome(target, asked, attempt)
+            outcome = attempt.end(self._outcome(target, asked, attempt))
         if attempt.is_committed and isinstance(outcome, Completed):
             outcome = Committed()
         seconds = (time.perf_counter_ns() - started) / 1e9

@@ -20,6 +20,7 @@ def greeting_of(settings: Settings, limits: Limits, *, logs_tasks: bool = False)
         settings.log_level,
         settings.json_log,
         logs_tasks,
+        settings.max_payload_size,
     )
 
 

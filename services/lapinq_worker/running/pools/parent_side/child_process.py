@@ -18,9 +18,19 @@ import msgspec
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.child_side.frames import Frames, LogLine, Report, Spend, frame
+from lapinq_worker.running.pools.child_side.frames import (
+    Ask,
+    Chunk,
+    Frames,
+    LogLine,
+    Report,
+    Spend,
+    ToWorker,
+    frame,
+)
 from lapinq_worker.running.pools.child_side.shared_page import SharedPage, make_page_file
 from lapinq_worker.running.pools.child_side.time_limit_signal import TIME_LIMIT_SIGNAL
+from lapinq_worker.running.pools.parent_side.answers import Answers
 from lapinq_worker.running.pools.parent_side.calls import call_of
 from lapinq_worker.running.pools.parent_side.process_group import ProcessGroup
 from lapinq_worker.running.pools.parent_side.stop_request import StopRequest
@@ -28,14 +38,14 @@ from lapinq_worker.running.time_limits import Limits
 
 DRAIN_SECONDS = 1.0
 
-_messages = msgspec.msgpack.Decoder(Report | LogLine | Spend)
+_messages = msgspec.msgpack.Decoder(ToWorker)
 
 
-def note(job: Job, message: LogLine | Spend) -> None:
-    """Takes what the function of `job` says while it runs."""
+def note(job: Job, message: LogLine | Spend | Ask) -> None:
+    """Takes what the function of `job` says while it runs. A question is none of it."""
     if isinstance(message, LogLine):
         job.write_log(message.text)
-    else:
+    elif isinstance(message, Spend):
         job.spend(message.limit, message.units)
 
 
@@ -65,6 +75,7 @@ class ChildProcess(asyncio.Protocol):
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._has_answered = False
         self.first = 1  # the number of jobs[0]; never behind `jobs`
+        self._answers = Answers(self._reply)
         self._seen = (0, 0)  # the mark of the progress passed on last
         self.jobs: deque[Job] = deque()
         self.stop_requests: dict[Job, StopRequest] = {}
@@ -136,7 +147,7 @@ class ChildProcess(asyncio.Protocol):
         """Hands it jobs to run one after the other."""
         self.jobs.extend(jobs)
         self.handed_over = jobs[0].started = time.perf_counter()
-        self.send(frame([call_of(job, limits) for job in jobs]))
+        self.send(frame(Chunk([call_of(job, limits) for job in jobs])))
 
     def send(self, data: bytes) -> None:
         """Writes a frame."""
@@ -241,20 +252,31 @@ class ChildProcess(asyncio.Protocol):
             message = _messages.decode(body)
             if isinstance(message, Report):
                 self._report(message)
-            elif 0 <= (position := message.call - self.first) < len(self.jobs):
-                note(self.jobs[position], message)
+                continue
+            position = message.call - self.first
+            job = self.jobs[position] if 0 <= position < len(self.jobs) else None
+            if isinstance(message, Ask):
+                self._answers.begin(job, message)
+            elif job is not None:
+                note(job, message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_doomed = True
+        self._answers.stop()
         if not self._ready.done():
             self._ready.set_exception(ConnectionResetError("it ended before it was ready"))
         elif not self._ready.cancelled() and self._ready.exception() is None:
             self._owner.lost(self)
 
+    def _reply(self, data: bytes) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
     def _report(self, report: Report) -> None:
         call = self.first
         self.first += 1
         job = self.jobs.popleft()
+        self._answers.stop(job)
         if job.is_cancelled:
             self.page.passed(call)
         if self.jobs:

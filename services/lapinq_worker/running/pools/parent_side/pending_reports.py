@@ -14,7 +14,7 @@ import msgspec
 
 from lapinq_core.domain.tasks.outcome import Interrupted, Unstarted
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.child_side.frames import LogLine, Report, Spend
+from lapinq_worker.running.pools.child_side.frames import Report, ToWorker
 from lapinq_worker.running.pools.parent_side.child_process import ChildProcess, note
 from lapinq_worker.running.pools.verdict import verdict
 from lapinq_worker.running.unsettled import Unsettled
@@ -23,7 +23,7 @@ END_SECONDS = 1.0
 INITIAL_SIZE = 1024 * 1024  # more than a socket holds, unless somebody made them larger
 PAUSE_SECONDS = 0.005
 
-_messages = msgspec.msgpack.Decoder(Report | LogLine | Spend)
+_messages = msgspec.msgpack.Decoder(ToWorker)
 
 
 def unsettled_jobs(children: Iterable[ChildProcess]) -> list[Unsettled]:

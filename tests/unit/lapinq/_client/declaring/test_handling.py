@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -161,7 +161,20 @@ def test_a_schedule_excludes_the_older_options_but_for_taking_them_back() -> Non
     assert entry(scheduled(work).options(retry_delay=None)) == {"max_retries": 1}
 
 
-@pytest.mark.parametrize("option", ["retry", "retry_for", "no_retry_for", "typed"])
+@pytest.mark.parametrize("option", ["retry", "retry_for", "no_retry_for", "typed", "version"])
 def test_what_belongs_to_the_decorator_is_no_option_of_a_call(option: str) -> None:
-    with pytest.raises(TypeError, match="retry, retry_for, no_retry_for and typed belong in the decorator"):
+    with pytest.raises(
+        TypeError, match="retry, retry_for, no_retry_for, typed and version belong in the decorator"
+    ):
         queue.task(work).options(**{option: [1]})  # pyright: ignore[reportArgumentType]
+
+
+def test_a_version_is_a_short_text() -> None:
+    task = queue.task(version="2")(work)
+    assert getattr(task, HANDLING) == Handling(version="2")
+    wrong: list[Any] = ["", " ", "a\n", "x" * 101]
+    with pytest.raises(TypeError, match="version"):
+        queue.task(version=cast("Any", 2))
+    for version in wrong:
+        with pytest.raises(InvalidValue, match="version"):
+            queue.task(version=version)

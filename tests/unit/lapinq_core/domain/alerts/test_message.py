@@ -23,12 +23,14 @@ from lapinq_core.domain.alerts.news import (
     DeadWorker,
     NewError,
     News,
+    NewWait,
     RegressedError,
     Trial,
 )
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ERROR: dict[str, Any] = {"queue_name": "mail", "task_name": "send", "group_id": 7, "kind": "k"}
+WAIT: dict[str, Any] = {"queue_name": "shop", "task_id": "38bc81d3", "task_name": "handle"}
 BREAKER: dict[str, Any] = {
     "queue_name": "mail",
     "failures": 5,
@@ -60,6 +62,16 @@ def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.
             DeadWorker(worker_id="38bc81d3", worker_name="web-1", dead_at=AT),
             "Worker web-1 died at 2026-01-31 12:00:00 UTC",
             "workers/38bc81d3",
+        ),
+        (
+            NewWait(**WAIT, signals=["approve"], title="Pay?", deadline=AT),
+            "handle in shop waits for approve, until 2026-01-31 12:00:00 UTC: Pay?",
+            "tasks/38bc81d3/signal?name=approve",
+        ),
+        (
+            NewWait(**WAIT, signals=["paid", "refused"], title=None, deadline=None),
+            "handle in shop waits for paid or refused",
+            "tasks/38bc81d3",
         ),
         (
             BreakerNews(**BREAKER, state="open", next_try_at=AT),

@@ -14,6 +14,7 @@ import pytest
 
 from lapinq_core.domain.errors import InvalidValue, NoTask
 from lapinq_core.domain.tasks.context import MAX_MESSAGE, CurrentTask, Transaction, current_task, running
+from lapinq_core.domain.tasks.durable.calls import Calls, Storing
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -48,6 +49,13 @@ class Recorded:
 
     def write_log(self, line: str) -> None:
         self.lines.append(line)
+
+    @property
+    def durable(self) -> Calls:
+        raise NotImplementedError
+
+    def storing(self, connection: object) -> Storing:
+        raise NotImplementedError
 
     def transaction(self, result: Any) -> Transaction:
         self.results.append(result)

@@ -5,6 +5,8 @@ from typing import get_args
 import pytest
 
 from lapinq_core.domain.tasks.decide import (
+    OTHER_VERSION_SECONDS,
+    SUSPENDED_SECONDS,
     Closing,
     Complete,
     Drop,
@@ -22,10 +24,12 @@ from lapinq_core.domain.tasks.outcome import (
     Completed,
     Died,
     Interrupted,
+    OfOtherVersion,
     Outcome,
     Raised,
     RetryAsked,
     Snoozed,
+    Suspended,
     Throttled,
     TimedOut,
     Unretryable,
@@ -43,6 +47,8 @@ LIMIT = "time limit of 2.5 s reached"
 LOST = "worker 'w1' was lost while it ran this task"
 STOPPED = "the worker was stopped before the task finished"
 SNOOZED = Release("snoozed for 30 s", 30)
+WAITS = Release("suspended: waits for x", SUSPENDED_SECONDS)
+LEFT = Release("it needs version 2", OTHER_VERSION_SECONDS)
 MISSING = "RateLimited: there is no limit with the name 'api'"
 CRASHED = Retry(10, "killed by 9", isolation=Isolation.ISOLATED)
 ISOLATED = Retry(0, LOST, isolation=Isolation.ISOLATED)
@@ -68,6 +74,8 @@ TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     (WorkerLost("w1", is_suspect=True), ISOLATED, Fail(LOST), Fail(LOST)),
     (Unretryable("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
     (Snoozed(30), SNOOZED, SNOOZED, SNOOZED),
+    (Suspended("waits for x"), WAITS, WAITS, WAITS),
+    (OfOtherVersion("it needs version 2"), LEFT, LEFT, LEFT),
     (Throttled("api", 30), closed(Retry(10, MISSING)), closed(Fail(MISSING)), closed(Fail(MISSING))),
     (Cancelled("by itself"), Drop("by itself"), Drop("by itself"), Drop("by itself")),
     (Committed(), Nothing(), Nothing(), Nothing()),

@@ -16,6 +16,7 @@ from lapinq_core.domain.tasks.state import FINAL, Status
         (Status.PENDING, {"is_delayed": True, "is_paused": True}, ShownState.SCHEDULED),
         (Status.PENDING, {"is_delayed": True, "starts": 1}, ShownState.RETRYING),
         (Status.PENDING, {"is_blocked": True}, ShownState.BLOCKED),
+        (Status.PENDING, {"is_suspended": True, "is_delayed": True, "starts": 1}, ShownState.SUSPENDED),
         (Status.PENDING, {"is_blocked": True, "is_paused": True, "starts": 1}, ShownState.BLOCKED),
         (Status.RUNNING, {"is_paused": True, "starts": 1}, ShownState.RUNNING),
         (Status.RUNNING, {"is_stopping": True}, ShownState.STOPPING),
@@ -31,6 +32,7 @@ def test_the_state_follows_from_where_the_task_is(
     nothing = {
         "is_delayed": False,
         "is_blocked": False,
+        "is_suspended": False,
         "starts": 0,
         "is_paused": False,
         "is_stopping": False,

@@ -7,16 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lapinq_core.domain.tasks.durable.messages import (
+    Enqueued,
+    Fetch,
+    Link,
+    Linked,
+    Load,
+    Loaded,
+    Lost,
+    Row,
+    Spawn,
+    Store,
+    Stored,
+    Text,
+    Wait,
+)
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Committed,
     Completed,
     Died,
     Interrupted,
+    OfOtherVersion,
     Outcome,
     Raised,
     RetryAsked,
     Snoozed,
+    Suspended,
     Throttled,
     TimedOut,
     Unretryable,
@@ -25,23 +42,42 @@ from lapinq_core.domain.tasks.outcome import (
     WorkerLost,
 )
 from lapinq_worker.running.pools.child_side.frames import (
+    Answered,
+    Ask,
     Call,
+    Chunk,
     Details,
+    Failed,
     Frames,
     Greeting,
     LogLine,
     Ready,
     Report,
     Spend,
+    ToChild,
+    ToWorker,
     frame,
     reportable,
 )
 
 ABOUT = Details("id", "queue", "1", 2, 3, 2**62, 1.5, 1e12, b"{}")
 CALLS: list[Any] = [
-    [],
-    [Call("module", "täsk", b"[1]", bytes(range(256)), ABOUT)] * 2,
-    [Call("", "", b"", b"", Details("", "", "", 1, 0, 0, 0.0, None, None))],
+    Chunk([]),
+    Chunk([Call("module", "täsk", b"[1]", bytes(range(256)), ABOUT)] * 2),
+    Chunk([Call("", "", b"", b"", Details("", "", "", 1, 0, 0, 0.0, None, None))]),
+    *(
+        Answered(2**62, answer)
+        for answer in (
+            Stored(),
+            Lost(),
+            Loaded([Row("ä", 1, "task", "failed", "null", 4, "expired")] * 2, "2"),
+            Row("a", 0, "sleep", None),
+            Text('"ä"'),
+            Enqueued(201, "{}"),
+            Linked("https://lapinq.example/"),
+            Failed("no", is_refused=True),
+        )
+    ),
 ]
 TOLD: list[Any] = [
     *(
@@ -52,6 +88,8 @@ TOLD: list[Any] = [
             RetryAsked(2.5, "later", "Traceback"),
             Unretryable("no", "Traceback"),
             Snoozed(1e9),
+            Suspended("sleeps"),
+            OfOtherVersion("it needs another"),
             Throttled("api", 30.0),
             Cancelled("asked"),
             TimedOut(0.5),
@@ -63,6 +101,17 @@ TOLD: list[Any] = [
     ),
     LogLine(2**62, "ä" * 100),
     Spend(7, "api", 1.5),
+    *(
+        Ask(1, 2**62, request)
+        for request in (
+            Load(),
+            Fetch("ä", 7),
+            Store("a", 0, "step", '"ä"', 0.5, "2"),
+            Wait("a|b", 0, "signal", None, ["a", "b"], None, None),
+            Spawn("a", 0, "{}"),
+            Link("a", "", 1, 60.0, "title"),
+        )
+    ),
 ]
 
 
@@ -80,8 +129,8 @@ def test_frames_come_out_whole_however_they_arrive(messages: list[Any], data: st
 def test_what_either_side_sends_is_read_as_it_was_written() -> None:
     greeting = Greeting(["", "/ä"], ["app.*"], [], ["app:Traced"], 1024, "postgresql://h/d")
     kinds: list[tuple[list[Any], Any]] = [
-        (CALLS, list[Call]),
-        (TOLD, Report | LogLine | Spend),
+        (CALLS, ToChild),
+        (TOLD, ToWorker),
         ([greeting], Greeting),
         ([Ready()], Ready),
     ]

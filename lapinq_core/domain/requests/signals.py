@@ -1,0 +1,22 @@
+"""The value of a signal."""
+
+from typing import Any
+
+import msgspec
+
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.tasks.task import check_json
+
+
+def read_value(body: bytes) -> str:
+    """The JSON in `body` as it is stored: on one line, with its numbers as they were written; null if it is empty.
+
+    Raises `InvalidValue`.
+    """
+    if not body:
+        return "null"
+    check_json("value", decode(_any, body))
+    return msgspec.json.format(body, indent=-1).decode()
+
+
+_any = msgspec.json.Decoder(Any)

@@ -1,0 +1,22 @@
+-- Deletes the steps of those of `limit` tasks that are gone; the tasks are the next after `after` that have steps. Deletes at most
+-- `most_rows`. Returns how many, how many tasks it looked at, and the last of them.
+-- Locks the steps that it deletes, of tasks that nobody can find any more. Relies on lapinq_steps_pkey, in which it skips from task
+-- to task, and lapinq_tasks_pkey.
+WITH RECURSIVE looked (id) AS (
+    (SELECT task_id FROM lapinq_steps WHERE task_id > %(after)s::uuid ORDER BY task_id LIMIT 1)
+     UNION ALL
+    SELECT (SELECT s.task_id FROM lapinq_steps s WHERE s.task_id > l.id ORDER BY s.task_id LIMIT 1)
+      FROM looked l
+     WHERE l.id IS NOT NULL
+), picked AS MATERIALIZED (
+    SELECT id FROM looked WHERE id IS NOT NULL LIMIT greatest(0, %(limit)s::integer)
+), gone AS (
+    DELETE FROM lapinq_steps
+     WHERE ctid = ANY (ARRAY(SELECT s.ctid
+                               FROM picked p
+                              CROSS JOIN LATERAL (SELECT x.ctid FROM lapinq_steps x WHERE x.task_id = p.id) AS s
+                              WHERE NOT EXISTS (SELECT FROM lapinq_tasks t WHERE t.id = p.id)
+                              LIMIT greatest(0, %(most_rows)s::integer)))
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM picked), (SELECT id::text FROM picked ORDER BY id DESC LIMIT 1)

@@ -1,0 +1,57 @@
+"""Signals that are sent from SQL, and by requests: what they do, and why they are refused."""
+
+import uuid
+
+import psycopg
+import pytest
+
+from lapinq_core.db.rows import all_rows
+from lapinq_core.durable import signals
+from lapinq_core.durable.signals import NoSuchTask, SignalRefused
+from lapinq_core.intake.idempotency import Key
+from tests.support.rows.factories import SOMEBODY, Conn, claim, complete, enqueue
+
+SIGNAL = "SELECT lapinq_signal(%s, 'go', '{\"by\": \"eva\"}')"
+FULL = """
+    INSERT INTO lapinq_steps (task_id, name, occurrence, kind, result, started_at, attempt)
+    SELECT %s, 'x', nextval('lapinq_signal_seq'), 'sent', 'null', lapinq_now(), 0 FROM generate_series(1, %s)
+"""
+
+
+async def sent(conn: Conn) -> list[tuple[str, str]]:
+    rows = await all_rows(
+        conn, "SELECT name, result FROM lapinq_steps WHERE kind = 'sent' ORDER BY occurrence"
+    )
+    return [(name, value) for name, value in rows]
+
+
+async def test_the_function_sends_or_says_why_not(conn: Conn, worker: str) -> None:
+    waiting, ended = await enqueue(conn, 2)
+    await complete(conn, [one for one in await claim(conn, worker, 2) if one.id == ended])
+    await conn.execute(SIGNAL, (waiting,))
+    await conn.execute("SELECT lapinq_signal(%s, 'go')", (waiting,))
+    assert await sent(conn) == [("go", '{"by": "eva"}'), ("go", "null")]
+    for task_id, state in ((str(uuid.uuid4()), "P0002"), (ended, "55000")):
+        with pytest.raises(psycopg.Error, match=task_id) as refused:
+            await conn.execute(SIGNAL, (task_id,))
+        assert refused.value.sqlstate == state
+    await conn.execute(FULL, (waiting, signals.MAX_WAITING - 2))
+    with pytest.raises(psycopg.Error, match="10000 signals") as refused:
+        await conn.execute(SIGNAL, (waiting,))
+    assert refused.value.sqlstate == "54000"
+
+
+async def test_a_key_sends_once_and_a_refusal_uses_none_up(conn: Conn, worker: str) -> None:
+    waiting, ended = await enqueue(conn, 2)
+    await complete(conn, [one for one in await claim(conn, worker, 2) if one.id == ended])
+    key = Key("k", b"digest")
+    for task_id, error in ((str(uuid.uuid4()), NoSuchTask), (ended, SignalRefused)):
+        with pytest.raises(error):
+            await signals.send(conn, task_id, "go", "1", key=key, by=SOMEBODY)
+    assert (await signals.send(conn, waiting, "go", "1", key=key, by=SOMEBODY))[0] is None
+    earlier, _ = await signals.send(conn, waiting, "go", "1", key=key, by=SOMEBODY)
+    assert earlier is not None
+    assert (earlier.is_same, earlier.task_ids) == (True, [waiting])
+    assert await sent(conn) == [("go", "1")]
+    noted = await all_rows(conn, "SELECT action, target, details FROM lapinq_audit")
+    assert noted == [("task.signal", waiting, {"signal": "go"})]

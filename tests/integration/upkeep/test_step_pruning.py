@@ -1,0 +1,49 @@
+"""Steps go with their task: at once if somebody deletes it, else by maintenance."""
+
+from lapinq_core.db.rows import first_value
+from lapinq_core.upkeep.step_pruning import FIRST, StepPruning, prune
+from tests.support.rows.durable import step
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+
+
+async def with_steps(conn: Conn, count: int, steps: int = 2) -> list[str]:
+    """Tasks that have completed, with so many steps each."""
+    ids = await enqueue(conn, count)
+    claims = await claim(conn, await add_worker(conn), count)
+    for held in claims:
+        for number in range(steps):
+            await step(conn, held, f"step {number}")
+    await complete(conn, claims)
+    return ids
+
+
+async def left(conn: Conn) -> list[str]:
+    return await first_value(
+        conn, "SELECT array_agg(DISTINCT task_id::text ORDER BY task_id::text) FROM lapinq_steps"
+    )
+
+
+async def test_steps_of_tasks_that_are_gone_are_deleted(conn: Conn) -> None:
+    ids = await with_steps(conn, 5)
+    await conn.execute("DELETE FROM lapinq_tasks WHERE id = ANY (%s::uuid[])", (ids[1::2],))
+    assert await prune(conn, limit=2) == (2, ids[1])
+    assert await prune(conn, ids[1], limit=2) == (2, ids[3])
+    assert await prune(conn, ids[3], limit=2) == (0, None)
+    assert await left(conn) == ids[::2]
+
+
+async def test_a_walk_deletes_a_bounded_number_at_once(conn: Conn) -> None:
+    ids = await with_steps(conn, 2, steps=3)
+    await conn.execute("DELETE FROM lapinq_tasks")
+    assert [await prune(conn, most_rows=4) for _ in range(2)] == [(4, FIRST), (2, None)]
+    assert await left(conn) is None
+    assert len(ids) == 2
+
+
+async def test_a_walk_begins_again_after_its_end(conn: Conn) -> None:
+    pruning = StepPruning()
+    assert await pruning.turn(conn) is None
+    await with_steps(conn, 1)
+    await conn.execute("DELETE FROM lapinq_tasks")
+    assert await pruning.turn(conn) is None
+    assert await left(conn) is None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lapinq.testing.capturing import captured
     from lapinq.testing.clock import travel
+    from lapinq.testing.crashes import crash_everywhere
     from lapinq.testing.databases import Database, database
     from lapinq.testing.direct_calls import RunningTask, running_as
     from lapinq.testing.enqueued import Attempt, EnqueuedTask, EnqueuedTasks
@@ -24,6 +25,7 @@ __all__ = [
     "InlineTasks",
     "RunningTask",
     "captured",
+    "crash_everywhere",
     "database",
     "inline",
     "running_as",
@@ -40,6 +42,7 @@ _MODULE_OF = {
     "InlineTasks": "runner",
     "RunningTask": "direct_calls",
     "captured": "capturing",
+    "crash_everywhere": "crashes",
     "database": "databases",
     "inline": "runner",
     "running_as": "direct_calls",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from lapinq._client.calling.calls import AddToWorkflow, OfWorkflow, ReadResult, Storing
+from lapinq._client.calling.calls import AddToWorkflow, OfDurable, OfWorkflow, ReadResult, SendSignal, Storing
 from lapinq._client.calling.replacing import replaced_by
 from lapinq.errors import LapinqError
 from lapinq.testing.commits import UntilTheEnd
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lapinq._client.calling.calls import Call
     from lapinq._client.calling.replacing import InTransaction
     from lapinq._client.settings import ServerSettings
+
+_RUNS_NOTHING = "nothing runs captured tasks, so they have no steps, and take no signals: inline() runs them"
 
 
 @contextlib.contextmanager
@@ -44,6 +46,8 @@ class _Capturing:
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         if isinstance(call, Storing | AddToWorkflow):
             return self._intake.take(call).answer
+        if isinstance(call, OfDurable):
+            raise LapinqError(_RUNS_NOTHING)
         if isinstance(call, OfWorkflow):
             return self._intake.tell_of_workflow(call)
         if isinstance(call, ReadResult) and call.wait:
@@ -64,7 +68,9 @@ class _Capturing:
     async def aclose(self) -> None:
         """There is nothing to close."""
 
-    def _take(self, call: Storing) -> tuple[Answer, _Capture]:
+    def _take(self, call: Storing | SendSignal) -> tuple[Answer, _Capture]:
+        if isinstance(call, SendSignal):
+            raise LapinqError(_RUNS_NOTHING)
         taken = self._intake.take(call)
         return taken.answer, _Capture(self._intake, taken)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
-from lapinq._client.calling.calls import Storing
+from lapinq._client.calling.calls import SendSignal, Storing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lapinq._client.settings import ServerSettings
     from lapinq.testing.enqueued import EnqueuedTask
 
-    Take = Callable[[Storing], tuple[Answer, "Effect"]]
+    Take = Callable[[Storing | SendSignal], tuple[Answer, "Effect"]]
 
 
 class Effect(Protocol):
@@ -51,7 +51,7 @@ class UntilTheEnd:
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         self._transport.check_plain()
-        assert isinstance(call, Storing)
+        assert isinstance(call, Storing | SendSignal)
         answer, effect = self._take(call)
         if not _leave_to_the_end(self._transport.connection, effect):
             effect.on_commit()
@@ -59,7 +59,7 @@ class UntilTheEnd:
 
     async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         self._transport.check_async()
-        assert isinstance(call, Storing)
+        assert isinstance(call, Storing | SendSignal)
         answer, effect = self._take(call)
         if not _leave_to_the_end(self._transport.connection, effect):
             await effect.aon_commit()

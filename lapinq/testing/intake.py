@@ -15,7 +15,9 @@ from lapinq._client.calling.calls import (
     CancelWorkflow,
     CloseWorkflow,
     ReadProgress,
+    ReadSteps,
     ReadWorkflow,
+    SendSignal,
 )
 from lapinq._client.declaring.rules import declared_rules
 from lapinq._client.transaction.insertion import MAX_TASKS_AT_ONCE, Refused
@@ -24,11 +26,13 @@ from lapinq._client.transaction.workflow_insertion import check_members, part_of
 from lapinq.errors import LapinqError
 from lapinq.testing.enqueued import EnqueuedTask
 from lapinq.testing.graphs import Graph
+from lapinq.testing.steps import Ending, Steps
 from lapinq.testing.unique_keys import UniqueKeys
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.limits.declared import DeclaredLimit
 from lapinq_core.domain.requests.refusals import (
     NOT_FINISHED,
+    TASK_ENDED,
     UNKNOWN_TASK,
     UNKNOWN_WORKFLOW,
     ErrorBody,
@@ -90,6 +94,16 @@ class Intake:
     def find(self, task_id: str) -> EnqueuedTask | None:
         return self._by_id.get(task_id)
 
+    def ending_of(self, task_id: str) -> Ending | None:
+        """As `lapinq_child_outcome_1`."""
+        task = self.find(task_id)
+        if task is None:
+            return Ending("deleted")
+        if task.status not in FINAL:
+            return None
+        value = task.result if task.status is Status.COMPLETED else msgspec.json.encode(task.error).decode()
+        return Ending(task.status.value, value)
+
     def add(self, task: EnqueuedTask) -> None:
         self._enqueued.add(task)
         if not task.is_transient:
@@ -142,6 +156,17 @@ class Intake:
         if isinstance(call, CloseWorkflow):
             return _answer(200, {"id": call.workflow_id, "open": False})
         raise LapinqError("workflows in memory are not retried: test that with the fixture lapinq_database")
+
+    def tell_of_durable(self, call: ReadSteps | SendSignal, steps: Steps | None) -> Answer:
+        """`steps` are those of the task. A signal is only checked."""
+        task = self.find(call.task_id)
+        if task is None or steps is None:
+            return _answer(404, ErrorBody(UNKNOWN_TASK))
+        if isinstance(call, ReadSteps):
+            return _answer(200, steps.shown())
+        if task.status in FINAL:
+            return _answer(409, ErrorBody(TASK_ENDED))
+        return _answer(202, {"id": task.id, "signal": call.name})
 
     def tell(self, call: OfTask) -> Answer:
         task = self.find(call.task_id)
@@ -208,7 +233,9 @@ class _Memory:
                 return [(None, False, self._claim(**about[0]))]
             case "find_idempotency_keys":
                 return [self._intake.keys[about]] if about in self._intake.keys else []
-            case "announce":  # nobody listens
+            case "signal":
+                raise LapinqError("test signals in a transaction with the fixture lapinq_database")
+            case "announce" | "store_own_step":  # nobody listens, and no task runs on this connection
                 return []
 
     async def fetch_beside(self, statement: Statement, work: Callable[[], T]) -> tuple[Sequence[Row], T]:
@@ -275,5 +302,5 @@ def _cancel(task: EnqueuedTask, call: CancelTask) -> Answer:
     return _answer(404, ErrorBody(not_cancelled(task.status, also_running=call.running)))
 
 
-def _answer(status: int, body: ErrorBody | dict[str, Any]) -> Answer:
+def _answer(status: int, body: ErrorBody | dict[str, Any] | list[dict[str, Any]]) -> Answer:
     return Answer(status, msgspec.json.encode(body), url=_URL)

@@ -1,17 +1,20 @@
 """`inline`: tasks run as soon as they are enqueued, in this process, and end as they would in a worker.
 
 A task that a running task enqueues runs after it, unless somebody waits for its result. So tasks that enqueue each
-other run in a row, not inside each other.
+other run in a row, not inside each other. A durable task that waits is suspended, and runs again in such a row when
+what it waits for has come.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from lapinq._client.calling.calls import (
     AddToWorkflow,
@@ -22,17 +25,21 @@ from lapinq._client.calling.calls import (
     ReadProgress,
     ReadResult,
     ReadStatus,
+    ReadSteps,
     ReadWhy,
+    SendSignal,
 )
 from lapinq._client.calling.replacing import replaced_by
 from lapinq.errors import LapinqError, TaskFailed
+from lapinq.handle import TaskRef
 from lapinq.testing.clock import travelling
 from lapinq.testing.commits import UntilTheEnd
 from lapinq.testing.enqueued import EnqueuedTasks
 from lapinq.testing.intake import Intake, Taken
-from lapinq.testing.runs import Run
+from lapinq.testing.runs import NEVER, Run
+from lapinq.testing.steps import AskingJob
+from lapinq.testing.steps import Steps as StoredSteps
 from lapinq_core.domain.tasks.state import Status
-from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools.inline import Ended, arun_inline, run_inline
 
 if TYPE_CHECKING:
@@ -42,15 +49,19 @@ if TYPE_CHECKING:
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Call, Storing
     from lapinq._client.calling.replacing import InTransaction
+    from lapinq._client.calling.transport import Transport
     from lapinq._client.settings import ServerSettings
+    from lapinq.testing.commits import Effect
     from lapinq.testing.enqueued import EnqueuedTask
+    from lapinq_core.domain.tasks.durable.messages import Answer as StepAnswer
+    from lapinq_core.domain.tasks.durable.messages import Request
 
     R = TypeVar("R")
     # Runs the attempts that it yields, and is sent how they ended.
-    Steps: TypeAlias = Generator[Job, Ended, R]
+    Steps: TypeAlias = Generator[AskingJob, Ended, R]
 
 MAX_IN_A_ROW = 10_000
-MAX_JUMPS = 100
+MAX_JUMPS = 1000
 
 _row_of_this_context: ContextVar[deque[Run] | None] = ContextVar("lapinq_inline_row", default=None)
 
@@ -65,9 +76,18 @@ class InlineTasks(EnqueuedTasks):
 
     raise_failures = False
 
+    def __init__(self, transport: Transport) -> None:
+        super().__init__()
+        self._transport = transport
+
     @property
     def failed(self) -> list[EnqueuedTask]:
         return [task for task in self if task.status is Status.FAILED]
+
+    def signal(self, task: TaskRef | EnqueuedTask | str, name: str, value: Any = None) -> None:
+        """As `TaskRef.signal`. If the task waits for it, it goes on at once."""
+        task_id = getattr(task, "task_id", None) or getattr(task, "id", task)
+        TaskRef(str(task_id), transport=self._transport).signal(name, value)
 
 
 @contextlib.contextmanager
@@ -77,25 +97,31 @@ def inline(*, raise_failures: bool = False) -> Generator[InlineTasks]:
     Retries run at once. A scheduled or snoozed task runs when `travel` reaches its time, or when somebody waits for its
     result.
     """
-    tasks = InlineTasks()
-    tasks.raise_failures = raise_failures
-    runner = _Inline(tasks)
-    with replaced_by(runner), travelling(runner.travel):
-        yield tasks
+    runner = Inline()
+    runner.tasks.raise_failures = raise_failures
+    with runner.carrying():
+        yield runner.tasks
 
 
-class _Inline:
+class Inline:
     """A transport that runs the tasks it is given."""
 
     max_in_batch: int | None = None
 
-    def __init__(self, tasks: InlineTasks) -> None:
-        self._tasks = tasks
-        self._intake = Intake(tasks)
+    def __init__(self) -> None:
+        self.tasks = InlineTasks(self)
+        self._intake = Intake(self.tasks)
         self._runs: dict[str, Run] = {}
         self._delayed: list[Run] = []
+        self._suspended: dict[str, Run] = {}
         self._travelled = timedelta()
         self._claims = 0
+
+    @contextlib.contextmanager
+    def carrying(self) -> Generator[None]:
+        """Carries the calls of all queues while it lasts."""
+        with replaced_by(self), travelling(self.travel):
+            yield
 
     def in_transaction(self, transport: InTransaction) -> UntilTheEnd:
         return UntilTheEnd(transport, self._take_in_transaction)
@@ -119,7 +145,7 @@ class _Inline:
         """What was taken, and the runs to start: tasks with a higher priority first, without those that wait for
         parents."""
         taken = self._intake.take(call, self._now())
-        runs = [Run(task, self._now(), self._intake.graph_of(task)) for task in taken.tasks]
+        runs = [self._run_of(task) for task in taken.tasks]
         self._runs.update((run.task.id, run) for run in runs)
         runs += (self._runs[task.id] for task in taken.replaced if task not in taken.tasks)
         runs = [run for run in runs if not self._is_blocked(run)]
@@ -128,9 +154,47 @@ class _Inline:
     def forget(self, taken: Taken) -> None:
         self._intake.forget(taken)
 
-    def _take_in_transaction(self, call: Storing) -> tuple[Answer, _Start]:
+    def pass_time(self, run: Run) -> None:
+        """Until something can go on so that it ends."""
+        drive(self._pass_time(run))
+
+    @property
+    def first(self) -> Run:
+        """That of the task that was enqueued first."""
+        return next(iter(self._runs.values()))
+
+    @property
+    def suspended(self) -> list[Run]:
+        return [run for run in self._suspended.values() if run.is_suspended]
+
+    def answer(self, run: Run, request: Request) -> StepAnswer:
+        """What a durable task asks of its worker."""
+        return run.steps.answer(request, self._now())
+
+    def _spawn(self, call: Enqueue) -> Answer:
+        taken, runs = self.take(call)
+        drive(self.run_in_a_row(runs))
+        return taken.answer
+
+    def _run_of(self, task: EnqueuedTask) -> Run:
+        steps = StoredSteps(self._intake.ending_of, self._spawn)
+        return Run(task, self._now(), steps, self._intake.graph_of(task))
+
+    def send_signal(self, call: SendSignal) -> Steps[None]:
+        """To a task that takes it."""
+        self._runs[call.task_id].steps.send(call.name, call.value.decode())
+        yield from self.run_in_a_row(self._woken())
+
+    def _take_in_transaction(self, call: Storing | SendSignal) -> tuple[Answer, Effect]:
+        if isinstance(call, SendSignal):
+            answer = self._tell_of_durable(call)
+            return answer, _Signal(self, call, is_taken=answer.status_code == HTTPStatus.ACCEPTED)
         taken, runs = self.take(call)
         return taken.answer, _Start(self, taken, runs)
+
+    def _tell_of_durable(self, call: ReadSteps | SendSignal) -> Answer:
+        run = self._runs.get(call.task_id)
+        return self._intake.tell_of_durable(call, run and run.steps)
 
     def _carry_out(self, call: Call, server: ServerSettings) -> Steps[Answer]:
         match call:
@@ -148,6 +212,13 @@ class _Inline:
                 answer = self._intake.tell(call)
                 if (task := self._intake.find(call.task_id)) is not None:
                     yield from self.run_in_a_row(self._freed_by(task))
+                return answer
+            case ReadSteps():
+                return self._tell_of_durable(call)
+            case SendSignal():
+                answer = self._tell_of_durable(call)
+                if answer.status_code == HTTPStatus.ACCEPTED:
+                    yield from self.send_signal(call)
                 return answer
             case _:
                 return self._intake.tell_of_workflow(call)
@@ -171,7 +242,7 @@ class _Inline:
                     failures.append(run)
         finally:
             _row_of_this_context.reset(token)
-        if failures and self._tasks.raise_failures:
+        if failures and self.tasks.raise_failures:
             raise _failure(failures[0]) from failures[0].failure
 
     def _run(self, run: Run) -> Steps[None]:
@@ -189,13 +260,16 @@ class _Inline:
                     self._delayed.append(run)
                 return
             self._claims += 1
-            started = run.start(self._claims, self._now())
+            self._suspended.pop(run.task.id, None)
+            started = run.start(self._claims, self._now(), functools.partial(self.answer, run))
             if started is None:
                 return
-            if isinstance(started, Job):
+            if isinstance(started, AskingJob):
                 run.end(started, (yield started), self._now())
             else:
                 run.end(None, started, self._now())
+            if run.is_suspended:
+                self._suspended[run.task.id] = run
             if run.has_failed:
                 log.error("%s failed: %s", run.task, run.task.attempts[-1].traceback or run.task.error)
 
@@ -204,27 +278,59 @@ class _Inline:
         return graph is not None and graph.node_of(run.task.id).is_blocked
 
     def _freed_by(self, task: EnqueuedTask) -> list[Run]:
-        """What may run as the task has ended."""
+        """What may run as the attempt has ended."""
         graph = self._intake.graph_of(task)
-        return [] if graph is None else [self._runs[one.id] for one in graph.advance(task)]
+        freed = [] if graph is None else [self._runs[one.id] for one in graph.advance(task)]
+        return [*freed, *self._woken()]
+
+    def _woken(self) -> list[Run]:
+        """Suspended tasks that have something to go on with."""
+        woken = [run for run in self.suspended if run.steps.can_go_on]
+        for run in woken:
+            run.wake(self._now())
+        return woken
 
     def _finish(self, run: Run) -> Steps[None]:
         """Runs it, after those that it waits for, as often as it takes, at the times for which it asks."""
-        graph = self._intake.graph_of(run.task)
-        before = [] if graph is None else graph.pending_before(run.task)
-        for one in (*(self._runs[task.id] for task in before), run):
+        for one in (*self._before(run), run):
             yield from self._finish_one(one)
+
+    def _before(self, run: Run) -> list[Run]:
+        """The tasks of its workflow without whose end it does not run."""
+        graph = self._intake.graph_of(run.task)
+        return [] if graph is None else [self._runs[task.id] for task in graph.pending_before(run.task)]
 
     def _finish_one(self, run: Run) -> Steps[None]:
         for _ in range(MAX_JUMPS):
             if run.task.status is not Status.PENDING:
                 return
-            self._move_to(run.due)
-            if _row_of_this_context.get() is None:
-                yield from self.run_in_a_row([run])
-            else:
-                yield from self._run(run)
-        raise LapinqError(f"{run.task} was snoozed {MAX_JUMPS} times while somebody waited for its result")
+            yield from self._pass_time(run)
+        raise LapinqError(f"{run.task} was put off {MAX_JUMPS} times while somebody waited for its result")
+
+    def _pass_time(self, run: Run) -> Steps[None]:
+        """Until it is due, or the first of those for which it waits, and runs that."""
+        first = min(self._awaited_by(run), key=lambda one: one.due, default=run)
+        if first.due == NEVER:
+            raise LapinqError(f"{first.task} is {first.task.attempts[-1].error}, and nothing sends that")
+        self._move_to(first.due)
+        if _row_of_this_context.get() is None:
+            yield from self.run_in_a_row([first])
+        else:
+            yield from self._run(first)
+
+    def _awaited_by(self, run: Run) -> list[Run]:
+        """Those of which one may run next so that it ends: itself, and those for whose end it waits, and so on."""
+        found = {run.task.id: run}
+        todo = [run]
+        while todo:
+            waits = todo.pop().steps.waiting
+            for child in [self._runs[wait.child] for wait in waits if wait.child in self._runs]:
+                new = [one for one in (*self._before(child), child) if one.task.id not in found]
+                found.update((one.task.id, one) for one in new)
+                todo += new
+        return [
+            one for one in found.values() if one.task.status is Status.PENDING and not self._is_blocked(one)
+        ]
 
     def _travel(self, until: datetime) -> Steps[None]:
         for _ in range(MAX_IN_A_ROW):
@@ -247,7 +353,7 @@ class _Inline:
 class _Start:
     """Starts tasks at the commit."""
 
-    def __init__(self, inline: _Inline, taken: Taken, runs: list[Run]) -> None:
+    def __init__(self, inline: Inline, taken: Taken, runs: list[Run]) -> None:
         self._inline = inline
         self._taken = taken
         self._runs = runs
@@ -261,6 +367,27 @@ class _Start:
 
     def on_rollback(self) -> None:
         self._inline.forget(self._taken)
+
+
+class _Signal:
+    """Sends a signal at the commit, if the task takes it."""
+
+    def __init__(self, inline: Inline, call: SendSignal, *, is_taken: bool) -> None:
+        self._inline = inline
+        self._call = call
+        self._is_taken = is_taken
+        self.tasks: list[EnqueuedTask] = []
+
+    def on_commit(self) -> None:
+        if self._is_taken:
+            drive(self._inline.send_signal(self._call))
+
+    async def aon_commit(self) -> None:
+        if self._is_taken:
+            await adrive(self._inline.send_signal(self._call))
+
+    def on_rollback(self) -> None:
+        """It is not sent."""
 
 
 def drive(steps: Steps[R]) -> R:

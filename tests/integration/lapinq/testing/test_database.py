@@ -41,6 +41,14 @@ async def fails_once() -> int:
     return task.attempt
 
 
+@queue.task(max_retries=0)
+def is_approved_later() -> str:
+    task = current_task()
+    task.step("note", note, 1)
+    task.sleep(3600)
+    return task.wait_for_signal("approved", timeout=86400)
+
+
 @queue.task
 def sleeps() -> None:
     while not current_task().cancelled:
@@ -186,3 +194,22 @@ def test_a_retry_runs_when_its_time_has_come_and_a_drain_has_a_time_limit(
     with pytest.raises(TimeoutError, match=r"after 0\.3 s"):
         lapinq_worker.drain(timeout=0.3)
     assert endless.status() == "pending"  # what runs is released
+
+
+def test_a_durable_task_sleeps_until_the_clock_has_moved_and_takes_its_signal(
+    lapinq_database: Database, lapinq_worker: DatabaseWorker
+) -> None:
+    refs = [is_approved_later.queue() for _ in range(2)]
+    lapinq_worker.drain()
+    travel(3599)
+    lapinq_worker.drain()
+    with psycopg.connect(lapinq_database.url) as conn:
+        conn.execute("SELECT lapinq_signal(%s, 'approved', '\"by Eva\"')", (refs[0].task_id,))
+    lapinq_worker.drain()
+    assert [ref.status() for ref in refs] == ["pending"] * 2  # they sleep
+    travel(2)
+    lapinq_worker.drain()
+    assert (refs[0].result(), refs[1].status(), seen) == ("by Eva", "pending", [1, 1])
+    travel(86400)
+    lapinq_worker.drain()
+    assert refs[1].wait()["error"].startswith("WaitTimeout")

@@ -56,11 +56,14 @@ def create_app(
     return build_app(settings, services=embedded_services(settings), migrates=True)
 
 
-def embedded_services(settings: Settings, reexec: Callable[[], None] | None = None) -> list[EmbeddedService]:
+def embedded_services(
+    settings: Settings, url: str | None = None, reexec: Callable[[], None] | None = None
+) -> list[EmbeddedService]:
     """What runs beside the API in the same process: webhook deliveries, maintenance and, if enabled, a worker and the
     firing of schedules.
 
-    `reexec` re-executes the program, where it is ours to do that.
+    `url` is where the server listens, None if that is unknown. `reexec` re-executes the program, where it is ours to do
+    that.
     """
     from lapinq_scheduler.scheduler import embedded_scheduler
     from lapinq_scheduler.webhooks.deliveries import embedded_deliveries
@@ -72,7 +75,9 @@ def embedded_services(settings: Settings, reexec: Callable[[], None] | None = No
     if settings.worker:
         from lapinq_worker.embedded_worker import embedded_worker
 
-        found.append(lambda: embedded_worker(settings, reexec))
+        # Links that its tasks make lead to this server, unless people open it by another address.
+        of_worker = msgspec.structs.replace(settings, public_url=settings.public_url or url)
+        found.append(lambda: embedded_worker(of_worker, reexec))
     if settings.scheduler:
         from lapinq_scheduler.cron import embedded_cron
 

@@ -32,7 +32,7 @@ from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 
 log = logging.getLogger(__name__)
 
-Services = Callable[[Settings], list[EmbeddedService]]
+Services = Callable[[Settings, str], list[EmbeddedService]]
 
 serving_flags = flags.group(
     section(
@@ -71,7 +71,7 @@ def api(share: str | None, **given: object) -> None:
     """Serve the API and the dashboard on a migrated database. Any number may run."""
     with explained():
         settings = load_settings(os.environ, **given)
-        sys.exit(run(settings, lambda _: [], read_share(share), migrates=False))
+        sys.exit(run(settings, lambda _, __: [], read_share(share), migrates=False))
 
 
 def main() -> None:
@@ -82,9 +82,9 @@ def main() -> None:
 def run(settings: Settings, services: Services, share: Share | None, *, migrates: bool) -> int:
     """Serves until it is stopped. Returns the exit code.
 
-    `services` makes the embedded services from the settings with the database's URL filled in. With `migrates` it also
-    migrates a named database; it always migrates the embedded one. With several processes this one only starts them,
-    unless it is one of them: then it has a `share`.
+    `services` makes the embedded services from the settings with the database's URL filled in, and the server's URL.
+    With `migrates` it also migrates a named database; it always migrates the embedded one. With several processes this
+    one only starts them, unless it is one of them: then it has a `share`.
     """
     configure_logging(settings.log_level, as_json=settings.json_log)
     if share is not None:
@@ -94,7 +94,9 @@ def run(settings: Settings, services: Services, share: Share | None, *, migrates
         return _start_several(settings)
     with listening(settings.host, settings.port) as sockets, database(settings) as url:
         found = msgspec.structs.replace(settings, database_url=url)
-        app = build_app(found, services=services(found), url=_url(found, sockets), migrates=migrates)
+        app = build_app(
+            found, services=services(found, _url(found, sockets)), url=_url(found, sockets), migrates=migrates
+        )
         return serve(app, sockets, on_started=lambda: click.echo(_hello(app)))
 
 
@@ -122,7 +124,10 @@ def _serve_together(settings: Settings, services: Services, share: Share, *, mig
         found = msgspec.structs.replace(settings, database_url=url)
         app = build_app(
             found,
-            services=[metrics.watching, *(services(found) if share.runs_services else ())],
+            services=[
+                metrics.watching,
+                *(services(found, _url(found, sockets)) if share.runs_services else ()),
+            ],
             url=_url(found, sockets),
             migrates=migrates,
             shares_port=True,

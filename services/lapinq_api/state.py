@@ -34,7 +34,8 @@ MAX_WALKS = 3
 """Bulk deletions and requeues at the same time."""
 MAX_PREVIEWS = 4
 """Schedule previews at the same time. They share the threads with other work."""
-OPEN_ERRORS_SECONDS = 5.0
+BADGE_SECONDS = 5.0
+"""For how long the numbers in the navigation stay."""
 MAX_VIEWERS = 500
 """Live connections at the same time."""
 MAX_UNAUTHENTICATED = 200
@@ -93,8 +94,10 @@ class State:
         self.passwords = Passwords()
         self.key_throttle = KeyThrottle()
         self.refusals = RefusalLimits()
-        self.open_errors = SharedFigure[dict[str, int]](OPEN_ERRORS_SECONDS)
+        self.open_errors = SharedFigure[dict[str, int]](BADGE_SECONDS)
         """How many groups of errors are open or regressed."""
+        self.open_waits = SharedFigure[dict[str, int]](BADGE_SECONDS)
+        """How many tasks wait for a signal."""
         self.long_windows = LongWindows()
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue
+from tests.browser.test_decide import asked
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.http
@@ -24,6 +25,10 @@ PAGES = [
     "/queues",
     "/queue?name=default",
     "/limits",
+    "/waits",
+    "/tasks/{asking}",
+    "/tasks/{asking}/signal?name=approve",
+    "/decide?token={token}",
     "/workflows",
     "/workflows/{workflow}",
     "/function?name=loads",
@@ -78,6 +83,11 @@ PROFILED = {
     "profile": True,
 }
 
+ASKING = {
+    "module_path": "tests.support.sample.shop",
+    "task_name": "large_order",
+    "args": [4711, "a customer with a rather long name", 0.01],
+}
 JOB = {"task_name": "loads", "module_path": "json", "args": ["1"]}
 SHARDS = [f"a-shard-with-a-rather-long-name-{n}" for n in range(6)]
 WORKFLOW = {
@@ -109,7 +119,11 @@ def found() -> dict[str, str]:
 
 @pytest.fixture
 def address(
-    request: pytest.FixtureRequest, found: dict[str, str], enqueue: Enqueue, admin: httpx.Client
+    request: pytest.FixtureRequest,
+    found: dict[str, str],
+    enqueue: Enqueue,
+    admin: httpx.Client,
+    server_database: str,
 ) -> str:
     """The page, on a server on which some tasks have succeeded, failed, and wait, and a schedule has run and waits."""
     if not found:
@@ -128,12 +142,15 @@ def address(
         answer = admin.post("/api/v1/workflows", json=WORKFLOW)
         assert answer.status_code == 201, answer.text
         found["workflow"] = answer.json()["workflow_id"]
+        found["asking"] = enqueue(queue_name="orders", **ASKING)
         found["profiled"] = enqueue(**PROFILED)
         attempts = f"/api/v1/tasks/{found['profiled']}/attempts"
         [attempt] = eventually(lambda: admin.get(attempts).json())
         path = f"{attempts}/{attempt['started_at']}/profile"
         eventually(lambda: admin.get(path).status_code == HTTPStatus.OK)
         found["error"] = str(eventually(lambda: admin.get("/api/v1/errors").json())[0]["id"])
+        link = eventually(lambda: asked(server_database, found["asking"]), 60)
+        found["token"] = link.partition("token=")[2]
         found["worker"] = admin.get("/api/v1/workers").json()["workers"][0]["id"]
     return request.param.format(**found)
 

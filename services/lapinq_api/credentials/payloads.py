@@ -139,6 +139,19 @@ class PayloadView:
                     f"{self._actor.name} may not change {name}: of what stays, values are hidden from them",
                 )
 
+    def check_steps_stay(self, queue: str, changes: Collection[str]) -> None:
+        """Checks `changes` to a copy of a task of `queue` that takes over steps, whose results may be hidden from the
+        caller.
+
+        Raises `Refused` (403).
+        """
+        for name in _STEERING:
+            if name in changes and self.hides(queue):
+                raise Refused(
+                    HTTPStatus.FORBIDDEN,
+                    f"{self._actor.name} may not change {name} with from_step: steps may hold values hidden from them",
+                )
+
     def searchable(self, filters: Mapping[str, str], queues: Sequence[str | None]) -> dict[str, str]:
         """`filters` without those they may not use on tasks of `queues`."""
         if not any(map(self.hides, queues)):

@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute
 
-from lapinq_api.dashboard import account, everywhere, finding, login, moved, pages, welcome
+from lapinq_api.dashboard import account, answering, decide, everywhere, finding, login, moved, pages, welcome
 from lapinq_api.dashboard.live import web_socket
 from lapinq_api.dashboard.page import static
 from lapinq_api.dashboard.page.view import Views
@@ -21,6 +21,8 @@ def routes(state: State) -> list[BaseRoute]:
         *everywhere.routes(state),
         *login.routes(state, views),
         *welcome.routes(state),
+        *decide.routes(state),
+        *answering.routes(state),
         *account.routes(state),
         *static.routes(),
     ]

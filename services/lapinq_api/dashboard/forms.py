@@ -19,16 +19,18 @@ _MAX_FIELDS = 10
 log = logging.getLogger(__name__)
 
 
-async def read_form(state: State, request: Request) -> FormData:
+async def read_form(
+    state: State, request: Request, max_bytes: int = MAX_FORM_BYTES, max_fields: int = _MAX_FIELDS
+) -> FormData:
     """Raises `InvalidValue`, and `Refused` if the form is too large or slow."""
-    body = await read_body(request.scope, request.receive, MAX_FORM_BYTES, state.admission)
+    body = await read_body(request.scope, request.receive, max_bytes, state.admission)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
     again = Request(request.scope, receive)
     try:
-        return await again.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
+        return await again.form(max_files=0, max_fields=max_fields, max_part_size=max_bytes)
     except (HTTPException, MultiPartException, FormParserError, ValueError, LookupError) as error:
         log.info("could not read a form: %s", type(error).__name__)
         raise InvalidValue("it", "is malformed") from error

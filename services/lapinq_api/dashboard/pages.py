@@ -8,7 +8,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.credentials.caller import actor_of
-from lapinq_api.dashboard.live import errors_badge
+from lapinq_api.dashboard.live import badges
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.rendering import page_of
 from lapinq_api.dashboard.page.view import Elsewhere, View
@@ -46,7 +46,7 @@ async def view_page(state: State, request: Request, view: View) -> Response:
     try:
         view.check_viewer(state, actor, address)
         values = await view.load(state, address, actor.queues)
-        await errors_badge.refresh(state)
+        await badges.refresh(state)
         if view.personal:
             values |= await view.personal(state, request)
     except DatabaseUnavailable as error:

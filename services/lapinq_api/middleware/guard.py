@@ -20,6 +20,7 @@ from lapinq_api.wire.path import route_path
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.hosts.exposure import OpenTo
 from lapinq_core.domain.hosts.host_names import is_sure, read_host_names
+from lapinq_core.durable import links
 
 _NOT_RUNNING = (
     "lapinq does not run in this application, because its lifespan did not start: a plain mount does not start the"
@@ -128,9 +129,11 @@ def check_origin(scope: Scope) -> None:
     is a change by any method.
 
     The login is checked without a cookie, too. Otherwise a page could log its visitor in as somebody else. A request
-    with a key needs no check, because a page of another origin can't send the header unless CORS allows it.
+    with a key needs no check, because a page of another origin can't send the header unless CORS allows it. A decision
+    by a link needs none either: it takes the link's token and uses no session.
     """
-    is_change = scope["method"] not in SAFE_METHODS or route_path(scope) == "/logout"
+    path = route_path(scope)
+    is_change = (scope["method"] not in SAFE_METHODS and path != f"/{links.PATH}") or path == "/logout"
     if is_change and _could_use_session(scope) and not is_same_origin(scope):
         raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin may not do this with a session")
 

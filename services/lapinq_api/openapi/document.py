@@ -23,6 +23,7 @@ TAGS = {
     "limits": "Limits that queues share: how many tasks run, and how many units they take.",
     "breakers": "Circuit breakers, which stop a queue or a kind of task while its tasks fail.",
     "workflows": "Graphs of tasks: some start when others have ended.",
+    "durable tasks": "Tasks with stored steps, which wait without a worker: their steps, waits and signals.",
     "schedules": "Tasks that are enqueued repeatedly: definitions, ticks and runs.",
     "workers": "Read, quiet and stop workers.",
     "errors": "Errors of one queue, task and kind, with their history.",

@@ -43,4 +43,5 @@ _ABOUT_ONE = (
     "requeue_task",
     "run_task",
     "rerun_task",
+    "get_steps",
 )

@@ -1,5 +1,6 @@
 """The operations of the REST API. A handler decodes, checks permission, calls one verb, encodes."""
 
+from lapinq_api.routes.durable import signals, steps, waits
 from lapinq_api.routes.operating import (
     description,
     doctor,
@@ -47,6 +48,9 @@ _DESCRIBED = (
     *storing.OPERATIONS,
     *reading.OPERATIONS,
     *changing.OPERATIONS,
+    *steps.OPERATIONS,
+    *signals.OPERATIONS,
+    *waits.OPERATIONS,
     *schedules.OPERATIONS,
     *preview.OPERATIONS,
     *actions.OPERATIONS,

@@ -18,6 +18,7 @@ from lapinq_core.domain.requests.refusals import (
     unique_conflict,
     unstorable,
 )
+from lapinq_core.durable.signals import NoSuchTask, SignalRefused
 from lapinq_core.intake.idempotency import KeyHeld, UniqueKeyBusy
 from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.schedules.firing import StillRuns
@@ -86,7 +87,9 @@ def answer(error: Exception) -> Json | None:
             return Json(unique_conflict(error.task_id, error.loc, error.ref), HTTPStatus.CONFLICT)
         case UnknownWorkflow():
             return sentence(HTTPStatus.NOT_FOUND, UNKNOWN_WORKFLOW)
-        case WorkflowConflict():
+        case NoSuchTask():
+            return sentence(HTTPStatus.NOT_FOUND, str(error))
+        case WorkflowConflict() | SignalRefused():
             return sentence(HTTPStatus.CONFLICT, str(error))
         case UnknownSchedule():
             return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")

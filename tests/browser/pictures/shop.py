@@ -64,6 +64,7 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
         _shop("nightly_report", "reports", "2026-11-24", unique={"key": "report:2026-11-24"}),
     )
     _add_limits(client)
+    orders = _large_orders(client)
     people.add_user(client, mail=["requeue", "cancel"], video=["pause"])
     client.post("/api/v1/keys", json={"name": "shop backend", "scopes": ["enqueue", "read"]})
     client.post("/api/v1/notify/rules", json=RULE).raise_for_status()
@@ -84,6 +85,9 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
         "task-failed": f"/tasks/{failing}",
         "task-form": f"/tasks/{failing}/again",
         "profile": f"/tasks/{profiled}/profile",
+        "waits": "/waits",
+        "task-steps": f"/tasks/{orders[0]}",
+        "decide": f"/decide?token={_token(database, orders[0])}",
         "errors": "/errors",
         "error": f"/errors/{timeout['id']}",
         "queues": "/queues",
@@ -102,6 +106,29 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
         "audit": "/admin/audit",
         "account": "/account",
     }
+
+
+def _large_orders(client: httpx.Client) -> list[str]:
+    """Durable tasks that wait for somebody's approval."""
+    made = _enqueue(
+        client,
+        *(
+            _shop("large_order", "orders", order, name)
+            for order, name in ((4711, "Ana"), (4723, "Bo"), (4736, "Eva"))
+        ),
+    )
+    eventually(lambda: client.get("/waits?name=approve").text.count("Approve order") >= len(made), 60)
+    return made
+
+
+def _token(database: str, task: str) -> str:
+    """Of the link by which the task asks."""
+    with psycopg.connect(database) as conn:
+        row = conn.execute(
+            "SELECT result::json #>> '{}' FROM lapinq_steps WHERE task_id = %s AND name = 'ask'", (task,)
+        ).fetchone()
+    assert row is not None
+    return row[0].partition("token=")[2]
 
 
 def _enqueue(client: httpx.Client, *tasks: dict[str, Any]) -> list[str]:

@@ -36,6 +36,8 @@ from tests.integration.lapinq_api.routes.test_permissions import SECRET, Caller,
 from tests.support.database.running import on_connections
 from tests.support.http.in_process import InProcess, in_process
 from tests.support.http.serving import serving
+from tests.support.rows.decisions import asking
+from tests.support.rows.durable import step
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
 from tests.support.rows.failures import failures
 from tests.support.rows.schedules import add_schedule
@@ -55,7 +57,7 @@ PUBLIC = {"/metrics"}
 TELLS_NOTHING = {
     "/account", "/account/sessions", "/api/v1/breakers/{name:path}", "/api/v1/limits/{name}",
     "/api/v1/schedules/preview", "/docs", "/failed", "/health", "/livez", "/login", "/openapi.json", "/readyz",
-    "/welcome",
+    "/decide", "/welcome",
 }  # fmt: skip
 """They answer only about what the request names."""
 FOR_ALL_QUEUES = {"/limits", "/workers", "/workers/{id}", "/workflows", "/workflows/{id}"}
@@ -141,6 +143,7 @@ async def fill(conn: Conn) -> dict[str, str]:
     for _ in range(2):
         [held] = await claim(conn, worker, queue=HUSH)
         if held.id == task:
+            await step(conn, held, "hush-step-sesame")
             ended = Ended(held.id, held.token, True, True, 0, "Hush: sesame", "Traceback …", logs="sesame")
             await worker_verbs.settle(conn, [ended])
     frames = {(Frame("sesame", "/srv/hush.py", 7),): 9}
@@ -154,6 +157,7 @@ async def fill(conn: Conn) -> dict[str, str]:
     figures = Figures(started=9, completed=9, failed=4)
     await rollups.record(conn, {HUSH: figures, MAIL: Figures(started=1, completed=1)})
     await task_rollups.record(conn, {(HUSH, TASK): figures, (MAIL, TASK): Figures(completed=1)})
+    await asking(conn, queue=HUSH, task=TASK, title="hush-title-sesame")
     await enqueue(conn, 2, queue_name=MAIL, task_name="send")
     part = {"ref": "hush-ref-sesame", "task_name": TASK, "module_path": "hush.sesame", "queue_name": HUSH}
     workflow = read_workflow(msgspec.json.encode({"name": "hush-workflow-sesame", "tasks": [part]}))
@@ -232,6 +236,8 @@ def test_what_is_in_another_queue_does_not_exist_and_what_names_it_is_refused(st
     workflow = stage.named["/api/v1/workflows/"]
     unknown: list[tuple[str, str, Any]] = [
         ("GET", f"/api/v1/tasks/{stage.task}", None),
+        ("GET", f"/api/v1/tasks/{stage.task}/steps", None),
+        ("POST", f"/api/v1/tasks/{stage.task}/signals/go", None),
         ("POST", f"/api/v1/tasks/{stage.task}/rerun", None),
         ("POST", f"/api/v1/tasks/{stage.task}/requeue", None),
         ("DELETE", f"/api/v1/tasks/{stage.task}", None),
@@ -252,6 +258,7 @@ def test_what_is_in_another_queue_does_not_exist_and_what_names_it_is_refused(st
         ("GET", f"/api/v1/tasks?queue={HUSH}", None),
         ("GET", f"/api/v1/tasks?queues={HUSH},{MAIL}", None),
         ("GET", f"/api/v1/overview?queue={HUSH}", None),
+        ("GET", f"/api/v1/waits?queue={HUSH}", None),
         ("GET", "/api/v1/workers", None),
         ("GET", "/api/v1/workflows", None),
         ("GET", f"/api/v1/workflows/{workflow}", None),

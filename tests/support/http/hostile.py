@@ -86,6 +86,11 @@ def filled(path: str, names: dict[str, str]) -> str:
     return _PARAMETER.sub(lambda found: names[found[1]], path)
 
 
+def takes_any_json(operation: Operation) -> bool:
+    """Whether it takes any value as its body."""
+    return isinstance(operation.body, dict)
+
+
 def struct_of(body: Any) -> tuple[type[msgspec.Struct], bool]:
     """The struct that the body of an operation is, or is a list of."""
     while get_origin(body) is not None:
@@ -171,6 +176,8 @@ def _headers(operation: Operation, case: Callable[..., Case], body: bytes | None
 def _bodies(operation: Operation, case: Callable[..., Case]) -> Iterator[Case]:
     takes_one = operation.body is not None
     for name, malformed in MALFORMED.items():
+        if takes_any_json(operation) and _is_json(malformed):
+            continue
         if not takes_one or (get_origin(operation.body) is not list and malformed != b"[]"):
             yield case(name=f"body: {name}", headers=(JSON,), body=malformed, statuses=REFUSED)
     for kind in TYPES:
@@ -183,6 +190,14 @@ def _bodies(operation: Operation, case: Callable[..., Case]) -> Iterator[Case]:
     for chunked in (False, True):
         name = f"body that is huge, chunked {chunked}"
         yield case(name=name, headers=(JSON,), body=huge, chunked=chunked, statuses=(413,))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _fields(operation: Operation, case: Callable[..., Case], body: bytes) -> Iterator[Case]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import msgspec
 
 from lapinq_api.batching.changes import Changes
-from lapinq_api.dashboard.live import errors_badge
+from lapinq_api.dashboard.live import badges
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.view import Elsewhere, PageAddress, View
 from lapinq_api.overload.fair_share import CALLER
@@ -113,7 +113,7 @@ class Feed:
         try:
             async with self._state.page_queries:
                 values = await self._view.load(self._state, self._address, self._readable)
-                await errors_badge.refresh(self._state)
+                await badges.refresh(self._state)
         except (DatabaseUnavailable, Elsewhere, InvalidValue, Refused) as error:
             self.problem = error
             return
@@ -122,7 +122,7 @@ class Feed:
             payloads = self._state.payloads.for_(audience.actor)
             parts = self._view.render_parts({**values, "payloads": payloads}, audience)
             if self._view.template:  # a page, and not the fragments for other programs
-                parts[errors_badge.PART] = errors_badge.badge(self._state, audience)
+                parts |= badges.badges(self._state, audience)
             before = self._shown.get(audience)
             if before is None or before.parts != parts:
                 self._shown[audience] = Snapshot(parts)

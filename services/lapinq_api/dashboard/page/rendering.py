@@ -84,6 +84,7 @@ _PAGES = (
     _Page("tasks", "tasks", is_first=True),
     _Page("errors", "errors", is_first=True),
     _Page("queues", "queues", is_first=True),
+    _Page("waits", "waits"),
     _Page("workflows", "workflows", needs_all_queues=True),
     _Page("schedules", "schedules"),
     _Page("workers", "workers", needs_all_queues=True),
@@ -140,7 +141,7 @@ def page_of(
         "viewer": session,
         "server": server_of(request),
         "payloads": state.payloads.for_(audience.actor),
-        "open_errors": open_errors(state, audience),
+        "badges": badge_counts(state, audience),
     }
     return _answer(request.scope, template, audience, status, None, **shared, **values)
 
@@ -150,10 +151,15 @@ def audience_for(state: State, scope: Scope, actor: Actor) -> Audience:
     return audience_of(actor, scope, is_read_only=state.settings.read_only)
 
 
-def open_errors(state: State, audience: Audience) -> int:
-    """How many groups of errors are open, as counted last, in the queues that `audience` may read."""
-    counted = state.open_errors.value or {}
-    return sum(number for queue, number in counted.items() if includes(audience.queues, queue))
+def badge_counts(state: State, audience: Audience) -> dict[str, int]:
+    """How many groups of errors are open and how many tasks wait for a signal, as counted last, in the queues that
+    `audience` may read: by the page that lists them."""
+    return {
+        page: sum(
+            number for queue, number in (figure.value or {}).items() if includes(audience.queues, queue)
+        )
+        for page, figure in (("errors", state.open_errors), ("waits", state.open_waits))
+    }
 
 
 def fragment(template: str, audience: Audience, /, **values: Any) -> str:

@@ -13,6 +13,7 @@ from lapinq_api.dashboard.parts.task_page.failure import failure_of
 from lapinq_api.dashboard.parts.task_page.gantt import MAX_LANES, gantt_of
 from lapinq_api.dashboard.parts.task_page.options import ALL, unusual
 from lapinq_api.dashboard.parts.task_page.payload import TaskPayload
+from lapinq_api.dashboard.parts.task_page.steps import steps_figure
 from lapinq_api.dashboard.parts.task_page.timeline import steps_of
 from lapinq_api.dashboard.parts.task_page.traceback import stacks_of
 from lapinq_api.operations.bodies.objects import WebhookObject
@@ -31,6 +32,7 @@ from lapinq_core.figures.task_rollups import Usual
 from lapinq_core.fleet import operators
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
+from lapinq_core.lookup.steps import Outline, outline
 from lapinq_core.lookup.task_detail import Attempts, Reruns, TaskDetail, reruns_of
 from lapinq_core.lookup.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules
@@ -53,6 +55,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     usual: Usual | None
     workers_limits: list[float]
     place: Place | None
+    outline: Outline
 
 
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
@@ -80,6 +83,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "usual": read.usual,
         "workers_limits": read.workers_limits,
         "place": read.place,
+        "figure": steps_figure(read.outline, task.queue_name),
         "gantt": gantt_of(steps_of(task, attempts.latest, is_cut=attempts.is_cut), is_cut=attempts.is_cut),
         "is_cut": attempts.is_cut,
         "max_lanes": MAX_LANES,
@@ -120,6 +124,7 @@ async def _read(
         # Its neighbours may be in other queues.
         reason = await find_reason(conn, task_id, names_parents=readable is None)
         place = await place_of(conn, task_id) if readable is None and is_of_workflow(task_id) else None
+        outlined = await outline(conn, task_id)
         limits = await operators.time_limits(conn, task.queue_name) if task.timeout_seconds is None else []
     return _Read(
         task=task,
@@ -132,6 +137,7 @@ async def _read(
         usual=usual,
         workers_limits=limits,
         place=place,
+        outline=outlined,
     )
 
 
@@ -159,6 +165,7 @@ VIEW = View(
         "task-head",
         "task-verdict",
         "task-timeline",
+        "task-steps",
         "task-attempt",
         "task-payload",
         "task-webhooks",

@@ -62,6 +62,7 @@ _TABS = (
     "scheduled",
     "retrying",
     "blocked",
+    "suspended",
     *(status.value for status in Status if status is not Status.PENDING),
 )
 """The states that have a link of their own above the list; None is all."""

@@ -25,6 +25,9 @@ class Blocker(StrEnum):
     KEY = "key"
     LIMIT = "limit"
     QUEUE = "queue"
+    SIGNAL = "signal"
+    TASK = "task"
+    SLEEP = "sleep"
 
 
 class WaitingFor(msgspec.Struct, kw_only=True):
@@ -32,13 +35,18 @@ class WaitingFor(msgspec.Struct, kw_only=True):
 
     It waits for tasks of its workflow (`parents`) or is due later (`schedule`, or `retry` after an attempt), or its
     queue is paused; or a circuit `breaker` is open, that of the task name or, without a name, of its queue; or too many
-    tasks run, or started lately, of its `key`, of the named `limit`, or of its `queue`.
+    tasks run, or started lately, of its `key`, of the named `limit`, or of its `queue`. A durable task that is
+    suspended waits for a `signal`, for the end of another `task`, or it sleeps (`sleep`).
     """
 
     kind: Blocker
     name: Annotated[
         str | None,
-        doc("Name of the limit, or of the breaker's task; null for other kinds.", example="openai"),
+        doc(
+            "Name of the limit, or of the breaker's task; the name of the signal, several with | between them; the id"
+            " of the task that it waits for. Null for other kinds.",
+            example="openai",
+        ),
     ]
 
 
@@ -97,7 +105,8 @@ class ResultObject(msgspec.Struct, kw_only=True):
 
 
 class AttemptOutcome(StrEnum):
-    """The outcome of an attempt, or that it is running. Released: given back or snoozed; its number is used again."""
+    """The outcome of an attempt, or that it is running. Released: given back or snoozed. Suspended: a durable task
+    waits. After both its number is used again."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -105,6 +114,7 @@ class AttemptOutcome(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     RELEASED = "released"
+    SUSPENDED = "suspended"
 
 
 class AttemptObject(msgspec.Struct, kw_only=True):

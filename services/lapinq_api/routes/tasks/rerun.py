@@ -65,7 +65,7 @@ async def rerun_task(state: State, request: Request) -> Response:
             size += await _put_in_results(state, request, which, task)
         key = None if given is None else stored_key(request, given, f"POST /api/v1/tasks/{which}/rerun", body)
         outcome = await state.enqueue_batcher.put_all(
-            [task], size, key, by=author_of(request), rerun_of=which
+            [task], size, key, by=author_of(request), rerun_of=which, from_step=asked.from_step
         )
     return enqueued(state, task, outcome)
 
@@ -109,6 +109,8 @@ def _check_secrets(view: PayloadView, asked: Rerun) -> None:
     copied = None if "webhook_url" in asked.changes else earlier.webhook_url
     view.check_move(queue, asked.task.queue_name, copied)
     view.check_steering(queue, {name: getattr(earlier, name) for name in CARRIED}, asked.changes)
+    if asked.from_step is not None:
+        view.check_steps_stay(queue, asked.changes)
 
 
 OPERATIONS = (
@@ -124,7 +126,9 @@ OPERATIONS = (
             " and options, unless the body changes them, and starts now, unless it says `scheduled_at`. A user needs"
             " the permission `enqueue` on the queues of both. While the new task keeps values that are hidden from the"
             " caller, its function, webhook and other arguments stay too, and it can't move to a queue where they are"
-            " shown. The new task is in no workflow: what its arguments name of one is put into them as it is now."
+            " shown. The new task is in no workflow: what its arguments name of one is put into them as it is now. With"
+            " `from_step` a durable task starts with the steps and waits of the earlier one that have ended and began"
+            " before that step; it runs under their version of the function."
         ),
         parameters=(TASK_ID, IDEMPOTENCY_KEY),
         body=RerunRequest,

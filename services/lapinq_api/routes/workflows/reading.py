@@ -108,9 +108,10 @@ async def get_workflow(state: State, request: Request) -> Response:
     shown = await _shown(state, request, _object(found))
     if not with_tasks:
         return Json(shown)
-    nodes, edges, has_more = await state.database.scan(reading.graph_of, which, after=after, limit=MAX_TASKS)
+    nodes, edges = await state.database.scan(reading.graph_of, which, after=after, limit=MAX_TASKS)
     graph = msgspec.json.encode({"tasks": nodes, "edges": edges})
-    return Json(shown[:-1] + b"," + graph[1:], headers=_next(nodes) if has_more else None)
+    more = _next(nodes) if len(nodes) == MAX_TASKS else None
+    return Json(shown[:-1] + b"," + graph[1:], headers=more)
 
 
 async def _shown(state: State, request: Request, found: WorkflowObject | list[WorkflowObject]) -> bytes:

@@ -21,6 +21,7 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.support.database.running import on_connections
 from tests.support.http.people import add_user
+from tests.support.rows.decisions import asking
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
 from tests.support.rows.failures import failures
 from tests.support.rows.schedules import add_schedule
@@ -43,7 +44,7 @@ TRACEBACK = f'Traceback (most recent call last):\n  File "/srv/{HOSTILE}.py", li
 def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client) -> list[str]:
     """Every page, on a server where everything has a hostile name."""
 
-    async def fill(conn: Conn) -> tuple[str, str, str]:
+    async def fill(conn: Conn) -> tuple[str, str, str, str]:
         worker = await add_worker(conn, name=NAME, queues=[NAME])
         await workers.record_registered(
             conn, worker, [Registered("take", "shop", NAME, {}, form_fields(take.__wrapped__))]
@@ -69,9 +70,13 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
         await add_schedule(conn, NAME, task_name=NAME, queue_name=NAME, metadata={HOSTILE: HOSTILE})
         await firing.run_now(conn, NAME, by=SOMEBODY)
         await schedules.pause(conn, NAME, NAME, by=SOMEBODY)
-        return worker, failed, waiting
+        schema = {"properties": {NAME: {"type": "string", "title": HOSTILE, "description": HOSTILE}}}
+        asked, _ = await asking(
+            conn, queue="asked", name=NAME, task=NAME, title=HOSTILE, text=HOSTILE, schema=schema
+        )
+        return worker, failed, waiting, asked
 
-    worker, failed, running = on_connections(api_database, fill)
+    worker, failed, running, asked = on_connections(api_database, fill)
     profile = collapsed({(Frame(HOSTILE, f"/srv/{HOSTILE}.py", 7),): 9}, interval=0.005, seconds=1.0)
     db.execute("UPDATE lapinq_attempts SET profile = %s WHERE task_id = %s", (packed(profile), failed))
     task = {"ref": NAME, "task_name": NAME, "module_path": "shop", "queue_name": NAME}
@@ -100,7 +105,8 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
         f"/queues?q={IN_PATH}", f"/queue?name={IN_PATH}", "/limits", f"/function?name={IN_PATH}",
         f"/workflows?name={IN_PATH}", f"/workflows/{workflow['workflow_id']}",
         f"/schedules?name={IN_PATH}", "/schedules/new", f"/schedules/{IN_PATH}", f"/schedules/{IN_PATH}/edit",
-        "/workers", f"/workers/{worker}", f"/webhooks?queue={IN_PATH}", "/admin/users", "/admin/notifications",
+        f"/waits?name={IN_PATH}", f"/tasks/{asked}/signal?name={IN_PATH}", "/workers", f"/workers/{worker}",
+        f"/webhooks?queue={IN_PATH}", "/admin/users", "/admin/notifications",
         f"/admin/audit?target={IN_PATH}", "/tasks/new?task=take&module=shop", "/account", f"/search?text={IN_PATH}",
     ]  # fmt: skip
 

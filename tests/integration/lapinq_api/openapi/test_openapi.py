@@ -16,7 +16,8 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import Conn
+from tests.support.rows.durable import suspend, wait_for
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 
 pytestmark = pytest.mark.http
 
@@ -38,7 +39,16 @@ def test_tasks_results_and_attempts_of_every_kind_are_as_described(
             conn, [Ended(held.id, held.token, final=False, counts=False, delay=60, error=None)]
         )
 
+    async def wait(conn: Conn) -> str:
+        [task_id] = await enqueue(conn, queue_name="waits")
+        [claimed] = await claim(conn, await add_worker(conn), queue="waits")
+        await wait_for(conn, claimed, "approved")
+        await suspend(conn, claimed)
+        return task_id
+
     on_connections(api_database, snooze)
+    suspended = on_connections(api_database, wait)
+    fits(api.get(f"/api/v1/tasks/{suspended}").json(), TaskObject)
     for status, task_id in made.items():
         path = f"/api/v1/tasks/{task_id}"
         fits(api.get(path).json(), TaskObject)
@@ -48,7 +58,7 @@ def test_tasks_results_and_attempts_of_every_kind_are_as_described(
     for task in api.get("/api/v1/tasks/failed").json():
         fits(task, TaskObject)
     seen: set[str] = set()
-    for task_id in (*made.values(), held.id):
+    for task_id in (*made.values(), held.id, suspended):
         for attempt in api.get(f"/api/v1/tasks/{task_id}/attempts").json():
             fits(attempt, AttemptObject)
             seen.add(attempt["outcome"])

@@ -42,7 +42,7 @@ def test_texts_are_taken_as_they_were_typed() -> None:
     [
         ({"status": "failed"}, Status.FAILED, None),
         ({"state": "ready"}, Status.PENDING, {ShownState.READY}),
-        ({"state": "Ready,scheduled,retrying,blocked,paused"}, Status.PENDING, None),
+        ({"state": "Ready,scheduled,retrying,blocked,suspended,paused"}, Status.PENDING, None),
         ({"status": "failed,expired"}, None, {ShownState.FAILED, ShownState.EXPIRED}),
         (
             {"status": "pending", "not_state": "paused"},

@@ -38,11 +38,15 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    OtherVersion,
     Parents,
     QueuePaused,
     Reason,
+    Wait,
+    Waits,
     WorkerDead,
     WorkerLate,
+    WorkerVersion,
 )
 from lapinq_core.workflows.reading import Neighbour
 from tests.support.rows.task_details import after, task
@@ -63,6 +67,30 @@ CASES: list[tuple[Reason, str]] = [
         "It waits for 3 tasks of its workflow, first <fetch> (running), parse (blocked).",
     ),
     (Parents(2, []), "It waits for 2 tasks of its workflow."),
+    (
+        Waits(
+            "t",
+            [
+                Wait("signal", ["yes", "<no>"], None, None, after(10), after(600)),
+                Wait("task", [], "c", "deleted", after(10), None),
+                Wait("task", [], None, None, after(10), None),
+                Wait("sleep", [], None, None, after(10), after(600)),
+            ],
+            5,
+        ),
+        f"It waits for the signal yes or <no> since {AT}. At most until {LATER}. It waits for the end of task c"
+        f" (deleted) since {AT}. It waits for the end of another task since {AT}. It sleeps since {AT}, until {LATER}."
+        " and 1 more",
+    ),
+    (
+        OtherVersion("t", "2", 0, [WorkerVersion("a", "3"), WorkerVersion("b", None)], None),
+        "Its steps are of version 2 of its function, which no live worker has: a (3), b (no version). Start a worker",
+    ),
+    (
+        OtherVersion("t", "2", 1, [], after(600)),
+        "Its last worker did not have version 2 of its function, which its steps are of. The next attempt is due"
+        f" {LATER}",
+    ),
     (NotDue(after(600), True, "ValueError: no"), f"Its last attempt failed. The next one is due {LATER}"),
     (NotDue(after(600), False, "snoozed"), f"It snoozed until {LATER}"),
     (

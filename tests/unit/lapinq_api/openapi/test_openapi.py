@@ -103,6 +103,9 @@ def test_requests_refuse_fields_they_do_not_know() -> None:
     for one in everything(DOCUMENT):
         if "requestBody" in one:
             schema = one["requestBody"]["content"]["application/json"]["schema"]
+            if one["operationId"] == "send_signal":
+                assert "type" not in schema  # any JSON
+                continue
             name = schema.get("$ref", schema.get("items", {}).get("$ref")).rpartition("/")[2]
             assert SCHEMAS[name]["additionalProperties"] is False
 

@@ -157,7 +157,7 @@ def test_a_task_that_waits_for_its_parents_is_called_blocked_and_never_due(
     assert 'data-bulk="run"' not in pages["search"]
     assert 'class="status pending blocked"' in pages["task"]
     assert f"{blocked}/run" not in pages["task"]
-    assert "1 task is scheduled, or waits for a retry or for other tasks." in pages["queue"]
+    assert "1 task is scheduled, or waits for a retry, a signal or other tasks." in pages["queue"]
 
 
 def test_code_to_copy_is_there_unless_it_would_take_references_as_data(

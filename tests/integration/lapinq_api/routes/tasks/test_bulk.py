@@ -209,7 +209,11 @@ def test_states_limit_what_a_call_may_change(keyed: httpx.Client, queue: str, ap
         (RUN, "ready", delayed),
         (RUN, "failed", delayed),
         (RUN, "blocked", delayed),
-        (CANCEL, "failed,running", "must be one of ready, scheduled, retrying, blocked, paused: running"),
+        (
+            CANCEL,
+            "failed,running",
+            "must be one of ready, scheduled, retrying, blocked, suspended, paused: running",
+        ),
         (REQUEUE, "ready", "must be failed: only failed"),
     ):
         check_queries_refused(keyed, "POST", path, [({"queue": queue, "state": state}, "state", error)])

@@ -23,6 +23,7 @@ from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, log_in
 from tests.support.http.serving import serving
+from tests.support.rows.durable import step
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
 from tests.support.rows.schedules import add_schedule
 from tests.support.rows.workflows import member, store
@@ -60,6 +61,7 @@ async def tasks_of(conn: Conn, queue: str) -> dict[str, str]:
     """The id of a task that is completed, of one that failed, and of one that waits; all carry the secret."""
     completed, failed, waiting = await enqueue(conn, 3, queue_name=queue, **CARRIED)
     held = {one.id: one for one in await claim(conn, await add_worker(conn), 2, queue)}
+    await step(conn, held[completed], "charge", RESULT)
     await complete(conn, [held[completed]], RESULT)
     await worker_verbs.settle(
         conn, [Ended(failed, held[failed].token, True, True, 0, "ValueError: no", "Traceback …")]

@@ -37,7 +37,8 @@ def _row(task: Mapping[str, Any]) -> list[object]:
     workers: list[str] = task["workers"]
     names = ", ".join(workers[:_SHOWN_WORKERS])
     more = f" and {len(workers) - _SHOWN_WORKERS} more" if len(workers) > _SHOWN_WORKERS else ""
-    options = " ".join(
-        f"{name}={msgspec.json.encode(value).decode()}" for name, value in task["options"].items()
-    )
+    stated: dict[str, Any] = task["options"]
+    if (version := task.get("version")) is not None:
+        stated = {**stated, "version": version}
+    options = " ".join(f"{name}={msgspec.json.encode(value).decode()}" for name, value in stated.items())
     return [f"{task['module_path']}.{task['task_name']}", task["queue_name"], options, names + more]

@@ -142,7 +142,7 @@ class Api:
                 may_have_arrived=not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)),
             ) from error
 
-    def post_once(self, path: str, body: Mapping[str, object], key: str) -> Answer:
+    def post_once(self, path: str, body: object, key: str) -> Answer:
         """Posts under an idempotency key; again, if the request may have been carried out without an answer."""
         for pause in _REPEAT_PAUSES:
             try:

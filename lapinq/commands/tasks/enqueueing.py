@@ -12,6 +12,7 @@ from lapinq.commands.console.one_by_one import change_each
 from lapinq.commands.tasks.new_task import FUNCTION, add_arguments, taken_fields, taken_key, task_flags
 from lapinq.commands.tasks.waiting import await_tasks, wait_flag
 from lapinq_core.command_line.commands import Command
+from lapinq_core.command_line.sections import section
 
 _ARGUMENTS = (
     "ARGUMENTS are VALUE or NAME=VALUE. A VALUE is JSON, or else text."
@@ -69,12 +70,35 @@ def enqueue(
 
 @click.command(cls=Command, epilog="ID may be the beginning of an id, or - for ids from standard input.")
 @task_ids
+@section(
+    "Durable tasks",
+    click.option(
+        "--from-step",
+        metavar="NAME",
+        help="Take over the steps and waits that ended and began before this one.",
+    ),
+    click.option(
+        "--from-occurrence",
+        type=click.IntRange(0),
+        metavar="NUMBER",
+        help="Which step of this name, from 0. Default: the first.",
+    ),
+)
 @task_flags
 @json_flag
 @api_flags
-def rerun(task_ids: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def rerun(
+    task_ids: tuple[str, ...],
+    from_step: str | None,
+    from_occurrence: int | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Enqueue tasks again as new tasks, changed by flags if given, and print their ids."""
     fields = taken_fields(given)
+    for name, value in (("from_step", from_step), ("from_occurrence", from_occurrence)):
+        if value is not None:
+            fields[name] = value
     key = taken_key(given)
     ids = given_ids(task_ids)
 

@@ -72,13 +72,13 @@ class _Share(click.ParamType[tuple[str, int]]):
 
 
 FUNCTION = _Function()
-_JSON = _Json()
+JSON = _Json()
 
 _task_section = section(
     "Task",
     click.option("--queue", "-q", "queue_name", metavar="NAME", help="Queue of the task."),
-    click.option("--args", type=_JSON, metavar="JSON", help="All positional arguments, as a JSON array."),
-    click.option("--kwargs", type=_JSON, metavar="JSON", help="All keyword arguments, as a JSON object."),
+    click.option("--args", type=JSON, metavar="JSON", help="All positional arguments, as a JSON array."),
+    click.option("--kwargs", type=JSON, metavar="JSON", help="All keyword arguments, as a JSON object."),
     click.option("--priority", "-p", type=int, help="Priority; higher runs first."),
     click.option(
         "--at",
@@ -110,7 +110,7 @@ _task_section = section(
     click.option(
         "--timeout", "timeout_seconds", type=DURATION, metavar="DURATION", help="Time limit of an attempt."
     ),
-    click.option("--metadata", type=_JSON, metavar="JSON", help="Values to store with it, as a JSON object."),
+    click.option("--metadata", type=JSON, metavar="JSON", help="Values to store with it, as a JSON object."),
     click.option(
         "--webhook", "webhook_url", metavar="URL", help="URL to call when the task completes or fails."
     ),

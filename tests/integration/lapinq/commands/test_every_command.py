@@ -68,11 +68,12 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
     said("task wait", done)
     failed = enqueued("afail", "no", "--max-retries", "0")
     said("task wait", failed, code=1)
-    for verb in ("get", "why", "logs", "rerun"):
+    for verb in ("get", "why", "steps", "logs", "rerun"):
         said(f"task {verb}", done)
     assert {one["id"] for one in said("task list", "--queue", place)} >= {done, failed}
     said("task requeue", failed)
     said("task run", enqueued("aadd", "1", "2", "--in", "1h"))
+    said("task signal", enqueued("aadd", "1", "2", "--in", "1h"), "approved", "true")
     said("task cancel", enqueued("aadd", "1", "2", "--in", "1h"))
     said("task delete", done)
 

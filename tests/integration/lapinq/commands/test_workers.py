@@ -120,7 +120,7 @@ def send(to: str, copies: int = 1) -> None: ...
 
 async def knowing_one(conn: Conn) -> None:
     options = {"max_retries": 9, "priority": 0}
-    known = Registered("send", "shop.mail", "mail", options, form_fields(send))
+    known = Registered("send", "shop.mail", "mail", options, form_fields(send), "2")
     for name in "abcd":
         await workers.record_registered(conn, await add_worker(conn, name=name), [known])
 
@@ -129,7 +129,12 @@ def test_the_tasks_that_workers_know_are_listed(command_database: str, at_server
     assert "No live worker has reported a task" in lapinq_at(at_server, "registered").stderr
     on_connections(command_database, knowing_one)
     [line] = lapinq_at(at_server, "registered").stdout.splitlines()
-    assert line.split("  ") == ["shop.mail.send", "mail", "priority=0 max_retries=9", "a, b, c and 1 more"]
+    assert line.split("  ") == [
+        "shop.mail.send",
+        "mail",
+        'priority=0 max_retries=9 version="2"',
+        "a, b, c and 1 more",
+    ]
     [task] = json.loads(lapinq_at(at_server, "registered", "-j").stdout)
     to, _ = task.pop("parameters")
     assert (to["given"], to["is_required"]) == ("either", True)
@@ -138,5 +143,6 @@ def test_the_tasks_that_workers_know_are_listed(command_database: str, at_server
         "module_path": "shop.mail",
         "queue_name": "mail",
         "options": {"max_retries": 9, "priority": 0},
+        "version": "2",
         "workers": ["a", "b", "c", "d"],
     }

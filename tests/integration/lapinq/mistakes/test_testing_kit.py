@@ -18,6 +18,7 @@ def mistakes(
     kit: Any = testing
     return {
         AssertionError: [
+            (lambda: kit.crash_everywhere(add, 1, 2), "has no steps or waits at which it could crash"),
             (lambda: found.assert_enqueued("ad"), "ad was not enqueued.\nEnqueued, in this order:"),
             (lambda: found.assert_enqueued(add, args=[1]), "add(1) was not enqueued."),
             (lambda: found.assert_enqueued(add, times=2), "was enqueued once, not 2 times."),
@@ -39,6 +40,11 @@ def mistakes(
             (lambda: kit.inline(raise_failure=True), "unexpected keyword argument 'raise_failure'"),
             (lambda: kit.running_as(attmpt=2), "unexpected keyword argument 'attmpt'"),
             (lambda: kit.travel("1h"), "travel() takes a number of seconds, not '1h'"),
+            (
+                lambda: kit.crash_everywhere(tasks.add, 1, 2),
+                "crash_everywhere() takes a task and the arguments",
+            ),
+            (lambda: kit.crash_everywhere(add, 1, 2, signals="approved"), "signals must be a dict of values"),
         ],
         AttributeError: [
             (lambda: found.assert_not_enqueued(add), "write .assert_enqueued(task, times=0)"),
@@ -55,6 +61,10 @@ def mistakes(
         LapinqError: [
             (lambda: add.queue(1, 2).result(), "To wait for results, run tasks with inline()"),
             (lambda: kit.travel(1), "neither is active"),
+            (
+                lambda: running.wait_for_signal("approved"),
+                "call signal(name, value) on what running_as() gives",
+            ),
         ],
         ValueError: [
             (lambda: kit.travel(-1), "time passes forward only"),

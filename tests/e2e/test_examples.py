@@ -175,6 +175,19 @@ def test_the_month_that_failed_is_in_the_report_of_the_second_round(
         assert shown[month] == [str(len(cents)), f"{sum(cents) / 100:,.2f}"]
 
 
+def test_each_order_is_paid_and_then_shipped_or_paid_back_as_is_decided(
+    server: ApiProcess, tmp_path: Path
+) -> None:
+    done = run_example("order", server.url, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == in_the_guide("order", tmp_path)
+    assert {path.name for path in (tmp_path / "warehouse").iterdir()} == {"order-1.txt", "order-2.txt"}
+    assert {path.stem for path in (tmp_path / "bank").iterdir()} == {
+        *(f"payment-{number}" for number in (1, 2, 3, 4)),
+        *(f"payment-{number}-refunded" for number in (3, 4)),
+    }
+
+
 def test_each_example_has_a_section_and_says_which_package_it_needs(tmp_path: Path) -> None:
     sections = re.findall(r"^## (\w+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     programs = [*EXAMPLES.glob("*/tasks.py"), *EXAMPLES.glob("*/manage.py")]

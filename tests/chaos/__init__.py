@@ -49,6 +49,9 @@ Which test stands for which of the promised ones:
     integration/upkeep/test_partitions.py::test_no_claim_waits_for_three_million_rows_in_the_default_partition
 37. Limits, rates, orders and shares, with workers that are killed and rules that change:
     chaos/limits/test_limits.py::test_no_limit_is_ever_exceeded
+39. kill -9 between every two steps of a durable task and in every wait, signals before, during and after the wait:
+    chaos/processes/test_durable_killed.py, all of it
+    integration/durable/test_wake_ups.py, all of it
 
 test_mutations.py takes guards out of the product one by one, and sees tests of these fail.
 """

@@ -29,8 +29,12 @@ ENGLISH_PAGES = {"docs.html"}
 """What the API says of itself, which is English."""
 NAMES = {"lapinq"}
 """What is called the same everywhere."""
-CODE = {"audit.html": {"queue", "pause"}, "tasks-table.html": {"cancel", "requeue", "run", "delete"}}
-"""What is no text: an example of an action, and the names of actions, read by a script."""
+CODE = {
+    "audit.html": {"queue", "pause"},
+    "decision-form.html": {"name", "required", "aria", "describedby", "invalid", "true"},
+    "tasks-table.html": {"cancel", "requeue", "run", "delete"},
+}
+"""What is no text: an example of an action, the names of actions, read by a script, and attributes."""
 CHOICES = {"task.*": {"task.args", "task.kwargs", "task.result", "task.metadata"}}
 """What is put together to one of a few, where the pattern alone would take in a whole section."""
 

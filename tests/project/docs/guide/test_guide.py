@@ -5,6 +5,7 @@ block of commands runs them, or checks them where they would start a program tha
 check in `CHECKS`: a block without a rule fails.
 """
 
+import ast
 import asyncio
 import importlib
 import os
@@ -195,12 +196,23 @@ def it_gets_objects(site: Site, block: Block) -> None:
 
 def it_books_with_the_completion(site: Site, block: Block) -> None:
     site.run(block)
+    assert _booked(site, "book") == '"booked"'
+
+
+def it_books_with_a_step(site: Site, block: Block) -> None:
+    site.run(block)
+    assert _booked(site, "reserve") == "null"
+
+
+def _booked(site: Site, task: str) -> str:
+    """The result of the task, which books an order."""
     with psycopg.connect(site.url) as conn:
         row = conn.execute("INSERT INTO orders (item) VALUES ('lamp') RETURNING id").fetchone()
         assert row is not None
         conn.commit()
-        assert site.names["book"].queue(row[0]).wait(30)["result"] == '"booked"'
+        ended = site.names[task].queue(row[0]).wait(30)
         assert conn.execute("SELECT booked FROM orders WHERE id = %s", row).fetchone() == (True,)
+        return ended["result"]
 
 
 def it_stores_a_task_for_each_order(site: Site, block: Block) -> None:
@@ -287,6 +299,10 @@ def it_is_a_drawing(_site: Site, _block: Block) -> None:
     """The order is that of the tests of middleware."""
 
 
+def it_is_of_another_library(_site: Site, block: Block) -> None:
+    ast.parse(block.text)
+
+
 def it_is_a_webhook(_site: Site, block: Block) -> None:
     head, _, body = block.text.partition("\n\n")
     assert set(msgspec.json.decode(body)) == {*Event.__struct_fields__, "audience"}
@@ -331,8 +347,10 @@ CHECKS: dict[str, Callable[[Site, Block], None]] = {
     "fetch(1) ─┐": it_is_a_drawing,
     # tasks.md
     "def convert(": it_reports_progress,
-    "def ship(": it_gets_objects,
+    "def ship(order: UUID": it_gets_objects,
     "def book(": it_books_with_the_completion,
+    # durable-tasks.md
+    "def reserve(": it_books_with_a_step,
     # transactions.md
     "INSERT INTO orders": it_stores_a_task_for_each_order,
     "SELECT id FROM orders": it_stores_a_task_for_each_order,
@@ -354,6 +372,10 @@ CHECKS: dict[str, Callable[[Site, Block], None]] = {
     "POST /hooks/lapinq": it_is_a_webhook,
     "def is_genuine(": it_takes_what_is_signed_and_nothing_else,
     "openssl rand": it_makes_a_secret,
+    # from-temporal-dbos-celery.md
+    "from temporalio": it_is_of_another_library,
+    "from dbos": it_is_of_another_library,
+    "from celery": it_is_of_another_library,
     # testing.md
     "AssertionError: ": it_is_the_message_of_a_failed_assertion,
 }

@@ -1,7 +1,8 @@
--- Deletes the steps of those of `limit` tasks that are gone; the tasks are the next after `after` that have steps. Deletes at most
--- `most_rows`. Returns how many, how many tasks it looked at, and the last of them.
--- Locks the steps that it deletes, of tasks that nobody can find any more. Relies on lapinq_steps_pkey, in which it skips from task
--- to task, and lapinq_tasks_pkey.
+-- Deletes the steps of those of `limit` tasks that are gone, and the waits and signals of those that have ended and can't be
+-- requeued; the tasks are the next after `after` that have steps. Deletes at most `most_rows`. Returns how many, how many tasks it
+-- looked at, and the last of them.
+-- Locks the rows that it deletes. Relies on lapinq_steps_pkey, in which it skips from task to task, lapinq_tasks_pkey and
+-- lapinq_attempts_final.
 WITH RECURSIVE looked (id) AS (
     (SELECT task_id FROM lapinq_steps WHERE task_id > %(after)s::uuid ORDER BY task_id LIMIT 1)
      UNION ALL
@@ -14,8 +15,16 @@ WITH RECURSIVE looked (id) AS (
     DELETE FROM lapinq_steps
      WHERE ctid = ANY (ARRAY(SELECT s.ctid
                                FROM picked p
-                              CROSS JOIN LATERAL (SELECT x.ctid FROM lapinq_steps x WHERE x.task_id = p.id) AS s
-                              WHERE NOT EXISTS (SELECT FROM lapinq_tasks t WHERE t.id = p.id)
+                              CROSS JOIN LATERAL (SELECT NOT EXISTS (SELECT FROM lapinq_tasks t WHERE t.id = p.id) AS is_gone,
+                                                         EXISTS (SELECT
+                                                                   FROM lapinq_attempts a
+                                                                  WHERE a.task_id = p.id
+                                                                    AND a.final
+                                                                    AND a.outcome <> 'failed') AS has_ended
+                                                  OFFSET 0) AS t
+                              CROSS JOIN LATERAL (SELECT x.ctid, x.ended_at, x.kind FROM lapinq_steps x WHERE x.task_id = p.id) AS s
+                              WHERE t.is_gone
+                                 OR t.has_ended AND s.ended_at IS NULL AND s.kind <> 'lock'
                               LIMIT greatest(0, %(most_rows)s::integer)))
     RETURNING 1
 )

@@ -1,8 +1,10 @@
 """Steps go with their task: at once if somebody deletes it, else by maintenance."""
 
-from lapinq_core.db.rows import first_value
+from lapinq_core.db.rows import all_rows, first_value
+from lapinq_core.domain.tasks.outcome import Cancelled, Unretryable
+from lapinq_core.durable.steps import signal
 from lapinq_core.upkeep.step_pruning import FIRST, StepPruning, prune
-from tests.support.rows.durable import step
+from tests.support.rows.durable import end, step, wait_for
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 
@@ -30,6 +32,20 @@ async def test_steps_of_tasks_that_are_gone_are_deleted(conn: Conn) -> None:
     assert await prune(conn, ids[1], limit=2) == (2, ids[3])
     assert await prune(conn, ids[3], limit=2) == (0, None)
     assert await left(conn) == ids[::2]
+
+
+async def test_waits_and_signals_go_when_their_task_has_ended_for_good(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    for outcome in (Cancelled("no"), Unretryable("no")):
+        await enqueue(conn)
+        [held] = await claim(conn, worker)
+        await wait_for(conn, held, "packed")
+        await step(conn, held, "charge")
+        await signal(conn, held.id, "other", "1")
+        await end(conn, held, outcome)
+    assert await prune(conn) == (2, None)
+    kept = await all_rows(conn, "SELECT kind, count(*) FROM lapinq_steps WHERE kind <> 'lock' GROUP BY kind")
+    assert dict(kept) == {"step": 2, "signal": 1, "sent": 1}  # a failed task may be requeued
 
 
 async def test_a_walk_deletes_a_bounded_number_at_once(conn: Conn) -> None:

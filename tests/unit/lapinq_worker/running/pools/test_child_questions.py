@@ -29,9 +29,12 @@ from tests.unit.lapinq_worker.workbench import processes, until
 
 
 class Answering:
-    """A host's other side: stores in a list. A step named `stuck` is answered when `released` is set."""
+    """A host's other side: stores in a list. A step named `stuck` is answered when `released` is set, and none before
+    `together` have been asked at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, together: int = 1) -> None:
+        self._together = together
+        self._are_together = asyncio.Event()
         self.stored: list[str] = []
         self.asked = Counter[str]()
         self.most_at_once = self._at_once = 0
@@ -49,8 +52,10 @@ class Answering:
         self.asked[request.name] += 1
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
+        if self._at_once == self._together:
+            self._are_together.set()
         try:
-            await asyncio.sleep(0)
+            await self._are_together.wait()
             if request.name == "stuck":
                 await self.released.wait()
             elif request.name == "refused":
@@ -128,13 +133,13 @@ async def test_what_has_no_answer_is_raised_in_the_function() -> None:
 
 
 async def test_a_coroutine_asks_much_but_not_all_at_once() -> None:
-    answering = Answering()
+    answering = Answering(together=MAX_QUESTIONS)
     async with processes(limit=1) as bench:
         count = MAX_QUESTIONS + 100
         job = isolated(answering.of(make_job(asking_tasks.asteps, count)))
         assert await bench.run(job) == [Completed(str(count))]
     assert len(answering.stored) == count
-    assert 1 < answering.most_at_once <= MAX_QUESTIONS
+    assert answering.most_at_once == MAX_QUESTIONS
 
 
 async def test_a_thread_that_a_call_left_behind_gets_no_answer(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from lapinq_core.domain.tasks.functions.import_in_progress import here
 def check_not_imported(task_name: str = "", what: str = "a batch") -> None:
     """Raises `TaskNotImportable` while lapinq imports the module to find its tasks: each import would enqueue again.
 
-    `what` describes what is enqueued if it is no single task.
+    `what` names the call in the error, if it enqueues more than a single task.
     """
     if here.module is not None:
         what = f"task {task_name!r}" if task_name else what

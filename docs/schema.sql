@@ -1196,9 +1196,18 @@ BEGIN
     again := false;
 
     -- 1. The lock. No user's transaction holds it: an enqueue of the first task with a key writes news.
-    SELECT * INTO q FROM lapinq_queues x WHERE x.name = queue FOR NO KEY UPDATE SKIP LOCKED;
+    SELECT *
+      INTO q
+      FROM lapinq_queues x
+     WHERE x.ctid = (SELECT y.ctid
+                       FROM lapinq_queues y
+                      WHERE y.name BETWEEN queue AND queue
+                      ORDER BY y.name DESC
+                      LIMIT 1)
+       FOR NO KEY UPDATE SKIP LOCKED;
     has_news := EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = queue AND n.seq >= first_news);
-    IF q.name IS NULL AND EXISTS (SELECT FROM lapinq_queues x WHERE x.name = queue) THEN
+    IF q.name IS NULL
+       AND EXISTS (SELECT FROM lapinq_queues x WHERE x.name BETWEEN queue AND queue ORDER BY x.name DESC LIMIT 1) THEN
         state := 'locked';
         RETURN;
     ELSIF has_news AND q.is_laned IS NOT TRUE THEN
@@ -1513,14 +1522,24 @@ BEGIN
                virtual_time = q.virtual_time,
                unkeyed_time = q.unkeyed_time,
                lane_shifts = q.lane_shifts
-         WHERE x.name = queue;
+         WHERE x.ctid = (SELECT y.ctid
+                           FROM lapinq_queues y
+                          WHERE y.name BETWEEN queue AND queue
+                          ORDER BY y.name DESC
+                          LIMIT 1);
     END IF;
     IF cardinality(known) > 0 THEN
         UPDATE lapinq_limits x
            SET tokens = lapinq_tokens(x.rate, x.tokens, x.tokens_at) - u.units,
                tokens_at = lapinq_refilled_at(x.rate, x.tokens_at)
           FROM unnest(known, spent) AS u (name, units)
-         WHERE x.name = u.name
+         CROSS JOIN LATERAL (
+               SELECT y.ctid AS row_id
+                 FROM lapinq_limits y
+                WHERE y.name BETWEEN u.name AND u.name
+                ORDER BY y.name DESC
+                LIMIT 1) AS newest
+         WHERE x.ctid = newest.row_id
            AND x.rate IS NOT NULL
            AND u.units > 0;
         PERFORM lapinq_reserve_2(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0),
@@ -2213,7 +2232,19 @@ DECLARE
     locked lapinq_limits[] := '{}';
     taken jsonb;
 BEGIN
-    FOR l IN SELECT * FROM lapinq_limits x WHERE x.name = ANY (names) ORDER BY x.name FOR NO KEY UPDATE SKIP LOCKED LOOP
+    FOR l IN
+        SELECT x.*
+          FROM unnest(names) AS n (name)
+         CROSS JOIN LATERAL (
+               SELECT y.ctid AS row_id
+                 FROM lapinq_limits y
+                WHERE y.name BETWEEN n.name AND n.name
+                ORDER BY y.name DESC
+                LIMIT 1) AS newest
+          JOIN lapinq_limits x ON x.ctid = newest.row_id
+         ORDER BY x.name
+           FOR NO KEY UPDATE OF x SKIP LOCKED
+    LOOP
         IF EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
             WITH news AS (
                 DELETE FROM lapinq_limit_news
@@ -2228,7 +2259,11 @@ BEGIN
                SET tokens = coalesce(x.tokens, (x.rate ->> 'burst')::float8) + n.units,
                    closed_until = greatest(x.closed_until, n.closed_until)
               FROM (SELECT sum(n.units) AS units, max(n.closed_until) AS closed_until FROM news n) AS n
-             WHERE x.name = l.name
+             WHERE x.ctid = (SELECT y.ctid
+                               FROM lapinq_limits y
+                              WHERE y.name BETWEEN l.name AND l.name
+                              ORDER BY y.name DESC
+                              LIMIT 1)
             RETURNING x.* INTO l;
         END IF;
         IF l.fence IS NOT NULL AND lapinq_is_past_1(l.fence, l.created_at) THEN
@@ -2258,7 +2293,15 @@ BEGIN
         RETURN NEXT l;
     END LOOP;
     FOR l IN
-        SELECT * FROM lapinq_limits x WHERE x.name = ANY (names) AND x.name <> ALL (ARRAY(SELECT name FROM unnest(locked)))
+        SELECT newest.*
+          FROM unnest(names) AS n (name)
+         CROSS JOIN LATERAL (
+               SELECT *
+                 FROM lapinq_limits x
+                WHERE x.name BETWEEN n.name AND n.name
+                ORDER BY x.name DESC
+                LIMIT 1) AS newest
+         WHERE n.name <> ALL (ARRAY(SELECT name FROM unnest(locked)))
     LOOP
         l.closed_until := a_moment;
         l.created_at := NULL;
@@ -2873,7 +2916,8 @@ UPDATE lapinq_limits l
                              WHEN u.units = 0 THEN lapinq_now() + interval '45 seconds' END
   FROM (SELECT i.name, CASE WHEN NOT i.started THEN i.units END AS units, i.started, i.has_room
           FROM unnest(names, units, started, has_room) AS i (name, units, started, has_room)) AS u
- WHERE l.name = u.name
+ CROSS JOIN LATERAL (SELECT y.ctid AS row_id FROM lapinq_limits y WHERE y.name BETWEEN u.name AND u.name ORDER BY y.name DESC LIMIT 1) AS newest
+ WHERE l.ctid = newest.row_id
    AND CASE WHEN u.units IS NULL THEN l.reserved_by = queue AND (u.started OR u.has_room AND l.reserved_units = 0)
             WHEN u.units > 0 THEN l.reserved_by IS NULL OR l.reserved_by = queue OR l.reserved_until <= lapinq_now()
                                   OR l.reserved_units = 0

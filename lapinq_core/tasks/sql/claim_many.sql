@@ -4,14 +4,20 @@
 -- Returns a JSON cell as claim.sql does, without {otherwise}, and with the queue at the end of each task; and the queues that
 -- it left out because a policy governs their starts, or because there is news of a lane.
 -- Locks the rows it picks, queue by queue, skipping locked ones. Relies on lapinq_ready_claim, lapinq_tasks_pkey and the
--- primary keys of queues and lane news, on a pinned connection; compares rows, and joins, as claim.sql does.
+-- primary keys of queues and lane news, on a pinned connection; compares rows, and joins, as claim.sql does, and
+-- reads the newest version of a queue's row first, as lapinq_claim_governed_2 does.
 WITH asked AS MATERIALIZED (
     SELECT a.queue_name, a.mark_rank, a.mark_seq, a.most, q.paused_at IS NOT NULL AS is_paused,
            q.is_governed IS TRUE
            OR EXISTS (SELECT FROM lapinq_lane_news n WHERE n.queue_name = a.queue_name OFFSET 0) AS is_governed
       FROM unnest(%(queues)s::text[], %(mark_ranks)s::bigint[], %(mark_seqs)s::bigint[], %(limits)s::integer[])
            AS a (queue_name, mark_rank, mark_seq, most)
-      LEFT JOIN LATERAL (SELECT paused_at, is_governed FROM lapinq_queues WHERE name = a.queue_name LIMIT 1) AS q ON true
+      LEFT JOIN LATERAL (
+           SELECT paused_at, is_governed
+             FROM lapinq_queues
+            WHERE name BETWEEN a.queue_name AND a.queue_name
+            ORDER BY name DESC
+            LIMIT 1) AS q ON true
 ), picked AS MATERIALIZED (
     SELECT r.*
       FROM asked a

@@ -1,5 +1,6 @@
 -- All queues with ready tasks that are not paused, each with the rank and seq of its first task: a loose index scan, one
 -- probe per queue.
+-- Reads the newest version of a queue's row first, as lapinq_claim_governed_2 does.
 -- Locks nothing. Relies on lapinq_ready_claim.
 WITH RECURSIVE heads AS (
     (SELECT queue_name, rank, seq
@@ -18,5 +19,5 @@ WITH RECURSIVE heads AS (
 )
 SELECT queue_name, CASE WHEN rank > 1099511627776 THEN rank - 2199023255552 ELSE rank END, seq
   FROM heads
- WHERE NOT EXISTS (SELECT FROM lapinq_queues p WHERE p.name = heads.queue_name AND p.paused_at IS NOT NULL)
+ WHERE (SELECT p.paused_at FROM lapinq_queues p WHERE p.name BETWEEN heads.queue_name AND heads.queue_name ORDER BY p.name DESC LIMIT 1) IS NULL
  LIMIT 10000

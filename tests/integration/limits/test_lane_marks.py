@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from psycopg import IsolationLevel
+from psycopg.types.json import Jsonb
 
 from lapinq_core.intake import enqueueing
 from lapinq_core.tasks import claiming
@@ -41,6 +42,34 @@ async def test_under_a_held_snapshot_claims_pass_only_what_was_used_since_the_la
         last - first for first, last in zip(pages[0], pages[-1], strict=True)
     )
     assert more_from_the_mark < more_from_the_beginning / 2
+
+
+async def test_under_a_held_snapshot_earlier_versions_of_a_queue_and_a_limit_cost_a_claim_nothing(
+    connections: Connections,
+) -> None:
+    conn, holder = await connections(2)
+    worker = await add_worker(conn, concurrency=99)
+    rate = {"limit": 10**6, "period_seconds": 1, "burst": 10**6}
+    await conn.execute("INSERT INTO lapinq_queues (name, rate) VALUES ('default', %s)", (Jsonb(rate),))
+    await conn.execute(
+        "INSERT INTO lapinq_limits (name, rate, created_at) VALUES ('mail', %s, lapinq_now())", (Jsonb(rate),)
+    )
+    await enqueue(conn, 60, limits={"mail": 1})
+    await complete(conn, await claim(conn, worker, 9))
+    await holder.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    async with holder.transaction():
+        await holder.execute("SELECT FROM lapinq_tasks LIMIT 1")
+        before = blocks(await plan(conn, "claim_governed", params(worker, LaneMark())))
+        await conn.execute(
+            "DO $$ BEGIN"
+            " FOR n IN 1 .. 2000 LOOP"
+            " UPDATE lapinq_queues SET tokens = 1000;"
+            " UPDATE lapinq_limits SET tokens = 1000;"
+            " END LOOP;"
+            " END $$"
+        )
+        after = blocks(await plan(conn, "claim_governed", params(worker, LaneMark())))
+    assert after < before + 80
 
 
 async def test_a_claim_begins_with_a_lane_that_it_opens_itself(conn: Conn, worker: str) -> None:

@@ -122,8 +122,8 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return f"It is scheduled for {_time(due_at)}.", None
         case NotDue(due_at, _, _):
             return f"It snoozed until {_time(due_at)}.", None
-        case Waits(task_id, first, count):
-            return _waiting(first, count), _wait_remedy(task_id, first[0])
+        case Waits(task_id, first, count, unexpected):
+            return _waiting(first, count) + _unexpected(unexpected), _wait_remedy(task_id, first[0])
         case OtherVersion(task_id, needed, able, others, due_at):
             return _versions(needed, able, others, due_at), (
                 None
@@ -234,6 +234,12 @@ def _waiting(first: list[Wait], count: int) -> str:
     told = "; ".join(map(_wait, first))
     more = "" if count == len(first) else f"; and {count - len(first)} more"
     return f"It {told}{more}."
+
+
+def _unexpected(names: list[str]) -> str:
+    if not names:
+        return ""
+    return f" Signals have come that it does not wait for: {', '.join(map(repr, names))}."
 
 
 def _wait(one: Wait) -> str:

@@ -79,11 +79,13 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 class Waits(msgspec.Struct, frozen=True, tag="suspended"):
-    """It is suspended, and goes on with the first of these: `first` are the oldest, of `count`."""
+    """It is suspended, and goes on with the first of these: `first` are the oldest, of `count`. `unexpected` are
+    names of signals that have come and that none of its waits is for."""
 
     task_id: str
     first: list[Wait]
     count: int
+    unexpected: list[str] = []
 
 
 class WorkerVersion(msgspec.Struct, frozen=True):
@@ -301,7 +303,9 @@ async def _waits(conn: psycopg.AsyncConnection, task_id: str, *, names_children:
     found = [Wait(*row[1:]) for row in rows]
     if not names_children:
         found = [msgspec.structs.replace(one, child_id=None, child_status=None) for one in found]
-    return Waits(task_id, found, rows[0][0])
+    params = {"id": task_id, "most": MAX_NAMED}
+    unexpected = await all_rows(conn, sql("unexpected_signals"), params, prepare=False)
+    return Waits(task_id, found, rows[0][0], [name for (name,) in unexpected])
 
 
 async def _other_version(conn: psycopg.AsyncConnection, task_id: str, facts: "_Facts") -> OtherVersion | None:

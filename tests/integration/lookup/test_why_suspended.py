@@ -9,6 +9,7 @@ import pytest
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.outcome import OfOtherVersion, Raised
+from lapinq_core.durable import signals
 from lapinq_core.fleet import workers
 from lapinq_core.lookup.explanation import explain
 from lapinq_core.lookup.why_not_running import (
@@ -64,6 +65,14 @@ async def test_a_signal(conn: Conn) -> None:
     assert (explained.kind, explained.status) == ("suspended", "pending")
     assert explained.why.startswith("It waits for the signal 'yes' or 'no' since 2")
     assert explained.remedy == f"Send it, with a value in JSON: lapinq task signal {task_id} yes"
+
+
+async def test_a_signal_that_nobody_waits_for_is_named(conn: Conn) -> None:
+    task_id = await suspended(conn, lambda c, h: wait_for(c, h, "approved"))
+    await signals.send(conn, task_id, "aproved", "null")
+    reason = await find_reason(conn, task_id)
+    assert isinstance(reason, Waits)
+    assert reason.unexpected == ["aproved"]
 
 
 async def test_a_sleep(conn: Conn) -> None:

@@ -77,10 +77,11 @@ CASES: list[tuple[Reason, str]] = [
                 Wait("sleep", [], None, None, after(10), after(600)),
             ],
             5,
+            ["noo"],
         ),
         f"It waits for the signal yes or <no> since {AT}. At most until {LATER}. It waits for the end of task c"
         f" (deleted) since {AT}. It waits for the end of another task since {AT}. It sleeps since {AT}, until {LATER}."
-        " and 1 more",
+        " and 1 more Signals have come that it does not wait for: noo.",
     ),
     (
         OtherVersion("t", "2", 0, [WorkerVersion("a", "3"), WorkerVersion("b", None)], None),

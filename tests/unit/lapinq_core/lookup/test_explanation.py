@@ -78,6 +78,11 @@ CASES: list[tuple[Reason, str, str | None]] = [
         "Send it, with a value in JSON: lapinq task signal a1 'it is'",
     ),
     (
+        Waits("a1", [Wait("signal", ["yes"], None, None, after(10), None)], 1, ["yess", "no"]),
+        f"It waits for the signal 'yes' since {AT[3:]}. Signals have come that it does not wait for: 'yess', 'no'.",
+        "Send it, with a value in JSON: lapinq task signal a1 yes",
+    ),
+    (
         Waits("a1", [Wait("task", [], "a1", "running", after(10), None)], 3),
         f"It waits for the end of the task a1 (running) since {AT[3:]}; and 2 more.",
         "See why that one has not ended: lapinq task why a1",

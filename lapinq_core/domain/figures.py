@@ -80,6 +80,17 @@ class Window(StrEnum):
         return _SHAPES[self][1]
 
     @property
+def failure_share(completed: float, failed: float, retried: float) -> float | None:
+    """Of the tasks that completed or failed for good, the share that failed; None without any.
+
+    While nothing completes, attempts that failed and are retried count, too: before the first of their tasks fails for
+    good, the share is 1 and not None.
+    """
+    if completed:
+        return failed / (completed + failed)
+    return 1.0 if failed or retried else None
+
+
     def points(self) -> int:
         """How many points there are; the last one is incomplete."""
         return _SHAPES[self][2]

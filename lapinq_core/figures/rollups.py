@@ -14,7 +14,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.figures import ALL_QUEUES, SPANS, Figures, Window
+from lapinq_core.domain.figures import ALL_QUEUES, SPANS, Figures, Window, failure_share
 from lapinq_core.domain.histogram import percentiles
 from lapinq_core.domain.queue_filter import Readable, as_list
 
@@ -47,8 +47,8 @@ class Totals(msgspec.Struct, frozen=True):
 
     @property
     def failure_share(self) -> float | None:
-        """Of the tasks that completed or failed for good, the share that failed; None without any."""
-        return self.failed / self.done if self.done else None
+        """As `lapinq_core.domain.figures.failure_share` tells."""
+        return failure_share(self.completed, self.failed, self.retried)
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):

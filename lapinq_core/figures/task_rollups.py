@@ -7,7 +7,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
+from lapinq_core.domain.figures import TASK_SPANS, Figures, Window, failure_share
 from lapinq_core.domain.histogram import percentiles
 from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.figures import rollups
@@ -39,8 +39,8 @@ class TaskTotals(msgspec.Struct, frozen=True):
 
     @property
     def failure_share(self) -> float | None:
-        """The share of the ended tasks that failed; None if none has ended."""
-        return self.failed / self.done if self.done else None
+        """As `lapinq_core.domain.figures.failure_share` tells."""
+        return failure_share(self.completed, self.failed, self.retried)
 
 
 class Usual(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.figures import failure_share
 from lapinq_core.domain.forecast import Forecast, forecast
 from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.requests.values import Id, doc
@@ -73,7 +74,10 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
         float | None, doc("How long the first in line has been ready; null without ready tasks.")
     ]
     rates: Rates
-    failure_share: Annotated[float | None, doc("Share of the ended tasks that failed, 0 to 1.")]
+    failure_share: Annotated[
+        float | None,
+        doc("Share of the ended tasks that failed, 0 to 1. While none completes, failed attempts count."),
+    ]
     slots: Annotated[
         int, doc("How many attempts its workers can run at once. They may share them with other queues.")
     ]
@@ -239,7 +243,7 @@ class _Facts(NamedTuple):
         name = of.queue_name
         ready = self.ready([of])
         happened = self.recent.queues.get(name)
-        ended = happened.completed + happened.failed if happened else 0
+        share = failure_share(happened.completed, happened.failed, happened.retried) if happened else None
         slots = self.slots.get(None, 0) + self.slots.get(name, 0)
         foreseen = Forecast() if ready is None else forecast(ready, self.looks.of(name))
         return QueueNow(
@@ -253,7 +257,7 @@ class _Facts(NamedTuple):
             failed=of.failed,
             oldest_ready_seconds=self.ages.get(name),
             rates=self.rates_of(name),
-            failure_share=round(happened.failed / ended, 4) if happened and ended else None,
+            failure_share=None if share is None else round(share, 4),
             slots=slots,
             is_growing=foreseen.is_growing,
             empties_in_seconds=foreseen.empties_in,

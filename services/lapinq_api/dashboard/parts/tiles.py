@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from lapinq_core.domain.figures import failure_share
 from lapinq_core.figures.levels import Levels
 from lapinq_core.figures.rollups import Series
 
@@ -80,7 +81,7 @@ def tiles_of_task(series: Series) -> list[Tile]:
 
 def _done(series: Series) -> list[Tile]:
     done = [sum(pair) for pair in zip(series.completed, series.failed, strict=True)]
-    shares = [failed / each if each else None for failed, each in zip(series.failed, done, strict=True)]
+    shares = list(map(failure_share, series.completed, series.failed, series.retried))
     total, before = series.total, series.before
     return [
         Tile(name="done", unit="rate", value=total.done, before=before.done, line=done, is_load=False),

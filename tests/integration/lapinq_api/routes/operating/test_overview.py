@@ -36,7 +36,7 @@ async def busy(conn: Conn) -> None:
     await beat(conn, worker, running=1, rate=2.5, memory_bytes=1_000_000)
     await claim(conn, worker, 1, queue="mail")
     await rollups.record(conn, {"mail": happened(started=60, completed=45, failed=15, retried=6)})
-    await rollups.record(conn, {"nobody's": happened(started=-3)})
+    await rollups.record(conn, {"nobody's": happened(started=-3, retried=3)})
     # What a span counts shows once it is over.
     for span in SPANS:
         await conn.execute(
@@ -54,7 +54,7 @@ def test_it_tells_what_happens(api: httpx.Client, api_database: str) -> None:
     assert (found["window_seconds"], found["queue"], found["more_queues"]) == (300, None, 0)
     finals = dict.fromkeys(("completed", "failed", "cancelled", "expired"), 1)
     assert found["totals"] == {"pending": 3, "running": 2, **finals}
-    counted = {"started": 0.19, "completed": 0.15, "failed": 0.05, "retried": 0.02}
+    counted = {"started": 0.19, "completed": 0.15, "failed": 0.05, "retried": 0.03}
     assert found["rates"] == {"enqueued": pytest.approx(9 / 300, abs=0.001), **counted}
     assert found["run"]["p95"] == pytest.approx(0.02, rel=0.34)
     assert found["wait"]["p50"] == pytest.approx(1.0, rel=0.34)
@@ -67,6 +67,7 @@ def test_it_tells_what_happens(api: httpx.Client, api_database: str) -> None:
     assert (mail["rates"]["started"], mail["oldest_ready_seconds"]) == (0.2, None)
     assert (nobodys["has_worker"], nobodys["ready"], nobodys["rates"]["started"]) == (False, 1, 0)
     assert nobodys["oldest_ready_seconds"] >= 0
+    assert nobodys["failure_share"] == 1.0  # nothing completes, as with an open circuit breaker
     assert (empty["is_paused"], empty["pending"], empty["failure_share"]) == (True, 0, None)
 
     box = next(each for each in found["workers"] if each["name"] == "box-1")

@@ -3782,6 +3782,28 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_task_spans_1(shortest integer, seconds integer)
+ RETURNS TABLE(span integer, since timestamp with time zone, until timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 5
+AS $function$
+SELECT s.span, s.since, s.until
+  FROM (SELECT first,
+               date_bin('15 minutes', first + interval '15 minutes' - interval '1 microsecond', to_timestamp(0))
+                   AS quarters_begin,
+               date_bin('15 minutes', lapinq_now(), to_timestamp(0)) AS quarters_end,
+               date_bin('2 hours', first + interval '2 hours' - interval '1 microsecond', to_timestamp(0)) AS hours_begin,
+               date_bin('2 hours', lapinq_now(), to_timestamp(0)) AS hours_end
+          FROM (SELECT date_bin(make_interval(secs => shortest), lapinq_now() - make_interval(secs => seconds),
+                                to_timestamp(0)) AS first) AS began) AS c
+ CROSS JOIN LATERAL (
+       VALUES (60, first, quarters_begin),
+              (900, quarters_begin, least(hours_begin, quarters_end)),
+              (7200, hours_begin, hours_end),
+              (900, greatest(hours_begin, hours_end), quarters_end),
+              (60, greatest(quarters_begin, quarters_end), 'infinity')) AS s (span, since, until)
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_tell_signalled()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -4854,14 +4876,16 @@ CREATE INDEX lapinq_steps_open ON lapinq_steps USING btree (task_id) WHERE (ende
 CREATE INDEX lapinq_steps_waiting ON lapinq_steps USING btree (started_at, task_id) WHERE ((kind = 'signal'::text) AND (ended_at IS NULL));
 
 CREATE TABLE lapinq_task_rollups (
-    span       integer NOT NULL,
-    since      timestamp with time zone NOT NULL,
-    queue_name text NOT NULL,
-    task_name  text NOT NULL,
-    completed  bigint NOT NULL DEFAULT 0,
-    failed     bigint NOT NULL DEFAULT 0,
-    retried    bigint NOT NULL DEFAULT 0,
-    runs       bigint[] NOT NULL DEFAULT '{}'::bigint[]
+    span         integer NOT NULL,
+    since        timestamp with time zone NOT NULL,
+    queue_name   text NOT NULL,
+    task_name    text NOT NULL,
+    completed    bigint NOT NULL DEFAULT 0,
+    failed       bigint NOT NULL DEFAULT 0,
+    retried      bigint NOT NULL DEFAULT 0,
+    runs         bigint[] NOT NULL DEFAULT '{}'::bigint[],
+    slow_ids     uuid[] NOT NULL DEFAULT '{}'::uuid[],
+    slow_seconds double precision[] NOT NULL DEFAULT '{}'::double precision[]
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_task_rollups_queue ON lapinq_task_rollups USING btree (queue_name, span, since);
 CREATE INDEX lapinq_task_rollups_since ON lapinq_task_rollups USING btree (span, since);

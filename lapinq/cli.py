@@ -30,6 +30,9 @@ _COMMANDS = {
         "breaker": Lazy(
             "lapinq.commands.breaker:breaker", "List, set, close and remove circuit breakers of tasks."
         ),
+        "functions": Lazy(
+            "lapinq.commands.functions:functions", "List task functions by what they run, fail and cost."
+        ),
         "registered": Lazy("lapinq.commands.registered:registered", "List the tasks that workers know."),
         "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, pause and run schedules."),
         "apply": Lazy(

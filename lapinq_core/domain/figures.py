@@ -1,7 +1,8 @@
 """Figures of a queue that add up over processes and time, and the time ranges for which they are shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from heapq import nlargest
 from operator import add
 
 import msgspec
@@ -20,6 +21,12 @@ SPANS = {FLUSH_SECONDS: 3 * 3600, 60: 3 * 86_400, 900: 30 * 86_400}
 TASK_SPANS = {60: 3 * 3600, 900: 3 * 86_400, 7200: 30 * 86_400}
 """The same for the figures of a task name, of which there are more."""
 
+MAX_SLOWEST = 5
+"""Tasks of a name in a span that are remembered as its slowest."""
+
+Ran = tuple[float, str]
+"""How many seconds a task ran, and its id."""
+
 LEVEL_SPANS = {60: 3 * 3600, 900: 3 * 86_400, 7200: 30 * 86_400}
 """How many seconds a sample of the levels stands for, and how long it is kept."""
 
@@ -33,7 +40,8 @@ class Figures(msgspec.Struct):
     how long attempts ran and first starts waited, as counts per bucket of `histogram`.
 
     A start is counted at the claim and taken back at a release, so `started` may be below 0 for a while. Of a task name
-    neither starts nor waits are counted.
+    neither starts nor waits are counted. Of a queue `slowest` is empty: the last attempts of tasks that ended, the
+    longest first, as seconds and the task's id, at most `MAX_SLOWEST`.
     """
 
     started: int = 0
@@ -42,6 +50,7 @@ class Figures(msgspec.Struct):
     retried: int = 0
     runs: list[int] = msgspec.field(default_factory=_no_counts)
     waits: list[int] = msgspec.field(default_factory=_no_counts)
+    slowest: list[Ran] = []
 
     def add(self, other: "Figures") -> None:
         """Adds `other`."""
@@ -51,6 +60,16 @@ class Figures(msgspec.Struct):
         self.retried += other.retried
         self.runs = list(map(add, self.runs, other.runs))
         self.waits = list(map(add, self.waits, other.waits))
+        self.ran(other.slowest)
+
+    def ran(self, ended: Sequence[Ran]) -> None:
+        """The last attempts of tasks that ended took so long."""
+        self.slowest = nlargest(MAX_SLOWEST, [*self.slowest, *ended])
+
+    @property
+    def slowest_from(self) -> float:
+        """A task that ran for longer is among the slowest."""
+        return self.slowest[-1][0] if len(self.slowest) == MAX_SLOWEST else 0.0
 
     @classmethod
     def total(cls, all_of_them: Iterable["Figures"]) -> "Figures":
@@ -59,6 +78,17 @@ class Figures(msgspec.Struct):
         for each in all_of_them:
             made.add(each)
         return made
+
+
+def failure_share(completed: float, failed: float, retried: float) -> float | None:
+    """Of the tasks that completed or failed for good, the share that failed; None without any.
+
+    While nothing completes, attempts that failed and are retried count, too: before the first of their tasks fails for
+    good, the share is 1 and not None.
+    """
+    if completed:
+        return failed / (completed + failed)
+    return 1.0 if failed or retried else None
 
 
 class Window(StrEnum):
@@ -80,17 +110,6 @@ class Window(StrEnum):
         return _SHAPES[self][1]
 
     @property
-def failure_share(completed: float, failed: float, retried: float) -> float | None:
-    """Of the tasks that completed or failed for good, the share that failed; None without any.
-
-    While nothing completes, attempts that failed and are retried count, too: before the first of their tasks fails for
-    good, the share is 1 and not None.
-    """
-    if completed:
-        return failed / (completed + failed)
-    return 1.0 if failed or retried else None
-
-
     def points(self) -> int:
         """How many points there are; the last one is incomplete."""
         return _SHAPES[self][2]

@@ -55,6 +55,11 @@ def percentiles(counts: Sequence[int], shares: Sequence[float] = (0.5, 0.95, 0.9
     return found
 
 
+def total_seconds(counts: Sequence[int]) -> float:
+    """About how many seconds all values make together: each counts as the middle of its bucket, within 15 %."""
+    return sum(count * _inside(place, 0.5) for place, count in enumerate(counts) if count)
+
+
 def _inside(place: int, part: float) -> float:
     if place >= len(BOUNDS):
         return BOUNDS[-1]

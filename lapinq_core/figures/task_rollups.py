@@ -7,7 +7,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.figures import TASK_SPANS, Figures, Window, failure_share
+from lapinq_core.domain.figures import MAX_SLOWEST, TASK_SPANS, Figures, Window, failure_share
 from lapinq_core.domain.histogram import percentiles
 from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.figures import rollups
@@ -63,6 +63,8 @@ async def record(conn: psycopg.AsyncConnection, figures: Mapping[Task, Figures])
             "failed": each.failed,
             "retried": each.retried,
             "runs": rollups.short(each.runs),
+            "slow_ids": [task_id for _, task_id in each.slowest],
+            "slow_seconds": [seconds for seconds, _ in each.slowest],
         }
         for (queue, task), each in figures.items()
     ]
@@ -72,7 +74,7 @@ async def record(conn: psycopg.AsyncConnection, figures: Mapping[Task, Figures])
 
 async def fold(conn: psycopg.AsyncConnection, limit: int = FOLD_LIMIT) -> int:
     """Folds the rows of each task name and past span into one; returns how many rows it folded."""
-    params = {"spans": list(TASK_SPANS), "limit": limit}
+    params = {"spans": list(TASK_SPANS), "limit": limit, "slowest": MAX_SLOWEST}
     return await first_value(conn, sql("fold_task_rollups"), params, prepare=True)
 
 

@@ -1,4 +1,4 @@
-"""Which tasks ran longest lately. There is no index by duration: it looks at the newest ones only."""
+"""Which tasks ran longest, of those that ended in a window: workers remember them with their figures."""
 
 from datetime import datetime
 
@@ -7,12 +7,12 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.figures import Window
 from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.tasks.state import Status
 
 sql = sql_of(__name__)
 
-NEWEST = 2_000
 MAX_SHOWN = 5
 
 
@@ -27,11 +27,33 @@ class SlowTask(msgspec.Struct, frozen=True):
     ended_at: datetime
 
 
-async def slowest(
-    conn: psycopg.AsyncConnection, *, readable: Readable = None, task_name: str | None = None
+async def of_queue(conn: psycopg.AsyncConnection, window: Window, queue: str) -> list[SlowTask]:
+    """The slowest tasks of the queue first, without those that were deleted or requeued since."""
+    return await _slowest(conn, window, queue, None, None)
+
+
+async def of_task(
+    conn: psycopg.AsyncConnection, window: Window, task_name: str, readable: Readable = None
 ) -> list[SlowTask]:
-    """The slowest first, of the newest `NEWEST` tasks that ended: of these queues and of a task name, or of any."""
-    params = {"queues": as_list(readable), "task_name": task_name, "newest": NEWEST, "most": MAX_SHOWN}
+    """The same of the tasks of a name, in these queues or in all."""
+    return await _slowest(conn, window, None, task_name, readable)
+
+
+async def _slowest(
+    conn: psycopg.AsyncConnection,
+    window: Window,
+    queue: str | None,
+    task_name: str | None,
+    readable: Readable,
+) -> list[SlowTask]:
+    params = {
+        "span": window.task_span,
+        "seconds": window.seconds,
+        "queue": queue,
+        "task_name": task_name,
+        "queues": as_list(readable),
+        "most": MAX_SHOWN,
+    }
     rows = await all_rows(conn, sql("slowest"), params, prepare=True)
     return [
         SlowTask(task_id, name, place, Status(outcome), seconds, ended_at)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
-from lapinq_core.schema.base import HOT, metadata, timestamptz
+from lapinq_core.schema.base import HOT, metadata, timestamptz, uuid
 
 queues = sa.Table(
     "lapinq_queues",
@@ -77,6 +77,8 @@ task_rollups = sa.Table(
     sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("retried", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("runs", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("slow_ids", ARRAY(uuid), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("slow_seconds", ARRAY(DOUBLE_PRECISION), nullable=False, server_default=sa.text("'{}'")),
     sa.Index("lapinq_task_rollups_since", "span", "since"),
     sa.Index("lapinq_task_rollups_task", "task_name", "span", "since"),
     sa.Index("lapinq_task_rollups_queue", "queue_name", "span", "since"),

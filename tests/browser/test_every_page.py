@@ -31,6 +31,7 @@ PAGES = [
     "/decide?token={token}",
     "/workflows",
     "/workflows/{workflow}",
+    "/functions",
     "/function?name=loads",
     "/schedules",
     "/schedules/new",

@@ -21,11 +21,13 @@ SELECT queue_name, extract(epoch FROM lapinq_now() - sampled_at)::float8, ready
 -- name: record_task_rollups
 -- Appends what happened to the tasks of a name in a queue: a row for each and for each of `spans`, whose time is the
 -- database's, rounded down. Takes a JSON array of objects, named like the columns. Locks nothing and reads nothing.
-INSERT INTO lapinq_task_rollups (span, since, queue_name, task_name, completed, failed, retried, runs)
+INSERT INTO lapinq_task_rollups (
+       span, since, queue_name, task_name, completed, failed, retried, runs, slow_ids, slow_seconds)
 SELECT span, date_bin(make_interval(secs => span), lapinq_now(), to_timestamp(0)),
-       queue_name, task_name, completed, failed, retried, runs
+       queue_name, task_name, completed, failed, retried, runs, slow_ids, slow_seconds
   FROM json_to_recordset(%(figures)s::json) AS i (
-       queue_name text, task_name text, completed bigint, failed bigint, retried bigint, runs bigint[])
+       queue_name text, task_name text, completed bigint, failed bigint, retried bigint, runs bigint[], slow_ids uuid[],
+       slow_seconds double precision[])
  CROSS JOIN unnest(%(spans)s::integer[]) AS s (span)
 
 -- name: schedules_late

@@ -46,6 +46,7 @@ _PAGES = (
     "/failed",
     "/errors",
     "/search",
+    "/functions",
     "/waits",
     "/webhooks",
     "/workflows",

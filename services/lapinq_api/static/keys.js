@@ -9,7 +9,7 @@ import { actOnRow, selectRow } from "./selection.js";
 
 const GO_MS = 1500;
 const ACTIONS = "rcde";
-const PAGES = { o: "", t: "tasks", q: "queues", s: "schedules", w: "workers", e: "errors", f: "errors", h: "webhooks", u: "admin/users", l: "admin/audit", a: "account" };
+const PAGES = { o: "", t: "tasks", q: "queues", n: "functions", s: "schedules", w: "workers", e: "errors", f: "errors", h: "webhooks", u: "admin/users", l: "admin/audit", a: "account" };
 let going = 0;
 let cameFrom = null; // where the focus was before the search
 

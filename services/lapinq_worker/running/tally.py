@@ -17,7 +17,7 @@ from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.tallies import MAX_QUEUES, MAX_TASKS, OTHER, Bounded, Histograms
 from lapinq_core.runtime.threads import any_thread
 
-Ran = tuple[str, str, str, float]  # queue, task, outcome, seconds
+Ran = tuple[str, str, str, float, str]  # queue, task, outcome, seconds, id (empty for fire-and-forget)
 _Pair = tuple[str, str]
 
 COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, SUSPENDED, RELEASED = (
@@ -32,6 +32,7 @@ COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, SUSPENDED, RELEASED = (
 
 _TOLD = frozenset({COMPLETED, FAILED, RETRIED})
 """The outcomes that figures have."""
+_FINAL = frozenset({COMPLETED, FAILED})
 
 RUN_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 WAIT_BOUNDS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
@@ -74,24 +75,23 @@ class Tally:
             return
         gathered = self.ends[:]
         self.ends.clear()
-        queues, tasks, outcomes, seconds = zip(*gathered, strict=True)
+        queues, tasks, outcomes, seconds, _ = zip(*gathered, strict=True)
         counts = Counter(zip(queues, tasks, outcomes, strict=True))
         for (queue, task, outcome), count in counts.items():
             self._count((queue, task), outcome, count)
         if len({(queue, task) for queue, task, _ in counts}) == 1:
-            self._ran((queues[0], tasks[0]), sorted(seconds))
+            self._ran((queues[0], tasks[0]), sorted(seconds), gathered)
             return
-        by_pair: defaultdict[_Pair, list[float]] = defaultdict(list)
-        for queue, task, _, ran in gathered:
-            by_pair[queue, task].append(ran)
-        for pair, times in by_pair.items():
-            times.sort()
-            self._ran(pair, times)
+        by_pair: defaultdict[_Pair, list[Ran]] = defaultdict(list)
+        for one in gathered:
+            by_pair[one[:2]].append(one)
+        for pair, ended in by_pair.items():
+            self._ran(pair, sorted([one[3] for one in ended]), ended)
 
     def ended(self, claim: Claim, outcome: str, seconds: float) -> None:
         """An attempt ended as `outcome`. One that has not started took no time."""
         if seconds > 0:
-            self.ends.append((claim.queue_name, claim.task_name, outcome, seconds))
+            self.ends.append((claim.queue_name, claim.task_name, outcome, seconds, claim.id))
             return
         self._count((claim.queue_name, claim.task_name), outcome, 1)
         if outcome in (RELEASED, CANCELLED):
@@ -152,11 +152,20 @@ class Tally:
             else:
                 figures.retried += count
 
-    def _ran(self, pair: _Pair, ordered: Sequence[float]) -> None:
-        """Attempts of a task have run for so long, in ascending order."""
+    def _ran(self, pair: _Pair, ordered: Sequence[float], ended: Sequence[Ran]) -> None:
+        """Attempts of a task have `ended`. In ascending order, they ran for so long."""
         queue = self._queues[pair[0]]
         self._runs[(queue,)].observe_all(ordered)
-        count_into(self._figures[queue].runs, ordered, self._task_figures[self._pair(pair)].runs)
+        of_task = self._task_figures[self._pair(pair)]
+        count_into(self._figures[queue].runs, ordered, of_task.runs)
+        if ordered[-1] > of_task.slowest_from:
+            of_task.ran(
+                [
+                    (seconds, task_id)
+                    for _, _, outcome, seconds, task_id in ended
+                    if task_id and outcome in _FINAL
+                ]
+            )
 
     def _pair(self, pair: _Pair) -> _Pair:
         queue, task = pair

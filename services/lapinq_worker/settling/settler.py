@@ -145,7 +145,7 @@ class Settler:
         if claim.is_transient:
             if type(outcome) is Completed:
                 self.completed_count += 1
-                self._ends.append((claim.queue_name, claim.task_name, COMPLETED, seconds))
+                self._ends.append((claim.queue_name, claim.task_name, COMPLETED, seconds, claim.id))
             else:
                 self.failed_count += 1
                 self._tally.ended(claim, FAILED, seconds)
@@ -159,7 +159,7 @@ class Settler:
                 self._done.add(done)
             else:
                 self._limit_ends.add(LimitEnd(claim=claim, end=done, spent=job.spent))
-            self._ends.append((claim.queue_name, claim.task_name, COMPLETED, seconds))
+            self._ends.append((claim.queue_name, claim.task_name, COMPLETED, seconds, claim.id))
             self.completed_count += 1
         elif job.is_committed:
             self.completed_count += 1

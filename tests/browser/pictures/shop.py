@@ -94,6 +94,7 @@ def fill(client: httpx.Client, database: str) -> dict[str, str]:
         "queue": "/queue?name=mail",
         "policy": "/queue?name=imports",
         "limits": "/limits",
+        "functions": "/functions?window=24h",
         "function": "/function?name=send_receipt",
         "schedules": "/schedules",
         "schedule": "/schedules/nightly-report",

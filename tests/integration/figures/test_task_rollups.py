@@ -2,9 +2,10 @@
 
 import pytest
 
-from lapinq_core.db.rows import maybe_row
+from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
 from lapinq_core.domain.histogram import count_into
+from lapinq_core.domain.ids import new_id
 from lapinq_core.figures import task_rollups
 from tests.support.database.plans import plan, scanned_whole, touched
 from tests.support.rows.factories import Conn
@@ -64,13 +65,19 @@ async def test_a_usual_duration_is_that_of_the_last_day(conn: Conn) -> None:
 async def test_folding_changes_nothing_that_is_read(conn: Conn) -> None:
     for _ in range(5):
         await task_rollups.record(conn, {("a", "add"): figures(3, 1), ("a", "send"): figures(2, run=9.0)})
-    await task_rollups.record(conn, {("a", "add"): Figures(0, 0, 0, 2)})
+    ran = [(float(n), new_id()) for n in range(8, 0, -1)]
+    for some in (ran[:3], ran[3:]):
+        await task_rollups.record(conn, {("a", "add"): Figures(0, 0, 0, 1, slowest=some)})
     await task_rollups.record(conn, {})
     await make_older(conn, 61, spans=1)
     before = await task_rollups.of_queue(conn, Window.HOUR, "a")
-    assert await rows(conn) == 11 * 3
-    assert await task_rollups.fold(conn) == 11 * 3
+    assert await rows(conn) == 12 * 3
+    assert await task_rollups.fold(conn) == 12 * 3
     assert await rows(conn) == 2 * 3
+    slow = await all_rows(
+        conn, "SELECT slow_ids::text[], slow_seconds FROM lapinq_task_rollups WHERE task_name = 'add'"
+    )
+    assert slow == [([task_id for _, task_id in ran[:5]], [8.0, 7.0, 6.0, 5.0, 4.0])] * 3
     assert await task_rollups.of_queue(conn, Window.HOUR, "a") == before
     assert await task_rollups.fold(conn) == 0
 

@@ -156,7 +156,8 @@ async def fill(conn: Conn) -> dict[str, str]:
     tick, _ = await firing.run_now(conn, SCHEDULE, by=SOMEBODY)
     figures = Figures(started=9, completed=9, failed=4)
     await rollups.record(conn, {HUSH: figures, MAIL: Figures(started=1, completed=1)})
-    await task_rollups.record(conn, {(HUSH, TASK): figures, (MAIL, TASK): Figures(completed=1)})
+    shared = {(HUSH, "send"): figures, (MAIL, "send"): Figures(completed=1)}
+    await task_rollups.record(conn, {(HUSH, TASK): figures, **shared})
     await asking(conn, queue=HUSH, task=TASK, title="hush-title-sesame")
     await enqueue(conn, 2, queue_name=MAIL, task_name="send")
     part = {"ref": "hush-ref-sesame", "task_name": TASK, "module_path": "hush.sesame", "queue_name": HUSH}
@@ -285,6 +286,8 @@ def test_lists_and_counts_are_of_the_readable_queues(stage: Stage) -> None:
         seen = get("overview")
         assert (seen["totals"]["pending"], seen["totals"]["failed"], seen["workers"]) == (3, 0, [])
         assert [one["queue_name"] for one in get("errors")] == [MAIL]
+        (one,) = get("functions")["functions"]
+        assert (one["queue_name"], one["more_queues"], one["completed"]) == (MAIL, 0, 1)
         assert (get("schedules"), get("webhooks"), get("registered")) == ([], [], [])
     for caller in ("user", "user with permissions"):
         assert "3 tasks" in stage.get(caller, "/tasks").text

@@ -84,6 +84,7 @@ _PAGES = (
     _Page("tasks", "tasks", is_first=True),
     _Page("errors", "errors", is_first=True),
     _Page("queues", "queues", is_first=True),
+    _Page("functions", "functions"),
     _Page("waits", "waits"),
     _Page("workflows", "workflows", needs_all_queues=True),
     _Page("schedules", "schedules"),

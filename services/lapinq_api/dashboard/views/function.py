@@ -45,7 +45,7 @@ async def _read(
             "places": await long.read(task_rollups.of_task, conn, window, name, readable),
             "registered": await operators.find_registered(conn, name, readable),
             "groups": await trends.top(conn, window.seconds, readable=readable, task_name=name),
-            "slowest": await slowest.slowest(conn, readable=readable, task_name=name),
+            "slowest": await long.read(slowest.of_task, conn, window, name, readable),
             "breaker": breaker,
             "breaker_values": rule_fields.of_breaker(breaker),
             "breaker_defaults": rule_fields.BREAKER_DEFAULTS,
@@ -55,7 +55,7 @@ async def _read(
 VIEW = View(
     path="/function",
     template="function.html",
-    here="tasks",
+    here="functions",
     load=load,
     is_narrowed=True,
     parts=(

@@ -77,7 +77,7 @@ async def _read(
             "tiles": tiles_of(series, sampled, seen.ready, seen.totals["running"]),
             "tasks": await long.read(task_rollups.of_queue, conn, window, name),
             "groups": await trends.top(conn, window.seconds, readable={name}),
-            "slowest": await slowest.slowest(conn, readable={name}),
+            "slowest": await long.read(slowest.of_queue, conn, window, name),
             "running": seen.running[:MAX_RUNNING],
             "usual": await usual_of(conn, seen.running[:MAX_RUNNING]),
         }

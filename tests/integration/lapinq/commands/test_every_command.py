@@ -97,6 +97,7 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
         said(f"workflow {verb}", json.loads(stored.stdout)["workflow_id"], code=code)
     for what in ("queue", "workflow", "limit", "breaker", "webhook", "user", "key", "audit"):
         said(f"{what} list")
+    said("functions")
     said("registered")
     said("top")
     said("doctor", code=1)  # the default password

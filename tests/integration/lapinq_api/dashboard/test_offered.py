@@ -57,6 +57,7 @@ OFFERED: dict[str, dict[Permission, set[str]]] = {
     "/workers": {},
     "/workers/{worker}": {},
     "/limits": {},
+    "/functions": {},
     "/function?name=add": {},
 }
 """By page, what a permission on the queue mail is for."""

@@ -174,6 +174,7 @@ TRIES = {
     "POST /api/v1/schedules/{name}/run": Try(Act.SCHEDULE, 201),
     "GET /api/v1/schedules/{name}/ticks": Try(Act.READ, 200, query="limit=1"),
     "GET /api/v1/overview": Try(Act.READ, 200, query="minutes=1", about=NOTHING),
+    "GET /api/v1/functions": Try(Act.READ, 200, query="limit=1", about=NOTHING),
     "GET /api/v1/registered": Try(Act.READ, 200, about=NOTHING),
     "GET /api/v1/workers": Try(Act.READ, 200, about=ALL),
     "GET /api/v1/workers/{id}": Try(Act.READ, 200, about=ALL),

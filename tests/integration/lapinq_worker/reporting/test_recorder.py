@@ -17,7 +17,7 @@ from tests.support.eventually import eventually_async
 from tests.support.rows.figures import rows, sums
 from tests.support.sample import tasks
 
-FIVE = [("a", "add", "completed", 0.01)] * 5
+FIVE = [("a", "add", "completed", 0.01, "")] * 5
 
 
 async def test_the_sums_are_what_happened(desk: Desk) -> None:

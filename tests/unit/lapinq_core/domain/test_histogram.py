@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lapinq_core.domain.histogram import BOUNDS, BUCKETS, count_into, percentiles
+from lapinq_core.domain.histogram import BOUNDS, BUCKETS, count_into, percentiles, total_seconds
 
 SHARES = (0.5, 0.95, 0.99)
 times = st.lists(st.floats(0, 2e5) | st.floats(0, 0.1) | st.sampled_from(BOUNDS), min_size=1, max_size=200)
@@ -31,6 +31,11 @@ def test_the_bounds_reach_from_a_tenth_of_a_millisecond_to_over_a_day() -> None:
     ratios = [upper / lower for lower, upper in pairwise(BOUNDS)]
     assert max(ratios) == pytest.approx(min(ratios))
     assert max(ratios) ** 0.5 < 1.16  # from the middle of a bucket to its ends
+
+
+@given(st.lists(st.floats(BOUNDS[0], BOUNDS[-1]), max_size=200))
+def test_a_total_is_within_15_percent(values: list[float]) -> None:
+    assert total_seconds(counted(values)) == pytest.approx(sum(values), rel=0.16)
 
 
 @given(times)

@@ -40,9 +40,9 @@ def claims(*waits: float | None, queue: str = "a") -> list[Claim]:
 
 def test_ends_are_counted_by_queue_and_task_and_those_that_began_by_their_run_times() -> None:
     tally = Tally()
-    tally.ends += [("a", "add", "completed", 0.002)] * 30 + [("a", "send", "completed", 0.2)] * 2
+    tally.ends += [("a", "add", "completed", 0.002, "")] * 30 + [("a", "send", "completed", 0.2, "")] * 2
     tally.count_ends()
-    tally.ends += [("a", "add", "completed", 0.002), ("b", "add", "completed", 7.0)]
+    tally.ends += [("a", "add", "completed", 0.002, ""), ("b", "add", "completed", 7.0, "")]
     tally.ended(make_claim(queue_name="c"), "handed_back", 0.0)
     tally.ended(make_claim(queue_name="c"), "failed", 0.5)
     for _ in range(2):
@@ -81,8 +81,8 @@ def test_waits_are_those_before_a_first_start() -> None:
 def test_of_very_many_queues_and_tasks_some_hundreds_are_told_apart() -> None:
     tally = Tally()
     for n in range(MANY):
-        tally.ends.append((f"queue {n}", "add", "completed", 0.001))
-        tally.ends.append(("queue 0", f"task {n}", "completed", 0.001))
+        tally.ends.append((f"queue {n}", "add", "completed", 0.001, ""))
+        tally.ends.append(("queue 0", f"task {n}", "completed", 0.001, ""))
         tally.ended(make_claim(queue_name=f"queue {n}", task_name=f"task {n}"), "failed", 0.001)
         tally.claimed(claims(0.001, queue=f"queue {n}"))
         tally.starts += claims(0.001, queue=f"queue {n}")
@@ -135,7 +135,7 @@ def test_figures_are_what_happened_since_they_were_taken_or_given_back() -> None
     tally.claimed(claimed)
     tally.claimed([make_claim(id="", queue_name=queue) for queue in ("a", "b")])
     tally.starts += claimed
-    tally.ends += [("a", "add", "completed", 0.002)] * 30 + [("b", "send", "completed", 0.2)]
+    tally.ends += [("a", "add", "completed", 0.002, "")] * 30 + [("b", "send", "completed", 0.2, "")]
     for word in ("completed", "failed", "retried"):
         tally.ended(make_claim(queue_name="a"), word, 0.5)
     taken = tally.take_figures()
@@ -147,7 +147,7 @@ def test_figures_are_what_happened_since_they_were_taken_or_given_back() -> None
     assert percentiles(a.waits, (0.0, 1.0)) == pytest.approx([0.004, 3.0], rel=0.34)
     assert tally.take_figures() == {}
     tally.give_back(taken)
-    tally.ends += [("a", "add", "completed", 0.002), ("c", "add", "completed", 0.002)]
+    tally.ends += [("a", "add", "completed", 0.002, ""), ("c", "add", "completed", 0.002, "")]
     taken = tally.take_figures()
     assert {queue: (each.completed, sum(each.runs)) for queue, each in taken.items()} == {
         "a": (32, 34),
@@ -169,9 +169,9 @@ def test_what_goes_without_having_begun_was_not_started() -> None:
 
 def test_each_task_name_has_figures_of_its_own() -> None:
     tally = Tally()
-    tally.ends += [("a", "add", "completed", 0.002)] * 3 + [
-        ("a", "send", "failed", 0.2),
-        ("b", "add", "retried", 2.0),
+    tally.ends += [("a", "add", "completed", 0.002, "")] * 3 + [
+        ("a", "send", "failed", 0.2, ""),
+        ("b", "add", "retried", 2.0, ""),
     ]
     tally.ended(make_claim(queue_name="a", task_name="add"), "failed", 0.0)
     taken = tally.take_task_figures()
@@ -186,3 +186,27 @@ def test_each_task_name_has_figures_of_its_own() -> None:
     tally.give_task_figures_back(taken)
     assert tally.take_task_figures() == taken
     assert tally.take_figures()["a"].completed == 3
+
+
+def test_each_task_name_remembers_the_slowest_tasks_that_ended() -> None:
+    tally = Tally()
+    tally.ends += [("a", "add", "completed", float(n % 7), f"id {n}") for n in range(7)]
+    tally.ends += [
+        ("a", "add", "retried", 9.0, "again"),
+        ("a", "add", "completed", 8.0, ""),
+        ("b", "add", "failed", 1.0, "b"),
+    ]
+    tally.count_ends()
+    tally.ended(make_claim(id="late", queue_name="a", task_name="add"), "failed", 4.5)
+    taken = tally.take_task_figures()
+    assert taken["a", "add"].slowest == [
+        (6.0, "id 6"),
+        (5.0, "id 5"),
+        (4.5, "late"),
+        (4.0, "id 4"),
+        (3.0, "id 3"),
+    ]
+    assert taken["b", "add"].slowest == [(1.0, "b")]
+    tally.ends.append(("b", "add", "completed", 2.0, "longer"))
+    tally.give_task_figures_back(taken)
+    assert tally.take_task_figures()["b", "add"].slowest == [(2.0, "longer"), (1.0, "b")]

@@ -10,7 +10,7 @@ import { actOnRow, selectRow } from "./selection.js";
 const GO_MS = 1500;
 const ACTIONS = "rcde";
 const PAGES = { o: "", t: "tasks", q: "queues", n: "functions", s: "schedules", w: "workers", e: "errors", f: "errors", h: "webhooks", u: "admin/users", l: "admin/audit", a: "account" };
-let going = 0;
+let going = -GO_MS; // when g was pressed; a page begins at 0
 let cameFrom = null; // where the focus was before the search
 
 function isTyping(event) {
@@ -71,7 +71,7 @@ export function listenForKeys() {
     if (event.key === "Escape" && event.target.matches("[data-search]")) leaveSearch(event.target);
     if (isTyping(event)) return;
     if (performance.now() - going < GO_MS && event.key in PAGES) {
-      going = 0;
+      going = -GO_MS;
       location.assign(new URL(PAGES[event.key], root));
     } else if (ACTIONS.includes(event.key)) {
       act(event.key);

@@ -1,5 +1,6 @@
-"""Finds everything that a text may mean: tasks by their ids, and everything else by its name."""
+"""Finds everything that a text may mean: tasks by their ids, keys by their beginning, everything else by its name."""
 
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -8,28 +9,36 @@ import psycopg
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.queue_filter import Readable, as_list
+from lapinq_core.tasks import inspect
 
 sql = sql_of(__name__)
 
 
 class Kind(StrEnum):
-    """What was found."""
+    """What was found, in the order of hits."""
 
     TASK = "task"
     QUEUE = "queue"
     FUNCTION = "function"
+    KEY = "key"
     SCHEDULE = "schedule"
     WORKER = "worker"
     ERROR = "error"
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """`key` identifies it among its kind, `label` names it, `detail` says more: a queue, a module, a host."""
+    """`key` identifies it among its kind, `label` names it, `detail` says more: a queue, a module, a host.
+
+    `state` is the status of a task, else what sets it apart: paused, dead, or the state of a group of errors. `at` is
+    when a task was enqueued, when a group of errors failed last.
+    """
 
     kind: Kind
     key: str
     label: str
     detail: str | None
+    state: str | None = None
+    at: datetime | None = None
 
 
 async def find_anywhere(
@@ -39,11 +48,20 @@ async def find_anywhere(
     limit: int,
     readable: Readable = None,
 ) -> list[Hit]:
-    """At most `limit` hits of each kind. `ids` are the lowest and highest id that the text may mean.
+    """At most `limit` hits of each kind; of keys, those that begin with `text`. `ids` are the lowest and highest id
+    that the text may mean.
 
     With `readable` only of these queues, and no workers.
     """
     first, last = ids or (None, None)
     params = {"text": text, "first": first, "last": last, "limit": limit, "queues": as_list(readable)}
     rows = await all_rows(conn, sql("find_anywhere"), params, prepare=True)
-    return [Hit(Kind(kind), key, label, detail) for kind, key, label, detail in rows]
+    tasks = [key for kind, key, *_ in rows if kind == Kind.TASK]
+    status = {task.id: task.status for task in await inspect.task_lines(conn, tasks)}
+    hits = [
+        Hit(Kind(kind), key, label, detail, status.get(key, state), at)
+        for kind, key, label, detail, state, at in rows
+    ]
+    keys = await all_rows(conn, sql("match_keys"), params, prepare=True)
+    hits += [Hit(Kind.KEY, key, key, f"{queue} +{more}" if more else queue) for key, queue, more in keys]
+    return sorted(hits, key=lambda hit: list(Kind).index(hit.kind))

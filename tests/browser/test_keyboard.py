@@ -83,12 +83,12 @@ def test_the_palette_finds_pages_commands_and_names(page: Page, enqueue: Enqueue
     chosen = page.locator("#palette [aria-selected=true]")
     page.goto("/workers")
     page.keyboard.press("Control+k")
-    field = page.get_by_role("combobox", name="Id, name, page or command")
+    field = page.get_by_role("combobox", name="Id, key, name, page or command")
     expect(field).to_be_focused()
     expect(page.get_by_role("option", name="Page Webhooks")).to_be_visible()
     axe(page.locator("#palette"))
     page.keyboard.type(task_id[:13])
-    expect(chosen).to_contain_text("factorial")
+    expect(chosen).to_have_text(re.compile(rf"factorial {task_id[:18]} jumped pending (now|\d+ s ago)"))
     page.keyboard.press("ArrowUp")
     expect(chosen).to_contain_text("Search tasks for")
     page.keyboard.press("ArrowDown")
@@ -104,7 +104,14 @@ def test_the_palette_finds_pages_commands_and_names(page: Page, enqueue: Enqueue
         route.continue_()
     page.unroute("**/search?*")  # which lets go what is held, and then it can't be let go again
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/webhooks$"))
+    page.wait_for_url(re.compile(r"/webhooks$"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("jumped")
+    page.get_by_role("option", name="Pause queue jumped").click()
+    page.wait_for_url(re.compile(r"/queue\?name=jumped$"))
+    page.get_by_role("dialog", name="Pause jumped").get_by_label("Reason").fill("too fast")
+    page.keyboard.press("Enter")
+    expect(page.locator("#queue-head")).to_contain_text("too fast")
 
 
 @pytest.mark.slow

@@ -16,6 +16,15 @@ function open(button) {
   dialog.showModal();
 }
 
+// Opens the dialog that the address asks for, such as #pause-queue, once.
+function openAsked() {
+  const asked = location.hash.slice(1);
+  const button = asked && document.querySelector(`button[data-dialog="${CSS.escape(asked)}"]`);
+  if (!button) return;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  open(button);
+}
+
 function digits(words) {
   return words.replace(/\D/g, "");
 }
@@ -51,6 +60,8 @@ export function ask(question, yes, { danger = false, count } = {}) {
 }
 
 export function listenForDialogs() {
+  openAsked();
+  window.addEventListener("hashchange", openAsked);
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("button[data-dialog]");
     if (opener) open(opener);

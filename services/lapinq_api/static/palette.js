@@ -3,6 +3,7 @@
 
 import { counted } from "./formats.js";
 import { root, text } from "./page.js";
+import { tellTimes } from "./times.js";
 
 const WAIT_MS = 150;
 const MOST_PAGES = 6;
@@ -40,24 +41,41 @@ function taskSearch(words) {
   return { kind: "task", label: text("search_tasks", { text: words }), go: new URL(`tasks?${new URLSearchParams({ q: words })}`, root).href };
 }
 
-function option({ kind, label, detail, go }, index) {
+function stateOf({ state, state_label }) {
+  const part = document.createElement("span");
+  part.className = `status ${state}`;
+  part.textContent = state_label;
+  return part;
+}
+
+function ageOf({ at }) {
+  const part = document.createElement("time");
+  part.dateTime = at;
+  part.dataset.as = "age";
+  return part;
+}
+
+function option({ kind, label, detail, go, ...more }, index) {
   const item = document.createElement("li");
   item.id = `option-${index}`;
   item.setAttribute("role", "option");
   item.setAttribute("aria-selected", index === 0);
-  for (const [name, content] of [["kind", text(`found_${kind}`)], ["label", label], ["detail", detail]]) {
+  for (const [name, content] of [["kind", text(`found_${kind}`)], ["label", label], ["id", more.id], ["detail", detail]]) {
     if (!content) continue;
     const part = document.createElement("span");
     part.className = name;
     part.textContent = content;
     item.append(part, " ");
   }
+  if (more.state) item.append(stateOf(more), " ");
+  if (more.at) item.append(ageOf(more));
   item.addEventListener("click", () => open(go));
   return item;
 }
 
 function show(entries) {
   list.replaceChildren(...entries.map(option));
+  tellTimes(list);
   mark(0);
 }
 
@@ -95,7 +113,13 @@ async function found(words) {
   });
   if (!answer.ok) return [];
   const { results } = await answer.json();
-  return results.map(({ href, ...result }) => ({ ...result, go: new URL(href, root).href }));
+  const hits = results.map(({ href, ...result }) => ({ ...result, go: new URL(href, root).href }));
+  const first = hits.findIndex(({ kind }) => kind === "queue"); // the best match
+  if (hits[first]?.may_pause) {
+    const { label, go } = hits[first];
+    hits.splice(first + 1, 0, { kind: "command", label: text("pause_queue", { name: label }), go: `${go}#pause-queue` });
+  }
+  return hits;
 }
 
 async function search() {

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from lapinq_core.domain.ids import id_at
 from lapinq_core.error_groups.recording import record
 from tests.support.database.running import on_connections
 from tests.support.http.people import browser
-from tests.support.rows.factories import Conn, add_worker, enqueue
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 from tests.support.rows.failures import failures
 from tests.support.rows.schedules import add_schedule
 
@@ -24,6 +25,13 @@ def task_id(api_database: str) -> str:
         await add_schedule(conn, "the post at night", task_name="deliver")
         await record(conn, [failures("Postponed: it rains", queue="mail", task="deliver", failed=1)])
         (found,) = await enqueue(conn, task_name="stamp", queue_name="Post office/2")
+        for n, (queue, key) in enumerate(
+            (("a", "letter 17"), ("b", "letter 17"), ("b", "letter 17"), ("a", "letters"))
+        ):
+            # Their ids begin otherwise.
+            await enqueue(conn, id=str(id_at(2**41 + n)), queue_name=queue, key=key)
+        await claim(conn, await add_worker(conn), queue="b")
+        await conn.execute("INSERT INTO lapinq_queues (name, paused_at) VALUES ('postponed', lapinq_now())")
         return found
 
     return on_connections(api_database, fill)
@@ -40,17 +48,34 @@ def test_names_are_found_wherever_they_are_and_tasks_by_the_beginning_of_their_i
 ) -> None:
     hits = found(signed_in, "POST")
     assert [(hit["kind"], hit["label"], hit["detail"]) for hit in hits] == [
+        ("queue", "postponed", None),
         ("queue", "Post office/2", None),
         ("schedule", "the post at night", "deliver"),
-        ("worker", "post-1", hits[2]["detail"]),
+        ("worker", "post-1", hits[3]["detail"]),
         ("error", "Postponed: it rains", "deliver"),
     ]
-    assert hits[0]["href"] == "queue?name=Post%20office%2F2"
+    assert [(hit["state"], hit["state_label"], hit["may_pause"]) for hit in hits[:2]] == [
+        ("paused", "paused", False),
+        (None, None, True),
+    ]
+    assert hits[1]["href"] == "queue?name=Post%20office%2F2"
+    assert (hits[4]["state"], hits[4]["at"] is None) == ("open", False)
     assert found(signed_in, "% _") == []
     for text in (task_id[:8], task_id[:9], task_id[:23], task_id):
         for written in (text, text.replace("-", ""), f" {text.upper()} "):
             (hit,) = found(signed_in, written)
             assert (hit["kind"], hit["label"], hit["href"]) == ("task", "stamp", f"tasks/{task_id}")
+            assert (hit["id"], hit["state"], hit["at"] is None) == (task_id[:18], "pending", False)
+
+
+def test_keys_are_found_by_their_beginning_in_all_queues(signed_in: httpx.Client, task_id: str) -> None:
+    assert task_id
+    hits = [(hit["kind"], hit["label"], hit["detail"], hit["href"]) for hit in found(signed_in, "letter")]
+    assert hits == [
+        ("key", "letter 17", "a +1", "tasks?key=letter%2017"),
+        ("key", "letters", "a", "tasks?key=letters"),
+    ]
+    assert found(signed_in, "etter") == []
 
 
 def test_without_scripts_it_is_a_page(api: httpx.Client, signed_in: httpx.Client, task_id: str) -> None:

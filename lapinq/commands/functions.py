@@ -30,7 +30,7 @@ _HEADINGS = (
 @click.option(
     "--window",
     "-w",
-    type=click.Choice(list(Window)),
+    type=click.Choice([one.value for one in Window]),
     default=Window.HOUR.value,
     show_default=True,
     help="The time range up to now.",

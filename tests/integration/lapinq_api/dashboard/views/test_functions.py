@@ -66,3 +66,18 @@ def test_they_are_ordered_and_paged(signed_in: httpx.Client) -> None:
     assert 'aria-sort="ascending"><a class="sort" href="?window=7d&amp;sort=-name">' in html
     assert "No function has a name with this." in signed_in.get("/functions?q=nothing").text
     assert 'href="functions" aria-current="page"' in signed_in.get("/function?name=charge").text
+
+
+def test_the_page_of_one_offers_to_run_it_and_shows_figures_before_an_empty_breaker(
+    signed_in: httpx.Client,
+) -> None:
+    def places(name: str) -> tuple[int, int]:
+        html = signed_in.get("/function", params={"name": name}).text
+        assert ('href="tasks/new?task=send%2Fit&amp;module=shop.mail"' in html) is (name == "send/it")
+        return html.index('id="function-tiles"'), html.index('id="function-breaker"')
+
+    tiles, breaker = places("send/it")
+    assert tiles < breaker
+    signed_in.put("/api/v1/breakers/charge", json={"failures_in_row": 7}).raise_for_status()
+    tiles, breaker = places("charge")
+    assert breaker < tiles

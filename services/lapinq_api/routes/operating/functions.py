@@ -38,11 +38,12 @@ async def list_functions(state: State, request: Request) -> Response:
         raise InvalidValue(
             "sort", f"must be one of {', '.join(ORDERS)}, with a minus for the other direction"
         )
-    if search := query.get("search", ""):
+    search = query.get("search")
+    if search is not None:
         check_name("search", search)  # a part of a name
     limit = read_limit(query)
     found = await state.database.scan(_read, state.long_windows, Window(window), readable)
-    matching = ranked(found, search, sort.removeprefix("-"), is_descending=sort.startswith("-"))
+    matching = ranked(found, search or "", sort.removeprefix("-"), is_descending=sort.startswith("-"))
     return Json(Functions(matching[:limit], max(len(matching) - limit, 0)))
 
 

@@ -35,7 +35,7 @@ def queue() -> None:
 @json_flag
 @api_flags
 def list_queues(as_json: bool, **given: object) -> None:
-    """List the queues that have tasks or are paused, with their tasks by status."""
+    """List the queues that have tasks or a policy or are paused, with their tasks by status."""
     with reached(given) as api:
         found = api.get("/api/v1/queues", details=True)
     if as_json:
@@ -43,7 +43,7 @@ def list_queues(as_json: bool, **given: object) -> None:
         return
     now = datetime.now(UTC)
     rows = [_row(one, now) for one in found.value]
-    headings = ["QUEUE", *(status.upper() for status in _COUNTS), "WAITING", "PAUSED"]
+    headings = ["QUEUE", *(status.upper() for status in _COUNTS), "WAITING", "TROUBLE"]
     print_table(headings, rows, "There are no queues yet.")
 
 
@@ -220,7 +220,17 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
         one["queue_name"],
         *(one[status] for status in _COUNTS),
         None if since is None else span((now - datetime.fromisoformat(since)).total_seconds()),
-        "paused" if one["paused_at"] is not None else None,
+        ", ".join(_troubles(one)) or None,
+    ]
+
+
+def _troubles(one: Mapping[str, Any]) -> list[str]:
+    """What keeps all its tasks from starting."""
+    state = one.get("breaker_state", "closed")  # a server of the previous release does not tell
+    return [
+        *(["no worker"] if one.get("is_unserved") else []),
+        *([f"breaker {state.replace('_', ' ')}"] if state not in {None, "closed"} else []),
+        *(["paused"] if one["paused_at"] is not None else []),
     ]
 
 

@@ -1,20 +1,25 @@
-"""Alerts as data: queues that stand still, grow or fail, dead workers, late schedules, failed webhooks, slow
+"""Alerts as data: queues that stand still, grow or fail, dead and stuck workers, late schedules, failed webhooks, slow
 databases."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any, LiteralString, TypeVar
 
 import msgspec
 import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.queue_filter import Readable, as_list
+from lapinq_core.domain.queue_filter import Readable, as_list, includes
 from lapinq_core.figures import levels
 from lapinq_core.figures.levels import GrowingQueue
+from lapinq_core.figures.stuck_workers import StuckWorker, find_stuck
 
 sql = sql_of(__name__)
+T = TypeVar("T")
 
 MAX_QUEUES = 20
+"""Of each kind so many are listed, the others counted."""
 MAX_WEBHOOKS = 1000
 GIVEN_UP_SECONDS = 24 * 3600.0
 """How long an alert counts webhooks that were given up."""
@@ -26,7 +31,6 @@ SNAPSHOT_SECONDS = 600.0
 """Dead rows that are kept longer than this slow down claims."""
 DEAD_SECONDS = 3600.0
 """How long an alert tells that a worker died."""
-MAX_DEAD = 20
 SNAPSHOT_TRANSACTIONS = 10_000_000
 """The same limit for a replication slot, whose age is not known in seconds."""
 
@@ -103,13 +107,15 @@ class MissingPartition(msgspec.Struct, frozen=True):
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything to report. Counts of webhooks stop at `MAX_WEBHOOKS`.
+    """Everything to report. Counts of webhooks and schedules stop at `MAX_WEBHOOKS`.
 
-    `unserved` and `paused` are the fullest queues, `growing` those that grew most, at most `MAX_QUEUES` each, as of
-    `breakers`. A queue of another list is not in `growing`. `dead_workers` died in the last `DEAD_SECONDS`, at most
-    `MAX_DEAD`.
+    Each list has the first `MAX_QUEUES`: of `unserved` those that have waited longest, of `paused` the fullest, of
+    `growing` those that grew most, of `breakers` those that opened first. Where there are more, `counts` says how many,
+    by the name of the list; of `unserved` it counts up to 1,000. A queue of another list is not in `growing`.
+    `dead_workers` died in the last `DEAD_SECONDS`.
     `has_worker`: at least one is alive and claims.
-    `schedules_late` is how many seconds the earliest tick is overdue, None if none is late.
+    `schedules_late` is how many seconds the earliest tick is overdue, None if none is late; `late_schedules` counts
+    them.
     `overdue_seconds` is how long the earliest webhook is overdue.
     """
 
@@ -125,22 +131,33 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     breakers: list[OpenBreaker] = []
     growing: list[GrowingQueue] = []
     dead_workers: list[DeadWorker] = []
+    stuck_workers: list[StuckWorker] = []
+    late_schedules: int = 0
     missing_partition: MissingPartition | None = None
+    counts: Mapping[str, int] = {}
 
 
 async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> Alerts:
     """All current alerts; of these queues only what is about them, as nothing else says which queue it concerns."""
-    unserved, paused = await find_unserved(conn, readable), await find_paused(conn, readable)
-    breakers = await open_breakers(conn, readable)
+    counts: dict[str, int] = {}
+    chosen = {"queues": as_list(readable)}
+    unserved, counts["unserved"] = await _first(conn, sql("unserved_queues"), UnservedQueue, **chosen)
+    paused, counts["paused"] = await _first(conn, sql("paused_queues"), PausedQueue, **chosen)
+    breakers, counts["breakers"] = await _first(conn, sql("open_breakers"), OpenBreaker, **chosen)
     standing = {queue.queue_name for queue in (*unserved, *paused, *breakers)}
-    growing = [queue for queue in (await levels.looks(conn)).growing() if queue.queue_name not in standing]
+    growing = [
+        queue
+        for queue in (await levels.looks(conn)).growing()
+        if includes(readable, queue.queue_name) and queue.queue_name not in standing
+    ]
+    counts["growing"] = len(growing)
     params = {
         "given_up": GIVEN_UP_SECONDS,
         "overdue": OVERDUE_SECONDS,
         "late": LATE_SECONDS,
         "most": MAX_WEBHOOKS,
     }
-    has_worker, schedules_late, given_up, overdue, overdue_seconds, usernames = await one_row(
+    has_worker, schedules_late, late_schedules, given_up, overdue, overdue_seconds, usernames = await one_row(
         conn, sql("alerts"), params, prepare=True
     )
     if readable is not None:
@@ -155,12 +172,17 @@ async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> A
             default_passwords=[],
             paused=paused,
             breakers=breakers,
-            growing=[queue for queue in growing if queue.queue_name in readable][:MAX_QUEUES],
+            growing=growing[:MAX_QUEUES],
+            counts=_of_cut(counts),
         )
+    dead, counts["dead_workers"] = await _first(conn, sql("dead_workers"), DeadWorker, seconds=DEAD_SECONDS)
+    stuck = await find_stuck(conn)
+    counts["stuck_workers"] = len(stuck)
     return Alerts(
         unserved=unserved,
         has_worker=has_worker,
         schedules_late=schedules_late,
+        late_schedules=late_schedules,
         webhooks_given_up=given_up,
         webhooks_overdue=overdue,
         overdue_seconds=overdue_seconds,
@@ -169,36 +191,23 @@ async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> A
         paused=paused,
         breakers=breakers,
         growing=growing[:MAX_QUEUES],
-        dead_workers=await find_dead_workers(conn),
+        dead_workers=dead,
+        stuck_workers=stuck[:MAX_QUEUES],
         missing_partition=await missing_partition(conn),
+        counts=_of_cut(counts),
     )
 
 
-async def find_unserved(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[UnservedQueue]:
+async def find_unserved(conn: psycopg.AsyncConnection) -> list[UnservedQueue]:
     """Only `Alerts.unserved`."""
-    params = {"most": MAX_QUEUES, "queues": as_list(readable)}
-    rows = await all_rows(conn, sql("unserved_queues"), params, prepare=True)
-    return [UnservedQueue(*row) for row in rows]
+    found, _ = await _first(conn, sql("unserved_queues"), UnservedQueue, queues=None)
+    return found
 
 
-async def find_paused(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[PausedQueue]:
-    """Only `Alerts.paused`."""
-    params = {"most": MAX_QUEUES, "queues": as_list(readable)}
-    rows = await all_rows(conn, sql("paused_queues"), params, prepare=True)
-    return [PausedQueue(*row) for row in rows]
-
-
-async def open_breakers(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[OpenBreaker]:
+async def open_breakers(conn: psycopg.AsyncConnection) -> list[OpenBreaker]:
     """Only `Alerts.breakers`."""
-    params = {"most": MAX_QUEUES, "queues": as_list(readable)}
-    rows = await all_rows(conn, sql("open_breakers"), params, prepare=True)
-    return [OpenBreaker(*row) for row in rows]
-
-
-async def find_dead_workers(conn: psycopg.AsyncConnection) -> list[DeadWorker]:
-    """Only `Alerts.dead_workers`, the last one first."""
-    params = {"seconds": DEAD_SECONDS, "most": MAX_DEAD}
-    return [DeadWorker(*row) for row in await all_rows(conn, sql("dead_workers"), params, prepare=True)]
+    found, _ = await _first(conn, sql("open_breakers"), OpenBreaker, queues=None)
+    return found
 
 
 async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:
@@ -221,3 +230,16 @@ async def find_old_snapshots(
     """Snapshots over the age limits, the oldest of each kind, as far as the database lets us see them."""
     params = {"seconds": seconds, "transactions": transactions}
     return [OldSnapshot(*row) for row in await all_rows(conn, sql("old_snapshots"), params, prepare=True)]
+
+
+async def _first(
+    conn: psycopg.AsyncConnection, statement: LiteralString, kind: Callable[..., T], **params: Any
+) -> tuple[list[T], int]:
+    """The first of a kind, and how many there are: the last column of the statement."""
+    rows = await all_rows(conn, statement, {**params, "most": MAX_QUEUES}, prepare=True)
+    return [kind(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+def _of_cut(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts of the lists that leave some out."""
+    return {kind: count for kind, count in counts.items() if count > MAX_QUEUES}

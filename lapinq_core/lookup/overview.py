@@ -12,6 +12,7 @@ from lapinq_core.db.snapshot import snapshot
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.figures import failure_share
 from lapinq_core.domain.forecast import Forecast, forecast
+from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.worker import WorkerState
@@ -21,7 +22,7 @@ from lapinq_core.figures.rollups import Recent
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import WorkerDetails
 from lapinq_core.lookup import measure
-from lapinq_core.tasks import backlog, inspect
+from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import QueueCounts
 
 sql = sql_of(__name__)
@@ -85,6 +86,15 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
     empties_in_seconds: Annotated[
         float | None, doc("Seconds until it is empty at the current rate; null if it does not shrink.")
     ]
+    max_running: Annotated[int | None, doc("How many of its tasks its policy lets run at once.")] = None
+    breaker_state: Annotated[
+        BreakerState | None, doc("The state of its circuit breaker; null without one.")
+    ] = None
+
+    @property
+    def capacity(self) -> int:
+        """How many of its tasks can run at once: what its workers offer and its policy allows."""
+        return self.slots if self.max_running is None else min(self.slots, self.max_running)
 
 
 class WorkerNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,8 +170,8 @@ async def read(
     Who may not read all queues is not shown the workers, which serve others, too.
     """
     queues = readable if queue is None else {queue}
-    paused = {name for name in await backlog.paused(conn) if queues is None or name in queues}
-    chosen = _with_paused(await inspect.count_queues(conn, queues), paused)
+    rules = await _rules(conn, queues)
+    chosen = _with_paused(await inspect.count_queues(conn, queues), rules)
     shown = fullest(chosen, MAX_QUEUES)
     waiting = [each.queue_name for each in shown if each.pending]
     fleet = await operators.list_workers(conn, max_tasks=0)
@@ -171,7 +181,7 @@ async def read(
         if queues is None or each.queues is None or not queues.isdisjoint(each.queues)
     ]
     facts = _Facts(
-        paused=paused,
+        rules=rules,
         slots=_slots(fleet.workers),
         delayed=await _count_delayed(conn),
         ages=await measure.ages(conn, waiting),
@@ -224,7 +234,7 @@ class _Facts(NamedTuple):
     `slots` under None are those of workers that serve all queues.
     """
 
-    paused: set[str]
+    rules: Mapping[str, "_Rules"]
     slots: Mapping[str | None, int]
     delayed: dict[str, int] | None
     ages: Mapping[str, float]
@@ -245,10 +255,11 @@ class _Facts(NamedTuple):
         happened = self.recent.queues.get(name)
         share = failure_share(happened.completed, happened.failed, happened.retried) if happened else None
         slots = self.slots.get(None, 0) + self.slots.get(name, 0)
+        rules = self.rules.get(name, _NO_RULES)
         foreseen = Forecast() if ready is None else forecast(ready, self.looks.of(name))
         return QueueNow(
             queue_name=name,
-            is_paused=name in self.paused,
+            is_paused=rules.is_paused,
             has_worker=slots > 0,
             pending=of.pending,
             ready=ready,
@@ -261,6 +272,8 @@ class _Facts(NamedTuple):
             slots=slots,
             is_growing=foreseen.is_growing,
             empties_in_seconds=foreseen.empties_in,
+            max_running=rules.max_running,
+            breaker_state=rules.breaker_state,
         )
 
     def rates_of(self, queue: str | None) -> Rates:
@@ -271,9 +284,29 @@ class _Facts(NamedTuple):
         return Rates(round(enqueued, 3), *(round(max(0, count) / self.seconds, 3) for count in counts))
 
 
-def _with_paused(queues: Sequence[QueueCounts], paused: set[str]) -> list[QueueCounts]:
+class _Rules(NamedTuple):
+    """What is set for a queue."""
+
+    is_paused: bool = False
+    max_running: int | None = None
+    breaker_state: BreakerState | None = None
+
+
+_NO_RULES = _Rules()
+
+
+async def _rules(conn: psycopg.AsyncConnection, queues: Readable) -> dict[str, _Rules]:
+    rows = await all_rows(conn, sql("rules_of_queues"), {"queues": as_list(queues)}, prepare=True)
+    return {
+        name: _Rules(is_paused, most, None if state is None else BreakerState(state))
+        for name, is_paused, most, state in rows
+    }
+
+
+def _with_paused(queues: Sequence[QueueCounts], rules: Mapping[str, _Rules]) -> list[QueueCounts]:
     """A paused queue is listed even if it has no tasks."""
-    empty = paused - {each.queue_name for each in queues}
+    listed = {each.queue_name for each in queues}
+    empty = [name for name, of in rules.items() if of.is_paused and name not in listed]
     return [*queues, *(QueueCounts(name, *([0] * len(STATUSES))) for name in empty)]
 
 

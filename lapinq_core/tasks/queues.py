@@ -10,6 +10,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.limits import breakers, policies
 from lapinq_core.limits.policies import QueuePolicy
@@ -60,13 +61,32 @@ class QueueOrder(StrEnum):
     FAILED = "failed"
     PAUSED = "paused"
     """Paused queues first."""
+    OLDEST = "oldest"
+    """The queue whose first task has waited longest first."""
+    TROUBLE = "trouble"
+    """Unserved queues first, then those with an open breaker, then paused ones; the fullest of each first."""
+
+
+class Trouble(StrEnum):
+    """What keeps all tasks of a queue from starting."""
+
+    UNSERVED = "unserved"
+    """It has ready tasks, and no living worker claims from it."""
+    BREAKER = "breaker"
+    """Its circuit breaker is not closed."""
+    PAUSED = "paused"
 
 
 class QueueLine(QueueState, frozen=True):
     """A queue in a list. `waiting_since` is when its first ready task was enqueued, became due or was requeued; None
-    without any."""
+    without any. `max_running` and whether there are more rules are of its policy. `breaker_state` is None without a
+    circuit breaker."""
 
     waiting_since: datetime | None
+    max_running: int | None
+    has_policy: bool
+    breaker_state: BreakerState | None
+    is_unserved: bool
 
 
 async def list_queues(
@@ -75,14 +95,33 @@ async def list_queues(
     order: QueueOrder = QueueOrder.NAME,
     limit: int = MAX_LISTED,
     readable: Readable = None,
+    trouble: Trouble | None = None,
+    skipped: int = 0,
 ) -> tuple[list[QueueLine], int]:
-    """The first `limit` queues that have tasks or are paused and whose name contains `part`, ignoring case.
+    """Up to `limit` queues that have tasks, a policy or a circuit breaker or are paused, after the first `skipped`.
 
-    Only those in `readable`. Also returns how many match in all.
+    Only those in `readable` whose name contains `part`, ignoring case, and with this `trouble`. Also returns how many
+    match in all; 0 if that is fewer than `skipped`.
     """
-    params = {"part": part, "order": order, "limit": limit, "queues": as_list(readable)}
+    params = {
+        "part": part,
+        "order": order,
+        "limit": limit,
+        "queues": as_list(readable),
+        "trouble": trouble,
+        "skipped": skipped,
+    }
     rows = await all_rows(conn, sql("list_queues"), params, prepare=True)
-    return [QueueLine(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+    return [_line(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+def _line(*columns: Any) -> QueueLine:
+    *others, state, is_unserved = columns
+    return QueueLine(
+        *others,
+        breaker_state=None if state is None else BreakerState(state),
+        is_unserved=is_unserved,
+    )
 
 
 async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueDetails | None:

@@ -86,7 +86,7 @@ def test_charts_keep_their_place_their_zoom_and_what_was_chosen(
     menu = page.locator(".sorts")
     expect(menu).to_be_hidden()
     page.set_viewport_size({"width": 390, "height": 844})
-    expect(menu.locator("summary")).to_have_text("Sort by: Queue ↑")
+    expect(menu.locator("summary")).to_have_text("Sort by: Attention ↓")
     menu.locator("summary").click()
     menu.get_by_role("link", name="Done/min").click()
     expect(menu.locator("summary")).to_have_text("Sort by: Done/min ↓")

@@ -32,6 +32,11 @@ def test_a_queue_is_paused_with_a_reason_and_goes_on(
     expect(page.get_by_text("Queue stopped is paused.")).to_be_visible()
     expect(row(page, "stopped")).to_contain_text("by lapinq: out of <b>stamps</b>")
     page.get_by_role("button", name="Resume queue stopped").click()
+    question = page.get_by_role("dialog").filter(has_text="“out of <b>stamps</b>” Resume it?")
+    question.get_by_role("button", name="Cancel").click()
+    expect(row(page, "stopped")).to_contain_text("paused")
+    page.get_by_role("button", name="Resume queue stopped").click()
+    question.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Queue stopped is resumed.")).to_be_visible()
     expect(pause).to_have_text("Pause")
 

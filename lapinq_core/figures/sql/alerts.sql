@@ -1,5 +1,5 @@
--- Whether a worker is alive and claims; how many seconds the earliest tick is overdue, if by more than `late`; webhooks
--- given up in the last `given_up` seconds, and those overdue by more than `overdue`, each counted up to `most`, and how
+-- Whether a worker is alive and claims; how many seconds the earliest tick is overdue, if by more than `late`, and of how
+-- many schedules, counted up to `most`; webhooks given up in the last `given_up` seconds, and those overdue by more than `overdue`, each counted up to `most`, and how
 -- long the earliest of these is overdue; users who still have the default password.
 -- Locks nothing. Relies on lapinq_schedules_next_fire_at, lapinq_webhooks_ended and lapinq_webhooks_due_at; scans
 -- workers and users, which are few.
@@ -13,6 +13,11 @@ SELECT EXISTS (SELECT
          WHERE next_fire_at < lapinq_now() - %(late)s::float8 * interval '1 second'
          ORDER BY next_fire_at
          LIMIT 1),
+       (SELECT count(*)
+          FROM (SELECT
+                  FROM lapinq_schedules
+                 WHERE next_fire_at < lapinq_now() - %(late)s::float8 * interval '1 second'
+                 LIMIT %(most)s::integer) AS late),
        (SELECT count(*)
           FROM (SELECT
                   FROM lapinq_webhooks

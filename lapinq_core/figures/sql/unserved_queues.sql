@@ -1,7 +1,7 @@
 -- Queues that have ready tasks and are not paused, and from which no live worker claims: how many tasks are pending,
 -- how many seconds the first in line has waited, and whether only quiet workers serve the queue; of `queues`, or of all
--- (NULL). The fullest first, at
--- most `most`, from the hundred fullest without a worker.
+-- (NULL). The one that has waited longest first, at most `most` of the thousand fullest without a worker, each with how many of
+-- these there are.
 -- Locks nothing. Its cost grows with unfolded counts and workers. Relies on lapinq_ready_claim, two lookups per queue;
 -- without claims there are no dead entries to skip.
 WITH alive AS MATERIALIZED (
@@ -19,12 +19,13 @@ WITH alive AS MATERIALIZED (
      GROUP BY c.queue_name
     HAVING sum(c.pending) > 0
      ORDER BY waiting DESC, c.queue_name
-     LIMIT 100
+     LIMIT 1000
 )
 SELECT u.queue_name,
        u.waiting,
        date_part('epoch', lapinq_now() - first.since),
-       EXISTS (SELECT FROM alive a WHERE a.queues IS NULL OR u.queue_name = ANY (a.queues))
+       EXISTS (SELECT FROM alive a WHERE a.queues IS NULL OR u.queue_name = ANY (a.queues)),
+       count(*) OVER ()
   FROM unserved u
  CROSS JOIN LATERAL (
        SELECT min(coalesce(head.since,
@@ -42,5 +43,5 @@ SELECT u.queue_name,
                  ORDER BY r.queue_name, r.rank, r.seq
                  LIMIT 1)) AS head) AS first
  WHERE first.since IS NOT NULL
- ORDER BY u.waiting DESC, u.queue_name
+ ORDER BY first.since, u.queue_name
  LIMIT %(most)s::integer

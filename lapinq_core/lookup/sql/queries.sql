@@ -64,6 +64,16 @@ SELECT id::text, release
   FROM lapinq_workers
  WHERE id = ANY (%(ids)s::uuid[])
 
+-- name: rules_of_queues
+-- What is set for queues, of `queues` or of all (NULL): whether they are paused, how many tasks may run at once, the state of the
+-- circuit breaker. Queues for which none of that is set are left out.
+-- Locks nothing. Reads lapinq_queues and lapinq_circuit_breakers whole, which have a row for each queue that somebody set.
+SELECT q.name, q.paused_at IS NOT NULL, q.max_running, b.state
+  FROM lapinq_queues q
+  LEFT JOIN lapinq_circuit_breakers b ON b.kind = 'queue' AND b.name = q.name
+ WHERE num_nonnulls(q.paused_at, q.max_running, b.state) > 0
+   AND (%(queues)s::text[] IS NULL OR q.name = ANY (%(queues)s::text[]))
+
 -- name: schedules_of
 -- The names of the schedules that enqueued some tasks, by task id. Tasks that none did are left out.
 -- Locks nothing. Relies on lapinq_ticks_task_id and lapinq_schedules_pkey.

@@ -65,22 +65,28 @@ async def test_queues_that_nobody_claims_from_are_told_with_what_waits(conn: Con
     found = await alerts.current(conn)
     assert not found.has_worker
     assert [(one.queue_name, one.waiting, one.has_quiet_worker) for one in found.unserved] == [
+        ("short", 2, False),  # has waited longest
         ("long", 3, False),
-        ("short", 2, False),
     ]
     assert all(one.seconds is not None and 0 < one.seconds < 60 for one in found.unserved)
     quiet = await add_worker(conn, queues=["long"])
     await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (quiet,))
     found = await alerts.current(conn)
     assert not found.has_worker
-    assert [one.has_quiet_worker for one in found.unserved] == [True, False]
+    assert [one.has_quiet_worker for one in found.unserved] == [False, True]
     await make_late(conn, await add_worker(conn))
-    assert await unserved(conn) == ["long", "short"]
+    assert await unserved(conn) == ["short", "long"]
     await add_worker(conn, queues=["long"])
     assert await unserved(conn) == ["short"]
+    assert (await alerts.current(conn)).counts == {}
     for number in range(alerts.MAX_QUEUES):
         await enqueue(conn, 3, queue_name=f"queue {number:02}")
-    assert await unserved(conn) == [f"queue {number:02}" for number in range(alerts.MAX_QUEUES)]
+    found = await alerts.current(conn)
+    assert [one.queue_name for one in found.unserved] == [
+        "short",
+        *(f"queue {number:02}" for number in range(alerts.MAX_QUEUES - 1)),
+    ]
+    assert found.counts == {"unserved": alerts.MAX_QUEUES + 1}
     await add_worker(conn)
     assert await unserved(conn) == []
 
@@ -105,6 +111,10 @@ async def test_a_worker_that_died_is_told_for_an_hour(conn: Conn) -> None:
         )
     found = (await alerts.current(conn)).dead_workers
     assert [worker.name for worker in found] == ["the other", "one"]
+    await make_late(conn, await add_worker(conn, name="silent"))
+    stuck = (await alerts.current(conn)).stuck_workers
+    assert [worker.name for worker in stuck] == ["silent"]
+    assert (await alerts.current(conn, {"default"})).stuck_workers == []
 
 
 async def test_a_queue_that_grows_is_told_unless_it_stands_still(conn: Conn) -> None:
@@ -124,9 +134,11 @@ async def test_a_schedule_that_nobody_fires_is_told(conn: Conn) -> None:
     assert (await alerts.current(conn)).schedules_late is None
     assert await alerts.schedules_late(conn) is None
     await add_schedule(conn, "10 minutes")
-    late = (await alerts.current(conn)).schedules_late
-    assert late is not None
-    assert 600 <= late < 700
+    await add_schedule(conn, "1 minute")
+    found = await alerts.current(conn)
+    assert found.late_schedules == 2
+    assert found.schedules_late is not None
+    assert 600 <= found.schedules_late < 700
     assert 600 <= (await alerts.schedules_late(conn) or 0) < 700
 
 

@@ -8,13 +8,14 @@ import msgspec
 import psycopg
 
 from lapinq_api.batching.long_windows import LongWindows
-from lapinq_api.dashboard.page.sorting import sorting
+from lapinq_api.dashboard.page.sorting import Sorting, sorting
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.tiles import tiles_of
 from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
+from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.error_groups import trends
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
@@ -26,14 +27,15 @@ NOW_MINUTES = 5
 """The table of queues shows rates of this many minutes, for any window."""
 MAX_NEWEST = 5_000
 MAX_RUNNING = 5
+MAX_LINES = 15
+"""So many queues have all their figures; of the others the table tells what waits, and folds idle ones."""
 
 
 class QueueRow(msgspec.Struct, frozen=True):
-    """A queue in the table. `since` is when its first task in line became ready; `line` is its last hour."""
+    """A queue in the table. `since` is when its first task in line became ready."""
 
     queue: QueueNow
     since: datetime | None
-    line: list[int] | None
 
     @property
     def entering(self) -> float:
@@ -45,19 +47,42 @@ class QueueRow(msgspec.Struct, frozen=True):
         """Tasks that completed or failed for good, per minute."""
         return (self.queue.rates.completed + self.queue.rates.failed) * 60
 
+    @property
+    def ready(self) -> int:
+        """With delayed ones if nobody can tell them apart."""
+        return self.queue.pending if self.queue.ready is None else self.queue.ready
+
+    @property
+    def is_unserved(self) -> bool:
+        return self.ready > 0 and not self.queue.has_worker and not self.queue.is_paused
+
+    @property
+    def has_open_breaker(self) -> bool:
+        return self.queue.breaker_state not in {None, BreakerState.CLOSED}
+
+    @property
+    def attention(self) -> tuple[int, int]:
+        """How much it needs: by what is wrong, then by how many digits the number of ready tasks has. So the order does
+        not change with every task."""
+        troubles = (self.queue.is_paused, self.queue.is_growing, self.has_open_breaker, self.is_unserved)
+        worst = max((place for place, is_so in enumerate(troubles, 1) if is_so), default=0)
+        return worst, len(str(self.ready)) if self.ready else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is wrong, is ready, runs or happened lately."""
+        return self.attention == (0, 0) and not (self.queue.running or self.entering or self.done)
+
 
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     window = window_of(address)
-    order = sorting(address.query, {name: name != "name" for name in _COLUMNS}, "name")
-    found = await state.database.scan(_read, state.long_windows, window, readable)
-    by_name = sorted(found["lines"], key=_COLUMNS["name"])
+    order = sorting(address.query, {name: name != "name" for name in _COLUMNS}, "-attention")
     return {
-        **found,
+        **await state.database.scan(_read, state.long_windows, window, order, readable),
         "window": window,
         "windows": list(Window),
         "order": order,
         "sort": address.query.get("sort"),
-        "lines": sorted(by_name, key=_COLUMNS[order.by], reverse=order.is_descending),
     }
 
 
@@ -70,13 +95,15 @@ def window_of(address: PageAddress) -> Window:
 
 
 async def _read(
-    conn: psycopg.AsyncConnection, long: LongWindows, window: Window, readable: Readable
+    conn: psycopg.AsyncConnection, long: LongWindows, window: Window, order: Sorting, readable: Readable
 ) -> dict[str, Any]:
     async with snapshot(conn):
         now = await overview.read(conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST)
-        names = [queue.queue_name for queue in now.queues]
         since = await measure.waiting_since(conn, [queue.queue_name for queue in now.queues if queue.pending])
-        history = await rollups.sparklines(conn, names)
+        lines, brief, idle = _parted(
+            [QueueRow(queue, since.get(queue.queue_name)) for queue in now.queues], order
+        )
+        history = await rollups.sparklines(conn, [line.queue.queue_name for line in lines])
         series = await long.read(rollups.series, conn, window, readable)
         levels_seen = await levels.series(conn, window, readable)
         told = await alerts.current(conn, readable)
@@ -84,10 +111,10 @@ async def _read(
         groups = await trends.top(conn, window.seconds, readable=readable)
     return {
         "seen": now,
-        "lines": [
-            QueueRow(queue, since.get(queue.queue_name), history.get(queue.queue_name))
-            for queue in now.queues
-        ],
+        "lines": lines,
+        "brief": brief,
+        "idle": idle,
+        "history": history,
         "oldest": min(since.values(), default=None),
         "series": series,
         "tiles": tiles_of(series, levels_seen, now.ready, now.totals["running"]),
@@ -96,6 +123,18 @@ async def _read(
         "running": running,
         "usual": usual,
     }
+
+
+def _parted(
+    rows: Sequence[QueueRow], order: Sorting
+) -> tuple[list[QueueRow], list[QueueRow], list[QueueRow]]:
+    """In the order that is asked for: the first ones, further ones, and those that are idle, if there are many."""
+    by_name = sorted(rows, key=_COLUMNS["name"])
+    ordered = sorted(by_name, key=_COLUMNS[order.by], reverse=order.is_descending)
+    if len(ordered) <= MAX_LINES:
+        return ordered, [], []
+    busy = [row for row in ordered if not row.is_idle]
+    return busy[:MAX_LINES], busy[MAX_LINES:], [row for row in ordered if row.is_idle]
 
 
 async def usual_of(conn: psycopg.AsyncConnection, running: Sequence[RunningNow]) -> dict[Task, Usual]:
@@ -107,14 +146,15 @@ async def usual_of(conn: psycopg.AsyncConnection, running: Sequence[RunningNow])
 
 _COLUMNS: dict[str, Callable[[QueueRow], Any]] = {
     "name": lambda line: line.queue.queue_name,
-    "ready": lambda line: line.queue.pending if line.queue.ready is None else line.queue.ready,
+    "ready": lambda line: line.ready,
     "running": lambda line: line.queue.running,
     "oldest": lambda line: line.queue.oldest_ready_seconds or 0.0,
     "in": lambda line: line.entering,
     "done": lambda line: line.done,
     "failures": lambda line: line.queue.failure_share or 0.0,
+    "attention": lambda line: line.attention,
 }
-"""Those that the table can be sorted by; equals stand by name."""
+"""What the table can be sorted by; equals stand by name."""
 
 VIEW = View(
     path="/",

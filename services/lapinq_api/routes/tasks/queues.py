@@ -23,6 +23,7 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import ActorKind, Permission
+from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
@@ -45,6 +46,10 @@ class ListedQueue(QueueCounts, frozen=True):
     paused_by: str | UnsetType | None = UNSET
     pause_reason: str | UnsetType | None = UNSET
     waiting_since: datetime | UnsetType | None = UNSET
+    max_running: int | UnsetType | None = UNSET
+    has_policy: bool | UnsetType = UNSET
+    breaker_state: BreakerState | UnsetType | None = UNSET
+    is_unserved: bool | UnsetType = UNSET
 
 
 class QueueStatus(Struct):
@@ -156,8 +161,9 @@ OPERATIONS = (
             Parameter(
                 name="details",
                 description=(
-                    "Also say which queues are paused, by whom and why, and since when the first ready task waits."
-                    " Then paused queues without tasks are listed, too."
+                    "Also say which queues are paused, by whom and why, since when the first ready task waits, whether"
+                    " there is a policy, the state of the circuit breaker, and whether no worker serves ready tasks."
+                    " Then queues without tasks that are paused or have a policy are listed, too."
                 ),
                 schema={"type": "boolean", "default": False},
             ),

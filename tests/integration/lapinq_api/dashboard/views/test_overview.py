@@ -24,6 +24,7 @@ from lapinq_core.figures.alerts import (
     UnservedQueue,
 )
 from lapinq_core.figures.levels import GrowingQueue
+from lapinq_core.figures.stuck_workers import StuckWorker
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, enqueue, pause
 from tests.support.rows.figures import put
@@ -112,6 +113,45 @@ def test_queues_stand_by_name_or_as_asked(signed_in: httpx.Client, api_database:
     assert "sort must be one of name, ready" in answer.text
 
 
+def test_of_many_queues_the_first_are_told_in_full_and_idle_ones_are_folded(
+    signed_in: httpx.Client, db: psycopg.Connection
+) -> None:
+    db.execute(
+        "INSERT INTO lapinq_counts (queue_name, pending, completed)"
+        " SELECT 'many ' || lpad(n::text, 2, '0'), CASE WHEN n <= 30 THEN n ELSE 0 END, 1 FROM generate_series(1, 60) n"
+    )
+    try:
+        html = signed_in.get("/").text
+        full, brief = queues(html), re.findall(r'<tr role="row" id="brief-([^"]*)">', html)
+        # Those with more digits of waiting tasks first, then by name.
+        assert full == [f"many%20{n}" for n in range(10, 25)]
+        assert [name for name in brief if "many" in name] == [
+            *(f"many%20{n:02}" for n in (*range(25, 31), *range(1, 10))),
+            *(f"many%20{n}" for n in range(31, 61)),
+        ]
+        assert "30 idle queues</summary>" in html
+        assert "30 queues have" not in html  # they have no ready tasks
+        assert queues(signed_in.get("/?sort=name").text)[0] == "audio"
+    finally:
+        db.execute("DELETE FROM lapinq_counts WHERE queue_name LIKE 'many %%'")
+
+
+def test_many_of_a_kind_are_one_line_that_unfolds(signed_in: httpx.Client, api_database: str) -> None:
+    async def add(conn: Conn) -> None:
+        for n in range(30):
+            await enqueue(conn, queue_name=f"lost {n:02}")
+
+    on_connections(api_database, add)
+    html = signed_in.get("/").text
+    [line] = re.findall(r'<details id="alerts-unserved">.*?</details>', html, re.DOTALL)
+    assert re.search(r"<summary>3\d queues have tasks and no live worker\.", line)
+    assert "The 20 oldest" in line
+    assert line.count("<li>") == 20
+    assert 'href="queues?trouble=unserved&amp;order=oldest"' in html
+    for n in range(30):
+        signed_in.delete("/api/v1/tasks", params={"queue": f"lost {n:02}"}).raise_for_status()
+
+
 def test_what_nobody_does_and_what_slows_everything_is_told_or_that_all_is_well(
     signed_in: httpx.Client, api_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +181,11 @@ def test_what_nobody_does_and_what_slows_everything_is_told_or_that_all_is_well(
             ],
             growing=[GrowingQueue("video", 900, 600, 120.0)],
             dead_workers=[DeadWorker(new_id(), "box-7", now)],
+            stuck_workers=[
+                StuckWorker(new_id(), "box-8", 4, True, 45.0),
+                StuckWorker(new_id(), "box-9", 4, False, 1900.0),
+            ],
+            late_schedules=3,
             missing_partition=MissingPartition("2026-11-23", 700_000_000),
         )
 
@@ -151,7 +196,9 @@ def test_what_nobody_does_and_what_slows_everything_is_told_or_that_all_is_well(
         "all its workers are quiet",
         "1 webhook was given up",
         "2 webhooks are overdue",
-        "A schedule is 45 s late",
+        "3 schedules are late, the first by 45 s",
+        "Worker box-8 has not been heard of for 45 s.",
+        "Worker box-9 has started nothing for 31 min 40 s: tasks that run far longer than usual hold its 4 slots.",
         "psql (database process 17)",
         "has held a snapshot for 20 min",
         "The prepared transaction gone",

@@ -56,7 +56,8 @@ def test_one_queue_is_counted_as_the_list_does_and_the_list_has_its_published_fi
     more = {"paused_at", "paused_by", "pause_reason", "waiting_since"}
     assert set(alone) - set(listed) == {*more, "workers", "policy"}
     [detailed] = [one for one in api.get("/api/v1/queues?details=true").json() if one["queue_name"] == queue]
-    assert detailed == {name: alone[name] for name in {*listed, *more}}
+    of_list = {"max_running": None, "has_policy": False, "breaker_state": None, "is_unserved": False}
+    assert detailed == {name: alone[name] for name in {*listed, *more}} | of_list
     assert detailed["waiting_since"]
     assert api.get("/api/v1/queues?details=1").status_code == 400
 

@@ -16,7 +16,7 @@ let timer, request;
 let isBehind = false; // what is shown is not yet for what was typed
 
 function pages() {
-  return [...document.querySelectorAll(".sheet a, .rail li > a")].map((link) => ({ kind: "page", label: link.querySelector("span").textContent.trim(), go: link.href }));
+  return [...document.querySelectorAll(".sheet a, .rail li > a")].map((link) => ({ kind: "page", label: link.querySelector("span").textContent.replaceAll("\u00ad", "").trim(), go: link.href }));
 }
 
 function commands() {

@@ -86,6 +86,7 @@ _PAGES = (
     _Page("queues", "queues", is_first=True),
     _Page("functions", "functions"),
     _Page("waits", "waits"),
+    _Page("limits", "limits", needs_all_queues=True),
     _Page("workflows", "workflows", needs_all_queues=True),
     _Page("schedules", "schedules"),
     _Page("workers", "workers", needs_all_queues=True),

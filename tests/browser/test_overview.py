@@ -6,7 +6,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Enqueue
+from tests.browser.conftest import Enqueue, NewContext, logged_in
+from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
 
@@ -20,6 +21,41 @@ def charts(page: Page, enqueue: Enqueue, server_database: str) -> Locator:
     page.goto("/")
     expect(page.locator(".chart .uplot")).to_have_count(2)
     return page.locator(".chart")
+
+
+FAMILIES = [f"{word} {region}" for word in ("billing", "mail", "video", "imports") for region in range(25)]
+CUT = """() => [...document.querySelectorAll(".rail li > a > span:not(.count)")]
+    .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"""
+
+
+def test_a_hundred_queues_take_two_screens_and_six_on_a_phone_and_no_page_is_cut_from_the_rail(
+    new_context: NewContext, server: ApiProcess, server_database: str
+) -> None:
+    with psycopg.connect(server_database, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO lapinq_counts (queue_name, pending, completed)"
+            " SELECT name, CASE WHEN place %% 4 > 0 THEN place ELSE 0 END, 1 FROM unnest(%s::text[]) WITH ORDINALITY"
+            " AS q (name, place)",
+            (FAMILIES,),
+        )
+        try:
+            for locale, width, height, screens in (
+                ("es", 1440, 900, 2),
+                ("en", 1440, 900, 2),
+                ("es", 390, 844, 6),
+            ):
+                looked = new_context(locale=locale, viewport={"width": width, "height": height})
+                page = logged_in(looked, server, "lapinq", "lapinq").new_page()
+                page.goto("/")
+                assert page.evaluate(CUT) == []
+                queues = page.locator("#overview-queues")
+                assert queues.get_by_role("link", name="mail 3", exact=True).count() == 1
+                assert page.locator(".idle tbody tr").count() >= 25
+                box = queues.bounding_box()
+                assert box
+                assert box["y"] + box["height"] <= screens * height
+        finally:
+            conn.execute("DELETE FROM lapinq_counts WHERE queue_name = ANY (%s)", (FAMILIES,))
 
 
 def happen(database: str, ago: str, completed: int) -> None:

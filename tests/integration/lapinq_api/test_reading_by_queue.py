@@ -57,7 +57,7 @@ PUBLIC = {"/metrics"}
 TELLS_NOTHING = {
     "/account", "/account/sessions", "/api/v1/breakers/{name:path}", "/api/v1/limits/{name}",
     "/api/v1/schedules/preview", "/docs", "/failed", "/health", "/livez", "/login", "/openapi.json", "/readyz",
-    "/decide", "/welcome",
+    "/decide", "/queues/{name:path}", "/welcome",
 }  # fmt: skip
 """They answer only about what the request names."""
 FOR_ALL_QUEUES = {"/limits", "/workers", "/workers/{id}", "/workflows", "/workflows/{id}"}
@@ -181,8 +181,9 @@ async def fill(conn: Conn) -> dict[str, str]:
     )
     group, webhook, started_at = await found.fetchone() or ("", "", "")
     return {
-        "/api/v1/tasks/": task, "/tasks/{id}": task, "/api/v1/queues/": HUSH, "/api/v1/limits/": LIMIT,
-        "/api/v1/breakers/": TASK, "/api/v1/schedules/{": SCHEDULE, "/schedules/{": SCHEDULE,
+        "/api/v1/tasks/": task, "/tasks/{id}": task, "/api/v1/queues/": HUSH, "/queues/{": HUSH,
+        "/api/v1/limits/": LIMIT, "/api/v1/breakers/": TASK,
+        "/api/v1/schedules/{": SCHEDULE, "/schedules/{": SCHEDULE,
         "/api/v1/workers/": worker, "/workers/": worker, "/api/v1/errors/": group, "/errors/": group,
         "/api/v1/webhooks/": webhook, "/api/v1/workflows/": workflow.id, "/workflows/": workflow.id,
         "/api/v1/notify/rules/": "1", "started_at": started_at, "run": str(tick.task_id),

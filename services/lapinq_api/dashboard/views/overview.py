@@ -64,8 +64,8 @@ class QueueRow(msgspec.Struct, frozen=True):
     def attention(self) -> tuple[int, int]:
         """How much it needs: by what is wrong, then by how many digits the number of ready tasks has. So the order does
         not change with every task."""
-        troubles = (self.queue.is_paused, self.queue.is_growing, self.has_open_breaker, self.is_unserved)
-        worst = max((place for place, is_so in enumerate(troubles, 1) if is_so), default=0)
+        wrong = (self.queue.is_paused, self.queue.is_growing, self.has_open_breaker, self.is_unserved)
+        worst = max((place for place, is_so in enumerate(wrong, 1) if is_so), default=0)
         return worst, len(str(self.ready)) if self.ready else 0
 
     @property

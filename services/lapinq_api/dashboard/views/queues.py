@@ -45,7 +45,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "order": order,
         "orders": list(QueueOrder),
         "trouble": trouble,
-        "troubles": list(Trouble),
+        "kinds": list(Trouble),
         "max_reason": MAX_REASON,
     }
 

@@ -145,7 +145,7 @@ def test_a_page_stays_the_same_while_nothing_happens(signed_in: httpx.Client, ad
 WRONG = {
     "/": ["window=1", "window=%00", "window=1h ", "sort=size"],
     "/admin/audit": ["actor=%00", "target=" + "x" * 1001, "since=yesterday", "cursor=x"],
-    "/queues": ["q=%00", "q=" + "x" * 256, "order=size", "order=%22%3E"],
+    "/queues": ["q=%00", "q=" + "x" * 256, "order=size", "order=%22%3E", "trouble=x", "cursor=-1"],
     "/queue": ["", "name=", "name=%07", "name=" + "x" * 256, "name=a&window=2h"],
     "/functions": ["q=%00", "window=2h", "sort=size", "cursor=x"], "/function": ["", "name=%07", "name=a&window=2h"],
     "/schedules": ["queue=%00", "state=lost", "name=%00", "cursor=%22%3E", "cursor=x"],

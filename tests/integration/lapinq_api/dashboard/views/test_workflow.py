@@ -53,7 +53,7 @@ def test_equal_siblings_are_one_box_that_leads_to_their_table(
     ids = stored["task_ids"]
     address = f"/workflows/{stored['workflow_id']}"
     page = signed_in.get(address)
-    boxes = re.findall(r'<a href="([^"]*)" aria-label="([^"]*)"', page.text)
+    boxes = re.findall(r'<a href="([^"]*)"[^>]*><svg role="img" aria-label="([^"]*)"', page.text)
     assert [label for _, label in boxes] == [
         "list: completed",
         "fetch × 120: 1 failed, 1 running, 118 pending",

@@ -76,4 +76,5 @@ def test_what_arrives_is_shown_but_not_to_one_who_reads_or_froze_the_page(
     other.goto("/account")
     other.get_by_role("button", name="Log out").click()
     expect(other).to_have_url(re.compile(r"/login$"))
-    expect(page).to_have_url(re.compile(r"/login\?next=%2Fqueues$"))
+    expect(page).to_have_url(re.compile(r"/login\?next=%2Fqueues&ended=1$"))
+    expect(page.get_by_role("status")).to_contain_text("Your session has ended")

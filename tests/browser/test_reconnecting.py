@@ -29,11 +29,14 @@ def test_it_reconnects_to_a_server_that_restarted_and_logs_in_again_where_the_se
         expect(state).to_have_text("Live")
         first.kill()
     expect(state).to_have_text("Reconnecting")
+    part = tab.locator("[data-part]").first
+    expect(part).to_have_attribute("data-as-of", re.compile(r"as of \d\d:\d\d:\d\d$"))
     for _ in range(2):  # what it says of the connection is true whatever is pressed
         pause.click()
         assert state.text_content() == "Reconnecting"
     with ApiProcess(server_database, "--port", port, env=SECRET) as second:
         expect(state).to_have_text("Live")
+        assert part.get_attribute("data-as-of") is None
         enqueue(queue_name="afterwards b")
         expect(tab.locator("tbody tr[id] [data-label=Completed]")).to_have_text("1")
         second.kill()

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lapinq_api.auth import boot_mark
-from lapinq_api.auth.cookies import clear_token, set_token
+from lapinq_api.auth.cookies import clear_token, set_token, token_in
+from lapinq_api.auth.sessions import identify
 from lapinq_api.auth.sign_in import DefaultPasswordElsewhere, sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
 from lapinq_api.dashboard.forms import field, read_form, sentence
@@ -27,6 +28,7 @@ from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady
 from lapinq_core.domain.errors import InvalidValue
 
 _NEXT = "next"
+_ENDED = "ended"
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +41,27 @@ def routes(state: State, views: Views) -> list[Route]:
 
 
 async def login(views: Views, state: State, request: Request) -> Response:
-    """The field or parameter `next` names the page to return to. Without a page of ours, that is the overview."""
+    """The field or parameter `next` names the page to return to. Without a page of ours, that is the overview. A page
+    whose session has ended leads here with the parameter `ended`."""
     if request.method == "POST":
         return await _log_in(views, state, request)
     wanted = return_path(views, request.query_params.get(_NEXT, ""))
-    has_restarted = boot_mark.has_restarted(state, request.scope)
-    return page(request.scope, "login.html", problem=None, next=wanted, has_restarted=has_restarted)
+    notice = None
+    if boot_mark.has_restarted(state, request.scope):
+        notice = "restarted"
+    elif await _has_ended(state, request):
+        notice = "ended"
+    return page(request.scope, "login.html", problem=None, next=wanted, notice=notice)
+
+
+async def _has_ended(state: State, request: Request) -> bool:
+    """Whether the browser had a session that is no longer valid."""
+    if _ENDED in request.query_params:
+        return True
+    try:
+        return token_in(request.scope) is not None and await identify(state, request.scope) is None
+    except (Overloaded, DatabaseUnavailable):
+        return False
 
 
 async def _log_in(views: Views, state: State, request: Request) -> Response:
@@ -91,9 +108,7 @@ async def logout(state: State, request: Request) -> Response:
 def _again(
     request: Request, wanted: str | None, status: int, problem: str, headers: dict[str, str] | None = None
 ) -> Response:
-    return page(
-        request.scope, "login.html", status, headers, problem=problem, next=wanted, has_restarted=False
-    )
+    return page(request.scope, "login.html", status, headers, problem=problem, next=wanted, notice=None)
 
 
 def _texts(request: Request) -> Texts:

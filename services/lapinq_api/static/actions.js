@@ -93,7 +93,7 @@ export async function call(method, to, body, giveUpMs = GIVE_UP_MS, key) {
     throw new Error(text("no_answer"));
   }
   if (answer.status === 401) {
-    location.assign(new URL(`login?${new URLSearchParams({ next: `/${pageAddress()}` })}`, root));
+    location.assign(new URL(`login?${new URLSearchParams({ ended: 1, next: `/${pageAddress()}` })}`, root));
     throw new Error(text("logged_out"));
   }
   const found = await answer.json().catch(() => ({}));

@@ -10,7 +10,7 @@ import { pageAddress, root, text } from "./page.js";
 import { keepPlace, returnToRow } from "./places.js";
 import { keepSelection } from "./selection.js";
 import { drawTabs } from "./tabs.js";
-import { tellTimes } from "./times.js";
+import { clockTime, now, tellTimes } from "./times.js";
 import { drawTrees } from "./tree.js";
 
 const INITIAL_PAUSE_MS = 500;
@@ -26,14 +26,20 @@ let socket, reconnectTimer;
 let pause = INITIAL_PAUSE_MS;
 let isPaused = false;
 let connection = "still"; // or live, away (the database is unavailable), stale, reconnecting
+let shownAt = Date.parse(document.documentElement.dataset.now); // what the page shows, unless it is live
 
 // Shows the connection's state. A pause shows only while the connection is live.
 function showState(name = connection) {
   connection = name;
   const shown = isPaused && name === "live" ? "paused" : name;
   if (state.dataset.state === shown || shown === "still") return;
+  if (state.dataset.state === "live") shownAt = now();
   state.dataset.state = shown;
   state.firstElementChild.textContent = text(shown);
+  for (const part of document.querySelectorAll("[data-part]")) {
+    if (shown === "live") delete part.dataset.asOf;
+    else part.dataset.asOf = text("as_of", { time: clockTime(shownAt) });
+  }
 }
 
 // Whether some of the part's text is selected.
@@ -109,6 +115,21 @@ function receive(event) {
   }
 }
 
+// Leads to the login, which explains why, or reloads the page if there is a session after all.
+async function logIn() {
+  const answer = await fetch(location.href, { method: "HEAD", headers: { Accept: "text/html" } });
+  const next = new URL(answer.url);
+  if (answer.redirected) next.searchParams.set("ended", 1);
+  location.replace(next);
+}
+
+function reconnect() {
+  showState("reconnecting");
+  // With jitter, so that not all viewers reconnect to a restarted server at the same time.
+  reconnectTimer = setTimeout(connect, pause * (0.5 + Math.random()));
+  pause = Math.min(pause * 2, MAX_PAUSE_MS);
+}
+
 function connect() {
   const address = new URL("ws", root);
   address.protocol = address.protocol.replace("http", "ws");
@@ -119,14 +140,8 @@ function connect() {
   };
   socket.onmessage = receive;
   socket.onclose = (event) => {
-    if (event.code === SESSION_ENDED) {
-      location.reload(); // redirects to the login
-      return;
-    }
-    showState("reconnecting");
-    // With jitter, so that not all viewers reconnect to a restarted server at the same time.
-    reconnectTimer = setTimeout(connect, pause * (0.5 + Math.random()));
-    pause = Math.min(pause * 2, MAX_PAUSE_MS);
+    if (event.code === SESSION_ENDED) logIn().catch(reconnect);
+    else reconnect();
   };
 }
 

@@ -16,11 +16,15 @@ function isToday(instant) {
   return new Date(instant).toDateString() === new Date(now()).toDateString();
 }
 
+export function clockTime(instant) {
+  return isToday(instant) ? clockWithSeconds.format(instant) : moment.format(instant);
+}
+
 function said(element, instant) {
   switch (element.dataset.as) {
     case "age": return distance((instant - now()) / 1000);
     case "running": return counting((now() - instant) / 1000);
-    case "clock": return isToday(instant) ? clockWithSeconds.format(instant) : moment.format(instant);
+    case "clock": return clockTime(instant);
     case "minute": return isToday(instant) ? clock.format(instant) : momentToMinute.format(instant);
     default: return moment.format(instant);
   }

@@ -61,6 +61,17 @@ def test_a_browser_returns_to_the_page_it_asked_for(serve: Serve) -> None:
         assert "evil" not in client.get("/login?next=//evil.example/tasks").text
 
 
+def test_a_login_after_a_session_has_ended_says_so(api: httpx.Client) -> None:
+    explained = "Your session has ended"
+    with browser(api) as client, browser(api, None) as elsewhere, browser(api, None) as stranger:
+        assert explained not in client.get("/login").text
+        elsewhere.cookies.update(client.cookies)
+        elsewhere.get("/logout")
+        assert explained in client.get("/login").text
+        assert explained not in stranger.get("/login").text
+        assert explained in stranger.get("/login?ended=1").text  # from a page whose cookie is gone
+
+
 def test_a_login_after_a_restart_without_a_session_secret_says_so(api: httpx.Client, serve: Serve) -> None:
     explained = "The server restarted without a session secret"
     with browser(api) as client, browser(serve(), None) as later:

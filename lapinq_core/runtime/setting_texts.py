@@ -52,7 +52,7 @@ TEXTS: dict[str, str] = {
     "worker_rates": "Log the worker's rates once a minute. Not set: only if standard error is a terminal.",
     "worker_queues": "Queues to serve, each as `name` or `name=weight`. Not set serves all.",
     "worker_imports": "Modules to import at startup.",
-    "worker_name": "Name of the worker in lists and logs. Not set: host name and process id.",
+    "worker_name": "Name of the worker in lists and logs. Not set: host name, numbered if several run on it.",
     "worker_release": "Release of your code, such as a version or a commit. Workers and errors are shown with it.",
     "heartbeat_interval": "Seconds between a worker's heartbeats.",
     "lease_seconds": (

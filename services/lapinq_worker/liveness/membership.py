@@ -6,7 +6,6 @@ workers have it by now, and registers again under a new id. Requests to the old 
 
 import asyncio
 import logging
-import os
 import socket
 import uuid
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from lapinq_core.runtime.loops import succeed
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.liveness.heartbeat import Heartbeat
+from lapinq_worker.liveness.host_name import HostName
 from lapinq_worker.running.clocks import NEVER, moment
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,12 @@ class Membership:
         self._watched = frozenset[str]()
         self._reregistering: asyncio.Task[None] | None = None
         self.id = str(uuid.uuid4())
-        self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
+        self._host_name: HostName | None = None
+        if settings.worker_name is None:
+            self._host_name = HostName(socket.gethostname())
+            self.name = self._host_name.name
+        else:
+            self.name = settings.worker_name
         self.is_member = False
         self.is_quiet = False  # somebody asked it to claim nothing more
         self._heartbeat = self._new_heartbeat()
@@ -132,10 +137,12 @@ class Membership:
         self._heartbeat.start(self._registered, self._watched)
 
     def stop_beating(self) -> None:
-        """Stops the heartbeat for good. Returns at once."""
+        """Stops the heartbeat for good, and gives up the name. Returns at once."""
         if self._reregistering is not None:
             self._reregistering.cancel()
         self._heartbeat.stop()
+        if self._host_name is not None:
+            self._host_name.release()
 
     def loop_turned(self) -> None:
         """The event loop turns; it calls this every second or so."""

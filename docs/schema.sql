@@ -5052,6 +5052,7 @@ CREATE TABLE lapinq_workers (
     registered      jsonb,
     release         text,
     timeout_seconds double precision,
+    blocked_seconds double precision,
     CONSTRAINT lapinq_workers_asked_to_check CHECK ((asked_to = ANY (ARRAY['quiet'::text, 'stop'::text]))),
     CONSTRAINT lapinq_workers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);

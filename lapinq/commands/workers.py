@@ -170,7 +170,7 @@ def _row(worker: Mapping[str, Any]) -> list[object]:
     running, memory = worker["running"], worker["memory_bytes"]
     return [
         Id(worker["id"]),
-        worker["state"],
+        f"{worker['state']}, blocked" if worker.get("blocked_seconds") else worker["state"],
         worker["name"],
         f"{'?' if running is None else running} of {worker['concurrency']} running",
         None if memory is None else f"{memory / 2**20:.0f} MiB",

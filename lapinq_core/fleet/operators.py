@@ -49,8 +49,9 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     `timeout_seconds` is the time limit of tasks that set none; null for a worker of the previous release.
 
     `memory_bytes` (resident, of its process and its child processes), `running` and `rate` (attempts ended per second)
-    come from its last heartbeat; null if it can't tell, or is of the previous release. `asked_by` and `asked_at` are of
-    the last request, or of the last resume. `tasks` are its oldest claims, at most 20 of `task_count`, without
+    come from its last heartbeat; null if it can't tell, or is of the previous release. `blocked_seconds` is how long
+    its event loop had been blocked by then, null if it was not. `asked_by` and `asked_at` are of the last request, or of
+    the last resume. `tasks` are its oldest claims, at most 20 of `task_count`, without
     fire-and-forget tasks.
     """
 
@@ -72,6 +73,7 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     running: int | None
     rate: float | None
     asked_to: WorkerRequest | None
+    blocked_seconds: float | None
     asked_by: str | None
     asked_at: datetime | None
     task_count: int

@@ -32,13 +32,15 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker reports with each heartbeat: resident memory of it and its child processes, running attempts, and
-    how many ended per second. A quiet worker claims nothing new.
+    how many ended per second. A quiet worker claims nothing new. `blocked_seconds` is how long its event loop has been
+    blocked, None if it is not.
     """
 
     memory_bytes: int | None = None
     running: int | None = None
     rate: float | None = None
     is_quiet: bool = False
+    blocked_seconds: float | None = None
 
 
 class Jump(msgspec.Struct, frozen=True):

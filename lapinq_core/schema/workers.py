@@ -32,6 +32,7 @@ workers = sa.Table(
     sa.Column("registered", JSONB),
     sa.Column("release", sa.Text),
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
+    sa.Column("blocked_seconds", DOUBLE_PRECISION),
     sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
     postgresql_with={"fillfactor": "50"},
 )

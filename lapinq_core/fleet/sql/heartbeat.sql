@@ -13,6 +13,7 @@ WITH beat AS (
            running = %(running)s::integer,
            rate = %(rate)s::double precision,
            is_quiet = %(is_quiet)s::boolean,
+           blocked_seconds = %(blocked_seconds)s::float8,
            jumped_at = to_timestamp(%(jumped_at)s::float8),
            jumped_seconds = %(jumped_seconds)s::float8
      WHERE id = %(id)s::uuid

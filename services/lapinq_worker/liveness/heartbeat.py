@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.fleet import workers
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     import psycopg
 
 RETRY_SECONDS = 1.0
+BLOCKED_SECONDS = 4.0
+"""An event loop that has not turned for this time is blocked; it says that it turns every second or so."""
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +175,11 @@ class Heartbeat:
     async def _send(self) -> float | None:
         """Returns the database's time; None if this worker was declared dead."""
         self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
-        heard = await workers.heartbeat(self._connection, self._worker_id, self._health(), self._trust.jump)
+        blocked = time.monotonic() - self._loop_turned
+        health = msgspec.structs.replace(
+            self._health(), blocked_seconds=blocked if blocked > BLOCKED_SECONDS else None
+        )
+        heard = await workers.heartbeat(self._connection, self._worker_id, health, self._trust.jump)
         if heard is None:
             return None
         self.place, self.watched = heard.place, heard.watched

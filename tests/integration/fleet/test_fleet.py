@@ -62,8 +62,9 @@ async def test_a_worker_is_seen_as_it_said_it_is(conn: Conn) -> None:
         "0",
     )
     assert (new.state, new.memory_bytes, new.running, new.rate) == (WorkerState.ALIVE, None, None, None)
-    await beat(conn, worker, memory_bytes=2**33, running=2, rate=1.5)
+    await beat(conn, worker, memory_bytes=2**33, running=2, rate=1.5, blocked_seconds=4.5)
     told = await get(conn, worker)
+    assert (new.blocked_seconds, told.blocked_seconds) == (None, 4.5)
     assert (told.state, told.memory_bytes, told.running, told.rate) == (WorkerState.ALIVE, 2**33, 2, 1.5)
     assert told.beat_at > new.beat_at
     assert told.beat_at.utcoffset() is not None

@@ -102,6 +102,14 @@ def test_the_effect_of_a_request_is_reported_before_the_next_interval(database: 
     assert asked == [WorkerRequest.QUIET]
 
 
+def test_a_blocked_loop_is_reported(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lapinq_worker.liveness.heartbeat.BLOCKED_SECONDS", 0.01)
+    with beating(database, register(database)):
+        eventually(lambda: value(database, "blocked_seconds"))
+        monkeypatch.setattr("lapinq_worker.liveness.heartbeat.BLOCKED_SECONDS", 60.0)
+        eventually(lambda: value(database, "blocked_seconds") is None)
+
+
 def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:
     with beating(database, register(database), blocked_after=0.3) as heartbeat:
         eventually(lambda: "has not turned" in caplog.text)

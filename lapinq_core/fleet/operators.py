@@ -8,6 +8,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.annotations.task_parameter import Given, TaskParameter
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.tasks.functions.registered import Registered
@@ -72,8 +73,8 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None
     running: int | None
     rate: float | None
-    asked_to: WorkerRequest | None
     blocked_seconds: float | None
+    asked_to: WorkerRequest | None
     asked_by: str | None
     asked_at: datetime | None
     task_count: int
@@ -124,6 +125,19 @@ async def find_registered(
     return _within(readable, await first_value(conn, sql("find_registered"), params, prepare=True))
 
 
+async def positional_names(
+    conn: psycopg.AsyncConnection, task_name: str, module_path: str, queue_name: str
+) -> list[str]:
+    """The names of the function's parameters that may be given by position, in order.
+
+    Empty if no living worker that serves the queue reports them.
+    """
+    params = {"task_name": task_name, "module_path": module_path, "queue": queue_name}
+    row = await maybe_row(conn, sql("find_parameters"), params, prepare=True)
+    known = [] if row is None else _parameters.decode(row[0])
+    return [each.name for each in known if each.given in {Given.POSITION, Given.EITHER}]
+
+
 async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[float]:
     """The different time limits in seconds that living workers give tasks of the queue that set none, shortest first.
 
@@ -165,5 +179,6 @@ async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int,
     return await all_rows(conn, sql("list_workers"), params)
 
 
+_parameters = msgspec.json.Decoder(list[TaskParameter])
 _registered = msgspec.json.Decoder(list[RegisteredTask])
 _details = msgspec.json.Decoder(WorkerDetails)

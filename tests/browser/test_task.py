@@ -80,8 +80,8 @@ def test_a_task_is_run_now_and_its_attempts_and_logs_are_chosen(
     expect(page.get_by_role("tabpanel", name="Traceback")).to_be_hidden()
     expect(page.get_by_role("tabpanel", name="Log")).to_contain_text("no good")
     axe(page.get_by_role("tabpanel", name="Log"))
-    page.get_by_role("button", name="Requeue").click()
-    expect(page.get_by_text("Requeued by lapinq")).to_be_visible()
+    page.get_by_role("button", name="Retry this task").click()
+    expect(page.get_by_text("Retried by lapinq")).to_be_visible()
     expect(page.get_by_role("tabpanel", name="Log")).to_be_visible()  # the chosen tab stays
 
 
@@ -181,9 +181,9 @@ def test_a_task_is_run_again_with_other_arguments(
 
     browser_errors.expect("ERR_FAILED.*/rerun")
     page.route("**/rerun", lose_the_answer, times=1)
-    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Run as a new task").click()
     expect(page.get_by_text("The server does not answer.")).to_be_visible()
-    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Run as a new task").click()
     page.get_by_role("link", name="Follow").click()
     expect(page).to_have_url(re.compile(rf"/tasks/{stored}$"))
     expect(page.get_by_role("link", name=earlier)).to_be_visible()

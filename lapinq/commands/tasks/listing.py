@@ -15,11 +15,22 @@ from lapinq.commands.console.times import utc_time
 from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
 from lapinq_core.command_line.commands import Command
+from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
 
 _PAGE = 1000
 _HEADINGS = ("ID", "STATUS", "QUEUE", "TASK", "ENQUEUED (UTC)")
 _MAX_ERROR = 100
+_STATES = {
+    "parents": ShownState.BLOCKED,
+    "signal": ShownState.SUSPENDED,
+    "task": ShownState.SUSPENDED,
+    "sleep": ShownState.SUSPENDED,
+    "schedule": ShownState.SCHEDULED,
+    "retry": ShownState.RETRYING,
+    "paused": ShownState.PAUSED,
+}
+"""The state of a pending task, by what it waits for. Others are ready."""
 
 
 @click.command("list", cls=Command)
@@ -36,6 +47,7 @@ def list_tasks(limit: int, every: bool, ids: bool, as_json: bool, **given: Any) 
     """List tasks, newest first."""
     if ids and as_json:
         raise click.UsageError("give --ids or --json, not both")
+    asked = given["status"] or ""
     filters = taken(given)
     with reached(given) as api:
         pages = Pages(api, query_of(api, filters), None if every else limit)
@@ -47,7 +59,7 @@ def list_tasks(limit: int, every: bool, ids: bool, as_json: bool, **given: Any) 
                     click.echo(task["id"])
         else:
             has_errors = "error" in filters or filters.get("status") == Status.FAILED
-            if not _print_table(pages, has_errors=has_errors):
+            if not _print_table(pages, has_errors=has_errors, asked=asked):
                 click.echo("There are no such tasks.", err=True)
                 note_unknown_queue(api, filters.get("queue"))
     if pages.has_more:
@@ -88,18 +100,28 @@ def _print_json(pages: Pages) -> None:
     click.echo("]" if begin != "[" else "[]")
 
 
-def _print_table(pages: Pages, *, has_errors: bool) -> bool:
-    """Whether there were tasks to print."""
+def _print_table(pages: Pages, *, has_errors: bool, asked: str) -> bool:
+    """Whether there were tasks to print. `asked` are the statuses and states asked for, separated by commas."""
     table = Table((*_HEADINGS, "ERROR") if has_errors else _HEADINGS)
     for _, tasks in pages:
-        table.print([_row(task, has_errors=has_errors) for task in tasks])
+        table.print([_row(task, has_errors=has_errors, asked=asked) for task in tasks])
     return not table.is_empty
 
 
-def _row(task: Mapping[str, Any], *, has_errors: bool) -> list[object]:
-    row: list[object] = [Id(task["id"]), *(task[name] for name in ("status", "queue_name", "task_name"))]
+def _row(task: Mapping[str, Any], *, has_errors: bool, asked: str) -> list[object]:
+    row: list[object] = [Id(task["id"]), _status(task, asked), task["queue_name"], task["task_name"]]
     row.append(utc_time(task["created_at"]) if sys.stdout.isatty() else task["created_at"])
     if has_errors:
         lines = (task["error"] or "").splitlines()
         row.append(lines[0][:_MAX_ERROR] if lines else None)
     return row
+
+
+def _status(task: Mapping[str, Any], asked: str) -> str:
+    """The status, or the state if any state was asked for."""
+    if asked in frozenset(ShownState):
+        return asked
+    if task["status"] != Status.PENDING or frozenset(Status).issuperset(filter(None, asked.split(","))):
+        return task["status"]
+    waiting = task["waiting_for"]
+    return _STATES.get(waiting and waiting["kind"], ShownState.READY)

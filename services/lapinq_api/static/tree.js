@@ -81,6 +81,8 @@ function draw(key, value, depth) {
 }
 
 function show(place, value) {
+  const names = place.dataset.names?.split(" ") ?? []; // of positional arguments
+  if (value.kind === "array") value.entries.forEach((entry, index) => (entry[0] = names[index] ?? entry[0]));
   const list = make("ul", "json");
   list.append(draw(null, value, 0));
   place.replaceChildren(list);

@@ -348,6 +348,8 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
     ]
     assert await operators.find_registered(conn, "send") == [one for one in listed if one.task_name == "send"]
     assert await operators.find_registered(conn, "none") == []
+    for named, queue, names in ((mail.module_path, "mail", ["to", "copies"]), ("none", "mail", [])):
+        assert await operators.positional_names(conn, "send", named, queue) == names
     await conn.execute("UPDATE lapinq_workers SET queues = '{video}' WHERE name <> 'b'")
     for told in (
         await operators.list_registered(conn, {"mail"}),
@@ -356,6 +358,9 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
         assert sorted((one.workers for one in told), key=str) == [["b"], []], (
             "who serves no readable queue is not named"
         )
+    assert await operators.positional_names(conn, "send", mail.module_path, "video") == ["to", "copies"]
+    await conn.execute("UPDATE lapinq_workers SET queues = '{video}'")
+    assert await operators.positional_names(conn, "send", mail.module_path, "mail") == []
     of_modules = [await workers.has_module(conn, module) for module in (mail.module_path, "none")]
     assert of_modules == ["a", None]
     await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")

@@ -4,6 +4,7 @@ The tree has a limited size. The rest of long lists and of deep nesting is only 
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from markupsafe import Markup, escape
@@ -24,8 +25,8 @@ class _Number(str):
     __slots__ = ()
 
 
-def draw(text: str) -> Markup | None:
-    """The tree of a value; None if the text is too long or can't be drawn."""
+def draw(text: str, names: Sequence[str] = ()) -> Markup | None:
+    """The tree of a value; None if the text is too long or can't be drawn. `names` are those of a list's entries."""
     if len(text) > MAX_CHARACTERS:
         return None
     try:
@@ -33,18 +34,18 @@ def draw(text: str) -> Markup | None:
     except (ValueError, RecursionError):
         return None
     drawn = ['<ul class="json">']
-    if not _draw(drawn, "", value, 0):
+    if not _draw(drawn, "", value, 0, names):
         return None
     drawn.append("</ul>")
     return Markup("".join(drawn))  # noqa: S704  # the user's text in it is escaped
 
 
-def _draw(drawn: list[str], key: str, value: Any, depth: int) -> bool:
+def _draw(drawn: list[str], key: str, value: Any, depth: int, names: Sequence[str] = ()) -> bool:
     """Adds a line. Returns False if it is nested too deeply. `key` is markup."""
     if depth > _DEEPEST:
         return False
     if isinstance(value, list | dict) and value:
-        entries = _entries(cast("list[Any] | dict[str, Any]", value))
+        entries = _entries(cast("list[Any] | dict[str, Any]", value), names)
         is_open = not depth or (depth < OPEN_DEPTH and len(entries) <= OPEN_ENTRIES)
         brief = f"{{{len(entries)}}}" if isinstance(value, dict) else f"[{len(entries)}]"
         drawn.append(f"<li><details{' open' if is_open else ''}><summary>{key}")
@@ -57,10 +58,11 @@ def _draw(drawn: list[str], key: str, value: Any, depth: int) -> bool:
     return True
 
 
-def _entries(value: list[Any] | dict[str, Any]) -> list[tuple[str, Any]]:
+def _entries(value: list[Any] | dict[str, Any], names: Sequence[str]) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [(_key(json.dumps(name, ensure_ascii=False)), one) for name, one in value.items()]
-    return [(_key(str(index)), one) for index, one in enumerate(value)]
+    keys = [*names[: len(value)], *map(str, range(len(names), len(value)))]
+    return [(_key(key), one) for key, one in zip(keys, value, strict=True)]
 
 
 def _draw_entries(drawn: list[str], entries: list[tuple[str, Any]], depth: int) -> bool:

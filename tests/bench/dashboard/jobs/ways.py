@@ -139,7 +139,7 @@ def _open_by_id(me: Person, task_id: str) -> None:
 
 def _requeue_after_reading(me: Person) -> None:
     me.read("text=did not answer within")
-    me.click("#task-head button:has-text('Requeue')")
+    me.click("#task-head button:has-text('Retry this task')")
     me.sees(DONE)
 
 

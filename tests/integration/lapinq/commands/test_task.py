@@ -101,6 +101,11 @@ def test_tasks_are_listed_by_every_filter(
     [line] = task("list", "-q", queue, "-s", "failed").stdout.splitlines()
     assert line.split("  ")[:4] == [failed, "failed", queue, "add"]
     assert line.endswith("ValueError: no")
+    # The state of those for whose state one asks.
+    told = task("list", "-q", queue, "-s", "ready,failed").stdout.splitlines()
+    assert sorted(line.split()[1] for line in told) == ["failed", "ready"]
+    [line] = task("list", "-q", queue, "-s", "pending").stdout.splitlines()
+    assert line.split()[1] == "pending"
     on_connections(command_database, add_worker)
     several = task("list", "--worker", "test*")
     assert several.exit_code == 2

@@ -82,6 +82,13 @@ def test_steps_are_listed(
     assert task("steps", task_id).stderr == "The task has no steps.\n"
 
 
+def test_a_suspended_task_is_listed_as_such(task: Callable[..., Result], command_database: str) -> None:
+    task_id = on_connections(command_database, made)
+    for states in ("suspended", "ready,suspended"):
+        told = task("list", "--status", states, "--id", task_id).stdout
+        assert [line.split()[1] for line in told.splitlines()] == ["suspended"], states
+
+
 def test_a_task_is_rerun_from_a_step(task: Callable[..., Result], command_database: str) -> None:
     task_id = on_connections(command_database, made)
     new = task("rerun", task_id, "--from-step", "approved", "--queue", "elsewhere").stdout.strip()

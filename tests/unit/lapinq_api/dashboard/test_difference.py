@@ -36,6 +36,15 @@ def test_an_audience_sees_what_it_may_of_the_difference() -> None:
     assert difference.shown_to(payloads.for_(STRANGER)) == everything[1:]
 
 
+def test_positional_arguments_have_the_names_of_their_parameters() -> None:
+    failed, good = task(args=json_value('["a", 1, 2]')), task(args=json_value('["b", 1, 3]'))
+    difference = Difference(failed, GoodRun(task=good, release=None, failed_release=None), ["to", "copies"])
+    assert difference.shown_to(Payloads(()).for_(ANONYMOUS)) == [
+        Change("to", '"b"', '"a"'),
+        Change("args[2]", "3", "2"),
+    ]
+
+
 def test_large_arguments_are_not_compared() -> None:
     large = task(args=Value("[1", WHOLE_BYTES + 1))
     difference = Difference(task(), GoodRun(task=large, release=None, failed_release=None))

@@ -26,6 +26,14 @@ def test_values_are_shown_as_they_are_written_and_escaped() -> None:
     assert "<b>" not in tree
 
 
+def test_the_entries_of_a_list_may_have_names() -> None:
+    tree = json_tree.draw('["ada", [1], true]', ["to", "sizes"])
+    assert tree is not None
+    keys = ["to", "sizes", "0", "2"]
+    assert re.findall(r'class="key">(\w+)<', tree) == keys
+    assert json_tree.draw("[]", ["to"]) is not None
+
+
 def test_what_is_long_is_folded_and_what_is_deep_is_drawn() -> None:
     tree = drawn(list(range(200)))
     assert tree.count('class="more"') == 2  # 50, then 100, then the rest

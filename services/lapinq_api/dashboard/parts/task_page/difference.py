@@ -1,7 +1,7 @@
 """What differs between a failed run of a task and the last good one before it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ _ABSENT = "–"
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A value that differs: an argument's name (`args[0]`), as it was and as it is. Both are short."""
+    """A value that differs: an argument's name (`args[0]` if it is unknown), as it was and as it is. Both are short."""
 
     name: str
     good: str
@@ -26,10 +26,12 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Difference:
-    """Compares a failed task with `good`, for each audience by what it may see."""
+    """Compares a failed task with `good`, for each audience by what it may see. `names` are those of the function's
+    positional parameters, as far as they are known."""
 
-    def __init__(self, failed: TaskDetail, good: GoodRun) -> None:
+    def __init__(self, failed: TaskDetail, good: GoodRun, names: Sequence[str] = ()) -> None:
         self.good = good
+        self._names = names
         self.good_seconds = _seconds(good.task)
         self.failed_seconds = _seconds(failed)
         self._values = [_payload(failed), _payload(good.task)]
@@ -41,7 +43,7 @@ class Difference:
     def shown_to(self, payloads: PayloadView) -> list[Change] | None:
         """The arguments that differ, at most `MAX_CHANGES` and one more if there are more; None if one of the runs has
         too large ones."""
-        failed, good = (_arguments(one.shown_to(payloads)) for one in self._values)
+        failed, good = (_arguments(one.shown_to(payloads), self._names) for one in self._values)
         if failed is None or good is None:
             return None
         return changes_of(good, failed)[: MAX_CHANGES + 1]
@@ -65,13 +67,16 @@ def _payload(task: TaskDetail) -> Payload:
     return Payload(task.queue_name, {"args": task.args, "kwargs": task.kwargs})
 
 
-def _arguments(shown: list[ShownValue]) -> dict[str, Any] | None:
-    """All arguments by name: positional ones as `args[0]`. None if they are not known as a whole."""
+def _arguments(shown: list[ShownValue], names: Sequence[str]) -> dict[str, Any] | None:
+    """All arguments by name: positional ones without one as `args[0]`. None if they are not known as a whole."""
     found: dict[str, Any] = {}
     for one in shown:
         value = json.loads(one.text) if one.is_whole else None
         if isinstance(value, list):
-            found |= {f"args[{place}]": each for place, each in enumerate(cast("list[Any]", value))}
+            found |= {
+                names[place] if place < len(names) else f"args[{place}]": each
+                for place, each in enumerate(cast("list[Any]", value))
+            }
         elif isinstance(value, dict):
             found |= cast("dict[str, Any]", value)
         else:

@@ -1,6 +1,6 @@
 """Payloads as pages show them: arguments and results of a task, or values of a schedule or workflow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -21,7 +21,8 @@ _EMPTY = {"kwargs": "{}", "metadata": "{}"}
 
 
 class ShownValue(msgspec.Struct, frozen=True, kw_only=True):
-    """One value. `key` changes with the text. `tree` is None if a script draws it, or nothing can."""
+    """One value. `key` changes with the text. `tree` is None if a script draws it, or nothing can. `names` are those of
+    positional arguments."""
 
     name: str
     key: str
@@ -29,14 +30,19 @@ class ShownValue(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     is_whole: bool
     tree: Markup | None
+    names: Sequence[str]
 
 
 class Payload:
     """The values of a task, schedule or workflow, loaded once and rendered for each audience."""
 
-    def __init__(self, queue_name: str | None, values: Mapping[str, Value | None]) -> None:
-        """`values` by field name; None if there is none. A workflow has no queue."""
+    def __init__(
+        self, queue_name: str | None, values: Mapping[str, Value | None], names: Sequence[str] = ()
+    ) -> None:
+        """`values` by field name; None if there is none. A workflow has no queue. `names` are those of the positional
+        arguments, as far as they are known."""
         self._queue_name = queue_name
+        self._names = names
         self._values = {
             name: value
             for name, value in values.items()
@@ -47,7 +53,7 @@ class Payload:
         """The values as the audience may see them: arguments, and other values that aren't empty."""
         if not payloads.hides(self._queue_name):
             return self._shown
-        return [_shown(name, self._masked(name, value, payloads)) for name, value in self._values.items()]
+        return [self._show(name, self._masked(name, value, payloads)) for name, value in self._values.items()]
 
     def is_hidden(self, payloads: PayloadView) -> bool:
         """Whether something is hidden from the audience."""
@@ -55,7 +61,19 @@ class Payload:
 
     @cached_property
     def _shown(self) -> list[ShownValue]:
-        return [_shown(name, value) for name, value in self._values.items()]
+        return [self._show(name, value) for name, value in self._values.items()]
+
+    def _show(self, name: str, value: Value) -> ShownValue:
+        names = self._names if name == "args" else ()
+        return ShownValue(
+            name=name,
+            key=f"{name}-{crc32(value.text.encode()):08x}",
+            text=value.text,
+            size=value.size,
+            is_whole=value.is_whole,
+            tree=json_tree.draw(value.text, names) if value.is_whole else None,
+            names=names,
+        )
 
     def _masked(self, name: str, value: Value, payloads: PayloadView) -> Value:
         """A truncated value is masked completely, because its hidden parts can't be found."""
@@ -76,11 +94,12 @@ class Payload:
 class TaskPayload(Payload):
     """The payload of a task."""
 
-    def __init__(self, task: TaskDetail, *, needs_key: bool) -> None:
+    def __init__(self, task: TaskDetail, names: Sequence[str] = (), *, needs_key: bool) -> None:
         """`needs_key` says whether the API needs a key."""
         super().__init__(
             task.queue_name,
             {"args": task.args, "kwargs": task.kwargs, RESULT: task.result, "metadata": task.metadata},
+            names,
         )
         self._task = task
         self._needs_key = needs_key
@@ -126,18 +145,6 @@ def value_of(content: Any) -> Value | None:
     text = msgspec.json.encode(content).decode()
     size = len(text.encode())
     return Value(text if size <= WHOLE_BYTES else text[:PART_CHARACTERS], size)
-
-
-def _shown(name: str, value: Value) -> ShownValue:
-    tree = json_tree.draw(value.text) if value.is_whole else None
-    return ShownValue(
-        name=name,
-        key=f"{name}-{crc32(value.text.encode()):08x}",
-        text=value.text,
-        size=value.size,
-        is_whole=value.is_whole,
-        tree=tree,
-    )
 
 
 _HIDDEN = Value(HIDDEN_TEXT, len(HIDDEN_TEXT))

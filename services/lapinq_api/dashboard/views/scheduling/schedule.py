@@ -33,7 +33,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     found = await state.database.scan(_read, name, before)
     if found is None:
         raise unknown_schedule()
-    schedule, history, limits = found
+    schedule, history, limits, names = found
     if not includes(readable, schedule.queue_name):
         raise unknown_schedule()
     now = datetime.now(UTC)
@@ -49,6 +49,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "payload": Payload(
             schedule.queue_name,
             {field: value_of(getattr(schedule, field)) for field in ("args", "kwargs", "metadata")},
+            names,
         ),
         "max_reason": MAX_REASON,
     }
@@ -56,8 +57,8 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
 
 async def _read(
     conn: psycopg.AsyncConnection, name: str, before: datetime | None
-) -> tuple[Schedule, list[Tick], list[float]] | None:
-    """The schedule, its history, and the time limits of workers for its tasks."""
+) -> tuple[Schedule, list[Tick], list[float], list[str]] | None:
+    """The schedule, its history, the time limits of workers for its tasks, and the names of positional arguments."""
     schedule = await schedules.get_schedule(conn, name)
     if schedule is None:
         return None
@@ -65,7 +66,10 @@ async def _read(
     limits = (
         await operators.time_limits(conn, schedule.queue_name) if schedule.timeout_seconds is None else []
     )
-    return schedule, history[schedule.id], limits
+    names = await operators.positional_names(
+        conn, schedule.task_name, schedule.module_path, schedule.queue_name
+    )
+    return schedule, history[schedule.id], limits, names
 
 
 def late_by(schedule: Schedule, now: datetime) -> float | None:

@@ -16,9 +16,12 @@ import psycopg
 import pytest
 
 from lapinq_api.app import build_app
+from lapinq_core.domain.annotations.form_fields import form_fields
+from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.error_groups import recording
 from lapinq_core.error_groups.recording import Failures
+from lapinq_core.fleet import workers
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.filters import first_line, kind_of
@@ -48,6 +51,9 @@ def hiding(api_database: str) -> Iterator[httpx.Client]:
     """A server that hides passwords."""
     with serving(build_app(Settings(database_url=api_database, redact=("password",)))) as client:
         yield client
+
+
+def transfer(account: str, amount: int) -> None: ...
 
 
 def made_of(database: str, **fields: Any) -> str:
@@ -81,13 +87,13 @@ def test_a_task_of_every_status_has_its_page(signed_in: httpx.Client, made: dict
     calls = {
         Status.PENDING: {"Cancel", "Delete"},
         Status.RUNNING: {"Ask to stop"},
-        Status.FAILED: {"Requeue", "Delete"},
+        Status.FAILED: {"Retry this task", "Delete"},
     }
     for status, task_id in made.items():
         page = signed_in.get(f"/tasks/{task_id.upper()}").text
         assert f'<span class="status {status}' in page
         assert task_id in page
-        assert set(buttons(page)) == {"Run again", "Profile"} | calls.get(status, {"Delete"}), status
+        assert set(buttons(page)) == {"Run as a new task", "Profile"} | calls.get(status, {"Delete"}), status
 
 
 def test_it_says_what_the_task_is_and_where_to_find_its_like(
@@ -198,6 +204,15 @@ def test_a_failure_names_its_like_and_the_last_good_run(
     assert f'<a href="../tasks/{good}"' in html
     assert "<code>args[0]</code>" in html
     assert "<code>args[1]</code>" not in html
+
+    async def report(conn: Conn) -> None:
+        told = [Registered("add", "tests.support.sample.tasks", queue, {}, form_fields(transfer))]
+        await workers.record_registered(conn, await add_worker(conn, queues=[queue]), told)
+
+    on_connections(api_database, report)
+    html = signed_in.get(f"/tasks/{failed}").text
+    assert "<code>account</code>" in html
+    assert 'data-names="account amount"' in html
     again = ended_of(api_database, queue, None, args=["a", 7], kwargs={"to": "ada"})
     assert "with the same arguments" in signed_in.get(f"/tasks/{again}").text
     for task_id in (good, made_of(api_database, queue_name=queue)):
@@ -209,7 +224,7 @@ def test_an_attempt_is_chosen_by_its_start(signed_in: httpx.Client, api_database
     [attempt] = signed_in.get(f"/api/v1/tasks/{failed}/attempts").json()
     assert signed_in.post(f"/api/v1/tasks/{failed}/requeue").status_code == 200
     html = signed_in.get(f"/tasks/{failed}").text
-    assert "Requeued by lapinq" in html
+    assert "Retried by lapinq" in html
     assert "Why it failed" not in html
     for started_at, status in ((attempt["started_at"], 200), ("2026-01-31T12:00:00Z", 404), ("x", 400)):
         assert signed_in.get(f"/tasks/{failed}", params={"attempt": started_at}).status_code == status
@@ -250,11 +265,11 @@ def test_it_tells_what_became_of_its_webhooks(
     html = signed_in.get(f"/tasks/{task_id}").text
     assert "not delivered yet" in html
     db.execute(
-        "UPDATE lapinq_webhooks SET state = 'given_up', failure = 'it answered 500' WHERE task_id = %s",
+        "UPDATE lapinq_webhooks SET state = 'given_up', answer = 500, failure = 'it answered 500' WHERE task_id = %s",
         (task_id,),
     )
     html = signed_in.get(f"/tasks/{task_id}").text
-    assert "it answered 500" in html
+    assert "Answered 500" in html
     assert re.fullmatch(r"POST api/v1/webhooks/[0-9a-f-]{36}/resend", buttons(html)["Send again"])
 
 

@@ -20,6 +20,7 @@ from lapinq.commands.console.json_output import json_flag, json_of, print_done
 from lapinq.commands.console.tables import headings_flag, limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import plain
 from lapinq.commands.console.times import utc_text
+from lapinq.commands.tasks.new_task import JSON
 from lapinq_core.command_line.commands import Group
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue
@@ -187,12 +188,17 @@ def disable(name: str, reason: str | None, as_json: bool, **given: object) -> No
 
 @schedule.command("run")
 @_name
+@click.option("--args", type=JSON, metavar="JSON", help="Other positional arguments, as a JSON array.")
+@click.option("--kwargs", type=JSON, metavar="JSON", help="Other keyword arguments, as a JSON object.")
 @json_flag
 @api_flags
-def run_(name: str, as_json: bool, **given: object) -> None:
+def run_(
+    name: str, args: msgspec.Raw | None, kwargs: msgspec.Raw | None, as_json: bool, **given: object
+) -> None:
     """Run a schedule once, now, even if it is paused. Prints the id of the task."""
+    arguments = {field: value for field, value in (("args", args), ("kwargs", kwargs)) if value is not None}
     with _reached(given, name) as api:
-        tick = api.post(path(_SCHEDULE, name) + "/run")
+        tick = api.post(path(_SCHEDULE, name) + "/run", arguments or None)
     waits = f"{name} will run when the previous run has ended"
     print_done(tick, tick.value["task_id"] or waits, as_json=as_json)
 

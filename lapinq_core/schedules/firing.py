@@ -8,7 +8,7 @@ scheduler that dies in between leaves nothing behind, and the next query of anot
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ sql = sql_of(__name__)
 
 PAGE = 100
 """Schedules read by one statement."""
+NO_ARGUMENTS: Mapping[str, Any] = {}
 MAX_AT_ONCE = 500
 """Ticks handled in one transaction, unless a single schedule has more."""
 
@@ -127,24 +128,34 @@ async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
     return Outlook(*await one_row(conn, sql("next_tick"), prepare=True))
 
 
-async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tuple[RunTick, set[str]]:
-    """Runs a schedule once, outside its plan, even if it is paused.
+async def run_now(
+    conn: psycopg.AsyncConnection, name: str, *, by: Author, arguments: Mapping[str, Any] = NO_ARGUMENTS
+) -> tuple[RunTick, set[str]]:
+    """Runs a schedule once, outside its plan, even if it is paused, with its `args` and `kwargs` or those given.
 
     Also returns the queues in which a task may start: the caller wakes the workers after the commit. Raises
-    `UnknownSchedule`, and `StillRuns` if the previous run has not ended and the schedule skips overlapping ticks.
+    `UnknownSchedule`, and `StillRuns` if the previous run has not ended and the schedule skips overlapping ticks, or
+    would hold this one: a held tick has no arguments of its own.
     """
     async with conn.transaction():
         now = await schedules.lock(conn, name)
         schedule = await schedules.get_schedule(conn, name)
         if schedule is None:
             raise UnknownSchedule
-        tick, queues = await _run_at(conn, schedule, now, by)
-        if tick.outcome is TickOutcome.SKIPPED:
+        tick, queues = await _run_at(conn, msgspec.structs.replace(schedule, **arguments), now, by)
+        if tick.outcome is TickOutcome.SKIPPED or (tick.outcome is TickOutcome.HELD and arguments):
             raise StillRuns(tick.blocked_by)
         task_id = tick.task_id if tick.outcome is TickOutcome.ENQUEUED else None
         if tick.outcome is TickOutcome.HELD:
             await schedules.notify_schedulers(conn)
-        await audit.record(conn, by.did("schedule.run", name, {"task_id": task_id}))
+        await audit.record(
+            conn,
+            by.did(
+                "schedule.run",
+                name,
+                {"task_id": task_id, "changes": sorted(arguments)} if arguments else {"task_id": task_id},
+            ),
+        )
     return RunTick(fire_at=tick.fire_at, outcome=tick.outcome, task_id=task_id), queues
 
 

@@ -23,7 +23,8 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     """A handled tick: planned for `fire_at`, handled `late_by` seconds later.
 
     `missed_from` is the first of the planned times before it that were missed; null if there is none. `fired_by` is who
-    ran it by hand. `status` is that of the task now, null if there is no task.
+    ran it by hand. `status` is that of the task now, null if there is no task. `started_at` is when its running or last
+    attempt started, `run_seconds` how long that ran, null until the task has ended.
     """
 
     fire_at: datetime
@@ -34,6 +35,8 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     missed_from: datetime | None
     fired_by: str | None
     status: Status | None
+    started_at: datetime | None
+    run_seconds: float | None
 
 
 async def list_ticks(
@@ -46,7 +49,7 @@ async def list_ticks(
     params = {"ids": list(schedule_ids), "limit": limit, "before": before}
     rows = await all_rows(conn, sql("list_ticks"), params, prepare=False)
     found: dict[int, list[Tick]] = {schedule_id: [] for schedule_id in schedule_ids}
-    for schedule_id, fire_at, fired_at, outcome, task_id, missed_from, fired_by, status in rows:
+    for schedule_id, fire_at, fired_at, outcome, task_id, missed_from, fired_by, status, started, ran in rows:
         found[schedule_id].append(
             Tick(
                 fire_at=fire_at,
@@ -57,6 +60,8 @@ async def list_ticks(
                 missed_from=missed_from,
                 fired_by=fired_by,
                 status=None if status is None else Status(status),
+                started_at=started,
+                run_seconds=ran,
             )
         )
     return found

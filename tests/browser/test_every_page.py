@@ -38,6 +38,7 @@ PAGES = [
     "/schedules/new",
     "/schedules/{schedule}",
     "/schedules/{schedule}/edit",
+    "/schedules/{schedule}/run",
     "/workers",
     "/errors",
     "/errors/{error}",
@@ -131,9 +132,9 @@ def address(
     if not found:
         enqueue(queue_name="mail")
         enqueue(queue_name="mail", scheduled_at="2100-01-01T00:00:00Z")
-        found["id"] = enqueue(queue_name="a queue with a rather long name", **FAILING, **TOLD)
         later = {**JOB, "queue_name": "many", "scheduled_at": "2100-01-01T00:00:00Z"}
         assert admin.post("/api/v1/enqueue/batch", json=[later] * 60).status_code == 201
+        found["id"] = enqueue(queue_name="a queue with a rather long name", **FAILING, **TOLD)
         for name, timezone in (("nightly", "UTC"), (LONG_NAME, "America/Argentina/ComodRivadavia")):
             answer = admin.post("/api/v1/schedules", json={"name": name, "timezone": timezone, **SCHEDULED})
             assert answer.status_code == 201, answer.text

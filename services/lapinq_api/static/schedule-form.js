@@ -23,6 +23,25 @@ function choose() {
   }
 }
 
+// Fills in where a known task is, unless the user typed something else.
+function fillIn() {
+  const known = [...document.getElementById("known-tasks").options].find((one) => one.value === typed(form.elements.task_name));
+  if (!known) return;
+  for (const [name, value] of [["module_path", known.dataset.module], ["queue_name", known.dataset.queue]]) {
+    const field = form.elements[name];
+    if (!value || (isTouched(field) && typed(field) !== field.dataset.filled)) continue;
+    field.value = field.dataset.filled = value;
+    clearWrong(form, name);
+  }
+}
+
+// The user's own time zone is offered first.
+function offerZone() {
+  const zones = form.elements.timezone;
+  const own = [...zones.options].find((one) => one.value === Intl.DateTimeFormat().resolvedOptions().timeZone);
+  if (own && !own.selected) zones.prepend(new Option(own.text, own.value));
+}
+
 function isSent(field) {
   if (isAside(field)) return false;
   if (form.dataset.version) return isTouched(field);
@@ -125,6 +144,7 @@ function takeOver() {
 }
 
 if (form) {
+  offerZone();
   choose();
   preview(form);
   form.querySelector("button[type=submit]").disabled = false; // disabled in HTML, because without this script the form would go elsewhere
@@ -132,6 +152,7 @@ if (form) {
   form.addEventListener("input", (event) => {
     if (event.target.name === "by") choose();
     else if (event.target.dataset.kind) clearWrong(form, event.target.name);
+    if (event.target.name === "task_name") fillIn();
     if (isPreviewed(event.target.name)) preview(form);
   });
   document.querySelector("[data-take-over]").addEventListener("click", takeOver);

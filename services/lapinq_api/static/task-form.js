@@ -1,5 +1,5 @@
-// The form for a new task, or for another run of an earlier one. Another run sends only what was changed. Arguments are
-// fields, one for each parameter, or JSON.
+// The form for a new task, for another run of an earlier one, or for a run of a schedule. The last two send only what was
+// changed. Arguments are fields, one for each parameter, or JSON.
 
 import { callOnce, done } from "./actions.js";
 import { clearWrong, fieldOf, sentence, showFirstWrong, tellWrong } from "./field-errors.js";
@@ -9,6 +9,8 @@ import { clearWarnings, warn } from "./toasts.js";
 
 const form = document.querySelector(".task-form");
 const hasFields = Boolean(form?.elements.by);
+const { task, schedule, name, module } = form?.dataset ?? {};
+const hasValues = task !== undefined || schedule !== undefined; // of the earlier task, or of the schedule
 
 function argumentFields() {
   return fieldsOf(form).filter((field) => field.dataset.argument !== undefined);
@@ -78,8 +80,8 @@ function choose() {
   if (by === "json" && !isTouched(form.elements.args) && !isTouched(form.elements.kwargs)) {
     const made = argumentFields().some(problemOf) ? null : called();
     if (made) {
-      for (const [name, json] of Object.entries(made)) {
-        if (inside(json) !== "") form.elements[name].value = json;
+      for (const [field, json] of Object.entries(made)) {
+        if (inside(json) !== "") form.elements[field].value = json;
       }
     }
   }
@@ -87,7 +89,7 @@ function choose() {
 }
 
 function isSent(field) {
-  return form.dataset.task ? isTouched(field) : typed(field) !== "";
+  return hasValues ? isTouched(field) : typed(field) !== "";
 }
 
 function value(field) {
@@ -98,21 +100,26 @@ function value(field) {
 // The body of the request; null if the arguments make no call.
 function body() {
   const found = Object.fromEntries(otherFields().filter(isSent).map((field) => [field.name, value(field)]));
-  if (form.dataset.name && !form.dataset.task) {
-    found.task_name = JSON.stringify(form.dataset.name);
-    found.module_path = JSON.stringify(form.dataset.module);
+  if (name && !hasValues) {
+    found.task_name = JSON.stringify(name);
+    found.module_path = JSON.stringify(module);
   }
-  if (isByFields() && (!form.dataset.task || argumentFields().some(isTouched))) {
+  if (isByFields() && (!hasValues || argumentFields().some(isTouched))) {
     const made = called();
     if (!made) return null;
     Object.assign(found, made);
   }
-  return `{${Object.entries(found).map(([name, json]) => `${JSON.stringify(name)}: ${json}`).join(", ")}}`;
+  return `{${Object.entries(found).map(([field, json]) => `${JSON.stringify(field)}: ${json}`).join(", ")}}`;
 }
 
 function refuse(error) {
   const told = (error.details ?? []).filter(({ loc, msg }) => tellWrong(form, fieldOf(loc), sentence(msg)));
   if (!told.length || !showFirstWrong(form)) warn(error.message);
+}
+
+function destination() {
+  if (task !== undefined) return `api/v1/tasks/${task}/rerun`;
+  return schedule === undefined ? "api/v1/enqueue" : `api/v1/schedules/${encodeURIComponent(schedule)}/run`;
 }
 
 async function submit(event) {
@@ -127,9 +134,9 @@ async function submit(event) {
   const button = form.querySelector("button[type=submit]");
   button.disabled = true;
   try {
-    const { task_id: id } = await callOnce("POST", form.dataset.task ? `api/v1/tasks/${form.dataset.task}/rerun` : "api/v1/enqueue", sent);
-    const name = form.dataset.name ?? typed(form.elements.task_name);
-    done(text("task_made", { name }), id ? `tasks/${id}` : "tasks");
+    const { task_id: id } = await callOnce("POST", destination(), sent);
+    if (schedule !== undefined && !id) done(text("run_waits", { name: schedule }), `schedules/${encodeURIComponent(schedule)}`);
+    else done(text("task_made", { name: name ?? typed(form.elements.task_name) }), id ? `tasks/${id}` : "tasks");
   } catch (error) {
     refuse(error);
   } finally {

@@ -25,7 +25,7 @@ from lapinq_api.dashboard.views import (
     workflow,
     workflows,
 )
-from lapinq_api.dashboard.views.scheduling import schedule, schedule_form, schedules
+from lapinq_api.dashboard.views.scheduling import schedule, schedule_form, schedule_run, schedules
 
 VIEWS: tuple[View, ...] = (
     overview.VIEW,
@@ -48,6 +48,7 @@ VIEWS: tuple[View, ...] = (
     schedules.VIEW,
     schedule_form.NEW,
     schedule_form.EDIT,
+    schedule_run.VIEW,
     schedule.VIEW,
     workers.VIEW,
     worker.VIEW,

@@ -20,7 +20,7 @@ from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL, NewTask
 from lapinq_core.fleet import operators
 from lapinq_core.lookup import task_detail
-from lapinq_core.lookup.task_detail import TaskDetail, Value
+from lapinq_core.lookup.task_detail import Value
 from lapinq_core.tasks import inspect
 
 MAX_SHOWN = 200
@@ -72,12 +72,12 @@ class FormValues:
 class FunctionForm:
     """What workers report of a function, for each audience: defaults may be hidden. `known` is None for an unknown one.
 
-    `task` is the earlier task whose values the fields hold.
+    `values` are the `args` and `kwargs` that the fields hold, those of an earlier task or of a schedule.
     """
 
-    def __init__(self, known: Registered | None, task: TaskDetail | None = None) -> None:
+    def __init__(self, known: Registered | None, values: tuple[Value, Value] | None = None) -> None:
         self._known = known
-        self._task = task
+        self._values = values
 
     def signature(self, payloads: PayloadView) -> str | None:
         """None if the parameters of the function are unknown."""
@@ -88,21 +88,20 @@ class FunctionForm:
 
     def fields(self, payloads: PayloadView) -> list[ArgumentField] | None:
         """A field for each parameter; None if they are unknown, or fields can't show the values."""
-        known, task = self._known, self._task
+        known = self._known
         if known is None or known.parameters is None:
             return None
         parameters = payloads.mask_parameters(known.parameters, known.queue_name)
-        if task is None:
+        if self._values is None:
             return fields_for(parameters)
-        if not (task.args.is_whole and task.kwargs.is_whole):
-            return None
-        return fields_for(parameters, task.args.text, task.kwargs.text)
+        args, kwargs = self._values
+        return fields_for(parameters, args.text, kwargs.text) if args.is_whole and kwargs.is_whole else None
 
 
 async def load_new(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     known = await state.database.scan(operators.list_registered, readable)
     name, module = address.query.get("task"), address.query.get("module", "")
-    chosen = _find(known, name, module) if name else None
+    chosen = find_known(known, name, module) if name else None
     part = address.query.get("q", "").lower()
     offered = _distinct(known)
     matching = [task for task in offered if part in f"{task.module_path}.{task.task_name}".lower()]
@@ -151,7 +150,9 @@ async def load_again(state: State, address: PageAddress, readable: Readable) -> 
                 "limits": _as_value(task.limits),
             },
         ),
-        "function": FunctionForm(_find(known, task.task_name, task.module_path), task),
+        "function": FunctionForm(
+            find_known(known, task.task_name, task.module_path), (task.args, task.kwargs)
+        ),
         **await _shared(state, readable),
     }
 
@@ -174,7 +175,7 @@ def _as_value(limits: Mapping[str, int] | None) -> Value | None:
     return Value(text, len(text))
 
 
-def _find(known: Sequence[Registered], name: str, module: str) -> Registered | None:
+def find_known(known: Sequence[Registered], name: str, module: str) -> Registered | None:
     """As the newest worker knows it."""
     return next((task for task in known if task.task_name == name and task.module_path == module), None)
 

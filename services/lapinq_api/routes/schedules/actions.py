@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Annotated, Any
 
+import msgspec
 import psycopg
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of, refuse_early, require_read, require_sight
+from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require_read, require_sight
+from lapinq_api.credentials.payloads import CARRIED
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.schedule_object import Shown, with_latest
 from lapinq_api.operations.body import read_json_if_any, read_no_fields
@@ -28,10 +32,20 @@ from lapinq_api.routes.schedules.schedules import CHANGED, NEEDS_SCOPE, UNKNOWN,
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.domain.accounts.account import PAUSING_SCHEDULES, SCHEDULING, Permission
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import doc
+from lapinq_core.domain.tasks.task import check_json
 from lapinq_core.schedules import firing, schedules, ticks
 from lapinq_core.schedules.firing import RunTick
 from lapinq_core.schedules.schedules import Schedule, UnknownSchedule
 from lapinq_core.schedules.ticks import Tick
+
+
+class RunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The arguments of one run. An omitted field is as in the schedule."""
+
+    args: Annotated[list[Any] | UnsetType, doc("All positional arguments.")] = UNSET
+    kwargs: Annotated[dict[str, Any] | UnsetType, doc("All keyword arguments.")] = UNSET
 
 
 async def pause_schedule(state: State, request: Request) -> Response:
@@ -67,10 +81,17 @@ async def resume_schedule(state: State, request: Request) -> Response:
 async def run_schedule(state: State, request: Request) -> Response:
     name = schedule_name(request)
     refuse_early(request, Permission.ENQUEUE, SCHEDULING)
-    await _read_no_fields(state, request)
+    arguments = _read_arguments(
+        await read_json_if_any(
+            request.scope, request.receive, state.settings.max_payload_size, state.admission
+        )
+    )
+    view = state.payloads.for_(actor_of(request))
 
-    async def run(conn: psycopg.AsyncConnection, _: Schedule) -> tuple[RunTick, set[str]]:
-        return await firing.run_now(conn, name, by=author_of(request))
+    async def run(conn: psycopg.AsyncConnection, found: Schedule) -> tuple[RunTick, set[str]]:
+        view.check_holds_no_mask(found.queue_name, arguments)
+        view.check_steering(found.queue_name, {name: getattr(found, name) for name in CARRIED}, arguments)
+        return await firing.run_now(conn, name, by=author_of(request), arguments=arguments)
 
     tick, queues = await act(state, request, Permission.ENQUEUE, SCHEDULING, name, run)
     state.notifier.wake(queues)
@@ -111,9 +132,20 @@ def _read_before(query: Mapping[str, str]) -> datetime | None:
     return None if number is None else _EPOCH + min(max(number, 0), _MAX_NUMBER) * _UNIT
 
 
+def _read_arguments(body: bytes) -> dict[str, Any]:
+    """The arguments in a body that may be empty. Raises `InvalidValue`."""
+    given = msgspec.structs.asdict(decode(_run_request, body)) if body else {}
+    arguments = {name: value for name, value in given.items() if value is not UNSET}
+    for name, value in arguments.items():
+        check_json(name, value)
+    return arguments
+
+
 async def _read_no_fields(state: State, request: Request) -> None:
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
 
+
+_run_request = msgspec.json.Decoder(RunRequest)
 
 _NEEDS_PAUSE = (
     f"A user needs the permission `pause` on the queue, a key the scope `schedule` or `manage`. {BRIEF}"
@@ -160,11 +192,13 @@ OPERATIONS = (
         tag="schedules",
         summary="Run a schedule now",
         description=(
-            "An extra run, also while the schedule is paused. The overlap policy applies: if the run has"
-            " to wait it is `held` and has no task yet. A user needs the permission `enqueue` on the"
-            f" queue. {NEEDS_SCOPE}"
+            "An extra run, also while the schedule is paused, with the arguments in the body or its own. The overlap"
+            " policy applies: if the run has to wait it is `held` and has no task yet; with arguments in the body it"
+            f" can't wait. A user needs the permission `enqueue` on the queue. {NEEDS_SCOPE}"
         ),
         parameters=(NAME,),
+        body=RunRequest,
+        body_is_optional=True,
         answers={
             201: Answer(
                 description="The task is enqueued, or waits for the previous run to end.",
@@ -172,7 +206,10 @@ OPERATIONS = (
                 links=links_to_task("$response.body#/task_id"),
             )
         },
-        errors={**UNKNOWN, 409: "The previous run has not ended, and the overlap policy skips the new one."},
+        errors={
+            **UNKNOWN,
+            409: "The previous run has not ended, and the overlap policy skips the new one, or it can't wait.",
+        },
     ),
     Operation(
         method="GET",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.database.running import on_connections
@@ -106,6 +107,12 @@ def test_schedules_are_listed_shown_paused_resumed_run_and_deleted(database: str
     ran = said(database, "run", "tick").strip()
     again = said(database, "run", "tick", code=1)
     assert again == f"Error: the previous run, task {ran}, has not ended\n"
+    other = json.loads(said(database, "run", "nightly", "--args", "[2]", "--kwargs", '{"a": 1}', "--json"))
+    with psycopg.connect(database) as conn:
+        found = conn.execute(
+            "SELECT args, kwargs FROM lapinq_tasks WHERE id = %s", (other["task_id"],)
+        ).fetchone()
+    assert found == ([2], {"a": 1})
     assert said(database, "list", "-n", "TICK").rstrip().endswith("enqueued, pending")
     more = said(database, "list", "--limit", "1").splitlines()[1:]
     assert more == ["there are more; raise --limit to see them"]
@@ -133,7 +140,7 @@ def test_schedules_are_listed_shown_paused_resumed_run_and_deleted(database: str
     assert said(database, "delete", "tick", "--yes") == "deleted tick\n"
     for verb in ("show", "next", "enable", "disable", "run", "delete --yes"):
         assert said(database, *verb.split(), "tick", code=1) == "Error: no schedule tick\n"
-    verbs = ("run", "pause", "resume", "delete")
+    verbs = ("run", "run", "pause", "resume", "delete")
     assert [entry[2] for entry in noted(database)[2:]] == [f"schedule.{verb}" for verb in verbs]
 
 

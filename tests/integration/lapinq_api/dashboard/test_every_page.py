@@ -105,6 +105,7 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
         f"/queues?q={IN_PATH}", f"/queue?name={IN_PATH}", "/limits", f"/functions?q={IN_PATH}",
         f"/function?name={IN_PATH}", f"/workflows?name={IN_PATH}", f"/workflows/{workflow['workflow_id']}",
         f"/schedules?name={IN_PATH}", "/schedules/new", f"/schedules/{IN_PATH}", f"/schedules/{IN_PATH}/edit",
+        f"/schedules/{IN_PATH}/run",
         f"/waits?name={IN_PATH}", f"/tasks/{asked}/signal?name={IN_PATH}", "/workers", f"/workers/{worker}",
         f"/webhooks?queue={IN_PATH}", "/admin/users", "/admin/notifications",
         f"/admin/audit?target={IN_PATH}", "/tasks/new?task=take&module=shop", "/account", f"/search?text={IN_PATH}",

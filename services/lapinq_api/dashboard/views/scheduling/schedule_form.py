@@ -20,9 +20,13 @@ from lapinq_core.domain.schedules.ticks import Misfire, Overlap
 from lapinq_core.domain.tasks.key import MAX_KEY
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL
+from lapinq_core.fleet import operators
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.tasks import inspect
+
+MAX_KNOWN = 1000
+"""Functions that workers know, as suggestions."""
 
 
 class FormValues:
@@ -61,11 +65,13 @@ async def load_edit(state: State, address: PageAddress, readable: Readable) -> d
 async def _values(state: State, schedule: Schedule | None, readable: Readable) -> dict[str, Any]:
     definition = schedule or _BLANK
     queues = await state.database.scan(inspect.count_queues, readable)
+    known = await state.database.scan(operators.list_registered, readable)
     return {
         "schedule": schedule,
         "definition": definition,
         "typed": FormValues(definition),
         "queues": [queue.queue_name for queue in queues],
+        "known": {(one.task_name, one.module_path): one for one in known[:MAX_KNOWN]},
         "timezones": timezones(),
         "misfires": list(Misfire),
         "overlaps": list(Overlap),
@@ -75,9 +81,12 @@ async def _values(state: State, schedule: Schedule | None, readable: Readable) -
 
 
 @cache
-def timezones() -> list[str]:
-    """The names of all time zones that a schedule may have."""
-    return sorted(name for name in available_timezones() if _is_known(name))
+def timezones() -> dict[str, list[str]]:
+    """The names of all time zones that a schedule may have, by region. Those without one, such as UTC, come first."""
+    found: dict[str, list[str]] = {"": []}
+    for name in sorted(filter(_is_known, available_timezones())):
+        found.setdefault(name.partition("/")[0] if "/" in name else "", []).append(name)
+    return found
 
 
 def _is_known(name: str) -> bool:

@@ -13,13 +13,15 @@ import psycopg
 import pytest
 
 from lapinq_api.app import build_app
+from lapinq_core.domain.tasks.functions.registered import Registered
+from lapinq_core.fleet import workers
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.schedules import firing, schedules
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.http.serving import serving
-from tests.support.rows.factories import SOMEBODY, Conn, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 from tests.support.rows.schedules import add_schedule, definition
 
 pytestmark = pytest.mark.http
@@ -115,6 +117,14 @@ def test_the_history_tells_of_each_run_and_its_task_of_the_schedule(
     assert f'href="../tasks/{task_id}"' in first
     assert re.search(r"Runs since <time [^>]+>[^<]+</time> were missed.", second)
     assert re.search(r'data-label="Late by" class="number">(59 min|1 h)<', second)
+    assert 'data-label="Ran" class="number"><span class="none">' in first
+
+    async def end(conn: Conn) -> None:
+        await complete(conn, await claim(conn, await add_worker(conn), queue="video"))
+
+    on_connections(api_database, end)
+    db.execute("UPDATE lapinq_attempts SET run_seconds = 3.4 WHERE task_id = %s", (task_id,))
+    assert 'data-label="Ran" class="number">3.4 s</td>' in page_of(signed_in, "often")
     task = signed_in.get(f"/tasks/{task_id}").text
     assert '<dt>Schedule</dt><dd><a href="../schedules/often">often</a>' in task
     # A task that only says so leads nowhere.
@@ -141,7 +151,7 @@ def test_what_is_hidden_is_on_no_page_and_not_in_the_form(
 def test_the_form_holds_what_there_is(signed_in: httpx.Client) -> None:
     page = page_of(signed_in, "nightly", "/edit")
     assert 'value="30 2 * * *"' in field(page, "cron")
-    assert 'value="Europe/Madrid"' in field(page, "timezone")
+    assert '<option value="Europe/Madrid" selected>Madrid – Europe/Madrid</option>' in page
     assert 'value="2090-03-26T00:00"' in field(page, "starts_at")
     assert 'value="90"' in field(page, "jitter")
     assert 'name="name"' not in page
@@ -149,10 +159,39 @@ def test_the_form_holds_what_there_is(signed_in: httpx.Client) -> None:
     (text,) = re.findall(r'name="kwargs"[^>]*>([^<]*)</textarea>', page)
     assert json.loads(html.unescape(text)) == {"password": SECRET, "to": "ada"}
     new = signed_in.get("/schedules/new").text
-    assert '<option value="Europe/Madrid">' in new
-    assert 'value="UTC"' in field(new, "timezone")
+    assert '<optgroup label="Europe">' in new
+    assert '<option value="UTC" selected>UTC</option>' in new
     assert "<noscript>" in new
     assert re.search('type="submit"[^>]* disabled>', new)  # until its script runs
+
+
+def test_the_form_offers_the_functions_that_workers_know(signed_in: httpx.Client, api_database: str) -> None:
+    async def report(conn: Conn) -> None:
+        told = [
+            Registered("clean", "shop.upkeep", "nights", {}),
+            Registered("clean", "shop.upkeep", None, {}),
+        ]
+        await workers.record_registered(conn, await add_worker(conn), told)
+
+    on_connections(api_database, report)
+    new = signed_in.get("/schedules/new").text
+    assert new.count('<option value="clean" label="shop.upkeep"') == 1
+    assert '<option value="shop.upkeep"></option>' in new
+
+
+def test_it_is_run_with_other_arguments_by_a_form_that_holds_its_own(
+    signed_in: httpx.Client, redacting: httpx.Client
+) -> None:
+    page = page_of(signed_in, "nightly", "/run")
+    assert 'data-schedule="nightly"' in page
+    assert SECRET in page
+    hidden = page_of(redacting, "nightly", "/run")
+    assert SECRET not in hidden
+    assert "Keyword arguments contains values that are hidden from you." in hidden
+    assert signed_in.get("/schedules/none/run").status_code == 404
+    person = add_user(signed_in, mail=["pause"])
+    with browser(signed_in, person["username"], PASSWORD) as client:
+        assert "You may not change schedules of queue mail" in page_of(client, "nightly", "/run")
 
 
 def test_the_form_is_for_those_who_may(signed_in: httpx.Client, serve: Serve) -> None:

@@ -74,6 +74,24 @@ def test_a_run_makes_a_task_and_wakes_the_workers_though_the_schedule_is_paused(
     assert (refused.status_code, refused.json()["error"]) == (409, told)
 
 
+def test_a_run_may_have_other_arguments_but_then_it_does_not_wait(api: Client, name: str) -> None:
+    create(api, name, queue_name=name, args=[1], kwargs={"to": "ada"}, overlap="queue_one")
+    run = path(name, "/run")
+    check_refused(
+        api,
+        "POST",
+        run,
+        [({"args": {}}, "args"), ({"kwargs": {"a": "\0"}}, "kwargs.a"), ({"queue": "a"}, "queue")],
+    )
+    ran = api.post(run, json={"args": [2, "x"]}).json()
+    task = api.get(f"/api/v1/tasks/{ran['task_id']}").json()
+    assert (task["args"], task["kwargs"]) == ([2, "x"], {"to": "ada"})
+    assert api.get(path(name)).json()["args"] == [1]
+    assert api.post(run, json={"kwargs": {}}).status_code == 409
+    assert len(api.get(path(name, "/ticks")).json()) == 1
+    assert api.post(run).json()["outcome"] == "held"
+
+
 def test_what_is_never_planned_again_can_be_run(api: Client, db: psycopg.Connection, name: str) -> None:
     create(api, name, ends_at="2090-01-01")
     db.execute("UPDATE lapinq_schedules SET next_fire_at = NULL, ends_at = now() WHERE name = %s", (name,))

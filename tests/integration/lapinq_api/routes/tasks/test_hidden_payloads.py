@@ -135,6 +135,7 @@ def test_no_page_has_a_hidden_value_in_it(stage: Stage) -> None:
         "/schedules",
         "/schedules/nightly",
         "/schedules/nightly/edit",
+        "/schedules/nightly/run",
         f"/workflows/{stored}",
     ]
     for path in (*pages, *(f"/tasks/{task}" for task in stage.tasks[UNSEEN].values())):
@@ -247,6 +248,8 @@ def test_a_key_that_may_not_read_a_schedule_sends_it_nowhere_else(stage: Stage) 
             403,
             "keeper may not change task_name: of what stays, values are hidden from them",
         )
+        run = keeper.post("/api/v1/schedules/nightly/run", json={"args": ["mine"]})
+        assert (run.status_code, run.json()["error"][:26]) == (403, "keeper may not change args")
         allowed = keeper.patch("/api/v1/schedules/nightly", json={"version": version, "priority": 2})
         assert (allowed.status_code, set(allowed.json())) == (200, {"name", "state", "version"})
 

@@ -48,6 +48,8 @@ def test_a_tick_says_what_was_done_about_it_and_its_task() -> None:
         missed_from=NOW - timedelta(hours=1),
         fired_by=None,
         status=Status.FAILED,
+        started_at=None,
+        run_seconds=None,
     )
     assert tick_line(msgspec.to_builtins(tick)) == (
         "2026-03-02 12:00:00 UTC  enqueued  0.2 s late  id  failed  missed since 2026-03-02 11:00:00 UTC"

@@ -28,7 +28,7 @@ class HostName:
 def _held(host: str) -> tuple[str, socket.socket | None]:
     for number in range(1, MAX_NUMBER + 1):
         name = host if number == 1 else f"{host}-{number}"
-        holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             holder.bind(f"\0lapinq worker {name}")
         except OSError as error:

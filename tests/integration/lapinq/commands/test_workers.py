@@ -69,7 +69,7 @@ def test_workers_are_listed_and_asked_by_name_pattern_and_beginning_of_an_id(dat
 
 async def two_workers(conn: Conn) -> tuple[str, str, str]:
     told = await add_worker(conn, name="a\x1b[2J", queues=["mail", "video"])
-    await beat(conn, told, memory_bytes=100 * 2**20, running=2)
+    await beat(conn, told, memory_bytes=100 * 2**20, running=2, blocked_seconds=9.5)
     busy = await add_worker(conn, name="busy")
     [task] = await enqueue(conn, task_name="mark_until", queue_name="busy")
     await claim(conn, busy, queue="busy")
@@ -83,8 +83,8 @@ def test_workers_are_shown_with_what_they_tell_and_the_tasks_that_they_run(
     listed = lapinq_at(at_server, "worker", "list")
     assert (listed.exit_code, listed.stderr) == (0, "")
     assert listed.stdout.splitlines() == [
-        rf"{told}  alive  a\x1b[2J  2 of 4 running  100 MiB  mail, video",
-        rf"{busy}  alive  busy      ? of 4 running           all",
+        rf"{told}  alive, blocked  a\x1b[2J  2 of 4 running  100 MiB  mail, video",
+        rf"{busy}  alive           busy      ? of 4 running           all",
     ]
     lines = lapinq_at(at_server, "worker", "show", "busy").stdout.splitlines()
     assert "name              busy" in lines

@@ -23,7 +23,14 @@ RESULT = "result"
 _ARGUMENTS = ("args", "kwargs")
 PAYLOAD_FIELDS = (*_ARGUMENTS, RESULT, "metadata")
 """The values a task was given and returned. Errors, tracebacks, logs and progress are text about it."""
-PAYLOAD_FILTERS = (*PAYLOAD_FIELDS, "arguments")
+PAYLOAD_FILTERS = (
+    *PAYLOAD_FIELDS,
+    "arguments",
+    "named_arguments",
+    "not_arguments",
+    "not_metadata",
+    "not_results",
+)
 """The filters of tasks that look into these values; `arguments` is `args` or `kwargs`."""
 ADDRESS_FIELDS = ("webhook_url", "url")
 """The field with a webhook's URL."""

@@ -9,6 +9,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.queue_filter import Readable, as_list
+from lapinq_core.lookup.keys import KeyHit, find_keys
 from lapinq_core.tasks import inspect
 
 sql = sql_of(__name__)
@@ -19,8 +20,8 @@ class Kind(StrEnum):
 
     TASK = "task"
     QUEUE = "queue"
-    FUNCTION = "function"
     KEY = "key"
+    FUNCTION = "function"
     SCHEDULE = "schedule"
     WORKER = "worker"
     ERROR = "error"
@@ -62,6 +63,10 @@ async def find_anywhere(
         Hit(Kind(kind), key, label, detail, status.get(key, state), at)
         for kind, key, label, detail, state, at in rows
     ]
-    keys = await all_rows(conn, sql("match_keys"), params, prepare=True)
-    hits += [Hit(Kind.KEY, key, key, f"{queue} +{more}" if more else queue) for key, queue, more in keys]
+    hits += [_of_key(hit) for hit in await find_keys(conn, text, limit, readable)]
     return sorted(hits, key=lambda hit: list(Kind).index(hit.kind))
+
+
+def _of_key(hit: KeyHit) -> Hit:
+    queue, *others = hit.queues
+    return Hit(Kind.KEY, hit.key, hit.key, f"{queue} +{len(others)}" if others else queue)

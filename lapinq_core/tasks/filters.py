@@ -20,7 +20,12 @@ from lapinq_core.tasks.state_conditions import ANYWHERE, Table, tables_of, withi
 
 class TaskFilter(QueueFilter, frozen=True, kw_only=True):
     """The filters. `task_name`, `module`, `args`, `kwargs`, `arguments` (either of both), `metadata`, `result` and
-    `error` are ILIKE patterns, `not_task_names` and `not_errors` lists of patterns that must not match.
+    `error` are ILIKE patterns; `not_task_names`, `not_arguments`, `not_metadata`, `not_results` and `not_errors` are
+    lists of patterns that must not match, `keys` and `not_keys` lists of LIKE patterns for the whole key.
+
+    `named_arguments` is a JSON object. Its keys name parameters, with dots into objects. Each value has an ILIKE
+    pattern, `like`, for the whole argument, and where functions take it by position, `at`, by task name
+    (`lookup/argument_positions.py`).
 
     `states` are the states that a task may be in; none of them, if both `status` and `states` exclude each other.
     `name` is an exact task name, `key` a task's key, `error_kind` what `kind_of` makes of an error, `worker` the id of
@@ -43,11 +48,18 @@ class TaskFilter(QueueFilter, frozen=True, kw_only=True):
     error_kind: str | None = None
     worker: str | None = None
     key: str | None = None
+    keys: list[str] | None = None
+    named_arguments: str | None = None
     names: list[str] | None = None
     not_queues: list[str] | None = None
     not_names: list[str] | None = None
     not_task_names: list[str] | None = None
+    not_keys: list[str] | None = None
+    not_arguments: list[str] | None = None
+    not_metadata: list[str] | None = None
+    not_results: list[str] | None = None
     not_errors: list[str] | None = None
+    not_error_kinds: list[str] | None = None
     ended_since: datetime | None = None
     ended_until: datetime | None = None
     before: str | None = None
@@ -161,6 +173,13 @@ def literally(text: str) -> str:
     return f"%{_WILDCARD.sub(_ESCAPE, text)}%"
 
 
+def beginning(text: str) -> str:
+    """The pattern for a text with one asterisk at its end, which stands for anything; `\\*` is an asterisk."""
+    if text.endswith("\\*"):
+        return _WILDCARD.sub(_ESCAPE, f"{text[:-2]}*")
+    return f"{_WILDCARD.sub(_ESCAPE, text[:-1])}%" if text.endswith("*") else _WILDCARD.sub(_ESCAPE, text)
+
+
 def first_line(error: str) -> str:
     """The part of an error that tells its kind, as `FIRST_LINE` in the database."""
     return error.partition("\n")[0][:300]
@@ -267,11 +286,19 @@ OF_THE_ID: dict[str, LiteralString] = {
     "first": "id >= %(first)s::uuid",
     "last": "id <= %(last)s::uuid",
 }
+_KIND: LiteralString = f"regexp_replace({FIRST_LINE}, $holes${_HOLES}$holes$, '*', 'g')"
+# PostgreSQL can't read NUL or half of a surrogate pair, escaped, and fails the whole search.
+_NAMED_ARGUMENT: LiteralString = (
+    "CASE WHEN (t.args::text || t.kwargs::text) !~ '\\\\u(0000|[dD][89a-fA-F])'"
+    " THEN coalesce(t.kwargs #>> string_to_array(asked.name, '.'),"
+    " t.args #>> (ARRAY[asked.wanted -> 'at' ->> t.task_name] || (string_to_array(asked.name, '.'))[2:])) END"
+)
 OF_THE_TASK: dict[str, LiteralString] = {
     "queue": "t.queue_name = %(queue)s::text",
     "task_name": "t.task_name ILIKE %(task_name)s::text",
     "name": "t.task_name = %(name)s::text",
     "key": "t.key = %(key)s::text",
+    "keys": "t.key LIKE ANY (%(keys)s::text[])",
     "module": "t.module_path ILIKE %(module)s::text",
     "args": "t.args::text ILIKE %(args)s::text",
     "kwargs": "t.kwargs::text ILIKE %(kwargs)s::text",
@@ -282,6 +309,16 @@ OF_THE_TASK: dict[str, LiteralString] = {
     "not_queues": "t.queue_name <> ALL (%(not_queues)s::text[])",
     "not_names": "t.task_name <> ALL (%(not_names)s::text[])",
     "not_task_names": "t.task_name NOT ILIKE ALL (%(not_task_names)s::text[])",
+    "not_keys": "(t.key LIKE ANY (%(not_keys)s::text[])) IS NOT TRUE",
+    "not_arguments": (
+        "NOT (t.args::text ILIKE ANY (%(not_arguments)s::text[])"
+        " OR t.kwargs::text ILIKE ANY (%(not_arguments)s::text[]))"
+    ),
+    "not_metadata": "(t.metadata::text ILIKE ANY (%(not_metadata)s::text[])) IS NOT TRUE",
+    "named_arguments": (
+        "NOT EXISTS (SELECT FROM jsonb_each(%(named_arguments)s::jsonb) AS asked (name, wanted)"
+        f" WHERE ({_NAMED_ARGUMENT} ILIKE (asked.wanted ->> 'like')) IS NOT TRUE)"
+    ),
 }
 # The kind comes last: it takes longer than all others together, and is asked of what has passed them.
 OF_THE_END: dict[str, LiteralString] = {
@@ -289,10 +326,12 @@ OF_THE_END: dict[str, LiteralString] = {
     "ended_until": "f.finished_at < %(ended_until)s::timestamptz",
     "result": "f.result ILIKE %(result)s::text",
     "error": "f.error ILIKE %(error)s::text",
-    "error_kind": f"regexp_replace({FIRST_LINE}, $holes${_HOLES}$holes$, '*', 'g') = %(error_kind)s::text",
+    "error_kind": f"{_KIND} = %(error_kind)s::text",
 }
 NOT_OF_THE_END: dict[str, LiteralString] = {
+    "not_results": "(f.result ILIKE ANY (%(not_results)s::text[])) IS NOT TRUE",
     "not_errors": "(f.error ILIKE ANY (%(not_errors)s::text[])) IS NOT TRUE",
+    "not_error_kinds": f"({_KIND} = ANY (%(not_error_kinds)s::text[])) IS NOT TRUE",
 }
 """Tasks that have not ended match, too."""
 OF_THE_WORKER: dict[str, LiteralString] = {

@@ -74,6 +74,7 @@ class TaskLine(msgspec.Struct, frozen=True):
     is_paused: bool
     args: str | None
     kwargs: str | None
+    key: str | None
 
     @property
     def state(self) -> ShownState:

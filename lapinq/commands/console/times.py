@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from lapinq_core.domain.day_words import wall_time
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS, read_interval
 
@@ -26,13 +27,20 @@ class _Moment(click.ParamType[str]):
 
 class _PastMoment(_Moment):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
         try:
-            return (datetime.now(UTC) - timedelta(seconds=read_interval(str(value)))).isoformat()
+            # Of the day in words, in the zone of this machine.
+            if at := wall_time(text, datetime.now(UTC).astimezone().date()):
+                return at.astimezone(UTC).isoformat()
+            return (datetime.now(UTC) - timedelta(seconds=read_interval(text.removeprefix("-")))).isoformat()
         except InvalidValue:
             return super().convert(value, param, ctx)
 
     def refusal(self, text: str) -> str:
-        return f"{text!r} is neither a time ago such as 30m, 2h or 1d nor a time such as 2030-01-31T12:00"
+        return (
+            f"{text!r} is neither a time ago such as 30m, 2h or 1d, nor today, yesterday or a time such as"
+            " 2030-01-31T12:00"
+        )
 
 
 class Duration(click.ParamType[float]):
@@ -53,7 +61,7 @@ class Duration(click.ParamType[float]):
 
 MOMENT = _Moment()
 PAST_MOMENT = _PastMoment()
-"""A time, or how long ago it was."""
+"""A time, how long ago it was, or a day in words in the zone of this machine."""
 DURATION = Duration()
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))

@@ -58,13 +58,13 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
             "--since",
             type=PAST_MOMENT,
             metavar="TIME",
-            help="Only tasks enqueued since then: how long ago, such as 2h, or a time.",
+            help="Only tasks enqueued since then: how long ago, such as 2h, today, yesterday, or a time.",
         ),
         click.option(
             "--until",
             type=PAST_MOMENT,
             metavar="TIME",
-            help="Only tasks enqueued before then: how long ago, such as 2h, or a time.",
+            help="Only tasks enqueued before then: how long ago, such as 2h, today, yesterday, or a time.",
         ),
         click.option(
             "--ended-since",
@@ -88,6 +88,18 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
             "--worker", help="Only tasks whose latest attempt this worker runs or ran: its name or id."
         ),
         click.option("--task-key", "key", metavar="KEY", help="Only tasks with exactly this key."),
+        click.option(
+            "--task-keys",
+            "keys",
+            metavar="KEYS",
+            help="Only tasks with one of these keys; 'acme*' is every key that begins with acme.",
+        ),
+        click.option(
+            "--argument",
+            "named_arguments",
+            metavar="NAME=VALUE",
+            help="Only tasks with this argument, by keyword or by position, such as order=17 or email=acme*.",
+        ),
         click.option("--id", help="Only tasks whose id begins with this."),
         click.option(
             "--not-queue", "not_queues", metavar="NAMES", help="No tasks of this queue, or of several."
@@ -100,10 +112,40 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
             help="No tasks with this in their name, or one of several.",
         ),
         click.option(
+            "--not-task-key",
+            "not_keys",
+            metavar="KEYS",
+            help="No tasks with this key, or one of several; 'acme*' is every key that begins with acme.",
+        ),
+        click.option(
+            "--not-arguments",
+            "not_arguments",
+            metavar="TEXTS",
+            help="No tasks with this in their arguments, as JSON, or one of several.",
+        ),
+        click.option(
+            "--not-metadata",
+            "not_metadata",
+            metavar="TEXTS",
+            help="No tasks with this in their metadata, as JSON, or one of several.",
+        ),
+        click.option(
+            "--not-result",
+            "not_results",
+            metavar="TEXTS",
+            help="No tasks with this in their result, as JSON, or one of several.",
+        ),
+        click.option(
             "--not-error",
             "not_errors",
             metavar="TEXTS",
             help="No tasks with this in their error, or one of several.",
+        ),
+        click.option(
+            "--not-error-kind",
+            "not_error_kinds",
+            metavar="KINDS",
+            help="No tasks whose error has this first line, with * for numbers and ids, or one of several.",
         ),
     )
     return lambda command: old_flags(_OLD)(flags(command))
@@ -121,8 +163,9 @@ _OLD = {
 }
 _NAMES = (
     "queue", "status", "name", "task_name", "since", "until", "ended_since", "ended_until", "error", "error_kind",
-    "args", "result", "worker", "key", "id", "kwargs", "arguments", "metadata", "not_queues", "not_names",
-    "not_task_names", "not_errors",
+    "args", "result", "worker", "key", "keys", "named_arguments", "id", "kwargs", "arguments", "metadata",
+    "not_queues", "not_names", "not_task_names", "not_keys", "not_arguments", "not_metadata", "not_results",
+    "not_errors", "not_error_kinds",
 )  # fmt: skip
 _SEVERAL = {"queue": "queues", "name": "names"}
 """Parameters of the API for several values, by those for one."""

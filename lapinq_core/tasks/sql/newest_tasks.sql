@@ -28,7 +28,8 @@ SELECT d.id::text,
        EXISTS (SELECT FROM lapinq_delayed w WHERE w.id = d.id AND EXISTS (SELECT FROM lapinq_waits_1(w.id, w.starts))),
        EXISTS (SELECT FROM lapinq_queues q WHERE q.name = d.queue_name AND q.paused_at IS NOT NULL),
        CASE WHEN pg_column_size(d.args) <= 2000 THEN d.args::text END,
-       CASE WHEN pg_column_size(d.kwargs) <= 2000 THEN d.kwargs::text END
+       CASE WHEN pg_column_size(d.kwargs) <= 2000 THEN d.kwargs::text END,
+       d.key
   FROM picked
   JOIN lapinq_task_details d ON d.id = picked.id
  ORDER BY d.id DESC

@@ -30,8 +30,8 @@ _ID = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]{0,28}")
 _PATHS = {
     Kind.TASK: "tasks/{}",
     Kind.QUEUE: "queue?name={}",
+    Kind.KEY: "key?name={}",
     Kind.FUNCTION: "function?name={}",
-    Kind.KEY: "tasks?key={}",
     Kind.SCHEDULE: "schedules/{}",
     Kind.WORKER: "workers/{}",
     Kind.ERROR: "errors/{}",

@@ -11,7 +11,8 @@ from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.live import badges
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.rendering import page_of
-from lapinq_api.dashboard.page.view import Elsewhere, View
+from lapinq_api.dashboard.page.view import Elsewhere, PageAddress, View
+from lapinq_api.dashboard.page.viewer_zone import viewer_zone
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.redirect import to_page, to_query
@@ -40,7 +41,7 @@ async def view_page(state: State, request: Request, view: View) -> Response:
     if view.needs_admin and not actor_of(request).is_admin:
         return _problem(state, request, HTTPStatus.FORBIDDEN, None)
     query = dict(request.query_params)
-    if view.canonical and (canonical := view.canonical(query)) is not None:
+    if view.canonical and (canonical := view.canonical(query, viewer_zone(request))) is not None:
         return to_query(request, canonical)
     address, actor = view.address(request.path_params, query), actor_of(request)
     try:
@@ -53,16 +54,21 @@ async def view_page(state: State, request: Request, view: View) -> Response:
         return unavailable.page_for(request.scope, error)
     except Elsewhere as error:
         return to_page(request, error.path)
-    except InvalidValue as error:
+    except (InvalidValue, Refused) as error:
+        return _invalid(state, request, view, address, error)
+    return page_of(state, request, view.template, here=view.here, **values)
+
+
+def _invalid(
+    state: State, request: Request, view: View, address: PageAddress, error: InvalidValue | Refused
+) -> Response:
+    if isinstance(error, InvalidValue):
         status, problem = HTTPStatus.BAD_REQUEST, f"{error.loc} {error.msg}"
-    except Refused as error:
-        status, problem = error.status, str(error)
     else:
-        return page_of(state, request, view.template, here=view.here, **values)
+        status, problem = error.status, str(error)
     if view.on_invalid and status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
-        return page_of(
-            state, request, view.template, status, here=view.here, **view.on_invalid(address, problem)
-        )
+        values = view.on_invalid(address, error)
+        return page_of(state, request, view.template, status, here=view.here, **values)
     return _problem(state, request, status, problem)
 
 

@@ -41,6 +41,7 @@ _PAGES = (
     "/queues",
     "/queue",
     "/function",
+    "/key",
     "/schedules",
     "/workers",
     "/failed",

@@ -3,13 +3,13 @@
 
 import { call } from "./actions.js";
 import { ask } from "./dialogs.js";
+import { inWords, TIMES } from "./filter-words.js";
 import { counted } from "./formats.js";
 import { text } from "./page.js";
 import { keepPlace } from "./places.js";
 import { now } from "./times.js";
 import { clearWarnings, say, sayWhile, warn } from "./toasts.js";
 
-const TIMES = ["since", "until", "ended_since", "ended_until"];
 const GIVE_UP_MS = 600000;
 const MOST_UNTYPED = 1000;
 const MOST_UNTYPED_EVERYWHERE = 100;
@@ -54,7 +54,7 @@ async function confirmed(action, counts, chosen, button) {
   if (counts.skipped_running) sentences.push(counted("left_alone", counts.skipped_running));
   const isTyped = n > (isEverything ? MOST_UNTYPED_EVERYWHERE : MOST_UNTYPED);
   const danger = button.classList.contains("danger") || isTyped;
-  return ask(sentences.join(" "), button.textContent.trim(), { danger, count: isTyped ? n : undefined });
+  return ask(sentences.join(" "), button.textContent.trim(), { danger, count: isTyped ? n : undefined, facts: inWords(chosen) });
 }
 
 async function act(button) {

@@ -30,12 +30,15 @@ function digits(words) {
 }
 
 // Asks the user in a dialog. Resolves to whether they said yes, with the button labelled `yes`. `danger` makes it red. With
-// `count`, they type that number first.
-export function ask(question, yes, { danger = false, count } = {}) {
+// `count`, they type that number first. `facts` are short sentences below the question.
+export function ask(question, yes, { danger = false, count, facts = [] } = {}) {
   const dialog = document.getElementById("ask");
   const [no, go] = dialog.querySelectorAll("button");
   const typed = dialog.querySelector("input");
   dialog.querySelector("p").textContent = question;
+  const told = dialog.querySelector("ul");
+  told.hidden = !facts.length;
+  told.replaceChildren(...facts.map((fact) => Object.assign(document.createElement("li"), { textContent: fact })));
   // Beside an action that is called Cancel, Cancel has two meanings.
   no.textContent = yes.startsWith(no.dataset.no) ? no.dataset.back : no.dataset.no;
   go.textContent = yes;

@@ -50,6 +50,8 @@ EXCLUDING: list[dict[str, Any]] = [
     {},
     {"queue": "queue-03", "not_task_names": [NOTHING]},
     {"not_errors": [NOTHING]},
+    {"not_keys": ["acme%"], "not_arguments": [NOTHING], "not_results": [NOTHING], "not_error_kinds": ["x"]},
+    {"keys": ["acme%"], "named_arguments": '{"order":{"like":"17","at":{"task_07":0}}}'},
 ]
 STATES: list[set[ShownState]] = [
     {ShownState.READY},

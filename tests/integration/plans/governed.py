@@ -27,9 +27,14 @@ FEW = 5
 ALL_LANES = LANES + BLOCKED
 ALL_THAT_RUNS = 5 * BLOCKED
 LIMITS_AND_RUNNING = frozenset({"lapinq_limits", "lapinq_running"})
+QUEUES = LIMITS_AND_RUNNING | {"lapinq_counts", "lapinq_queues"}
 NEARLY_EMPTY = frozenset({"lapinq_attempts_default", "lapinq_lane_news"})
 _RANK, _SEQ = LOWEST_MARK
 _UNIQUE: tuple[Params, ...] = ({}, {"key": "m000001"}, {"key": "new"})
+
+
+_KEY = f"k{BLOCKED:06}"
+_EVERY_QUEUE: Params = {"queues": None, "most_queues": 2000}
 
 
 def _claim(queue: str) -> Params:
@@ -68,8 +73,7 @@ def _claiming(
 
 def _place(laned: Laned, queue: str = "strict_per_key") -> Params:
     task, rank, seq = laned.blocked[queue]
-    key = f"k{BLOCKED:06}"
-    about = {"id": task, "queue": queue, "lane": key, "key": key, "rank": rank, "seq": seq}
+    about = {"id": task, "queue": queue, "lane": _KEY, "key": _KEY, "rank": rank, "seq": seq}
     return {**about, "most": 101, "ahead": 100, "is_strict": queue == "strict_per_key"}
 
 
@@ -163,6 +167,26 @@ SHOWING = [
             whole=LIMITS_AND_RUNNING,
         )
         for only_blocked in (False, True)
+    ),
+    # A few probes for each queue. With outdated statistics, what runs may be read whole.
+    *(
+        Statement(
+            verb,
+            lambda _, params=params: params,
+            rows=rows,
+            pages=1200,
+            stale=(rows + 10 * ALL_THAT_RUNS, 1200),
+            whole=QUEUES,
+        )
+        for verb, params, rows in (
+            ("keys_beginning", {**_EVERY_QUEUE, "text": "k00", "limit": 5}, 300),
+            (
+                "places_of_key",
+                {**_EVERY_QUEUE, "key": _KEY, "limit": 50, "most_counted": WAITING_EACH},
+                10 * WAITING_EACH,
+            ),
+            ("tasks_of_key", {"queues": [*ORDERS, LIMITED], "key": _KEY, "limit": FEW}, 200),
+        )
     ),
     Statement(
         "read_policy",

@@ -16,6 +16,7 @@ from lapinq_api.credentials.caller import refuse_reading
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.path import has_control_character
 from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.errors import InvalidValue
@@ -56,11 +57,12 @@ what the viewer may not see.
 Check = Callable[[State, Actor, PageAddress], None]
 """Checks whether somebody may see a page, before it is loaded. Raises `InvalidValue` and `Refused`."""
 
-Canonical = Callable[[Mapping[str, str]], dict[str, str] | None]
-"""The canonical parameters, to which a browser is redirected; None if they are canonical already."""
+Canonical = Callable[[Mapping[str, str], str | None], dict[str, str] | None]
+"""The canonical parameters, to which a browser is redirected; None if they are canonical already. It also gets the
+viewer's time zone, if the browser has told it."""
 
-OnInvalid = Callable[[PageAddress, str], dict[str, Any]]
-"""The template's values when parameters are invalid, given the error message."""
+OnInvalid = Callable[[PageAddress, InvalidValue | Refused], dict[str, Any]]
+"""The template's values when parameters are invalid, given the error."""
 
 
 Personal = Callable[[State, Request], Awaitable[dict[str, Any]]]

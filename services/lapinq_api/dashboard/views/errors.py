@@ -12,7 +12,9 @@ from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.error_tasks import filter_of
 from lapinq_api.operations.filters.error_group import read_filter
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.error_groups import GroupState
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.queue_filter import Readable, narrowed
 from lapinq_core.error_groups.groups import ErrorGroup, GroupOrder
 from lapinq_core.error_groups.listing import look
@@ -65,8 +67,9 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     }
 
 
-def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
+def on_invalid(address: PageAddress, error: InvalidValue | Refused) -> dict[str, Any]:
     """The form as submitted."""
+    problem = f"{error.loc} {error.msg}" if isinstance(error, InvalidValue) else str(error)
     return {**_form(address), "problem": f"{problem}.", "queues": [], "tabs": [], "shown": None}
 
 

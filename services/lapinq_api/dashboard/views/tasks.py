@@ -22,20 +22,28 @@ from lapinq_api.dashboard.parts.task_list.task_query import (
     ORDERS,
     STATES,
     TIMES,
+    ZONE,
     bulk_query,
+    is_in_zone,
+    problem_of,
     read_search,
     seconds_ago,
 )
+from lapinq_api.operations.filters.several import join
 from lapinq_api.operations.filters.task import queues_of
 from lapinq_api.operations.filters.task_values import ids_beginning_with
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Actor, Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.queue_filter import Readable, includes, narrowed
+from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.fleet import worker_names
 from lapinq_core.fleet.worker_names import WorkerName
+from lapinq_core.lookup.argument_positions import with_positions
+from lapinq_core.lookup.keys import find_keys
 from lapinq_core.lookup.search import SEARCH_SECONDS, Search, as_filter, count, schedules_of, search
 from lapinq_core.people import saved_views
 from lapinq_core.tasks import inspect
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
     from lapinq_core.people.sessions import Session
 
 TASKS_SHOWN = 50
+MAX_KEYS = 5
 _WORDS = "q"
 _CURSOR = "cursor"
 _FAR = "far"
@@ -53,7 +62,13 @@ FAR_SECONDS = 1.2
 _FILTERS = tuple(search_syntax.KEY_OF)
 _LEGACY = {"args": "arguments"}
 """Parameters under an earlier name, in bookmarks."""
-_KEPT = ("kwargs", *search_syntax.SEVERAL.values(), *search_syntax.EXCLUDED.values(), _COLUMNS)
+_KEPT = (
+    "kwargs",
+    search_syntax.NAMED,
+    *search_syntax.SEVERAL.values(),
+    *search_syntax.EXCLUDED.values(),
+    _COLUMNS,
+)
 """Parameters without a field in the form, which it hands on."""
 _WHOLE_ID = 36
 _TABS = (
@@ -76,6 +91,14 @@ class Chip(msgspec.Struct, frozen=True):
     without: str
 
 
+class KeyMatch(msgspec.Struct, frozen=True):
+    """Keys that begin with `word`, and the query string of the search for their tasks."""
+
+    word: str
+    keys: list[str]
+    query: str
+
+
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     parameters = _parameters(address)
     await _lead_to_the_task(state, parameters, readable)
@@ -87,11 +110,14 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         chosen = msgspec.structs.replace(chosen, worker=worker.id)
         parameters["worker"] = worker.id
     scan = state.database.scan
+    if chosen.named_arguments is not None:
+        chosen = await scan(with_positions, chosen)
     # Each may take as long as the whole page.
-    found, counted, queues = await asyncio.gather(
+    found, counted, queues, of_keys = await asyncio.gather(
         scan(search, narrowed(chosen, readable), TASKS_SHOWN, seconds=_search_seconds(address)),
         scan(count, narrowed(msgspec.structs.replace(chosen, before=None), readable)),
         scan(inspect.count_queues, readable),
+        _of_keys(state, parameters.get("task_name"), readable),
     )
     columns = read_columns(parameters.get(_COLUMNS))
     ids = [task.id for task in found.tasks] if "schedule" in columns else []
@@ -102,11 +128,14 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         **_form(filters, search_syntax.write(filters | ({"worker": named} if named else {})), worker),
         "problem": None,
         "unknown": None,
+        "of_keys": of_keys,
         "queues": [queue.queue_name for queue in queues],
         "found": found,
         "counted": counted,
         "is_first": _CURSOR not in parameters,
         "newest": urlencode(filters),
+        # Each viewer means their own yesterday.
+        "as_view": urlencode(_without(filters, ZONE)),
         "older": urlencode({**filters, **further}) if found.more else None,
         "bulk": _bulk(filters, chosen, now),
         "columns": columns,
@@ -115,6 +144,16 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "preview": preview,
         "schedule_of": named_by,
     }
+
+
+async def _of_keys(state: State, word: str | None, readable: Readable) -> KeyMatch | None:
+    """What a word that searches names would find among keys; None without one, or if no key can begin so."""
+    try:
+        check_key("key", word := word or "")
+    except InvalidValue:
+        return None
+    found = await state.database.scan(find_keys, word, MAX_KEYS, readable)
+    return KeyMatch(word, [hit.key for hit in found], urlencode({"keys": join([f"{word}*"])}))
 
 
 def check(state: State, actor: Actor, address: PageAddress) -> None:
@@ -126,27 +165,36 @@ def check(state: State, actor: Actor, address: PageAddress) -> None:
     state.payloads.for_(actor).check_search(parameters, named)
 
 
-def canonical(query: Mapping[str, str]) -> dict[str, str] | None:
-    """The search box's words as parameters, and without the form's empty fields."""
+def canonical(query: Mapping[str, str], zone: str | None) -> dict[str, str] | None:
+    """The search box's words as parameters, without the form's empty fields, and with the zone of local times."""
     if _WORDS in query:
         try:
             columns = {_COLUMNS: query[_COLUMNS]} if query.get(_COLUMNS) else {}
-            return search_syntax.parse(query[_WORDS]) | columns
+            return _in_zone(search_syntax.parse(query[_WORDS]) | columns, zone)
         except InvalidValue:
             return None
-    if all(query.values()) and not _LEGACY.keys() & query.keys():
-        return None
-    named = {_LEGACY.get(name, name): text for name, text in query.items()}
-    return {name: text for name, text in named.items() if text and name in PARAMETERS}
+    found = dict(query)
+    if not all(query.values()) or _LEGACY.keys() & query.keys():
+        named = {_LEGACY.get(name, name): text for name, text in query.items()}
+        found = {name: text for name, text in named.items() if text and name in PARAMETERS}
+    found = _in_zone(found, zone)
+    return None if found == query else found
 
 
-def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
+def _in_zone(parameters: dict[str, str], zone: str | None) -> dict[str, str]:
+    """`parameters`, with the viewer's zone if there are local times and none is named."""
+    is_local = any(is_in_zone(parameters[name]) for name in TIMES if name in parameters)
+    return {ZONE: zone, **parameters} if zone and is_local else parameters
+
+
+def on_invalid(address: PageAddress, error: InvalidValue | Refused) -> dict[str, Any]:
     """The form as submitted."""
     words = address.query.get(_WORDS)
     filters = {} if words else {name: text for name, text in address.query.items() if name in _FILTERS}
     return {
         **_form(filters, words or search_syntax.write(filters), None),
-        "problem": f"{problem}.",
+        "problem": problem_of(error),
+        "of_keys": None,
         "unknown": search_syntax.unknown_filter(words) if words else None,
         "keys": list(search_syntax.KEYS),
         "queues": [],
@@ -159,7 +207,7 @@ def _parameters(address: PageAddress) -> dict[str, str]:
         return search_syntax.parse(address.query[_WORDS])
     return {
         _LEGACY.get(name, name): address.query[name]
-        for name in (*_LEGACY, *_FILTERS, _COLUMNS, _CURSOR)
+        for name in (*_LEGACY, *_FILTERS, ZONE, _COLUMNS, _CURSOR)
         if name in address.query
     }
 
@@ -193,7 +241,7 @@ def _form(filters: dict[str, str], words: str, worker: WorkerName | None) -> dic
         "filters": shown,
         "words": words,
         "chips": [
-            Chip(search_syntax.KEY_OF[name], text, urlencode(_without(filters, name)))
+            Chip(search_syntax.KEY_OF[name], _said(name, text, filters), urlencode(_without(filters, name)))
             for name, text in shown.items()
             if name in search_syntax.KEY_OF
         ],
@@ -207,6 +255,11 @@ def _form(filters: dict[str, str], words: str, worker: WorkerName | None) -> dic
         "states": [state for state in ShownState if state.value not in set(Status)],
         "may": Permission,
     }
+
+
+def _said(name: str, text: str, filters: dict[str, str]) -> str:
+    """A filter as a chip tells it: a local time with its zone."""
+    return f"{text} ({filters.get(ZONE, 'UTC')})" if name in TIMES and is_in_zone(text) else text
 
 
 def _in_state(tab: str | None) -> dict[str, str]:
@@ -261,7 +314,7 @@ async def load_saved_views(state: State, request: Request) -> dict[str, Any]:
     return {"saved_views": views}
 
 
-PARAMETERS = frozenset((*_FILTERS, *_LEGACY, _COLUMNS, _CURSOR, _FAR, _WORDS))
+PARAMETERS = frozenset((*_FILTERS, *_LEGACY, ZONE, _COLUMNS, _CURSOR, _FAR, _WORDS))
 
 VIEW = View(
     path="/tasks",

@@ -43,6 +43,12 @@ def schema_of_texts(longest: int) -> dict[str, Any]:
     return _schema_of(rf'(?:{quoted}|[^",\u0000][^,\u0000]{{0,{longest - 1}}})')
 
 
+def schema_of_pairs(name: str, longest: int) -> dict[str, Any]:
+    """The same for `name=value`, with a pattern for names and values of at most `longest` characters."""
+    quoted = rf'"{name}=(?:[^"\\\u0000]|\\[^\u0000]){{1,{longest}}}"'
+    return _schema_of(rf"(?:{quoted}|{name}=[^,\u0000]{{1,{longest}}})")
+
+
 def schema_of_words(words: Iterable[str]) -> dict[str, Any]:
     """The JSON Schema of several of these words."""
     return _schema_of(f"(?:{'|'.join(words)})")

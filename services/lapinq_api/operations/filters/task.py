@@ -3,19 +3,29 @@
 They are those of the dashboard's search, so a call can name exactly the tasks that a search shows, on all its pages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from lapinq_api.operations.endpoint import Parameter
-from lapinq_api.operations.filters.several import MAX_VALUES, schema_of_texts, schema_of_words, split
+from lapinq_api.operations.filters.several import (
+    MAX_VALUES,
+    schema_of_pairs,
+    schema_of_texts,
+    schema_of_words,
+    split,
+)
 from lapinq_api.operations.filters.task_values import (
     CURSOR,
     MAX_TEXT,
+    PARAMETER,
     check_kind,
     ids_beginning_with,
     read_cursor,
+    read_keys,
+    read_kinds,
+    read_named_arguments,
     read_names,
     read_states,
     read_status,
@@ -26,9 +36,8 @@ from lapinq_api.operations.filters.task_values import (
 from lapinq_api.operations.paging import LIMIT, cursor_parameter
 from lapinq_api.wire.query import moment
 from lapinq_core.domain.ids import BEGIN_OF_ID
-from lapinq_core.domain.redact import PAYLOAD_FILTERS
 from lapinq_core.domain.requests.values import KEY_SCHEMA, NAME_SCHEMA
-from lapinq_core.domain.tasks.key import check_key
+from lapinq_core.domain.tasks.key import MAX_KEY, check_key
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import MAX_NAME, check_name
@@ -71,11 +80,20 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
             error=read_text("error", query),
         )
     )
-    rest: dict[str, Any] = {name: read_text(name, query) for name in PAYLOAD_FILTERS}
-    rest |= {name: read_names(name, query) for name in LISTS_OF_NAMES}
+    rest: dict[str, Any] = {name: read_text(name, query) for name in _TEXTS}
     rest |= {name: read_texts(name, query) for name in LISTS_OF_TEXTS}
+    rest |= read_lists(query)
     found = as_filter(msgspec.structs.replace(chosen, **rest))
     return in_states(found, read_states("state", query["state"])) if "state" in query else found
+
+
+def read_lists(query: Mapping[str, str]) -> dict[str, Any]:
+    """The filters of several names, keys or kinds, and the named arguments. Raises `InvalidValue`."""
+    found: dict[str, Any] = {name: read_names(name, query) for name in LISTS_OF_NAMES}
+    found |= {name: read_keys(name, query) for name in LISTS_OF_KEYS}
+    found["not_error_kinds"] = read_kinds("not_error_kinds", query)
+    found["named_arguments"] = read_named_arguments("named_arguments", query)
+    return found
 
 
 def queues_of(query: dict[str, str]) -> Sequence[str | None]:
@@ -93,7 +111,10 @@ def with_pattern(chosen: Search) -> Search:
 
 
 LISTS_OF_NAMES = ("queues", "names", "not_queues", "not_names")
-LISTS_OF_TEXTS = ("not_task_names", "not_errors")
+LISTS_OF_TEXTS = ("not_task_names", "not_arguments", "not_metadata", "not_results", "not_errors")
+LISTS_OF_KEYS = ("keys", "not_keys")
+_TEXTS = ("args", "kwargs", "arguments", "metadata", "result")
+_SEVERAL_NAMES, _SEVERAL_KEYS, _SEVERAL_TEXTS = map(schema_of_texts, (MAX_NAME, MAX_KEY, MAX_TEXT))
 _TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
 
 STATUS = Parameter(
@@ -184,15 +205,39 @@ FILTERS = (
                 f"Only tasks {which}: values separated by commas, at most {MAX_VALUES}. A value with a comma stands in"
                 " double quotes."
             ),
-            schema=schema_of_texts(MAX_NAME if name in LISTS_OF_NAMES else MAX_TEXT),
+            schema=schema,
         )
-        for name, which in (
-            ("queues", "of one of these queues"),
-            ("names", "with exactly one of these names"),
-            ("not_queues", "of other queues"),
-            ("not_names", "with other names"),
-            ("not_task_names", "whose names contain none of these (ILIKE)"),
-            ("not_errors", "whose errors contain none of these (ILIKE), those without an error included"),
+        for name, schema, which in (
+            ("queues", _SEVERAL_NAMES, "of one of these queues"),
+            ("names", _SEVERAL_NAMES, "with exactly one of these names"),
+            ("keys", _SEVERAL_KEYS, "with one of these keys; `acme*` is every key that begins with acme"),
+            (
+                "named_arguments",
+                schema_of_pairs(PARAMETER, MAX_TEXT // 2),
+                "with these arguments, each as `name=value`, by keyword or by position as living workers report their"
+                " functions. `order.id=17` looks into an object, `email=acme*` finds what begins with acme",
+            ),
+            ("not_queues", _SEVERAL_NAMES, "of other queues"),
+            ("not_names", _SEVERAL_NAMES, "with other names"),
+            ("not_task_names", _SEVERAL_TEXTS, "whose names contain none of these (ILIKE)"),
+            ("not_keys", _SEVERAL_KEYS, "with none of these keys, or without one; `acme*` as in `keys`"),
+            ("not_arguments", _SEVERAL_TEXTS, "whose arguments contain none of these as JSON text (ILIKE)"),
+            ("not_metadata", _SEVERAL_TEXTS, "whose metadata contain none of these as JSON text (ILIKE)"),
+            (
+                "not_results",
+                _SEVERAL_TEXTS,
+                "whose results contain none of these (ILIKE), those without a result included",
+            ),
+            (
+                "not_errors",
+                _SEVERAL_TEXTS,
+                "whose errors contain none of these (ILIKE), those without an error included",
+            ),
+            (
+                "not_error_kinds",
+                _SEVERAL_TEXTS,
+                "whose errors are of none of these kinds, as in `error_kind`",
+            ),
         )
     ),
 )

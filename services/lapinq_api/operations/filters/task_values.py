@@ -5,16 +5,21 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from uuid import UUID
 
+import msgspec
+
 from lapinq_api.operations.filters.several import split
 from lapinq_api.operations.paging import wrong_cursor
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import BEGIN_OF_ID
+from lapinq_core.domain.tasks.key import check_key
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.tasks.filters import containing
+from lapinq_core.tasks.filters import beginning, containing
 
 MAX_TEXT = 1000
+PARAMETER = r"[^\W\d]\w*(?:\.\w+)*"
+"""A pattern for the name of a parameter, with dots into objects."""
 CURSOR = "[A-Za-z0-9_-]{22}"
 """A pattern for a cursor."""
 
@@ -51,6 +56,41 @@ def read_names(name: str, query: Mapping[str, str]) -> list[str] | None:
     return names
 
 
+def read_keys(name: str, query: Mapping[str, str]) -> list[str] | None:
+    """The patterns for keys separated by commas, of which `acme*` is every key that begins so."""
+    if name not in query:
+        return None
+    keys = split(name, query[name])
+    for one in keys:
+        check_key(name, one)
+    return [beginning(one) for one in keys]
+
+
+def read_kinds(name: str, query: Mapping[str, str]) -> list[str] | None:
+    """Kinds of errors, separated by commas."""
+    if name not in query:
+        return None
+    kinds = split(name, query[name])
+    for one in kinds:
+        check_kind(one, name)
+    return kinds
+
+
+def read_named_arguments(name: str, query: Mapping[str, str]) -> str | None:
+    """Arguments as `parameter=value`, separated by commas, as the filter has them."""
+    if name not in query:
+        return None
+    found: dict[str, dict[str, str]] = {}
+    for one in split(name, query[name]):
+        parameter, _, value = one.partition("=")
+        if not value or len(one) > MAX_TEXT or "\0" in one or not _PARAMETER.fullmatch(parameter):
+            raise InvalidValue(name, "must be arguments such as order=17, separated by commas")
+        if parameter in found:
+            raise InvalidValue(name, f"must have {parameter} once")
+        found[parameter] = {"like": beginning(value)}
+    return msgspec.json.encode(found).decode()
+
+
 def read_text(name: str, query: Mapping[str, str]) -> str | None:
     """The pattern for what contains the text."""
     return None if name not in query else _pattern(name, query[name])
@@ -67,10 +107,10 @@ def read_worker_id(text: str) -> str:
     return str(UUID(text))
 
 
-def check_kind(text: str) -> None:
+def check_kind(text: str, name: str = "error_kind") -> None:
     """`text` can be a kind of error."""
     if not 1 <= len(text) <= MAX_TEXT or "\0" in text:
-        raise InvalidValue("error_kind", f"must have 1 to {MAX_TEXT} characters and no NUL")
+        raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters and no NUL")
 
 
 def read_cursor(text: str | None) -> str | None:
@@ -100,4 +140,5 @@ _LOWEST_ID = "00000000-0000-0000-0000-000000000000"
 _HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _BEGIN = re.compile(BEGIN_OF_ID)
 _CURSOR = re.compile(CURSOR)
+_PARAMETER = re.compile(PARAMETER)
 _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")

@@ -18,6 +18,7 @@ from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of, statuses_of
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.argument_positions import with_positions
 from lapinq_core.lookup.counting import count_statuses
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks import bulk
@@ -151,6 +152,8 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
         raise kind.refusal("state" if "state" in query else "status")
     state.payloads.for_(actor).check_search(query, queues)
     await check_queues(state, request, [queue for queue in queues if queue is not None])
+    if chosen.named_arguments is not None:
+        chosen = await state.database.scan(with_positions, chosen)
     is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if is_dry_run and chosen == TaskFilter(queue=chosen.queue, status=chosen.status):

@@ -15,6 +15,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import listing
+from lapinq_core.lookup.argument_positions import with_positions
 from lapinq_core.tasks.filters import TaskFilter
 
 
@@ -31,6 +32,8 @@ async def list_failed(state: State, request: Request) -> Response:
 
 async def _page(state: State, request: Request, query: dict[str, str], chosen: TaskFilter) -> Response:
     chosen = narrow(request, chosen)
+    if chosen.named_arguments is not None:
+        chosen = await state.database.scan(with_positions, chosen)
     view = state.payloads.for_(actor_of(request))
     view.check_search(query, chosen.named)
     objects, last = await state.database.scan(listing.list_tasks, chosen, read_limit(query))

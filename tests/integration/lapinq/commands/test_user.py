@@ -62,7 +62,7 @@ def test_users_are_managed(at_server: tuple[str, ...], command_database: str) ->
     assert f" UTC  {actor}  {kind}  user.delete  {name}  {{" in line
     assert more == "there are more; raise --limit to see them"
     assert json.loads(said(*audit, "--since", "1h", "--json"))
-    assert "--since" in said("audit", "list", "--since", "yesterday", code=2)
+    assert "--since" in said("audit", "list", "--since", "tomorrow", code=2)
 
 
 def test_a_new_password_ends_all_sessions(command_database: str, server_url: str) -> None:

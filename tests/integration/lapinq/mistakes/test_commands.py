@@ -66,7 +66,7 @@ WORDS = """
 
 VALUES = f"""
 2 | task list --limit 0 | 0 is not in the range
-2 | task list --since yesterday | 'yesterday' is neither a time ago such as 30m
+2 | task list --since tomorrow | 'tomorrow' is neither a time ago such as 30m
 2 | workflow show 123 | '123' is too short: give at least 6 characters of the id
 2 | workflow cancel monday | 'monday' is not the id of a workflow, nor its beginning
 2 | workflow retry | Missing argument 'ID...'

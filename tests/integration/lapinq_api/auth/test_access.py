@@ -18,6 +18,7 @@ BESIDE_VIEWS = (
         "/account",
         "/queue",
         "/function",
+        "/key",
         "/errors",
         "/errors/1",
         "/workers/1",

@@ -15,6 +15,7 @@ from lapinq_api.dashboard.parts.task_list.search_syntax import (
     write,
 )
 from lapinq_api.operations.filters.several import join, split
+from lapinq_api.operations.filters.task_values import PARAMETER
 from lapinq_core.domain.errors import InvalidValue
 
 VALUE = st.text(min_size=1, max_size=30)
@@ -25,9 +26,17 @@ PARAMETERS = st.fixed_dictionaries(
         **{name: VALUE for key, name in KEYS.items() if key != "id"},
         "id": st.sampled_from(["01981c1e", "01981c1e-5c", "x"]),
         "queues": st.lists(VALUE, min_size=2, max_size=4, unique=True).map(join),
+        "keys": st.lists(VALUE, min_size=2, max_size=4, unique=True).map(join)
+        | VALUE.map(lambda key: join([f"{key}x*"])),
+        "named_arguments": st.lists(
+            st.tuples(st.from_regex(PARAMETER, fullmatch=True), VALUE).map("=".join),
+            min_size=1,
+            max_size=3,
+            unique=True,
+        ).map(join),
         **dict.fromkeys(EXCLUDED.values(), LISTS),
     },
-).filter(lambda parameters: not {"queue", "queues"} <= parameters.keys())
+).filter(lambda found: not ({"queue", "queues"} <= found.keys() or {"key", "keys"} <= found.keys()))
 READ: list[tuple[str, dict[str, str]]] = [
     ("  ", {}),
     (
@@ -73,6 +82,21 @@ READ: list[tuple[str, dict[str, str]]] = [
     ("-status:completed -state:paused", {"not_status": "completed", "not_state": "paused"}),
     ('-send -"pay all" -error:timeout', {"not_task_names": 'send,"pay all"', "not_errors": "timeout"}),
     ("args:1,2", {"arguments": "1,2"}),
+    ("-args:1 -args:2 -metadata:a -result:b", {"not_arguments": "1,2", "not_metadata": "a", "not_results": "b"}),
+    ('-kind:"ValueError: no *"', {"not_error_kinds": '"ValueError: no *"'}),
+    # A key that ends with an asterisk is the beginning of keys.
+    ("key:acme", {"key": "acme"}),
+    ("key:acme*", {"keys": "acme*"}),
+    ('key:"acme inc*"', {"keys": '"acme inc*"'}),
+    (r"key:acme\*", {"key": "acme*"}),
+    (r"key:acme\*,b*", {"keys": r"acme\*,b*"}),
+    ("-key:acme*,b -key:*", {"not_keys": "acme*,b,*"}),
+    # An argument is named.
+    (
+        'args.order:17 args.Order.id:"a b" args:x',
+        {"arguments": "x", "named_arguments": 'order=17,"Order.id=a b"'},
+    ),
+    ("args.1:x", {"task_name": "args.1:x"}),
     ("kwargs:a metadata:b", {"kwargs": "a", "metadata": "b"}),
 ]  # fmt: skip
 
@@ -96,6 +120,8 @@ def test_words_are_parameters() -> None:
         ("-since:1h", "since"),
         ("-colour:red", "colour"),
         ("-queue:", "queue"),
+        ("-args.order:1", "args.order"),
+        ("args.order:", "args.order"),
         ('error:"no', "error"),
         ('"no', "the search"),
         ('error:"no"way', "error"),

@@ -3,6 +3,7 @@
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,14 @@ def test_texts_are_taken_as_they_were_typed() -> None:
         (
             {"queues": 'a,"b,c"', "not_errors": '50%,"a b"'},
             Search(queues=["a", "b,c"], not_errors=["%50\\%%", "%a b%"]),
+        ),
+        (
+            {"keys": r"acme*,a%b,x\*", "not_arguments": "50%", "named_arguments": "order.id=17,to=A*"},
+            Search(
+                keys=["acme%", r"a\%b", "x*"],
+                not_arguments=[r"%50\%%"],
+                named_arguments='{"order.id":{"like":"17"},"to":{"like":"A%"}}',
+            ),
         ),
         ({"sort": "longest"}, Search(order=TaskOrder.LONGEST_RUNNING)),
         ({"status": "FAILED", "sort": "newest"}, Search(status=Status.FAILED)),
@@ -60,7 +69,20 @@ def test_statuses_and_states_narrow_each_other(
     assert (found.status, found.states) == (status, states)
 
 
-def test_a_time_is_one_in_utc_or_how_long_ago() -> None:
+def test_a_time_is_how_long_ago_or_one_in_the_zone() -> None:
+    madrid, utc = ZoneInfo("Europe/Madrid"), ZoneInfo("UTC")
+    for text, at in (
+        ("-2h", NOW - timedelta(hours=2)),
+        ("today", datetime(2030, 6, 14, 22, tzinfo=UTC)),
+        ("Yesterday", datetime(2030, 6, 13, 22, tzinfo=UTC)),
+        ("yesterday 9:05", datetime(2030, 6, 14, 7, 5, tzinfo=UTC)),
+        ("2030-01-31", datetime(2030, 1, 30, 23, tzinfo=UTC)),
+        ("2030-03-31T02:30", datetime(2030, 3, 31, 1, tzinfo=UTC)),  # skipped by the clocks
+        ("2030-01-31T12:00Z", datetime(2030, 1, 31, 12, tzinfo=UTC)),
+    ):
+        assert moment_of("since", text, NOW, madrid) == at, text
+    late = datetime(2030, 6, 15, 22, 30, tzinfo=UTC)
+    assert moment_of("since", "today", late, madrid) == datetime(2030, 6, 15, 22, tzinfo=UTC)
     for text, at in (
         ("90s", NOW - timedelta(seconds=90)),
         ("15m", NOW - timedelta(minutes=15)),
@@ -71,15 +93,18 @@ def test_a_time_is_one_in_utc_or_how_long_ago() -> None:
         ("2030-01-31T12:00", datetime(2030, 1, 31, 12, tzinfo=UTC)),
         ("2030-01-31T12:00+02:00", datetime(2030, 1, 31, 10, tzinfo=UTC)),
     ):
-        assert moment_of("since", text, NOW) == at
+        assert moment_of("since", text, NOW, utc) == at
 
 
 WRONG = [
     ("status", "failed,done"), ("state", "pending"), ("not_state", "none"), ("queues", "a,"), ("not_queues", "a,b\nc"),
     ("names", ",".join(map(str, range(21)))), ("sort", "oldest"), ("id", "xyz"), ("id", "01981c1e5"),
-    ("worker", "web-1"), ("since", "yesterday"), ("since", "1y"), ("since", "999999w"), ("until", "٣h"),
+    ("worker", "web-1"), ("since", "tomorrow"), ("since", "yesterday 24:00"), ("since", "1y"),
+    ("since", "999999w"), ("until", "٣h"),
     ("until", "9999-12-31T23:59-10:00"), ("queue", "a\nb"), ("queue", "x" * 256), ("arguments", "x" * 1001),
-    ("error", "a\0b"),
+    ("error", "a\0b"), ("keys", "a\nb"), ("not_keys", "a,"), ("named_arguments", "order"),
+    ("named_arguments", "a=1,a=2"),
+    ("named_arguments", "1=2"), ("not_error_kinds", "x" * 1001),
 ]  # fmt: skip
 
 
@@ -103,6 +128,12 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
             "not_names": st.lists(NAME, min_size=1, max_size=3).map(join),
             "not_task_names": st.lists(NAME, min_size=1, max_size=3).map(join),
             "not_errors": st.lists(NAME, min_size=1, max_size=3).map(join),
+            "not_arguments": st.lists(NAME, min_size=1, max_size=3).map(join),
+            "keys": st.lists(NAME, min_size=1, max_size=3).map(join),
+            "not_keys": st.sampled_from(["*", "acme*,b"]),
+            "not_error_kinds": st.lists(NAME, min_size=1, max_size=3).map(join),
+            "named_arguments": NAME.map(lambda value: join([f"order={value}"])),
+            "zone": st.just("Europe/Madrid"),
             "task_name": NAME,
             "name": NAME,
             "arguments": TEXT,
@@ -113,7 +144,7 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
             "error_kind": TEXT,
             "id": st.sampled_from(["0", "01981c1e", "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11"]),
             "worker": st.just(str(uuid4())),
-            "since": st.sampled_from(["1h", "2030-01-31T12:00"]),
+            "since": st.sampled_from(["1h", "yesterday", "2030-01-31T12:00"]),
             "until": st.sampled_from(["5m", "2030-02-01"]),
             "ended_since": st.sampled_from(["1h", "2030-01-31T12:00"]),
             "ended_until": st.sampled_from(["5m", "2030-02-01"]),

@@ -15,6 +15,7 @@ COLUMNS = (
     *ALWAYS,
     "arguments",
     "queue",
+    "key",
     "attempts",
     "priority",
     "age",

@@ -1,30 +1,36 @@
 """Converts the parameters of the task list into a search, and into filters of the bulk calls.
 
-Texts are literal, without wildcards. A time may be relative: "15m", "1h", "7d" ago.
+Texts are literal, without wildcards. A time may be relative, "15m", "1h" or "7d" ago, or in words: "today",
+"yesterday 14:30". What has no offset is in the time zone of the parameter `zone`, by default UTC.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lapinq_api.operations.filters.several import join, split
-from lapinq_api.operations.filters.task import LISTS_OF_NAMES, LISTS_OF_TEXTS, read_filter, with_pattern
+from lapinq_api.dashboard.parts.task_list.search_problem import Problem, SearchProblem
+from lapinq_api.dashboard.parts.task_list.search_syntax import EXCLUDED, KEY_OF, NAMED, SEVERAL, WHOLE
+from lapinq_api.dashboard.parts.task_list.task_columns import COLUMNS
+from lapinq_api.operations.filters.several import MAX_VALUES, join, split
+from lapinq_api.operations.filters.task import LISTS_OF_TEXTS, read_filter, read_lists, with_pattern
 from lapinq_api.operations.filters.task_values import (
     MAX_TEXT,
     check_kind,
     ids_beginning_with,
-    read_names,
     read_states,
     read_worker_id,
 )
+from lapinq_core.domain.cron.local_time import first_instant, read_timezone, wall_clock
+from lapinq_core.domain.day_words import wall_time
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.tasks.key import check_key
+from lapinq_core.domain.tasks.key import MAX_KEY, check_key
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.domain.tasks.task import MAX_NAME, check_name
 from lapinq_core.lookup.search import Search, TaskOrder, as_filter
 from lapinq_core.tasks.filters import in_states, literally
 
@@ -32,7 +38,8 @@ ORDERS = {"newest": TaskOrder.NEWEST, "longest": TaskOrder.LONGEST_RUNNING, "due
 TEXTS = ("task_name", "arguments", "kwargs", "metadata", "result", "error")
 STATES = ("status", "state", "not_status", "not_state")
 TIMES = ("since", "until", "ended_since", "ended_until")
-OF_THE_PAGE = ("sort", "cursor", "columns")
+ZONE = "zone"
+OF_THE_PAGE = ("sort", "cursor", "columns", ZONE)
 """Parameters that change how the list looks, not what it finds."""
 
 
@@ -53,13 +60,14 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         check_kind(kind)
     first, last = ids_beginning_with(parameters["id"]) if "id" in parameters else (None, None)
     texts: dict[str, Any] = {name: literally(parameters[name]) for name in TEXTS if name in parameters}
-    lists: dict[str, Any] = {name: read_names(name, parameters) for name in LISTS_OF_NAMES}
+    lists = read_lists(parameters)
     lists |= {
         name: [literally(text) for text in split(name, parameters[name])]
         for name in LISTS_OF_TEXTS
         if name in parameters
     }
-    times: dict[str, Any] = {name: moment_of(name, parameters.get(name), now) for name in TIMES}
+    zone = zone_of(parameters)
+    times: dict[str, Any] = {name: moment_of(name, parameters.get(name), now, zone) for name in TIMES}
     chosen = Search(
         queue=parameters.get("queue"),
         name=parameters.get("name"),
@@ -93,7 +101,7 @@ def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] |
     elif chosen.status is not None:
         query["status"] = chosen.status
     for name in TIMES:
-        if at := moment_of(name, query.get(name), now):
+        if at := moment_of(name, query.get(name), now, zone_of(parameters)):
             query[name] = at.isoformat()
     try:
         read_filter(query)
@@ -102,24 +110,69 @@ def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] |
     return query
 
 
-def moment_of(name: str, text: str | None, now: datetime) -> datetime | None:
+def zone_of(parameters: Mapping[str, str]) -> ZoneInfo:
+    """The time zone of times without an offset. Raises `InvalidValue`."""
+    return read_timezone(parameters.get(ZONE, "UTC"))
+
+
+def moment_of(name: str, text: str | None, now: datetime, zone: ZoneInfo) -> datetime | None:
     """`text` as a time in UTC. Raises `InvalidValue`."""
     if text is None:
         return None
     try:
         if match := _AGO.fullmatch(text):
             return now - int(match[1]) * _UNITS[match[2].lower()]
-        at = datetime.fromisoformat(text)
-        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        msg = "must be relative, such as 15m, 1h or 7d ago, or a time in UTC, such as 2030-01-31T12:00"
+        at = wall_time(text, wall_clock(now, zone).date()) or datetime.fromisoformat(text)
+        return first_instant(at, zone) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError, InvalidValue) as error:
+        msg = "must be relative, such as 15m, 1h or 7d ago, or today, yesterday or a time such as 2030-01-31T12:00"
         raise InvalidValue(name, msg) from error
+
+
+def is_in_zone(text: str) -> bool:
+    """Whether it depends on the time zone what `text` means as a time."""
+    try:
+        return (
+            wall_time(text, datetime.now(UTC).date()) is not None
+            or datetime.fromisoformat(text).tzinfo is None
+        )
+    except (ValueError, InvalidValue):
+        return False
 
 
 def seconds_ago(text: str | None) -> int | None:
     """The seconds of a relative time; None if `text` isn't one."""
     match = _AGO.fullmatch(text or "")
     return int(match[1]) * int(_UNITS[match[2].lower()].total_seconds()) if match else None
+
+
+def problem_of(error: Exception) -> Problem:
+    """What is wrong with a search: by its syntax, by its parameter, or something that they may not search."""
+    if isinstance(error, SearchProblem):
+        return Problem(error.what, "" if error.loc == WHOLE else error.loc, error.most, error.words)
+    if not isinstance(error, InvalidValue):
+        return Problem("hidden")
+    found = _MUST_BE.get(error.loc, Problem("text", most=MAX_TEXT))
+    return msgspec.structs.replace(found, key=KEY_OF.get(error.loc, error.loc))
+
+
+_A_NAME = Problem("name", most=MAX_NAME)
+_MUST_BE = {
+    **dict.fromkeys((*SEVERAL.values(), *EXCLUDED.values()), Problem("values", most=MAX_VALUES)),
+    **dict.fromkeys(("queue", "name"), _A_NAME),
+    "key": Problem("name", most=MAX_KEY),
+    **dict.fromkeys(("status", "not_status"), Problem("one_of", words=", ".join(Status))),
+    **dict.fromkeys(("state", "not_state"), Problem("one_of", words=", ".join(ShownState))),
+    "sort": Problem("one_of", words=", ".join(ORDERS)),
+    "columns": Problem("some_of", words=", ".join(COLUMNS)),
+    **dict.fromkeys(TIMES, Problem("time")),
+    "timezone": Problem("timezone"),
+    NAMED: Problem("named", most=MAX_VALUES),
+    "id": Problem("id"),
+    "worker": Problem("worker"),
+    "cursor": Problem("cursor"),
+}
+"""By the parameter that is wrong, what it must be."""
 
 
 def check_text(name: str, text: str) -> None:
@@ -159,7 +212,7 @@ def _escaped(name: str, text: str) -> str:
     return join(literally(one)[1:-1] for one in split(name, text)) if name in LISTS_OF_TEXTS else text
 
 
-_AGO = re.compile(r"([0-9]{1,6})([smhdwSMHDW])")
+_AGO = re.compile(r"-?([0-9]{1,6})([smhdwSMHDW])")
 _UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),

@@ -109,7 +109,7 @@ def test_it_says_what_the_task_is_and_where_to_find_its_like(
         "<dd>7</dd>",
         "<dd>1 min 30 s</dd>",
         "<dd>0 of 4</dd>",
-        'href="../tasks?key=a%26b"><code>a&amp;b</code></a>',
+        'href="../key?name=a%26b"><code>a&amp;b</code></a>',
         "<code>gpu</code> 1, <code>openai</code> 1\u202f200</dd>",
     ):
         assert piece in html

@@ -232,6 +232,9 @@ WRONG = [
     ("worker", "nobody", "worker must be the name of a known worker"),
     ("worker", "a\0b", "worker must be the name of a known worker"),
     ("queue", "x" * 256, "queue must have 1 to 255 characters"),
+    ("q", 'args.x:"a" -args.x:1', "args.x can't be excluded"),
+    ("q", "since:tomorrow", "since must be a time ago"),
+    ("zone", "Europe/Nowhere", "The address names a time zone"),
 ]
 
 
@@ -243,5 +246,5 @@ def test_a_wrong_value_is_answered_with_the_form_and_what_is_wrong(signed_in: ht
         assert html.unescape(problem).startswith(sentence)
         assert 'id="q"' in page.text
         assert "data-part" not in page.text
-        if name not in {"cursor", "columns"} and "\0" not in value:
+        if name not in {"cursor", "columns", "zone"} and "\0" not in value:
             assert value in words_of(page)

@@ -26,6 +26,7 @@ PAGES = [
     "/queues",
     "/queue?name=default",
     "/limits",
+    "/key?name=acme",
     "/waits",
     "/tasks/{asking}",
     "/tasks/{asking}/signal?name=approve",

@@ -27,6 +27,7 @@ from lapinq_api.routes.tasks import (
     queues,
     rerun,
     results,
+    task_keys,
     tasks,
     why,
 )
@@ -43,6 +44,7 @@ _DESCRIBED = (
     *results.OPERATIONS,
     *why.OPERATIONS,
     *queue_keys.OPERATIONS,
+    *task_keys.OPERATIONS,
     *queues.OPERATIONS,
     *limits.OPERATIONS,
     *breakers.OPERATIONS,

@@ -68,6 +68,12 @@ def test_a_word_finds_keys_and_lists_lead_to_them(signed_in: httpx.Client, made:
     [hit] = signed_in.get("/search?text=acme", headers={"Accept": "application/json"}).json()["results"]
     assert (hit["kind"], hit["label"], hit["detail"]) == ("key", KEY, "key 1, key 2")
     assert signed_in.get(f"/{hit['href']}").status_code == 200
+    places = signed_in.get("/api/v1/task-keys", params={"key": KEY}).json()
+    assert [(one["queue"], one["waiting"], one["running"]) for one in places] == [
+        ("key 1", 0, 1),
+        ("key 2", 1, 0),
+    ]
+    assert signed_in.get("/api/v1/task-keys").status_code == 400
 
 
 def test_a_local_time_is_in_the_zone_that_the_browser_told(signed_in: httpx.Client) -> None:

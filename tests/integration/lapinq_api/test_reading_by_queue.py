@@ -49,6 +49,7 @@ TASK, SCHEDULE, WORKER, LIMIT = (
     "hush-worker-sesame",
     "hush-limit-sesame",
 )
+KEY = "hush-key-sesame"
 SESAME = "sesame"
 """What every secret holds, and no request, except for names that fill a path."""
 
@@ -66,7 +67,7 @@ QUERIES = (
     "", "queue=hush-queue", f"queue={HUSH}", f"queues={HUSH},mail", f"name={HUSH}", f"name={TASK}", "text=hush",
     "q=hush", "state=all", "state=open", "status=failed", "details=true", "field=args&text=hush", "task_name=hush",
     "names=hush", "minutes=60", "window=1h", "sort=longest", "id={task}", "task_id={task}", "limit=1",
-    f"worker={WORKER}",
+    f"worker={WORKER}", f"key={KEY}", f"name={KEY}",
 )  # fmt: skip
 
 KNOWN: dict[str, Set[str]] = {
@@ -111,7 +112,7 @@ class Stage(msgspec.Struct):
         """The secrets that an answer holds, without those that were asked for by their names."""
         typed = [
             value
-            for value in (self.task, self.worker, HUSH, TASK, SCHEDULE, LIMIT, WORKER)
+            for value in (self.task, self.worker, HUSH, TASK, SCHEDULE, LIMIT, WORKER, KEY)
             if value in target
         ]
         text = answer.text + str(answer.headers.get("location", ""))
@@ -138,7 +139,7 @@ async def fill(conn: Conn) -> dict[str, str]:
     worker = await add_worker(conn, name=WORKER, queues=[HUSH])
     await workers.record_registered(conn, worker, [Registered(TASK, "hush.sesame", HUSH, {}, None)])
     values: dict[str, Any] = {"queue_name": HUSH, "task_name": TASK, "module_path": "hush.sesame"}
-    values |= {"args": ["hush-args-sesame"], "key": "hush-key-sesame", "webhook_url": "https://hush.sesame/"}
+    values |= {"args": ["hush-args-sesame"], "key": KEY, "webhook_url": "https://hush.sesame/"}
     [task], _ = await enqueue(conn, **values), await enqueue(conn, 3, **values)
     for _ in range(2):
         [held] = await claim(conn, worker, queue=HUSH)

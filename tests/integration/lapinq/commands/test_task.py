@@ -93,6 +93,10 @@ def test_tasks_are_listed_by_every_filter(
         ("--status pending,failed", sorted([pending, failed], reverse=True)),
         ("--arguments 1,1 --not-name sub --not-queue a,b --name add,sub", newest),
         ("--not-name-contains ad", []),
+        ("--since yesterday --not-task-key 'acme*' --not-arguments x --not-metadata x", newest),
+        ("--not-result done --not-error-kind 'ValueError: no' --status completed,failed", []),
+        ("--task-keys 'acme*,*'", []),
+        ("--argument order=17", []),
         (f"--id {failed[:13]}", [one for one in newest if one[:13] == failed[:13]]),
     ):
         assert ids(task("list", "--queue", queue, "--ids", *shlex.split(flags))) == expected, flags

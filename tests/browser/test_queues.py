@@ -76,8 +76,8 @@ def test_an_admin_edits_the_policy_of_a_queue(
     save = dialog.get_by_role("button", name="Save")
     policy = page.get_by_role("region", name="Policy")
     most.fill("5")
-    rate.get_by_label("Tasks").fill("100")
-    rate.get_by_label("In seconds").fill("60")
+    rate.get_by_label("At most").fill("100")
+    rate.get_by_label("Per … s").fill("60")
     order.select_option("fair among keys")
     weights.fill("gold = many")
     share.fill("7")
@@ -89,11 +89,11 @@ def test_an_admin_edits_the_policy_of_a_queue(
     weights.fill("gold = 3\na=b = 0.5")
     save.click()
     expect(page.get_by_text("The policy of imports is saved.")).to_be_visible()
-    expect(policy).to_contain_text("Starts · 100 per 1 min")
+    expect(policy).to_contain_text("Starts · at most 100 per 1 min")
     policy_dialog(page, "imports")
     expect(weights).to_have_value("gold = 3\na=b = 0.5")
     expect(share).to_have_value("7")
-    for field in (most, rate.get_by_label("Tasks"), share):
+    for field in (most, rate.get_by_label("At most"), share):
         field.fill("")
     save.click()
     for gone in ("Starts ·", "/ 5", "Circuit breaker"):
@@ -114,3 +114,19 @@ def test_an_admin_edits_the_policy_of_a_queue(
     save.click()
     for changed in ("0 / 7", "fair among keys", "gold 4"):
         expect(policy).to_contain_text(changed)
+
+
+def test_save_is_in_sight_in_a_long_policy_and_shows_what_its_order_has(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="short screens")
+    for width, height in ((1440, 900), (390, 700)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto("/queue?name=short%20screens")
+        dialog = policy_dialog(page, "short screens")
+        expect(dialog.get_by_role("button", name="Save")).to_be_in_viewport(ratio=1)
+        weights, per_key = dialog.get_by_label("Weights"), dialog.get_by_label("Per key at most")
+        expect(weights).to_be_hidden()
+        dialog.get_by_label("Order").select_option("strict_per_key")
+        expect(per_key).to_be_hidden()
+        dialog.get_by_label("Order").select_option("fair")
+        expect(weights).to_be_visible()
+        expect(per_key).to_be_visible()

@@ -52,7 +52,7 @@ function refuse(form, error) {
   if (!told.length || !showFirstWrong(form)) tell(form, error.message);
 }
 
-// What is to be sent. A group whose data-decisive fields were emptied is null, although its other fields still have what they
+// What is to be sent; of fields that another choice hides, nothing is. A group whose data-decisive fields were emptied is null, although its other fields still have what they
 // had.
 function body(form) {
   const found = fields(form);
@@ -64,15 +64,15 @@ function body(form) {
   }
   for (const field of form.querySelectorAll("[data-in-address]")) delete found[field.name];
   if (form.dataset.method !== "PATCH") return found;
-  const touched = new Set(namesOf(form).filter((name) => isTouched(form, name)).map((name) => name.split(".")[0]));
+  const touched = new Set(namesOf(form).filter((name) => isTouched(form, name) && form.elements[name].checkVisibility()).map((name) => name.split(".")[0]));
   return Object.fromEntries(Object.entries(found).filter(([name]) => touched.has(name)));
 }
 
 // The values that a new page would open the dialog with; undefined if it has no such button. Of a new thing, those of what
 // already has its name.
 async function valuesNow(form) {
-  const answer = await fetch(location.href, { cache: "no-store" });
-  if (!answer.ok) throw new Error(text("no_answer"));
+  const answer = await fetch(location.href, { cache: "no-store" }).catch(() => undefined);
+  if (!answer?.ok) throw new Error(text("no_answer"));
   if (answer.redirected) return opened.get(form); // to the login, as the request will be
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const dialog = form.closest("dialog").id;

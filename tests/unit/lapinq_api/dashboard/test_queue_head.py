@@ -20,7 +20,7 @@ LATER, SOONER = "2026-01-31 12:10:00 UTC", "2026-01-31 12:00:10 UTC"
 def told(outlook: Outlook, *, is_growing: bool = False) -> str:
     queue = QueueDetails(
         queue_name="mail", pending=600, running=8, completed=0, failed=0, cancelled=0, expired=0, paused_at=None,
-        paused_by=None, pause_reason=None, waiting_since=None, workers=["a"], policy=QueuePolicy(),
+        paused_by=None, pause_reason=None, waiting_since=None, workers=["a"], policy=QueuePolicy(max_running=2),
     )  # fmt: skip
     now_in = QueueNow(
         queue_name="mail", is_paused=False, has_worker=True, pending=600, ready=600, delayed=0, running=8, failed=0,
@@ -52,7 +52,7 @@ def told(outlook: Outlook, *, is_growing: bool = False) -> str:
         (
             Outlook(cap=Cap.MAX_RUNNING),
             True,
-            "More workers would not help: it already runs as many tasks as its limit allows.",
+            "More workers would not help: its limit of 2 is reached.",
         ),
     ],
 )

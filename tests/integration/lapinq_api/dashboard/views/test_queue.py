@@ -143,7 +143,7 @@ def test_a_queue_shows_its_policy_and_the_keys_it_blocks(signed_in: httpx.Client
     html = signed_in.get("/queue?name=devices").text
     text = unescape(words(html))
     assert "Running 0 / 4" in text
-    assert "Starts · 60 per 2 min, 5 at once 4 left" in text
+    assert "Starts · at most 60 per 2 min, burst 5 4 left" in text
     assert "Order strict per key Weights gold 3, g=d 0.5" in text
     assert 'a"</script> 2 0 sync , which is tried again' in text
     [values] = re.findall(r'data-dialog-values="([^"]*)"', html)

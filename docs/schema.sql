@@ -360,6 +360,96 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_blocked_keys_1(q lapinq_queues, beginning text, most integer)
+ RETURNS TABLE(key text, front uuid, is_held boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH delayed AS MATERIALIZED (
+        (SELECT d.id, split_part(d.lane, chr(31), 1) AS key
+           FROM lapinq_delayed d
+          WHERE q.start_order = 'strict_per_key'
+            AND d.queue_name = q.name
+            AND d.lane IS NOT NULL
+            AND least(d.starts, 1) = 1
+          ORDER BY d.queue_name, least(d.starts, 1), d.id
+          LIMIT greatest(0, most))
+         UNION ALL
+        (SELECT d.id, split_part(d.lane, chr(31), 1)
+           FROM lapinq_delayed d
+          WHERE q.start_order = 'strict_per_key'
+            AND d.queue_name = q.name
+            AND d.lane IS NOT NULL
+            AND least(d.starts, 1) = 0 -- suspended, released or parked in their first attempt, or never started
+          ORDER BY d.queue_name, least(d.starts, 1), d.id
+          LIMIT greatest(0, most))
+    ), running AS MATERIALIZED (
+        SELECT r.id, split_part(r.lane, chr(31), 1) AS key
+          FROM lapinq_running r
+         WHERE (q.start_order = 'strict_per_key' OR q.max_running_per_key IS NOT NULL)
+           AND r.queue_name = q.name
+           AND r.lane IS NOT NULL
+         LIMIT greatest(0, most)
+    ), closed AS MATERIALIZED (
+        SELECT split_part(l.lane, chr(31), 1) AS key
+          FROM lapinq_lanes l
+         WHERE q.rate_per_key IS NOT NULL
+           AND l.queue_name = q.name
+           AND l.opens_at > lapinq_now()
+         ORDER BY l.queue_name, l.opens_at
+         LIMIT greatest(0, most)
+    ), blocking AS (
+        SELECT d.key, d.id, 1 AS nth
+          FROM delayed d
+         CROSS JOIN LATERAL (SELECT
+                               FROM lapinq_keys k
+                              WHERE k.queue_name = q.name
+                                AND k.key = d.key
+                                AND k.holder = d.id
+                              LIMIT 1) AS holds
+         WHERE d.key > ''
+           AND starts_with(d.key, beginning)
+         UNION ALL
+        SELECT r.key, (array_agg(r.id ORDER BY r.id))[1], 2
+          FROM running r
+         WHERE r.key > ''
+           AND starts_with(r.key, beginning)
+         GROUP BY r.key
+        HAVING q.start_order = 'strict_per_key'
+            OR count(*) >= q.max_running_per_key
+         UNION ALL
+        SELECT DISTINCT c.key, NULL::uuid, 3
+          FROM closed c
+         WHERE c.key > ''
+           AND starts_with(c.key, beginning)
+    ), found AS (
+        SELECT DISTINCT ON (b.key) b.key, coalesce(b.id, first.id) AS front, b.nth = 1 AS is_held
+          FROM blocking b
+         CROSS JOIN LATERAL (SELECT r.id
+                               FROM lapinq_ready r
+                              WHERE r.queue_name = q.name
+                                AND r.lane >= b.key
+                                AND r.lane < b.key || ' '
+                              ORDER BY r.queue_name, r.lane, r.rank, r.seq
+                              LIMIT 1) AS first
+         ORDER BY b.key, b.nth
+    )
+    SELECT f.key, f.front, f.is_held
+      FROM found f
+     ORDER BY f.front
+     LIMIT greatest(0, most);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_blocks_1(ids uuid[])
  RETURNS TABLE(id uuid, nth integer, kind text, name text, until timestamp with time zone, task uuid, running bigint, max_running integer, rate jsonb, tokens double precision, units bigint)
  LANGUAGE plpgsql
@@ -3541,6 +3631,45 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_stuck_keys_1(queues text[], most integer)
+ RETURNS TABLE(queue_name text, key text, since timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT q.name, b.key, failed.at
+      FROM lapinq_queues q
+     CROSS JOIN LATERAL (
+           SELECT
+             FROM lapinq_delayed d
+            WHERE d.queue_name = q.name
+              AND d.lane IS NOT NULL
+            ORDER BY d.queue_name, least(d.starts, 1), d.id
+            LIMIT 1) AS any_delayed
+     CROSS JOIN LATERAL lapinq_blocked_keys_1(q, '', most) AS b
+     CROSS JOIN LATERAL (
+           SELECT a.finished_at AS at
+             FROM lapinq_attempts a
+            WHERE a.task_id = b.front
+              AND NOT a.final
+              AND NOT starts_with(a.error, 'suspended: ')
+            ORDER BY a.task_id, a.attempt
+            LIMIT 1) AS failed
+     WHERE q.start_order = 'strict_per_key'
+       AND q.paused_at IS NULL
+       AND (queues IS NULL OR q.name = ANY (queues))
+       AND b.is_held;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_suspend_1(task uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -4477,6 +4606,7 @@ CREATE TABLE lapinq_delayed (
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
 CREATE INDEX lapinq_delayed_expires_at ON lapinq_delayed USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX lapinq_delayed_keys ON lapinq_delayed USING btree (queue_name, LEAST(starts, 1), id) WHERE (lane IS NOT NULL);
 CREATE INDEX lapinq_delayed_parked ON lapinq_delayed USING btree (parked_for, queue_name, rank, parked_seq) WHERE (parked_for IS NOT NULL);
 CREATE INDEX lapinq_delayed_parked_due ON lapinq_delayed USING btree (due_at) WHERE (parked_for IS NOT NULL);
 
@@ -4678,7 +4808,7 @@ CREATE TABLE lapinq_notify_rules (
     next_at         timestamp with time zone NOT NULL,
     taken_until     timestamp with time zone,
     left_out        bigint NOT NULL DEFAULT 0,
-    CONSTRAINT lapinq_notify_rules_events_check CHECK (((events <> '{}'::text[]) AND (events <@ ARRAY['error.new'::text, 'error.regressed'::text, 'backlog'::text, 'worker.dead'::text, 'breaker'::text, 'wait'::text]))),
+    CONSTRAINT lapinq_notify_rules_events_check CHECK (((events <> '{}'::text[]) AND (events <@ ARRAY['error.new'::text, 'error.regressed'::text, 'backlog'::text, 'worker.dead'::text, 'breaker'::text, 'wait'::text, 'blocked'::text]))),
     CONSTRAINT lapinq_notify_rules_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'slack'::text, 'mail'::text]))),
     CONSTRAINT lapinq_notify_rules_name_key UNIQUE (name),
     CONSTRAINT lapinq_notify_rules_pkey PRIMARY KEY (id),

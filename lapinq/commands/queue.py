@@ -15,10 +15,17 @@ from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span, utc_text
 from lapinq.commands.queue_policy import policy_flags, told
 from lapinq_core.command_line.commands import Group
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.tasks.state import FINAL, Status
 
 _QUEUE = "/api/v1/queues/{}"
+_KEYS = f"{_QUEUE}/keys"
 _name = click.argument("name")
+_UNBLOCKING = {
+    "skip": "start the next tasks of",
+    "retry": "retry the tasks that hold",
+    "cancel": "cancel the tasks that hold",
+}
 _COUNTS = [status.value for status in Status]
 
 
@@ -98,17 +105,31 @@ def set_(name: str, changes: dict[str, object], create: bool, as_json: bool, **g
     show_default=True,
     help="Maximum number to print.",
 )
+@click.option(
+    "--sort",
+    type=click.Choice(["key", "age"]),
+    help="Order: ascending keys, the default, or blocked keys by the age of the task in front.",
+)
+@click.option("--prefix", help="Only keys that begin with this.")
 @headings_flag
 @json_flag
 @api_flags
-def keys(name: str, state: str, limit: int, as_json: bool, **given: object) -> None:
-    """List the keys of a queue that have waiting tasks, with what blocks each and its next task."""
+def keys(
+    name: str,
+    state: str,
+    limit: int,
+    sort: str | None,
+    prefix: str | None,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """List the keys of a queue that have waiting tasks, with what blocks each, its error and its next task."""
     with reached(given) as api:
-        found = api.get(path(_QUEUE, name) + "/keys", state=state, limit=limit)
+        found = api.get(path(_KEYS, name), state=state, limit=limit, sort=sort, prefix=prefix or None)
     if as_json:
         print_json(found)
         return
-    headings = ["KEY", "WAITING", "RUNNING", "BLOCKED BY", "UNTIL", "HELD BY", "NEXT"]
+    headings = ["KEY", "WAITING", "RUNNING", "BLOCKED BY", "UNTIL", "HELD BY", "NEXT", "ERROR"]
     print_table(headings, [_key_row(one) for one in found.value], "There are no such keys.")
     print_more(found)
 
@@ -123,6 +144,60 @@ def skip(name: str, key: str, as_json: bool, **given: object) -> None:
     with reached(given) as api:
         found = api.post(path(_QUEUE, name) + "/skip", {"key": key})
     print_done(found, f"{plain(key)} no longer waits for {found.value['task_id']}", as_json=as_json)
+
+
+@queue.command()
+@_name
+@click.argument("keys", nargs=-1)
+@click.option(
+    "--by",
+    "action",
+    type=click.Choice(list(_UNBLOCKING)),
+    required=True,
+    help="What happens to the task that holds a key.",
+)
+@click.option("--prefix", help="Only keys that begin with this.")
+@click.option("--all", "-a", "every", is_flag=True, help="Free all keys that a waiting task holds.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Tell what would happen, and change nothing.")
+@yes_flag
+@json_flag
+@api_flags
+def unblock(
+    name: str,
+    keys: tuple[str, ...],
+    action: str,
+    prefix: str | None,
+    every: bool,
+    is_dry: bool,
+    is_sure: bool,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """In strict order, free many keys whose task waits for a retry: skip, retry or cancel that task."""
+    if bool(keys) + bool(prefix) + every != 1:
+        raise click.UsageError("give KEYS, --prefix or --all")
+    body: dict[str, object] = {"action": action}
+    if keys:
+        body["keys"] = keys
+    if prefix:
+        body["prefix"] = prefix
+    verb = _UNBLOCKING[action]
+    with reached(given) as api:
+        if is_dry or not is_sure:
+            found = api.call("POST", path(_KEYS, name), {"dry_run": True}, body, timeout=BULK_TIMEOUT_SECONDS)
+            what = f"{verb} {counted(found.value['matching'], 'key')} of {plain(name)}"
+            if not as_json:
+                for one in found.value.get("first", []):
+                    click.echo(_preview(one), err=not is_dry)
+            if is_dry:
+                print_done(found, f"would {what}{_left(found)}", as_json=as_json)
+                return
+            if found.value["matching"]:
+                confirm(f"{what[0].upper()}{what[1:]}?", is_sure=is_sure)
+        done = api.call("POST", path(_KEYS, name), None, body, timeout=BULK_TIMEOUT_SECONDS)
+    print_done(
+        done, f"freed {counted(done.value['freed'], 'key')} of {plain(name)}{_left(done)}", as_json=as_json
+    )
 
 
 @queue.command()
@@ -207,7 +282,20 @@ def _key_row(one: Mapping[str, Any]) -> list[object]:
         utc_text(one["until"]),
         _id(holder),
         _id(head),
+        holder.get("error"),
     ]
+
+
+def _preview(one: Mapping[str, Any]) -> str:
+    error = f" ({plain(one['error'])})" if one["error"] else ""
+    return f"{plain(one['key'])}: {plain(one['task_name'])} {one['task_id']}{error}, then {one['next_task']['task_id']}"
+
+
+def _left(found: Answer) -> str:
+    skipped: int = found.value["skipped"]
+    return (
+        f"; {counted(skipped, 'key')} left alone, whose task runs or whose rate is used up" if skipped else ""
+    )
 
 
 def _id(task: Mapping[str, Any]) -> Id | None:

@@ -1,5 +1,5 @@
-"""Conditions that last: a queue's backlog, a dead worker, a wait for a signal. Rules hear of each once, and again after
-it has ended."""
+"""Conditions that last: a queue's backlog or blocked keys, a dead worker, a wait for a signal. Rules hear of each once,
+and again after it has ended."""
 
 import psycopg
 
@@ -17,6 +17,8 @@ WAIT_SECONDS = 3600.0
 """Nor is a wait that began earlier."""
 MOST_WAITS = 1000
 """The newest, which one check looks at."""
+MOST_KEYS = 1000
+"""Blocked keys of a queue, the oldest, which one check looks at."""
 
 
 async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECONDS) -> int | None:
@@ -25,6 +27,7 @@ async def check(conn: psycopg.AsyncConnection, *, lasting: float = LASTING_SECON
         if not await first_value(conn, sql("lock_conditions")):
             return None
         told = await all_rows(conn, sql("check_backlogs"), {"lasting": lasting})
+        told += await all_rows(conn, sql("check_blocked_keys"), {"most": MOST_KEYS})
         told += await all_rows(conn, sql("check_dead_workers"), {"recent": DEAD_SECONDS})
         told += await all_rows(conn, sql("check_waits"), {"recent": WAIT_SECONDS, "most": MOST_WAITS})
         return await outbox.store_news(conn, [news for _, news in told], [rule for rule, _ in told])

@@ -1,5 +1,5 @@
-"""Alerts as data: queues that stand still, grow or fail, dead and stuck workers, late schedules, failed webhooks, slow
-databases."""
+"""Alerts as data: queues that stand still, grow or fail, blocked keys, dead and stuck workers, late schedules, failed
+webhooks, slow databases."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -29,6 +29,10 @@ LATE_SECONDS = 30.0
 """A tick that is overdue by more than this has no scheduler to handle it."""
 SNAPSHOT_SECONDS = 600.0
 """Dead rows that are kept longer than this slow down claims."""
+BLOCKED_SECONDS = 300.0
+"""A key that a failed task holds for longer needs somebody."""
+MAX_BLOCKED = 1000
+"""Keys of a queue that are looked at, the oldest."""
 DEAD_SECONDS = 3600.0
 """How long an alert tells that a worker died."""
 SNAPSHOT_TRANSACTIONS = 10_000_000
@@ -74,6 +78,16 @@ class OpenBreaker(msgspec.Struct, frozen=True):
     task_name: str | None = None
 
 
+class BlockedQueue(msgspec.Struct, frozen=True):
+    """A queue with keys that a failed task, which waits for another attempt, has held for more than `BLOCKED_SECONDS`:
+    the first `since` then. There may be more if `is_capped`."""
+
+    queue_name: str
+    keys: int
+    since: datetime
+    is_capped: bool
+
+
 class DeadWorker(msgspec.Struct, frozen=True):
     """A worker that was declared dead: it sent no heartbeat and did not deregister."""
 
@@ -110,9 +124,9 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything to report. Counts of webhooks and schedules stop at `MAX_WEBHOOKS`.
 
     Each list has the first `MAX_QUEUES`: of `unserved` those that have waited longest, of `paused` the fullest, of
-    `growing` those that grew most, of `breakers` those that opened first. Where there are more, `counts` says how many,
-    by the name of the list; of `unserved` it counts up to 1,000. A queue of another list is not in `growing`.
-    `dead_workers` died in the last `DEAD_SECONDS`.
+    `growing` those that grew most, of `breakers` those that opened first, of `blocked` those with the most keys. Where
+    there are more, `counts` says how many, by the name of the list; of `unserved` it counts up to 1,000, and `blocked` it
+    doesn't count. A queue of another list is not in `growing`. `dead_workers` died in the last `DEAD_SECONDS`.
     `has_worker`: at least one is alive and claims.
     `schedules_late` is how many seconds the earliest tick is overdue, None if none is late; `late_schedules` counts
     them.
@@ -129,6 +143,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     default_passwords: list[str]
     paused: list[PausedQueue] = []
     breakers: list[OpenBreaker] = []
+    blocked: list[BlockedQueue] = []
     growing: list[GrowingQueue] = []
     dead_workers: list[DeadWorker] = []
     stuck_workers: list[StuckWorker] = []
@@ -144,6 +159,7 @@ async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> A
     unserved, counts["unserved"] = await _first(conn, sql("unserved_queues"), UnservedQueue, **chosen)
     paused, counts["paused"] = await _first(conn, sql("paused_queues"), PausedQueue, **chosen)
     breakers, counts["breakers"] = await _first(conn, sql("open_breakers"), OpenBreaker, **chosen)
+    blocked = await find_blocked(conn, readable)
     standing = {queue.queue_name for queue in (*unserved, *paused, *breakers)}
     growing = [
         queue
@@ -172,6 +188,7 @@ async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> A
             default_passwords=[],
             paused=paused,
             breakers=breakers,
+            blocked=blocked,
             growing=growing[:MAX_QUEUES],
             counts=_of_cut(counts),
         )
@@ -190,6 +207,7 @@ async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> A
         default_passwords=usernames,
         paused=paused,
         breakers=breakers,
+        blocked=blocked,
         growing=growing[:MAX_QUEUES],
         dead_workers=dead,
         stuck_workers=stuck[:MAX_QUEUES],
@@ -208,6 +226,18 @@ async def open_breakers(conn: psycopg.AsyncConnection) -> list[OpenBreaker]:
     """Only `Alerts.breakers`."""
     found, _ = await _first(conn, sql("open_breakers"), OpenBreaker, queues=None)
     return found
+
+
+async def find_blocked(conn: psycopg.AsyncConnection, readable: Readable = None) -> list[BlockedQueue]:
+    """Only `Alerts.blocked`."""
+    params = {
+        "seconds": BLOCKED_SECONDS,
+        "most_keys": MAX_BLOCKED,
+        "most": MAX_QUEUES,
+        "queues": as_list(readable),
+    }
+    rows = await all_rows(conn, sql("blocked_queues"), params, prepare=True)
+    return [BlockedQueue(*row) for row in rows]
 
 
 async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:

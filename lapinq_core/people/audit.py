@@ -80,6 +80,23 @@ async def amend(conn: psycopg.AsyncConnection, entry_id: int, name: str, more: i
     await conn.execute(sql("amend_audit"), params, prepare=True)
 
 
+async def count(
+    conn: psycopg.AsyncConnection, entry: Entry, entry_id: int | None, name: str, more: int
+) -> int | None:
+    """Records `entry` with the number `more` under `name`, or adds it to that of the entry `entry_id`, if it is one.
+
+    Returns the entry's id; None while there is nothing to count.
+    """
+    if not more:
+        return entry_id
+    if entry_id is None:
+        return await record(
+            conn, msgspec.structs.replace(entry, details={**(entry.details or {}), name: more})
+        )
+    await amend(conn, entry_id, name, more)
+    return entry_id
+
+
 async def list_entries(
     conn: psycopg.AsyncConnection, chosen: AuditFilter, limit: int
 ) -> tuple[list[Recorded], int | None]:

@@ -31,7 +31,7 @@ notify_rules = sa.Table(
     ),
     sa.CheckConstraint(
         "events <> '{}' AND events <@"
-        " ARRAY['error.new', 'error.regressed', 'backlog', 'worker.dead', 'breaker', 'wait']",
+        " ARRAY['error.new', 'error.regressed', 'backlog', 'worker.dead', 'breaker', 'wait', 'blocked']",
         name="lapinq_notify_rules_events_check",
     ),
 )

@@ -100,6 +100,13 @@ delayed = sa.Table(
         postgresql_where=sa.text("parked_for IS NOT NULL"),
     ),
     sa.Index("lapinq_delayed_parked_due", "due_at", postgresql_where=sa.text("parked_for IS NOT NULL")),
+    sa.Index(
+        "lapinq_delayed_keys",
+        "queue_name",
+        sa.text("least(starts, 1)"),
+        "id",
+        postgresql_where=sa.text("lane IS NOT NULL"),
+    ),
     postgresql_with=HOT,
 )
 

@@ -164,14 +164,8 @@ async def _change(
     try:
         async with conn.transaction():
             step = await _look(conn, statement, walk, batch, entry.actor, newest_first=newest_first)
-            if not step.done:
-                return msgspec.structs.replace(step, entry_id=entry_id)
-            if entry_id is None:
-                details = {**(entry.details or {}), counted: step.done}
-                entry_id = await audit.record(conn, msgspec.structs.replace(entry, details=details))
-            else:
-                await audit.amend(conn, entry_id, counted, step.done)
-            return msgspec.structs.replace(step, entry_id=entry_id)
+            noted = await audit.count(conn, entry, entry_id, counted, step.done)
+            return msgspec.structs.replace(step, entry_id=noted)
     except STOPPED:
         return None
 

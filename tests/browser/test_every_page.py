@@ -25,6 +25,7 @@ PAGES = [
     "/tasks/new",
     "/queues",
     "/queue?name=default",
+    "/queue/keys?name=in%20order",
     "/limits",
     "/key?name=acme",
     "/waits",
@@ -79,6 +80,12 @@ WIDER = """(width) => document.scrollingElement.scrollWidth <= width ? []
         .map((one) => one.outerHTML.slice(0, 160))"""
 """What does not fit."""
 FAILING = {"task_name": "loads", "module_path": "json", "args": ["x" * 3000], "max_retries": 0}
+HELD = {
+    "queue_name": "in order",
+    "key": "a-device-with-a-rather-long-name-in-which-no-space-stands-to-break-it",
+    "max_retries": 3,
+    "retry_delay": 3600,
+}
 TOLD = {"webhook_url": "https://nowhere.invalid/a/rather/long/path/of/a/webhook/that/is/shown/in/a/list"}
 PROFILED = {
     "module_path": "tests.support.sample.tasks",
@@ -135,6 +142,11 @@ def address(
         enqueue(queue_name="mail", scheduled_at="2100-01-01T00:00:00Z")
         later = {**JOB, "queue_name": "many", "scheduled_at": "2100-01-01T00:00:00Z"}
         assert admin.post("/api/v1/enqueue/batch", json=[later] * 60).status_code == 201
+        admin.patch("/api/v1/queues/in%20order", json={"order": "strict_per_key"}).raise_for_status()
+        for _ in range(2):
+            enqueue(**{**FAILING, **HELD})
+        keys = "/api/v1/queues/in%20order/keys"
+        eventually(lambda: [one for one in admin.get(keys).json() if one["holder"]["error"]])
         found["id"] = enqueue(queue_name="a queue with a rather long name", **FAILING, **TOLD)
         for name, timezone in (("nightly", "UTC"), (LONG_NAME, "America/Argentina/ComodRivadavia")):
             answer = admin.post("/api/v1/schedules", json={"name": name, "timezone": timezone, **SCHEDULED})

@@ -116,6 +116,42 @@ def test_an_admin_edits_the_policy_of_a_queue(
         expect(policy).to_contain_text(changed)
 
 
+def test_blocked_keys_are_freed_one_by_one_and_all_that_match(
+    page: Page, admin: httpx.Client, enqueue: Enqueue, axe: CheckAccess
+) -> None:
+    admin.patch("/api/v1/queues/devices", json={"order": "strict_per_key"}).raise_for_status()
+    failing = {"module_path": "tests.support.sample.tasks", "task_name": "fail", "retry_delay": 3600}
+    for number in range(12):
+        key = {"queue_name": "devices", "key": f"device-{number}"}
+        enqueue(**failing, **key, args=["away"])
+        enqueue(**key)
+    page.goto("/queue?name=devices")
+    table = page.get_by_role("region", name="Blocked keys")
+    expect(table.get_by_role("button", name="Start the next task of")).to_have_count(12)
+    expect(table.get_by_text("12 of 12")).to_be_visible()
+    last = table.get_by_role("button", name="Start the next task of device-11")
+    last.focus()
+    last.press("Enter")
+    expect(table.locator("#key-device-11")).to_have_count(0)
+    table.get_by_role("link", name="See all").click()
+    expect(page.get_by_role("heading", name="Blocked keys of devices")).to_be_visible()
+    axe(page)
+    page.get_by_label("Beginning of the key").fill("device-1")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("2 blocked keys")).to_be_visible()
+    page.get_by_role("button", name="Start next of all").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Start the next task of 2 keys?")
+    expect(dialog.get_by_role("listitem")).to_have_text(
+        [f"device-{number}: fail (ValueError: away), then factorial" for number in (1, 10)]
+    )
+    axe(dialog)
+    dialog.get_by_role("button", name="Start next of all").click()
+    expect(page.get_by_text("The next tasks of 2 keys may start.")).to_be_visible()
+    expect(page.get_by_text("0 blocked keys")).to_be_visible()
+    expect(page.get_by_role("button", name="Start next of all")).to_have_count(0)
+
+
 def test_save_is_in_sight_in_a_long_policy_and_shows_what_its_order_has(page: Page, enqueue: Enqueue) -> None:
     enqueue(queue_name="short screens")
     for width, height in ((1440, 900), (390, 700)):

@@ -12,6 +12,7 @@ import msgspec
 from lapinq_core.domain.alerts.news import (
     MAX_ERROR,
     Backlog,
+    BlockedKeys,
     BreakerNews,
     DeadWorker,
     ErrorNews,
@@ -20,6 +21,7 @@ from lapinq_core.domain.alerts.news import (
     RegressedError,
     Trial,
 )
+from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.breaker import why_open
 
 MAX_SENTENCES = 20
@@ -96,6 +98,11 @@ def sentence_of(news: News) -> str:
                 f"Backlog in {news.queue_name}: the oldest task has waited {_span(news.oldest_seconds)}, longer than"
                 f" {_span(news.limit_seconds)}; {news.pending} pending"
             )
+        case BlockedKeys():
+            return (
+                f"{counted(news.keys, 'blocked key')} in {news.queue_name}: a failed task has held {news.key} for"
+                f" {_span(news.oldest_seconds)}, longer than {_span(news.limit_seconds)}"
+            )
         case DeadWorker():
             return f"Worker {news.worker_name} died at {_time(news.dead_at)}"
         case BreakerNews():
@@ -130,6 +137,8 @@ def link_of(news: News, public_url: str | None) -> str | None:
             path = f"function?name={quote(task, safe='')}"
         case Backlog() | BreakerNews():
             path = f"queue?name={quote(news.queue_name, safe='')}"
+        case BlockedKeys():
+            path = f"queue/keys?name={quote(news.queue_name, safe='')}"
         case DeadWorker():
             path = f"workers/{news.worker_id}"
         case NewWait(signals=[name]):

@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     DEAD_WORKER = "worker.dead"
     BREAKER = "breaker"
     WAIT = "wait"
+    BLOCKED = "blocked"
 
 
 class ErrorNews(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,17 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=
     queue_name: str
     oldest_seconds: float
     pending: int
+    limit_seconds: float
+
+
+class BlockedKeys(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="blocked"):
+    """A failed task, which waits for another attempt, has held `key` of a queue in strict order for longer than a rule
+    allows; `keys` is of how many keys this is true."""
+
+    queue_name: str
+    keys: int
+    key: str
+    oldest_seconds: float
     limit_seconds: float
 
 
@@ -87,7 +99,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="t
     sent_by: str
 
 
-News = NewError | RegressedError | Backlog | DeadWorker | BreakerNews | NewWait | Trial
+News = NewError | RegressedError | Backlog | BlockedKeys | DeadWorker | BreakerNews | NewWait | Trial
 
 MAX_ERROR = 300
 """Characters of an error in a message."""

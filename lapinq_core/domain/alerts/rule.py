@@ -18,7 +18,7 @@ MAX_QUEUES = 100
 MIN_BACKLOG_SECONDS = 10.0
 MAX_BACKLOG_SECONDS = 7 * 86_400.0
 BACKLOG_SECONDS = 300.0
-"""How long the oldest ready task may wait, unless the rule says otherwise."""
+"""How long the oldest ready task may wait, or a failed task hold a key, unless the rule says otherwise."""
 
 
 class Channel(StrEnum):
@@ -32,7 +32,7 @@ class Channel(StrEnum):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Who is notified of what. `url` is for webhooks and Slack, `addresses` for mail. `queues` None means all.
 
-    `backlog_seconds` is how long the oldest ready task of a queue may wait.
+    `backlog_seconds` is how long the oldest ready task of a queue may wait, or a failed task hold a key.
     """
 
     name: str

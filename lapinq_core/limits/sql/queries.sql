@@ -42,6 +42,10 @@ SELECT failures_in_row, failure_share, window_seconds, least_attempts, retry_aft
  WHERE kind = %(kind)s::text
    AND name = %(name)s::text
 
+-- name: holder_of_key
+-- The task of a key that started last. Locks nothing. Relies on lapinq_keys_pkey.
+SELECT holder::text FROM lapinq_keys WHERE queue_name = %(queue)s::text AND key = %(key)s::text
+
 -- name: list_other_sources
 -- The modules that declare limits, policies or circuit breakers, but for some. Locks nothing. Reads all of lapinq_limits,
 -- lapinq_circuit_breakers and lapinq_queues, which are small.

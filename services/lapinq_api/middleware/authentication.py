@@ -57,7 +57,7 @@ _PAGES = (
 )
 _CREDENTIALS = frozenset({b"x-api-key", b"cookie"})
 _FOR_PAGES = "the dashboard needs a session; the API is below /api/v1"
-_BELOW = ("/tasks/", "/schedules/", "/workers/", "/workflows/", "/errors/", "/admin/", "/account/")
+_BELOW = ("/queue/", "/tasks/", "/schedules/", "/workers/", "/workflows/", "/errors/", "/admin/", "/account/")
 
 
 class Authentication:

@@ -62,7 +62,12 @@ def read_number(query: Mapping[str, str]) -> int | None:
 
 def next_text(last: str | None) -> dict[str, str] | None:
     """The cursor header after the text `last`; None if there is no next page."""
-    return None if last is None else {CURSOR_HEADER: urlsafe_b64encode(last.encode()).decode()}
+    return None if last is None else {CURSOR_HEADER: cursor_after_text(last)}
+
+
+def cursor_after_text(last: str) -> str:
+    """The cursor after the text `last`."""
+    return urlsafe_b64encode(last.encode()).decode()
 
 
 def read_text(query: Mapping[str, str]) -> str | None:

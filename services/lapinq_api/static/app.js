@@ -18,6 +18,7 @@ import { listenForStrips } from "./strips.js";
 import { drawTabs } from "./tabs.js";
 import { tellTimes } from "./times.js";
 import { drawTrees, listenForSearch } from "./tree.js";
+import { listenForUnblocking } from "./unblock.js";
 
 tellTimes(document);
 listenForActions();
@@ -27,6 +28,7 @@ listenForKeptForms();
 listenForSelection();
 listenForStrips();
 listenForBulk();
+listenForUnblocking();
 listenForKeys();
 listenForPalette();
 listenForPlaces();

@@ -5,6 +5,7 @@ from lapinq_core.db.rows import all_rows
 from tests.support.rows.alerts import add_rule, notices
 from tests.support.rows.decisions import asking
 from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
+from tests.support.rows.held_keys import fail_first
 
 
 async def make_older(conn: Conn, queue: str, seconds: float) -> None:
@@ -74,6 +75,23 @@ async def test_a_paused_queue_has_no_backlog_and_a_disabled_rule_forgets_it(conn
     await conn.execute("UPDATE lapinq_notify_rules SET is_enabled = false")
     assert await conditions.check(conn, lasting=0) == 0
     assert await all_rows(conn, "SELECT subject FROM lapinq_notify_conditions") == []
+
+
+async def test_blocked_keys_are_told_once_and_again_after_they_were_free(conn: Conn) -> None:
+    await add_rule(conn, events=["blocked"], backlog_seconds=100, queues=["default"])
+    held = await fail_first(conn, await add_worker(conn), ["a", "b"])
+    assert await conditions.check(conn) == 0
+    await conn.execute("UPDATE lapinq_attempts SET finished_at = finished_at - interval '200 s'")
+    assert [await conditions.check(conn) for _ in range(2)] == [1, 0]
+    [(rule, event, details)] = await notices(conn)
+    assert (rule, event) == ("everything", "blocked")
+    assert details.pop("key") in held
+    assert 200 <= details.pop("oldest_seconds") < 210
+    assert details == {"event": "blocked", "queue_name": "default", "keys": 2, "limit_seconds": 100}
+    await pause(conn, "default")
+    assert await conditions.check(conn) == 0
+    await conn.execute("UPDATE lapinq_queues SET paused_at = NULL")
+    assert await conditions.check(conn) == 1
 
 
 async def test_a_dead_worker_is_told_once_to_each_rule_that_asks(conn: Conn) -> None:

@@ -10,8 +10,9 @@ from lapinq_core.people.audit import Author
 from lapinq_core.tasks import queues
 from tests.support.database.plans import nodes, plan
 from tests.support.rows import schedules
-from tests.support.rows.factories import Conn, Connections, add_worker, enqueue, make_late, pause
+from tests.support.rows.factories import Conn, Connections, add_worker, claim, enqueue, make_late, pause
 from tests.support.rows.figures import put_levels
+from tests.support.rows.held_keys import fail_first
 
 ADA = Author(actor_kind=ActorKind.USER, actor="ada")
 NOTHING = Alerts(
@@ -100,6 +101,20 @@ async def test_paused_queues_are_told_with_who_and_why(conn: Conn) -> None:
     assert (found[0].paused_by, found[0].reason) == ("ada", "the receiver is down")
     await queues.resume(conn, "full", by=ADA)
     assert [one.queue_name for one in (await alerts.current(conn)).paused] == ["empty"]
+
+
+async def test_queues_with_keys_that_a_failed_task_holds_for_long_are_told(conn: Conn) -> None:
+    worker = await add_worker(conn)
+    await fail_first(conn, worker, ["a", "b"])
+    await enqueue(conn, 2, key="runs")
+    await claim(conn, worker, 1)
+    assert (await alerts.current(conn)).blocked == []
+    await conn.execute("UPDATE lapinq_attempts SET finished_at = finished_at - interval '6 min'")
+    [found] = (await alerts.current(conn, {"default"})).blocked
+    assert (found.queue_name, found.keys, found.is_capped) == ("default", 2, False)
+    assert (await alerts.current(conn, {"other"})).blocked == []
+    await pause(conn, "default")
+    assert (await alerts.current(conn)).blocked == []
 
 
 async def test_a_worker_that_died_is_told_for_an_hour(conn: Conn) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.decide import Retry
+from lapinq_core.limits.blocked_keys import KeyFilter, KeySort, list_keys
 from lapinq_core.lookup.blocking import KeyFull, KeyRate, LimitShort
 from lapinq_core.lookup.why_not_running import FairTurn, InLine, Reason, find_reason
 from lapinq_core.tasks import worker_verbs
@@ -92,6 +93,11 @@ async def test_claims_leave_what_is_blocked_and_take_what_is_not(
         while more := await claim(conn, worker, 50, queue):
             taken += more
         assert free(await reasons(conn, queue)) == {}, (seed, rules, "left though not blocked")
+        by_key, by_age = [
+            {one.key for one in (await list_keys(conn, queue, KeyFilter(sort=sort), 50)).keys}
+            for sort in KeySort
+        ]
+        assert by_key == by_age, (seed, rules, "found by what blocks them")
         running += taken
         rand.shuffle(running)
         done, back, again, running = running[:2], running[2:4], running[4:5], running[5:]

@@ -9,7 +9,7 @@ import pytest
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Fail, Retry
-from lapinq_core.limits.blocked_keys import KeyState, list_keys
+from lapinq_core.limits.blocked_keys import KeyFilter, list_keys
 from lapinq_core.limits.breakers import put_breaker
 from lapinq_core.lookup.blocking import (
     HeadState,
@@ -134,7 +134,7 @@ async def test_in_strict_order_a_key_waits_for_its_head(database: str, conn: Con
     # A retry of its workflow makes a task wait for its parents again, also one that was tried.
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_never() WHERE id = %s", (first,))
     assert await told(conn, second) == (KeyOrder(first, HeadState.READY, None, "default", of_key(0)), KEY)
-    [listed] = (await list_keys(conn, "default", KeyState.BLOCKED, 5)).keys
+    [listed] = (await list_keys(conn, "default", KeyFilter(), 5)).keys
     assert (listed.holder and listed.holder.task_id, listed.until) == (first, None)
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() WHERE id = %s", (first,))
 

@@ -7,13 +7,14 @@ import json
 import uuid
 
 from lapinq_core.limits import breakers
-from lapinq_core.limits.blocked_keys import MOST_COUNTED
+from lapinq_core.limits.blocked_keys import MOST_COUNTED, MOST_FOUND
 from lapinq_core.limits.named_limits import MAX_WAITING
 from lapinq_core.tasks.claim_facts import LaneMark
 from lapinq_core.tasks.claiming import HIGHEST_RANK, LOWEST_MARK
 from tests.integration.plans.hot_path import Params, Session, Statement
 from tests.integration.plans.laned import (
     BLOCKED,
+    HELD,
     LANES,
     LIMITED,
     ORDERS,
@@ -104,8 +105,9 @@ def _ended(laned: Laned) -> Params:
     }
 
 
-def _keys(queue: str, *, only_blocked: bool) -> Params:
+def _keys(queue: str, *, only_blocked: bool, by_age: bool = False) -> Params:
     params = {"queue": queue, "after": "", "limit": 20, "only_blocked": only_blocked, "also_running": False}
+    params |= {"by_age": by_age, "after_id": None, "beginning": "", "most_found": MOST_FOUND}
     return {**params, "most": 2000, "most_counted": MOST_COUNTED}
 
 
@@ -187,6 +189,37 @@ SHOWING = [
             ),
             ("tasks_of_key", {"queues": [*ORDERS, LIMITED], "key": _KEY, "limit": FEW}, 200),
         )
+    ),
+    # What a function looks at shows in its pages alone.
+    Statement(
+        "list_waiting_keys",
+        lambda _: _keys("strict_per_key", only_blocked=True, by_age=True),
+        rows=30 * WAITING_EACH + HELD,
+        pages=10 * HELD,
+        stale=(30 * WAITING_EACH + HELD + 200 * BLOCKED, 10 * HELD),
+        use="by age",
+        whole=LIMITS_AND_RUNNING,
+    ),
+    Statement(
+        "find_held_keys",
+        lambda _: {"queue": "strict_per_key", "beginning": "", "keys": None, "most": MOST_FOUND, "told": 10},
+        rows=3 * HELD,
+        pages=10 * HELD,
+    ),
+    Statement(
+        "blocked_queues",
+        lambda _: {"queues": None, "seconds": 300.0, "most_keys": 1000, "most": 20},
+        rows=2 * HELD,
+        pages=13 * HELD,
+    ),
+    Statement(
+        "free_keys",
+        lambda _: {
+            "queue": "strict_per_key",
+            "ids": [f"00fd0000-{n:04x}-7000-8000-000000000000" for n in range(1, 6)],
+        },
+        rows=30,
+        pages=100,
     ),
     Statement(
         "read_policy",

@@ -15,6 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 LANES = 10_000
 BLOCKED = 100
+HELD = 1000
+"""Keys of the queue in strict order that a delayed task holds."""
 WAITING_EACH = 200
 """Of a blocked key, so 20,000 tasks of each queue are ahead of all that may start."""
 WORKER = "00000000-0000-0000-0000-000000000003"
@@ -83,11 +85,24 @@ SELECT r.queue_name, r.lane, split_part(r.lane, chr(31), 2), bool_and(m.is_open)
  WHERE r.lane IS NOT NULL
  GROUP BY r.queue_name, r.lane, r.units;
 
+-- Tasks that failed once and hold their key.
+CREATE TEMPORARY TABLE held AS
+SELECT ('00fd' || lpad(to_hex(k), 8, '0') || '70008000000000000000')::uuid AS id, 'strict_per_key' AS queue,
+       'm' || lpad(k::text, 6, '0') AS key
+  FROM generate_series(1, %(held)s) AS k;
+
+INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, lane)
+SELECT id, now() + interval '1 hour', queue, 0, 1, key FROM held;
+
+INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, claimed_at, finished_at)
+SELECT id, 1, false, 'failed', 'no', now() - interval '1 hour', now() - interval '1 hour' FROM held;
+
 -- Keys that were used, and what runs: a task of each blocked key, and of the limit as many as may.
 INSERT INTO lapinq_keys (queue_name, key, tokens, tokens_at, holder, changed_at)
-SELECT queue_name, lane, 9, now(), gen_random_uuid(), now()
-  FROM lapinq_lanes
- WHERE queue_name = ANY (%(orders)s::text[]);
+SELECT l.queue_name, l.lane, 9, now(), coalesce(h.id, gen_random_uuid()), now()
+  FROM lapinq_lanes l
+  LEFT JOIN held h ON h.queue = l.queue_name AND h.key = l.lane
+ WHERE l.queue_name = ANY (%(orders)s::text[]);
 
 INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, lane, units)
 SELECT id, id, %(worker)s, queue_name, 0, 1, now(), now() + interval '1 hour', lane, units
@@ -140,6 +155,7 @@ def laned(url: str) -> Generator[Laned]:
         "blocked": BLOCKED,
         "each": WAITING_EACH,
         "lanes": LANES,
+        "held": HELD,
     }
     past_the_trigger = make_conninfo(url, options="-c session_replication_role=replica")
     with psycopg.connect(past_the_trigger, autocommit=True) as conn:

@@ -22,7 +22,7 @@ from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.error_groups import trends
 from lapinq_core.figures import levels, rollups, task_rollups
 from lapinq_core.limits import blocked_keys, named_limits
-from lapinq_core.limits.blocked_keys import KeyState, WaitingKeys
+from lapinq_core.limits.blocked_keys import KeyFilter, KeySort, WaitingKeys
 from lapinq_core.limits.policies import QueuePolicy
 from lapinq_core.lookup import measure, overview, slowest
 from lapinq_core.lookup.overview import QueueNow
@@ -31,6 +31,7 @@ from lapinq_core.tasks.queues import MAX_REASON, QueueDetails
 
 MORE_WORKERS = 2
 MAX_BLOCKED_KEYS = 20
+MAX_COUNTED_KEYS = 1000
 
 
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
@@ -84,14 +85,15 @@ async def _read(
 
 
 async def _blocked_keys(conn: psycopg.AsyncConnection, queue: str, policy: QueuePolicy) -> WaitingKeys | None:
-    """The first keys that the policy blocks; None if it has no rule for keys."""
+    """The oldest keys that the policy blocks; None if it has no rule for keys."""
     if (
         policy.max_running_per_key is None
         and policy.rate_per_key is None
         and policy.order is not StartOrder.STRICT_PER_KEY
     ):
         return None
-    return await blocked_keys.list_keys(conn, queue, KeyState.BLOCKED, MAX_BLOCKED_KEYS)
+    chosen = KeyFilter(sort=KeySort.AGE)
+    return await blocked_keys.list_keys(conn, queue, chosen, MAX_BLOCKED_KEYS, MAX_COUNTED_KEYS)
 
 
 def _outlook(queue: QueueDetails, now_in: QueueNow) -> Outlook:

@@ -70,7 +70,11 @@ class RuleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     addresses: Annotated[Addresses | None, doc("Mail addresses, for `mail`.")] = None
     queues: Annotated[Queues | None, doc("Only events of these queues. Default: all queues.")] = None
     backlog_seconds: Annotated[
-        Backlog, doc("How long the oldest ready task of a queue may wait.", default=BACKLOG_SECONDS)
+        Backlog,
+        doc(
+            "How long the oldest ready task of a queue may wait, or a failed task hold a key.",
+            default=BACKLOG_SECONDS,
+        ),
     ] = BACKLOG_SECONDS
     is_enabled: Annotated[bool, doc("Whether it sends messages.", default=True)] = True
 

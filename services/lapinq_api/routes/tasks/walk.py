@@ -54,12 +54,17 @@ async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> 
     application stops (503) or the caller has lost the permission (401, 403). Changes made until then stay. A walk over
     a single task does not count towards the limit.
     """
+    walker = _Walker(state, request, act)
     if chosen.first is not None and chosen.first == chosen.last:
-        return await _cancel_on_disconnect(
-            request, _Walker(state, request, act).run_for_one(chosen, chosen.first)
-        )
+        return await _cancel_on_disconnect(request, walker.run_for(chosen, [chosen.first]))
     with state.walks.hold(CALLER.get()):
-        return await _cancel_on_disconnect(request, _Walker(state, request, act).run(chosen))
+        return await _cancel_on_disconnect(request, walker.run(chosen))
+
+
+async def walk_these(state: State, request: Request, chosen: TaskFilter, ids: list[str], act: Act) -> Tally:
+    """As `walk`, for those of the tasks `ids` that match `chosen`."""
+    with state.walks.hold(CALLER.get()):
+        return await _cancel_on_disconnect(request, _Walker(state, request, act).run_for(chosen, ids))
 
 
 class _Walker:
@@ -81,11 +86,13 @@ class _Walker:
                 break
         return self._tally
 
-    async def run_for_one(self, chosen: TaskFilter, task_id: str) -> Tally:
-        """As `run`, for one task that alone can match."""
+    async def run_for(self, chosen: TaskFilter, ids: list[str]) -> Tally:
+        """As `run`, for these tasks alone."""
         if walk := await self._state.database.scan(bulk.begin, chosen):
-            step = await self._step(walk, Batch(size=1, ids=[task_id]))
-            await self._look_again(walk, step.left)
+            for start in range(0, len(ids), INITIAL_SIZE):
+                batch = ids[start : start + INITIAL_SIZE]
+                step = await self._step(walk, Batch(size=len(batch), ids=batch))
+                await self._look_again(walk, step.left)
         return self._tally
 
     async def _look_again(self, walk: Walk, left: list[str]) -> None:

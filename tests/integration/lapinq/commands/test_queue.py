@@ -72,6 +72,17 @@ def test_blocked_keys_are_listed_and_freed(command_database: str, at_server: tup
     assert re.fullmatch(rf"a/1 +1 +0 +order +{later:%Y-%m-%d.%H:%M}.* {holder} +{head}", line), line
     [told] = json.loads(lapinq_at(at_server, "queue", "keys", name, "--state", "waiting", "--json").stdout)
     assert (told["key"], told["waiting"], told["holder"]["started_at"]) == ("a/1", 1, None)
+    aged = lapinq_at(at_server, "queue", "keys", name, "--sort", "age", "--prefix", "a/", "--json")
+    assert [one["key"] for one in json.loads(aged.stdout)] == ["a/1"]
+    all_of = ("queue", "unblock", name, "--by", "skip", "--all")
+    tried = lapinq_at(at_server, *all_of, "--dry-run")
+    preview = f"a/1: add {holder}, then {head}\nwould start the next tasks of 1 key of {name}\n"
+    assert (tried.exit_code, tried.stdout) == (0, preview), tried.stderr
+    assert lapinq_at(at_server, *all_of, "a/1", "-y").exit_code == 2
+    asked = lapinq_at(at_server, *all_of[:-1], "--prefix", "a", stdin="n\n")
+    assert (asked.exit_code, "Start the next tasks of 1 key of devices? [y/N]" in asked.stderr) == (1, True)
+    none = lapinq_at(at_server, *all_of[:-1], "b", "-y")
+    assert (none.exit_code, none.stdout) == (0, f"freed 0 keys of {name}\n")
     freed = lapinq_at(at_server, "queue", "skip", name, "a/1")
     assert (freed.exit_code, freed.stdout) == (0, f"a/1 no longer waits for {holder}\n")
     assert lapinq_at(at_server, "queue", "keys", name).stderr == "There are no such keys.\n"

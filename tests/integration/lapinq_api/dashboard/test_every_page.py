@@ -102,8 +102,8 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
     return [
         "/", f"/tasks?queue={IN_PATH}", "/tasks/new", f"/tasks/{failed}", f"/tasks/{running}",
         f"/tasks/{failed}/profile", f"/tasks/{failed}/again", f"/errors?queue={IN_PATH}", f"/errors/{group['id']}",
-        f"/queues?q={IN_PATH}", f"/queue?name={IN_PATH}", "/limits", f"/key?name={IN_PATH}",
-        f"/functions?q={IN_PATH}", f"/function?name={IN_PATH}",
+        f"/queues?q={IN_PATH}", f"/queue?name={IN_PATH}", f"/queue/keys?name={IN_PATH}", "/limits",
+        f"/key?name={IN_PATH}", f"/functions?q={IN_PATH}", f"/function?name={IN_PATH}",
         f"/workflows?name={IN_PATH}", f"/workflows/{workflow['workflow_id']}",
         f"/schedules?name={IN_PATH}", "/schedules/new", f"/schedules/{IN_PATH}", f"/schedules/{IN_PATH}/edit",
         f"/schedules/{IN_PATH}/run",
@@ -151,6 +151,7 @@ WRONG = {
     "/queue": ["", "name=", "name=%07", "name=" + "x" * 256, "name=a&window=2h"],
     "/functions": ["q=%00", "window=2h", "sort=size", "cursor=x"], "/function": ["", "name=%07", "name=a&window=2h"],
     "/key": ["", "name=%07", "name=" + "x" * 256, "name=a&queue=%07"],
+    "/queue/keys": ["", "name=a&prefix=%07", "name=a&cursor=x", "name=a&prefix=" + "x" * 256],
     "/schedules": ["queue=%00", "state=lost", "name=%00", "cursor=%22%3E", "cursor=x"],
     f"/schedules/{IN_PATH}": ["cursor=x", "cursor=0001-01-01T00:00:00%2B14:00"],
     "/workflows": ["status=lost", "name=%00", "cursor=x"], f"/workflows/{NIL}": ["status=lost", "fold=x", "cursor=x"],

@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "ProgressRequest": {"progress": 50},
     "PolicyChange": {"rate": {"limit": 5, "period_seconds": 60}, "order": "fair", "weights": {"gold": 3}},
     "SkipRequest": {"key": "hostile"},
+    "UnblockRequest": {"action": "skip", "keys": ["hostile"], "prefix": "host"},
     "LimitRequest": {"max_running": 5},
     "BreakerRequest": {"failures_in_row": 5},
     "PauseRequest": {"reason": "hostile"},

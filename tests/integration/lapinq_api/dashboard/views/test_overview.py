@@ -16,6 +16,7 @@ from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.figures import alerts
 from lapinq_core.figures.alerts import (
     Alerts,
+    BlockedQueue,
     DeadWorker,
     MissingPartition,
     OldSnapshot,
@@ -180,6 +181,7 @@ def test_what_nobody_does_and_what_slows_everything_is_told_or_that_all_is_well(
                 OpenBreaker("maps", "half_open", now, now, 12, 20, 60.0, 1),
                 OpenBreaker("", "open", now, now, 5, None, 60.0, 7, "resize"),
             ],
+            blocked=[BlockedQueue("devices", 1000, now, True), BlockedQueue("orders", 1, now, False)],
             growing=[GrowingQueue("video", 900, 600, 120.0)],
             dead_workers=[DeadWorker(new_id(), "box-7", now)],
             stuck_workers=[
@@ -213,6 +215,9 @@ def test_what_nobody_does_and_what_slows_everything_is_told_or_that_all_is_well(
         "The circuit breaker of the task resize opened",
         "5 attempts failed in a row. It tries one task",
         'href="function?name=resize"',
+        "000+ keys of queue devices wait for failed tasks to be tried again, the first since",
+        "1 key of queue orders waits for a failed task",
+        'href="queue/keys?name=devices"',
         "Queue video is growing: 900 ready tasks, 600 were ready 2 min earlier",
         "Worker box-7 died",
     ):

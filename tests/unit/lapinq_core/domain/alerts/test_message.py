@@ -19,6 +19,7 @@ from lapinq_core.domain.alerts.message import (
 )
 from lapinq_core.domain.alerts.news import (
     Backlog,
+    BlockedKeys,
     BreakerNews,
     DeadWorker,
     NewError,
@@ -57,6 +58,11 @@ def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.
             Backlog(queue_name="a/b c", oldest_seconds=3725, pending=9, limit_seconds=300),
             "Backlog in a/b c: the oldest task has waited 1 h 2 min, longer than 5 min; 9 pending",
             "queue?name=a%2Fb%20c",
+        ),
+        (
+            BlockedKeys(queue_name="a/b", keys=3, key="x", oldest_seconds=3725, limit_seconds=300),
+            "3 blocked keys in a/b: a failed task has held x for 1 h 2 min, longer than 5 min",
+            "queue/keys?name=a%2Fb",
         ),
         (
             DeadWorker(worker_id="38bc81d3", worker_name="web-1", dead_at=AT),

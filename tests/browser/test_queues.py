@@ -9,6 +9,8 @@ from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 
+SAMPLE = {"module_path": "tests.support.sample.tasks"}
+
 
 def row(page: Page, queue: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=queue, exact=True))
@@ -116,22 +118,33 @@ def test_an_admin_edits_the_policy_of_a_queue(
         expect(policy).to_contain_text(changed)
 
 
+def hold_keys(admin: httpx.Client, enqueue: Enqueue, queue: str, count: int, **last: object) -> None:
+    """Keys that a failed task holds, with a task behind it; that of the last one has the fields `last`."""
+    admin.patch(f"/api/v1/queues/{queue}", json={"order": "strict_per_key"}).raise_for_status()
+    failing = {**SAMPLE, "task_name": "fail", "args": ["away"], "retry_delay": 3600}
+    for number in range(count):
+        key = {"queue_name": queue, "key": f"device-{number}"}
+        enqueue(**failing, **key)
+        enqueue(**key, **(last if number == count - 1 else {}))
+
+
 def test_blocked_keys_are_freed_one_by_one_and_all_that_match(
     page: Page, admin: httpx.Client, enqueue: Enqueue, axe: CheckAccess
 ) -> None:
-    admin.patch("/api/v1/queues/devices", json={"order": "strict_per_key"}).raise_for_status()
-    failing = {"module_path": "tests.support.sample.tasks", "task_name": "fail", "retry_delay": 3600}
-    for number in range(12):
-        key = {"queue_name": "devices", "key": f"device-{number}"}
-        enqueue(**failing, **key, args=["away"])
-        enqueue(**key)
+    hold_keys(admin, enqueue, "devices", 12, **SAMPLE, task_name="sleep", args=[3])
     page.goto("/queue?name=devices")
     table = page.get_by_role("region", name="Blocked keys")
     expect(table.get_by_role("button", name="Start the next task of")).to_have_count(12)
     expect(table.get_by_text("12 of 12")).to_be_visible()
     last = table.get_by_role("button", name="Start the next task of device-11")
     last.focus()
+    before = page.evaluate("scrollY")
+    enqueue(queue_name="devices", key="device-11")
     last.press("Enter")
+    # It waits for the next task now, which runs.
+    expect(table.get_by_role("button", name="Start the next task of device-11")).to_have_count(0)
+    expect(table.locator("#key-device-11 th a")).to_be_focused()
+    assert abs(page.evaluate("scrollY") - before) < 100
     expect(table.locator("#key-device-11")).to_have_count(0)
     table.get_by_role("link", name="See all").click()
     expect(page.get_by_role("heading", name="Blocked keys of devices")).to_be_visible()
@@ -150,6 +163,16 @@ def test_blocked_keys_are_freed_one_by_one_and_all_that_match(
     expect(page.get_by_text("The next tasks of 2 keys may start.")).to_be_visible()
     expect(page.get_by_text("0 blocked keys")).to_be_visible()
     expect(page.get_by_role("button", name="Start next of all")).to_have_count(0)
+
+
+def test_the_focus_goes_to_the_heading_of_a_list_that_is_empty_now(
+    page: Page, admin: httpx.Client, enqueue: Enqueue
+) -> None:
+    hold_keys(admin, enqueue, "one-device", 1)
+    page.goto("/queue?name=one-device")
+    page.get_by_role("button", name="Start the next task of device-0").press("Enter")
+    expect(page.get_by_text("No key is blocked.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Blocked keys")).to_be_focused()
 
 
 def test_save_is_in_sight_in_a_long_policy_and_shows_what_its_order_has(page: Page, enqueue: Enqueue) -> None:

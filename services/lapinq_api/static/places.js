@@ -20,18 +20,33 @@ function canFocus(element) {
   return element?.isConnected && !element.disabled && element.checkVisibility();
 }
 
-// Remembers where the focus is. Call the answer to return there, or next to it, if the focus got lost meanwhile.
+// Where there is no row any more: the heading of the list, or of the page. Nothing moves.
+function focusHeading(list) {
+  const heading = list.querySelector("h1, h2") ?? document.querySelector("h1");
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
+// Remembers where the focus is. Call the answer to return there, or next to it in the same list, if the focus got lost
+// meanwhile.
 export function keepPlace(nearby = null) {
   const element = document.activeElement;
   const row = focusedRow() ?? nearby;
-  const index = row ? rows().indexOf(row) : -1;
+  const list = row?.closest("[data-part]") ?? document.body;
+  const listed = () => rows().filter((one) => list.contains(one));
+  const index = row ? listed().indexOf(row) : -1;
   const opener = element?.closest("details")?.querySelector("summary");
   return () => {
     if (document.activeElement && document.activeElement !== document.body) return;
-    const all = rows();
     if (canFocus(element) && element !== document.body) element.focus();
     else if (canFocus(opener)) opener.focus();
-    else if (index >= 0 && all.length) focusRow(document.getElementById(row.id) ?? all[Math.min(index, all.length - 1)]);
+    else if (index >= 0) {
+      const left = listed();
+      const next = document.getElementById(row.id) ?? left[Math.min(index, left.length - 1)];
+      if (next) focusRow(next);
+      else focusHeading(list);
+    }
   };
 }
 

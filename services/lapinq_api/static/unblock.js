@@ -10,6 +10,7 @@ import { clearWarnings, say, sayWhile, warn } from "./toasts.js";
 
 const GIVE_UP_MS = 600000;
 const MOST_UNTYPED = 1000;
+const MOST_TOLD = 5;
 
 function told({ key, task_name, error, next_task }) {
   const values = { key, task: task_name, error, next: next_task.task_name };
@@ -18,7 +19,7 @@ function told({ key, task_name, error, next_task }) {
 
 function confirmed(button, found) {
   const count = found.matching;
-  const lines = (found.first ?? []).map(told);
+  const lines = (found.first ?? []).slice(0, MOST_TOLD).map(told);
   if (count > lines.length) lines.push(counted("unblock_more", count - lines.length));
   const sentences = [counted(`unblock_${button.dataset.unblock}_ask`, count)];
   if (found.skipped) sentences.push(counted("unblock_skipped", found.skipped));

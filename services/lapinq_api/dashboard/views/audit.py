@@ -20,12 +20,19 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     chosen = read_filter(address.query)
     entries, last = await state.database.scan(audit.list_entries, chosen, DEFAULT_LIMIT)
     return {
-        "entries": [(entry, _details(entry)) for entry in entries],
+        "entries": [(entry, _title(entry), _details(entry)) for entry in entries],
         "filters": address.query,
         "since": _typed(chosen.since),
         "until": _typed(chosen.until),
         "links": page_links(address.query, None if last is None else cursor_after_number(last)),
     }
+
+
+def _title(entry: Recorded) -> str | None:
+    """What people call the thing that was changed: its name, or what an error says, where its target is an id."""
+    details = entry.details or {}
+    title = details.get("kind" if entry.action.startswith("error.") else "name")
+    return title if isinstance(title, str) and title else entry.target
 
 
 def _details(entry: Recorded) -> str | None:

@@ -5,7 +5,13 @@ import re
 import httpx
 import pytest
 
+from lapinq_core.error_groups import groups
+from lapinq_core.error_groups.groups import GroupFilter
+from lapinq_core.error_groups.recording import record
+from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.rows.factories import Conn
+from tests.support.rows.failures import failures
 
 pytestmark = pytest.mark.http
 
@@ -25,6 +31,21 @@ def test_an_entry_tells_who_did_what_on_what_from_where(signed_in: httpx.Client,
     assert re.search(r'<time datetime="[^"]+" data-as="clock">', html)
     assert "&#34;reason&#34;: &#34;out of stamps&#34;" in html
     assert f'href="../queue?name={queue.replace(" ", "%20")}"' in html
+
+
+def test_a_target_with_an_id_is_called_by_its_name(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    async def fail(conn: Conn) -> int:
+        await record(conn, [failures("ValueError: no 1", queue=queue)])
+        ((group,), _) = await groups.list_groups(conn, GroupFilter(queue=queue))
+        return group.id
+
+    number = on_connections(api_database, fail)
+    signed_in.post(f"/api/v1/errors/{number}/resolve")
+    (html,) = rows(signed_in, target=str(number), action="error.resolve")
+    assert f'href="?target={number}" title="Only changes to ValueError: no *">ValueError: no *</a>' in html
+    assert f'href="../errors/{number}"' in html
 
 
 def test_it_is_narrowed_down_by_actor_and_time(signed_in: httpx.Client, queue: str) -> None:

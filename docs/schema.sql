@@ -1980,6 +1980,74 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_error_group(queue_name text, task_name text, error text, traceback text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE COST 2000
+AS $function$
+DECLARE
+    function_of bytea   := convert_to(queue_name, 'UTF8') || '\x00'::bytea || convert_to(task_name, 'UTF8') || '\x00'::bytea;
+    line        text    := left(split_part(coalesce(error, ''), E'\n', 1), 300);
+    begin_of    text    := split_part(line, ':', 1);
+    error_type  text    := CASE WHEN begin_of ~ '^[A-Za-z_][A-Za-z0-9_.<>]*$' THEN begin_of ELSE '' END;
+    place       text    := lapinq_error_place(traceback);
+    holes       text    := $holes$[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(?<![0-9A-Za-z_])(?=[0-9a-fA-F]*[0-9])[0-9a-fA-F]*[a-fA-F][0-9a-fA-F]*(?![0-9A-Za-z_])|[0-9]+(?:[.,:][0-9]+)*$holes$;
+    quotes      text    := $holes$(?<![0-9A-Za-z_])'[^']*'|(?<![0-9A-Za-z_])"[^"]*"|$holes$;
+    names_code  boolean := split_part(error_type, '.', -1) IN (
+                               'AttributeError', 'ImportError', 'KeyError', 'ModuleNotFoundError', 'NameError',
+                               'TaskNotAllowed', 'TaskNotFound', 'UnboundLocalError');
+    former      text    := regexp_replace(line, quotes || holes, '*', 'g');
+    shape       text    := CASE WHEN place IS NOT NULL THEN error_type || E'\n' || place
+                                WHEN names_code THEN regexp_replace(line, holes, '*', 'g')
+                                ELSE former END;
+BEGIN
+    RETURN coalesce(
+        lapinq_find_error_group(
+            substring(sha256(function_of || convert_to(shape, 'UTF8')) FOR 16),
+            substring(sha256(function_of || convert_to(former, 'UTF8')) FOR 16)),
+        (SELECT g.id
+           FROM lapinq_error_groups g
+          WHERE g.fingerprint = substring(sha256(function_of || convert_to('(other errors)', 'UTF8')) FOR 16)));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_error_place(traceback text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE COST 1000
+AS $function$
+DECLARE
+    pieces text[] := string_to_array(traceback, 'File "');
+    head   text;
+    file   text;
+    rest   text;
+    frame  text;
+    last   text;
+    own    text[] := '{}';
+BEGIN
+    FOR n IN REVERSE coalesce(cardinality(pieces), 0)..2 LOOP
+        head := split_part(pieces[n], E'\n', 1);
+        file := split_part(head, '"', 1);
+        rest := substr(head, length(file) + 2);
+        CONTINUE WHEN NOT starts_with(rest, ', line ');
+        file := replace(file, '\', '/');
+        frame := split_part(file, '/', -1) || ' ' || split_part(rest, ', in ', 2) || ': '
+                 || left(btrim(split_part(pieces[n], E'\n', 2), E' \t|'), 200);
+        last := coalesce(last, frame);
+        IF file NOT LIKE ALL (ARRAY[
+               '%/lapinq\_core/%', '%/lapinq\_worker/%', '%/lapinq\_scheduler/%', '%/lapinq\_api/%', '%/lapinq\_migrations/%',
+               '%/site-packages/%', '%/dist-packages/%', '%.egg/%', '<frozen %', '%/lib/python3%/%', '%/lib64/python3%/%',
+               '%/lib/asyncio/%', '%/Lib/asyncio/%', '%/lib/concurrent/%', '%/Lib/concurrent/%', '%/lib/importlib/%',
+               '%/Lib/importlib/%'])
+           AND (file NOT LIKE '%/Python3%' OR file !~ '/Python3[0-9]+/[Ll]ib/') THEN
+            own := own || frame;
+        END IF;
+        EXIT WHEN cardinality(own) = 2;
+    END LOOP;
+    RETURN coalesce(nullif(array_to_string(own, E'\n'), ''), last);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_expire_late(task_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -2031,6 +2099,26 @@ AS $function$
 SELECT CASE WHEN tokens < wanted
             THEN lapinq_now() + least(3155760000, (wanted - tokens) * (rate ->> 'period_seconds')::float8
                                                   / (rate ->> 'limit')::float8) * interval '1 second' END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_find_error_group(fingerprint bytea, former bytea)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+AS $function$
+BEGIN
+    RETURN coalesce(
+        (SELECT g.id
+           FROM lapinq_error_groups g
+          WHERE g.fingerprint = former
+            AND former <> lapinq_find_error_group.fingerprint
+            AND g.state = 'muted'
+            AND (g.muted_until IS NULL OR g.muted_until > lapinq_now())),
+        (SELECT m.group_id FROM lapinq_error_merges m WHERE m.fingerprint = lapinq_find_error_group.fingerprint),
+        (SELECT g.id FROM lapinq_error_groups g WHERE g.fingerprint = lapinq_find_error_group.fingerprint),
+        (SELECT m.group_id FROM lapinq_error_merges m WHERE m.fingerprint = former),
+        (SELECT g.id FROM lapinq_error_groups g WHERE g.fingerprint = former));
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION lapinq_head_of_key_1(queue text, of_key text, holder uuid, OUT lane text, OUT id uuid, OUT seq bigint)
@@ -4642,6 +4730,8 @@ CREATE TABLE lapinq_error_groups (
     sample_frame text,
     releases     text[] NOT NULL DEFAULT '{}'::text[],
     workers      text[] NOT NULL DEFAULT '{}'::text[],
+    place        text,
+    samples      text[] NOT NULL DEFAULT '{}'::text[],
     CONSTRAINT lapinq_error_groups_fingerprint_key UNIQUE (fingerprint),
     CONSTRAINT lapinq_error_groups_pkey PRIMARY KEY (id),
     CONSTRAINT lapinq_error_groups_state_check CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'muted'::text, 'regressed'::text])))
@@ -4649,6 +4739,19 @@ CREATE TABLE lapinq_error_groups (
 CREATE INDEX lapinq_error_groups_last_at ON lapinq_error_groups USING btree (last_at);
 CREATE INDEX lapinq_error_groups_queue ON lapinq_error_groups USING btree (queue_name, last_at);
 CREATE INDEX lapinq_error_groups_state ON lapinq_error_groups USING btree (state, last_at);
+CREATE INDEX lapinq_error_groups_task ON lapinq_error_groups USING btree (queue_name, task_name, last_at);
+
+CREATE TABLE lapinq_error_merges (
+    fingerprint bytea NOT NULL,
+    group_id    bigint NOT NULL,
+    kind        text NOT NULL,
+    place       text,
+    merged_by   text,
+    merged_at   timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_error_merges_group_id_fkey FOREIGN KEY (group_id) REFERENCES lapinq_error_groups(id) ON DELETE CASCADE,
+    CONSTRAINT lapinq_error_merges_pkey PRIMARY KEY (fingerprint)
+);
+CREATE INDEX lapinq_error_merges_group ON lapinq_error_merges USING btree (group_id);
 
 CREATE TABLE lapinq_idempotency_keys (
     key        text NOT NULL,

@@ -1,4 +1,4 @@
-"""Errors that belong together: attempts of one task function in one queue that failed with the same kind of error."""
+"""Errors that belong together: attempts of one task function in one queue that failed in the same way."""
 
 from enum import StrEnum
 from hashlib import sha256
@@ -12,6 +12,12 @@ FLUSH_SECONDS = 10.0
 MAX_GROUPS = 10_000
 KEPT_SECONDS = 90 * 86_400
 """How long after its last failure a group is deleted."""
+
+MAX_GROUPS_OF_TASK = 50
+CROWD_SECONDS = 7 * 86_400
+"""If so many groups of a task function in a queue failed in this time, what is new counts in that of all others."""
+
+MAX_SAMPLES = 5
 
 OTHER_KIND = "(other errors)"
 """The kind under which errors are counted when a task fails in too many ways to tell them apart."""
@@ -27,6 +33,6 @@ class GroupState(StrEnum):
     RESOLVED = "resolved"
 
 
-def fingerprint_of(queue: str, task_name: str, kind: str) -> str:
-    """What identifies a group, in hexadecimal digits."""
-    return sha256("\0".join((queue, task_name, kind)).encode()).hexdigest()[:32]
+def fingerprint_of(queue: str, task_name: str, shape: str) -> str:
+    """What identifies an error, in hexadecimal digits; `shape` is what identifies it in the task function."""
+    return sha256("\0".join((queue, task_name, shape)).encode()).hexdigest()[:32]

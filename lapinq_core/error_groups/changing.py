@@ -1,10 +1,11 @@
-"""Changes the state of a group of errors: people resolve, mute and reopen it."""
+"""Changes groups of errors: people resolve, mute and reopen them, merge several into one and take that back."""
 
 import psycopg
 
-from lapinq_core.db.rows import maybe_row
+from lapinq_core.db.rows import all_rows, first_value, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.error_groups import GroupState
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.error_groups import groups
 from lapinq_core.error_groups.groups import ErrorGroup
 from lapinq_core.people import audit
@@ -31,6 +32,54 @@ async def mute(
 async def reopen(conn: psycopg.AsyncConnection, group_id: int, *, by: Author) -> ErrorGroup | None:
     """Opens it again. Returns the group, None for an unknown id."""
     return await _set(conn, group_id, GroupState.OPEN, by)
+
+
+async def merge(conn: psycopg.AsyncConnection, group_id: int, into: int, *, by: Author) -> ErrorGroup | None:
+    """Merges a group into another one, which takes over what it counted, and from now on its errors. It is then gone.
+
+    Returns the other group, None if the first doesn't exist. Raises `InvalidValue` if the two can't be merged: both
+    belong to one task function in one queue.
+    """
+    params = {"id": group_id, "into": into, "by": by.actor}
+    async with conn.transaction():
+        await conn.execute(sql("hold_upkeep"))
+        await all_rows(conn, sql("lock_groups"), {"ids": [group_id, into]})
+        group, other = await groups.get(conn, group_id), await groups.get(conn, into)
+        if group is None:
+            return None
+        _check_merge(group, other)
+        await conn.execute(sql("merge_groups"), params)
+        details = {**_details(group), "into": into}
+        await audit.record(conn, by.did("error.merge", str(group_id), details))
+        return await groups.get(conn, into)
+
+
+async def split(
+    conn: psycopg.AsyncConnection, group_id: int, fingerprint: str, *, by: Author
+) -> ErrorGroup | None:
+    """Takes an error out of the group into which it was merged: it gets a group of its own, and counts there from now
+    on. Returns that, None if the error is not in the group."""
+    async with conn.transaction():
+        params = {"id": group_id, "fingerprint": fingerprint}
+        own = await first_value(conn, sql("split_group"), params)
+        found = None if own is None else await groups.get(conn, own)
+        if found is not None:
+            details = {**_details(found), "from": group_id}
+            await audit.record(conn, by.did("error.split", str(found.id), details))
+        return found
+
+
+def _check_merge(group: ErrorGroup, other: ErrorGroup | None) -> None:
+    if other is None or other.id == group.id:
+        raise InvalidValue("into", "must be the id of another group of errors")
+    if (other.queue_name, other.task_name) != (group.queue_name, group.task_name):
+        raise InvalidValue("into", "must be a group of the same task function and queue")
+    if group.is_rest:
+        raise InvalidValue("into", "this group holds what is in no other, and stays: merge the other into it")
+
+
+def _details(group: ErrorGroup) -> dict[str, object]:
+    return {"queue": group.queue_name, "task_name": group.task_name, "kind": group.kind}
 
 
 _ACTIONS = {

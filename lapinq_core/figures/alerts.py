@@ -125,8 +125,8 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
 
     Each list has the first `MAX_QUEUES`: of `unserved` those that have waited longest, of `paused` the fullest, of
     `growing` those that grew most, of `breakers` those that opened first, of `blocked` those with the most keys. Where
-    there are more, `counts` says how many, by the name of the list; of `unserved` it counts up to 1,000, and `blocked` it
-    doesn't count. A queue of another list is not in `growing`. `dead_workers` died in the last `DEAD_SECONDS`.
+    there are more, `counts` says how many, by the name of the list: of `unserved` up to 1,000, of `blocked` never. A
+    queue of another list is not in `growing`. `dead_workers` died in the last `DEAD_SECONDS`.
     `has_worker`: at least one is alive and claims.
     `schedules_late` is how many seconds the earliest tick is overdue, None if none is late; `late_schedules` counts
     them.

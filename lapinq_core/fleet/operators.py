@@ -51,9 +51,8 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
 
     `memory_bytes` (resident, of its process and its child processes), `running` and `rate` (attempts ended per second)
     come from its last heartbeat; null if it can't tell, or is of the previous release. `blocked_seconds` is how long
-    its event loop had been blocked by then, null if it was not. `asked_by` and `asked_at` are of the last request, or of
-    the last resume. `tasks` are its oldest claims, at most 20 of `task_count`, without
-    fire-and-forget tasks.
+    its event loop had been blocked by then, null if it was not. `asked_by` and `asked_at` are of the last request, or
+    of the last resume. `tasks` are its oldest claims, at most 20 of `task_count`, without fire-and-forget tasks.
     """
 
     id: str

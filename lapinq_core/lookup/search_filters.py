@@ -21,6 +21,7 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks.filters import (
     NOT_OF_THE_END,
     OF_THE_END,
+    OF_THE_GROUP,
     OF_THE_ID,
     OF_THE_TASK,
     OF_THE_WORKER,
@@ -63,7 +64,7 @@ def source_of(chosen: TaskFilter, *, is_small: bool = False) -> ScanSource:
             return ScanSource.SMALL_QUEUE if is_small else ScanSource.PENDING
         case Status.RUNNING:
             return ScanSource.RUNNING
-        case None if given(chosen, OF_THE_END):
+        case None if given(chosen, {**OF_THE_END, **OF_THE_GROUP}):
             return ScanSource.ENDED
         case None:
             return ScanSource.TASKS if chosen.worker is None else ScanSource.STARTED
@@ -114,7 +115,8 @@ def matching_query(chosen: TaskFilter, source: ScanSource, most: int) -> sql.Com
         given(chosen, {field: text for field, text in conditions.items() if field not in answered})
         for conditions in (OF_THE_TASK, OF_THE_END, NOT_OF_THE_END, OF_THE_WORKER)
     )
-    conditions: list[sql.Composable] = [sql.SQL("may_match"), *task, *end, *not_end, *worker]
+    group = given(chosen, OF_THE_GROUP)
+    conditions: list[sql.Composable] = [sql.SQL("may_match"), *task, *end, *not_end, *worker, *group]
     # Other sources hold only tasks of the statuses asked for.
     is_asked = source is ScanSource.TASKS and (chosen.status is not None or chosen.states is not None)
     if is_asked and chosen.states is not None:
@@ -123,11 +125,11 @@ def matching_query(chosen: TaskFilter, source: ScanSource, most: int) -> sql.Com
         conditions.append(sql.SQL(_HAS_STATUS[chosen.status]))
     statuses = chosen.statuses if is_asked else frozenset[Status]()
     lookups: LiteralString = ""
-    if task:
+    if task or group:
         lookups += _LOOK_UP_TASK
     if worker or Status.RUNNING in statuses:
         lookups += _LOOK_UP_RUNNING
-    if end or not_end or worker or statuses & FINAL:
+    if end or not_end or worker or group or statuses & FINAL:
         lookups += _LOOK_UP_END
     if Status.PENDING in statuses:
         lookups += _LOOK_UP_READY + _LOOK_UP_DELAYED
@@ -232,7 +234,7 @@ _LOOK_UP_TASK: LiteralString = (
     " FROM lapinq_tasks WHERE id = s.id LIMIT 1) AS t ON true"
 )
 _LOOK_UP_END: LiteralString = (
-    " LEFT JOIN LATERAL (SELECT outcome, result, error, worker_id, finished_at"
+    " LEFT JOIN LATERAL (SELECT outcome, result, error, traceback, worker_id, finished_at"
     " FROM lapinq_attempts WHERE task_id = s.id AND final LIMIT 1) AS f ON true"
 )
 _LOOK_UP_RUNNING: LiteralString = (

@@ -28,13 +28,30 @@ error_groups = sa.Table(
     sa.Column("sample_frame", sa.Text),
     sa.Column("releases", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
     sa.Column("workers", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("place", sa.Text),
+    sa.Column("samples", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
     sa.CheckConstraint(
         "state IN ('open', 'resolved', 'muted', 'regressed')", name="lapinq_error_groups_state_check"
     ),
     sa.Index("lapinq_error_groups_last_at", "last_at"),
     sa.Index("lapinq_error_groups_state", "state", "last_at"),
     sa.Index("lapinq_error_groups_queue", "queue_name", "last_at"),
+    sa.Index("lapinq_error_groups_task", "queue_name", "task_name", "last_at"),
     postgresql_with=HOT,
+)
+
+error_merges = sa.Table(
+    "lapinq_error_merges",
+    metadata,
+    sa.Column("fingerprint", BYTEA, primary_key=True),
+    sa.Column(
+        "group_id", sa.BigInteger, sa.ForeignKey("lapinq_error_groups.id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("place", sa.Text),
+    sa.Column("merged_by", sa.Text),
+    sa.Column("merged_at", timestamptz, nullable=False),
+    sa.Index("lapinq_error_merges_group", "group_id"),
 )
 
 error_counts = sa.Table(

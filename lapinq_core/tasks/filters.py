@@ -28,10 +28,10 @@ class TaskFilter(QueueFilter, frozen=True, kw_only=True):
     (`lookup/argument_positions.py`).
 
     `states` are the states that a task may be in; none of them, if both `status` and `states` exclude each other.
-    `name` is an exact task name, `key` a task's key, `error_kind` what `kind_of` makes of an error, `worker` the id of
-    the worker that runs or ended a task. A list continues before the id `before`; `first` and `last` are the lowest and
-    highest ids. `ended_since` and `ended_until` (exclusive) bound when a task ended. A filter by that, by result or by
-    error matches only tasks that have ended.
+    `name` is an exact task name, `key` a task's key, `error_kind` what `kind_of` makes of an error, `error_groups` ids
+    of groups of errors, `worker` the id of the worker that runs or ended a task. A list continues before the id
+    `before`; `first` and `last` are the lowest and highest ids. `ended_since` and `ended_until` (exclusive) bound when
+    a task ended. A filter by that, by result or by error matches only tasks that have ended.
     """
 
     status: Status | None = None
@@ -46,6 +46,7 @@ class TaskFilter(QueueFilter, frozen=True, kw_only=True):
     result: str | None = None
     error: str | None = None
     error_kind: str | None = None
+    error_groups: list[int] | None = None
     worker: str | None = None
     key: str | None = None
     keys: list[str] | None = None
@@ -94,7 +95,7 @@ def is_void(chosen: TaskFilter) -> bool:
     if chosen.queues == []:
         return True
     statuses = chosen.statuses
-    if given(chosen, OF_THE_END) and not statuses & FINAL:
+    if given(chosen, {**OF_THE_END, **OF_THE_GROUP}) and not statuses & FINAL:
         return True
     return not statuses or (chosen.worker is not None and statuses <= {Status.PENDING})
 
@@ -105,11 +106,11 @@ def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
     It starts from the table that holds the status, so that it finds rare ones without walking the others.
     """
     source: LiteralString = _SOURCES[chosen.status] if chosen.status else "lapinq_tasks AS t"
-    if chosen.status and given(chosen, OF_THE_TASK):
+    if chosen.status and given(chosen, {**OF_THE_TASK, **OF_THE_GROUP}):
         source += " JOIN lapinq_tasks t USING (id)"
     if chosen.worker is not None or chosen.states is not None:
         source += _JOIN_RUNNING
-    conditions = given(chosen, {**OF_THE_TASK, **OF_THE_END, **NOT_OF_THE_END, **OF_THE_WORKER, **OF_THE_ID})
+    conditions = given(chosen, _ALL)
     # A limit that the planner knows keeps it from joining everything.
     return sql.SQL("SELECT id FROM {source} WHERE {where} ORDER BY id DESC LIMIT {limit}").format(
         source=sql.SQL(source + _join_rest(chosen)),
@@ -150,7 +151,7 @@ def pick_looked_at(chosen: TaskFilter) -> sql.Composed:
 
     Its parameters are the fields of `chosen`, and `started`: tasks created later don't match.
     """
-    conditions = given(chosen, {**OF_THE_TASK, **OF_THE_END, **NOT_OF_THE_END, **OF_THE_WORKER, **OF_THE_ID})
+    conditions = given(chosen, _ALL)
     source: LiteralString = "looked JOIN lapinq_tasks t USING (id)" + _JOIN_RUNNING
     source += _JOIN_END if chosen.status is Status.COMPLETED else _join_rest(chosen)
     if chosen.status is Status.COMPLETED:
@@ -226,7 +227,7 @@ def _join_rest(chosen: TaskFilter) -> LiteralString:
         joins += " LEFT JOIN lapinq_ready w USING (id)"
     if Table.DELAYED in tables:
         joins += " LEFT JOIN lapinq_delayed d USING (id)"
-    if given(chosen, OF_THE_END):
+    if given(chosen, {**OF_THE_END, **OF_THE_GROUP}):
         return joins + _JOIN_END
     is_end_asked = Table.ENDED in tables or given(chosen, {**NOT_OF_THE_END, **OF_THE_WORKER})
     return joins + _LEFT_JOIN_END if is_end_asked else joins
@@ -267,15 +268,14 @@ FIRST_LINE: LiteralString = "left(split_part(f.error, E'\\n', 1), 300)"
 _NO_WORD_BEFORE: LiteralString = "(?<![0-9A-Za-z_])"
 _NO_WORD_AFTER: LiteralString = "(?![0-9A-Za-z_])"
 _HEX: LiteralString = "[0-9a-fA-F]"
-_HOLES: LiteralString = "|".join(
+UNQUOTED_HOLES: LiteralString = "|".join(
     (
-        f"{_NO_WORD_BEFORE}'[^']*'",
-        f'{_NO_WORD_BEFORE}"[^"]*"',
         f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}",
         f"{_NO_WORD_BEFORE}(?={_HEX}*[0-9]){_HEX}*[a-fA-F]{_HEX}*{_NO_WORD_AFTER}",
         "[0-9]+(?:[.,:][0-9]+)*",
     )
 )
+_HOLES: LiteralString = f"{_NO_WORD_BEFORE}'[^']*'|{_NO_WORD_BEFORE}\"[^\"]*\"|{UNQUOTED_HOLES}"
 # What a hole begins with, looked for first, makes it more than twice as quick in Python.
 _HOLE = re.compile(f"(?=['\"0-9a-fA-F])(?:{_HOLES})")
 _WILDCARD = re.compile(r"[\\%_]")
@@ -336,6 +336,20 @@ NOT_OF_THE_END: dict[str, LiteralString] = {
 """Tasks that have not ended match, too."""
 OF_THE_WORKER: dict[str, LiteralString] = {
     "worker": "%(worker)s::uuid IN (f.worker_id, r.worker_id)",
+}
+OF_THE_GROUP: dict[str, LiteralString] = {
+    "error_groups": (
+        "lapinq_error_group(t.queue_name, t.task_name, f.error, f.traceback) = ANY (%(error_groups)s::bigint[])"
+    ),
+}
+"""Asked last, for the function says what it costs: of tasks that have ended and passed the other conditions."""
+_ALL: dict[str, LiteralString] = {
+    **OF_THE_TASK,
+    **OF_THE_END,
+    **NOT_OF_THE_END,
+    **OF_THE_WORKER,
+    **OF_THE_ID,
+    **OF_THE_GROUP,
 }
 _JOIN_RUNNING: LiteralString = " LEFT JOIN lapinq_running r USING (id)"
 _JOIN_END: LiteralString = " JOIN lapinq_attempts f ON f.task_id = id AND f.final"

@@ -15,9 +15,9 @@ from lapinq_core.domain.tasks.decide import Fail, Isolation, Next, Retry, decide
 from lapinq_core.domain.tasks.outcome import Outcome, TimedOut, WorkerLost
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_core.error_groups.recording import Failures, grouped, record
+from lapinq_core.error_groups.shapes import shape_of
 from lapinq_core.figures import rollups, task_rollups
 from lapinq_core.tasks import worker_verbs
-from lapinq_core.tasks.filters import first_line, kind_of
 
 sql = sql_of(__name__)
 
@@ -136,7 +136,7 @@ def _failures(decided: _Decided) -> list[Failures]:
         Failures(
             queue_name=lost.queue,
             task_name=lost.task_name,
-            kind=kind_of(first_line(following.error)),
+            shape=shape_of(following.error, None),
             failed=int(isinstance(following, Fail)),
             retried=int(isinstance(following, Retry)),
             first=now,

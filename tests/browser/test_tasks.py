@@ -226,7 +226,7 @@ def test_all_that_match_are_counted_before_anything_is_done_to_them(
     enter(page, 'queue:many args:"4%" since:1h')
     expect(rows(page)).to_have_count(10)
     do_to_all(page, "Requeue failed")
-    expect_told(page, "No matching task has failed.")
+    expect_told(page, "Nothing was requeued: no matching task has failed.")
     expect(dialog).to_be_hidden()
     do_to_all(page, "Cancel pending")
     confirm(page, "Cancel 10 tasks in many?", "Go back")

@@ -79,6 +79,11 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
         click.option(
             "--error-kind", help="Only tasks whose error has this first line, with * for numbers and ids."
         ),
+        click.option(
+            "--error-group",
+            metavar="IDS",
+            help="Only tasks whose error is in this group of the dashboard, or in one of several.",
+        ),
         click.option("--args", help="Only tasks with this in their positional arguments, as JSON."),
         click.option("--kwargs", help="Only tasks with this in their keyword arguments, as JSON."),
         click.option("--arguments", help="Only tasks with this in either, as JSON."),
@@ -163,8 +168,8 @@ _OLD = {
 }
 _NAMES = (
     "queue", "status", "name", "task_name", "since", "until", "ended_since", "ended_until", "error", "error_kind",
-    "args", "result", "worker", "key", "keys", "named_arguments", "id", "kwargs", "arguments", "metadata",
-    "not_queues", "not_names", "not_task_names", "not_keys", "not_arguments", "not_metadata", "not_results",
+    "error_group", "args", "result", "worker", "key", "keys", "named_arguments", "id", "kwargs", "arguments",
+    "metadata", "not_queues", "not_names", "not_task_names", "not_keys", "not_arguments", "not_metadata", "not_results",
     "not_errors", "not_error_kinds",
 )  # fmt: skip
 _SEVERAL = {"queue": "queues", "name": "names"}

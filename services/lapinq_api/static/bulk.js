@@ -8,7 +8,7 @@ import { counted } from "./formats.js";
 import { text } from "./page.js";
 import { keepPlace } from "./places.js";
 import { now } from "./times.js";
-import { clearWarnings, say, sayWhile, warn } from "./toasts.js";
+import { clearWarnings, note, say, sayWhile, warn } from "./toasts.js";
 
 const GIVE_UP_MS = 600000;
 const MOST_UNTYPED = 1000;
@@ -35,10 +35,10 @@ export function which(n, { name, queue, isEverything = false }) {
   return queue ? text("which_in", { which: tasks, queue }) : tasks;
 }
 
-// The list of the tasks that a filter finds, of any status.
+// The list of the tasks that a filter finds, of any status: those that wait again have no error.
 function listOf(chosen) {
   const shown = new URLSearchParams(chosen);
-  for (const name of ["status", "state", ...TIMES]) shown.delete(name);
+  for (const name of ["status", "state", "error_group", ...TIMES]) shown.delete(name);
   return `tasks?${shown}`;
 }
 
@@ -69,7 +69,7 @@ async function act(button) {
     const counts = await call(method, `${to}?${new URLSearchParams([...chosen, ["dry_run", "true"]])}`, undefined, GIVE_UP_MS);
     ended();
     if (!counts.matching) {
-      say(text(`nothing_to_${action}`));
+      note(text(`nothing_to_${action}`));
     } else if (await confirmed(action, counts, chosen, button)) {
       ended = sayWhile(text("working"));
       const found = await call(method, `${to}?${chosen}`, undefined, GIVE_UP_MS);

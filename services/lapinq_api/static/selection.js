@@ -1,4 +1,4 @@
-// Selects rows of a list, tasks or workflows, for an action on all of them. The selection is kept by id, so it outlasts
+// Selects rows of a list, tasks, workflows or errors, for an action on all of them. The selection is kept by id, so it outlasts
 // updates and rows that left the page. A row's data-actions lists what this user may do to it in its current state; the
 // bar's data-rows-are says which of KINDS the rows are.
 
@@ -8,7 +8,7 @@ import { ask } from "./dialogs.js";
 import { counted } from "./formats.js";
 import { text } from "./page.js";
 import { keepPlace } from "./places.js";
-import { clearWarnings, say, warn } from "./toasts.js";
+import { clearWarnings, note, say, warn } from "./toasts.js";
 
 const AT_ONCE = 4;
 const GIVE_UP_MS = 60000; // a workflow may have many tasks
@@ -31,6 +31,16 @@ const KINDS = {
     },
     which: (n, { name }) => counted(name ? "which_workflows_named" : "which_workflows", n, { name }),
     warnings: { cancel: "cancels_workflows", retry: "retries_workflows" },
+  },
+  errors: {
+    calls: {
+      resolve: (id) => ["POST", `api/v1/errors/${id}/resolve`],
+      mute: (id) => ["POST", `api/v1/errors/${id}/mute`, '{"seconds": 86400}'],
+      reopen: (id) => ["POST", `api/v1/errors/${id}/reopen`],
+      merge: (id, queue, into) => ["POST", `api/v1/errors/${id}/merge`, `{"into": ${into}}`],
+    },
+    which: (n) => counted("which_errors", n),
+    warnings: { merge: "merges_errors" },
   },
 };
 
@@ -76,12 +86,24 @@ function show() {
   if (isBusy || bar.hidden) return;
   bar.querySelector("[data-selected]").textContent = counted("rows_selected", selected.size);
   bar.querySelector("[data-unseen]").textContent = unseen ? counted("unseen", unseen) : "";
+  for (const button of bar.querySelectorAll("[data-bulk]")) button.dataset.query = failedTasks();
   for (const button of bar.querySelectorAll("[data-each]")) {
     const count = applicable(button.dataset.each).length;
     button.dataset.label ??= button.textContent.trim();
     button.disabled = !count;
     button.textContent = count && count < selected.size ? `${button.dataset.label} ${count}` : button.dataset.label;
   }
+}
+
+// The filter for the failed tasks of the selected errors, for bulk.js.
+function failedTasks() {
+  const found = new URLSearchParams({ status: "failed", error_group: [...selected.keys()].join(",") });
+  for (const [member, several] of [["queue", "queues"], ["name", "names"]]) {
+    const values = [...new Set([...selected.values()].map((row) => row[member]))];
+    if (values.length === 1) found.set(member, values[0]);
+    else found.set(several, values.map((value) => `"${value.replace(/["\\]/g, "\\$&")}"`).join(","));
+  }
+  return found;
 }
 
 // Restores the selection after an update of `part`.
@@ -123,9 +145,9 @@ function common(ids) {
 }
 
 // Resolves to whether the task was only asked to stop.
-async function actOn(action, id) {
-  const [method, to] = kind.calls[action](id, selected.get(id)?.queue);
-  const found = await call(method, to, undefined, GIVE_UP_MS);
+async function actOn(action, id, into) {
+  const [method, to, body] = kind.calls[action](id, selected.get(id)?.queue, into);
+  const found = await call(method, to, body, GIVE_UP_MS);
   if (action === "delete" && !found.deleted) throw new Error(text("not_deleted"));
   return found.cancel_requested === true;
 }
@@ -136,7 +158,8 @@ function tell(action, doneIds, stoppingCount, reasons, shared) {
   if (doneCount) sentences.push(text(`${action}_done`, { n: doneCount, which: kind.which(doneCount, shared) }));
   if (stoppingCount) sentences.push(text("stopping", { n: stoppingCount, which: kind.which(stoppingCount, shared) }));
   const list = `${rowsAre}?${new URLSearchParams(shared)}`;
-  if (sentences.length) say(sentences.join(" "), action === "delete" ? undefined : doneIds.length === 1 ? `${rowsAre}/${doneIds[0]}` : list);
+  const isGone = action === "delete" || rowsAre === "errors";
+  if (sentences.length) say(sentences.join(" "), isGone ? undefined : doneIds.length === 1 ? `${rowsAre}/${doneIds[0]}` : list);
   if (reasons.size) warn([...reasons].map(([reason, n]) => counted("each_refused", n, { reason })).join(" "));
 }
 
@@ -151,6 +174,12 @@ async function act(button) {
   const sentences = [text(`${action}_ask`, { n: total, which: kind.which(total, shared) })];
   if (action in kind.warnings) sentences.push(text(kind.warnings[action]));
   const question = sentences.join(" ");
+  // The others become part of the one that was selected first.
+  const into = action === "merge" ? waiting.shift() : undefined;
+  if (into && !waiting.length) {
+    note(text("merge_two"));
+    return false;
+  }
   if (!(await ask(question, button.dataset.label, { danger: button.classList.contains("danger") }))) return false;
   isBusy = true;
   clearWarnings();
@@ -164,14 +193,14 @@ async function act(button) {
   const work = async () => {
     for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
       try {
-        stoppingCount += await actOn(action, id);
+        stoppingCount += await actOn(action, id, into);
         selected.delete(id);
         doneIds.push(id);
       } catch (error) {
         reasons.set(error.message, (reasons.get(error.message) ?? 0) + 1);
       }
       endedCount += 1;
-      place.textContent = text("progress", { done: endedCount, total });
+      place.textContent = text("progress", { done: endedCount, total: into ? total - 1 : total });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));

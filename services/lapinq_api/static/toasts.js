@@ -20,7 +20,7 @@ function isBarBelow() {
   return Boolean(bar && !bar.hidden && bar.getBoundingClientRect().bottom > innerHeight - NEAR_BOTTOM_PX);
 }
 
-function add(place, message, { follow, stays = false, role } = {}) {
+function add(place, message, { follow, stays = false, role, kind } = {}) {
   const toast = document.getElementById("toast").content.firstElementChild.cloneNode(true);
   let timer, cameFrom;
   const close = () => leave(toast, cameFrom);
@@ -29,6 +29,7 @@ function add(place, message, { follow, stays = false, role } = {}) {
     if (!stays && !toast.matches(":hover, :focus-within")) timer = setTimeout(close, SHOWN_MS);
   };
   if (role) toast.setAttribute("role", role);
+  if (kind) toast.classList.add(kind);
   toast.querySelector("p").textContent = message;
   if (follow) {
     const link = toast.querySelector("a");
@@ -53,6 +54,11 @@ function add(place, message, { follow, stays = false, role } = {}) {
 // Says that something was done. `follow` is the path of the page that shows it.
 export function say(message, follow) {
   return add(document.getElementById("messages"), message, { follow });
+}
+
+// Says that there was nothing to do.
+export function note(message) {
+  return add(document.getElementById("messages"), message, { kind: "note" });
 }
 
 // Says what went wrong.

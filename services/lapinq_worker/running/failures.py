@@ -1,7 +1,7 @@
-"""Counts failed and retried attempts by the kind of their error, until they are written to the error groups.
+"""Counts failed and retried attempts by the shape of their error, until they are written to the error groups.
 
-Tens of thousands of attempts may fail in a second, so they are counted by their whole error; a kind is only made of an
-error that has not been counted since the last write.
+Tens of thousands of attempts may fail in a second, so they are counted by their whole error and traceback; a shape is
+only made of an error that has not been counted since the last write.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from lapinq_core.domain.error_groups import OTHER_KIND
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.error_groups.recording import Failures
-from lapinq_core.tasks.filters import first_line, kind_of
+from lapinq_core.error_groups.shapes import Shape, shape_of
 
 MAX_ERRORS = 500
 MAX_GROUPS = 500
@@ -22,7 +22,10 @@ MAX_OTHER = 500
 MAX_KNOWN = 1000
 """Groups that are remembered. Beyond it no further one counts as new."""
 
-_Key = tuple[str, str, str]
+_OTHER = Shape(OTHER_KIND, OTHER_KIND, None, OTHER_KIND)
+
+_Error = tuple[str, str, str, str | None]
+_Group = tuple[str, str, str]
 
 
 class FailureTally:
@@ -34,23 +37,22 @@ class FailureTally:
     def __init__(self) -> None:
         self.due = asyncio.Event()
         self._is_idle = True
-        self._known: set[_Key] = set()
-        self._errors: dict[_Key, Failures] = {}
-        self._groups: dict[_Key, Failures] = {}
+        self._known: set[_Group] = set()
+        self._errors: dict[_Error, Failures] = {}
+        self._groups: dict[_Group, Failures] = {}
 
     def ended(self, claim: Claim, following: Fail | Retry) -> None:
         """An attempt failed."""
-        error = following.error
-        failures = self._errors.get((claim.queue_name, claim.task_name, error))
+        key = claim.queue_name, claim.task_name, following.error, following.traceback
+        failures = self._errors.get(key)
         if failures is None:
-            failures = self._noticed(claim, error)
+            failures = self._noticed(key)
         if type(following) is Fail:
             failures.failed += 1
         else:
             failures.retried += 1
         failures.last = time.monotonic()
         failures.task_id = claim.id
-        failures.traceback = following.traceback
 
     def take(self) -> list[Failures]:
         """The failures since the last call, one for each group. The caller may `give_back` them."""
@@ -69,23 +71,25 @@ class FailureTally:
         for each in failures:
             self._add(each)
 
-    def _noticed(self, claim: Claim, error: str) -> Failures:
+    def _noticed(self, key: _Error) -> Failures:
+        queue, task_name, error, traceback = key
         if len(self._errors) >= MAX_ERRORS:
             self._group()
-        kind = kind_of(first_line(error))
-        group = claim.queue_name, claim.task_name, kind
+        shape = shape_of(error, traceback)
+        group = queue, task_name, shape.text
         if group not in self._known and len(self._known) < MAX_KNOWN:
             self._known.add(group)
             self.due.set()
         if self._is_idle:
             self._is_idle = False
             self.due.set()
-        failures = self._errors[claim.queue_name, claim.task_name, error] = Failures(
-            queue_name=claim.queue_name,
-            task_name=claim.task_name,
-            kind=kind,
+        failures = self._errors[key] = Failures(
+            queue_name=queue,
+            task_name=task_name,
+            shape=shape,
             first=time.monotonic(),
             error=error,
+            traceback=traceback,
         )
         return failures
 
@@ -95,9 +99,9 @@ class FailureTally:
             self._add(failures)
 
     def _add(self, failures: Failures) -> None:
-        key = failures.queue_name, failures.task_name, failures.kind
+        key = failures.queue_name, failures.task_name, failures.shape.text
         if key not in self._groups and len(self._groups) >= MAX_GROUPS:
-            failures.kind = OTHER_KIND
+            failures.shape = _OTHER
             key = failures.queue_name, failures.task_name, OTHER_KIND
         found = self._groups.get(key)
         if found is not None:

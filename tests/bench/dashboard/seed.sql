@@ -163,12 +163,13 @@ SELECT lpad(n::text, 32, '0')::uuid, 'seeded-' || n, 'host-' || n, 1000 + n, '0'
 -- finer ones of a few.
 WITH grouped AS (
     INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, state, state_by, state_at, first_at,
-                                     last_at, failed, retried, sample_error, sample_frame, workers, releases)
+                                     last_at, failed, retried, sample_error, sample_frame, samples, place, workers, releases)
     SELECT decode(md5(n::text), 'hex'), 'queue-' || lpad((n %% 19)::text, 2, '0'),
            'task_' || lpad((n / 19 %% 50)::text, 2, '0'), 'TimeoutError' || repeat('a', n %% 26) || ': after * s',
            (ARRAY['open', 'resolved', 'muted', 'regressed'])[1 + n %% 4], 'lisa', now(),
            now() - interval '20 days', now() - n * interval '8 seconds', n %% 1000, n %% 700,
-           'TimeoutError' || repeat('a', n %% 26) || ': after 5 s', '/app/jobs.py:12 in run', '{seeded-1}', '{2.4}'
+           'TimeoutError' || repeat('a', n %% 26) || ': after 5 s', '/app/jobs.py:12 in run', '{}', 'jobs.py run: wait()',
+           '{seeded-1}', '{2.4}'
       FROM generate_series(1, %(groups)s) AS n
     RETURNING id
 )

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from uuid import uuid4
 
+import pytest
+
 from lapinq_core.domain.alerts.news import NewError, RegressedError
-from lapinq_core.domain.error_groups import COUNT_SPANS, GroupState
-from lapinq_core.error_groups import changing, groups
+from lapinq_core.domain.error_groups import COUNT_SPANS, MAX_SAMPLES, GroupState
+from lapinq_core.error_groups import changing, groups, recording
 from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter
-from lapinq_core.error_groups.recording import record
+from lapinq_core.error_groups.recording import grouped, record
 from tests.support.database.locks import is_held_up
 from tests.support.eventually import eventually_async
 from tests.support.rows.alerts import add_rule, notices
@@ -52,12 +54,14 @@ async def test_failures_add_up_in_a_group_that_knows_the_last_of_them(conn: Conn
     old, new = str(uuid4()), str(uuid4())
     first = failures("ValueError: no 1", retried=2, ago=60, task_id=old, traceback=TRACEBACK)
     assert news(await record(conn, [first], worker="w-1", release="1.0")) == (1, 0)
-    more = failures("ValueError: no 22\nand more", failed=0, retried=1, task_id=new)
+    more = failures("ValueError: no 22\nand more", failed=0, retried=1, task_id=new, traceback=TRACEBACK)
     assert not await record(conn, [more], worker="w-2", release="1.0")
     group = await only(conn)
     assert (group.queue_name, group.task_name, group.kind) == ("mail", "send", "ValueError: no *")
     assert (group.state, group.failed, group.retried) == (GroupState.OPEN, 1, 3)
     assert (group.sample_task, group.sample_error) == (new, "ValueError: no 22\nand more")
+    assert group.place == "mail.py send: smtp.send(letter)"
+    assert group.samples == ["ValueError: no 22", "ValueError: no 1"]
     assert group.sample_frame == "/app/shop/mail.py:42 in send\nsmtp.send(letter)"
     assert (group.workers, group.releases) == (["w-2", "w-1"], ["1.0"])
     assert 59 < (group.last_at - group.first_at).total_seconds() < 61
@@ -73,10 +77,60 @@ async def test_ten_workers_and_releases_are_kept(conn: Conn) -> None:
 
 
 async def test_a_group_outlives_the_tasks_it_counted_and_finds_them_by_their_error(conn: Conn) -> None:
-    await record(conn, [failures("KeyError: 'a'", task_id=str(uuid4()))])
-    found = await groups.of_error(conn, "mail", "send", "KeyError: 'b'\nmore")
+    await record(conn, [failures("ValueError: 'a'", task_id=str(uuid4()))])
+    found = await groups.of_error(conn, "mail", "send", "ValueError: 'b'\nmore")
     assert found == await only(conn)
-    assert await groups.of_error(conn, "mail", "other", "KeyError: 'b'") is None
+    assert await groups.of_error(conn, "mail", "other", "ValueError: 'b'") is None
+
+
+async def test_errors_of_one_place_are_a_group_that_shows_what_varies(conn: Conn) -> None:
+    some = [
+        failures(f"CardDeclined: card of {name} declined", traceback=TRACEBACK)
+        for name in ("acme", "globex", "initech", "umbrella", "hooli", "stark")
+    ]
+    await record(conn, grouped(some))
+    group = await only(conn)
+    assert (group.kind, group.failed) == ("CardDeclined: card of * declined", 6)
+    assert group.samples[0] == "CardDeclined: card of stark declined"
+    assert len(group.samples) == MAX_SAMPLES
+
+
+async def test_what_is_new_to_a_task_function_with_many_groups_counts_in_that_of_the_others(
+    conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MAX_GROUPS_OF_TASK", 3)
+    errors = [f"E{letter}: x" for letter in "ABCDEFGH"]
+    told = [await record(conn, [failures(error) for error in some]) for some in (errors[:5], errors)]
+    assert [len(each) for each in told] == [4, 0]
+    await record(conn, [failures("EZ: x", task="other")])
+    found, _ = await groups.list_groups(conn, GroupFilter(part="send"), descending=False)
+    assert sorted(group.failed for group in found) == [2, 2, 2, 7]
+    (rest,) = (group for group in found if group.is_rest)
+    assert (rest.failed, rest.place, len(rest.samples)) == (7, None, MAX_SAMPLES)
+    assert await groups.of_error(conn, "mail", "send", "EY: never counted") == rest
+    # Groups that have not failed for long leave room.
+    await conn.execute("UPDATE lapinq_error_groups SET last_at = last_at - interval '8 days'")
+    assert len(await record(conn, [failures("ENew: x")])) == 1
+
+
+async def test_groups_of_earlier_releases_go_on_with_their_state(conn: Conn) -> None:
+    """They were told apart by their messages; what somebody muted then stays muted alone."""
+    acme, globex, hooli = (f"CardDeclined: card of {name} declined" for name in ("acme", "globex", "hooli"))
+    for error in (acme, globex):
+        await record(conn, [failures(error)])  # without a place, as they were
+    by_kind = {group.kind: group.id for group in (await groups.list_groups(conn, GroupFilter()))[0]}
+    await changing.mute(conn, by_kind[globex], None, "known", by=SOMEBODY)
+    for error in (globex, acme, hooli):
+        assert not await record(conn, [failures(error, traceback=TRACEBACK)])
+    found = {group.id: group for group in (await groups.list_groups(conn, GroupFilter()))[0]}
+    assert (found[by_kind[globex]].failed, found[by_kind[globex]].kind) == (2, globex)
+    group = found[by_kind[acme]]
+    assert (group.failed, group.kind) == (3, "CardDeclined: card of * declined")
+    assert [each.kind for each in await groups.merged_into(conn, group.id)] == [acme]
+    for error, expected in ((acme, group.id), (hooli, group.id), (globex, by_kind[globex])):
+        seen = await groups.of_error(conn, "mail", "send", error, TRACEBACK)
+        assert seen is not None
+        assert seen.id == expected
 
 
 async def resolve(conn: Conn, number: int) -> None:

@@ -152,6 +152,10 @@ async def fill(conn: Conn) -> dict[str, str]:
     await conn.execute("UPDATE lapinq_attempts SET profile = %s WHERE task_id = %s", (profile, task))
     counted = failures("Hush: sesame", queue=HUSH, task=TASK, task_id=task)
     await recording.record(conn, [counted], worker=WORKER)
+    await conn.execute(
+        "INSERT INTO lapinq_error_merges (fingerprint, group_id, kind, merged_at)"
+        " SELECT 'x', id, 'Hush: merged sesame', lapinq_now() FROM lapinq_error_groups"
+    )
     await recording.record(conn, [failures(queue=MAIL)])
     await add_schedule(conn, SCHEDULE, task_name=TASK, queue_name=HUSH)
     tick, _ = await firing.run_now(conn, SCHEDULE, by=SOMEBODY)

@@ -42,6 +42,7 @@ ASKED: list[dict[str, Any]] = [
     {"result": NOTHING},
     {"error": NOTHING, "task_name": containing("task")},
     {"error_kind": "x", "name": "task_07"},
+    {"error_groups": [0], "name": "task_07"},
     {"worker": WORKER},
     {"worker": WORKER, "module": NOTHING},
     {"arguments": NOTHING, "queues": ["queue-03", "queue-04"]},

@@ -3,7 +3,7 @@
 import time
 
 from lapinq_core.error_groups.recording import Failures
-from lapinq_core.tasks.filters import first_line, kind_of
+from lapinq_core.error_groups.shapes import shape_of
 
 
 def failures(
@@ -22,7 +22,7 @@ def failures(
     return Failures(
         queue_name=queue,
         task_name=task,
-        kind=kind_of(first_line(error)),
+        shape=shape_of(error, traceback),
         failed=failed,
         retried=retried,
         first=then,

@@ -14,14 +14,17 @@ from lapinq_api.dashboard.parts.task_list.task_query import read_search
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
+from lapinq_core.domain.error_groups import MAX_GROUPS_OF_TASK
 from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.error_groups import groups, trends
 from lapinq_core.error_groups.groups import ErrorGroup
+from lapinq_core.lookup.breakdown import break_down
 from lapinq_core.lookup.search import search
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.queues import MAX_REASON
 
 SEARCH_SECONDS = 0.03
+TASKS_LOOKED_AT = 200
 TASKS_SHOWN = 10
 
 
@@ -32,28 +35,39 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     if group is None or not includes(readable, group.queue_name):
         raise Refused(HTTPStatus.NOT_FOUND, "there is no group of errors with this id")
     now = datetime.now(UTC)
-    tasks, found = filter_of(group), None
-    if tasks is not None:
-        found = await scan(search, read_search(tasks, now), TASKS_SHOWN, seconds=SEARCH_SECONDS)
-    day, month, has_sample = await scan(_look, group)
+    tasks = filter_of(group)
+    found = await scan(search, read_search(tasks, now), TASKS_LOOKED_AT, seconds=SEARCH_SECONDS)
+    breakdown = await scan(break_down, [task.id for task in found.tasks])
+    day, month, has_sample, around = await scan(_look, group, readable)
     return {
         "group": group,
-        "tasks": None if tasks is None else urlencode(tasks),
+        "tasks": urlencode(tasks),
         "found": found,
+        "tasks_shown": TASKS_SHOWN,
+        "breakdown": breakdown,
         "has_sample": has_sample,
+        **around,
         "charts": [
             ("day", failure_bars(day, trends.FINE_DAY, now)),
             ("month", failure_bars(month, trends.MONTH, now)),
         ],
+        "most_of_task": MAX_GROUPS_OF_TASK,
         "max_reason": MAX_REASON,
     }
 
 
-async def _look(conn: psycopg.AsyncConnection, group: ErrorGroup) -> tuple[trends.Trend, trends.Trend, bool]:
+async def _look(
+    conn: psycopg.AsyncConnection, group: ErrorGroup, readable: Readable
+) -> tuple[trends.Trend, trends.Trend, bool, dict[str, Any]]:
     day = (await trends.trends(conn, [group.id], trends.FINE_DAY))[group.id]
     month = (await trends.trends(conn, [group.id], trends.MONTH))[group.id]
     sample = group.sample_task and await inspect.get_names(conn, group.sample_task)
-    return day, month, bool(sample)
+    around = {
+        "merged": await groups.merged_into(conn, group.id),
+        "mergeable": [] if group.is_rest else await groups.beside(conn, group),
+        "elsewhere": await groups.elsewhere(conn, group, readable),
+    }
+    return day, month, bool(sample), around
 
 
 VIEW = View(
@@ -62,5 +76,5 @@ VIEW = View(
     here="errors",
     load=load,
     is_narrowed=True,
-    parts=("error-head", "error-facts", "error-tasks"),
+    parts=("error-head", "error-facts", "error-spread", "error-tasks"),
 )

@@ -1,4 +1,4 @@
-"""Errors in groups: failed and retried attempts, and whether somebody resolved or muted them."""
+"""Errors in groups, or by their types: failed and retried attempts, and whether somebody resolved or muted them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,13 +16,15 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.error_groups import GroupState
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.queue_filter import Readable, narrowed
-from lapinq_core.error_groups.groups import ErrorGroup, GroupOrder
-from lapinq_core.error_groups.listing import look
+from lapinq_core.error_groups.groups import ErrorGroup, ErrorType, GroupOrder
+from lapinq_core.error_groups.listing import look, look_at_types
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.queues import MAX_REASON
 
 _STATE = "state"
-_FILTERS = ("queue", "task_name")
+_BY = "by"
+_TYPE = "type"
+_FILTERS = ("queue", "task_name", _TYPE)
 _ACTIVE = (GroupState.OPEN, GroupState.REGRESSED)
 _SORTS = {order.value: True for order in GroupOrder if order is not GroupOrder.ID}
 
@@ -37,11 +39,18 @@ class Tab(msgspec.Struct, frozen=True):
 
 
 class GroupRow(msgspec.Struct, frozen=True):
-    """A group, its failures over a day, and the filter for its failed tasks; None if no filter finds them."""
+    """A group, its failures over a day, and the filter for its failed tasks."""
 
     group: ErrorGroup
     points: list[int]
-    tasks: str | None
+    tasks: str
+
+
+class TypeRow(msgspec.Struct, frozen=True):
+    """A type of errors, and the query that lists its groups; None for errors without text."""
+
+    type: ErrorType
+    query: str | None
 
 
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
@@ -51,8 +60,13 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     order = sorting(query, _SORTS, "-last")
     if shown is GroupState.OPEN:
         chosen = msgspec.structs.replace(chosen, states=_ACTIVE)
+    if query.get(_BY, _TYPE) != _TYPE:
+        raise InvalidValue(_BY, f"must be {_TYPE}, or left out")
     scan = state.database.scan
-    found = await scan(look, chosen, GroupOrder(order.by), descending=order.is_descending)
+    if _BY in query:
+        found = await scan(look_at_types, chosen)
+    else:
+        found = await scan(look, chosen, GroupOrder(order.by), descending=order.is_descending)
     queues = await scan(inspect.count_queues, readable)
     return {
         **_form(address),
@@ -62,6 +76,8 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "tabs": [_tab(each, found.counts, query, shown) for each in GroupState],
         "shown": shown,
         "lines": [_line(group, *found.trends[group.id]) for group in found.groups],
+        "types": None if found.types is None else [_type(each, query) for each in found.types],
+        "views": {"error": _changed(query, by=None), "type": _changed(query, by=_TYPE)},
         "left_out": found.matching - len(found.groups),
         "is_empty": not any(found.counts.values()),
     }
@@ -70,7 +86,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
 def on_invalid(address: PageAddress, error: InvalidValue | Refused) -> dict[str, Any]:
     """The form as submitted."""
     problem = f"{error.loc} {error.msg}" if isinstance(error, InvalidValue) else str(error)
-    return {**_form(address), "problem": f"{problem}.", "queues": [], "tabs": [], "shown": None}
+    return {**_form(address), "problem": f"{problem}.", "queues": [], "tabs": [], "shown": None, "types": []}
 
 
 def _form(address: PageAddress) -> dict[str, Any]:
@@ -88,9 +104,16 @@ def _tab(
 
 
 def _line(group: ErrorGroup, failed: list[int], retried: list[int]) -> GroupRow:
-    tasks = filter_of(group)
     points = [sum(each) for each in zip(failed, retried, strict=True)]
-    return GroupRow(group, points, None if tasks is None else urlencode(tasks))
+    return GroupRow(group, points, urlencode(filter_of(group)))
+
+
+def _type(each: ErrorType, query: Mapping[str, str]) -> TypeRow:
+    return TypeRow(each, _changed(query, by=None, type=each.type) if each.type else None)
+
+
+def _changed(query: Mapping[str, str], **changes: str | None) -> str:
+    return urlencode({name: text for name, text in {**query, **changes}.items() if text is not None})
 
 
 VIEW = View(
@@ -100,7 +123,7 @@ VIEW = View(
     load=load,
     is_narrowed=True,
     parts=("errors-tabs", "errors-list"),
-    parameters=frozenset({_STATE, SORT, *_FILTERS}),
+    parameters=frozenset({_STATE, SORT, _BY, *_FILTERS}),
     is_list=True,
     on_invalid=on_invalid,
 )

@@ -33,7 +33,7 @@ from lapinq_core.fleet import operators
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
 from lapinq_core.lookup.steps import Outline, outline
-from lapinq_core.lookup.task_detail import Attempts, Reruns, TaskDetail, reruns_of
+from lapinq_core.lookup.task_detail import AttemptDetail, Attempts, Reruns, TaskDetail, reruns_of
 from lapinq_core.lookup.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules
 from lapinq_core.webhooks import deliveries
@@ -118,8 +118,7 @@ async def _read(
         if task.webhook_url is not None:
             told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MAX_WEBHOOKS)
         reruns = await reruns_of(conn, task_id)
-        error = attempts.latest[0].error if attempts.latest else None
-        group = await groups.of_error(conn, task.queue_name, task.task_name, error) if error else None
+        group = await _group(conn, task, attempts.latest[0]) if attempts.latest else None
         ran = [(task.queue_name, task.task_name)] if attempts.latest else []
         usual = next(iter((await task_rollups.usual(conn, ran)).values()), None)
         # Its neighbours may be in other queues.
@@ -142,6 +141,15 @@ async def _read(
         place=place,
         outline=outlined,
     )
+
+
+async def _group(
+    conn: psycopg.AsyncConnection, task: TaskDetail, attempt: AttemptDetail
+) -> ErrorGroup | None:
+    """The group of the error with which an attempt ended."""
+    if not attempt.error:
+        return None
+    return await groups.of_error(conn, task.queue_name, task.task_name, attempt.error, attempt.traceback)
 
 
 def _schedule_of(task: TaskDetail) -> str | None:

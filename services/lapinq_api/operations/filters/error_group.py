@@ -20,17 +20,27 @@ TASK_NAME = Parameter(
     description="Only errors of tasks whose name contains this text, ignoring case.",
     schema={"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
 )
+TYPE = Parameter(
+    name="type",
+    description="Only errors of exactly this type: what the kind has before its first colon.",
+    schema={"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+)
 
 
 def read_filter(query: Mapping[str, str]) -> GroupFilter:
     """The filter in `query`, with its cursor. Raises `InvalidValue`."""
-    state, queue, part = (query.get(key) for key in ("state", "queue", "task_name"))
+    state, queue, part, type_ = (query.get(key) for key in ("state", "queue", "task_name", "type"))
     if state is not None and state not in set(GroupState):
         raise InvalidValue("state", f"must be one of {', '.join(GroupState)}")
     if queue is not None:
         check_name("queue", queue)
-    if part is not None and (not 1 <= len(part) <= MAX_TEXT or "\0" in part):
-        raise InvalidValue("task_name", f"must have 1 to {MAX_TEXT} characters and no NUL")
+    for name, text in (("task_name", part), ("type", type_)):
+        if text is not None and (not 1 <= len(text) <= MAX_TEXT or "\0" in text):
+            raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters and no NUL")
     return GroupFilter(
-        states=(GroupState(state),) if state else None, queue=queue, part=part, before=read_number(query)
+        states=(GroupState(state),) if state else None,
+        queue=queue,
+        part=part,
+        type=type_,
+        before=read_number(query),
     )

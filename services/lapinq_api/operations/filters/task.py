@@ -18,11 +18,14 @@ from lapinq_api.operations.filters.several import (
 )
 from lapinq_api.operations.filters.task_values import (
     CURSOR,
+    MAX_GROUPS,
     MAX_TEXT,
+    NUMBERS,
     PARAMETER,
     check_kind,
     ids_beginning_with,
     read_cursor,
+    read_groups,
     read_keys,
     read_kinds,
     read_named_arguments,
@@ -69,6 +72,7 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
             task_name=containing(query["task_name"]) if "task_name" in query else None,
             name=query.get("name"),
             error_kind=kind,
+            error_groups=read_groups("error_group", query),
             worker=worker,
             key=query.get("key"),
             first=first,
@@ -161,6 +165,13 @@ FILTERS = (
             " quoted part is replaced by `*`."
         ),
         schema=_TEXT_SCHEMA,
+    ),
+    Parameter(
+        name="error_group",
+        description=(
+            f"Only tasks whose error is in one of these groups: ids, separated by commas, at most {MAX_GROUPS}."
+        ),
+        schema={"type": "string", "pattern": f"^{NUMBERS}$"},
     ),
     Parameter(
         name="id",

@@ -20,6 +20,9 @@ from lapinq_core.tasks.filters import beginning, containing
 MAX_TEXT = 1000
 PARAMETER = r"[^\W\d]\w*(?:\.\w+)*"
 """A pattern for the name of a parameter, with dots into objects."""
+MAX_GROUPS = 100
+"""Groups of errors in one filter: as many as the dashboard lists."""
+NUMBERS = f"[1-9][0-9]{{0,17}}(?:,[1-9][0-9]{{0,17}}){{0,{MAX_GROUPS - 1}}}"
 CURSOR = "[A-Za-z0-9_-]{22}"
 """A pattern for a cursor."""
 
@@ -113,6 +116,17 @@ def check_kind(text: str, name: str = "error_kind") -> None:
         raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters and no NUL")
 
 
+def read_groups(name: str, query: Mapping[str, str]) -> list[int] | None:
+    """The ids of groups of errors, which are separated by commas."""
+    if name not in query:
+        return None
+    if not _NUMBERS.fullmatch(query[name]):
+        raise InvalidValue(
+            name, f"must be ids of groups of errors, at most {MAX_GROUPS}, separated by commas"
+        )
+    return [int(text) for text in query[name].split(",")]
+
+
 def read_cursor(text: str | None) -> str | None:
     """The id before which the page begins; None for the first page."""
     if text is None:
@@ -141,4 +155,5 @@ _HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _BEGIN = re.compile(BEGIN_OF_ID)
 _CURSOR = re.compile(CURSOR)
 _PARAMETER = re.compile(PARAMETER)
+_NUMBERS = re.compile(NUMBERS)
 _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")

@@ -43,6 +43,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "BreakerRequest": {"failures_in_row": 5},
     "PauseRequest": {"reason": "hostile"},
     "MuteRequest": {"seconds": 60},
+    "MergeRequest": {"into": 1},
+    "SplitRequest": {"fingerprint": "0" * 32},
     "RuleRequest": {
         "name": "hostile",
         "kind": "webhook",

@@ -95,8 +95,8 @@ class Try(msgspec.Struct):
 ALL, NOTHING = About.EVERYTHING, About.NOTHING
 
 # {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {group} is
-# a group of errors of that queue; {workflow} has a task in it, and was cancelled; {worker} is one that is alive; {own}
-# is a schedule of that queue which nobody else calls for, and `nightly` one for all.
+# a group of errors of that queue, {other_group} another; {workflow} has a task in it, and was cancelled; {worker} is
+# one that is alive; {own} is a schedule of that queue which nobody else calls for, and `nightly` one for all.
 NAMED = {
     "/api/v1/tasks/": "{done}",
     "/api/v1/queues/": QUEUE,
@@ -186,6 +186,9 @@ TRIES = {
     "GET /api/v1/doctor": Try(Act.STEER_WORKERS, 200, about=ALL),
     "GET /api/v1/errors": Try(Act.READ, 200, query="queue=mail&limit=1"),
     "GET /api/v1/errors/{id}": Try(Act.READ, 200),
+    "GET /api/v1/errors/{id}/merged": Try(Act.READ, 200),
+    "POST /api/v1/errors/{id}/merge": Try(Act.REQUEUE, 400, {"into": 999999}),
+    "POST /api/v1/errors/{id}/split": Try(Act.REQUEUE, 404, {"fingerprint": "0" * 32}),
     "POST /api/v1/errors/{id}/resolve": Try(Act.REQUEUE, 200),
     "POST /api/v1/errors/{id}/mute": Try(Act.REQUEUE, 200, {"seconds": 60}),
     "POST /api/v1/errors/{id}/reopen": Try(Act.REQUEUE, 200),
@@ -252,6 +255,8 @@ BRIEFLY: dict[str, tuple[str, Any, set[str]]] = {
     "POST /api/v1/errors/{id}/resolve": ("{group}", None, _OTHER),
     "POST /api/v1/errors/{id}/mute": ("{group}", {"seconds": 60}, _OTHER),
     "POST /api/v1/errors/{id}/reopen": ("{group}", None, _OTHER),
+    "POST /api/v1/errors/{id}/merge": ("{other_group}", {"into": "{group}"}, _OTHER),
+    "POST /api/v1/errors/{id}/split": ("{group}", {"fingerprint": "1" * 32}, _OTHER),
     "POST /api/v1/webhooks/{id}/resend": ("{webhook}", None, _OTHER),
 }
 
@@ -344,6 +349,7 @@ class Stage(msgspec.Struct):
     made: dict[Status, str]
     webhook: str
     group: int
+    other_group: int
     workflow: str
     worker: str
 
@@ -359,6 +365,7 @@ class Stage(msgspec.Struct):
             done=done,
             webhook=self.webhook,
             group=self.group,
+            other_group=self.other_group,
             workflow=self.workflow,
             worker=self.worker,
             **more,
@@ -397,16 +404,24 @@ async def set_stage(conn: Conn, schedules: tuple[str, ...] = ("nightly",)) -> St
         " lapinq_now(), lapinq_now()) RETURNING id::text",
         (made[Status.COMPLETED], QUEUE),
     )
-    group = await one_row(
-        conn,
-        "INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, first_at, last_at)"
-        " VALUES ('x', %s, 'add', 'KeyError: *', lapinq_now(), lapinq_now()) RETURNING id",
-        (QUEUE,),
+    group, other = [
+        await one_row(
+            conn,
+            "INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, first_at, last_at)"
+            " VALUES (%s, %s, 'add', 'KeyError: *', lapinq_now(), lapinq_now()) RETURNING id",
+            (fingerprint, QUEUE),
+        )
+        for fingerprint in (b"x", b"y")
+    ]
+    await conn.execute(
+        "INSERT INTO lapinq_error_merges (fingerprint, group_id, kind, merged_at)"
+        " VALUES (decode(%s, 'hex'), %s, 'KeyError: *', lapinq_now())",
+        ("1" * 32, group[0]),
     )
     workflow = read_workflow(msgspec.json.encode(WORKFLOW))
     await store(conn, workflow)
     await cancel(conn, workflow.id)
-    return Stage(made, webhook[0], group[0], workflow.id, await add_worker(conn))
+    return Stage(made, webhook[0], group[0], other[0], workflow.id, await add_worker(conn))
 
 
 @pytest.fixture(scope="module")
@@ -583,6 +598,8 @@ def test_no_answer_to_a_change_shows_what_a_key_may_not_read(servers: Servers, a
     leaving = on_connections(api_database, add_worker)
     for operation, (named, body, fields) in BRIEFLY.items():
         path = servers.stage.fill_in(path_of(operation, named), leaving=leaving)
+        if body == {"into": "{group}"}:
+            body = {"into": servers.stage.group}
         for name in ("key with schedule", "key with manage"):
             answer = servers.call(name, operation.partition(" ")[0], path, body)
             if TRIES[operation].act in CALLERS[name].may:

@@ -30,6 +30,7 @@ CHOSEN = [
     TaskFilter(status=Status.COMPLETED, result=containing("nothing")),
     TaskFilter(status=Status.PENDING, task_name=containing("nothing")),
     TaskFilter(status=Status.FAILED, name="nothing", error=containing("n"), error_kind="nothing"),
+    TaskFilter(status=Status.FAILED, queue="default", error_groups=[0]),
     TaskFilter(status=Status.PENDING, states=DELAYED),
     TaskFilter(status=Status.PENDING, states=frozenset({ShownState.PAUSED}), not_queues=["nothing"]),
     TaskFilter(states=frozenset({ShownState.FAILED, ShownState.EXPIRED, ShownState.RETRYING})),

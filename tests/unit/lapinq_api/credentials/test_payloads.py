@@ -37,7 +37,7 @@ WORDS_ABOUT_IT = {"error", "traceback", "logs"}
 OPEN_TO_ALL = {
     "queue", "status", "states", "task_name", "name", "module", "error", "error_kind", "worker", "before", "first",
     "last", "queues", "names", "not_queues", "not_names", "not_task_names", "not_errors", "key", "ended_since",
-    "ended_until", "keys", "not_keys", "not_error_kinds",
+    "ended_until", "keys", "not_keys", "not_error_kinds", "error_groups",
 }  # fmt: skip
 
 

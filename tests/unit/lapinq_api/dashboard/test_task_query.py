@@ -142,6 +142,7 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
             "result": TEXT,
             "error": TEXT,
             "error_kind": TEXT,
+            "error_group": st.sampled_from(["1", "17,18"]),
             "id": st.sampled_from(["0", "01981c1e", "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11"]),
             "worker": st.just(str(uuid4())),
             "since": st.sampled_from(["1h", "yesterday", "2030-01-31T12:00"]),

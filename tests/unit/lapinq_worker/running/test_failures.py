@@ -1,4 +1,4 @@
-"""What a worker counts of failures: by queue, task function and kind of error, in bounded memory."""
+"""What a worker counts of failures: by queue, task function and shape of error, in bounded memory."""
 
 import pytest
 
@@ -18,8 +18,9 @@ def test_errors_that_differ_in_numbers_are_counted_together_and_the_last_is_kept
     tally.ended(SEND, Fail("ValueError: no 2", "last"))
     tally.ended(make_claim(queue_name="mail", task_name="other"), Fail("ValueError: no 2"))
     taken = failures, other = tally.take()
-    assert (failures.kind, failures.failed, failures.retried) == ("ValueError: no *", 1, 2)
+    assert (failures.shape.kind, failures.failed, failures.retried) == ("ValueError: no *", 1, 2)
     assert (failures.error, failures.traceback, failures.task_id) == ("ValueError: no 2", "last", SEND.id)
+    assert failures.samples == ["ValueError: no 2", "ValueError: no 1"]
     assert failures.first <= failures.last
     assert (other.task_name, other.failed) == ("other", 1)
     assert tally.take() == []
@@ -73,7 +74,7 @@ def test_many_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         tally.ended(SEND, Fail(word))
     for name in ("a", "b", "c"):
         tally.ended(make_claim(queue_name="mail", task_name=name), Fail("new"))
-    seen = {(each.queue_name, each.task_name, each.kind): each.failed for each in tally.take()}
+    seen = {(each.queue_name, each.task_name, each.shape.text): each.failed for each in tally.take()}
     assert len(seen) == 12
     assert seen["mail", "send", words[0]] == 1
     assert seen["mail", "send", OTHER_KIND] == 16

@@ -33,6 +33,7 @@ KEYS = {
     "result": "result",
     "error": "error",
     "kind": "error_kind",
+    "group": "error_group",
     "id": "id",
     "worker": "worker",
     "key": "key",

@@ -21,6 +21,7 @@ from lapinq_api.operations.filters.task_values import (
     MAX_TEXT,
     check_kind,
     ids_beginning_with,
+    read_groups,
     read_states,
     read_worker_id,
 )
@@ -72,6 +73,7 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         queue=parameters.get("queue"),
         name=parameters.get("name"),
         error_kind=kind,
+        error_groups=read_groups("error_group", parameters),
         worker=read_worker_id(parameters["worker"]) if "worker" in parameters else None,
         key=parameters.get("key"),
         before=parameters.get("cursor"),

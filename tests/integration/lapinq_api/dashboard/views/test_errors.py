@@ -92,6 +92,42 @@ def test_a_group_has_a_page_that_outlives_its_tasks(
     assert re.findall(r'<rect class="retried"[^>]* height="64.0"', page) != []
 
 
+def test_errors_are_listed_by_type(signed_in: httpx.Client, queue: str, api_database: str) -> None:
+    async def fill(conn: Conn) -> None:
+        for task in ("add", "sub"):
+            for error in ("A: x", "B: x"):
+                await recording.record(conn, [failures(error, queue=queue, task=task)])
+
+    on_connections(api_database, fill)
+    by_type = html.unescape(signed_in.get(ERRORS, params={"queue": queue, "by": "type"}).text)
+    links = re.findall(r'<a class="kind" href="errors\?([^"]+)">([^<]+)</a>', by_type)
+    assert sorted(name for _, name in links) == ["A", "B"]
+    for query, name in links:
+        assert kinds_of(signed_in.get(f"{ERRORS}?{query}")) == [f"{name}: x"] * 2
+
+
+def test_a_group_shows_what_was_merged_into_it_and_where_it_fails(
+    signed_in: httpx.Client, queue: str, api_database: str
+) -> None:
+    async def fill(conn: Conn) -> ErrorGroup:
+        await fail(conn, 2, "B: x", queue_name=queue, key="acme")
+        await fail(conn, 1, "B: x", queue_name=queue, key="globex")
+        for error, where in (("A: x", queue), ("B: x", queue), ("A: x", f"{queue}-2")):
+            await recording.record(conn, [failures(error, queue=where, task="add")])
+        (b, a), _ = await groups.list_groups(conn, GroupFilter(queue=queue))
+        await changing.merge(conn, b.id, a.id, by=SOMEBODY)
+        return a
+
+    group = on_connections(api_database, fill)
+    page = html.unescape(signed_in.get(f"{ERRORS}/{group.id}").text)
+    spread = re.findall(r'<bdi>(acme|globex)</bdi></a></span>\s*<span class="amount">(\d+)</span>', page)
+    assert spread == [("acme", "2"), ("globex", "1")]
+    assert "Its newest 3 failed tasks" in page
+    assert f"<bdi>{queue}-2</bdi>" in page
+    assert '<span class="kind">B: x</span>' in page
+    assert re.search(rf'data-to="api/v1/errors/{group.id}/split"', page)
+
+
 def test_a_group_leads_to_its_failed_tasks_and_no_others(
     signed_in: httpx.Client, queue: str, api_database: str
 ) -> None:
@@ -103,7 +139,7 @@ def test_a_group_leads_to_its_failed_tasks_and_no_others(
         ]
         await fail(conn, 1, "KeyError: 'a'", queue_name=queue)
         await fail(conn, 1, "ValueError: no 7", queue_name=queue, task_name="adder")
-        await count(conn, queue, "ValueError: no 1")
+        await recording.record(conn, [failures("ValueError: no 1", queue=queue, task="add")])
         return ids
 
     def tasks_on(address: str) -> list[str]:

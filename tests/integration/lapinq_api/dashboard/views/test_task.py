@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -20,11 +19,9 @@ from lapinq_core.domain.annotations.form_fields import form_fields
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.error_groups import recording
-from lapinq_core.error_groups.recording import Failures
 from lapinq_core.fleet import workers
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import worker_verbs
-from lapinq_core.tasks.filters import first_line, kind_of
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections
@@ -32,6 +29,7 @@ from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.http.serving import serving
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, pause
+from tests.support.rows.failures import failures
 
 pytestmark = pytest.mark.http
 
@@ -190,9 +188,9 @@ def test_a_failure_names_its_like_and_the_last_good_run(
     failed = ended_of(api_database, queue, None, args=["b", 7], kwargs={"to": "ada"})
 
     async def count(conn: Conn) -> None:
-        kind = kind_of(first_line(ERROR))
-        one = Failures(queue_name=queue, task_name="add", kind=kind, failed=24, first=time.monotonic())
-        await recording.record(conn, [one])
+        await recording.record(
+            conn, [failures(ERROR, queue=queue, task="add", failed=24, traceback=TRACEBACK)]
+        )
 
     html = signed_in.get(f"/tasks/{failed}").text
     assert "like this" not in html

@@ -75,10 +75,31 @@ def test_a_group_is_resolved_muted_and_reopened(
     assert noted[1][1] == {**of_group, "seconds": 60.0, "reason": "known"}
 
 
+def test_groups_are_merged_and_split(api: httpx.Client, api_database: str, queue: str) -> None:
+    fail(api_database, queue, "A: x", "B: x")
+    b, a = listed(api, queue=queue)
+    path = f"{ERRORS}/{b['id']}/merge"
+    wrong: list[Row] = [
+        ({}, "into"),
+        ({"into": 0}, "into"),
+        ({"into": b["id"]}, "into"),
+        ({"into": "1"}, "into"),
+    ]
+    check_refused(api, "POST", path, wrong)
+    assert api.post(path, json={"into": a["id"]}).json()["failed"] == 2
+    [merged] = api.get(f"{ERRORS}/{a['id']}/merged").json()
+    assert merged["kind"] == "B: x"
+    split = f"{ERRORS}/{a['id']}/split"
+    check_refused(api, "POST", split, [({}, "fingerprint"), ({"fingerprint": "x"}, "fingerprint")])
+    assert api.post(split, json={"fingerprint": merged["fingerprint"]}).json()["kind"] == "B: x"
+    assert api.post(split, json={"fingerprint": merged["fingerprint"]}).status_code == 404
+    assert [group["kind"] for group in listed(api, queue=queue, type="B")] == ["B: x"]
+
+
 def test_what_names_no_group(api: httpx.Client) -> None:
     assert api.get(f"{ERRORS}/{10**17}").status_code == 404
     assert api.post(f"{ERRORS}/{10**17}/resolve").status_code == 404
     for wrong in ("0", str(10**18)):
         assert api.get(f"{ERRORS}/{wrong}").status_code == 400
-    fields = {"state": "new", "queue": "", "task_name": "", "cursor": "x", "sort": "x"}
+    fields = {"state": "new", "queue": "", "task_name": "", "type": "", "cursor": "x", "sort": "x"}
     check_queries_refused(api, "GET", ERRORS, [({name: value}, name) for name, value in fields.items()])

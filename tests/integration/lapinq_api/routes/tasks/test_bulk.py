@@ -227,7 +227,7 @@ def test_states_limit_what_a_call_may_change(keyed: httpx.Client, queue: str, ap
 
 def test_a_wrong_parameter_is_refused_by_its_name(keyed: httpx.Client) -> None:
     wrong = dict.fromkeys(("queue", "not_names"), "a\0b") | dict.fromkeys(("status", "state", "id"), "x")
-    wrong |= dict.fromkeys(("error_kind", "until"), "") | {
+    wrong |= dict.fromkeys(("error_kind", "error_group", "until"), "") | {
         "args": "x" * 1001,
         "worker": "web-1",
         "since": "1h",

@@ -4580,6 +4580,36 @@ CREATE INDEX lapinq_audit_actor ON lapinq_audit USING btree (actor, id);
 CREATE INDEX lapinq_audit_at ON lapinq_audit USING btree (at);
 CREATE INDEX lapinq_audit_target ON lapinq_audit USING btree (target, id);
 
+CREATE TABLE lapinq_bulk_actions (
+    id         uuid NOT NULL,
+    verb       text NOT NULL,
+    filters    jsonb NOT NULL,
+    queues     text[],
+    expected   bigint,
+    actor_kind text NOT NULL,
+    actor_id   bigint,
+    actor      text NOT NULL,
+    entry_id   bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    until      uuid,
+    reached    uuid,
+    remaining  uuid[] NOT NULL DEFAULT '{}'::uuid[],
+    done       bigint NOT NULL DEFAULT 0,
+    skipped    bigint NOT NULL DEFAULT 0,
+    token      uuid,
+    free_at    timestamp with time zone NOT NULL,
+    ended_at   timestamp with time zone,
+    outcome    text,
+    stopped_by text,
+    error      text,
+    CONSTRAINT lapinq_bulk_actions_ended_check CHECK (((outcome IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT lapinq_bulk_actions_outcome_check CHECK ((outcome = ANY (ARRAY['completed'::text, 'stopped'::text, 'failed'::text]))),
+    CONSTRAINT lapinq_bulk_actions_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_bulk_actions_verb_check CHECK ((verb = ANY (ARRAY['cancel'::text, 'delete'::text, 'requeue'::text, 'run'::text])))
+);
+CREATE INDEX lapinq_bulk_actions_ended_at ON lapinq_bulk_actions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+CREATE INDEX lapinq_bulk_actions_free_at ON lapinq_bulk_actions USING btree (free_at) WHERE (ended_at IS NULL);
+
 CREATE TABLE lapinq_circuit_breaker_counts (
     queue_name text,
     task_name  text,

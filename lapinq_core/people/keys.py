@@ -128,15 +128,19 @@ async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[
     rows = await all_rows(conn, sql("find_keys"), {"digests": list(digests)}, prepare=True)
     found: dict[bytes, FoundKey] = {}
     for digest, key_id, name, scopes, queues, seconds_left in rows:
-        actor = Actor(
-            kind=ActorKind.KEY,
-            id=key_id,
-            name=name,
-            scopes=frozenset(_scopes(scopes)),
-            queues=None if queues is None else frozenset(queues),
-        )
-        found[bytes(digest)] = FoundKey(actor, seconds_left)
+        found[bytes(digest)] = FoundKey(actor_of_key(key_id, name, scopes, queues), seconds_left)
     return found
+
+
+def actor_of_key(key_id: int, name: str, scopes: Sequence[str], queues: Sequence[str] | None) -> Actor:
+    """A valid key as the actor of a request."""
+    return Actor(
+        kind=ActorKind.KEY,
+        id=key_id,
+        name=name,
+        scopes=frozenset(_scopes(scopes)),
+        queues=None if queues is None else frozenset(queues),
+    )
 
 
 async def record_uses(conn: psycopg.AsyncConnection, seconds_ago: Mapping[int, float]) -> None:

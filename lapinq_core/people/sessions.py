@@ -3,6 +3,7 @@
 Each request reads the user's role and permissions with the session, so that a change takes effect immediately.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -46,17 +47,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def actor(self) -> Actor:
         """Its user as the actor of a request."""
-        is_admin = self.role is Role.ADMIN
-        reads = None if is_admin else self.reads
-        acts_on = [queue for queue, able in self.permissions.items() if able]
-        return Actor(
-            kind=ActorKind.USER,
-            id=self.user_id,
-            name=self.username,
-            is_admin=is_admin,
-            permissions=self.permissions,
-            queues=None if reads is None else reads.union(acts_on),
-        )
+        return actor_of_user(self.user_id, self.username, self.role, self.permissions, self.reads)
 
 
 class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +74,22 @@ class EndedSession(msgspec.Struct, frozen=True):
     id: str
     user_id: int
     username: str
+
+
+def actor_of_user(
+    user_id: int, username: str, role: Role, permissions: Grants, reads: Iterable[str] | None
+) -> Actor:
+    """A user as the actor of a request. `reads` as in `Session`."""
+    is_admin = role is Role.ADMIN
+    acts_on = [queue for queue, able in permissions.items() if able]
+    return Actor(
+        kind=ActorKind.USER,
+        id=user_id,
+        name=username,
+        is_admin=is_admin,
+        permissions=permissions,
+        queues=None if is_admin or reads is None else frozenset(reads).union(acts_on),
+    )
 
 
 async def create(

@@ -6,6 +6,7 @@ The SQL in `lapinq_migrations/versions` has comments that explain the columns.
 from lapinq_core.schema import (
     alerts,
     breakers,
+    bulk_actions,
     durable,
     error_groups,
     limits,
@@ -22,6 +23,7 @@ from lapinq_core.schema.base import metadata
 __all__ = [
     "alerts",
     "breakers",
+    "bulk_actions",
     "durable",
     "error_groups",
     "limits",

@@ -24,6 +24,7 @@ from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions
 from lapinq_core.runtime.loops import Loop
 from lapinq_core.schedules import ticks
+from lapinq_core.tasks import bulk_actions
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.breaker_watch import watch_breakers
@@ -138,6 +139,7 @@ def _shared_jobs(notifier: Notifier, timer: DueTimer) -> list[Job]:
         Job("prune steps", PRUNE_INTERVAL_SECONDS, StepPruning().turn),
         Job("prune decisions", PRUNE_INTERVAL_SECONDS, DecisionPruning().turn),
         until_short("prune workflows", PRUNE_INTERVAL_SECONDS, changing.prune),
+        until_short("prune bulk actions", PRUNE_INTERVAL_SECONDS, bulk_actions.prune),
         until_short("prune sessions", PRUNE_INTERVAL_SECONDS, sessions.prune),
         until_short("prune login tries", PRUNE_INTERVAL_SECONDS, logins.prune),
         until_short("prune webhooks", PRUNE_INTERVAL_SECONDS, deliveries.prune),

@@ -32,6 +32,7 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
     database = Database(settings.database_url, settings.pool_size, name, caller_share=settings.caller_share)
     stop = asyncio.Event()
     state.stopping = asyncio.Event()
+    state.bulk_started = asyncio.Event()
     await database.open()
     try:
         async with asyncio.TaskGroup() as group:

@@ -15,6 +15,7 @@ from lapinq_api.auth.first_user import FirstUser
 from lapinq_api.connecting import connected
 from lapinq_api.embedded.schema_preparation import SchemaPreparation
 from lapinq_api.embedded.service_runner import EmbeddedService, ServiceRunner
+from lapinq_api.routes.tasks.bulk_runner import bulk_loop
 from lapinq_api.state import State
 
 
@@ -41,6 +42,7 @@ def make_lifespan(
                 ServiceRunner(service, schema.ready, stop, forced, state.metrics) for service in services
             ]
             running = [group.create_task(runner.run()) for runner in runners]
+            running.append(group.create_task(bulk_loop(state).run()))
             try:
                 if await schema.first_attempt():
                     await first_user.first_attempt()

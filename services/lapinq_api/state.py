@@ -108,6 +108,8 @@ class State:
         """A user who had the default password when the lifespan began."""
         self.stopping = asyncio.Event()
         """Set when the application is about to stop, to end what only waits. Each lifespan makes a new one."""
+        self.bulk_started = asyncio.Event()
+        """Wakes what works on bulk actions. Each lifespan makes a new one."""
         self._connected: Connected | None = None
 
     def connect(self, connected: Connected) -> None:

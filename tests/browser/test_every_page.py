@@ -19,6 +19,7 @@ PAGES = [
     "/tasks",
     "/tasks?status=failed&since=1h",
     "/tasks?queue=many",
+    "/bulk-actions",
     "/tasks/{id}",
     "/tasks/{id}/again",
     "/tasks/{profiled}/profile",

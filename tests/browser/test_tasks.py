@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -204,6 +205,28 @@ def test_rows_are_selected_and_what_they_allow_is_done_after_a_question(
     confirm(page, "Delete 7 tasks in chosen?", "Delete")
     expect_told(page, "Deleted 7 tasks in chosen.")
     assert {status_of(admin, task_id) for task_id in (*failed, *ids)} == {"gone"}
+
+
+def test_a_page_that_was_left_finds_its_bulk_action_again(
+    page: Page, enqueue: Enqueue, server_database: str, axe: CheckAccess
+) -> None:
+    task_id = enqueue(queue_name="held", **LATER)
+    note = page.get_by_role("region", name="Bulk actions that run")
+    with psycopg.connect(server_database) as conn:
+        conn.execute("SELECT FROM lapinq_delayed WHERE id = %s FOR UPDATE", (task_id,))
+        page.goto("/tasks?queue=held&status=pending")
+        do_to_all(page, "Cancel pending")
+        confirm(page, "Cancel 1 task in held?", "Cancel pending")
+        expect(note).to_contain_text("Cancel queue: held status: pending")
+        page.goto("/tasks")
+        expect(note).to_contain_text("0 of 1")
+        axe(note)
+        note.get_by_role("button", name="Stop").click()
+        confirm(page, "Stop this bulk action?", "Stop")
+        expect_told(page, "The bulk action is stopped.")
+        expect(note).to_have_count(0)
+    page.goto("/bulk-actions")
+    expect(page.locator(".bulk-list tbody tr").first).to_contain_text("stopped")
 
 
 def test_all_that_match_are_counted_before_anything_is_done_to_them(

@@ -87,6 +87,13 @@ SELECT u.id, u.username, i.purpose
    AND i.used_at IS NULL
    AND i.expires_at > lapinq_now()
 
+-- name: find_key
+-- A key that has not expired, and what it is limited to. Locks nothing. Relies on lapinq_api_keys_pkey.
+SELECT id, name, scopes, queues
+  FROM lapinq_api_keys
+ WHERE id = %(id)s::bigint
+   AND (expires_at IS NULL OR expires_at > lapinq_now())
+
 -- name: find_keys
 -- The keys with these digests that have not expired, what they are limited to, and in how many seconds they expire.
 -- Locks nothing. Relies on lapinq_api_keys_key_hash_key.
@@ -106,6 +113,12 @@ SELECT s.id::text, u.id, u.username, u.role, u.permissions::text, u.reads, u.has
  WHERE s.token_hash = %(token_hash)s::bytea
    AND s.seen_at > lapinq_now() - make_interval(secs => %(idle)s::float8)
    AND s.created_at > lapinq_now() - make_interval(secs => %(absolute)s::float8)
+
+-- name: find_user
+-- What a user may do. Locks nothing. Relies on lapinq_users_pkey.
+SELECT id, username, role, permissions::text, reads
+  FROM lapinq_users
+ WHERE id = %(id)s::bigint
 
 -- name: fold_username
 -- A username in lower case as lapinq_users_username compares it: other languages' rules for lower case differ.

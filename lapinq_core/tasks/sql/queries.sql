@@ -3,6 +3,25 @@
 -- Locks nothing. Relies on lapinq_tasks_pkey.
 SELECT lapinq_now(), (SELECT id FROM lapinq_tasks ORDER BY id DESC LIMIT 1)::text
 
+-- name: bulk_actions
+-- Bulk actions, newest first: all, or (`is_active`) those that have not ended; of readers limited to `queues`, those that
+-- touch no others. {columns} are those of a `BulkAction`. Locks nothing. Relies on lapinq_bulk_actions_pkey, or on
+-- lapinq_bulk_actions_free_at: those that have not ended are few.
+SELECT {columns}
+  FROM lapinq_bulk_actions
+ WHERE (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
+   AND (%(queues)s::text[] IS NULL OR queues <@ %(queues)s::text[])
+   AND (NOT %(is_active)s::boolean OR ended_at IS NULL)
+ ORDER BY id DESC
+ LIMIT %(limit)s::integer
+
+-- name: count_bulk_actions
+-- How many bulk actions have not ended: all, and those of an actor. Locks nothing. Relies on lapinq_bulk_actions_free_at.
+SELECT count(*),
+       count(*) FILTER (WHERE actor_kind = %(actor_kind)s::text AND actor_id IS NOT DISTINCT FROM %(actor_id)s::bigint)
+  FROM lapinq_bulk_actions
+ WHERE ended_at IS NULL
+
 -- name: count_delayed
 -- How many tasks of the queues (NULL: all) are delayed, including those that wait for a retry.
 -- Locks nothing. Reads all of lapinq_delayed, so call it once at the end of a drain, not in a loop.
@@ -10,6 +29,30 @@ SELECT count(*)
   FROM lapinq_delayed
  WHERE %(queues)s::text[] IS NULL
     OR queue_name = ANY (%(queues)s::text[])
+
+-- name: end_bulk_action
+-- Ends a bulk action whose server this is. Locks its row. Relies on lapinq_bulk_actions_pkey.
+UPDATE lapinq_bulk_actions
+   SET ended_at = lapinq_now(),
+       outcome = %(outcome)s::text,
+       error = %(error)s::text
+ WHERE id = %(id)s::uuid
+   AND token = %(token)s::uuid
+   AND ended_at IS NULL
+
+-- name: free_bulk_action
+-- Gives a bulk action back, for the server that takes it next. Locks its row. Relies on lapinq_bulk_actions_pkey.
+UPDATE lapinq_bulk_actions
+   SET free_at = lapinq_now()
+ WHERE id = %(id)s::uuid
+   AND token = %(token)s::uuid
+   AND ended_at IS NULL
+
+-- name: get_bulk_action
+-- A bulk action. {columns} are those of a `BulkAction`. Locks nothing. Relies on lapinq_bulk_actions_pkey.
+SELECT {columns}
+  FROM lapinq_bulk_actions
+ WHERE id = %(id)s::uuid
 
 -- name: get_result
 -- The status of a task, and its result as JSON text, as the API shows it once the status is final.
@@ -69,6 +112,27 @@ UPDATE lapinq_running
  WHERE id = %(id)s::uuid
    AND (%(claim_seq)s::bigint IS NULL OR seq = %(claim_seq)s::bigint)
 RETURNING queue_name
+
+-- name: start_bulk_action
+-- Adds a bulk action, for any server to take; one without a task (`until` is null) has ended. Locks nothing that exists.
+INSERT INTO lapinq_bulk_actions
+       (id, verb, filters, queues, expected, actor_kind, actor_id, actor, entry_id, created_at, until, free_at, ended_at, outcome)
+VALUES (%(id)s::uuid, %(verb)s::text, %(filters)s::jsonb, %(queues)s::text[], %(expected)s::bigint, %(actor_kind)s::text,
+        %(actor_id)s::bigint, %(actor)s::text, %(entry_id)s::bigint, coalesce(%(started)s::timestamptz, lapinq_now()),
+        %(until)s::uuid, lapinq_now(), CASE WHEN %(until)s::uuid IS NULL THEN lapinq_now() END,
+        CASE WHEN %(until)s::uuid IS NULL THEN 'completed' END)
+RETURNING {columns}
+
+-- name: stop_bulk_action
+-- Ends a bulk action that has not ended. A step that its server is making is undone: `advance_bulk_action` finds it ended. A
+-- row if it did. Locks its row. Relies on lapinq_bulk_actions_pkey.
+UPDATE lapinq_bulk_actions
+   SET ended_at = lapinq_now(),
+       outcome = 'stopped',
+       stopped_by = %(by)s::text
+ WHERE id = %(id)s::uuid
+   AND ended_at IS NULL
+RETURNING true
 
 -- name: task_names
 -- A task's queue and name, which never change; no row for an unknown one.

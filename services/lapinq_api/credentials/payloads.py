@@ -158,6 +158,11 @@ class PayloadView:
             return dict(filters)
         return {name: text for name, text in filters.items() if name not in PAYLOAD_FILTERS}
 
+    def mask_filters(self, filters: Mapping[str, str], queues: Sequence[str | None]) -> dict[str, str]:
+        """`filters`, with a mask for the values of those they may not use on tasks of `queues`."""
+        shown = self.searchable(filters, queues)
+        return {name: shown.get(name, HIDDEN) for name in filters}
+
     def mask_object(self, shown: dict[str, Any], queue: str | None = None) -> dict[str, Any]:
         """A masked copy of a decoded task, attempt or result.
 

@@ -37,6 +37,7 @@ _PAGES = (
     "/",
     "/me",
     "/tasks",
+    "/bulk-actions",
     "/limits",
     "/queues",
     "/queue",

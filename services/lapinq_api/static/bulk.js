@@ -1,23 +1,27 @@
-// Bulk actions on all tasks that a filter finds, on all pages. A dry run counts them first. Attributes of a button:
+// Bulk actions on all tasks that a filter finds, on all pages. A dry run counts them first. The server goes on by itself, also
+// when the page is left; meanwhile the page asks how far it is. Attributes of a button:
 // data-bulk, the action; data-query, the filter; data-since and the others of TIMES, times in seconds ago.
 
 import { call } from "./actions.js";
 import { ask } from "./dialogs.js";
 import { inWords, TIMES } from "./filter-words.js";
-import { counted } from "./formats.js";
+import { counted, number } from "./formats.js";
 import { text } from "./page.js";
 import { keepPlace } from "./places.js";
 import { now } from "./times.js";
 import { clearWarnings, note, say, sayWhile, warn } from "./toasts.js";
 
-const GIVE_UP_MS = 600000;
+const COUNTING_MS = 600000;
+const FIRST_LOOK_MS = 100;
+const MAX_PAUSE_MS = 2000;
+const MAX_SILENCE_MS = 60000;
 const MOST_UNTYPED = 1000;
 const MOST_UNTYPED_EVERYWHERE = 100;
 const CALLS = {
-  cancel: { method: "POST", to: "api/v1/tasks/cancel", done: "cancelled" },
-  run: { method: "POST", to: "api/v1/tasks/run", done: "released" },
-  requeue: { method: "POST", to: "api/v1/tasks/requeue", done: "requeued" },
-  delete: { method: "DELETE", to: "api/v1/tasks", done: "deleted" },
+  cancel: ["POST", "api/v1/tasks/cancel"],
+  run: ["POST", "api/v1/tasks/run"],
+  requeue: ["POST", "api/v1/tasks/requeue"],
+  delete: ["DELETE", "api/v1/tasks"],
 };
 
 function query(button) {
@@ -42,8 +46,30 @@ function listOf(chosen) {
   return `tasks?${shown}`;
 }
 
-function told(action, n, words, chosen) {
-  say(text(`${action}_done`, { n, which: words }), action === "delete" || !n ? undefined : listOf(chosen));
+function told(bulk, chosen) {
+  const { action, done } = bulk;
+  const words = which(done, { name: chosen.get("name"), queue: chosen.get("queue") });
+  if (bulk.state === "failed") warn(text("bulk_failed", { error: bulk.error }));
+  else if (bulk.state === "stopped") say(text("bulk_stopped", { which: words }), "bulk-actions");
+  else say(text(`${action}_done`, { n: done, which: words }), action === "delete" || !done ? undefined : listOf(chosen));
+}
+
+// Resolves to the bulk action once it has ended. A server that is away for a moment, or restarted, changes nothing.
+async function ended(bulk, onProgress) {
+  let pause = FIRST_LOOK_MS;
+  let heard = now();
+  while (!bulk.ended_at) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    pause = Math.min(pause * 1.5, MAX_PAUSE_MS);
+    try {
+      bulk = await call("GET", `api/v1/bulk-actions/${bulk.id}`);
+      heard = now();
+      onProgress(bulk);
+    } catch (error) {
+      if (error.status < 500 || now() - heard > MAX_SILENCE_MS) throw error;
+    }
+  }
+  return bulk;
 }
 
 async function confirmed(action, counts, chosen, button) {
@@ -59,26 +85,29 @@ async function confirmed(action, counts, chosen, button) {
 
 async function act(button) {
   const action = button.dataset.bulk;
-  const { method, to, done } = CALLS[action];
+  const [method, to] = CALLS[action];
   const chosen = query(button);
   const goBack = keepPlace();
   button.disabled = true;
   clearWarnings();
-  let ended = sayWhile(text("counting"));
+  let message = sayWhile(text("counting"));
   try {
-    const counts = await call(method, `${to}?${new URLSearchParams([...chosen, ["dry_run", "true"]])}`, undefined, GIVE_UP_MS);
-    ended();
+    const counts = await call(method, `${to}?${new URLSearchParams([...chosen, ["dry_run", "true"]])}`, undefined, COUNTING_MS);
+    message.close();
     if (!counts.matching) {
       note(text(`nothing_to_${action}`));
     } else if (await confirmed(action, counts, chosen, button)) {
-      ended = sayWhile(text("working"));
-      const found = await call(method, `${to}?${chosen}`, undefined, GIVE_UP_MS);
-      told(action, found[done], which(found[done], { name: chosen.get("name"), queue: chosen.get("queue") }), chosen);
+      message = sayWhile(text("working"), "bulk-actions");
+      const manner = [["background", "true"], ["expected", counts.matching]];
+      const started = await call(method, `${to}?${new URLSearchParams([...chosen, ...manner])}`);
+      button.disabled = false;
+      const total = number.format(counts.matching);
+      told(await ended(started, ({ done }) => message.change(text("bulk_working", { done: number.format(done), total }))), chosen);
     }
   } catch (error) {
     warn(error.message);
   } finally {
-    ended();
+    message.close();
     button.disabled = false;
     goBack();
   }

@@ -48,7 +48,7 @@ function add(place, message, { follow, stays = false, role, kind } = {}) {
   place.append(toast);
   if (place.childElementCount > MOST) place.firstElementChild.remove();
   wait();
-  return close;
+  return { close, change: (words) => (toast.querySelector("p").textContent = words) };
 }
 
 // Says that something was done. `follow` is the path of the page that shows it.
@@ -66,9 +66,9 @@ export function warn(message) {
   return add(document.getElementById("warnings"), message, { stays: true, role: "alert" });
 }
 
-// Says that something goes on. Call the answer when it has ended.
-export function sayWhile(message) {
-  return add(document.getElementById("messages"), message, { stays: true });
+// Says that something goes on. Call `close` of the answer when it has ended, `change` with other words.
+export function sayWhile(message, follow) {
+  return add(document.getElementById("messages"), message, { follow, stays: true });
 }
 
 // Removes the errors of an earlier attempt.

@@ -214,6 +214,8 @@ def stage(api_database: str) -> Iterator[Stage]:
         ):  # fmt: skip
             answer = server.request(method, path, body, headers["admin"])
             assert answer.is_success, answer.text
+        cancel = f"/api/v1/tasks/cancel?queue={HUSH}&task_name=hush-bulk-sesame&background=true"
+        named["/api/v1/bulk-actions/"] = server.request("POST", cancel, None, headers["admin"]).json()["id"]
         conn.execute("UPDATE lapinq_views SET is_shared = true")
         yield Stage(server, named, named["/tasks/{id}"], headers)
 

@@ -3,6 +3,7 @@
 from lapinq_api.dashboard.page.view import View
 from lapinq_api.dashboard.views import (
     audit,
+    bulk_actions,
     error,
     errors,
     function,
@@ -32,6 +33,7 @@ from lapinq_api.dashboard.views.scheduling import schedule, schedule_form, sched
 VIEWS: tuple[View, ...] = (
     overview.VIEW,
     tasks.VIEW,
+    bulk_actions.VIEW,
     task_form.NEW,
     task.VIEW,
     profile.VIEW,

@@ -29,6 +29,7 @@ from lapinq_api.dashboard.parts.task_list.task_query import (
     read_search,
     seconds_ago,
 )
+from lapinq_api.dashboard.views import bulk_actions
 from lapinq_api.operations.filters.several import join
 from lapinq_api.operations.filters.task import queues_of
 from lapinq_api.operations.filters.task_values import ids_beginning_with
@@ -113,11 +114,12 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     if chosen.named_arguments is not None:
         chosen = await scan(with_positions, chosen)
     # Each may take as long as the whole page.
-    found, counted, queues, of_keys = await asyncio.gather(
+    found, counted, queues, of_keys, active = await asyncio.gather(
         scan(search, narrowed(chosen, readable), TASKS_SHOWN, seconds=_search_seconds(address)),
         scan(count, narrowed(msgspec.structs.replace(chosen, before=None), readable)),
         scan(inspect.count_queues, readable),
         _of_keys(state, parameters.get("task_name"), readable),
+        bulk_actions.load_active(state, readable),
     )
     columns = read_columns(parameters.get(_COLUMNS))
     ids = [task.id for task in found.tasks] if "schedule" in columns else []
@@ -143,6 +145,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "headings": headings(filters, chosen),
         "preview": preview,
         "schedule_of": named_by,
+        **active,
     }
 
 
@@ -322,7 +325,7 @@ VIEW = View(
     here="tasks",
     load=load,
     is_narrowed=True,
-    parts=("tasks-count", "tasks-table"),
+    parts=("bulk-active", "tasks-count", "tasks-table"),
     is_list=True,
     parameters=PARAMETERS,
     check=check,

@@ -1,5 +1,7 @@
 """Delete, requeue, cancel and start many tasks, chosen by filters."""
 
+from collections.abc import Callable
+
 import msgspec
 import psycopg
 from starlette.requests import Request
@@ -10,20 +12,21 @@ from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.filters.task import FILTERS, STATUS, queues_of, read_filter
 from lapinq_api.operations.must_exist import QUEUE_MUST_EXIST, check_queues
+from lapinq_api.routes.tasks.bulk_actions import STARTED, start_action
+from lapinq_api.routes.tasks.bulk_kinds import KINDS
 from lapinq_api.routes.tasks.walk import Act, walk
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
-from lapinq_api.wire.query import flag
-from lapinq_core.domain.accounts.account import Permission
+from lapinq_api.wire.query import flag, whole_number
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of, statuses_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.argument_positions import with_positions
 from lapinq_core.lookup.counting import count_statuses
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import Batch, Step, Walk
-from lapinq_core.tasks.filters import TaskFilter, in_states
+from lapinq_core.tasks.bulk_actions import Verb
+from lapinq_core.tasks.filters import TaskFilter
 
 
 class Deleted(msgspec.Struct, omit_defaults=True):
@@ -66,68 +69,36 @@ class Released(msgspec.Struct, omit_defaults=True):
     dry_run: bool = False
 
 
-class _Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of change to many tasks. Only tasks in one of `states` can change: `reason` says why."""
-
-    permission: Permission
-    action: str
-    change: bulk.Change
-    states: frozenset[ShownState] = frozenset(ShownState)
-    reason: str = ""
-
-    def refusal(self, parameter: str) -> InvalidValue:
-        """The error for tasks that cannot change, which `parameter` chose."""
-        if parameter == "status":
-            able: list[str] = sorted(statuses_of(self.states))
-        else:
-            able = [state for state in ShownState if state in self.states]
-        must = "must be" if len(able) == 1 else "must be one of"
-        return InvalidValue(parameter, f"{must} {', '.join(able)}: {self.reason}")
-
-
-DELETE = _Kind(permission=Permission.DELETE, action="task.delete_many", change=bulk.delete_tasks)
-REQUEUE = _Kind(
-    permission=Permission.REQUEUE,
-    action="task.requeue_many",
-    change=bulk.requeue_tasks,
-    states=frozenset({ShownState.FAILED}),
-    reason="only failed tasks can be requeued",
-)
-CANCEL = _Kind(
-    permission=Permission.CANCEL,
-    action="task.cancel_many",
-    change=bulk.cancel_tasks,
-    states=states_of(Status.PENDING),
-    reason="running tasks are cancelled one by one",
-)
-RUN = _Kind(
-    permission=Permission.REQUEUE,
-    action="task.run_many",
-    change=bulk.run_tasks,
-    states=DELAYED,
-    reason="only delayed tasks can be started early",
-)
-
-
 async def delete_tasks(state: State, request: Request) -> Response:
-    done = await _change_many(state, request, DELETE)
-    return Json(Deleted(done.changed, done.running, done.matching, done.is_dry_run))
+    return await _change_many(
+        state,
+        request,
+        Verb.DELETE,
+        lambda done: Deleted(done.changed, done.running, done.matching, done.is_dry_run),
+    )
 
 
 async def requeue_tasks(state: State, request: Request) -> Response:
-    done = await _change_many(state, request, REQUEUE)
-    skipped = 0 if done.is_dry_run else done.running
-    return Json(Requeued(done.changed, done.matching, done.is_dry_run, skipped))
+    return await _change_many(
+        state,
+        request,
+        Verb.REQUEUE,
+        lambda done: Requeued(
+            done.changed, done.matching, done.is_dry_run, 0 if done.is_dry_run else done.running
+        ),
+    )
 
 
 async def cancel_tasks(state: State, request: Request) -> Response:
-    done = await _change_many(state, request, CANCEL)
-    return Json(Cancelled(done.changed, done.matching, done.is_dry_run))
+    return await _change_many(
+        state, request, Verb.CANCEL, lambda done: Cancelled(done.changed, done.matching, done.is_dry_run)
+    )
 
 
 async def run_tasks(state: State, request: Request) -> Response:
-    done = await _change_many(state, request, RUN)
-    return Json(Released(done.changed, done.matching, done.is_dry_run))
+    return await _change_many(
+        state, request, Verb.RUN, lambda done: Released(done.changed, done.matching, done.is_dry_run)
+    )
 
 
 class _Done(msgspec.Struct, frozen=True):
@@ -140,39 +111,57 @@ class _Done(msgspec.Struct, frozen=True):
     is_dry_run: bool = False
 
 
-async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
+async def _change_many(
+    state: State, request: Request, verb: Verb, told: Callable[[_Done], msgspec.Struct]
+) -> Response:
+    kind = KINDS[verb]
     query = query_of(request)
     queues = queues_of(query)
     for queue in queues:
         require(request, kind.permission, queue)
-    actor = actor_of(request)
-    asked = read_filter(query)
-    chosen = in_states(asked, kind.states)
-    if asked.statuses and not chosen.statuses:
-        raise kind.refusal("state" if "state" in query else "status")
-    state.payloads.for_(actor).check_search(query, queues)
+    chosen = kind.limit(read_filter(query), "state" if "state" in query else "status")
+    state.payloads.for_(actor_of(request)).check_search(query, queues)
     await check_queues(state, request, [queue for queue in queues if queue is not None])
     if chosen.named_arguments is not None:
         chosen = await state.database.scan(with_positions, chosen)
-    is_dry_run = flag("dry_run", query.get("dry_run"))
+    is_dry_run, is_background, expected = _read_manner(query)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    if is_dry_run and chosen == TaskFilter(queue=chosen.queue, status=chosen.status):
+    if is_background:
+        return await start_action(state, request, kind, chosen, filters=_filters(query), expected=expected)
+    if is_dry_run:
+        return Json(told(await _count_many(state, request, chosen)))
+    entry = audit_entry(request, kind.action, query.get("queue"), {"filters": _filters(query)})
+    found = await walk(state, request, chosen, _noting(kind.change, entry))
+    return Json(told(_Done(found.done, found.running)))
+
+
+async def _count_many(state: State, request: Request, chosen: TaskFilter) -> _Done:
+    if chosen == TaskFilter(queue=chosen.queue, status=chosen.status):
         counted = await state.database.scan(count_statuses, chosen)
         if chosen.status is not None:
             counted = {chosen.status: counted[chosen.status]}
         running = counted.pop(Status.RUNNING, 0)
         return _Done(0, running, sum(counted.values()), is_dry_run=True)
-    if is_dry_run:
-        found = await walk(state, request, chosen, _count)
-        return _Done(0, found.running, found.done, is_dry_run=True)
-    entry = _entry(request, kind.action, query)
-    found = await walk(state, request, chosen, _noting(kind.change, entry))
-    return _Done(found.done, found.running)
+    found = await walk(state, request, chosen, _count)
+    return _Done(0, found.running, found.done, is_dry_run=True)
 
 
-def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
-    filters = {name: value for name, value in query.items() if name not in {"dry_run", "must_exist"}}
-    return audit_entry(request, action, query.get("queue"), {"filters": filters})
+def _read_manner(query: dict[str, str]) -> tuple[bool, bool, int | None]:
+    """Whether only to count, whether in the background, and how many are expected. Raises `InvalidValue`."""
+    is_dry_run = flag("dry_run", query.get("dry_run"))
+    is_background = flag("background", query.get("background"))
+    if is_background and is_dry_run:
+        raise InvalidValue("background", "must not be true with dry_run=true: a count is answered at once")
+    if "expected" not in query:
+        return is_dry_run, is_background, None
+    if not is_background:
+        raise InvalidValue("expected", "must be given with background=true only")
+    expected = whole_number("expected", query["expected"], 0, lowest=0, highest=MAX_EXPECTED)
+    return is_dry_run, is_background, expected
+
+
+def _filters(query: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name not in _MANNER}
 
 
 def _noting(verb: bulk.Change, entry: Entry) -> Act:
@@ -190,10 +179,29 @@ async def _count(
     return await bulk.count_tasks(conn, walk, batch)
 
 
-_DRY_RUN = Parameter(
-    name="dry_run",
-    description="Only count the tasks that would change.",
-    schema={"type": "boolean", "default": False},
+MAX_EXPECTED = 2**53 - 1
+_MANNER = frozenset({"dry_run", "background", "expected", "must_exist"})
+"""The parameters that are no filters."""
+
+_HOW = (
+    Parameter(
+        name="dry_run",
+        description="Only count the tasks that would change.",
+        schema={"type": "boolean", "default": False},
+    ),
+    Parameter(
+        name="background",
+        description=(
+            "Answer 202 immediately with a bulk action, which goes on without the client, also if the server is"
+            " restarted."
+        ),
+        schema={"type": "boolean", "default": False},
+    ),
+    Parameter(
+        name="expected",
+        description="With `background`: how many tasks a dry run counted. Shown with the progress.",
+        schema={"type": "integer", "minimum": 0, "maximum": MAX_EXPECTED},
+    ),
 )
 
 
@@ -218,8 +226,8 @@ OPERATIONS = (
             " counted. Requires a key, an admin's session, or the permission `delete` on the given queue. Works in"
             " small steps: tasks enqueued after the call began stay, and a failure undoes no earlier step."
         ),
-        parameters=(*FILTERS, STATUS, _DRY_RUN, QUEUE_MUST_EXIST),
-        answers={200: Answer(description="How many were deleted.", body=Deleted)},
+        parameters=(*FILTERS, STATUS, *_HOW, QUEUE_MUST_EXIST),
+        answers={200: Answer(description="How many were deleted.", body=Deleted), 202: STARTED},
         errors={404: "With `must_exist`: nobody has seen one of the queues."},
     ),
     Operation(
@@ -234,8 +242,8 @@ OPERATIONS = (
             " the tasks were enqueued. A user needs the permission `requeue` on the given queue. Works in small steps:"
             " a failure undoes no earlier step."
         ),
-        parameters=(*FILTERS, _only(Status.FAILED), _DRY_RUN),
-        answers={200: Answer(description="How many were requeued.", body=Requeued)},
+        parameters=(*FILTERS, _only(Status.FAILED), *_HOW),
+        answers={200: Answer(description="How many were requeued.", body=Requeued), 202: STARTED},
     ),
     Operation(
         method="POST",
@@ -249,8 +257,8 @@ OPERATIONS = (
             " are left alone. A user needs the permission `cancel` on the given queue. Works in small steps: tasks"
             " enqueued after the call began stay, and a failure undoes no earlier step."
         ),
-        parameters=(*FILTERS, _only(Status.PENDING), _DRY_RUN),
-        answers={200: Answer(description="How many were cancelled.", body=Cancelled)},
+        parameters=(*FILTERS, _only(Status.PENDING), *_HOW),
+        answers={200: Answer(description="How many were cancelled.", body=Cancelled), 202: STARTED},
     ),
     Operation(
         method="POST",
@@ -264,7 +272,7 @@ OPERATIONS = (
             " for a retry, in the order in which the tasks were enqueued. A user needs the permission `requeue` on the"
             " given queue. Works in small steps: a failure undoes no earlier step."
         ),
-        parameters=(*FILTERS, _only(Status.PENDING), _DRY_RUN),
-        answers={200: Answer(description="How many can start now.", body=Released)},
+        parameters=(*FILTERS, _only(Status.PENDING), *_HOW),
+        answers={200: Answer(description="How many can start now.", body=Released), 202: STARTED},
     ),
 )

@@ -1,11 +1,12 @@
-"""Changes many tasks for a request, in steps, while its client stays connected.
+"""Changes many tasks in steps: for a request while its client stays connected, or in the background.
 
 Each step is short, however long the walk takes (`lapinq_core.tasks.bulk`). Its size adapts to how long the previous
 one took. A step that was interrupted or found no database is repeated a few times.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -54,53 +55,61 @@ async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> 
     application stops (503) or the caller has lost the permission (401, 403). Changes made until then stay. A walk over
     a single task does not count towards the limit.
     """
-    walker = _Walker(state, request, act)
     if chosen.first is not None and chosen.first == chosen.last:
-        return await _cancel_on_disconnect(request, walker.run_for(chosen, [chosen.first]))
+        return await _cancel_on_disconnect(request, _walk(state, request, chosen, act, [chosen.first]))
     with state.walks.hold(CALLER.get()):
-        return await _cancel_on_disconnect(request, walker.run(chosen))
+        return await _cancel_on_disconnect(request, _walk(state, request, chosen, act))
 
 
 async def walk_these(state: State, request: Request, chosen: TaskFilter, ids: list[str], act: Act) -> Tally:
     """As `walk`, for those of the tasks `ids` that match `chosen`."""
     with state.walks.hold(CALLER.get()):
-        return await _cancel_on_disconnect(request, _Walker(state, request, act).run_for(chosen, ids))
+        return await _cancel_on_disconnect(request, _walk(state, request, chosen, act, ids))
 
 
-class _Walker:
-    def __init__(self, state: State, request: Request, act: Act) -> None:
+async def _walk(
+    state: State, request: Request, chosen: TaskFilter, act: Act, only: Sequence[str] | None = None
+) -> Tally:
+    found = await state.database.scan(bulk.begin, chosen)
+    walker = Walker(state, act, partial(recheck, request.scope))
+    if found is not None:
+        await (walker.run(found) if only is None else walker.run_for(found, only))
+    return walker.tally
+
+
+class Walker:
+    """Makes the steps of a walk. `check` is called before each; what it raises ends the walk."""
+
+    def __init__(self, state: State, act: Act, check: Callable[[], Awaitable[None]]) -> None:
         self._state = state
-        self._request = request
         self._act = act
+        self._check = check
         self._size = INITIAL_SIZE
         self._entry_id: int | None = None
-        self._tally = Tally()
+        self.tally = Tally()
 
-    async def run(self, chosen: TaskFilter) -> Tally:
-        walk = await self._state.database.scan(bulk.begin, chosen)
-        after: str | None = None
-        while walk:
+    async def run(self, walk: Walk, after: str | None = None, left: Sequence[str] = ()) -> None:
+        """The whole walk, or what is left of it: the ids `left`, and those after `after`."""
+        await self._look_again(walk, left)
+        while True:
             after, left = await self._advance(walk, after)
             await self._look_again(walk, left)
             if after is None:
                 break
-        return self._tally
 
-    async def run_for(self, chosen: TaskFilter, ids: list[str]) -> Tally:
+    async def run_for(self, walk: Walk, ids: Sequence[str]) -> None:
         """As `run`, for these tasks alone."""
-        if walk := await self._state.database.scan(bulk.begin, chosen):
-            for start in range(0, len(ids), INITIAL_SIZE):
-                batch = ids[start : start + INITIAL_SIZE]
-                step = await self._step(walk, Batch(size=len(batch), ids=batch))
-                await self._look_again(walk, step.left)
-        return self._tally
+        for start in range(0, len(ids), INITIAL_SIZE):
+            batch = list(ids[start : start + INITIAL_SIZE])
+            step = await self._step(walk, Batch(size=len(batch), ids=batch))
+            await self._look_again(walk, step.left)
 
-    async def _look_again(self, walk: Walk, left: list[str]) -> None:
+    async def _look_again(self, walk: Walk, left: Sequence[str]) -> None:
         for pause in LOOKS_AGAIN:
             if not left:
                 return
             await asyncio.sleep(pause)
-            left = (await self._step(walk, Batch(size=len(left), ids=left))).left
+            left = (await self._step(walk, Batch(size=len(left), ids=[*left]))).left
 
     async def _advance(self, walk: Walk, after: str | None) -> tuple[str | None, list[str]]:
         """Makes the next step; returns the id to continue from, None at the end, and the ids to try again."""
@@ -131,11 +140,11 @@ class _Walker:
         if self._state.stopping.is_set():
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"the server is shutting down after {self._tally.done} tasks; repeat the request for the rest",
+                f"the server is shutting down after {self.tally.done} tasks; repeat the request for the rest",
                 {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         try:
-            await recheck(self._request.scope)
+            await self._check()
             step = await self._state.database.scan_within(
                 STEP_BUDGET_SECONDS, self._act, walk, batch, self._entry_id
             )
@@ -145,8 +154,8 @@ class _Walker:
             return None
         if step is not None:
             self._entry_id = step.entry_id
-            self._tally.done += step.done
-            self._tally.running += step.running
+            self.tally.done += step.done
+            self.tally.running += step.running
             self._state.notifier.wake(step.queues)
         return step
 

@@ -94,6 +94,7 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
         (f"/api/v1/queues/{IN_PATH}/pause", {"reason": NAME}),
         ("/api/v1/keys", {"name": NAME, "scopes": ["read"], "queues": [NAME]}),
         ("/api/v1/notify/rules", rule),
+        (f"/api/v1/tasks/cancel?queue={IN_PATH}&args={IN_PATH}&background=true", None),
     ):
         assert signed_in.post(path, json=body).is_success, path
     assert signed_in.put(f"/api/v1/breakers/{IN_PATH}", json={"failures_in_row": 5}).is_success
@@ -108,7 +109,7 @@ def addresses(api_database: str, db: psycopg.Connection, signed_in: httpx.Client
         f"/schedules?name={IN_PATH}", "/schedules/new", f"/schedules/{IN_PATH}", f"/schedules/{IN_PATH}/edit",
         f"/schedules/{IN_PATH}/run",
         f"/waits?name={IN_PATH}", f"/tasks/{asked}/signal?name={IN_PATH}", "/workers", f"/workers/{worker}",
-        f"/webhooks?queue={IN_PATH}", "/admin/users", "/admin/notifications",
+        "/bulk-actions", f"/webhooks?queue={IN_PATH}", "/admin/users", "/admin/notifications",
         f"/admin/audit?target={IN_PATH}", "/tasks/new?task=take&module=shop", "/account", f"/search?text={IN_PATH}",
     ]  # fmt: skip
 

@@ -95,8 +95,9 @@ class Try(msgspec.Struct):
 ALL, NOTHING = About.EVERYTHING, About.NOTHING
 
 # {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {group} is
-# a group of errors of that queue, {other_group} another; {workflow} has a task in it, and was cancelled; {worker} is
-# one that is alive; {own} is a schedule of that queue which nobody else calls for, and `nightly` one for all.
+# a group of errors of that queue, {other_group} another; {workflow} has a task in it, and was cancelled; {bulk_action}
+# cancelled some of its tasks; {worker} is one that is alive; {own} is a schedule of that queue which nobody else calls for,
+# and `nightly` one for all.
 NAMED = {
     "/api/v1/tasks/": "{done}",
     "/api/v1/queues/": QUEUE,
@@ -107,6 +108,7 @@ NAMED = {
     "/api/v1/errors/": "{group}",
     "/api/v1/webhooks/": "{webhook}",
     "/api/v1/workflows/": "{workflow}",
+    "/api/v1/bulk-actions/": "{bulk_action}",
     "/api/v1/notify/rules/": "999999",
     "/api/v1/keys/": "999999",
     "/api/v1/views/": "0",
@@ -123,6 +125,9 @@ TRIES = {
     "POST /api/v1/tasks/requeue": Try(Act.REQUEUE, 200, query="queue=mail&dry_run=true"),
     "POST /api/v1/tasks/run": Try(Act.REQUEUE, 200, query="queue=mail&dry_run=true"),
     "POST /api/v1/tasks/cancel": Try(Act.CANCEL, 200, query="queue=mail&dry_run=true"),
+    "GET /api/v1/bulk-actions": Try(Act.READ, 200, query="limit=1", about=NOTHING),
+    "GET /api/v1/bulk-actions/{id}": Try(Act.READ, 200),
+    "POST /api/v1/bulk-actions/{id}/stop": Try(Act.CANCEL, 200),
     "GET /api/v1/tasks/{id}": Try(Act.READ, 200),
     "DELETE /api/v1/tasks/{id}": Try(Act.CANCEL, 404),
     "GET /api/v1/tasks/{id}/attempts": Try(Act.READ, 200),
@@ -258,6 +263,7 @@ BRIEFLY: dict[str, tuple[str, Any, set[str]]] = {
     "POST /api/v1/errors/{id}/merge": ("{other_group}", {"into": "{group}"}, _OTHER),
     "POST /api/v1/errors/{id}/split": ("{group}", {"fingerprint": "1" * 32}, _OTHER),
     "POST /api/v1/webhooks/{id}/resend": ("{webhook}", None, _OTHER),
+    "POST /api/v1/bulk-actions/{id}/stop": ("{bulk_action}", None, _OTHER),
 }
 
 
@@ -351,6 +357,7 @@ class Stage(msgspec.Struct):
     group: int
     other_group: int
     workflow: str
+    bulk_action: str
     worker: str
 
     def path(self, operation: str, own: str) -> str:
@@ -367,6 +374,7 @@ class Stage(msgspec.Struct):
             group=self.group,
             other_group=self.other_group,
             workflow=self.workflow,
+            bulk_action=self.bulk_action,
             worker=self.worker,
             **more,
         )
@@ -421,7 +429,16 @@ async def set_stage(conn: Conn, schedules: tuple[str, ...] = ("nightly",)) -> St
     workflow = read_workflow(msgspec.json.encode(WORKFLOW))
     await store(conn, workflow)
     await cancel(conn, workflow.id)
-    return Stage(made, webhook[0], group[0], other[0], workflow.id, await add_worker(conn))
+    bulk_action = await one_row(
+        conn,
+        "INSERT INTO lapinq_bulk_actions (id, verb, filters, queues, actor_kind, actor, entry_id, created_at, free_at,"
+        " ended_at, outcome) VALUES (gen_random_uuid(), 'cancel', '{}', ARRAY[%s], 'user', 'ana', 1, lapinq_now(),"
+        " lapinq_now(), lapinq_now(), 'completed') RETURNING id::text",
+        (QUEUE,),
+    )
+    return Stage(
+        made, webhook[0], group[0], other[0], workflow.id, bulk_action[0], await add_worker(conn)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -533,7 +550,9 @@ def times_in(value: Any) -> Iterator[str]:
 def is_named_by_itself(operation: str) -> bool:
     """Whether its path names something in a queue, and not the queue. A workflow is shown to nobody who is limited."""
     return (
-        re.search(r"/(tasks|schedules|errors|webhooks)/\{|(POST|DELETE) .*/workflows/\{", operation)
+        re.search(
+            r"/(tasks|bulk-actions|schedules|errors|webhooks)/\{|(POST|DELETE) .*/workflows/\{", operation
+        )
         is not None
     )
 

@@ -214,6 +214,12 @@ def _escaped(name: str, text: str) -> str:
     return join(literally(one)[1:-1] for one in split(name, text)) if name in LISTS_OF_TEXTS else text
 
 
+def unescaped(name: str, text: str) -> str:
+    """What was searched for by a filter of the API, as the list of tasks takes it."""
+    return _ESCAPE.sub(r"\1", text) if name in {*TEXTS, "args", *LISTS_OF_TEXTS} else text
+
+
+_ESCAPE = re.compile(r"\\([\\%_])")
 _AGO = re.compile(r"-?([0-9]{1,6})([smhdwSMHDW])")
 _UNITS = {
     "s": timedelta(seconds=1),

@@ -179,6 +179,16 @@ class Kind(StrEnum):
     QUEUE_RATE = "queue_rate"
 
 
+class FirstBlock(NamedTuple):
+    """What keeps a ready task from starting: a `Kind`, or "no_worker" if no live worker serves its queue.
+
+    `name` is that of the limit or of the breaker's task, None for others.
+    """
+
+    kind: str
+    name: str | None
+
+
 class Blocked(NamedTuple):
     """A row of `lapinq_blocks_1`. Of the last ones it has those that belong to its kind."""
 
@@ -205,6 +215,12 @@ async def read_blocks(conn: psycopg.AsyncConnection, task_id: str) -> list[Block
     """All that keeps the task from starting, that to be told first at the beginning."""
     rows = await all_rows(conn, sql("blocks"), {"id": task_id}, prepare=False)
     return [Blocked(Kind(kind), rate and Rate(**rate), *facts) for kind, rate, *facts in rows]
+
+
+async def first_blocks(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> dict[str, FirstBlock]:
+    """Of each of these ready tasks what is told first, by id; those that only wait for their turn are left out."""
+    rows = await all_rows(conn, sql("first_blocks"), {"ids": list(ids)}, prepare=False)
+    return {task_id: FirstBlock(kind, name) for task_id, kind, name in rows}
 
 
 def too_small(blocks: Sequence[Blocked]) -> LimitTooSmall | None:

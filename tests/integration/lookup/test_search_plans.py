@@ -154,6 +154,10 @@ async def test_explaining_and_the_longest_running_go_by_keys(conn: Conn) -> None
     found = await plan(conn, first_query(TaskFilter(), 51, is_due=True), params)
     assert scanned_whole(found) == []
     assert touched(found) <= 51
+    cursor = await conn.execute("SELECT id::text FROM lapinq_ready ORDER BY id DESC LIMIT 50")
+    found = await plan(conn, statement("first_blocks"), {"ids": [row[0] for row in await cursor.fetchall()]})
+    assert set(scanned_whole(found)) <= {"lapinq_workers"}
+    assert touched(found) <= 50 * 4
 
 
 BURSTS: dict[Status, LiteralString] = {

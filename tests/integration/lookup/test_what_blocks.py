@@ -12,10 +12,12 @@ from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.limits.blocked_keys import KeyFilter, list_keys
 from lapinq_core.limits.breakers import put_breaker
 from lapinq_core.lookup.blocking import (
+    FirstBlock,
     HeadState,
     KeyFull,
     KeyOrder,
     KeyRate,
+    Kind,
     LimitClosed,
     LimitFull,
     LimitShort,
@@ -24,6 +26,7 @@ from lapinq_core.lookup.blocking import (
     QueueFull,
     QueueRate,
     Rules,
+    first_blocks,
 )
 from lapinq_core.lookup.line import Ahead
 from lapinq_core.lookup.why_not_running import BreakerOpen, FairTurn, InLine, Reason, find_reason
@@ -252,3 +255,18 @@ async def test_what_an_open_circuit_breaker_of_the_queue_holds_back_says_so(
     reason, short = await told_as(conn, waiting, BreakerOpen)
     assert (reason.queue, reason.task_name, reason.failures, reason.attempts) == ("default", None, 1, None)
     assert short == {"kind": "breaker", "name": None}
+
+
+async def test_a_list_tells_of_ready_tasks_what_is_told_first(conn: Conn) -> None:
+    await limit(conn, "gpu", rate=HOURLY)
+    [unserved] = await enqueue(conn, queue_name="unserved")
+    [free] = await enqueue(conn)
+    [held] = await enqueue(conn, limits={"gpu": 3})
+    [later] = await enqueue(conn, scheduled_at="2099-01-01T00:00:00Z")
+    await add_worker(conn, queues=["default"])
+    found = await first_blocks(conn, [unserved, free, held, later])
+    assert found == {
+        unserved: FirstBlock("no_worker", None),
+        held: FirstBlock(Kind.LIMIT_TOO_SMALL, "gpu"),
+        later: FirstBlock(Kind.SCHEDULE, None),
+    }

@@ -44,6 +44,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.fleet import worker_names
 from lapinq_core.fleet.worker_names import WorkerName
 from lapinq_core.lookup.argument_positions import with_positions
+from lapinq_core.lookup.blocking import first_blocks
 from lapinq_core.lookup.keys import find_keys
 from lapinq_core.lookup.search import SEARCH_SECONDS, Search, as_filter, count, schedules_of, search
 from lapinq_core.people import saved_views
@@ -124,6 +125,8 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     columns = read_columns(parameters.get(_COLUMNS))
     ids = [task.id for task in found.tasks] if "schedule" in columns else []
     named_by = await scan(schedules_of, ids) if ids else {}
+    ready = [task.id for task in found.tasks if task.state is ShownState.READY]
+    blocks = await scan(first_blocks, ready) if ready else {}
     filters = {name: text for name, text in parameters.items() if name != _CURSOR}
     further = {_CURSOR: found.more, **({_FAR: "1"} if found.looked_back_to else {})}
     return {
@@ -145,6 +148,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "headings": headings(filters, chosen),
         "preview": preview,
         "schedule_of": named_by,
+        "block_of": blocks,
         **active,
     }
 

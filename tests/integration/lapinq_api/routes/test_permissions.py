@@ -96,8 +96,8 @@ ALL, NOTHING = About.EVERYTHING, About.NOTHING
 
 # {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {group} is
 # a group of errors of that queue, {other_group} another; {workflow} has a task in it, and was cancelled; {bulk_action}
-# cancelled some of its tasks; {worker} is one that is alive; {own} is a schedule of that queue which nobody else calls for,
-# and `nightly` one for all.
+# cancelled some of its tasks; {worker} is one that is alive; {own} is a schedule of that queue which nobody else calls
+# for, and `nightly` one for all.
 NAMED = {
     "/api/v1/tasks/": "{done}",
     "/api/v1/queues/": QUEUE,

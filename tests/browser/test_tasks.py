@@ -207,6 +207,23 @@ def test_rows_are_selected_and_what_they_allow_is_done_after_a_question(
     assert {status_of(admin, task_id) for task_id in (*failed, *ids)} == {"gone"}
 
 
+def test_a_row_that_leaves_the_list_leaves_the_selection(
+    page: Page, enqueue: Enqueue, admin: httpx.Client
+) -> None:
+    kept, gone = enqueue(queue_name="follow", **LATER), enqueue(queue_name="follow", **LATER)
+    page.goto("/tasks?queue=follow")
+    for task_id in (kept, gone):
+        box(page, task_id).check()
+    bar = bar_of(page)
+    expect(bar).to_contain_text("2 selected")
+    assert admin.delete("/api/v1/tasks", params={"id": gone}).json()["deleted"] == 1
+    expect(bar).to_contain_text("1 selected 1 left the list and is no longer selected")
+    bar.get_by_role("button", name="Cancel").click()
+    confirm(page, "Cancel 1 factorial task in follow?", "Cancel")
+    expect_told(page, "Cancelled 1 factorial task in follow.")
+    expect(bar).to_be_hidden()
+
+
 def test_a_page_that_was_left_finds_its_bulk_action_again(
     page: Page, enqueue: Enqueue, server_database: str, axe: CheckAccess
 ) -> None:

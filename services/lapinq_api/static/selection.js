@@ -1,6 +1,7 @@
 // Selects rows of a list, tasks, workflows or errors, for an action on all of them. The selection is kept by id, so it outlasts
-// updates and rows that left the page. A row's data-actions lists what this user may do to it in its current state; the
-// bar's data-rows-are says which of KINDS the rows are.
+// updates, but not its rows: one that leaves the list is no longer selected, and the bar says how many did. A row's
+// data-actions lists what this user may do to it in its current state; the bar's data-rows-are says which of KINDS the
+// rows are.
 
 import { call } from "./actions.js";
 import { which } from "./bulk.js";
@@ -47,6 +48,7 @@ const KINDS = {
 const selected = new Map(); // id → its queue, name and actions when the row was last seen
 let last = null; // the id of the row last selected or deselected
 let isBusy = false;
+let lostCount = 0; // how many left the list since the reader last selected something
 
 const bar = document.getElementById("selection");
 const rowsAre = bar?.dataset.rowsAre;
@@ -62,6 +64,7 @@ function remember(box) {
 }
 
 function set(box, isSelected) {
+  lostCount = 0;
   box.checked = isSelected;
   if (isSelected) remember(box);
   else selected.delete(box.dataset.select);
@@ -76,16 +79,15 @@ function show() {
   if (!bar) return;
   const all = boxes();
   const shown = all.filter((box) => box.checked).length;
-  const unseen = selected.size - shown;
   const whole = document.querySelector("[data-select-all]");
   if (whole) {
     whole.checked = shown > 0 && shown === all.length;
     whole.indeterminate = shown > 0 && shown < all.length;
   }
-  bar.hidden = !selected.size;
+  bar.hidden = !selected.size && !lostCount;
   if (isBusy || bar.hidden) return;
   bar.querySelector("[data-selected]").textContent = counted("rows_selected", selected.size);
-  bar.querySelector("[data-unseen]").textContent = unseen ? counted("unseen", unseen) : "";
+  bar.querySelector("[data-lost]").textContent = lostCount ? counted("rows_lost", lostCount) : "";
   for (const button of bar.querySelectorAll("[data-bulk]")) button.dataset.query = failedTasks();
   for (const button of bar.querySelectorAll("[data-each]")) {
     const count = applicable(button.dataset.each).length;
@@ -106,12 +108,17 @@ function failedTasks() {
   return found;
 }
 
-// Restores the selection after an update of `part`.
+// Restores the selection after an update of `part`. What left the list is dropped, but not what is being acted on.
 export function keepSelection(part) {
+  const left = new Set("calm" in part.dataset && !isBusy ? selected.keys() : []);
   for (const box of part.querySelectorAll("input[data-select]")) {
     box.checked = !box.disabled && selected.has(box.dataset.select);
-    if (box.checked) remember(box);
+    if (!box.checked) continue;
+    remember(box);
+    left.delete(box.dataset.select);
   }
+  for (const id of left) selected.delete(id);
+  lostCount += left.size;
   show();
 }
 
@@ -129,6 +136,7 @@ function select(box, isRange) {
 }
 
 function deselect() {
+  lostCount = 0;
   selected.clear();
   for (const box of boxes()) box.checked = false;
   show();
@@ -182,6 +190,7 @@ async function act(button) {
   }
   if (!(await ask(question, button.dataset.label, { danger: button.classList.contains("danger") }))) return false;
   isBusy = true;
+  lostCount = 0;
   clearWarnings();
   const place = bar.querySelector("[data-selected]");
   const buttons = bar.querySelectorAll("button");

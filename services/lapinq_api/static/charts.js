@@ -2,7 +2,7 @@
 // (a CSS variable) and values; bars are stacked, in the order of the lines. uPlot draws into the .plot inside it, whose
 // height is fixed, and the values under the pointer are written into the page's own legend, so that nothing moves.
 
-import { clock, compact, day, moment } from "./formats.js";
+import { clock, compact, day, duration, moment } from "./formats.js";
 import { text } from "./page.js";
 import uPlot from "./vendor/uPlot.esm.js";
 
@@ -17,8 +17,7 @@ function said(value, kind, top = value) {
   if (value == null) return "–";
   if (kind !== "seconds") return compact(value, value && top);
   if (top < 1) return `${compact(value * 1000, top)} ms`;
-  if (top < 120) return `${compact(value, top)} s`;
-  return top < 7200 ? `${compact(value / 60, top / 60)} min` : `${compact(value / 3600, top / 3600)} h`;
+  return top < 60 || !value ? `${compact(value, top)} s` : duration(value);
 }
 
 // A CSS variable's colour in the current theme, for the canvas.
@@ -163,6 +162,7 @@ class Chart {
         },
         {
           ...axis,
+          ...(unit === "seconds" && { incrs: DURATIONS }),
           space: 36,
           values: (_, ticks) => ticks.map((tick) => said(tick, unit, ticks.at(-1))),
           size: (plot, values, index, cycle) => (cycle > 1 ? plot.axes[index]._size : widthOf(plot, values)),
@@ -224,6 +224,10 @@ class Chart {
 }
 
 const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200];
+const DURATIONS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800,
+  21600, 43200, 86400, 172800, 432000, 864000, 8640000, 86400000,
+];
 
 function widthOf(plot, values) {
   plot.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;

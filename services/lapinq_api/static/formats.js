@@ -41,6 +41,11 @@ export function counting(seconds) {
   return inUnits(seconds, () => true);
 }
 
+// A duration in seconds, from some seconds on: "42 s", "1 min 40 s", "2 min".
+export function duration(seconds) {
+  return inUnits(seconds, (_, rest) => rest > 0);
+}
+
 // How far away an instant is, in seconds; negative if it is past: "in 2 d 23 h", "12 min ago".
 export function distance(seconds) {
   const span = Math.abs(seconds);

@@ -15,6 +15,8 @@ from typing import cast
 
 from markupsafe import Markup
 
+from lapinq_api.dashboard.page.words import thousands
+
 DEFAULT = "en"
 LOCALES = {"en": "English", "es": "Español"}
 """Each language with its own name."""
@@ -43,11 +45,11 @@ class Texts:
 
     def __call__(self, key: str, /, **values: object) -> str:
         """The text with its placeholders filled in. Raises KeyError for an unknown key."""
-        return self._form(key, values).format(**values) if values else self._form(key, values)
+        return self._form(key, values).format(**_in_words(values)) if values else self._form(key, values)
 
     def html(self, key: str, /, **values: object) -> Markup:
         """The text as markup. Values are escaped, unless they are markup, and keep their direction to themselves."""
-        isolated = {name: _isolated(value) for name, value in values.items()}
+        isolated = {name: _isolated(value) for name, value in _in_words(values).items()}
         return Markup.escape(self._form(key, values)).format(**isolated)
 
     def has(self, key: str) -> bool:
@@ -99,6 +101,12 @@ def choose_locale(cookie: str | None, accepted: str) -> str:
         if locale in LOCALES and weight > best_weight:
             best, best_weight = locale, weight
     return best
+
+
+def _in_words(values: Mapping[str, object]) -> dict[str, object]:
+    """`values` with the count `n` as the reader's region writes it."""
+    n = values.get("n")
+    return {**values, "n": thousands(n)} if isinstance(n, int) else dict(values)
 
 
 def _isolated(value: object) -> object:

@@ -47,6 +47,16 @@ def test_what_continues_has_no_end_and_half_of_the_axis() -> None:
     assert cancelled.lanes[0].attempt is not None
 
 
+def test_what_waits_for_its_time_tells_when_it_is_due() -> None:
+    for waiting, attempts in (
+        (task(due_at=after(60)), []),
+        (task(due_at=after(60), attempts=1), [attempt(1, 1, 2, "failed")]),
+    ):
+        assert gantt_of(steps_of(waiting, attempts)).lanes[-1].due == after(60)
+    for other in (task(), task(due_at=after(60), is_suspended=True)):
+        assert gantt_of(steps_of(other, [])).lanes[-1].due is None
+
+
 def test_a_requeue_stands_before_the_lane_that_follows_it() -> None:
     before = attempt(1, 1, 2, "failed", requeued_at=after(60), requeued_by="anna")
     attempts = [attempt(1, 61, 62, "completed"), before]

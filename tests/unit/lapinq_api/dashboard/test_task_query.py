@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.dashboard.parts.task_list.task_query import bulk_query, moment_of, read_search
+from lapinq_api.dashboard.parts.task_list.task_columns import headings
+from lapinq_api.dashboard.parts.task_list.task_query import bulk_query, moment_of, read_search, unescaped
 from lapinq_api.operations.filters.several import join
 from lapinq_api.operations.filters.task import read_filter
 from lapinq_core.domain.errors import InvalidValue
@@ -44,6 +45,23 @@ def test_texts_are_taken_as_they_were_typed() -> None:
         ({"status": "FAILED", "sort": "newest"}, Search(status=Status.FAILED)),
     ):
         assert read_search(parameters, NOW) == expected
+
+
+@given(TEXT)
+def test_a_filter_of_a_bulk_call_is_shown_as_it_was_typed(text: str) -> None:
+    query = bulk_query({"error": text}, NOW)
+    assert query is None or unescaped("error", query["error"]) == text
+
+
+def test_heads_point_as_in_other_lists() -> None:
+    for sort, name, direction in (
+        (None, "age", "descending"),
+        ("longest", "duration", "descending"),
+        ("due", "started", "ascending"),
+    ):
+        parameters = {} if sort is None else {"sort": sort}
+        heading = headings(parameters, read_search(parameters, NOW))[name]
+        assert (heading.is_current, heading.direction) == (True, direction)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import pytest
 from markupsafe import Markup
 
 from lapinq_api.dashboard.page.audience import locale_of
+from lapinq_api.dashboard.page.number_style import NumberStyle
 from lapinq_api.dashboard.page.texts import LOCALES, Texts, choose_locale, joined, texts_in
+from lapinq_api.dashboard.page.words import written_in
 
 TEXTS = Texts(
     "en",
@@ -73,6 +75,12 @@ def test_a_text_is_found_by_its_key_and_filled_in() -> None:
     assert TEXTS.keys() >= {"page.title", "page.left", "page.deep.down", "script.done"}
     with pytest.raises(KeyError):
         TEXTS("page.off")
+
+
+def test_a_count_is_written_as_the_reader_writes_numbers() -> None:
+    with written_in(NumberStyle(",", ".")):
+        assert TEXTS("page.left", n=10_000, queue="a") == "10,000 tasks in a"
+        assert TEXTS.html("page.left", n=10_000, queue="a") == "10,000 tasks in a"
 
 
 def test_what_is_filled_in_never_becomes_a_place_itself() -> None:

@@ -81,8 +81,8 @@ def headings(parameters: Mapping[str, str], chosen: Search) -> dict[str, Heading
 
 def _heading(parameters: Mapping[str, str], chosen: Search, sort: str | None, order: TaskOrder) -> Heading:
     rest = {name: text for name, text in parameters.items() if name != "sort"}
-    # The newest and what is due first have the smallest figure on top.
-    direction = "descending" if order is TaskOrder.LONGEST_RUNNING else "ascending"
+    # As in other lists: the newest first descends, what is due first ascends.
+    direction = "ascending" if order is TaskOrder.DUE else "descending"
     return Heading(urlencode({**rest, **({"sort": sort} if sort else {})}), chosen.order is order, direction)
 
 

@@ -38,7 +38,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt with the wait before it, an end without an attempt (`attempt.started_at` is None), or a wait that
     continues (no attempt).
 
-    `waited` and `ran` are in seconds, None if unknown or if it continues. `requeued` is the requeue before the wait.
+    `waited` and `ran` are in seconds, None if unknown or if it continues. `due` is when a task is due that waits for
+    its time. `requeued` is the requeue before the wait.
     """
 
     pieces: Sequence[Piece]
@@ -46,6 +47,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     waited: float | None
     ran: float | None
+    due: datetime | None
     requeued: Step | None
 
     @property
@@ -98,6 +100,7 @@ def gantt_of(steps: Sequence[Step], *, is_cut: bool = False) -> Gantt:
             since=last.at,
             waited=_waited(spans),
             ran=last.seconds if last.kind is StepKind.ATTEMPT else None,
+            due=last.due,
             requeued=requeued,
         )
         for last, spans, requeued in drafts

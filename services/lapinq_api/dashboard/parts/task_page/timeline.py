@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from lapinq_core.domain.tasks.shown_state import DELAYED
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
 
@@ -26,13 +27,17 @@ class StepKind(StrEnum):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """`at` is its start. `seconds` is its duration, None if unknown or if it continues. `by` is who requeued it."""
+    """`at` is its start. `seconds` is its duration, None if unknown or if it continues. `by` is who requeued it.
+
+    `due` is when the task is due that waits for its time, or for its retry.
+    """
 
     kind: StepKind
     at: datetime
     seconds: float | None = None
     attempt: AttemptDetail | None = None
     by: str | None = None
+    due: datetime | None = None
 
 
 def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: bool = False) -> list[Step]:
@@ -57,7 +62,8 @@ def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: boo
         if before is not None and _is_requeued(before, task.attempts + 1):
             begin = before.requeued_at or begin
             steps.append(_requeue(before, begin))
-        steps.append(Step(kind=StepKind.WAITS, at=begin))
+        due = task.due_at if task.state in DELAYED else None
+        steps.append(Step(kind=StepKind.WAITS, at=begin, due=due))
     return steps
 
 

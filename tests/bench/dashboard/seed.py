@@ -9,9 +9,11 @@ there.
 
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import click
@@ -34,7 +36,7 @@ RUNNING = 200
 RARE_QUEUE = "rare"
 """One task of a hundred thousand is in it; the others are in 19 queues, as many in each."""
 
-_SQL = split(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
+SQL = split(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 
 
 @click.command()
@@ -68,26 +70,53 @@ def seed(
     weekly partition gets as many finished tasks, today's too: PostgreSQL rightly scans one that has only a few rows,
     and plan tests would depend on the day.
     """
-    with _connect(url) as conn:
-        for (statement,) in _run(conn, "partitions", weeks=weeks).fetchall():
-            conn.execute(statement)
-        _run(conn, "workers")
+    with connect(url) as conn:
+        now = begin(conn, weeks)
+        run(conn, SQL["workers"])
         if not only_tasks:
-            _run(conn, "levels")
-            _run(conn, "errors", groups=min(MAX_GROUPS, finished))  # each has failed
-        row = conn.execute("SELECT (extract(epoch FROM now()) * 1000)::bigint").fetchone()
-        assert row is not None
-        now: int = row[0]
+            run(conn, SQL["levels"])
+            run(conn, SQL["errors"], groups=min(MAX_GROUPS, finished))  # each has failed
     charts = () if only_tasks else ("rollups", "task_rollups")
     base = finished + 1
-    kinds = [
-        *(
-            _Kind(("tasks", "attempts", "counts", *charts), *share)
-            for share in _shares(finished, now, weeks, fills_weeks=fills_weeks)
-        ),
-        _Kind(("tasks", "waiting"), base, waiting, now - WAITING_HOURS * 3_600_000, now),
-        _Kind(("tasks", "running"), base + waiting, running, now - 600_000, now),
-    ]
+    fill(
+        url,
+        [
+            *(
+                Kind(("made", "tasks", "attempts", "counts", *charts), *share)
+                for share in _shares(finished, now, weeks, fills_weeks=fills_weeks)
+            ),
+            Kind(("made", "tasks", "waiting"), base, waiting, now - WAITING_HOURS * 3_600_000, now),
+            Kind(("made", "tasks", "running"), base + waiting, running, now - 600_000, now),
+        ],
+    )
+    finish(url)
+
+
+class Kind(NamedTuple):
+    """What stands in `rows` rows from number `base` on, enqueued between the milliseconds `start` and `end`.
+
+    `statements` are names in `sql`; the first makes the tasks, the others store them. `more` is given to the first.
+    """
+
+    statements: tuple[str, ...]
+    base: int
+    rows: int
+    start: int
+    end: int
+    sql: Mapping[str, str] = SQL
+    more: Mapping[str, object] = MappingProxyType({})
+
+
+def begin(conn: psycopg.Connection, weeks: int) -> int:
+    """Adds the partitions of the last weeks. Returns the database's time in milliseconds."""
+    for (statement,) in run(conn, SQL["partitions"], weeks=weeks).fetchall():
+        conn.execute(statement)
+    row = conn.execute("SELECT (extract(epoch FROM now()) * 1000)::bigint").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def fill(url: str, kinds: Iterable[Kind]) -> None:
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         jobs = [
             pool.submit(_fill, url, kind, first)
@@ -96,20 +125,25 @@ def seed(
         ]
         for job in jobs:
             job.result()
-    with _connect(url) as conn:
+
+
+def finish(url: str) -> None:
+    with connect(url) as conn:
         conn.execute("SELECT setval('lapinq_claim_seq', 100000)")
         conn.execute("VACUUM (ANALYZE)")
         conn.execute("CHECKPOINT")
 
 
-class _Kind(NamedTuple):
-    """What stands in `rows` rows from number `base` on, enqueued between the milliseconds `start` and `end`."""
+def run(conn: psycopg.Connection, statement: str, **given: object) -> psycopg.Cursor[Any]:
+    return conn.execute(statement.encode(), {"workers": WORKERS, **given})
 
-    statements: tuple[str, ...]
-    base: int
-    rows: int
-    start: int
-    end: int
+
+def connect(url: str) -> psycopg.Connection:
+    # Bound by the client: the server takes no parameters in CREATE TABLE AS.
+    conn = psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor)
+    # What is lost with the machine is made again.
+    conn.execute("SET synchronous_commit = off; SET work_mem = '256MB'; SET jit = off; SET timezone = 'UTC'")
+    return conn
 
 
 def _shares(rows: int, now: int, weeks: int, *, fills_weeks: bool) -> list[tuple[int, int, int, int]]:
@@ -125,25 +159,15 @@ def _shares(rows: int, now: int, weeks: int, *, fills_weeks: bool) -> list[tuple
     ]
 
 
-def _fill(url: str, kind: _Kind, first: int) -> None:
+def _fill(url: str, kind: Kind, first: int) -> None:
     last = min(first + CHUNK, kind.base + kind.rows) - 1
     step = (kind.end - kind.start) / kind.rows
-    with _connect(url) as conn, conn.transaction():
-        _run(conn, "made", first=first, last=last, base=kind.base, start=kind.start, step=step)
-        for name in kind.statements:
-            _run(conn, name)
-
-
-def _run(conn: psycopg.Connection, name: str, **given: float) -> psycopg.Cursor[Any]:
-    return conn.execute(_SQL[name].encode(), {"workers": WORKERS, **given})
-
-
-def _connect(url: str) -> psycopg.Connection:
-    # Bound by the client: the server takes no parameters in CREATE TABLE AS.
-    conn = psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor)
-    # What is lost with the machine is made again.
-    conn.execute("SET synchronous_commit = off; SET work_mem = '256MB'; SET jit = off; SET timezone = 'UTC'")
-    return conn
+    made, *stores = kind.statements
+    with connect(url) as conn, conn.transaction():
+        numbers = {"first": first, "last": last, "base": kind.base, "start": kind.start, "step": step}
+        run(conn, kind.sql[made], **numbers, **kind.more)
+        for name in stores:
+            run(conn, kind.sql[name])
 
 
 if __name__ == "__main__":

@@ -23,10 +23,23 @@ SELECT m.*,
        (lpad(to_hex(ms), 12, '0') || '7' || substr(digest, 1, 3) || '8' || substr(digest, 4, 15))::uuid AS id,
        CASE WHEN h %% 100000 = 0 THEN 'rare' ELSE 'queue-' || lpad((h %% 19)::text, 2, '0') END AS queue_name,
        'task_' || lpad((h / 19 %% 50)::text, 2, '0') AS task_name,
+       'app.jobs.task_' || lpad((h / 19 %% 50)::text, 2, '0') AS module_path,
+       ('["customer-' || h %% 100000 || '", ' || n || ']')::json AS args,
+       NULL::text AS key,
        CASE WHEN h / 1000 %% 1000 < 20 THEN 'failed'
             WHEN h / 1000 %% 1000 < 25 THEN 'cancelled'
             WHEN h / 1000 %% 1000 < 30 THEN 'expired'
             ELSE 'completed' END AS outcome,
+       (ARRAY['TimeoutError: timeout after ' || h %% 600 / 10.0 || ' s',
+              'ConnectionError: HTTPConnectionPool(host=''api-' || h %% 40 || '.example'', port=443)',
+              'KeyError: ''customer-' || h %% 100000 || '''',
+              'ValueError: invalid literal for int() with base 10: ''' || substr(digest, 1, 6) || '''',
+              'IntegrityError: row ' || digest || ' is there already'])[1 + h / 7 %% 5]
+       || (ARRAY['', ' (while reading)', ' (while writing)', ' (primary)', ' (replica)',
+                 E'\nDETAIL: request ' || substr(digest, 1, 8)])[1 + h / 35 %% 6] AS error,
+       1.0::float8 AS wait_seconds,
+       h %% 1000 / 100.0::float8 AS run_seconds,
+       n %% %(workers)s AS worker,
        CASE WHEN h %% 10 = 0 THEN 5 ELSE 0 END AS priority
   FROM (SELECT n,
                hashint4(n)::bigint & 2147483647 AS h,
@@ -36,10 +49,8 @@ SELECT m.*,
 
 -- name: tasks
 INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
-                          retry_backoff, created_at)
-SELECT id, queue_name, task_name, 'app.jobs.' || task_name,
-       ('["customer-' || h %% 100000 || '", ' || n || ']')::json, '{"dry_run": false}', 3, priority, 10, true,
-       created_at
+                          retry_backoff, created_at, key)
+SELECT id, queue_name, task_name, module_path, args, '{"dry_run": false}', 3, priority, 10, true, created_at, key
   FROM made
 
 -- name: attempts
@@ -51,21 +62,14 @@ SELECT id,
        outcome,
        CASE WHEN outcome = 'completed' THEN '{"rows": ' || h %% 1000 || '}' END,
        CASE outcome
-            WHEN 'failed' THEN
-                (ARRAY['TimeoutError: timeout after ' || h %% 600 / 10.0 || ' s',
-                       'ConnectionError: HTTPConnectionPool(host=''api-' || h %% 40 || '.example'', port=443)',
-                       'KeyError: ''customer-' || h %% 100000 || '''',
-                       'ValueError: invalid literal for int() with base 10: ''' || substr(digest, 1, 6) || '''',
-                       'IntegrityError: row ' || id || ' is there already'])[1 + h / 7 %% 5]
-                || (ARRAY['', ' (while reading)', ' (while writing)', ' (primary)', ' (replica)',
-                          E'\nDETAIL: request ' || substr(digest, 1, 8)])[1 + h / 35 %% 6]
+            WHEN 'failed' THEN error
             WHEN 'cancelled' THEN 'cancelled by a person'
             WHEN 'expired' THEN 'its time to live ran out before it could start' END,
        CASE outcome WHEN 'failed' THEN repeat('  File "/app/jobs.py", line 12, in run' || chr(10), 12) END,
-       CASE WHEN started THEN h %% 1000 / 100.0 END,
-       CASE WHEN started THEN created_at + interval '1 second' END,
-       created_at + interval '1 second' + h %% 1000 / 100.0 * interval '1 second',
-       CASE WHEN started THEN lpad((h %% %(workers)s)::text, 32, '0')::uuid END,
+       CASE WHEN started THEN run_seconds END,
+       CASE WHEN started THEN created_at + wait_seconds * interval '1 second' END,
+       created_at + (wait_seconds + run_seconds) * interval '1 second',
+       CASE WHEN started THEN lpad(worker::text, 32, '0')::uuid END,
        CASE WHEN started THEN id END
   FROM made
  CROSS JOIN LATERAL (SELECT outcome IN ('completed', 'failed')) AS o (started)
@@ -119,14 +123,14 @@ SELECT span, at, name, at, share * 1000, share
 -- name: waiting
 -- Of twenty that wait one is not due yet; half of those have been tried before.
 WITH delayed AS (
-    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts)
-    SELECT id, now() + h / 20 %% 86400 * interval '1 second', queue_name, -priority, h / 20 %% 2
+    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, lane)
+    SELECT id, now() + h / 20 %% 86400 * interval '1 second', queue_name, lapinq_rank(priority, key), h / 20 %% 2, key
       FROM made
      WHERE h %% 20 = 0
 ), retried AS (
     INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, claimed_at, finished_at, worker_id, token)
     SELECT id, 1, false, 'failed', 'TimeoutError: timeout after ' || h %% 60 || ' s', created_at, created_at,
-           lpad((h %% %(workers)s)::text, 32, '0')::uuid, id
+           lpad(worker::text, 32, '0')::uuid, id
       FROM made
      WHERE h %% 20 = 0
        AND h / 20 %% 2 = 1
@@ -136,17 +140,18 @@ WITH delayed AS (
       FROM made
      GROUP BY queue_name
 )
-INSERT INTO lapinq_ready (queue_name, rank, id)
-SELECT queue_name, -priority, id
+INSERT INTO lapinq_ready (queue_name, rank, id, lane)
+SELECT queue_name, lapinq_rank(priority, key), id, key
   FROM made
  WHERE h %% 20 > 0
  ORDER BY n
 
 -- name: running
 INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, progress,
-                            cancel_requested_at)
-SELECT id, id, lpad((n %% %(workers)s)::text, 32, '0')::uuid, queue_name, -priority, 1, created_at + interval '1 second',
-       now() + interval '1 day', h %% 100, CASE WHEN n %% 50 = 0 THEN now() END
+                            cancel_requested_at, lane)
+SELECT id, id, lpad(worker::text, 32, '0')::uuid, queue_name, lapinq_rank(priority, key), 1,
+       created_at + wait_seconds * interval '1 second', now() + interval '1 day', h %% 100,
+       CASE WHEN n %% 50 = 0 THEN now() END, key
   FROM made
 
 -- name: workers

@@ -18,6 +18,6 @@ SELECT r.id, c.failed, c.retried
          FROM lapinq_error_counts n
         WHERE n.group_id = r.id
           AND n.span = %(span)s::integer
-          AND n.since > lapinq_now() - make_interval(secs => %(seconds)s::float8 + n.span)) AS c
+          AND n.since > lapinq_now() - make_interval(secs => %(seconds)s::float8 + %(span)s::integer)) AS c
  ORDER BY c.failed + c.retried DESC, r.last_at DESC, r.id DESC
  LIMIT %(limit)s::integer

@@ -9,12 +9,17 @@ WITH alive AS MATERIALIZED (
       FROM lapinq_workers
      WHERE dead_at IS NULL
        AND beat_at >= lapinq_now() - lease_seconds * interval '1 second'
+), served AS MATERIALIZED (
+    -- As rows: a queue is found among them by its hash, and not by reading the array of each worker.
+    SELECT DISTINCT unnest(queues) AS queue_name
+      FROM alive
+     WHERE NOT is_quiet
 ), unserved AS MATERIALIZED (
     SELECT c.queue_name, sum(c.pending)::bigint AS waiting
       FROM lapinq_counts c
      WHERE (%(queues)s::text[] IS NULL OR c.queue_name = ANY (%(queues)s::text[]))
        AND NOT EXISTS (SELECT FROM alive a WHERE a.queues IS NULL AND NOT a.is_quiet)
-       AND NOT EXISTS (SELECT FROM alive a WHERE c.queue_name = ANY (a.queues) AND NOT a.is_quiet)
+       AND NOT EXISTS (SELECT FROM served s WHERE s.queue_name = c.queue_name)
        AND NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = c.queue_name AND q.paused_at IS NOT NULL)
      GROUP BY c.queue_name
     HAVING sum(c.pending) > 0

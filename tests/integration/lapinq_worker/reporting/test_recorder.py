@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.figures import SPANS
+from lapinq_core.domain.figures import MAX_SLOWEST, SPANS, Window
+from lapinq_core.lookup import slowest
 from lapinq_worker.reporting import recorder as recorder_module
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.running.tally import Tally
@@ -54,6 +55,11 @@ async def test_the_sums_are_what_happened(desk: Desk) -> None:
         ("b", "fail", 0, 2, 0),
         ("default", "noop", 100, 0, 0),
     ]
+    slow = await slowest.of_queue(desk.conn, Window.QUARTER, "b")
+    assert len(slow) == MAX_SLOWEST
+    assert {task.id for task in slow} <= set(ids)
+    assert [task.seconds for task in slow] == sorted((task.seconds for task in slow), reverse=True)
+    assert await slowest.of_queue(desk.conn, Window.QUARTER, "forgotten") == []
 
 
 async def test_figures_are_written_while_the_worker_runs_and_none_without_work(

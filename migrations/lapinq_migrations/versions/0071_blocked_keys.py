@@ -1,6 +1,6 @@
 """Finds the blocked keys of a queue from what blocks them, and notifies of keys that stay blocked.
 
-Revision ID: 0071 Revises: 0068
+Revision ID: 0071 Revises: 0069
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0071"
-down_revision = "0068"
+down_revision = "0069"
 branch_labels = None
 depends_on = None
 

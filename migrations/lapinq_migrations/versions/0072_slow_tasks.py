@@ -1,6 +1,6 @@
 """The slowest tasks among the figures of a task name, and how to read those of all names.
 
-Revision ID: 0072 Revises: 0068
+Revision ID: 0072 Revises: 0071
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0072"
-down_revision = "0068"
+down_revision = "0071"
 branch_labels = None
 depends_on = None
 

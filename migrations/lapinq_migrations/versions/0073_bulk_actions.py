@@ -1,6 +1,6 @@
 """Bulk actions: changes to many tasks that go on after their request was answered.
 
-Revision ID: 0073 Revises: 0068
+Revision ID: 0073 Revises: 0072
 """
 
 from alembic import op
@@ -8,7 +8,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0073"
-down_revision = "0068"
+down_revision = "0072"
 branch_labels = None
 depends_on = None
 

@@ -1,12 +1,12 @@
 """Workers report how long their event loop has been blocked.
 
-Revision ID: 0076 Revises: 0068
+Revision ID: 0076 Revises: 0073
 """
 
 from alembic import op
 
 revision = "0076"
-down_revision = "0068"
+down_revision = "0073"
 branch_labels = None
 depends_on = None
 

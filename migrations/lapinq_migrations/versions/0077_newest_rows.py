@@ -1,6 +1,6 @@
 """Claims read the newest version of the row of a queue or limit first.
 
-Revision ID: 0077 Revises: 0068
+Revision ID: 0077 Revises: 0076
 """
 
 from importlib.resources import files
@@ -10,7 +10,7 @@ from alembic import op
 from lapinq_migrations import run_script
 
 revision = "0077"
-down_revision = "0068"
+down_revision = "0076"
 branch_labels = None
 depends_on = None
 

@@ -32,7 +32,10 @@ async def _read(conn: psycopg.AsyncConnection) -> dict[str, Any]:
         if task.task_name is not None and task.seconds > COMPARED_SECONDS
     }
     known = await task_rollups.usual(conn, set(longest.values()))
-    return {"fleet": fleet, "usual": {worker: known[name] for worker, name in longest.items() if name in known}}
+    return {
+        "fleet": fleet,
+        "usual": {worker: known[name] for worker, name in longest.items() if name in known},
+    }
 
 
 _seconds = attrgetter("seconds")

@@ -436,9 +436,7 @@ async def set_stage(conn: Conn, schedules: tuple[str, ...] = ("nightly",)) -> St
         " lapinq_now(), lapinq_now(), 'completed') RETURNING id::text",
         (QUEUE,),
     )
-    return Stage(
-        made, webhook[0], group[0], other[0], workflow.id, bulk_action[0], await add_worker(conn)
-    )
+    return Stage(made, webhook[0], group[0], other[0], workflow.id, bulk_action[0], await add_worker(conn))
 
 
 @pytest.fixture(scope="module")

@@ -29,31 +29,10 @@ SELECT id
  ORDER BY last_at DESC
  LIMIT %(limit)s::integer
 
--- name: find_elsewhere
--- The groups of the same error of the same task function in other queues, of `queues`; NULL is any. An error without a
--- place is the same if its message is. Locks nothing. Scans lapinq_error_groups, which is bounded.
-SELECT o.id
-  FROM lapinq_error_groups g
-  JOIN lapinq_error_groups o
-    ON o.task_name = g.task_name
-   AND o.queue_name <> g.queue_name
-   AND o.place IS NOT DISTINCT FROM g.place
-   AND split_part(o.kind, ':', 1) = split_part(g.kind, ':', 1)
-   AND (g.place IS NOT NULL OR o.kind = g.kind)
- WHERE g.id = %(id)s::bigint
-   AND (%(queues)s::text[] IS NULL OR o.queue_name = ANY (%(queues)s::text[]))
- ORDER BY o.failed + o.retried DESC, o.id
- LIMIT %(limit)s::integer
-
 -- name: find_group
 -- The id of the group of an error. Locks nothing. Relies on lapinq_error_groups_fingerprint_key and
 -- lapinq_error_merges_pkey.
 SELECT lapinq_error_group(%(queue)s::text, %(task_name)s::text, %(error)s::text, %(traceback)s::text)
-
--- name: hold_upkeep
--- Waits for maintenance of error groups, which locks counts before their groups, and keeps it away until the transaction
--- ends.
-SELECT pg_advisory_xact_lock(hashtext('lapinq_error_groups'))
 
 -- name: list_merged
 -- The errors that were merged into a group, the newest first. Locks nothing. Relies on lapinq_error_merges_group.
@@ -62,32 +41,6 @@ SELECT encode(fingerprint, 'hex'), kind, place, merged_by, merged_at
  WHERE group_id = %(id)s::bigint
  ORDER BY merged_at DESC, fingerprint
  LIMIT %(limit)s::integer
-
--- name: list_types
--- The types of errors in some states, as list_groups.sql chooses them, those that failed last first: how many groups, task
--- functions and queues, what they counted, and when they last failed. Locks nothing. Scans lapinq_error_groups, which is
--- bounded.
-SELECT split_part(kind, ':', 1) AS type, count(*), count(DISTINCT task_name), count(DISTINCT queue_name),
-       sum(failed)::bigint, sum(retried)::bigint, max(last_at) AS last_at
-  FROM lapinq_error_groups
- WHERE (%(states)s::text[] IS NULL
-        OR CASE WHEN state = 'muted' AND muted_until <= lapinq_now() THEN 'open' ELSE state END = ANY (%(states)s::text[]))
-   AND (%(queue)s::text IS NULL OR queue_name = %(queue)s::text)
-   AND (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))
-   AND (%(part)s::text IS NULL OR strpos(lower(task_name), lower(%(part)s::text)) > 0)
-   AND (%(type)s::text IS NULL OR split_part(kind, ':', 1) = %(type)s::text)
- GROUP BY type
- ORDER BY last_at DESC, type
- LIMIT %(limit)s::integer
-
--- name: lock_groups
--- Locks the groups of errors with these ids, in the order of their fingerprints, and returns their ids.
--- Relies on lapinq_error_groups_pkey.
-SELECT id
-  FROM lapinq_error_groups
- WHERE id = ANY (%(ids)s::bigint[])
- ORDER BY fingerprint
-   FOR UPDATE
 
 -- name: load_groups
 -- The groups of errors with these ids. A group whose muting is over is open.

@@ -24,4 +24,5 @@ def downgrade() -> None:
         " lapinq_find_error_group(bytea, bytea), lapinq_error_place(text)"
     )
     op.execute("DROP TABLE lapinq_error_merges")
+    op.execute("DROP INDEX lapinq_error_groups_task")
     op.execute("ALTER TABLE lapinq_error_groups DROP COLUMN samples, DROP COLUMN place")

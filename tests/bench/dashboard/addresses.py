@@ -1,5 +1,6 @@
 """The addresses of all pages on a database that `world` has filled, by name."""
 
+import re
 from typing import LiteralString
 from urllib.parse import quote
 
@@ -43,6 +44,9 @@ _FIXED = {
     "task-form": "/tasks/new",
     "task-form-of-a-function": "/tasks/new?module=app.billing&task=billing_load",
     "key": "/key?name=acme",
+    "key-that-is-blocked": "/key?name=blocked-00100",
+    "blocked-keys": "/queue/keys?name=statements",
+    "errors-by-type": "/errors?by=type",
     "account": "/account",
     "users": "/admin/users",
     "notifications": "/admin/notifications",
@@ -86,10 +90,12 @@ _SOME: dict[str, tuple[str, LiteralString]] = {
     "workflow": ("/workflows/{}", "SELECT id FROM lapinq_workflows ORDER BY id DESC LIMIT 1"),
     "schedule": ("/schedules/{}", "SELECT name FROM lapinq_schedules ORDER BY name LIMIT 1"),
     "schedule-edit": ("/schedules/{}/edit", "SELECT name FROM lapinq_schedules ORDER BY name LIMIT 1"),
+    "schedule-run": ("/schedules/{}/run", "SELECT name FROM lapinq_schedules ORDER BY name LIMIT 1"),
     "worker": ("/workers/{}", "SELECT id FROM lapinq_workers ORDER BY id LIMIT 1"),
     "error-largest": ("/errors/{}", "SELECT id FROM lapinq_error_groups ORDER BY failed DESC LIMIT 1"),
     "error-smallest": ("/errors/{}", "SELECT id FROM lapinq_error_groups ORDER BY failed, id LIMIT 1"),
 }
+_NO_VIEWS = {"account", "search", "docs", "login"}
 _NOT_HERE = {"/tasks/{id}/profile"}
 """Nothing in the database has such a page."""
 
@@ -97,20 +103,29 @@ _NOT_HERE = {"/tasks/{id}/profile"}
 def addresses(database: str) -> dict[str, str]:
     """Those of the pages that this release has, and of each page at least one."""
     paths = {view.path for view in VIEWS}
+    shapes = {_shape(path): path for path in paths}
     found = {
         name: address
         for name, address in _FIXED.items()
-        if name in {"account", "search", "docs", "login"} or address.partition("?")[0] in paths
+        if name in _NO_VIEWS or address.partition("?")[0] in paths
     }
     with psycopg.connect(database) as conn:
         for name, (pattern, query) in _SOME.items():
+            if _shape(pattern) not in shapes:
+                continue
             row = conn.execute(query).fetchone()
-            assert row is not None, f"the database has nothing for {pattern}"
+            if row is None:
+                raise ValueError(f"the database has nothing for {pattern}")
             found[name] = pattern.format(quote(str(row[0]), safe=""))
-    named = {pattern.partition("?")[0].replace("{}", "*") for pattern, _ in _SOME.values()}
+    named = {_shape(pattern) for pattern, _ in _SOME.values()}
     for path in sorted(paths - {address.partition("?")[0] for address in found.values()} - _NOT_HERE):
         if "{" not in path:
             found[path.strip("/").replace("/", "-")] = path
-        elif path.replace("{id}", "*").replace("{name}", "*") not in named:
+        elif _shape(path) not in named:
             raise ValueError(f"nothing says which {path} to look at")
     return found
+
+
+def _shape(path: str) -> str:
+    """A path without its parameters."""
+    return re.sub(r"{\w*}", "{}", path.partition("?")[0])

@@ -239,7 +239,7 @@ WITH made AS (
            CASE WHEN is_open THEN 'open' ELSE 'closed' END, now() - interval '20 minutes', 0,
            CASE WHEN is_open THEN 31 END, CASE WHEN is_open THEN 40 END,
            CASE WHEN is_open THEN now() - interval '20 minutes' END,
-           CASE WHEN is_open THEN 30 END, CASE WHEN is_open THEN now() + interval '10 days' END
+           CASE WHEN is_open THEN 864000 END, CASE WHEN is_open THEN now() + interval '10 days' END
       FROM (SELECT true AS is_queue, 'pictures-' || n AS name, n < 3 AS is_open FROM generate_series(0, 7) AS n
              UNION ALL
             SELECT false, 'search_' || verb, nth <= 2 FROM unnest(%(verbs)s::text[]) WITH ORDINALITY AS v (verb, nth) WHERE nth <= 4
@@ -250,15 +250,19 @@ INSERT INTO lapinq_queues (name, has_breaker)
 SELECT queue_name, true FROM made WHERE queue_name IS NOT NULL
 
 -- name: parked
--- Tasks that wait for the breaker of their function.
-UPDATE lapinq_delayed d
-   SET parked_for = t.task_name,
-       parked_seq = 1
-  FROM lapinq_tasks t
- WHERE t.id = d.id
-   AND d.starts = 0
-   AND d.queue_name LIKE 'search-%%'
-   AND t.task_name IN ('search_' || (%(verbs)s::text[])[1], 'search_' || (%(verbs)s::text[])[2])
+-- The ready tasks of a function with an open breaker wait for it, as after their claim.
+WITH gone AS (
+    DELETE FROM lapinq_ready r
+     USING lapinq_tasks t, lapinq_circuit_breakers b
+     WHERE t.id = r.id
+       AND b.task_name = t.task_name
+       AND b.state = 'open'
+       AND r.queue_name LIKE 'search-%%'
+    RETURNING r.*, t.task_name
+)
+INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, lane, parked_for, parked_seq)
+SELECT id, now() + interval '10 days', queue_name, rank, starts, lane, task_name, seq
+  FROM gone
 
 -- name: limits
 INSERT INTO lapinq_limits (name, max_running, rate, tokens, tokens_at, closed_until, created_at)

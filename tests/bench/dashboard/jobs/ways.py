@@ -60,7 +60,7 @@ def requeue_one_kind(me: Person, failed: dict[int, str]) -> None:
     me.click("nav a:has-text('Errors')")
     me.read("tr:has-text('MailboxFull')")
     me.click("tr:has-text('MailboxFull') button:text-is('Requeue')")
-    _confirm(me)
+    confirm(me)
     me.sees(DONE)
 
 
@@ -111,7 +111,7 @@ def delete_completed(me: Person, failed: dict[int, str]) -> None:
     me.click("nav.choice a:has-text('Completed')")
     me.click(".tally summary:has-text('All matching')")
     me.click("button[data-bulk=delete]")
-    _confirm(me)
+    confirm(me)
     me.sees(DONE)
 
 
@@ -131,6 +131,18 @@ WAYS: tuple[Way, ...] = (
 )
 
 
+def confirm(me: Person) -> None:
+    """Types the number of tasks, if they are many."""
+    me.sees("#ask")
+    number = me.page.locator("#ask label")
+    if not number.is_visible():
+        me.click("#ask button[value=yes]")
+        return
+    me.read("#ask label")
+    me.type("".join(filter(str.isdigit, number.inner_text())))
+    me.enter()
+
+
 def _open_by_id(me: Person, task_id: str) -> None:
     me.press("Control+k")
     me.paste(task_id[:ID_IN_A_LOG])
@@ -142,15 +154,3 @@ def _requeue_after_reading(me: Person) -> None:
     me.read("text=did not answer within")
     me.click("#task-head button:has-text('Retry this task')")
     me.sees(DONE)
-
-
-def _confirm(me: Person) -> None:
-    """Types the number of tasks, if they are many."""
-    me.sees("#ask")
-    number = me.page.locator("#ask label")
-    if not number.is_visible():
-        me.click("#ask button[value=yes]")
-        return
-    me.read("#ask label")
-    me.type("".join(filter(str.isdigit, number.inner_text())))
-    me.enter()

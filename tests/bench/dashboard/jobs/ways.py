@@ -101,7 +101,7 @@ def paused_queue(me: Person, failed: dict[int, str]) -> None:
     """The reports don't run: find out why, and let them run"""
     me.read("text=/reports was paused/")
     me.click("button:has-text('Resume')")
-    _confirm(me)  # the pause has a reason
+    confirm(me)  # the pause has a reason
     me.sees(DONE)
 
 

@@ -1,5 +1,6 @@
 -- Merges a group of errors into another, which takes over its counts, its errors and what was merged into it. The other
--- keeps its state. Both are locked already (lock_groups). Locks counts of the first, which maintenance doesn't fold
+-- keeps its state. The error of the first may be merged already: a worker of a release before 0069, or a write that waited for
+-- the merge, made a new group of it. Both are locked already (lock_groups). Locks counts of the first, which maintenance doesn't fold
 -- meanwhile (hold_upkeep). Deletes the first. Relies on the keys of the tables, lapinq_error_counts_group and
 -- lapinq_error_merges_group.
 WITH gone AS MATERIALIZED (
@@ -10,10 +11,15 @@ WITH gone AS MATERIALIZED (
     UPDATE lapinq_error_merges
        SET group_id = %(into)s::bigint
      WHERE group_id = %(id)s::bigint
+       AND fingerprint <> (SELECT fingerprint FROM gone)
 ), merged AS (
     INSERT INTO lapinq_error_merges (fingerprint, group_id, kind, place, merged_by, merged_at)
     SELECT fingerprint, %(into)s::bigint, kind, place, %(by)s::text, lapinq_now()
       FROM gone
+        ON CONFLICT (fingerprint) DO UPDATE
+       SET group_id = excluded.group_id,
+           merged_by = excluded.merged_by,
+           merged_at = excluded.merged_at
 ), counts AS (
     UPDATE lapinq_error_counts
        SET group_id = %(into)s::bigint

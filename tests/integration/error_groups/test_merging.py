@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from lapinq_core.db.rows import one_row
 from lapinq_core.domain.error_groups import OTHER_KIND, GroupState
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
@@ -58,6 +59,24 @@ async def test_a_merged_group_counts_in_the_other_until_it_is_split(database: st
     assert (await counted(conn, "B: x")).id == own.id
     entries, _ = await audit.list_entries(conn, AuditFilter(), 3)
     assert [entry.action for entry in entries] == ["error.split", "error.merge", "error.merge"]
+
+
+async def test_a_group_that_is_back_is_merged_again(conn: Conn) -> None:
+    """A worker of the previous release, which knows no merges, makes a new group of a merged error; so does a write
+    that waited for the merge."""
+    a, b, c = [await counted(conn, error) for error in ("A: x", "B: x", "C: x")]
+    assert await changing.merge(conn, a.id, b.id, by=SOMEBODY) is not None
+    for into in (b, c):
+        (back,) = await one_row(
+            conn,
+            "INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, first_at, last_at, failed)"
+            " SELECT fingerprint, 'default', 'add', kind, merged_at, merged_at, 1 FROM lapinq_error_merges RETURNING id",
+        )
+        merged = await changing.merge(conn, back, into.id, by=SOMEBODY)
+        assert merged is not None
+        assert (await counted(conn, "A: x")).id == into.id
+    assert await changing.merge(conn, c.id, b.id, by=SOMEBODY) is not None
+    assert (await counted(conn, "A: x")).id == b.id
 
 
 async def test_what_cannot_be_merged(conn: Conn) -> None:

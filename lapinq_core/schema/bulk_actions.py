@@ -11,6 +11,7 @@ bulk_actions = sa.Table(
     sa.Column("id", uuid, primary_key=True),
     sa.Column("verb", sa.Text, nullable=False),
     sa.Column("filters", JSONB, nullable=False),
+    sa.Column("named_arguments", sa.Text),
     sa.Column("queues", ARRAY(sa.Text)),
     sa.Column("expected", sa.BigInteger),
     sa.Column("actor_kind", sa.Text, nullable=False),

@@ -111,12 +111,16 @@ class BulkAction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """An action that this server took. Its walk goes on after the id `reached`, and with `remaining`."""
+    """An action that this server took. Its walk goes on after the id `reached`, and with `remaining`.
+
+    `named_arguments` is that of the filter at the start, as positions may change meanwhile.
+    """
 
     id: str
     token: str
     verb: Verb
     filters: dict[str, str]
+    named_arguments: str | None
     queues: list[str] | None
     by: Author
     entry_id: int
@@ -143,6 +147,7 @@ async def start(
             **msgspec.structs.asdict(new),
             **of_actor,
             "filters": msgspec.json.encode(new.filters).decode(),
+            "named_arguments": chosen.named_arguments,
             "id": action_id,
             "actor": by.actor,
             "entry_id": await audit.record(conn, by.did(audit_action, queue, details)),
@@ -157,13 +162,14 @@ async def take(conn: psycopg.AsyncConnection, lease: float = LEASE_SECONDS) -> T
     row = await maybe_row(conn, sql("take_bulk_action"), {"lease": lease}, prepare=True)
     if row is None:
         return None
-    action_id, token, verb, filters, queues, kind, actor_id, actor, *rest = row
-    entry_id, started, until, reached, remaining = rest
+    action_id, token, verb, filters, named_arguments, queues, *rest = row
+    kind, actor_id, actor, entry_id, started, until, reached, remaining = rest
     return Taken(
         id=action_id,
         token=token,
         verb=Verb(verb),
         filters=_filters.decode(filters),
+        named_arguments=named_arguments,
         queues=queues,
         by=Author(actor_kind=ActorKind(kind), actor_id=actor_id, actor=actor),
         entry_id=entry_id,

@@ -15,5 +15,5 @@ UPDATE lapinq_bulk_actions a
        free_at = lapinq_now() + make_interval(secs => %(lease)s::float8)
   FROM free
  WHERE a.id = free.id
-RETURNING a.id::text, a.token::text, a.verb, a.filters::text, a.queues, a.actor_kind, a.actor_id, a.actor, a.entry_id,
-          a.created_at, a.until::text, a.reached::text, a.remaining::text[]
+RETURNING a.id::text, a.token::text, a.verb, a.filters::text, a.named_arguments, a.queues, a.actor_kind, a.actor_id, a.actor,
+          a.entry_id, a.created_at, a.until::text, a.reached::text, a.remaining::text[]

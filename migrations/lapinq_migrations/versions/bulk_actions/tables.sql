@@ -2,11 +2,12 @@
 -- request. The walk began at `created_at` and ends at the task `until`; ids up to `reached` are done but for `remaining`, which moved
 -- meanwhile. Both, and the numbers, are written in the transaction that changes the tasks. The server with `token` works on it; from
 -- `free_at` on another one may take it. `queues` is null for all queues, `expected` what a count said before. `entry_id` is its entry
--- in the audit log.
+-- in the audit log. `named_arguments` is that of the filter with the positions at the start: what workers report may change.
 CREATE TABLE lapinq_bulk_actions (
     id         uuid NOT NULL,
     verb       text NOT NULL,
     filters    jsonb NOT NULL,
+    named_arguments text,
     queues     text[],
     expected   bigint,
     actor_kind text NOT NULL,

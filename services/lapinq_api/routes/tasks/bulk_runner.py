@@ -7,6 +7,7 @@ Every server does. So a server that is stopped or killed leaves its action to th
 import asyncio
 import logging
 
+import msgspec
 import psycopg
 
 from lapinq_api.operations.filters.task import FILTERS, STATUS, read_filter
@@ -17,7 +18,6 @@ from lapinq_api.state import State
 from lapinq_api.wire.errors import Busy, Refused
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue, LapinqError
-from lapinq_core.lookup.argument_positions import with_positions
 from lapinq_core.people import actors
 from lapinq_core.runtime.loops import Loop
 from lapinq_core.tasks import bulk_actions
@@ -82,19 +82,24 @@ async def _walk_on(state: State, taken: Taken) -> None:
     for name in taken.filters.keys() - _KNOWN:
         # Another release started it. Without the filter it would change other tasks, too.
         raise InvalidValue(name, "is not known to this release")
-    chosen = kind.limit(read_filter(taken.filters), "status")
-    if chosen.named_arguments is not None:
-        chosen = await state.database.scan(with_positions, chosen)
-    walk = Walk(chosen, taken.started, taken.until)
+    asked = msgspec.structs.replace(read_filter(taken.filters), named_arguments=taken.named_arguments)
+    walk = Walk(kind.limit(asked, "status"), taken.started, taken.until)
+
+    check = _Check(state, taken)
 
     async def act(conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, _: int | None) -> Step | None:
-        return await bulk_actions.advance(conn, taken, kind.change, walk, batch)
+        step = await bulk_actions.advance(conn, taken, kind.change, walk, batch)
+        check.has_moved |= step is not None
+        return step
 
-    await Walker(state, act, _Check(state, taken)).run(walk, taken.reached, taken.remaining)
+    await Walker(state, act, check).run(walk, taken.reached, taken.remaining)
 
 
 class _Check:
-    """Before a step: whether the turn goes on, and whether whoever started the action still may."""
+    """Before a step: whether the turn goes on, and whether whoever started the action still may.
+
+    A turn has at least one step, which may take several tries: the next turn would begin with as large a one again.
+    """
 
     def __init__(self, state: State, taken: Taken) -> None:
         self._state = state
@@ -102,10 +107,11 @@ class _Check:
         self._clock = asyncio.get_running_loop().time
         self._ends_at = self._clock() + TURN_SECONDS
         self._next_at = 0.0
+        self.has_moved = False
 
     async def __call__(self) -> None:
         now, taken = self._clock(), self._taken
-        if now >= self._ends_at:
+        if self.has_moved and now >= self._ends_at:
             raise _TurnOver
         if now < self._next_at:
             return

@@ -1,5 +1,6 @@
 """Changes to many tasks in the background: started, looked at and stopped over HTTP, and done by the server."""
 
+import json
 from collections.abc import Generator
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from lapinq_api.app import announce_stop, build_app
-from lapinq_api.routes.tasks import bulk_runner
+from lapinq_api.routes.tasks import bulk_runner, walk
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
 from tests.integration.lapinq_api.routes.tasks.test_bulk import last_noted
@@ -20,7 +21,7 @@ from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.http.serving import serving
-from tests.support.rows.factories import enqueue
+from tests.support.rows.factories import add_worker, enqueue
 
 pytestmark = pytest.mark.http
 
@@ -185,6 +186,40 @@ def test_what_no_one_can_mean_is_refused(keyed: httpx.Client) -> None:
         assert answer.status_code == 400
     assert keyed.post(f"{ACTIONS}/{uuid4()}/stop").status_code == 404
     assert keyed.get(f"{ACTIONS}/{uuid4()}").status_code == 404
+
+
+def test_an_argument_has_the_position_that_it_had_at_the_start(
+    keyed: httpx.Client, queue: str, api_database: str, db: psycopg.Connection, soon: None
+) -> None:
+    on_connections(api_database, partial(enqueue, count=1, queue_name=queue, args=[17, 5]))
+    worker = on_connections(api_database, partial(add_worker, name=queue))
+
+    def takes(*names: str) -> None:
+        found = [{"task_name": "add", "parameters": [{"name": name, "given": "either"} for name in names]}]
+        db.execute("UPDATE lapinq_workers SET registered = %s WHERE id = %s", (json.dumps(found), worker))
+
+    takes("order", "lines")
+    started = ended(keyed, start(keyed, "cancel", queue=queue, named_arguments="order=5"))
+    assert started["done"] == 0
+    takes("lines", "order")  # a new release, before the action has gone on
+    db.execute(
+        "UPDATE lapinq_bulk_actions SET ended_at = NULL, outcome = NULL, reached = NULL, free_at = lapinq_now()"
+        " WHERE id = %s",
+        (started["id"],),
+    )
+    start(keyed, "cancel", queue=f"{queue} other")  # wakes the server
+    done = ended(keyed, started)
+    assert (done["state"], done["done"], pending(keyed, queue)) == ("completed", 0, 1)
+
+
+def test_one_whose_first_step_takes_longer_than_its_turn_goes_on(
+    keyed: httpx.Client, queue: str, api_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_runner, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(walk, "INITIAL_SIZE", 2)
+    on_connections(api_database, partial(enqueue, count=5, queue_name=queue))
+    done = ended(keyed, start(keyed, "delete", queue=queue))
+    assert (done["state"], done["done"]) == ("completed", 5)
 
 
 def test_one_with_a_filter_of_another_release_changes_nothing(

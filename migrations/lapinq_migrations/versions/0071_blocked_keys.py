@@ -30,7 +30,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM lapinq_notify_rules WHERE 'blocked' = ANY (events)")
+    # A rule goes on for its other events. The release before can't read a notice of this one.
+    op.execute("DELETE FROM lapinq_notify_rules WHERE events = '{blocked}'")
+    op.execute(
+        "UPDATE lapinq_notify_rules SET events = array_remove(events, 'blocked') WHERE 'blocked' = ANY (events)"
+    )
+    op.execute("DELETE FROM lapinq_notices WHERE event = 'blocked'")
+    op.execute("DELETE FROM lapinq_notify_conditions WHERE event = 'blocked'")
     _let_rules_ask_for(_EVENTS)
     op.execute("DROP FUNCTION lapinq_stuck_keys_1, lapinq_blocked_keys_1")
     op.execute("DROP INDEX lapinq_delayed_keys")

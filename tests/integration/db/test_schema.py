@@ -181,3 +181,22 @@ def test_circuit_breakers_are_written_under_their_former_names(
         " JOIN lapinq_circuit_breaker_counts c USING (kind, name)"
     )
     assert found.fetchall() == [(kind, "a", 2.0, 2, 2)]
+
+
+def test_rules_that_ask_for_blocked_keys_too_go_on_for_the_rest_after_a_step_back(migrated: str) -> None:
+    with psycopg.connect(migrated, autocommit=True) as connection:
+        for name, events in (("both", "{backlog,blocked}"), ("one", "{blocked}")):
+            connection.execute(
+                "WITH rule AS (INSERT INTO lapinq_notify_rules (name, kind, url, events, backlog_seconds, created_at,"
+                " created_by, updated_at, next_at) VALUES (%s, 'slack', 'x', %s, 9, now(), 'ana', now(), now())"
+                " RETURNING id), told AS (INSERT INTO lapinq_notify_conditions SELECT id, 'blocked', 'mail', now()"
+                " FROM rule) INSERT INTO lapinq_notices (rule_id, event, details, created_at)"
+                " SELECT id, event, '{}', now() FROM rule, unnest('{backlog,blocked}'::text[]) AS event",
+                (name, events),
+            )
+        alembic(migrated, command.downgrade, "0069")
+        left = connection.execute(
+            "SELECT name, events, n.event, (SELECT count(*) FROM lapinq_notify_conditions)"
+            " FROM lapinq_notify_rules r JOIN lapinq_notices n ON n.rule_id = r.id"
+        ).fetchall()
+    assert left == [("both", ["backlog"], "backlog", 0)]

@@ -70,7 +70,8 @@ async def test_a_group_that_is_back_is_merged_again(conn: Conn) -> None:
         (back,) = await one_row(
             conn,
             "INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, first_at, last_at, failed)"
-            " SELECT fingerprint, 'default', 'add', kind, merged_at, merged_at, 1 FROM lapinq_error_merges RETURNING id",
+            " SELECT fingerprint, 'default', 'add', kind, merged_at, merged_at, 1 FROM lapinq_error_merges"
+            " RETURNING id",
         )
         merged = await changing.merge(conn, back, into.id, by=SOMEBODY)
         assert merged is not None

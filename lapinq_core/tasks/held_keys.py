@@ -31,8 +31,10 @@ class Held(msgspec.Struct, frozen=True):
 
 class HeldKeys(msgspec.Struct, frozen=True):
     """`ids` are the tasks that hold keys, the oldest first, and `first` tells of some. `others` is how many more keys
-    are blocked by tasks that run, or by a rate."""
+    are blocked by tasks that run, or by a rate. Without `is_strict` the queue has another order, or is unknown: then
+    no task holds a key."""
 
+    is_strict: bool
     ids: list[str]
     others: int
     first: list[Held]

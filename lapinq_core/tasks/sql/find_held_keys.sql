@@ -27,6 +27,7 @@ WITH found AS MATERIALIZED (
       JOIN lapinq_tasks n ON n.id = head.id
 )
 SELECT json_build_object(
+           'is_strict', EXISTS (SELECT FROM lapinq_queues WHERE name = %(queue)s::text AND start_order = 'strict_per_key'),
            'ids', coalesce((SELECT json_agg(front ORDER BY front) FROM held), '[]'),
            'others', (SELECT count(*) FROM found WHERE NOT is_held),
            'first',

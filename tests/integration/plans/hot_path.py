@@ -147,7 +147,13 @@ def _promotion(since: datetime | None) -> Params:
     return {"limit": 500, "since": since, "since_id": FIRST}
 
 
-_HEALTH: Params = {"memory_bytes": 2**30, "running": 4, "rate": 1.5, "is_quiet": False}
+_HEALTH: Params = {
+    "memory_bytes": 2**30,
+    "running": 4,
+    "rate": 1.5,
+    "is_quiet": False,
+    "blocked_seconds": None,
+}
 _NO_JUMP: Params = {"jumped_at": None, "jumped_seconds": None}
 _FIGURES: Params = {
     "spans": [10, 60, 900],

@@ -122,6 +122,10 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         _of_keys(state, parameters.get("task_name"), readable),
         bulk_actions.load_active(state, readable),
     )
+    if not counted.is_exact and counted.number < len(found.tasks):
+        counted = msgspec.structs.replace(
+            counted, number=len(found.tasks)
+        )  # the search went further than the count
     columns = read_columns(parameters.get(_COLUMNS))
     ids = [task.id for task in found.tasks] if "schedule" in columns else []
     named_by = await scan(schedules_of, ids) if ids else {}

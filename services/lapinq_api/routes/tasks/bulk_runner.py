@@ -1,7 +1,7 @@
 """Works on bulk actions: takes the one that waits longest, walks on for some seconds, gives it back, and looks again.
 
 Every server does. So a server that is stopped or killed leaves its action to the others, or to the next one that starts
-(`lapinq_core.tasks.bulk_actions`). An action ends with an error when whoever started it may no longer do this.
+(`lapinq_core.tasks.bulk_actions`). An action ends with an error when the user who started it may no longer do this.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class _TurnOver(LapinqError):
 
 
 class _NotAllowed(LapinqError):
-    """Whoever started the action may no longer do this."""
+    """The user who started the action may no longer do this."""
 
 
 def bulk_loop(state: State) -> Loop:
@@ -96,7 +96,7 @@ async def _walk_on(state: State, taken: Taken) -> None:
 
 
 class _Check:
-    """Before a step: whether the turn goes on, and whether whoever started the action still may.
+    """Before a step: whether the turn goes on, and whether the user who started the action still may.
 
     A turn has at least one step, which may take several tries: the next turn would begin with as large a one again.
     """

@@ -141,6 +141,11 @@ async def unblock_queue_keys(state: State, request: Request) -> Response:
     prefix = read_prefix(asked.prefix)
     is_dry_run = flag("dry_run", query.get("dry_run"))
     held = await state.database.scan(held_keys.find, queue, prefix, asked.keys)
+    if not held.is_strict:
+        raise Refused(
+            HTTPStatus.CONFLICT,
+            f"the queue '{queue}' is not in strict_per_key order, so no task holds a key of it",
+        )
     if is_dry_run:
         told = held.first if actor_of(request).may_read(queue) else []
         return Json(Unblocked(0, held.others, len(held.ids), dry_run=True, first=told))
@@ -266,6 +271,7 @@ OPERATIONS = (
         ),
         body=UnblockRequest,
         answers={200: Answer(description="How many were freed.", body=Unblocked)},
+        errors={409: "The queue is not in strict_per_key order."},
     ),
     Operation(
         method="POST",

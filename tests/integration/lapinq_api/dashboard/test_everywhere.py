@@ -72,8 +72,8 @@ def test_keys_are_found_by_their_beginning_in_all_queues(signed_in: httpx.Client
     assert task_id
     hits = [(hit["kind"], hit["label"], hit["detail"], hit["href"]) for hit in found(signed_in, "letter")]
     assert hits == [
-        ("key", "letter 17", "a +1", "tasks?key=letter%2017"),
-        ("key", "letters", "a", "tasks?key=letters"),
+        ("key", "letters", "a", "key?name=letters"),
+        ("key", "letter 17", "a +1", "key?name=letter%2017"),
     ]
     assert found(signed_in, "etter") == []
 

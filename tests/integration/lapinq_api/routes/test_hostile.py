@@ -36,6 +36,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "EnqueueRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "RerunRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "ProgressRequest": {"progress": 50},
+    "RunRequest": {"args": [1], "kwargs": {"a": 1}},
     "PolicyChange": {"rate": {"limit": 5, "period_seconds": 60}, "order": "fair", "weights": {"gold": 3}},
     "SkipRequest": {"key": "hostile"},
     "UnblockRequest": {"action": "skip", "keys": ["hostile"], "prefix": "host"},

@@ -148,7 +148,7 @@ TRIES = {
     "PATCH /api/v1/queues/{name:path}": Try(Act.STEER_WORKERS, 200, {"max_running": None}),
     "GET /api/v1/queues/{name:path}/keys": Try(Act.READ, 200),
     "GET /api/v1/task-keys": Try(Act.READ, 200, query="key=a", about=NOTHING),
-    "POST /api/v1/queues/{name:path}/keys": Try(Act.REQUEUE, 200, {"action": "skip"}),
+    "POST /api/v1/queues/{name:path}/keys": Try(Act.REQUEUE, 409, {"action": "skip"}),
     "POST /api/v1/queues/{name:path}/skip": Try(Act.REQUEUE, 409, {"key": "a"}),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, 200),
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, 200),

@@ -7,6 +7,7 @@ from lapinq_api.dashboard.page.audience import locale_of
 from lapinq_api.dashboard.page.number_style import NumberStyle
 from lapinq_api.dashboard.page.texts import LOCALES, Texts, choose_locale, joined, texts_in
 from lapinq_api.dashboard.page.words import written_in
+from lapinq_api.operations.filters.task import FILTERS, STATUS
 
 TEXTS = Texts(
     "en",
@@ -104,3 +105,9 @@ def test_the_files_of_a_language_are_one_tree() -> None:
 def test_a_value_in_another_direction_leaves_the_sentence_alone() -> None:
     assert TEXTS.html("page.of", queue="<\u05d0>") == "Tasks of <bdi>&lt;\u05d0&gt;</bdi>"
     assert TEXTS.html("page.of", queue="1\u202f000") == "Tasks of 1\u202f000"
+
+
+def test_every_filter_of_a_call_on_many_tasks_has_words() -> None:
+    filters = {f"filter.{parameter.name}" for parameter in (STATUS, *FILTERS)}
+    for locale in LOCALES:
+        assert filters <= texts_in(locale).of_scripts.keys(), locale

@@ -66,7 +66,7 @@ def test_a_word_finds_keys_and_lists_lead_to_them(signed_in: httpx.Client, made:
     assert listed.text.count(link) == len(made)
     assert f"key?name={KEY[:4]}" not in signed_in.get("/tasks?q=nothing", follow_redirects=True).text
     [hit] = signed_in.get("/search?text=acme", headers={"Accept": "application/json"}).json()["results"]
-    assert (hit["kind"], hit["label"], hit["detail"]) == ("key", KEY, "key 1, key 2")
+    assert (hit["kind"], hit["label"], hit["detail"]) == ("key", KEY, "key 1 +1")
     assert signed_in.get(f"/{hit['href']}").status_code == 200
     places = signed_in.get("/api/v1/task-keys", params={"key": KEY}).json()
     assert [(one["queue"], one["waiting"], one["running"]) for one in places] == [

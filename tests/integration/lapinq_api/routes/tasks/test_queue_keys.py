@@ -92,6 +92,8 @@ def test_many_keys_are_freed_and_told_before(
     for body, loc in wrong:
         refused = signed_in.post(path, json=body)
         assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, loc), body
+    refused = signed_in.post("/api/v1/queues/mistyped/keys", json={"action": "skip"})
+    assert (refused.status_code, "'mistyped' is not in strict" in refused.json()["error"]) == (409, True)
 
 
 def test_cancelling_takes_its_own_permission(

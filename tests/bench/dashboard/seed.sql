@@ -65,7 +65,10 @@ SELECT id,
             WHEN 'failed' THEN error
             WHEN 'cancelled' THEN 'cancelled by a person'
             WHEN 'expired' THEN 'its time to live ran out before it could start' END,
-       CASE outcome WHEN 'failed' THEN repeat('  File "/app/jobs.py", line 12, in run' || chr(10), 12) END,
+       CASE outcome
+            WHEN 'failed'
+            THEN repeat(E'  File "/usr/lib/python3.13/asyncio/tasks.py", line 507, in wait_for\n    return await fut\n', 5)
+                 || format(E'  File "/app/jobs.py", line 12, in %%s\n    raise %%s(customer)\n', task_name, split_part(error, ':', 1)) END,
        CASE WHEN started THEN run_seconds END,
        CASE WHEN started THEN created_at + wait_seconds * interval '1 second' END,
        created_at + (wait_seconds + run_seconds) * interval '1 second',

@@ -23,8 +23,9 @@ from psycopg.conninfo import make_conninfo
 from lapinq_api.credentials.passwords import Passwords
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.statements import split
-from lapinq_core.domain.error_groups import COUNT_SPANS, MAX_GROUPS, OTHER_KIND, fingerprint_of
-from lapinq_core.tasks.filters import kind_of
+from lapinq_core.domain.error_groups import COUNT_SPANS, MAX_SAMPLES, fingerprint_of
+from lapinq_core.domain.tasks.traceback_text import own_frame
+from lapinq_core.error_groups.shapes import Shape, shape_of
 from tests.bench.dashboard import seed
 from tests.bench.dashboard.seed import Kind, connect, run
 
@@ -143,22 +144,19 @@ class _Failed(NamedTuple):
     since: datetime
     failed: int
     task_id: str
+    traceback: str | None
 
     @property
-    def kind(self) -> str:
-        return kind_of(self.error)
+    def shape(self) -> Shape:
+        return shape_of(self.error, self.traceback)
 
 
 def _store_groups(conn: psycopg.Connection) -> None:
     """The groups of the errors that are stored, as workers would have counted them."""
-    found = [_Failed(*row) for row in _run(conn, "failures").fetchall()]
-    sizes = Counter((one.queue, one.task_name, one.kind) for one in found)
-    # As when a function fails in too many ways.
-    kept = {group for group, _ in sizes.most_common(MAX_GROUPS - 1000)}
     groups = defaultdict[tuple[str, str, str], list[_Failed]](list)
-    for one in found:
-        group = (one.queue, one.task_name, one.kind)
-        groups[group if group in kept else (*group[:2], OTHER_KIND)].append(one)
+    for row in _run(conn, "failures"):
+        one = _Failed(*row)
+        groups[one.queue, one.task_name, one.shape.text].append(one)
     counts: list[tuple[int, int, datetime, int]] = []
     for number, (group, ones) in enumerate(sorted(groups.items())):
         group_id = _run(conn, "group", **_row(number, group, ones)).fetchone()
@@ -172,21 +170,25 @@ def _store_groups(conn: psycopg.Connection) -> None:
 
 
 def _row(number: int, group: tuple[str, str, str], ones: list[_Failed]) -> dict[str, Any]:
-    queue, task_name, kind = group
-    last = max(ones, key=lambda one: one.since)
+    queue, task_name, _ = group
+    newest = sorted(ones, key=lambda one: one.since, reverse=True)
+    last = newest[0]
     failed = sum(one.failed for one in ones)
     return {
         "fingerprint": fingerprint_of(*group),
         "queue_name": queue,
         "task_name": task_name,
-        "kind": kind,
+        "kind": last.shape.kind,
+        "place": last.shape.place,
         "state": next((state for every, state in STATES.items() if number % every == 1), "open"),
-        "first_at": min(one.since for one in ones),
+        "first_at": newest[-1].since,
         "last_at": last.since + timedelta(minutes=4),
         "failed": failed,
         "retried": 3 * failed,
         "sample_task": last.task_id,
         "sample_error": last.error,
+        "sample_frame": own_frame(last.traceback or ""),
+        "samples": list(dict.fromkeys(one.error for one in newest))[:MAX_SAMPLES],
     }
 
 

@@ -307,9 +307,10 @@ SELECT DISTINCT queue_name, true FROM lapinq_ready WHERE lane IS NOT NULL
     ON CONFLICT (name) DO UPDATE SET is_laned = true
 
 -- name: failures
--- What failed for good in five minutes: queue, function, first line of the error, when, how many, one of the tasks.
+-- What failed for good in five minutes: queue, function, first line of the error, when, how many, one of the tasks and
+-- its traceback.
 SELECT t.queue_name, t.task_name, split_part(left(a.error, 300), chr(10), 1),
-       date_bin('5 minutes', a.finished_at, to_timestamp(0)) AS since, count(*), min(t.id::text)
+       date_bin('5 minutes', a.finished_at, to_timestamp(0)) AS since, count(*), min(t.id::text), min(a.traceback)
   FROM lapinq_attempts a
   JOIN lapinq_tasks t ON t.id = a.task_id
  WHERE a.final
@@ -318,11 +319,11 @@ SELECT t.queue_name, t.task_name, split_part(left(a.error, 300), chr(10), 1),
  ORDER BY 1, 2, 3, 4
 
 -- name: group
-INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, state, state_by, state_at, first_at, last_at, failed,
-                                 retried, sample_task, sample_error, sample_frame, workers, releases)
-VALUES (decode(%(fingerprint)s, 'hex'), %(queue_name)s, %(task_name)s, %(kind)s, %(state)s,
+INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, place, state, state_by, state_at, first_at, last_at,
+                                 failed, retried, sample_task, sample_error, sample_frame, samples, workers, releases)
+VALUES (decode(%(fingerprint)s, 'hex'), %(queue_name)s, %(task_name)s, %(kind)s, %(place)s, %(state)s,
         CASE WHEN %(state)s <> 'open' THEN 'lisa' END, CASE WHEN %(state)s <> 'open' THEN %(last_at)s::timestamptz END,
-        %(first_at)s, %(last_at)s, %(failed)s, %(retried)s, %(sample_task)s, %(sample_error)s, '/app/jobs.py:12 in run',
+        %(first_at)s, %(last_at)s, %(failed)s, %(retried)s, %(sample_task)s, %(sample_error)s, %(sample_frame)s, %(samples)s,
         '{billing-worker-0,mail-worker-3}', '{2026.12.0,2026.11.3}')
 RETURNING id
 
@@ -483,7 +484,8 @@ SELECT 8 * sum(started)::bigint
 SELECT count(DISTINCT queue_name)::integer FROM lapinq_counts WHERE queue_name LIKE 'tenant-%%'
 
 -- name: later
--- What the charts show of the last `seconds`, again as long after it: a multiple of all spans but the widest.
+-- What the charts show of the last `seconds`, again as long after it: a multiple of all spans but the widest. What runs was
+-- claimed as much later.
 WITH rollups AS (
     INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, retried, runs, waits)
     SELECT span, since + %(seconds)s * interval '1 second', queue_name, started, completed, failed, retried, runs, waits
@@ -495,6 +497,9 @@ WITH rollups AS (
       FROM lapinq_task_rollups
      WHERE span < 7200
        AND since > (SELECT max(since) FROM lapinq_task_rollups WHERE span = 60) - %(seconds)s * interval '1 second'
+), running AS (
+    UPDATE lapinq_running
+       SET claimed_at = claimed_at + %(seconds)s * interval '1 second'
 )
 INSERT INTO lapinq_levels (span, since, queue_name, sampled_at, ready, running)
 SELECT span, since + %(seconds)s * interval '1 second', queue_name, sampled_at + %(seconds)s * interval '1 second', ready, running

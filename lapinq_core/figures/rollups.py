@@ -5,7 +5,7 @@ All times are the database's. Besides the rows of each queue there are rows for 
 frequent query need not add up the histograms of every queue.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -155,7 +155,7 @@ def as_series(rows: Sequence[tuple[Any, ...]], window: Window, width: int) -> Se
     )
 
 
-async def sparklines(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, list[int]]:
+async def sparklines(conn: psycopg.AsyncConnection, queues: Collection[str]) -> dict[str, list[int]]:
     """What ended in each queue in the last hour, in pieces of two minutes. Queues where nothing did are left out."""
     params = {"queues": list(queues), "points": SPARK_POINTS, "width": SPARK_SECONDS}
     rows = await all_rows(conn, sql("sparklines"), params, prepare=True)

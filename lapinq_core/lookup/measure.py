@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import psycopg
@@ -45,6 +46,13 @@ class QueueMeasures(msgspec.Struct, frozen=True):
     breakers: dict[tuple[str, str], BreakerState]
 
 
+class FirstInLine(NamedTuple):
+    """Since when the first ready task of a queue has been ready, and for how many seconds."""
+
+    since: datetime
+    age: float
+
+
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     """Lists at most `most` queues, those with the most pending and running tasks, and as many circuit breakers."""
     rows = await all_rows(conn, sql("measure_queues"), {"most": most}, prepare=True)
@@ -66,17 +74,12 @@ async def count_startable(conn: psycopg.AsyncConnection, queues: Sequence[str]) 
 
 async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, float]:
     """How many seconds the first in line of each queue has waited; queues without ready tasks are left out."""
+    return {queue: first.age for queue, first in (await first_in_line(conn, queues)).items()}
+
+
+async def first_in_line(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, FirstInLine]:
+    """Of each queue; those without ready tasks are left out."""
     if not queues:
         return {}
-    return {queue: max(0.0, age) for queue, _, age in await _first_in_line(conn, queues)}
-
-
-async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, datetime]:
-    """Since when the first in line of each queue has been waiting; queues without ready tasks are left out."""
-    return {queue: since for queue, since, _ in await _first_in_line(conn, queues)}
-
-
-async def _first_in_line(
-    conn: psycopg.AsyncConnection, queues: Sequence[str]
-) -> list[tuple[str, datetime, float]]:
-    return await all_rows(conn, sql("waiting_since"), {"queues": list(queues)}, prepare=True)
+    rows = await all_rows(conn, sql("waiting_since"), {"queues": list(queues)}, prepare=True)
+    return {queue: FirstInLine(since, max(0.0, age)) for queue, since, age in rows}

@@ -22,6 +22,7 @@ from lapinq_core.figures.rollups import Recent
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import WorkerDetails
 from lapinq_core.lookup import measure
+from lapinq_core.lookup.measure import FirstInLine
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import QueueCounts
 
@@ -74,6 +75,7 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
     oldest_ready_seconds: Annotated[
         float | None, doc("How long the first in line has been ready; null without ready tasks.")
     ]
+    waiting_since: Annotated[datetime | None, doc("Since when it has been ready.")] = None
     rates: Rates
     failure_share: Annotated[
         float | None,
@@ -164,8 +166,10 @@ async def read(
     readable: Readable = None,
     *,
     max_newest: int,
+    looks: Looks | None = None,
 ) -> Overview:
-    """As `overview`, in the caller's `snapshot`. It counts the queues of at most `max_newest` new tasks.
+    """As `overview`, in the caller's `snapshot`. It counts the queues of at most `max_newest` new tasks. `looks` are of
+    this snapshot, if the caller has read them.
 
     Who may not read all queues is not shown the workers, which serve others, too.
     """
@@ -184,14 +188,14 @@ async def read(
         rules=rules,
         slots=_slots(fleet.workers),
         delayed=await _count_delayed(conn),
-        ages=await measure.ages(conn, waiting),
+        first=await measure.first_in_line(conn, waiting),
         enqueued={
             name: rate
             for name, rate in (await _enqueued(conn, minutes * 60, max_newest)).items()
             if queues is None or name in queues
         },
         recent=await rollups.recent(conn, minutes, queues),
-        looks=await levels.looks(conn),
+        looks=looks or await levels.looks(conn),
         seconds=minutes * 60,
     )
     running = await _longest_running(conn, queues)
@@ -237,7 +241,7 @@ class _Facts(NamedTuple):
     rules: Mapping[str, "_Rules"]
     slots: Mapping[str | None, int]
     delayed: dict[str, int] | None
-    ages: Mapping[str, float]
+    first: Mapping[str, FirstInLine]
     enqueued: Mapping[str, float]
     recent: Recent
     looks: Looks
@@ -256,6 +260,7 @@ class _Facts(NamedTuple):
         share = failure_share(happened.completed, happened.failed, happened.retried) if happened else None
         slots = self.slots.get(None, 0) + self.slots.get(name, 0)
         rules = self.rules.get(name, _NO_RULES)
+        first = self.first.get(name)
         foreseen = Forecast() if ready is None else forecast(ready, self.looks.of(name))
         return QueueNow(
             queue_name=name,
@@ -266,7 +271,8 @@ class _Facts(NamedTuple):
             delayed=None if ready is None else of.pending - ready,
             running=of.running,
             failed=of.failed,
-            oldest_ready_seconds=self.ages.get(name),
+            oldest_ready_seconds=None if first is None else first.age,
+            waiting_since=None if first is None else first.since,
             rates=self.rates_of(name),
             failure_share=None if share is None else round(share, 4),
             slots=slots,

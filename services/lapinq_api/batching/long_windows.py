@@ -1,4 +1,4 @@
-"""Figures of long windows, read once for all who look at them within a while.
+"""Figures that take long to read, read once for all who look at them within a while.
 
 A chart of a week has a point for two hours: nobody sees that its last point is a minute old, while reading it takes
 longer than all else on its page.
@@ -40,14 +40,25 @@ class LongWindows:
         """What `read` answers, or answered a short while ago. Everything it is given must be hashable."""
         if window.width < SHORTEST_WIDTH:
             return await read(conn, window, *chosen, **named)
-        key = (read, window, chosen, tuple(named.items()))
+        return await self.hold(self._kept_share * window.width, read, conn, window, *chosen, **named)
+
+    async def hold(
+        self,
+        seconds: float,
+        read: Callable[Concatenate[psycopg.AsyncConnection, _Chosen], Awaitable[_Figures]],
+        conn: psycopg.AsyncConnection,
+        *chosen: _Chosen.args,
+        **named: _Chosen.kwargs,
+    ) -> _Figures:
+        """What `read` answers, or answered less than `seconds` ago. Everything it is given must be hashable."""
+        key = (read, chosen, tuple(named.items()))
         now = time.monotonic()
         until, figures = self._kept.get(key, (now, None))
         if now < until:
             return figures
-        found = await read(conn, window, *chosen, **named)
+        found = await read(conn, *chosen, **named)
         self._kept.pop(key, None)  # a new entry goes to the end
-        self._kept[key] = (now + self._kept_share * window.width, found)
+        self._kept[key] = (now + seconds, found)
         if len(self._kept) > MAX_KEPT:
             del self._kept[next(iter(self._kept))]
         return found

@@ -25,7 +25,8 @@ async def test_a_task_in_a_lane_that_waits_longer_than_the_others_is_the_first(c
         "only": about,
         "late": about,
     }
-    since = await measure.waiting_since(conn, ["mixed", "only", "late", "none"])
+    first = await measure.first_in_line(conn, ["mixed", "only", "late", "none"])
+    since = {queue: each.since for queue, each in first.items()}
     listed, _ = await queues.list_queues(conn)
     assert {each.queue_name: each.waiting_since for each in listed} == since
     for queue, moment in since.items():

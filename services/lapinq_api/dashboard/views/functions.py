@@ -2,20 +2,18 @@
 
 from typing import Any
 
-import psycopg
-
-from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
 from lapinq_api.dashboard.page.sorting import PARAMETER, sorting
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.views.overview import window_of
+from lapinq_api.operations.functions_read import read_functions
 from lapinq_api.operations.paging import DEFAULT_LIMIT
 from lapinq_api.state import State
 from lapinq_api.wire.query import whole_number
 from lapinq_core.domain.figures import Window
 from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.figures.functions import MAX_FUNCTIONS, ORDERS, FunctionTotals, functions, ranked
+from lapinq_core.figures.functions import MAX_FUNCTIONS, ORDERS, ranked
 
 
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
@@ -29,7 +27,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "-total",
     )
     start = whole_number(CURSOR, query.get(CURSOR), 0, lowest=0, highest=MAX_FUNCTIONS)
-    found = await state.database.scan(_read, state.long_windows, window, readable)
+    found = await state.database.scan(read_functions, state.long_windows, window, readable)
     matching = ranked(found, part, order.by, is_descending=order.is_descending)
     end = start + DEFAULT_LIMIT
     return {
@@ -44,12 +42,6 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "windows": list(Window),
         "links": page_links(query, str(end) if end < len(matching) else None),
     }
-
-
-async def _read(
-    conn: psycopg.AsyncConnection, long: LongWindows, window: Window, readable: Readable
-) -> list[FunctionTotals]:
-    return await long.read(functions, conn, window, readable)
 
 
 VIEW = View(

@@ -1,7 +1,6 @@
 """The overview: what needs attention, and what happens in all queues. Everything comes from one snapshot."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,22 +19,25 @@ from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.error_groups import trends
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.figures.task_rollups import Task, Usual
-from lapinq_core.lookup import measure, overview
+from lapinq_core.lookup import overview
 from lapinq_core.lookup.overview import QueueNow, RunningNow
 
 NOW_MINUTES = 5
 """The table of queues shows rates of this many minutes, for any window."""
 MAX_NEWEST = 5_000
 MAX_RUNNING = 5
+SPARKLINES_KEPT = 30.0
+"""Seconds: they end at the last complete minute."""
+USUAL_KEPT = 60.0
+"""Seconds, for what was usual in the last day."""
 MAX_LINES = 15
 """So many queues have all their figures; of the others the table tells what waits, and folds idle ones."""
 
 
 class QueueRow(msgspec.Struct, frozen=True):
-    """A queue in the table. `since` is when its first task in line became ready."""
+    """A queue in the table."""
 
     queue: QueueNow
-    since: datetime | None
 
     @property
     def entering(self) -> float:
@@ -98,16 +100,15 @@ async def _read(
     conn: psycopg.AsyncConnection, long: LongWindows, window: Window, order: Sorting, readable: Readable
 ) -> dict[str, Any]:
     async with snapshot(conn):
-        now = await overview.read(conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST)
-        since = await measure.waiting_since(conn, [queue.queue_name for queue in now.queues if queue.pending])
-        lines, brief, idle = _parted(
-            [QueueRow(queue, since.get(queue.queue_name)) for queue in now.queues], order
-        )
-        history = await rollups.sparklines(conn, [line.queue.queue_name for line in lines])
+        looks = await levels.looks(conn)
+        now = await overview.read(conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST, looks=looks)
+        lines, brief, idle = _parted([QueueRow(queue) for queue in now.queues], order)
+        shown = frozenset(line.queue.queue_name for line in lines)
+        history = await long.hold(SPARKLINES_KEPT, rollups.sparklines, conn, shown)
         series = await long.read(rollups.series, conn, window, readable)
         levels_seen = await levels.series(conn, window, readable)
-        told = await alerts.current(conn, readable)
-        running, usual = now.running[:MAX_RUNNING], await usual_of(conn, now.running[:MAX_RUNNING])
+        told = await alerts.current(conn, readable, looks)
+        running, usual = now.running[:MAX_RUNNING], await usual_of(conn, long, now.running[:MAX_RUNNING])
         groups = await trends.top(conn, window.seconds, readable=readable)
     return {
         "seen": now,
@@ -115,7 +116,7 @@ async def _read(
         "brief": brief,
         "idle": idle,
         "history": history,
-        "oldest": min(since.values(), default=None),
+        "oldest": min((queue.waiting_since for queue in now.queues if queue.waiting_since), default=None),
         "series": series,
         "tiles": tiles_of(series, levels_seen, now.ready, now.totals["running"]),
         "alerts": told,
@@ -137,11 +138,12 @@ def _parted(
     return busy[:MAX_LINES], busy[MAX_LINES:], [row for row in ordered if row.is_idle]
 
 
-async def usual_of(conn: psycopg.AsyncConnection, running: Sequence[RunningNow]) -> dict[Task, Usual]:
+async def usual_of(
+    conn: psycopg.AsyncConnection, long: LongWindows, running: Sequence[RunningNow]
+) -> dict[Task, Usual]:
     """How long tasks like these usually run."""
-    return await task_rollups.usual(
-        conn, {(each.queue_name, each.task_name) for each in running if each.task_name is not None}
-    )
+    tasks = frozenset((each.queue_name, each.task_name) for each in running if each.task_name is not None)
+    return await long.hold(USUAL_KEPT, task_rollups.usual, conn, tasks)
 
 
 _COLUMNS: dict[str, Callable[[QueueRow], Any]] = {

@@ -24,7 +24,7 @@ from lapinq_core.figures import levels, rollups, task_rollups
 from lapinq_core.limits import blocked_keys, named_limits
 from lapinq_core.limits.blocked_keys import KeyFilter, KeySort, WaitingKeys
 from lapinq_core.limits.policies import QueuePolicy
-from lapinq_core.lookup import measure, overview, slowest
+from lapinq_core.lookup import overview, slowest
 from lapinq_core.lookup.overview import QueueNow
 from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import MAX_REASON, QueueDetails
@@ -55,7 +55,6 @@ async def _read(
         queue = await queues.get_queue(conn, name)
         policy = queue.policy if queue else QueuePolicy()
         seen = await overview.read(conn, NOW_MINUTES, name, readable, max_newest=MAX_NEWEST)
-        since = await measure.waiting_since(conn, [name])
         series = await long.read(rollups.series, conn, window, frozenset({name}))
         sampled = await levels.series(conn, window, {name})
         now_in = next(iter(seen.queues), None)
@@ -72,7 +71,7 @@ async def _read(
             "outlook": outlook,
             "sooner_at": _moment_in(outlook.empties_in),
             "seen": seen,
-            "oldest": since.get(name),
+            "oldest": now_in.waiting_since if now_in else None,
             "series": series,
             "levels": sampled,
             "tiles": tiles_of(series, sampled, seen.ready, seen.totals["running"]),
@@ -80,7 +79,7 @@ async def _read(
             "groups": await trends.top(conn, window.seconds, readable={name}),
             "slowest": await long.read(slowest.of_queue, conn, window, name),
             "running": seen.running[:MAX_RUNNING],
-            "usual": await usual_of(conn, seen.running[:MAX_RUNNING]),
+            "usual": await usual_of(conn, long, seen.running[:MAX_RUNNING]),
         }
 
 

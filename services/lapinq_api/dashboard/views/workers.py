@@ -6,7 +6,9 @@ from typing import Any
 
 import psycopg
 
+from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.views.overview import USUAL_KEPT
 from lapinq_api.state import State
 from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.figures import task_rollups
@@ -19,10 +21,10 @@ MAX_COMPARED = 20
 
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     del address, readable
-    return await state.database.scan(_read)
+    return await state.database.scan(_read, state.long_windows)
 
 
-async def _read(conn: psycopg.AsyncConnection) -> dict[str, Any]:
+async def _read(conn: psycopg.AsyncConnection, long: LongWindows) -> dict[str, Any]:
     fleet = await operators.list_workers(conn)
     longest = {
         task.id: (task.queue_name, task.task_name)
@@ -31,7 +33,7 @@ async def _read(conn: psycopg.AsyncConnection) -> dict[str, Any]:
         )
         if task.task_name is not None and task.seconds > COMPARED_SECONDS
     }
-    known = await task_rollups.usual(conn, set(longest.values()))
+    known = await long.hold(USUAL_KEPT, task_rollups.usual, conn, frozenset(longest.values()))
     return {
         "fleet": fleet,
         "usual": {worker: known[name] for worker, name in longest.items() if name in known},

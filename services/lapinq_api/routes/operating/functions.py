@@ -1,22 +1,20 @@
 """What the task functions did in a window: how often they ran and failed, how long they took, who brings them."""
 
 import msgspec
-import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.credentials.caller import readable_queues
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.operations.functions_read import read_functions
 from lapinq_api.operations.paging import LIMIT, read_limit
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
-from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.figures.functions import MAX_FUNCTIONS, ORDERS, FunctionTotals, functions, ranked
+from lapinq_core.figures.functions import MAX_FUNCTIONS, ORDERS, FunctionTotals, ranked
 
 DEFAULT_SORT = "-total"
 SORTS = [*ORDERS, *(f"-{name}" for name in ORDERS)]
@@ -42,15 +40,9 @@ async def list_functions(state: State, request: Request) -> Response:
     if search is not None:
         check_name("search", search)  # a part of a name
     limit = read_limit(query)
-    found = await state.database.scan(_read, state.long_windows, Window(window), readable)
+    found = await state.database.scan(read_functions, state.long_windows, Window(window), readable)
     matching = ranked(found, search or "", sort.removeprefix("-"), is_descending=sort.startswith("-"))
     return Json(Functions(matching[:limit], max(len(matching) - limit, 0)))
-
-
-async def _read(
-    conn: psycopg.AsyncConnection, long: LongWindows, window: Window, readable: Readable
-) -> list[FunctionTotals]:
-    return await long.read(functions, conn, window, readable)
 
 
 OPERATIONS = (
@@ -63,8 +55,8 @@ OPERATIONS = (
         summary="List the task functions by what they did",
         description=(
             "Functions that ran in the window, or that a living worker has found in its modules; at most the"
-            f" {MAX_FUNCTIONS} with the most attempts. Figures are at most ten seconds old, those of a day 8 s and of a"
-            " week a minute more."
+            f" {MAX_FUNCTIONS} with the most attempts. Figures are at most 18 seconds old,"
+            " those of a week a minute more."
         ),
         parameters=(
             Parameter(

@@ -375,23 +375,27 @@ AS $function$
 BEGIN
     RETURN QUERY
     WITH delayed AS MATERIALIZED (
-        (SELECT d.id, split_part(d.lane, chr(31), 1) AS key
-           FROM lapinq_delayed d
-          WHERE q.start_order = 'strict_per_key'
-            AND d.queue_name = q.name
-            AND d.lane IS NOT NULL
-            AND least(d.starts, 1) = 1
-          ORDER BY d.queue_name, least(d.starts, 1), d.id
-          LIMIT greatest(0, most))
-         UNION ALL
-        (SELECT d.id, split_part(d.lane, chr(31), 1)
-           FROM lapinq_delayed d
-          WHERE q.start_order = 'strict_per_key'
-            AND d.queue_name = q.name
-            AND d.lane IS NOT NULL
-            AND least(d.starts, 1) = 0 -- suspended, released or parked in their first attempt, or never started
-          ORDER BY d.queue_name, least(d.starts, 1), d.id
-          LIMIT greatest(0, most))
+        SELECT held.id, held.key
+          -- 0: suspended, released or parked in their first attempt, or never started
+          FROM (VALUES (1, greatest(most, 20000)), (0, most)) AS s (started, looked)
+         CROSS JOIN LATERAL (
+               SELECT d.id, d.key
+                 FROM (SELECT d.id, split_part(d.lane, chr(31), 1) AS key
+                         FROM lapinq_delayed d
+                        WHERE q.start_order = 'strict_per_key'
+                          AND d.queue_name = q.name
+                          AND d.lane IS NOT NULL
+                          AND least(d.starts, 1) = s.started
+                        ORDER BY d.queue_name, least(d.starts, 1), d.id
+                        LIMIT greatest(0, s.looked)) AS d
+                CROSS JOIN LATERAL (SELECT
+                                      FROM lapinq_keys k
+                                     WHERE k.queue_name = q.name
+                                       AND k.key = d.key
+                                       AND k.holder = d.id
+                                     LIMIT 1) AS holds
+                ORDER BY d.id
+                LIMIT greatest(0, most)) AS held
     ), running AS MATERIALIZED (
         SELECT r.id, split_part(r.lane, chr(31), 1) AS key
           FROM lapinq_running r
@@ -410,12 +414,6 @@ BEGIN
     ), blocking AS (
         SELECT d.key, d.id, 1 AS nth
           FROM delayed d
-         CROSS JOIN LATERAL (SELECT
-                               FROM lapinq_keys k
-                              WHERE k.queue_name = q.name
-                                AND k.key = d.key
-                                AND k.holder = d.id
-                              LIMIT 1) AS holds
          WHERE d.key > ''
            AND starts_with(d.key, beginning)
          UNION ALL

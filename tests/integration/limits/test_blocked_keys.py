@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Fail, Retry
@@ -170,3 +171,10 @@ async def test_many_keys_are_freed_of_tasks_that_wait(conn: Conn, worker: str) -
     started = await claim(conn, worker, 9)
     assert sorted(await keys_of(conn, started)) == ["a", "b/1", "b/2"]
     assert not {one.id for one in started} & set(held.values())
+
+
+async def test_keys_that_were_skipped_do_not_hide_younger_ones(conn: Conn, worker: str) -> None:
+    await fail_first(conn, worker, ["a", "b", "c"])
+    for key in ("a", "b"):
+        await blocked_keys.skip(conn, "default", key, by=SOMEBODY)
+    assert await all_rows(conn, "SELECT key FROM lapinq_stuck_keys_1(NULL, 1)") == [("c",)]

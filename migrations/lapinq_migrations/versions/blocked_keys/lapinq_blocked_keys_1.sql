@@ -1,8 +1,9 @@
 -- The blocked keys of a queue that begin with `beginning` and have ready tasks, the oldest first, at most `most`. `front` is
 -- the task that blocks the key, the oldest if several do, or by a rate the first that waits; ids tell when they were
 -- enqueued. `is_held`: it waits itself, so the key can be freed of it.
--- It finds the keys from what blocks them, and looks at no more than `most` of each: tasks that were started and wait again,
--- tasks that are delayed for another reason, both from the oldest on, tasks that run, and lanes that a rate has closed. What
+-- It finds the keys from what blocks them, no more than `most` of each: tasks that were started and wait again, tasks that
+-- are delayed for another reason, both from the oldest on, tasks that run, and lanes that a rate has closed. Of the first
+-- it looks at 20,000 or more, as people skip keys, whose tasks then hold none and wait on; of the others at `most`. What
 -- claims have not read yet doesn't count: lapinq_key_now_1 is more exact.
 -- Locks nothing. Needs three probes a key. Relies on lapinq_delayed_keys, lapinq_running_key, lapinq_lanes_opens_at,
 -- lapinq_keys_pkey and lapinq_ready_lane.
@@ -15,23 +16,27 @@ SET plan_cache_mode TO force_generic_plan AS $function$
 BEGIN
     RETURN QUERY
     WITH delayed AS MATERIALIZED (
-        (SELECT d.id, split_part(d.lane, chr(31), 1) AS key
-           FROM lapinq_delayed d
-          WHERE q.start_order = 'strict_per_key'
-            AND d.queue_name = q.name
-            AND d.lane IS NOT NULL
-            AND least(d.starts, 1) = 1
-          ORDER BY d.queue_name, least(d.starts, 1), d.id
-          LIMIT greatest(0, most))
-         UNION ALL
-        (SELECT d.id, split_part(d.lane, chr(31), 1)
-           FROM lapinq_delayed d
-          WHERE q.start_order = 'strict_per_key'
-            AND d.queue_name = q.name
-            AND d.lane IS NOT NULL
-            AND least(d.starts, 1) = 0 -- suspended, released or parked in their first attempt, or never started
-          ORDER BY d.queue_name, least(d.starts, 1), d.id
-          LIMIT greatest(0, most))
+        SELECT held.id, held.key
+          -- 0: suspended, released or parked in their first attempt, or never started
+          FROM (VALUES (1, greatest(most, 20000)), (0, most)) AS s (started, looked)
+         CROSS JOIN LATERAL (
+               SELECT d.id, d.key
+                 FROM (SELECT d.id, split_part(d.lane, chr(31), 1) AS key
+                         FROM lapinq_delayed d
+                        WHERE q.start_order = 'strict_per_key'
+                          AND d.queue_name = q.name
+                          AND d.lane IS NOT NULL
+                          AND least(d.starts, 1) = s.started
+                        ORDER BY d.queue_name, least(d.starts, 1), d.id
+                        LIMIT greatest(0, s.looked)) AS d
+                CROSS JOIN LATERAL (SELECT
+                                      FROM lapinq_keys k
+                                     WHERE k.queue_name = q.name
+                                       AND k.key = d.key
+                                       AND k.holder = d.id
+                                     LIMIT 1) AS holds
+                ORDER BY d.id
+                LIMIT greatest(0, most)) AS held
     ), running AS MATERIALIZED (
         SELECT r.id, split_part(r.lane, chr(31), 1) AS key
           FROM lapinq_running r
@@ -50,12 +55,6 @@ BEGIN
     ), blocking AS (
         SELECT d.key, d.id, 1 AS nth
           FROM delayed d
-         CROSS JOIN LATERAL (SELECT
-                               FROM lapinq_keys k
-                              WHERE k.queue_name = q.name
-                                AND k.key = d.key
-                                AND k.holder = d.id
-                              LIMIT 1) AS holds
          WHERE d.key > ''
            AND starts_with(d.key, beginning)
          UNION ALL

@@ -134,15 +134,15 @@ def test_blocked_keys_are_freed_one_by_one_and_all_that_match(
     hold_keys(admin, enqueue, "devices", 12, **SAMPLE, task_name="sleep", args=[3])
     page.goto("/queue?name=devices")
     table = page.get_by_role("region", name="Blocked keys")
-    expect(table.get_by_role("button", name="Start the next task of")).to_have_count(12)
+    expect(table.get_by_role("button", name="Start next of")).to_have_count(12)
     expect(table.get_by_text("12 of 12")).to_be_visible()
-    last = table.get_by_role("button", name="Start the next task of device-11")
+    last = table.get_by_role("button", name="Start next of device-11")
     last.focus()
     before = page.evaluate("scrollY")
     enqueue(queue_name="devices", key="device-11")
     last.press("Enter")
     # It waits for the next task now, which runs.
-    expect(table.get_by_role("button", name="Start the next task of device-11")).to_have_count(0)
+    expect(table.get_by_role("button", name="Start next of device-11")).to_have_count(0)
     expect(table.locator("#key-device-11 th a")).to_be_focused()
     assert abs(page.evaluate("scrollY") - before) < 100
     expect(table.locator("#key-device-11")).to_have_count(0)
@@ -170,7 +170,7 @@ def test_the_focus_goes_to_the_heading_of_a_list_that_is_empty_now(
 ) -> None:
     hold_keys(admin, enqueue, "one-device", 1)
     page.goto("/queue?name=one-device")
-    page.get_by_role("button", name="Start the next task of device-0").press("Enter")
+    page.get_by_role("button", name="Start next of device-0").press("Enter")
     expect(page.get_by_text("No key is blocked.")).to_be_visible()
     expect(page.get_by_role("heading", name="Blocked keys")).to_be_focused()
 

@@ -34,21 +34,21 @@ async function act(button) {
   const goBack = keepPlace();
   button.disabled = true;
   clearWarnings();
-  let ended = sayWhile(text("counting"));
+  let message = sayWhile(text("counting"));
   try {
     const found = await call("POST", `${to}?dry_run=true`, body, GIVE_UP_MS);
-    ended();
+    message.close();
     if (!found.matching) {
       say(text("unblock_nothing"));
     } else if (await confirmed(button, found)) {
-      ended = sayWhile(text("working"));
+      message = sayWhile(text("working"));
       const { freed } = await call("POST", to, body, GIVE_UP_MS);
       say(counted(`unblock_${action}_done`, freed));
     }
   } catch (error) {
     warn(error.message);
   } finally {
-    ended();
+    message.close();
     button.disabled = false;
     goBack();
   }

@@ -184,7 +184,7 @@ async function act(button) {
   const question = sentences.join(" ");
   // The others become part of the one that was selected first.
   const into = action === "merge" ? waiting.shift() : undefined;
-  if (into && !waiting.length) {
+  if (into && !(waiting.length && shared.name && shared.queue)) {
     note(text("merge_two"));
     return false;
   }

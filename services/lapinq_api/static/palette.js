@@ -42,10 +42,7 @@ function taskSearch(words) {
 }
 
 function stateOf({ state, state_label }) {
-  const part = document.createElement("span");
-  part.className = `status ${state}`;
-  part.textContent = state_label;
-  return part;
+  return words(`status ${state}`, state_label);
 }
 
 function ageOf({ at }) {
@@ -55,20 +52,23 @@ function ageOf({ at }) {
   return part;
 }
 
-function option({ kind, label, detail, go, ...more }, index) {
+function words(name, content = "") {
+  const part = document.createElement("span");
+  part.className = name;
+  part.textContent = content;
+  return part;
+}
+
+function option({ kind, label, go, ...more }, index) {
   const item = document.createElement("li");
   item.id = `option-${index}`;
   item.setAttribute("role", "option");
   item.setAttribute("aria-selected", index === 0);
-  for (const [name, content] of [["kind", text(`found_${kind}`)], ["label", label], ["id", more.id], ["detail", detail]]) {
-    if (!content) continue;
-    const part = document.createElement("span");
-    part.className = name;
-    part.textContent = content;
-    item.append(part, " ");
-  }
-  if (more.state) item.append(stateOf(more), " ");
-  if (more.at) item.append(ageOf(more));
+  const facts = words("facts");
+  for (const name of ["id", "detail"]) if (more[name]) facts.append(words(name, more[name]), " ");
+  if (more.state) facts.append(stateOf(more), " ");
+  if (more.at) facts.append(ageOf(more));
+  item.append(words("kind", text(`found_${kind}`)), " ", words("label", label), " ", facts);
   item.addEventListener("click", () => open(go));
   return item;
 }
@@ -104,10 +104,19 @@ function open(go) {
   else go();
 }
 
-async function found(words) {
+// What is left of "pause mail", as a name to look for.
+function withoutCommand(typed) {
+  const command = text("pause_queue", { name: "" }).toLowerCase().match(/\p{L}+/gu);
+  const parts = typed.split(/\s+/);
+  const begin = parts.findIndex((part) => !command.includes(part.toLowerCase()));
+  return begin > 0 ? parts.slice(begin).join(" ") : typed;
+}
+
+async function found(typed) {
+  const name = withoutCommand(typed);
   request?.abort();
   request = new AbortController();
-  const answer = await fetch(new URL(`search?${new URLSearchParams({ text: words })}`, root), {
+  const answer = await fetch(new URL(`search?${new URLSearchParams({ text: name })}`, root), {
     headers: { Accept: "application/json" },
     signal: request.signal,
   });
@@ -117,7 +126,7 @@ async function found(words) {
   const first = hits.findIndex(({ kind }) => kind === "queue"); // the best match
   if (hits[first]?.may_pause) {
     const { label, go } = hits[first];
-    hits.splice(first + 1, 0, { kind: "command", label: text("pause_queue", { name: label }), go: `${go}#pause-queue` });
+    hits.splice(name === typed ? first + 1 : 0, 0, { kind: "command", label: text("pause_queue", { name: label }), go: `${go}#pause-queue` });
   }
   return hits;
 }

@@ -44,6 +44,11 @@ def seconds(value: float | None) -> str:
     return _in_two_units(int(value))
 
 
+def period(value: float) -> str:
+    """A duration that somebody set: "0.5 s", "1 s", "1 min"."""
+    return f"{number(value)} s" if value < 60 else seconds(value)
+
+
 def _in_two_units(left: int) -> str:
     first = next(number for number, (unit, _) in enumerate(_UNITS) if left >= unit)
     words: list[str] = []
@@ -76,8 +81,8 @@ def address(value: datetime) -> str:
 
 
 def local(text: str) -> str:
-    """An ISO 8601 time as local time: "2026-11-25 10:00:00 +01:00"."""
-    return f"{text[:10]} {text[11:19]} {text[19:]}"
+    """An ISO 8601 time as local time, to the second: "2026-11-25 10:00:00 +01:00"."""
+    return f"{text[:10]} {text[11:19]} {text[-6:]}"
 
 
 def browser(user_agent: str | None) -> tuple[str | None, str | None]:
@@ -156,6 +161,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "local": local,
     "number": number,
     "percent": percent,
+    "period": period,
     "rate": rate,
     "seconds": seconds,
     "sentence": sentence_of,

@@ -165,7 +165,7 @@ CASES: list[tuple[Reason, str]] = [
         " More than 10\u202f000 tasks of its key are ahead of it. Wait for one to end, or allow more of a key in queue"
         " it's <mail>.",
     ),
-    (KeyRate(1, 2, 1, 12.4, "mail", Ahead(0, of_key=True)), "At most 1 task in 2.0 s of its key may start. The next"),
+    (KeyRate(1, 2, 1, 12.4, "mail", Ahead(0, of_key=True)), "At most 1 task in 2 s of its key may start. The next"),
     (LimitClosed("o<b>", after(600), Ahead(None)), f"It waits for the limit o<b>, which a task closed until {LATER}."),
     (
         LimitFull("gpu", 4, 4, [Holder("a1", after(10))], Ahead(0), RULES),

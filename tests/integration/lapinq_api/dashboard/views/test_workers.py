@@ -85,7 +85,7 @@ def test_a_worker_that_is_stuck_and_a_task_that_runs_for_too_long_are_marked(
     shown = row()
     assert '<span class="status failed">stuck</span>' in shown
     assert "Event loop blocked for 2 min 5 s" in shown
-    assert f"{queue}, b, c and 2 more</span>" in shown
+    assert f"{queue}, b and 3 more</span>" in shown
     assert "usually" not in shown
     db.execute(
         "INSERT INTO lapinq_task_rollups (queue_name, task_name, since, span, runs)"

@@ -31,7 +31,7 @@ from lapinq_core.tasks.filters import TaskFilter
 
 sql = sql_of(__name__)
 
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 60.0
 """How long a server keeps an action without a step; longer than the slowest step takes."""
 MAX_ACTIVE = 50
 MAX_ACTIVE_OF_ONE = 10

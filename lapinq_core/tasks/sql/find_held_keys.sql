@@ -1,8 +1,15 @@
 -- The blocked keys of a queue that begin with `beginning`, or those of `keys` (NULL is all), of the `most` oldest: the keys that
 -- are held by tasks that wait, with these tasks, the oldest first; how many are not; and what `told` of the first are about.
--- Locks nothing. Relies on lapinq_blocked_keys_1, lapinq_attempts_earlier, lapinq_ready_lane and primary keys.
+-- Locks nothing. Relies on lapinq_blocked_keys_1, lapinq_steps_open, lapinq_attempts_earlier, lapinq_ready_lane and primary keys.
 WITH found AS MATERIALIZED (
-    SELECT b.key COLLATE "C" AS key, b.front, b.is_held
+    -- What is suspended waits for a signal or a task, not for a retry.
+    SELECT b.key COLLATE "C" AS key, b.front,
+           b.is_held AND NOT EXISTS (SELECT
+                                       FROM lapinq_delayed d
+                                      CROSS JOIN LATERAL lapinq_waits_1(d.id, d.starts)
+                                      WHERE d.id = b.front
+                                        AND EXISTS (SELECT FROM lapinq_steps s WHERE s.task_id = d.id AND s.ended_at IS NULL)
+                                     OFFSET 0) AS is_held
       FROM lapinq_queues q
      CROSS JOIN LATERAL lapinq_blocked_keys_1(q, %(beginning)s::text, %(most)s::integer) AS b
      WHERE q.name = %(queue)s::text

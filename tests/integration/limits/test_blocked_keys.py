@@ -17,6 +17,7 @@ from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import keys_of
 from tests.integration.limits.test_policies import set_policy
 from tests.integration.tasks.queues.test_queues import noted
+from tests.support.rows.durable import suspend, wait_for
 from tests.support.rows.factories import SOMEBODY, Conn, claim, enqueue
 from tests.support.rows.held_keys import fail_first
 
@@ -171,6 +172,16 @@ async def test_many_keys_are_freed_of_tasks_that_wait(conn: Conn, worker: str) -
     started = await claim(conn, worker, 9)
     assert sorted(await keys_of(conn, started)) == ["a", "b/1", "b/2"]
     assert not {one.id for one in started} & set(held.values())
+
+
+async def test_a_key_of_a_suspended_task_is_not_freed_with_others(conn: Conn, worker: str) -> None:
+    await set_policy(conn, order=StartOrder.STRICT_PER_KEY)
+    await enqueue(conn, 2, key="a")
+    [waits] = await claim(conn, worker, 1)
+    await wait_for(conn, waits, "approved")
+    await suspend(conn, waits)
+    found = await held_keys.find(conn, "default")
+    assert (found.ids, found.others) == ([], 1)
 
 
 async def test_keys_that_were_skipped_do_not_hide_younger_ones(conn: Conn, worker: str) -> None:

@@ -63,9 +63,9 @@ def test_a_worker_that_is_stuck_and_a_task_that_runs_for_too_long_are_marked(
 ) -> None:
     queues = [queue, "b", "c", "d", "e"]
 
-    async def make(conn: Conn) -> str:
-        made = await add_worker(conn, name="stuck", queues=queues)
-        await enqueue(conn, queue_name=queue, task_name="crawl")
+    async def make(conn: Conn, name: str, task_name: str) -> str:
+        made = await add_worker(conn, name=name, queues=queues)
+        await enqueue(conn, queue_name=queue, task_name=task_name)
         await claim(conn, made, queue=queue)
         await conn.execute(
             "UPDATE lapinq_running SET claimed_at = claimed_at - interval '1 hour' WHERE worker_id = %s",
@@ -74,25 +74,26 @@ def test_a_worker_that_is_stuck_and_a_task_that_runs_for_too_long_are_marked(
         await beat(conn, made, blocked_seconds=125.0)
         return made
 
-    worker = on_connections(api_database, make)
-
-    def row() -> str:
-        html = signed_in.get("/workers").text
-        found = re.search(f'<tr role="row" id="worker-{worker}">.*?</tr>', html, re.DOTALL)
-        assert found is not None
-        return found[0]
-
-    shown = row()
-    assert '<span class="status failed">stuck</span>' in shown
-    assert "Event loop blocked for 2 min 5 s" in shown
-    assert f"{queue}, b and 3 more</span>" in shown
-    assert "usually" not in shown
     db.execute(
         "INSERT INTO lapinq_task_rollups (queue_name, task_name, since, span, runs)"
         " SELECT %s, 'crawl', date_bin('1 minute', lapinq_now(), to_timestamp(0)), 60, array_fill(1, ARRAY[10])",
         (queue,),
     )
-    assert '<span class="hint problem-hint">usually' in row()
+    worker = on_connections(api_database, lambda conn: make(conn, "stuck", "crawl"))
+    other = on_connections(api_database, lambda conn: make(conn, "unknown", "first"))
+
+    def row(worker: str) -> str:
+        html = signed_in.get("/workers").text
+        found = re.search(f'<tr role="row" id="worker-{worker}">.*?</tr>', html, re.DOTALL)
+        assert found is not None
+        return found[0]
+
+    shown = row(worker)
+    assert '<span class="status failed">stuck</span>' in shown
+    assert "Event loop blocked for 2 min 5 s" in shown
+    assert f"{queue}, b and 3 more</span>" in shown
+    assert '<span class="hint problem-hint">usually' in shown
+    assert "usually" not in row(other)
     html = signed_in.get(f"/workers/{worker}").text
     assert "A coroutine has blocked its event loop for 2 min 5 s" in html
 

@@ -50,7 +50,10 @@ class LongWindows:
         *chosen: _Chosen.args,
         **named: _Chosen.kwargs,
     ) -> _Figures:
-        """What `read` answers, or answered less than `seconds` ago. Everything it is given must be hashable."""
+        """What `read` answers, or answered less than `seconds` ago, unless that was nothing.
+
+        Everything it is given must be hashable.
+        """
         key = (read, chosen, tuple(named.items()))
         now = time.monotonic()
         until, figures = self._kept.get(key, (now, None))
@@ -58,7 +61,8 @@ class LongWindows:
             return figures
         found = await read(conn, *chosen, **named)
         self._kept.pop(key, None)  # a new entry goes to the end
-        self._kept[key] = (now + seconds, found)
+        if found:
+            self._kept[key] = (now + seconds, found)
         if len(self._kept) > MAX_KEPT:
             del self._kept[next(iter(self._kept))]
         return found

@@ -49,6 +49,17 @@ async def test_each_window_and_queue_and_question_has_its_own() -> None:
     assert asked == other_asked == wanted
 
 
+async def test_nothing_is_not_kept() -> None:
+    asked, read = reader()
+
+    async def counted(conn: psycopg.AsyncConnection, queue: str) -> int:
+        return await read(conn, Window.HOUR, queue) // 2
+
+    windows = LongWindows()
+    assert [await windows.hold(60, counted, CONN, "a") for _ in range(3)] == [0, 1, 1]
+    assert len(asked) == 2
+
+
 async def test_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_windows, "MAX_KEPT", 2)
     wanted = [(Window.WEEK, queue) for queue in ("a", "b", "c", "b", "a")]

@@ -4,12 +4,13 @@
 WITH found AS MATERIALIZED (
     -- What is suspended waits for a signal or a task, not for a retry.
     SELECT b.key COLLATE "C" AS key, b.front,
-           b.is_held AND NOT EXISTS (SELECT
-                                       FROM lapinq_delayed d
-                                      CROSS JOIN LATERAL lapinq_waits_1(d.id, d.starts)
-                                      WHERE d.id = b.front
-                                        AND EXISTS (SELECT FROM lapinq_steps s WHERE s.task_id = d.id AND s.ended_at IS NULL)
-                                     OFFSET 0) AS is_held
+           b.is_held
+           AND NOT (EXISTS (SELECT FROM lapinq_steps s WHERE s.task_id = b.front AND s.ended_at IS NULL OFFSET 0)
+                    AND EXISTS (SELECT
+                                  FROM lapinq_delayed d
+                                 CROSS JOIN LATERAL lapinq_waits_1(d.id, d.starts)
+                                 WHERE d.id = b.front
+                                OFFSET 0)) AS is_held
       FROM lapinq_queues q
      CROSS JOIN LATERAL lapinq_blocked_keys_1(q, %(beginning)s::text, %(most)s::integer) AS b
      WHERE q.name = %(queue)s::text

@@ -78,6 +78,7 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
     said("task delete", done)
 
     said("queue set", place, "--max-running", "5")
+    said("queue set", place, "--order", "strict_per_key")
     said("queue unblock", place, "--by", "skip", "--all")
     said("queue close-breaker", place)
     for verb in ("pause", "show", "resume", "keys"):

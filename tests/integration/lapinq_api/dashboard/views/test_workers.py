@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from functools import partial
 
 import httpx
 import psycopg
@@ -79,8 +80,8 @@ def test_a_worker_that_is_stuck_and_a_task_that_runs_for_too_long_are_marked(
         " SELECT %s, 'crawl', date_bin('1 minute', lapinq_now(), to_timestamp(0)), 60, array_fill(1, ARRAY[10])",
         (queue,),
     )
-    worker = on_connections(api_database, lambda conn: make(conn, "stuck", "crawl"))
-    other = on_connections(api_database, lambda conn: make(conn, "unknown", "first"))
+    worker = on_connections(api_database, partial(make, name="stuck", task_name="crawl"))
+    other = on_connections(api_database, partial(make, name="unknown", task_name="first"))
 
     def row(worker: str) -> str:
         html = signed_in.get("/workers").text

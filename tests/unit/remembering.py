@@ -38,7 +38,7 @@ class Task:
 
     @property
     def names(self) -> list[str]:
-        """Of what is stored."""
+        """The names of the stored steps and waits."""
         return [name for name, _ in self.rows]
 
     def attempt(self, version: str | None = None) -> "Attempt":

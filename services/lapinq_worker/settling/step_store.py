@@ -86,7 +86,7 @@ class StepStore:
                         async with asyncio.timeout(STATEMENT_DEADLINE_SECONDS):
                             await self._answer(conn, batch)
                 backoff = INITIAL_BACKOFF_SECONDS
-            except Exception as error:  # noqa: BLE001  # a loop's turn: what is asked waits for the next
+            except Exception as error:  # noqa: BLE001  # the loop tries again; requests wait
                 self._some.set()
                 self._failures.failed(error)
                 await asyncio.sleep(backoff)

@@ -37,7 +37,7 @@ ORDERS = [
 
 
 class Race:
-    """A claimed task, the connection of its worker, and that of whoever may wake it."""
+    """A claimed task, its worker's connection, and the connection of the sender that may wake it."""
 
     def __init__(self, worker: Conn, sender: Conn, looking: Conn, held: Claim) -> None:
         self.worker, self.sender, self.looking = worker, sender, looking

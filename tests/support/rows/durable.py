@@ -31,7 +31,7 @@ async def loaded(conn: Conn, claim: Claim) -> Answer:
 
 
 async def stored(conn: Conn, claim: Claim) -> list[tuple[str, str | None]]:
-    """The names of what is stored, and how each ended."""
+    """The names of the stored steps and waits, and how each ended."""
     answer = await loaded(conn, claim)
     assert isinstance(answer, Loaded)
     return [(row.name, row.outcome) for row in answer.rows]

@@ -99,7 +99,7 @@ async def get_bulk_action(state: State, request: Request) -> Response:
 
 
 async def stop_bulk_action(state: State, request: Request) -> Response:
-    # Before the permission, which depends on what is stopped.
+    # Before the permission check, which depends on the action.
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     found = await _visible(state, request)
     queues = found.queues or [None]

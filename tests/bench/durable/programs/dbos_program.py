@@ -6,7 +6,7 @@ LISTEN/NOTIFY, no console log.
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
 # pyright: reportMissingParameterType=false, reportMissingTypeArgument=false
-# ruff: noqa: ASYNC110, ASYNC221  # nothing else runs on these loops, or what is measured
+# ruff: noqa: ASYNC110, ASYNC221  # these loops run only the tasks that are measured
 
 import asyncio
 import json

@@ -5,7 +5,7 @@ Called as `pgtask_program.py {queued|signals} COUNT STEPS`; prints seconds, of `
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
 # pyright: reportMissingParameterType=false, reportMissingTypeArgument=false
-# ruff: noqa: ASYNC110  # nothing else runs on these loops, or what is measured
+# ruff: noqa: ASYNC110  # these loops run only the tasks that are measured
 
 import asyncio
 import json

@@ -19,7 +19,7 @@ class SearchProblem(InvalidValue):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A text, and what is filled in: `key` as the search box writes it, a number and words."""
+    """A text with the values for its placeholders: `key` as the search box writes it, a number and words."""
 
     what: str
     key: str = ""

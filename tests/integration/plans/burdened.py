@@ -13,6 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from tests.bench.dashboard import seed
+from tests.support.database.plans import spare_autovacuum
 
 QUEUE = "queue-03"
 WORKER = "00000000-0000-0000-0000-000000000003"
@@ -171,7 +172,7 @@ def burdened(url: str, burden: Burden) -> Generator[Rows]:
     past_the_trigger = make_conninfo(url, options="-c session_replication_role=replica")
     params = {**msgspec.structs.asdict(burden), "few": FEW, "worker": WORKER, "queue": QUEUE}
     with psycopg.connect(past_the_trigger, autocommit=True) as conn, psycopg.connect(url) as holder:
-        _spare_autovacuum(conn)
+        spare_autovacuum(conn)
         for statement in _DOOMED:
             conn.execute(statement, params)
         holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -181,7 +182,7 @@ def burdened(url: str, burden: Burden) -> Generator[Rows]:
         for statement in _KILLING:
             conn.execute(statement)
         seed.seed(past_the_trigger, burden.finished, burden.waiting, weeks=WEEKS, fills_weeks=True)
-        _spare_autovacuum(conn)
+        spare_autovacuum(conn)
         for statement in _LIVING:
             conn.execute(statement, params)
         conn.execute("ANALYZE")
@@ -189,11 +190,3 @@ def burdened(url: str, burden: Burden) -> Generator[Rows]:
         assert row is not None
         yield Rows(*row)
         holder.rollback()
-
-
-def _spare_autovacuum(conn: psycopg.Connection) -> None:
-    conn.execute(
-        "DO $$ DECLARE name regclass; BEGIN"
-        " FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relname LIKE 'lapinq%' LOOP"
-        "   EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', name); END LOOP; END $$"
-    )

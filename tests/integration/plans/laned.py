@@ -13,6 +13,8 @@ import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from tests.support.database.plans import spare_autovacuum
+
 LANES = 10_000
 BLOCKED = 100
 HELD = 1000
@@ -159,6 +161,7 @@ def laned(url: str) -> Generator[Laned]:
     }
     past_the_trigger = make_conninfo(url, options="-c session_replication_role=replica")
     with psycopg.connect(past_the_trigger, autocommit=True) as conn:
+        spare_autovacuum(conn)
         psycopg.ClientCursor(conn).execute(_FILLING, params)
         conn.execute("ANALYZE")
         limited = conn.execute("SELECT min(id::text) FROM made WHERE lane LIKE '%gpu'").fetchone()

@@ -10,7 +10,7 @@ from lapinq_core.lookup import backward_scan
 from lapinq_core.tasks.bulk import STEP_SETTINGS
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 from tests.integration.plans.hot_path import SMALL_TABLES, Session, Statement
-from tests.support.database.plans import blocks, prepared_plan, touched, whole_scans
+from tests.support.database.plans import Plan, blocks, prepared_plan, touched, whole_scans
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn
 
@@ -33,6 +33,10 @@ SETTINGS: dict[Session, Query] = {
     Session.LOOKUP: SQL(cast("LiteralString", _PLANNING)),
 }
 
+LOOKS_LATER = 3
+"""Of which the one that read least counts: what is done to any other database of the server may empty this session's
+caches, and its next statement reads the catalogue again. A first execution has no second."""
+
 
 async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> None:
     """AssertionError if it looks at more than it may: at its first execution, after five others, and both with outdated
@@ -47,10 +51,10 @@ async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> No
             if statement.session in SETTINGS:
                 await conn.execute(SETTINGS[statement.session])
             for executed in (0, 5):
-                async with conn.transaction(force_rollback=True):
-                    found = await prepared_plan(
-                        conn, text_of(statement.verb), statement.params(rows), executed=executed
-                    )
+                times = LOOKS_LATER if executed else 1
+                found = min(
+                    [await _rolled_back(conn, statement, rows, executed) for _ in range(times)], key=blocks
+                )
                 why = f"outdated statistics: {is_outdated}, executed before: {executed}"
                 assert set(whole_scans(found)) <= statement.whole | SMALL_TABLES, why
                 rows_allowed, pages = statement.rows, statement.pages
@@ -60,3 +64,8 @@ async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> No
                     rows_allowed, pages = statement.stale
                 assert touched(found) <= rows_allowed, why
                 assert blocks(found) <= pages + statement.dead * dead + CATALOGUE_PAGES * is_outdated, why
+
+
+async def _rolled_back(conn: Conn, statement: Statement, rows: Any, executed: int) -> Plan:
+    async with conn.transaction(force_rollback=True):
+        return await prepared_plan(conn, text_of(statement.verb), statement.params(rows), executed=executed)

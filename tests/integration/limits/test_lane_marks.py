@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from lapinq_core.intake import enqueueing
 from lapinq_core.tasks import claiming
 from lapinq_core.tasks.claim_facts import LaneMark, facts_of
-from tests.support.database.plans import blocks, plan
+from tests.support.database.plans import least_blocks
 from tests.support.rows.factories import Conn, Connections, add_worker, claim, complete, enqueue, new_task
 
 KEYS = 40
@@ -37,7 +37,7 @@ async def test_under_a_held_snapshot_claims_pass_only_what_was_used_since_the_la
             for _ in range(10):
                 await complete(conn, await claim(conn, worker, KEYS))
             marks = facts_of(conn).lane_mark("default"), LaneMark()
-            pages.append([blocks(await plan(conn, "claim_governed", params(worker, at))) for at in marks])
+            pages.append([await least_blocks(conn, "claim_governed", params(worker, at)) for at in marks])
     more_from_the_mark, more_from_the_beginning = (
         last - first for first, last in zip(pages[0], pages[-1], strict=True)
     )
@@ -59,7 +59,7 @@ async def test_under_a_held_snapshot_earlier_versions_of_a_queue_and_a_limit_cos
     await holder.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     async with holder.transaction():
         await holder.execute("SELECT FROM lapinq_tasks LIMIT 1")
-        before = blocks(await plan(conn, "claim_governed", params(worker, LaneMark())))
+        before = await least_blocks(conn, "claim_governed", params(worker, LaneMark()))
         await conn.execute(
             "DO $$ BEGIN"
             " FOR n IN 1 .. 2000 LOOP"
@@ -68,7 +68,7 @@ async def test_under_a_held_snapshot_earlier_versions_of_a_queue_and_a_limit_cos
             " END LOOP;"
             " END $$"
         )
-        after = blocks(await plan(conn, "claim_governed", params(worker, LaneMark())))
+        after = await least_blocks(conn, "claim_governed", params(worker, LaneMark()))
     assert after < before + 80
 
 

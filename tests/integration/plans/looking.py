@@ -10,7 +10,7 @@ from lapinq_core.lookup import backward_scan
 from lapinq_core.tasks.bulk import STEP_SETTINGS
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 from tests.integration.plans.hot_path import SMALL_TABLES, Session, Statement
-from tests.support.database.plans import Plan, blocks, prepared_plan, touched, whole_scans
+from tests.support.database.plans import LOOKS, Plan, blocks, prepared_plan, touched, whole_scans
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn
 
@@ -33,10 +33,6 @@ SETTINGS: dict[Session, Query] = {
     Session.LOOKUP: SQL(cast("LiteralString", _PLANNING)),
 }
 
-LOOKS_LATER = 3
-"""Of which the one that read least counts: what is done to any other database of the server may empty this session's
-caches, and its next statement reads the catalogue again. A first execution has no second."""
-
 
 async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> None:
     """AssertionError if it looks at more than it may: at its first execution, after five others, and both with outdated
@@ -51,7 +47,7 @@ async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> No
             if statement.session in SETTINGS:
                 await conn.execute(SETTINGS[statement.session])
             for executed in (0, 5):
-                times = LOOKS_LATER if executed else 1
+                times = LOOKS if executed else 1  # a first execution has no second
                 found = min(
                     [await _rolled_back(conn, statement, rows, executed) for _ in range(times)], key=blocks
                 )

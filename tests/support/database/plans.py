@@ -15,6 +15,10 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 Plan = dict[str, Any]
 """A node of a plan, as EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) prints it."""
 
+LOOKS = 3
+"""Of which the one with the fewest pages counts: what is done to any database of the server may empty a session's
+caches, and what it calls next reads the catalogue again."""
+
 
 def spare_autovacuum(conn: psycopg.Connection) -> None:
     """Keeps autovacuum from our tables: after it all plans are made anew, which reads pages of the catalogue."""
@@ -68,8 +72,13 @@ def touched(plan: Plan) -> float:
 
 
 def blocks(plan: Plan) -> int:
-    """How many pages a statement looked at, some more than once."""
+    """How many pages a statement looked at, some more than once. See `LOOKS` where it calls a function."""
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+async def least_blocks(conn: Conn, verb: str, params: dict[str, Any]) -> int:
+    """The pages that the statement `verb` looks at in a session that has executed it before."""
+    return min([blocks(await plan(conn, verb, params)) for _ in range(LOOKS)])
 
 
 def scanned_whole(plan: Plan) -> list[str]:

@@ -44,7 +44,15 @@ def server(pg_bin: Path | None = None) -> Generator[str]:
         return
     named = os.environ.get("LAPINQ_TEST_PG_BIN")
     with temporary_server(pg_bin or (Path(named) if named else None)) as url:
+        _postpone_autovacuum(url)
         yield url
+
+
+def _postpone_autovacuum(url: str) -> None:
+    """Tests that look at plans give the planner its statistics themselves; autovacuum would change them meanwhile."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("ALTER SYSTEM SET autovacuum_naptime = '1d'")
+        conn.execute("SELECT pg_reload_conf()")
 
 
 @contextmanager

@@ -172,8 +172,7 @@ async def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(
         ids = await desk.hand_in_many([*quick, *slow, *after])
         await gate.begun(4)
         await until(lambda: not first._dispatcher.waiting)
-        await desk.until("SELECT count(*) = 20 FROM lapinq_ready")
-        assert await desk.value("SELECT sum(starts) FROM lapinq_ready") == 0
+        await desk.until("SELECT count(*) = 20 AND sum(starts) = 0 FROM lapinq_ready")
         await stack.enter_async_context(desk.working(worker_concurrency=4))
         ended = await desk.ended(*ids[-20:])
         assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}

@@ -133,7 +133,8 @@ def retry_after(answer: Answer) -> float:
 _REMEDIES = {
     401: ". Pass api_key=, or set LAPINQ_API_KEY: it goes to the server that LAPINQ_URL names, without that to one on"
     " this machine",
-    413: ". Put large data into a file or a table and pass its name, or raise LAPINQ_MAX_PAYLOAD_SIZE of the server",
+    413: ". Put large data into a file or a table and pass its name, or raise LAPINQ_MAX_PAYLOAD_SIZE of the server,"
+    " for batches and workflows LAPINQ_MAX_BATCH_PAYLOAD_SIZE",
 }
 """What to do about a refusal, by its status code. The server says what is wrong, not how a client gets it right."""
 _NOT_FOUND = {

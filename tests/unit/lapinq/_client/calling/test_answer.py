@@ -51,7 +51,7 @@ def test_an_error_that_is_not_lapinqs_asks_for_the_server(answer: httpx.Response
     (httpx.Response(301, headers={"Location": "https://x/"}), "redirects to https://x/, and the client does not"),
     (httpx.Response(404, json={"error": "there is nothing at this path"}), ": http://127.0.0.1:8001/api/v1/api/v1/enqueue."),
     (httpx.Response(404, json={"error": "there is no task with this id"}), "has not committed yet, or it was deleted"),
-    (httpx.Response(413, json={"error": "the body must not be larger"}), "Put large data into a file or a table"),
+    (httpx.Response(413, json={"error": "too large"}), "batches and workflows LAPINQ_MAX_BATCH"),
 ])  # fmt: skip
 def test_a_refusal_says_what_to_do(answer: httpx.Response, told: str) -> None:
     answer.request = httpx.Request("POST", "http://127.0.0.1:8001/api/v1/api/v1/enqueue")

@@ -15,7 +15,7 @@ from lapinq_api.auth.first_user import FirstUser
 from lapinq_api.connecting import connected
 from lapinq_api.embedded.schema_preparation import SchemaPreparation
 from lapinq_api.embedded.service_runner import EmbeddedService, ServiceRunner
-from lapinq_api.routes.tasks.bulk_runner import bulk_loop
+from lapinq_api.routes.bulk.bulk_runner import bulk_loop
 from lapinq_api.state import State
 
 

@@ -1,5 +1,6 @@
 """The operations of the REST API. A handler decodes, checks permission, calls one verb, encodes."""
 
+from lapinq_api.routes.bulk import bulk, bulk_actions
 from lapinq_api.routes.durable import signals, steps, waits
 from lapinq_api.routes.operating import (
     description,
@@ -14,24 +15,9 @@ from lapinq_api.routes.operating import (
     workers,
 )
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users, views
+from lapinq_api.routes.queues import breakers, limits, queue_keys, queues, task_keys
 from lapinq_api.routes.schedules import actions, preview, schedules
-from lapinq_api.routes.tasks import (
-    attempt_log,
-    attempt_profile,
-    breakers,
-    bulk,
-    bulk_actions,
-    enqueue,
-    limits,
-    listing,
-    queue_keys,
-    queues,
-    rerun,
-    results,
-    task_keys,
-    tasks,
-    why,
-)
+from lapinq_api.routes.tasks import attempt_log, attempt_profile, enqueue, listing, rerun, results, tasks, why
 from lapinq_api.routes.workflows import changing, reading, storing
 
 _DESCRIBED = (

@@ -8,7 +8,7 @@ from typing import LiteralString
 import httpx
 import psycopg
 
-from tests.integration.lapinq_api.routes.tasks.test_bulk_bounds import walking
+from tests.integration.lapinq_api.routes.bulk.test_bulk_bounds import walking
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually

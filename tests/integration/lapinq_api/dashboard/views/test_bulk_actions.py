@@ -7,8 +7,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.integration.lapinq_api.routes.tasks.test_bulk_actions import ended, start
-from tests.integration.lapinq_api.routes.tasks.test_bulk_bounds import holding, walking
+from tests.integration.lapinq_api.routes.bulk.test_bulk_actions import ended, start
+from tests.integration.lapinq_api.routes.bulk.test_bulk_bounds import holding, walking
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, browser

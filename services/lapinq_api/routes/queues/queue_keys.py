@@ -31,8 +31,8 @@ from lapinq_api.operations.paging import (
     next_text,
     read_limit,
 )
-from lapinq_api.routes.tasks.queues import QUEUE, queue_of
-from lapinq_api.routes.tasks.walk import walk_these
+from lapinq_api.routes.bulk.walk import walk_these
+from lapinq_api.routes.queues.queues import QUEUE, queue_of
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused

@@ -15,7 +15,7 @@ from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, 
 from lapinq_api.operations.filters.task import queues_of
 from lapinq_api.operations.filters.task_values import CURSOR, cursor_after, read_cursor
 from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, cursor_parameter, read_limit
-from lapinq_api.routes.tasks.bulk_kinds import KINDS, Kind
+from lapinq_api.routes.bulk.bulk_kinds import KINDS, Kind
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Busy, Refused

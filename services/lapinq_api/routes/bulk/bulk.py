@@ -12,9 +12,9 @@ from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.filters.task import FILTERS, STATUS, queues_of, read_filter
 from lapinq_api.operations.must_exist import QUEUE_MUST_EXIST, check_queues
-from lapinq_api.routes.tasks.bulk_actions import STARTED, start_action
-from lapinq_api.routes.tasks.bulk_kinds import KINDS
-from lapinq_api.routes.tasks.walk import Act, walk
+from lapinq_api.routes.bulk.bulk_actions import STARTED, start_action
+from lapinq_api.routes.bulk.bulk_kinds import KINDS
+from lapinq_api.routes.bulk.walk import Act, walk
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import flag, whole_number

@@ -12,8 +12,8 @@ import psycopg
 
 from lapinq_api.operations.filters.task import FILTERS, STATUS, read_filter
 from lapinq_api.overload.fair_share import CALLER
-from lapinq_api.routes.tasks.bulk_kinds import KINDS
-from lapinq_api.routes.tasks.walk import Walker
+from lapinq_api.routes.bulk.bulk_kinds import KINDS
+from lapinq_api.routes.bulk.walk import Walker
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Busy, Refused
 from lapinq_core.db.errors import DatabaseUnavailable

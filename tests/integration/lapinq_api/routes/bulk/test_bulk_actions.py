@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from lapinq_api.app import announce_stop, build_app
-from lapinq_api.routes.tasks import bulk_runner, walk
+from lapinq_api.routes.bulk import bulk_runner, walk
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
-from tests.integration.lapinq_api.routes.tasks.test_bulk import last_noted
-from tests.integration.lapinq_api.routes.tasks.test_bulk_bounds import holding, walking
+from tests.integration.lapinq_api.routes.bulk.test_bulk import last_noted
+from tests.integration.lapinq_api.routes.bulk.test_bulk_bounds import holding, walking
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually

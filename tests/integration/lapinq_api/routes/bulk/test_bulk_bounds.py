@@ -11,7 +11,7 @@ import pytest
 
 from lapinq_api.app import announce_stop, build_app
 from lapinq_api.credentials import caller
-from lapinq_api.routes.tasks.walk import PAUSES
+from lapinq_api.routes.bulk.walk import PAUSES
 from lapinq_core.runtime.settings import Settings
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually

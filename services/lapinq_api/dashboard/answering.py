@@ -16,8 +16,8 @@ from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.audience import locale_of
 from lapinq_api.dashboard.page.rendering import PageEndpoint, page_of
 from lapinq_api.dashboard.page.texts import texts_in
-from lapinq_api.dashboard.views import signal
-from lapinq_api.dashboard.views.signal import VALUE, Signal
+from lapinq_api.dashboard.views.tasks import signal
+from lapinq_api.dashboard.views.tasks.signal import VALUE, Signal
 from lapinq_api.operations.task_permission import require_for_task
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused

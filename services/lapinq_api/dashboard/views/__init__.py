@@ -1,34 +1,21 @@
-"""The pages, one to a file: what they show, and how they load it."""
+"""The pages, one to a file and by subject: what they show, and how they load it."""
 
 from lapinq_api.dashboard.page.view import View
-from lapinq_api.dashboard.views import (
-    audit,
-    bulk_actions,
+from lapinq_api.dashboard.views import audit, people, workflow, workflows
+from lapinq_api.dashboard.views.operating import (
     error,
     errors,
     function,
     functions,
-    key,
-    limits,
     notifications,
     overview,
-    people,
-    profile,
-    queue,
-    queue_keys,
-    queues,
-    signal,
-    task,
-    task_form,
-    tasks,
-    waits,
     webhooks,
     worker,
     workers,
-    workflow,
-    workflows,
 )
+from lapinq_api.dashboard.views.queues import key, limits, queue, queue_keys, queues
 from lapinq_api.dashboard.views.scheduling import schedule, schedule_form, schedule_run, schedules
+from lapinq_api.dashboard.views.tasks import bulk_actions, profile, signal, task, task_form, tasks, waits
 
 VIEWS: tuple[View, ...] = (
     overview.VIEW,

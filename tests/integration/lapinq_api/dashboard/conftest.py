@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from lapinq_api.dashboard.views import error, tasks, worker
+from lapinq_api.dashboard.views.operating import error, worker
+from lapinq_api.dashboard.views.tasks import tasks
 from lapinq_core.lookup import good_run
 
 

@@ -16,7 +16,7 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.dashboard.live.conftest import hear_until, opened, say
-from tests.integration.lapinq_api.dashboard.views.test_tasks import TASKS, queue_of, row_of, shown
+from tests.integration.lapinq_api.dashboard.views.tasks.test_tasks import TASKS, queue_of, row_of, shown
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser, log_in

@@ -5,7 +5,7 @@ from typing import Any
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.schedule_path import read_name, unknown_schedule
 from lapinq_api.dashboard.parts.task_page.payload import value_of
-from lapinq_api.dashboard.views.task_form import FormValues, FunctionForm, find_known
+from lapinq_api.dashboard.views.tasks.task_form import FormValues, FunctionForm, find_known
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.annotations.task_parameter import Given, Shape

@@ -8,7 +8,7 @@ import psycopg
 
 from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.views.overview import USUAL_KEPT
+from lapinq_api.dashboard.views.operating.overview import USUAL_KEPT
 from lapinq_api.state import State
 from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.figures import task_rollups

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from lapinq_api.dashboard.views import key
+from lapinq_api.dashboard.views.queues import key
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser

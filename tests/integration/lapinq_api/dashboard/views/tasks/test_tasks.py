@@ -9,8 +9,8 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_api.dashboard.views import tasks
-from lapinq_api.dashboard.views.tasks import TASKS_SHOWN
+from lapinq_api.dashboard.views.tasks import tasks
+from lapinq_api.dashboard.views.tasks.tasks import TASKS_SHOWN
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.search import Found
 from lapinq_core.tasks import worker_verbs

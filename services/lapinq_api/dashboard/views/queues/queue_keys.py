@@ -9,7 +9,7 @@ import psycopg
 from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.views.queue import MAX_COUNTED_KEYS
+from lapinq_api.dashboard.views.queues.queue import MAX_COUNTED_KEYS
 from lapinq_api.operations.key_filter import read_key_filter
 from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_text
 from lapinq_api.state import State

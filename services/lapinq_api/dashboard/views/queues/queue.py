@@ -10,7 +10,13 @@ from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts import rule_fields
 from lapinq_api.dashboard.parts.tiles import tiles_of
-from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, usual_of, window_of
+from lapinq_api.dashboard.views.operating.overview import (
+    MAX_NEWEST,
+    MAX_RUNNING,
+    NOW_MINUTES,
+    usual_of,
+    window_of,
+)
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.snapshot import snapshot

@@ -5,7 +5,7 @@ from typing import Any
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
 from lapinq_api.dashboard.page.sorting import PARAMETER, sorting
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.views.overview import window_of
+from lapinq_api.dashboard.views.operating.overview import window_of
 from lapinq_api.operations.functions_read import read_functions
 from lapinq_api.operations.paging import DEFAULT_LIMIT
 from lapinq_api.state import State

@@ -29,7 +29,7 @@ from lapinq_api.dashboard.parts.task_list.task_query import (
     read_search,
     seconds_ago,
 )
-from lapinq_api.dashboard.views import bulk_actions
+from lapinq_api.dashboard.views.tasks import bulk_actions
 from lapinq_api.operations.filters.several import join
 from lapinq_api.operations.filters.task import queues_of
 from lapinq_api.operations.filters.task_values import ids_beginning_with

@@ -8,7 +8,7 @@ from lapinq_api.batching.long_windows import LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts import rule_fields
 from lapinq_api.dashboard.parts.tiles import tiles_of_task
-from lapinq_api.dashboard.views.overview import window_of
+from lapinq_api.dashboard.views.operating.overview import window_of
 from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window

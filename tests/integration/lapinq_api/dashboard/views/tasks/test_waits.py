@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from lapinq_api.dashboard.views.tasks import waits
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
@@ -79,7 +80,7 @@ def test_what_waits_is_listed_with_what_it_asks(
 def test_a_list_goes_on_after_its_first_page(
     signed_in: httpx.Client, asked: str, waiting: str, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lapinq_api.dashboard.views.waits.DEFAULT_LIMIT", 1)
+    monkeypatch.setattr(waits, "DEFAULT_LIMIT", 1)
     page = signed_in.get("/waits", params={"queue": queue})
     assert asked in page.text
     assert waiting not in page.text

@@ -7,7 +7,7 @@ from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
-from lapinq_core.lookup.search import Search, search
+from lapinq_core.lookup.search.search import Search, search
 from lapinq_core.lookup.task_detail import TaskDetail
 
 sql = sql_of(__name__)

@@ -25,7 +25,7 @@ class TaskFilter(QueueFilter, frozen=True, kw_only=True):
 
     `named_arguments` is a JSON object. Its keys name parameters, with dots into objects. Each value has an ILIKE
     pattern, `like`, for the whole argument, and where functions take it by position, `at`, by task name
-    (`lookup/argument_positions.py`).
+    (`lookup/search/argument_positions.py`).
 
     `states` are the states that a task may be in; none of them, if both `status` and `states` exclude each other.
     `name` is an exact task name, `key` a task's key, `error_kind` what `kind_of` makes of an error, `error_groups` ids

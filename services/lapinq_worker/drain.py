@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.lookup.explanation import explain
+from lapinq_core.lookup.why.explanation import explain
 from lapinq_core.tasks import backlog
 from lapinq_worker.claiming.full_scans import FullScans
 from lapinq_worker.claiming.queue_choice import QueueChoice

@@ -49,7 +49,7 @@ from lapinq_core.durable.reading import list_steps
 from lapinq_core.durable.signals import NoSuchTask, SignalRefused
 from lapinq_core.intake.idempotency import Earlier, Key, KeyHeld, UniqueKeyBusy
 from lapinq_core.intake.unique_keys import Met, UniqueConflict
-from lapinq_core.lookup.explanation import explain
+from lapinq_core.lookup.why.explanation import explain
 from lapinq_core.tasks import actions, inspect
 from lapinq_core.tasks.due_notices import announce
 

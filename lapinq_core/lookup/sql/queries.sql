@@ -1,10 +1,3 @@
--- name: blocks
--- What keeps a pending task from starting, the reason to tell first. `until` is NULL where no time ends it.
--- Locks nothing; lapinq_blocks_1 tells what it reads.
-SELECT kind, rate, name, CASE WHEN until < lapinq_until_woken() THEN until END, task::text, running, max_running, tokens, units
-  FROM lapinq_blocks_1(ARRAY[%(id)s::uuid])
- ORDER BY nth, name
-
 -- name: count_some_delayed
 -- Delayed tasks by queue, of at most `most` tasks. Locks nothing. Reads lapinq_delayed until it has that many.
 SELECT queue_name, count(*)
@@ -20,35 +13,6 @@ SELECT name
   FROM lapinq_queues
  WHERE name = ANY (%(queues)s::text[])
    AND is_governed
-
--- name: holders_of_key
--- The running tasks of a key that were claimed first, at most `most`. Locks nothing. Relies on lapinq_running_key.
-SELECT id::text, claimed_at
-  FROM lapinq_running
- WHERE queue_name = %(queue)s::text
-   AND split_part(lane, chr(31), 1) = %(key)s::text
-   AND lane IS NOT NULL
- ORDER BY claimed_at, id
- LIMIT %(most)s::integer
-
--- name: holders_of_limit
--- The same for a named limit. Locks nothing. Relies on lapinq_running_units.
-SELECT id::text, claimed_at
-  FROM lapinq_running
- WHERE units IS NOT NULL
-   AND %(name)s::text = ANY (string_to_array(split_part(lane, chr(31), 2), ','))
- ORDER BY claimed_at, id
- LIMIT %(most)s::integer
-
--- name: is_small_queue
--- Whether at most 2,000 tasks of a queue are ready.
--- Locks nothing. Relies on lapinq_ready_claim, of which it reads that many entries.
-SELECT count(*) <= 2000
-  FROM (SELECT
-          FROM lapinq_ready
-         WHERE queue_name = %(queue)s::text
-         ORDER BY queue_name, rank, seq
-         LIMIT 2001) AS ready
 
 -- name: measure_breakers
 -- Circuit breakers of queues and of task names, at most `most`, those that are not closed first: kind, name and state.
@@ -73,14 +37,6 @@ SELECT q.name, q.paused_at IS NOT NULL, q.max_running, b.state
   LEFT JOIN lapinq_circuit_breakers b ON b.kind = 'queue' AND b.name = q.name
  WHERE num_nonnulls(q.paused_at, q.max_running, b.state) > 0
    AND (%(queues)s::text[] IS NULL OR q.name = ANY (%(queues)s::text[]))
-
--- name: schedules_of
--- The names of the schedules that enqueued some tasks, by task id. Tasks that none did are left out.
--- Locks nothing. Relies on lapinq_ticks_task_id and lapinq_schedules_pkey.
-SELECT k.task_id::text, s.name
-  FROM lapinq_ticks k
-  JOIN lapinq_schedules s ON s.id = k.schedule_id
- WHERE k.task_id = ANY (%(ids)s::uuid[])
 
 -- name: startable
 -- How many ready tasks may start now of those of these queues that have a policy, lanes or a circuit breaker, counted up to

@@ -11,7 +11,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.error_groups import changing, groups, trends
 from lapinq_core.error_groups.groups import ErrorGroup, GroupFilter
 from lapinq_core.error_groups.recording import record
-from lapinq_core.lookup.search import Search, search
+from lapinq_core.lookup.search.search import Search, search
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from tests.integration.tasks.actions.test_bulk import fail

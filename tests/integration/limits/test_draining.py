@@ -9,7 +9,7 @@ from lapinq_core.tasks import backlog, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.lapinq_worker.desk import task_of
 from tests.integration.limits.test_lanes import govern
-from tests.integration.lookup.test_what_blocks import limit
+from tests.integration.lookup.why.test_what_blocks import limit
 from tests.support.database.invariants import statuses
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all

@@ -10,7 +10,7 @@ from lapinq_core.limits.breakers import put_breaker
 from lapinq_core.tasks import claiming
 from lapinq_core.tasks.claiming import Ask
 from tests.integration.limits.test_lanes import govern
-from tests.integration.lookup.test_what_blocks import limit
+from tests.integration.lookup.why.test_what_blocks import limit
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 RATE = '{"limit": 1, "period_seconds": 3600, "burst": 1}'

@@ -3,8 +3,8 @@
 from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
-from lapinq_core.lookup.blocking import LimitUsed
-from tests.integration.lookup.test_what_blocks import told
+from lapinq_core.lookup.why.blocking import LimitUsed
+from tests.integration.lookup.why.test_what_blocks import told
 from tests.support.rows.factories import SOMEBODY, Conn, Connections, add_worker, claim, complete, enqueue
 
 

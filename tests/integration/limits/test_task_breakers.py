@@ -23,7 +23,7 @@ from lapinq_core.limits.breakers import (
     put_task_breaker,
 )
 from lapinq_core.lookup.measure import measure
-from lapinq_core.lookup.why_not_running import BreakerOpen, find_reason
+from lapinq_core.lookup.why.why_not_running import BreakerOpen, find_reason
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.upkeep import breaker_watch, maintenance_jobs
 from lapinq_core.upkeep.breaker_watch import Watched, watch_breakers

@@ -6,7 +6,7 @@ from psycopg.abc import Query
 from psycopg.sql import SQL
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
-from lapinq_core.lookup import backward_scan
+from lapinq_core.lookup.search import backward_scan
 from lapinq_core.tasks.bulk import STEP_SETTINGS
 from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 from tests.integration.plans.hot_path import SMALL_TABLES, Session, Statement

@@ -1,7 +1,7 @@
 """What a task of a workflow that has ended says, and what to do."""
 
 from lapinq_core.domain.tasks.decide import Fail
-from lapinq_core.lookup.explanation import explain
+from lapinq_core.lookup.why.explanation import explain
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.workflows.reading import place_of

@@ -39,8 +39,9 @@ def statements_in(folder: Path) -> dict[Path, str]:
 @cache
 def package_of(verb: str) -> str:
     """The package that has the statement; no two may."""
-    (found,) = (path for path in statements_in(Path(str(files("lapinq_core")))) if path.stem == verb)
-    return f"lapinq_core.{found.parent.parent.name}"
+    core = Path(str(files("lapinq_core")))
+    (found,) = (path for path in statements_in(core) if path.stem == verb)
+    return ".".join(("lapinq_core", *found.relative_to(core).parts[:-2]))
 
 
 def text_of(verb: str) -> LiteralString:

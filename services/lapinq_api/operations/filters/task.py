@@ -44,7 +44,7 @@ from lapinq_core.domain.tasks.key import MAX_KEY, check_key
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import MAX_NAME, check_name
-from lapinq_core.lookup.search import Search, as_filter
+from lapinq_core.lookup.search.search import Search, as_filter
 from lapinq_core.tasks.filters import TaskFilter, containing, in_states, pattern_of
 
 

@@ -20,8 +20,8 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import flag, whole_number
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.argument_positions import with_positions
-from lapinq_core.lookup.counting import count_statuses
+from lapinq_core.lookup.search.argument_positions import with_positions
+from lapinq_core.lookup.search.counting import count_statuses
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import Batch, Step, Walk

@@ -14,8 +14,8 @@ from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup import listing
-from lapinq_core.lookup.argument_positions import with_positions
+from lapinq_core.lookup.search import listing
+from lapinq_core.lookup.search.argument_positions import with_positions
 from lapinq_core.tasks.filters import TaskFilter
 
 

@@ -9,7 +9,7 @@ from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
 from lapinq_api.operations.task_permission import require_read_of_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
-from lapinq_core.lookup.explanation import Explanation, explain
+from lapinq_core.lookup.why.explanation import Explanation, explain
 
 
 async def explain_task(state: State, request: Request) -> Response:

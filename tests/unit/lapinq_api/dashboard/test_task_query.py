@@ -16,7 +16,7 @@ from lapinq_api.operations.filters.task import read_filter
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.search import Search, TaskOrder, as_filter
+from lapinq_core.lookup.search.search import Search, TaskOrder, as_filter
 
 NOW = datetime(2030, 6, 15, 12, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)

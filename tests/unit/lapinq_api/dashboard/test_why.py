@@ -10,7 +10,7 @@ from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.lookup.blocking import (
+from lapinq_core.lookup.why.blocking import (
     HeadState,
     Holder,
     KeyFull,
@@ -25,8 +25,8 @@ from lapinq_core.lookup.blocking import (
     QueueRate,
     Rules,
 )
-from lapinq_core.lookup.line import Ahead
-from lapinq_core.lookup.why_not_running import (
+from lapinq_core.lookup.why.line import Ahead
+from lapinq_core.lookup.why.why_not_running import (
     AllBusy,
     AllQuiet,
     BreakerOpen,

@@ -8,7 +8,7 @@ import msgspec
 from lapinq_api.operations.filters.several import split
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.search import Search, TaskOrder, as_filter
+from lapinq_core.lookup.search.search import Search, TaskOrder, as_filter
 
 ALWAYS = ("state", "task")
 COLUMNS = (

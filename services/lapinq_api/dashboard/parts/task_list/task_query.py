@@ -32,7 +32,7 @@ from lapinq_core.domain.tasks.key import MAX_KEY, check_key
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import MAX_NAME, check_name
-from lapinq_core.lookup.search import Search, TaskOrder, as_filter
+from lapinq_core.lookup.search.search import Search, TaskOrder, as_filter
 from lapinq_core.tasks.filters import in_states, literally
 
 ORDERS = {"newest": TaskOrder.NEWEST, "longest": TaskOrder.LONGEST_RUNNING, "due": TaskOrder.DUE}

@@ -19,7 +19,7 @@ from lapinq_core.domain.queue_filter import Readable, includes
 from lapinq_core.error_groups import groups, trends
 from lapinq_core.error_groups.groups import ErrorGroup
 from lapinq_core.lookup.breakdown import break_down
-from lapinq_core.lookup.search import search
+from lapinq_core.lookup.search.search import search
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.queues import MAX_REASON
 

@@ -16,7 +16,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.fleet import operators, worker_names
 from lapinq_core.fleet.operators import WorkerDetails
-from lapinq_core.lookup.search import Found, Search, search
+from lapinq_core.lookup.search.search import Found, Search, search
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Recorded
 from lapinq_core.people.audit_filters import AuditFilter

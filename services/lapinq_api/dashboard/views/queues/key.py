@@ -17,7 +17,7 @@ from lapinq_core.domain.tasks.shown_state import DELAYED, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.lookup import keys
-from lapinq_core.lookup.search import SEARCH_SECONDS, Search, search
+from lapinq_core.lookup.search.search import SEARCH_SECONDS, Search, search
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import in_states
 

@@ -34,7 +34,7 @@ from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
 from lapinq_core.lookup.steps import Outline, outline
 from lapinq_core.lookup.task_detail import AttemptDetail, Attempts, Reruns, TaskDetail, reruns_of
-from lapinq_core.lookup.why_not_running import Reason, find_reason
+from lapinq_core.lookup.why.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import WebhookFilter

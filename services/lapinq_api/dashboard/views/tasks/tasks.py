@@ -43,10 +43,10 @@ from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.fleet import worker_names
 from lapinq_core.fleet.worker_names import WorkerName
-from lapinq_core.lookup.argument_positions import with_positions
-from lapinq_core.lookup.blocking import first_blocks
 from lapinq_core.lookup.keys import find_keys
-from lapinq_core.lookup.search import SEARCH_SECONDS, Search, as_filter, count, schedules_of, search
+from lapinq_core.lookup.search.argument_positions import with_positions
+from lapinq_core.lookup.search.search import SEARCH_SECONDS, Search, as_filter, count, schedules_of, search
+from lapinq_core.lookup.why.blocking import first_blocks
 from lapinq_core.people import saved_views
 from lapinq_core.tasks import inspect
 

@@ -12,7 +12,7 @@ import pytest
 from lapinq_api.dashboard.views.tasks import tasks
 from lapinq_api.dashboard.views.tasks.tasks import TASKS_SHOWN
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.search import Found
+from lapinq_core.lookup.search.search import Found
 from lapinq_core.tasks import worker_verbs
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections

@@ -11,7 +11,7 @@ from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.limits.blocked_keys import KeyFilter, list_keys
 from lapinq_core.limits.breakers import put_breaker
-from lapinq_core.lookup.blocking import (
+from lapinq_core.lookup.why.blocking import (
     FirstBlock,
     HeadState,
     KeyFull,
@@ -28,8 +28,8 @@ from lapinq_core.lookup.blocking import (
     Rules,
     first_blocks,
 )
-from lapinq_core.lookup.line import Ahead
-from lapinq_core.lookup.why_not_running import BreakerOpen, FairTurn, InLine, Reason, find_reason
+from lapinq_core.lookup.why.line import Ahead
+from lapinq_core.lookup.why.why_not_running import BreakerOpen, FairTurn, InLine, Reason, find_reason
 from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep.breaker_watch import watch_breakers

@@ -8,7 +8,7 @@ from psycopg import errors as pg
 
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql_of
-from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, set_limit
+from lapinq_core.lookup.search.backward_scan import SETTINGS, SHOWING_SECONDS, set_limit
 
 sql = sql_of(__name__)
 

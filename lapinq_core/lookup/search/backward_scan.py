@@ -10,8 +10,8 @@ from psycopg import sql as psql
 from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.counting import number_of
-from lapinq_core.lookup.search_filters import ScanSource, matching_query, scan_query, source_of
+from lapinq_core.lookup.search.counting import number_of
+from lapinq_core.lookup.search.search_filters import ScanSource, matching_query, scan_query, source_of
 from lapinq_core.tasks.filters import TaskFilter
 
 sql = sql_of(__name__)

@@ -22,7 +22,7 @@ import psycopg
 from lapinq_core.db.rows import all_rows, maybe_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.lookup.line import Ahead, QueuePosition
+from lapinq_core.lookup.why.line import Ahead, QueuePosition
 
 sql = sql_of(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup import listing
+from lapinq_core.lookup.search import listing
 from lapinq_core.tasks.filters import TaskFilter, containing
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.rows.factories import Conn, enqueue
@@ -25,8 +25,8 @@ async def test_pages_of_a_slow_filter_end_in_time_and_lead_to_every_match(
     assert await pages(conn, chosen, limit=2) == [rare[:0:-1], rare[:1]]
     assert await pages(conn, chosen, limit=3) == [rare[::-1]]
     # Each page has time for one batch of two tasks.
-    monkeypatch.setattr("lapinq_core.lookup.backward_scan.Clock.next_size", two)
-    monkeypatch.setattr("lapinq_core.lookup.backward_scan.Clock.left", one_turn())
+    monkeypatch.setattr("lapinq_core.lookup.search.backward_scan.Clock.next_size", two)
+    monkeypatch.setattr("lapinq_core.lookup.search.backward_scan.Clock.left", one_turn())
     brief = await pages(conn, chosen, limit=5, window=2)
     assert [one for page in brief for one in page] == rare[::-1]
     assert len(brief) > 20

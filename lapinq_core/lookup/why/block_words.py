@@ -6,7 +6,7 @@ from typing import assert_never
 
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.rate import Rate
-from lapinq_core.lookup.blocking import (
+from lapinq_core.lookup.why.blocking import (
     HeadState,
     Holder,
     KeyFull,
@@ -19,7 +19,7 @@ from lapinq_core.lookup.blocking import (
     LimitUsed,
     Rules,
 )
-from lapinq_core.lookup.line import Ahead
+from lapinq_core.lookup.why.line import Ahead
 
 
 def words_of_key(reason: KeyOrder | KeyFull | KeyRate) -> tuple[str, str]:

@@ -10,8 +10,8 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.lookup.backward_scan import BackwardScan
-from lapinq_core.lookup.search import INITIAL_WINDOW, run_scan
+from lapinq_core.lookup.search.backward_scan import BackwardScan
+from lapinq_core.lookup.search.search import INITIAL_WINDOW, run_scan
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import TaskFilter, is_void
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from lapinq_core.lookup.blocking import LimitShort, LimitUsed
-from lapinq_core.lookup.why_not_running import InLine, find_reason
+from lapinq_core.lookup.why.blocking import LimitShort, LimitUsed
+from lapinq_core.lookup.why.why_not_running import InLine, find_reason
 from lapinq_core.tasks import worker_verbs
 from tests.integration.limits.test_lanes import govern
-from tests.integration.lookup.test_what_blocks import limit
+from tests.integration.lookup.why.test_what_blocks import limit
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 BURST = 10

@@ -30,8 +30,8 @@ from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.limits.policy import StartOrder
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.limits.breakers import get_breaker
-from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
-from lapinq_core.lookup.blocking import (
+from lapinq_core.lookup.search.backward_scan import SETTINGS, set_limit
+from lapinq_core.lookup.why.blocking import (
     MAX_NAMED,
     Block,
     Kind,
@@ -40,7 +40,7 @@ from lapinq_core.lookup.blocking import (
     read_blocks,
     too_small,
 )
-from lapinq_core.lookup.line import Ahead, QueuePosition, count_ahead, count_turns_ahead
+from lapinq_core.lookup.why.line import Ahead, QueuePosition, count_ahead, count_turns_ahead
 from lapinq_core.workflows.reading import Neighbour, place_of
 
 sql = sql_of(__name__)

@@ -19,10 +19,10 @@ from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.fleet import workers
-from lapinq_core.lookup import search
-from lapinq_core.lookup.argument_positions import with_positions
-from lapinq_core.lookup.backward_scan import BackwardScan
-from lapinq_core.lookup.search import Count, Found, Search, TaskOrder
+from lapinq_core.lookup.search import search
+from lapinq_core.lookup.search.argument_positions import with_positions
+from lapinq_core.lookup.search.backward_scan import BackwardScan
+from lapinq_core.lookup.search.search import Count, Found, Search, TaskOrder
 from lapinq_core.tasks import actions, bulk, worker_verbs
 from lapinq_core.tasks.bulk import Batch
 from lapinq_core.tasks.filters import TaskFilter, beginning, containing, in_states, pick_tasks

@@ -11,8 +11,8 @@ from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.outcome import OfOtherVersion, Raised
 from lapinq_core.durable import signals
 from lapinq_core.fleet import workers
-from lapinq_core.lookup.explanation import explain
-from lapinq_core.lookup.why_not_running import (
+from lapinq_core.lookup.why.explanation import explain
+from lapinq_core.lookup.why.why_not_running import (
     AllBusy,
     Expiring,
     NotDue,

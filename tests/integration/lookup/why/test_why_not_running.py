@@ -8,9 +8,9 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.state import FINAL
 from lapinq_core.fleet import workers
-from lapinq_core.lookup.backward_scan import SHOWING_SECONDS, set_limit
-from lapinq_core.lookup.line import AHEAD_SECONDS, MAX_AHEAD, Ahead
-from lapinq_core.lookup.why_not_running import (
+from lapinq_core.lookup.search.backward_scan import SHOWING_SECONDS, set_limit
+from lapinq_core.lookup.why.line import AHEAD_SECONDS, MAX_AHEAD, Ahead
+from lapinq_core.lookup.why.why_not_running import (
     AllBusy,
     AllQuiet,
     CancelRequested,
@@ -186,7 +186,7 @@ async def test_the_short_time_for_counting_is_not_for_the_end_of_its_transaction
         limits.append(seconds)
         await set_limit(conn, seconds)
 
-    monkeypatch.setattr("lapinq_core.lookup.line.set_limit", noted)
+    monkeypatch.setattr("lapinq_core.lookup.why.line.set_limit", noted)
 
     await add_worker(conn)
     (task_id,) = await enqueue(conn)

@@ -14,10 +14,16 @@ from lapinq_core.db.rows import maybe_row, one_row
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup import search
-from lapinq_core.lookup.backward_scan import SETTINGS
-from lapinq_core.lookup.search import Search
-from lapinq_core.lookup.search_filters import ScanSource, first_query, matching_query, scan_query, source_of
+from lapinq_core.lookup.search import search
+from lapinq_core.lookup.search.backward_scan import SETTINGS
+from lapinq_core.lookup.search.search import Search
+from lapinq_core.lookup.search.search_filters import (
+    ScanSource,
+    first_query,
+    matching_query,
+    scan_query,
+    source_of,
+)
 from lapinq_core.tasks.filters import TaskFilter, containing, in_states
 from tests.bench.dashboard import seed
 from tests.support.database import postgres
@@ -121,7 +127,7 @@ async def test_a_window_touches_its_own_rows_by_keys(conn: Conn) -> None:
 
 
 async def check_window(conn: Conn, chosen: TaskFilter, source: ScanSource) -> None:
-    query = psql.SQL(sql("lapinq_core.lookup", "search_window")).format(
+    query = psql.SQL(sql("lapinq_core.lookup.search", "search_window")).format(
         scanned=scan_query(chosen, source, WINDOW),
         matching=matching_query(chosen, source, 51),
         size=psql.Literal(WINDOW),

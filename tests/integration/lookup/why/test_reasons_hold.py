@@ -9,8 +9,8 @@ import pytest
 from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.limits.blocked_keys import KeyFilter, KeySort, list_keys
-from lapinq_core.lookup.blocking import KeyFull, KeyRate, LimitShort
-from lapinq_core.lookup.why_not_running import FairTurn, InLine, Reason, find_reason
+from lapinq_core.lookup.why.blocking import KeyFull, KeyRate, LimitShort
+from lapinq_core.lookup.why.why_not_running import FairTurn, InLine, Reason, find_reason
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.integration.limits.test_lanes import govern

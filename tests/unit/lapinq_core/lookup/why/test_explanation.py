@@ -10,7 +10,7 @@ import pytest
 from lapinq.cli import cli
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.lookup.blocking import (
+from lapinq_core.lookup.why.blocking import (
     HeadState,
     Holder,
     KeyFull,
@@ -25,9 +25,9 @@ from lapinq_core.lookup.blocking import (
     QueueRate,
     Rules,
 )
-from lapinq_core.lookup.explanation import words
-from lapinq_core.lookup.line import Ahead
-from lapinq_core.lookup.why_not_running import (
+from lapinq_core.lookup.why.explanation import words
+from lapinq_core.lookup.why.line import Ahead
+from lapinq_core.lookup.why.why_not_running import (
     AllBusy,
     AllQuiet,
     BreakerOpen,

@@ -16,8 +16,8 @@ from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.breaker import next_try, why_open
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.backward_scan import SETTINGS
-from lapinq_core.lookup.block_words import (
+from lapinq_core.lookup.search.backward_scan import SETTINGS
+from lapinq_core.lookup.why.block_words import (
     before_it,
     doubled,
     in_words,
@@ -26,7 +26,7 @@ from lapinq_core.lookup.block_words import (
     words_of_key,
     words_of_limit,
 )
-from lapinq_core.lookup.blocking import (
+from lapinq_core.lookup.why.blocking import (
     KeyFull,
     KeyOrder,
     KeyRate,
@@ -38,7 +38,7 @@ from lapinq_core.lookup.blocking import (
     QueueFull,
     QueueRate,
 )
-from lapinq_core.lookup.why_not_running import (
+from lapinq_core.lookup.why.why_not_running import (
     AllBusy,
     AllQuiet,
     BreakerOpen,

@@ -28,9 +28,9 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, BackwardScan, set_limit
-from lapinq_core.lookup.counting import number_of
-from lapinq_core.lookup.search_filters import first_query
+from lapinq_core.lookup.search.backward_scan import SETTINGS, SHOWING_SECONDS, BackwardScan, set_limit
+from lapinq_core.lookup.search.counting import number_of
+from lapinq_core.lookup.search.search_filters import first_query
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import TaskFilter, in_states, is_void
 from lapinq_core.tasks.inspect import TaskLine

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Api, api_flags, reached
-from lapinq.commands.console.terminal import json_text, plain
+from lapinq.commands.output.terminal import json_text, plain
 from lapinq_core.command_line.commands import Command
 from lapinq_core.command_line.sections import section
 from lapinq_core.runtime import exits

@@ -10,8 +10,8 @@ import psycopg
 
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.json_output import json_flag, json_of
-from lapinq.commands.console.schedule_text import steps_text
+from lapinq.commands.output.json_output import json_flag, json_of
+from lapinq.commands.output.schedule_text import steps_text
 from lapinq_core.command_line.commands import Command
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.schedules.schedule_file import MODULE, read_file

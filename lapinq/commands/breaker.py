@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
+from lapinq.commands.arguments.creating import create_flag, known_unless
+from lapinq.commands.arguments.rules import breaker_rules, changes_of, number, or_none, share, with_kept
 from lapinq.commands.console.api import api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.creating import create_flag, known_unless
-from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
-from lapinq.commands.console.rules import breaker_rules, changes_of, number, or_none, share, with_kept
-from lapinq.commands.console.tables import headings_flag, print_table
-from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import span
+from lapinq.commands.output.json_output import json_flag, json_of, print_done, print_json
+from lapinq.commands.output.tables import headings_flag, print_table
+from lapinq.commands.output.terminal import field_text, plain
+from lapinq.commands.output.times import span
 from lapinq_core.command_line.commands import Group
 
 _BREAKERS = "/api/v1/breakers"

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 from psycopg.conninfo import conninfo_to_dict
 
-from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq.commands.output.json_output import json_flag, json_of
 from lapinq_core.command_line.commands import Group
 from lapinq_core.db.embedded import EmbeddedDatabase, NoBinaries, Status, StillInUse, find_psql
 from lapinq_core.domain.errors import LapinqError

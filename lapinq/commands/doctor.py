@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from lapinq.commands.console.api import api_flags, place_of, remote
-from lapinq.commands.console.json_output import json_flag, json_of
-from lapinq.commands.console.report_text import print_report
+from lapinq.commands.output.json_output import json_flag, json_of
+from lapinq.commands.output.report_text import print_report
 from lapinq_core.command_line.commands import Command
 from lapinq_core.db.startup import explained
 from lapinq_core.runtime import exits

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from lapinq.commands.console.api import api_flags, reached
-from lapinq.commands.console.json_output import json_flag, print_json
-from lapinq.commands.console.tables import headings_flag, limit_flag, print_table
+from lapinq.commands.output.json_output import json_flag, print_json
+from lapinq.commands.output.tables import headings_flag, limit_flag, print_table
 from lapinq.commands.top import quantities
 from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.figures import Window

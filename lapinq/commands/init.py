@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.json_output import json_flag
+from lapinq.commands.output.json_output import json_flag
 from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.version import __version__
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
+from lapinq.commands.arguments.rates import rate_text, read_rate
+from lapinq.commands.arguments.rules import changes_of, or_none, places, with_kept
 from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import ApiRefused
-from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
-from lapinq.commands.console.rates import rate_text, read_rate
-from lapinq.commands.console.rules import changes_of, or_none, places, with_kept
-from lapinq.commands.console.tables import headings_flag, print_table
-from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import span
+from lapinq.commands.output.json_output import json_flag, json_of, print_done, print_json
+from lapinq.commands.output.tables import headings_flag, print_table
+from lapinq.commands.output.terminal import field_text, plain
+from lapinq.commands.output.times import span
 from lapinq_core.command_line.commands import Group
 
 _LIMITS = "/api/v1/limits"

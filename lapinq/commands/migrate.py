@@ -4,7 +4,7 @@ import os
 
 import click
 
-from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq.commands.output.json_output import json_flag, json_of
 from lapinq_core.command_line.commands import Command
 from lapinq_core.db.migrate import migrate as run_migrations
 from lapinq_core.db.startup import database, explained

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
+from lapinq.commands.arguments.creating import create_flag, known_unless
+from lapinq.commands.arguments.queue_policy import policy_flags, told
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.creating import create_flag, known_unless
-from lapinq.commands.console.json_output import json_flag, print_done, print_json
-from lapinq.commands.console.tables import Id, headings_flag, print_more, print_table
-from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import span, utc_text
-from lapinq.commands.queue_policy import policy_flags, told
+from lapinq.commands.output.json_output import json_flag, print_done, print_json
+from lapinq.commands.output.tables import Id, headings_flag, print_more, print_table
+from lapinq.commands.output.terminal import field_text, plain
+from lapinq.commands.output.times import span, utc_text
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.tasks.state import FINAL, Status

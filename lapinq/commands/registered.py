@@ -7,8 +7,8 @@ import click
 import msgspec
 
 from lapinq.commands.console.api import api_flags, reached
-from lapinq.commands.console.json_output import json_flag, print_json
-from lapinq.commands.console.tables import headings_flag, print_table
+from lapinq.commands.output.json_output import json_flag, print_json
+from lapinq.commands.output.tables import headings_flag, print_table
 from lapinq_core.command_line.commands import Command
 
 _HEADINGS = ("TASK", "QUEUE", "OPTIONS", "WORKERS")

@@ -12,14 +12,14 @@ import click
 import msgspec
 
 from lapinq.commands.apply import apply
-from lapinq.commands.console import schedule_text as text
 from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import ApiRefused, Failed
-from lapinq.commands.console.json_output import json_flag, json_of, print_done
-from lapinq.commands.console.tables import headings_flag, limit_flag, print_more, print_table
-from lapinq.commands.console.terminal import plain
-from lapinq.commands.console.times import utc_text
+from lapinq.commands.output import schedule_text as text
+from lapinq.commands.output.json_output import json_flag, json_of, print_done
+from lapinq.commands.output.tables import headings_flag, limit_flag, print_more, print_table
+from lapinq.commands.output.terminal import plain
+from lapinq.commands.output.times import utc_text
 from lapinq.commands.tasks.new_task import JSON
 from lapinq_core.command_line.commands import Group
 from lapinq_core.db.startup import explained

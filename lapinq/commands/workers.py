@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
+from lapinq.commands.arguments.worker_choice import chosen
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
 from lapinq.commands.console.failure import ApiRefused, Failed
-from lapinq.commands.console.json_output import json_array, json_flag, print_json
-from lapinq.commands.console.tables import Id, headings_flag, print_table
-from lapinq.commands.console.terminal import field_text
-from lapinq.commands.console.times import DURATION
-from lapinq.commands.console.worker_choice import chosen
+from lapinq.commands.output.json_output import json_array, json_flag, print_json
+from lapinq.commands.output.tables import Id, headings_flag, print_table
+from lapinq.commands.output.terminal import field_text
+from lapinq.commands.output.times import DURATION
 from lapinq_core.command_line.commands import Command
 from lapinq_core.runtime import exits
 

@@ -10,10 +10,7 @@ from typing import Any
 import click
 
 from lapinq._client.calling.answer import TEMPORARY
-from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
-from lapinq.commands.console.failure import ApiRefused, NoAnswer, saying
-from lapinq.commands.console.json_output import json_flag, json_of, print_json
-from lapinq.commands.console.named import (
+from lapinq.commands.arguments.named import (
     OF_WORKFLOWS,
     WORKFLOW,
     WORKFLOWS,
@@ -22,10 +19,13 @@ from lapinq.commands.console.named import (
     workflow_id,
     workflow_ids,
 )
-from lapinq.commands.console.one_by_one import Change, change_each
-from lapinq.commands.console.tables import Id, headings_flag, limit_flag, print_more, print_table
-from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import utc_text
+from lapinq.commands.arguments.one_by_one import Change, change_each
+from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
+from lapinq.commands.console.failure import ApiRefused, NoAnswer, saying
+from lapinq.commands.output.json_output import json_flag, json_of, print_json
+from lapinq.commands.output.tables import Id, headings_flag, limit_flag, print_more, print_table
+from lapinq.commands.output.terminal import field_text, plain
+from lapinq.commands.output.times import utc_text
 from lapinq.commands.tasks.waiting import OUTAGE_SECONDS
 from lapinq_core.command_line.commands import Command, Group
 from lapinq_core.domain.counted import counted

@@ -7,9 +7,9 @@ import click
 import msgspec
 
 from lapinq.commands.console.api import api_flags, reached
-from lapinq.commands.console.json_output import json_flag, print_json
-from lapinq.commands.console.tables import headings_flag, limit_flag, print_more, print_table
-from lapinq.commands.console.times import PAST_MOMENT, utc_text
+from lapinq.commands.output.json_output import json_flag, print_json
+from lapinq.commands.output.tables import headings_flag, limit_flag, print_more, print_table
+from lapinq.commands.output.times import PAST_MOMENT, utc_text
 from lapinq_core.command_line.commands import Group
 
 _HEADINGS = ("AT", "WHO", "BY", "ACTION", "TARGET", "DETAILS")

@@ -9,10 +9,10 @@ import click
 
 from lapinq.commands.console.api import api_flags, reached
 from lapinq.commands.console.failure import Failed, saying
-from lapinq.commands.console.json_output import json_flag, print_done, print_json
-from lapinq.commands.console.tables import headings_flag, print_table
-from lapinq.commands.console.terminal import plain
-from lapinq.commands.console.times import Duration, utc_text
+from lapinq.commands.output.json_output import json_flag, print_done, print_json
+from lapinq.commands.output.tables import headings_flag, print_table
+from lapinq.commands.output.terminal import plain
+from lapinq.commands.output.times import Duration, utc_text
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Scope
 

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import click
 import psycopg
 
+from lapinq.commands.arguments.creating import create_flag, known_unless
 from lapinq.commands.console.api import Api, api_flags, reached
-from lapinq.commands.console.creating import create_flag, known_unless
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed, RefusedValue, saying
-from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
-from lapinq.commands.console.tables import headings_flag, print_table
+from lapinq.commands.output.json_output import json_flag, json_of, print_done, print_json
+from lapinq.commands.output.tables import headings_flag, print_table
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.passwords import check_password, check_username, could_be_username

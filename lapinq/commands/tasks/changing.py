@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import click
 
+from lapinq.commands.arguments.named import TASK, TASKS, any_task_ids, given_ids
+from lapinq.commands.arguments.one_by_one import Change, change_each
+from lapinq.commands.arguments.unknown_queue import note_unknown_queue
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import ApiRefused, Failed
-from lapinq.commands.console.json_output import json_flag, print_done
-from lapinq.commands.console.named import TASK, TASKS, any_task_ids, given_ids
-from lapinq.commands.console.one_by_one import Change, change_each
-from lapinq.commands.console.unknown_queue import note_unknown_queue
+from lapinq.commands.output.json_output import json_flag, print_done
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
 from lapinq_core.command_line.commands import Command
 from lapinq_core.command_line.sections import section

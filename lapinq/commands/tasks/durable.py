@@ -7,11 +7,11 @@ from typing import Any
 import click
 import msgspec
 
+from lapinq.commands.arguments.named import TASK, task_id, whole_id
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
 from lapinq.commands.console.failure import saying
-from lapinq.commands.console.json_output import json_flag, json_of, print_done
-from lapinq.commands.console.named import TASK, task_id, whole_id
-from lapinq.commands.console.tables import headings_flag, print_table
+from lapinq.commands.output.json_output import json_flag, json_of, print_done
+from lapinq.commands.output.tables import headings_flag, print_table
 from lapinq.commands.tasks.new_task import JSON
 from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.ids import new_id

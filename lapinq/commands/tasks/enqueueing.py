@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from lapinq.commands.arguments.named import TASK, given_ids, task_ids
+from lapinq.commands.arguments.one_by_one import change_each
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
-from lapinq.commands.console.json_output import json_flag, json_of, print_json
-from lapinq.commands.console.named import TASK, given_ids, task_ids
-from lapinq.commands.console.one_by_one import change_each
+from lapinq.commands.output.json_output import json_flag, json_of, print_json
 from lapinq.commands.tasks.new_task import FUNCTION, add_arguments, taken_fields, taken_key, task_flags
 from lapinq.commands.tasks.waiting import await_tasks, wait_flag
 from lapinq_core.command_line.commands import Command

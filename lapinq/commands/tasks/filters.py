@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
+from lapinq.commands.arguments.worker_choice import chosen
 from lapinq.commands.console.api import Api
-from lapinq.commands.console.times import PAST_MOMENT
-from lapinq.commands.console.worker_choice import chosen
+from lapinq.commands.output.times import PAST_MOMENT
 from lapinq_core.command_line.old_names import old_flags
 from lapinq_core.command_line.sections import section
 from lapinq_core.domain.tasks.shown_state import STATUS_OF, ShownState, states_of

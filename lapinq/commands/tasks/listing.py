@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
+from lapinq.commands.arguments.named import TASKS
+from lapinq.commands.arguments.unknown_queue import note_unknown_queue
 from lapinq.commands.console.api import Api, api_flags, reached
-from lapinq.commands.console.json_output import json_flag
-from lapinq.commands.console.named import TASKS
-from lapinq.commands.console.tables import Id, Table, headings_flag
-from lapinq.commands.console.terminal import json_text
-from lapinq.commands.console.times import utc_time
-from lapinq.commands.console.unknown_queue import note_unknown_queue
+from lapinq.commands.output.json_output import json_flag
+from lapinq.commands.output.tables import Id, Table, headings_flag
+from lapinq.commands.output.terminal import json_text
+from lapinq.commands.output.times import utc_time
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
 from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.tasks.shown_state import ShownState

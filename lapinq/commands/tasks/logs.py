@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from lapinq.commands.arguments.named import TASK, task_id, whole_id
 from lapinq.commands.console.api import Api, api_flags, path, reached
 from lapinq.commands.console.failure import Failed, saying
-from lapinq.commands.console.json_output import json_flag, json_of
-from lapinq.commands.console.named import TASK, task_id, whole_id
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.json_output import json_flag, json_of
+from lapinq.commands.output.terminal import plain
 from lapinq_core.command_line.commands import Command
 
 POLL_SECONDS = 0.5

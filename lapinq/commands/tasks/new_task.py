@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from lapinq._client.entries.idempotency_key import check_idempotency_key
-from lapinq.commands.console.times import DURATION, MOMENT
+from lapinq.commands.output.times import DURATION, MOMENT
 from lapinq_core.command_line.old_names import old_flags
 from lapinq_core.command_line.sections import section
 from lapinq_core.domain.ids import new_id

@@ -4,12 +4,12 @@ from http import HTTPStatus
 
 import click
 
+from lapinq.commands.arguments.named import TASK, task_id, whole_id
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
 from lapinq.commands.console.failure import Failed, saying
-from lapinq.commands.console.json_output import json_flag, print_json
-from lapinq.commands.console.named import TASK, task_id, whole_id
-from lapinq.commands.console.task_text import attempts_text, task_text
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.json_output import json_flag, print_json
+from lapinq.commands.output.task_text import attempts_text, task_text
+from lapinq.commands.output.terminal import plain
 from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.tasks.state import FINAL
 

@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from lapinq._client.calling.answer import TEMPORARY
+from lapinq.commands.arguments.named import TASK, given_ids, task_ids, whole_id
 from lapinq.commands.console.api import TIMEOUT_SECONDS, Api, api_flags, path, reached
 from lapinq.commands.console.failure import ApiRefused, NoAnswer
-from lapinq.commands.console.json_output import json_flag, json_of
-from lapinq.commands.console.named import TASK, given_ids, task_ids, whole_id
-from lapinq.commands.console.terminal import json_text, plain
-from lapinq.commands.console.times import DURATION, Duration
+from lapinq.commands.output.json_output import json_flag, json_of
+from lapinq.commands.output.terminal import json_text, plain
+from lapinq.commands.output.times import DURATION, Duration
 from lapinq.commands.tasks.showing import why_of
 from lapinq_core.command_line.commands import Command
 from lapinq_core.domain.tasks.state import Status

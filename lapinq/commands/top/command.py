@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from lapinq.commands.console.api import Api, api_flags, place_of, reached
-from lapinq.commands.console.json_output import json_flag, print_json
+from lapinq.commands.output.json_output import json_flag, print_json
 from lapinq.commands.top.looking import Looking
 from lapinq.commands.top.panes import Seen
 from lapinq.commands.top.picture import whole_picture

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from lapinq.commands.console.tables import STYLES
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.tables import STYLES
+from lapinq.commands.output.terminal import plain
 from lapinq.commands.top import quantities
 
 Row = Mapping[str, Any]

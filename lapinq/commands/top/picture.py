@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from lapinq.commands.console.tables import STYLES
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.tables import STYLES
+from lapinq.commands.output.terminal import plain
 from lapinq.commands.top import quantities
 from lapinq.commands.top.panes import Pane, Seen
 from lapinq.commands.top.table import column_widths, heading_line, row_lines

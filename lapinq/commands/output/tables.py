@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from lapinq.commands.console.api import Answer
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.terminal import plain
 
 limit_flag = click.option(
     "--limit",

@@ -10,7 +10,7 @@ import click
 
 from lapinq.commands.console.api import Api
 from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.terminal import plain
 from lapinq_core.domain.ids import BEGIN_OF_ID
 from lapinq_core.domain.requests.refusals import UNKNOWN_TASK, UNKNOWN_WORKFLOW
 

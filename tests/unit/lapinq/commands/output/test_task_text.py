@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from lapinq.commands.console.task_text import attempts_text, task_text
+from lapinq.commands.output.task_text import attempts_text, task_text
 
 NASTY = "red \x1b[31m\x07\r\x9b2J \u202e tab\t\nstatus            completed\n\nattempt 9: completed 🐇 é"
 LINES = [

@@ -4,7 +4,7 @@ import click
 
 from lapinq.commands.console.api import Api
 from lapinq.commands.console.failure import ApiRefused
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.terminal import plain
 from lapinq_core.domain.nearest import nearest
 
 

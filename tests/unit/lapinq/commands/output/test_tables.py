@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from lapinq.commands.console.tables import Id, Table, headings_flag
+from lapinq.commands.output.tables import Id, Table, headings_flag
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from lapinq.commands.console.terminal import WIDTH, field_text, plain
+from lapinq.commands.output.terminal import WIDTH, field_text, plain
 
 
 def task_text(task: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.terminal import plain
 
 _COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}
 _NAME_WIDTH = 16

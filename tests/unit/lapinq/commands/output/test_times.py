@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import click
 import pytest
 
-from lapinq.commands.console.times import DURATION, MOMENT, PAST_MOMENT
+from lapinq.commands.output.times import DURATION, MOMENT, PAST_MOMENT
 
 
 def test_a_time_is_in_utc_without_an_offset() -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from lapinq.commands.console.api import Api
 from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.terminal import plain
+from lapinq.commands.output.terminal import plain
 
 Worker = Mapping[str, Any]
 """The API's object."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import click
 
 from lapinq.commands.console.api import Answer
-from lapinq.commands.console.terminal import json_text, plain
+from lapinq.commands.output.terminal import json_text, plain
 from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.schedules.schedule_file import MODULE
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 import msgspec
 
-from lapinq.commands.console.rates import plain_number, rate_text, read_rate
-from lapinq.commands.console.rules import NONE, breaker_rules, changes_of, number, or_none, places
+from lapinq.commands.arguments.rates import plain_number, rate_text, read_rate
+from lapinq.commands.arguments.rules import NONE, breaker_rules, changes_of, number, or_none, places
 from lapinq_core.domain.counted import counted
 from lapinq_core.domain.limits.policy import StartOrder
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from lapinq.commands.console.schedule_text import in_text, next_times, steps_text, tick_line, time_line
+from lapinq.commands.output.schedule_text import in_text, next_times, steps_text, tick_line, time_line
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.domain.schedules.ticks import TickOutcome

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from lapinq.commands.arguments.worker_choice import matching
 from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.worker_choice import matching
 
 
 def worker(worker_id: str, name: str, state: str = "alive") -> dict[str, Any]:

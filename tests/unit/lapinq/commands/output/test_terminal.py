@@ -2,7 +2,7 @@
 
 import json
 
-from lapinq.commands.console.terminal import json_text
+from lapinq.commands.output.terminal import json_text
 
 
 def test_json_has_no_control_characters_of_a_terminal_and_says_the_same() -> None:

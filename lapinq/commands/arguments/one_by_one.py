@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from lapinq.commands.arguments.named import OF_TASKS, Kind, whole_id
 from lapinq.commands.console.api import Answer, Api
 from lapinq.commands.console.failure import ApiRefused, Failed, NoAnswer
-from lapinq.commands.console.json_output import json_array
-from lapinq.commands.console.named import OF_TASKS, Kind, whole_id
+from lapinq.commands.output.json_output import json_array
 from lapinq_core.runtime import exits
 
 Change = Callable[[Api, str], tuple[Answer, str]]

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import span, utc, utc_text
+from lapinq.commands.output.terminal import field_text, plain
+from lapinq.commands.output.times import span, utc, utc_text
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.domain.schedules.schedule import Definition, When, when
 from lapinq_core.domain.schedules.schedule_words import sentence_of

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from lapinq._client.transaction.statements import Row, Statement
     from lapinq._client.transaction.workflow_insertion import Part
     from lapinq.testing.enqueued import EnqueuedTasks
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
     from lapinq_core.domain.tasks.task import NewTask
     from lapinq_core.intake.unique_keys import Met
 

@@ -26,7 +26,7 @@ from lapinq_core.batching.database import Database, Overloaded
 from lapinq_core.batching.key_turns import KeyTurns
 from lapinq_core.batching.known_limits import KnownLimits
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.requests.rerun import FromStep
 from lapinq_core.domain.tasks.task import NewTask

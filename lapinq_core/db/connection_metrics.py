@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import Pool
 from lapinq_core.monitoring import catalogue
 

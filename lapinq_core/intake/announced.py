@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import psycopg
 
-from lapinq_core.db import ready_notices
+from lapinq_core.db.notify import ready_notices
 from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.task import NewTask

@@ -28,7 +28,7 @@ async def take_in(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Ta
     """Stores `tasks`, all or none.
 
     The values must have passed `check_task`, and the ids must ascend. The caller wakes workers after the commit
-    (`lapinq_core.db.notifier`). Raises the driver's errors.
+    (`lapinq_core.db.notify.notifier`). Raises the driver's errors.
     """
     queues, due_in = await one_row(conn, sql("enqueue"), {"tasks": encoded(tasks)}, prepare=True)
     return Taken(set(queues), due_in)

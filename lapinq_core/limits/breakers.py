@@ -17,7 +17,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.arrays import uuid_array
-from lapinq_core.db.channels import BREAKERS_CHANNEL
+from lapinq_core.db.notify.channels import BREAKERS_CHANNEL
 from lapinq_core.db.one_message import in_one_message
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row

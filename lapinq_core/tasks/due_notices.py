@@ -9,8 +9,8 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from lapinq_core.db.channels import DELAYED_CHANNEL, SOON_SECONDS
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.channels import DELAYED_CHANNEL, SOON_SECONDS
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import Pool
 
 

@@ -15,7 +15,7 @@ import secrets
 import time
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.notifier import notify
+from lapinq_core.db.notify.notifier import notify
 from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from lapinq_core.alerts import messages
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
 from lapinq_core.durable.links import DecisionPruning

@@ -8,7 +8,7 @@ a minute. While there are few, nearly every look begins there.
 import math
 import time
 
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
 from lapinq_core.tasks.due_notices import DueTimer

@@ -12,10 +12,10 @@ from lapinq_api.overload.database import Database
 from lapinq_api.state import MAX_PAGE_QUERIES, Connected, State
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
-from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import DONE_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier, joined
+from lapinq_core.db.notify import ready_notices
+from lapinq_core.db.notify.channels import DONE_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier, joined
 from lapinq_core.people.keys import ACCESS_CHANNEL
 from lapinq_core.tasks.due_notices import delayed_notifier
 

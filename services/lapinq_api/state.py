@@ -25,8 +25,8 @@ from lapinq_core.batching import waiting
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.loops import Loop, Service, pause_for, stop_all

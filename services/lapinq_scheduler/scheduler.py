@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from lapinq_core.db.channels import DELAYED_CHANNEL
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.channels import DELAYED_CHANNEL
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.monitoring.metrics import Metrics

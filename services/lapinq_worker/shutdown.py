@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome
 from lapinq_core.runtime.loops import pause_for, succeed

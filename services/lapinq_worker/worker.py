@@ -11,16 +11,16 @@ from functools import partial
 
 from prometheus_client.core import Metric
 
-from lapinq_core.db.channels import (
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.notify.channels import (
     BREAKERS_CHANNEL,
     DELAYED_CHANNEL,
     READY_CHANNEL,
     WAIT_CHANNEL,
     WATCH_CHANNEL,
 )
-from lapinq_core.db.errors import is_away
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier, done_notifier
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier, done_notifier
 from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.outcome import WorkerLost

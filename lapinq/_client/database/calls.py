@@ -35,8 +35,8 @@ from lapinq._client.transaction.insertion import Refused, accepted_one
 from lapinq._client.transaction.on_psycopg import OnAsyncConnection
 from lapinq._client.transaction.storing import astore
 from lapinq_core.batching.database import Overloaded
-from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused, translated
+from lapinq_core.db.notify.channels import DELAYED_CHANNEL, READY_CHANNEL
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests import refusals
 from lapinq_core.domain.requests.enqueue import read_task
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from lapinq._client.calling.calls import Call
     from lapinq._client.database.process import Running
     from lapinq._client.transaction.statements import Row, Statement
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
     from lapinq_core.domain.tasks.state import Status
     from lapinq_core.domain.tasks.task import NewTask
     from lapinq_core.intake.enqueueing import Taken

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lapinq._client.database.pooled import NotSent, Pooled
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import Result, ResultWaits
-from lapinq_core.db.channels import DONE_CHANNEL, WAIT_CHANNEL
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier, joined
+from lapinq_core.db.notify.channels import DONE_CHANNEL, WAIT_CHANNEL
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier, joined
 from lapinq_core.tasks.due_notices import delayed_notifier
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from lapinq._client.transaction.statements import Row, Statement
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import msgspec
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import Enqueue, EnqueueBatch
 from lapinq._client.transaction.statements import Statement
-from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS, Notice
+from lapinq_core.db.notify.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS, Notice
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.requests.enqueue import TaskReader

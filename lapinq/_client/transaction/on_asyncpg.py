@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from lapinq._client.transaction.statements import Row, Statement
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
 
     T = TypeVar("T")
 

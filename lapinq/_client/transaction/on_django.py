@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lapinq._client.transaction.statements import Row, Statement
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
 
 _UNSENT = "lapinq_unsent_notices"
 """The attribute of a connection with the notices of its transaction."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, LiteralString
 
     from lapinq._client.transaction.statements import Row, Statement
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
 
     T = TypeVar("T")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lapinq._client.transaction.connections import SyncConnection
     from lapinq._client.transaction.statements import Placeholder, Row, Statement
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
 
 _UNSENT = "lapinq_unsent_notices"
 

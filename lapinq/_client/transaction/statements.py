@@ -15,7 +15,7 @@ from lapinq_core.intake.new_tasks import encoded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
 
     Row = Sequence[Any]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lapinq._client.calling.calls import Storing
     from lapinq._client.transaction.connections import AsyncConnection, SyncConnection
     from lapinq._client.transaction.statements import Row
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
 
     T = TypeVar("T")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lapinq._client.calling.calls import EnqueueWorkflow
     from lapinq._client.transaction.connections import AsyncConnection
-    from lapinq_core.db.channels import Notice
+    from lapinq_core.db.notify.channels import Notice
     from lapinq_core.domain.requests.workflows import Member, NewWorkflow
 
 

@@ -19,8 +19,8 @@ from prometheus_client.core import Metric
 from lapinq_api.overload.database import BUDGET_SECONDS, Database
 from lapinq_api.overload.fair_share import CALLER, SERVER
 from lapinq_core.db.connection_metrics import connection_metrics
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.lookup.measure import QueueMeasures, count_startable, measure

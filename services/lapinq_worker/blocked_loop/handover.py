@@ -12,7 +12,7 @@ from typing import Protocol
 
 import psycopg
 
-from lapinq_core.db.notifier import notify
+from lapinq_core.db.notify.notifier import notify
 from lapinq_core.db.pool import connect_pinned
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted

@@ -9,7 +9,7 @@ Shares follow from the workers' places in the fleet (`Place`), which each heartb
 may believe to have the same, and both answer, or none does at once.
 """
 
-from lapinq_core.db.ready_notices import ARCS, RING, ReadyNotice, channel_of, opposite
+from lapinq_core.db.notify.ready_notices import ARCS, RING, ReadyNotice, channel_of, opposite
 from lapinq_core.fleet.workers import Place
 
 LATER_SECONDS = 0.02

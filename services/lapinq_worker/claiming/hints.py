@@ -4,7 +4,7 @@ import asyncio
 import math
 from typing import NamedTuple
 
-from lapinq_core.db import ready_notices
+from lapinq_core.db.notify import ready_notices
 from lapinq_worker.claiming.answering import pause_before_answer
 from lapinq_worker.claiming.member import Member
 from lapinq_worker.claiming.queue_choice import QueueChoice

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import Metric
 
 from lapinq_core.db.connection_metrics import connection_metrics
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import Pool
 from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.loop_times import LoopTimes

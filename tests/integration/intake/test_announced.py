@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 import psycopg
 import pytest
 
-from lapinq_core.db import ready_notices
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify import ready_notices
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.intake.announced import flush, may_start_now, take_in_announced, take_in_ready

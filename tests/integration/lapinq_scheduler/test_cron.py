@@ -5,7 +5,7 @@ from asyncio import Event, TaskGroup
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from lapinq_core.db import ready_notices
+from lapinq_core.db.notify import ready_notices
 from lapinq_core.db.rows import first_value, maybe_row
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings

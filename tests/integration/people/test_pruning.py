@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.accounts.account import Role

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.limits import breakers

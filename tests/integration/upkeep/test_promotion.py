@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.db.rows import all_rows
 from lapinq_core.tasks.due_notices import DueTimer

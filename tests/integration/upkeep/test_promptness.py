@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lapinq_core.db.channels import DELAYED_CHANNEL, SOON_SECONDS
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.channels import DELAYED_CHANNEL, SOON_SECONDS
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.intake.enqueueing import Taken, take_in

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.domain.tasks.decide import Drop, Fail, Retry

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from lapinq_core.db import ready_notices
-from lapinq_core.db.ready_notices import ALL_CHANNELS
+from lapinq_core.db.notify import ready_notices
+from lapinq_core.db.notify.ready_notices import ALL_CHANNELS
 
 LISTEN = sql.SQL("; ").join(sql.SQL("LISTEN {}").format(sql.Identifier(one)) for one in sorted(ALL_CHANNELS))
 

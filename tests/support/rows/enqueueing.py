@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from lapinq_core.db.notifier import notify
+from lapinq_core.db.notify.notifier import notify
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake import enqueueing
 from tests.support.rows.factories import Conn

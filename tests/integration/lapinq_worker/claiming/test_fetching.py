@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_core.db.notifier import notify, send
+from lapinq_core.db.notify.notifier import notify, send
+from lapinq_core.db.notify.ready_notices import packed
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.db.ready_notices import packed
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming import full_scans, inbox, unanswered

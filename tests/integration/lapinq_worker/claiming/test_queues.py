@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.db.notifier import notify
+from lapinq_core.db.notify.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.fleet.workers import Place

@@ -9,8 +9,8 @@ import asyncio
 
 import pytest
 
-from lapinq_core.db.channels import READY_CHANNEL
-from lapinq_core.db.notifier import notify
+from lapinq_core.db.notify.channels import READY_CHANNEL
+from lapinq_core.db.notify.notifier import notify
 from lapinq_core.intake import enqueueing
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.claiming.fire_and_forget import FireAndForget

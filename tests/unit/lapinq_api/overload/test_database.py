@@ -11,7 +11,7 @@ from lapinq_api.wire.errors import NoTurn
 from lapinq_core.batching import enqueue_batcher
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.tasks.unique import Unique

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from lapinq_core.db.channels import READY_CHANNEL, Notice
-from lapinq_core.db.ready_notices import ALL_CHANNELS, RING, ReadyNotice, packed, read
+from lapinq_core.db.notify.channels import READY_CHANNEL, Notice
+from lapinq_core.db.notify.ready_notices import ALL_CHANNELS, RING, ReadyNotice, packed, read
 from lapinq_core.fleet.workers import ALONE, Place
 from lapinq_worker.claiming.answering import LATER_SECONDS, channels_for, pause_before_answer
 

@@ -13,7 +13,7 @@ import pytest
 
 from lapinq import AsyncTaskQueue, TaskQueue
 from lapinq.errors import RequestRefused, ServerUnavailable
-from lapinq_core.db import ready_notices
+from lapinq_core.db.notify import ready_notices
 from tests.support.database import ready_channels
 from tests.support.database.postgres import private_database
 from tests.support.database.proxy import proxy

@@ -6,7 +6,7 @@ What these do to a task is in `tests/integration/tasks/actions`.
 import httpx
 import psycopg
 
-from lapinq_core.db.channels import WATCH_CHANNEL
+from lapinq_core.db.notify.channels import WATCH_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
 from tests.support.database.invariants import check_invariants

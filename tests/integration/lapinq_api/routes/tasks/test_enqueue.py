@@ -15,8 +15,8 @@ from lapinq_api import state
 from lapinq_api.overload.admission import Admission
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
-from lapinq_core.db.channels import DELAYED_CHANNEL
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.channels import DELAYED_CHANNEL
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.enqueue import EnqueueRequest
 from lapinq_core.domain.tasks.task import NewTask

@@ -15,7 +15,7 @@ from lapinq_api.overload import database as overload
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.db.errors import ValueRefused
-from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.notify.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.idempotency import Answered, Earlier, Key

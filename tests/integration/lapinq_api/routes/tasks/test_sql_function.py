@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.db import ready_notices
+from lapinq_core.db.notify import ready_notices
 from tests.support.programs.processes import REPOSITORY
 
 pytestmark = pytest.mark.http

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from psycopg import OperationalError
 
-from lapinq_core.db.listener import Listener
+from lapinq_core.db.notify.listener import Listener
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lapinq_core.db.channels import READY_CHANNEL, Notice
+from lapinq_core.db.notify.channels import READY_CHANNEL, Notice
 
 RING = 1 << 16
 ARCS = 32

@@ -14,9 +14,9 @@ from contextlib import suppress
 
 import psycopg
 
-from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL, Notice
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.notify import ready_notices
+from lapinq_core.db.notify.channels import DONE_CHANNEL, READY_CHANNEL, Notice
 from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 

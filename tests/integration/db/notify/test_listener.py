@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from lapinq_core.db import listener as listener_module
 from lapinq_core.db import pool
-from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import notify
+from lapinq_core.db.notify import listener as listener_module
+from lapinq_core.db.notify.listener import Listener
+from lapinq_core.db.notify.notifier import notify
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lapinq_core.db.channels import READY_CHANNEL
-from lapinq_core.db.ready_notices import ALL_CHANNELS, FEW_TASKS, ReadyNotice, packed, read
+from lapinq_core.db.notify.channels import READY_CHANNEL
+from lapinq_core.db.notify.ready_notices import ALL_CHANNELS, FEW_TASKS, ReadyNotice, packed, read
 
 
 def test_notices_tell_the_queue_and_how_many_tasks_it_got() -> None:
@@ -21,7 +21,7 @@ def test_notices_tell_the_queue_and_how_many_tasks_it_got() -> None:
 def test_a_payload_of_another_form_means_one_task_at_least_and_the_same_turn_for_all(
     payload: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lapinq_core.db.ready_notices.time.time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr("lapinq_core.db.notify.ready_notices.time.time", lambda: 1_800_000_000.0)
     notice = read(payload)
     assert (notice.queue, notice.count, notice.is_counted) == ("mail", 1, False)
     assert notice == read(payload) != ReadyNotice("mail", 1, read("print").turn, is_counted=False)

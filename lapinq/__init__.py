@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from lapinq.workflow_ref import WorkflowRef
     from lapinq_core.domain.tasks.awaited import AsyncCurrentTask
     from lapinq_core.domain.tasks.context import CurrentTask, current_task
+    from lapinq_core.domain.tasks.diagnostics.task_filter import TaskFilter
     from lapinq_core.domain.tasks.durable.step import step
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
-    from lapinq_core.domain.tasks.task_filter import TaskFilter
 
 __all__ = [
     "AsyncCurrentTask",
@@ -94,7 +94,7 @@ _NAMES = {
     "lapinq_core.domain.tasks.durable.step": ("step",),
     "lapinq_core.domain.tasks.middleware": ("Middleware",),
     "lapinq_core.domain.tasks.retry": ("Backoff", "Delays", "FixedDelay"),
-    "lapinq_core.domain.tasks.task_filter": ("TaskFilter",),
+    "lapinq_core.domain.tasks.diagnostics.task_filter": ("TaskFilter",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -21,7 +21,7 @@ from lapinq_core.domain.error_groups import (
     OTHER_KIND,
     fingerprint_of,
 )
-from lapinq_core.domain.tasks.traceback_text import own_frame
+from lapinq_core.domain.tasks.diagnostics.traceback_text import own_frame
 from lapinq_core.error_groups.shapes import Shape
 from lapinq_core.tasks.filters import first_line
 

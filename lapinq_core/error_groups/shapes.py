@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
+from lapinq_core.domain.tasks.diagnostics.traceback_text import Owner, owner_of
 from lapinq_core.tasks.filters import UNQUOTED_HOLES, first_line, kind_of
 
 MAX_SOURCE = 200

@@ -6,7 +6,7 @@ import psycopg
 
 from lapinq_core.db.rows import maybe_row
 from lapinq_core.db.statements import sql_of
-from lapinq_core.domain.tasks.profile import Profile, unpacked
+from lapinq_core.domain.tasks.diagnostics.profile import Profile, unpacked
 
 sql = sql_of(__name__)
 

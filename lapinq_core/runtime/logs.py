@@ -18,8 +18,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lapinq_core.domain.log_time import log_time
-from lapinq_core.domain.tasks.task_filter import TaskFilter
-from lapinq_core.domain.tasks.task_lines import IN_THE_TEXT, TASKS, Subject
+from lapinq_core.domain.tasks.diagnostics.task_filter import TaskFilter
+from lapinq_core.domain.tasks.diagnostics.task_lines import IN_THE_TEXT, TASKS, Subject
 
 _AT_FIRST = len(vars(logging.makeLogRecord({})))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}

@@ -23,8 +23,8 @@ from lapinq_core.db.notify.listener import Listener
 from lapinq_core.db.notify.notifier import Notifier, done_notifier
 from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import make_pool
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS
 from lapinq_core.domain.tasks.outcome import WorkerLost
-from lapinq_core.domain.tasks.task_lines import TASKS
 from lapinq_core.fleet import workers
 from lapinq_core.importing import load_middleware
 from lapinq_core.intake.enqueueing import Taken

@@ -10,9 +10,9 @@ from collections import Counter
 from typing import NamedTuple, assert_never
 
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry, decide
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS, log_completed, log_end
 from lapinq_core.domain.tasks.outcome import Outcome, Snoozed, Suspended, Throttled
 from lapinq_core.domain.tasks.retry import RetryPolicy
-from lapinq_core.domain.tasks.task_lines import TASKS, log_completed, log_end
 from lapinq_core.runtime.logs import line_handler
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import CANCELLED, FAILED, RETRIED, SNOOZED, SUSPENDED

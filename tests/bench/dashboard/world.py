@@ -24,7 +24,7 @@ from lapinq_api.credentials.passwords import Passwords
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.statements import split
 from lapinq_core.domain.error_groups import COUNT_SPANS, MAX_SAMPLES, fingerprint_of
-from lapinq_core.domain.tasks.traceback_text import own_frame
+from lapinq_core.domain.tasks.diagnostics.traceback_text import own_frame
 from lapinq_core.error_groups.shapes import Shape, shape_of
 from tests.bench.dashboard import seed
 from tests.bench.dashboard.seed import Kind, connect, run

@@ -21,8 +21,8 @@ from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.requests.workflows import read_workflow
+from lapinq_core.domain.tasks.diagnostics.profile import Frame, collapsed, packed
 from lapinq_core.domain.tasks.functions.registered import Registered
-from lapinq_core.domain.tasks.profile import Frame, collapsed, packed
 from lapinq_core.error_groups import recording
 from lapinq_core.figures import rollups, task_rollups
 from lapinq_core.fleet import workers

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from lapinq_core.db.rows import one_row
 from lapinq_core.domain.ids import new_id
-from lapinq_core.domain.tasks.profile import collapsed, packed
+from lapinq_core.domain.tasks.diagnostics.profile import collapsed, packed
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.profiles import get_profile

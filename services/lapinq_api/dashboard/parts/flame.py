@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lapinq_core.domain.tasks.profile import WAITING, Frame, Profile
-from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
+from lapinq_core.domain.tasks.diagnostics.profile import WAITING, Frame, Profile
+from lapinq_core.domain.tasks.diagnostics.traceback_text import Owner, owner_of
 
 MIN_SHARE = 0.1
 """Percent of the width; narrower boxes are not drawn."""

@@ -13,7 +13,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import moment
-from lapinq_core.domain.tasks.profile import Profile, ProfileError
+from lapinq_core.domain.tasks.diagnostics.profile import Profile, ProfileError
 from lapinq_core.lookup import profiles
 
 

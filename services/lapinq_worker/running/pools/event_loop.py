@@ -24,8 +24,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, cast
 
 from lapinq_core.domain.tasks.context import running
+from lapinq_core.domain.tasks.diagnostics.task_lines import log_start
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Raised, TimedOut, WorkerLost
-from lapinq_core.domain.tasks.task_lines import log_start
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job

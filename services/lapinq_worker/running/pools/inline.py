@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from lapinq_core.domain.errors import OtherVersion, Suspend, TimeLimit
 from lapinq_core.domain.tasks.context import running
+from lapinq_core.domain.tasks.diagnostics.task_lines import log_completed, log_start
 from lapinq_core.domain.tasks.outcome import Completed, Outcome
-from lapinq_core.domain.tasks.task_lines import log_completed, log_start
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.outcomes import raised, returned
 

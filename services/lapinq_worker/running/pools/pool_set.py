@@ -2,8 +2,8 @@
 
 import logging
 
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS
 from lapinq_core.domain.tasks.outcome import Outcome
-from lapinq_core.domain.tasks.task_lines import TASKS
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.pools.event_loop import EventLoopPool

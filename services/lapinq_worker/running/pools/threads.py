@@ -17,8 +17,8 @@ import threading
 import time
 from collections import deque
 
+from lapinq_core.domain.tasks.diagnostics.task_lines import log_start
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, TimedOut, Unstarted
-from lapinq_core.domain.tasks.task_lines import log_start
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job

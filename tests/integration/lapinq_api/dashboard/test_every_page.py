@@ -12,8 +12,8 @@ import pytest
 from lapinq_api.dashboard.page.view import Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_core.domain.annotations.form_fields import form_fields
+from lapinq_core.domain.tasks.diagnostics.profile import Frame, collapsed, packed
 from lapinq_core.domain.tasks.functions.registered import Registered
-from lapinq_core.domain.tasks.profile import Frame, collapsed, packed
 from lapinq_core.error_groups import recording
 from lapinq_core.fleet import workers
 from lapinq_core.schedules import firing, schedules

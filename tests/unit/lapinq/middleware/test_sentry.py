@@ -13,7 +13,7 @@ from sentry_sdk.transport import Transport
 from lapinq import Cancel, RetryError, Snooze, TimeLimit
 from lapinq.middleware.sentry import Sentry
 from lapinq_core.domain.errors import Suspend
-from lapinq_core.domain.tasks.task_lines import TASKS, log_end
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS, log_end
 from tests.unit.lapinq.middleware.attempts import araising, attempt, raising
 from tests.unit.lapinq_worker.claims import make_claim
 

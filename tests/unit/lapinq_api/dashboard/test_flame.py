@@ -1,7 +1,7 @@
 """A profile as a flame graph and as a table."""
 
 from lapinq_api.dashboard.parts.flame import Box, flame_of, functions_of
-from lapinq_core.domain.tasks.profile import WAITING, Frame, Profile, collapsed
+from lapinq_core.domain.tasks.diagnostics.profile import WAITING, Frame, Profile, collapsed
 
 MAIN, MAIL, SEND = (Frame(name, f"/srv/app/{name}.py", 1) for name in ("main", "mail", "send"))
 LIBRARY = Frame("post", "/srv/.venv/lib/python3.12/site-packages/http.py", 7)

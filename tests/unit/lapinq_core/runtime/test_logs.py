@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.context import running
-from lapinq_core.domain.tasks.task_lines import TASKS, log_completed, log_end
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS, log_completed, log_end
 from lapinq_core.runtime.logs import LineHandler, configure_logging, line_handler
 from tests.unit.lapinq_core.domain.tasks.test_context import Recorded
 from tests.unit.lapinq_worker.claims import make_claim

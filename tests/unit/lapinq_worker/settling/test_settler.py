@@ -6,8 +6,8 @@ from io import StringIO
 
 import pytest
 
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS
 from lapinq_core.domain.tasks.outcome import Completed, Raised
-from lapinq_core.domain.tasks.task_lines import TASKS
 from lapinq_core.runtime.logs import LineHandler
 from lapinq_worker.settling.settler import MAX_BACKLOG, MAX_BACKLOG_CHARACTERS, Settler
 from tests.support.sample import tasks

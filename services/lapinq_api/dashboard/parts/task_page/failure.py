@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lapinq_api.dashboard.parts.task_page.traceback import last_frame
+from lapinq_core.domain.tasks.diagnostics.traceback_text import Frame
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.domain.tasks.traceback_text import Frame
 from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
 
 MAX_ERROR = 500

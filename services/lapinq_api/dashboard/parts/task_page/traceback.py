@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lapinq_core.domain.tasks.traceback_text import Frame, Owner, Trace, read_traceback
+from lapinq_core.domain.tasks.diagnostics.traceback_text import Frame, Owner, Trace, read_traceback
 
 MAX_FRAMES = 10
 """Frames of one exception that are shown at once. Recursion gives hundreds."""

@@ -14,7 +14,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import moment, whole_number
 from lapinq_core.domain.queue_filter import Readable, includes
-from lapinq_core.domain.tasks.profile import WAITING, Profile, ProfileError
+from lapinq_core.domain.tasks.diagnostics.profile import WAITING, Profile, ProfileError
 from lapinq_core.lookup import profiles
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import TaskNames

@@ -12,7 +12,7 @@ from asyncio.events import Handle
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
-from lapinq_core.domain.tasks.profile import MAX_DEPTH
+from lapinq_core.domain.tasks.diagnostics.profile import MAX_DEPTH
 
 
 def _code(owner: object, name: str) -> CodeType | None:

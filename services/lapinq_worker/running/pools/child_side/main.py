@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS, log_start
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome, Unstarted, Unstorable
-from lapinq_core.domain.tasks.task_lines import TASKS, log_start
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_worker.running.job import Target

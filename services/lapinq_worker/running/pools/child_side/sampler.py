@@ -16,8 +16,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import lapinq_core
-from lapinq_core.domain.tasks.profile import MAX_STACKS, WAITING, Frame, collapsed, packed
-from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
+from lapinq_core.domain.tasks.diagnostics.profile import MAX_STACKS, WAITING, Frame, collapsed, packed
+from lapinq_core.domain.tasks.diagnostics.traceback_text import Owner, owner_of
 from lapinq_worker.running.pools.child_side.awaited import LOOP, awaited, idle_task
 
 INTERVAL_SECONDS = 0.005

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.domain.tasks.profile import MAX_DEPTH
+from lapinq_core.domain.tasks.diagnostics.profile import MAX_DEPTH
 from lapinq_worker.running.pools.child_side.awaited import awaited
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.domain.tasks.diagnostics.profile import WAITING, Profile, unpacked
+from lapinq_core.domain.tasks.diagnostics.traceback_text import Owner, owner_of
 from lapinq_core.domain.tasks.outcome import Completed, Outcome
-from lapinq_core.domain.tasks.profile import WAITING, Profile, unpacked
-from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
 from lapinq_worker.running.pools.calling import AROUND_THE_FUNCTION, call
 from lapinq_worker.running.pools.child_side import sampler as module
 from lapinq_worker.running.pools.child_side.sampler import Sampler

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from lapinq_api.dashboard.page import words
-from lapinq_core.domain.tasks.profile import WAITING, Frame, collapsed, packed
+from lapinq_core.domain.tasks.diagnostics.profile import WAITING, Frame, collapsed, packed
 from lapinq_core.domain.tasks.state import Status
 
 pytestmark = pytest.mark.http

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lapinq_core.domain.tasks.task_lines import TASKS, log_completed, log_end, log_start
+from lapinq_core.domain.tasks.diagnostics.task_lines import TASKS, log_completed, log_end, log_start
 from tests.unit.lapinq_worker.claims import make_claim
 
 CLAIM = make_claim(id="7", module_path="shop", task_name="send", queue_name="mail", request_id="r-7")

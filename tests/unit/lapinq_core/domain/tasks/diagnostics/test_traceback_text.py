@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_core.domain.tasks.traceback_text import Link, Owner, Trace, own_frame, owner_of, read_traceback
+from lapinq_core.domain.tasks.diagnostics.traceback_text import (
+    Link,
+    Owner,
+    Trace,
+    own_frame,
+    owner_of,
+    read_traceback,
+)
 
 
 def text_of(function: Callable[[], Any]) -> str:

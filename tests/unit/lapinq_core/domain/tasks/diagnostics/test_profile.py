@@ -6,8 +6,8 @@ import zlib
 import msgspec
 import pytest
 
-from lapinq_core.domain.tasks import profile as module
-from lapinq_core.domain.tasks.profile import (
+from lapinq_core.domain.tasks.diagnostics import profile as module
+from lapinq_core.domain.tasks.diagnostics.profile import (
     MAX_BYTES,
     MAX_DEPTH,
     Frame,

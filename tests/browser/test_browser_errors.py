@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
+from tests.support.eventually import eventually
 from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
@@ -30,6 +31,5 @@ def test_what_goes_wrong_in_a_page_is_noticed_and_nothing_else(
     ):
         assert trouble not in found()
         page.evaluate(f"{{ {script} }}")
-        page.wait_for_load_state("networkidle")
-        assert trouble in found(), script
+        eventually(lambda trouble=trouble: trouble in found())
     browser_errors.expect(".")

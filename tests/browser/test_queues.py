@@ -1,11 +1,14 @@
 """Queues and their policies in a browser."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue, UserPage
 from tests.support.pages.browser_errors import BrowserErrors
+from tests.support.sample.gate import Gate
 
 pytestmark = pytest.mark.http
 
@@ -129,9 +132,10 @@ def hold_keys(admin: httpx.Client, enqueue: Enqueue, queue: str, count: int, **l
 
 
 def test_blocked_keys_are_freed_one_by_one_and_all_that_match(
-    page: Page, admin: httpx.Client, enqueue: Enqueue, axe: CheckAccess
+    page: Page, admin: httpx.Client, enqueue: Enqueue, axe: CheckAccess, tmp_path: Path
 ) -> None:
-    hold_keys(admin, enqueue, "devices", 12, **SAMPLE, task_name="sleep", args=[3])
+    gate = Gate(tmp_path / "gate")
+    hold_keys(admin, enqueue, "devices", 12, **SAMPLE, task_name="wait_at", args=[gate.path])
     page.goto("/queue?name=devices")
     table = page.get_by_role("region", name="Blocked keys")
     expect(table.get_by_role("button", name="Start next of")).to_have_count(12)
@@ -145,6 +149,7 @@ def test_blocked_keys_are_freed_one_by_one_and_all_that_match(
     expect(table.get_by_role("button", name="Start next of device-11")).to_have_count(0)
     expect(table.locator("#key-device-11 th a")).to_be_focused()
     assert abs(page.evaluate("scrollY") - before) < 100
+    gate.open()
     expect(table.locator("#key-device-11")).to_have_count(0)
     table.get_by_role("link", name="See all").click()
     expect(page.get_by_role("heading", name="Blocked keys of devices")).to_be_visible()

@@ -1,11 +1,8 @@
 """The client of the only server, which is killed again and again: each enqueue returns, and is stored once."""
 
 import itertools
-import socket
 import threading
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -13,7 +10,7 @@ import pytest
 from lapinq import TaskQueue
 from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
-from tests.support.programs.processes import ApiProcess
+from tests.support.programs.processes import ApiProcess, reserved_port
 from tests.support.sample import tasks
 
 pytestmark = pytest.mark.slow
@@ -64,12 +61,3 @@ def test_enqueues_amid_which_the_server_is_killed_return_and_are_stored_once(dat
         assert len(ids) == len(set(ids))
         assert set(ids) == stored()
         check_invariants(database, [str(task_id) for task_id in ids])
-
-
-@contextmanager
-def reserved_port() -> Generator[int]:
-    """A port that a server can listen on again and again, and that nobody else gets in between."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]

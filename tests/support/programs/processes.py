@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Self
 
@@ -136,6 +138,15 @@ class ApiProcess(Program):
     @property
     def url(self) -> str:
         return self.said(r"http://[\w.:\[\]]+:\d+").group(0)
+
+
+@contextmanager
+def reserved_port() -> Generator[int]:
+    """A port that a server can listen on again and again, and that nobody else gets in between."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 class TlsServer(Program):

@@ -38,7 +38,7 @@ async def test_the_slowest_that_ended_in_the_window_come_first(conn: Conn) -> No
     assert [task.seconds for task in await slowest.of_queue(conn, Window.DAY, "a")][:2] == [99.0, 9.0]
 
 
-async def test_a_window_is_read_by_the_index_of_its_queue_or_name(conn: Conn) -> None:
+async def test_a_window_is_read_by_the_index_of_its_queue_or_name(database: str, conn: Conn) -> None:
     await conn.execute(
         "INSERT INTO lapinq_task_rollups (span, since, queue_name, task_name, slow_ids, slow_seconds)"
         " SELECT span, date_bin(make_interval(secs => span), lapinq_now(), to_timestamp(0))"

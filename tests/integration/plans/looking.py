@@ -58,8 +58,9 @@ async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> No
                     pages = statement.later
                 if is_outdated and statement.stale is not None:
                     rows_allowed, pages = statement.stale
-                assert touched(found) <= rows_allowed, why
-                assert blocks(found) <= pages + statement.dead * dead + CATALOGUE_PAGES * is_outdated, why
+                assert touched(found) <= rows_allowed, f"{why}: {touched(found)} rows"
+                pages += statement.dead * dead + CATALOGUE_PAGES * is_outdated
+                assert blocks(found) <= pages, f"{why}: {blocks(found)} pages"
 
 
 async def _rolled_back(conn: Conn, statement: Statement, rows: Any, executed: int) -> Plan:

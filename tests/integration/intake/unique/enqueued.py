@@ -1,16 +1,21 @@
 """Enqueues tasks with unique keys, as every server does."""
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from lapinq_core.db.rows import first_value
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Next
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.tasks.unique import Debounce, OnConflict, Unique
-from lapinq_core.intake.idempotency import Answered, Asked, store
+from lapinq_core.intake.idempotency import Answered, Asked, UniqueKeyBusy, store
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.rows.factories import Conn, new_task
+
+Result = TypeVar("Result")
 
 
 def unique(until: str | float = "finished", on_conflict: OnConflict = "return", **values: Any) -> NewTask:
@@ -37,6 +42,14 @@ async def put_one(conn: Conn, task: NewTask) -> tuple[str, str]:
     what = "replaced" if answer.met.replaced else "existing" if answer.met.existing else "stored"
     assert (what == "stored") == (task_id == task.id)
     return what, task_id
+
+
+async def patiently(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Tries again while the key is locked, as the server does: a try waits 20 ms for it."""
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(UniqueKeyBusy):
+                return await attempt()
 
 
 async def args_of(conn: Conn, task_id: str) -> list[Any]:

@@ -1,10 +1,8 @@
 """A requeued task has its key again or stays; clean-up deletes the keys that no task holds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -17,7 +15,7 @@ from lapinq_core.intake.idempotency import UniqueKeyBusy
 from lapinq_core.intake.unique_keys import UniqueConflict
 from lapinq_core.tasks import actions, bulk
 from lapinq_core.upkeep.unique_key_pruning import prune
-from tests.integration.intake.unique.enqueued import debounced, end, put_one, unique
+from tests.integration.intake.unique.enqueued import debounced, end, patiently, put_one, unique
 from tests.support.database.invariants import check_rows
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import (
@@ -34,8 +32,6 @@ from tests.support.rows.factories import (
 from tests.support.rows.walks import one_step
 from tests.support.tries import tries
 
-Result = TypeVar("Result")
-
 
 async def _failed(conn: Conn, **values: Any) -> str:
     _, task_id = await put_one(conn, unique(**values))
@@ -48,14 +44,6 @@ async def _failed(conn: Conn, **values: Any) -> str:
 async def _requeue(conn: Conn, task_id: str) -> str | None:
     async with conn.transaction():
         return await actions.requeue(conn, task_id, by="lisa")
-
-
-async def _patiently(attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """Tries again while the key is locked, as the server does: a try waits 20 ms for it."""
-    async with asyncio.timeout(20):
-        while True:
-            with suppress(UniqueKeyBusy):
-                return await attempt()
 
 
 @pytest.mark.parametrize("is_pruned", [True, False])
@@ -126,11 +114,11 @@ async def test_of_a_requeue_and_an_enqueue_at_once_one_gives_way(connections: Co
 
         async def requeue(task_id: str = first) -> bool:
             try:
-                return await _patiently(lambda: _requeue(two, task_id)) is not None
+                return await patiently(lambda: _requeue(two, task_id)) is not None
             except UniqueConflict:
                 return False
 
-        (what, _), is_requeued = await asyncio.gather(_patiently(lambda: put_one(one, unique())), requeue())
+        (what, _), is_requeued = await asyncio.gather(patiently(lambda: put_one(one, unique())), requeue())
         assert (what == "stored") != is_requeued
         held = await claim(one, await add_worker(one), 5)
         assert len(held) == 1

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 import msgspec
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -105,6 +107,9 @@ _FOR_ALL = {
     "sparkline": sparkline,
     "column": Column,
 }
+_MAX_ROWS = 2000
+"""Rows that are kept: of some four kilobytes each."""
+_rows: dict[tuple[Audience, str, str, bytes], Markup] = {}
 _STRANGER = Actor(kind=ActorKind.USER, name="a stranger")
 
 
@@ -168,7 +173,18 @@ def fragment(template: str, audience: Audience, /, **values: Any) -> str:
     """Renders `template`, a part of a page, for `audience`."""
     texts = texts_in(audience.locale)
     with words.written_in(audience.numbers):
-        return _templates.get_template(template).render(_FOR_ALL, t=texts, audience=audience, **values)
+        given = {"t": texts, "audience": audience, "row": partial(row, audience)}
+        return _templates.get_template(template).render(_FOR_ALL, **given, **values)
+
+
+def row(audience: Audience, template: str, up: str, /, **values: Any) -> Markup:
+    """A row of a list, rendered once for equal values: most rows stay as they are from look to look."""
+    key = (audience, template, up, msgspec.msgpack.encode(values))
+    html = _rows.pop(key, None) or Markup(fragment(template, audience, up=up, **values))  # noqa: S704  # escaped there
+    _rows[key] = html  # at the end
+    if len(_rows) > _MAX_ROWS:
+        del _rows[next(iter(_rows))]
+    return html
 
 
 def _answer(

@@ -5,7 +5,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from starlette.requests import Request
 
+from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page.sorting import PARAMETER as SORT
 from lapinq_api.dashboard.page.sorting import sorting
 from lapinq_api.dashboard.page.view import PageAddress, View
@@ -67,11 +69,9 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         found = await scan(look_at_types, chosen)
     else:
         found = await scan(look, chosen, GroupOrder(order.by), descending=order.is_descending)
-    queues = await scan(inspect.count_queues, readable)
     return {
         **_form(address),
         "problem": None,
-        "queues": sorted({one.queue_name for one in queues} | {group.queue_name for group in found.groups}),
         "order": order,
         "tabs": [_tab(each, found.counts, query, shown) for each in GroupState],
         "shown": shown,
@@ -116,6 +116,12 @@ def _changed(query: Mapping[str, str], **changes: str | None) -> str:
     return urlencode({name: text for name, text in {**query, **changes}.items() if text is not None})
 
 
+async def load_queues(state: State, request: Request) -> dict[str, Any]:
+    """The names that the form offers. They stand outside the parts: no look needs them."""
+    queues = await state.database.scan(inspect.count_queues, actor_of(request).queues)
+    return {"queues": [one.queue_name for one in queues]}
+
+
 VIEW = View(
     path="/errors",
     template="errors.html",
@@ -126,4 +132,5 @@ VIEW = View(
     parameters=frozenset({_STATE, SORT, _BY, *_FILTERS}),
     is_list=True,
     on_invalid=on_invalid,
+    personal=load_queues,
 )

@@ -29,6 +29,7 @@ from lapinq_api.dashboard.parts.task_list.task_query import (
     read_search,
     seconds_ago,
 )
+from lapinq_api.dashboard.views.operating import errors
 from lapinq_api.dashboard.views.tasks import bulk_actions
 from lapinq_api.operations.filters.several import join
 from lapinq_api.operations.filters.task import queues_of
@@ -115,10 +116,9 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     if chosen.named_arguments is not None:
         chosen = await scan(with_positions, chosen)
     # Each may take as long as the whole page.
-    found, counted, queues, of_keys, active = await asyncio.gather(
+    found, counted, of_keys, active = await asyncio.gather(
         scan(search, narrowed(chosen, readable), TASKS_SHOWN, seconds=_search_seconds(address)),
         scan(count, narrowed(msgspec.structs.replace(chosen, before=None), readable)),
-        scan(inspect.count_queues, readable),
         _of_keys(state, parameters.get("task_name"), readable),
         bulk_actions.load_active(state, readable),
     )
@@ -138,7 +138,6 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "problem": None,
         "unknown": None,
         "of_keys": of_keys,
-        "queues": [queue.queue_name for queue in queues],
         "found": found,
         "counted": counted,
         "is_first": _CURSOR not in parameters,
@@ -316,13 +315,14 @@ def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, A
     }
 
 
-async def load_saved_views(state: State, request: Request) -> dict[str, Any]:
+async def load_around(state: State, request: Request) -> dict[str, Any]:
+    """The viewer's saved views, and the names of queues that the form offers."""
     session: Session | None = request.scope.get(SESSION_KEY)  # None with the key in the settings
-    if session is None:
-        return {"saved_views": None}
-    may_read_all = session.actor.may_read(None)
-    views = await state.database.run(saved_views.list_for, session.user_id, "tasks", shared=may_read_all)
-    return {"saved_views": views}
+    views = None
+    if session is not None:
+        may_read_all = session.actor.may_read(None)
+        views = await state.database.run(saved_views.list_for, session.user_id, "tasks", shared=may_read_all)
+    return {"saved_views": views, **await errors.load_queues(state, request)}
 
 
 PARAMETERS = frozenset((*_FILTERS, *_LEGACY, ZONE, _COLUMNS, _CURSOR, _FAR, _WORDS))
@@ -339,5 +339,5 @@ VIEW = View(
     check=check,
     canonical=canonical,
     on_invalid=on_invalid,
-    personal=load_saved_views,
+    personal=load_around,
 )

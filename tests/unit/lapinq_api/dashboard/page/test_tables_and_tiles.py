@@ -6,8 +6,9 @@ from collections import Counter
 import jinja2
 import pytest
 
-from lapinq_api.dashboard.page import words
-from lapinq_api.dashboard.page.rendering import Column
+from lapinq_api.dashboard.page import rendering, words
+from lapinq_api.dashboard.page.audience import Audience
+from lapinq_api.dashboard.page.rendering import Column, row
 from lapinq_api.dashboard.page.sorting import sorting
 from lapinq_api.dashboard.page.sparkline import sparkline
 from lapinq_api.dashboard.page.texts import texts_in
@@ -67,3 +68,24 @@ def test_each_share_can_be_seen_and_what_waits_leaves_a_gap() -> None:
     assert shares(completed=9_999, blocked=1) == [("completed", 0, 95.99)]
     everything = dict.fromkeys(("completed", "failed", "expired", "cancelled", "deleted", "running"), 5)
     assert sum(width for _, _, width in shares(**everything)) == pytest.approx(100, abs=0.1)
+
+
+def test_a_row_is_rendered_once_for_equal_values_and_for_each_audience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rendering, "_MAX_ROWS", 3)
+    admin, reader = (
+        Audience(locale="en", is_admin=is_admin, grants=frozenset(), is_read_only=False, queues=None)
+        for is_admin in (True, False)
+    )
+
+    def badge(audience: Audience, count: int) -> str:
+        return row(audience, "badge.html", "", badge="errors", count=count)
+
+    first = badge(admin, 3)
+    assert badge(reader, 3) is not first
+    assert badge(admin, 4) != first
+    assert badge(admin, 3) is first
+    for count in (5, 6, 7):
+        badge(admin, count)
+    assert badge(admin, 3) is not first, "few are kept"

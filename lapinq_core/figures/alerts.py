@@ -12,7 +12,7 @@ from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.queue_filter import Readable, as_list, includes
 from lapinq_core.figures import levels
-from lapinq_core.figures.levels import GrowingQueue, Looks
+from lapinq_core.figures.levels import GrowingQueue
 from lapinq_core.figures.stuck_workers import StuckWorker, find_stuck
 
 sql = sql_of(__name__)
@@ -152,13 +152,8 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     counts: Mapping[str, int] = {}
 
 
-async def current(
-    conn: psycopg.AsyncConnection, readable: Readable = None, looks: Looks | None = None
-) -> Alerts:
-    """All current alerts; of these queues only what is about them, as nothing else says which queue it concerns.
-
-    `looks` are the samples of this moment, if the caller has read them.
-    """
+async def current(conn: psycopg.AsyncConnection, readable: Readable = None) -> Alerts:
+    """All current alerts; of these queues only what is about them, as nothing else says which queue it concerns."""
     counts: dict[str, int] = {}
     chosen = {"queues": as_list(readable)}
     unserved, counts["unserved"] = await _first(conn, sql("unserved_queues"), UnservedQueue, **chosen)
@@ -168,7 +163,7 @@ async def current(
     standing = {queue.queue_name for queue in (*unserved, *paused, *breakers)}
     growing = [
         queue
-        for queue in (looks or await levels.looks(conn)).growing()
+        for queue in (await levels.looks(conn)).growing()
         if includes(readable, queue.queue_name) and queue.queue_name not in standing
     ]
     counts["growing"] = len(growing)

@@ -13,7 +13,7 @@ from lapinq_api.state import MAX_PAGE_QUERIES, Connected, State
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
 from lapinq_core.db.notify import ready_notices
-from lapinq_core.db.notify.channels import DONE_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
+from lapinq_core.db.notify.channels import ACTS_CHANNEL, DONE_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
 from lapinq_core.db.notify.listener import Listener
 from lapinq_core.db.notify.notifier import Notifier, joined
 from lapinq_core.people.keys import ACCESS_CHANNEL
@@ -46,6 +46,10 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
             changes = Changes()
             for channel in ready_notices.ALL_CHANNELS:
                 listener.subscribe(channel, changes.on_notify)
+            acted = Notifier(database.pool, ACTS_CHANNEL, joined)
+            acts = Changes()
+            listener.subscribe(ACTS_CHANNEL, lambda _: state.long_windows.forget_brief())
+            listener.subscribe(ACTS_CHANNEL, acts.on_notify)
             keys = KeyCache(database, group)
             listener.subscribe(ACCESS_CHANNEL, keys.on_notify)
             access_changes = Changes()
@@ -58,11 +62,12 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
                 group.create_task(database.gate.run()),
                 group.create_task(interest.run()),
                 group.create_task(watched.run()),
+                group.create_task(acted.run()),
                 group.create_task(waiting.run()),
                 group.create_task(listener.run(stop)),
                 group.create_task(keys.run(stop)),
             ]
-            gauges = Gauges(database, (notifier, delayed, interest, watched), listener)
+            gauges = Gauges(database, (notifier, delayed, interest, watched, acted), listener)
             state.connect(
                 Connected(
                     database=database,
@@ -74,6 +79,8 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
                     keys=keys,
                     gauges=gauges,
                     changes=changes,
+                    acts=acts,
+                    acted=acted,
                     access_changes=access_changes,
                     default_password=default_password,
                     page_queries=asyncio.Semaphore(MAX_PAGE_QUERIES),

@@ -56,6 +56,8 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     keys: KeyCache
     gauges: Gauges
     changes: Changes
+    acts: Changes
+    acted: Notifier
     access_changes: Changes
     default_password: DefaultPassword
     page_queries: asyncio.Semaphore
@@ -162,6 +164,17 @@ class State:
     def changes(self) -> Changes:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().changes
+
+    @property
+    def acts(self) -> Changes:
+        """Changes that users made, here or with another server. Raises as `changes` does."""
+        return self._open().acts
+
+    def on_act(self, user_id: str) -> None:
+        """A user has changed something, and wants to see it: wakes all live pages, also those of other servers."""
+        self.long_windows.forget_brief()
+        if self._connected is not None:
+            self._connected.acted.wake([user_id])
 
     @property
     def access_changes(self) -> Changes:

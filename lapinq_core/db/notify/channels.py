@@ -12,6 +12,8 @@ DONE_CHANNEL = "lapinq_done"
 """Ids of such tasks that have ended, separated by spaces; servers listen."""
 WATCH_CHANNEL = "lapinq_watch"
 """Ids of running tasks whose log somebody looks at, separated by spaces; workers listen."""
+ACTS_CHANNEL = "lapinq_acts"
+"""Ids of users who have changed something in the dashboard, separated by spaces; servers listen."""
 BREAKERS_CHANNEL = "lapinq_breakers"
 """A task name that got or lost a circuit breaker; workers listen."""
 SOON_SECONDS = 1.0

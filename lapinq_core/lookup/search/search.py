@@ -37,9 +37,9 @@ from lapinq_core.tasks.inspect import TaskLine
 
 sql = sql_of(__name__)
 
-SEARCH_SECONDS = 0.035
+SEARCH_SECONDS = 0.03
 """How long a search scans. Loading the page takes a few milliseconds more."""
-COUNT_SECONDS = 0.03
+COUNT_SECONDS = 0.025
 MAX_COUNTED = 10_000
 INITIAL_WINDOW = 500
 _FIRST = "00000000-0000-0000-0000-000000000000"

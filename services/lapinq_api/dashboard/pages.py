@@ -46,6 +46,7 @@ async def view_page(state: State, request: Request, view: View) -> Response:
     address, actor = view.address(request.path_params, query), actor_of(request)
     try:
         view.check_viewer(state, actor, address)
+        state.long_windows.forget_brief()  # who opens a page sees it as it is now
         values = await view.load(state, address, actor.queues)
         await badges.refresh(state)
         if view.personal:

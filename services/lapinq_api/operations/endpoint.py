@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from lapinq_api.auth.sessions import session_of
+from lapinq_api.auth.sessions import SESSION_KEY, session_of
 from lapinq_api.credentials.caller import actor_of, check, is_read_checked, refusal_of, refuse_reading
 from lapinq_api.state import State
 from lapinq_api.wire.query import read_query
@@ -115,6 +115,8 @@ class Endpoint:
         response = await operation.handler(self._state, request)
         if operation.needs is Needs.READ_OF_QUEUE and not is_read_checked(request):
             raise RuntimeError(f"{operation.handler.__name__} did not check which queue it read")
+        if operation.method != "GET" and (session := scope.get(SESSION_KEY)) is not None:
+            self._state.on_act(str(session.user_id))
         await response(scope, receive, send)
 
 

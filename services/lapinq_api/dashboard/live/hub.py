@@ -2,7 +2,8 @@
 
 A feed is a page with its parameters, for those who may read the same queues. While it has viewers, it is loaded every
 two seconds, or soon after a change. The pause grows with the cost of loading, so that viewers use only a share of the
-process. A viewer gets the difference from what they were sent before, which is encoded once for all.
+process; what a user of the dashboard did is shown without it. A viewer gets the difference from what they were sent
+before, which is encoded once for all.
 """
 
 import asyncio
@@ -94,7 +95,7 @@ class Feed:
         CALLER.set(LIVE_PAGES)
         loop = asyncio.get_running_loop()
         while not self._state.stopping.is_set():
-            news = self._state.changes.next()
+            news, act = self._state.changes.next(), self._state.acts.next()
             self._missing.clear()
             began = loop.time()
             try:
@@ -106,8 +107,9 @@ class Feed:
             await asyncio.sleep(0)  # lets the viewers send
             least = LIST_INTERVAL_SECONDS if self._view.is_list else MIN_INTERVAL_SECONDS
             pause = max(least, COST_FACTOR * (loop.time() - began))
-            await pause_for(pause, self._state.stopping, self._missing)
-            await pause_for(INTERVAL_SECONDS, news, self._missing, self._state.stopping)
+            await pause_for(MIN_INTERVAL_SECONDS, self._state.stopping, self._missing)
+            await pause_for(pause - MIN_INTERVAL_SECONDS, act, self._state.stopping, self._missing)
+            await pause_for(INTERVAL_SECONDS, news, act, self._missing, self._state.stopping)
 
     async def _update(self) -> None:
         try:

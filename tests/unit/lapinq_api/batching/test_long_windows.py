@@ -1,4 +1,4 @@
-"""Figures of a long window are read once for many looks; those of a short one at each."""
+"""Figures are read once for many looks, those of a long window for longer."""
 
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -30,13 +30,30 @@ async def looks(windows: LongWindows, read: Read, *wanted: tuple[Window, str]) -
     return [await windows.read(read, CONN, window, queue) for window, queue in wanted]
 
 
-async def test_a_long_window_is_read_once_and_a_short_or_old_one_at_each_look() -> None:
-    for windows, window, seen in (
-        (LongWindows(), Window.WEEK, [1, 1, 1]),
-        (LongWindows(), Window.HOUR, [1, 2, 3]),
-        (LongWindows(kept_share=0), Window.WEEK, [1, 2, 3]),
-    ):
-        assert await looks(windows, reader()[1], *[(window, "a")] * 3) == seen
+async def test_each_is_read_once_until_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(long_windows.time, "monotonic", lambda: now)
+    windows, wanted = LongWindows(), [(Window.WEEK, "a"), (Window.HOUR, "a")]
+    _, read = reader()
+    for passed, seen in ((0, [1, 2]), (1.9, [1, 2]), (2.1, [1, 3]), (59.9, [1, 4]), (60.1, [5, 4])):
+        now = 1000.0 + passed
+        assert await looks(windows, read, *wanted) == seen
+
+
+async def test_after_a_change_what_is_kept_briefly_is_read_again() -> None:
+    windows = LongWindows()
+    wanted = [(Window.WEEK, "a"), (Window.HOUR, "a")]
+    asked, read = reader()
+    assert await looks(windows, read, *wanted) == [1, 2]
+    windows.forget_brief()
+    assert await looks(windows, read, *wanted) == [1, 3]
+
+    async def overtaken(conn: psycopg.AsyncConnection, window: Window, queue: str) -> int:
+        windows.forget_brief()  # somebody changes it meanwhile
+        return await read(conn, window, queue)
+
+    del asked[:]
+    assert await looks(windows, overtaken, *wanted, *wanted) == [1, 2, 1, 3]
 
 
 async def test_each_window_and_queue_and_question_has_its_own() -> None:

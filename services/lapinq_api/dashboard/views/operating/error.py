@@ -1,5 +1,6 @@
 """One group of errors: an example, how often it happens, where, and what can be done about it."""
 
+import asyncio
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -23,7 +24,7 @@ from lapinq_core.lookup.search.search import search
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.queues import MAX_REASON
 
-SEARCH_SECONDS = 0.03
+SEARCH_SECONDS = 0.025
 TASKS_LOOKED_AT = 200
 TASKS_SHOWN = 10
 
@@ -36,9 +37,11 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         raise Refused(HTTPStatus.NOT_FOUND, "there is no group of errors with this id")
     now = datetime.now(UTC)
     tasks = filter_of(group)
-    found = await scan(search, read_search(tasks, now), TASKS_LOOKED_AT, seconds=SEARCH_SECONDS)
+    found, (day, month, has_sample, around) = await asyncio.gather(
+        scan(search, read_search(tasks, now), TASKS_LOOKED_AT, seconds=SEARCH_SECONDS),
+        scan(_look, group, readable),
+    )
     breakdown = await scan(break_down, [task.id for task in found.tasks])
-    day, month, has_sample, around = await scan(_look, group, readable)
     return {
         "group": group,
         "tasks": urlencode(tasks),

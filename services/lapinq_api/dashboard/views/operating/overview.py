@@ -1,12 +1,16 @@
-"""The overview: what needs attention, and what happens in all queues. Everything comes from one snapshot."""
+"""The overview: what needs attention, and what happens in all queues.
 
+What needs attention is read beside the rest, for all who look within a while. The rest comes from one snapshot.
+"""
+
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import psycopg
 
-from lapinq_api.batching.long_windows import LongWindows
+from lapinq_api.batching.long_windows import BRIEF_SECONDS, LongWindows
 from lapinq_api.dashboard.page.sorting import Sorting, sorting
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.tiles import tiles_of
@@ -17,7 +21,9 @@ from lapinq_core.domain.figures import Window
 from lapinq_core.domain.limits.breaker import BreakerState
 from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.error_groups import trends
+from lapinq_core.error_groups.trends import TopGroup
 from lapinq_core.figures import alerts, levels, rollups, task_rollups
+from lapinq_core.figures.alerts import Alerts
 from lapinq_core.figures.task_rollups import Task, Usual
 from lapinq_core.lookup import overview
 from lapinq_core.lookup.overview import QueueNow, RunningNow
@@ -79,8 +85,14 @@ class QueueRow(msgspec.Struct, frozen=True):
 async def load(state: State, address: PageAddress, readable: Readable) -> dict[str, Any]:
     window = window_of(address)
     order = sorting(address.query, {name: name != "name" for name in _COLUMNS}, "-attention")
+    scan, long = state.database.scan, state.long_windows
+    found, (told, groups) = await asyncio.gather(
+        scan(_read, long, window, order, readable), scan(_read_troubles, long, window, readable)
+    )
     return {
-        **await state.database.scan(_read, state.long_windows, window, order, readable),
+        **found,
+        "alerts": told,
+        "groups": groups,
         "window": window,
         "windows": list(Window),
         "order": order,
@@ -100,16 +112,13 @@ async def _read(
     conn: psycopg.AsyncConnection, long: LongWindows, window: Window, order: Sorting, readable: Readable
 ) -> dict[str, Any]:
     async with snapshot(conn):
-        looks = await levels.looks(conn)
-        now = await overview.read(conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST, looks=looks)
+        now = await overview.read(conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST)
         lines, brief, idle = _parted([QueueRow(queue) for queue in now.queues], order)
         shown = frozenset(line.queue.queue_name for line in lines)
         history = await long.hold(SPARKLINES_KEPT, rollups.sparklines, conn, shown)
         series = await long.read(rollups.series, conn, window, readable)
         levels_seen = await levels.series(conn, window, readable)
-        told = await alerts.current(conn, readable, looks)
         running, usual = now.running[:MAX_RUNNING], await usual_of(conn, long, now.running[:MAX_RUNNING])
-        groups = await trends.top(conn, window.seconds, readable=readable)
     return {
         "seen": now,
         "lines": lines,
@@ -119,11 +128,21 @@ async def _read(
         "oldest": min((queue.waiting_since for queue in now.queues if queue.waiting_since), default=None),
         "series": series,
         "tiles": tiles_of(series, levels_seen, now.ready, now.totals["running"]),
-        "alerts": told,
-        "groups": groups,
         "running": running,
         "usual": usual,
     }
+
+
+async def _read_troubles(
+    conn: psycopg.AsyncConnection, long: LongWindows, window: Window, readable: Readable
+) -> tuple[Alerts, list[TopGroup]]:
+    told = await long.hold(BRIEF_SECONDS, _current_alerts, conn, readable)
+    return told, await long.hold(BRIEF_SECONDS, trends.top, conn, window.seconds, readable=readable)
+
+
+async def _current_alerts(conn: psycopg.AsyncConnection, readable: Readable) -> Alerts:
+    async with snapshot(conn):
+        return await alerts.current(conn, readable)
 
 
 def _parted(

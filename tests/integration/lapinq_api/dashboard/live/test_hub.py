@@ -4,16 +4,20 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 
 from lapinq_api.app import build_app
+from lapinq_api.batching import long_windows
 from lapinq_api.dashboard.live import hub, web_socket
 from lapinq_api.dashboard.live.hub import Feed, Hub
 from lapinq_api.dashboard.live.published import PUBLISHED
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.view import PageAddress, View, Views
+from lapinq_api.dashboard.views import overview
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -21,9 +25,13 @@ from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import inspect
 from tests.integration.lapinq_api.dashboard.live.conftest import hear_until, opened, say
-from tests.support.eventually import eventually_async
+from tests.integration.lapinq_api.routes.tasks.test_bulk_actions import start
+from tests.integration.lapinq_api.routes.tasks.test_bulk_bounds import holding, walking
+from tests.support.database.running import on_connections
+from tests.support.eventually import eventually, eventually_async
 from tests.support.http.people import log_in
 from tests.support.http.serving import serving
+from tests.support.rows.factories import enqueue
 
 pytestmark = pytest.mark.http
 
@@ -133,6 +141,54 @@ async def test_a_feed_ends_with_its_last_viewer(api_database: str) -> None:
         with feeds.watching(looks.view, NOTHING, ENGLISH) as anew:
             assert anew is not feed
             await looked(anew, 1)
+
+
+async def test_what_a_user_did_is_looked_at_at_once_by_all_servers(
+    api_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "COST_FACTOR", 1e6)
+    async with living(api_database) as (state, looks), living(api_database) as (other, _):
+        with (
+            Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed,
+            Hub(other).watching(looks.view, NOTHING, ENGLISH) as elsewhere,
+        ):
+            await looked(feed, 1)
+            await looked(elsewhere, 1)
+            seen = state.acts.next(), other.acts.next()
+            counts = feed.update_count, elsewhere.update_count
+            state.on_act("1")
+            await asyncio.gather(*(each.wait() for each in seen))
+            await looked(feed, counts[0] + 1)
+            await looked(elsewhere, counts[1] + 1)
+
+
+def test_what_a_user_does_shows_at_once(
+    api_database: str, db: psycopg.Connection, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (long_windows, overview):
+        monkeypatch.setattr(module, "BRIEF_SECONDS", 3600.0)
+    [task] = on_connections(api_database, partial(enqueue, queue_name=queue))
+    with (
+        serving(build_app(Settings(database_url=api_database))) as client,
+        opened(client, Cookie=f"lapinq_session={log_in(client)}") as socket,
+    ):
+
+        def shown(part: str) -> str:
+            return hear_until(socket, lambda said: part in said.get("parts", {}))["parts"][part]
+
+        say(socket, type="auth")
+        say(socket, type="watch", page="")
+        assert "resume" not in shown("overview-alerts")
+        for verb, is_told in (("pause", True), ("resume", False)):
+            assert client.post(f"/api/v1/queues/{queue}/{verb}").is_success
+            assert ("resume" in shown("overview-alerts")) is is_told
+        with holding(api_database, task):
+            started = start(client, "delete", queue=queue)
+            eventually(lambda: walking(db) == 1)
+            say(socket, type="watch", page="tasks")
+            assert started["id"] in shown("bulk-active")
+            assert client.post(f"/api/v1/bulk-actions/{started['id']}/stop").is_success
+            assert started["id"] not in shown("bulk-active")
 
 
 async def test_a_change_is_looked_at_and_what_fails_says_why_until_the_next(

@@ -24,7 +24,7 @@ from lapinq_core.figures.alerts import (
     PausedQueue,
     UnservedQueue,
 )
-from lapinq_core.figures.levels import GrowingQueue, Looks
+from lapinq_core.figures.levels import GrowingQueue
 from lapinq_core.figures.stuck_workers import StuckWorker
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, enqueue, pause
@@ -162,7 +162,7 @@ def test_what_nobody_does_and_what_slows_everything_is_told_or_that_all_is_well(
     assert "All well" not in html
     now = datetime.now(UTC)
 
-    async def everything(_conn: psycopg.AsyncConnection, _readable: Readable, _looks: Looks) -> Alerts:
+    async def everything(_conn: psycopg.AsyncConnection, _readable: Readable) -> Alerts:
         return Alerts(
             unserved=[UnservedQueue("</li>", 2, 3.0, True)],
             has_worker=False,

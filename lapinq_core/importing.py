@@ -25,6 +25,7 @@ from lapinq_core.domain.tasks.functions.handling import HANDLING, Handling
 from lapinq_core.domain.tasks.functions.import_in_progress import here
 from lapinq_core.domain.tasks.functions.registered import DEFAULTS, Registered
 from lapinq_core.domain.tasks.middleware import Middleware
+from lapinq_core.domain.tasks.retry import planned_delays
 from lapinq_core.runtime.users_traceback import LAPINQ, users_traceback
 
 MARK = "__lapinq_task__"
@@ -239,7 +240,7 @@ def _describe(name: str, found: object, module_path: str) -> Registered:
     except Exception:  # noqa: BLE001  # user code: as above
         stated = None
     options: dict[str, Any] = dict(cast("dict[str, Any]", stated)) if type(stated) is dict else {}
-    queue = options.pop("queue_name", None)
+    queue, handling = options.pop("queue_name", None), _handling(found)
     return Registered(
         task_name=name,
         module_path=defined_in if isinstance(defined_in, str) else module_path,
@@ -248,7 +249,8 @@ def _describe(name: str, found: object, module_path: str) -> Registered:
             option: value for option, value in options.items() if isinstance(value, str | int | float | bool)
         },
         parameters=form_fields(_unwrapped(found)),
-        version=handling.version if (handling := _handling(found)) else None,
+        version=handling.version if handling else None,
+        retry_delays=planned_delays(handling.retry) if handling and handling.retry else [],
     )
 
 

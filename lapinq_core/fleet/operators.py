@@ -1,7 +1,7 @@
 """What operators see of workers, and what they request of them. The workers' own calls are in `workers`."""
 
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 import psycopg
@@ -86,6 +86,14 @@ class RegisteredTask(Registered, frozen=True, kw_only=True):
     workers: list[str]
 
 
+class Function(NamedTuple):
+    """What workers say of a function: the parameters that may be given by position, in order, and the `retry_delays` of
+    `Registered`. Without a worker nothing is known."""
+
+    positional: list[str]
+    retry_delays: list[float] | None
+
+
 class Fleet(msgspec.Struct, frozen=True):
     """Workers, live ones first, then by name; and how many are left out."""
 
@@ -93,18 +101,21 @@ class Fleet(msgspec.Struct, frozen=True):
     more: int
 
 
-async def list_workers(conn: psycopg.AsyncConnection, max_tasks: int = MAX_TASKS) -> Fleet:
-    """All workers, including those that died recently; at most `MAX_WORKERS`, and the number of the others.
+async def list_workers(
+    conn: psycopg.AsyncConnection, max_tasks: int = MAX_TASKS, queues: Readable = None
+) -> Fleet:
+    """All workers, or those that serve one of `queues`, including those that died recently; at most `MAX_WORKERS`, and
+    the number of the others.
 
     With `max_tasks` 0 their tasks are neither listed nor counted.
     """
-    rows = await _list(conn, id=None, limit=MAX_WORKERS, max_tasks=max_tasks)
+    rows = await _list(conn, queues=as_list(queues), limit=MAX_WORKERS, max_tasks=max_tasks)
     return Fleet([_details.decode(text) for _, text in rows], rows[0][0] - len(rows) if rows else 0)
 
 
 async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDetails | None:
     """The worker; None if there is none with this id, for example because it deregistered."""
-    rows = await _list(conn, id=worker_id, limit=1, max_tasks=MAX_TASKS)
+    rows = await _list(conn, worker_id=worker_id, limit=1, max_tasks=MAX_TASKS)
     return _details.decode(rows[0][1]) if rows else None
 
 
@@ -124,17 +135,20 @@ async def find_registered(
     return _within(readable, await first_value(conn, sql("find_registered"), params, prepare=True))
 
 
-async def positional_names(
+async def find_function(
     conn: psycopg.AsyncConnection, task_name: str, module_path: str, queue_name: str
-) -> list[str]:
-    """The names of the function's parameters that may be given by position, in order.
-
-    Empty if no living worker that serves the queue reports them.
-    """
+) -> Function:
+    """As a living worker that serves the queue reports it."""
     params = {"task_name": task_name, "module_path": module_path, "queue": queue_name}
     row = await maybe_row(conn, sql("find_parameters"), params, prepare=True)
-    known = [] if row is None else _parameters.decode(row[0])
-    return [each.name for each in known if each.given in {Given.POSITION, Given.EITHER}]
+    if row is None:
+        return Function([], None)
+    parameters, delays = row
+    known = _parameters.decode(parameters)
+    return Function(
+        [each.name for each in known if each.given in {Given.POSITION, Given.EITHER}],
+        None if delays is None else _delays.decode(delays),
+    )
 
 
 async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[float]:
@@ -174,10 +188,19 @@ def _within(readable: Readable, found: str) -> list[RegisteredTask]:
     return tasks if readable is None else [task for task in tasks if task.queue_name in readable]
 
 
-async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int, str]]:
-    return await all_rows(conn, sql("list_workers"), params)
+async def _list(
+    conn: psycopg.AsyncConnection,
+    *,
+    limit: int,
+    max_tasks: int,
+    worker_id: str | None = None,
+    queues: list[str] | None = None,
+) -> list[tuple[int, str]]:
+    params = {"id": worker_id, "queues": queues, "limit": limit, "max_tasks": max_tasks}
+    return await all_rows(conn, sql("list_workers"), params, prepare=True)
 
 
 _parameters = msgspec.json.Decoder(list[TaskParameter])
+_delays = msgspec.json.Decoder(list[float])
 _registered = msgspec.json.Decoder(list[RegisteredTask])
 _details = msgspec.json.Decoder(WorkerDetails)

@@ -105,6 +105,15 @@ def planned_waits(policy: RetryPolicy) -> tuple[float, float] | None:
     return retry_wait(policy, 1, 0.5), retry_wait(policy, policy.max_retries, 0.5)
 
 
+def planned_delays(schedule: RetrySchedule) -> list[float]:
+    """The delays in seconds before the retries, without their random share; the last one repeats."""
+    policy = RetryPolicy(schedule=schedule)
+    delays = [retry_wait(policy, attempt, 0.5) for attempt in range(1, MAX_RETRIES + 1)]
+    while len(delays) > 1 and delays[-1] == delays[-2]:
+        delays.pop()
+    return delays
+
+
 def as_schedule(given: RetrySchedule | Sequence[float]) -> RetrySchedule:
     """A list of seconds as `Delays`. Raises `InvalidValue`, and TypeError if it is not a list."""
     if isinstance(given, FixedDelay | Backoff | Delays):

@@ -7,6 +7,7 @@ SELECT coalesce(json_agg(o ORDER BY o.module_path, o.options, o.parameters, o.ve
                task -> 'options' AS options,
                task -> 'parameters' AS parameters,
                task ->> 'version' AS version,
+               task -> 'retry_delays' AS retry_delays,
                coalesce(json_agg(w.name ORDER BY w.name)
                         FILTER (WHERE %(queues)s::text[] IS NULL OR w.queues IS NULL OR w.queues && %(queues)s::text[]), '[]')
                    AS workers

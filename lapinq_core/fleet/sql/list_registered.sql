@@ -25,6 +25,7 @@ SELECT coalesce(json_agg(o ORDER BY o.module_path, o.task_name, o.options, o.par
                task -> 'options' AS options,
                task -> 'parameters' AS parameters,
                task ->> 'version' AS version,
+               task -> 'retry_delays' AS retry_delays,
                (SELECT coalesce(json_agg(name ORDER BY name), '[]')
                   FROM json_array_elements(t.names) AS part
                  CROSS JOIN json_array_elements_text(part) AS name) AS workers

@@ -1,5 +1,5 @@
 -- Workers, live ones first, then by name: how many there are, and each as JSON text with its oldest claims. `id`
--- selects one; NULL selects all.
+-- selects one, `queues` those that serve one of these queues; NULL selects all.
 -- Locks nothing. Reads all of lapinq_workers, where dead workers stay for a day, and unless `max_tasks` is 0 lapinq_running
 -- once, which has no index by worker. It looks up the names of the tasks shown by primary key, one by one, whatever the
 -- planner estimates.
@@ -7,8 +7,8 @@ WITH chosen AS MATERIALIZED (
     SELECT *,
            count(*) OVER () AS total
       FROM lapinq_workers
-     WHERE %(id)s::uuid IS NULL
-        OR id = %(id)s::uuid
+     WHERE (%(id)s::uuid IS NULL OR id = %(id)s::uuid)
+       AND (%(queues)s::text[] IS NULL OR queues IS NULL OR queues && %(queues)s::text[])
      ORDER BY dead_at IS NOT NULL, name, started_at, id
      LIMIT %(limit)s::integer
 ), held AS MATERIALIZED (

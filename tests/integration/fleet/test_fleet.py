@@ -106,9 +106,13 @@ async def test_the_living_come_first_and_the_rest_is_counted(
         await add_worker(conn, name=name)
     found = await operators.list_workers(conn)
     assert ([worker.name for worker in found.workers], found.more) == (["b", "c", "d", "a"], 0)
+    await add_worker(conn, name="e", queues=["mail"])
+    for queues, names in (({"mail", "video"}, "bcdea"), ({"video"}, "bcda")):
+        found = await operators.list_workers(conn, queues=queues)
+        assert "".join(worker.name for worker in found.workers) == names
     monkeypatch.setattr(operators, "MAX_WORKERS", 2)
     found = await operators.list_workers(conn)
-    assert ([worker.name for worker in found.workers], found.more) == (["b", "c"], 2)
+    assert ([worker.name for worker in found.workers], found.more) == (["b", "c"], 3)
 
 
 async def test_the_tasks_held_for_longest_are_shown(conn: Conn) -> None:
@@ -302,7 +306,12 @@ async def test_the_list_asks_only_for_the_tasks_that_it_shows(connections: Conne
     await claim(conn, worker, 100)
     await conn.execute("ANALYZE lapinq_running, lapinq_workers")
     for which in (None, worker):
-        params = {"id": which, "limit": operators.MAX_WORKERS, "max_tasks": operators.MAX_TASKS}
+        params = {
+            "id": which,
+            "queues": None,
+            "limit": operators.MAX_WORKERS,
+            "max_tasks": operators.MAX_TASKS,
+        }
         found = await plan(plain, "list_workers", params)
         assert set(scanned_whole(found)) <= {"lapinq_running", "lapinq_workers"}
         of_tasks = [
@@ -319,7 +328,7 @@ def send(to: str, copies: int = 1) -> None: ...
 
 
 async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_workers(conn: Conn) -> None:
-    mail = Registered("send", "shop.mail", "mail", {"priority": 5}, form_fields(send), "2")
+    mail = Registered("send", "shop.mail", "mail", {"priority": 5}, form_fields(send), "2", [5, 60])
     old, video = Registered("send", "shop.mail", "mail", {}), Registered("cut", "shop.video", None, {})
     for name, tasks in (
         ("b", [video, mail]),
@@ -339,7 +348,9 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
     listed = await operators.list_registered(conn)
     assert [one.parameters for one in listed if one.workers == ["a", "b"]] == [mail.parameters]
     assert [one.parameters for one in listed if one.workers == ["old"]] == [None]
-    assert {one.version for one in listed if one.workers == ["a", "b"]} == {"2"}
+    assert {(one.version, *(one.retry_delays or ())) for one in listed if one.workers == ["a", "b"]} == {
+        ("2", 5, 60)
+    }
     found = [(one.task_name, one.options, one.workers) for one in listed]
     assert sorted(found, key=str) == [
         ("cut", {}, ["b"]),
@@ -349,7 +360,7 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
     assert await operators.find_registered(conn, "send") == [one for one in listed if one.task_name == "send"]
     assert await operators.find_registered(conn, "none") == []
     for named, queue, names in ((mail.module_path, "mail", ["to", "copies"]), ("none", "mail", [])):
-        assert await operators.positional_names(conn, "send", named, queue) == names
+        assert (await operators.find_function(conn, "send", named, queue)).positional == names
     await conn.execute("UPDATE lapinq_workers SET queues = '{video}' WHERE name <> 'b'")
     for told in (
         await operators.list_registered(conn, {"mail"}),
@@ -358,9 +369,10 @@ async def test_the_tasks_that_living_workers_know_are_listed_once_with_their_wor
         assert sorted((one.workers for one in told), key=str) == [["b"], []], (
             "who serves no readable queue is not named"
         )
-    assert await operators.positional_names(conn, "send", mail.module_path, "video") == ["to", "copies"]
+    function = await operators.find_function(conn, "send", mail.module_path, "video")
+    assert function == (["to", "copies"], [5, 60])
     await conn.execute("UPDATE lapinq_workers SET queues = '{video}'")
-    assert await operators.positional_names(conn, "send", mail.module_path, "mail") == []
+    assert await operators.find_function(conn, "send", mail.module_path, "mail") == ([], None)
     of_modules = [await workers.has_module(conn, module) for module in (mail.module_path, "none")]
     assert of_modules == ["a", None]
     await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")

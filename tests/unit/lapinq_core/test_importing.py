@@ -227,7 +227,7 @@ def test_a_registered_task_says_how_its_calls_are_enqueued_and_what_its_function
     write(
         "defining",
         "other = TaskQueue(queue_name='mail', default_ttl_seconds=60)\n"
-        "@other.task(max_retries=5, timeout=2, webhook_url='http://a/?token=1', version='2')\n"
+        "@other.task(max_retries=5, retry=[1, 60, 60], timeout=2, webhook_url='http://a/?token=1', version='2')\n"
         "def one(to: str, copies: int = 1): ...\n"
         "class Odd:\n"
         "    __lapinq_task__ = 'odd'\n"
@@ -244,9 +244,10 @@ def test_a_registered_task_says_how_its_calls_are_enqueued_and_what_its_function
             "mail",
             {"max_retries": 5, "priority": 0, "timeout": 2, "ttl_seconds": 60},
             version="2",
+            retry_delays=[1, 60],
         ),
-        Registered("odd", "defining", None, {}),
-        Registered("two", "importing", "default", {"priority": 0}),
+        Registered("odd", "defining", None, {}, retry_delays=[]),
+        Registered("two", "importing", "default", {"priority": 0}, retry_delays=[]),
     ]
     assert [(one.name, one.type, one.is_required) for one in found[0].parameters or []] == [
         ("to", "str", True),

@@ -14,7 +14,8 @@ class Registered(msgspec.Struct, frozen=True):
     """`queue_name` is where its calls go, None if that is unknown. `options` are those that its decorator sets.
 
     `parameters` is None if they are unknown, as with a worker of an earlier release. `version` is that of the function,
-    None if it has none.
+    None if it has none. `retry_delays` are those in seconds that its decorator plans, of which the last one repeats:
+    empty if the task's options decide, None if that is unknown, as with a worker of an earlier release.
     """
 
     task_name: str
@@ -23,3 +24,4 @@ class Registered(msgspec.Struct, frozen=True):
     options: dict[str, Any]
     parameters: list[TaskParameter] | None = None
     version: str | None = None
+    retry_delays: list[float] | None = None

@@ -4,7 +4,7 @@ While a page is rendered, `written_in` sets how its reader's region writes numbe
 """
 
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from lapinq_api.dashboard.page.number_style import NEUTRAL, NumberStyle
 from lapinq_core.domain.schedules.schedule_words import sentence_of
-from lapinq_core.domain.tasks.retry import RetryPolicy, planned_waits
+from lapinq_core.domain.tasks.retry import Delays, RetryPolicy, planned_waits
 
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -34,9 +34,12 @@ def written_in(style: NumberStyle) -> Generator[None]:
 
 
 def seconds(value: float | None) -> str:
-    """A duration: "12 ms", "3.4 s", "42 s"; from a minute on in two units, "1 h 40 min", "2 d"; a dash for None."""
+    """A duration: "<1 ms", "12 ms", "3.4 s", "42 s"; from a minute on in two units, "1 h 40 min", "2 d"; a dash for
+    None."""
     if value is None:
         return "–"
+    if 0 < value < 0.001:
+        return "<1 ms"
     if value < 0.9995:
         return f"{max(value, 0) * 1000:.0f} ms"
     if value < 9.95:
@@ -138,9 +141,12 @@ class _Retried(Protocol):
     retry_backoff: bool
 
 
-def waits(options: _Retried) -> tuple[float, float] | None:
-    """The first and last delay before a retry, as planned."""
-    return planned_waits(RetryPolicy(options.max_retries, options.retry_delay, options.retry_backoff))
+def waits(options: _Retried, of_function: Sequence[float]) -> tuple[float, float] | None:
+    """The first and last delay before a retry, as planned: by the function, or else by the options."""
+    schedule = Delays(tuple(of_function)) if of_function else None
+    return planned_waits(
+        RetryPolicy(options.max_retries, options.retry_delay, options.retry_backoff, schedule)
+    )
 
 
 def percent(value: float) -> str:

@@ -144,5 +144,6 @@ def test_the_tasks_that_workers_know_are_listed(command_database: str, at_server
         "queue_name": "mail",
         "options": {"max_retries": 9, "priority": 0},
         "version": "2",
+        "retry_delays": None,
         "workers": ["a", "b", "c", "d"],
     }

@@ -19,6 +19,7 @@ from lapinq_core.domain.schedules.preview import PlannedTime, next_times
 from lapinq_core.domain.schedules.schedule import when
 from lapinq_core.figures.alerts import LATE_SECONDS
 from lapinq_core.fleet import operators
+from lapinq_core.fleet.operators import Function
 from lapinq_core.schedules import schedules, ticks
 from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.schedules.ticks import Tick
@@ -33,7 +34,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
     found = await state.database.scan(_read, name, before)
     if found is None:
         raise unknown_schedule()
-    schedule, history, limits, names = found
+    schedule, history, limits, function = found
     if not includes(readable, schedule.queue_name):
         raise unknown_schedule()
     now = datetime.now(UTC)
@@ -49,16 +50,17 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "payload": Payload(
             schedule.queue_name,
             {field: value_of(getattr(schedule, field)) for field in ("args", "kwargs", "metadata")},
-            names,
+            function.positional,
         ),
+        "retry_delays": function.retry_delays,
         "max_reason": MAX_REASON,
     }
 
 
 async def _read(
     conn: psycopg.AsyncConnection, name: str, before: datetime | None
-) -> tuple[Schedule, list[Tick], list[float], list[str]] | None:
-    """The schedule, its history, the time limits of workers for its tasks, and the names of positional arguments."""
+) -> tuple[Schedule, list[Tick], list[float], Function] | None:
+    """The schedule, its history, the time limits of workers for its tasks, and what is known of its function."""
     schedule = await schedules.get_schedule(conn, name)
     if schedule is None:
         return None
@@ -66,10 +68,10 @@ async def _read(
     limits = (
         await operators.time_limits(conn, schedule.queue_name) if schedule.timeout_seconds is None else []
     )
-    names = await operators.positional_names(
+    function = await operators.find_function(
         conn, schedule.task_name, schedule.module_path, schedule.queue_name
     )
-    return schedule, history[schedule.id], limits, names
+    return schedule, history[schedule.id], limits, function
 
 
 def late_by(schedule: Schedule, now: datetime) -> float | None:

@@ -30,6 +30,7 @@ from lapinq_core.error_groups.groups import ErrorGroup
 from lapinq_core.figures import task_rollups
 from lapinq_core.figures.task_rollups import Usual
 from lapinq_core.fleet import operators
+from lapinq_core.fleet.operators import Function
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
 from lapinq_core.lookup.steps import Outline, outline
@@ -54,7 +55,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     group: ErrorGroup | None
     usual: Usual | None
     workers_limits: list[float]
-    names: list[str]
+    function: Function
     place: Place | None
     outline: Outline
 
@@ -78,7 +79,7 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "stacks": stacks_of(chosen.traceback) if chosen and chosen.traceback else [],
         "shows_result": chosen is not None and chosen.finished_at == task.completed_at is not None,
         "failure": failure,
-        "difference": Difference(task, good, read.names) if good else None,
+        "difference": Difference(task, good, read.function.positional) if good else None,
         "max_changes": MAX_CHANGES,
         "group": read.group,
         "usual": read.usual,
@@ -95,7 +96,10 @@ async def load(state: State, address: PageAddress, readable: Readable) -> dict[s
         "reason": read.reason,
         "reason_kind": read.reason.__struct_config__.tag if read.reason is not None else None,
         "queue_option": shlex.quote(task.queue_name),
-        "payload": TaskPayload(task, read.names, needs_key=state.settings.open_to is OpenTo.NOBODY),
+        "payload": TaskPayload(
+            task, read.function.positional, needs_key=state.settings.open_to is OpenTo.NOBODY
+        ),
+        "retry_delays": read.function.retry_delays,
         "options": ALL,
         "unusual": unusual(task),
     }
@@ -126,7 +130,7 @@ async def _read(
         place = await place_of(conn, task_id) if readable is None and is_of_workflow(task_id) else None
         outlined = await outline(conn, task_id)
         limits = await operators.time_limits(conn, task.queue_name) if task.timeout_seconds is None else []
-        names = await operators.positional_names(conn, task.task_name, task.module_path, task.queue_name)
+        function = await operators.find_function(conn, task.task_name, task.module_path, task.queue_name)
     return _Read(
         task=task,
         attempts=attempts,
@@ -137,7 +141,7 @@ async def _read(
         group=group,
         usual=usual,
         workers_limits=limits,
-        names=names,
+        function=function,
         place=place,
         outline=outlined,
     )

@@ -18,6 +18,7 @@ from lapinq_core.domain.tasks.retry import (
     RetryPolicy,
     as_schedule,
     may_retry,
+    planned_delays,
     planned_waits,
     retry_wait,
 )
@@ -161,3 +162,13 @@ def test_the_planned_waits_are_those_without_chance(
     policy: RetryPolicy, waits: tuple[float, float] | None
 ) -> None:
     assert planned_waits(policy) == (waits and pytest.approx(waits))
+
+
+@given(schedules, attempts)
+def test_the_planned_delays_are_those_of_all_retries(
+    schedule: Backoff | FixedDelay | Delays, attempt: int
+) -> None:
+    planned = planned_delays(schedule)
+    policy = RetryPolicy(schedule=schedule)
+    assert planned[min(attempt, len(planned)) - 1] == retry_wait(policy, min(attempt, MAX_RETRIES), 0.5)
+    assert planned_delays(Delays(tuple(planned))) == planned

@@ -120,18 +120,29 @@ def test_it_says_what_the_task_is_and_where_to_find_its_like(
 def test_it_tells_when_retries_would_follow_and_the_limit_that_its_workers_set(
     signed_in: httpx.Client, api_database: str, queue: str
 ) -> None:
-    cases: list[tuple[dict[str, Any], str]] = [
-        ({"max_retries": 0}, "none"),
-        ({"max_retries": 1}, "1, after 10 s"),
-        ({}, "3, after 10 s, doubled each time up to 40 s"),
-        ({"retry_delay": 3600, "retry_backoff": False}, "3, every 1 h"),
-        ({"retry_delay": 0}, "3, immediately"),
-    ]
-    for options, sentence in cases:
-        html = signed_in.get(f"/tasks/{made_of(api_database, queue_name=queue, **options)}").text
-        assert f"<dd>{sentence}</dd>" in html, options
-        assert "<dd>worker default</dd>" in html
     path = f"/tasks/{made_of(api_database, queue_name=queue)}"
+    html = signed_in.get(path).text
+    assert "<dd>3</dd>" in html, "without a worker nobody knows when"
+    assert "<dd>worker default</dd>" in html
+
+    async def report(retry_delays: list[float], conn: Conn) -> None:
+        known = Registered("add", "tests.support.sample.tasks", "", {}, [], retry_delays=retry_delays)
+        await workers.record_registered(conn, await add_worker(conn, queues=[f"{queue} known"]), [known])
+
+    cases: list[tuple[dict[str, Any], list[float], str]] = [
+        ({"max_retries": 0}, [], "none"),
+        ({"max_retries": 0}, [5], "none"),
+        ({"max_retries": 1}, [], "1, after 10 s"),
+        ({}, [], "3, after 10 s, doubled each time up to 40 s"),
+        ({"retry_delay": 3600, "retry_backoff": False}, [], "3, every 1 h"),
+        ({"retry_delay": 0}, [], "3, immediately"),
+        ({}, [5, 60], "3, after 5 s at first and 1 min at last (set by the function)"),
+        ({"retry_delay": 3600}, [30], "3, every 30 s (set by the function)"),
+    ]
+    for options, delays, sentence in cases:
+        on_connections(api_database, partial(report, delays))
+        html = signed_in.get(f"/tasks/{made_of(api_database, queue_name=f'{queue} known', **options)}").text
+        assert f"<dd>{sentence}</dd>" in html, options
     on_connections(api_database, partial(add_worker, queues=["other"], timeout_seconds=7.0))
     for seconds, shown in (
         (300.0, "5 min (worker default)"),

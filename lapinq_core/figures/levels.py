@@ -98,7 +98,11 @@ class Looks:
         return sorted(found, key=lambda each: (each.before - each.ready, each.queue_name))
 
 
-async def looks(conn: psycopg.AsyncConnection) -> Looks:
-    """The samples that forecasts follow from."""
-    params = {"span": SAMPLE_SECONDS, "seconds": LOOK_SECONDS}
+async def looks(conn: psycopg.AsyncConnection, queues: Readable = None) -> Looks:
+    """The samples of `queues`, or of all, that forecasts follow from."""
+    params = {
+        "span": SAMPLE_SECONDS,
+        "seconds": LOOK_SECONDS,
+        "queues": None if queues is None else [ALL_QUEUES, *queues],
+    }
     return Looks(await all_rows(conn, sql("recent_levels"), params, prepare=True))

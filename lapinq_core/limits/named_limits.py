@@ -52,14 +52,14 @@ class NamedLimit(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
 
 
-async def list_limits(conn: psycopg.AsyncConnection) -> list[NamedLimit]:
-    """All of them, by name."""
-    return await _limits(conn, None)
+async def list_limits(conn: psycopg.AsyncConnection, queue: str | None = None) -> list[NamedLimit]:
+    """All of them, or those that tasks of `queue` take from, by name."""
+    return await _limits(conn, queue=queue)
 
 
 async def get_limit(conn: psycopg.AsyncConnection, name: str) -> NamedLimit | None:
     """The limit; None for an unknown name."""
-    return next(iter(await _limits(conn, name)), None)
+    return next(iter(await _limits(conn, name=name)), None)
 
 
 async def set_limit(
@@ -134,8 +134,10 @@ async def _check_room(conn: psycopg.AsyncConnection) -> None:
         raise TooManyLimits(f"there are {MAX_LIMITS:,} named limits already, as many as there may be")
 
 
-async def _limits(conn: psycopg.AsyncConnection, name: str | None) -> list[NamedLimit]:
-    params = {"name": name, "most": MAX_WAITING, "most_sets": _MAX_SETS}
+async def _limits(
+    conn: psycopg.AsyncConnection, *, name: str | None = None, queue: str | None = None
+) -> list[NamedLimit]:
+    params = {"name": name, "queue": queue, "most": MAX_WAITING, "most_sets": _MAX_SETS}
     rows = await all_rows(conn, sql("list_limits"), params)
     fields = NamedLimit.__struct_fields__
     return [_named(dict(zip(fields, row, strict=True))) for row in rows]

@@ -86,7 +86,11 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
     ]
     is_growing: Annotated[bool, doc("Whether the number of ready tasks is large and keeps growing.")]
     empties_in_seconds: Annotated[
-        float | None, doc("Seconds until it is empty at the current rate; null if it does not shrink.")
+        float | None,
+        doc(
+            "Seconds until it is empty at the current rate; null if it does not shrink, is paused, or its circuit"
+            " breaker is not closed."
+        ),
     ]
     max_running: Annotated[int | None, doc("How many of its tasks its policy lets run at once.")] = None
     breaker_state: Annotated[
@@ -166,10 +170,8 @@ async def read(
     readable: Readable = None,
     *,
     max_newest: int,
-    looks: Looks | None = None,
 ) -> Overview:
-    """As `overview`, in the caller's `snapshot`. It counts the queues of at most `max_newest` new tasks. `looks` are of
-    this snapshot, if the caller has read them.
+    """As `overview`, in the caller's `snapshot`. It counts the queues of at most `max_newest` new tasks.
 
     Who may not read all queues is not shown the workers, which serve others, too.
     """
@@ -178,34 +180,25 @@ async def read(
     chosen = _with_paused(await inspect.count_queues(conn, queues), rules)
     shown = fullest(chosen, MAX_QUEUES)
     waiting = [each.queue_name for each in shown if each.pending]
-    fleet = await operators.list_workers(conn, max_tasks=0)
-    workers = [
-        each
-        for each in fleet.workers
-        if queues is None or each.queues is None or not queues.isdisjoint(each.queues)
-    ]
+    fleet = await operators.list_workers(conn, max_tasks=0, queues=queues)
     facts = _Facts(
         rules=rules,
         slots=_slots(fleet.workers),
-        delayed=await _count_delayed(conn),
+        delayed=await _count_delayed(conn, queues),
         first=await measure.first_in_line(conn, waiting),
-        enqueued={
-            name: rate
-            for name, rate in (await _enqueued(conn, minutes * 60, max_newest)).items()
-            if queues is None or name in queues
-        },
+        enqueued=await _enqueued(conn, minutes * 60, max_newest, queues),
         recent=await rollups.recent(conn, minutes, queues),
-        looks=looks or await levels.looks(conn),
+        looks=await levels.looks(conn, queues),
         seconds=minutes * 60,
     )
     running = await _longest_running(conn, queues)
-    shown_workers = [_worker(each) for each in workers] if readable is None else []
+    shown_workers = [_worker(each) for each in fleet.workers] if readable is None else []
     return Overview(
         window_seconds=facts.seconds,
         queue=queue,
         totals=total_of(chosen),
         ready=facts.ready(chosen),
-        slots=sum(each.concurrency for each in workers if _claims(each)),
+        slots=sum(each.concurrency for each in fleet.workers if _claims(each)),
         rates=facts.rates_of(None),
         wait=Times(*facts.recent.wait),
         run=Times(*facts.recent.run),
@@ -219,7 +212,8 @@ async def read(
 
 def total_of(queues: Sequence[QueueCounts]) -> dict[str, int]:
     """The counts of all queues together, by status."""
-    return {status: sum(getattr(queue, status) for queue in queues) for status in STATUSES}
+    columns = zip(*(msgspec.structs.astuple(queue)[1:] for queue in queues), strict=True)
+    return dict.fromkeys(STATUSES, 0) | dict(zip(STATUSES, map(sum, columns), strict=False))
 
 
 def fullest(queues: Sequence[QueueCounts], most: int) -> list[QueueCounts]:
@@ -240,7 +234,7 @@ class _Facts(NamedTuple):
 
     rules: Mapping[str, "_Rules"]
     slots: Mapping[str | None, int]
-    delayed: dict[str, int] | None
+    delayed: Mapping[str | None, int] | None
     first: Mapping[str, FirstInLine]
     enqueued: Mapping[str, float]
     recent: Recent
@@ -262,6 +256,7 @@ class _Facts(NamedTuple):
         rules = self.rules.get(name, _NO_RULES)
         first = self.first.get(name)
         foreseen = Forecast() if ready is None else forecast(ready, self.looks.of(name))
+        starts = not rules.is_paused and rules.breaker_state in {None, BreakerState.CLOSED}
         return QueueNow(
             queue_name=name,
             is_paused=rules.is_paused,
@@ -277,7 +272,7 @@ class _Facts(NamedTuple):
             failure_share=None if share is None else round(share, 4),
             slots=slots,
             is_growing=foreseen.is_growing,
-            empties_in_seconds=foreseen.empties_in,
+            empties_in_seconds=foreseen.empties_in if starts else None,
             max_running=rules.max_running,
             breaker_state=rules.breaker_state,
         )
@@ -333,15 +328,18 @@ def _worker(of: WorkerDetails) -> WorkerNow:
     return WorkerNow(**{name: getattr(of, name) for name in WorkerNow.__struct_fields__})
 
 
-async def _count_delayed(conn: psycopg.AsyncConnection) -> dict[str, int] | None:
-    params = {"most": MAX_DELAYED + 1}
+async def _count_delayed(conn: psycopg.AsyncConnection, queues: Readable) -> dict[str | None, int] | None:
+    """By queue; under None those of all other queues together."""
+    params = {"queues": as_list(queues), "most": MAX_DELAYED + 1}
     rows = await all_rows(conn, sql("count_some_delayed"), params, prepare=True)
     return None if sum(count for _, count in rows) > MAX_DELAYED else dict(rows)
 
 
-async def _enqueued(conn: psycopg.AsyncConnection, seconds: int, most: int) -> dict[str, float]:
+async def _enqueued(
+    conn: psycopg.AsyncConnection, seconds: int, most: int, queues: Readable
+) -> dict[str, float]:
     """Tasks enqueued per second, by queue."""
-    params = {"seconds": seconds, "most": most}
+    params = {"seconds": seconds, "most": most, "queues": as_list(queues)}
     rows = await all_rows(conn, sql("count_newest"), params, prepare=True)
     return {
         queue: count / (seconds if extent is None else min(max(extent, _SHORTEST_SECONDS), seconds))

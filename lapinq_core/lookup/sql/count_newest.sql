@@ -1,6 +1,6 @@
 -- How many tasks were enqueued by queue, of the newest `most` in the last `seconds`: queue, count, and how many seconds
--- ago the oldest of all these was enqueued, if there are more.
--- Locks nothing. Reads the newest ids of lapinq_tasks_pkey, at most `most`.
+-- ago the oldest of all these was enqueued, if there are more; of `queues`, or of all (NULL).
+-- Locks nothing. Reads the newest ids of lapinq_tasks_pkey, at most `most`: no index has the tasks of a queue.
 WITH newest AS MATERIALIZED (
     SELECT queue_name, created_at
       FROM lapinq_tasks
@@ -15,4 +15,6 @@ WITH newest AS MATERIALIZED (
 SELECT n.queue_name, count(*), min(e.seconds)
   FROM newest n
  CROSS JOIN extent e
+ WHERE %(queues)s::text[] IS NULL
+    OR n.queue_name = ANY (%(queues)s::text[])
  GROUP BY n.queue_name

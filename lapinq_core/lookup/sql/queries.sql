@@ -1,10 +1,11 @@
 -- name: count_some_delayed
--- Delayed tasks by queue, of at most `most` tasks. Locks nothing. Reads lapinq_delayed until it has that many.
-SELECT queue_name, count(*)
+-- Delayed tasks by queue, of at most `most` tasks; with `queues` all others together, under NULL.
+-- Locks nothing. Reads lapinq_delayed, which has no index by queue, until it has that many.
+SELECT CASE WHEN %(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]) THEN queue_name END, count(*)
   FROM (SELECT queue_name
           FROM lapinq_delayed
          LIMIT %(most)s::integer) AS delayed
- GROUP BY queue_name
+ GROUP BY 1
 
 -- name: governed
 -- Those of these queues that have a policy, lanes or a circuit breaker.

@@ -77,6 +77,8 @@ async def test_looks_are_those_of_the_last_minutes(conn: Conn) -> None:
     found = await levels.looks(conn)
     assert [ready for _, ready in found.of("a")] == [7, 5, 0]
     assert [ready for _, ready in found.of("nobody's")] == [0, 0, 0]
+    assert [ready for _, ready in (await levels.looks(conn, {"a"})).of("a")] == [7, 5, 0]
+    assert [ready for _, ready in (await levels.looks(conn, {"b"})).of("a")] == [0, 0, 0]
     assert [earlier.age - later.age for later, earlier in pairwise(found.of("a"))] == pytest.approx([60, 60])
     await make_older(conn, 600)
     assert (await levels.looks(conn)).of("a") == []

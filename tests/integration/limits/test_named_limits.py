@@ -70,6 +70,10 @@ async def test_a_limit_shows_what_runs_waits_and_is_left(conn: Conn, worker: str
     assert len(await claim(conn, worker, 5, "one")) == 1
     assert await claim(conn, worker, 5, "two") == []
     gpu, tokens = await named_limits.list_limits(conn)
+    waiting = {"gpu": gpu.waiting, "tokens": tokens.waiting}
+    for queue, names in (("one", ["gpu", "tokens"]), ("two", ["tokens"]), ("three", [])):
+        of_queue = await named_limits.list_limits(conn, queue)
+        assert [(one.name, one.waiting) for one in of_queue] == [(name, waiting[name]) for name in names]
     assert (gpu.running, gpu.waiting, gpu.queues, gpu.tokens) == (1, 1, ["one"], None)
     assert (tokens.running, tokens.waiting, tokens.queues) == (1, 4, ["one", "two"])
     assert tokens.tokens == pytest.approx(6, abs=0.1)

@@ -232,7 +232,7 @@ SHOWING = [
     # It counts the waiting tasks up to `most` of each set of limits, and what runs.
     Statement(
         "list_limits",
-        lambda _: {"name": None, "most": MAX_WAITING, "most_sets": 1000},
+        lambda _: {"name": None, "queue": None, "most": MAX_WAITING, "most_sets": 1000},
         rows=MAX_WAITING + 1000,
         pages=400,
         whole=LIMITS_AND_RUNNING | {"lapinq_limit_news"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from lapinq_api.batching.long_windows import LongWindows
+from lapinq_api.batching.long_windows import BRIEF_SECONDS, LongWindows
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts import rule_fields
 from lapinq_api.dashboard.parts.tiles import tiles_of
@@ -70,8 +70,8 @@ async def _read(
             "policy": policy,
             "policy_values": rule_fields.of_policy(policy),
             "breaker_defaults": rule_fields.BREAKER_DEFAULTS,
-            "blocked": await _blocked_keys(conn, name, policy),
-            "limits": [one for one in await named_limits.list_limits(conn) if name in one.queues],
+            "blocked": await _blocked_keys(conn, long, name, policy),
+            "limits": await named_limits.list_limits(conn, name),
             "now_in": now_in,
             "empties_at": _moment_in(now_in.empties_in_seconds) if now_in else None,
             "outlook": outlook,
@@ -89,7 +89,9 @@ async def _read(
         }
 
 
-async def _blocked_keys(conn: psycopg.AsyncConnection, queue: str, policy: QueuePolicy) -> WaitingKeys | None:
+async def _blocked_keys(
+    conn: psycopg.AsyncConnection, long: LongWindows, queue: str, policy: QueuePolicy
+) -> WaitingKeys | None:
     """The oldest keys that the policy blocks; None if it has no rule for keys."""
     if (
         policy.max_running_per_key is None
@@ -98,7 +100,9 @@ async def _blocked_keys(conn: psycopg.AsyncConnection, queue: str, policy: Queue
     ):
         return None
     chosen = KeyFilter(sort=KeySort.AGE)
-    return await blocked_keys.list_keys(conn, queue, chosen, MAX_BLOCKED_KEYS, MAX_COUNTED_KEYS)
+    return await long.hold(
+        BRIEF_SECONDS, blocked_keys.list_keys, conn, queue, chosen, MAX_BLOCKED_KEYS, MAX_COUNTED_KEYS
+    )
 
 
 def _outlook(queue: QueueDetails, now_in: QueueNow) -> Outlook:

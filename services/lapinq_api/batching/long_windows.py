@@ -5,6 +5,7 @@ longer than all else on its page. What people change is kept for `BRIEF_SECONDS`
 and dropped when one of them changes something or opens a page.
 """
 
+import random
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
@@ -58,7 +59,7 @@ class LongWindows:
         *chosen: _Chosen.args,
         **named: _Chosen.kwargs,
     ) -> _Figures:
-        """What `read` answers, or answered less than `seconds` ago, unless that was nothing.
+        """What `read` answers, or answered less than `seconds` ago, at most, unless that was nothing.
 
         Everything it is given must be hashable.
         """
@@ -71,7 +72,8 @@ class LongWindows:
         self._kept.pop(key, None)  # a new entry goes to the end
         is_brief = seconds <= BRIEF_SECONDS
         if found and not (is_brief and changes != self._changes):
-            self._kept[key] = _Kept(now + seconds, is_brief, found)
+            # Not exactly as long: what one look has read would grow old in one look again, which would read all of it.
+            self._kept[key] = _Kept(now + seconds * random.uniform(0.5, 1.0), is_brief, found)  # noqa: S311
         if len(self._kept) > MAX_KEPT:
             del self._kept[next(iter(self._kept))]
         return found

@@ -35,7 +35,7 @@ async def test_each_is_read_once_until_it_is_old(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(long_windows.time, "monotonic", lambda: now)
     windows, wanted = LongWindows(), [(Window.WEEK, "a"), (Window.HOUR, "a")]
     _, read = reader()
-    for passed, seen in ((0, [1, 2]), (1.9, [1, 2]), (2.1, [1, 3]), (59.9, [1, 4]), (60.1, [5, 4])):
+    for passed, seen in ((0, [1, 2]), (0.9, [1, 2]), (2.1, [1, 3]), (29, [1, 4]), (60.1, [5, 6])):
         now = 1000.0 + passed
         assert await looks(windows, read, *wanted) == seen
 

@@ -1,6 +1,7 @@
 """The overview: what needs attention, and what happens in all queues.
 
-What needs attention is read beside the rest, for all who look within a while. The rest comes from one snapshot.
+What it shows of now is read for all who look within `BRIEF_SECONDS`, whatever window and order they chose; what needs
+attention beside the rest.
 """
 
 import asyncio
@@ -112,7 +113,9 @@ async def _read(
     conn: psycopg.AsyncConnection, long: LongWindows, window: Window, order: Sorting, readable: Readable
 ) -> dict[str, Any]:
     async with snapshot(conn):
-        now = await overview.read(conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST)
+        now = await long.hold(
+            BRIEF_SECONDS, overview.read, conn, NOW_MINUTES, readable=readable, max_newest=MAX_NEWEST
+        )
         lines, brief, idle = _parted([QueueRow(queue) for queue in now.queues], order)
         shown = frozenset(line.queue.queue_name for line in lines)
         history = await long.hold(SPARKLINES_KEPT, rollups.sparklines, conn, shown)

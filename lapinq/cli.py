@@ -38,6 +38,9 @@ _COMMANDS = {
         "apply": Lazy(
             "lapinq.commands.apply:apply", "Store the schedules and limits that a module or a file declares."
         ),
+        "bulk": Lazy(
+            "lapinq.commands.bulk:bulk", "List, show and stop changes to many tasks in the background."
+        ),
         "webhook": Lazy("lapinq.commands.webhook:webhook", "List, show and resend webhooks."),
     },
     "Manage it": {

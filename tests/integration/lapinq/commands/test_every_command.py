@@ -20,6 +20,8 @@ pytestmark = pytest.mark.http
 TASKS = "tests.support.sample.tasks"
 ELSEWHERE = {
     "api",  # prints what it gets
+    "bulk show",  # test_bulk_actions.py has an action for them
+    "bulk stop",
     "apply",  # works on the database only, as `user password` does
     "queue skip",  # test_queue.py has a blocked key for it
     "user password",
@@ -97,7 +99,7 @@ def test_each_prints_json(guarded: tuple[str, str], place: str, tmp_path: Path) 
     stored = lapinq_at(where, "api", "POST", "/api/v1/workflows", "--input", "-", stdin=flow)
     for verb, code in (("watch", 1), ("show", 0), ("retry", 0), ("cancel", 0)):
         said(f"workflow {verb}", json.loads(stored.stdout)["workflow_id"], code=code)
-    for what in ("queue", "workflow", "limit", "breaker", "webhook", "user", "key", "audit"):
+    for what in ("queue", "workflow", "limit", "breaker", "bulk", "webhook", "user", "key", "audit"):
         said(f"{what} list")
     said("functions")
     said("registered")

@@ -8,10 +8,10 @@ import click
 
 from lapinq.commands.console.api import api_flags, path, reached
 from lapinq.commands.console.failure import saying
-from lapinq.commands.console.json_output import json_flag, print_done, print_json
-from lapinq.commands.console.tables import Id, headings_flag, limit_flag, print_more, print_table
-from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import utc_text
+from lapinq.commands.output.json_output import json_flag, print_done, print_json
+from lapinq.commands.output.tables import Id, headings_flag, limit_flag, print_more, print_table
+from lapinq.commands.output.terminal import field_text, plain
+from lapinq.commands.output.times import utc_text
 from lapinq_core.command_line.commands import Group
 
 _ACTIONS = "/api/v1/bulk-actions"

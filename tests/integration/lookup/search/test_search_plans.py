@@ -127,7 +127,7 @@ async def test_a_window_touches_its_own_rows_by_keys(conn: Conn) -> None:
 
 
 async def check_window(conn: Conn, chosen: TaskFilter, source: ScanSource) -> None:
-    query = psql.SQL(sql("lapinq_core.lookup.search", "search_window")).format(
+    query = psql.SQL(sql("lapinq_core.lookup.search.search", "search_window")).format(
         scanned=scan_query(chosen, source, WINDOW),
         matching=matching_query(chosen, source, 51),
         size=psql.Literal(WINDOW),

@@ -17,7 +17,7 @@ from lapinq_api.dashboard.live.hub import Feed, Hub
 from lapinq_api.dashboard.live.published import PUBLISHED
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.view import PageAddress, View, Views
-from lapinq_api.dashboard.views import overview
+from lapinq_api.dashboard.views.operating import overview
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -25,8 +25,8 @@ from lapinq_core.domain.queue_filter import Readable
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import inspect
 from tests.integration.lapinq_api.dashboard.live.conftest import hear_until, opened, say
-from tests.integration.lapinq_api.routes.tasks.test_bulk_actions import start
-from tests.integration.lapinq_api.routes.tasks.test_bulk_bounds import holding, walking
+from tests.integration.lapinq_api.routes.bulk.test_bulk_actions import start
+from tests.integration.lapinq_api.routes.bulk.test_bulk_bounds import holding, walking
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually, eventually_async
 from tests.support.http.people import log_in

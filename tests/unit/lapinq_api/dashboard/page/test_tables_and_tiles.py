@@ -74,6 +74,7 @@ def test_a_row_is_rendered_once_for_equal_values_and_for_each_audience(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rendering, "_MAX_ROWS", 3)
+    monkeypatch.setattr(rendering, "_rows", {})
     admin, reader = (
         Audience(locale="en", is_admin=is_admin, grants=frozenset(), is_read_only=False, queues=None)
         for is_admin in (True, False)

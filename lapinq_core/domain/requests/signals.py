@@ -1,11 +1,15 @@
-"""The value of a signal."""
+"""The name and the value of a signal."""
 
 from typing import Any
 
 import msgspec
 
 from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import NAME_SCHEMA
+from lapinq_core.domain.tasks.durable.calls import MAX_NAME
 from lapinq_core.domain.tasks.task import check_json
+
+SIGNAL_NAME_SCHEMA: dict[str, Any] = {**NAME_SCHEMA, "maxLength": MAX_NAME}
 
 
 def read_value(body: bytes) -> str:

@@ -5,7 +5,9 @@ import re
 from lapinq_core.domain.errors import InvalidValue
 
 MAX_KEY = 255
-KEY_PATTERN = r"^[^\u0000-\u001F\u007F-\u009F]*$"
+CONTROL_CHARACTERS = r"\u0000-\u001F\u007F-\u009F"
+"""Ranges of characters, for JSON Schema."""
+KEY_PATTERN = rf"^[^{CONTROL_CHARACTERS}]*$"
 """Any characters but control characters, for JSON Schema."""
 
 

@@ -205,7 +205,7 @@ def shared_errors(operation: Operation) -> set[int]:
 
 def _parameter(parameter: Parameter) -> Schema:
     described: Schema = {"name": parameter.name, "in": parameter.where, "description": parameter.description}
-    if parameter.where == "path":
+    if parameter.is_required or parameter.where == "path":
         described["required"] = True
     return {**described, "schema": parameter.schema}
 

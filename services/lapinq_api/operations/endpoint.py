@@ -46,12 +46,13 @@ class Needs(StrEnum):
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter in the path, the query or a header. `schema` is JSON Schema."""
+    """A parameter in the path, the query or a header. `schema` is JSON Schema. One in the path is always required."""
 
     name: str
     description: str
     schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
     where: Literal["query", "header", "path"] = "query"
+    is_required: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,16 @@ UNSAID = (
     # What makes a graph, and what a task of one can't be.
     rf"^{PLACE}(ref is that of|after is part of a cycle|(after|args|kwargs) names|unique.key is that of) ",
     rf"^{PLACE}(ttl_seconds must not be 0|debounce is not possible) in a workflow",
+    # Which parameters and fields fit together.
+    r"^from_step can't be (of a fire-and-forget task|combined with) ",
+    r"^from_occurrence is the occurrence of from_step, which is missing$",
+    r"^background must not be true with dry_run=true: ",
+    r"^expected must be given with background=true only$",
+    r"^weights apply in fair order only, ",
+    r"^named_arguments must have .* once$",
+    r"^sort must be key, unless only blocked keys are asked for$",
+    r"^(reads|queues) must be null: an admin reads all queues; ",
+    r"^rate(_per_key)?\.limit is too low: the bucket would take more than 100 years to fill$",
     # That one of several states must be among those that the call can change.
     r"^state must be (one of )?[a-z, ]+: (only (failed|delayed) tasks can|running tasks are cancelled) ",
     # Which fields a channel of notifications takes.
@@ -37,6 +47,8 @@ UNSAID = (
     # That one of several fields must be there.
     r"^(password is required|invite must be left out with a password)$",
     r"^the body must have a field to change: ",
+    r"^(the body|breaker) must have failures_in_row or failure_share$",
+    r"^the body must have max_running or rate: ",
     r"^reason is needed where there are no seconds: ",
     # Text in base64 that is in UTF-8, and a name.
     r"^cursor must be the value of an X-Next-Cursor header$",
@@ -48,7 +60,12 @@ UNSAID = (
 _UNSAID = re.compile("|".join(UNSAID))
 _WAIT = re.compile(r"[1-9][0-9]?(\.[0-9]+)?")
 _PREVIEW = "/api/v1/schedules/preview"
-_ACTION = re.compile(r"/api/v1/queues/.*/(pause|resume)")
+_ACTIONS = {
+    "GET": re.compile(r"/api/v1/queues/.*/(pause|resume|skip|close-breaker)|/api/v1/breakers/.*/close"),
+    "PATCH": re.compile(r"/api/v1/queues/.*/(pause|resume|skip|close-breaker|keys)"),
+    "PUT": re.compile(r"/api/v1/breakers/.*/close"),
+}
+"""What ends as an action does may be a name, too, where the method has none: GET looks at the queue "mail/pause"."""
 
 
 @schemathesis.hook  # pyright: ignore[reportUnknownMemberType]
@@ -59,9 +76,8 @@ def filter_failure(context: HookContext, failure: Failure, case: Case[Any], resp
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and case.formatted_path == _PREVIEW:
         # No schedule may have this name, but it is a path, which other methods find nothing at.
         return False
-    if isinstance(failure, UnsupportedMethodResponse) and case.method in {"GET", "PATCH"}:
-        # A queue may be named "mail/pause", and GET looks at it, PATCH changes it.
-        return not _ACTION.fullmatch(case.formatted_path)
+    if isinstance(failure, UnsupportedMethodResponse) and case.method in _ACTIONS:
+        return not _ACTIONS[case.method].fullmatch(case.formatted_path)
     # DELETE cancels a workflow, which stays.
     return not (isinstance(failure, UseAfterFree) and "/workflows/" in case.formatted_path)
 

@@ -18,7 +18,8 @@ from lapinq_core.domain.limits.policy import (
     checked_weights,
 )
 from lapinq_core.domain.requests.decoding import decode
-from lapinq_core.domain.requests.values import doc
+from lapinq_core.domain.requests.values import WITHOUT_NUL, doc
+from lapinq_core.domain.tasks.task import MAX_NAME
 
 _PLACES = msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_RUNNING})
 
@@ -53,6 +54,7 @@ class PolicyChange(msgspec.Struct, forbid_unknown_fields=True):
         msgspec.Meta(
             extra_json_schema={
                 "maxProperties": MAX_WEIGHTS,
+                "propertyNames": {"minLength": 1, "maxLength": MAX_NAME, "pattern": WITHOUT_NUL},
                 "additionalProperties": {"type": "number", "minimum": MIN_WEIGHT, "maximum": MAX_WEIGHT},
             }
         ),

@@ -37,10 +37,11 @@ def join(values: Iterable[str]) -> str:
     )
 
 
-def schema_of_texts(longest: int) -> dict[str, Any]:
-    """The JSON Schema of several values of at most `longest` characters without NUL."""
-    quoted = rf'"(?:[^"\\\u0000]|\\[^\u0000]){{1,{longest}}}"'
-    return _schema_of(rf'(?:{quoted}|[^",\u0000][^,\u0000]{{0,{longest - 1}}})')
+def schema_of_texts(longest: int, refused: str = r"\u0000") -> dict[str, Any]:
+    """The JSON Schema of several values of at most `longest` characters, of which none is `refused`: characters and
+    ranges of them as in a pattern."""
+    quoted = rf'"(?:[^"\\{refused}]|\\[^{refused}]){{1,{longest}}}"'
+    return _schema_of(rf'(?:{quoted}|[^",{refused}][^,{refused}]{{0,{longest - 1}}})')
 
 
 def schema_of_pairs(name: str, longest: int) -> dict[str, Any]:

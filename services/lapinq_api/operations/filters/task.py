@@ -40,7 +40,7 @@ from lapinq_api.operations.paging import LIMIT, cursor_parameter
 from lapinq_api.wire.query import moment
 from lapinq_core.domain.ids import BEGIN_OF_ID
 from lapinq_core.domain.requests.values import KEY_SCHEMA, NAME_SCHEMA
-from lapinq_core.domain.tasks.key import MAX_KEY, check_key
+from lapinq_core.domain.tasks.key import CONTROL_CHARACTERS, MAX_KEY, check_key
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import MAX_NAME, check_name
@@ -118,7 +118,8 @@ LISTS_OF_NAMES = ("queues", "names", "not_queues", "not_names")
 LISTS_OF_TEXTS = ("not_task_names", "not_arguments", "not_metadata", "not_results", "not_errors")
 LISTS_OF_KEYS = ("keys", "not_keys")
 _TEXTS = ("args", "kwargs", "arguments", "metadata", "result")
-_SEVERAL_NAMES, _SEVERAL_KEYS, _SEVERAL_TEXTS = map(schema_of_texts, (MAX_NAME, MAX_KEY, MAX_TEXT))
+_SEVERAL_NAMES, _SEVERAL_TEXTS = schema_of_texts(MAX_NAME), schema_of_texts(MAX_TEXT)
+_SEVERAL_KEYS = schema_of_texts(MAX_KEY, CONTROL_CHARACTERS)
 _TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
 
 STATUS = Parameter(

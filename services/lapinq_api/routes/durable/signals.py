@@ -23,9 +23,9 @@ from lapinq_api.operations.task_permission import require_for_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json, off_loop_if_large
 from lapinq_core.domain.accounts.account import Permission
-from lapinq_core.domain.requests.signals import read_value
+from lapinq_core.domain.requests.signals import SIGNAL_NAME_SCHEMA, read_value
 from lapinq_core.domain.requests.values import Id
-from lapinq_core.domain.tasks.durable.calls import MAX_NAME, check_name
+from lapinq_core.domain.tasks.durable.calls import check_name
 from lapinq_core.durable import signals
 
 
@@ -75,7 +75,7 @@ OPERATIONS = (
                 name="name",
                 where="path",
                 description="The signal's name.",
-                schema={"type": "string", "minLength": 1, "maxLength": MAX_NAME, "examples": ["approved"]},
+                schema={**SIGNAL_NAME_SCHEMA, "examples": ["approved"]},
             ),
             IDEMPOTENCY_KEY,
         ),

@@ -20,6 +20,7 @@ from lapinq_api.operations.paging import (
 from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
+from lapinq_core.domain.requests.signals import SIGNAL_NAME_SCHEMA
 from lapinq_core.domain.requests.values import NAME_SCHEMA, Id, doc
 from lapinq_core.domain.tasks.durable.calls import check_name as check_signal
 from lapinq_core.domain.tasks.task import check_name
@@ -73,7 +74,11 @@ OPERATIONS = (
         description="A task that waits for several at once has several entries.",
         parameters=(
             Parameter(name="queue", description="Only tasks of this queue.", schema=NAME_SCHEMA),
-            Parameter(name="name", description="Only those that wait for a signal with this name."),
+            Parameter(
+                name="name",
+                description="Only those that wait for a signal with this name.",
+                schema=SIGNAL_NAME_SCHEMA,
+            ),
             LIMIT,
             TEXT_CURSOR,
         ),

@@ -32,7 +32,7 @@ OPERATIONS = (
             f"The first {MOST_PLACES} queues by name, with what blocks the key there. Waiting tasks are counted up to"
             f" {MOST_COUNTED}. Delayed tasks and those that ended are found by `GET /api/v1/tasks?key=`."
         ),
-        parameters=(Parameter(name="key", description="The key. It is required.", schema=KEY_SCHEMA),),
+        parameters=(Parameter(name="key", description="The key.", schema=KEY_SCHEMA, is_required=True),),
         answers={200: Answer(description="The queues.", body=list[KeyPlace])},
     ),
 )

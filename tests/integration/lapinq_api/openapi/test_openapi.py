@@ -1,6 +1,7 @@
 """The description that a server gives of itself, and whether what the database answers is as described."""
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -26,6 +27,14 @@ def fits(value: Any, struct: type[msgspec.Struct]) -> None:
     """That `value` has every field of `struct`, in their order and each of its type, and no other."""
     assert tuple(value) == struct.__struct_fields__
     msgspec.convert(value, struct)
+
+
+def test_what_is_read_without_parameters_needs_none(api: httpx.Client) -> None:
+    reads = [one for one in OPERATIONS if one.method == "GET" and "{" not in one.path]
+    refused = {one.path for one in reads if api.get(one.path).status_code == HTTPStatus.BAD_REQUEST}
+    # JSON Schema can't say of parameters that cron or every is needed.
+    required = {one.path for one in reads if any(each.is_required for each in one.parameters)}
+    assert refused == required | {"/api/v1/schedules/preview"}
 
 
 # What the database answers as text

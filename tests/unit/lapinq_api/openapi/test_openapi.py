@@ -20,9 +20,12 @@ from lapinq_api.operations.endpoint import Needs
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.accounts.passwords import check_username
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.limits.policy import checked_weights
 from lapinq_core.domain.requests.schedule_name import SCHEDULE_NAME_SCHEMA
+from lapinq_core.domain.requests.signals import SIGNAL_NAME_SCHEMA
 from lapinq_core.domain.requests.values import DOTTED, NAME_SCHEMA, TRIMMED
 from lapinq_core.domain.schedules.schedule import check_schedule_name
+from lapinq_core.domain.tasks.durable.calls import check_name as check_signal
 from lapinq_core.domain.tasks.task import NewTask, check_module_path, check_name, check_task
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(OPERATIONS)))
@@ -176,9 +179,10 @@ def known_characters() -> list[str]:
 @pytest.mark.parametrize(("schema", "check"), [
     (NAME_SCHEMA, check_name),
     (SCHEDULE_NAME_SCHEMA, check_schedule),
+    (SIGNAL_NAME_SCHEMA, check_signal),
     ({"type": "string", "pattern": TRIMMED}, check_username),
     ({"type": "string", "pattern": DOTTED}, check_dotted),
-], ids=["name", "schedule", "username", "module path"])  # fmt: skip
+], ids=["name", "schedule", "signal", "username", "module path"])  # fmt: skip
 def test_the_patterns_of_names_are_the_checks(schema: dict[str, Any], check: Any) -> None:
     fits = validator(schema).is_valid
     assert [char for char in known_characters() if fits(char) is is_refused(check, "name", char)] == []
@@ -240,6 +244,15 @@ def test_the_schema_of_a_field_takes_what_the_check_takes(field: str) -> None:
     for value in bad:
         with pytest.raises((InvalidValue, msgspec.ValidationError)):
             check_task(msgspec.convert({"id": "", **base, field: value}, NewTask), datetime.now(UTC))
+
+
+def test_the_schema_of_weights_is_the_check() -> None:
+    fits = validator(SCHEMAS["PolicyChange"]["properties"]["weights"]).is_valid
+    names = ("a", "x" * 255, " ", "", "x" * 256, "a\0")
+    weights: list[dict[str, Any]] = [{}, *({name: 1} for name in names)]
+    weights += [{"a": weight} for weight in (0.5, 0, 1001, "1", True)]
+    for each in weights:
+        assert fits(each) is not is_refused(checked_weights, each), each
 
 
 def test_every_field_of_an_enqueue_has_values_here() -> None:

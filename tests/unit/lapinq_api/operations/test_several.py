@@ -5,8 +5,10 @@ import re
 import pytest
 
 from lapinq_api.operations.filters.several import MAX_VALUES, schema_of_texts, schema_of_words
-from lapinq_api.operations.filters.task_values import MAX_TEXT, read_states, read_texts
+from lapinq_api.operations.filters.task import FILTERS
+from lapinq_api.operations.filters.task_values import MAX_TEXT, read_keys, read_states, read_texts
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.key import MAX_KEY
 from lapinq_core.domain.tasks.shown_state import ShownState
 
 LONGEST = "x" * MAX_TEXT
@@ -43,6 +45,17 @@ def test_the_schema_of_texts_is_what_is_read() -> None:
         assert not described(schema, text), text
         with pytest.raises(InvalidValue, match="not_errors"):
             read_texts("not_errors", {"not_errors": text})
+
+
+def test_the_schema_of_keys_is_what_is_read() -> None:
+    [schema] = [one.schema for one in FILTERS if one.name == "not_keys"]
+    for text in ("a", "a*,b", '"a,b"', r'"a\"b"', "é🐇\xa0", "x" * MAX_KEY):
+        assert described(schema, text), text
+        assert read_keys("not_keys", {"not_keys": text})
+    for text in ("", "a,", "a\x1f", '"a\x7f"', '"\\\x9f"', "\0", "x" * (MAX_KEY + 1)):
+        assert not described(schema, text), text
+        with pytest.raises(InvalidValue, match="not_keys"):
+            read_keys("not_keys", {"not_keys": text})
 
 
 def test_the_schema_of_words_is_what_is_read() -> None:

@@ -21,10 +21,10 @@ SELECT d.id::text,
        w.name,
        d.created_at,
        t.scheduled_at,
-       (SELECT CASE WHEN due_at < lapinq_until_woken() THEN due_at END FROM lapinq_delayed WHERE id = %(id)s::uuid),
-       EXISTS (SELECT FROM lapinq_delayed WHERE id = %(id)s::uuid AND parked_for IS NOT NULL),
-       coalesce((SELECT due_at = lapinq_never() FROM lapinq_delayed WHERE id = %(id)s::uuid), false),
-       EXISTS (SELECT FROM lapinq_delayed w WHERE w.id = %(id)s::uuid AND EXISTS (SELECT FROM lapinq_waits_1(w.id, w.starts))),
+       CASE WHEN later.due_at < lapinq_until_woken() THEN later.due_at END,
+       later.parked_for IS NOT NULL,
+       coalesce(later.due_at = lapinq_never(), false),
+       EXISTS (SELECT FROM lapinq_waits_1(later.id, later.starts)),
        d.started_at,
        d.completed_at,
        d.timeout_seconds,
@@ -45,6 +45,7 @@ SELECT d.id::text,
        CASE WHEN octet_length(d.result) <= %(whole)s::integer THEN d.result ELSE left(d.result, %(part)s::integer) END
   FROM lapinq_task_details d
   JOIN lapinq_tasks t ON t.id = d.id
+  LEFT JOIN lapinq_delayed later ON later.id = %(id)s::uuid
   LEFT JOIN lapinq_workers w ON w.id = d.worker_id
  CROSS JOIN LATERAL (SELECT d.args::text, d.kwargs::text, d.metadata::text) AS v (args, kwargs, metadata)
  WHERE d.id = %(id)s::uuid

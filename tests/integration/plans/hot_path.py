@@ -41,9 +41,10 @@ class Statement(msgspec.Struct, frozen=True):
     the session keeps: of most that is the larger part of `pages`. So the pages of `later` executions have a bound of
     their own. None: the same.
 
-    `stale` are rows and pages with outdated statistics, for those that then look at more. `use` tells two uses of a
-    verb apart. `whole` are tables that it may read from end to end, besides `SMALL_TABLES`. `dead` is for a statement
-    that begins where the dead rows lie: at how many pages it may look for each of them.
+    `stale` are rows and pages with outdated statistics, for those that then look at more. `before_17` are pages more on
+    an older PostgreSQL, which finds each id of a list by a descent of its own in each partition. `use` tells two uses
+    of a verb apart. `whole` are tables that it may read from end to end, besides `SMALL_TABLES`. `dead` is for a
+    statement that begins where the dead rows lie: at how many pages it may look for each of them.
     """
 
     verb: str
@@ -52,6 +53,7 @@ class Statement(msgspec.Struct, frozen=True):
     pages: int
     later: int | None = None
     stale: tuple[int, int] | None = None
+    before_17: int = 0
     session: Session = Session.POOLED
     use: str = ""
     whole: frozenset[str] = frozenset()
@@ -177,7 +179,7 @@ _DELIVERY: Params = {"answer": 500, "failure": "no", "wait": 10.0, "give_up": 86
 _TURN: Params = {"limit": 10, "lease": 30.0, "hosts": [], "places": [], "places_each": 4, "after": ""}
 
 CLAIMING = [
-    Statement("claim", _claim, rows=5 * FEW, pages=100, later=85, session=Session.PINNED),
+    Statement("claim", _claim, rows=5 * FEW, pages=100, before_17=25, later=85, session=Session.PINNED),
     Statement(
         "claim",
         lambda rows: {
@@ -204,6 +206,7 @@ CLAIMING = [
         },
         rows=6 * FEW,
         pages=120,
+        before_17=25,
         later=100,
         session=Session.PINNED,
     ),

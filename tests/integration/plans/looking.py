@@ -60,6 +60,7 @@ async def look(conn: Conn, statement: Statement, rows: Any, dead: int = 0) -> No
                     rows_allowed, pages = statement.stale
                 assert touched(found) <= rows_allowed, f"{why}: {touched(found)} rows"
                 pages += statement.dead * dead + CATALOGUE_PAGES * is_outdated
+                pages += statement.before_17 if conn.info.server_version < 170000 else 0
                 assert blocks(found) <= pages, f"{why}: {blocks(found)} pages"
 
 

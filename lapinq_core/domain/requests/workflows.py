@@ -175,28 +175,12 @@ def _member(asked: WorkflowTaskRequest, number: int, reader: TaskReader) -> Memb
     for name in (RESULT, OUTCOME):
         if task.kwargs.keys() == {name}:
             raise InvalidValue(f"kwargs.{name}", "must be the value of an argument")
-    _check_references("args", task.args)
-    _check_references("kwargs", task.kwargs)
-    parents = dict.fromkeys([*after, *sorted(refs_in([task.args, task.kwargs]))])
+    refs = refs_in(task.args, "args") | refs_in(task.kwargs, "kwargs")
+    parents = dict.fromkeys([*after, *sorted(refs)])
     member = Member(ref, task, list(parents), cast("AfterFailure", after_failure), number)
     if ref in parents:
         raise InvalidValue(_where(member, ref), "names the task itself")
     return member
-
-
-def _check_references(loc: str, value: object) -> None:
-    """What looks like a reference must name a ref. `value` is JSON at most 100 levels deep."""
-    if isinstance(value, list):
-        for index, item in enumerate(cast("list[object]", value)):
-            if type(item) in _CONTAINERS:
-                _check_references(f"{loc}[{index}]", item)
-    elif isinstance(value, dict):
-        fields = cast("dict[str, object]", value)
-        for name, item in fields.items():
-            if len(fields) == 1 and name in (RESULT, OUTCOME) and type(item) is not str:
-                raise InvalidValue(f"{loc}.{name}", "must be the ref of a task, a string")
-            if type(item) in _CONTAINERS:
-                _check_references(f"{loc}.{name}", item)
 
 
 def _where(member: Member, parent: str) -> str:
@@ -229,6 +213,13 @@ def _in_order(members: dict[str, Member]) -> list[Member]:
     parents = {
         ref: [parent for parent in member.after if parent in members] for ref, member in members.items()
     }
+    before: set[str] = set()
+    for ref, its_parents in parents.items():
+        if not before.issuperset(its_parents):
+            break
+        before.add(ref)
+    else:
+        return [*members.values()]  # as our own client asks
     try:
         return [members[ref] for ref in TopologicalSorter(parents).static_order()]
     except CycleError as error:
@@ -238,6 +229,5 @@ def _in_order(members: dict[str, Member]) -> list[Member]:
         raise in_task(members[cycle[-1]].number, InvalidValue("after", problem)) from None
 
 
-_CONTAINERS = (list, dict)
 _workflow = msgspec.json.Decoder(WorkflowRequest)
 _added = msgspec.json.Decoder(AddedTasksRequest)

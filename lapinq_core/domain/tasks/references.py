@@ -14,6 +14,7 @@ from lapinq_core.domain.errors import InvalidValue
 
 RESULT, OUTCOME = "$result", "$outcome"
 _IN_JSON = (b'"$result"', b'"$outcome"')
+_CONTAINERS = (list, dict)
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
@@ -33,16 +34,26 @@ class ParentOutcome(msgspec.Struct, frozen=True, weakref=True):
 GONE = ParentOutcome("deleted")
 
 
-def refs_in(value: object) -> set[str]:
-    """The refs that a JSON value names, at any depth.
+def refs_in(value: object, loc: str = "") -> set[str]:
+    """The refs that a JSON value at `loc` names, at any depth.
 
-    Raises `InvalidValue`, without a place, for an object with one of the two keys alone whose value is no string.
+    Raises `InvalidValue` for an object with one of the two keys alone whose value is no string.
     """
     refs: set[str] = set()
-    for key, ref in _named_in(value):
-        if not isinstance(ref, str):
-            raise InvalidValue("", f"must name the ref of a task in {key}, a string")
-        refs.add(ref)
+    todo = [(loc, value)]
+    while todo:
+        place, item = todo.pop()
+        if isinstance(item, dict):
+            fields = cast("dict[str, object]", item)
+            key = _only_key(fields)
+            if key in (RESULT, OUTCOME):
+                if not isinstance(ref := fields[key], str):
+                    raise InvalidValue(f"{place}.{key}", "must be the ref of a task, a string")
+                refs.add(ref)
+            todo += [(f"{place}.{name}", one) for name, one in fields.items() if type(one) in _CONTAINERS]
+        elif isinstance(item, list):
+            items = enumerate(cast("list[object]", item))
+            todo += [(f"{place}[{index}]", one) for index, one in items if type(one) in _CONTAINERS]
     return refs
 
 

@@ -164,12 +164,15 @@ BEGIN
 
     WHILE cardinality(changed) + cardinality(added) > 0 LOOP
         WITH seen AS MATERIALIZED (
-            SELECT m.task_id, m.outcome AS before, m.is_gone AS was_gone, t.id IS NULL AS is_gone,
-                   CASE WHEN t.id IS NULL THEN coalesce(m.outcome, 'deleted') ELSE a.outcome END AS outcome
+            -- A task goes together with its attempts, so one with a final attempt is there.
+            SELECT m.ctid AS row_id, m.outcome AS before, m.is_gone AS was_gone, t.is_gone,
+                   CASE WHEN t.is_gone THEN coalesce(m.outcome, 'deleted') ELSE a.outcome END AS outcome
               FROM lapinq_workflow_tasks m
-              LEFT JOIN LATERAL (SELECT x.id FROM lapinq_tasks x WHERE x.id = m.task_id OFFSET 0) AS t ON true
               LEFT JOIN LATERAL (SELECT x.outcome FROM lapinq_attempts x WHERE x.task_id = m.task_id AND x.final OFFSET 0) AS a
                    ON true
+             CROSS JOIN LATERAL (SELECT a.outcome IS NULL
+                                        AND NOT EXISTS (SELECT FROM lapinq_tasks x WHERE x.id = m.task_id) AS is_gone
+                                 OFFSET 0) AS t
              WHERE m.task_id = ANY (changed)
         ), noted AS (
             UPDATE lapinq_workflow_tasks m
@@ -178,7 +181,7 @@ BEGIN
                    cause = CASE WHEN s.outcome IS NOT NULL THEN m.cause END,
                    waits_for = CASE WHEN s.outcome IS NULL THEN m.waits_for ELSE 0 END
               FROM seen s
-             WHERE m.task_id = s.task_id
+             WHERE m.ctid = s.row_id
                AND (m.outcome IS DISTINCT FROM s.outcome OR m.is_gone <> s.is_gone)
             RETURNING m.task_id, m.workflow_id, s.before, s.outcome, s.is_gone AND NOT s.was_gone AS has_gone
         ), counted AS (
@@ -2880,7 +2883,7 @@ CREATE OR REPLACE FUNCTION lapinq_note_workflow_task()
  LANGUAGE plpgsql
 AS $function$
 DECLARE
-    noted CONSTANT text := current_setting('lapinq.workflow_tasks', true);
+    noted text := current_setting('lapinq.workflow_tasks', true);
     task uuid;
 BEGIN
     IF noted IS DISTINCT FROM '-' THEN
@@ -2889,7 +2892,7 @@ BEGIN
         ELSE
             task := NEW.task_id;
         END IF;
-        PERFORM set_config('lapinq.workflow_tasks', concat_ws(',', nullif(noted, ''), task), true);
+        noted := set_config('lapinq.workflow_tasks', concat_ws(',', nullif(noted, ''), task), true);
     END IF;
     RETURN NULL;
 END
@@ -5338,7 +5341,7 @@ CREATE TABLE lapinq_workflow_tasks (
     CONSTRAINT lapinq_workflow_tasks_after_failure_check CHECK ((after_failure = ANY (ARRAY['cancel'::text, 'run'::text, 'fail'::text]))),
     CONSTRAINT lapinq_workflow_tasks_pkey PRIMARY KEY (task_id),
     CONSTRAINT lapinq_workflow_tasks_ref UNIQUE (workflow_id, ref)
-) WITH (fillfactor=80, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0, fillfactor=50);
 
 CREATE TABLE lapinq_workflows (
     id           uuid NOT NULL,

@@ -45,7 +45,7 @@ workflow_tasks = sa.Table(
     sa.CheckConstraint(
         "after_failure IN ('cancel', 'run', 'fail')", name="lapinq_workflow_tasks_after_failure_check"
     ),
-    postgresql_with={"fillfactor": "80", **HOT},
+    postgresql_with={**HOT, "fillfactor": "50"},
 )
 
 workflow_edges = sa.Table(

@@ -151,7 +151,10 @@ class Worker:
         )
         self._due_timer, self._duty = DueTimer(), Duty()
         self._rescuer = Rescuer(
-            self._pool, lambda: self._membership.judging_time, self._notifier.wake, living=self._living
+            self._pool,
+            lambda: self._membership.judging_time,
+            self._notifier.wake,
+            place=lambda: self._membership.place,
         )
         self._reports = Reports(self._pool, self._membership, settings.worker_release)
 

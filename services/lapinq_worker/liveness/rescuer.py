@@ -11,23 +11,25 @@ from collections.abc import Callable, Iterable
 
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.fleet import workers
+from lapinq_core.fleet.workers import ALONE, Place
 from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
 from lapinq_core.upkeep import rescuing
 
 MAX_FULL_REST_SECONDS = 600.0
 """Maximum rest after a search of the whole table: under a snapshot held for an hour, one takes half a minute."""
 SWEEPING = 2
+"""The first workers among their peers, which sweep in each interval; of many groups of peers each fewer."""
 MAX_SHARE = 4.0
-"""If nearly all of a large fleet die at the same time, the remaining workers sweep at most this many times as rarely
-as a single one."""
+MAX_LATER_SHARE = 24.0
+"""So many times as rarely as a single worker the first ones sweep at most, and the others. Workers that are late are
+nobody's peers, so others are the first before the leases end."""
 
 log = logging.getLogger(__name__)
 
 
 class Rescuer:
     """`judging_time` is the database's time for judging others, None while this process may not judge (`lease_trust`).
-    `on_ready` gets the queues in which rescued tasks may start. The more workers are `living`, the more rarely each
-    sweeps."""
+    `on_ready` gets the queues in which rescued tasks may start. `place` in the fleet says how rarely it sweeps."""
 
     def __init__(
         self,
@@ -35,12 +37,12 @@ class Rescuer:
         judging_time: Callable[[], float | None],
         on_ready: Callable[[Iterable[str]], None],
         *,
-        living: Callable[[], int] = lambda: 1,
+        place: Callable[[], Place] = lambda: ALONE,
     ) -> None:
         self._pool = pool
         self._judging_time = judging_time
         self._on_ready = on_ready
-        self._living = living
+        self._place_in_fleet = place
         self._place = rescuing.BOTTOM
         self._search_at = self._full_search_at = 0.0  # by time.monotonic
         self.rescued_count = 0
@@ -51,8 +53,11 @@ class Rescuer:
         return interval * self._share() if pause is None else pause
 
     def _share(self) -> float:
-        # So that two workers sweep in each interval, whichever of them are suspended or gone.
-        factor = min(max(1.0, self._living() / SWEEPING), MAX_SHARE)
+        place = self._place_in_fleet()
+        if place.rank < SWEEPING:
+            factor = min(place.living / place.peers, MAX_SHARE)
+        else:
+            factor = min(float(place.living), MAX_LATER_SHARE)
         return factor * random.uniform(0.75, 1.25) if factor > 1.0 else 1.0  # noqa: S311  # they spread
 
     async def sweep(self) -> float | None:

@@ -1242,6 +1242,7 @@ DECLARE
     has_named boolean; -- an open lane takes from a named limit
     limits lapinq_limits[] := '{}'; -- those of the sets that the window had so far; see lapinq_lock_limits_1
     known text[] := '{}'; -- their names
+    numbers jsonb := '{}'; -- by name, which of them it is
     spent float8[] := '{}';
     held boolean[] := '{}'; -- whether this claim has locked them
     wanted_units float8[] := '{}'; -- that the first task needs which takes from the limit, if too few are left; 0: a place
@@ -1255,6 +1256,7 @@ DECLARE
     need text[];
     nth integer;
     verdict text;
+    full_one integer; -- of its limits one without a place
     blocking integer; -- how many of its limits have no room
     is_rated boolean;
     ends boolean;
@@ -1427,6 +1429,8 @@ BEGIN
                         wanted_units := wanted_units || NULL::float8;
                         held := held || (l.created_at IS NOT NULL);
                     END LOOP;
+                    numbers := coalesce((SELECT jsonb_object_agg(k.name, k.nth)
+                                           FROM unnest(known) WITH ORDINALITY AS k (name, nth)), '{}');
                 END IF;
             END IF;
             keys := '{}'; key_lanes := '{}'; key_rooms := '{}'; key_times := '{}'; stop_at := NULL; verdict := NULL;
@@ -1481,12 +1485,13 @@ BEGIN
                     blocking := 0;
                     is_rated := false;
                     FOR i IN 1 .. cardinality(need) LOOP
-                        l := limits[array_position(known, need[i])];
+                        nth := (numbers -> need[i])::integer;
+                        l := limits[nth];
                         is_rated := is_rated OR l.rate IS NOT NULL;
                         IF l.max_running < 1 THEN
                             verdict := 'full';
                             blocking := blocking + 1;
-                            nth := array_position(known, need[i]);
+                            full_one := nth;
                         ELSIF t.units[i] > (l.rate ->> 'burst')::float8 THEN
                             verdict := 'too large';
                             EXIT;
@@ -1495,9 +1500,9 @@ BEGIN
                             blocking := blocking + 1;
                         END IF;
                     END LOOP;
-                    IF verdict = 'full' AND blocking = 1 AND spent[nth] = 0
-                       AND (limits[nth].closed_until > lapinq_now()) IS NOT TRUE THEN
-                        wanted_units[nth] := coalesce(wanted_units[nth], 0); -- nothing is missing but a place
+                    IF verdict = 'full' AND blocking = 1 AND spent[full_one] = 0
+                       AND (limits[full_one].closed_until > lapinq_now()) IS NOT TRUE THEN
+                        wanted_units[full_one] := coalesce(wanted_units[full_one], 0); -- nothing is missing but a place
                     END IF;
                     IF verdict = 'too large' THEN
                         EXIT WHEN NOT skips_large; -- the next round has no such tasks
@@ -1506,7 +1511,7 @@ BEGIN
                         verdict := 'full';
                     END IF;
                     FOR i IN 1 .. cardinality(need) LOOP
-                        nth := array_position(known, need[i]);
+                        nth := (numbers -> need[i])::integer;
                         CONTINUE WHEN nth IS NULL; -- it was deleted
                         IF verdict IS NULL THEN
                             limits[nth].max_running := limits[nth].max_running - 1;
@@ -1636,7 +1641,9 @@ BEGIN
         PERFORM lapinq_reserve_2(queue, array_agg(u.name), array_agg(u.units), array_agg(u.spent > 0),
                                  array_agg(limits[u.nth].max_running > 0))
            FROM unnest(known, wanted_units, spent, held) WITH ORDINALITY AS u (name, units, spent, is_held, nth)
-          WHERE u.is_held;
+          WHERE u.is_held
+            AND (u.units IS NOT NULL OR limits[u.nth].reserved_by = queue)
+         HAVING count(*) > 0;
     END IF;
 
     -- 6. When something may start that now waits for a time.
@@ -2400,6 +2407,49 @@ SELECT coalesce(array_agg(l.name), '{}')
    AND NOT EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name)
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_limits_without_room_3(queue text, sets text[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET enable_hashjoin TO 'on'
+AS $function$
+WITH limits AS (
+    SELECT newest.*
+      FROM (SELECT DISTINCT one.name
+              FROM unnest(sets) AS s (names)
+             CROSS JOIN LATERAL unnest(string_to_array(s.names, ',')) AS one (name)) AS n
+     CROSS JOIN LATERAL (
+           SELECT *
+             FROM lapinq_limits x
+            WHERE x.name BETWEEN n.name AND n.name
+            ORDER BY x.name DESC
+            LIMIT 1) AS newest
+     WHERE cardinality(sets) <= 50
+     UNION ALL
+    SELECT x.*
+      FROM lapinq_limits x
+     WHERE cardinality(sets) > 50
+)
+SELECT coalesce(array_agg(l.name), '{}')
+  FROM limits l
+  LEFT JOIN (SELECT one.name, count(*) AS tasks, bool_or(r.queue_name <> queue) AS by_others
+               FROM lapinq_running r
+              CROSS JOIN LATERAL unnest(string_to_array(split_part(r.lane, chr(31), 2), ',')) AS one (name)
+              WHERE r.units IS NOT NULL
+              GROUP BY one.name) AS running USING (name)
+ WHERE (l.closed_until > lapinq_now()
+        OR l.max_running <= coalesce(running.tasks, 0)
+           AND NOT (running.by_others AND (l.reserved_by IS NULL OR l.reserved_until <= lapinq_now()))
+        OR l.reserved_by <> queue
+           AND l.max_running <= coalesce(running.tasks, 0) + lapinq_places_reserved(l)
+        OR lapinq_tokens(l.rate, l.tokens, l.tokens_at)
+           < CASE WHEN l.reserved_until <= lapinq_now() OR l.reserved_by IS NULL THEN 1
+                  WHEN l.reserved_by <> queue THEN 1 + l.reserved_units
+                  WHEN l.reserved_until > lapinq_now() + interval '15 seconds' THEN l.reserved_units
+                  ELSE 0 END)
+   AND NOT EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name)
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_lock_limits_1(queue text, names text[])
  RETURNS SETOF lapinq_limits
  LANGUAGE plpgsql
@@ -2410,6 +2460,7 @@ DECLARE
     l lapinq_limits;
     locked lapinq_limits[] := '{}';
     taken jsonb;
+    has_news CONSTANT boolean := EXISTS (SELECT FROM lapinq_limit_news); -- of any limit
 BEGIN
     FOR l IN
         SELECT x.*
@@ -2421,10 +2472,9 @@ BEGIN
                 ORDER BY y.name DESC
                 LIMIT 1) AS newest
           JOIN lapinq_limits x ON x.ctid = newest.row_id
-         ORDER BY x.name
            FOR NO KEY UPDATE OF x SKIP LOCKED
     LOOP
-        IF EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
+        IF has_news AND EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
             WITH news AS (
                 DELETE FROM lapinq_limit_news
                  WHERE ctid = ANY (ARRAY(SELECT n.ctid
@@ -2471,21 +2521,23 @@ BEGIN
         END IF;
         RETURN NEXT l;
     END LOOP;
-    FOR l IN
-        SELECT newest.*
-          FROM unnest(names) AS n (name)
-         CROSS JOIN LATERAL (
-               SELECT *
-                 FROM lapinq_limits x
-                WHERE x.name BETWEEN n.name AND n.name
-                ORDER BY x.name DESC
-                LIMIT 1) AS newest
-         WHERE n.name <> ALL (ARRAY(SELECT name FROM unnest(locked)))
-    LOOP
-        l.closed_until := a_moment;
-        l.created_at := NULL;
-        RETURN NEXT l;
-    END LOOP;
+    IF cardinality(locked) < cardinality(names) THEN
+        FOR l IN
+            SELECT newest.*
+              FROM unnest(names) AS n (name)
+             CROSS JOIN LATERAL (
+                   SELECT *
+                     FROM lapinq_limits x
+                    WHERE x.name BETWEEN n.name AND n.name
+                    ORDER BY x.name DESC
+                    LIMIT 1) AS newest
+             WHERE n.name <> ALL (ARRAY(SELECT name FROM unnest(locked)))
+        LOOP
+            l.closed_until := a_moment;
+            l.created_at := NULL;
+            RETURN NEXT l;
+        END LOOP;
+    END IF;
 END
 $function$;
 
@@ -2809,28 +2861,19 @@ DECLARE
     ranks bigint[];
     without_room text[] := '{}';
 BEGIN
-    WITH RECURSIVE each AS (
-        (SELECT x.names, x.rank, x.place
-           FROM lapinq_lanes x
-          WHERE x.queue_name = q.name
-            AND x.is_open
-          ORDER BY x.queue_name, x.names, x.rank, x.place
-          LIMIT 1)
-        UNION ALL
-        SELECT next.names, next.rank, next.place
-          FROM each
-         CROSS JOIN LATERAL (
-               SELECT x.names, x.rank, x.place
-                 FROM lapinq_lanes x
-                WHERE x.queue_name = q.name
-                  AND x.is_open
-                  AND x.names > each.names
-                ORDER BY x.queue_name, x.names, x.rank, x.place
-                LIMIT 1) AS next
-    )
-    SELECT array_agg(e.names), array_agg(e.rank), array_agg(e.place) INTO all_sets, ranks, places FROM each e;
+    SELECT array_agg(e.names), array_agg(e.rank), array_agg(e.place)
+      INTO all_sets, ranks, places
+      FROM ((SELECT x.names, x.rank, x.place
+               FROM lapinq_lanes x
+              WHERE x.queue_name = q.name
+                AND x.names = ''
+                AND x.is_open
+              ORDER BY x.queue_name, x.names, x.rank, x.place
+              LIMIT 1)
+             UNION ALL
+            SELECT o.names, o.rank, o.place FROM lapinq_open_sets_1(q.name) o) AS e;
     IF cardinality(all_sets) > few THEN
-        without_room := lapinq_limits_without_room_1(q.name);
+        without_room := lapinq_limits_without_room_3(q.name, all_sets);
     END IF;
     WITH shifted AS MATERIALIZED (
         SELECT e.names, e.rank, e.place,
@@ -2842,7 +2885,8 @@ BEGIN
         SELECT s.names, s.shift
           FROM shifted s
          WHERE s.names <> ALL (blocked)
-           AND NOT string_to_array(s.names, ',') && without_room
+           AND (SELECT bool_or(one.name IN (SELECT unnest(without_room)))
+                  FROM unnest(string_to_array(s.names, ',')) AS one (name)) IS NOT TRUE
          ORDER BY s.rank, s.place + s.shift
          LIMIT greatest(0, size)
     )
@@ -2903,6 +2947,49 @@ CREATE OR REPLACE FUNCTION lapinq_now()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$SELECT statement_timestamp()$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_open_sets_1(queue text)
+ RETURNS TABLE(names text, rank bigint, place double precision)
+ LANGUAGE plpgsql
+ STABLE ROWS 10
+AS $function$
+#variable_conflict use_column
+DECLARE
+    fewest CONSTANT integer := 2;
+    most CONSTANT integer := 512;
+    at_once integer := fewest;
+    last_names text := ''; -- that of lanes without limits
+    lane record;
+    lanes integer;
+    found_sets integer;
+BEGIN
+    LOOP
+        lanes := 0;
+        found_sets := 0;
+        FOR lane IN
+            SELECT l.names, l.rank, l.place
+              FROM lapinq_lanes l
+             WHERE l.queue_name = queue
+               AND l.is_open
+               AND l.names > last_names
+             ORDER BY l.queue_name, l.names, l.rank, l.place
+             LIMIT greatest(0, at_once)
+        LOOP
+            lanes := lanes + 1;
+            IF lane.names <> last_names THEN
+                found_sets := found_sets + 1;
+                last_names := lane.names;
+                names := lane.names;
+                rank := lane.rank;
+                place := lane.place;
+                RETURN NEXT;
+            END IF;
+        END LOOP;
+        EXIT WHEN lanes < at_once;
+        at_once := CASE WHEN found_sets = lanes THEN least(at_once * 2, most) ELSE fewest END;
+    END LOOP;
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION lapinq_pick_unlaned_2(queue text, room integer, isolated integer, mark_rank bigint, mark_seq bigint, max_rank bigint, OUT picked tid[], OUT ids uuid[], OUT mark bigint[])
  RETURNS record

@@ -26,25 +26,12 @@ SELECT a.queue_name, found.may_start
                                                  OFFSET 0)
               ELSE true END) AS blocks
  CROSS JOIN LATERAL (
-       WITH RECURSIVE sets AS (
-           (SELECT l.names
-              FROM lapinq_lanes l
-             WHERE l.queue_name = a.queue_name
-               AND l.is_open
-               AND l.names > ''
-             ORDER BY l.queue_name, l.names
-             LIMIT 1)
-           UNION ALL
-           SELECT next.names
-             FROM sets
-            CROSS JOIN LATERAL (
-                  SELECT l.names
-                    FROM lapinq_lanes l
-                   WHERE l.queue_name = a.queue_name
-                     AND l.is_open
-                     AND l.names > sets.names
-                   ORDER BY l.queue_name, l.names
-                   LIMIT 1) AS next)
+       WITH sets AS MATERIALIZED (
+           SELECT o.names
+             FROM lapinq_open_sets_1(a.queue_name) AS o
+       ), without_room AS MATERIALIZED (
+           SELECT w.name FROM unnest(lapinq_limits_without_room_3(a.queue_name, ARRAY(SELECT names FROM sets))) AS w (name)
+       )
        SELECT CASE
               WHEN blocks.need_place THEN NULL
               WHEN NOT blocks.need_place THEN false
@@ -53,7 +40,8 @@ SELECT a.queue_name, found.may_start
                       AND (EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.is_open AND l.names = '' OFFSET 0)
                            OR EXISTS (SELECT
                                         FROM sets
-                                       WHERE NOT string_to_array(names, ',') && (SELECT lapinq_limits_without_room_2(a.queue_name))
+                                       WHERE NOT (SELECT bool_or(one.name IN (SELECT w.name FROM without_room w))
+                                                    FROM unnest(string_to_array(names, ',')) AS one (name))
                                       OFFSET 0)
                            OR EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.opens_at <= lapinq_now() OFFSET 0))
                    OR EXISTS (SELECT
@@ -66,12 +54,12 @@ SELECT a.queue_name, found.may_start
               WHEN EXISTS (SELECT FROM lapinq_lanes l WHERE l.queue_name = a.queue_name AND l.opens_at > lapinq_now() OFFSET 0)
                    OR EXISTS (SELECT
                                 FROM sets
-                               WHERE NOT string_to_array(names, ',')
-                                         && ARRAY(SELECT l.name
-                                                    FROM unnest(lapinq_limits_without_room_2(a.queue_name)) AS blocking (name)
-                                                    JOIN lapinq_limits l USING (name)
-                                                   WHERE l.rate IS NULL
-                                                     AND (l.closed_until > lapinq_now()) IS NOT TRUE)
+                               WHERE NOT (SELECT bool_or(one.name IN (SELECT l.name
+                                                                        FROM without_room w
+                                                                        JOIN lapinq_limits l USING (name)
+                                                                       WHERE l.rate IS NULL
+                                                                         AND (l.closed_until > lapinq_now()) IS NOT TRUE))
+                                            FROM unnest(string_to_array(names, ',')) AS one (name))
                               OFFSET 0)
               THEN false END AS may_start
        OFFSET 0) AS found

@@ -179,3 +179,19 @@ async def test_tasks_that_need_more_than_a_limit_ever_has_hide_no_other(conn: Co
     await conn.execute("UPDATE lapinq_limits SET tokens = 30")
     [first] = await claim(conn, worker, 1)
     assert first.id == large[0]
+
+
+@pytest.mark.parametrize("lanes_of_sets", [[], [1], [3], [1] * 40, [30, 1, 1, 2, 1, 30, 1], [1, 1, 1, 7, 1]])
+async def test_each_set_of_limits_with_open_lanes_is_found_with_the_first_of_them(
+    conn: Conn, lanes_of_sets: list[int]
+) -> None:
+    await conn.execute(
+        "INSERT INTO lapinq_lanes (queue_name, lane, names, is_open, rank, place, changed_at)"
+        " SELECT 'default', concat_ws(chr(31), 'key ' || n, nullif(names, '')), names, n > 0, 0, n, lapinq_now()"
+        "   FROM (SELECT '' AS names, 5 AS lanes UNION ALL"
+        "         SELECT 'set ' || nth, lanes FROM unnest(%s::integer[]) WITH ORDINALITY AS s (lanes, nth)) AS s"
+        "  CROSS JOIN generate_series(0, lanes) AS n",
+        [lanes_of_sets],
+    )
+    found = await all_rows(conn, "SELECT names, rank, place FROM lapinq_open_sets_1('default')")
+    assert sorted(found) == sorted((f"set {nth}", 0, 1.0) for nth, _ in enumerate(lanes_of_sets, start=1))

@@ -1,5 +1,7 @@
 """A task that needs many units of a limit is not passed forever by the small tasks of other queues."""
 
+import pytest
+
 from lapinq_core.db.rows import first_value, one_row
 from lapinq_core.domain.limits.rate import Rate
 from lapinq_core.limits import named_limits
@@ -77,8 +79,16 @@ async def test_a_limit_that_another_claim_holds_is_left_alone(connections: Conne
     assert await one_row(conn, reserved) == ("large", 6000)
 
 
-async def test_a_queue_that_found_no_place_for_long_gets_the_next_one(conn: Conn, worker: str) -> None:
-    await named_limits.set_limit(conn, "gpu", 1, None, by=SOMEBODY)
+@pytest.mark.parametrize("closed", [0, 60])
+async def test_a_queue_that_found_no_place_for_long_gets_the_next_one(
+    conn: Conn, worker: str, closed: int
+) -> None:
+    """Also if its tasks take from many other limits."""
+    for name in ("gpu", *(f"closed {n}" for n in range(closed))):
+        await named_limits.set_limit(conn, name, 1, None, by=SOMEBODY)
+        if name != "gpu":
+            await enqueue(conn, 1, queue_name="waits", limits={name: 1})
+    await conn.execute("UPDATE lapinq_limits SET closed_until = 'infinity' WHERE name <> 'gpu'")
     [waits] = await enqueue(conn, 1, queue_name="waits", limits={"gpu": 1})
     await enqueue(conn, 9, queue_name="busy", limits={"gpu": 1})
     held = await claim(conn, worker, 1, "busy")

@@ -6,7 +6,7 @@ A fact that is out of date costs one more statement, never a wrong claim. They g
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -60,6 +60,13 @@ class ClaimFacts:
             self.exhausted.clear()
         self.governed_until[queue] = time.monotonic() + GOVERNED_SECONDS
         self.exhausted.add(queue)
+
+    def note_heads(self, governed: Iterable[str]) -> None:
+        """A scan saw that claims of these queues need their lock."""
+        now = time.monotonic()
+        for queue in governed:
+            if now >= self.governed_until.get(queue, 0.0):
+                self.note_governed(queue)
 
     def come_back_in(self, queue: str) -> float:
         """In how many seconds to try again a `queue` that another has locked: longer each time, so that many workers

@@ -18,6 +18,7 @@ from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 from lapinq_core.limits import governed_claims
+from lapinq_core.tasks.claim_facts import facts_of
 from lapinq_core.tasks.claiming import decoded
 
 sql = sql_of(__name__)
@@ -71,19 +72,24 @@ def ended_as(task_id: str, token: str, following: Next, run_seconds: float | Non
 
 
 async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """The key (rank and seq) of the first task at or after its mark, for each queue in `marks` that has one."""
+    """The key (rank and seq) of the first task at or after its mark, for each queue in `marks` that has one. Claims on
+    this connection remember which of the queues are governed, as after `discover`."""
     params = {
         "queues": list(marks),
         "ranks": [rank for rank, _ in marks.values()],
         "seqs": [seq for _, seq in marks.values()],
     }
-    rows = await all_rows(conn, sql("heads"), params, prepare=True)
-    return {queue: (rank, seq) for queue, rank, seq in rows}
+    return _keys(conn, await all_rows(conn, sql("heads"), params, prepare=True))
 
 
 async def discover(conn: PinnedConnection) -> dict[str, tuple[int, int]]:
     """All queues with ready tasks, each with the key of the first."""
-    return {queue: (rank, seq) for queue, rank, seq in await all_rows(conn, sql("discover"), prepare=True)}
+    return _keys(conn, await all_rows(conn, sql("discover"), prepare=True))
+
+
+def _keys(conn: PinnedConnection, rows: Sequence[tuple[str, int, int, bool]]) -> dict[str, tuple[int, int]]:
+    facts_of(conn).note_heads(queue for queue, _, _, is_governed in rows if is_governed)
+    return {queue: (rank, seq) for queue, rank, seq, _ in rows}
 
 
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:

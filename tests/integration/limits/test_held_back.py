@@ -7,8 +7,9 @@ import pytest
 
 from lapinq_core.domain.limits.breaker import BreakerRule
 from lapinq_core.limits.breakers import put_breaker
-from lapinq_core.tasks import claiming
-from lapinq_core.tasks.claiming import Ask
+from lapinq_core.tasks import claiming, worker_verbs
+from lapinq_core.tasks.claim_facts import facts_of
+from lapinq_core.tasks.claiming import LOWEST_MARK, Ask
 from tests.integration.limits.test_lanes import govern
 from tests.integration.lookup.why.test_what_blocks import limit
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
@@ -76,3 +77,22 @@ async def test_what_is_closed_opens_by_time_and_a_free_place_is_none_that_is_nee
     await conn.execute("DELETE FROM lapinq_circuit_breakers")
     await complete(conn, [held])
     assert await claiming.held_back(conn, [ASK]) == {}
+
+
+@pytest.mark.parametrize(("policy", "key"), [(PLACE, None), ({}, "a")])
+async def test_a_scan_tells_claims_that_a_queue_needs_its_lock(
+    conn: Conn, policy: dict[str, Any], key: str | None
+) -> None:
+    """So an idle worker that finds the same tasks again doesn't try without it each time."""
+    if policy:
+        await govern(conn, **policy)
+    await enqueue(conn, key=key)
+    await enqueue(conn, queue_name="plain")
+    known = facts_of(conn).governed_until
+    for scan in (
+        worker_verbs.discover(conn),
+        worker_verbs.heads(conn, dict.fromkeys(["default", "plain"], LOWEST_MARK)),
+    ):
+        known.clear()
+        assert (await scan).keys() == {"default", "plain"}
+        assert known.keys() == {"default"}

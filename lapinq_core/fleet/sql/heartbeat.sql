@@ -3,8 +3,6 @@
 -- names that have a circuit breaker: one JSON array. No row if the worker was declared dead: it has lost its tasks.
 -- The place is that which count_places.sql counted in the last 30 seconds. If that is missing, because the worker is new
 -- or no process of this release is on duty, it is counted here.
--- That of a worker that runs nothing doesn't wait for the disk. If the server crashes and loses it, the worker's lease is as
--- long as that of the heartbeat before, which is no harm: its next claim is durable only with all that was written before.
 -- Locks its own row. Relies on lapinq_workers_pkey, lapinq_running_cancel_requested and lapinq_places_pkey, of which it
 -- reads the newest entry. Reads all of lapinq_circuit_breakers, which is small, and of lapinq_workers if it counts. No index
 -- holds a column that it sets.
@@ -44,5 +42,3 @@ SELECT json_build_array(
                               WHERE w.dead_at IS NULL) AS living)),
            (SELECT coalesce(json_agg(name), '[]') FROM lapinq_circuit_breakers WHERE kind = 'task'))::text
   FROM beat
- WHERE %(running)s::integer > 0 IS NOT FALSE
-    OR set_config('synchronous_commit', 'off', true) = 'off'

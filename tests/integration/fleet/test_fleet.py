@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lapinq_core.db.rows import all_rows, first_value
+from lapinq_core.db.rows import all_rows
 from lapinq_core.domain.annotations.form_fields import form_fields
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
@@ -226,14 +226,6 @@ async def test_heartbeats_do_not_read_those_of_the_fleet_that_a_snapshot_keeps(
             {"id": ids[-1], "jumped_at": None, "jumped_seconds": None, **msgspec.structs.asdict(Health())},
         )
         assert blocks(found) < 60
-
-
-async def test_only_the_heartbeat_of_a_worker_that_runs_something_waits_for_the_disk(conn: Conn) -> None:
-    worker = await add_worker(conn)
-    for running, waits in ((0, "off"), (1, "on"), (None, "on")):
-        await conn.execute("SET LOCAL synchronous_commit = on")
-        assert await workers.heartbeat(conn, worker, Health(running=running))
-        assert await first_value(conn, "SHOW synchronous_commit") == waits
 
 
 async def test_a_worker_hears_what_it_is_asked_and_by_whom(conn: Conn) -> None:

@@ -1,6 +1,6 @@
 """Claims find the sets of named limits in fewer steps, and limits without room by their newest version.
 
-Revision ID: 0080 Revises: 0077
+Revision ID: 0079 Revises: 0078
 """
 
 from importlib.resources import files
@@ -9,8 +9,8 @@ from alembic import op
 
 from lapinq_migrations import run_script
 
-revision = "0080"
-down_revision = "0077"
+revision = "0079"
+down_revision = "0078"
 branch_labels = None
 depends_on = None
 

@@ -3,7 +3,7 @@
 -- Locks nothing. Relies on lapinq_blocked_keys_1, lapinq_steps_open, lapinq_attempts_earlier, lapinq_ready_lane and primary keys.
 WITH found AS MATERIALIZED (
     -- What is suspended waits for a signal or a task, not for a retry.
-    SELECT b.key COLLATE "C" AS key, b.front,
+    SELECT b.key, b.front,
            b.is_held
            AND NOT (EXISTS (SELECT FROM lapinq_steps s WHERE s.task_id = b.front AND s.ended_at IS NULL OFFSET 0)
                     AND EXISTS (SELECT

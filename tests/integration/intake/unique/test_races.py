@@ -165,6 +165,7 @@ async def test_no_call_of_a_debounced_storm_gets_lost(connections: Connections) 
     worker = await add_worker(claimer)
     last = [0]
     is_over = asyncio.Event()
+    stored: list[int] = []
     runs: list[int] = []
 
     async def call(conn: Conn) -> None:
@@ -173,6 +174,7 @@ async def test_no_call_of_a_debounced_storm_gets_lost(connections: Connections) 
             number = last[0]
             task = debounced(0.01, 0.02, args=[number])
             await patiently(lambda task=task: put_one(conn, task))
+            stored.append(number)
 
     async def run() -> None:
         while not is_over.is_set() or (await counts(claimer)).get("pending"):
@@ -188,7 +190,8 @@ async def test_no_call_of_a_debounced_storm_gets_lost(connections: Connections) 
 
     await asyncio.gather(run(), storm())
     assert len(runs) > 1
-    assert max(runs) == last[0] or last[0] - max(runs) < len(enqueuers)
+    # Of the calls that were answered last, one was stored last.
+    assert set(runs) & set(stored[-len(enqueuers) :])
     late = await maybe_row(
         claimer, "SELECT count(*) FROM lapinq_tasks WHERE scheduled_at > created_at + interval '25 ms'"
     )

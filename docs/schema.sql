@@ -312,7 +312,7 @@ BEGIN
                   FROM gone
                  GROUP BY queue_name
             LOOP
-                -- As lapinq_core.db.ready_notices reads it.
+                -- As lapinq_core.db.notify.ready_notices reads it.
                 PERFORM pg_notify('lapinq_ready', format(E'%s\n%s %s', notice.queue_name, notice.tasks, floor(random() * 65536)));
             END LOOP;
         END IF;
@@ -2460,7 +2460,6 @@ DECLARE
     l lapinq_limits;
     locked lapinq_limits[] := '{}';
     taken jsonb;
-    has_news CONSTANT boolean := EXISTS (SELECT FROM lapinq_limit_news); -- of any limit
 BEGIN
     FOR l IN
         SELECT x.*
@@ -2474,7 +2473,7 @@ BEGIN
           JOIN lapinq_limits x ON x.ctid = newest.row_id
            FOR NO KEY UPDATE OF x SKIP LOCKED
     LOOP
-        IF has_news AND EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
+        IF EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
             WITH news AS (
                 DELETE FROM lapinq_limit_news
                  WHERE ctid = ANY (ARRAY(SELECT n.ctid

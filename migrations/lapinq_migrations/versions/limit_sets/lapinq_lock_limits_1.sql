@@ -14,7 +14,6 @@ DECLARE
     l lapinq_limits;
     locked lapinq_limits[] := '{}';
     taken jsonb;
-    has_news CONSTANT boolean := EXISTS (SELECT FROM lapinq_limit_news); -- of any limit
 BEGIN
     FOR l IN
         SELECT x.*
@@ -28,7 +27,7 @@ BEGIN
           JOIN lapinq_limits x ON x.ctid = newest.row_id
            FOR NO KEY UPDATE OF x SKIP LOCKED
     LOOP
-        IF has_news AND EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
+        IF EXISTS (SELECT FROM lapinq_limit_news n WHERE n.limit_name = l.name) THEN
             WITH news AS (
                 DELETE FROM lapinq_limit_news
                  WHERE ctid = ANY (ARRAY(SELECT n.ctid

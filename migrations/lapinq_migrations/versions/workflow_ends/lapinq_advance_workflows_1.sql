@@ -180,7 +180,7 @@ BEGIN
                   FROM gone
                  GROUP BY queue_name
             LOOP
-                -- As lapinq_core.db.ready_notices reads it.
+                -- As lapinq_core.db.notify.ready_notices reads it.
                 PERFORM pg_notify('lapinq_ready', format(E'%s\n%s %s', notice.queue_name, notice.tasks, floor(random() * 65536)));
             END LOOP;
         END IF;

@@ -37,7 +37,9 @@ SELECT json_build_array(
                        FROM (SELECT w.id,
                                     w.id = beat.id OR (w.queues IS NOT DISTINCT FROM beat.queues
                                                        AND w.is_quiet IS NOT TRUE
-                                                       AND coalesce(w.running, 0) < w.concurrency) AS is_peer
+                                                       AND coalesce(w.running, 0) < w.concurrency
+                                                       AND w.beat_at > lapinq_now() - 0.6 * w.lease_seconds * interval '1 second')
+                                      AS is_peer
                                FROM lapinq_workers w
                               WHERE w.dead_at IS NULL) AS living)),
            (SELECT coalesce(json_agg(name), '[]') FROM lapinq_circuit_breakers WHERE kind = 'task'))::text

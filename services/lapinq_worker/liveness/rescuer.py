@@ -45,20 +45,25 @@ class Rescuer:
         self._place_in_fleet = place
         self._place = rescuing.BOTTOM
         self._search_at = self._full_search_at = 0.0  # by time.monotonic
+        self._turns = 0  # since the last sweep
         self.rescued_count = 0
 
     async def turn(self, interval: float) -> float:
-        """Sweeps. Returns the pause before the next sweep: `interval` seconds, longer in a large fleet."""
-        pause = await self.sweep()
-        return interval * self._share() if pause is None else pause
+        """Sweeps, in a large fleet not each time. Returns the pause before the next turn, about `interval` seconds."""
+        self._turns += 1
+        share = self._share()  # of now: the first ones may have been lost since the last turn
+        if self._turns >= round(share):
+            pause = await self.sweep()
+            if pause is not None:
+                return pause
+            self._turns = 0
+        return interval * random.uniform(0.75, 1.25) if share > 1.0 else interval  # noqa: S311  # they spread
 
     def _share(self) -> float:
         place = self._place_in_fleet()
         if place.rank < SWEEPING:
-            factor = min(place.living / place.peers, MAX_SHARE)
-        else:
-            factor = min(float(place.living), MAX_LATER_SHARE)
-        return factor * random.uniform(0.75, 1.25) if factor > 1.0 else 1.0  # noqa: S311  # they spread
+            return min(place.living / max(place.peers, SWEEPING), MAX_SHARE)
+        return min(place.living, MAX_LATER_SHARE)
 
     async def sweep(self) -> float | None:
         """One pass. Returns 0 if there was more than it takes, so that the next one follows immediately.

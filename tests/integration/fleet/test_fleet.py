@@ -31,6 +31,7 @@ from tests.support.rows.factories import (
 from tests.support.rows.rescue import ANY_TIME
 
 MAX = msgspec.structs.replace(SOMEBODY, actor="max")
+LATE = "UPDATE lapinq_workers SET beat_at = beat_at - 0.7 * lease_seconds * interval '1 second' WHERE id = %s"
 
 
 async def get(conn: Conn, worker: str) -> WorkerDetails:
@@ -158,8 +159,7 @@ async def test_a_worker_hears_its_place_among_those_that_serve_its_queues_and_ha
     assert await place(0, running=4) == Place(0, 3, 5)
     assert await place(2, is_quiet=True) == Place(0, 2, 5)
     assert await place(3) == Place(0, 1, 5)
-    late = "UPDATE lapinq_workers SET beat_at = beat_at - 0.7 * lease_seconds * interval '1 second' WHERE id = %s"
-    await conn.execute(late, (ids[1],))
+    await conn.execute(LATE, (ids[1],))
     assert await place(4) == Place(0, 1, 5)  # before it is declared dead
     await make_late(conn, ids[1])
     await workers.declare_dead(conn, ANY_TIME)
@@ -184,12 +184,13 @@ async def test_places_that_do_not_change_are_counted_again_before_they_are_too_o
 
 async def test_a_worker_counts_its_place_itself_while_no_other_process_does(conn: Conn) -> None:
     """As while one of an earlier release is on duty."""
-    ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(4)]
-    for worker, queues in zip(ids, [None, None, None, ["mail"]], strict=True):
+    ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(5)]
+    for worker, queues in zip(ids, [None, None, None, None, ["mail"]], strict=True):
         await add_worker(conn, id=worker, queues=queues)
     await beat(conn, ids[1], is_quiet=True)
-    told = [await workers.heartbeat(conn, worker, Health()) for worker in (ids[0], *ids[2:])]
-    assert [each and each.place for each in told] == [Place(0, 2, 4), Place(1, 2, 4), Place(0, 1, 4)]
+    await conn.execute(LATE, (ids[2],))
+    told = [await workers.heartbeat(conn, worker, Health()) for worker in (ids[0], *ids[3:])]
+    assert [each and each.place for each in told] == [Place(0, 2, 5), Place(1, 2, 5), Place(0, 1, 5)]
 
 
 async def test_a_worker_ignores_a_place_that_was_counted_long_ago(conn: Conn) -> None:

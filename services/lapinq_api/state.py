@@ -170,11 +170,11 @@ class State:
         """Changes that users made, here or with another server. Raises as `changes` does."""
         return self._open().acts
 
-    def on_act(self, user_id: str) -> None:
-        """A user has changed something, and wants to see it: wakes all live pages, also those of other servers."""
+    def on_act(self) -> None:
+        """What somebody did in the dashboard changed something: wakes all live pages, also those of other servers."""
         self.long_windows.forget_brief()
         if self._connected is not None:
-            self._connected.acted.wake([user_id])
+            self._connected.acted.wake([""])
 
     @property
     def access_changes(self) -> Changes:

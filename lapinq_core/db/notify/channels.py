@@ -13,7 +13,7 @@ DONE_CHANNEL = "lapinq_done"
 WATCH_CHANNEL = "lapinq_watch"
 """Ids of running tasks whose log somebody looks at, separated by spaces; workers listen."""
 ACTS_CHANNEL = "lapinq_acts"
-"""Ids of users who have changed something in the dashboard, separated by spaces; servers listen."""
+"""Somebody has changed something in the dashboard; servers listen. No payload."""
 BREAKERS_CHANNEL = "lapinq_breakers"
 """A task name that got or lost a circuit breaker; workers listen."""
 SOON_SECONDS = 1.0

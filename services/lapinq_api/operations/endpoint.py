@@ -116,8 +116,8 @@ class Endpoint:
         response = await operation.handler(self._state, request)
         if operation.needs is Needs.READ_OF_QUEUE and not is_read_checked(request):
             raise RuntimeError(f"{operation.handler.__name__} did not check which queue it read")
-        if operation.method != "GET" and (session := scope.get(SESSION_KEY)) is not None:
-            self._state.on_act(str(session.user_id))
+        if operation.method != "GET" and scope.get(SESSION_KEY) is not None:
+            self._state.on_act()
         await response(scope, receive, send)
 
 

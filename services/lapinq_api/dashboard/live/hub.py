@@ -105,10 +105,12 @@ class Feed:
             self.update_count += 1
             self._updates.on_notify("")
             await asyncio.sleep(0)  # lets the viewers send
+            cost = loop.time() - began
             least = LIST_INTERVAL_SECONDS if self._view.is_list else MIN_INTERVAL_SECONDS
-            pause = max(least, COST_FACTOR * (loop.time() - began))
-            await pause_for(MIN_INTERVAL_SECONDS, self._state.stopping, self._missing)
-            await pause_for(pause - MIN_INTERVAL_SECONDS, act, self._state.stopping, self._missing)
+            pause = max(least, COST_FACTOR * cost)
+            shortest = max(MIN_INTERVAL_SECONDS, cost)  # whoever acts how often
+            await pause_for(shortest, self._state.stopping, self._missing)
+            await pause_for(pause - shortest, act, self._state.stopping, self._missing)
             await pause_for(INTERVAL_SECONDS, news, act, self._missing, self._state.stopping)
 
     async def _update(self) -> None:

@@ -74,6 +74,7 @@ async def _turn(state: State) -> float:
         await database.run(bulk_actions.end, taken, "an error in the server, which its log tells")
     else:
         await database.run(bulk_actions.end, taken)
+    state.on_act()
     return 0.0
 
 

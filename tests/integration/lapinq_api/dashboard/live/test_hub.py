@@ -156,7 +156,7 @@ async def test_what_a_user_did_is_looked_at_at_once_by_all_servers(
             await looked(elsewhere, 1)
             seen = state.acts.next(), other.acts.next()
             counts = feed.update_count, elsewhere.update_count
-            state.on_act("1")
+            state.on_act()
             await asyncio.gather(*(each.wait() for each in seen))
             await looked(feed, counts[0] + 1)
             await looked(elsewhere, counts[1] + 1)
@@ -189,6 +189,12 @@ def test_what_a_user_does_shows_at_once(
             assert started["id"] in shown("bulk-active")
             assert client.post(f"/api/v1/bulk-actions/{started['id']}/stop").is_success
             assert started["id"] not in shown("bulk-active")
+        with holding(api_database, task):
+            started = start(client, "delete", queue=queue)
+            assert started["id"] in shown("bulk-active")
+        hear_until(
+            socket, lambda said: started["id"] not in said.get("parts", {}).get("bulk-active", started["id"])
+        )
 
 
 async def test_a_change_is_looked_at_and_what_fails_says_why_until_the_next(

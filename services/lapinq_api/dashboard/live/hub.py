@@ -108,7 +108,7 @@ class Feed:
             cost = loop.time() - began
             least = LIST_INTERVAL_SECONDS if self._view.is_list else MIN_INTERVAL_SECONDS
             pause = max(least, COST_FACTOR * cost)
-            shortest = max(MIN_INTERVAL_SECONDS, cost)  # whoever acts how often
+            shortest = max(MIN_INTERVAL_SECONDS, cost)  # also where users act without a pause
             await pause_for(shortest, self._state.stopping, self._missing)
             await pause_for(pause - shortest, act, self._state.stopping, self._missing)
             await pause_for(INTERVAL_SECONDS, news, act, self._missing, self._state.stopping)

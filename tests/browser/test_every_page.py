@@ -189,7 +189,11 @@ def test_it_keeps_nobody_out(page: Page, axe: CheckAccess, address: str, look: L
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 844})
         # Charts follow a moment later.
-        eventually(lambda width=width: page.evaluate(WIDER, width) == [])
+        try:
+            eventually(lambda width=width: page.evaluate(WIDER, width) == [])
+        except AssertionError as error:
+            error.add_note(f"too wide for {width}: {page.evaluate(WIDER, width)}")
+            raise
     assert page.evaluate(SMALL_TARGETS) == []
     page.set_viewport_size({"width": wanted, "height": 844})
     if address in UNFOLDED:

@@ -14,7 +14,7 @@ from tests.support.programs.processes import TlsServer
 pytestmark = pytest.mark.http
 
 PREFERENCES = {"lapinq_zone"}
-"""Cookies of the browser, whoever is logged in."""
+"""Cookies that a logout leaves."""
 
 
 def fill_in(login: Page, password: str = "lapinq") -> None:

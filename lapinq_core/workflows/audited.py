@@ -14,7 +14,7 @@ from lapinq_core.people.audit import Author
 from lapinq_core.workflows import changing, storing
 from lapinq_core.workflows.changing import Retried
 from lapinq_core.workflows.reading import Workflow, get_workflow
-from lapinq_core.workflows.storing import UnknownWorkflow
+from lapinq_core.workflows.storing import Rights, UnknownWorkflow
 
 
 async def store(
@@ -41,49 +41,59 @@ async def add(
     conn: psycopg.AsyncConnection,
     workflow_id: str,
     members: Sequence[Member],
+    rights: Rights | None = None,
     *,
     key: Key | None,
     by: Author | None,
 ) -> tuple[Earlier | None, Taken]:
-    """As `store`, of more tasks of a workflow. Raises also `UnknownWorkflow`, `WorkflowEnded` and `RefError`."""
+    """As `store`, of more tasks of a workflow. Raises also as `storing.add`."""
     async with conn.transaction():
         if earlier := await _begin(conn, workflow_id, members, key):
             return earlier, Taken()
-        taken = await storing.add(conn, workflow_id, members)
+        taken = await storing.add(conn, workflow_id, members, rights)
         if by is not None and members:
             await audit.record(conn, by.did("workflow.add", workflow_id, _about(members)))
     return None, taken
 
 
-async def close(conn: psycopg.AsyncConnection, workflow_id: str, *, by: Author) -> None:
-    """Lets the workflow end once no task is left. `conn` is in autocommit mode. Raises `UnknownWorkflow`."""
+async def close(
+    conn: psycopg.AsyncConnection, workflow_id: str, rights: Rights | None, *, by: Author
+) -> None:
+    """Lets the workflow end once no task is left. `conn` is in autocommit mode. Raises as `storing.lock`."""
     async with conn.transaction():
         found = await _found(conn, workflow_id)
         if found.is_open:
-            await changing.close(conn, workflow_id)
+            await changing.close(conn, workflow_id, rights)
             await audit.record(conn, by.did("workflow.close", workflow_id, {"name": found.name}))
 
 
-async def cancel(conn: psycopg.AsyncConnection, workflow_id: str, *, by: Author) -> int:
+async def cancel(
+    conn: psycopg.AsyncConnection, workflow_id: str, rights: Rights | None, *, by: Author
+) -> int:
     """Cancels what has not ended, and asks workers to stop what runs. Returns how many tasks.
 
-    It takes several transactions, so `conn` is in autocommit mode. The audit entry is the first. Raises
-    `UnknownWorkflow`.
+    It takes several transactions, so `conn` is in autocommit mode. The first writes the audit entry, and from then on
+    the workflow takes no more tasks. Raises as `storing.lock`.
     """
     found = await _found(conn, workflow_id)
     if found.ended_at is not None:
         return 0
     entry = by.did("workflow.cancel", workflow_id, {"name": found.name, "count": 0})
-    entry_id = await audit.record(conn, entry)
-    count = await changing.cancel(conn, workflow_id)
+    async with conn.transaction():
+        await storing.lock(conn, workflow_id, rights)
+        entry_id = await audit.record(conn, entry)
+        count = await changing.cancel_some(conn, workflow_id)
+    count += await changing.cancel(conn, workflow_id)
     await audit.amend(conn, entry_id, "count", count)
     return count
 
 
-async def retry(conn: psycopg.AsyncConnection, workflow_id: str, *, by: Author) -> Retried:
+async def retry(
+    conn: psycopg.AsyncConnection, workflow_id: str, rights: Rights | None, *, by: Author
+) -> Retried:
     """As `changing.retry`, with `conn` in autocommit mode."""
     async with conn.transaction():
-        retried = await changing.retry(conn, workflow_id, by=by.actor)
+        retried = await changing.retry(conn, workflow_id, rights, by=by.actor)
         await audit.record(conn, by.did("workflow.retry", workflow_id, {"count": retried.tasks}))
     return retried
 

@@ -3,10 +3,10 @@
 import msgspec
 import psycopg
 
-from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
+from lapinq_core.db.rows import all_rows, first_value, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.intake.unique_keys import UniqueConflict
-from lapinq_core.workflows.storing import UnknownWorkflow, WorkflowConflict
+from lapinq_core.workflows.storing import Rights, UnknownWorkflow, WorkflowConflict, lock
 
 sql = sql_of(__name__)
 
@@ -51,9 +51,9 @@ class Retried(msgspec.Struct, frozen=True):
     queues: set[str]
 
 
-async def close(conn: psycopg.AsyncConnection, workflow_id: str) -> None:
-    """Lets it end as soon as no task is left. `conn` is in a transaction. Raises `UnknownWorkflow`."""
-    await _lock(conn, workflow_id)
+async def close(conn: psycopg.AsyncConnection, workflow_id: str, rights: Rights | None = None) -> None:
+    """Lets it end as soon as no task is left. `conn` is in a transaction. Raises as `lock`."""
+    await lock(conn, workflow_id, rights)
     await all_rows(conn, sql("close_workflow"), {"id": workflow_id})
     await conn.execute(sql("end_workflow"), {"id": workflow_id})
 
@@ -68,9 +68,7 @@ async def cancel(conn: psycopg.AsyncConnection, workflow_id: str) -> int:
     count = 0
     for _ in range(_TRIES):
         while True:
-            cancelled = await first_value(conn, sql("cancel_workflow"), params)
-            if cancelled is None:
-                raise UnknownWorkflow
+            cancelled = await cancel_some(conn, workflow_id)
             count += cancelled
             if cancelled < CANCEL_LIMIT:
                 break
@@ -80,14 +78,25 @@ async def cancel(conn: psycopg.AsyncConnection, workflow_id: str) -> int:
     return count
 
 
-async def retry(conn: psycopg.AsyncConnection, workflow_id: str, *, by: str) -> Retried:
+async def cancel_some(conn: psycopg.AsyncConnection, workflow_id: str) -> int:
+    """The first step: the workflow is cancelled, and so are at most `CANCEL_LIMIT` pending tasks. Returns how many."""
+    cancelled = await first_value(conn, sql("cancel_workflow"), {"id": workflow_id, "most": CANCEL_LIMIT})
+    if cancelled is None:
+        raise UnknownWorkflow
+    return cancelled
+
+
+async def retry(
+    conn: psycopg.AsyncConnection, workflow_id: str, rights: Rights | None = None, *, by: str
+) -> Retried:
     """Opens a new round: makes pending again what failed or expired, what was ended because of it, and the tasks after
     these that run in spite of failures.
 
     The attempts record the time and `by`, the name of the person or key. `conn` is in a transaction, to be rolled back
-    if it raises `UnknownWorkflow`, a `WorkflowConflict`, or `UniqueConflict`: another task holds the unique key of one.
+    if it raises as `lock` does, a `WorkflowConflict`, or `UniqueConflict`: another task holds the unique key of one.
     """
-    if await _lock(conn, workflow_id):
+    is_cancelled, _ = await lock(conn, workflow_id, rights)
+    if is_cancelled:
         raise WorkflowCancelled
     tasks, queues, refused, busy = await one_row(conn, sql("retry_workflow"), {"id": workflow_id, "by": by})
     if refused is not None:
@@ -103,11 +112,3 @@ async def retry(conn: psycopg.AsyncConnection, workflow_id: str, *, by: str) -> 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     """Deletes workflows that ended more than an hour ago and whose tasks have all been deleted. Returns how many."""
     return await first_value(conn, sql("prune_workflows"), {"limit": limit})
-
-
-async def _lock(conn: psycopg.AsyncConnection, workflow_id: str) -> bool:
-    """Returns whether it was cancelled."""
-    row = await maybe_row(conn, sql("lock_workflow"), {"id": workflow_id})
-    if row is None:
-        raise UnknownWorkflow
-    return row[0]

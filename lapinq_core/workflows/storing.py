@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import psycopg
@@ -14,6 +14,8 @@ from lapinq_core.domain.requests.workflows import Member, NewWorkflow
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.intake.enqueueing import Taken
 from lapinq_core.intake.new_tasks import encoded, shared_fields
+from lapinq_core.workflows.parents import queues_of
+from lapinq_core.workflows.reading import queues_of_workflow
 
 sql = sql_of(__name__)
 
@@ -46,6 +48,32 @@ class RefError(LapinqError):
         self.is_unknown = is_unknown
 
 
+class Rights(Protocol):
+    """What the sender of a request may do, asked while the workflow is locked. Both raise to refuse."""
+
+    def check_queues(self, queues: Sequence[str]) -> None:
+        """Whether they may act on all tasks of a workflow, which are in `queues`."""
+        ...
+
+    def check_parent(self, member: Member, ref: str, queue: str) -> None:
+        """Whether they may pass the result of the parent `ref`, stored in `queue`, to the new `member`."""
+        ...
+
+
+async def lock(conn: psycopg.AsyncConnection, workflow_id: str, rights: Rights | None) -> tuple[bool, bool]:
+    """Locks a workflow against whatever else changes its graph, and checks `rights`, if any, to its queues.
+
+    Returns whether it was cancelled, and whether it has ended. `conn` is in a transaction. Raises `UnknownWorkflow`,
+    and what `rights` raise.
+    """
+    row = await maybe_row(conn, sql("lock_workflow"), {"id": workflow_id})
+    if row is None:
+        raise UnknownWorkflow
+    if rights is not None:
+        rights.check_queues(await queues_of_workflow(conn, workflow_id) or ())
+    return row
+
+
 async def store(conn: psycopg.AsyncConnection, workflow: NewWorkflow) -> Taken:
     """Stores `workflow` with all its tasks, in one statement. The caller wakes workers after the commit.
 
@@ -71,15 +99,14 @@ def more_params(workflow_id: str, members: Sequence[Member], ids: Mapping[str, s
     return _params({"id": workflow_id}, members, ids)
 
 
-async def add(conn: psycopg.AsyncConnection, workflow_id: str, members: Sequence[Member]) -> Taken:
+async def add(
+    conn: psycopg.AsyncConnection, workflow_id: str, members: Sequence[Member], rights: Rights | None = None
+) -> Taken:
     """Stores more tasks of a workflow. `conn` is in a transaction, to be rolled back if it raises.
 
-    Raises `UnknownWorkflow`, `WorkflowEnded`, `RefError`, and the driver's errors.
+    Raises `UnknownWorkflow`, `WorkflowEnded`, `RefError`, what `rights` raise, and the driver's errors.
     """
-    row = await maybe_row(conn, sql("lock_workflow"), {"id": workflow_id})
-    if row is None:
-        raise UnknownWorkflow
-    if any(row):
+    if any(await lock(conn, workflow_id, rights)):
         raise WorkflowEnded
     new = {member.ref for member in members}
     refs = new.union(*(member.after for member in members))
@@ -91,8 +118,20 @@ async def add(conn: psycopg.AsyncConnection, workflow_id: str, members: Sequence
         for ref in member.after:
             if ref not in new and ref not in stored:
                 raise RefError(number, ref, is_unknown=True)
+    if rights is not None:
+        await _check_parents(conn, members, stored, rights)
     queues, due_in = await one_row(conn, STORE, more_params(workflow_id, members, stored))
     return Taken(set(queues), due_in)
+
+
+async def _check_parents(
+    conn: psycopg.AsyncConnection, members: Sequence[Member], stored: Mapping[str, str], rights: Rights
+) -> None:
+    named = [(member, ref) for member in members for ref in sorted(member.named & stored.keys())]
+    queues = await queues_of(conn, [stored[ref] for _, ref in named])
+    for member, ref in named:
+        if (queue := queues.get(stored[ref])) is not None:  # else it was deleted, with its result
+            rights.check_parent(member, ref, queue)
 
 
 def _params(

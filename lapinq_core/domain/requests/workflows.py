@@ -25,7 +25,7 @@ AfterFailure = Literal["cancel", "run", "fail"]
 
 
 class Member(msgspec.Struct):
-    """A task of a workflow. `after` holds the distinct refs of its parents, those in its arguments included.
+    """A task of a workflow. `after` holds the distinct refs of its parents, `named` of those in its arguments.
 
     `after_failure`: what happens to it if a parent does not complete. `number`: its place in the request, from 0.
     """
@@ -35,6 +35,7 @@ class Member(msgspec.Struct):
     after: list[str]
     after_failure: AfterFailure = "cancel"
     number: int = 0
+    named: set[str] = msgspec.field(default_factory=set[str])
 
 
 class NewWorkflow(msgspec.Struct):
@@ -119,6 +120,11 @@ def in_request_order(members: Sequence[Member]) -> list[Member]:
     return sorted(members, key=lambda member: member.number)
 
 
+def place_naming(parent: str, member: Member) -> str:
+    """The field of the request in which `member` names `parent`."""
+    return f"tasks[{member.number}].{_field_naming(parent, member)}"
+
+
 def in_task(number: int, error: InvalidValue) -> InvalidValue:
     """`error` in a field of a task, as one of the request with that task."""
     return InvalidValue(f"tasks[{number}].{error.loc}", error.msg)
@@ -129,7 +135,7 @@ def unknown_parent(member: Member, parent: str, known: Iterable[str] = ()) -> In
     meant = did_you_mean(parent, known)
     return in_task(
         member.number,
-        InvalidValue(_where(member, parent), f"names {parent!r}, which is no ref of a task{meant}"),
+        InvalidValue(_field_naming(parent, member), f"names {parent!r}, which is no ref of a task{meant}"),
     )
 
 
@@ -177,14 +183,13 @@ def _member(asked: WorkflowTaskRequest, number: int, reader: TaskReader) -> Memb
             raise InvalidValue(f"kwargs.{name}", "must be the value of an argument")
     refs = refs_in(task.args, "args") | refs_in(task.kwargs, "kwargs")
     parents = dict.fromkeys([*after, *sorted(refs)])
-    member = Member(ref, task, list(parents), cast("AfterFailure", after_failure), number)
+    member = Member(ref, task, list(parents), cast("AfterFailure", after_failure), number, refs)
     if ref in parents:
-        raise InvalidValue(_where(member, ref), "names the task itself")
+        raise InvalidValue(_field_naming(ref, member), "names the task itself")
     return member
 
 
-def _where(member: Member, parent: str) -> str:
-    """The field that names `parent`."""
+def _field_naming(parent: str, member: Member) -> str:
     fields = {"args": member.task.args, "kwargs": member.task.kwargs}
     return next((name for name, value in fields.items() if parent in refs_in(value)), "after")
 

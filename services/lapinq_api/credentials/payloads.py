@@ -64,6 +64,10 @@ class PayloadView:
         """Whether values in tasks of `queue` are hidden from them; None is all queues, or an unknown one."""
         return self._redactor is not None and not self._actor.may(Permission.PAYLOAD, queue)
 
+    def shows(self, queue: str | None) -> bool:
+        """Whether they see the results of tasks of `queue`; None is all queues."""
+        return self._actor.may_read(queue) and not self.hides(queue)
+
     def check_search(self, filters: Mapping[str, str], queues: Sequence[str | None]) -> None:
         """Raises `Refused` (403) if they may not use `filters`, texts by name, on tasks of `queues` ([None] is all).
 
@@ -119,10 +123,14 @@ class PayloadView:
         Raises `Refused` (403).
         """
         if self._conceals(queue, stored):
-            raise Refused(
-                HTTPStatus.FORBIDDEN,
-                f"{self._actor.name} may not pass on the result of {ref}: values of it are hidden from them",
-            )
+            raise self.hidden_result(ref)
+
+    def hidden_result(self, ref: str) -> Refused:
+        """The error for who asks to pass on the result of the task `ref`."""
+        return Refused(
+            HTTPStatus.FORBIDDEN,
+            f"{self._actor.name} may not pass on the result of {ref}: values of it are hidden from them",
+        )
 
     def check_steering(self, queue: str, stored: Mapping[str, Any], changes: Collection[str]) -> None:
         """Checks `changes`, names of fields, to a call of `queue` whose payload is `stored`, or to a copy of it.

@@ -10,7 +10,9 @@ from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.operations.workflow_path import (
     ALL_ITS_QUEUES,
     WORKFLOW_ID,
+    WorkflowRights,
     require_for_workflow,
+    rights_to_workflow,
     workflow_id,
 )
 from lapinq_api.state import State
@@ -45,29 +47,33 @@ class WorkflowRetried(msgspec.Struct):
 
 
 async def close_workflow(state: State, request: Request) -> Response:
-    which = await _which(state, request, Permission.ENQUEUE)
-    await state.database.run(audited.close, which, by=author_of(request))
+    which, rights = await _which(state, request, Permission.ENQUEUE)
+    await state.database.run(audited.close, which, rights, by=author_of(request))
     return Json(WorkflowClosed(which))
 
 
 async def cancel_workflow(state: State, request: Request) -> Response:
-    which = await _which(state, request, Permission.CANCEL)
-    count = await state.database.scan_within(CHANGE_SECONDS, audited.cancel, which, by=author_of(request))
+    which, rights = await _which(state, request, Permission.CANCEL)
+    count = await state.database.scan_within(
+        CHANGE_SECONDS, audited.cancel, which, rights, by=author_of(request)
+    )
     return Json(WorkflowCancelled(which, count))
 
 
 async def retry_workflow(state: State, request: Request) -> Response:
-    which = await _which(state, request, Permission.REQUEUE)
-    retried = await state.database.scan_within(CHANGE_SECONDS, audited.retry, which, by=author_of(request))
+    which, rights = await _which(state, request, Permission.REQUEUE)
+    retried = await state.database.scan_within(
+        CHANGE_SECONDS, audited.retry, which, rights, by=author_of(request)
+    )
     state.notifier.wake(retried.queues)
     return Json(WorkflowRetried(which, retried.tasks))
 
 
-async def _which(state: State, request: Request, permission: Permission) -> str:
+async def _which(state: State, request: Request, permission: Permission) -> tuple[str, WorkflowRights | None]:
     which = workflow_id(request)
     await require_for_workflow(state, request, permission, which)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    return which
+    return which, rights_to_workflow(state, request, permission)
 
 
 _UNKNOWN = "There is no workflow with this id."

@@ -29,6 +29,7 @@ from lapinq_api.operations.workflow_path import (
     links_to_workflow,
     require_for_queues,
     require_for_workflow,
+    rights_to_workflow,
     workflow_id,
 )
 from lapinq_api.routes.tasks.enqueue import request_id
@@ -95,7 +96,8 @@ async def add_tasks(state: State, request: Request) -> Response:
         members = await off_loop_if_large(
             body, read_added, body, state.settings.allowed_modules, request_id(request)
         )
-        store = partial(audited.add, workflow_id=which, members=members)
+        rights = rights_to_workflow(state, request, Permission.ENQUEUE)
+        store = partial(audited.add, workflow_id=which, members=members, rights=rights)
         return await _stored(state, request, body, which, members, store)
 
 
@@ -104,6 +106,8 @@ async def _stored(
 ) -> Response:
     """The answer to a request for `members`, after `store` has stored them."""
     require_for_queues(request, Permission.ENQUEUE, sorted({member.task.queue_name for member in members}))
+    if (rights := rights_to_workflow(state, request, Permission.ENQUEUE)) is not None:
+        rights.check_graph(members)
     key = None
     if (given := given_key(request)) is not None:
         operation = f"POST {route_path(request.scope)}"
@@ -174,7 +178,8 @@ OPERATIONS = (
         summary="Add tasks to a workflow that has not ended",
         description=(
             "`after` may name tasks that the workflow has. A caller needs the permission `enqueue`"
-            f" {ALL_ITS_QUEUES}, and of those that it adds. {_UNIQUE}"
+            f" {ALL_ITS_QUEUES}, and of those that it adds, and to see the results of those that their arguments name."
+            f" {_UNIQUE}"
         ),
         parameters=(WORKFLOW_ID, IDEMPOTENCY_KEY),
         body=AddedTasksRequest,

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import httpx
+import msgspec
 import pytest
 
 from lapinq_api.credentials import caller
+from tests.integration.lapinq_api.routes.workflows.asked import PATH, task
 from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
@@ -13,16 +15,22 @@ pytestmark = pytest.mark.http
 FRIEND = b'{"username": "friend of %d", "password": "correct horse", "role": "admin"}'
 
 
-def send_slowly(client: httpx.Client, path: str, body: bytes, meanwhile: Callable[[], httpx.Response]) -> int:
+def send_slowly(
+    client: httpx.Client,
+    path: str,
+    body: bytes,
+    meanwhile: Callable[[], httpx.Response],
+    method: str = "POST",
+) -> int:
     """The status of a request whose body ends after something else has succeeded."""
 
     def parts() -> Iterator[bytes]:
         yield b" "
-        assert meanwhile().status_code == 200
+        assert meanwhile().is_success
         yield body
 
     headers = {"Content-Type": "application/json"}
-    return client.post(path, content=parts(), headers=headers).status_code
+    return client.request(method, path, content=parts(), headers=headers).status_code
 
 
 @pytest.mark.parametrize(
@@ -80,3 +88,30 @@ def test_a_key_that_is_gone_when_the_body_is_there_enqueues_nothing(
 
         assert send_slowly(client, "/api/v1/enqueue", task, delete) == 401
     assert keyed.get("/api/v1/tasks", params={"queue": queue}).json() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "verb", "body"),
+    [
+        ("POST", "/tasks", msgspec.json.encode({"tasks": [task("late", queue_name="mail")]})),
+        ("POST", "/close", b"{}"),
+        ("DELETE", "", b"{}"),
+        ("POST", "/retry", b"{}"),
+    ],
+)
+def test_a_workflow_that_spreads_to_another_queue_before_the_body_is_there_is_out_of_reach(
+    keyed: httpx.Client, method: str, verb: str, body: bytes
+) -> None:
+    key = {"name": f"{method} {verb}", "scopes": ["enqueue", "manage"], "queues": ["mail"]}
+    asked = {"name": "report", "open": True, "tasks": [task("a", queue_name="mail")]}
+    workflow = f"{PATH}/{keyed.post(PATH, json=asked).json()['workflow_id']}"
+
+    def spread() -> httpx.Response:
+        return keyed.post(f"{workflow}/tasks", json={"tasks": [task("b", queue_name="video")]})
+
+    with browser(keyed, None) as client:
+        client.headers["X-API-Key"] = keyed.post("/api/v1/keys", json=key).json()["key"]
+        assert client.post(f"{workflow}/tasks", json={"tasks": []}).status_code == 201
+        assert send_slowly(client, workflow + verb, body, spread, method) == 404
+    found = keyed.get(workflow).json()
+    assert (found["open"], found["counts"]["pending"]) == (True, 2)

@@ -237,6 +237,71 @@ def test_nobody_passes_on_a_result_that_is_hidden_from_them(stage: Stage, api_da
     assert stage.people["program"].post(f"/api/v1/tasks/{child}/rerun").status_code == 201
 
 
+@pytest.mark.parametrize("reference", ["$result", "$outcome"])
+def test_nobody_adds_a_task_that_is_given_a_result_hidden_from_them(
+    stage: Stage, api_database: str, reference: str
+) -> None:
+    """Whether or not the parent has ended, and whatever it returned: a retry may return something else."""
+
+    def asked(ref: str, queue: str, **more: object) -> dict[str, Any]:
+        return {"ref": ref, "queue_name": queue, "task_name": "dumps", "module_path": "json", **more}
+
+    async def end(conn: Conn) -> None:
+        await complete(conn, await claim(conn, await add_worker(conn), 1, UNSEEN), "null")
+
+    master = stage.people["master"]
+    body = {
+        "name": "report",
+        "open": True,
+        "tasks": [asked("parent", UNSEEN, priority=9), asked("mine", SEEN)],
+    }
+    path = f"/api/v1/workflows/{master.post('/api/v1/workflows', json=body).json()['workflow_id']}/tasks"
+    key = master.post("/api/v1/keys", json={"name": f"blind {reference}", "scopes": ["enqueue"]}).json()
+    headers = {"X-API-Key": key["key"]}
+    with (
+        granted(stage, ["enqueue", "payload"], ["enqueue"]) as person,
+        httpx.Client(base_url=master.base_url, headers=headers, trust_env=False) as blind,
+    ):
+        for number in range(2):
+            for client in (person, blind):
+                for queue in (SEEN, UNSEEN):
+                    child = asked("child", queue, kwargs={"of": [{reference: "parent"}]})
+                    answer = client.post(path, json={"tasks": [asked("new", SEEN), child]})
+                    assert (answer.status_code, answer.json()["error"].partition(" may not ")[2]) == (
+                        403,
+                        "pass on the result of parent (tasks[1].kwargs): values of it are hidden from them",
+                    )
+            for name, client in (("person", person), ("blind", blind)):
+                tasks = [asked(f"after {name} {number}", SEEN, after=["parent"])]
+                tasks.append(asked(f"of {name} {number}", SEEN, args=[{reference: tasks[0]["ref"]}]))
+                assert client.post(path, json={"tasks": tasks}).status_code == 201
+            own = asked(f"own {number}", UNSEEN, args=[{reference: "mine"}])
+            assert person.post(path, json={"tasks": [own]}).status_code == 201
+            if number == 0:
+                on_connections(api_database, end)
+        child = asked("child", SEEN, args=[{reference: "parent"}])
+        assert stage.people["program"].post(path, json={"tasks": [child]}).status_code == 201
+
+
+def test_nobody_stores_a_graph_that_brings_a_hidden_result_to_where_they_see_it(stage: Stage) -> None:
+    def graph(queue: str) -> dict[str, Any]:
+        call = {"task_name": "dumps", "module_path": "json"}
+        parent = {"ref": "parent", "queue_name": UNSEEN, **call}
+        return {
+            "name": "report",
+            "tasks": [parent, {"ref": "child", "queue_name": queue, "args": [{"$result": "parent"}], **call}],
+        }
+
+    with granted(stage, ["enqueue", "payload"], ["enqueue"]) as person:
+        refused = person.post("/api/v1/workflows", json=graph(SEEN))
+        assert (refused.status_code, refused.json()["error"].partition(" may not ")[2]) == (
+            403,
+            "pass on the result of parent (tasks[1].args): values of it are hidden from them",
+        )
+        assert person.post("/api/v1/workflows", json=graph(UNSEEN)).status_code == 201
+    assert stage.people["program"].post("/api/v1/workflows", json=graph(SEEN)).status_code == 201
+
+
 def test_a_key_that_may_not_read_a_schedule_sends_it_nowhere_else(stage: Stage) -> None:
     master, scopes = stage.people["master"], ["enqueue", "schedule"]
     made = master.post("/api/v1/keys", json={"name": "keeper", "scopes": scopes}).json()

@@ -70,10 +70,13 @@ async def split(
 
 
 def _check_merge(group: ErrorGroup, other: ErrorGroup | None) -> None:
-    if other is None or other.id == group.id:
-        raise InvalidValue("into", "must be the id of another group of errors")
-    if (other.queue_name, other.task_name) != (group.queue_name, group.task_name):
-        raise InvalidValue("into", "must be a group of the same task function and queue")
+    # One sentence for all: a caller limited to queues learns nothing of groups elsewhere.
+    if (
+        other is None
+        or other.id == group.id
+        or (other.queue_name, other.task_name) != (group.queue_name, group.task_name)
+    ):
+        raise InvalidValue("into", "must be the id of another group of the same task function and queue")
     if group.is_rest:
         raise InvalidValue("into", "this group holds what is in no other, and stays: merge the other into it")
 

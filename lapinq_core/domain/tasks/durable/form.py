@@ -1,6 +1,6 @@
 """The form of a link by which a person decides: what its JSON schema may be, and the values that fit it."""
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -167,7 +167,7 @@ def _problem_of(field: Field, value: Any) -> Problem | None:
 
 def _problem_of_number(field: Field, value: Any) -> Problem | None:
     whole = field.kind == "integer"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_number(value):
         return Problem("number")
     if whole and (value != int(value) or abs(value) > 2**53):
         return Problem("number")
@@ -176,6 +176,11 @@ def _problem_of_number(field: Field, value: Any) -> Problem | None:
     if field.highest is not None and value > field.highest:
         return Problem("high", f"{field.highest:g}")
     return None
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it fits into a double. An integer of JSON may have any number of digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _field(name: object, schema: object, *, is_required: bool) -> Field:
@@ -199,9 +204,7 @@ def _field(name: object, schema: object, *, is_required: bool) -> Field:
         if number in found and (type(found[number]) is not int or not 0 <= found[number] <= MAX_TEXT):
             raise InvalidValue(f"{where}.{number}", f"must be a number from 0 to {MAX_TEXT:,}")
     for number in ("minimum", "maximum"):
-        if number in found and (
-            isinstance(found[number], bool) or not isinstance(found[number], int | float)
-        ):
+        if number in found and not _is_number(found[number]):
             raise InvalidValue(f"{where}.{number}", "must be a number")
     if "format" in found and not isinstance(found["format"], str):
         raise InvalidValue(f"{where}.format", "must be a string")

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from lapinq_core.error_groups import recording
+from lapinq_core.error_groups import groups, recording
 from lapinq_core.error_groups.groups import ErrorGroup
 from tests.support.database.running import on_connections
 from tests.support.http.refusals import Row, check_queries_refused, check_refused
@@ -86,6 +86,11 @@ def test_groups_are_merged_and_split(api: httpx.Client, api_database: str, queue
         ({"into": "1"}, "into"),
     ]
     check_refused(api, "POST", path, wrong)
+    fail(api_database, f"{queue} elsewhere", "A: x")
+    [elsewhere] = listed(api, queue=f"{queue} elsewhere")
+    # Who may not see the other queue can't tell a group in it from none.
+    refused = [api.post(path, json={"into": into}).json() for into in (elsewhere["id"], groups.MAX_ID)]
+    assert refused[0] == refused[1]
     assert api.post(path, json={"into": a["id"]}).json()["failed"] == 2
     [merged] = api.get(f"{ERRORS}/{a['id']}/merged").json()
     assert merged["kind"] == "B: x"

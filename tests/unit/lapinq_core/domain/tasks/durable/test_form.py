@@ -60,6 +60,8 @@ def test_a_field_has_what_its_schema_says() -> None:
         (of(type="string", title=1), "schema.properties.a.title"),
         (of(type="string", maxLength=10**9), "schema.properties.a.maxLength"),
         (of(type="number", minimum="1"), "schema.properties.a.minimum"),
+        (of(type="number", maximum=10**400), "schema.properties.a.maximum"),
+        (of(type="integer", default=10**400), "schema.properties.a.default"),
         (of(type="string", format=1), "schema.properties.a.format"),
         (of(type="string", enum=[]), "schema.properties.a.enum"),
         (of(type="string", enum=["a", 1]), "schema.properties.a.enum"),

@@ -9,7 +9,6 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket
 
 from lapinq_api.auth.api_key import actor_by_key, check_key_throttle
 from lapinq_api.auth.refusal_log import record_refused_change
@@ -17,6 +16,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused, answer
 from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
 from lapinq_api.wire.path import route_path
+from lapinq_api.wire.sockets import refuse_socket
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.hosts.exposure import OpenTo
 from lapinq_core.domain.hosts.host_names import is_sure, read_host_names
@@ -64,7 +64,7 @@ class Guard:
         except LapinqError as error:
             if scope["type"] == "http":
                 raise
-            await _refuse_socket(scope, receive, send, error)
+            await refuse_socket(scope, receive, send, answer(error))
             return
         try:
             await self._app(scope, receive, send)
@@ -143,16 +143,6 @@ def _could_use_session(scope: Scope) -> bool:
         if name == b"cookie" and _COOKIE in value:
             return True
     return route_path(scope) in {"/login", "/welcome"}
-
-
-async def _refuse_socket(scope: Scope, receive: Receive, send: Send, error: Exception) -> None:
-    """Rejects the handshake with the response for `error`, or with 403 if the server can't send that."""
-    socket = WebSocket(scope, receive, send)
-    refusal = answer(error)
-    if refusal is not None and "websocket.http.response" in scope.get("extensions", {}):
-        await socket.send_denial_response(refusal)
-    else:
-        await socket.close()
 
 
 def _recognizer(names: Collection[str]) -> Callable[[bytes], bool]:

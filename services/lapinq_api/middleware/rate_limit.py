@@ -1,4 +1,4 @@
-"""Limits API requests per minute and address."""
+"""Limits requests per minute and address: those of the API, of decision links, and for live updates."""
 
 import math
 import time
@@ -8,8 +8,10 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lapinq_api.wire.errors import sentence
-from lapinq_api.wire.path import is_api
+from lapinq_api.wire.path import is_api, route_path
+from lapinq_api.wire.sockets import refuse_socket
 from lapinq_api.wire.sources import source_of
+from lapinq_core.durable import links
 
 WINDOW_SECONDS = 60.0
 MAX_ADDRESSES = 50_000
@@ -33,7 +35,7 @@ class RateLimit:
         self._last_minute: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not is_api(scope):
+        if not _is_limited(scope):
             await self._app(scope, receive, send)
             return
         client = scope.get("client")
@@ -52,7 +54,10 @@ class RateLimit:
         if wait:
             text = f"too many requests: this address may send {self._limit} a minute"
             response = sentence(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": str(wait)})
-            await response(scope, receive, send_with_headers)
+            if scope["type"] == "websocket":
+                await refuse_socket(scope, receive, send, response)
+            else:
+                await response(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
 
@@ -79,3 +84,9 @@ class RateLimit:
             return math.ceil(max((1 - (self._limit - 1 - count) / before) * WINDOW_SECONDS - into, 1)), 0
         # wait until this minute is the previous one, and enough of it has faded
         return math.ceil(left + WINDOW_SECONDS * (1 - (self._limit - 1) / count)), 0
+
+
+def _is_limited(scope: Scope) -> bool:
+    if scope["type"] == "lifespan":
+        return False
+    return is_api(scope) or route_path(scope) in {f"/{links.PATH}", "/ws"}

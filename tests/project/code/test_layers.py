@@ -154,3 +154,34 @@ def test_nothing_has_a_name_that_says_nothing() -> None:
         if path.stem in empty_words
     ]
     assert found == []
+
+
+def test_each_module_is_imported_by_another() -> None:
+    """One that nothing imports does nothing: it was left behind, or what should use it was forgotten."""
+    for_users = {ROOT / "lapinq" / folder for folder in ("contrib", "middleware", "commands/project")}
+    found_by_alembic = ROOT / "migrations" / "lapinq_migrations"
+    used = {name for path in sources(*PACKAGES) for name in modules_named_in(path)}
+    used.update(re.findall(r"[\w.]+", (ROOT / "pyproject.toml").read_text()))
+    for path in sources(*PACKAGES):
+        if path.stem in {"__init__", "__main__"} or {*for_users, found_by_alembic} & {*path.parents}:
+            continue
+        assert module_of(path) in used, f"nothing imports {name_of(path)}"
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[1:] if parts[0] in {"services", "migrations"} else parts)
+
+
+def modules_named_in(path: Path) -> Iterator[str]:
+    """What a file imports, and its strings: `lapinq.commands.top.command:top` is imported when it is first needed."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom():
+                yield from (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names))
+            case ast.Constant(value=str(text)):
+                yield text.partition(":")[0]
+            case _:
+                pass

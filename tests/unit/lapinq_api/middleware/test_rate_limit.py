@@ -19,6 +19,20 @@ class Caller:
     def statuses(self, count: int) -> list[int]:
         return [self.status() for _ in range(count)]
 
+    def handshake(self) -> str:
+        """The type of the answer to the handshake of live updates."""
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "websocket.connect"}
+
+        scope: Scope = {"type": "websocket", "path": "/ws", "client": ("192.0.2.1", 1), "headers": []}
+        asyncio.run(self.limit(scope, receive, send))
+        return sent[0]["type"]
+
     def status(self, address: str | None = "192.0.2.1", path: str = "/api/v1/tasks") -> int:
         return self.send(address, path)[0]
 
@@ -38,7 +52,8 @@ class Caller:
         return sent[0]["status"], dict(sent[0].get("headers", []))
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200})
+        answer = "http.response.start" if scope["type"] == "http" else "websocket.accept"
+        await send({"type": answer, "status": 200})
 
 
 def test_the_limit_is_by_address_or_network_of_ipv6_and_for_the_api_alone() -> None:
@@ -50,6 +65,13 @@ def test_the_limit_is_by_address_or_network_of_ipv6_and_for_the_api_alone() -> N
         assert [caller.status(address) for address in alike] == [200, 200, 429]
         assert [caller.status(address) for address in others] == [200, 200]
         assert [caller.status(path="/health") for _ in range(5)] == [200] * 5
+
+
+def test_decision_links_and_live_updates_count() -> None:
+    caller = Caller(2)
+    assert caller.status(path="/decide") == 200
+    assert [caller.handshake() for _ in range(2)] == ["websocket.accept", "websocket.close"]
+    assert caller.status(path="/decide") == 429
 
 
 def test_every_answer_says_where_its_address_stands() -> None:

@@ -1,8 +1,8 @@
--- Deletes the steps of those of `limit` tasks that are gone, and the waits and signals of those that have ended and can't be
--- requeued; the tasks are the next after `after` that have steps. Deletes at most `most_rows`. Returns how many, how many tasks it
--- looked at, and the last of them.
--- Locks the rows that it deletes. Relies on lapinq_steps_pkey, in which it skips from task to task, lapinq_tasks_pkey and
--- lapinq_attempts_final.
+-- Deletes the steps of those of `limit` tasks that are gone, and the waits and signals of those that have ended for good: that
+-- nobody can requeue, nor a retry of their workflow reopen. The tasks are the next after `after` that have steps. Deletes at
+-- most `most_rows`. Returns how many, how many tasks it looked at, and the last of them.
+-- Locks the rows that it deletes. Relies on lapinq_steps_pkey, in which it skips from task to task, lapinq_attempts_final and
+-- primary keys.
 WITH RECURSIVE looked (id) AS (
     (SELECT task_id FROM lapinq_steps WHERE task_id > %(after)s::uuid ORDER BY task_id LIMIT 1)
      UNION ALL
@@ -20,7 +20,13 @@ WITH RECURSIVE looked (id) AS (
                                                                    FROM lapinq_attempts a
                                                                   WHERE a.task_id = p.id
                                                                     AND a.final
-                                                                    AND a.outcome <> 'failed') AS has_ended
+                                                                    AND (a.outcome = 'completed'
+                                                                         OR a.outcome <> 'failed'
+                                                                        AND NOT EXISTS (SELECT
+                                                                                          FROM lapinq_workflow_tasks m
+                                                                                          JOIN lapinq_workflows w ON w.id = m.workflow_id
+                                                                                         WHERE m.task_id = p.id
+                                                                                           AND w.cancelled_at IS NULL))) AS has_ended
                                                   OFFSET 0) AS t
                               CROSS JOIN LATERAL (SELECT x.ctid, x.ended_at, x.kind FROM lapinq_steps x WHERE x.task_id = p.id) AS s
                               WHERE t.is_gone

@@ -3,9 +3,13 @@
 from lapinq_core.db.rows import all_rows, first_value
 from lapinq_core.domain.tasks.outcome import Cancelled, Unretryable
 from lapinq_core.durable.steps import signal
+from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.step_pruning import FIRST, StepPruning, prune
-from tests.support.rows.durable import end, step, wait_for
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from lapinq_core.workflows import changing
+from lapinq_core.workflows.reading import place_of
+from tests.support.rows.durable import end, step, wait_for, waits
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
+from tests.support.rows.workflows import member, store
 
 
 async def with_steps(conn: Conn, count: int, steps: int = 2) -> list[str]:
@@ -46,6 +50,35 @@ async def test_waits_and_signals_go_when_their_task_has_ended_for_good(conn: Con
     assert await prune(conn) == (2, None)
     kept = await all_rows(conn, "SELECT kind, count(*) FROM lapinq_steps WHERE kind <> 'lock' GROUP BY kind")
     assert dict(kept) == {"step": 2, "signal": 1, "sent": 1}  # a failed task may be requeued
+
+
+async def test_a_retry_of_a_workflow_finds_the_signals_of_what_it_reopens(database: str, conn: Conn) -> None:
+    members = [
+        member("fetch", new_task(), ttl_seconds=3600),
+        member("publish", new_task(), "fetch"),
+        member("report", new_task(), "fetch", after_failure="run"),
+    ]
+    retried, cancelled = [await store(conn, members) for _ in range(2)]
+    for task_id in (*retried.values(), *cancelled.values()):
+        await signal(conn, task_id, "go", "1")
+    first, second = [await place_of(conn, ids["fetch"]) for ids in (retried, cancelled)]
+    assert first is not None
+    assert second is not None
+    assert await changing.cancel(conn, second.workflow_id) == 3
+    await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
+    assert await maintenance_jobs.expire(conn) == 1
+    worker = await add_worker(conn)
+    assert await complete(conn, await claim(conn, worker)) == 1
+    assert await prune(conn) == (
+        4,
+        None,
+    )  # those of the cancelled workflow, and of the report, which has completed
+    async with conn.transaction():
+        assert (await changing.retry(conn, first.workflow_id, by="lisa")).tasks == 3
+    for ref in ("fetch", "publish"):
+        held = next(one for one in await claim(conn, worker, 2) if one.id == retried[ref])
+        assert not waits(await wait_for(conn, held, "go"))
+        await complete(conn, [held])
 
 
 async def test_a_walk_deletes_a_bounded_number_at_once(conn: Conn) -> None:

@@ -692,8 +692,13 @@ CREATE OR REPLACE FUNCTION lapinq_check_step()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-    PERFORM FROM lapinq_running r WHERE r.id = NEW.task_id AND r.seq = NEW.claim_seq FOR KEY SHARE;
-    IF NOT FOUND AND NOT EXISTS (SELECT FROM lapinq_attempts a WHERE a.task_id = NEW.task_id AND a.final) THEN
+    PERFORM FROM lapinq_running r WHERE r.id = NEW.task_id AND r.token = NEW.token FOR KEY SHARE;
+    IF NOT FOUND AND NOT EXISTS (SELECT
+                                   FROM lapinq_attempts a
+                                  WHERE a.task_id = NEW.task_id
+                                    AND a.final
+                                    AND a.outcome = 'completed'
+                                    AND a.token = NEW.token) THEN
         RAISE EXCEPTION 'the lease of the task % was lost: another worker may be running it', NEW.task_id
               USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -5215,6 +5220,7 @@ CREATE TABLE lapinq_steps (
     due_at     timestamp with time zone,
     attempt    integer NOT NULL,
     claim_seq  bigint,
+    token      uuid,
     version    text,
     names      text[],
     child_id   uuid,
@@ -5474,7 +5480,7 @@ CREATE CONSTRAINT TRIGGER lapinq_suspended AFTER INSERT ON lapinq_delayed DEFERR
 CREATE TRIGGER lapinq_governed BEFORE INSERT OR UPDATE OF is_laned, max_running, max_running_per_key, rate, rate_per_key, start_order, has_breaker, is_governed ON lapinq_queues FOR EACH ROW EXECUTE FUNCTION lapinq_note_governed();
 ALTER TABLE lapinq_queues ENABLE ALWAYS TRIGGER lapinq_governed;
 
-CREATE CONSTRAINT TRIGGER lapinq_own_step AFTER INSERT ON lapinq_steps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.kind = 'step'::text) AND (new.claim_seq IS NOT NULL))) EXECUTE FUNCTION lapinq_check_step();
+CREATE CONSTRAINT TRIGGER lapinq_own_step AFTER INSERT ON lapinq_steps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.token IS NOT NULL)) EXECUTE FUNCTION lapinq_check_step();
 
 CREATE CONSTRAINT TRIGGER lapinq_signal_sent AFTER INSERT ON lapinq_steps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.kind = 'sent'::text)) EXECUTE FUNCTION lapinq_tell_signalled();
 

@@ -21,6 +21,7 @@ steps = sa.Table(
     sa.Column("due_at", timestamptz),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("claim_seq", sa.BigInteger),
+    sa.Column("token", uuid),
     sa.Column("version", sa.Text),
     sa.Column("names", ARRAY(sa.Text)),
     sa.Column("child_id", uuid),

@@ -10,7 +10,8 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.durable.messages import Load, Loaded, Lost, Row, Stored
 from lapinq_core.domain.tasks.outcome import Raised, Unretryable
 from lapinq_core.durable import steps
-from lapinq_core.tasks import actions
+from lapinq_core.tasks import actions, worker_verbs
+from lapinq_core.upkeep.rescuing import rescue
 from tests.support.database.plans import nodes, plan
 from tests.support.rows.durable import (
     end,
@@ -25,6 +26,7 @@ from tests.support.rows.durable import (
     waits,
 )
 from tests.support.rows.factories import Conn, claim, complete, enqueue, new_task, status
+from tests.support.rows.rescue import ANY_TIME
 
 UNTIL_WOKEN = 8000
 """The year in which a suspended task without a time-out is due."""
@@ -106,6 +108,32 @@ async def test_a_step_in_an_open_transaction_holds_up_no_end_and_is_refused_afte
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="lease"):
             await user.execute("COMMIT")
         assert not await own_step(user, claimed)
+    assert await first_value(conn, "SELECT count(*) FROM lapinq_steps") == 0
+
+
+@pytest.mark.parametrize("ended_by", ["rescue", "its own failure", "the next claim"])
+async def test_it_is_refused_where_another_than_its_claim_has_ended_the_task(
+    conn: Conn, worker: str, database: str, ended_by: str
+) -> None:
+    await enqueue(conn, max_retries=0)
+    [claimed] = await claim(conn, worker)
+    async with await Conn.open(database) as user:
+        await user.execute("BEGIN")
+        assert await own_step(user, claimed)
+        match ended_by:
+            case "rescue":
+                await conn.execute("DELETE FROM lapinq_workers")
+                assert await rescue(conn, ANY_TIME, 0.5) == {claimed.id: None}
+            case "its own failure":
+                await end(conn, claimed, Raised("no"), max_retries=0)
+            case _:
+                # Both claims are of the first attempt.
+                assert await worker_verbs.release(conn, [claimed])
+                [again] = await claim(conn, worker)
+                assert again.attempt == claimed.attempt
+                await complete(conn, [again])
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="lease"):
+            await user.execute("COMMIT")
     assert await first_value(conn, "SELECT count(*) FROM lapinq_steps") == 0
 
 

@@ -44,13 +44,19 @@ BEGIN
 END
 $function$;
 
--- At the commit of a step that is stored in a transaction of its task's own writes: fails that if the claim is lost. The attempt may
--- have ended in the same transaction. Locks the row of the running attempt against its end.
+-- At the commit of a step that is stored in a transaction of its task's own writes: fails that if the claim is lost. The claim may
+-- have completed the task in the same transaction. Locks the row of the running attempt against its end. Relies on
+-- lapinq_running_pkey and lapinq_attempts_final.
 CREATE FUNCTION lapinq_check_step() RETURNS trigger
 LANGUAGE plpgsql AS $function$
 BEGIN
-    PERFORM FROM lapinq_running r WHERE r.id = NEW.task_id AND r.seq = NEW.claim_seq FOR KEY SHARE;
-    IF NOT FOUND AND NOT EXISTS (SELECT FROM lapinq_attempts a WHERE a.task_id = NEW.task_id AND a.final) THEN
+    PERFORM FROM lapinq_running r WHERE r.id = NEW.task_id AND r.token = NEW.token FOR KEY SHARE;
+    IF NOT FOUND AND NOT EXISTS (SELECT
+                                   FROM lapinq_attempts a
+                                  WHERE a.task_id = NEW.task_id
+                                    AND a.final
+                                    AND a.outcome = 'completed'
+                                    AND a.token = NEW.token) THEN
         RAISE EXCEPTION 'the lease of the task % was lost: another worker may be running it', NEW.task_id
               USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -63,4 +69,4 @@ CREATE CONSTRAINT TRIGGER lapinq_signal_sent AFTER INSERT ON lapinq_steps DEFERR
 CREATE CONSTRAINT TRIGGER lapinq_suspended AFTER INSERT ON lapinq_delayed DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.due_at >= lapinq_until_woken() AND NEW.due_at < lapinq_never()) EXECUTE FUNCTION lapinq_tell_suspended();
 CREATE CONSTRAINT TRIGGER lapinq_own_step AFTER INSERT ON lapinq_steps DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.kind = 'step' AND NEW.claim_seq IS NOT NULL) EXECUTE FUNCTION lapinq_check_step();
+    FOR EACH ROW WHEN (NEW.token IS NOT NULL) EXECUTE FUNCTION lapinq_check_step();

@@ -1,8 +1,9 @@
 -- Steps and waits of durable tasks, and the signals that wait to be taken. `ended_at` is null while something is waited for;
 -- then `outcome` is null, too. A wait is over at `due_at`. `attempt` is the one that made the row, or waited
--- last, and `claim_seq` the number of that one's claim. A signal that nobody has
--- taken has the kind `sent`, and a place in the order of all signals instead of an occurrence. A row of the kind `lock`, without
--- a name, is locked by who suspends the task and by who may wake it.
+-- last, and `claim_seq` the number of that one's claim; a step that is stored in a transaction of its task's own writes has the
+-- `token` of its claim instead. A signal that nobody has taken has the kind `sent`, and a place in
+-- the order of all signals instead of an occurrence. A row of the kind `lock`, without a name, is locked by who suspends the task
+-- and by who may wake it.
 CREATE TABLE lapinq_steps (
     task_id    uuid NOT NULL,
     name       text NOT NULL,
@@ -15,6 +16,7 @@ CREATE TABLE lapinq_steps (
     due_at     timestamptz,
     attempt    integer NOT NULL,
     claim_seq  bigint,
+    token      uuid,
     version    text,
     names      text[],
     child_id   uuid,

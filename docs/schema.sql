@@ -3252,6 +3252,7 @@ CREATE OR REPLACE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT t
 AS $function$
 DECLARE
     again uuid[];
+    repeated uuid[];
     freed uuid[];
     noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
 BEGIN
@@ -3290,6 +3291,9 @@ BEGIN
     END IF;
 
     PERFORM set_config('lapinq.workflow_tasks', '-', true);
+    repeated := ARRAY(SELECT m.task_id FROM lapinq_workflow_tasks m WHERE m.task_id = ANY (again) AND m.outcome = 'completed');
+    DELETE FROM lapinq_steps s WHERE s.task_id = ANY (repeated);
+    DELETE FROM lapinq_decisions d WHERE d.task_id = ANY (repeated);
     UPDATE lapinq_tasks t
        SET expires_at = lapinq_now() + t.ttl_seconds * interval '1 second'
      WHERE t.id = ANY (again)

@@ -1,9 +1,11 @@
 -- Opens a new round of a workflow that the caller has locked and that was not cancelled: makes pending again what failed or
--- expired, what was ended because of it, and each task after one of these that runs in spite of failures and has ended.
+-- expired, what was ended because of it, and each task after one of these that runs in spite of failures and has ended. What
+-- completed in an earlier round loses its steps, signals and decisions, so that it runs from its beginning.
 -- Returns their number (0: there is nothing to retry) and the queues in which some are ready. Nothing may be committed if
 -- it returns a task whose unique key another task holds (`refused`), or one that runs although it has to come after these
 -- (`busy`).
--- Locks final attempts. Relies on lapinq_workflow_tasks_ref, lapinq_attempts_final and the primary keys.
+-- Locks final attempts and the rows that it deletes. Relies on lapinq_workflow_tasks_ref, lapinq_attempts_final,
+-- lapinq_decisions_place and the primary keys.
 CREATE FUNCTION lapinq_retry_workflow_1(workflow uuid, by text, OUT tasks integer, OUT queues text[], OUT refused uuid, OUT busy uuid)
 LANGUAGE plpgsql
 SET jit TO off SET enable_seqscan TO off SET enable_hashjoin TO off SET enable_mergejoin TO off
@@ -11,6 +13,7 @@ SET plan_cache_mode TO force_generic_plan
 AS $function$
 DECLARE
     again uuid[];
+    repeated uuid[];
     freed uuid[];
     noted CONSTANT text := coalesce(current_setting('lapinq.workflow_tasks', true), '');
 BEGIN
@@ -49,6 +52,9 @@ BEGIN
     END IF;
 
     PERFORM set_config('lapinq.workflow_tasks', '-', true);
+    repeated := ARRAY(SELECT m.task_id FROM lapinq_workflow_tasks m WHERE m.task_id = ANY (again) AND m.outcome = 'completed');
+    DELETE FROM lapinq_steps s WHERE s.task_id = ANY (repeated);
+    DELETE FROM lapinq_decisions d WHERE d.task_id = ANY (repeated);
     UPDATE lapinq_tasks t
        SET expires_at = lapinq_now() + t.ttl_seconds * interval '1 second'
      WHERE t.id = ANY (again)

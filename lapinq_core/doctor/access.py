@@ -6,7 +6,8 @@ from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
 from lapinq_core.doctor.finding import Finding, error, info, ok, warning
 from lapinq_core.doctor.wording import names
-from lapinq_core.domain.hosts.exposure import OpenTo, is_for_this_machine
+from lapinq_core.domain.hosts.exposure import OpenTo
+from lapinq_core.domain.hosts.host_names import is_loopback
 from lapinq_core.runtime.settings import Settings
 
 sql = sql_of(__name__)
@@ -41,8 +42,7 @@ def check_open_api(settings: Settings) -> list[Finding]:
         return found or ok("the API wants a key or a session")
     found = [
         error(
-            f"the API is open to everyone who can reach {settings.host or 'this machine'}, and enqueueing runs code on"
-            " the workers",
+            "LAPINQ_OPEN_API opens the API to everyone who reaches the server, and enqueueing runs code on the workers",
             "Set LAPINQ_API_KEY, or LAPINQ_REQUIRE_AUTH=true with named keys.",
         )
         if settings.open_to is OpenTo.EVERYONE
@@ -64,7 +64,7 @@ def check_open_api(settings: Settings) -> list[Finding]:
 def check_session_secret(settings: Settings) -> list[Finding]:
     if settings.session_secret is not None:
         return ok("LAPINQ_SESSION_SECRET is set")
-    is_for_others = not is_for_this_machine(settings.host) or bool(settings.trusted_proxies)
+    is_for_others = not is_loopback(settings.host) or bool(settings.trusted_proxies)
     made = warning if is_for_others else info
     return [
         made(

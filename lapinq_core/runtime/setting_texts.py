@@ -12,8 +12,11 @@ TEXTS: dict[str, str] = {
     "host": "Address to listen on.",
     "port": "Port to listen on. 0 picks a free port.",
     "api_processes": "Number of processes that serve this port.",
-    "api_key": "Key that requests to the API must send. Without it, the API is open.",
+    "api_key": "Key that requests to the API must send. Without it, the API answers local requests alone.",
     "require_auth": "Refuse API requests without a key or session, even if no key is set.",
+    "open_api": (
+        "Whom the API answers without a key or session, if neither is required: `local` requests alone, or `everyone`."
+    ),
     "read_only": "Refuse every change except logging in and out.",
     "redact": "Key names or patterns whose values in payloads are hidden from users without permission.",
     "session_secret": "Secret that signs dashboard sessions. Without it, a random one at each start.",

@@ -16,7 +16,7 @@ from lapinq_core.domain.alerts.rule import is_mail_address
 from lapinq_core.domain.alerts.smtp_url import read_smtp_url
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.hosts.database_url import check_login, libpq_url
-from lapinq_core.domain.hosts.exposure import OpenTo, open_to
+from lapinq_core.domain.hosts.exposure import OpenTo
 from lapinq_core.domain.hosts.host_names import read_host_names
 from lapinq_core.domain.hosts.networks import read_networks
 from lapinq_core.domain.hosts.origins import read_origins
@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_processes: Annotated[int, Meta(ge=1, le=256)] = 1
     api_key: str | None = None
     require_auth: bool = False
+    open_api: Literal["local", "everyone"] = "local"
     read_only: bool = False
     redact: tuple[str, ...] = ()
     session_secret: str | None = None
@@ -112,7 +113,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def open_to(self) -> OpenTo:
         """Whom the API answers without a key or a session."""
-        return open_to(needs_credentials=self.api_key is not None or self.require_auth, host=self.host)
+        if self.api_key is not None or self.require_auth:
+            return OpenTo.NOBODY
+        return OpenTo.EVERYONE if self.open_api == "everyone" else OpenTo.LOCAL
 
 
 SECRETS = frozenset(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
@@ -26,7 +25,6 @@ from lapinq_api.operations.endpoint import routes_for
 from lapinq_api.operations.fixed_paths import FixedPaths
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
-from lapinq_core.domain.hosts.exposure import UNKNOWN_HOST
 from lapinq_core.domain.hosts.networks import read_networks
 from lapinq_core.domain.hosts.origins import read_origins
 from lapinq_core.runtime.settings import Settings
@@ -44,12 +42,10 @@ def build_app(
     """The API and the dashboard on the database that `settings` names.
 
     The lifespan runs `services` beside the requests. With `migrates` it updates the schema at the start. Otherwise it
-    waits until somebody updates it, and answers 503 until then. `url` is where our own server listens; under another
-    server, whose address is unknown, the API is open to local requests at most. `shares_port`: other processes serve
-    the same address. `has_random_secret`: the session secret in the settings lasts only until a restart.
+    waits until somebody updates it, and answers 503 until then. `url` is where our own server listens, None under
+    another one. `shares_port`: other processes serve the same address. `has_random_secret`: the session secret in the
+    settings lasts only until a restart.
     """
-    if url is None:
-        settings = msgspec.structs.replace(settings, host=UNKNOWN_HOST)
     state = State(settings, url=url, shares_port=shares_port, has_random_secret=has_random_secret)
     warn_of_risky_settings(settings)
     middleware = [Middleware(Timing, (state.counters.answered, AccessLog()))]

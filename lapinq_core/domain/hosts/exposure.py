@@ -1,9 +1,8 @@
 """Who may use what is open: the API without a key or a session, and the default password.
 
-One rule for our server, for an application in another one, for the doctor and for the warnings at the start. Our own
-server knows whether it listens beyond this machine. An application in another server knows nothing of its address, so
-each request is judged: it is local if its peer has a loopback address and it carries no header that proxies add. The
-address alone would not do, because a proxy on the same machine connects from there, too.
+One rule for our server, for an application in another one, for the doctor and for the warnings at the start, whatever
+address the server listens on. Each request is judged: it is local if its peer has a loopback address and it carries no
+header that proxies add. The address alone would not do, because a proxy on the same machine connects from there, too.
 
 A trusted proxy makes no difference: the client's address is taken from a header that makes the request foreign. Nor
 does a unix socket, which has no address: what connects to it is mostly a proxy.
@@ -13,9 +12,6 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from lapinq_core.domain.hosts.host_names import is_address, is_loopback
-
-UNKNOWN_HOST = "under another server"
-"""The host in the settings of an application in another server. No host has a name with spaces."""
 
 _FORWARDING = frozenset(
     {
@@ -43,18 +39,6 @@ class OpenTo(StrEnum):
     NOBODY = "nobody"
     LOCAL = "local requests"
     EVERYONE = "everyone"
-
-
-def open_to(*, needs_credentials: bool, host: str) -> OpenTo:
-    """Who may use an API on a server that listens on `host`. `needs_credentials` is what the settings say."""
-    if needs_credentials:
-        return OpenTo.NOBODY
-    return OpenTo.LOCAL if is_for_this_machine(host) else OpenTo.EVERYONE
-
-
-def is_for_this_machine(host: str) -> bool:
-    """Whether a server on `host` expects local requests alone, or doesn't know its host and judges each request."""
-    return host == UNKNOWN_HOST or is_loopback(host)
 
 
 def is_local(peer: str | None, headers: Iterable[bytes]) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _TO_OTHERS = (
     "this needs a valid X-API-Key header or a session: without them the API answers requests from its own machine only."
-    " Set LAPINQ_API_KEY on the server, or make a named key"
+    " Set LAPINQ_API_KEY on the server, or make a named key. LAPINQ_OPEN_API=everyone opens the API to all who reach it"
 )
 
 

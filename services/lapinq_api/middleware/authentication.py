@@ -25,7 +25,7 @@ from lapinq_api.credentials.caller import (
 )
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
+from lapinq_api.wire.origins import is_same_origin
 from lapinq_api.wire.path import is_api, route_path
 from lapinq_api.wire.redirect import to_login, to_login_and_back
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -99,8 +99,9 @@ class Authentication:
         if not needs_no_credentials(self._state, scope):
             check_key_throttle(scope)
             raise credentials_needed(self._state)
-        if scope["method"] not in SAFE_METHODS and not self._is_own_page(scope):
-            # Clients that can reach an open API are trusted; web pages that they visit are not.
+        if not self._is_own_page(scope):
+            # Clients that can reach an open API are trusted; web pages that they visit are not, even to read: an
+            # application that mounts this one may allow any origin to.
             raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin needs a key for this")
         return ANONYMOUS
 

@@ -46,8 +46,10 @@ All errors have the same body: `error` is a sentence for people, and `details` n
 Every response carries `X-Request-ID`, which identifies the request in the server's log. A caller may send its own, of
 up to 128 letters, digits and `_ . : -`.
 
-A server without an API key is open: anyone may call what is below `/api/`, except bulk deletion and what only admins
-may do. With a rate limit, every response below `/api/` says how many requests are left: `X-RateLimit-Limit`,
+Without an API key, requests from the server's own machine may call what is below `/api/`, except bulk deletion and what
+only admins may do; with `LAPINQ_OPEN_API=everyone` all requests may.
+
+With a rate limit, every response below `/api/` says how many requests are left: `X-RateLimit-Limit`,
 `X-RateLimit-Remaining` and `X-RateLimit-Reset`.
 """
 

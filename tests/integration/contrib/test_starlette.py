@@ -14,6 +14,8 @@ import httpx
 import psycopg
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -117,14 +119,19 @@ def test_mounted_below_a_path_it_stays_below_it(client: httpx.Client) -> None:
     assert client.get("/tasks/api/v1/queues", headers={"X-Prefix": "/shop"}).status_code == 401
 
 
-def test_without_a_key_the_api_answers_local_requests_alone(database_url: str) -> None:
-    app = Starlette()
+def test_without_a_key_the_api_answers_local_requests_alone_and_no_page_of_another_origin(
+    database_url: str,
+) -> None:
+    """Even if the application around it lets pages of any origin read."""
+    app = Starlette(middleware=[Middleware(CORSMiddleware, allow_origins=["*"])])
     mount(app, "/tasks", database_url=database_url, host="0.0.0.0")
     with serving(app) as client:
         assert client.get("/tasks/api/v1/queues").status_code == 200
         refused = client.get("/tasks/api/v1/queues", headers={"X-Forwarded-For": "203.0.113.7"})
         assert refused.status_code == 401
         assert "Set LAPINQ_API_KEY on the server" in refused.json()["error"]
+        page = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        assert client.get("/tasks/api/v1/tasks", headers=page).status_code == 403
 
 
 def test_a_plain_mount_says_what_is_wrong(caplog: pytest.LogCaptureFixture, database_url: str) -> None:

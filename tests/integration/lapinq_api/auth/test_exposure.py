@@ -25,16 +25,15 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.mark.parametrize("trusted", [(), ("127.0.0.1",)])
-def test_under_another_server_the_api_answers_local_requests_alone(
-    serve: Serve, trusted: tuple[str, ...]
-) -> None:
-    client = serve(host="0.0.0.0", trusted_proxies=trusted)  # the address of another server says nothing
+def test_without_a_key_the_api_answers_local_requests_alone(serve: Serve, trusted: tuple[str, ...]) -> None:
+    client = serve(host="0.0.0.0", trusted_proxies=trusted)  # where it listens makes no difference
     assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
     for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP"):
         for method, path in (("POST", "/api/v1/enqueue"), ("GET", "/api/v1/tasks"), ("GET", "/api/v1/no")):
             answer = client.request(method, path, json=TASK, headers={header: "127.0.0.1"})
             assert answer.status_code == 401, (header, path)
-            assert "Set LAPINQ_API_KEY" in answer.json()["error"]
+            for way in ("Set LAPINQ_API_KEY", "LAPINQ_OPEN_API=everyone"):
+                assert way in answer.json()["error"]
     with browser(client) as admin:
         wanted = {"name": f"shop {trusted}", "scopes": ["enqueue"]}
         key = admin.post("/api/v1/keys", json=wanted).json()["key"]
@@ -47,8 +46,8 @@ def test_under_another_server_the_api_answers_local_requests_alone(
         assert somebody.get("/api/v1/queues").status_code == 200
 
 
-def test_our_own_server_on_another_address_stays_open(api_database: str) -> None:
-    settings = Settings(database_url=api_database, host="0.0.0.0")
+def test_the_settings_can_open_the_api_to_everyone(api_database: str) -> None:
+    settings = Settings(database_url=api_database, open_api="everyone")
     with serving(build_app(settings, url="http://10.0.0.7:8001")) as client:
         assert client.get("/api/v1/queues", headers=ELSEWHERE).status_code == 200
         assert client.post("/login", data=DEFAULT, headers=ELSEWHERE).status_code == 403

@@ -9,7 +9,6 @@ from lapinq_core.db.statements import sql
 from lapinq_core.doctor import access, vacuum
 from lapinq_core.doctor.finding import Finding
 from lapinq_core.doctor.wording import count, duration, names, waiting
-from lapinq_core.domain.hosts.exposure import UNKNOWN_HOST
 from lapinq_core.figures.alerts import OldSnapshot
 from lapinq_core.runtime.settings import Settings
 from tests.support.programs.processes import REPOSITORY
@@ -21,13 +20,17 @@ KEY = "k" * access.MIN_KEY
     ("settings", "open_api", "session_secret"),
     [
         ({}, ["info"], "info"),
-        ({"host": "0.0.0.0"}, ["error"], "warning"),
-        ({"host": ""}, ["error"], "warning"),
+        ({"host": "0.0.0.0"}, ["info"], "warning"),
+        ({"open_api": "everyone"}, ["error"], "info"),
+        ({"open_api": "everyone", "host": ""}, ["error"], "warning"),
         ({"trusted_proxies": ("10.0.0.0/8",)}, ["info"], "warning"),
         ({"host": "::1"}, ["info"], "info"),
-        ({"host": UNKNOWN_HOST}, ["info"], "info"),
         ({"redact": ("password",)}, ["info", "warning"], "info"),
-        ({"host": "0.0.0.0", "api_key": KEY, "redact": ("password",)}, ["ok"], "warning"),
+        (
+            {"host": "0.0.0.0", "open_api": "everyone", "api_key": KEY, "redact": ("password",)},
+            ["ok"],
+            "warning",
+        ),
         ({"host": "0.0.0.0", "require_auth": True, "session_secret": "s"}, ["ok"], "ok"),
         ({"api_key": KEY[1:]}, ["warning"], "info"),
     ],

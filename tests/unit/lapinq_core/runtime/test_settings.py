@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "admin_username": ("ada", "ada"),
     "admin_password": ("correct horse", "correct horse"),
     "require_auth": ("yes", True),
+    "open_api": ("Everyone", "everyone"),
     "read_only": ("on", True),
     "redact": ("password, *token*", ("password", "*token*")),
     "cors_origins": ("https://a.example, http://b:3000", ("https://a.example", "http://b:3000")),

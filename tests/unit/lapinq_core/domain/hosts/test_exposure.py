@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_core.domain.hosts.exposure import UNKNOWN_HOST, is_local
+from lapinq_core.domain.hosts.exposure import is_local
 from lapinq_core.runtime.settings import Settings
 
 HEADERS = [b"host", b"x-api-key", b"cookie", b"x-requested-with"]
@@ -27,12 +27,13 @@ def test_a_request_is_local_if_its_peer_has_a_loopback_address_and_no_proxy_forw
     [
         ({}, "local requests"),
         ({"host": "::1", "trusted_proxies": ("127.0.0.1",)}, "local requests"),
-        ({"host": UNKNOWN_HOST}, "local requests"),
-        ({"host": "0.0.0.0"}, "everyone"),
-        ({"host": ""}, "everyone"),
-        ({"host": "0.0.0.0", "api_key": "k"}, "nobody"),
-        ({"require_auth": True}, "nobody"),
+        ({"host": "0.0.0.0"}, "local requests"),
+        ({"open_api": "everyone"}, "everyone"),
+        ({"open_api": "everyone", "api_key": "k"}, "nobody"),
+        ({"open_api": "everyone", "require_auth": True}, "nobody"),
     ],
 )
-def test_without_a_key_the_api_is_open_where_it_listens(settings: dict[str, object], expected: str) -> None:
+def test_without_a_key_the_api_is_open_to_local_requests_by_default(
+    settings: dict[str, object], expected: str
+) -> None:
     assert Settings(**settings).open_to == expected  # pyright: ignore[reportArgumentType]

@@ -2191,16 +2191,22 @@ BEGIN
     IF NOT lapinq_in_workflow(child) OR EXISTS (SELECT FROM lapinq_workflow_tasks m WHERE m.task_id = child) THEN
         RETURN false;
     END IF;
-    PERFORM FROM lapinq_running WHERE id = child FOR KEY SHARE SKIP LOCKED;
+    PERFORM FROM lapinq_running WHERE id = child FOR NO KEY UPDATE SKIP LOCKED;
     IF FOUND THEN
+        UPDATE lapinq_running SET deadline_at = deadline_at WHERE id = child;
         RETURN true;
     END IF;
-    PERFORM FROM lapinq_ready WHERE id = child FOR KEY SHARE SKIP LOCKED;
+    PERFORM FROM lapinq_ready WHERE id = child FOR NO KEY UPDATE SKIP LOCKED;
     IF FOUND THEN
+        UPDATE lapinq_ready SET expires_at = expires_at WHERE id = child AND expires_at IS NOT NULL;
         RETURN true;
     END IF;
-    PERFORM FROM lapinq_delayed WHERE id = child FOR KEY SHARE SKIP LOCKED;
-    RETURN FOUND;
+    PERFORM FROM lapinq_delayed WHERE id = child FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        UPDATE lapinq_delayed SET expires_at = expires_at WHERE id = child AND expires_at IS NOT NULL;
+        RETURN true;
+    END IF;
+    RETURN false;
 END
 $function$;
 

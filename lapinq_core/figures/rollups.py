@@ -97,11 +97,11 @@ class Recent(msgspec.Struct, frozen=True):
 async def record(conn: psycopg.AsyncConnection, figures: Mapping[str, Figures]) -> float | None:
     """Appends what happened in queues, as of now, in one statement: all of it counts or none.
 
-    Returns how many seconds of the current 10 s have passed; None if there was nothing to append.
+    What is under `ALL_QUEUES` happened in further ones. Returns how many seconds of the current 10 s have passed; None if there was nothing to append.
     """
     if not figures:
         return None
-    rows = {ALL_QUEUES: Figures.total(figures.values()), **figures}
+    rows = {**figures, ALL_QUEUES: Figures.total(figures.values())}
     params = {
         "figures": msgspec.json.encode([_row(queue, each) for queue, each in rows.items()]).decode(),
         "spans": list(SPANS),

@@ -5,10 +5,11 @@ Tens of thousands of attempts may end in a second, so they are gathered and coun
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from prometheus_client.core import Metric
 
-from lapinq_core.domain.figures import Figures
+from lapinq_core.domain.figures import ALL_QUEUES, Figures
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.domain.tasks.claim import Claim, by_queue
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
@@ -19,6 +20,7 @@ from lapinq_core.runtime.threads import any_thread
 
 Ran = tuple[str, str, str, float, str]  # queue, task, outcome, seconds, id (empty for fire-and-forget)
 _Pair = tuple[str, str]
+_Key = TypeVar("_Key", str, _Pair)
 
 COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, SUSPENDED, RELEASED = (
     "completed",
@@ -30,12 +32,29 @@ COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, SUSPENDED, RELEASED = (
     "handed_back",
 )
 
+MOST_FIGURES = 2_000
+"""Queues, and pairs of queue and task, that have figures of their own between two writes. The rest of the queues only
+count among all queues; the rest of the pairs not at all."""
+_REST: _Pair = (ALL_QUEUES, "")
+
 _TOLD = frozenset({COMPLETED, FAILED, RETRIED})
 """The outcomes that figures have."""
 _FINAL = frozenset({COMPLETED, FAILED})
 
 RUN_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 WAIT_BOUNDS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
+
+
+class _Named(dict[_Key, Figures]):
+    """Figures by name, of the first `MOST_FIGURES`; those of all further names together are those of `rest`."""
+
+    def __init__(self, rest: _Key) -> None:
+        super().__init__()
+        self._rest = rest
+
+    def __missing__(self, name: _Key) -> Figures:
+        key = name if len(self) < MOST_FIGURES else self._rest
+        return self.setdefault(key, Figures())
 
 
 class Tally:
@@ -49,8 +68,8 @@ class Tally:
         self._outcomes: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self._runs: Histograms[tuple[str, ...]] = Histograms(RUN_BOUNDS)
         self._waits: Histograms[tuple[str, ...]] = Histograms(WAIT_BOUNDS)
-        self._figures: defaultdict[str, Figures] = defaultdict(Figures)  # one for each counted queue
-        self._task_figures: defaultdict[_Pair, Figures] = defaultdict(Figures)  # one for each counted task
+        self._figures = _Named[str](ALL_QUEUES)
+        self._task_figures = _Named[_Pair](_REST)
 
     def claimed(self, claims: Sequence[Claim]) -> None:
         """The worker claimed these: queue by queue, or all fire-and-forget tasks."""
@@ -58,14 +77,14 @@ class Tally:
             return
         if claims[0].is_transient or claims[0].queue_name != claims[-1].queue_name:
             for queue, of_queue in by_queue(claims).items():
-                self._figures[self._queues[queue]].started += len(of_queue)
+                self._figures[queue].started += len(of_queue)
         else:
-            self._figures[self._queues[claims[0].queue_name]].started += len(claims)
+            self._figures[claims[0].queue_name].started += len(claims)
 
     def released(self, claims: Iterable[Claim]) -> None:
         """These were claimed, and are released before they started."""
         for claim in claims:
-            self._figures[self._queues[claim.queue_name]].started -= 1
+            self._figures[claim.queue_name].started -= 1
 
     def count_ends(self) -> None:
         """Counts the gathered `starts` and `ends`."""
@@ -95,12 +114,12 @@ class Tally:
             return
         self._count((claim.queue_name, claim.task_name), outcome, 1)
         if outcome in (RELEASED, CANCELLED):
-            self._figures[self._queues[claim.queue_name]].started -= 1
+            self._figures[claim.queue_name].started -= 1
 
     def take_figures(self) -> dict[str, Figures]:
         """The figures since the last call, by queue. The caller may `give_back` them."""
         self.count_ends()
-        taken, self._figures = self._figures, defaultdict(Figures)
+        taken, self._figures = self._figures, _Named[str](ALL_QUEUES)
         return taken
 
     def give_back(self, figures: Mapping[str, Figures]) -> None:
@@ -111,7 +130,8 @@ class Tally:
     def take_task_figures(self) -> dict[_Pair, Figures]:
         """As `take_figures`, by queue and task."""
         self.count_ends()
-        taken, self._task_figures = self._task_figures, defaultdict(Figures)
+        taken, self._task_figures = self._task_figures, _Named[_Pair](_REST)
+        taken.pop(_REST, None)
         return taken
 
     def give_task_figures_back(self, figures: Mapping[_Pair, Figures]) -> None:
@@ -135,16 +155,14 @@ class Tally:
                 by_queue[claim.queue_name].append(claim.waited)
         for name, waits in by_queue.items():
             waits.sort()
-            queue = self._queues[name]
-            self._waits[(queue,)].observe_all(waits)
-            count_into(self._figures[queue].waits, waits)
+            self._waits[(self._queues[name],)].observe_all(waits)
+            count_into(self._figures[name].waits, waits)
 
     def _count(self, pair: _Pair, outcome: str, count: int) -> None:
-        counted = self._pair(pair)
-        self._outcomes[(*counted, outcome)] += count
+        self._outcomes[(*self._pair(pair), outcome)] += count
         if outcome not in _TOLD:
             return
-        for figures in (self._figures[self._queues[pair[0]]], self._task_figures[counted]):
+        for figures in (self._figures[pair[0]], self._task_figures[pair]):
             if outcome == COMPLETED:
                 figures.completed += count
             elif outcome == FAILED:
@@ -154,10 +172,9 @@ class Tally:
 
     def _ran(self, pair: _Pair, ordered: Sequence[float], ended: Sequence[Ran]) -> None:
         """Attempts of a task have `ended`. In ascending order, they ran for so long."""
-        queue = self._queues[pair[0]]
-        self._runs[(queue,)].observe_all(ordered)
-        of_task = self._task_figures[self._pair(pair)]
-        count_into(self._figures[queue].runs, ordered, of_task.runs)
+        self._runs[(self._queues[pair[0]],)].observe_all(ordered)
+        of_task = self._task_figures[pair]
+        count_into(self._figures[pair[0]].runs, ordered, of_task.runs)
         if ordered[-1] > of_task.slowest_from:
             of_task.ran(
                 [

@@ -97,7 +97,8 @@ class Recent(msgspec.Struct, frozen=True):
 async def record(conn: psycopg.AsyncConnection, figures: Mapping[str, Figures]) -> float | None:
     """Appends what happened in queues, as of now, in one statement: all of it counts or none.
 
-    What is under `ALL_QUEUES` happened in further ones. Returns how many seconds of the current 10 s have passed; None if there was nothing to append.
+    What is under `ALL_QUEUES` happened in further ones. Returns how many seconds of the current 10 s have passed; None
+    if there was nothing to append.
     """
     if not figures:
         return None

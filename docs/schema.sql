@@ -2265,6 +2265,33 @@ SELECT EXISTS (SELECT
                 WHERE need.units > (l.rate ->> 'burst')::float8)
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_keep_released()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+    kept CONSTANT integer := 100;
+BEGIN
+    WITH earlier AS MATERIALIZED (
+        SELECT a.ctid AS row_id, a.left_out, row_number() OVER (ORDER BY a.finished_at DESC) AS place
+          FROM lapinq_attempts a
+         WHERE a.task_id = NEW.task_id
+           AND NOT a.final
+           AND a.outcome = 'released'
+    ), gone AS (
+        DELETE FROM lapinq_attempts a
+         WHERE a.task_id = NEW.task_id
+           AND NOT a.final
+           AND a.ctid = ANY (ARRAY(SELECT row_id FROM earlier WHERE place >= kept))
+        RETURNING 1
+    )
+    SELECT nullif(coalesce(max(left_out), 0) + (SELECT count(*) FROM gone), 0) INTO NEW.left_out FROM earlier;
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_key_now_1(q lapinq_queues, of_key text)
  RETURNS TABLE(blocked_by text, until timestamp with time zone, running bigint, holder uuid, tokens double precision)
  LANGUAGE sql
@@ -3851,7 +3878,7 @@ BEGIN
             WHERE a.task_id = b.front
               AND NOT a.final
               AND NOT starts_with(a.error, 'suspended: ')
-            ORDER BY a.task_id, a.attempt
+            ORDER BY a.task_id, a.finished_at
             LIMIT 1) AS failed
      WHERE q.start_order = 'strict_per_key'
        AND q.paused_at IS NULL
@@ -4655,9 +4682,10 @@ CREATE TABLE lapinq_attempts (
     requeued_at      timestamp with time zone,
     requeued_by      text,
     profile          bytea,
+    left_out         integer,
     CONSTRAINT lapinq_attempts_outcome_check CHECK (((outcome = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])) OR ((NOT final) AND (outcome = 'released'::text))))
 ) PARTITION BY RANGE (task_id);
-CREATE INDEX lapinq_attempts_earlier ON lapinq_attempts USING btree (task_id, attempt) WHERE (NOT final);
+CREATE INDEX lapinq_attempts_earlier ON lapinq_attempts USING btree (task_id, finished_at) WHERE (NOT final);
 CREATE UNIQUE INDEX lapinq_attempts_final ON lapinq_attempts USING btree (task_id) INCLUDE (outcome) WHERE final;
 CREATE INDEX lapinq_attempts_unsuccessful ON lapinq_attempts USING btree (outcome, task_id) WHERE (final AND (outcome <> 'completed'::text));
 
@@ -5469,6 +5497,8 @@ CREATE INDEX lapinq_workflows_gone ON lapinq_workflows USING btree (ended_at) WH
 CREATE INDEX lapinq_workflows_name ON lapinq_workflows USING btree (name, id);
 CREATE INDEX lapinq_workflows_status ON lapinq_workflows USING btree (status, id);
 
+CREATE TRIGGER lapinq_keep_released BEFORE INSERT ON lapinq_attempts FOR EACH ROW WHEN (((new.outcome = 'released'::text) AND (((date_part('microseconds'::text, new.finished_at))::integer % 50) = 0))) EXECUTE FUNCTION lapinq_keep_released();
+
 CREATE TRIGGER lapinq_workflow_task_ended AFTER INSERT ON lapinq_attempts FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
 
 CREATE TRIGGER lapinq_workflow_task_reopened AFTER UPDATE OF final ON lapinq_attempts FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
@@ -5476,6 +5506,8 @@ CREATE TRIGGER lapinq_workflow_task_reopened AFTER UPDATE OF final ON lapinq_att
 CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_ended AFTER INSERT ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
 
 CREATE CONSTRAINT TRIGGER lapinq_workflow_tell_reopened AFTER UPDATE OF final ON lapinq_attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.final <> old.final) AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_tell_workflows();
+
+CREATE TRIGGER lapinq_keep_released BEFORE INSERT ON lapinq_attempts_default FOR EACH ROW WHEN (((new.outcome = 'released'::text) AND (((date_part('microseconds'::text, new.finished_at))::integer % 50) = 0))) EXECUTE FUNCTION lapinq_keep_released();
 
 CREATE TRIGGER lapinq_workflow_task_ended AFTER INSERT ON lapinq_attempts_default FOR EACH ROW WHEN ((new.final AND lapinq_in_workflow(new.task_id))) EXECUTE FUNCTION lapinq_note_workflow_task();
 

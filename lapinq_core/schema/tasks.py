@@ -170,6 +170,7 @@ attempts = sa.Table(
     sa.Column("requeued_at", timestamptz),
     sa.Column("requeued_by", sa.Text),
     sa.Column("profile", BYTEA),
+    sa.Column("left_out", sa.Integer),
     sa.CheckConstraint(
         "outcome IN ('completed', 'failed', 'cancelled', 'expired') OR NOT final AND outcome = 'released'",
         name="lapinq_attempts_outcome_check",
@@ -181,7 +182,7 @@ attempts = sa.Table(
         postgresql_include=["outcome"],
         postgresql_where=sa.text("final"),
     ),
-    sa.Index("lapinq_attempts_earlier", "task_id", "attempt", postgresql_where=sa.text("NOT final")),
+    sa.Index("lapinq_attempts_earlier", "task_id", "finished_at", postgresql_where=sa.text("NOT final")),
     sa.Index(
         "lapinq_attempts_unsuccessful",
         "outcome",

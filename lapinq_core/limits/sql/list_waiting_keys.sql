@@ -120,7 +120,7 @@ SELECT json_build_object(
                                                                          WHERE a.task_id = h.id
                                                                            AND NOT a.final
                                                                            AND NOT starts_with(a.error, 'suspended: ')
-                                                                         ORDER BY a.task_id, a.attempt DESC
+                                                                         ORDER BY a.task_id, a.finished_at DESC
                                                                          LIMIT 1))
                                        FROM lapinq_tasks h
                                       WHERE h.id = coalesce(t.held_id, t.holder)),

@@ -1,5 +1,5 @@
 -- The attempts of a task as JSON text, the running one last: how each ended, what it logged, and when. No row for an
--- unknown task. At most `limit` ended ones, the latest: a task may snooze without end.
+-- unknown task. At most `limit` ended ones, the latest: a task may be retried very often.
 -- Locks nothing. Relies on the primary keys, lapinq_attempts_earlier and lapinq_attempts_final.
 WITH known AS MATERIALIZED (
     SELECT id FROM lapinq_tasks WHERE id = %(id)s::uuid
@@ -15,11 +15,11 @@ WITH known AS MATERIALIZED (
            CASE WHEN outcome = 'released' AND starts_with(error, 'suspended: ') THEN 'suspended' ELSE outcome END AS outcome,
            result, error, traceback, logs, progress, progress_message, run_seconds,
            claimed_at AS started_at, finished_at, worker_id, final, requeued_at, requeued_by,
-           profile IS NOT NULL AS has_profile
+           profile IS NOT NULL AS has_profile, left_out
       FROM ended
     UNION ALL
     SELECT attempt, 'running', NULL, NULL, NULL, logs, progress, progress_message, NULL, claimed_at, NULL, worker_id,
-           false, NULL, NULL, false
+           false, NULL, NULL, false, NULL
       FROM lapinq_running
      WHERE id = %(id)s::uuid
 )

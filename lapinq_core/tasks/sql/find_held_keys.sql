@@ -24,7 +24,7 @@ WITH found AS MATERIALIZED (
              WHERE a.task_id = h.front
                AND NOT a.final
                AND NOT starts_with(a.error, 'suspended: ')
-             ORDER BY a.task_id, a.attempt DESC
+             ORDER BY a.task_id, a.finished_at DESC
              LIMIT 1) AS error
       FROM (SELECT key, front FROM held ORDER BY front LIMIT greatest(0, %(told)s::integer)) AS h
       JOIN lapinq_tasks t ON t.id = h.front

@@ -34,10 +34,12 @@ WITH input AS MATERIALIZED (
     INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since, lane, units)
     OVERRIDING SYSTEM VALUE
     SELECT queue_name, rank, seq, id, attempt - 1, expires_at, isolation,
-           coalesce((SELECT max(coalesce(a.requeued_at, a.finished_at))
+           coalesce((SELECT coalesce(a.requeued_at, a.finished_at)
                        FROM lapinq_attempts a
                       WHERE a.task_id = ended.id
-                        AND NOT a.final),
+                        AND NOT a.final
+                      ORDER BY a.finished_at DESC
+                      LIMIT 1),
                     (SELECT lapinq_now()
                        FROM lapinq_tasks t
                       WHERE t.id = ended.id

@@ -124,6 +124,10 @@ _LIVING: tuple[LiteralString, ...] = (
     "UPDATE lapinq_delayed SET due_at = greatest(due_at, now() + interval '1 hour')",
     "UPDATE lapinq_delayed SET due_at = now() - interval '1 hour'"
     " WHERE id IN (SELECT id FROM lapinq_delayed ORDER BY due_at DESC LIMIT %(few)s) OR parked_for IS NOT NULL",
+    "INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, finished_at)"
+    " SELECT id, n, false, 'failed', now() - n * interval '1 minute'"
+    "   FROM generate_series(1, 1000) AS n,"
+    "        (SELECT id FROM lapinq_running WHERE worker_id = %(worker)s ORDER BY id LIMIT 1) AS r",
     "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, retry_since,"
     "                             due_at, state, tried_at)"
     " SELECT gen_random_uuid(), 'queue-03', 'add', 'https://b.example/', 'completed', 1, now(), now(), now(),"

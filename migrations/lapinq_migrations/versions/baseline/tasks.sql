@@ -116,7 +116,7 @@ CREATE TABLE lapinq_attempts (
 ) PARTITION BY RANGE (task_id);
 
 CREATE UNIQUE INDEX lapinq_attempts_final ON lapinq_attempts (task_id) INCLUDE (outcome) WHERE final;
-CREATE INDEX lapinq_attempts_earlier ON lapinq_attempts (task_id, attempt) WHERE NOT final;
+CREATE INDEX lapinq_attempts_earlier ON lapinq_attempts (task_id, finished_at) WHERE NOT final;
 CREATE INDEX lapinq_attempts_unsuccessful ON lapinq_attempts (outcome, task_id) WHERE final AND outcome <> 'completed';
 
 CREATE TABLE lapinq_attempts_default PARTITION OF lapinq_attempts DEFAULT;

@@ -26,7 +26,7 @@ BEGIN
             WHERE a.task_id = b.front
               AND NOT a.final
               AND NOT starts_with(a.error, 'suspended: ')
-            ORDER BY a.task_id, a.attempt
+            ORDER BY a.task_id, a.finished_at
             LIMIT 1) AS failed
      WHERE q.start_order = 'strict_per_key'
        AND q.paused_at IS NULL

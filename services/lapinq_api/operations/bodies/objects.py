@@ -136,6 +136,10 @@ class AttemptObject(msgspec.Struct, kw_only=True):
     requeued_at: Annotated[datetime | None, doc("When the task was requeued after this attempt failed.")]
     requeued_by: Annotated[str | None, doc("The user or key that requeued it.")]
     has_profile: Annotated[bool, doc("Whether a profile of it is kept.")]
+    left_out: Annotated[
+        int | None,
+        doc("How many released or suspended attempts before it are no longer kept, if there are any."),
+    ]
 
 
 class WebhookObject(msgspec.Struct, kw_only=True):

@@ -36,6 +36,7 @@ FIELDS = [
     "attempt", "outcome", "result", "error", "traceback", "logs", "progress", "progress_message", "run_seconds",
     "started_at", "finished_at", "worker_id", "final", "requeued_at", "requeued_by",
     "has_profile",
+    "left_out",
 ]  # fmt: skip
 
 
@@ -222,11 +223,11 @@ async def test_a_task_without_a_start_has_its_end_alone(conn: Conn) -> None:
         assert (shown["worker_id"], shown["logs"], shown["final"]) == (None, None, True)
 
 
-async def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(conn: Conn) -> None:
+async def test_of_a_task_with_very_many_attempts_the_latest_are_shown(conn: Conn) -> None:
     (task,) = await enqueue(conn)
     await conn.execute(
         "INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)"
-        " SELECT %s, 1, false, 'released', n::text, lapinq_now() - n * interval '1 s'"
+        " SELECT %s, 1, false, 'failed', n::text, lapinq_now() - n * interval '1 s'"
         " FROM generate_series(1, 1000) n",
         (task,),
     )

@@ -47,3 +47,22 @@ async def test_an_attempt_whose_task_waits_shows_as_suspended(conn: Conn) -> Non
     assert detail.outcome == "suspended"
     history = msgspec.json.decode((await one_row(conn, history_statement().encode(), {"id": task}))[0])
     assert [one["outcome"] for one in history["attempts"]] == ["suspended"]
+
+
+async def test_the_newest_released_attempts_are_kept_and_the_rest_is_counted(conn: Conn) -> None:
+    (task,) = await enqueue(conn)
+    before = "2026-01-01 00:00:00.000001Z"
+    for outcome, count, begin in (
+        ("failed", 1, before),
+        ("released", 150, before),
+        ("failed", 1, "2026-01-01 00:10Z"),
+        ("released", 2, "2026-01-01 00:20Z"),  # whole seconds: each of them clears up
+    ):
+        await conn.execute(
+            "INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, finished_at)"
+            " SELECT %s, 1, false, %s, %s::timestamptz + n * interval '1 s' FROM generate_series(1, %s) n",
+            (task, outcome, begin, count),
+        )
+    shown = await attempts(conn, task)
+    assert [each["outcome"] for each in shown] == ["failed", *["released"] * 98, "failed", *["released"] * 2]
+    assert [each["left_out"] for each in shown if each["left_out"]] == [51, 52]

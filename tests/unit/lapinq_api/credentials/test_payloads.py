@@ -26,7 +26,7 @@ SHOWN_TO_ALL = {
     "progress_message", "retry_delay", "retry_backoff", "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id",
     "created_at", "scheduled_at", "started_at", "completed_at", "timeout_seconds", "attempt", "outcome",
     "run_seconds", "finished_at", "final", "request_id", "requeued_at", "requeued_by",
-    "key", "limits", "workflow_id", "has_profile", "rerun_of", "waiting_for", "unique_key",
+    "key", "limits", "workflow_id", "has_profile", "left_out", "rerun_of", "waiting_for", "unique_key",
 }  # fmt: skip
 OF_SCHEDULES = {
     "name", "cron", "every", "timezone", "anchor_at", "starts_at", "ends_at", "jitter", "misfire", "misfire_limit",

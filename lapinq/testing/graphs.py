@@ -146,7 +146,9 @@ def _tell(parent: Node, child: Node) -> None:
         return
     child.cause = parent
     child.task.status = Status.FAILED if child.after_failure == "fail" else Status.CANCELLED
-    child.task.error = f"its parent {parent.ref} {_was(status)}"
+    is_beside = parent.task.queue_name == child.task.queue_name
+    named = f"its parent {parent.ref}" if is_beside else "a parent in another queue"
+    child.task.error = f"{named} {_was(status)}"
 
 
 def _shown(node: Node) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import psycopg
 
 from lapinq_core.db.rows import all_rows
 from lapinq_core.db.statements import sql_of
+from lapinq_core.domain.queue_filter import Readable, as_list
 from lapinq_core.domain.tasks.durable.messages import Kind
 from lapinq_core.lookup.task_detail import Value
 
@@ -22,10 +23,12 @@ PART_CHARACTERS = 1000
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A step or wait, or all `count` of a name: then without `occurrence`, `names`, `child_id` and `result`.
+    """A step or wait, or all `count` of a name: then without `occurrence`, `names`, `other_id` and `result`.
 
     `ended_at` is None while one of them waits, and `due_at` is when that is over. `seconds` is the time that those
-    which ended took together. `names` are the signals of a wait, or how its task ended.
+    which ended took together. `names` are the signals of a wait, or how its task ended. `other_id` is the task that it
+    waits for or spawned, in `other_queue`, None if that was deleted; if the reader may not see that queue, it has
+    neither id, `occurrence` nor `result`.
     """
 
     kind: Kind
@@ -42,7 +45,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     first_attempt: int
     last_attempt: int
     names: list[str] | None
-    child_id: str | None
+    other_id: str | None
+    other_queue: str | None
     result: Value | None
 
 
@@ -58,10 +62,11 @@ class Outline(msgspec.Struct, frozen=True):
         return sum(line.count for line in self.lines) < self.count
 
 
-async def outline(conn: psycopg.AsyncConnection, task_id: str) -> Outline:
+async def outline(conn: psycopg.AsyncConnection, task_id: str, readable: Readable = None) -> Outline:
     """Those of a task, in the order in which they began."""
     params = {
         "id": task_id,
+        "readable": as_list(readable),
         "single": MOST_SINGLE,
         "whole": WHOLE_BYTES,
         "part": PART_CHARACTERS,

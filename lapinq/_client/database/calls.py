@@ -224,7 +224,7 @@ async def _steps(task_id: str, skip: int, running: Running) -> Answer:
         return _unknown()
     found, following = await running.database.run(list_steps, task_id, skip=skip)
     headers = {} if following is None else {"x-next-cursor": str(following)}
-    return Answer(200, f"[{','.join(found)}]".encode(), headers)
+    return Answer(200, f"[{','.join(one.text for one in found)}]".encode(), headers)
 
 
 def _signal(call: SendSignal) -> Work:

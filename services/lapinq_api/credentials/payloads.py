@@ -4,6 +4,7 @@ The database returns objects as JSON text. If nothing is hidden from the caller,
 it is decoded and masked row by row, because a user may see payloads in some queues and not in others.
 
 Webhook URLs are masked from the same callers, whatever the setting `redact` hides: a URL may hold a password or token.
+Who may read some queues only isn't told which task another one waits for, as that may be elsewhere.
 """
 
 import asyncio
@@ -180,6 +181,8 @@ class PayloadView:
             return shown
         queue = shown.get("queue_name", queue)
         redactor = self._redactor if self.hides(queue) else None
+        if self._hides_wait(shown.get("waiting_for")):
+            shown = {**shown, "waiting_for": _ANOTHER_TASK}
         return {name: self._mask_field(name, value, queue, redactor) for name, value in shown.items()}
 
     def mask_parameters(self, parameters: Sequence[TaskParameter], queue: str | None) -> list[TaskParameter]:
@@ -198,7 +201,7 @@ class PayloadView:
 
     async def encoded(self, text: str, queue: str | None = None) -> bytes:
         """Like `mask_object`, for JSON text of one object or a list."""
-        if self._redactor is None and (self._sees_all or not any(mark in text for mark in _ADDRESSES)):
+        if self._redactor is None and (self._sees_all or not any(mark in text for mark in _MARKS)):
             return text.encode()
         if len(text) < _LARGE:
             return self._masked(text, queue)
@@ -210,6 +213,9 @@ class PayloadView:
             return any(payload.values())
         masked = self.mask_object(dict(payload), queue) if self.hides(queue) else payload
         return masked != payload
+
+    def _hides_wait(self, waiting_for: Any) -> bool:
+        return self._actor.queues is not None and bool(waiting_for) and waiting_for["kind"] == "task"
 
     def _hides_addresses(self, queue: str | None) -> bool:
         return not self._sees_all and not self._actor.may(Permission.PAYLOAD, queue)
@@ -239,6 +245,8 @@ class PayloadView:
                 for name in ADDRESS_FIELDS:
                     if name in one:
                         one[name] = self._mask_raw_address(one[name], where)
+            if "waiting_for" in one and self._hides_wait(msgspec.json.decode(one["waiting_for"])):
+                one["waiting_for"] = msgspec.Raw(msgspec.json.encode(_ANOTHER_TASK))
         return msgspec.json.encode(found)
 
     def _masked_slowly(self, text: str, queue: str | None) -> bytes:
@@ -265,11 +273,12 @@ def _without_default(parameter: TaskParameter) -> TaskParameter:
 
 CARRIED = ("args", "kwargs", "metadata")
 """The payload of a call."""
+_ANOTHER_TASK = {"kind": "task", "name": None}
 _STEERING = ("task_name", "module_path", "webhook_url", *CARRIED)
 """The fields that decide who learns what a call carries."""
 
-_ADDRESSES = tuple(f'"{name}":"' for name in ADDRESS_FIELDS)
-"""JSON text from the database contains one of these if it has a webhook URL."""
+_MARKS = (*(f'"{name}":"' for name in ADDRESS_FIELDS), '"waiting_for":{"kind": "task"')
+"""JSON text from the database contains one of these if it has a webhook URL, or a task that waits for another."""
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]])
 

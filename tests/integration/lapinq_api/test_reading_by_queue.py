@@ -22,7 +22,9 @@ from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.requests.workflows import read_workflow
 from lapinq_core.domain.tasks.diagnostics.profile import Frame, collapsed, packed
+from lapinq_core.domain.tasks.durable.messages import Store
 from lapinq_core.domain.tasks.functions.registered import Registered
+from lapinq_core.durable import steps
 from lapinq_core.error_groups import recording
 from lapinq_core.figures import rollups, task_rollups
 from lapinq_core.fleet import workers
@@ -37,8 +39,8 @@ from tests.support.database.running import on_connections
 from tests.support.http.in_process import InProcess, in_process
 from tests.support.http.serving import serving
 from tests.support.rows.decisions import asking
-from tests.support.rows.durable import step
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
+from tests.support.rows.durable import held, step, suspend, wait_for_task
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 from tests.support.rows.failures import failures
 from tests.support.rows.schedules import add_schedule
 
@@ -177,6 +179,7 @@ async def fill(conn: Conn) -> dict[str, str]:
     }
     mixed = read_workflow(msgspec.json.encode({"name": "mixed", "tasks": [part, child]}))
     await store(conn, mixed)
+    asker, victim, children = await _tasks_beside_hidden_ones(conn, worker)
     found = await conn.execute(
         "SELECT (SELECT id::text FROM lapinq_error_groups WHERE queue_name = %s),"
         " (SELECT id::text FROM lapinq_webhooks WHERE queue_name = %s),"
@@ -192,8 +195,48 @@ async def fill(conn: Conn) -> dict[str, str]:
         "/api/v1/workers/": worker, "/workers/": worker, "/api/v1/errors/": group, "/errors/": group,
         "/api/v1/webhooks/": webhook, "/api/v1/workflows/": workflow.id, "/workflows/": workflow.id,
         "/api/v1/notify/rules/": "1", "started_at": started_at, "run": str(tick.task_id),
-        "blocked": mixed.members[1].task.id,
+        "blocked": mixed.members[1].task.id, "asker": asker, "victim": victim, "children": children,
     }  # fmt: skip
+
+
+async def _tasks_beside_hidden_ones(conn: Conn, worker: str) -> tuple[str, str, str]:
+    """In the queue that all read: a durable task that spawned one in the secret queue, was given the result of another
+    and waits for the first, and a task that was cancelled as its parent there failed. With the ids of those two."""
+    children = await enqueue(conn, 2, queue_name=HUSH, task_name=TASK, priority=9)
+    [ended] = await claim(conn, worker, queue=HUSH)
+    await complete(conn, [ended], '"sesame"')
+    [waited] = [child for child in children if child != ended.id]
+    [asker] = await enqueue(conn, queue_name=MAIL, task_name="send", priority=9)
+    [asking_claim] = await claim(conn, await add_worker(conn, queues=[MAIL]), queue=MAIL)
+    assert asking_claim.id == asker
+    spawned = Store("spawn", 0, "spawn", msgspec.json.encode(waited).decode(), 0.0)
+    await steps.store(conn, [(held(asking_claim), spawned)])
+    for child in (ended.id, waited):
+        await wait_for_task(conn, asking_claim, child)
+    await suspend(conn, asking_claim)
+    asked = [
+        {
+            "ref": "hush-parent-sesame",
+            "queue_name": HUSH,
+            "task_name": TASK,
+            "module_path": "a",
+            "priority": 10,
+        },
+        {
+            "ref": "b",
+            "queue_name": MAIL,
+            "task_name": "send",
+            "module_path": "a",
+            "after": ["hush-parent-sesame"],
+        },
+    ]
+    flow = read_workflow(msgspec.json.encode({"name": "failing", "tasks": asked}))
+    await store(conn, flow)
+    [parent] = await claim(conn, worker, queue=HUSH)
+    await worker_verbs.settle(
+        conn, [Ended(parent.id, parent.token, True, True, 0, "Hush: sesame", "Traceback")]
+    )
+    return asker, flow.members[1].task.id, " ".join(children)
 
 
 @pytest.fixture(scope="module")
@@ -289,16 +332,16 @@ def test_lists_and_counts_are_of_the_readable_queues(stage: Stage) -> None:
             return stage.get(caller, f"/api/v1/{path}").json()
 
         assert {task["queue_name"] for task in get("tasks")} == {MAIL}
-        assert [(one["queue_name"], one["pending"]) for one in get("queues")] == [(MAIL, 3)]
+        assert [(one["queue_name"], one["pending"]) for one in get("queues")] == [(MAIL, 4)]
         assert [one["queue_name"] for one in get("queues?details=true")] == [MAIL]
         seen = get("overview")
-        assert (seen["totals"]["pending"], seen["totals"]["failed"], seen["workers"]) == (3, 0, [])
+        assert (seen["totals"]["pending"], seen["totals"]["failed"], seen["workers"]) == (4, 0, [])
         assert [one["queue_name"] for one in get("errors")] == [MAIL]
         (one,) = get("functions")["functions"]
         assert (one["queue_name"], one["more_queues"], one["completed"]) == (MAIL, 0, 1)
         assert (get("schedules"), get("webhooks"), get("registered")) == ([], [], [])
     for caller in ("user", "user with permissions"):
-        assert "3 tasks" in stage.get(caller, "/tasks").text
+        assert "5 tasks" in stage.get(caller, "/tasks").text
         assert "circuit breaker" not in stage.get(caller, f"/function?name={TASK}").text
         assert ", 1 open" in stage.get(caller, "/queues").text  # groups of errors
         for view in VIEWS:
@@ -321,6 +364,26 @@ def test_a_task_names_what_it_waits_for_only_to_who_may_read_all_queues(stage: S
             assert why.json()["why"] == "It waits for 1 task of its workflow."
         if caller == "user with permissions":
             assert run.json()["error"] == "the task waits for 1 task of its workflow"
+
+
+@pytest.mark.parametrize("which", ["asker", "victim"])
+def test_a_task_tells_nothing_of_tasks_in_other_queues_that_it_waited_for(stage: Stage, which: str) -> None:
+    task = stage.named[which]
+    for caller in CALLERS:
+        targets = [f"/api/v1/tasks/{task}{part}" for part in ("", "/steps", "/attempts", "/why", "/result")]
+        targets += [
+            f"/tasks/{task}",
+            "/api/v1/tasks?status=pending",
+            "/api/v1/tasks?status=cancelled",
+            "/api/v1/waits",
+        ]
+        answers = [stage.get(caller, target) for target in targets]
+        told = [
+            one
+            for one in (SESAME, *stage.named["children"].split())
+            if any(one in found.text for found in answers)
+        ]
+        assert bool(told) is (caller == "admin"), (caller, told)
 
 
 def test_live_pages_show_nothing_else_and_a_new_limit_counts_at_once(

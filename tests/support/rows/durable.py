@@ -52,7 +52,7 @@ async def sleep(conn: Conn, claim: Claim, seconds: float) -> Answer:
 
 
 async def wait_for_task(conn: Conn, claim: Claim, child: str) -> Answer:
-    [answer] = await steps.wait(conn, [(held(claim), Wait("task", 0, "task", None, child=child))])
+    [answer] = await steps.wait(conn, [(held(claim), Wait(f"task {child}", 0, "task", None, child=child))])
     return answer
 
 

@@ -200,7 +200,7 @@ class Calls:
     def wait_for_task(self, task_id: str, seconds: float | None) -> Any:
         """Gives the row: how it ended, and its result or error."""
         place = self._place(f"task {task_id}", "task")
-        return self._run(self._wait(place, "task", seconds, f"waits for the task {task_id}", child=task_id))
+        return self._run(self._wait(place, "task", seconds, "waits for another task", child=task_id))
 
     def spawn(self, spawning: Spawning[Any]) -> Any:
         """Gives what `spawning` makes of the answer."""

@@ -195,7 +195,12 @@ BEGIN
                 RETURNING d.id, d.queue_name, d.starts
             ), explained AS MATERIALIZED (
                 SELECT g.*, m.after_failure = 'fail' AS is_failed,
-                       format('its parent %s %s', p.ref,
+                       -- Who may read this queue only learns no name of another.
+                       format('%s %s',
+                              CASE (SELECT t.queue_name = g.queue_name FROM lapinq_tasks t WHERE t.id = p.task_id)
+                                   WHEN true THEN 'its parent ' || p.ref
+                                   WHEN false THEN 'a parent in another queue'
+                                   ELSE 'a parent' END,
                               CASE WHEN p.outcome IN ('failed', 'expired') THEN p.outcome
                                    WHEN p.outcome IS NOT NULL THEN 'was ' || p.outcome
                                    -- One that ends here, too.

@@ -24,7 +24,12 @@ from lapinq_core.tasks import inspect
 class StepObject(msgspec.Struct, kw_only=True):
     """A step or a wait of a durable task. Times are in UTC."""
 
-    name: Annotated[str, doc("As the task calls it; of a wait, what it waits for.", example="charge")]
+    name: Annotated[
+        str,
+        doc(
+            "As the task calls it; of a wait, what it waits for, if the caller may see it.", example="charge"
+        ),
+    ]
     occurrence: Annotated[int, doc("How many of this name the task called before.")]
     kind: Annotated[Kind, doc("Task: a wait for the end of another. Spawn: it enqueued one.")]
     status: Annotated[
@@ -33,7 +38,11 @@ class StepObject(msgspec.Struct, kw_only=True):
     ]
     result: Annotated[
         str | None,
-        doc("What it gave, as JSON text; of a failed one, the other task's error.", example='"done"'),
+        doc(
+            "What it gave, as JSON text; of a failed one, the other task's error. Null if the caller may not read the"
+            " other task's queue.",
+            example='"done"',
+        ),
     ]
     started_at: datetime
     ended_at: Annotated[datetime | None, doc("Null while it waits.")]
@@ -44,7 +53,10 @@ class StepObject(msgspec.Struct, kw_only=True):
     signals: Annotated[
         list[str] | None, doc("The names that it waits for; once it has ended, the one that came.")
     ]
-    task_id: Annotated[Id | None, doc("The task that it waits for, or that it spawned.")]
+    task_id: Annotated[
+        Id | None,
+        doc("The task that it waits for, or that it spawned; null if the caller may not read its queue."),
+    ]
     version: Annotated[str | None, doc("The version of the function that stored it.")]
 
 
@@ -57,10 +69,17 @@ async def get_steps(state: State, request: Request) -> Response:
         raise unknown_task()
     require_sight(request, names.queue_name, unknown_task())
     require_read(request, names.queue_name)
-    found, following = await state.database.scan(list_steps, which, skip=skip, limit=limit)
-    view = state.payloads.for_(actor_of(request))
-    body = await view.encoded(f"[{','.join(found)}]", names.queue_name)
-    return Json(body, headers=next_number(following))
+    actor = actor_of(request)
+    found, following = await state.database.scan(
+        list_steps, which, readable=actor.queues, skip=skip, limit=limit
+    )
+    view = state.payloads.for_(actor)
+    shown = [
+        # What another task gave is masked as in its own queue.
+        await view.encoded(one.text, one.other_queue if one.is_about_another else names.queue_name)
+        for one in found
+    ]
+    return Json(b"[%b]" % b",".join(shown), headers=next_number(following))
 
 
 OPERATIONS = (

@@ -45,13 +45,14 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
 
     def result(self, line: Line, payloads: PayloadView) -> Value | None:
-        """The result, as the audience may see it. One that is cut is masked completely."""
+        """The result, as the audience may see it: of another task by its queue. A cut one is masked completely."""
         found = line.result
-        if found is None or not payloads.hides(self.queue):
+        queue = self.queue if line.other_id is None else line.other_queue
+        if found is None or not payloads.hides(queue):
             return found
         if found.size > WHOLE_BYTES:
             return Value(HIDDEN_TEXT, len(HIDDEN_TEXT))
-        text: str = payloads.mask_object({RESULT: found.text}, self.queue)[RESULT]
+        text: str = payloads.mask_object({RESULT: found.text}, queue)[RESULT]
         return Value(text, len(text.encode()))
 
 

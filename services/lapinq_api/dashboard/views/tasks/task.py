@@ -128,7 +128,7 @@ async def _read(
         # Its neighbours may be in other queues.
         reason = await find_reason(conn, task_id, names_parents=readable is None)
         place = await place_of(conn, task_id) if readable is None and is_of_workflow(task_id) else None
-        outlined = await outline(conn, task_id)
+        outlined = await outline(conn, task_id, readable)
         limits = await operators.time_limits(conn, task.queue_name) if task.timeout_seconds is None else []
         function = await operators.find_function(conn, task.task_name, task.module_path, task.queue_name)
     return _Read(

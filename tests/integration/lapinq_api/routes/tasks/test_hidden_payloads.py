@@ -23,7 +23,7 @@ from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, log_in
 from tests.support.http.serving import serving
-from tests.support.rows.durable import step
+from tests.support.rows.durable import step, wait_for_task
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
 from tests.support.rows.schedules import add_schedule
 from tests.support.rows.workflows import member, store
@@ -281,6 +281,31 @@ def test_nobody_adds_a_task_that_is_given_a_result_hidden_from_them(
                 on_connections(api_database, end)
         child = asked("child", SEEN, args=[{reference: "parent"}])
         assert stage.people["program"].post(path, json={"tasks": [child]}).status_code == 201
+
+
+def test_what_a_step_was_given_by_another_task_is_hidden_as_in_the_queue_of_that(
+    stage: Stage, api_database: str
+) -> None:
+    async def ask(conn: Conn) -> str:
+        worker = await add_worker(conn)
+        [child] = await enqueue(conn, queue_name=UNSEEN, priority=9)
+        await complete(conn, await claim(conn, worker, 1, UNSEEN), '{"password": "x"}')
+        [asker] = await enqueue(conn, queue_name=SEEN, priority=9)
+        [held] = await claim(conn, worker, 1, SEEN)
+        await wait_for_task(conn, held, child)
+        return asker
+
+    steps = f"/api/v1/tasks/{on_connections(api_database, ask)}/steps"
+    with granted(stage, ["payload"], []) as person:
+        [step] = person.get(steps).json()
+        assert step["result"] == '{"password":"[hidden]"}'
+        assert (
+            "password&#34;: &#34;x"
+            not in person.get(steps.removeprefix("/api/v1").removesuffix("/steps")).text
+        )
+    with granted(stage, ["payload"], ["payload"]) as person:
+        [step] = person.get(steps).json()
+        assert step["result"] == '{"password": "x"}'
 
 
 def test_nobody_stores_a_graph_that_brings_a_hidden_result_to_where_they_see_it(stage: Stage) -> None:

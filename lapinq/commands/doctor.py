@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from lapinq.commands.console.api import api_flags, place_of, remote
+from lapinq.commands.console.api import api_flags, key_for, place_of, remote
 from lapinq.commands.output.json_output import json_flag, json_of
 from lapinq.commands.output.report_text import print_report
 from lapinq_core.command_line.commands import Command
@@ -48,7 +48,7 @@ def _report(given: Mapping[str, object], *, verify: bool) -> dict[str, Any]:
         if server is not None and verify:
             raise click.UsageError("--verify reads the database itself: leave out --server.")
         if server is not None:
-            with remote(server, settings.api_key) as api:
+            with remote(server, key_for(server, settings, given)) as api:
                 return api.get("/api/v1/doctor").value
         from lapinq_core.doctor.examination import examine
 

@@ -1,4 +1,4 @@
-"""Who can get in: the default password, an open API, secrets. All but the first are about this process's settings."""
+"""Who can get in, and do what: the default password, an open API, secrets, what tasks may call."""
 
 import psycopg
 
@@ -75,12 +75,22 @@ def check_session_secret(settings: Settings) -> list[Finding]:
     ]
 
 
-def check_allowed_modules(settings: Settings) -> list[Finding]:
+async def check_allowed_modules(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
     if settings.allowed_modules:
         return ok(f"tasks may come from {names(settings.allowed_modules)} only")
+    remedy = "Set it on servers and workers, such as LAPINQ_ALLOWED_MODULES=shop,shop.*."
+    limited = [name for (name,) in await all_rows(conn, sql("limited_callers"))]
+    if limited:
+        return [
+            error(
+                f"{names(limited)} may do some things only, and yet run any function that a worker can import,"
+                " os.system too: LAPINQ_ALLOWED_MODULES is not set here",
+                remedy,
+            )
+        ]
     return [
         info(
             "LAPINQ_ALLOWED_MODULES is not set here: who may enqueue can call any function that a worker can import",
-            "Set it on servers and workers, such as LAPINQ_ALLOWED_MODULES=shop,shop.*.",
+            remedy,
         )
     ]

@@ -71,11 +71,11 @@ _OF_SCHEMA = (
     _Check("webhooks", daemons.check_webhooks),
     _Check("notifications", daemons.check_notifications),
     _Check("default_password", access.check_default_password),
+    _Check("allowed_modules", access.check_allowed_modules),
 )
 _OF_SETTINGS = {
     "open_api": access.check_open_api,
     "session_secret": access.check_session_secret,
-    "allowed_modules": access.check_allowed_modules,
 }
 CHECKS = ("database", *(check.name for check in (*_OF_SERVER, *_OF_SCHEMA)), *_OF_SETTINGS)
 """The names of all checks, in the order of the report."""

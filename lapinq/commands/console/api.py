@@ -17,13 +17,14 @@ import click
 import msgspec
 
 from lapinq._client.calling.answer import TEMPORARY
-from lapinq._client.environment import URL, named_server
+from lapinq._client.environment import API_KEY, DEFAULT_URL, URL, named_server
 from lapinq.commands.console.failure import ApiRefused, Failed, NoAnswer, RefusedValue
 from lapinq.commands.console.operator import operator_name
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, prepare_schema
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.hosts.database_url import check_login, is_database_url
+from lapinq_core.domain.hosts.origins import is_same_server
 from lapinq_core.domain.requests.api_key_header import header_of
 from lapinq_core.domain.requests.refusals import NOTHING_HERE
 from lapinq_core.runtime import flags
@@ -167,7 +168,7 @@ def reached(given: Mapping[str, object]) -> Generator[Api]:
     """The API, as the flags in `given` name it. An error ends the command with a message and an exit code."""
     with explained():
         settings, url = place_of(given)
-        with _local(settings) if url is None else remote(url, settings.api_key) as api:
+        with _local(settings) if url is None else remote(url, key_for(url, settings, given)) as api:
             yield api
 
 
@@ -192,6 +193,20 @@ def place_of(given: Mapping[str, object]) -> tuple[Settings, str | None]:
     if not url.startswith(("http://", "https://")):
         raise SettingsError(f"{name}: must begin with http:// or https://")
     return settings, url
+
+
+def key_for(url: str, settings: Settings, given: Mapping[str, object]) -> str | None:
+    """The key for the server at `url`. One of the environment is sent without encryption only to the server that the
+    environment names, or to this machine. Raises `SettingsError`."""
+    key = settings.api_key
+    if key is None or given.get("api_key") is not None or url.lower().startswith("https://"):
+        return key
+    if is_same_server(url, named_server() or DEFAULT_URL) or is_same_server(url, DEFAULT_URL):
+        return key
+    raise SettingsError(
+        f"{API_KEY} is not sent to {url}, as anyone on the way could read it: use https://, set {URL} to this address,"
+        " or give --api-key"
+    )
 
 
 @contextmanager

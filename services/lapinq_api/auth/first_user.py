@@ -1,4 +1,5 @@
-"""Creates the first user, prints the link that sets the password, and warns while the default password is in use."""
+"""Creates the first user, prints the link that sets the password, and tells at the start what accounts leave open: the
+default password, and limited callers who may run any function."""
 
 import asyncio
 import logging
@@ -6,6 +7,8 @@ import logging
 import psycopg
 
 from lapinq_api.state import State
+from lapinq_core.doctor.access import check_allowed_modules
+from lapinq_core.doctor.finding import Severity
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD, DEFAULT_USERNAME
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.people import invitations, users
@@ -61,6 +64,9 @@ class FirstUser:
                 DEFAULT_PASSWORD,
                 state.default_login,
             )
+        for finding in await state.database.run(check_allowed_modules, state.settings):
+            if finding.severity is Severity.ERROR:
+                log.error("%s. %s", finding.message, finding.remedy)
 
     async def _create(self) -> bool:
         """Creates the first user, and logs a link that sets the password if the settings give none: returns whether."""

@@ -8,8 +8,8 @@ ENQUEUE = (
 )
 EVERYTHING = """
     TRUNCATE lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_running, lapinq_attempts, lapinq_counts, lapinq_workers,
-             lapinq_steps, lapinq_queues, lapinq_webhooks, lapinq_schedules, lapinq_users, lapinq_notify_rules,
-             lapinq_circuit_breakers CASCADE
+             lapinq_steps, lapinq_queues, lapinq_webhooks, lapinq_schedules, lapinq_users, lapinq_api_keys,
+             lapinq_notify_rules, lapinq_circuit_breakers CASCADE
 """
 KEEP_REVISION = "CREATE TABLE revision AS TABLE lapinq_schema_version"
 RESTORE_REVISION = "UPDATE lapinq_schema_version SET version_num = (TABLE revision); DROP TABLE revision"

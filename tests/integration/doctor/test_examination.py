@@ -95,7 +95,7 @@ def test_every_check_appears_in_the_report_and_the_server_is_judged(sick: str) -
 
 
 def test_without_a_database_or_a_schema_the_rest_is_still_checked(postgres_url: str) -> None:
-    of_settings = {"open_api", "session_secret", "allowed_modules"}
+    of_settings = {"open_api", "session_secret"}
     for url, message in [
         (None, "no database is named"),
         ("postgresql://lapinq@127.0.0.1:1/x", "the database is not reachable: "),
@@ -112,6 +112,35 @@ def test_without_a_database_or_a_schema_the_rest_is_still_checked(postgres_url: 
         found = examined(empty)
         assert found["schema"][0].message == "lapinq is not installed in this database"
         assert "queues" not in found
+
+
+@pytest.mark.parametrize(
+    ("breaks", "status"),
+    [
+        ("SELECT 1", "info"),
+        ('UPDATE lapinq_users SET permissions = \'{"mail": ["cancel"]}\'', "info"),
+        ('UPDATE lapinq_users SET permissions = \'{"mail": ["cancel", "enqueue"]}\'', "error"),
+        ("UPDATE lapinq_users SET role = 'admin', permissions = '{\"mail\": [\"enqueue\"]}'", "info"),
+        ("UPDATE lapinq_api_keys SET scopes = '{read}'", "info"),
+        ("UPDATE lapinq_api_keys SET scopes = '{enqueue}'", "error"),
+        ("UPDATE lapinq_api_keys SET queues = '{mail}'", "error"),
+    ],
+)
+def test_limited_callers_who_may_run_any_function_are_an_error(
+    breaks: str, status: str, sick: str, db: psycopg.Connection
+) -> None:
+    run(
+        db,
+        "INSERT INTO lapinq_users (username, password_hash, role, created_at) VALUES ('lisa', 'x', 'user', now());"
+        "INSERT INTO lapinq_api_keys (name, key_hash, hint, scopes, created_by, created_at)"
+        " VALUES ('shop', 'x', 'x', '{enqueue,read,manage,schedule}', 'ada', now())",
+    )
+    try:
+        run(db, breaks)
+        assert [one.status for one in examined(sick)["allowed_modules"]] == [status]
+        assert examined(sick, allowed_modules=("shop",))["allowed_modules"][0].status == "ok"
+    finally:
+        run(db, EVERYTHING)
 
 
 def test_a_role_hears_what_it_lacks_and_what_it_cannot_see(sick: str, db: psycopg.Connection) -> None:

@@ -16,19 +16,21 @@ def test_a_workflow_takes_actions_by_their_commit_and_may_do_nothing_that_a_job_
     name: str,
 ) -> None:
     text = WORKFLOWS[name]
-    used = re.findall(r"uses: (.+)", text)
+    used = re.findall(r"uses: ([^.].+)", text)
     assert used
     assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
     jobs = re.split(r"\n  (?=[a-z]+:\n)", text.partition("\njobs:")[2])[1:]
     assert jobs
     assert "\npermissions: {}\n" in text
-    assert all("\n    permissions:" in job and "\n    timeout-minutes: " in job for job in jobs)
+    for job in jobs:
+        assert "\n    permissions:" in job
+        assert "\n    timeout-minutes: " in job or "\n    uses: ./" in job
     assert text.count("persist-credentials: false") == text.count("actions/checkout@")
 
 
 def test_an_action_is_of_one_version_everywhere() -> None:
     assert set(WORKFLOWS) == {"ci", "publish", "images"}
-    used = {each for text in WORKFLOWS.values() for each in re.findall(r"uses: (.+)", text)}
+    used = {each for text in WORKFLOWS.values() for each in re.findall(r"uses: ([^.].+)", text)}
     assert len({each.partition("@")[0] for each in used}) == len(used)
 
 
@@ -40,6 +42,13 @@ def test_tokens_that_sign_are_had_where_something_is_published_and_nowhere_else(
         if "id-token: write" in job[1]
     }
     assert holders == {("publish", "pypi"), ("publish", "attest"), ("images", "images")}
+
+
+def test_nothing_is_published_before_the_suite_is_green() -> None:
+    for name, job in (("publish", "pypi"), ("publish", "attest"), ("images", "images")):
+        (needs,) = re.findall(rf"^  {job}:\n    name: .*\n    needs: (.*)", WORKFLOWS[name], re.MULTILINE)
+        assert "suite" in needs
+        assert "  suite:\n    name: Suite\n    uses: ./.github/workflows/ci.yml\n" in WORKFLOWS[name]
 
 
 def test_a_workflow_calls_scripts_and_tests_that_exist() -> None:

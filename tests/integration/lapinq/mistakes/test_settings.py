@@ -63,6 +63,9 @@ VARIABLES = """
 PLACES = """
 2 | queue list --server nowhere | --server: must begin with http:// or https://
 1 | queue list --server http://127.0.0.1:1 | no answer from http://127.0.0.1:1
+2 | LAPINQ_API_KEY=k queue list --server http://tasks.invalid | is not sent to http://tasks.invalid
+1 | LAPINQ_API_KEY=k queue list --server http://127.0.0.1:1 | no answer from http://127.0.0.1:1
+1 | LAPINQ_API_KEY=k LAPINQ_URL=http://tasks.invalid queue list | no answer from http://tasks.invalid
 2 | LAPINQ_URL=ftp://x queue list | LAPINQ_URL: must begin with http:// or https://
 2 | LAPINQ_URL=postgresql://u:s3cr@t/x@h/d queue list | LAPINQ_URL: user and password must be
 2 | user password lapinq --server http://127.0.0.1:1 | works on the database, not through a server

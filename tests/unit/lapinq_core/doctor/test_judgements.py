@@ -48,11 +48,6 @@ def test_no_finding_shows_a_secret() -> None:
         assert "hush" not in "".join(f"{one.message} {one.remedy}" for one in found)
 
 
-def test_modules_may_be_limited() -> None:
-    assert severities(access.check_allowed_modules(Settings())) == ["info"]
-    assert severities(access.check_allowed_modules(Settings(allowed_modules=("shop",)))) == ["ok"]
-
-
 @pytest.mark.parametrize(
     ("snapshot", "message", "remedy"),
     [

@@ -1,5 +1,5 @@
 -- Claims up to `limit` tasks of one queue, in order of rank and entry: out of ready, into running. Of a queue that a policy
--- governs, or of which there is news of a lane, it takes nothing: lapinq_claim_governed_1 claims from those.
+-- governs, or of which there is news of a lane, it takes nothing: lapinq_claim_governed_2 claims from those.
 -- Starts at the mark, the last key this worker claimed, so that it doesn't walk the entries deleted since. `max_rank` keeps
 -- it from passing a higher priority in another queue, and from tasks that wait in lanes. The row comparison leaves out the
 -- queue: with it, beside the equality, PostgreSQL would start at the queue's first entry, dead ones included, and only

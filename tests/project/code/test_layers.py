@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -154,6 +155,36 @@ def test_nothing_has_a_name_that_says_nothing() -> None:
         if path.stem in empty_words
     ]
     assert found == []
+
+
+def test_files_and_database_objects_that_code_and_docs_name_exist() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    ends = {path[at:] for path in listed for at in (0, *(i + 1 for i, one in enumerate(path) if one == "/"))}
+    objects = set(re.findall(r"\blapinq_\w+", (ROOT / "docs" / "schema.sql").read_text()))
+    objects |= {text for path in sources(*PACKAGES) for text in texts(path)}  # channels
+    objects |= {"lapinq_api", "lapinq_core", "lapinq_worker", "lapinq_scheduler", "lapinq_migrations"}
+    objects |= {"lapinq_session", "lapinq_migrate"}  # a cookie, and a command of Django
+    wrong: list[str] = []
+    for path, text in named_things():
+        for name in re.findall(r"[\w./-]*\w\.(?:py|sql)\b", text):
+            wrong += [] if name.removeprefix("./") in ends else [f"{name_of(path)}: {name}"]
+        for name in re.findall(r"(?<![\w/.])lapinq_\w+(?![\w/.])", text):
+            wrong += [] if name in objects else [f"{name_of(path)}: {name}"]
+    assert wrong == []
+
+
+def named_things() -> Iterator[tuple[Path, str]]:
+    """Of programs what is in backquotes, of statements the comments, of pages about the code what is in backquotes."""
+    for path in sources(*PACKAGES):
+        if "django" not in path.parts and "testing" not in path.parts:
+            yield from ((path, text) for text in re.findall(r"`([^`\n]+)`", path.read_text()))
+    for path in (ROOT / "lapinq_core").rglob("*.sql"):
+        yield path, "\n".join(re.findall(r"--.*", path.read_text()))
+    pages = [ROOT / "docs" / name for name in ("architecture.md", "claiming.md", "state-machine.md")]
+    for path in (*pages, *(ROOT / "docs" / "decisions").glob("*.md")):
+        yield from ((path, text) for text in re.findall(r"`([^`\n]+)`", path.read_text()))
 
 
 def test_each_module_is_imported_by_another() -> None:

@@ -1,7 +1,7 @@
 -- The first task of a queue that is before one in the order and needs more units of one of its limits than are left: behind
 -- that, nothing else that takes from the limit starts. Returns the limit, its id, the units it needs, when there are enough,
 -- and what the limit allows.
--- Passes what the next claim will not start either (lapinq_claim_governed_1): sets of limits of which one is closed, has no
+-- Passes what the next claim will not start either (lapinq_claim_governed_2): sets of limits of which one is closed, has no
 -- place or nothing left (lapinq_limits_now_1), and tasks past their time to live or that need more than a limit ever has. In
 -- fair order a set may be shifted (lapinq_next_sets_1).
 -- Looks at the first hundred tasks of at most fifty open lanes of each set of limits.

@@ -429,5 +429,5 @@ def _of_running(facts: _Facts) -> Reason | None:
 
 # As `lapinq_core.domain.errors.OtherVersion` writes it.
 _OTHER_VERSION = re.compile(r"it needs (version |the one without a version )")
-# The names of the errors that `importing.py` and the import system raise, as `lapinq_worker/running/outcomes.py` writes them.
+# The names of the errors that `importing.py` and the import system raise, as `running/outcomes.py` writes them.
 _IMPORT_ERROR = re.compile(r"(TaskNotFound|ModuleNotFoundError|ImportError)(:|$)")

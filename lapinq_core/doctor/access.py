@@ -75,6 +75,19 @@ def check_session_secret(settings: Settings) -> list[Finding]:
     ]
 
 
+async def check_who_decides(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
+    del settings
+    users = [name for (name,) in await all_rows(conn, sql("who_decides_by_enqueue"))]
+    if not users:
+        return ok("who answers what tasks ask has the permission decide")
+    return [
+        warning(
+            f"{names(users)} may answer what tasks ask only because enqueue includes that until the next release",
+            "Give decide to those who are to answer, by lapinq user permit or on the page Users.",
+        )
+    ]
+
+
 async def check_allowed_modules(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
     if settings.allowed_modules:
         return ok(f"tasks may come from {names(settings.allowed_modules)} only")

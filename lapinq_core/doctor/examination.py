@@ -72,6 +72,7 @@ _OF_SCHEMA = (
     _Check("notifications", daemons.check_notifications),
     _Check("default_password", access.check_default_password),
     _Check("allowed_modules", access.check_allowed_modules),
+    _Check("who_decides", access.check_who_decides),
 )
 _OF_SETTINGS = {
     "open_api": access.check_open_api,

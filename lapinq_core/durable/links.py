@@ -18,6 +18,7 @@ from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.rows import all_rows, first_value, maybe_row, one_row
 from lapinq_core.db.statements import sql_of
 from lapinq_core.domain.errors import LapinqError, StepRefused
+from lapinq_core.domain.tasks.durable import form
 from lapinq_core.domain.tasks.durable.messages import Answer, Link, Linked, Lost
 from lapinq_core.durable import steps
 from lapinq_core.durable.steps import Held
@@ -56,25 +57,43 @@ class NotOpen(LapinqError):
         self.by = by
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a link asks. `schema` is JSON text."""
+class QuestionChanged(LapinqError):
+    """The task has changed its question since the answer's form was shown."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task asks. `schema` is JSON text."""
 
     task_id: str
     name: str
     title: str | None
     text: str | None
     schema: str | None
+
+    @property
+    def digest(self) -> str:
+        """Of what a form shows. An answer brings it along."""
+        return hashlib.sha256(msgspec.json.encode([self.title, self.text, self.schema])).hexdigest()
+
+    def check(self, value: str, shown: str | None) -> None:
+        """Raises `InvalidValue` unless `value`, JSON text, fits the form, and `QuestionChanged` if `shown`, the digest
+        of what the form has shown, is that of another question. None is for programs, which are shown nothing."""
+        if shown is not None and shown != self.digest:
+            raise QuestionChanged
+        if self.schema is not None:
+            form.check(form.read_schema(msgspec.json.decode(self.schema)), msgspec.json.decode(value))
+
+
+class Asked(Question, frozen=True, kw_only=True):
+    """What a link asks."""
+
     expires_at: datetime
 
 
-class Open(msgspec.Struct, frozen=True):
-    """A decision that nobody has made. `schema` is JSON text."""
+class Open(Question, frozen=True, kw_only=True):
+    """A decision that nobody has made."""
 
-    task_id: str
-    name: str
-    title: str | None
-    text: str | None
-    schema: str | None
+    id: int
 
 
 async def create(
@@ -121,49 +140,45 @@ async def decide(
     value: str,
     *,
     by: Author,
-    details: dict[str, Any] | None = None,
+    audited: dict[str, Any] | None = None,
+    shown: str | None = None,
 ) -> datetime:
-    """Decides by a link: sends the signal with `value`, JSON text. Returns when. Raises `NotOpen`, and changes nothing.
+    """Decides by a link: sends the signal with `value`, JSON text. Returns when. Raises `NotOpen`, and as
+    `Question.check`, and changes nothing.
 
-    `details` are for the entry in the audit log.
+    `audited` is what the audit log tells of the value.
     """
     async with conn.transaction():
         row = await maybe_row(conn, sql("lock_decision"), {"hash": _hash(token)})
         if row is None:
             raise NotOpen(Closed.UNKNOWN)
-        decision, task_id, name, _, decided_at, decided_by, is_expired = row
+        *asked, decided_at, decided_by, is_expired = row
+        question = _open(asked)
         _check(decided_at, decided_by, is_expired=is_expired)
-        await _send(conn, task_id, name, value)
-        at: datetime = await first_value(conn, sql("decide"), {"id": decision, "by": None})
-        await audit.record(conn, by.did("task.decide", task_id, {"signal": name, **(details or {})}))
+        question.check(value, shown)
+        if await steps.signal(conn, question.task_id, question.name, value) != "sent":
+            raise NotOpen(Closed.ENDED)
+        at = await close(conn, question, by=None)
+        details = {"signal": question.name, **(audited or {})}
+        await audit.record(conn, by.did("task.decide", question.task_id, details))
     return at
 
 
-async def answer(
-    conn: psycopg.AsyncConnection,
-    task_id: str,
-    name: str,
-    value: str,
-    *,
-    by: Author,
-    details: dict[str, Any] | None = None,
-) -> None:
-    """Sends a task the signal `name` for a user, and closes the links to the decision that it makes, if there are any.
+async def lock_open(conn: psycopg.AsyncConnection, task_id: str, name: str) -> Open | None:
+    """The oldest decision `name` of a task that nobody has made, locked until the transaction ends."""
+    row = await maybe_row(conn, sql("lock_open_decision"), {"task_id": task_id, "name": name})
+    return None if row is None else _open(row)
 
-    Raises `NotOpen`, and changes nothing.
-    """
-    async with conn.transaction():
-        row = await maybe_row(conn, sql("lock_open_decision"), {"task_id": task_id, "name": name})
-        await _send(conn, task_id, name, value)
-        if row is not None:
-            await conn.execute(sql("decide"), {"id": row[0], "by": by.actor})
-        await audit.record(conn, by.did("task.decide", task_id, {"signal": name, **(details or {})}))
+
+async def close(conn: psycopg.AsyncConnection, decision: Open, *, by: str | None) -> datetime:
+    """Notes that the locked decision is made, by a user or key, or None: by a link. Returns when."""
+    return await first_value(conn, sql("decide"), {"id": decision.id, "by": by})
 
 
 async def open_decisions(conn: psycopg.AsyncConnection, task_ids: Sequence[str]) -> list[Open]:
     """What tasks ask by links that nobody has decided, the oldest first."""
     params = {"ids": list(task_ids), "limit": MOST_OPEN}
-    return [Open(*row[:5]) for row in await all_rows(conn, sql("open_decisions"), params, prepare=True)]
+    return [_open(row) for row in await all_rows(conn, sql("open_decisions"), params, prepare=True)]
 
 
 class DecisionPruning:
@@ -187,9 +202,8 @@ def _check(decided_at: datetime | None, decided_by: str | None, *, is_expired: b
         raise NotOpen(Closed.EXPIRED)
 
 
-async def _send(conn: psycopg.AsyncConnection, task_id: str, name: str, value: str) -> None:
-    if await steps.signal(conn, task_id, name, value) != "sent":
-        raise NotOpen(Closed.ENDED)
+def _open(row: Sequence[Any]) -> Open:
+    return Open(**dict(zip(("id", "task_id", "name", "title", "text", "schema"), row, strict=True)))
 
 
 def _hash(token: str) -> bytes:

@@ -249,6 +249,8 @@ async def _send(
         return _unknown()
     except SignalRefused as error:
         return _refused(409, ErrorBody(str(error)))
+    except InvalidValue as error:
+        return _refused(400, refusals.invalid_value(error))
     return sent
 
 

@@ -144,8 +144,8 @@ def role(username: str, role: str, as_json: bool, **given: object) -> None:
 def permit(username: str, grants: tuple[str, ...], create: bool, as_json: bool, **given: object) -> None:
     """Set what a user may do with the tasks of queues. Other queues stay as they are.
 
-    PERMISSIONS are separated by commas: enqueue, cancel, requeue, delete, pause, payload. QUEUE= without permissions
-    removes all of them.
+    PERMISSIONS are separated by commas: enqueue, decide, cancel, requeue, delete, pause, payload. QUEUE= without
+    permissions removes all of them.
     """
     asked = dict(_grant(text) for text in grants)
     with reached(given) as api:

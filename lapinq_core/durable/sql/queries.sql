@@ -16,7 +16,7 @@ SELECT result
 
 -- name: open_decisions
 -- Decisions of tasks that nobody has made, the oldest first. Locks nothing. Relies on lapinq_decisions_place.
-SELECT task_id::text, name, title, question, schema, id
+SELECT id, task_id::text, name, title, question, schema
   FROM lapinq_decisions
  WHERE task_id = ANY (%(ids)s::uuid[])
    AND decided_at IS NULL

@@ -25,6 +25,7 @@ from lapinq_core.domain.redact import (
     HIDDEN_TEXT,
     PAYLOAD_FIELDS,
     PAYLOAD_FILTERS,
+    RESULT,
     Redactor,
     mask_address,
 )
@@ -270,6 +271,15 @@ class PayloadView:
 def _without_default(parameter: TaskParameter) -> TaskParameter:
     return msgspec.structs.replace(parameter, default=msgspec.UNSET)
 
+
+def audited(payloads: Payloads, value: str) -> dict[str, Any]:
+    """`value`, JSON text that was sent to a task, for the audit log: as those see it who may not see hidden values."""
+    shown = payloads.for_(_ANYBODY).mask_object({RESULT: value})[RESULT]
+    return {"value": shown if len(shown) <= _MAX_AUDITED else f"{shown[:_MAX_AUDITED]}…"}
+
+
+_MAX_AUDITED = 1000
+_ANYBODY = Actor(kind=ActorKind.USER, name="anybody")
 
 CARRIED = ("args", "kwargs", "metadata")
 """The payload of a call."""

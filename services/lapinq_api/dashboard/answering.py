@@ -1,5 +1,6 @@
 """Sends a task the signal that a user has filled in."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lapinq_api.credentials.caller import actor_of, author_of
-from lapinq_api.dashboard.decide import audit_details, form_values, value_text
+from lapinq_api.credentials.payloads import audited
+from lapinq_api.dashboard.decide import SHOWN, form_values, value_text
 from lapinq_api.dashboard.forms import sentence
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.audience import locale_of
@@ -29,8 +31,9 @@ from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.tasks.durable.calls import check_name
 from lapinq_core.domain.tasks.durable.form import read_form
 from lapinq_core.domain.tasks.task import check_json
-from lapinq_core.durable import links
-from lapinq_core.durable.links import NotOpen
+from lapinq_core.durable import signals
+from lapinq_core.durable.links import Closed, QuestionChanged
+from lapinq_core.durable.signals import NoSuchTask, SignalRefused
 
 
 def routes(state: State) -> list[Route]:
@@ -41,7 +44,7 @@ async def send(state: State, request: Request) -> Response:
     address = signal.VIEW.address(request.path_params, dict(request.query_params))
     try:
         asked = await signal.find(state, address, actor_of(request).queues)
-        await require_for_task(state, request, Permission.ENQUEUE, asked.task_id)
+        await require_for_task(state, request, Permission.DECIDE, asked.task_id)
         return await _send(state, request, asked)
     except DatabaseUnavailable as error:
         return unavailable.page_for(request.scope, error)
@@ -67,17 +70,17 @@ async def _send(state: State, request: Request, asked: Signal) -> Response:
         return _again(
             state, request, asked, given=given, problem=sentence(f"{error.loc or VALUE} {error.msg}")
         )
+    send = partial(
+        signals.send, by=author_of(request), audited=audited(state.payloads, value), shown=given.get(SHOWN)
+    )
     try:
-        await state.database.run(
-            links.answer,
-            asked.task_id,
-            name,
-            value,
-            by=author_of(request),
-            details=audit_details(state, value),
-        )
-    except NotOpen as error:
-        told = texts_in(locale_of(request.scope))(f"decide.closed.{error.why}")
+        await state.database.run(send, asked.task_id, name, value)
+    except InvalidValue as error:
+        problem = sentence(f"{error.loc or VALUE} {error.msg}")
+        return _again(state, request, asked, given=given, problem=problem)
+    except (NoSuchTask, SignalRefused, QuestionChanged) as error:
+        why = "changed" if isinstance(error, QuestionChanged) else Closed.ENDED
+        told = texts_in(locale_of(request.scope))(f"decide.closed.{why}")
         return _again(state, request, asked, HTTPStatus.CONFLICT, given=given, problem=told)
     return to_page(request, f"/waits?{urlencode({'sent': name})}")
 

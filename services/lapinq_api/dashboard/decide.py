@@ -5,8 +5,9 @@ Looking at it changes nothing: mail programs open links before people do. Progra
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -15,8 +16,10 @@ from starlette.routing import Route
 
 from lapinq_api.auth import throttle
 from lapinq_api.auth.throttle import TooManyTries
+from lapinq_api.credentials.payloads import audited
 from lapinq_api.dashboard.forms import read_form, sentence
 from lapinq_api.dashboard.page import unavailable
+from lapinq_api.dashboard.page.audience import locale_of
 from lapinq_api.dashboard.page.rendering import PageEndpoint, page
 from lapinq_api.dashboard.page.texts import DEFAULT, texts_in
 from lapinq_api.operations.body import read_json_if_any
@@ -25,18 +28,18 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import sentence as error_sentence
 from lapinq_api.wire.headers import REQUEST_ID_KEY
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.accounts.account import Actor, ActorKind
+from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.tasks.durable import form as decision_form
 from lapinq_core.domain.tasks.durable.form import Field, Problem
 from lapinq_core.domain.tasks.task import check_json
 from lapinq_core.durable import links
-from lapinq_core.durable.links import PATH, Asked, Closed, NotOpen
+from lapinq_core.durable.links import PATH, Asked, Closed, NotOpen, QuestionChanged
 from lapinq_core.people.audit import Author
 
-MAX_SHOWN = 1000
-"""Characters of the value in the audit log."""
+SHOWN = "shown"
+"""The name of the field that says which question the form has shown."""
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow, noarchive"}
 _STATUS = {
     Closed.UNKNOWN: HTTPStatus.NOT_FOUND,
@@ -45,7 +48,6 @@ _STATUS = {
     Closed.ENDED: HTTPStatus.GONE,
 }
 _LINK = "a link"
-_ANYBODY = Actor(kind=ActorKind.USER, name="anybody")
 
 
 class Question(msgspec.Struct):
@@ -114,7 +116,7 @@ async def _find(state: State, request: Request) -> Asked:
 
 
 async def _decide(state: State, request: Request, asked: Asked, *, as_json: bool) -> Response:
-    fields = fields_of(asked.schema)
+    fields, given, shown = fields_of(asked.schema), {}, None
     if as_json:
         value = await _json_value(state, request, fields)
     else:
@@ -124,13 +126,19 @@ async def _decide(state: State, request: Request, asked: Asked, *, as_json: bool
             return _page(
                 state, request, HTTPStatus.BAD_REQUEST, asked, problem=sentence(f"{error.loc} {error.msg}")
             )
+        shown = given.get(SHOWN)
         values, problems = decision_form.read_form(fields, given)
         if problems:
             return _page(state, request, HTTPStatus.BAD_REQUEST, asked, given=given, problems=problems)
         value = value_text(fields, values)
     token = request.query_params.get("token", "")
-    details = audit_details(state, value)
-    at = await state.database.run(links.decide, token, value, by=_author(request), details=details)
+    decide = partial(links.decide, by=_author(request), audited=audited(state.payloads, value), shown=shown)
+    try:
+        at = await state.database.run(decide, token, value)
+    except QuestionChanged:
+        asked = await _find(state, request)
+        told = texts_in(locale_of(request.scope))("decide.closed.changed")
+        return _page(state, request, HTTPStatus.CONFLICT, asked, given=given, problem=told)
     if as_json:
         return Json(Decided(at), headers=HEADERS)
     return page(request.scope, "decide.html", HTTPStatus.OK, HEADERS, closed=None, asked=asked, decided=at)
@@ -152,12 +160,6 @@ def value_text(fields: Sequence[Field], values: Mapping[str, Any]) -> str:
     return msgspec.json.encode(values if fields else None).decode()
 
 
-def audit_details(state: State, value: str) -> dict[str, Any]:
-    """The value for the audit log, as those see it who may not see hidden values."""
-    shown = state.payloads.for_(_ANYBODY).mask_object({"result": value})["result"]
-    return {"value": shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"}
-
-
 async def _json_value(state: State, request: Request, fields: Sequence[Field]) -> str:
     """The body, checked. Raises `InvalidValue`."""
     body = await read_json_if_any(
@@ -165,17 +167,8 @@ async def _json_value(state: State, request: Request, fields: Sequence[Field]) -
     )
     value = decode(_any, body) if body else None
     check_json("value", value)
-    if fields:
-        if not isinstance(value, dict):
-            raise InvalidValue("value", "must be an object with the fields of the schema")
-        for name, problem in decision_form.problems_of(fields, cast("dict[str, Any]", value)).items():
-            raise InvalidValue(name, problem_words(problem))
+    decision_form.check(fields, value)
     return msgspec.json.encode(value).decode()
-
-
-def problem_words(problem: Problem, locale: str = DEFAULT) -> str:
-    """What is wrong with a field."""
-    return texts_in(locale)(f"decide.problem.{problem.fault}", bound=problem.bound)
 
 
 def _question(asked: Asked) -> Json:

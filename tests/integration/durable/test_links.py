@@ -16,7 +16,7 @@ from lapinq_core.people.audit import Author
 from lapinq_core.tasks import actions
 from tests.support.rows.decisions import asking, link
 from tests.support.rows.durable import end, held, suspend, wait_for
-from tests.support.rows.factories import SOMEBODY, Conn, claim, enqueue
+from tests.support.rows.factories import Conn, claim, enqueue
 
 LINK = Author(actor_kind=ActorKind.ANONYMOUS, actor="a link")
 
@@ -45,7 +45,7 @@ async def test_a_decision_sends_its_signal_once_and_wakes_the_task(conn: Conn, w
     asked = await links.find(conn, token)
     assert (asked.task_id, asked.name, asked.title, asked.text) == (task, "approve", "Pay?", "42 euros")
     assert await signals(conn) == []
-    await links.decide(conn, token, '{"ok": true}', by=LINK, details={"value": "…"})
+    await links.decide(conn, token, '{"ok": true}', by=LINK, audited={"value": "…"})
     assert await signals(conn) == [("approve", '{"ok": true}')]
     [resumed] = await claim(conn, worker)
     assert resumed.id == task
@@ -140,17 +140,6 @@ async def test_of_two_who_decide_at_once_one_does(conn: Conn, worker: str, datab
     refused = [one for one in ends if isinstance(one, NotOpen)]
     assert (len(refused), {one.why for one in refused}) == (5, {Closed.DECIDED})
     assert len(await signals(conn)) == 1
-
-
-async def test_an_answer_of_a_user_closes_the_oldest_decision(conn: Conn) -> None:
-    task, token = await asking(conn)
-    await links.answer(conn, task, "approve", "1", by=SOMEBODY)
-    with pytest.raises(NotOpen) as closed:
-        await links.find(conn, token)
-    assert (closed.value.why, closed.value.by) == (Closed.DECIDED, SOMEBODY.actor)
-    assert await links.open_decisions(conn, [task]) == []
-    await links.answer(conn, task, "approve", "2", by=SOMEBODY)  # without a decision
-    assert await signals(conn) == [("approve", "1"), ("approve", "2")]
 
 
 async def test_decisions_go_with_their_task_or_a_month_after_their_last_link(conn: Conn) -> None:

@@ -6,9 +6,12 @@ import psycopg
 import pytest
 
 from lapinq_core.db.rows import all_rows
-from lapinq_core.durable import signals
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.durable import links, signals
+from lapinq_core.durable.links import Closed, NotOpen, QuestionChanged
 from lapinq_core.durable.signals import NoSuchTask, SignalRefused
 from lapinq_core.intake.idempotency import Key
+from tests.support.rows.decisions import asking
 from tests.support.rows.factories import SOMEBODY, Conn, claim, complete, enqueue
 
 SIGNAL = "SELECT lapinq_signal(%s, 'go', '{\"by\": \"eva\"}')"
@@ -55,3 +58,33 @@ async def test_a_key_sends_once_and_a_refusal_uses_none_up(conn: Conn, worker: s
     assert await sent(conn) == [("go", "1")]
     noted = await all_rows(conn, "SELECT action, target, details FROM lapinq_audit")
     assert noted == [("task.signal", waiting, {"signal": "go"})]
+
+
+async def test_a_signal_to_an_open_decision_has_to_fit_its_form_and_closes_it(conn: Conn) -> None:
+    schema = {"properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
+    task, token = await asking(conn, schema=schema, title="Pay 42?")
+    asked = (await links.open_decisions(conn, [task]))[0]
+    for value, field in (("true", "value"), ("{}", "approved"), ('{"approved": 1}', "approved")):
+        with pytest.raises(InvalidValue) as refused:
+            await signals.send(conn, task, "approve", value, by=SOMEBODY)
+        assert refused.value.loc == field
+    with pytest.raises(QuestionChanged):
+        await signals.send(
+            conn, task, "approve", '{"approved": true}', by=SOMEBODY, shown="of another question"
+        )
+    assert await sent(conn) == []
+    told = {"value": "…"}
+    await signals.send(
+        conn, task, "approve", '{"approved": true}', by=SOMEBODY, shown=asked.digest, audited=told
+    )
+    with pytest.raises(NotOpen) as closed:
+        await links.find(conn, token)
+    assert (closed.value.why, closed.value.by) == (Closed.DECIDED, SOMEBODY.actor)
+    assert await links.open_decisions(conn, [task]) == []
+    await signals.send(conn, task, "approve", "2", by=SOMEBODY)  # without a decision
+    assert await sent(conn) == [("approve", '{"approved": true}'), ("approve", "2")]
+    noted = await all_rows(conn, "SELECT action, details FROM lapinq_audit ORDER BY id")
+    assert noted == [
+        ("task.decide", {"signal": "approve", "value": "…"}),
+        ("task.signal", {"signal": "approve"}),
+    ]

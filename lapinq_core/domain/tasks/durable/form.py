@@ -25,6 +25,17 @@ Scalar = str | int | float | bool
 Fault = Literal["required", "unknown", "text", "number", "choice", "short", "long", "low", "high"]
 """What is wrong with a value."""
 
+_WORDS_OF: dict[Fault, str] = {
+    "required": "must be given",
+    "unknown": "is not a field of the form",
+    "text": "must be text",
+    "number": "must be a number",
+    "choice": "must be one of the choices",
+    "short": "must have at least {} characters",
+    "long": "must have at most {} characters",
+    "low": "must be at least {}",
+    "high": "must be at most {}",
+}
 _KINDS = ("string", "number", "integer", "boolean")
 _WORDS = ("title", "description")
 _OF_KIND: dict[str, frozenset[str]] = {
@@ -69,6 +80,10 @@ class Problem(msgspec.Struct, frozen=True):
 
     fault: Fault
     bound: str = ""
+
+    @property
+    def words(self) -> str:
+        return _WORDS_OF[self.fault].format(self.bound)
 
 
 def read_schema(schema: object) -> tuple[Field, ...]:
@@ -123,6 +138,16 @@ def problems_of(fields: Sequence[Field], values: Mapping[str, Any]) -> dict[str,
         if (problem := _problem_of(field, values.get(field.name))) is not None:
             problems[field.name] = problem
     return problems
+
+
+def check(fields: Sequence[Field], value: object) -> None:
+    """Raises `InvalidValue` unless `value`, decoded JSON, fits the form. Without one anything does."""
+    if not fields:
+        return
+    if not isinstance(value, dict):
+        raise InvalidValue("value", "must be an object with the fields of the schema")
+    for name, problem in problems_of(fields, cast("dict[str, Any]", value)).items():
+        raise InvalidValue(name, problem.words)
 
 
 def option(value: Scalar) -> str:

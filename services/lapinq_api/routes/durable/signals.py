@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.credentials.caller import author_of
+from lapinq_api.credentials.payloads import audited
 from lapinq_api.operations.body import read_json_if_any
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.operations.idempotency import (
@@ -39,7 +40,7 @@ class Sent(msgspec.Struct):
 async def send_signal(state: State, request: Request) -> Response:
     which, name = task_id(request), request.path_params["name"]
     check_name("name", name)
-    await require_for_task(state, request, Permission.ENQUEUE, which)
+    await require_for_task(state, request, Permission.DECIDE, which)
     given = given_key(request)
     body = await read_json_if_any(
         request.scope, request.receive, state.settings.max_payload_size, state.admission
@@ -48,7 +49,9 @@ async def send_signal(state: State, request: Request) -> Response:
         value = await off_loop_if_large(body, read_value, body)
         operation = f"POST /api/v1/tasks/{which}/signals/{name}"
         key = None if given is None else stored_key(request, given, operation, body)
-        send = partial(signals.send, task_id=which, name=name, value=value, key=key, by=author_of(request))
+        told = audited(state.payloads, value)
+        by = author_of(request)
+        send = partial(signals.send, task_id=which, name=name, value=value, key=key, by=by, audited=told)
         earlier = await state.enqueue_batcher.put_with(send, (), len(body))
     if earlier is None:
         return Json(Sent(which, name), HTTPStatus.ACCEPTED)
@@ -66,8 +69,9 @@ OPERATIONS = (
         summary="Send a signal to a task",
         description=(
             "The body is its value: any JSON, null without one. It is kept until the task takes it, also before the"
-            " task starts. Signals with one name are taken in the order in which they were sent. A user needs the"
-            " permission `enqueue` on the queue."
+            " task starts. Signals with one name are taken in the order in which they were sent. If the task asks by a"
+            " link of this name, this is the answer: it has to fit the form, and closes the links. A user needs the"
+            " permission `decide` on the queue."
         ),
         parameters=(
             TASK_ID,

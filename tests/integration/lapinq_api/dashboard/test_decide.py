@@ -105,8 +105,15 @@ def test_a_form_sends_typed_values_and_tells_what_is_wrong_at_its_field(
                 link, content=body, headers={"Content-Type": "application/x-www-form-urlencoded"}
             )
             assert refused.status_code in {400, 413}
+        db.execute("UPDATE lapinq_decisions SET title = 'Approve 43?' WHERE task_id = %s", (task,))
+        (shown,) = re.findall(r'name="shown" value="(\w+)"', page)
+        typed = {"approved": "true", "discount": "5"}
+        old = person.post(link, data={**typed, "shown": shown})
+        assert old.status_code == 409
+        assert all(part in old.text for part in ("The question has changed", "Approve 43?", 'value="5"'))
         assert sent(db, task) == []
-        assert person.post(link, data={"approved": "true", "discount": "5"}).status_code == 200
+        (shown,) = re.findall(r'name="shown" value="(\w+)"', old.text)
+        assert person.post(link, data={**typed, "shown": shown}).status_code == 200
     assert sent(db, task) == [{"approved": True, "discount": 5.0}]
 
 

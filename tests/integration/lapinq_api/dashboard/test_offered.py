@@ -24,7 +24,7 @@ pytestmark = pytest.mark.http
 
 LATER = "2099-01-01T00:00:00Z"
 CANCEL, REQUEUE, DELETE = Permission.CANCEL, Permission.REQUEUE, Permission.DELETE
-PAUSE, ENQUEUE = Permission.PAUSE, Permission.ENQUEUE
+PAUSE, ENQUEUE, DECIDE = Permission.PAUSE, Permission.ENQUEUE, Permission.DECIDE
 
 OFFERED: dict[str, dict[Permission, set[str]]] = {
     "/queues?q=mail": {PAUSE: {"queues/mail/pause"}},
@@ -61,7 +61,11 @@ OFFERED: dict[str, dict[Permission, set[str]]] = {
     "/function?name=add": {},
 }
 """By page, what a permission on the queue mail is for."""
-GIVEN = ((CANCEL, REQUEUE, PAUSE), (CANCEL, DELETE, ENQUEUE), (REQUEUE, DELETE, Permission.PAYLOAD))
+GIVEN = (
+    (CANCEL, REQUEUE, PAUSE, DECIDE),
+    (CANCEL, DELETE, ENQUEUE, DECIDE),
+    (REQUEUE, DELETE, Permission.PAYLOAD, DECIDE),
+)
 """What three users may do: no two permissions are given to the same of them."""
 TO_ADMINS = {
     "/queue?name=mail": {"queues/mail"},

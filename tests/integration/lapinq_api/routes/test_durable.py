@@ -88,7 +88,11 @@ def test_a_signal_wakes_its_task(
 
     taken = on_connections(api_database, take)
     assert (taken.outcome, taken.taken, taken.result) == ("completed", "approved", '{"by":"eva","at":3}')
-    assert noted(api_database)[-1][2:] == ("task.signal", asked.task_id, {"signal": "approved"})
+    assert noted(api_database)[-1][2:] == (
+        "task.signal",
+        asked.task_id,
+        {"signal": "approved", "value": '{"by":"eva","at":3}'},
+    )
 
 
 @pytest.mark.parametrize(

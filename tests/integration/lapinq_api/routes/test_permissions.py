@@ -54,6 +54,7 @@ class Act(StrEnum):
     LOOK_AT_THE_SERVER = auto()
     READ = auto()
     ENQUEUE = auto()
+    DECIDE = auto()
     SCHEDULE = auto()
     """For a user the same as enqueueing; for a key not."""
     PAUSE_SCHEDULE = auto()
@@ -136,7 +137,7 @@ TRIES = {
     "GET /api/v1/tasks/{id}/why": Try(Act.READ, 200),
     "GET /api/v1/tasks/{id}/result": Try(Act.READ, 200),
     "GET /api/v1/tasks/{id}/steps": Try(Act.READ, 200),
-    "POST /api/v1/tasks/{id}/signals/{name:path}": Try(Act.ENQUEUE, 409, "packed"),
+    "POST /api/v1/tasks/{id}/signals/{name:path}": Try(Act.DECIDE, 409, "packed"),
     "GET /api/v1/waits": Try(Act.READ, 200, query="queue=mail&limit=1"),
     "PATCH /api/v1/tasks/{id}/progress": Try(Act.ENQUEUE, 409, {"progress": 1}),
     "POST /api/v1/tasks/{id}/requeue": Try(Act.REQUEUE, 404),
@@ -277,13 +278,14 @@ def path_of(operation: str, named: str | None = None) -> str:
 
 PAUSES = {Act.PAUSE, Act.PAUSE_SCHEDULE}
 BY_SCOPE = {
-    Scope.ENQUEUE: {Act.ENQUEUE, Act.SEE_PAYLOADS},
+    Scope.ENQUEUE: {Act.ENQUEUE, Act.DECIDE, Act.SEE_PAYLOADS},
     Scope.READ: {Act.READ},
     Scope.MANAGE: {Act.CANCEL, Act.REQUEUE, Act.DELETE, *PAUSES, Act.STEER_WORKERS, Act.SEE_PAYLOADS},
     Scope.SCHEDULE: {Act.SCHEDULE, Act.PAUSE_SCHEDULE, Act.SEE_PAYLOADS},
 }
 BY_PERMISSION = {
-    Permission.ENQUEUE: {Act.ENQUEUE, Act.SCHEDULE},
+    Permission.ENQUEUE: {Act.ENQUEUE, Act.DECIDE, Act.SCHEDULE},
+    Permission.DECIDE: {Act.DECIDE},
     Permission.CANCEL: {Act.CANCEL},
     Permission.REQUEUE: {Act.REQUEUE},
     Permission.DELETE: {Act.DELETE},

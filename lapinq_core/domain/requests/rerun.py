@@ -96,11 +96,17 @@ class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = UNSET
 
 
+_CALL = ("task_name", "module_path", "args", "kwargs")
+"""The fields that say what is called with what."""
+
+
 class FromStep(msgspec.Struct, frozen=True):
-    """The step of the earlier task from which the new one runs."""
+    """The step of the earlier task from which the new one runs. `with_signals` says whether it takes over what that was
+    told, too: not if it is called with something else, as nobody has approved that."""
 
     name: str
     occurrence: int
+    with_signals: bool
 
 
 class Rerun(msgspec.Struct, frozen=True):
@@ -127,10 +133,15 @@ def read_rerun(
     before = decode(_earlier, earlier.encode())
     task = TaskReader(allowed, request_id).task(msgspec.structs.replace(before, **changes), new_id())
     assert before.queue_name is not None
-    return Rerun(task, changes, before, before.queue_name, _from_step(task, name, occurrence))
+    is_same = not any(name in changes and changes[name] != getattr(before, name) for name in _CALL)
+    return Rerun(
+        task, changes, before, before.queue_name, _from_step(task, name, occurrence, with_signals=is_same)
+    )
 
 
-def _from_step(task: NewTask, name: str | None, occurrence: int | None) -> FromStep | None:
+def _from_step(
+    task: NewTask, name: str | None, occurrence: int | None, *, with_signals: bool
+) -> FromStep | None:
     if name is None:
         if occurrence is not None:
             raise InvalidValue("from_occurrence", "is the occurrence of from_step, which is missing")
@@ -146,7 +157,7 @@ def _from_step(task: NewTask, name: str | None, occurrence: int | None) -> FromS
     check_name("from_step", name)
     if not 0 <= (occurrence or 0) < MAX_STEPS:
         raise InvalidValue("from_occurrence", f"must be between 0 and {MAX_STEPS - 1}")
-    return FromStep(name, occurrence or 0)
+    return FromStep(name, occurrence or 0, with_signals)
 
 
 def put_in_results(task: NewTask, outcomes: Mapping[str, ParentOutcome]) -> None:

@@ -1,5 +1,5 @@
--- Gives a task the steps and waits of an earlier one that have ended, and that began before the step `name`. Returns whether the
--- earlier task has that step. Locks nothing. Relies on lapinq_steps_pkey.
+-- Gives a task the steps and waits of an earlier one that have ended, and that began before the step `name`; `with_signals` says
+-- whether waits for signals are among them. Returns whether the earlier task has that step. Locks nothing. Relies on lapinq_steps_pkey.
 WITH earlier AS MATERIALIZED (
     SELECT *
       FROM lapinq_steps
@@ -18,5 +18,6 @@ WITH earlier AS MATERIALIZED (
       FROM earlier e
       JOIN first f ON (e.started_at, e.name, e.occurrence) < (f.started_at, f.name, f.occurrence)
      WHERE e.ended_at IS NOT NULL
+       AND (e.kind <> 'signal' OR %(with_signals)s::boolean)
 )
 SELECT EXISTS (SELECT FROM first)

@@ -70,6 +70,10 @@ class PayloadView:
         """Whether they see the results of tasks of `queue`; None is all queues."""
         return self._actor.may_read(queue) and not self.hides(queue)
 
+    def shows_question(self, queue: str | None) -> bool:
+        """Whether they see what tasks of `queue` ask people: who may answer does."""
+        return not self.hides(queue) or self._actor.may(Permission.DECIDE, queue)
+
     def check_search(self, filters: Mapping[str, str], queues: Sequence[str | None]) -> None:
         """Raises `Refused` (403) if they may not use `filters`, texts by name, on tasks of `queues` ([None] is all).
 

@@ -211,8 +211,14 @@ def test_a_rerun_from_a_step_takes_over_what_ended_before(
     new = api.post(path, json={"from_step": "ship", "from_occurrence": 0}).json()["task_id"]
     steps = api.get(f"{TASKS}/{new}/steps").json()
     assert [one["name"] for one in steps] == ["reserve", "late", "charge"]  # the sleep has not ended
+    new = api.post(path, json={"from_step": "ship", "args": ["other"]}).json()["task_id"]
+    steps = api.get(f"{TASKS}/{new}/steps").json()
+    assert [one["name"] for one in steps] == [
+        "reserve",
+        "charge",
+    ]  # nobody was asked about the other arguments
     count = "SELECT count(*) FROM lapinq_tasks WHERE queue_name = %s"
-    assert db.execute(count, (queue,)).fetchone() == (3,)
+    assert db.execute(count, (queue,)).fetchone() == (4,)
     for body, field in (
         ({"from_step": "chrage"}, "from_step"),
         ({"from_step": "charge", "from_occurrence": 1}, "from_step"),
@@ -225,7 +231,7 @@ def test_a_rerun_from_a_step_takes_over_what_ended_before(
     ):
         refused = api.post(path, json=body)
         assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, field), body
-    assert db.execute(count, (queue,)).fetchone() == (3,)
+    assert db.execute(count, (queue,)).fetchone() == (4,)
 
 
 def test_who_may_not_see_results_of_steps_moves_them_to_no_other_function(serve: Serve, asked: Asked) -> None:

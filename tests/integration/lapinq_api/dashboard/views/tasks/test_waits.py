@@ -154,6 +154,20 @@ def test_who_may_not_send_signals_sees_which_permission_it_takes(
         assert client.post(form, data={"ok": "false"}).status_code == 303
 
 
+@pytest.mark.parametrize(("permission", "is_shown"), [("cancel", False), ("payload", True), ("decide", True)])
+def test_where_values_are_hidden_only_who_may_answer_or_see_them_sees_the_question(
+    serve: Serve, asked: str, queue: str, permission: str, is_shown: bool
+) -> None:
+    admin = serve(redact=("paid",), api_key="secret")
+    with httpx.Client(base_url=admin.base_url, headers={"X-API-Key": "secret"}, trust_env=False) as keyed:
+        user = add_user(keyed, "user", **{queue: [permission]})
+    with browser(admin, user["username"], PASSWORD) as client:
+        form = client.get(f"/tasks/{asked}/signal?name=approve")
+        assert ("Pay?" in rows(client, queue=queue)[0], "Pay?" in form.text, "Ana" in form.text) == (
+            is_shown,
+        ) * 3
+
+
 def test_a_task_that_ended_or_never_was_takes_none(
     signed_in: httpx.Client, asked: str, db: psycopg.Connection
 ) -> None:
